@@ -1,0 +1,213 @@
+"""What the repository's own tests share: a toy experiment in a real git repository."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+#: A harness without torch: the "model" is a number, its score is that number.
+PREPARE = '''\
+"""A toy harness: the model is a number, and the number is its score."""
+
+import time
+
+TIME_BUDGET = 0.3
+
+
+class Batch(list):
+    def numel(self):
+        return len(self)
+
+
+def make_dataloader(split="train"):
+    while True:
+        yield Batch([1, 2, 3, 4])
+
+
+def evaluate_bpb(model):
+    return float(model)
+'''
+
+TRAIN = """\
+import time
+
+from prepare import TIME_BUDGET, evaluate_bpb, make_dataloader
+
+MODEL = 2.0
+start = time.monotonic()
+for batch in make_dataloader():
+    if time.monotonic() - start >= TIME_BUDGET:
+        break
+    time.sleep(0.01)
+trained = time.monotonic() - start
+val_bpb = evaluate_bpb(MODEL)
+print("---")
+print(f"val_bpb:          {val_bpb:.6f}")
+print(f"training_seconds: {trained:.1f}")
+print("peak_vram_mb:     1.0")
+"""
+
+PYPROJECT = """\
+[project]
+name = "toy"
+version = "1"
+dependencies = ["six"]
+"""
+
+BOUND = """\
+[bound]
+name = "toy"
+
+[experiment]
+script    = "train.py"
+editable  = ["train.py"]
+harness   = "prepare.py"
+evaluate  = "evaluate_bpb"
+budget    = 0.3
+tolerance = 0.3
+timeout   = 20
+device    = "cpu"
+
+[verdict]
+noise = 0.01
+
+[[danger-zone]]
+id    = "prepare"
+rule  = "prepare.py is the fixed harness."
+check = "frozen"
+paths = ["prepare.py"]
+
+[[never-do]]
+id      = "modify-prepare"
+rule    = "Never modify prepare.py."
+check   = "frozen"
+paths   = ["prepare.py"]
+history = true
+
+[[never-do]]
+id    = "add-dependencies"
+rule  = "Never add dependencies."
+check = "dependencies"
+
+[[never-do]]
+id    = "exceed-budget"
+rule  = "Never train longer than the budget."
+check = "budget-limit"
+
+[[never-do]]
+id    = "commit-results"
+rule  = "Never commit results.tsv."
+check = "untracked"
+paths = ["results.tsv"]
+
+[[iron-law]]
+id    = "only-train-py"
+rule  = "Only train.py is modified."
+check = "scope"
+
+[[iron-law]]
+id    = "log-every-experiment"
+rule  = "Every experiment is logged."
+check = "log-schema"
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A git repository with an experiment, and the ways people use it."""
+
+    path: Path
+
+    def write(self, files: dict[str, str]) -> None:
+        """Write texts by their path from the project's folder."""
+        for name, text in files.items():
+            path = self.path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
+    def git(self, *args: str) -> str:
+        """One git call; its output without the last newline."""
+        done = subprocess.run(
+            ["git", *args], cwd=self.path, capture_output=True, text=True, check=True
+        )
+        return done.stdout.rstrip("\n")
+
+    def commit(self, message: str = "a change", files: dict[str, str] | None = None) -> str:
+        """Write the files, commit everything that is there, return the commit's id."""
+        self.write(files or {})
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", message)
+        return self.git("rev-parse", "HEAD")
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace ``old``, which must be there, in a file."""
+        path = self.path / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def ouro(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """``pytest-ouro ARGS`` in a process of its own."""
+        return self._run("-m", "pytest_ouro", *args, **env)
+
+    def pytest(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """``pytest ARGS`` in a process of its own."""
+        return self._run("-m", "pytest", "-p", "no:cacheprovider", *args, **env)
+
+    def bless(self) -> str:
+        """Bless what is there and commit it; the id of the commit, which is now trust."""
+        done = self.ouro("bless")
+        assert done.returncode == 0, done.stderr
+        return self.commit("bless")
+
+    def _run(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *args],
+            cwd=self.path,
+            env={**os.environ, **env},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the person's caches, git settings or CI variables."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
+    for name in list(os.environ):
+        if name.startswith(("GIT_", "OURO_", "PYTEST_")) or name == "CI":
+            monkeypatch.delenv(name)
+    (home / ".gitconfig").write_text(
+        "[user]\nname = Test\nemail = test@example.org\n[init]\ndefaultBranch = main\n"
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A toy experiment, blessed and committed: lawful as it stands."""
+    made = Project(tmp_path / "project")
+    made.path.mkdir()
+    made.git("init", "-q")
+    made.write(
+        {
+            "prepare.py": PREPARE,
+            "train.py": TRAIN,
+            "bound.toml": BOUND,
+            "pyproject.toml": PYPROJECT,
+            ".gitignore": "run.log\nresults.tsv\n",
+        }
+    )
+    made.commit("the experiment")
+    made.bless()
+    return made

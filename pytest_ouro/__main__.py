@@ -1,0 +1,16 @@
+"""``python -m pytest_ouro`` and the console script ``pytest-ouro``."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run one command and return its exit status (0 lawful, 1 broken, 2 could not judge)."""
+    from pytest_ouro.cli import run
+
+    return run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,323 @@
+"""bound.toml: the rules of an experiment, read strictly, all faults at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pytest_ouro.checks import CHECKS, load
+from pytest_ouro.errors import BoundError
+from pytest_ouro.evidence import toml
+from pytest_ouro.evidence.paths import join
+from pytest_ouro.schema import Problems, line_numbers, nearest, read_table
+
+if TYPE_CHECKING:
+    from pytest_ouro.checks import Check
+
+NAME = "bound.toml"
+SECTIONS = ("danger-zone", "never-do", "iron-law")
+LEVELS = ("claimed", "supervised", "judged", "sandboxed", "sealed", "attested")
+
+Level = Literal["claimed", "supervised", "judged", "sandboxed", "sealed", "attested"]
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """``[experiment]``: what is run, what it may change, and how it is measured.
+
+    Paths are relative to ``root``, which is relative to the folder of bound.toml. Seconds.
+    """
+
+    script: str
+    editable: tuple[str, ...]
+    harness: str
+    evaluate: str
+    budget: float
+    root: str = ""
+    python: tuple[str, ...] = ("python",)
+    allowed: tuple[str, ...] = ("run.log", "results.tsv")
+    loader: str = "make_dataloader"
+    prepare: str = ""
+    metric: str = "val_bpb"
+    direction: Literal["lower", "higher"] = "lower"
+    clock: Literal["wall", "cpu"] = "wall"
+    tolerance: float | None = None
+    timeout: float | None = None
+    warmup_tokens: int = 0
+    warmup_seconds: float = 0.0
+    device: Device = "auto"
+    level: Level = "supervised"
+    ledger: str = "results.tsv"
+    data: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.editable:
+            raise ValueError("'editable' is empty: an experiment must be able to change something")
+        if self.budget <= 0:
+            raise ValueError("'budget' must be more than 0 seconds")
+        if not self.python:
+            raise ValueError("'python' is empty: it is the command that starts an interpreter")
+        # The seed's law allows 6 s of 300; a shorter budget has the same share.
+        object.__setattr__(
+            self, "tolerance", self.budget * 0.02 if self.tolerance is None else self.tolerance
+        )
+        object.__setattr__(
+            self, "timeout", self.budget * 2 if self.timeout is None else self.timeout
+        )
+        if self.seconds("timeout") <= self.budget:
+            raise ValueError("'timeout' must leave time beyond 'budget'")
+
+    def seconds(self, name: Literal["tolerance", "timeout"]) -> float:
+        """``tolerance`` or ``timeout``, which have their defaults filled in by now."""
+        value: float = getattr(self, name)
+        return value
+
+
+#: The keys of ``[experiment]`` that ``[experiment.cpu]`` and ``[experiment.cuda]`` may replace.
+PER_DEVICE = (
+    *(
+        "budget",
+        "clock",
+        "tolerance",
+        "timeout",
+        "warmup-tokens",
+        "warmup-seconds",
+        "level",
+        "data",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictRule:
+    """``[verdict]``: when a difference of the metric counts.
+
+    ``noise`` is the standard deviation of one run's metric, or "auto": from repeats.
+    """
+
+    noise: float | Literal["auto"] = "auto"
+    sigmas: float = 2.0
+    hard: bool = False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One DANGER ZONE, NEVER DO or IRON LAW."""
+
+    section: str
+    id: str
+    sentence: str
+    line: int
+    check: str
+    judge: Check
+    severity: Literal["error", "warn"] = "error"
+    reason: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.section}::{self.id}"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A whole bound.toml. ``folder`` is its folder from the repository's top ("" for the top)."""
+
+    name: str
+    folder: str
+    rules: tuple[Rule, ...]
+    experiments: dict[str, Experiment]
+    verdicts: dict[str, VerdictRule]
+
+    def path(self, relative: str) -> str:
+        """A path or glob of a rule, seen from the repository's top."""
+        return join(self.root, relative)
+
+    @property
+    def root(self) -> str:
+        """The experiment's folder from the repository's top."""
+        return join(self.folder, self.experiments["cpu"].root)
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment, for what does not depend on the device."""
+        return self.experiments["cpu"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Name:
+    name: str = "experiment"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RuleKeys:
+    id: str
+    rule: str
+    check: str
+    severity: Literal["error", "warn"] = "error"
+    reason: str = ""
+
+
+def parse(text: str, *, folder: str = "", name: str = NAME) -> Bound:
+    """The Bound that ``text`` states; BoundError with every fault, each with its line.
+
+    ``folder`` is bound.toml's folder from the repository's top, ``name`` how to call the file.
+    """
+    try:
+        table = toml.loads(text)
+    except ValueError as error:
+        raise BoundError((f"{name}: not TOML: {error}",)) from None
+    problems = Problems(name, line_numbers(text))
+    known = ("bound", "experiment", "verdict", *SECTIONS)
+    for key in table.keys() - set(known):
+        problems.add((key,), f"unknown table '{key}'{nearest(key, known)}")
+    title = read_table(_Name, table.get("bound", {}), ("bound",), problems)
+    experiments = _experiments(table, problems)
+    verdicts = _verdicts(table, problems)
+    rules = _rules(table, problems)
+    if experiments:
+        _check_paths(folder, experiments["cpu"], rules, problems)
+    if problems.found or title is None:
+        raise BoundError(problems.sorted())
+    return Bound(title.name, folder, tuple(rules), experiments, verdicts)
+
+
+def _experiments(table: dict[str, Any], problems: Problems) -> dict[str, Experiment]:
+    if "experiment" not in table:
+        problems.add((), "the table [experiment] is missing")
+        return {}
+    base = table["experiment"]
+    if read_table(Experiment, base, ("experiment",), problems, also=("cpu", "cuda")) is None:
+        return {}
+    shared = {key: value for key, value in base.items() if key not in ("cpu", "cuda")}
+    found = {}
+    for device in ("cpu", "cuda"):
+        override = base.get(device, {})
+        where = ("experiment", device) if override else ("experiment",)
+        if not isinstance(override, dict):
+            problems.add(("experiment", device), f"[experiment.{device}] must be a table")
+            continue
+        for key in override.keys() - set(PER_DEVICE):
+            problems.add(
+                ("experiment", device, key),
+                f"'{key}' cannot be set in [experiment.{device}]{nearest(key, PER_DEVICE)}",
+            )
+        # Limits that were derived from another budget are not inherited with it.
+        kept = dict(shared)
+        if "budget" in override:
+            kept = {k: v for k, v in shared.items() if k not in ("tolerance", "timeout")}
+        known = {key: value for key, value in override.items() if key in PER_DEVICE}
+        if experiment := read_table(Experiment, {**kept, **known}, where, problems):
+            found[device] = experiment
+    return found if len(found) == 2 else {}
+
+
+def _verdicts(table: dict[str, Any], problems: Problems) -> dict[str, VerdictRule]:
+    base = table.get("verdict", {})
+    if read_table(VerdictRule, base, ("verdict",), problems, also=("cpu", "cuda")) is None:
+        return {}
+    shared = {key: value for key, value in base.items() if key not in ("cpu", "cuda")}
+    found = {}
+    for device in ("cpu", "cuda"):
+        where = ("verdict", device) if device in base else ("verdict",)
+        override = base.get(device, {})
+        merged = {**shared, **override} if isinstance(override, dict) else override
+        if verdict := read_table(VerdictRule, merged, where, problems):
+            found[device] = verdict
+    return found
+
+
+def _rules(table: dict[str, Any], problems: Problems) -> list[Rule]:
+    rules: list[Rule] = []
+    stated = 0
+    for section in SECTIONS:
+        entries = table.get(section, [])
+        if not isinstance(entries, list):
+            problems.add((section,), f"write [[{section}]], with two brackets: rules are a list")
+            continue
+        stated += len(entries)
+        seen: dict[str, int] = {}
+        for number, entry in enumerate(entries):
+            where = (section, number)
+            rule = _rule(section, entry, where, problems)
+            if rule is None:
+                continue
+            if rule.id in seen:
+                problems.add(
+                    (*where, "id"), f"'{rule.id}' is already a rule at line {seen[rule.id]}"
+                )
+            seen[rule.id] = rule.line
+            rules.append(rule)
+    if not stated:
+        problems.add((), f"no rules: state at least one [[{']], [['.join(SECTIONS)}]]")
+    return rules
+
+
+def _rule(
+    section: str, entry: object, where: tuple[str | int, ...], problems: Problems
+) -> Rule | None:
+    known = {f.name for f in dataclasses.fields(_RuleKeys)}
+    if not isinstance(entry, dict):
+        problems.add(where, f"[[{section}]] must be a table")
+        return None
+    if "check" not in entry:
+        problems.add(
+            where,
+            f"the rule '{entry.get('id', '?')}' has no check: a law nobody can check is not a law "
+            '(check = "human" states one openly)',
+        )
+        return None
+    if entry["check"] not in CHECKS:
+        problems.add(
+            (*where, "check"),
+            f"unknown check {entry['check']!r}{nearest(str(entry['check']), CHECKS)}",
+        )
+        return None
+    check = load(entry["check"])
+    common = {key: value for key, value in entry.items() if key in known}
+    params = {key: value for key, value in entry.items() if key not in known}
+    keys = read_table(_RuleKeys, common, where, problems)
+    judge = read_table(check, params, where, problems)
+    if keys is None or judge is None:
+        return None
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", keys.id):
+        problems.add(
+            (*where, "id"), f"the id '{keys.id}' must be words of a-z and 0-9 with - between"
+        )
+        return None
+    if (keys.severity == "warn" or keys.check == "human") and not keys.reason:
+        problems.add(where, f"the rule '{keys.id}' is weakened and must state a reason")
+        return None
+    line = problems.lines.get(where, 0)
+    return Rule(section, keys.id, keys.rule, line, keys.check, judge, keys.severity, keys.reason)
+
+
+def _check_paths(
+    folder: str, experiment: Experiment, rules: list[Rule], problems: Problems
+) -> None:
+    """Every path must stay in the repository: a rule about anything else protects nothing."""
+    try:
+        root = join(folder, experiment.root)
+    except ValueError as error:
+        problems.add(("experiment", "root"), str(error))
+        return
+    for key in ("script", "harness", "ledger", "prepare"):
+        _check_path(root, getattr(experiment, key), ("experiment", key), problems)
+    for key in ("editable", "allowed"):
+        for path in getattr(experiment, key):
+            _check_path(root, path, ("experiment", key), problems)
+    numbers = dict.fromkeys(SECTIONS, 0)
+    for rule in rules:
+        where = (rule.section, numbers[rule.section], "paths")
+        numbers[rule.section] += 1
+        for path in getattr(rule.judge, "paths", ()):
+            _check_path(root, path, where, problems)
+
+
+def _check_path(root: str, path: str, where: tuple[str | int, ...], problems: Problems) -> None:
+    try:
+        join(root, path)
+    except ValueError as error:
+        problems.add(where, f"{error}, in '{where[-1]}'")

@@ -1,0 +1,115 @@
+"""``frozen``: these files are, byte for byte, what trust says they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_ouro.checks import Check
+from pytest_ouro.evidence.paths import matches
+from pytest_ouro.evidence.repository import digest, short
+from pytest_ouro.finding import Finding, several
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.evidence.observed import Evidence
+    from pytest_ouro.evidence.repository import Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frozen(Check):
+    """``paths``: globs from the experiment's root. ``history``: no commit since trust may have
+    touched them either, not even one that a later commit undid."""
+
+    paths: tuple[str, ...]
+    history: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.paths:
+            raise ValueError("'paths' is empty: the rule protects nothing")
+
+    def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        globs = [evidence.layout.path(path) for path in self.paths]
+        trusted = sorted(path for path in evidence.trust.paths if matches(path, globs))
+        for given, glob in zip(self.paths, globs, strict=True):
+            if not any(matches(path, [glob]) for path in trusted):
+                yield Finding(
+                    f"{given} is not among the trusted files: nothing is protected",
+                    where=f"trust: {evidence.trust}",
+                    help="mend the path in bound.toml, or a person blesses the file: "
+                    "pytest-ouro bless",
+                )
+        yield from self._changed(evidence, trusted)
+        if self.history:
+            yield from self._history(evidence, globs)
+
+    def _changed(self, evidence: Evidence, trusted: list[str]) -> Iterator[Finding]:
+        trust, contents = evidence.trust, evidence.repository.contents(trusted)
+        for path in trusted:
+            wanted, states = trust.digest(path), contents[path]
+            wrong = {
+                place: data
+                for place, data in states.items()
+                if data is None or digest(data) != wanted
+            }
+            if evidence.repository.subject == "working tree":
+                full = evidence.repository.git.top / path
+                if full.is_symlink() and "working tree" not in wrong:
+                    wrong["working tree"] = None
+            if not wrong:
+                continue
+            found = next(reversed(wrong.values()))
+            now = short(digest(found)) if found is not None else "no such file"
+            yield Finding(
+                f"{path} changed (sha256 {short(wanted)} → {now})",
+                where=f"changed in: {several(_places(evidence, path, wrong))}",
+                expected=wanted,
+                actual=digest(found) if found is not None else "",
+                help=_restore(evidence, path),
+                facts={"path": path},
+            )
+
+    def _history(self, evidence: Evidence, globs: list[str]) -> Iterator[Finding]:
+        touched: dict[str, list[str]] = {}
+        for change in evidence.repository.committed:
+            if matches(change.path, globs):
+                touched.setdefault(str(change.commit), []).append(change.path)
+        if touched:
+            names = several(sorted({path for paths in touched.values() for path in paths}))
+            many = "a commit" if len(touched) == 1 else f"{len(touched)} commits"
+            yield Finding(
+                f"{names} was changed by {many} since trust",
+                where=f"changed in: {several(list(touched))}",
+                help="a revert leaves the bad commit in the history: "
+                f"git rebase -i {evidence.repository.trust[:7]} and drop it",
+                facts={"commits": len(touched)},
+            )
+
+    def trusted_paths(self, evidence: Evidence) -> list[str]:
+        globs = [evidence.layout.path(path) for path in self.paths]
+        return [path for path in evidence.repository.index if matches(path, globs)]
+
+
+def _places(evidence: Evidence, path: str, wrong: dict[Place, bytes | None]) -> list[str]:
+    """Where the wrong bytes came in; a place that only inherits them is not named."""
+    words: list[str] = []
+    before: bytes | None = b""
+    for place, data in wrong.items():
+        if words and data == before:
+            continue
+        before = data
+        if place == "commit":
+            commits = [c.where for c in evidence.repository.committed if c.path == path]
+            words.append(commits[-1] if commits else f"commit {evidence.repository.head[:7]}")
+        else:
+            words.append(f"the {place}")
+    return words
+
+
+def _restore(evidence: Evidence, path: str) -> str:
+    trust = evidence.trust
+    bless = "(a person may bless a change: pytest-ouro bless)"
+    if trust.commit:
+        return f"git checkout {trust.commit[:7]} -- {path}   {bless}"
+    return f"undo the change of {path}   {bless}"

@@ -1,0 +1,24 @@
+"""``human``: a rule that only a person can judge; stated openly, reported as skipped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_ouro.checks import Check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.evidence.observed import Evidence
+    from pytest_ouro.finding import Finding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Human(Check):
+    """No parameters. The rule must state a ``reason``."""
+
+    stage = "human"
+
+    def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        yield from ()

@@ -1,0 +1,45 @@
+"""``log-schema``: every row of the ledger has commit hash, metric, memory, status, description."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_ouro.checks import Check
+from pytest_ouro.evidence.ledger import strict_fault
+from pytest_ouro.finding import Finding, several
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.evidence.observed import Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSchema(Check):
+    """``strict``: also judge the rows that were there before our first record, which other tools
+    wrote in their own ways."""
+
+    strict: bool = False
+
+    stage = "ledger"
+
+    def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        ledger = evidence.ledger
+        inherited = 0 if self.strict else evidence.inherited_rows
+        faults = [
+            (row.line, fault)
+            for row in ledger.rows[inherited:]
+            if (fault := strict_fault(row.text))
+        ]
+        if faults:
+            name = evidence.layout.ledger
+            many = f"{len(faults)} rows" if len(faults) > 1 else "a row"
+            yield Finding(
+                f"{name}:{faults[0][0]}: {faults[0][1]}",
+                where=f"{many}: line {several([str(line) for line, _ in faults])}",
+                expected="commit, metric with six decimals, memory in GB, keep|discard|crash, text",
+                help="rows are written by the supervisor: remove what was written by hand "
+                "(pytest-ouro log shows the recorded runs)",
+                facts={"rows": len(faults)},
+            )

@@ -1,0 +1,48 @@
+"""``untracked``: these files stay out of git: index, tree and every commit since trust."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_ouro.checks import Check
+from pytest_ouro.evidence.paths import matches
+from pytest_ouro.finding import Finding, several
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.evidence.observed import Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Untracked(Check):
+    """``paths``: globs from the experiment's root."""
+
+    paths: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.paths:
+            raise ValueError("'paths' is empty: the rule keeps nothing out of git")
+
+    def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        repository = evidence.repository
+        globs = [evidence.layout.path(path) for path in self.paths]
+        places: dict[str, list[str]] = {}
+        for change in repository.committed:
+            if change.kind != "deleted" and matches(change.path, globs):
+                places.setdefault(change.path, []).append(change.where)
+        for path in repository.head_tree:
+            if matches(path, globs) and path not in places:
+                places[path] = [f"commit {repository.head[:7]}"]
+        for path in repository.index.keys() - repository.head_tree.keys():
+            if matches(path, globs):
+                places.setdefault(path, []).append("the index")
+        for path, where in sorted(places.items()):
+            yield Finding(
+                f"{path} is in git; it must stay untracked",
+                where=f"added in: {several(where)}",
+                help=f"git rm --cached {path}"
+                + ("" if where == ["the index"] else ", and drop it from the commits that hold it"),
+                facts={"path": path},
+            )

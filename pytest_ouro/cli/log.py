@@ -1,0 +1,50 @@
+"""``pytest-ouro log``: the journal as a table."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pytest_ouro.cli import find_bound
+from pytest_ouro.errors import RecordError
+from pytest_ouro.evidence.git import Git
+from pytest_ouro.evidence.journal import Journal
+from pytest_ouro.experiment.output import clean
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pytest_ouro.evidence.journal import Record
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="the records, one JSON object a line")
+
+
+def main(args: argparse.Namespace) -> int:
+    journal = Journal(Git.discover(find_bound(args.bound).parent).common_dir)
+    runs = list(journal.runs())
+    if args.json:
+        for run in runs:
+            print(json.dumps(run, ensure_ascii=False))
+    else:
+        print(
+            f"{'time':19}  {'commit':7}  {'val_bpb':>9}  {'status':7}  {'reason':12}  description"
+        )
+        for run in runs:
+            print(_line(run))
+        for started in journal.unfinished():
+            print(f"{started['time'][:19]}  {started['commit'][:7]}  {'':9}  running or killed")
+    if line := journal.broken_link():
+        raise RecordError(
+            f"{journal.path}:{line}: the chain is broken: a line before it was changed or removed"
+        )
+    return 0
+
+
+def _line(run: Record) -> str:
+    value = f"{run['val_bpb']:.6f}" if run.get("val_bpb") is not None else "-"
+    return (
+        f"{run['time'][:19]}  {run['commit'][:7]}  {value:>9}  {run['status']:7}  "
+        f"{run['reason']:12}  {clean(run.get('description', ''), width=60)}"
+    )

@@ -1,0 +1,39 @@
+"""What could not be judged. A broken rule is a finding, never one of these."""
+
+from __future__ import annotations
+
+
+class OuroError(Exception):
+    """A question that could not be answered: one line for a person, and what to do next."""
+
+    def __init__(self, message: str, *, help: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  help: {self.help}" if self.help else self.message
+
+
+class GitError(OuroError):
+    """Git is missing, the folder is no repository, or an object cannot be read."""
+
+
+class TrustError(OuroError):
+    """There are no trusted rules, or the trusted rules were altered."""
+
+
+class BoundError(OuroError):
+    """bound.toml cannot be used. ``problems`` holds every fault, each as ``file:line: text``."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class RecordError(OuroError):
+    """The journal or the ledger cannot be read or written."""
+
+
+class ExperimentError(OuroError):
+    """An experiment cannot be started: nothing was run and nothing was recorded."""

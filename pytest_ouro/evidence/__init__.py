@@ -1,0 +1,1 @@
+"""What was observed: repository, trust, dependencies, journal, ledger. Observes, never judges."""

@@ -1,0 +1,113 @@
+"""The journal: our append-only, hash-chained record of runs, shared by all working trees."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_ouro.errors import RecordError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Journal:
+    """``<git common dir>/ouro/journal.jsonl``: a ``started`` and a ``finished`` line a run."""
+
+    common_dir: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.common_dir / "ouro"
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "journal.jsonl"
+
+    def records(self) -> list[Record]:
+        """Every whole line, oldest first. A torn last line (no newline) is not a record.
+
+        RecordError names the first line that is not JSON.
+        """
+        records = []
+        for number, line in enumerate(self._lines(), start=1):
+            try:
+                record = json.loads(line)
+            except ValueError:
+                record = None
+            if not isinstance(record, dict):
+                raise RecordError(
+                    f"{self.path}:{number}: not a record of a run",
+                    help="the journal was edited: restore it, or move it away to start anew",
+                )
+            records.append(record)
+        return records
+
+    def runs(self) -> Iterator[Record]:
+        """The finished runs, oldest first."""
+        return (record for record in self.records() if record.get("event") == "finished")
+
+    def unfinished(self) -> list[Record]:
+        """``started`` lines whose run has no ``finished`` line."""
+        records = self.records()
+        ended = {r.get("run") for r in records if r.get("event") == "finished"}
+        return [r for r in records if r.get("event") == "started" and r.get("run") not in ended]
+
+    def broken_link(self) -> int:
+        """The first line (from 1) whose ``prev`` is not the hash of the line before; 0: none."""
+        prev = ""
+        for number, line in enumerate(self._lines(), start=1):
+            if json.loads(line).get("prev") != prev:
+                return number
+            prev = hashlib.sha256(line).hexdigest()
+        return 0
+
+    def append(self, record: Record) -> Record:
+        """Write one line under the lock, flushed to disk; returns it with ``prev`` and ``seq``.
+
+        A torn last line, left by a crash, is cut off first: its run stays known as started.
+        """
+        from filelock import FileLock
+
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / "journal.lock"):
+                return self._append(record)
+        except OSError as error:
+            raise RecordError(
+                f"{self.path} cannot be written: {error.strerror or error}",
+                help="free some space or mend the permissions: no run is made without its record",
+            ) from None
+
+    def _append(self, record: Record) -> Record:
+        lines = self._lines()
+        whole = sum(len(line) + 1 for line in lines)
+        prev = hashlib.sha256(lines[-1]).hexdigest() if lines else ""
+        written = {"prev": prev, "seq": len(lines) + 1, **record}
+        line = json.dumps(written, ensure_ascii=False, allow_nan=False, sort_keys=False)
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            os.ftruncate(handle, whole)
+            os.lseek(handle, 0, os.SEEK_END)
+            data = line.encode() + b"\n"
+            if os.write(handle, data) != len(data):
+                os.ftruncate(handle, whole)
+                raise OSError(28, "no space left on the device")
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        return written
+
+    def _lines(self) -> list[bytes]:
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return []
+        return data.split(b"\n")[:-1]

@@ -1,0 +1,61 @@
+"""bound.lock: the digests of the files that a person declared to be the truth."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_ouro.errors import TrustError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "bound.lock"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+
+
+@dataclass(frozen=True)
+class Lock:
+    """``files`` maps a path from the repository's top to ``sha256:…`` of its canonical bytes."""
+
+    blessed: str
+    files: Mapping[str, str]
+
+    def dumps(self) -> str:
+        """The text of the file, sorted, so that two blessings differ only where the truth does."""
+        rows = [f"{_quoted(path)} = {_quoted(value)}" for path, value in sorted(self.files.items())]
+        return "\n".join(
+            [
+                "# Written by `pytest-ouro bless`: a person declares these bytes the truth.",
+                "# sha256 of each file, text with LF line endings.",
+                f"blessed = {_quoted(self.blessed)}",
+                "",
+                "[files]",
+                *rows,
+                "",
+            ]
+        )
+
+
+def loads(text: str, *, name: str = NAME) -> Lock:
+    """A Lock from the file's text; TrustError where it is damaged."""
+    from pytest_ouro.evidence import toml
+
+    help = "a person writes it anew: pytest-ouro bless"
+    try:
+        table = toml.loads(text)
+    except ValueError as error:
+        raise TrustError(f"{name} is damaged: {error}", help=help) from None
+    files = table.get("files")
+    if not isinstance(files, dict) or not all(
+        isinstance(value, str) and _DIGEST.match(value) for value in files.values()
+    ):
+        raise TrustError(f"{name} is damaged: [files] must map paths to sha256 digests", help=help)
+    return Lock(str(table.get("blessed", "")), files)
+
+
+def _quoted(text: str) -> str:
+    import json
+
+    return json.dumps(text, ensure_ascii=False)

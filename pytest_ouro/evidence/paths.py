@@ -1,0 +1,51 @@
+"""Paths of rules: globs with ``/``, where ``*`` stays in one folder and ``**`` does not."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@lru_cache(maxsize=512)
+def _regex(pattern: str) -> re.Pattern[str]:
+    out, at = "", 0
+    while at < len(pattern):
+        if pattern.startswith("**/", at):
+            out, at = out + "(?:.*/)?", at + 3
+        elif pattern.startswith("**", at):
+            out, at = out + ".*", at + 2
+        elif pattern[at] == "*":
+            out, at = out + "[^/]*", at + 1
+        elif pattern[at] == "?":
+            out, at = out + "[^/]", at + 1
+        else:
+            out, at = out + re.escape(pattern[at]), at + 1
+    return re.compile(out + r"\Z", re.DOTALL)
+
+
+def matches(path: str, patterns: Iterable[str]) -> bool:
+    """Whether one of the globs names ``path``. ``folder/`` means all that is in the folder."""
+    return any(_regex(p + "**" if p.endswith("/") else p).match(path) for p in patterns)
+
+
+def inside(path: str, folder: str) -> bool:
+    """Whether ``path`` lies in ``folder`` ("" is the repository's top)."""
+    return not folder or path == folder or path.startswith(folder + "/")
+
+
+def join(folder: str, path: str) -> str:
+    """``path`` (relative to ``folder``, may start with ``../``) from the repository's top.
+
+    ValueError if it leaves the repository or is absolute.
+    """
+    joined = posixpath.normpath(posixpath.join(folder, path))
+    if joined.startswith(("../", "/")) or joined == "..":
+        raise ValueError(f"'{path}' lies outside the repository")
+    if path.endswith("/"):
+        joined += "/"
+    return "" if joined == "." else joined

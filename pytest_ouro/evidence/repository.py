@@ -1,0 +1,259 @@
+"""The judged repository: commits since trust, index, working tree and untracked files.
+
+Bytes are hashed here, in Python, without following symlinks: what git's flags, filters and
+attributes would say about a file never matters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from pytest_ouro.errors import GitError
+from pytest_ouro.evidence.git import Entry, Git, split
+from pytest_ouro.evidence.paths import inside
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Place = Literal["commit", "index", "working tree", "untracked"]
+Kind = Literal["added", "changed", "deleted"]
+#: What is judged: a commit alone, what is staged on top of it, or the working tree as well.
+Subject = Literal["commit", "index", "working tree"]
+
+_LFS = re.compile(rb"version https://git-lfs\S*\noid sha256:([0-9a-f]{64})\n")
+
+
+def canonical(data: bytes) -> bytes:
+    """Text with LF line endings; binary data (a NUL in its first 8000 bytes) as it is."""
+    return data if b"\0" in data[:8000] else data.replace(b"\r\n", b"\n")
+
+
+def digest(data: bytes) -> str:
+    """``sha256:…`` of the canonical bytes."""
+    return "sha256:" + hashlib.sha256(canonical(data)).hexdigest()
+
+
+def short(value: str) -> str:
+    """A digest or commit id for people: ``9f2c41ab…`` or ``a1b2c3d``."""
+    return value[7:15] + "…" if value.startswith("sha256:") else value[:7]
+
+
+@dataclass(frozen=True)
+class Commit:
+    id: str
+    subject: str
+
+    def __str__(self) -> str:
+        return f'commit {self.id[:7]} "{self.subject[:60]}"'
+
+
+@dataclass(frozen=True)
+class Change:
+    """One path that one place added, changed or deleted."""
+
+    path: str
+    place: Place
+    kind: Kind
+    commit: Commit | None = None
+
+    @property
+    def where(self) -> str:
+        return str(self.commit) if self.commit else f"the {self.place}"
+
+
+class Repository:
+    """One repository and what is judged of it. Every fact is asked for once."""
+
+    def __init__(
+        self, git: Git, *, trust: str = "", subject: Subject = "working tree", head: str = "HEAD"
+    ) -> None:
+        self.git = git
+        self.trust = trust
+        self.subject = subject
+        self._head = head
+
+    @cached_property
+    def head(self) -> str:
+        """The full id of the judged commit."""
+        if commit := self.git.commit(self._head):
+            return commit
+        if self._head == "HEAD":
+            raise GitError(
+                "the repository has no commit yet: rules are judged against commits",
+                help="git add the experiment and git commit it",
+            )
+        raise GitError(f"'{self._head}' names no commit", help="git fetch it, or mend the name")
+
+    @cached_property
+    def head_tree(self) -> dict[str, Entry]:
+        return self.git.tree(self.head)
+
+    @cached_property
+    def index(self) -> dict[str, Entry]:
+        return self.head_tree if self.subject == "commit" else self.git.staged()
+
+    @cached_property
+    def untracked(self) -> list[str]:
+        """Untracked files that git does not ignore."""
+        return self.git.untracked() if self.subject == "working tree" else []
+
+    @cached_property
+    def commits(self) -> tuple[Commit, ...]:
+        """Commits of the judged history that trust does not contain, oldest first."""
+        return tuple(commit for commit, _ in self._history)
+
+    @cached_property
+    def _history(self) -> tuple[tuple[Commit, tuple[Change, ...]], ...]:
+        if not self.trust or self.trust == self.head:
+            return ()
+        git = self.git
+        if git.line("rev-parse", "--is-shallow-repository") == "true" and not git.line(
+            "merge-base", self.trust, self.head
+        ):
+            raise GitError(
+                f"a shallow clone: the commits between trust {self.trust[:7]} and "
+                f"{self.head[:7]} are not all here",
+                help="git fetch --unshallow (in CI: fetch-depth: 0)",
+            )
+        ids = git.call("rev-list", "--reverse", "--topo-order", f"{self.trust}..{self.head}")
+        out = git.call(
+            "diff-tree",
+            *("--stdin", "-r", "-c", "-z", "--root", "--raw", "--no-renames"),
+            "--format=%x00commit %H %s",
+            stdin=ids,
+        )
+        return tuple(_parse_history(out))
+
+    @cached_property
+    def committed(self) -> tuple[Change, ...]:
+        """Every change of every commit since trust: a bad commit and its revert are two."""
+        return tuple(change for _, changes in self._history for change in changes)
+
+    @cached_property
+    def staged(self) -> tuple[Change, ...]:
+        """What the index changes on top of the judged commit."""
+        return tuple(_difference(self.head_tree, self.index, "index"))
+
+    def unstaged(self, within: str = "") -> tuple[Change, ...]:
+        """What the working tree changes on top of the index, of the tracked files in ``within``."""
+        if self.subject != "working tree":
+            return ()
+        changes: list[Change] = []
+        doubtful: list[tuple[str, Entry, bytes]] = []
+        for path, entry in self.index.items():
+            if not inside(path, within) or entry.mode == "160000":
+                continue
+            found = self._on_disk(path, entry)
+            if found is None:
+                if not entry.skip:
+                    changes.append(Change(path, "working tree", "deleted"))
+            elif found != b"":
+                doubtful.append((path, entry, found[1:]))
+        blobs = self.git.blobs(entry.blob for _, entry, _ in doubtful)
+        changes += [
+            Change(path, "working tree", "changed")
+            for (path, _, data), blob in zip(doubtful, blobs, strict=True)
+            if not _same(blob, data)
+        ]
+        return tuple(changes)
+
+    def _on_disk(self, path: str, entry: Entry) -> bytes | None:
+        """b"" if the file is the blob, None if it is gone, else a mark and the bytes found."""
+        full = self.git.top / path
+        data = read_file(full)
+        if data is None:
+            return None
+        if (entry.mode == "120000") != full.is_symlink():
+            return b"!" + b"\0a link for a file, or a file for a link"
+        return b"" if blob_id(data, like=entry.blob) == entry.blob else b"!" + data
+
+    def changes(self, within: str = "") -> list[Change]:
+        """All that was changed since trust in ``within``, wherever it stands now."""
+        found = [*self.committed, *self.staged]
+        found = [change for change in found if inside(change.path, within)]
+        found += self.unstaged(within)
+        found += [
+            Change(path, "untracked", "added") for path in self.untracked if inside(path, within)
+        ]
+        return found
+
+    def contents(self, paths: list[str]) -> dict[str, dict[Place, bytes | None]]:
+        """The bytes of each path in the commit, the index and the working tree (None: absent)."""
+        places: list[tuple[Place, dict[str, Entry]]] = [("commit", self.head_tree)]
+        if self.subject != "commit":
+            places.append(("index", self.index))
+        found: dict[str, dict[Place, bytes | None]] = {path: {} for path in paths}
+        for place, entries in places:
+            here = [p for p in paths if p in entries and entries[p].mode != "160000"]
+            blobs = dict(zip(here, self.git.blobs(entries[p].blob for p in here), strict=True))
+            for path in paths:
+                found[path][place] = blobs.get(path)
+        if self.subject == "working tree":
+            for path in paths:
+                found[path]["working tree"] = read_file(self.git.top / path)
+        return found
+
+
+def read_file(path: Path) -> bytes | None:
+    """The bytes of a regular file, the target of a symlink, or None where there is neither."""
+    try:
+        mode = os.lstat(path).st_mode
+        if stat.S_ISLNK(mode):
+            return os.fsencode(path.readlink())
+        if stat.S_ISREG(mode):
+            return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    return None
+
+
+def blob_id(data: bytes, *, like: str) -> str:
+    """Git's id of a blob with these bytes, by the hash function that made ``like``."""
+    new = hashlib.sha256 if len(like) == 64 else hashlib.sha1
+    return new(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def _same(blob: bytes, data: bytes) -> bool:
+    if pointer := _LFS.match(blob):
+        return hashlib.sha256(data).hexdigest().encode() == pointer[1]
+    return canonical(blob) == canonical(data)
+
+
+def _difference(old: dict[str, Entry], new: dict[str, Entry], place: Place) -> list[Change]:
+    changes = []
+    for path in sorted(old.keys() | new.keys()):
+        before, after = old.get(path), new.get(path)
+        if before is None:
+            changes.append(Change(path, place, "added"))
+        elif after is None:
+            changes.append(Change(path, place, "deleted"))
+        elif (before.mode, before.blob) != (after.mode, after.blob):
+            changes.append(Change(path, place, "changed"))
+    return changes
+
+
+def _parse_history(out: bytes) -> list[tuple[Commit, tuple[Change, ...]]]:
+    """``diff-tree --stdin -c -z``: a header a commit, then ``:…status`` and path by turns."""
+    history: list[tuple[Commit, list[Change]]] = []
+    fields = iter(split(out))
+    for field in fields:
+        field = field.lstrip("\n")
+        if field.startswith("commit "):
+            _, commit_id, subject = (*field.split(" ", 2), "")[:3]
+            history.append((Commit(commit_id, subject.strip()), []))
+        elif field.startswith(":"):
+            status = field.rsplit(" ", 1)[1]
+            kind: Kind = "changed"
+            if set(status) == {"A"}:
+                kind = "added"
+            elif set(status) == {"D"}:
+                kind = "deleted"
+            commit, changes = history[-1]
+            changes.append(Change(next(fields), "commit", kind, commit))
+    return [(commit, tuple(changes)) for commit, changes in history]

@@ -1,0 +1,1 @@
+"""One supervised run: worktree, launcher, clock, record and verdict. Knows no pytest."""

@@ -1,0 +1,136 @@
+"""The two things that are run: the experiment's script, and the harness once to make the data."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pytest_ouro.errors import ExperimentError
+from pytest_ouro.experiment import data
+from pytest_ouro.experiment.supervisor import Job, supervise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_ouro.bound import Experiment
+    from pytest_ouro.experiment.supervisor import Position
+    from pytest_ouro.judge import Case
+
+#: The log of a run, in the experiment's root.
+LOG = "run.log"
+_NEVER = 365 * 86400.0
+
+
+def script_job(
+    case: Case, experiment: Experiment, *, profile: str, tree: Path, scratch: Path
+) -> Job:
+    """The experiment's script in ``tree``, a clean checkout, with the trusted harness."""
+    folder = tree / case.bound.root
+    script = folder / experiment.script
+    budget = experiment.budget
+    return Job(
+        python=interpreter(experiment),
+        folder=folder,
+        scratch=scratch,
+        log=case.repository.git.top / case.bound.root / LOG,
+        message={
+            "mode": "experiment",
+            "root": str(folder),
+            "harness": Path(experiment.harness).stem,
+            "harness_path": str(folder / experiment.harness),
+            "harness_source": trusted_source(case, experiment.harness),
+            "loader": experiment.loader,
+            "evaluate": experiment.evaluate,
+            "budget": int(budget) if budget.is_integer() else budget,
+            "warmup_tokens": experiment.warmup_tokens,
+            "script_source": script.read_text(encoding="utf-8"),
+            "script_path": str(script),
+        },
+        budget=budget,
+        clock=experiment.clock,
+        timeout=experiment.seconds("timeout"),
+        warmup_seconds=experiment.warmup_seconds,
+        hide_cuda=profile == "cpu",
+    )
+
+
+def make_data(
+    case: Case,
+    experiment: Experiment,
+    *,
+    profile: Literal["cpu", "cuda"],
+    scratch: Path,
+    say: Callable[[str], None],
+) -> None:
+    """Where data is missing, run the bound's ``prepare`` once, from its trusted bytes.
+
+    ExperimentError where there is nothing to run, or the data is missing even then.
+    """
+    root = case.repository.git.top / case.bound.root
+    lacking = data.missing(experiment.data, root)
+    if not lacking:
+        return
+    by_hand = f"{' '.join(experiment.python)} {case.bound.path(experiment.harness)}"
+    if not experiment.prepare:
+        raise ExperimentError(f"data missing: {lacking[0]}", help=f"make it: {by_hand}")
+    say(f"ouro: data missing ({lacking[0]}): running {experiment.prepare} once")
+    job = Job(
+        python=interpreter(experiment),
+        folder=root,
+        scratch=scratch,
+        log=scratch / "prepare.log",
+        message={
+            "mode": "script",
+            "root": str(root),
+            "script_source": trusted_source(case, experiment.prepare),
+            "script_path": str(root / experiment.prepare),
+        },
+        budget=_NEVER,
+        clock="wall",
+        timeout=_NEVER,
+        hide_cuda=profile == "cpu",
+    )
+    echo = _Echo(job.log, experiment.prepare, say)
+    seen = supervise(job, echo)
+    echo()
+    if seen.stopped == "interrupted":
+        raise KeyboardInterrupt
+    lacking = data.missing(experiment.data, root)
+    if seen.exit_code or lacking:
+        why = seen.tail[-1] if seen.tail else f"exit status {seen.exit_code}"
+        raise ExperimentError(
+            f"data missing: {experiment.prepare} could not make it: {why}",
+            help=f"run it by hand: {by_hand}",
+        )
+
+
+class _Echo:
+    """Says each new line of a log once."""
+
+    def __init__(self, log: Path, name: str, say: Callable[[str], None]) -> None:
+        self._log, self._name, self._say = log, name, say
+        self._said = 0
+
+    def __call__(self, position: Position | None = None) -> None:
+        lines = self._log.read_text(errors="replace").split("\n")[:-1]
+        for line in lines[self._said :]:
+            self._say(f"ouro: {self._name}: {line}")
+        self._said = len(lines)
+
+
+def interpreter(experiment: Experiment) -> tuple[str, ...]:
+    """The command that starts Python: "python" is the interpreter that runs us."""
+    first, *rest = experiment.python
+    return (sys.executable if first == "python" else first, *rest)
+
+
+def trusted_source(case: Case, path: str) -> str:
+    """The text of a file of the experiment, as trust has it."""
+    source = case.trust.read(case.bound.path(path))
+    if source is None:
+        raise ExperimentError(
+            f"{case.bound.path(path)} is not among the trusted files: it cannot be run as harness",
+            help="a person blesses it: pytest-ouro bless",
+        )
+    return source.decode()

@@ -1,0 +1,99 @@
+"""What the supervisor saw of one run, and what became of it."""
+
+from __future__ import annotations
+
+import math
+import signal
+from dataclasses import dataclass, field
+from typing import Literal
+
+Outcome = Literal["ok", "crash", "oom", "nan", "timeout", "breach", "interrupted"]
+
+#: A printed metric has six decimals; half a unit of the last, and room for a float's last bits.
+CLAIM_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """Seconds by our clocks, megabytes by our reading, and what the child reported.
+
+    ``window_seconds`` is the training window on the bound's clock; None if training never began.
+    ``value`` is the metric as the trusted harness returned it, ``claims`` what the script printed.
+    """
+
+    exit_code: int
+    wall_seconds: float
+    cpu_seconds: float = 0.0
+    window_seconds: float | None = None
+    value: float | None = None
+    evaluations: int = 0
+    claims: dict[str, str] = field(default_factory=dict)
+    peak_mb: float = 0.0
+    environment: dict[str, str] = field(default_factory=dict)
+    exception: dict[str, str] = field(default_factory=dict)
+    stopped: Literal["", "timeout", "overrun", "interrupted"] = ""
+    tail: tuple[str, ...] = ()
+
+    def claim(self, metric: str) -> float | None:
+        """The metric that the script printed; None if it printed none that is a number."""
+        try:
+            return float(self.claims[metric])
+        except (KeyError, ValueError):
+            return None
+
+
+def outcome(seen: Measurement, *, metric: str, script: str) -> tuple[Outcome, str]:
+    """What became of the run, and a line that says why ("" for ok)."""
+    where = f" at {seen.exception['place']}" if seen.exception.get("place") else ""
+    if seen.stopped == "interrupted":
+        return "interrupted", "interrupted by a person"
+    if seen.stopped == "timeout":
+        return "timeout", f"{script} was killed after {seen.wall_seconds:.0f} s, the timeout"
+    if seen.stopped == "overrun":
+        return "breach", f"{script} was killed: it trained on, far beyond its budget"
+    if _out_of_memory(seen):
+        phase = "evaluation" if seen.evaluations else "training"
+        return "oom", f"out of memory in {phase}{where}"
+    if seen.value is not None and not math.isfinite(seen.value):
+        return "nan", f"{metric} is {seen.value}"
+    if seen.exit_code:
+        if _nan_in(seen.tail[-3:]):
+            return "nan", f"{script} stopped: {seen.tail[-1]}"
+        if seen.exception:
+            kind, text = seen.exception["type"], seen.exception["text"]
+            first = text.splitlines()[0][:160] if text else ""
+            return "crash", f"{script} raised {kind}: {first}{where}".rstrip(": ")
+        return "crash", f"{script} {_ended(seen.exit_code)}"
+    if seen.value is None:
+        return "crash", f"{script} ended without calling the evaluation: there is no {metric}"
+    claimed = seen.claims.get(metric)
+    if claimed is None:
+        return "crash", f"{script} printed no '{metric}:' line (measured {seen.value:.6f})"
+    number = seen.claim(metric)
+    if seen.evaluations > 1:
+        return "breach", f"{script} called the evaluation {seen.evaluations} times, not once"
+    if number is None or not math.isfinite(number):
+        return "nan", f"{script} printed {metric}: {claimed}"
+    if abs(number - seen.value) > CLAIM_TOLERANCE:
+        return "breach", f"{script} printed {metric} {claimed}, but {seen.value:.6f} was measured"
+    return "ok", ""
+
+
+def _ended(code: int) -> str:
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = " (often: the system ran out of memory)" if -code == signal.SIGKILL else ""
+        return f"was killed by {name}{hint}"
+    return f"exited with status {code}"
+
+
+def _out_of_memory(seen: Measurement) -> bool:
+    if not seen.exit_code:
+        return False
+    if seen.exception.get("type") in ("OutOfMemoryError", "MemoryError"):
+        return True
+    return any("out of memory" in line.lower() for line in seen.tail[-5:])
+
+
+def _nan_in(tail: tuple[str, ...]) -> bool:
+    return any(line.startswith("FAIL") or "FAIL" in line.split() for line in tail)

@@ -1,0 +1,133 @@
+"""What is written down of a run: the journal's lines, the ledger's row, a copy of the log."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import os
+import shutil
+import tokenize
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from pytest_ouro.evidence import ledger
+from pytest_ouro.evidence.paths import matches
+from pytest_ouro.experiment import data, processes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_ouro.bound import Experiment
+    from pytest_ouro.evidence.journal import Record
+    from pytest_ouro.judge import Case
+
+#: What two runs must have in common for their metrics to be compared.
+_COMPARED = ("device", "device_name", "budget", "clock", "data", "harness", "metric", "level")
+
+
+def now() -> str:
+    """The time of a record: ISO 8601, UTC, seconds."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
+def start(case: Case, experiment: Experiment, *, profile: str, rehearsal: bool) -> Record:
+    """Write the ``started`` line, before the child exists; returns what is known of the run."""
+    repository, git = case.repository, case.repository.git
+    globs = [case.bound.path(glob) for glob in experiment.editable]
+    code = {
+        path: entry.blob
+        for path, entry in sorted(repository.head_tree.items())
+        if matches(path, globs)
+    }
+    facts: Record = {
+        "run": uuid.uuid4().hex[:12],
+        "commit": repository.head,
+        "description": git.line("show", "-s", "--format=%s", repository.head),
+        "code": code,
+        "code_tokens": sum(tokens(blob) for blob in git.blobs(code.values())),
+        "trust": case.trust.commit,
+        "trust_source": case.trust.source,
+        "harness": case.trust.digest(case.bound.path(experiment.harness)),
+        "data": data.digest(experiment.data, git.top / case.bound.root),
+        "metric": experiment.metric,
+        "device": profile,
+        "budget": experiment.budget,
+        "clock": experiment.clock,
+        "tolerance": experiment.seconds("tolerance"),
+        "rehearsal": rehearsal,
+        "worktree": case.evidence.worktree,
+        "ledger_rows": len(case.evidence.ledger.rows),
+        "pid": os.getpid(),
+    }
+    case.evidence.journal.append({"event": "started", "time": now(), **facts})
+    return facts
+
+
+def finish(case: Case, facts: Record, verdict: dict[str, Any]) -> Record:
+    """Write the ``finished`` line and the ledger's row; returns the whole record."""
+    value = facts.get("val_bpb") if verdict["status"] != "crash" else None
+    prefix = f"[rehearsal {facts['budget']:g}s] " if facts["rehearsal"] else ""
+    row = ledger.row(
+        facts["commit"],
+        value,
+        float(facts.get("peak_mb") or 0.0) / 1024,
+        verdict["status"],
+        prefix + facts["description"],
+    )
+    record = {"event": "finished", "time": now(), **facts, **verdict, "row": row}
+    written = case.evidence.journal.append(record)
+    if facts["worktree"] == case.evidence.worktree:
+        _append_row(case, row)
+    return written
+
+
+def abandon(case: Case, facts: Record, reason: str) -> None:
+    """Record a run that has no measurement as a crash."""
+    unmeasured = {"outcome": reason, "val_bpb": None, "window_seconds": None}
+    finish(case, facts, {**unmeasured, "status": "crash", "reason": reason})
+
+
+def bury_the_dead(case: Case) -> None:
+    """A run whose supervisor was killed becomes a crash before the next one starts."""
+    own = ("prev", "seq", "event", "time")
+    for started in case.evidence.journal.unfinished():
+        if not processes.alive(int(started.get("pid", 0))):
+            facts = {key: value for key, value in started.items() if key not in own}
+            abandon(case, facts, "lost")
+
+
+def archive(case: Case, log: Path, run: str) -> None:
+    """Keep a copy of the log beside the journal: run.log is overwritten by the next run."""
+    folder = case.evidence.journal.folder / "runs"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(log, folder / f"{run}.log")
+
+
+def comparable(past: Record, facts: Record) -> bool:
+    """Whether the same thing was measured in the same way on the same kind of device."""
+    return (
+        all(past.get(key) == facts.get(key) for key in _COMPARED)
+        and not past.get("rehearsal")
+        and past.get("outcome") == "ok"
+    )
+
+
+def code_of(record: Record) -> str:
+    """The identity of the editable code of a run: its blob ids."""
+    return " ".join(record["code"].values())
+
+
+def tokens(source: bytes) -> int:
+    """The size of Python code: its tokens, without comments and layout."""
+    layout = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+    try:
+        found = list(tokenize.tokenize(io.BytesIO(source).readline))
+    except (tokenize.TokenError, SyntaxError):
+        return len(source.split())
+    return sum(token.type not in layout for token in found)
+
+
+def _append_row(case: Case, row: str) -> None:
+    path = case.repository.git.top / case.bound.path(case.experiment.ledger)
+    lock = case.evidence.journal.folder / "ledger.lock"
+    ledger.append(path, row, metric=case.experiment.metric, lock=lock)

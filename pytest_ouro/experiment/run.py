@@ -1,0 +1,228 @@
+"""A whole experiment: the gate, one supervised run, its verdict, its record."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pytest_ouro.bound import LEVELS
+from pytest_ouro.experiment import device, preconditions, record
+from pytest_ouro.experiment.jobs import LOG, make_data, script_job
+from pytest_ouro.experiment.measurement import outcome
+from pytest_ouro.experiment.supervisor import supervise
+from pytest_ouro.experiment.verdict import Candidate, decide, noise_of
+from pytest_ouro.experiment.worktree import checkout
+from pytest_ouro.judge import judge, judge_before_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_ouro.bound import Device, Experiment
+    from pytest_ouro.evidence.journal import Record
+    from pytest_ouro.experiment.measurement import Measurement
+    from pytest_ouro.experiment.supervisor import Progress
+    from pytest_ouro.experiment.verdict import Verdict
+    from pytest_ouro.finding import Judgement
+    from pytest_ouro.judge import Case
+
+#: What this version's supervision achieves.
+LEVEL = "supervised"
+
+Profile = Literal["cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an experiment came to. ``best`` is the best kept value before it, if any.
+
+    ``closed`` holds the broken rules that kept it from running; then nothing was measured.
+    ``val_bpb`` is the measured metric, None for a crash; ``record`` the journal's last line.
+    """
+
+    status: Literal["keep", "discard", "crash", "closed"]
+    reason: str
+    commit: str = ""
+    val_bpb: float | None = None
+    best: float | None = None
+    level: str = ""
+    message: str = ""
+    peak_vram_mb: float = 0.0
+    record: Record | None = None
+    closed: tuple[Judgement, ...] = ()
+    tail: tuple[str, ...] = ()
+    interrupted: bool = False
+
+    @property
+    def last_line(self) -> str:
+        """The stable line that people and agents grep for."""
+        if self.status == "closed":
+            return f"ouro: closed commit={self.commit[:7]} reason={self.reason}"
+        value = "0.000000" if self.val_bpb is None else f"{self.val_bpb:.6f}"
+        best = "" if self.best is None else f" best={self.best:.6f}"
+        return (
+            f"ouro: {self.status} val_bpb={value}{best} level={self.level} "
+            f"commit={self.commit[:7]} reason={self.reason}"
+        )
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for beside the bound: another device, a shorter budget (a rehearsal)."""
+
+    device: Device | None = None
+    budget: float | None = None
+
+
+def run_experiment(
+    case: Case,
+    order: Order,
+    *,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Result:
+    """Judge, run, decide, record. ExperimentError where no run can be started at all.
+
+    ``say`` is told in a line what is waited for; ``progress`` where the run stands.
+    """
+    profile = device.choose(order.device or case.experiment.device)
+    full = case.bound.experiments[profile]
+    experiment = preconditions.rehearse(full, order.budget)
+    broken = tuple(j for j in judge_before_run(case) if j.broken)
+    if broken:
+        return Result("closed", "rules-broken", commit=case.repository.head, closed=broken)
+    preconditions.demand_committed(case)
+    preconditions.demand_writable(case)
+    rehearsal = experiment.budget < full.budget
+    with (
+        preconditions.device_held(profile, say),
+        tempfile.TemporaryDirectory(prefix="ouro-", ignore_cleanup_errors=True) as scratch,
+    ):
+        record.bury_the_dead(case)
+        make_data(case, experiment, profile=profile, scratch=Path(scratch), say=say)
+        facts = record.start(case, experiment, profile=profile, rehearsal=rehearsal)
+        seen = _measure(case, experiment, profile, Path(scratch), facts, progress)
+    return _settle(case, experiment, profile, facts, seen)
+
+
+def _measure(
+    case: Case,
+    experiment: Experiment,
+    profile: Profile,
+    scratch: Path,
+    facts: Record,
+    progress: Progress | None,
+) -> Measurement:
+    """Run the script in a clean worktree; a run that could not begin is recorded as a crash."""
+    try:
+        with checkout(case.repository.git, case.repository.head) as tree:
+            job = script_job(case, experiment, profile=profile, tree=tree, scratch=scratch)
+            return supervise(job, progress)
+    except BaseException:
+        record.abandon(case, facts, "not-started")
+        raise
+
+
+def _settle(
+    case: Case, experiment: Experiment, profile: Profile, facts: Record, seen: Measurement
+) -> Result:
+    """Turn the measurement into a verdict and write it down, before anything else happens."""
+    record.archive(case, case.repository.git.top / case.bound.root / LOG, facts["run"])
+    ended, message = outcome(seen, metric=experiment.metric, script=experiment.script)
+    if ended == "ok" and profile == "cuda" and seen.environment.get("device") == "cpu":
+        ended, message = "breach", "the run was to use CUDA, but torch saw no CUDA device"
+    facts = {**facts, **_measured(seen, experiment)}
+    measured = case.again(measured=facts).evidence
+    judged = [judge(rule, measured) for rule in case.bound.rules if rule.judge.stage == "run"]
+    broken = [judgement for judgement in judged if judgement.broken]
+    if ended == "ok" and broken:
+        ended, message = "breach", f"{broken[0].rule}: {broken[0].findings[0].headline}"
+    facts["outcome"] = ended
+    facts["val_bpb"] = seen.value if ended == "ok" else None
+    verdict, best, noise = _decide(case, experiment, profile, facts)
+    written = record.finish(
+        case,
+        facts,
+        {
+            "status": verdict.status,
+            "reason": verdict.reason,
+            "best": best,
+            "noise": noise,
+            "message": message,
+            "findings": [judgement.rule for judgement in broken],
+        },
+    )
+    return Result(
+        verdict.status,
+        verdict.reason,
+        commit=facts["commit"],
+        val_bpb=facts["val_bpb"],
+        best=best,
+        level=LEVEL,
+        message=message,
+        peak_vram_mb=seen.peak_mb,
+        record=written,
+        tail=seen.tail if verdict.status == "crash" else (),
+        interrupted=seen.stopped == "interrupted",
+    )
+
+
+def _measured(seen: Measurement, experiment: Experiment) -> Record:
+    """A measurement as the journal keeps it."""
+    window = seen.window_seconds
+    return {
+        "device_name": seen.environment.get("device_name") or device.cpu_name(),
+        "python": seen.environment.get("python", ""),
+        "torch": seen.environment.get("torch", ""),
+        "level": LEVEL,
+        "claimed": seen.claim(experiment.metric),
+        "window_seconds": None if window is None else round(window, 3),
+        "wall_seconds": round(seen.wall_seconds, 3),
+        "cpu_seconds": round(seen.cpu_seconds, 3),
+        "peak_mb": round(seen.peak_mb, 1),
+        "claims": seen.claims,
+    }
+
+
+def _decide(
+    case: Case, experiment: Experiment, profile: Profile, facts: Record
+) -> tuple[Verdict, float | None, float | None]:
+    """The verdict, the best value it was compared with, and the noise that was allowed for."""
+    past = [run for run in case.evidence.journal.runs() if record.comparable(run, facts)]
+    best = _best(case, past, experiment.direction)
+    value = facts["val_bpb"]
+    candidate = None if value is None else _candidate(facts)
+    rule = case.bound.verdicts[profile]
+    noise = (
+        noise_of((record.code_of(run), run["val_bpb"]) for run in past)
+        if rule.noise == "auto"
+        else rule.noise
+    )
+    verdict = decide(
+        facts["outcome"],
+        candidate,
+        best,
+        rule=rule,
+        noise=noise,
+        direction=experiment.direction,
+        rehearsal=facts["rehearsal"],
+        below_level=LEVELS.index(LEVEL) < LEVELS.index(experiment.level),
+    )
+    return verdict, best.value if best else None, noise
+
+
+def _best(case: Case, past: list[Record], direction: str) -> Candidate | None:
+    """The best kept run among the commits that the judged one descends from."""
+    kept = [run for run in past if run["status"] == "keep"]
+    if not kept:
+        return None
+    history = case.repository.git.call("rev-list", case.repository.head).decode().split()
+    ancestors = set(history)
+    values = [_candidate(run) for run in kept if run["commit"] in ancestors]
+    choose = min if direction == "lower" else max
+    return choose(values, key=lambda candidate: candidate.value, default=None)
+
+
+def _candidate(run: Record) -> Candidate:
+    return Candidate(run["val_bpb"], run["code_tokens"], record.code_of(run))

@@ -1,0 +1,136 @@
+"""The engine: rules × evidence → judgements. Every door calls this and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pytest_ouro import bound as bounds
+from pytest_ouro.errors import TrustError
+from pytest_ouro.evidence import trust as trusts
+from pytest_ouro.evidence.git import Git
+from pytest_ouro.evidence.observed import Evidence
+from pytest_ouro.evidence.repository import Repository
+from pytest_ouro.finding import Judgement
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_ouro.bound import Bound, Experiment, Rule
+    from pytest_ouro.evidence.journal import Record
+    from pytest_ouro.evidence.repository import Subject
+    from pytest_ouro.evidence.trust import Trust
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a bound's files lie, as evidence needs it."""
+
+    bound: Bound
+
+    @cached_property
+    def folder(self) -> str:
+        return self.bound.folder
+
+    @cached_property
+    def root(self) -> str:
+        return self.bound.root
+
+    @property
+    def editable(self) -> tuple[str, ...]:
+        return self.bound.experiment.editable
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        return self.bound.experiment.allowed
+
+    @cached_property
+    def ledger(self) -> str:
+        return self.bound.path(self.bound.experiment.ledger)
+
+    def path(self, relative: str) -> str:
+        return self.bound.path(relative)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A bound, what it is judged against, and what it is judged from."""
+
+    bound: Bound
+    trust: Trust
+    evidence: Evidence
+
+    @property
+    def repository(self) -> Repository:
+        return self.evidence.repository
+
+    @property
+    def experiment(self) -> Experiment:
+        return self.bound.experiment
+
+    def again(self, measured: Record | None = None) -> Case:
+        """The same case with nothing observed yet: after a run, the evidence is new."""
+        repository = Repository(
+            self.repository.git, trust=self.repository.trust, subject=self.repository.subject
+        )
+        evidence = Evidence(Layout(self.bound), repository, self.trust, measured)
+        return Case(self.bound, self.trust, evidence)
+
+
+def open_case(
+    path: Path,
+    *,
+    trust: str = "",
+    trust_by: str = "--trust",
+    subject: Subject = "working tree",
+    index: str = "",
+) -> Case:
+    """Read the trusted rules that belong to the bound.toml at ``path``.
+
+    OuroError (git, trust or bound) says what keeps them from being judged. ``index`` is the
+    GIT_INDEX_FILE to keep for a partial commit.
+    """
+    git = Git.discover(path.parent)
+    if index:
+        git = Git(git.top, git.common_dir, index)
+    bound_path = (path.parent.resolve() / path.name).relative_to(git.top.resolve()).as_posix()
+    Repository(git).head  # noqa: B018 - no commit yet: say so before anything else
+    trust_found = trusts.resolve(git, asked=trust, asked_by=trust_by, bound_path=bound_path)
+    data = trust_found.read(bound_path)
+    if data is None:
+        raise TrustError(
+            f"trust {trust_found} has no {bound_path}: there are no trusted rules",
+            help="name a commit that holds it",
+        )
+    folder = bound_path.rpartition("/")[0]
+    bound = bounds.parse(data.decode(errors="replace"), folder=folder, name=bound_path)
+    repository = Repository(git, trust=trust_found.commit, subject=subject)
+    return Case(bound, trust_found, Evidence(Layout(bound), repository, trust_found))
+
+
+def judge(rule: Rule, evidence: Evidence) -> Judgement:
+    """Whether one rule holds. A rule about a run is judged on the last recorded one."""
+    said = (rule.key, rule.sentence, rule.line, rule.check)
+    if rule.judge.stage == "human":
+        return Judgement(*said, "skipped", reason=f"only a person can judge it: {rule.reason}")
+    if rule.judge.stage == "run" and evidence.run is None:
+        return Judgement(*said, "skipped", reason="no run recorded yet")
+    if rule.judge.stage == "ledger" and evidence.run is None and not evidence.ledger.exists:
+        return Judgement(*said, "skipped", reason="no run recorded yet")
+    findings = tuple(rule.judge.findings(evidence))
+    if not findings:
+        return Judgement(*said, "holds")
+    if rule.severity == "warn":
+        return Judgement(*said, "warned", findings, reason=rule.reason)
+    return Judgement(*said, "broken", findings)
+
+
+def judge_all(case: Case) -> list[Judgement]:
+    """Every rule, in the order of the bound."""
+    return [judge(rule, case.evidence) for rule in case.bound.rules]
+
+
+def judge_before_run(case: Case) -> list[Judgement]:
+    """Every rule but those about a run that is not made yet."""
+    return [judge(r, case.evidence) for r in case.bound.rules if r.judge.stage != "run"]

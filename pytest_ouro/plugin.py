@@ -1,0 +1,86 @@
+"""pytest's door: options, markers, the ``experiment`` fixture. The rest is loaded on demand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_ouro.experiment.run import Result
+
+MARKERS = {
+    "danger_zone": "a rule of the bound about a file or function that must not change",
+    "never_do": "a rule of the bound about something that must not be done",
+    "iron_law": "a rule of the bound that every experiment follows",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("ouro", "bounded experiments")
+    group.addoption(
+        "--ouro-experiment",
+        action="store_true",
+        dest="ouro_experiment",
+        help="Judge every rule of bound.toml, then run its experiment once, supervised",
+    )
+    group.addoption(
+        "--ouro-bound",
+        dest="ouro_bound",
+        metavar="PATH",
+        help="The file of rules (default: bound.toml in the root folder)",
+    )
+    group.addoption(
+        "--ouro-trust",
+        dest="ouro_trust",
+        metavar="REF",
+        help="The commit whose rules and frozen files are the truth "
+        "(default: OURO_TRUST, git config ouro.trust, bound.lock)",
+    )
+    group.addoption(
+        "--ouro-device",
+        dest="ouro_device",
+        choices=("auto", "cpu", "cuda"),
+        help="Run on this device instead of the bound's",
+    )
+    group.addoption(
+        "--ouro-budget",
+        dest="ouro_budget",
+        type=float,
+        metavar="S",
+        help="Rehearse with a shorter training budget of S seconds; such a run is never kept",
+    )
+    parser.addini("ouro_bound", "The file of rules", type="string", default="")
+    parser.addini("ouro_device", "The device of experiments: auto, cpu or cuda", type="string",
+                  default="")  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name, text in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {text}")
+    wanted = config.getoption("ouro_experiment")
+    if not wanted and not _names_a_bound(config):
+        return
+    from pytest_ouro import collect
+
+    config.pluginmanager.register(collect.Session(config), "ouro-session")
+
+
+def _names_a_bound(config: pytest.Config) -> bool:
+    """Whether a bound is named in the arguments or in testpaths; a mere walk does not count."""
+    given = config.getoption("ouro_bound") or config.getini("ouro_bound")
+    names = {"bound.toml", Path(given).name} if given else {"bound.toml"}
+    return any(Path(arg.split("::")[0]).name in names for arg in config.args)
+
+
+@pytest.fixture(scope="session")
+def experiment(request: pytest.FixtureRequest) -> Result:
+    """The one supervised run of this session, as a Result: val_bpb, status, reason, level, …
+
+    Skips the test without ``--ouro-experiment``; fails it when no run could be made.
+    """
+    session: Any = request.config.pluginmanager.get_plugin("ouro-session")
+    if session is None or not session.settings.experiment:
+        pytest.skip("needs --ouro-experiment")
+    return session.result_for_test()  # type: ignore[no-any-return]

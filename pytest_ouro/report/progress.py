@@ -1,0 +1,80 @@
+"""Live progress of a run under pytest: a redrawn line in a terminal, else a line at times."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_ouro.experiment.supervisor import Position
+
+#: Seconds between lines where the output is no terminal.
+EVERY = 30.0
+
+
+class Progress:
+    """Speaks through pytest's terminal reporter, with capture suspended; mute under ``-q``."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        plugins = config.pluginmanager
+        self._reporter: Any = plugins.get_plugin("terminalreporter")
+        self._capture: Any = plugins.get_plugin("capturemanager")
+        if config.get_verbosity() < 0:
+            self._reporter = None
+        self._terminal = bool(self._reporter and self._reporter.isatty)
+        self._drawn = False
+        self._last = time.monotonic() - (EVERY - 5)
+
+    def say(self, text: str) -> None:
+        """One line that stays."""
+        if self._reporter is not None:
+            with self._uncaptured():
+                self.close()
+                self._reporter.ensure_newline()
+                self._reporter.write_line(text)
+
+    def show(self, position: Position) -> None:
+        """Where the run stands."""
+        if self._reporter is None:
+            return
+        now = time.monotonic()
+        if self._terminal:
+            if now - self._last < 0.5 and self._drawn:
+                return
+            with self._uncaptured():
+                if not self._drawn:
+                    self._reporter.ensure_newline()
+                self._reporter.rewrite(line(position), erase=True)
+            self._drawn, self._last = True, now
+        elif now - self._last >= EVERY:
+            self._last = now
+            self.say(line(position))
+
+    def close(self) -> None:
+        """Leave the line that was redrawn."""
+        if self._drawn:
+            self._drawn = False
+            with self._uncaptured():
+                self._reporter.rewrite("", erase=True)
+
+    def _uncaptured(self) -> Any:
+        capture = self._capture
+        return capture.global_and_fixture_disabled() if capture is not None else nullcontext()
+
+
+def line(position: Position) -> str:
+    """``ouro: 8.2/20 s 41% step 123 loss 4.56 left 12 s``."""
+    if position.window is None:
+        return f"ouro: starting, {position.wall:.0f} s"
+    share = min(1.0, position.window / position.budget)
+    left = max(0.0, position.budget - position.window)
+    words = [
+        f"ouro: {position.window:.1f}/{position.budget:g} s",
+        f"{share:.0%}",
+        position.text,
+        f"left {left:.0f} s" if left else "evaluating",
+    ]
+    return " ".join(word for word in words if word)

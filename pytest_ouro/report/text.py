@@ -1,0 +1,41 @@
+"""Judgements and findings as plain text: the first line stands alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_ouro.finding import Judgement, Status
+
+_WORDS = {"broken": "BROKEN", "warned": "WARNS", "holds": "HOLDS", "skipped": "SKIPPED"}
+
+
+def judgement_text(judgement: Judgement, *, bound: str) -> str:
+    """One rule's answer, a few lines a finding; ``bound`` is how the file of rules is called."""
+    word = _WORDS[judgement.status]
+    if not judgement.findings:
+        return f"{judgement.rule} {word}" + (f": {judgement.reason}" if judgement.reason else "")
+    parts = []
+    for finding in judgement.findings:
+        lines = [f"{judgement.rule} {word}: {finding.headline}"]
+        lines.append(f"  {bound}:{judgement.line}  why: {judgement.sentence}")
+        if finding.where:
+            lines.append(f"  {finding.where}")
+        if judgement.reason:
+            lines.append(f"  only warns: {judgement.reason}")
+        if finding.help:
+            lines.append(f"  help: {finding.help}")
+        parts.append("\n".join(lines))
+    return "\n".join(parts)
+
+
+def count(judgements: Sequence[Judgement]) -> str:
+    """``12 rules hold, 1 broken, 2 skipped``: every judged rule is in it."""
+    found = Counter(judgement.status for judgement in judgements)
+    words = [f"{found['holds']} {'rule holds' if found['holds'] == 1 else 'rules hold'}"]
+    others: tuple[Status, ...] = ("broken", "warned", "skipped")
+    words += [f"{found[status]} {status}" for status in others if found[status]]
+    return ", ".join(words)

@@ -1,0 +1,53 @@
+"""What pytest was asked for, as one frozen value, and where this session keeps its state."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from pytest_ouro.bound import NAME
+
+if TYPE_CHECKING:
+    from pytest_ouro.bound import Device
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of one session. ``bound`` is an absolute path."""
+
+    bound: Path
+    trust: str
+    device: Device | None
+    budget: float | None
+    experiment: bool
+
+
+def bound_path(config: pytest.Config) -> Path:
+    """The bound.toml of this session: ``--ouro-bound``, the ini key, or the root folder's."""
+    if given := config.getoption("ouro_bound"):
+        return Path(config.invocation_params.dir, given)
+    return Path(config.rootpath, config.getini("ouro_bound") or NAME)
+
+
+def from_config(config: pytest.Config) -> Settings:
+    """Read the options; UsageError names the one that is wrong and where it came from."""
+    device = config.getoption("ouro_device") or config.getini("ouro_device") or None
+    if device not in (None, "auto", "cpu", "cuda"):
+        raise pytest.UsageError(
+            f"ouro_device in {config.inipath or 'the ini file'} is '{device}': "
+            "it must be auto, cpu or cuda"
+        )
+    budget = config.getoption("ouro_budget")
+    if budget is not None and not budget > 0:
+        raise pytest.UsageError("--ouro-budget must be more than 0 seconds")
+    return Settings(
+        bound=Path(os.path.abspath(bound_path(config))),  # noqa: PTH100 - keep symlinks
+        trust=config.getoption("ouro_trust") or "",
+        device=cast("Device | None", device),
+        budget=budget,
+        experiment=config.getoption("ouro_experiment"),
+    )
