@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 
@@ -9,6 +10,9 @@ def main() -> int:
     """Run one command and return its exit status (0 lawful, 1 broken, 2 could not judge)."""
     from pytest_ouro.cli import run
 
+    for stream in (sys.stdout, sys.stderr):  # names of files may be no text at all
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     return run(sys.argv[1:])
 
 

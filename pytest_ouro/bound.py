@@ -181,7 +181,7 @@ def parse(text: str, *, folder: str = "", name: str = NAME) -> Bound:
         _check_paths(folder, experiments["cpu"], rules, problems)
     if problems.found or title is None:
         raise BoundError(problems.sorted())
-    return Bound(title.name, folder, tuple(rules), experiments, verdicts)
+    return Bound(title.name, folder, tuple(rules.values()), experiments, verdicts)
 
 
 def _experiments(table: dict[str, Any], problems: Problems) -> dict[str, Experiment]:
@@ -229,8 +229,9 @@ def _verdicts(table: dict[str, Any], problems: Problems) -> dict[str, VerdictRul
     return found
 
 
-def _rules(table: dict[str, Any], problems: Problems) -> list[Rule]:
-    rules: list[Rule] = []
+def _rules(table: dict[str, Any], problems: Problems) -> dict[tuple[str | int, ...], Rule]:
+    """The sound rules, each by its table and its number there."""
+    rules: dict[tuple[str | int, ...], Rule] = {}
     stated = 0
     for section in SECTIONS:
         entries = table.get(section, [])
@@ -249,7 +250,7 @@ def _rules(table: dict[str, Any], problems: Problems) -> list[Rule]:
                     (*where, "id"), f"'{rule.id}' is already a rule at line {seen[rule.id]}"
                 )
             seen[rule.id] = rule.line
-            rules.append(rule)
+            rules[where] = rule
     if not stated:
         problems.add((), f"no rules: state at least one [[{']], [['.join(SECTIONS)}]]")
     return rules
@@ -269,7 +270,7 @@ def _rule(
             '(check = "human" states one openly)',
         )
         return None
-    if entry["check"] not in CHECKS:
+    if not isinstance(entry["check"], str) or entry["check"] not in CHECKS:
         problems.add(
             (*where, "check"),
             f"unknown check {entry['check']!r}{nearest(str(entry['check']), CHECKS)}",
@@ -295,7 +296,10 @@ def _rule(
 
 
 def _check_paths(
-    folder: str, experiment: Experiment, rules: list[Rule], problems: Problems
+    folder: str,
+    experiment: Experiment,
+    rules: dict[tuple[str | int, ...], Rule],
+    problems: Problems,
 ) -> None:
     """Every path must stay in the repository: a rule about anything else protects nothing."""
     try:
@@ -308,12 +312,9 @@ def _check_paths(
     for key in ("editable", "allowed"):
         for path in getattr(experiment, key):
             _check_path(root, path, ("experiment", key), problems)
-    numbers = dict.fromkeys(SECTIONS, 0)
-    for rule in rules:
-        where = (rule.section, numbers[rule.section], "paths")
-        numbers[rule.section] += 1
+    for where, rule in rules.items():
         for path in getattr(rule.judge, "paths", ()):
-            _check_path(root, path, where, problems)
+            _check_path(root, path, (*where, "paths"), problems)
 
 
 def _check_path(root: str, path: str, where: tuple[str | int, ...], problems: Problems) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,8 @@ class Session:
         config.args[:] = [str(path), *others]
 
     def _absolute(self, arg: str) -> Path:
-        return Path(self.config.invocation_params.dir, arg.split("::")[0])
+        given = Path(self.config.invocation_params.dir, arg.split("::")[0])
+        return Path(os.path.abspath(given))  # noqa: PTH100 - keep symlinks
 
     @property
     def case(self) -> Case:
@@ -132,14 +134,16 @@ class Session:
             items[:] = [item for item in items if item not in ours]
             items[:0] = sorted(ours, key=attrgetter("order"))
 
-    def pytest_report_collectionfinish(self) -> str:
+    def pytest_report_collectionfinish(self) -> list[str]:
         if self._case is None or self.config.get_verbosity() < 0:
-            return ""
+            return []
         case = self._case
-        return f"ouro: {case.bound.name}: {len(case.bound.rules)} rules, trust: {case.trust}"
+        return [f"ouro: {case.bound.name}: {len(case.bound.rules)} rules, trust: {case.trust}"]
 
-    def warn(self, text: str) -> None:
-        self._warned.append(text)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call":
+            warned = (value for name, value in report.user_properties if name == "warns")
+            self._warned.extend(str(text) for text in warned)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._warned:
@@ -194,8 +198,7 @@ class Section(pytest.Collector):
 
     def collect(self) -> Iterator[pytest.Item]:
         if self.name == "experiment":
-            script = self.parent.ouro.case.experiment.script
-            yield ExperimentItem.from_parent(self, name=script)
+            yield ExperimentItem.from_parent(self, name="run")
             return
         for rule in self.rules:
             item = RuleItem.from_parent(self, name=rule.id, rule=rule)
@@ -242,7 +245,7 @@ class RuleItem(OuroItem):
         if judgement.broken:
             raise RuleBroken(judgement)
         if judgement.status == "warned":
-            self.ouro.warn(judgement_text(judgement, bound=self.path.name))
+            self.user_properties.append(("warns", judgement_text(judgement, bound=self.path.name)))
         if judgement.status == "skipped":
             raise pytest.skip.Exception(judgement.reason, _use_item_location=True)
 

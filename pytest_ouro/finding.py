@@ -16,7 +16,10 @@ Status = Literal["holds", "broken", "warned", "skipped"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One violation. ``headline`` stands alone; the rest says where and what to do next."""
+    """One violation. ``headline`` stands alone; the rest says where and what to do next.
+
+    ``warns``: it has innocent explanations, and breaks no rule by itself.
+    """
 
     headline: str
     where: str = ""
@@ -24,6 +27,7 @@ class Finding:
     actual: str = ""
     help: str = ""
     facts: Mapping[str, Scalar] = field(default_factory=dict)
+    warns: bool = False
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,26 @@ class Layout:
     def ledger(self) -> str:
         return self.bound.path(self.bound.experiment.ledger)
 
+    @property
+    def harness(self) -> str:
+        return self.bound.experiment.harness
+
+    @property
+    def evaluate(self) -> str:
+        return self.bound.experiment.evaluate
+
+    @property
+    def loader(self) -> str:
+        return self.bound.experiment.loader
+
+    @property
+    def metric(self) -> str:
+        return self.bound.experiment.metric
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(p for e in self.bound.experiments.values() for p in e.data))
+
     def path(self, relative: str) -> str:
         return self.bound.path(relative)
 
@@ -94,7 +114,7 @@ def open_case(
     git = Git.discover(path.parent)
     if index:
         git = Git(git.top, git.common_dir, index)
-    bound_path = (path.parent.resolve() / path.name).relative_to(git.top.resolve()).as_posix()
+    bound_path = git.relative(path)
     Repository(git).head  # noqa: B018 - no commit yet: say so before anything else
     trust_found = trusts.resolve(git, asked=trust, asked_by=trust_by, bound_path=bound_path)
     data = trust_found.read(bound_path)
@@ -118,10 +138,12 @@ def judge(rule: Rule, evidence: Evidence) -> Judgement:
         return Judgement(*said, "skipped", reason="no run recorded yet")
     if rule.judge.stage == "ledger" and evidence.run is None and not evidence.ledger.exists:
         return Judgement(*said, "skipped", reason="no run recorded yet")
+    if reason := rule.judge.skipped(evidence):
+        return Judgement(*said, "skipped", reason=reason)
     findings = tuple(rule.judge.findings(evidence))
     if not findings:
         return Judgement(*said, "holds")
-    if rule.severity == "warn":
+    if rule.severity == "warn" or all(finding.warns for finding in findings):
         return Judgement(*said, "warned", findings, reason=rule.reason)
     return Judgement(*said, "broken", findings)
 
@@ -134,3 +156,9 @@ def judge_all(case: Case) -> list[Judgement]:
 def judge_before_run(case: Case) -> list[Judgement]:
     """Every rule but those about a run that is not made yet."""
     return [judge(r, case.evidence) for r in case.bound.rules if r.judge.stage != "run"]
+
+
+def judge_after_run(case: Case) -> list[Judgement]:
+    """The rules about the run that has just been measured, and those that it may have broken."""
+    rules = [r for r in case.bound.rules if r.judge.stage == "run" or r.judge.after_run]
+    return [judge(rule, case.evidence) for rule in rules]

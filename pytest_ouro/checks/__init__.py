@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from pytest_ouro.evidence.observed import Evidence
     from pytest_ouro.finding import Finding
@@ -22,11 +23,19 @@ Stage = Literal["repository", "ledger", "run", "human"]
 #: The checks by the names that bound.toml uses.
 CHECKS = {
     "frozen": "frozen:Frozen",
+    "frozen-data": "frozen_data:FrozenData",
+    "frozen-symbol": "frozen_symbol:FrozenSymbol",
+    "evaluation": "evaluation:Evaluation",
     "scope": "scope:Scope",
     "untracked": "untracked:Untracked",
     "dependencies": "dependencies:Dependencies",
     "budget-limit": "budget:BudgetLimit",
+    "budget-exact": "budget:BudgetExact",
+    "logged": "logged:Logged",
     "log-schema": "log_schema:LogSchema",
+    "metric": "verdicts:Metric",
+    "simplicity": "verdicts:Simplicity",
+    "settled": "settled:Settled",
     "human": "human:Human",
 }
 
@@ -35,10 +44,20 @@ class Check(ABC):
     """What every check is: parameters as fields, a stage, and findings."""
 
     stage: ClassVar[Stage] = "repository"
+    #: Judged once more on the run that has just ended; what it finds then is a breach.
+    after_run: ClassVar[bool] = False
 
     @abstractmethod
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """The violations, none if the rule holds."""
+
+    def skipped(self, evidence: Evidence) -> str:
+        """Why there is nothing to judge here; "" where there is."""
+        return ""
+
+    def trusted_data(self, evidence: Evidence) -> Iterable[Path]:
+        """Files outside git whose present bytes `bless` must record for it."""
+        return ()
 
     def trusted_paths(self, evidence: Evidence) -> Iterable[str]:
         """Files (from the repository's top) whose present bytes `bless` must record for it."""

@@ -1,4 +1,4 @@
-"""``budget-limit``: no run trained longer than its budget, by the supervisor's clock."""
+"""``budget-limit`` and ``budget-exact``: how long a run trained, by the supervisor's clock."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from pytest_ouro.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_ouro.evidence.journal import Record
     from pytest_ouro.evidence.observed import Evidence
 
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetLimit(Check):
-    """No parameters: budget, clock and tolerance are those that the run was recorded with."""
+    """No run trains longer than its budget and the tolerance. No parameters: budget, clock and
+    tolerance are those that the run was recorded with."""
 
     stage = "run"
 
@@ -24,16 +26,46 @@ class BudgetLimit(Check):
         run = evidence.run
         if run is None or run.get("window_seconds") is None:
             return
-        window, budget, tolerance = run["window_seconds"], run["budget"], run["tolerance"]
-        if window > budget + tolerance:
-            kind = "CPU seconds" if run["clock"] == "cpu" else "seconds"
-            yield Finding(
-                f"trained {window:.1f} {kind}, {window - budget:.1f} more than the budget of "
-                f"{budget:g} (tolerance {tolerance:g})",
-                where=f"run {run['run']}, commit {run['commit'][:7]}, {run['device']} profile",
-                expected=f"at most {budget + tolerance:g}",
-                actual=f"{window:.3f}",
+        over = run["window_seconds"] - run["budget"]
+        if over > run["tolerance"]:
+            yield _finding(
+                run,
+                f"{over:.1f} more than",
                 help="stop the training loop at TIME_BUDGET, and do nothing between the last step "
                 "and the evaluation",
-                facts={"window_seconds": window, "budget": budget},
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetExact(Check):
+    """A run that reached its evaluation trained for the whole budget: neither more nor less.
+    No parameters."""
+
+    stage = "run"
+
+    def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        yield from BudgetLimit().findings(evidence)
+        run = evidence.run
+        if run is None or not run.get("evaluations"):
+            return
+        short = run["budget"] - (run["window_seconds"] or 0.0)
+        if short > run["tolerance"]:
+            yield _finding(
+                run,
+                f"{short:.1f} less than",
+                help="train until TIME_BUDGET has passed, counted from the first batch",
+            )
+
+
+def _finding(run: Record, difference: str, *, help: str) -> Finding:
+    window, budget, tolerance = run["window_seconds"] or 0.0, run["budget"], run["tolerance"]
+    kind = "CPU seconds" if run["clock"] == "cpu" else "seconds"
+    return Finding(
+        f"trained {window:.1f} {kind}, {difference} the budget of {budget:g} "
+        f"(tolerance {tolerance:g})",
+        where=f"run {run['run']}, commit {run['commit'][:7]}, {run['device']} profile",
+        expected=f"{budget - tolerance:g} to {budget + tolerance:g}",
+        actual=f"{window:.3f}",
+        help=help,
+        facts={"window_seconds": window, "budget": budget},
+    )

@@ -1,12 +1,15 @@
-"""``dependencies``: no package was added, removed or changed in what is declared and locked."""
+"""``dependencies``: nothing was added to what is declared, locked, imported and installed."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.evidence.dependencies import statements
+from pytest_ouro.evidence.dependencies import provided, statements
+from pytest_ouro.evidence.installed import normal
+from pytest_ouro.evidence.paths import matches
 from pytest_ouro.evidence.repository import digest
 from pytest_ouro.finding import Finding, several
 
@@ -16,35 +19,111 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.dependencies import DependencyFile
     from pytest_ouro.evidence.observed import Evidence
 
+#: Distributions whose module has another name.
+_MODULES = {
+    "attr": "attrs", "bs4": "beautifulsoup4", "cv2": "opencv-python", "dateutil": "python-dateutil",
+    "flash_attn_interface": "flash-attn-3", "git": "gitpython", "google": "protobuf",
+    "mpl_toolkits": "matplotlib", "PIL": "pillow", "skimage": "scikit-image",
+    "sklearn": "scikit-learn", "yaml": "pyyaml",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class Dependencies(Check):
-    """No parameters: manifests and locks of the experiment's folder and the folders above it."""
+    """Four layers: what manifests declare, what locks pin, what the editable files import, what
+    the repository's ``.venv`` holds (that one only warns). ``modules`` may be imported although no
+    trusted file provides them; ``kernels`` are the hub repositories that may be loaded by name."""
+
+    modules: tuple[str, ...] = ()
+    kernels: tuple[str, ...] = ()
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         for file in evidence.dependency_files:
-            differences: dict[str, list[str]] = {}
-            for place, data in file.now.items():
-                if difference := _difference(file, data):
-                    where = f"commit {evidence.repository.head[:7]}" if place == "commit" else place
-                    differences.setdefault(difference, []).append(where)
-            for difference, places in differences.items():
-                restore = f"git checkout {evidence.trust.commit[:7]} -- {file.path}"
-                yield Finding(
-                    f"{file.path}: {difference}",
-                    where=f"changed in: {several(places)}",
-                    help=(
-                        restore
-                        if file.known and evidence.trust.commit
-                        else f"undo it in {file.path}"
-                    )
-                    + "   (a person may bless a change: pytest-ouro bless)",
-                    facts={"path": file.path},
-                )
+            yield from _stated(evidence, file)
+        yield from self._imported(evidence)
+        yield from _installed(evidence)
 
     def trusted_paths(self, evidence: Evidence) -> list[str]:
         index = evidence.repository.index
         return [file.path for file in evidence.dependency_files if file.path in index]
+
+    def _imported(self, evidence: Evidence) -> Iterator[Finding]:
+        layout = evidence.layout
+        globs = [layout.path(path) for path in layout.editable]
+        paths = [p for p in evidence.repository.index if matches(p, globs) and p.endswith(".py")]
+        known: set[str] | None = None
+        for path, contents in evidence.repository.contents(paths).items():
+            blessed = evidence.trust.before(path)
+            texts = {data for data in contents.values() if data is not None and data != blessed}
+            if not texts:
+                continue
+            if known is None:
+                known = _known_modules(evidence) | set(self.modules)
+            seen = _imports(blessed)
+            for module, line in {k: v for text in texts for k, v in _imports(text).items()}.items():
+                if module in seen or not (what := self._foreign(module, known)):
+                    continue
+                yield Finding(
+                    f"{path}:{line} {what}",
+                    where=f"imported since {evidence.trust.commit[:7] or 'trust'}",
+                    help="use what is there; a person adds a dependency and blesses it: "
+                    "pytest-ouro bless",
+                    facts={"path": path, "line": line, "module": module},
+                )
+
+    def _foreign(self, module: str, known: set[str]) -> str:
+        """What is wrong with importing ``module``, in words; "" if it is provided."""
+        if module.startswith("kernels:"):
+            name = module.partition(":")[2]
+            return "" if name in self.kernels else f"loads the kernel {name} from the hub"
+        top = module.split(".")[0]
+        names = {normal(top), normal(_MODULES.get(top, top))}
+        if top in sys.stdlib_module_names or top in known or names & known:
+            return ""
+        return f"imports {top}, which no trusted dependency provides"
+
+
+def _imports(data: bytes | None) -> dict[str, int]:
+    from pytest_ouro.evidence.source import Source
+
+    try:
+        return Source((data or b"").decode(errors="replace")).imports
+    except (SyntaxError, ValueError):
+        return {}
+
+
+def _known_modules(evidence: Evidence) -> set[str]:
+    """Names that may be imported: the trusted dependencies, the harness, the repository's own."""
+    layout = evidence.layout
+    found = {layout.harness.removesuffix(".py")}
+    for file in evidence.dependency_files:
+        if file.trusted is not None:
+            found |= provided(file.path, file.trusted)
+    globs = [layout.path(path) for path in layout.editable]
+    folder = f"{layout.root}/" if layout.root else ""
+    own = [p for p in evidence.repository.index if matches(p, globs)]
+    for path in (*own, *evidence.trust.committed):
+        if path.startswith(folder):
+            found.add(path[len(folder) :].split("/")[0].removesuffix(".py"))
+    return found
+
+
+def _stated(evidence: Evidence, file: DependencyFile) -> Iterator[Finding]:
+    differences: dict[str, list[str]] = {}
+    for place, data in file.now.items():
+        if difference := _difference(file, data):
+            head = evidence.repository.head[:7]
+            where = f"commit {head}" if place == "commit" else f"the {place}"
+            differences.setdefault(difference, []).append(where)
+    for difference, places in differences.items():
+        restore = f"git checkout {evidence.trust.commit[:7]} -- {file.path}"
+        yield Finding(
+            f"{file.path}: {difference}",
+            where=f"changed in: {several(places)}",
+            help=(restore if file.known and evidence.trust.commit else f"undo it in {file.path}")
+            + "   (a person may bless a change: pytest-ouro bless)",
+            facts={"path": file.path},
+        )
 
 
 def _difference(file: DependencyFile, data: bytes | None) -> str:
@@ -76,3 +155,22 @@ def _difference(file: DependencyFile, data: bytes | None) -> str:
 
 def _named(name: str, statements: dict[str, str]) -> str:
     return f"{name} {statements[name]}".strip()
+
+
+def _installed(evidence: Evidence) -> Iterator[Finding]:
+    """Distributions in the repository's environment that no trusted lock pins."""
+    locked: dict[str, str] = {}
+    for file in evidence.dependency_files:
+        if file.locks and file.trusted is not None:
+            locked.update({normal(k): v for k, v in statements(file.path, file.trusted).items()})
+    if not locked or not (there := evidence.installed):
+        return
+    spare = sorted(name for name in there if name not in locked)
+    if spare:
+        yield Finding(
+            f"{len(spare)} installed and not locked: {several(spare)}",
+            where="in .venv",
+            help="make the environment anew from the lock, if this was not a person's wish",
+            facts={"packages": len(spare)},
+            warns=True,
+        )

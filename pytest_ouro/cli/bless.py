@@ -9,7 +9,7 @@ from pytest_ouro import bound as bounds
 from pytest_ouro.checks.frozen import Frozen
 from pytest_ouro.cli import find_bound
 from pytest_ouro.errors import TrustError
-from pytest_ouro.evidence import lock
+from pytest_ouro.evidence import data, lock
 from pytest_ouro.evidence.git import Git
 from pytest_ouro.evidence.observed import Evidence
 from pytest_ouro.evidence.repository import Repository, digest, read_file
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from pytest_ouro.bound import Bound
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     pass
@@ -27,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     path = find_bound(args.bound)
-    before, after = bless(path)
+    old, new = bless(path)
+    before, after = {**old.files, **old.data}, {**new.files, **new.data}
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
             word = "added" if name not in before else "changed" if name in after else "removed"
@@ -38,21 +41,21 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def bless(path: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Write bound.lock beside the bound.toml at ``path``; the digests before and after.
+def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
+    """Write bound.lock beside the bound.toml at ``path``; the locks before and after.
 
     TrustError where a file that a rule freezes does not exist or is no regular file.
     """
     git = Git.discover(path.parent)
-    data = read_file(path)
-    if data is None:
+    rules = read_file(path)
+    if rules is None:
         raise TrustError(f"{path} does not exist: there are no rules to bless")
-    bound_path = (path.parent.resolve() / path.name).relative_to(git.top.resolve()).as_posix()
+    bound_path = git.relative(path)
     folder = bound_path.rpartition("/")[0]
-    bound = bounds.parse(data.decode(errors="replace"), folder=folder, name=bound_path)
+    bound = bounds.parse(rules.decode(errors="replace"), folder=folder, name=bound_path)
     repository = Repository(git)
     nothing = Trust(git, lock.NAME, "", lock.Lock("", {}))
-    evidence = Evidence(Layout(bound), repository, nothing)
+    evidence = Evidence(Layout(bound), repository, nothing, rehash=True)
     wanted = {bound_path, bound.path(bound.experiment.harness)}
     if bound.experiment.prepare:
         wanted.add(bound.path(bound.experiment.prepare))
@@ -71,11 +74,26 @@ def bless(path: Path) -> tuple[dict[str, str], dict[str, str]]:
             raise TrustError(f"{name} is no regular file here, so it cannot be blessed")
         files[name] = digest(contents)
     target = path.with_name(lock.NAME)
-    old = read_file(target)
-    try:
-        before = dict(lock.loads(old.decode(errors="replace")).files) if old else {}
-    except TrustError:
-        before = {}
+    before = _read(target)
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    target.write_text(lock.Lock(now, files).dumps(), encoding="utf-8", newline="\n")
-    return before, files
+    after = lock.Lock(now, files, _data(bound, evidence, before))
+    target.write_text(after.dumps(), encoding="utf-8", newline="\n")
+    return before, after
+
+
+def _read(target: Path) -> lock.Lock:
+    text = read_file(target)
+    try:
+        return lock.loads(text.decode(errors="replace")) if text else lock.Lock("", {})
+    except TrustError:
+        return lock.Lock("", {})
+
+
+def _data(bound: Bound, evidence: Evidence, before: lock.Lock) -> dict[str, str]:
+    """The digests of the data on this machine; those of data that is elsewhere are kept."""
+    paths = {path for rule in bound.rules for path in rule.judge.trusted_data(evidence)}
+    found = evidence.fingerprints.of(sorted(paths))
+    now = {data.name(path, evidence.root): digest for path, digest in found.items()}
+    folders = {name.rpartition("/")[0] for name in now}
+    kept = {n: d for n, d in before.data.items() if n.rpartition("/")[0] not in folders}
+    return {**kept, **now}

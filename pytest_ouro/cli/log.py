@@ -18,13 +18,18 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tsv", action="store_true", help="the rows of results.tsv")
     parser.add_argument("--json", action="store_true", help="the records, one JSON object a line")
 
 
 def main(args: argparse.Namespace) -> int:
     journal = Journal(Git.discover(find_bound(args.bound).parent).common_dir)
     runs = list(journal.runs())
-    if args.json:
+    if args.tsv:
+        print("\t".join(("commit", "val_bpb", "memory_gb", "status", "description")))
+        for run in runs:
+            print(run["row"])
+    elif args.json:
         for run in runs:
             print(json.dumps(run, ensure_ascii=False))
     else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.evidence import toml
+from pytest_ouro.evidence.installed import normal
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.evidence.repository import canonical
 
@@ -77,8 +78,21 @@ def statements(path: str, data: bytes) -> dict[str, str]:
     lines = (line.split(" #")[0].strip() for line in text.splitlines())
     kept = [line for line in lines if line and not line.startswith("#")]
     if matches(name, ("requirements*", "constraints*")):
-        return dict(_requirement(line) for line in kept)
+        found: dict[str, str] = {}
+        for line in kept:
+            _add(found, *_requirement(line))
+        return found
     return {f"line {line}": "" for line in kept}
+
+
+def _add(found: dict[str, str], key: str, value: str) -> None:
+    """Another statement about the same name counts too: ``six @ URL`` beside ``six``."""
+    found[key] = f"{found[key]}, {value}" if key in found else value
+
+
+def provided(path: str, data: bytes) -> set[str]:
+    """Normalised names of the distributions that a manifest or lock brings."""
+    return {normal(name.split(" ")[0].split("[")[0]) for name in statements(path, data)}
 
 
 def _requirement(line: str) -> tuple[str, str]:
@@ -98,7 +112,7 @@ def _pyproject(table: dict[str, Any]) -> dict[str, str]:
         for line in lines:
             if isinstance(line, str):
                 key, value = _requirement(line)
-                found[f"{key} ({label})"] = value
+                _add(found, f"{key} ({label})", value)
             else:
                 found[f"{line!r} ({label})"] = ""
 
@@ -129,6 +143,5 @@ def _locked(table: dict[str, Any]) -> dict[str, str]:
     """``[[package]]`` (uv, poetry, pdm) or ``[[packages]]`` (pylock) by name."""
     found: dict[str, str] = {}
     for package in [*table.get("package", []), *table.get("packages", [])]:
-        key, value = str(package["name"]), str(package.get("version", ""))
-        found[key] = f"{found[key]}, {value}" if key in found else value
+        _add(found, str(package["name"]), str(package.get("version", "")))
     return found

@@ -64,7 +64,9 @@ def run_git(*args: str, cwd: Path, stdin: bytes | None = None, index: str = "") 
             capture_output=True,
             check=False,
         )
-    except FileNotFoundError:
+    except OSError:
+        if not cwd.is_dir():
+            raise GitError(f"{cwd} is no folder") from None
         raise GitError(
             "git is not installed, and nothing can be judged without it",
             help="install git and run again",
@@ -117,6 +119,16 @@ class Git:
             raise
         top, common = os.fsdecode(found).splitlines()
         return cls(Path(top), Path(common))
+
+    def relative(self, path: Path) -> str:
+        """``path``, itself not followed if it is a link, from the top folder; GitError outside."""
+        try:
+            return (path.parent.resolve() / path.name).relative_to(self.top.resolve()).as_posix()
+        except ValueError:
+            raise GitError(
+                f"{path} lies outside the working tree {self.top}",
+                help="git config --unset core.worktree, if it names another folder",
+            ) from None
 
     def call(self, *args: str, stdin: bytes | None = None) -> bytes:
         return run_git(*args, cwd=self.top, stdin=stdin, index=self.index)

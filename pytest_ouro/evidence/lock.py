@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_ouro.errors import TrustError
@@ -17,25 +17,27 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 @dataclass(frozen=True)
 class Lock:
-    """``files`` maps a path from the repository's top to ``sha256:…`` of its canonical bytes."""
+    """``files`` maps a path from the repository's top to ``sha256:…`` of its canonical bytes,
+    ``data`` a file outside git (``~/…``, or relative to the experiment) to that of its bytes."""
 
     blessed: str
     files: Mapping[str, str]
+    data: Mapping[str, str] = field(default_factory=dict)
 
     def dumps(self) -> str:
         """The text of the file, sorted, so that two blessings differ only where the truth does."""
-        rows = [f"{_quoted(path)} = {_quoted(value)}" for path, value in sorted(self.files.items())]
-        return "\n".join(
-            [
-                "# Written by `pytest-ouro bless`: a person declares these bytes the truth.",
-                "# sha256 of each file, text with LF line endings.",
-                f"blessed = {_quoted(self.blessed)}",
-                "",
-                "[files]",
-                *rows,
-                "",
-            ]
-        )
+        lines = [
+            "# Written by `pytest-ouro bless`: a person declares these bytes the truth.",
+            "# sha256 of each file, text with LF line endings.",
+            f"blessed = {_quoted(self.blessed)}",
+        ]
+        for title, table in (("files", self.files), ("data", self.data)):
+            if table or title == "files":
+                rows = [
+                    f"{_quoted(path)} = {_quoted(value)}" for path, value in sorted(table.items())
+                ]
+                lines += ["", f"[{title}]", *rows]
+        return "\n".join([*lines, ""])
 
 
 def loads(text: str, *, name: str = NAME) -> Lock:
@@ -47,12 +49,15 @@ def loads(text: str, *, name: str = NAME) -> Lock:
         table = toml.loads(text)
     except ValueError as error:
         raise TrustError(f"{name} is damaged: {error}", help=help) from None
-    files = table.get("files")
-    if not isinstance(files, dict) or not all(
-        isinstance(value, str) and _DIGEST.match(value) for value in files.values()
-    ):
-        raise TrustError(f"{name} is damaged: [files] must map paths to sha256 digests", help=help)
-    return Lock(str(table.get("blessed", "")), files)
+    files, data = table.get("files"), table.get("data", {})
+    for title, digests in (("files", files), ("data", data)):
+        if not isinstance(digests, dict) or not all(
+            isinstance(value, str) and _DIGEST.match(value) for value in digests.values()
+        ):
+            raise TrustError(
+                f"{name} is damaged: [{title}] must map paths to sha256 digests", help=help
+            )
+    return Lock(str(table.get("blessed", "")), files or {}, data)
 
 
 def _quoted(text: str) -> str:

@@ -136,6 +136,11 @@ class Repository:
         return tuple(change for _, changes in self._history for change in changes)
 
     @cached_property
+    def ancestors(self) -> frozenset[str]:
+        """The judged commit and all that it descends from."""
+        return frozenset(self.git.call("rev-list", self.head).decode().split())
+
+    @cached_property
     def staged(self) -> tuple[Change, ...]:
         """What the index changes on top of the judged commit."""
         return tuple(_difference(self.head_tree, self.index, "index"))

@@ -28,6 +28,7 @@ class Trust:
     source: str
     commit: str
     lock: Lock | None = None
+    lock_path: str = lockfile.NAME
 
     def __str__(self) -> str:
         if self.lock is None:
@@ -47,6 +48,27 @@ class Trust:
     def paths(self) -> frozenset[str]:
         """The files that trust knows, from the repository's top."""
         return frozenset(self._tree if self.lock is None else self.lock.files)
+
+    @cached_property
+    def data(self) -> dict[str, str]:
+        """The blessed digests of files outside git; a trusted commit has them in its bound.lock."""
+        if self.lock is not None:
+            return dict(self.lock.data)
+        text = self.read(self.lock_path)
+        if text is None:
+            return {}
+        lock = lockfile.loads(text.decode(errors="replace"), name=self.lock_path)
+        return dict(lock.data)
+
+    @property
+    def committed(self) -> list[str]:
+        """All files of the trusted commit, frozen or not."""
+        return list(self._tree)
+
+    def before(self, path: str) -> bytes | None:
+        """The bytes of any file of the trusted commit, frozen or not; None where it has none."""
+        entry = self._tree.get(path)
+        return self.git.blobs([entry.blob])[0] if entry else None
 
     def digest(self, path: str) -> str:
         """``sha256:…`` of the trusted bytes of ``path``; "" where trust has no such file."""
@@ -78,6 +100,8 @@ def resolve(git: Git, *, asked: str = "", asked_by: str = "--trust", bound_path:
     ``bound_path`` is bound.toml's path from the top; bound.lock lies beside it. TrustError
     names what is missing and how a person supplies it.
     """
+    lock_path = bound_path.rpartition("/")[0]
+    lock_path = f"{lock_path}/{lockfile.NAME}" if lock_path else lockfile.NAME
     for source, revision in (
         (asked_by, asked),
         ("OURO_TRUST", os.environ.get("OURO_TRUST", "")),
@@ -90,9 +114,7 @@ def resolve(git: Git, *, asked: str = "", asked_by: str = "--trust", bound_path:
                     f"{source} names '{revision}', which is no commit of this repository",
                     help="git fetch it, or name a commit, branch or tag that a person trusts",
                 )
-            return Trust(git, source, commit)
-    lock_path = bound_path.rpartition("/")[0]
-    lock_path = f"{lock_path}/{lockfile.NAME}" if lock_path else lockfile.NAME
+            return Trust(git, source, commit, lock_path=lock_path)
     data = read_file(git.top / lock_path)
     if data is None:
         raise TrustError(
@@ -101,7 +123,7 @@ def resolve(git: Git, *, asked: str = "", asked_by: str = "--trust", bound_path:
             "or names a commit: git config ouro.trust <commit>",
         )
     lock = lockfile.loads(data.decode(errors="replace"), name=lock_path)
-    trust = Trust(git, lockfile.NAME, _blessing(git, lock_path, data), lock)
+    trust = Trust(git, lockfile.NAME, _blessing(git, lock_path, data), lock, lock_path)
     _refuse_altered_bound(trust, bound_path)
     return trust
 

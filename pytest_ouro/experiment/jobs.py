@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.errors import ExperimentError
-from pytest_ouro.experiment import data
+from pytest_ouro.evidence import data
 from pytest_ouro.experiment.supervisor import Job, supervise
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def script_job(
             "evaluate": experiment.evaluate,
             "budget": int(budget) if budget.is_integer() else budget,
             "warmup_tokens": experiment.warmup_tokens,
-            "script_source": script.read_text(encoding="utf-8"),
+            "script_source": script.read_bytes().decode("latin-1"),
             "script_path": str(script),
         },
         budget=budget,
@@ -62,15 +62,16 @@ def make_data(
     profile: Literal["cpu", "cuda"],
     scratch: Path,
     say: Callable[[str], None],
-) -> None:
+) -> bool:
     """Where data is missing, run the bound's ``prepare`` once, from its trusted bytes.
 
-    ExperimentError where there is nothing to run, or the data is missing even then.
+    Returns whether it was made. ExperimentError where there is nothing to run, or the data is
+    missing even then.
     """
     root = case.repository.git.top / case.bound.root
     lacking = data.missing(experiment.data, root)
     if not lacking:
-        return
+        return False
     by_hand = f"{' '.join(experiment.python)} {case.bound.path(experiment.harness)}"
     if not experiment.prepare:
         raise ExperimentError(f"data missing: {lacking[0]}", help=f"make it: {by_hand}")
@@ -103,6 +104,7 @@ def make_data(
             f"data missing: {experiment.prepare} could not make it: {why}",
             help=f"run it by hand: {by_hand}",
         )
+    return True
 
 
 class _Echo:
@@ -126,11 +128,11 @@ def interpreter(experiment: Experiment) -> tuple[str, ...]:
 
 
 def trusted_source(case: Case, path: str) -> str:
-    """The text of a file of the experiment, as trust has it."""
+    """The bytes of a file of the experiment, as trust has them, as Latin-1 text for JSON."""
     source = case.trust.read(case.bound.path(path))
     if source is None:
         raise ExperimentError(
             f"{case.bound.path(path)} is not among the trusted files: it cannot be run as harness",
             help="a person blesses it: pytest-ouro bless",
         )
-    return source.decode()
+    return source.decode("latin-1")

@@ -40,12 +40,19 @@ class Channel:
         self.receive()
 
 
-def die_with(parent: int) -> None:
-    """Ask Linux to kill this process when the supervisor dies; elsewhere do nothing."""
+def die_with_parent() -> None:
+    """Ask Linux to kill this process when its parent dies; elsewhere do nothing.
+
+    The parent is the supervisor, or what the bound starts Python with (``uv run`` stays).
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:
-        os._exit(70)
+
+
+def execute(source: str, path: str, namespace: dict[str, Any]) -> None:
+    """Run a file's bytes, which JSON carries as Latin-1, as Python itself would read them."""
+    code = compile(source.encode("latin-1"), path, "exec", dont_inherit=True)
+    exec(code, namespace)
 
 
 def build_harness(job: dict[str, Any]) -> types.ModuleType:
@@ -53,7 +60,7 @@ def build_harness(job: dict[str, Any]) -> types.ModuleType:
     module = types.ModuleType(job["harness"])
     module.__file__ = job["harness_path"]
     sys.modules[job["harness"]] = module
-    exec(compile(job["harness_source"], job["harness_path"], "exec"), module.__dict__)
+    execute(job["harness_source"], job["harness_path"], module.__dict__)
     if hasattr(module, "TIME_BUDGET"):
         module.TIME_BUDGET = job["budget"]  # type: ignore[attr-defined]
     return module
@@ -123,13 +130,21 @@ def run_script(job: dict[str, Any]) -> None:
     main.__file__ = job["script_path"]
     sys.modules["__main__"] = main
     sys.argv = [job["script_path"]]
-    exec(compile(job["script_source"], job["script_path"], "exec"), main.__dict__)
+    execute(job["script_source"], job["script_path"], main.__dict__)
+
+
+def words(error: Exception) -> str:
+    """What the exception says; "" where it fails to say it."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def start(fd: int) -> None:
     channel = Channel(fd)
     job = channel.receive()
-    die_with(job["parent"])
+    die_with_parent()
     # The experiment's own folder comes last: nothing in it can stand in for an installed package.
     sys.path[:] = [*sys.path[1:], job["root"]]
     stage = "harness"
@@ -151,7 +166,7 @@ def start(fd: int) -> None:
         place = f"{pathlib.Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
         name = getattr(error, "name", "") if isinstance(error, ImportError) else ""
         channel.tell(
-            "exception", stage=stage, type=type(error).__name__, text=str(error)[:400],
+            "exception", stage=stage, type=type(error).__name__, text=words(error)[:400],
             place=place, module=name or "",
         )  # fmt: skip
         sys.exit(1)

@@ -7,6 +7,8 @@ import signal
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pytest_ouro.experiment.output import clean
+
 Outcome = Literal["ok", "crash", "oom", "nan", "timeout", "breach", "interrupted"]
 
 #: A printed metric has six decimals; half a unit of the last, and room for a float's last bits.
@@ -44,6 +46,11 @@ class Measurement:
 
 def outcome(seen: Measurement, *, metric: str, script: str) -> tuple[Outcome, str]:
     """What became of the run, and a line that says why ("" for ok)."""
+    ended, message = _outcome(seen, metric, script)
+    return ended, clean(message, width=400)  # it quotes the script
+
+
+def _outcome(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str]:
     where = f" at {seen.exception['place']}" if seen.exception.get("place") else ""
     if seen.stopped == "interrupted":
         return "interrupted", "interrupted by a person"
@@ -81,7 +88,8 @@ def outcome(seen: Measurement, *, metric: str, script: str) -> tuple[Outcome, st
 
 def _ended(code: int) -> str:
     if code < 0:
-        name = signal.Signals(-code).name
+        named = {number.value: number.name for number in signal.Signals}
+        name = named.get(-code, f"signal {-code}")
         hint = " (often: the system ran out of memory)" if -code == signal.SIGKILL else ""
         return f"was killed by {name}{hint}"
     return f"exited with status {code}"

@@ -29,7 +29,7 @@ def summary(text: str) -> dict[str, str]:
     """The ``key: value`` lines of a log; a later one replaces an earlier one."""
     found: dict[str, str] = {}
     for line in re.split(r"[\r\n]", text):
-        if match := _SUMMARY.match(line):
+        if match := _SUMMARY.match(clean(line)):
             found[match[1]] = match[2]
     return found
 

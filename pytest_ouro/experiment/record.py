@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.evidence import ledger
 from pytest_ouro.evidence.paths import matches
-from pytest_ouro.experiment import data, processes
+from pytest_ouro.experiment import processes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def start(case: Case, experiment: Experiment, *, profile: str, rehearsal: bool) 
         "trust": case.trust.commit,
         "trust_source": case.trust.source,
         "harness": case.trust.digest(case.bound.path(experiment.harness)),
-        "data": data.digest(experiment.data, git.top / case.bound.root),
+        "data": case.evidence.fingerprints.total(experiment.data, case.evidence.root),
         "metric": experiment.metric,
         "device": profile,
         "budget": experiment.budget,
@@ -56,6 +56,7 @@ def start(case: Case, experiment: Experiment, *, profile: str, rehearsal: bool) 
         "tolerance": experiment.seconds("tolerance"),
         "rehearsal": rehearsal,
         "worktree": case.evidence.worktree,
+        "branch": case.evidence.branch,
         "ledger_rows": len(case.evidence.ledger.rows),
         "pid": os.getpid(),
     }

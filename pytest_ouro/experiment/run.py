@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,9 @@ from pytest_ouro.experiment import device, preconditions, record
 from pytest_ouro.experiment.jobs import LOG, make_data, script_job
 from pytest_ouro.experiment.measurement import outcome
 from pytest_ouro.experiment.supervisor import supervise
-from pytest_ouro.experiment.verdict import Candidate, decide, noise_of
+from pytest_ouro.experiment.verdict import Candidate, decide, gain, noise_of
 from pytest_ouro.experiment.worktree import checkout
-from pytest_ouro.judge import judge, judge_before_run
+from pytest_ouro.judge import judge_after_run, judge_before_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,9 +90,8 @@ def run_experiment(
     profile = device.choose(order.device or case.experiment.device)
     full = case.bound.experiments[profile]
     experiment = preconditions.rehearse(full, order.budget)
-    broken = tuple(j for j in judge_before_run(case) if j.broken)
-    if broken:
-        return Result("closed", "rules-broken", commit=case.repository.head, closed=broken)
+    if closed := _gate(case):
+        return closed
     preconditions.demand_committed(case)
     preconditions.demand_writable(case)
     rehearsal = experiment.budget < full.budget
@@ -100,10 +100,20 @@ def run_experiment(
         tempfile.TemporaryDirectory(prefix="ouro-", ignore_cleanup_errors=True) as scratch,
     ):
         record.bury_the_dead(case)
-        make_data(case, experiment, profile=profile, scratch=Path(scratch), say=say)
+        made = make_data(case, experiment, profile=profile, scratch=Path(scratch), say=say)
+        if made and (closed := _gate(case.again())):
+            return closed
         facts = record.start(case, experiment, profile=profile, rehearsal=rehearsal)
         seen = _measure(case, experiment, profile, Path(scratch), facts, progress)
     return _settle(case, experiment, profile, facts, seen)
+
+
+def _gate(case: Case) -> Result | None:
+    """The result of a broken rule: no run. None where every rule holds."""
+    broken = tuple(judgement for judgement in judge_before_run(case) if judgement.broken)
+    if not broken:
+        return None
+    return Result("closed", "rules-broken", commit=case.repository.head, closed=broken)
 
 
 def _measure(
@@ -133,22 +143,19 @@ def _settle(
     if ended == "ok" and profile == "cuda" and seen.environment.get("device") == "cpu":
         ended, message = "breach", "the run was to use CUDA, but torch saw no CUDA device"
     facts = {**facts, **_measured(seen, experiment)}
-    measured = case.again(measured=facts).evidence
-    judged = [judge(rule, measured) for rule in case.bound.rules if rule.judge.stage == "run"]
-    broken = [judgement for judgement in judged if judgement.broken]
+    broken = [j for j in judge_after_run(case.again(measured=facts)) if j.broken]
     if ended == "ok" and broken:
         ended, message = "breach", f"{broken[0].rule}: {broken[0].findings[0].headline}"
     facts["outcome"] = ended
     facts["val_bpb"] = seen.value if ended == "ok" else None
-    verdict, best, noise = _decide(case, experiment, profile, facts)
+    verdict, compared = _decide(case, experiment, profile, facts)
     written = record.finish(
         case,
         facts,
         {
             "status": verdict.status,
             "reason": verdict.reason,
-            "best": best,
-            "noise": noise,
+            **compared,
             "message": message,
             "findings": [judgement.rule for judgement in broken],
         },
@@ -158,7 +165,7 @@ def _settle(
         verdict.reason,
         commit=facts["commit"],
         val_bpb=facts["val_bpb"],
-        best=best,
+        best=compared["best"],
         level=LEVEL,
         message=message,
         peak_vram_mb=seen.peak_mb,
@@ -176,6 +183,8 @@ def _measured(seen: Measurement, experiment: Experiment) -> Record:
         "python": seen.environment.get("python", ""),
         "torch": seen.environment.get("torch", ""),
         "level": LEVEL,
+        "value": seen.value if seen.value is not None and math.isfinite(seen.value) else None,
+        "evaluations": seen.evaluations,
         "claimed": seen.claim(experiment.metric),
         "window_seconds": None if window is None else round(window, 3),
         "wall_seconds": round(seen.wall_seconds, 3),
@@ -187,8 +196,8 @@ def _measured(seen: Measurement, experiment: Experiment) -> Record:
 
 def _decide(
     case: Case, experiment: Experiment, profile: Profile, facts: Record
-) -> tuple[Verdict, float | None, float | None]:
-    """The verdict, the best value it was compared with, and the noise that was allowed for."""
+) -> tuple[Verdict, Record]:
+    """The verdict, and what it was made from: the best run, the noise, the gain and its margin."""
     past = [run for run in case.evidence.journal.runs() if record.comparable(run, facts)]
     best = _best(case, past, experiment.direction)
     value = facts["val_bpb"]
@@ -209,7 +218,14 @@ def _decide(
         rehearsal=facts["rehearsal"],
         below_level=LEVELS.index(LEVEL) < LEVELS.index(experiment.level),
     )
-    return verdict, best.value if best else None, noise
+    gained = best is not None and candidate is not None
+    return verdict, {
+        "best": best.value if best else None,
+        "best_code_tokens": best.size if best else None,
+        "noise": noise,
+        "gain": gain(candidate, best, experiment.direction) if best and candidate else None,
+        "margin": rule.sigmas * noise if noise and gained else 0.0,
+    }
 
 
 def _best(case: Case, past: list[Record], direction: str) -> Candidate | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
+from pytest_ouro.errors import ExperimentError
 from pytest_ouro.experiment import output, processes
 from pytest_ouro.experiment.measurement import Measurement
 
@@ -133,9 +134,11 @@ class _Watch:
                 self.value = float(message["value"])
             self.peak_mb = max(self.peak_mb, float(message["peak_mb"]))
         elif event == "ready":
-            self.seen["environment"] = message
+            facts = ("python", "torch", "device", "device_name")
+            self.seen["environment"] = {name: str(message[name]) for name in facts}
         elif event == "exception":
-            self.seen["exception"] = message
+            facts = ("stage", "type", "text", "place", "module")
+            self.seen["exception"] = {name: str(message[name]) for name in facts}
 
     def start(self) -> None:
         if self.window_from is None:
@@ -162,22 +165,13 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
     """
     ours, theirs = socket.socketpair()
     began = time.monotonic()
-    with ours, _open_log(job.log) as log:
-        with theirs:
-            process = subprocess.Popen(
-                [*job.python, "-B", str(LAUNCHER), str(theirs.fileno())],
-                cwd=job.folder,
-                env=environment(job),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
+    with ours, theirs, _open_log(job.log) as log:
+        process = _start(job, theirs.fileno())
+        theirs.close()
         watch = _Watch(job, began, process.pid)
         stopped: Literal["", "timeout", "overrun", "interrupted"] = ""
         try:
-            _send(ours, {**job.message, "parent": os.getpid()})
+            _send(ours, job.message)
             stopped = _follow(process, ours, log, watch, progress)
         except KeyboardInterrupt:
             stopped = "interrupted"
@@ -202,10 +196,35 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
     )
 
 
+def _start(job: Job, channel: int) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            [*job.python, "-B", str(LAUNCHER), str(channel)],
+            cwd=job.folder,
+            env=environment(job),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=[channel],
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ExperimentError(
+            f"'{job.python[0]}' cannot be started: {error.strerror or error}",
+            help="install it, or mend 'python' in bound.toml",
+        ) from None
+
+
 def _open_log(path: Path) -> IO[bytes]:
     """A fresh log, never through a symlink."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-    return os.fdopen(os.open(path, flags, 0o644), "wb", buffering=0)
+    try:
+        return os.fdopen(os.open(path, flags, 0o644), "wb", buffering=0)
+    except OSError as error:
+        raise ExperimentError(
+            f"{path} cannot be written: {error.strerror or error}",
+            help=f"rm {path}: it must be a plain file of yours",
+        ) from None
 
 
 def _send(channel: socket.socket, message: Mapping[str, Any]) -> None:
@@ -231,12 +250,15 @@ def _follow(
         while process.poll() is None:
             for key, _ in selector.select(timeout=_TICK):
                 if key.fileobj is channel:
-                    data = channel.recv(65536)
+                    data = b""
+                    with contextlib.suppress(ConnectionResetError):
+                        data = channel.recv(65536)
                     if not data:
                         selector.unregister(channel)
                     *messages, pending = (pending + data).split(b"\n")
                     for line in messages:
-                        watch.hear(json.loads(line))
+                        with contextlib.suppress(ValueError, TypeError, LookupError):
+                            watch.hear(json.loads(line))  # else the script wrote to our channel
                         _send(channel, {})
                 else:
                     chunk = os.read(process.stdout.fileno(), 65536)

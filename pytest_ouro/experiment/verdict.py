@@ -56,17 +56,21 @@ def decide(
         return Verdict("keep", "baseline")
     if run.code and run.code == best.code:
         return Verdict("discard", "unchanged")
-    gain = round(best.value - run.value, 6)
-    if direction == "higher":
-        gain = -gain
+    gained = gain(run, best, direction)
     margin = rule.sigmas * noise if noise else 0.0
-    if gain > margin:
+    if gained > margin:
         return Verdict("keep", "improved")
-    if abs(gain) <= margin and run.size < best.size:
+    if abs(gained) <= margin and run.size < best.size:
         return Verdict("keep", "simpler")
-    if gain > 0:
+    if gained > 0:
         return Verdict("discard", "within-noise") if rule.hard else Verdict("keep", "marginal")
-    return Verdict("discard", "worse" if gain < 0 else "equal")
+    return Verdict("discard", "worse" if gained < 0 else "equal")
+
+
+def gain(run: Candidate, best: Candidate, direction: Literal["lower", "higher"]) -> float:
+    """How much better ``run`` is, in units of the metric, to the six decimals that are logged."""
+    difference = best.value - run.value if direction == "lower" else run.value - best.value
+    return round(difference, 6)
 
 
 def noise_of(runs: Iterable[tuple[str, float]]) -> float | None:

@@ -28,8 +28,13 @@ def judgement_text(judgement: Judgement, *, bound: str) -> str:
             lines.append(f"  only warns: {judgement.reason}")
         if finding.help:
             lines.append(f"  help: {finding.help}")
-        parts.append("\n".join(lines))
+        parts.append("\n".join(map(printable, lines)))
     return "\n".join(parts)
+
+
+def printable(line: str) -> str:
+    """The line with control characters escaped: a file's name must not speak for us."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def count(judgements: Sequence[Judgement]) -> str:

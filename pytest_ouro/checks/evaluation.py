@@ -1,0 +1,98 @@
+"""``evaluation``: no editable file interferes with the measurement of its own result."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_ouro.checks import Check
+from pytest_ouro.evidence.paths import matches
+from pytest_ouro.evidence.tampering import Script
+from pytest_ouro.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.evidence.observed import Evidence
+    from pytest_ouro.evidence.tampering import Construct
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Check):
+    """Judged on syntax trees, and only what was introduced since trust is reported.
+    What has innocent uses only warns. Of a run, the printed metric must be the measured one.
+    No parameters."""
+
+    after_run = True
+
+    def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        globs = [evidence.layout.path(path) for path in evidence.layout.editable]
+        places = evidence.repository.index
+        paths = [path for path in places if matches(path, globs) and path.endswith(".py")]
+        for path, contents in evidence.repository.contents(paths).items():
+            before = self._constructs(evidence, evidence.trust.before(path))
+            reported: set[tuple[str, bool]] = set()
+            for data in contents.values():
+                if data is None:
+                    continue
+                try:
+                    found = self._constructs(evidence, data)
+                except (SyntaxError, ValueError):
+                    continue  # no Python: it cannot run, and the run will say so
+                for construct in _introduced(before, found):
+                    key = (construct.what, construct.hard)
+                    if key not in reported:
+                        reported.add(key)
+                        yield self._finding(evidence, path, construct)
+        if evidence.measured is not None:
+            yield from _mismatch(evidence)
+
+    def _constructs(self, evidence: Evidence, data: bytes | None) -> tuple[Construct, ...]:
+        if data is None:
+            return ()
+        layout = evidence.layout
+        script = Script(
+            data.decode(errors="replace"),
+            layout.harness.removesuffix(".py").replace("/", "."),
+            layout.evaluate,
+            layout.loader,
+            layout.metric,
+        )
+        return script.constructs
+
+    def _finding(self, evidence: Evidence, path: str, construct: Construct) -> Finding:
+        since = evidence.trust.commit[:7]
+        return Finding(
+            f"{path}:{construct.line} {construct.what}",
+            where=f"introduced since {since or 'trust'}",
+            help="remove it: the metric is the harness's, called once, after training",
+            facts={"path": path, "line": construct.line},
+            warns=not construct.hard,
+        )
+
+
+def _introduced(before: tuple[Construct, ...], after: tuple[Construct, ...]) -> Iterator[Construct]:
+    """What ``after`` has more of than ``before``."""
+    known = Counter(construct.what for construct in before)
+    for construct in after:
+        if known[construct.what] > 0:
+            known[construct.what] -= 1
+        else:
+            yield construct
+
+
+def _mismatch(evidence: Evidence) -> Iterator[Finding]:
+    """The run just measured: what was printed must be what was measured."""
+    run = evidence.run
+    assert run is not None
+    value, claimed = run.get("value"), run.get("claimed")
+    if value is None or claimed is None or abs(value - claimed) <= 1e-6:
+        return
+    yield Finding(
+        f"printed {run['metric']} {claimed:.6f}, but {value:.6f} was measured",
+        where=f"run {run['run']}, commit {run['commit'][:7]}",
+        expected=f"{value:.6f}",
+        actual=f"{claimed:.6f}",
+        help="print what the evaluation returns",
+    )

@@ -1,0 +1,91 @@
+"""``frozen-data``: tokenizer, token bytes and validation data are those that were blessed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_ouro.checks import Check
+from pytest_ouro.evidence import data
+from pytest_ouro.evidence.repository import short
+from pytest_ouro.finding import Finding, several
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_ouro.evidence.observed import Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrozenData(Check):
+    """``paths``: the files (globs, ``~`` allowed; default: ``data`` of [experiment]); no file
+    beside the blessed ones may match. ``train`` names the training shards among them: none may
+    hold the same bytes as, or be a link to, another file. Judged before and after every run."""
+
+    paths: tuple[str, ...] = ()
+    train: tuple[str, ...] = ()
+
+    after_run = True
+
+    def skipped(self, evidence: Evidence) -> str:
+        return "" if self._present(evidence) else "the data is not on this machine"
+
+    def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        present = evidence.fingerprints.of(self._present(evidence))
+        now = {data.name(path, evidence.root): digest for path, digest in present.items()}
+        blessed = evidence.trust.data
+        folders = {name.rpartition("/")[0] for name in now}
+        if not blessed.keys() & now.keys():
+            yield Finding(
+                f"no fingerprint of the data is blessed ({several(sorted(now))})",
+                where=f"trust: {evidence.trust}",
+                help="a person blesses the data as it lies there: pytest-ouro bless",
+                warns=True,
+            )
+        else:
+            yield from self._changed(blessed, now, folders)
+        yield from self._copies(evidence, present)
+
+    def _changed(
+        self, blessed: dict[str, str], now: dict[str, str], folders: set[str]
+    ) -> Iterator[Finding]:
+        help = "make the data anew, or a person blesses it as it is: pytest-ouro bless"
+        for name, digest in sorted(now.items()):
+            if name not in blessed:
+                yield Finding(
+                    f"{name} is a foreign file: it was not blessed",
+                    help=f"remove it: rm {name}",
+                    facts={"path": name},
+                )
+            elif blessed[name] != digest:
+                yield Finding(
+                    f"{name} changed (sha256 {short(blessed[name])} → {short(digest)})",
+                    expected=blessed[name],
+                    actual=digest,
+                    help=help,
+                    facts={"path": name},
+                )
+        for name in sorted(blessed.keys() - now.keys()):
+            if name.rpartition("/")[0] in folders:
+                yield Finding(f"{name} is gone", help=help, facts={"path": name})
+
+    def _copies(self, evidence: Evidence, present: dict[Path, str]) -> Iterator[Finding]:
+        train = {path for glob in self.train for path in data.files(glob, evidence.root)}
+        others: dict[str, Path] = {d: path for path, d in present.items() if path not in train}
+        for path, digest in evidence.fingerprints.of(sorted(train)).items():
+            if digest in others:
+                yield Finding(
+                    f"{path.name} among the training data is a copy of {others[digest].name}",
+                    where=str(path.parent),
+                    help=f"remove it: rm {path}",
+                    facts={"path": path.name},
+                )
+
+    def _present(self, evidence: Evidence) -> list[Path]:
+        patterns = (*(self.paths or evidence.layout.data), *self.train)
+        found = {path for glob in patterns for path in data.files(glob, evidence.root)}
+        return sorted(found)
+
+    def trusted_data(self, evidence: Evidence) -> list[Path]:
+        return self._present(evidence)

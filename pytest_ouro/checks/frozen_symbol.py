@@ -1,0 +1,93 @@
+"""``frozen-symbol``: a function of the harness means what it meant, with all that it reaches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_ouro.checks import Check
+from pytest_ouro.evidence.source import Source
+from pytest_ouro.finding import Finding, several
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.evidence.observed import Evidence
+    from pytest_ouro.evidence.repository import Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrozenSymbol(Check):
+    """``symbol``: a function or constant; ``path``: its file, from the experiment's root. Helpers
+    and constants that it uses are protected with it, and nothing may stand in for the file when
+    it is imported. Comments, layout and docstrings may change."""
+
+    path: str
+    symbol: str
+
+    def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        path = evidence.layout.path(self.path)
+        blessed = evidence.trust.read(path)
+        if blessed is None:
+            yield Finding(
+                f"{self.path} is not among the trusted files: {self.symbol} is not protected",
+                where=f"trust: {evidence.trust}",
+                help="mend 'path' in bound.toml, or a person blesses the file: pytest-ouro bless",
+            )
+            return
+        before = Source(blessed.decode(errors="replace"))
+        if self.symbol not in before.bindings:
+            yield Finding(
+                f"{self.path} defines no {self.symbol}: nothing is protected",
+                where=f"trust: {evidence.trust}",
+                help="mend 'symbol' in bound.toml",
+            )
+            return
+        yield from self._changed(evidence, path, before)
+        yield from self._shadowed(evidence)
+
+    def _changed(self, evidence: Evidence, path: str, before: Source) -> Iterator[Finding]:
+        found: dict[str, list[Place]] = {}
+        for place, data in evidence.repository.contents([path])[path].items():
+            if change := self._difference(before, data):
+                found.setdefault(change, []).append(place)
+        since = evidence.trust.commit[:7]
+        for change, places in found.items():
+            yield Finding(
+                f"{self.symbol} changed: {change}",
+                where=f"{path}, changed in: {several([f'the {place}' for place in places])}",
+                help=(f"git checkout {since} -- {path}" if since else f"undo it in {path}")
+                + "   (a person may bless a change: pytest-ouro bless)",
+                facts={"path": path, "symbol": self.symbol},
+            )
+
+    def _difference(self, before: Source, data: bytes | None) -> str:
+        """Which of the reached names changed, in words; "" if none did."""
+        if data is None:
+            return f"{self.path} is gone"
+        if data.decode(errors="replace") == before.text:
+            return ""
+        after = Source(data.decode(errors="replace"))
+        try:
+            reached = before.reached_from(self.symbol) | after.reached_from(self.symbol)
+        except SyntaxError as error:
+            return f"{self.path}:{error.lineno}: not Python any more"
+        changed = sorted(n for n in reached if before.meaning(n) != after.meaning(n))
+        if not changed:
+            return ""
+        if self.symbol in changed:
+            changed.remove(self.symbol)
+            return "its own code" + (f", and {several(changed)}" if changed else "")
+        return f"{several(changed)}, which it uses"
+
+    def _shadowed(self, evidence: Evidence) -> Iterator[Finding]:
+        for path, what in evidence.shadows:
+            yield Finding(
+                f"{path} {what}",
+                where="in the working tree",
+                help=f"remove it: rm -r {path}",
+                facts={"path": path},
+            )
+
+    def trusted_paths(self, evidence: Evidence) -> list[str]:
+        return [evidence.layout.path(self.path)]

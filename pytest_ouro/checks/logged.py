@@ -1,0 +1,70 @@
+"""``logged``: every recorded run has its row in the ledger, and every row its recorded run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_ouro.checks import Check
+from pytest_ouro.finding import Finding, several
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.evidence.observed import Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logged(Check):
+    """Journal and ledger agree, both ways, since the last blessing; the journal's chain is whole.
+    Rows that were there before our first record are claims and are not judged. No parameters."""
+
+    stage = "ledger"
+
+    def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        if line := evidence.journal.broken_link():
+            yield Finding(
+                f"the journal's chain is broken at line {line}: a record was changed or removed",
+                where=f"{evidence.journal.path}:{line}",
+                help="restore the journal from a backup; a person starts a new one by moving it "
+                "away and blessing",
+                facts={"line": line},
+            )
+        yield from self._lost(evidence)
+        yield from self._strays(evidence)
+
+    def _lost(self, evidence: Evidence) -> Iterator[Finding]:
+        name = evidence.layout.ledger
+        wanted = Counter(run["row"] for run in evidence.runs)
+        lost = wanted - Counter(row.text for row in evidence.ledger.rows)
+        if lost:
+            first = next(run for run in evidence.runs if run["row"] in lost)
+            yield Finding(
+                f"{name} lacks {_rows(lost.total())} of recorded runs",
+                where=f"the first: {first['status']} of commit {first['commit'][:7]}",
+                help=f"write them back: pytest-ouro log --tsv > {name}",
+                facts={"rows": lost.total()},
+            )
+
+    def _strays(self, evidence: Evidence) -> Iterator[Finding]:
+        recorded = Counter(run["row"] for run in evidence.all_runs)
+        strays = []
+        for row in evidence.ledger.rows[evidence.inherited_rows :]:
+            if recorded[row.text] > 0:
+                recorded[row.text] -= 1
+            else:
+                strays.append(row.line)
+        if strays:
+            name = evidence.layout.ledger
+            yield Finding(
+                f"{name}:{strays[0]}: no recorded run stands behind {_rows(len(strays))}",
+                where=f"line {several([str(line) for line in strays])}",
+                help="remove what was written by hand: only the supervisor logs runs "
+                "(pytest --ouro-experiment)",
+                facts={"rows": len(strays)},
+            )
+
+
+def _rows(count: int) -> str:
+    return "a row" if count == 1 else f"{count} rows"

@@ -1,0 +1,94 @@
+"""The data of an experiment, outside git: which files there are, and what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+
+#: Files below this many bytes are hashed every time.
+_SMALL = 1 << 20
+
+
+def missing(patterns: tuple[str, ...], root: Path) -> list[str]:
+    """The patterns (globs, ``~`` allowed, relative to ``root``) that name no file."""
+    return [pattern for pattern in patterns if not files(pattern, root)]
+
+
+def files(pattern: str, root: Path) -> list[Path]:
+    """The files that a pattern names."""
+    found = glob(str(root / Path(pattern).expanduser()), recursive=True)
+    return sorted(Path(path) for path in found if Path(path).is_file())
+
+
+def name(path: Path, root: Path) -> str:
+    """How a data file is called in bound.lock, the same for every user: ``~/…`` or from root."""
+    for base, prefix in ((root, ""), (Path.home(), "~/")):
+        if path.is_relative_to(base):
+            return prefix + path.relative_to(base).as_posix()
+    return path.as_posix()
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """sha256 of data files. A large file is hashed once and remembered by path, size, mtime,
+    ctime and inode in ``memory``; ``anew`` hashes everything again."""
+
+    memory: Path
+    anew: bool = False
+
+    def of(self, paths: list[Path]) -> dict[Path, str]:
+        """``sha256:…`` of each file's bytes as they are."""
+        known = {} if self.anew else self._read()
+        found: dict[Path, str] = {}
+        learnt = False
+        for path in paths:
+            stat = path.stat()
+            key = str(path)
+            state = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+            if stat.st_size < _SMALL:
+                found[path] = _hash(path)
+            elif key in known and known[key][:4] == state:
+                found[path] = str(known[key][4])
+            else:
+                found[path] = _hash(path)
+                known[key] = [*state, found[path]]
+                learnt = True
+        if learnt:
+            self._write(known)
+        return found
+
+    def total(self, patterns: tuple[str, ...], root: Path) -> str:
+        """One sha256 over names and contents of all the files; "" without patterns."""
+        if not patterns:
+            return ""
+        paths = sorted({path for pattern in patterns for path in files(pattern, root)})
+        rows = [f"{name(path, root)} {digest}\n" for path, digest in self.of(paths).items()]
+        return hashlib.sha256("".join(rows).encode()).hexdigest()
+
+    def _read(self) -> dict[str, list[int | str]]:
+        try:
+            known = json.loads(self.memory.read_text())
+        except (OSError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def _write(self, known: dict[str, list[int | str]]) -> None:
+        part = self.memory.with_name(f"{self.memory.name}.{os.getpid()}")
+        try:
+            self.memory.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps(known))
+            part.replace(self.memory)
+        except OSError:
+            part.unlink(missing_ok=True)  # a memory that cannot be written costs time, no truth
+
+
+def _hash(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while chunk := handle.read(1 << 20):
+            digest.update(chunk)
+    return f"sha256:{digest.hexdigest()}"

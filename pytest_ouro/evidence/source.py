@@ -1,0 +1,147 @@
+"""Python source as syntax trees: what a function reaches, what a file imports and rebinds.
+
+Everything here works on text that is never run. Layout and comments do not exist in a syntax
+tree; docstrings are dropped.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: The pseudo-name of module-level code that is no definition: it may change anything.
+TOP_LEVEL = "module-level code"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file's text. ``tree`` raises SyntaxError where it is no Python."""
+
+    text: str
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        tree = ast.parse(self.text.lstrip("\ufeff"))
+        for node in ast.walk(tree):
+            _drop_docstring(node)
+        return tree
+
+    @cached_property
+    def bindings(self) -> dict[str, tuple[ast.stmt, ...]]:
+        """The module-level statements that bind, change or delete each name."""
+        found: dict[str, list[ast.stmt]] = {}
+        for statement in self.tree.body:
+            for name in _bound_by(statement):
+                found.setdefault(name, []).append(statement)
+        return {name: tuple(statements) for name, statements in found.items()}
+
+    def reached_from(self, name: str) -> set[str]:
+        """``name`` and every module-level name that its definition uses, at any depth."""
+        seen: set[str] = set()
+        waiting = [name, TOP_LEVEL]
+        while waiting:
+            one = waiting.pop()
+            if one in seen or one not in self.bindings:
+                continue
+            seen.add(one)
+            for statement in self.bindings[one]:
+                waiting += {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+        return seen
+
+    def meaning(self, name: str) -> str:
+        """All that binds ``name``, as text that only a real change alters."""
+        return "\n".join(ast.dump(statement) for statement in self.bindings.get(name, ()))
+
+    @cached_property
+    def imports(self) -> dict[str, int]:
+        """The modules (dotted, absolute) that are imported anywhere in the file, and the line.
+
+        ``importlib.import_module("x")`` and ``__import__("x")`` count; so does
+        ``get_kernel("owner/name")`` of the hub, as ``kernels:owner/name``.
+        """
+        found: dict[str, int] = {}
+        for node in ast.walk(self.tree):
+            for module in _imported(node):
+                found.setdefault(module, getattr(node, "lineno", 0))
+        return found
+
+
+def _drop_docstring(node: ast.AST) -> None:
+    if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        body = node.body
+        first = body[0] if body else None
+        text = first.value if isinstance(first, ast.Expr) else None
+        if isinstance(text, ast.Constant) and isinstance(text.value, str):
+            node.body = body[1:] or [ast.Pass()]
+
+
+def _bound_by(statement: ast.stmt) -> set[str]:
+    """The module-level names that a statement binds; TOP_LEVEL for code that may bind any."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {statement.name}
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name.split(".")[0] for alias in statement.names}
+    if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        return {name for target in targets for name in _targets(target)}
+    if _is_main_guard(statement) or isinstance(statement, ast.Pass):
+        return set()
+    return {TOP_LEVEL}
+
+
+def _targets(target: ast.expr) -> Iterator[str]:
+    """``a``, ``a.b``, ``a[0]``, ``a, b``: the module-level names that an assignment changes."""
+    if isinstance(target, ast.Name):
+        yield target.id
+    elif isinstance(target, ast.Tuple | ast.List):
+        for element in target.elts:
+            yield from _targets(element)
+    elif isinstance(target, ast.Attribute | ast.Subscript | ast.Starred):
+        yield from _targets(target.value)
+    else:
+        yield TOP_LEVEL
+
+
+def _is_main_guard(statement: ast.stmt) -> bool:
+    """``if __name__ == "__main__":`` without an else: not run when the file is imported."""
+    return (
+        isinstance(statement, ast.If)
+        and not statement.orelse
+        and isinstance(statement.test, ast.Compare)
+        and isinstance(statement.test.left, ast.Name)
+        and statement.test.left.id == "__name__"
+        and len(statement.test.ops) == 1
+        and isinstance(statement.test.ops[0], ast.Eq)
+        and isinstance(statement.test.comparators[0], ast.Constant)
+        and statement.test.comparators[0].value == "__main__"
+    )
+
+
+def dotted(node: ast.expr) -> str:
+    """``a.b.c`` of a chain of names; "" for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (base := dotted(node.value)):
+        return f"{base}.{node.attr}"
+    return ""
+
+
+def _imported(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        if node.level == 0 and node.module:
+            yield node.module
+    elif isinstance(node, ast.Call) and node.args:
+        first = node.args[0]
+        if isinstance(first, ast.Constant) and isinstance(first.value, str):
+            name = dotted(node.func).rpartition(".")[2]
+            if name in ("import_module", "__import__"):
+                yield first.value
+            elif name in ("get_kernel", "load_kernel"):
+                yield f"kernels:{first.value}"
