@@ -189,7 +189,8 @@ def _experiments(table: dict[str, Any], problems: Problems) -> dict[str, Experim
         problems.add((), "the table [experiment] is missing")
         return {}
     base = table["experiment"]
-    if read_table(Experiment, base, ("experiment",), problems, also=("cpu", "cuda")) is None:
+    whole = read_table(Experiment, base, ("experiment",), problems, also=("cpu", "cuda"))
+    if not isinstance(base, dict):
         return {}
     shared = {key: value for key, value in base.items() if key not in ("cpu", "cuda")}
     found = {}
@@ -204,6 +205,8 @@ def _experiments(table: dict[str, Any], problems: Problems) -> dict[str, Experim
                 ("experiment", device, key),
                 f"'{key}' cannot be set in [experiment.{device}]{nearest(key, PER_DEVICE)}",
             )
+        if whole is None:
+            continue
         # Limits that were derived from another budget are not inherited with it.
         kept = dict(shared)
         if "budget" in override:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -113,7 +113,7 @@ def open_case(
     """
     git = Git.discover(path.parent)
     if index:
-        git = Git(git.top, git.common_dir, index)
+        git = replace(git, index=index)
     bound_path = git.relative(path)
     Repository(git).head  # noqa: B018 - no commit yet: say so before anything else
     trust_found = trusts.resolve(git, asked=trust, asked_by=trust_by, bound_path=bound_path)

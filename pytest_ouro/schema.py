@@ -24,7 +24,7 @@ def line_numbers(text: str) -> dict[Where, int]:
     """Lines (from 1) of every table header and of every ``key =`` of a TOML text.
 
     Keys are paths: ``("experiment", "cpu", "budget")``; the second ``[[never-do]]`` is
-    ``("never-do", 1)``. Keys inside inline tables have no entry of their own.
+    ``("never-do", 1)``, and ``("never-do",)`` is the first. Keys inside inline tables have no entry of their own.
     """
     lines: dict[Where, int] = {}
     table: Where = ()
@@ -40,6 +40,7 @@ def line_numbers(text: str) -> dict[Where, int]:
             name = header[2]
             table = tuple(part.strip().strip("\"'") for part in name.split("."))
             if header[1] == "[[":
+                lines.setdefault(table, number)
                 counts[name] = counts.get(name, -1) + 1
                 table = (*table, counts[name])
             lines.setdefault(table, number)

@@ -159,13 +159,14 @@ def _named(name: str, statements: dict[str, str]) -> str:
 
 def _installed(evidence: Evidence) -> Iterator[Finding]:
     """Distributions in the repository's environment that no trusted lock pins."""
+    there = evidence.installed
+    if not there:
+        return
     locked: dict[str, str] = {}
     for file in evidence.dependency_files:
         if file.locks and file.trusted is not None:
             locked.update({normal(k): v for k, v in statements(file.path, file.trusted).items()})
-    if not locked or not (there := evidence.installed):
-        return
-    spare = sorted(name for name in there if name not in locked)
+    spare = sorted(name for name in there if name not in locked) if locked else []
     if spare:
         yield Finding(
             f"{len(spare)} installed and not locked: {several(spare)}",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
 from pytest_ouro.evidence.paths import matches
-from pytest_ouro.evidence.tampering import Script
 from pytest_ouro.finding import Finding
 
 if TYPE_CHECKING:
@@ -31,11 +30,13 @@ class Evaluation(Check):
         places = evidence.repository.index
         paths = [path for path in places if matches(path, globs) and path.endswith(".py")]
         for path, contents in evidence.repository.contents(paths).items():
-            before = self._constructs(evidence, evidence.trust.before(path))
+            blessed = evidence.trust.before(path)
+            changed = {data for data in contents.values() if data is not None} - {blessed}
+            if not changed:
+                continue
+            before = self._constructs(evidence, blessed)
             reported: set[tuple[str, bool]] = set()
-            for data in contents.values():
-                if data is None:
-                    continue
+            for data in changed:
                 try:
                     found = self._constructs(evidence, data)
                 except (SyntaxError, ValueError):
@@ -51,6 +52,8 @@ class Evaluation(Check):
     def _constructs(self, evidence: Evidence, data: bytes | None) -> tuple[Construct, ...]:
         if data is None:
             return ()
+        from pytest_ouro.evidence.tampering import Script
+
         layout = evidence.layout
         script = Script(
             data.decode(errors="replace"),

@@ -36,7 +36,7 @@ class FrozenSymbol(Check):
             )
             return
         before = Source(blessed.decode(errors="replace"))
-        if self.symbol not in before.bindings:
+        if not before.defines(self.symbol):
             yield Finding(
                 f"{self.path} defines no {self.symbol}: nothing is protected",
                 where=f"trust: {evidence.trust}",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
+import weakref
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +46,11 @@ def environment() -> dict[str, str]:
     return env
 
 
+def _command(*args: str) -> list[str]:
+    settings = [word for setting in _OVERRIDES for word in ("-c", setting)]
+    return ["git", "--no-optional-locks", "--no-replace-objects", *settings, *args]
+
+
 def run_git(*args: str, cwd: Path, stdin: bytes | None = None, index: str = "") -> bytes:
     """Standard output of one git call in ``cwd``; GitError when git fails or is missing.
 
@@ -51,12 +59,9 @@ def run_git(*args: str, cwd: Path, stdin: bytes | None = None, index: str = "") 
     env = environment()
     if index:
         env["GIT_INDEX_FILE"] = index
-    command = ["git", "--no-optional-locks", "--no-replace-objects"]
-    for setting in _OVERRIDES:
-        command += ["-c", setting]
     try:
         done = subprocess.run(
-            [*command, *args],
+            _command(*args),
             cwd=cwd,
             env=env,
             input=stdin,
@@ -91,12 +96,63 @@ class Entry:
     skip: bool = False  # git was told not to expect the file in the working tree
 
 
+class _Objects:
+    """One ``git cat-file --batch`` that answers until this object is gone."""
+
+    def __init__(self, top: Path) -> None:
+        process = subprocess.Popen(
+            _command("cat-file", "--batch"),
+            cwd=top,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._ask, self._answer = process.stdin, process.stdout
+        self._known: dict[str, bytes] = {}
+        weakref.finalize(self, _hang_up, process)
+
+    def read(self, blob: str) -> bytes:
+        if blob not in self._known:
+            self._known[blob] = self._read(blob)
+        return self._known[blob]
+
+    def _read(self, blob: str) -> bytes:
+        try:
+            self._ask.write(blob.encode() + b"\n")
+            self._ask.flush()
+            header = self._answer.readline().split()
+        except OSError:
+            header = []
+        if len(header) != 3:
+            raise GitError(
+                f"object {blob[:10]} cannot be read from the repository",
+                help="a shallow or partial clone lacks it: git fetch --unshallow",
+            )
+        data = self._answer.read(int(header[2]) + 1)
+        return data[:-1]
+
+
+def _hang_up(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    process.wait()
+
+
 @dataclass(frozen=True)
 class Git:
-    """A repository seen from its working tree's top folder."""
+    """A repository seen from its working tree's top folder.
+
+    ``folder`` is the working tree's own git folder, ``common_dir`` the one that all share.
+    """
 
     top: Path
     common_dir: Path
+    folder: Path
     index: str = ""
 
     @classmethod
@@ -108,6 +164,7 @@ class Git:
                 "--path-format=absolute",
                 "--show-toplevel",
                 "--git-common-dir",
+                "--absolute-git-dir",
                 cwd=start,
             )
         except GitError as error:
@@ -117,8 +174,8 @@ class Git:
                     help="git init, then commit the experiment",
                 ) from None
             raise
-        top, common = os.fsdecode(found).splitlines()
-        return cls(Path(top), Path(common))
+        top, common, folder = (Path(line) for line in os.fsdecode(found).splitlines())
+        return cls(top, common, folder)
 
     def relative(self, path: Path) -> str:
         """``path``, itself not followed if it is a link, from the top folder; GitError outside."""
@@ -146,8 +203,17 @@ class Git:
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
         )
 
+    @cached_property
+    def _trees(self) -> dict[str, dict[str, Entry]]:
+        return {}
+
     def tree(self, commit: str) -> dict[str, Entry]:
-        """Every file of a commit: path from the top folder, with ``/``."""
+        """Every file of a commit (its full id): path from the top folder, with ``/``."""
+        if commit not in self._trees:
+            self._trees[commit] = self._read_tree(commit)
+        return self._trees[commit]
+
+    def _read_tree(self, commit: str) -> dict[str, Entry]:
         entries = {}
         for field in split(self.call("ls-tree", "-r", "-z", "--full-tree", commit)):
             meta, path = field.split("\t", 1)
@@ -169,24 +235,12 @@ class Git:
         return entries
 
     def blobs(self, ids: Iterable[str]) -> list[bytes]:
-        """The contents of objects by id, in order, from one process."""
-        wanted = list(ids)
-        if not wanted:
-            return []
-        out = self.call("cat-file", "--batch", stdin="".join(f"{i}\n" for i in wanted).encode())
-        contents, at = [], 0
-        for blob in wanted:
-            end = out.index(b"\n", at)
-            header = out[at:end].split(b" ")
-            if len(header) != 3:
-                raise GitError(
-                    f"object {blob[:10]} cannot be read from the repository",
-                    help="a shallow or partial clone lacks it: git fetch --unshallow",
-                )
-            size = int(header[2])
-            contents.append(out[end + 1 : end + 1 + size])
-            at = end + 2 + size
-        return contents
+        """The contents of objects by id, in order; GitError where one is not there."""
+        return [self._objects.read(blob) for blob in ids]
+
+    @cached_property
+    def _objects(self) -> _Objects:
+        return _Objects(self.top)
 
     def untracked(self, *, ignored: bool = False) -> list[str]:
         """Files that the index does not know; with ``ignored`` only those that git ignores."""

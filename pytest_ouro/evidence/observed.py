@@ -136,11 +136,5 @@ class Evidence:
     @cached_property
     def worktree(self) -> str:
         """Which of the repository's working trees this is: "" for the main one."""
-        return worktree_name(self.repository)
-
-
-def worktree_name(repository: Repository) -> str:
-    """The name of a linked working tree as git keeps it, "" for the main one."""
-    git = repository.git
-    folder = git.line("rev-parse", "--absolute-git-dir")
-    return folder.rpartition("/")[2] if folder != str(git.common_dir) else ""
+        git = self.repository.git
+        return "" if git.folder == git.common_dir else git.folder.name

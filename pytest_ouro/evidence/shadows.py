@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
-from importlib.util import MAGIC_NUMBER
 from typing import TYPE_CHECKING
-
-from pytest_ouro.evidence.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +22,7 @@ def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
     ``own`` are the names of files and folders in it that belong there; ``harness`` is one. Git
     is not asked about the others: an ignored file shadows like any other.
     """
-    wanted = _imports(root, [name for name in own if name.endswith(".py")])
+    wanted: set[str] | None = None
     found = []
     for name in sorted(_names(root)):
         path = root / name
@@ -40,8 +36,11 @@ def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
             found.append((name, "is run by every interpreter that is started here"))
         elif stem == harness.removesuffix(".py"):
             found.append((name, f"is imported in place of {harness}"))
-        elif stem in wanted:
-            found.append((name, f"is imported in place of the installed {stem}"))
+        else:
+            if wanted is None:
+                wanted = _imports(root, [own_name for own_name in own if own_name.endswith(".py")])
+            if stem in wanted:
+                found.append((name, f"is imported in place of the installed {stem}"))
     found += [(name, f"is run in place of {harness}") for name in _poisoned(root, harness)]
     return found
 
@@ -65,6 +64,8 @@ def _module(path: Path) -> tuple[str, bool]:
 
 
 def _imports(root: Path, files: list[str]) -> set[str]:
+    from pytest_ouro.evidence.source import Source
+
     names: set[str] = set()
     for file in files:
         try:
@@ -101,6 +102,9 @@ def _compiles_to(source: Path, compiled: Path, data: bytes) -> bool:
     Asked of a throw-away interpreter: unmarshalling bytes of the judged tree may crash it. A file
     of another Python version cannot be compared and is not ours to judge.
     """
+    import subprocess
+    from importlib.util import MAGIC_NUMBER
+
     if data[:4] != MAGIC_NUMBER:
         return True
     program = (

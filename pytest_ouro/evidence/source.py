@@ -7,6 +7,7 @@ tree; docstrings are dropped.
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -30,6 +31,11 @@ class Source:
         for node in ast.walk(tree):
             _drop_docstring(node)
         return tree
+
+    def defines(self, name: str) -> bool:
+        """Whether the module binds ``name``; the tree is asked only if no plain line does."""
+        plain = rf"^(?:async def|def|class) {re.escape(name)}\b|^{re.escape(name)}\s*[:=]"
+        return bool(re.search(plain, self.text, re.MULTILINE)) or name in self.bindings
 
     @cached_property
     def bindings(self) -> dict[str, tuple[ast.stmt, ...]]:

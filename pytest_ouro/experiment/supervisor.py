@@ -134,11 +134,9 @@ class _Watch:
                 self.value = float(message["value"])
             self.peak_mb = max(self.peak_mb, float(message["peak_mb"]))
         elif event == "ready":
-            facts = ("python", "torch", "device", "device_name")
-            self.seen["environment"] = {name: str(message[name]) for name in facts}
+            self.seen["environment"] = _strings(message, "python", "torch", "device", "device_name")
         elif event == "exception":
-            facts = ("stage", "type", "text", "place", "module")
-            self.seen["exception"] = {name: str(message[name]) for name in facts}
+            self.seen["exception"] = _strings(message, "stage", "type", "text", "place", "module")
 
     def start(self) -> None:
         if self.window_from is None:
@@ -213,6 +211,10 @@ def _start(job: Job, channel: int) -> subprocess.Popen[bytes]:
             f"'{job.python[0]}' cannot be started: {error.strerror or error}",
             help="install it, or mend 'python' in bound.toml",
         ) from None
+
+
+def _strings(message: dict[str, Any], *names: str) -> dict[str, str]:
+    return {name: str(message[name]) for name in names}
 
 
 def _open_log(path: Path) -> IO[bytes]:
