@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_ouro.checks import CHECKS, load
+from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load
 from pytest_ouro.errors import BoundError
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.paths import join
-from pytest_ouro.schema import Problems, line_numbers, nearest, read_table
+from pytest_ouro.schema import Problems, line_numbers, nearest, option, read_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_ouro.checks import Check
+    from pytest_ouro.schema import Where
 
 NAME = "bound.toml"
+#: Beyond this it is no file of rules.
+MAX_BYTES = 1_000_000
 SECTIONS = ("danger-zone", "never-do", "iron-law")
 LEVELS = ("claimed", "supervised", "judged", "sandboxed", "sealed", "attested")
 
@@ -31,27 +37,54 @@ class Experiment:
     Paths are relative to ``root``, which is relative to the folder of bound.toml. Seconds.
     """
 
-    script: str
-    editable: tuple[str, ...]
-    harness: str
-    evaluate: str
-    budget: float
-    root: str = ""
-    python: tuple[str, ...] = ("python",)
-    allowed: tuple[str, ...] = ("run.log", "results.tsv")
-    loader: str = "make_dataloader"
-    prepare: str = ""
-    metric: str = "val_bpb"
-    direction: Literal["lower", "higher"] = "lower"
-    clock: Literal["wall", "cpu"] = "wall"
-    tolerance: float | None = None
-    timeout: float | None = None
-    warmup_tokens: int = 0
-    warmup_seconds: float = 0.0
-    device: Device = "auto"
-    level: Level = "supervised"
-    ledger: str = "results.tsv"
-    data: tuple[str, ...] = ()
+    root: str = option("the experiment's folder, from the folder of bound.toml", default="")
+    script: str = option("what is run")
+    editable: tuple[str, ...] = option("all that an experiment may change (globs)")
+    allowed: tuple[str, ...] = option(
+        "what a run may leave in the working tree, never committed (globs)",
+        default=("run.log", "results.tsv"),
+    )
+    harness: str = option("the fixed module; the script imports it by its name")
+    evaluate: str = option("the harness's function that returns the metric")
+    loader: str = option(
+        "the harness's function that yields training batches; the clock starts at the first one",
+        default="make_dataloader",
+    )
+    prepare: str = option(
+        "a script that makes the data, run once from its trusted bytes when `data` is missing",
+        default="",
+    )
+    data: tuple[str, ...] = option(
+        "files the run needs (globs, `~` allowed); runs on other data are never compared",
+        default=(),
+    )
+    python: tuple[str, ...] = option(
+        'the command that starts the interpreter; `"python"` is the one that runs pytest',
+        default=("python",),
+    )
+    metric: str = option("its name in the script's summary and in the ledger", default="val_bpb")
+    direction: Literal["lower", "higher"] = option("which is better", default="lower")
+    budget: float = option("seconds of training; the harness's `TIME_BUDGET` is set to it")
+    clock: Literal["wall", "cpu"] = option(
+        '`"cpu"` counts CPU seconds of the run and its children', default="wall"
+    )
+    tolerance: float | None = option(
+        "seconds either side of the budget that still count as exact (2 % of it)", default=None
+    )
+    timeout: float | None = option(
+        "wall seconds for the whole run, then it is killed (twice the budget)", default=None
+    )
+    warmup_tokens: int = option(
+        "tokens that may be served before the clock starts, for warm-up steps", default=0
+    )
+    warmup_seconds: float = option(
+        "the clock starts at the latest this long after the first batch", default=0.0
+    )
+    device: Device = option('`"auto"` is CUDA where there is a card', default="auto")
+    level: Level = option(
+        "the lowest level of assurance at which a run may be kept", default="supervised"
+    )
+    ledger: str = option("the table of results", default="results.tsv")
 
     def __post_init__(self) -> None:
         if not self.editable:
@@ -98,9 +131,15 @@ class VerdictRule:
     ``noise`` is the standard deviation of one run's metric, or "auto": from repeats.
     """
 
-    noise: float | Literal["auto"] = "auto"
-    sigmas: float = 2.0
-    hard: bool = False
+    noise: float | Literal["auto"] = option(
+        'the standard deviation of one run\'s metric; `"auto"`: from repeats of one code',
+        default="auto",
+    )
+    sigmas: float = option("an improvement below `sigmas` × `noise` is within noise", default=2.0)
+    hard: bool = option(
+        "`true`: within noise is a discard; `false`: a keep with the reason `marginal`",
+        default=False,
+    )
 
 
 @dataclass(frozen=True)
@@ -147,23 +186,45 @@ class Bound:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Name:
-    name: str = "experiment"
+class Title:
+    """``[bound]``."""
+
+    name: str = option("how the experiment is called", default="experiment")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _RuleKeys:
-    id: str
-    rule: str
-    check: str
-    severity: Literal["error", "warn"] = "error"
-    reason: str = ""
+class RuleKeys:
+    """What every rule states, beside the parameters of its check."""
+
+    id: str = option("words of a-z and 0-9 with `-` between; part of the item's name")
+    rule: str = option("the rule in a person's words, printed when it is broken")
+    check: str = option("what judges it")
+    severity: Literal["error", "warn"] = option('`"warn"` reports without failing', default="error")
+    reason: str = option("why it only warns, or why only a person can judge it", default="")
 
 
-def parse(text: str, *, folder: str = "", name: str = NAME) -> Bound:
+def decode(data: bytes, name: str) -> str:
+    """The text of a bound; BoundError where it is too long or no UTF-8."""
+    if len(data) > MAX_BYTES:
+        raise BoundError((f"{name}: {len(data)} bytes; a bound has at most {MAX_BYTES}",))
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BoundError((f"{name}:{line}: not UTF-8",)) from None
+
+
+def parse(
+    text: str,
+    *,
+    folder: str = "",
+    name: str = NAME,
+    checks: Mapping[str, type[Check]] | None = None,
+) -> Bound:
     """The Bound that ``text`` states; BoundError with every fault, each with its line.
 
-    ``folder`` is bound.toml's folder from the repository's top, ``name`` how to call the file.
+    ``folder`` is bound.toml's folder from the repository's top, ``name`` how to call the file,
+    ``checks`` what was registered beside ours.
     """
     try:
         table = toml.loads(text)
@@ -173,10 +234,10 @@ def parse(text: str, *, folder: str = "", name: str = NAME) -> Bound:
     known = ("bound", "experiment", "verdict", *SECTIONS)
     for key in table.keys() - set(known):
         problems.add((key,), f"unknown table '{key}'{nearest(key, known)}")
-    title = read_table(_Name, table.get("bound", {}), ("bound",), problems)
+    title = read_table(Title, table.get("bound", {}), ("bound",), problems)
     experiments = _experiments(table, problems)
     verdicts = _verdicts(table, problems)
-    rules = _rules(table, problems)
+    rules = _rules(table, problems, checks or {})
     if experiments:
         _check_paths(folder, experiments["cpu"], rules, problems)
     if problems.found or title is None:
@@ -232,9 +293,11 @@ def _verdicts(table: dict[str, Any], problems: Problems) -> dict[str, VerdictRul
     return found
 
 
-def _rules(table: dict[str, Any], problems: Problems) -> dict[tuple[str | int, ...], Rule]:
+def _rules(
+    table: dict[str, Any], problems: Problems, checks: Mapping[str, type[Check]]
+) -> dict[Where, Rule]:
     """The sound rules, each by its table and its number there."""
-    rules: dict[tuple[str | int, ...], Rule] = {}
+    rules: dict[Where, Rule] = {}
     stated = 0
     for section in SECTIONS:
         entries = table.get(section, [])
@@ -245,7 +308,7 @@ def _rules(table: dict[str, Any], problems: Problems) -> dict[tuple[str | int, .
         seen: dict[str, int] = {}
         for number, entry in enumerate(entries):
             where = (section, number)
-            rule = _rule(section, entry, where, problems)
+            rule = _rule(section, entry, where, problems, checks)
             if rule is None:
                 continue
             if rule.id in seen:
@@ -259,10 +322,31 @@ def _rules(table: dict[str, Any], problems: Problems) -> dict[tuple[str | int, .
     return rules
 
 
+def _check(
+    name: object, where: Where, problems: Problems, checks: Mapping[str, type[Check]]
+) -> type[Check] | None:
+    """The class that a rule's ``check`` names."""
+    if isinstance(name, str):
+        if name in checks:
+            return checks[name]
+        with contextlib.suppress(KeyError):
+            return load(name)
+    hint = nearest(str(name), [*CHECKS, *checks]) or (
+        f" (a check of your own must be an entry point of the group {ENTRY_POINTS}: "
+        "the gate sees no conftest.py)"
+    )
+    problems.add((*where, "check"), f"unknown check {name!r}{hint}")
+    return None
+
+
 def _rule(
-    section: str, entry: object, where: tuple[str | int, ...], problems: Problems
+    section: str,
+    entry: object,
+    where: Where,
+    problems: Problems,
+    checks: Mapping[str, type[Check]],
 ) -> Rule | None:
-    known = {f.name for f in dataclasses.fields(_RuleKeys)}
+    known = {f.name for f in dataclasses.fields(RuleKeys)}
     if not isinstance(entry, dict):
         problems.add(where, f"[[{section}]] must be a table")
         return None
@@ -273,16 +357,12 @@ def _rule(
             '(check = "human" states one openly)',
         )
         return None
-    if not isinstance(entry["check"], str) or entry["check"] not in CHECKS:
-        problems.add(
-            (*where, "check"),
-            f"unknown check {entry['check']!r}{nearest(str(entry['check']), CHECKS)}",
-        )
+    check = _check(entry["check"], where, problems, checks)
+    if check is None:
         return None
-    check = load(entry["check"])
     common = {key: value for key, value in entry.items() if key in known}
     params = {key: value for key, value in entry.items() if key not in known}
-    keys = read_table(_RuleKeys, common, where, problems)
+    keys = read_table(RuleKeys, common, where, problems)
     judge = read_table(check, params, where, problems)
     if keys is None or judge is None:
         return None
@@ -301,7 +381,7 @@ def _rule(
 def _check_paths(
     folder: str,
     experiment: Experiment,
-    rules: dict[tuple[str | int, ...], Rule],
+    rules: dict[Where, Rule],
     problems: Problems,
 ) -> None:
     """Every path must stay in the repository: a rule about anything else protects nothing."""
@@ -320,7 +400,7 @@ def _check_paths(
             _check_path(root, path, (*where, "paths"), problems)
 
 
-def _check_path(root: str, path: str, where: tuple[str | int, ...], problems: Problems) -> None:
+def _check_path(root: str, path: str, where: Where, problems: Problems) -> None:
     try:
         join(root, path)
     except ValueError as error:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from pytest_ouro.bound import Rule
+    from pytest_ouro.checks import Check
     from pytest_ouro.experiment.run import Result
     from pytest_ouro.finding import Judgement
     from pytest_ouro.judge import Case
@@ -78,9 +79,17 @@ class Session:
         """The opened case; OuroError says why there is none."""
         if self._case is None:
             self._case = open_case(
-                self.settings.bound, trust=self.settings.trust, trust_by="--ouro-trust"
+                self.settings.bound,
+                trust=self.settings.trust,
+                trust_by="--ouro-trust",
+                checks=self._registered(),
             )
         return self._case
+
+    def _registered(self) -> dict[str, type[Check]]:
+        """The checks that conftest.py files and plugins offer."""
+        offered = self.config.hook.pytest_ouro_checks()
+        return {name: check for checks in offered for name, check in checks.items()}
 
     def experiment(self) -> Result:
         """The session's one run, made when first asked for. OuroError: none could be made."""

@@ -15,9 +15,11 @@ from pytest_ouro.evidence.repository import Repository
 from pytest_ouro.finding import Judgement
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pytest_ouro.bound import Bound, Experiment, Rule
+    from pytest_ouro.checks import Check
     from pytest_ouro.evidence.journal import Record
     from pytest_ouro.evidence.repository import Subject
     from pytest_ouro.evidence.trust import Trust
@@ -105,11 +107,13 @@ def open_case(
     trust_by: str = "--trust",
     subject: Subject = "working tree",
     index: str = "",
+    rehash: bool = False,
+    checks: Mapping[str, type[Check]] | None = None,
 ) -> Case:
     """Read the trusted rules that belong to the bound.toml at ``path``.
 
     OuroError (git, trust or bound) says what keeps them from being judged. ``index`` is the
-    GIT_INDEX_FILE to keep for a partial commit.
+    GIT_INDEX_FILE to keep for a partial commit; ``rehash`` reads all data again; ``checks`` are those registered beside ours.
     """
     git = Git.discover(path.parent)
     if index:
@@ -124,9 +128,12 @@ def open_case(
             help="name a commit that holds it",
         )
     folder = bound_path.rpartition("/")[0]
-    bound = bounds.parse(data.decode(errors="replace"), folder=folder, name=bound_path)
+    bound = bounds.parse(
+        bounds.decode(data, bound_path), folder=folder, name=bound_path, checks=checks
+    )
     repository = Repository(git, trust=trust_found.commit, subject=subject)
-    return Case(bound, trust_found, Evidence(Layout(bound), repository, trust_found))
+    evidence = Evidence(Layout(bound), repository, trust_found, rehash=rehash)
+    return Case(bound, trust_found, evidence)
 
 
 def judge(rule: Rule, evidence: Evidence) -> Judgement:

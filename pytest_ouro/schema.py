@@ -24,7 +24,8 @@ def line_numbers(text: str) -> dict[Where, int]:
     """Lines (from 1) of every table header and of every ``key =`` of a TOML text.
 
     Keys are paths: ``("experiment", "cpu", "budget")``; the second ``[[never-do]]`` is
-    ``("never-do", 1)``, and ``("never-do",)`` is the first. Keys inside inline tables have no entry of their own.
+    ``("never-do", 1)``, and ``("never-do",)`` is the first. Keys inside inline tables have no
+    entry of their own.
     """
     lines: dict[Where, int] = {}
     table: Where = ()
@@ -55,6 +56,11 @@ def nearest(name: str, names: typing.Iterable[str]) -> str:
 
     match = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
     return f"; did you mean '{match[0]}'?" if match else ""
+
+
+def option(help: str, *, default: Any = dataclasses.MISSING) -> Any:
+    """A field of a format: ``help`` says what it means, in the reference and in the JSON schema."""
+    return dataclasses.field(default=default, metadata={"help": help})
 
 
 def keys_of(cls: type) -> dict[str, dataclasses.Field[Any]]:
@@ -175,6 +181,5 @@ _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or 
 
 def shown(value: object) -> str:
     """A value as a person wrote it, shortened."""
-    text = {True: "true", False: "false"}.get(value) if isinstance(value, bool) else repr(value)
-    assert text is not None
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 40 else text[:37] + "..."

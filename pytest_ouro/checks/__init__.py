@@ -36,8 +36,11 @@ CHECKS = {
     "metric": "verdicts:Metric",
     "simplicity": "verdicts:Simplicity",
     "settled": "settled:Settled",
+    "command": "command:Command",
     "human": "human:Human",
 }
+#: The group under which a package registers checks of its own.
+ENTRY_POINTS = "pytest_ouro.checks"
 
 
 class Check(ABC):
@@ -65,7 +68,14 @@ class Check(ABC):
 
 
 def load(name: str) -> type[Check]:
-    """The class of a check; KeyError for an unknown name."""
-    module, _, cls = CHECKS[name].partition(":")
-    found: type[Check] = getattr(import_module(f"{__name__}.{module}"), cls)
-    return found
+    """The class of a check of ours, or of a package's; KeyError for an unknown name."""
+    if name in CHECKS:
+        module, _, cls = CHECKS[name].partition(":")
+        found: type[Check] = getattr(import_module(f"{__name__}.{module}"), cls)
+        return found
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=ENTRY_POINTS, name=name):
+        loaded: type[Check] = entry.load()
+        return loaded
+    raise KeyError(name)

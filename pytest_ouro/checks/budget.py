@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetLimit(Check):
-    """No run trains longer than its budget and the tolerance. No parameters: budget, clock and
-    tolerance are those that the run was recorded with."""
+    """No run trains longer than its budget and the tolerance, by the supervisor's clock: from the
+    first training batch served to the call of the evaluation."""
 
     stage = "run"
 
@@ -38,8 +38,7 @@ class BudgetLimit(Check):
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetExact(Check):
-    """A run that reached its evaluation trained for the whole budget: neither more nor less.
-    No parameters."""
+    """A run that reached its evaluation trained for the whole budget: neither more nor less."""
 
     stage = "run"
 

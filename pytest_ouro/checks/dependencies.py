@@ -12,6 +12,7 @@ from pytest_ouro.evidence.installed import normal
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.evidence.repository import digest
 from pytest_ouro.finding import Finding, several
+from pytest_ouro.schema import option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,12 +31,15 @@ _MODULES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Dependencies(Check):
-    """Four layers: what manifests declare, what locks pin, what the editable files import, what
-    the repository's ``.venv`` holds (that one only warns). ``modules`` may be imported although no
-    trusted file provides them; ``kernels`` are the hub repositories that may be loaded by name."""
+    """Nothing was added to what manifests declare, what locks pin and what the editable files
+    import. What the repository's ``.venv`` holds beside the lock only warns."""
 
-    modules: tuple[str, ...] = ()
-    kernels: tuple[str, ...] = ()
+    modules: tuple[str, ...] = option(
+        "may be imported although no trusted file provides them", default=()
+    )
+    kernels: tuple[str, ...] = option(
+        "repositories of the hub whose kernels may be loaded by name", default=()
+    )
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         for file in evidence.dependency_files:

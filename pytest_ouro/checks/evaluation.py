@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation(Check):
-    """Judged on syntax trees, and only what was introduced since trust is reported.
-    What has innocent uses only warns. Of a run, the printed metric must be the measured one.
-    No parameters."""
+    """No editable file interferes with the measurement: judged on its syntax tree, and only what
+    was introduced since trust is reported. What has innocent uses only warns. Of a run, the
+    printed metric must be the measured one."""
 
     after_run = True
 

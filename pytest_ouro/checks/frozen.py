@@ -9,6 +9,7 @@ from pytest_ouro.checks import Check
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.evidence.repository import digest, short
 from pytest_ouro.finding import Finding, several
+from pytest_ouro.schema import option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Frozen(Check):
-    """``paths``: globs from the experiment's root. ``history``: no commit since trust may have
-    touched them either, not even one that a later commit undid."""
+    """The files are, byte for byte, what trust says they are: in the commit, in the index and in
+    the working tree. Line endings do not count."""
 
-    paths: tuple[str, ...]
-    history: bool = False
+    paths: tuple[str, ...] = option("globs from the experiment's root")
+    history: bool = option(
+        "no commit since trust may have touched them, not even one that was undone", default=False
+    )
 
     def __post_init__(self) -> None:
         if not self.paths:
@@ -48,6 +51,8 @@ class Frozen(Check):
         trust, contents = evidence.trust, evidence.repository.contents(trusted)
         for path in trusted:
             wanted, states = trust.digest(path), contents[path]
+            if trust.blessing_pending:  # what lies here was just declared the truth
+                states = dict(list(states.items())[-1:])
             wrong = {
                 place: data
                 for place, data in states.items()

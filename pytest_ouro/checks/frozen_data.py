@@ -9,6 +9,7 @@ from pytest_ouro.checks import Check
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.repository import short
 from pytest_ouro.finding import Finding, several
+from pytest_ouro.schema import option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FrozenData(Check):
-    """``paths``: the files (globs, ``~`` allowed; default: ``data`` of [experiment]); no file
-    beside the blessed ones may match. ``train`` names the training shards among them: none may
-    hold the same bytes as, or be a link to, another file. Judged before and after every run."""
+    """Tokenizer, token bytes and data are those that were blessed, and no foreign file lies among
+    them. Judged before and after every run; skipped where the data is not on this machine."""
 
-    paths: tuple[str, ...] = ()
-    train: tuple[str, ...] = ()
+    paths: tuple[str, ...] = option(
+        "the files (globs, `~` allowed); by default `data` of [experiment]", default=()
+    )
+    train: tuple[str, ...] = option(
+        "the training shards among them: none may hold the same bytes as another file", default=()
+    )
 
     after_run = True
 

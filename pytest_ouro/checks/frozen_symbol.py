@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.checks import Check
 from pytest_ouro.evidence.source import Source
 from pytest_ouro.finding import Finding, several
+from pytest_ouro.schema import option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,12 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FrozenSymbol(Check):
-    """``symbol``: a function or constant; ``path``: its file, from the experiment's root. Helpers
-    and constants that it uses are protected with it, and nothing may stand in for the file when
-    it is imported. Comments, layout and docstrings may change."""
+    """A function means what it meant, with the helpers and constants that it uses, and nothing
+    stands in for its file when that is imported. Comments, layout and docstrings may change."""
 
-    path: str
-    symbol: str
+    path: str = option("the file, from the experiment's root")
+    symbol: str = option("the function or constant")
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         path = evidence.layout.path(self.path)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Human(Check):
-    """No parameters. The rule must state a ``reason``."""
+    """A rule that only a person can judge: it is reported as skipped, with its ``reason``."""
 
     stage = "human"
 

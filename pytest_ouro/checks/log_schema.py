@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.checks import Check
 from pytest_ouro.evidence.ledger import strict_fault
 from pytest_ouro.finding import Finding, several
+from pytest_ouro.schema import option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LogSchema(Check):
-    """``strict``: also judge the rows that were there before our first record, which other tools
-    wrote in their own ways."""
+    """Every row of the ledger has a commit hash, the metric with six decimals, the memory in GB,
+    keep, discard or crash, and a description. Older rows, of people and other tools, are not
+    judged."""
 
-    strict: bool = False
+    strict: bool = option("judge the rows from before our first record too", default=False)
 
     stage = "ledger"
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Logged(Check):
     """Journal and ledger agree, both ways, since the last blessing; the journal's chain is whole.
-    Rows that were there before our first record are claims and are not judged. No parameters."""
+    Rows that were there before our first record are claims and are not judged."""
 
     stage = "ledger"
 

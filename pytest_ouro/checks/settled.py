@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Settled(Check):
     """Of the runs recorded on this branch since the last blessing, every kept commit is in its
-    history and no discarded one is. The last run may still await its revert. No parameters."""
+    history and no discarded one is. The last run may still await its revert."""
 
     stage = "ledger"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.checks import Check
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.finding import Finding, several
+from pytest_ouro.schema import option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Untracked(Check):
-    """``paths``: globs from the experiment's root."""
+    """The files stay out of git: out of the commit, the index and every commit since trust."""
 
-    paths: tuple[str, ...]
+    paths: tuple[str, ...] = option("globs from the experiment's root")
 
     def __post_init__(self) -> None:
         if not self.paths:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
 from pytest_ouro.finding import Finding
+from pytest_ouro.schema import option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,11 +22,10 @@ _ASIDE = ("rehearsal", "level", "unchanged", "seed-only")
 
 @dataclass(frozen=True, kw_only=True)
 class Metric(Check):
-    """One finite and plausible metric, measured by us, orders the keeps. ``above`` and ``below``
-    bound what is plausible: a bpb of 20 is worse than guessing bytes, one of 0 is impossible."""
+    """One finite and plausible metric, measured by us, orders the keeps."""
 
-    above: float = 0.0
-    below: float = 20.0
+    above: float = option("a value of this or less cannot be true", default=0.0)
+    below: float = option("a value of this or more cannot be true", default=20.0)
 
     stage = "run"
 
@@ -60,7 +60,7 @@ class Metric(Check):
 @dataclass(frozen=True, kw_only=True)
 class Simplicity(Check):
     """A tie, within noise, is decided by the size of the editable code: less code is kept, more
-    code without a gain is not. No parameters."""
+    code without a gain is not."""
 
     stage = "run"
 

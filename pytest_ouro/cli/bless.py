@@ -52,7 +52,7 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
         raise TrustError(f"{path} does not exist: there are no rules to bless")
     bound_path = git.relative(path)
     folder = bound_path.rpartition("/")[0]
-    bound = bounds.parse(rules.decode(errors="replace"), folder=folder, name=bound_path)
+    bound = bounds.parse(bounds.decode(rules, bound_path), folder=folder, name=bound_path)
     repository = Repository(git)
     nothing = Trust(git, lock.NAME, "", lock.Lock("", {}))
     evidence = Evidence(Layout(bound), repository, nothing, rehash=True)

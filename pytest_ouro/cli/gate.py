@@ -25,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--staged", action="store_true", help="judge what is staged, not the working tree"
     )
+    parser.add_argument(
+        "--rehash", action="store_true", help="read every data file again, however large"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
 
 
@@ -33,6 +36,7 @@ def main(args: argparse.Namespace) -> int:
         find_bound(args.bound),
         trust=args.trust,
         subject="index" if args.staged else "working tree",
+        rehash=args.rehash,
         index=os.environ.get("GIT_INDEX_FILE", "") if args.staged else "",
     )
     judgements = judge_all(case)

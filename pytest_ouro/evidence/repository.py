@@ -201,7 +201,9 @@ class Repository:
                 found[path][place] = blobs.get(path)
         if self.subject == "working tree":
             for path in paths:
-                found[path]["working tree"] = read_file(self.git.top / path)
+                data = read_file(self.git.top / path)
+                if data is not None or not (path in self.index and self.index[path].skip):
+                    found[path]["working tree"] = data
         return found
 
 

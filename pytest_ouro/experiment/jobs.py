@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.errors import ExperimentError
 from pytest_ouro.evidence import data
+from pytest_ouro.experiment.output import clean
 from pytest_ouro.experiment.supervisor import Job, supervise
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class _Echo:
     def __call__(self, position: Position | None = None) -> None:
         lines = self._log.read_text(errors="replace").split("\n")[:-1]
         for line in lines[self._said :]:
-            self._say(f"ouro: {self._name}: {line}")
+            self._say(f"ouro: {self._name}: {clean(line)}")
         self._said = len(lines)
 
 

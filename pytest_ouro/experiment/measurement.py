@@ -37,11 +37,12 @@ class Measurement:
     tail: tuple[str, ...] = ()
 
     def claim(self, metric: str) -> float | None:
-        """The metric that the script printed; None if it printed none that is a number."""
+        """The metric that the script printed; None if it printed none that is a finite number."""
         try:
-            return float(self.claims[metric])
+            value = float(self.claims[metric])
         except (KeyError, ValueError):
             return None
+        return value if math.isfinite(value) else None
 
 
 def outcome(seen: Measurement, *, metric: str, script: str) -> tuple[Outcome, str]:
@@ -79,7 +80,7 @@ def _outcome(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str]
     number = seen.claim(metric)
     if seen.evaluations > 1:
         return "breach", f"{script} called the evaluation {seen.evaluations} times, not once"
-    if number is None or not math.isfinite(number):
+    if number is None:
         return "nan", f"{script} printed {metric}: {claimed}"
     if abs(number - seen.value) > CLAIM_TOLERANCE:
         return "breach", f"{script} printed {metric} {claimed}, but {seen.value:.6f} was measured"

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from pytest_ouro.finding import Judgement, Status
 
+#: Findings of one rule that are told; a rule takes a dozen lines at most.
+SHOWN = 3
 _WORDS = {"broken": "BROKEN", "warned": "WARNS", "holds": "HOLDS", "skipped": "SKIPPED"}
 
 
@@ -19,7 +21,7 @@ def judgement_text(judgement: Judgement, *, bound: str) -> str:
     if not judgement.findings:
         return f"{judgement.rule} {word}" + (f": {judgement.reason}" if judgement.reason else "")
     parts = []
-    for finding in judgement.findings:
+    for finding in judgement.findings[:SHOWN]:
         lines = [f"{judgement.rule} {word}: {finding.headline}"]
         lines.append(f"  {bound}:{judgement.line}  why: {judgement.sentence}")
         if finding.where:
@@ -29,6 +31,9 @@ def judgement_text(judgement: Judgement, *, bound: str) -> str:
         if finding.help:
             lines.append(f"  help: {finding.help}")
         parts.append("\n".join(map(printable, lines)))
+    more = len(judgement.findings) - SHOWN
+    if more > 0:
+        parts.append(f"  and {more} more: pytest-ouro gate --json shows all")
     return "\n".join(parts)
 
 

@@ -1,0 +1,89 @@
+"""Write what the docs state from the code: option tables and the JSON Schema of bound.toml.
+
+python docs/generate.py            write
+python docs/generate.py --check    exit 1 and name the files that are out of date
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import sys
+import typing
+from pathlib import Path
+
+from pytest_ouro.bound import Experiment, RuleKeys, Title, VerdictRule
+from pytest_ouro.checks import CHECKS, load
+from pytest_ouro.json_schema import schema
+from pytest_ouro.schema import keys_of
+
+DOCS = Path(__file__).parent
+TABLES = {"bound": Title, "experiment": Experiment, "verdict": VerdictRule, "rule": RuleKeys}
+BLOCK = re.compile(r"(<!-- (options|purpose): (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def options(cls: type) -> str:
+    """A Markdown table of a dataclass's keys."""
+    fields = keys_of(cls)
+    if not fields:
+        return "No parameters.\n"
+    hints = typing.get_type_hints(cls)
+    rows = ["| key | what it says | default |", "|---|---|---|"]
+    for key, field in fields.items():
+        text = field.metadata["help"]
+        if typing.get_origin(hints[field.name]) is typing.Literal:
+            values = ", ".join(f'`"{value}"`' for value in typing.get_args(hints[field.name]))
+            text = f"{text}: {values}"
+        rows.append(f"| `{key}` | {text} | {default(field)} |")
+    return "\n".join(rows) + "\n"
+
+
+def default(field: dataclasses.Field[typing.Any]) -> str:
+    value = field.default
+    if value is dataclasses.MISSING:
+        return "required"
+    if value in (None, "", ()):
+        return ""
+    return f"`{json.dumps(list(value) if isinstance(value, tuple) else value)}`"
+
+
+def purpose(cls: type) -> str:
+    """The docstring of a check, as one paragraph."""
+    return " ".join((cls.__doc__ or "").replace("``", "`").split()) + "\n"
+
+
+def rendered(text: str) -> str:
+    """A page with its generated blocks made anew."""
+
+    def block(match: re.Match[str]) -> str:
+        cls = TABLES[match[3]] if match[3] in TABLES else load(match[3])
+        return match[1] + (options if match[2] == "options" else purpose)(cls) + match[4]
+
+    return BLOCK.sub(block, text)
+
+
+def main() -> int:
+    wanted = {DOCS / "bound.schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"}
+    for name in ("bound.md", "rules.md"):
+        wanted[DOCS / name] = rendered((DOCS / name).read_text(encoding="utf-8"))
+    undocumented = [name for name in CHECKS if f"## `{name}`" not in wanted[DOCS / "rules.md"]]
+    if undocumented:
+        sys.exit(f"docs/rules.md has no section for: {', '.join(undocumented)}")
+    stale = [
+        path
+        for path, text in wanted.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    if "--check" in sys.argv[1:]:
+        for path in stale:
+            print(f"out of date: docs/{path.name} (python docs/generate.py)")
+        return int(bool(stale))
+    for path in stale:
+        path.write_text(wanted[path], encoding="utf-8")
+        print(f"written: docs/{path.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""``command``: any command of the bound's author; the rule holds if it exits with 0."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_ouro.checks import Check
+from pytest_ouro.errors import OuroError
+from pytest_ouro.evidence.git import environment
+from pytest_ouro.finding import Finding
+from pytest_ouro.schema import option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.evidence.observed import Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Check):
+    """A command, run in the experiment's folder, exits with 0. It may run code of the working
+    tree, so it is judged there only, never of a commit or of the index alone."""
+
+    command: tuple[str, ...] = option("the program and its arguments; no shell")
+    timeout: float = option("seconds after which the rule counts as broken", default=60.0)
+
+    def __post_init__(self) -> None:
+        if not self.command:
+            raise ValueError("'command' is empty")
+
+    def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        words = " ".join(self.command)
+        if evidence.repository.subject != "working tree":
+            raise OuroError(
+                f"`{words}` needs a working tree: it cannot be judged of the "
+                f"{evidence.repository.subject} alone",
+                help="run the gate without --staged",
+            )
+        try:
+            done = subprocess.run(
+                self.command,
+                cwd=evidence.root,
+                env={k: v for k, v in environment().items() if not k.startswith("PYTEST_")},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=self.timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            yield self._finding(f"`{words}` did not end in {self.timeout:g} s", "")
+            return
+        except OSError as error:
+            raise OuroError(
+                f"`{words}` cannot be started: {error.strerror}",
+                help="mend 'command' in bound.toml",
+            ) from None
+        if done.returncode:
+            said = done.stdout.decode(errors="replace").strip().splitlines()
+            last = said[-1][:160] if said else ""
+            yield self._finding(f"`{words}` exited with {done.returncode}", last)
+
+    def _finding(self, headline: str, said: str) -> Finding:
+        return Finding(
+            headline,
+            where=f"it said: {said}" if said else "",
+            expected="exit status 0",
+            help=f"run it: {' '.join(self.command)}",
+        )
