@@ -113,7 +113,8 @@ def open_case(
     """Read the trusted rules that belong to the bound.toml at ``path``.
 
     OuroError (git, trust or bound) says what keeps them from being judged. ``index`` is the
-    GIT_INDEX_FILE to keep for a partial commit; ``rehash`` reads all data again; ``checks`` are those registered beside ours.
+    GIT_INDEX_FILE to keep for a partial commit; ``rehash`` reads all data again; ``checks`` are
+    those registered beside ours.
     """
     git = Git.discover(path.parent)
     if index:
