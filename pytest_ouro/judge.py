@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -93,9 +93,8 @@ class Case:
 
     def again(self, measured: Record | None = None) -> Case:
         """The same case with nothing observed yet: after a run, the evidence is new."""
-        repository = Repository(
-            self.repository.git, trust=self.repository.trust, subject=self.repository.subject
-        )
+        git = Git.discover(self.repository.git.top, index=self.repository.git.index)
+        repository = Repository(git, trust=self.repository.trust, subject=self.repository.subject)
         evidence = Evidence(Layout(self.bound), repository, self.trust, measured)
         return Case(self.bound, self.trust, evidence)
 
@@ -116,9 +115,7 @@ def open_case(
     GIT_INDEX_FILE to keep for a partial commit; ``rehash`` reads all data again; ``checks`` are
     those registered beside ours.
     """
-    git = Git.discover(path.parent)
-    if index:
-        git = replace(git, index=index)
+    git = Git.discover(path.parent, index=index)
     bound_path = git.relative(path)
     Repository(git).head  # noqa: B018 - no commit yet: say so before anything else
     trust_found = trusts.resolve(git, asked=trust, asked_by=trust_by, bound_path=bound_path)

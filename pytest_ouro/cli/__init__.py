@@ -26,7 +26,9 @@ def run(argv: Sequence[str]) -> int:
         prog="pytest-ouro", description="The referee of autonomous experiment loops."
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, text in COMMANDS.items():
+    asked = [name for name in COMMANDS if list(argv[:1]) == [name]] or list(COMMANDS)
+    for name in asked:  # the others need not be loaded
+        text = COMMANDS[name]
         command = subparsers.add_parser(name, help=text, description=text)
         command.add_argument(
             "--bound", type=Path, metavar="PATH", help="the file of rules (default: the nearest)"

@@ -147,26 +147,29 @@ def _hang_up(process: subprocess.Popen[bytes]) -> None:
 class Git:
     """A repository seen from its working tree's top folder.
 
-    ``folder`` is the working tree's own git folder, ``common_dir`` the one that all share.
+    ``folder`` is the working tree's own git folder, ``common_dir`` the one that all share;
+    ``head`` the commit that is checked out ("" before the first one), ``branch`` its branch (""
+    when HEAD is detached). ``index`` is the GIT_INDEX_FILE of a partial commit.
     """
 
     top: Path
     common_dir: Path
     folder: Path
+    head: str = ""
+    branch: str = ""
+    shallow: bool = False
     index: str = ""
 
     @classmethod
-    def discover(cls, start: Path) -> Git:
+    def discover(cls, start: Path, *, index: str = "") -> Git:
         """The repository around ``start``; GitError with the remedy where there is none."""
+        where = ("--show-toplevel", "--git-common-dir", "--absolute-git-dir")
+        asked = ("rev-parse", "--path-format=absolute", *where, "--is-shallow-repository")
         try:
-            found = run_git(
-                "rev-parse",
-                "--path-format=absolute",
-                "--show-toplevel",
-                "--git-common-dir",
-                "--absolute-git-dir",
-                cwd=start,
-            )
+            try:
+                found = run_git(*asked, "HEAD", "--symbolic-full-name", "HEAD", cwd=start)
+            except GitError:  # no commit yet, or no repository
+                found = run_git(*asked, cwd=start) + b"\n\n"
         except GitError as error:
             if "not a git repository" in error.message:
                 raise GitError(
@@ -174,8 +177,14 @@ class Git:
                     help="git init, then commit the experiment",
                 ) from None
             raise
-        top, common, folder = (Path(line) for line in os.fsdecode(found).splitlines())
-        return cls(top, common, folder)
+        top, common, folder, shallow, head, ref = os.fsdecode(found).split("\n")[:6]
+        return cls(
+            *(Path(top), Path(common), Path(folder)),
+            head=head,
+            branch=ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else "",
+            shallow=shallow == "true",
+            index=index,
+        )
 
     def relative(self, path: Path) -> str:
         """``path``, itself not followed if it is a link, from the top folder; GitError outside."""
@@ -221,10 +230,17 @@ class Git:
             entries[path] = Entry(mode, blob)
         return entries
 
-    def staged(self) -> dict[str, Entry]:
-        """Every file of the index. GitError while a merge has conflicts."""
-        entries = {}
-        for field in split(self.call("ls-files", "-s", "-v", "-z")):
+    def files(self, *, untracked: bool = True) -> tuple[dict[str, Entry], list[str]]:
+        """The index, and the untracked files that git does not ignore.
+
+        GitError while a merge has conflicts.
+        """
+        others = ("-o", "--exclude-standard") if untracked else ()
+        entries, unknown = {}, []
+        for field in split(self.call("ls-files", "-c", *others, "-s", "-v", "-z")):
+            if field.startswith("? "):
+                unknown.append(field[2:])
+                continue
             meta, path = field.split("\t", 1)
             flag, mode, blob, stage = meta.split(" ")
             if stage != "0":
@@ -232,7 +248,7 @@ class Git:
                     f"{path} has a merge conflict", help="finish or abort the merge, then run again"
                 )
             entries[path] = Entry(mode, blob, skip=flag in "Ss")
-        return entries
+        return entries, unknown
 
     def blobs(self, ids: Iterable[str]) -> list[bytes]:
         """The contents of objects by id, in order; GitError where one is not there."""
@@ -241,8 +257,3 @@ class Git:
     @cached_property
     def _objects(self) -> _Objects:
         return _Objects(self.top)
-
-    def untracked(self, *, ignored: bool = False) -> list[str]:
-        """Files that the index does not know; with ``ignored`` only those that git ignores."""
-        kind = ["-i"] if ignored else []
-        return split(self.call("ls-files", "-o", *kind, "--exclude-standard", "-z"))

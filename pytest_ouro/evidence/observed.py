@@ -113,10 +113,10 @@ class Evidence:
         """
         return tuple(run for run in self.all_runs if run.get("trust") == self.trust.commit)
 
-    @cached_property
+    @property
     def branch(self) -> str:
         """The branch that is checked out; "" when HEAD is detached."""
-        return self.repository.git.line("symbolic-ref", "--quiet", "--short", "HEAD")
+        return self.repository.git.branch
 
     @cached_property
     def inherited_rows(self) -> int:

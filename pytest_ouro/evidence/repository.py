@@ -64,7 +64,9 @@ class Change:
 
     @property
     def where(self) -> str:
-        return str(self.commit) if self.commit else f"the {self.place}"
+        if self.commit:
+            return str(self.commit)
+        return "untracked" if self.place == "untracked" else f"the {self.place}"
 
 
 class Repository:
@@ -81,7 +83,8 @@ class Repository:
     @cached_property
     def head(self) -> str:
         """The full id of the judged commit."""
-        if commit := self.git.commit(self._head):
+        commit = self.git.head if self._head == "HEAD" else self.git.commit(self._head)
+        if commit:
             return commit
         if self._head == "HEAD":
             raise GitError(
@@ -95,13 +98,19 @@ class Repository:
         return self.git.tree(self.head)
 
     @cached_property
-    def index(self) -> dict[str, Entry]:
-        return self.head_tree if self.subject == "commit" else self.git.staged()
+    def _files(self) -> tuple[dict[str, Entry], list[str]]:
+        if self.subject == "commit":
+            return self.head_tree, []
+        return self.git.files(untracked=self.subject == "working tree")
 
-    @cached_property
+    @property
+    def index(self) -> dict[str, Entry]:
+        return self._files[0]
+
+    @property
     def untracked(self) -> list[str]:
         """Untracked files that git does not ignore."""
-        return self.git.untracked() if self.subject == "working tree" else []
+        return self._files[1]
 
     @cached_property
     def commits(self) -> tuple[Commit, ...]:
@@ -113,9 +122,7 @@ class Repository:
         if not self.trust or self.trust == self.head:
             return ()
         git = self.git
-        if git.line("rev-parse", "--is-shallow-repository") == "true" and not git.line(
-            "merge-base", self.trust, self.head
-        ):
+        if git.shallow and not git.line("merge-base", self.trust, self.head):
             raise GitError(
                 f"a shallow clone: the commits between trust {self.trust[:7]} and "
                 f"{self.head[:7]} are not all here",

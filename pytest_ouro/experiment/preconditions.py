@@ -32,7 +32,7 @@ def rehearse(experiment: Experiment, budget: float | None) -> Experiment:
             f"--ouro-budget {budget:g} is more than the bound's {experiment.budget:g} s",
             help="a rehearsal may only be shorter; a person changes the budget in bound.toml",
         )
-    return replace(experiment, budget=budget, tolerance=None)
+    return replace(experiment, budget=budget)
 
 
 def demand_committed(case: Case) -> None:

@@ -1,0 +1,287 @@
+"""``scope``: only the editable files may change, wherever a change hides."""
+
+import pytest
+
+RULE = "iron-law::only-train-py"
+
+
+def untracked(project):
+    project.write({"helper.py": "x = 1\n"})
+
+
+def staged(project):
+    untracked(project)
+    project.git("add", "helper.py")
+
+
+def committed(project):
+    project.commit("a helper", {"helper.py": "x = 1\n"})
+
+
+def committed_before(project):
+    committed(project)
+    project.commit("train", {"train.py": "import helper\n"})
+
+
+def edited(project):
+    project.edit("pyproject.toml", 'version = "1"', 'version = "2"')
+
+
+def edited_unseen(project):
+    project.git("update-index", "--assume-unchanged", "pyproject.toml")
+    edited(project)
+    assert project.git("status", "--porcelain") == ""
+
+
+def edited_and_staged(project):
+    edited(project)
+    project.git("add", "pyproject.toml")
+
+
+def deleted(project):
+    (project.path / "pyproject.toml").unlink()
+
+
+def deleted_in_a_commit(project):
+    deleted(project)
+    project.commit("less is more")
+
+
+def linked(project):
+    (project.path / "pyproject.toml").rename(project.path / "run.log")
+    (project.path / "pyproject.toml").symlink_to("run.log")
+
+
+def made_executable(project):
+    project.git("update-index", "--chmod=+x", "prepare.py")
+
+
+def artefact_tracked(project):
+    project.write({"run.log": "step 1\n"})
+    project.git("add", "-f", "run.log")
+
+
+ADD = "was added; only train.py may change"
+CHANGE = "was changed; only train.py may change"
+DELETE = "was deleted; only train.py may change"
+VIOLATIONS = {
+    untracked: (f"helper.py {ADD}", "untracked in the working tree", "rm helper.py, or put"),
+    staged: (f"helper.py {ADD}", "added in: the index", "git restore --staged --worktree -- h"),
+    committed: (f"helper.py {ADD}", 'added in: commit HEAD "a helper"', "git reset --keep HEAD~1"),
+    committed_before: (
+        *(f"helper.py {ADD}", 'added in: commit PARENT "a helper"'),
+        "git rebase -i PARENT~1 and drop the change",
+    ),
+    edited: (f"pyproject.toml {CHANGE}", "changed in: the working tree", "git restore -- pyproj"),
+    edited_unseen: (f"pyproject.toml {CHANGE}", "changed in: the working tree", "git restore"),
+    edited_and_staged: (f"pyproject.toml {CHANGE}", "changed in: the index", "git restore --st"),
+    deleted: (f"pyproject.toml {DELETE}", "deleted in: the working tree", "git restore -- py"),
+    deleted_in_a_commit: (
+        *(f"pyproject.toml {DELETE}", 'deleted in: commit HEAD "less is more"'),
+        "git reset --keep HEAD~1",
+    ),
+    linked: (f"pyproject.toml {CHANGE}", "changed in: the working tree", "git restore -- pypr"),
+    made_executable: (f"prepare.py {CHANGE}", "changed in: the index", "git restore --staged"),
+    artefact_tracked: (f"run.log {ADD}", "added in: the index", "git restore --staged"),
+}
+
+
+@pytest.mark.parametrize("violate", VIOLATIONS, ids=lambda f: f.__name__)
+def test_a_stray_change_is_found(project, judged, violate):
+    violate(project)
+
+    judgement = judged(RULE)
+
+    assert judgement.status == "broken"
+    [finding] = judgement.findings
+    head = project.git("rev-parse", "--short=7", "HEAD")
+    parent = project.git("rev-parse", "--short=7", "HEAD~1")
+    headline, where, remedy = (
+        words.replace("HEAD", head).replace("PARENT", parent) for words in VIOLATIONS[violate]
+    )
+    assert finding.headline == headline
+    assert finding.where == where
+    assert finding.help.startswith(remedy)
+
+
+def test_a_rename_is_a_deletion_and_an_addition(project, judged):
+    project.git("mv", "train.py", "model.py")
+    project.git("mv", "pyproject.toml", "project.toml")
+
+    [finding] = judged(RULE).findings
+
+    assert finding.headline == "3 files changed outside train.py"
+    assert finding.where == (
+        "model.py (the index), project.toml (the index), pyproject.toml (the index)"
+    )
+
+
+def test_a_commit_and_its_revert_are_still_found(project, judged):
+    committed(project)
+    project.git("revert", "--no-edit", "HEAD")
+
+    [finding] = judged(RULE).findings
+
+    assert finding.headline.startswith("helper.py was deleted")
+    assert '"Revert "a helper"", commit' in finding.where
+
+
+def test_one_file_in_several_places_is_one_finding(project, judged):
+    committed(project)
+    project.write({"helper.py": "x = 2\n"})
+    project.git("add", "helper.py")
+    project.write({"helper.py": "x = 3\n"})
+
+    [finding] = judged(RULE).findings
+
+    assert finding.where.startswith("changed in: the working tree, the index, commit ")
+
+
+def test_many_stray_files_are_told_as_one_finding(project, judged):
+    project.write(dict.fromkeys(("a.py", "b/c.py", "d.txt", "e.txt", "f.txt"), ""))
+
+    [finding] = judged(RULE).findings
+
+    assert finding.headline == "5 files changed outside train.py"
+    assert finding.where == "a.py (untracked), b/c.py (untracked), d.txt (untracked) and 2 more"
+    assert finding.facts["files"] == 5
+
+
+def test_hiding_a_file_by_gitignore_is_itself_found(project, judged):
+    project.edit(".gitignore", "run.log", "run.log\nhelper.py")
+    untracked(project)
+
+    [finding] = judged(RULE).findings
+
+    assert finding.headline.startswith(".gitignore was changed")
+
+
+def test_another_root_of_history_is_found(project, judged):
+    project.git("checkout", "-q", "--orphan", "fresh")
+    project.commit("all new")
+
+    [finding] = judged(RULE, trust="main").findings
+
+    assert finding.headline == "5 files changed outside train.py"
+    assert '"all new"' in finding.where
+
+
+@pytest.fixture
+def within(project):
+    """A bound whose scope is the folder ``lab``; its commit, to be trusted."""
+    project.edit("bound.toml", 'check = "scope"', 'check = "scope"\nwithin = "lab"')
+    return project.commit("watch the lab", {"lab/notes.md": "none yet\n"})
+
+
+@pytest.mark.parametrize("name", ["docs.md", "laboratory/notes.md", "deep/lab/notes.md"])
+def test_within_leaves_the_rest_alone(project, judged, within, name):
+    project.write({name: "text"})
+    assert judged(RULE, trust=within).status == "holds"
+
+    project.commit("text")
+    assert judged(RULE, trust=within).status == "holds"
+
+
+@pytest.mark.parametrize("name", ["lab/new.md", "lab/deep/new.md", "lab/notes.md"])
+def test_within_watches_its_folder(project, judged, within, name):
+    project.write({name: "text"})
+    [finding] = judged(RULE, trust=within).findings
+    assert finding.facts["path"] == name
+
+    project.commit("text")
+    [finding] = judged(RULE, trust=within).findings
+    assert finding.facts["path"] == name
+
+
+def edit_train(project):
+    project.edit("train.py", "MODEL = 2.0", "MODEL = 1.0")
+
+
+def stage_train(project):
+    edit_train(project)
+    project.git("add", "train.py")
+
+
+def commit_train(project):
+    edit_train(project)
+    project.commit("a better model")
+
+
+def amend_train(project):
+    commit_train(project)
+    project.edit("train.py", "MODEL = 1.0", "MODEL = 0.5")
+    project.git("commit", "-q", "-a", "--amend", "-m", "a better model still")
+
+
+def revert_train(project):
+    commit_train(project)
+    project.git("revert", "--no-edit", "HEAD")
+
+
+def artefacts(project):
+    project.write({"run.log": "step 1\n", "results.tsv": "commit\tval_bpb\n"})
+    (project.path / ".git/info/exclude").write_text("")
+
+
+def crlf(project):
+    for name in ("prepare.py", "pyproject.toml", ".gitignore"):
+        path = project.path / name
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+
+def empty_commit(project):
+    project.commit("nothing")
+
+
+HONEST = [
+    *(edit_train, stage_train, commit_train, amend_train, revert_train, artefacts, crlf),
+    empty_commit,
+]
+
+
+@pytest.mark.parametrize("work", HONEST, ids=lambda f: f.__name__)
+def test_honest_work_is_not_held_against_anyone(project, judged, work):
+    work(project)
+
+    assert judged(RULE).status == "holds"
+
+
+def test_allowed_artefacts_need_not_be_ignored(project, judged):
+    (project.path / ".gitignore").write_text("")
+    trust = project.commit("ignore nothing")
+    artefacts(project)
+
+    assert judged(RULE, trust=trust).status == "holds"
+
+
+def test_a_trust_that_moved_on_is_not_held_against_the_branch(project, judged):
+    project.git("checkout", "-q", "-b", "run")
+    commit_train(project)
+    project.git("checkout", "-q", "main")
+    project.commit("docs", {"README.md": "text\n"})
+    project.git("checkout", "-q", "run")
+
+    assert judged(RULE, trust="main").status == "holds"
+
+    project.git("merge", "-q", "--no-edit", "main")
+    assert judged(RULE, trust="main").status == "holds"
+
+
+def test_files_that_were_just_blessed_are_no_strays_before_the_commit(project, judged):
+    edited(project)
+    project.ouro("bless")
+
+    assert judged(RULE).status == "holds"
+
+    project.commit("bless")
+    assert judged(RULE).status == "holds"
+
+
+def test_what_is_staged_is_judged_without_the_working_tree(project, judged):
+    untracked(project)
+    edited(project)
+    assert judged(RULE, subject="index").status == "holds"
+
+    project.git("add", "helper.py")
+    [finding] = judged(RULE, subject="index").findings
+    assert finding.facts["path"] == "helper.py"

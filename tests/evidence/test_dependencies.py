@@ -1,0 +1,72 @@
+import pytest
+
+from pytest_ouro.evidence.dependencies import is_dependency_file, statements
+
+PLACES = [
+    ("pyproject.toml", "", True),
+    ("pyproject.toml", "lab", True),
+    ("lab/pyproject.toml", "lab", True),
+    ("lab/requirements-gpu.txt", "lab/deep", True),
+    ("laboratory/pyproject.toml", "lab", False),
+    ("lab/deep/pyproject.toml", "lab", False),
+    ("docs/requirements.txt", "", False),
+    ("uv.lock", "", True),
+    (".python-version", "lab", True),
+    ("train.py", "", False),
+    ("my-pyproject.toml", "", False),
+]
+
+
+@pytest.mark.parametrize(("path", "root", "expected"), PLACES)
+def test_manifests_of_the_experiments_folder_and_above_count(path, root, expected):
+    assert is_dependency_file(path, root) is expected
+
+
+def test_names_are_normalised():
+    assert statements("requirements.txt", b"Foo_Bar.baz == 1\n") == {"foo-bar-baz": "==1"}
+
+
+def test_each_statement_about_a_name_counts():
+    text = b"six; python_version < '3'\nsix==2\n"
+
+    assert statements("requirements.txt", text) == {"six": ";python_version<'3', ==2"}
+
+
+def test_options_stand_for_themselves():
+    assert statements("requirements.txt", b"-r more.txt\n") == {"-r more.txt": ""}
+
+
+def test_only_what_decides_about_packages_is_read_from_pyproject():
+    text = b"""
+[project]
+name = "x"
+version = "1"
+dependencies = ["six>=1"]
+[tool.ruff]
+line-length = 100
+[tool.uv]
+package = false
+"""
+    assert statements("pyproject.toml", text) == {"six (dependencies)": ">=1"}
+
+
+@pytest.mark.parametrize("table", ["package", "packages"])
+def test_a_lock_states_packages_and_versions(table):
+    text = f'[[{table}]]\nname = "a"\nversion = "1"\n[[{table}]]\nname = "a"\nversion = "2"\n'
+    name = "uv.lock" if table == "package" else "pylock.toml"
+
+    assert statements(name, text.encode()) == {"a": "1, 2"}
+
+
+@pytest.mark.parametrize("text", [b"[project\n", b"project = 1\n", b"\xff\xfe\0"])
+def test_a_manifest_that_cannot_be_read_counts_line_by_line(text):
+    found = statements("pyproject.toml", text)
+
+    assert found
+    assert all(key.startswith("line ") for key in found)
+
+
+def test_other_files_count_line_by_line_without_comments():
+    text = b"# why\n- numpy  # maths\r\n\n"
+
+    assert statements("environment.yml", text) == {"line - numpy": ""}

@@ -1,0 +1,241 @@
+"""Git by plumbing: what the judged repository configures neither answers nor runs."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from pytest_ouro.errors import GitError
+from pytest_ouro.evidence.git import Git, environment, run_git, split
+
+
+def git(folder, *args):
+    done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A repository with one commit of ``a.py``."""
+    made = tmp_path / "repository"
+    made.mkdir()
+    git(made, "init", "-q")
+    (made / "a.py").write_text("A = 1\n")
+    git(made, "add", "-A")
+    git(made, "commit", "-q", "-m", "first")
+    return made
+
+
+def test_the_repository_around_a_folder_is_found(folder):
+    (folder / "lab").mkdir()
+
+    found = Git.discover(folder / "lab")
+
+    assert found.top == folder
+    assert found.common_dir == folder / ".git"
+
+
+def test_a_linked_working_tree_shares_the_common_folder(folder, tmp_path):
+    git(folder, "worktree", "add", "-q", str(tmp_path / "linked"))
+
+    found = Git.discover(tmp_path / "linked")
+
+    assert found.top == tmp_path / "linked"
+    assert found.common_dir == folder / ".git"
+
+
+def test_no_repository_is_said_with_the_remedy(tmp_path):
+    with pytest.raises(GitError, match="no git repository at") as caught:
+        Git.discover(tmp_path)
+
+    assert caught.value.help.startswith("git init")
+
+
+def test_a_folder_that_does_not_exist_is_not_taken_for_a_missing_git(tmp_path):
+    with pytest.raises(GitError, match="nowhere is no folder"):
+        Git.discover(tmp_path / "nowhere")
+
+
+def test_a_missing_git_is_said(folder, monkeypatch):
+    monkeypatch.setenv("PATH", str(folder))
+
+    with pytest.raises(GitError, match="git is not installed"):
+        Git.discover(folder)
+
+
+def test_a_failing_call_says_what_git_said(folder):
+    with pytest.raises(GitError, match=r"git cat-file failed: fatal: Not a valid object name no"):
+        run_git("cat-file", "-p", "no", cwd=folder)
+
+
+def test_variables_of_git_do_not_reach_it(folder, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "-q")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(other / "index"))
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "core.worktree")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", str(other))
+
+    found = Git.discover(folder)
+
+    assert found.top == folder
+    assert list(found.files()[0]) == ["a.py"]
+    assert "GIT_CONFIG_COUNT" not in environment()
+
+
+def test_an_index_that_was_asked_for_is_kept(folder, tmp_path):
+    index = tmp_path / "index"
+    shutil.copy(folder / ".git" / "index", index)
+    (folder / "b.py").write_text("B = 1\n")
+    git(folder, "add", "b.py")
+    found = Git.discover(folder)
+
+    assert list(found.files()[0]) == ["a.py", "b.py"]
+    assert list(replace(found, index=str(index)).files()[0]) == ["a.py"]
+
+
+def test_a_revision_names_a_commit_or_nothing(folder):
+    found = Git.discover(folder)
+    head = git(folder, "rev-parse", "HEAD")
+    git(folder, "tag", "-a", "v1", "-m", "annotated")
+
+    assert found.commit("HEAD") == head
+    assert found.commit("v1") == head
+    assert found.commit(head[:8]) == head
+    for nothing in ("nowhere", "HEAD:a.py", "HEAD^{tree}", "--all", "", "HEAD~5"):
+        assert found.commit(nothing) == ""
+
+
+def test_names_of_any_kind_are_read(folder):
+    names = ["été.py", "two words.py", "line\nbreak.py", 'quo"te.py', "tab\there.py", "-dash.py"]
+    for name in names:
+        (folder / name).write_text(name)
+    found = Git.discover(folder)
+    assert sorted(found.files()[1]) == sorted(names)
+
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "names")
+    assert sorted(found.files()[0]) == sorted([*names, "a.py"])
+    assert found.tree("HEAD") == found.files()[0]
+    blobs = [found.files()[0][name].blob for name in names]
+    assert found.blobs(blobs) == [name.encode() for name in names]
+
+
+def test_a_name_that_is_no_text_is_read(folder):
+    try:
+        with open(os.path.join(os.fsencode(folder), b"caf\xe9.py"), "w"):  # noqa: PTH118, PTH123
+            pass
+    except OSError:
+        pytest.skip("this file system takes text only")
+
+    [name] = Git.discover(folder).files()[1]
+
+    assert os.fsencode(name) == b"caf\xe9.py"
+
+
+def test_contents_come_in_the_order_asked_for(folder):
+    blob = git(folder, "rev-parse", "HEAD:a.py")
+    empty = git(folder, "hash-object", "-w", "-t", "blob", os.devnull)
+
+    assert Git.discover(folder).blobs([blob, empty, blob]) == [b"A = 1\n", b"", b"A = 1\n"]
+    assert Git.discover(folder).blobs([]) == []
+
+
+def test_an_object_that_is_missing_is_said_with_the_remedy(folder):
+    with pytest.raises(GitError, match="object 0000000000 cannot be read") as caught:
+        Git.discover(folder).blobs(["0" * 40])
+
+    assert "git fetch --unshallow" in caught.value.help
+
+
+def test_replaced_objects_are_read_as_they_were(folder):
+    first = git(folder, "rev-parse", "HEAD:a.py")
+    (folder / "a.py").write_text("A = 2\n")
+    second = git(folder, "hash-object", "-w", "a.py")
+    git(folder, "replace", first, second)
+    assert git(folder, "cat-file", "blob", first) == "A = 2"
+
+    assert Git.discover(folder).blobs([first]) == [b"A = 1\n"]
+
+
+def test_flags_of_the_index_are_seen(folder):
+    (folder / "b.py").write_text("B = 1\n")
+    git(folder, "add", "-A")
+    git(folder, "update-index", "--skip-worktree", "a.py")
+    git(folder, "update-index", "--assume-unchanged", "b.py")
+
+    staged = Git.discover(folder).files()[0]
+
+    assert staged["a.py"].skip
+    assert not staged["b.py"].skip
+
+
+def test_a_merge_conflict_is_said(folder):
+    git(folder, "checkout", "-q", "-b", "side")
+    (folder / "a.py").write_text("A = 2\n")
+    git(folder, "commit", "-q", "-a", "-m", "two")
+    git(folder, "checkout", "-q", "main")
+    (folder / "a.py").write_text("A = 3\n")
+    git(folder, "commit", "-q", "-a", "-m", "three")
+    subprocess.run(["git", "merge", "side"], cwd=folder, capture_output=True, check=False)
+
+    with pytest.raises(GitError, match=r"a\.py has a merge conflict") as caught:
+        Git.discover(folder).files()[0]
+    assert caught.value.help == "finish or abort the merge, then run again"
+
+
+def test_ignored_files_are_not_untracked(folder):
+    (folder / ".gitignore").write_text("*.log\n")
+    (folder / "run.log").write_text("")
+    (folder / "b.py").write_text("")
+
+    assert Git.discover(folder).files()[1] == [".gitignore", "b.py"]
+    assert Git.discover(folder).files(untracked=False)[1] == []
+
+
+@pytest.mark.parametrize("name", ["? a.py", "H 100644 0 0\ta.py", " "])
+def test_an_untracked_name_cannot_pass_for_an_entry(folder, name):
+    (folder / name).write_text("")
+
+    index, untracked = Git.discover(folder).files()
+
+    assert list(index) == ["a.py"]
+    assert untracked == [name]
+
+
+def test_the_branch_and_its_head_are_known(folder):
+    head = git(folder, "rev-parse", "HEAD")
+    git(folder, "checkout", "-q", "-b", "autoresearch/mar8")
+    assert (Git.discover(folder).head, Git.discover(folder).branch) == (head, "autoresearch/mar8")
+
+    git(folder, "checkout", "-q", "--detach")
+    assert (Git.discover(folder).head, Git.discover(folder).branch) == (head, "")
+
+
+def test_before_the_first_commit_there_is_no_head(tmp_path):
+    git(tmp_path, "init", "-q")
+
+    assert Git.discover(tmp_path).head == ""
+
+
+def test_a_path_is_read_from_the_top(folder, tmp_path):
+    (folder / "lab").mkdir()
+    (folder / "lab" / "link.toml").symlink_to("/etc/passwd")
+    (tmp_path / "door").symlink_to(folder)
+    found = Git.discover(folder)
+
+    assert found.relative(folder / "lab" / ".." / "a.py") == "a.py"
+    assert found.relative(folder / "lab" / "link.toml") == "lab/link.toml"
+    assert found.relative(tmp_path / "door" / "a.py") == "a.py"
+    with pytest.raises(GitError, match="lies outside the working tree"):
+        found.relative(tmp_path / "a.py")
+
+
+def test_empty_fields_are_no_fields():
+    assert split(b"") == []
+    assert split(b"a\0\0b c\0") == ["a", "b c"]

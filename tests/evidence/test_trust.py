@@ -1,0 +1,179 @@
+"""Where the truth comes from, and what is refused in its place."""
+
+import pytest
+
+from pytest_ouro.errors import TrustError
+from pytest_ouro.evidence.git import Git
+from pytest_ouro.evidence.repository import digest
+from pytest_ouro.evidence.trust import resolve
+
+
+@pytest.fixture
+def trust(project):
+    def trust(asked="", **how):
+        git = Git.discover(project.path)
+        return resolve(git, asked=asked, **{"bound_path": "bound.toml", **how})
+
+    return trust
+
+
+@pytest.fixture
+def commits(project):
+    """Four commits by the source that shall name them."""
+    return {name: project.commit(name) for name in ("--trust", "OURO_TRUST", "config")}
+
+
+def test_the_nearest_source_wins(project, trust, commits, monkeypatch):
+    assert trust().source == "bound.lock"
+
+    project.git("config", "ouro.trust", commits["config"])
+    assert (trust().source, trust().commit) == ("git config ouro.trust", commits["config"])
+
+    monkeypatch.setenv("OURO_TRUST", commits["OURO_TRUST"])
+    assert (trust().source, trust().commit) == ("OURO_TRUST", commits["OURO_TRUST"])
+
+    found = trust(commits["--trust"])
+    assert (found.source, found.commit) == ("--trust", commits["--trust"])
+
+
+def test_a_commit_that_is_trusted_needs_no_lock(project, trust):
+    (project.path / "bound.lock").unlink()
+
+    assert trust("HEAD").lock is None
+
+
+@pytest.mark.parametrize("revision", ["main", "v1", "HEAD~0", "refs/heads/main"])
+def test_any_name_of_a_commit_will_do(project, trust, revision):
+    project.git("tag", "v1")
+
+    found = trust(revision)
+
+    assert found.commit == project.git("rev-parse", "HEAD")
+    assert str(found) == f"{found.commit[:7]} (--trust)"
+
+
+@pytest.mark.parametrize("source", ["--ouro-trust", "OURO_TRUST", "git config ouro.trust"])
+def test_a_trust_that_is_no_commit_is_refused_by_its_source(project, trust, monkeypatch, source):
+    asked = "nowhere" if source == "--ouro-trust" else ""
+    if source == "OURO_TRUST":
+        monkeypatch.setenv("OURO_TRUST", "nowhere")
+    elif not asked:
+        project.git("config", "ouro.trust", "nowhere")
+
+    with pytest.raises(TrustError, match=f"{source} names 'nowhere', which is no commit") as caught:
+        trust(asked, asked_by="--ouro-trust")
+    assert caught.value.help.startswith("git fetch it")
+
+
+def test_no_trust_at_all_is_refused_with_the_remedy(project, trust):
+    (project.path / "bound.lock").unlink()
+
+    with pytest.raises(TrustError, match=r"no trusted rules: bound\.lock does not exist") as caught:
+        trust()
+    assert "pytest-ouro bless" in caught.value.help
+    assert "git config ouro.trust" in caught.value.help
+
+
+def test_the_lock_lies_beside_its_bound(trust):
+    with pytest.raises(TrustError, match=r"lab/bound\.lock does not exist"):
+        trust(bound_path="lab/bound.toml")
+
+
+def test_a_damaged_lock_is_refused(project, trust):
+    (project.path / "bound.lock").write_bytes(b"\xff<<<<<<<")
+
+    with pytest.raises(TrustError, match=r"bound\.lock is damaged"):
+        trust()
+
+
+def test_a_lock_that_is_a_link_is_refused(project, trust):
+    (project.path / "bound.lock").rename(project.path / "other")
+    (project.path / "bound.lock").symlink_to("other")
+
+    with pytest.raises(TrustError, match=r"bound\.lock is damaged"):
+        trust()
+
+
+def weaken(project):
+    project.edit("bound.toml", 'check = "scope"', 'check = "human"\nreason = "none"')
+
+
+def remove(project):
+    (project.path / "bound.toml").unlink()
+
+
+def link(project):
+    (project.path / "bound.toml").rename(project.path / "other")
+    (project.path / "bound.toml").symlink_to("other")
+
+
+def weaken_and_commit(project):
+    weaken(project)
+    project.commit("fewer rules")
+
+
+@pytest.mark.parametrize(
+    "alter", [weaken, remove, link, weaken_and_commit], ids=lambda f: f.__name__
+)
+def test_rules_that_were_altered_are_refused(project, trust, alter):
+    start = project.git("rev-parse", "--short=7", "HEAD")
+    alter(project)
+
+    with pytest.raises(TrustError, match=r"bound\.toml is not the one that was blessed") as caught:
+        trust()
+    assert f"git checkout {start} -- bound.toml" in caught.value.help
+    assert "pytest-ouro bless" in caught.value.help
+
+
+def test_rules_with_other_line_endings_are_the_same(project, trust):
+    path = project.path / "bound.toml"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+    assert trust().source == "bound.lock"
+
+
+def test_the_blessing_is_the_commit_that_brought_the_lock(project, trust):
+    blessed = project.git("rev-parse", "HEAD")
+    project.commit("train", {"train.py": "x = 1\n"})
+
+    found = trust()
+
+    assert found.commit == blessed
+    assert not found.blessing_pending
+    assert str(found) == "bound.lock (rules read from the working tree)"
+
+
+def test_a_lock_that_is_not_committed_yet_is_a_pending_blessing(project, trust):
+    project.edit("prepare.py", "float(model)", "float(model) + 0")
+    assert project.ouro("bless").returncode == 0
+
+    found = trust()
+
+    assert found.blessing_pending
+    assert found.commit == ""
+    assert found.read("prepare.py") == (project.path / "prepare.py").read_bytes()
+
+
+def test_under_a_lock_only_bytes_with_the_blessed_digest_are_trusted(project, trust):
+    original = (project.path / "prepare.py").read_bytes()
+    project.edit("prepare.py", "float(model)", "0.5")
+
+    found = trust()
+
+    assert found.digest("prepare.py") == digest(original)
+    assert found.read("prepare.py") == original
+    assert found.read("train.py") is None
+    assert found.digest("train.py") == ""
+
+
+def test_under_a_commit_its_bytes_are_trusted(project, trust):
+    original = (project.path / "train.py").read_bytes()
+    project.edit("train.py", "MODEL = 2.0", "MODEL = 1.0")
+    project.commit("later")
+
+    found = trust("HEAD~1")
+
+    assert found.read("train.py") == original
+    assert found.digest("train.py") == digest(original)
+    assert found.read("nowhere") is None
+    assert "train.py" in found.paths

@@ -1,0 +1,75 @@
+"""``pytest-ouro log``: the journal as a table, as rows, as JSON."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def two_runs(lab):
+    lab.run(lab.script(2.0))
+    lab.commit(lab.script(before="1 / 0"), message="divide \x1b[31mby zero")
+    lab.run()
+    return lab
+
+
+def test_table(two_runs):
+    done = two_runs.project.ouro("log")
+    assert (done.returncode, done.stderr) == (0, "")
+    head, kept, crashed = done.stdout.splitlines()
+    assert head.split() == ["time", "commit", "val_bpb", "status", "reason", "description"]
+    assert kept.split()[2:5] == ["2.000000", "keep", "baseline"]
+    assert crashed.split()[2:5] == ["-", "crash", "crash"]
+    assert crashed.endswith("divide by zero")
+    assert "\x1b" not in done.stdout
+
+
+def test_json_is_one_record_a_line(two_runs):
+    done = two_runs.project.ouro("log", "--json")
+    assert done.returncode == 0
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert records == list(two_runs.journal.runs())
+
+
+def test_tsv_is_the_ledger(two_runs):
+    done = two_runs.project.ouro("log", "--tsv")
+    assert done.stdout == (two_runs.path / "results.tsv").read_text()
+
+
+def test_no_run_yet(project):
+    done = project.ouro("log")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_a_run_without_an_end_is_shown(lab):
+    lab.journal.append(
+        {"event": "started", "run": "x", "time": "2025-01-01T00:00:00", "commit": "abc"}
+    )
+    assert "running or killed" in lab.project.ouro("log").stdout
+
+
+def test_a_changed_record_is_told(two_runs):
+    text = two_runs.journal.path.read_text()
+    two_runs.journal.path.write_text(text.replace('"val_bpb": 2.0,', '"val_bpb": 1.0,'))
+    done = two_runs.project.ouro("log")
+    assert done.returncode == 2
+    assert "journal.jsonl:3: the chain is broken" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("text", ["not json\n", "[]\n", "\n"])
+def test_a_damaged_journal_is_told(lab, text):
+    lab.journal.folder.mkdir()
+    lab.journal.path.write_text(text)
+    done = lab.project.ouro("log")
+    assert done.returncode == 2
+    assert done.stderr.count("journal.jsonl:1: not a record of a run") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_without_rules_there_is_no_log(lab):
+    (lab.path / "bound.toml").unlink()
+    done = lab.project.ouro("log")
+    assert done.returncode == 2
+    assert "no bound.toml in" in done.stderr

@@ -1,0 +1,132 @@
+"""The process group of a run: what it uses, and that it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pytest_ouro.experiment import processes
+
+
+@pytest.fixture
+def start():
+    """A child in a session of its own that has said it is ready; ended whatever happens."""
+    started = []
+
+    def run(code):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True
+        )
+        started.append(process)
+        process.stdout.readline()
+        return process
+
+    yield run
+    for process in started:
+        processes.signal_group(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+
+SLEEPS = "import time; print('ready', flush=True); time.sleep(60)"
+#: Starts a child in its own group and goes on, or not.
+FAMILY = """\
+import subprocess, sys, time
+sleeps = "import time; time.sleep(60)"
+subprocess.Popen([sys.executable, "-c", sleeps], stdout=subprocess.DEVNULL)
+print("ready", flush=True)
+"""
+
+
+def children(group):
+    """The processes of a group without its leader."""
+    done = subprocess.run(
+        ["ps", "-A", "-o", "pid=,pgid="], capture_output=True, text=True, check=True
+    )
+    pairs = [line.split() for line in done.stdout.splitlines()]
+    return [int(pid) for pid, pgid in pairs if int(pgid) == group != int(pid)]
+
+
+def test_usage_counts_cpu_and_memory(start):
+    burns = "import time\nprint('ready', flush=True)\nx = b'x' * 50_000_000\nwhile True: pass"
+    process = start(burns)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        used = processes.usage(process.pid)
+        if used.cpu_seconds > 0.2 and used.resident_mb > 50:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"{used}")
+
+
+def test_usage_counts_children_that_have_ended(start):
+    process = start(
+        "import subprocess, sys, time\n"
+        "burn = 'import time\\nwhile time.process_time() < 0.3: pass'\n"
+        "subprocess.run([sys.executable, '-c', burn])\n"
+        "print('ready', flush=True)\ntime.sleep(60)\n"
+    )
+    assert processes.usage(process.pid).cpu_seconds >= 0.25
+
+
+def test_usage_of_nobody_is_zero():
+    assert processes.usage(2**22 + 1) == processes.Usage(0.0, 0.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="compares the portable way with Linux's")
+def test_ps_tells_the_same_memory(start):
+    process = start(SLEEPS)
+    assert processes._ps(process.pid).resident_mb == pytest.approx(
+        processes._linux(process.pid).resident_mb, rel=0.3
+    )
+
+
+def test_end_ends_the_whole_group(start, gone):
+    process = start(FAMILY + "time.sleep(60)")
+    (child,) = children(process.pid)
+    processes.end(process, grace=5.0)
+    assert process.returncode == -signal.SIGTERM
+    assert gone(child)
+
+
+def test_end_kills_who_ignores_the_request(start):
+    process = start(
+        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('ready', flush=True)\ntime.sleep(60)\n"
+    )
+    processes.end(process, grace=0.2)
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_end_lets_a_program_clean_up(start):
+    process = start(
+        "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+        "print('ready', flush=True)\ntime.sleep(60)\n"
+    )
+    processes.end(process, grace=10.0)
+    assert process.returncode == 7
+
+
+def test_end_ends_children_of_a_leader_that_is_gone(start, gone):
+    process = start(FAMILY)
+    process.wait()
+    (child,) = children(process.pid)
+    processes.end(process)
+    assert gone(child)
+
+
+def test_end_of_what_has_ended_is_no_error(start):
+    process = start("print('ready', flush=True)")
+    process.wait()
+    processes.end(process)
+    assert process.returncode == 0
+
+
+def test_alive(start):
+    assert processes.alive(os.getpid())
+    process = start("print('ready', flush=True)")
+    process.wait()
+    assert not processes.alive(process.pid)

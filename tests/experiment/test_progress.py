@@ -1,0 +1,134 @@
+"""Live progress: redrawn on a terminal, a line at times elsewhere, mute when asked to be quiet."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from pytest_ouro.experiment.supervisor import Position
+from pytest_ouro.report import progress
+from pytest_ouro.report.progress import Progress, line
+
+
+@pytest.mark.parametrize(
+    ("position", "text"),
+    [
+        (Position(None, 20, 3.4), "ouro: starting, 3 s"),
+        (Position(0.0, 20, 3.4), "ouro: 0.0/20 s 0% left 20 s"),
+        (Position(8.2, 20, 9, "step 123 loss 4.56"),
+         "ouro: 8.2/20 s 41% step 123 loss 4.56 left 12 s"),
+        (Position(20.3, 20, 25), "ouro: 20.3/20 s 100% evaluating"),
+        (Position(30.0, 300.0, 31), "ouro: 30.0/300 s 10% left 270 s"),
+    ],
+)  # fmt: skip
+def test_line(position, text):
+    assert line(position) == text
+
+
+class Reporter:
+    """Stands in for pytest's terminal reporter."""
+
+    def __init__(self, *, isatty):
+        self.isatty = isatty
+        self.calls = []
+
+    def write_line(self, text):
+        self.calls.append(("line", text))
+
+    def rewrite(self, text, erase):
+        self.calls.append(("rewrite", text))
+
+    def ensure_newline(self):
+        pass
+
+
+class Capture:
+    """Stands in for pytest's capture manager."""
+
+    suspended = 0
+
+    @contextmanager
+    def global_and_fixture_disabled(self):
+        self.suspended += 1
+        yield
+
+
+class Config:
+    def __init__(self, *, isatty=False, verbosity=0, terminal=True):
+        self.reporter = Reporter(isatty=isatty) if terminal else None
+        self.capture = Capture()
+        self.verbosity = verbosity
+        self.pluginmanager = self
+
+    def get_plugin(self, name):
+        return {"terminalreporter": self.reporter, "capturemanager": self.capture}[name]
+
+    def get_verbosity(self):
+        return self.verbosity
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_elsewhere_a_line_at_times(clock):
+    config = Config()
+    shown = Progress(config)
+    for second in range(90):
+        clock[0] = 1000.0 + second
+        shown.show(Position(float(second), 300, second))
+    calls = config.reporter.calls
+    assert [kind for kind, _ in calls] == ["line"] * len(calls)
+    assert 2 <= len(calls) <= 4
+    assert config.capture.suspended >= len(calls)
+
+
+def test_a_short_run_elsewhere_shows_no_line(clock):
+    config = Config()
+    shown = Progress(config)
+    clock[0] += 2
+    shown.show(Position(1.0, 2, 2))
+    shown.close()
+    assert config.reporter.calls == []
+
+
+def test_on_a_terminal_one_line_is_redrawn(clock):
+    config = Config(isatty=True)
+    shown = Progress(config)
+    for tenth in range(20):
+        clock[0] = 1000.0 + tenth / 10
+        shown.show(Position(tenth / 10, 20, tenth / 10))
+    calls = config.reporter.calls
+    assert {kind for kind, _ in calls} == {"rewrite"}
+    assert 2 <= len(calls) <= 5, "twice a second is enough"
+    shown.close()
+    assert calls[-1] == ("rewrite", "")
+    shown.close()
+    assert calls.count(("rewrite", "")) == 1
+
+
+def test_what_is_said_takes_the_redrawn_line_away(clock):
+    config = Config(isatty=True)
+    shown = Progress(config)
+    shown.show(Position(1.0, 20, 1))
+    shown.say("ouro: waiting")
+    assert config.reporter.calls[-2:] == [("rewrite", ""), ("line", "ouro: waiting")]
+
+
+@pytest.mark.parametrize("config", [Config(verbosity=-1), Config(verbosity=-2, isatty=True)])
+def test_mute_when_quiet(config, clock):
+    shown = Progress(config)
+    shown.say("ouro: waiting")
+    clock[0] += 100
+    shown.show(Position(1.0, 20, 100))
+    shown.close()
+    assert config.reporter.calls == []
+
+
+def test_no_terminal_reporter_is_no_error(clock):
+    shown = Progress(Config(terminal=False))
+    shown.say("ouro: waiting")
+    shown.show(Position(1.0, 20, 100))
+    shown.close()

@@ -1,0 +1,173 @@
+"""What is written down of a run, and which runs may be compared."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pytest_ouro.experiment import record
+from pytest_ouro.judge import open_case
+
+
+@pytest.fixture
+def case(project):
+    return open_case(project.path / "bound.toml")
+
+
+@pytest.fixture
+def facts(case):
+    return record.start(case, case.experiment, profile="cpu", rehearsal=False)
+
+
+@pytest.mark.parametrize(
+    ("source", "size"),
+    [
+        ("x = 1", 3),
+        ("x = 1  # words", 3),
+        ("\n\n# words\nx = 1\n\n", 3),
+        ("if x:\n    y = (1 +\n         2)\n", 3 + 2 + 5),
+        ("x = 'one long string of many words'", 3),
+    ],
+)
+def test_code_is_counted_in_tokens_without_comments_and_layout(source, size):
+    fixed = record.tokens(b"")  # encoding and end
+    assert record.tokens(source.encode()) - fixed == size
+
+
+@pytest.mark.parametrize(
+    "source", [b"x = (", b"'unclosed", b"\xff\xfe", b"x\x00 = 1 2", b"  x\n y"]
+)
+def test_what_is_no_code_is_counted_in_words(source):
+    assert record.tokens(source) >= 0
+
+
+def test_now_is_utc():
+    assert record.now().endswith("+00:00")
+
+
+def test_start_is_written_before_the_run(case, facts):
+    (started,) = case.evidence.journal.records()
+    assert started["event"] == "started"
+    assert started.items() >= facts.items()
+    assert started["pid"] == os.getpid()
+    assert (started["worktree"], started["ledger_rows"]) == ("", 0)
+
+
+def test_finish_writes_record_and_row(case, facts, project):
+    measured = {**facts, "val_bpb": 1.23456789, "peak_mb": 2048.0}
+    written = record.finish(case, measured, {"status": "keep", "reason": "baseline"})
+    assert written["seq"] == 2
+    assert not case.evidence.journal.unfinished()
+    row = f"{facts['commit'][:7]}\t1.234568\t2.0\tkeep\tbless"
+    assert written["row"] == row
+    assert (project.path / "results.tsv").read_text().splitlines() == [
+        "commit\tval_bpb\tmemory_gb\tstatus\tdescription",
+        row,
+    ]
+
+
+def test_a_crash_has_no_value_in_its_row(case, facts):
+    measured = {**facts, "val_bpb": 1.5, "peak_mb": 2048.0}
+    written = record.finish(case, measured, {"status": "crash", "reason": "breach"})
+    assert written["row"].split("\t")[1:4] == ["0.000000", "0.0", "crash"]
+
+
+def test_a_rehearsal_says_so_in_its_row(case):
+    facts = record.start(case, case.experiment, profile="cpu", rehearsal=True)
+    written = record.finish(case, {**facts, "val_bpb": 1.5}, {"status": "discard", "reason": "x"})
+    assert written["row"].endswith("[rehearsal 0.3s] bless")
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("tab\there", "tab here"),
+        ("\x1b[31mred", "[31mred"),
+        ("ümlaut → €", "ümlaut → €"),
+        ("first\n\nbody of the message", "first"),
+    ],
+)
+def test_a_description_is_one_plain_cell(project, message, words):
+    project.commit(message)
+    case = open_case(project.path / "bound.toml")
+    facts = record.start(case, case.experiment, profile="cpu", rehearsal=False)
+    row = record.finish(case, facts, {"status": "crash", "reason": "x"})["row"]
+    assert row.count("\t") == 4
+    assert row.split("\t")[4] == words
+
+
+def test_rows_that_were_there_are_left_alone(case, facts, project):
+    path = project.path / "results.tsv"
+    path.write_bytes(b"commit\tval_bpb\r\nabc\t1.0")
+    record.finish(case, facts, {"status": "crash", "reason": "x"})
+    data = path.read_bytes()
+    assert data.startswith(b"commit\tval_bpb\r\nabc\t1.0\n")
+    assert data.count(b"\n") == 3
+
+
+def test_abandon_is_a_crash_without_a_measurement(case, facts):
+    record.abandon(case, facts, "not-started")
+    (run,) = case.evidence.journal.runs()
+    assert (run["status"], run["reason"], run["outcome"]) == ("crash", "not-started", "not-started")
+    assert run["val_bpb"] is None
+
+
+def test_the_dead_are_buried_once(case, facts):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    case.evidence.journal.append(
+        {**facts, "event": "started", "time": "", "run": "dead", "pid": dead.pid}
+    )
+    record.bury_the_dead(case)
+    record.bury_the_dead(case)
+    assert [(run["run"], run["reason"]) for run in case.evidence.journal.runs()] == [
+        ("dead", "lost")
+    ]
+    assert [run["run"] for run in case.evidence.journal.unfinished()] == [facts["run"]]
+
+
+def test_archive_keeps_a_copy(case, project):
+    (project.path / "run.log").write_text("words\n")
+    record.archive(case, project.path / "run.log", "abc")
+    assert (case.evidence.journal.folder / "runs" / "abc.log").read_text() == "words\n"
+
+
+PAST = {
+    "device": "cuda",
+    "device_name": "H100",
+    "budget": 300.0,
+    "clock": "wall",
+    "data": "d",
+    "harness": "h",
+    "metric": "val_bpb",
+    "level": "supervised",
+    "outcome": "ok",
+    "rehearsal": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "comparable"),
+    [
+        ({}, True),
+        ({"commit": "another"}, True),
+        ({"status": "discard"}, True),
+        ({"device": "cpu"}, False),
+        ({"device_name": "H200"}, False),
+        ({"budget": 20}, False),
+        ({"clock": "cpu"}, False),
+        ({"data": "e"}, False),
+        ({"harness": "i"}, False),
+        ({"metric": "val_loss"}, False),
+        ({"level": "judged"}, False),
+        ({"rehearsal": True}, False),
+        ({"outcome": "nan"}, False),
+    ],
+)
+def test_only_like_is_compared_with_like(change, comparable):
+    assert record.comparable({**PAST, **change}, PAST) is comparable
+
+
+def test_code_is_known_by_its_blobs():
+    assert record.code_of({"code": {"train.py": "a1", "model.py": "b2"}}) == "a1 b2"

@@ -1,0 +1,115 @@
+"""The verdict is a pure function: every row of its table."""
+
+import pytest
+
+from pytest_ouro.bound import VerdictRule
+from pytest_ouro.experiment.verdict import Candidate, Verdict, decide, noise_of
+
+BEST = Candidate(2.0, 100, "best")
+SOFT = VerdictRule(noise=0.01, sigmas=2.0)
+HARD = VerdictRule(noise=0.01, sigmas=2.0, hard=True)
+
+
+def run(value, size=100, code="new"):
+    return Candidate(value, size, code)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "best", "status", "reason"),
+    [
+        pytest.param(run(9.0), None, "keep", "baseline", id="first"),
+        pytest.param(run(1.9), BEST, "keep", "improved", id="beyond noise"),
+        pytest.param(run(1.979999), BEST, "keep", "improved", id="just beyond noise"),
+        pytest.param(run(1.98), BEST, "keep", "marginal", id="exactly the margin"),
+        pytest.param(run(1.999999), BEST, "keep", "marginal", id="within noise"),
+        pytest.param(run(2.0), BEST, "discard", "equal", id="equal"),
+        pytest.param(run(2.0, size=101), BEST, "discard", "equal", id="equal with more code"),
+        pytest.param(run(2.0, size=99), BEST, "keep", "simpler", id="equal with less code"),
+        pytest.param(run(1.99, size=99), BEST, "keep", "simpler", id="better with less code"),
+        pytest.param(run(2.02, size=99), BEST, "keep", "simpler", id="tie with less code"),
+        pytest.param(run(2.03, size=1), BEST, "discard", "worse", id="worse with less code"),
+        pytest.param(run(2.000001), BEST, "discard", "worse", id="within noise, worse"),
+        pytest.param(run(1.0, code="best"), BEST, "discard", "unchanged", id="same code, lucky"),
+        pytest.param(run(3.0, code="best"), BEST, "discard", "unchanged", id="same code, unlucky"),
+        pytest.param(run(1.0, code=""), Candidate(2.0, 100), "keep", "improved", id="no code ids"),
+        pytest.param(run(1.9799996), BEST, "keep", "marginal", id="six decimals decide"),
+    ],
+)
+def test_against_the_best(candidate, best, status, reason):
+    verdict = decide("ok", candidate, best, rule=SOFT, noise=0.01)
+    assert verdict == Verdict(status, reason)
+
+
+@pytest.mark.parametrize(
+    ("value", "size", "reason"),
+    [(1.99, 100, "within-noise"), (1.9, 100, "improved"), (1.99, 99, "simpler"), (2.1, 1, "worse")],
+)
+def test_a_hard_rule_wants_more_than_noise(value, size, reason):
+    assert decide("ok", run(value, size), BEST, rule=HARD, noise=0.01).reason == reason
+
+
+@pytest.mark.parametrize("noise", [None, 0.0])
+@pytest.mark.parametrize(
+    ("value", "size", "reason"),
+    [
+        (1.999999, 100, "improved"),
+        (2.000001, 1, "worse"),
+        (2.0, 99, "simpler"),
+        (2.0, 100, "equal"),
+    ],
+)
+def test_without_noise_every_difference_counts(noise, value, size, reason):
+    assert decide("ok", run(value, size), BEST, rule=HARD, noise=noise).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("value", "status", "reason"),
+    [
+        (2.1, "keep", "improved"),
+        (2.01, "keep", "marginal"),
+        (2.0, "discard", "equal"),
+        (1.9, "discard", "worse"),
+    ],
+)
+def test_higher_may_be_better(value, status, reason):
+    verdict = decide("ok", run(value), BEST, rule=SOFT, noise=0.01, direction="higher")
+    assert verdict == Verdict(status, reason)
+
+
+@pytest.mark.parametrize("outcome", ["oom", "nan", "timeout", "breach", "interrupted", "crash"])
+@pytest.mark.parametrize("rehearsal", [False, True])
+def test_a_run_that_was_not_ok_is_a_crash_whatever_else(outcome, rehearsal):
+    verdict = decide(outcome, run(0.1), None, rule=SOFT, noise=0.01, rehearsal=rehearsal)
+    assert verdict == Verdict("crash", outcome)
+
+
+def test_ok_without_a_value_is_a_crash():
+    assert decide("ok", None, BEST, rule=SOFT, noise=None) == Verdict("crash", "crash")
+
+
+@pytest.mark.parametrize("best", [None, BEST])
+def test_a_rehearsal_is_never_kept(best):
+    verdict = decide("ok", run(0.1), best, rule=SOFT, noise=0.01, rehearsal=True)
+    assert verdict == Verdict("discard", "rehearsal")
+
+
+@pytest.mark.parametrize("best", [None, BEST])
+def test_below_the_wanted_level_is_never_kept(best):
+    verdict = decide("ok", run(0.1), best, rule=SOFT, noise=0.01, below_level=True)
+    assert verdict == Verdict("discard", "level")
+
+
+@pytest.mark.parametrize(
+    ("runs", "noise"),
+    [
+        ([], None),
+        ([("a", 1.0), ("b", 2.0)], None),
+        ([("a", 1.0), ("a", 1.0)], 0.0),
+        ([("a", 1.0), ("a", 3.0)], 2**0.5),
+        ([("a", 1.0), ("a", 3.0), ("b", 100.0)], 2**0.5),
+        # variances 2 (one degree of freedom) and 1 (two): pooled (2 + 2) / 3
+        ([("a", 1.0), ("a", 3.0), ("b", 1.0), ("b", 2.0), ("b", 3.0)], (4 / 3) ** 0.5),
+    ],
+)
+def test_noise_is_the_pooled_deviation_of_repeats(runs, noise):
+    assert noise_of(runs) == (None if noise is None else pytest.approx(noise))

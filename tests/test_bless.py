@@ -1,0 +1,191 @@
+"""``pytest-ouro bless``: a person declares the present files the truth."""
+
+import pytest
+
+from pytest_ouro.cli import run
+from pytest_ouro.cli.bless import bless as bless_files
+from pytest_ouro.evidence import lock
+from pytest_ouro.evidence.repository import digest
+from pytest_ouro.judge import judge_all, open_case
+
+
+@pytest.fixture
+def bless(project, monkeypatch, capsys):
+    """``bless()``: the exit status, standard output and standard error."""
+    monkeypatch.chdir(project.path)
+
+    def bless(*args):
+        status = run(["bless", *args])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return bless
+
+
+def read_lock(project):
+    return lock.loads((project.path / "bound.lock").read_text())
+
+
+def broken(project):
+    return [j.rule for j in judge_all(open_case(project.path / "bound.toml")) if j.broken]
+
+
+def test_the_digest_of_every_file_that_a_rule_guards_is_written(project, bless):
+    status, _, _ = bless()
+
+    files = read_lock(project).files
+    assert status == 0
+    assert {"bound.toml", "prepare.py", "pyproject.toml"} <= files.keys()
+    assert "train.py" not in files
+    assert files["prepare.py"] == digest((project.path / "prepare.py").read_bytes())
+
+
+def test_blessing_the_same_says_that_nothing_changed(bless):
+    _, out, _ = bless()
+
+    assert "changed:" not in out
+    assert "added:" not in out
+    assert "bound.lock declares " in out
+    assert out.endswith("commit it\n")
+
+
+def test_what_becomes_the_truth_is_told(project, bless):
+    project.edit("prepare.py", "float(model)", "float(model) + 0")
+    project.write({"requirements.txt": "six\n"})
+    project.git("add", "requirements.txt")
+    project.git("rm", "-q", "pyproject.toml")
+
+    _, out, _ = bless()
+
+    assert out.splitlines()[:-1] == [
+        "changed: prepare.py",
+        "removed: pyproject.toml",
+        "added: requirements.txt",
+    ]
+
+
+def test_a_blessed_change_is_lawful_before_and_after_its_commit(project, bless):
+    project.edit("prepare.py", "float(model)", "float(model) + 0")
+    project.commit("widen eval")
+    assert broken(project)
+
+    bless()
+    assert broken(project) == []
+
+    project.commit("bless")
+    assert broken(project) == []
+
+    project.edit("prepare.py", "+ 0", "+ 1")
+    assert "danger-zone::prepare" in broken(project)
+
+
+def test_altered_rules_are_refused_until_they_are_blessed(project, bless):
+    project.edit("bound.toml", 'check = "scope"', 'check = "human"\nreason = "taste"')
+    assert run(["gate"]) == 2
+
+    bless()
+    assert run(["gate"]) == 0
+
+
+def test_line_endings_do_not_make_another_truth(project, bless):
+    before = read_lock(project).files
+    for name in ("prepare.py", "bound.toml"):
+        path = project.path / name
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+    bless()
+
+    assert read_lock(project).files == before
+    assert b"\r" not in (project.path / "bound.lock").read_bytes()
+
+
+def test_a_damaged_lock_is_replaced(project, bless):
+    (project.path / "bound.lock").write_text("<<<<<<< HEAD\n")
+
+    status, out, _ = bless()
+
+    assert status == 0
+    assert "added: prepare.py" in out
+    assert broken(project) == []
+
+
+def test_it_is_called_from_any_folder(project, bless, monkeypatch):
+    (project.path / "lab").mkdir()
+    monkeypatch.chdir(project.path / "lab")
+
+    assert bless()[0] == 0
+    assert not (project.path / "lab" / "bound.lock").exists()
+
+
+def test_the_lock_of_a_folder_names_files_from_the_top(project, bless):
+    (project.path / "lab").mkdir()
+    project.git("mv", "prepare.py", "train.py", "bound.toml", "lab")
+
+    status, _, _ = bless("--bound", "lab/bound.toml")
+
+    files = lock.loads((project.path / "lab" / "bound.lock").read_text()).files
+    assert status == 0
+    assert {"lab/bound.toml", "lab/prepare.py", "pyproject.toml"} <= files.keys()
+
+
+def test_dependency_files_of_other_folders_are_left_alone(project, bless):
+    project.write({"docs/requirements.txt": "mkdocs\n"})
+    project.git("add", "docs")
+
+    bless()
+
+    assert "docs/requirements.txt" not in read_lock(project).files
+
+
+def misspell(project):
+    project.edit("bound.toml", 'id    = "prepare"', 'id = "prepare"\nhistroy = true')
+
+
+def name_nothing(project):
+    project.edit("bound.toml", 'paths = ["prepare.py"]\n\n', 'paths = ["perpare.py"]\n\n')
+
+
+def remove_harness(project):
+    (project.path / "prepare.py").unlink()
+
+
+def link_harness(project):
+    (project.path / "prepare.py").rename(project.path / "other.py")
+    (project.path / "prepare.py").symlink_to("other.py")
+
+
+def remove_bound(project):
+    (project.path / "bound.toml").unlink()
+
+
+def no_git(project):
+    (project.path / ".git").rename(project.path / "git")
+
+
+REFUSED = {
+    misspell: "bound.toml:19: unknown key 'histroy' in [danger-zone]; did you mean 'history'?",
+    name_nothing: "danger-zone::prepare: no tracked file matches perpare.py",
+    remove_harness: "prepare.py is no regular file here, so it cannot be blessed",
+    link_harness: "prepare.py is no regular file here, so it cannot be blessed",
+    remove_bound: "no bound.toml in ",
+    no_git: "no git repository at ",
+}
+
+
+@pytest.mark.parametrize("spoil", REFUSED, ids=lambda f: f.__name__)
+def test_what_cannot_be_the_truth_is_refused_and_nothing_is_written(project, bless, spoil):
+    before = (project.path / "bound.lock").read_bytes()
+    spoil(project)
+
+    status, out, err = bless()
+
+    assert (status, out) == (2, "")
+    assert err.startswith(f"ouro: error: {REFUSED[spoil]}")
+    assert (project.path / "bound.lock").read_bytes() == before
+
+
+def test_an_untracked_file_is_not_blessed(project):
+    project.git("rm", "-q", "--cached", "prepare.py")
+
+    with pytest.raises(Exception, match=r"no tracked file matches prepare\.py"):
+        bless_files(project.path / "bound.toml")

@@ -1,0 +1,392 @@
+"""bound.toml: what it may say, and every fault with its line and the nearest right name."""
+
+import pytest
+
+from pytest_ouro import bound as bounds
+from pytest_ouro.checks import CHECKS, load
+from pytest_ouro.errors import BoundError
+
+TEXT = """\
+[bound]
+name = "toy"
+
+[experiment]
+script   = "train.py"
+editable = ["train.py"]
+harness  = "prepare.py"
+evaluate = "evaluate_bpb"
+budget   = 300
+
+[verdict]
+sigmas = 2.0
+
+[[danger-zone]]
+id    = "prepare"
+rule  = "prepare.py is fixed."
+check = "frozen"
+paths = ["prepare.py"]
+
+[[never-do]]
+id    = "commit-results"
+rule  = "Never commit results.tsv."
+check = "untracked"
+paths = ["results.tsv"]
+
+[[iron-law]]
+id    = "only-train-py"
+rule  = "Only train.py is modified."
+check = "scope"
+"""
+
+
+def problems(text, **how):
+    with pytest.raises(BoundError) as caught:
+        bounds.parse(text, **how)
+    return caught.value.problems
+
+
+def changed(old, new):
+    assert TEXT.count(old) == 1
+    return TEXT.replace(old, new)
+
+
+def test_a_whole_bound_is_read():
+    bound = bounds.parse(TEXT, folder="lab")
+
+    assert bound.name == "toy"
+    assert [rule.key for rule in bound.rules] == [
+        "danger-zone::prepare",
+        "never-do::commit-results",
+        "iron-law::only-train-py",
+    ]
+    assert [rule.line for rule in bound.rules] == [14, 20, 26]
+    assert bound.rules[0].sentence == "prepare.py is fixed."
+    assert bound.rules[0].judge == load("frozen")(paths=("prepare.py",))
+    assert bound.path("prepare.py") == "lab/prepare.py"
+
+
+def test_the_least_bound_has_the_laws_defaults():
+    experiment = bounds.parse(TEXT).experiment
+
+    assert experiment.tolerance == 6
+    assert experiment.timeout == 600
+    assert experiment.metric == "val_bpb"
+    assert experiment.direction == "lower"
+    assert experiment.clock == "wall"
+    assert experiment.ledger == "results.tsv"
+    assert experiment.allowed == ("run.log", "results.tsv")
+
+
+def test_rules_are_in_the_order_of_their_tables():
+    moved = TEXT[TEXT.index("[[iron-law]]") :] + "\n" + TEXT[: TEXT.index("[[iron-law]]")]
+
+    assert [rule.section for rule in bounds.parse(moved).rules] == list(bounds.SECTIONS)
+
+
+def test_paths_are_relative_to_the_root():
+    bound = bounds.parse(changed('script   = "', 'root = "../exp"\nscript = "'), folder="lab")
+
+    assert bound.root == "exp"
+    assert bound.path("prepare.py") == "exp/prepare.py"
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_every_check_can_be_loaded(check):
+    assert load(check).stage in ("repository", "ledger", "run", "human")
+
+
+FAULTS = {
+    "an unknown table": (
+        *("[verdict]", "[verdct]"),
+        "bound.toml:11: unknown table 'verdct'; did you mean 'verdict'?",
+    ),
+    "a table with one bracket": (
+        *("[[danger-zone]]", "[danger-zone]"),
+        "bound.toml:14: write [[danger-zone]], with two brackets: rules are a list",
+    ),
+    "a misspelt table of rules": (
+        *("[[never-do]]", "[[never-dos]]"),
+        "bound.toml:20: unknown table 'never-dos'; did you mean 'never-do'?",
+    ),
+    "an unknown key of the bound": (
+        *('name = "toy"', 'nme = "toy"'),
+        "bound.toml:2: unknown key 'nme' in [bound]; did you mean 'name'?",
+    ),
+    "an unknown key of the experiment": (
+        *("budget   = 300", "budget = 300\nbugdet = 1"),
+        "bound.toml:10: unknown key 'bugdet' in [experiment]; did you mean 'budget'?",
+    ),
+    "a missing key of the experiment": (
+        *('script   = "train.py"', ""),
+        "bound.toml:4: [experiment] lacks the key 'script'",
+    ),
+    "another type": (
+        *("budget   = 300", 'budget = "300"'),
+        "bound.toml:9: 'budget' in [experiment] must be a number, not '300'",
+    ),
+    "a text for a list": (
+        *('editable = ["train.py"]', 'editable = "train.py"'),
+        "bound.toml:6: 'editable' in [experiment] must be a list of text, not 'train.py'",
+    ),
+    "an unknown choice": (
+        *("budget   = 300", 'budget = 300\ndirection = "lowest"'),
+        "bound.toml:10: 'direction' in [experiment] must be one of 'lower', 'higher', not "
+        "'lowest'; did you mean 'lower'?",
+    ),
+    "nothing editable": (
+        *('editable = ["train.py"]', "editable = []"),
+        "bound.toml:4: [experiment]: 'editable' is empty: an experiment must be able to change",
+    ),
+    "no budget": (
+        *("budget   = 300", "budget = 0"),
+        "bound.toml:4: [experiment]: 'budget' must be more than 0 seconds",
+    ),
+    "an endless budget": (
+        *("budget   = 300", "budget = inf"),
+        "bound.toml:9: 'budget' in [experiment] must be a finite number, not inf",
+    ),
+    "a timeout within the budget": (
+        *("budget   = 300", "budget = 300\ntimeout = 300"),
+        "bound.toml:4: [experiment]: 'timeout' must leave time beyond 'budget'",
+    ),
+    "no interpreter": (
+        *("budget   = 300", "budget = 300\npython = []"),
+        "bound.toml:4: [experiment]: 'python' is empty",
+    ),
+    "an unknown key of the verdict": (
+        *("sigmas = 2.0", "sigma = 2.0"),
+        "bound.toml:12: unknown key 'sigma' in [verdict]; did you mean 'sigmas'?",
+    ),
+    "an unknown noise": (
+        *("sigmas = 2.0", 'noise = "automatic"'),
+        "bound.toml:12: 'noise' in [verdict] must be a number or one of 'auto', not 'automatic'",
+    ),
+    "an unknown check": (
+        *('check = "untracked"', 'check = "untraced"'),
+        "bound.toml:23: unknown check 'untraced'; did you mean 'untracked'?",
+    ),
+    "a check that is no name": (
+        *('check = "untracked"', 'check = ["untracked"]'),
+        "bound.toml:23: unknown check ['untracked']; did you mean 'untracked'?",
+    ),
+    "a rule without a check": (
+        *('check = "scope"', ""),
+        "bound.toml:26: the rule 'only-train-py' has no check: a law nobody can check is not a law",
+    ),
+    "a rule without an id": (
+        *('id    = "prepare"', ""),
+        "bound.toml:14: [danger-zone] lacks the key 'id'",
+    ),
+    "a rule without its sentence": (
+        *('rule  = "prepare.py is fixed."', ""),
+        "bound.toml:14: [danger-zone] lacks the key 'rule'",
+    ),
+    "an unknown key of a check": (
+        *('check = "scope"', 'check = "scope"\nwithn = "lab"'),
+        "bound.toml:30: unknown key 'withn' in [iron-law]; did you mean 'within'?",
+    ),
+    "a key of another check": (
+        *('check = "scope"', 'check = "scope"\npaths = ["a"]'),
+        "bound.toml:30: unknown key 'paths' in [iron-law]",
+    ),
+    "a missing key of a check": (
+        *('paths = ["results.tsv"]', ""),
+        "bound.toml:20: [never-do] lacks the key 'paths'",
+    ),
+    "another type for a check": (
+        *('paths = ["prepare.py"]', 'paths = ["prepare.py"]\nhistory = "yes"'),
+        "bound.toml:19: 'history' in [danger-zone] must be true or false, not 'yes'",
+    ),
+    "no paths": (
+        *('paths = ["prepare.py"]', "paths = []"),
+        "bound.toml:14: [danger-zone]: 'paths' is empty: the rule protects nothing",
+    ),
+    "an id that no node id could hold": (
+        *('id    = "prepare"', 'id = "Prepare me"'),
+        "bound.toml:15: the id 'Prepare me' must be words of a-z and 0-9 with - between",
+    ),
+    "an unknown severity": (
+        *('check = "scope"', 'check = "scope"\nseverity = "warning"'),
+        "bound.toml:30: 'severity' in [iron-law] must be one of 'error', 'warn', not 'warning'; "
+        "did you mean 'warn'?",
+    ),
+    "a warning without a reason": (
+        *('check = "scope"', 'check = "scope"\nseverity = "warn"'),
+        "bound.toml:26: the rule 'only-train-py' is weakened and must state a reason",
+    ),
+    "a human check without a reason": (
+        *('check = "scope"', 'check = "human"'),
+        "bound.toml:26: the rule 'only-train-py' is weakened and must state a reason",
+    ),
+    "a rule's path outside": (
+        *('paths = ["results.tsv"]', 'paths = ["../results.tsv"]'),
+        "bound.toml:24: '../results.tsv' lies outside the repository, in 'paths'",
+    ),
+    "an absolute path": (
+        *('paths = ["results.tsv"]', 'paths = ["/etc/passwd"]'),
+        "bound.toml:24: '/etc/passwd' lies outside the repository, in 'paths'",
+    ),
+    "a script outside": (
+        *('script   = "train.py"', 'script = "../train.py"'),
+        "bound.toml:5: '../train.py' lies outside the repository, in 'script'",
+    ),
+    "an editable file outside": (
+        *('editable = ["train.py"]', 'editable = ["../*"]'),
+        "bound.toml:6: '../*' lies outside the repository, in 'editable'",
+    ),
+    "a root outside": (
+        *('script   = "train.py"', 'script = "train.py"\nroot = ".."'),
+        "bound.toml:6: '..' lies outside the repository",
+    ),
+    "an unknown key for a device": (
+        *("[verdict]", "[experiment.cpu]\nbudgt = 20\n[verdict]"),
+        "bound.toml:12: 'budgt' cannot be set in [experiment.cpu]; did you mean 'budget'?",
+    ),
+    "a key that no device may change": (
+        *("[verdict]", '[experiment.cpu]\nharness = "x.py"\n[verdict]'),
+        "bound.toml:12: 'harness' cannot be set in [experiment.cpu]",
+    ),
+    "another type for a device": (
+        *("[verdict]", '[experiment.cuda]\nclock = "cup"\n[verdict]'),
+        "bound.toml:12: 'clock' in [experiment.cuda] must be one of 'wall', 'cpu', not 'cup'; "
+        "did you mean 'cpu'?",
+    ),
+    "a device that is no table": (
+        *("budget   = 300", "budget = 300\ncpu = 20"),
+        "bound.toml:10: [experiment.cpu] must be a table",
+    ),
+    "an unknown device": (
+        *("[verdict]", "[experiment.tpu]\nbudget = 20\n[verdict]"),
+        "bound.toml:11: unknown key 'tpu' in [experiment]",
+    ),
+    "an unknown key of a device's verdict": (
+        *("[[danger-zone]]", "[verdict.cpu]\nnois = 1\n[[danger-zone]]"),
+        "bound.toml:15: unknown key 'nois' in [verdict.cpu]; did you mean 'noise'?",
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "problem"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_is_told_with_its_line(old, new, problem):
+    found = problems(changed(old, new))
+
+    assert len(found) == 1
+    assert found[0].startswith(problem)
+
+
+def test_a_duplicate_id_names_the_first():
+    text = TEXT + TEXT[TEXT.index("[[iron-law]]") :]
+
+    assert problems(text) == ("bound.toml:31: 'only-train-py' is already a rule at line 26",)
+
+
+def test_one_id_may_stand_in_two_tables():
+    text = changed('id    = "commit-results"', 'id = "prepare"')
+
+    assert bounds.parse(text).rules[1].key == "never-do::prepare"
+
+
+def test_a_path_fault_has_the_line_of_its_own_rule_though_another_is_unsound():
+    text = TEXT + '[[iron-law]]\nid = "x"\nrule = "x"\ncheck = "frozen"\npaths = ["../x"]\n'
+    text = text.replace('check = "scope"', 'check = "scpe"')
+
+    found = problems(text)
+
+    assert [problem.split(": ")[0] for problem in found] == ["bound.toml:29", "bound.toml:34"]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", 'x = "y"\n'])
+def test_an_empty_bound_lacks_everything(text):
+    found = "\n".join(problems(text))
+
+    assert "the table [experiment] is missing" in found
+    assert "no rules: state at least one [[danger-zone]], [[never-do]], [[iron-law]]" in found
+
+
+def test_a_bound_without_rules_is_refused():
+    assert problems(TEXT[: TEXT.index("[[danger")]) == (
+        "bound.toml: no rules: state at least one [[danger-zone]], [[never-do]], [[iron-law]]",
+    )
+
+
+@pytest.mark.parametrize("table", ["bound", "experiment", "verdict"])
+def test_a_value_for_a_table_is_refused(table):
+    text = TEXT[TEXT.index("[[danger") :]
+    text = f"{table} = 3\n" + text
+
+    assert any(f"[{table}] must be a table" in problem for problem in problems(text))
+
+
+def test_a_list_of_values_for_rules_is_refused():
+    text = 'iron-law = ["be good"]\n' + TEXT[: TEXT.index("[[iron-law]]")]
+
+    assert problems(text) == ("bound.toml:1: [[iron-law]] must be a table",)
+
+
+def test_what_is_not_toml_is_told_by_the_files_name():
+    [problem] = problems("[bound\n", name="lab/bound.toml")
+
+    assert problem.startswith("lab/bound.toml: not TOML: ")
+    assert "line 1" in problem
+
+
+def test_all_faults_are_told_at_once_in_the_order_of_the_file():
+    text = (
+        TEXT.replace('name = "toy"', 'nme = "toy"')
+        .replace("budget   = 300", 'budget = "long"')
+        .replace("sigmas", "sigma")
+        .replace('check = "frozen"', 'check = "forzen"')
+        .replace('check = "untracked"', "")
+        .replace('check = "scope"', 'check = "scope"\nwithn = "x"')
+        + "[extra]\n"
+    )
+
+    found = problems(text)
+
+    lines = [int(problem.split(":")[1]) for problem in found]
+    assert lines == [2, 9, 12, 17, 20, 30, 31]
+
+
+def test_faults_of_a_device_are_told_beside_those_of_the_experiment():
+    text = changed("budget   = 300", "budgt = 300").replace(
+        "[verdict]", "[experiment.cpu]\nharness = 1\n[verdict]"
+    )
+
+    found = "\n".join(problems(text))
+
+    assert "'budgt'" in found
+    assert "'harness' cannot be set in [experiment.cpu]" in found
+
+
+def test_a_device_may_override_what_belongs_to_it():
+    text = changed(
+        "budget   = 300",
+        "budget = 300\ntolerance = 6\ntimeout = 900\n"
+        '[experiment.cpu]\nbudget = 20\nclock = "cpu"\n[experiment.cuda]\ntolerance = 3',
+    )
+
+    bound = bounds.parse(text)
+
+    cpu, cuda = bound.experiments["cpu"], bound.experiments["cuda"]
+    assert (cpu.budget, cpu.clock, cpu.script) == (20, "cpu", "train.py")
+    assert (cuda.budget, cuda.clock, cuda.tolerance, cuda.timeout) == (300, "wall", 3, 900)
+
+
+def test_limits_of_another_budget_are_not_inherited():
+    text = changed(
+        "budget   = 300",
+        "budget = 300\ntolerance = 6\ntimeout = 900\n[experiment.cpu]\nbudget = 20",
+    )
+
+    cpu = bounds.parse(text).experiments["cpu"]
+
+    assert (cpu.tolerance, cpu.timeout) == (0.4, 40)
+
+
+def test_a_device_has_its_own_verdict():
+    text = changed("sigmas = 2.0", "sigmas = 2.0\n[verdict.cpu]\nnoise = 0.01")
+
+    bound = bounds.parse(text)
+
+    assert (bound.verdicts["cpu"].noise, bound.verdicts["cpu"].sigmas) == (0.01, 2.0)
+    assert bound.verdicts["cuda"].noise == "auto"

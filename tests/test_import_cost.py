@@ -1,0 +1,94 @@
+"""Whoever does not judge anything does not pay for it, and sees nothing of it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+#: What every session of pytest loads of us: the door and the hooks that it knows.
+DOOR = {"pytest_ouro", "pytest_ouro.plugin", "pytest_ouro.hooks"}
+HEAVY = {"git", "gitdb", "torch", "numpy", "filelock", "tomli"}
+
+ASK = """
+import io, json, sys
+from contextlib import redirect_stdout
+out = io.StringIO()
+with redirect_stdout(out):
+    status = {call}
+print(json.dumps({{"status": int(status), "out": out.getvalue(), "modules": sorted(sys.modules)}}))
+"""
+
+
+@pytest.fixture
+def ask(project):
+    """Run a call in a fresh interpreter: its status, its output and the modules it imported."""
+
+    def ask(call, cwd=project.path):
+        done = subprocess.run(
+            [sys.executable, "-c", ASK.format(call=call)],
+            cwd=cwd,
+            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout)
+        modules = set(answer["modules"])
+        ours = {name for name in modules if name.split(".")[0] == "pytest_ouro"}
+        return answer["status"], answer["out"], ours, {name.split(".")[0] for name in modules}
+
+    return ask
+
+
+PYTEST = "__import__('pytest').main(['-p', 'ouro', '-p', 'no:cacheprovider', *{args}])"
+
+
+def test_without_a_bound_nothing_is_loaded_and_nothing_is_said(ask, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "test_it.py").write_text("def test_it(): pass\n")
+
+    status, out, ours, modules = ask(PYTEST.format(args=["--collect-only"]), cwd=other)
+
+    assert status == 0
+    assert ours <= DOOR
+    assert not HEAVY & modules
+    told = [line for line in out.splitlines() if not line.startswith(("plugins:", "rootdir:"))]
+    assert "ouro" not in "\n".join(told)
+
+
+def test_a_bound_that_is_not_named_is_not_loaded(ask):
+    status, out, ours, _ = ask(PYTEST.format(args=["."]))
+
+    assert status == 5
+    assert "bound.toml" not in out
+    assert ours <= DOOR
+
+
+def test_rules_are_judged_without_anything_heavy(ask):
+    status, out, ours, modules = ask(PYTEST.format(args=["bound.toml"]))
+
+    assert status == 0
+    assert "5 passed" in out
+    assert not {"git", "torch", "numpy", "filelock"} & modules
+    assert not {name for name in ours if "experiment" in name}
+
+
+def test_the_gate_needs_no_pytest_and_nothing_heavy(ask):
+    status, out, ours, modules = ask("__import__('pytest_ouro.cli').cli.run(['gate'])")
+
+    assert status == 0
+    assert "ouro: lawful" in out
+    assert not {"git", "torch", "numpy", "filelock", "pytest", "_pytest", "pluggy"} & modules
+    assert not {name for name in ours if ".collect" in name or ".plugin" in name}
+
+
+def test_the_package_knows_its_version_when_it_is_asked(ask):
+    import pytest_ouro
+
+    assert pytest_ouro.__version__
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        pytest_ouro.nothing  # noqa: B018

@@ -1,0 +1,181 @@
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+
+from pytest_ouro.schema import Problems, convert, line_numbers, nearest, read_table, shown
+
+TEXT = '''\
+# a comment
+[bound]
+name = "x"
+
+[experiment]   # a table
+  script = "train.py"
+"quoted"  = 1
+'single'=2
+
+[experiment . cpu]
+budget = 1
+
+[[never-do]]
+id = "one"
+rule = """
+id = "not a key"
+[not-a-table]
+"""
+paths = [
+  "a",
+]
+
+[[never-do]]
+id = "two"
+rule = \'\'\'one line\'\'\'
+[[iron-law]]
+id = "three"
+'''
+
+
+@pytest.mark.parametrize(
+    ("where", "line"),
+    [
+        (("bound",), 2),
+        (("bound", "name"), 3),
+        (("experiment",), 5),
+        (("experiment", "script"), 6),
+        (("experiment", "quoted"), 7),
+        (("experiment", "single"), 8),
+        (("experiment", "cpu"), 10),
+        (("experiment", "cpu", "budget"), 11),
+        (("never-do", 0), 13),
+        (("never-do", 0, "rule"), 15),
+        (("never-do", 0, "paths"), 19),
+        (("never-do", 1), 23),
+        (("never-do", 1, "id"), 24),
+        (("iron-law", 0), 26),
+        (("iron-law", 0, "id"), 27),
+    ],
+)
+def test_tables_and_keys_have_their_lines(where, line):
+    assert line_numbers(TEXT)[where] == line
+
+
+def test_text_in_quotes_is_no_table_and_no_key():
+    found = line_numbers(TEXT)
+
+    assert ("not-a-table",) not in found
+    assert found["never-do", 0, "id"] == 14
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("scrpt", "; did you mean 'script'?"),
+        ("Script", "; did you mean 'script'?"),
+        ("budgets", "; did you mean 'budget'?"),
+        ("zzz", ""),
+        ("", ""),
+    ],
+)
+def test_the_nearest_name_is_offered(name, hint):
+    assert nearest(name, ["script", "budget"]) == hint
+
+
+def test_a_fault_has_the_line_of_the_nearest_thing_that_has_one():
+    problems = Problems("f.toml", {("a",): 3, ("a", "key"): 4})
+    problems.add(("a", "other"), "lacks a line of its own")
+    problems.add(("a", "key"), "has a line")
+    problems.add(("b",), "is nowhere")
+
+    assert problems.sorted() == (
+        "f.toml: is nowhere",
+        "f.toml:3: lacks a line of its own",
+        "f.toml:4: has a line",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    text: str
+    long_name: float = 1.0
+    count: int = 0
+    flag: bool = False
+    kind: Literal["one", "two"] = "one"
+    paths: tuple[str, ...] = ()
+    noise: float | Literal["auto"] = "auto"
+    limit: float | None = None
+
+    def __post_init__(self):
+        if self.text == "bad":
+            raise ValueError("'text' is bad")
+
+
+def read(table):
+    problems = Problems("f.toml", {("t",): 1, **{("t", key): 2 for key in table}})
+    return read_table(Table, table, ("t",), problems), problems.sorted()
+
+
+def test_a_table_is_read_into_its_dataclass():
+    table = {"text": "x", "long-name": 2, "paths": ["a", "b"], "noise": 0.5, "limit": 3}
+
+    found, problems = read(table)
+
+    assert problems == ()
+    assert found == Table(text="x", long_name=2.0, paths=("a", "b"), noise=0.5, limit=3.0)
+    assert isinstance(found.long_name, float)
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ({}, "f.toml:1: [t] lacks the key 'text'"),
+        ({"text": 1}, "f.toml:2: 'text' in [t] must be text, not 1"),
+        ({"text": "x", "count": 1.5}, "'count' in [t] must be a whole number, not 1.5"),
+        ({"text": "x", "count": True}, "'count' in [t] must be a whole number, not true"),
+        ({"text": "x", "long-name": "2"}, "'long-name' in [t] must be a number, not '2'"),
+        ({"text": "x", "long-name": True}, "'long-name' in [t] must be a number, not true"),
+        ({"text": "x", "long-name": float("inf")}, "must be a finite number, not inf"),
+        ({"text": "x", "long-name": float("nan")}, "must be a finite number, not nan"),
+        ({"text": "x", "flag": 1}, "'flag' in [t] must be true or false, not 1"),
+        ({"text": "x", "kind": "tow"}, "one of 'one', 'two', not 'tow'; did you mean 'two'?"),
+        ({"text": "x", "kind": ["one"]}, "must be one of 'one', 'two', not ['one']"),
+        ({"text": "x", "paths": "a"}, "'paths' in [t] must be a list of text, not 'a'"),
+        ({"text": "x", "paths": ["a", 1]}, "'paths' in [t] must be a list: each item text, not 1"),
+        ({"text": "x", "noise": "low"}, "must be a number or one of 'auto', not 'low'"),
+        ({"text": "x", "limit": "no"}, "'limit' in [t] must be a number, not 'no'"),
+        ({"text": "x", "long_name": 1}, "unknown key 'long_name' in [t]; did you mean 'long-name'"),
+        ({"text": "bad"}, "f.toml:1: [t]: 'text' is bad"),
+    ],
+)
+def test_a_fault_says_what_was_wanted(table, problem):
+    found, problems = read(table)
+
+    assert found is None
+    assert len(problems) == 1
+    assert problem in problems[0]
+
+
+def test_all_faults_are_told_at_once():
+    _, problems = read({"txt": "x", "count": "many", "flag": "yes"})
+
+    assert len(problems) == 4
+
+
+def test_what_is_no_table_is_said():
+    problems = Problems("f.toml", {})
+
+    assert read_table(Table, [1], ("t", 0, "cpu"), problems) is None
+    assert problems.sorted() == ("f.toml: [t.cpu] must be a table",)
+
+
+def test_keys_that_are_read_elsewhere_are_no_faults():
+    problems = Problems("f.toml", {})
+
+    assert read_table(Table, {"text": "x", "cpu": {}}, ("t",), problems, also=("cpu",))
+    assert problems.found == []
+
+
+def test_a_long_value_is_shortened():
+    assert len(shown("x" * 100)) == 40
+    with pytest.raises(ValueError, match=r"xxx\.\.\.$"):
+        convert(int, "x" * 100)
