@@ -103,6 +103,11 @@ class Experiment:
         if self.seconds("timeout") <= self.budget:
             raise ValueError("'timeout' must leave time beyond 'budget'")
 
+    @property
+    def module(self) -> str:
+        """The name by which the script imports the harness."""
+        return self.harness.removesuffix(".py").replace("/", ".")
+
     def seconds(self, name: Literal["tolerance", "timeout"]) -> float:
         """``tolerance`` or ``timeout``, which have their defaults filled in by now."""
         value: float = getattr(self, name)

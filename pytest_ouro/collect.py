@@ -164,15 +164,13 @@ class Session:
     def pytest_sessionfinish(self) -> Generator[None, None, None]:
         """The last line of an experiment, after everything that pytest says."""
         yield
-        if not self.settings.experiment:
+        if not self.settings.experiment or self.config.option.collectonly:
             return
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None:
             return
-        if self._result is not None:
-            reporter.write_line(self._result.last_line)
-        elif self._refused is not None:
-            reporter.write_line("ouro: closed reason=cannot-run")
+        line = self._result.last_line if self._result else "ouro: closed reason=cannot-run"
+        reporter.write_line(line)
 
 
 class BoundFile(pytest.File):
@@ -277,7 +275,7 @@ class ExperimentItem(OuroItem):
             "val_bpb": result.val_bpb,
             "peak_vram_mb": round(result.peak_vram_mb, 1),
         }
-        self.user_properties.extend((name, value) for name, value in facts.items())
+        self.user_properties.extend((n, value) for n, value in facts.items() if value is not None)
         if result.status == "closed":
             rules = ", ".join(judgement.rule for judgement in result.closed)
             raise RunFailed(f"no experiment was run: the gate is closed by {rules}")

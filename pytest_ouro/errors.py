@@ -36,4 +36,4 @@ class RecordError(OuroError):
 
 
 class ExperimentError(OuroError):
-    """An experiment cannot be started: nothing was run and nothing was recorded."""
+    """An experiment cannot be started: nothing was measured."""

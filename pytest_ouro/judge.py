@@ -102,7 +102,7 @@ class Case:
 def open_case(
     path: Path,
     *,
-    trust: str = "",
+    trust: str | None = None,
     trust_by: str = "--trust",
     subject: Subject = "working tree",
     index: str = "",

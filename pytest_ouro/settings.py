@@ -20,16 +20,21 @@ class Settings:
     """The options of one session. ``bound`` is an absolute path."""
 
     bound: Path
-    trust: str
+    trust: str | None
     device: Device | None
     budget: float | None
     experiment: bool
 
 
 def bound_path(config: pytest.Config) -> Path:
-    """The bound.toml of this session: ``--ouro-bound``, the ini key, or the root folder's."""
+    """The bound.toml of this session: ``--ouro-bound``, the one that is named as an argument, the
+    ini key's, or the root folder's."""
+    folder = config.invocation_params.dir
     if given := config.getoption("ouro_bound"):
-        return Path(config.invocation_params.dir, given)
+        return Path(folder, given)
+    for arg in config.args:
+        if (named := Path(folder, arg.split("::")[0])).name == NAME:
+            return named
     return Path(config.rootpath, config.getini("ouro_bound") or NAME)
 
 
@@ -46,7 +51,7 @@ def from_config(config: pytest.Config) -> Settings:
         raise pytest.UsageError("--ouro-budget must be more than 0 seconds")
     return Settings(
         bound=Path(os.path.abspath(bound_path(config))),  # noqa: PTH100 - keep symlinks
-        trust=config.getoption("ouro_trust") or "",
+        trust=config.getoption("ouro_trust"),
         device=cast("Device | None", device),
         budget=budget,
         experiment=config.getoption("ouro_experiment"),

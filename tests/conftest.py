@@ -1,28 +1,125 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
+from pathlib import Path
 
 import pytest
+
+from pytest_ouro.cli.bless import bless
+from pytest_ouro.evidence import ledger
+from pytest_ouro.evidence.journal import Journal
+
+OWN_BOUND = Path(__file__).parents[1] / "bound.toml"
+DATA = ("~/.cache/toy/tokenizer/*", "~/.cache/toy/data/shard_9.bin")
 
 
 @pytest.fixture(scope="session")
 def templates():
-    """The first project that was made here, kept to be copied."""
-    return []
+    """Projects that were made here, by name, kept to be copied."""
+    return {}
 
 
 @pytest.fixture
 def project(request, templates, tmp_path, tmp_path_factory):
     """The toy experiment; made once, then copied, because these tests are many."""
-    if not templates:
+    if "toy" not in templates:
         made = request.getfixturevalue("project")
         kept = tmp_path_factory.mktemp("template") / "project"
         shutil.copytree(made.path, kept, symlinks=True)
-        templates.append(dataclasses.replace(made, path=kept))
+        templates["toy"] = dataclasses.replace(made, path=kept)
         return made
     path = tmp_path / "project"
-    shutil.copytree(templates[0].path, path, symlinks=True)
-    copy = dataclasses.replace(templates[0], path=path)
+    shutil.copytree(templates["toy"].path, path, symlinks=True)
+    copy = dataclasses.replace(templates["toy"], path=path)
     copy.git("update-index", "-q", "--refresh")
     return copy
+
+
+@pytest.fixture
+def laws(project, templates, tmp_path_factory):
+    """The same project under all fifteen rules of this repository's own bound.toml."""
+    cache = Path.home() / ".cache/toy"
+    for name in ("tokenizer/ranks.txt", "tokenizer/token_bytes.txt", "data/shard_9.bin"):
+        (cache / name).parent.mkdir(parents=True, exist_ok=True)
+        (cache / name).write_text(f"{name}\n")
+    if "laws" not in templates:
+        project.write({"bound.toml": fifteen_rules(), ".gitignore": IGNORED})
+        bless(project.path / "bound.toml")
+        project.commit("all the rules")
+        kept = tmp_path_factory.mktemp("template") / "laws"
+        templates["laws"] = shutil.copytree(project.path, kept, symlinks=True)
+    shutil.rmtree(project.path)
+    shutil.copytree(templates["laws"], project.path, symlinks=True)
+    project.git("update-index", "-q", "--refresh")
+    return project
+
+
+#: What the original's .gitignore ignores, as far as it matters here.
+IGNORED = "__pycache__/\n*.py[oc]\n.venv\nrun.log\nresults.tsv\n"
+
+
+def fifteen_rules():
+    """The repository's own bound.toml for a project without a folder of its own."""
+    text = OWN_BOUND.read_text(encoding="utf-8")
+    text = re.sub(r"(?m)^(root|within|prepare) .*\n", "", text)
+    data = ", ".join(f'"{glob}"' for glob in DATA)
+    text, profiles = re.subn(r"(?m)^data = .*", f"data = [{data}]", text)
+    assert profiles == 2
+    return text
+
+
+@pytest.fixture
+def recorded(project):
+    """Write down a run as the supervisor does: ``recorded("keep", 1.7)``; its record.
+
+    ``row`` is the ledger's line; "" writes none. Everything else is a fact of the record.
+    """
+
+    def recorded(status="keep", value=2.0, *, row=None, **facts):
+        journal = Journal(project.path / ".git")
+        path = project.path / "results.tsv"
+        facts = {
+            "run": f"{len(journal.records()):012x}",
+            "commit": project.git("rev-parse", "HEAD"),
+            "description": project.git("show", "-s", "--format=%s", "HEAD"),
+            "code_tokens": 100,
+            "trust": project.git("rev-list", "-1", "HEAD", "--", "bound.lock"),
+            "metric": "val_bpb",
+            "device": "cpu",
+            "budget": 20.0,
+            "clock": "cpu",
+            "tolerance": 0.4,
+            "rehearsal": False,
+            "worktree": "",
+            "branch": project.git("branch", "--show-current"),
+            "ledger_rows": len(ledger.read(path).rows),
+            **facts,
+        }
+        journal.append({"event": "started", **facts})
+        measured = {
+            "outcome": "crash" if status == "crash" else "ok",
+            "value": value,
+            "claimed": value,
+            "val_bpb": None if status == "crash" else value,
+            "evaluations": 1,
+            "window_seconds": 20.0,
+            "status": status,
+            "reason": {"keep": "improved", "discard": "worse"}.get(status, "crash"),
+            "best": None,
+            "best_code_tokens": None,
+            "gain": None,
+            "margin": 0.0,
+        }
+        whole = {**measured, **facts}
+        line = ledger.row(
+            whole["commit"], whole["val_bpb"], 0.0, whole["status"], whole["description"]
+        )
+        whole["row"] = line
+        written = journal.append({"event": "finished", **whole})
+        if row != "":
+            ledger.append(path, row or line, metric="val_bpb", lock=journal.folder / "ledger.lock")
+        return written
+
+    return recorded

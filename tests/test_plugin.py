@@ -339,7 +339,8 @@ def test_workers_judge_rules(project):
     project.bless()
     project.edit(*BROKEN_PREPARE)
 
-    done = project.pytest("bound.toml", "-n2")
+    # A folder of its own: the default one would first clean up after other sessions.
+    done = project.pytest("bound.toml", "-n2", "--basetemp=../workers")
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert "2 failed, 3 passed, 2 skipped" in done.stdout

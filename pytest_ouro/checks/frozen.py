@@ -43,9 +43,22 @@ class Frozen(Check):
                     help="mend the path in bound.toml, or a person blesses the file: "
                     "pytest-ouro bless",
                 )
+        yield from self._added(evidence, globs)
         yield from self._changed(evidence, trusted)
         if self.history:
             yield from self._history(evidence, globs)
+
+    def _added(self, evidence: Evidence, globs: list[str]) -> Iterator[Finding]:
+        repository = evidence.repository
+        present = {*repository.head_tree, *repository.index, *repository.untracked}
+        new = sorted(p for p in present - evidence.trust.paths if matches(p, globs))
+        if new:
+            yield Finding(
+                f"{several(new)} was added among the frozen files",
+                where=f"trust: {evidence.trust}",
+                help=f"git rm -f {new[0]}   (a person may bless it: pytest-ouro bless)",
+                facts={"path": new[0], "files": len(new)},
+            )
 
     def _changed(self, evidence: Evidence, trusted: list[str]) -> Iterator[Finding]:
         trust, contents = evidence.trust, evidence.repository.contents(trusted)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.evidence.paths import join, matches
+from pytest_ouro.evidence import shadows
+from pytest_ouro.evidence.paths import inside, join, matches
+from pytest_ouro.evidence.repository import Change
 from pytest_ouro.finding import Finding, several
 from pytest_ouro.schema import option
 
@@ -14,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_ouro.evidence.observed import Evidence
-    from pytest_ouro.evidence.repository import Change
+
+
+#: Interpreters write it beside every module; what is poisoned is found as a shadow.
+_BYTECODE = ("**/__pycache__/*.pyc",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,16 +40,26 @@ class Scope(Check):
         strays: dict[str, list[Change]] = {}
         within = within.rstrip("/")
         watched = [*evidence.repository.changes(within), *_ignore_files(evidence, within)]
-        for change in watched:
+        links: list[str] = []
+        for change in (*watched, *_hidden(evidence, within, watched)):
             if matches(change.path, editable):
+                if change.path not in links and _is_link(evidence, change.path):
+                    links.append(change.path)
                 continue
-            if change.place == "untracked" and matches(change.path, allowed):
+            if change.place == "untracked" and matches(change.path, (*allowed, *_BYTECODE)):
                 continue
             if evidence.trust.blessing_pending and change.place != "commit":
                 continue  # the files that lie here were just declared the truth
             strays.setdefault(change.path, []).append(change)
         if strays:
             yield _finding(evidence, strays)
+        for path in links:
+            yield Finding(
+                f"{path} is a link: what would run is not what is committed",
+                where="its mode is that of a link or of a submodule",
+                help=f"put the code itself into {path}",
+                facts={"path": path},
+            )
 
 
 def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:
@@ -68,6 +83,36 @@ def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:
         help=_remedy(evidence, last),
         facts={"files": len(strays), "path": path, "place": last.place},
     )
+
+
+def _is_link(evidence: Evidence, path: str) -> bool:
+    repository = evidence.repository
+    modes = [tree[path].mode for tree in (repository.head_tree, repository.index) if path in tree]
+    if any(mode in ("120000", "160000") for mode in modes):
+        return True
+    return repository.subject == "working tree" and (repository.git.top / path).is_symlink()
+
+
+def _hidden(evidence: Evidence, within: str, seen: list[Change]) -> list[Change]:
+    """Modules beside the script that git ignores for a reason which no commit holds: the
+    settings of one clone, or a .gitignore that hides itself."""
+    repository = evidence.repository
+    if repository.subject != "working tree":
+        return []
+    folder = f"{evidence.layout.root}/" if evidence.layout.root else ""
+    tracked = {
+        path[len(folder) :].split("/")[0]
+        for path in repository.index
+        if path[: len(folder)] == folder
+    }
+    tracked |= {change.path[len(folder) :].split("/")[0] for change in seen}
+    names = [folder + name for name in shadows.modules(evidence.root) if name not in tracked]
+    reasons = repository.git.ignored_by([name for name in names if inside(name, within)])
+    return [
+        Change(path, "untracked", "added")
+        for path, source in reasons.items()
+        if source not in repository.index
+    ]
 
 
 def _ignore_files(evidence: Evidence, within: str) -> list[Change]:

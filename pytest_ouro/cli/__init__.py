@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = {
+    "init": "write bound.toml into an existing project, or its rules into a file for agents",
     "gate": "judge every rule, without pytest: 0 lawful, 1 broken, 2 could not judge",
     "bless": "a person declares the present files the truth: writes bound.lock",
     "log": "the recorded runs as a table",
@@ -22,21 +24,28 @@ COMMANDS = {
 
 def run(argv: Sequence[str]) -> int:
     """Run one command: 0 lawful, 1 a rule is broken, 2 it could not be judged."""
+    name, *rest = argv or ["--help"]
+    if name in ("-h", "--help"):
+        print(_usage())
+        return 0
+    if name not in COMMANDS:
+        from pytest_ouro.schema import nearest
+
+        print(f"ouro: error: unknown command '{name}'{nearest(name, COMMANDS)}", file=sys.stderr)
+        return 2
+    command = import_module(f"{__name__}.{name}")
     parser = argparse.ArgumentParser(
-        prog="pytest-ouro", description="The referee of autonomous experiment loops."
+        prog=f"pytest-ouro {name}",
+        description=COMMANDS[name],
+        # With a width of its own it need not import shutil to ask for the terminal's.
+        formatter_class=partial(argparse.HelpFormatter, width=96),
     )
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    asked = [name for name in COMMANDS if list(argv[:1]) == [name]] or list(COMMANDS)
-    for name in asked:  # the others need not be loaded
-        text = COMMANDS[name]
-        command = subparsers.add_parser(name, help=text, description=text)
-        command.add_argument(
-            "--bound", type=Path, metavar="PATH", help="the file of rules (default: the nearest)"
-        )
-        import_module(f"{__name__}.{name}").add_arguments(command)
-    args = parser.parse_args(argv)
+    parser.add_argument(
+        "--bound", type=Path, metavar="PATH", help="the file of rules (default: the nearest)"
+    )
+    command.add_arguments(parser)
     try:
-        status: int = import_module(f"{__name__}.{args.command}").main(args)
+        status: int = command.main(parser.parse_args(rest))
     except BoundError as error:
         for problem in error.problems:
             print(f"ouro: error: {problem}", file=sys.stderr)
@@ -45,6 +54,21 @@ def run(argv: Sequence[str]) -> int:
         print(f"ouro: error: {error}", file=sys.stderr)
         return 2
     return status
+
+
+def _usage() -> str:
+    rows = [f"  {name:8} {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: pytest-ouro COMMAND [OPTION ...]",
+            "",
+            "The referee of autonomous experiment loops.",
+            "",
+            *rows,
+            "",
+            "pytest-ouro COMMAND --help tells the options.",
+        ]
+    )
 
 
 def find_bound(given: Path | None) -> Path:

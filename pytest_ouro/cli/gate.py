@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--trust", default="", metavar="REF", help="the commit whose rules and files are the truth"
+        "--trust", metavar="REF", help="the commit whose rules and files are the truth"
     )
     parser.add_argument(
         "--staged", action="store_true", help="judge what is staged, not the working tree"

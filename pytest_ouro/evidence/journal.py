@@ -64,7 +64,11 @@ class Journal:
         """The first line (from 1) whose ``prev`` is not the hash of the line before; 0: none."""
         prev = ""
         for number, line in enumerate(self._lines(), start=1):
-            if json.loads(line).get("prev") != prev:
+            try:
+                linked = json.loads(line).get("prev") == prev
+            except (ValueError, AttributeError):
+                linked = False
+            if not linked:
                 return number
             prev = hashlib.sha256(line).hexdigest()
         return 0

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -113,6 +113,25 @@ class Repository:
         return self._files[1]
 
     @cached_property
+    def hidden(self) -> list[str]:
+        """Python modules that only ``.git/info/exclude`` hides: no commit says that they may be."""
+        if self.subject != "working tree":
+            return []
+        try:
+            lines = (self.git.common_dir / "info" / "exclude").read_text(errors="replace")
+        except OSError:
+            return []
+        if not any(line.strip() and not line.startswith("#") for line in lines.splitlines()):
+            return []
+        listed = self.git.call("ls-files", "-o", "-z", "--exclude-per-directory=.gitignore")
+        known = set(self.untracked)
+        return [
+            path
+            for path in split(listed)
+            if path not in known and path.endswith((".py", ".pth", ".so", ".pyd"))
+        ]
+
+    @cached_property
     def commits(self) -> tuple[Commit, ...]:
         """Commits of the judged history that trust does not contain, oldest first."""
         return tuple(commit for commit, _ in self._history)
@@ -167,11 +186,13 @@ class Repository:
                     changes.append(Change(path, "working tree", "deleted"))
             elif found != b"":
                 doubtful.append((path, entry, found[1:]))
+            elif self._other_mode(path, entry):
+                changes.append(Change(path, "working tree", "changed"))
         blobs = self.git.blobs(entry.blob for _, entry, _ in doubtful)
         changes += [
             Change(path, "working tree", "changed")
-            for (path, _, data), blob in zip(doubtful, blobs, strict=True)
-            if not _same(blob, data)
+            for (path, entry, data), blob in zip(doubtful, blobs, strict=True)
+            if not _same(blob, data) or self._other_mode(path, entry)
         ]
         return tuple(changes)
 
@@ -185,13 +206,43 @@ class Repository:
             return b"!" + b"\0a link for a file, or a file for a link"
         return b"" if blob_id(data, like=entry.blob) == entry.blob else b"!" + data
 
+    def _other_mode(self, path: str, entry: Entry) -> bool:
+        """Whether the file became executable, or no longer is, where modes mean anything."""
+        if entry.mode not in ("100644", "100755"):
+            return False
+        executable = bool(os.lstat(self.git.top / path).st_mode & stat.S_IXUSR)
+        return executable != (entry.mode == "100755") and self._modes_count
+
+    @cached_property
+    def _modes_count(self) -> bool:
+        return self.git.line("config", "--type=bool", "--get", "core.fileMode") != "false"
+
+    @cached_property
+    def net(self) -> tuple[Change, ...]:
+        """How the judged commit differs from trust where no single commit shows it: a merge that
+        takes one side only drops what the other side had."""
+        if not self.trust or self.trust == self.head:
+            return ()
+        base = self.git.line("merge-base", self.trust, self.head)
+        if not base:
+            return ()
+        seen = {change.path for change in self.committed}
+        head = Commit(self.head, self.git.line("show", "-s", "--format=%s", self.head))
+        return tuple(
+            replace(change, commit=head)
+            for change in _difference(self.git.tree(base), self.head_tree, "commit")
+            if change.path not in seen
+        )
+
     def changes(self, within: str = "") -> list[Change]:
         """All that was changed since trust in ``within``, wherever it stands now."""
-        found = [*self.committed, *self.staged]
+        found = [*self.committed, *self.net, *self.staged]
         found = [change for change in found if inside(change.path, within)]
         found += self.unstaged(within)
         found += [
-            Change(path, "untracked", "added") for path in self.untracked if inside(path, within)
+            Change(path, "untracked", "added")
+            for path in [*self.untracked, *self.hidden]
+            if inside(path, within)
         ]
         return found
 

@@ -45,6 +45,22 @@ def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
     return found
 
 
+def modules(root: Path) -> list[str]:
+    """The names in the folder that a script beside them could import, namespace packages too."""
+    found = []
+    for name in _names(root):
+        path = root / name
+        if _module(path)[1] or (name.isidentifier() and _holds_modules(path)):
+            found.append(name)
+    return sorted(found)
+
+
+def _holds_modules(path: Path) -> bool:
+    return path.name != "__pycache__" and any(
+        inner.endswith((".py", ".so", ".pyd")) for inner in _names(path)
+    )
+
+
 def _names(root: Path) -> list[str]:
     try:
         return os.listdir(root)  # noqa: PTH208 - names, not paths
@@ -85,15 +101,24 @@ def _poisoned(root: Path, harness: str) -> Iterator[str]:
         if not name.startswith(f"{stem}.") or not name.endswith(".pyc"):
             continue
         try:
-            data, stat = (folder / name).read_bytes(), source.stat()
+            data = (folder / name).read_bytes()
+            runs = _is_taken(data, source)
         except OSError:
             continue
-        flags, mtime, size = (int.from_bytes(data[i : i + 4], "little") for i in (4, 8, 12))
-        fresh = mtime == int(stat.st_mtime) & 0xFFFFFFFF and size == stat.st_size & 0xFFFFFFFF
-        checked_hash = flags & 0b11 == 0b11  # the interpreter compares the source's hash itself
-        runs = flags & 0b11 == 0b01 or (not flags and fresh)
-        if runs and not checked_hash and not _compiles_to(source, folder / name, data):
+        if runs and not _compiles_to(source, folder / name, data):
             yield f"__pycache__/{name}"
+
+
+def _is_taken(compiled: bytes, source: Path) -> bool:
+    """Whether an interpreter takes the compiled file for the source, by the file's own header:
+    unchecked, or it names the source's hash, or its time and size."""
+    from importlib.util import source_hash
+
+    flags, mtime, size = (int.from_bytes(compiled[i : i + 4], "little") for i in (4, 8, 12))
+    if flags & 0b01:
+        return not flags & 0b10 or compiled[8:16] == source_hash(source.read_bytes())
+    stat = source.stat()
+    return mtime == int(stat.st_mtime) & 0xFFFFFFFF and size == stat.st_size & 0xFFFFFFFF
 
 
 def _compiles_to(source: Path, compiled: Path, data: bytes) -> bool:

@@ -94,7 +94,9 @@ class Trust:
         return None
 
 
-def resolve(git: Git, *, asked: str = "", asked_by: str = "--trust", bound_path: str) -> Trust:
+def resolve(
+    git: Git, *, asked: str | None = None, asked_by: str = "--trust", bound_path: str
+) -> Trust:
     """The trust to judge by: ``asked``, OURO_TRUST, ``git config ouro.trust``, or bound.lock.
 
     ``bound_path`` is bound.toml's path from the top; bound.lock lies beside it. TrustError
@@ -104,11 +106,12 @@ def resolve(git: Git, *, asked: str = "", asked_by: str = "--trust", bound_path:
     lock_path = f"{lock_path}/{lockfile.NAME}" if lock_path else lockfile.NAME
     for source, revision in (
         (asked_by, asked),
-        ("OURO_TRUST", os.environ.get("OURO_TRUST", "")),
-        ("git config ouro.trust", git.line("config", "--get", "ouro.trust")),
+        ("OURO_TRUST", os.environ.get("OURO_TRUST")),
+        ("git config ouro.trust", git.line("config", "--get", "ouro.trust") or None),
     ):
-        if revision:
-            commit = git.commit(revision)
+        if revision is not None:
+            # An empty one is a variable that was not set: to fall back would be to judge by less.
+            commit = git.commit(revision) if revision else ""
             if not commit:
                 raise TrustError(
                     f"{source} names '{revision}', which is no commit of this repository",

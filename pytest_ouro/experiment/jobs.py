@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.errors import ExperimentError
@@ -13,6 +12,7 @@ from pytest_ouro.experiment.supervisor import Job, supervise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from pytest_ouro.bound import Experiment
     from pytest_ouro.experiment.supervisor import Position
@@ -38,7 +38,7 @@ def script_job(
         message={
             "mode": "experiment",
             "root": str(folder),
-            "harness": Path(experiment.harness).stem,
+            "harness": experiment.module,
             "harness_path": str(folder / experiment.harness),
             "harness_source": trusted_source(case, experiment.harness),
             "loader": experiment.loader,
@@ -53,6 +53,7 @@ def script_job(
         timeout=experiment.seconds("timeout"),
         warmup_seconds=experiment.warmup_seconds,
         hide_cuda=profile == "cpu",
+        settings=_settings(case),
     )
 
 
@@ -92,6 +93,7 @@ def make_data(
         clock="wall",
         timeout=_NEVER,
         hide_cuda=profile == "cpu",
+        settings=_settings(case),
     )
     echo = _Echo(job.log, experiment.prepare, say)
     seen = supervise(job, echo)
@@ -126,6 +128,14 @@ def interpreter(experiment: Experiment) -> tuple[str, ...]:
     """The command that starts Python: "python" is the interpreter that runs us."""
     first, *rest = experiment.python
     return (sys.executable if first == "python" else first, *rest)
+
+
+def _settings(case: Case) -> dict[str, str]:
+    """Make an uv project use the environment that it has, not a new one in the worktree."""
+    for folder in (case.evidence.root, case.repository.git.top):
+        if (folder / ".venv").is_dir():
+            return {"UV_PROJECT_ENVIRONMENT": str(folder / ".venv"), "UV_NO_SYNC": "1"}
+    return {}
 
 
 def trusted_source(case: Case, path: str) -> str:

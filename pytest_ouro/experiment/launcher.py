@@ -12,9 +12,11 @@ import ctypes
 import json
 import os
 import pathlib
+import select
 import signal
 import socket
 import sys
+import threading
 import traceback
 import types
 from typing import Any
@@ -26,6 +28,13 @@ class Channel:
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=fd)
         self._file = self._socket.makefile("rwb")
+
+    def wait_for_hang_up(self) -> None:
+        """Return never: the process group ends when the supervisor's end of the channel closes."""
+        poll = select.poll()
+        poll.register(self._socket, getattr(select, "POLLRDHUP", 0))
+        poll.poll()
+        os.killpg(os.getpgrp(), signal.SIGKILL)
 
     def receive(self) -> dict[str, Any]:
         line = self._file.readline()
@@ -40,13 +49,16 @@ class Channel:
         self.receive()
 
 
-def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies; elsewhere do nothing.
+def die_with(supervisor: int, channel: Channel) -> None:
+    """See to it that this process does not outlive the supervisor.
 
-    The parent is the supervisor, or what the bound starts Python with (``uv run`` stays).
+    Linux kills it with its parent. Where that is not the supervisor but what the bound starts
+    Python with (``uv run`` stays), or not Linux, a thread waits for the channel to be hung up.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if sys.platform != "linux" or os.getppid() != supervisor:
+        threading.Thread(target=channel.wait_for_hang_up, daemon=True).start()
 
 
 def execute(source: str, path: str, namespace: dict[str, Any]) -> None:
@@ -144,7 +156,7 @@ def words(error: Exception) -> str:
 def start(fd: int) -> None:
     channel = Channel(fd)
     job = channel.receive()
-    die_with_parent()
+    die_with(job["supervisor"], channel)
     # The experiment's own folder comes last: nothing in it can stand in for an installed package.
     sys.path[:] = [*sys.path[1:], job["root"]]
     stage = "harness"

@@ -11,8 +11,8 @@ from pytest_ouro.experiment.output import clean
 
 Outcome = Literal["ok", "crash", "oom", "nan", "timeout", "breach", "interrupted"]
 
-#: A printed metric has six decimals; half a unit of the last, and room for a float's last bits.
-CLAIM_TOLERANCE = 1e-6
+#: Room for a float's last bits, beyond half a unit of the last digit that was printed.
+CLAIM_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,14 @@ class Measurement:
     exception: dict[str, str] = field(default_factory=dict)
     stopped: Literal["", "timeout", "overrun", "interrupted"] = ""
     tail: tuple[str, ...] = ()
+
+    def agrees(self, metric: str) -> bool:
+        """Whether the printed metric is the measured one, to the digits that were printed."""
+        claimed = self.claim(metric)
+        if claimed is None or self.value is None:
+            return False
+        digits = len(self.claims[metric].partition(".")[2].partition("e")[0])
+        return abs(claimed - self.value) <= 0.5 * 10.0 ** -max(digits, 2) + CLAIM_TOLERANCE
 
     def claim(self, metric: str) -> float | None:
         """The metric that the script printed; None if it printed none that is a finite number."""
@@ -82,7 +90,7 @@ def _outcome(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str]
         return "breach", f"{script} called the evaluation {seen.evaluations} times, not once"
     if number is None:
         return "nan", f"{script} printed {metric}: {claimed}"
-    if abs(number - seen.value) > CLAIM_TOLERANCE:
+    if not seen.agrees(metric):
         return "breach", f"{script} printed {metric} {claimed}, but {seen.value:.6f} was measured"
     return "ok", ""
 

@@ -84,7 +84,9 @@ def device_held(profile: str, say: Callable[[str], None]) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        who = holder.read_text().strip() if holder.exists() else "another process"
+        who = "another process"
+        with contextlib.suppress(OSError):
+            who = holder.read_text().strip() or who
         say(f"ouro: waiting for the device {name}, held by {who}")
         lock.acquire()
     try:

@@ -59,6 +59,7 @@ def start(case: Case, experiment: Experiment, *, profile: str, rehearsal: bool) 
         "branch": case.evidence.branch,
         "ledger_rows": len(case.evidence.ledger.rows),
         "pid": os.getpid(),
+        "process": processes.identity(os.getpid()),
     }
     case.evidence.journal.append({"event": "started", "time": now(), **facts})
     return facts
@@ -77,8 +78,7 @@ def finish(case: Case, facts: Record, verdict: dict[str, Any]) -> Record:
     )
     record = {"event": "finished", "time": now(), **facts, **verdict, "row": row}
     written = case.evidence.journal.append(record)
-    if facts["worktree"] == case.evidence.worktree:
-        _append_row(case, row)
+    _append_row(case, row)
     return written
 
 
@@ -92,7 +92,9 @@ def bury_the_dead(case: Case) -> None:
     """A run whose supervisor was killed becomes a crash before the next one starts."""
     own = ("prev", "seq", "event", "time")
     for started in case.evidence.journal.unfinished():
-        if not processes.alive(int(started.get("pid", 0))):
+        if started.get("worktree") != case.evidence.worktree:
+            continue  # its row belongs into that working tree's ledger: the next run there does it
+        if processes.identity(int(started.get("pid", 0))) != started.get("process", ""):
             facts = {key: value for key, value in started.items() if key not in own}
             abandon(case, facts, "lost")
 

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 #: What this version's supervision achieves.
 LEVEL = "supervised"
 
+#: Lines of a summary that a record keeps.
+MAX_CLAIMS = 40
+
 Profile = Literal["cpu", "cuda"]
 
 
@@ -186,11 +189,12 @@ def _measured(seen: Measurement, experiment: Experiment) -> Record:
         "value": seen.value if seen.value is not None and math.isfinite(seen.value) else None,
         "evaluations": seen.evaluations,
         "claimed": seen.claim(experiment.metric),
+        "claim_agrees": seen.agrees(experiment.metric),
         "window_seconds": None if window is None else round(window, 3),
         "wall_seconds": round(seen.wall_seconds, 3),
         "cpu_seconds": round(seen.cpu_seconds, 3),
         "peak_mb": round(seen.peak_mb, 1),
-        "claims": seen.claims,
+        "claims": dict(list(seen.claims.items())[:MAX_CLAIMS]),
     }
 
 

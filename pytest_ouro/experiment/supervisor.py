@@ -50,7 +50,8 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What to run. ``message`` goes to the launcher as it is; seconds; ``log`` is written live."""
+    """What to run. ``message`` goes to the launcher as it is; seconds; ``log`` is written live;
+    ``settings`` are further environment variables."""
 
     python: tuple[str, ...]
     folder: Path
@@ -62,6 +63,7 @@ class Job:
     timeout: float
     warmup_seconds: float = 0.0
     hide_cuda: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def environment(job: Job) -> dict[str, str]:
@@ -79,6 +81,7 @@ def environment(job: Job) -> dict[str, str]:
         HF_HUB_OFFLINE="1",
         GIT_CONFIG_GLOBAL=os.devnull,
     )
+    env.update(job.settings)
     if job.hide_cuda:
         env["CUDA_VISIBLE_DEVICES"] = ""
     return env
@@ -90,7 +93,7 @@ class _Watch:
 
     job: Job
     began: float
-    group: int
+    family: processes.Family
     window_from: float | None = None
     window: float | None = None
     deadline: float | None = None
@@ -99,6 +102,8 @@ class _Watch:
     evaluations: int = 0
     peak_mb: float = 0.0
     cpu: float = 0.0
+    looked: float = 0.0
+    look_cost: float = 0.0
 
     def clock(self) -> float:
         """Now, on the clock that the budget is counted in."""
@@ -109,7 +114,9 @@ class _Watch:
 
     def look(self) -> None:
         """Read the group's CPU seconds and memory; both only ever grow."""
-        used = processes.usage(self.group)
+        began = time.monotonic()
+        used = self.family.usage()
+        self.looked, self.look_cost = time.monotonic(), time.monotonic() - began
         self.cpu = max(self.cpu, used.cpu_seconds)
         self.peak_mb = max(self.peak_mb, used.resident_mb)
 
@@ -126,6 +133,7 @@ class _Watch:
         elif event == "start":
             self.start()
         elif event == "evaluate":
+            self.look()
             self.evaluations += 1
             if self.evaluations == 1:
                 self.window = self.trained() or 0.0
@@ -146,8 +154,8 @@ class _Watch:
         """Whether the run must be ended now."""
         if self.deadline is not None and time.monotonic() > self.deadline:
             self.start()  # the warm-up allowance is spent
-        if self.job.clock == "wall":
-            self.look()
+        if time.monotonic() - self.looked > max(1.0, 50 * self.look_cost):
+            self.look()  # on a machine with many processes a look is not for nothing
         if time.monotonic() - self.began > self.job.timeout:
             return "timeout"
         trained = self.trained()
@@ -161,21 +169,23 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
 
     KeyboardInterrupt ends the group and returns a measurement that says so.
     """
+    strangers = processes.adopt_orphans()
     ours, theirs = socket.socketpair()
     began = time.monotonic()
     with ours, theirs, _open_log(job.log) as log:
         process = _start(job, theirs.fileno())
         theirs.close()
-        watch = _Watch(job, began, process.pid)
+        family = processes.Family(process.pid, strangers)
+        watch = _Watch(job, began, family)
         stopped: Literal["", "timeout", "overrun", "interrupted"] = ""
         try:
-            _send(ours, job.message)
+            _send(ours, {**job.message, "supervisor": os.getpid()})
             stopped = _follow(process, ours, log, watch, progress)
         except KeyboardInterrupt:
             stopped = "interrupted"
         finally:
             watch.window = watch.trained()
-            processes.end(process, grace=3.0 if stopped else 0.0)
+            family.end(process, grace=3.0 if stopped else 0.0)
             _drain(process, log)
     text = job.log.read_bytes()[-400_000:].decode(errors="replace")
     return Measurement(

@@ -10,7 +10,7 @@ from pytest_ouro.evidence.trust import resolve
 
 @pytest.fixture
 def trust(project):
-    def trust(asked="", **how):
+    def trust(asked=None, **how):
         git = Git.discover(project.path)
         return resolve(git, asked=asked, **{"bound_path": "bound.toml", **how})
 
@@ -54,7 +54,7 @@ def test_any_name_of_a_commit_will_do(project, trust, revision):
 
 @pytest.mark.parametrize("source", ["--ouro-trust", "OURO_TRUST", "git config ouro.trust"])
 def test_a_trust_that_is_no_commit_is_refused_by_its_source(project, trust, monkeypatch, source):
-    asked = "nowhere" if source == "--ouro-trust" else ""
+    asked = "nowhere" if source == "--ouro-trust" else None
     if source == "OURO_TRUST":
         monkeypatch.setenv("OURO_TRUST", "nowhere")
     elif not asked:

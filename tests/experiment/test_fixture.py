@@ -73,7 +73,6 @@ def test_a_crash_reaches_the_test_as_a_result(mine):
     assert len(list(mine.journal.runs())) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="scope takes untracked bytecode for a stray file")
 def test_bytecode_that_pytest_writes_is_no_stray_file(mine):
     """Collecting a person's tests compiles them, before any rule is judged."""
     mine.bound(**{".gitignore": "run.log\nresults.tsv\n"})

@@ -108,9 +108,18 @@ def test_words_about_memory_alone_are_no_oom():
 
 @pytest.mark.parametrize(
     ("claimed", "ended"),
-    [("2.0000005", "ok"), ("1.9999995", "ok"), ("2.000002", "breach"), ("2", "ok"), ("2e0", "ok")],
+    [
+        ("2.000000", "ok"),
+        ("2.0004", "breach"),
+        ("2.000", "ok"),
+        ("2.0000005", "breach"),
+        ("2.000002", "breach"),
+        ("2", "ok"),
+        ("2e0", "ok"),
+        ("3", "breach"),
+    ],
 )
-def test_a_claim_agrees_to_six_decimals(claimed, ended):
+def test_a_claim_agrees_to_the_digits_that_were_printed(claimed, ended):
     assert became(claims={"val_bpb": claimed})[0] == ended
 
 

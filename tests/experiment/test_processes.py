@@ -55,7 +55,7 @@ def test_usage_counts_cpu_and_memory(start):
     process = start(burns)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        used = processes.usage(process.pid)
+        used = processes.Family(process.pid).usage()
         if used.cpu_seconds > 0.2 and used.resident_mb > 50:
             return
         time.sleep(0.05)
@@ -69,25 +69,26 @@ def test_usage_counts_children_that_have_ended(start):
         "subprocess.run([sys.executable, '-c', burn])\n"
         "print('ready', flush=True)\ntime.sleep(60)\n"
     )
-    assert processes.usage(process.pid).cpu_seconds >= 0.25
+    assert processes.Family(process.pid).usage().cpu_seconds >= 0.25
 
 
 def test_usage_of_nobody_is_zero():
-    assert processes.usage(2**22 + 1) == processes.Usage(0.0, 0.0)
+    assert processes.Family(2**22 + 1).usage() == processes.Usage(0.0, 0.0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="compares the portable way with Linux's")
 def test_ps_tells_the_same_memory(start):
     process = start(SLEEPS)
-    assert processes._ps(process.pid).resident_mb == pytest.approx(
-        processes._linux(process.pid).resident_mb, rel=0.3
-    )
+    [portable] = [p for p in processes._ps() if p.pid == process.pid]
+    [linux] = [p for p in processes._proc() if p.pid == process.pid]
+    assert portable.resident_mb == pytest.approx(linux.resident_mb, rel=0.3)
+    assert (portable.parent, portable.group) == (linux.parent, linux.group)
 
 
 def test_end_ends_the_whole_group(start, gone):
     process = start(FAMILY + "time.sleep(60)")
     (child,) = children(process.pid)
-    processes.end(process, grace=5.0)
+    processes.Family(process.pid).end(process, grace=5.0)
     assert process.returncode == -signal.SIGTERM
     assert gone(child)
 
@@ -97,7 +98,7 @@ def test_end_kills_who_ignores_the_request(start):
         "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "print('ready', flush=True)\ntime.sleep(60)\n"
     )
-    processes.end(process, grace=0.2)
+    processes.Family(process.pid).end(process, grace=0.2)
     assert process.returncode == -signal.SIGKILL
 
 
@@ -106,7 +107,7 @@ def test_end_lets_a_program_clean_up(start):
         "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
         "print('ready', flush=True)\ntime.sleep(60)\n"
     )
-    processes.end(process, grace=10.0)
+    processes.Family(process.pid).end(process, grace=10.0)
     assert process.returncode == 7
 
 
@@ -114,14 +115,14 @@ def test_end_ends_children_of_a_leader_that_is_gone(start, gone):
     process = start(FAMILY)
     process.wait()
     (child,) = children(process.pid)
-    processes.end(process)
+    processes.Family(process.pid).end(process)
     assert gone(child)
 
 
 def test_end_of_what_has_ended_is_no_error(start):
     process = start("print('ready', flush=True)")
     process.wait()
-    processes.end(process)
+    processes.Family(process.pid).end(process)
     assert process.returncode == 0
 
 

@@ -75,10 +75,8 @@ def test_the_first_run_is_the_baseline(lab, last_line):
     ("value", "code", "hard", "status", "reason"),
     [
         (1.5, "", "false", "keep", "improved"),
-        (2.5, "", "false", "discard", "worse"),
         (1.99, "", "false", "keep", "marginal"),
         (1.99, "", "true", "discard", "within-noise"),
-        (2.0, "x = 1", "false", "discard", "equal"),
         (2.0, "# only words", "false", "discard", "equal"),
         (2.01, None, "true", "keep", "simpler"),
     ],
@@ -136,16 +134,15 @@ def test_a_rehearsal_is_never_kept(lab, last_line):
     assert lab.run().reason == "baseline", "and nothing is compared with it"
 
 
-@pytest.mark.parametrize("budget", ["0.31", "300"])
-def test_a_larger_budget_is_refused(lab, last_line, budget):
-    done = lab.pytest("--ouro-budget", budget)
+def test_a_larger_budget_is_refused(lab, last_line):
+    done = lab.pytest("--ouro-budget", "0.31")
     assert done.returncode == 1
-    assert f"--ouro-budget {budget} is more than the bound's 0.3 s" in done.stdout
+    assert "--ouro-budget 0.31 is more than the bound's 0.3 s" in done.stdout
     assert last_line(done) == "ouro: closed reason=cannot-run"
     assert lab.journal.records() == []
 
 
-@pytest.mark.parametrize("budget", ["0", "-1", "nan", "soon"])
+@pytest.mark.parametrize("budget", ["0", "nan", "soon"])
 def test_a_budget_that_is_none_is_a_usage_error(lab, budget):
     done = lab.pytest("--ouro-budget", budget)
     assert done.returncode == 4
@@ -171,7 +168,7 @@ def test_a_broken_rule_means_no_run(lab, last_line):
 
 
 @pytest.mark.parametrize(
-    "flags", [("-k", "nothing", "-x"), ("-m", "nothing"), ("--deselect", "bound.toml")]
+    "flags", [("-k", "nothing", "-x"), ("-m", "no", "--deselect", "bound.toml")]
 )
 def test_no_selection_opens_the_gate(lab, flags):
     lab.project.write({"stray.py": ""})
@@ -181,17 +178,17 @@ def test_no_selection_opens_the_gate(lab, flags):
     assert lab.journal.records() == []
 
 
-@pytest.mark.parametrize("staged", [False, True])
-def test_an_edit_that_is_not_committed_is_refused(lab, last_line, staged):
+def test_an_edit_that_is_not_committed_is_refused(lab, last_line):
     lab.project.edit("train.py", "MODEL = 2.0", "MODEL = 1.0")
-    if staged:
-        lab.project.git("add", "train.py")
     done = lab.pytest()
     assert done.returncode == 1
     assert "train.py has changes that are not committed" in done.stdout
     assert 'git commit -m "what you try" -- train.py' in done.stdout
     assert last_line(done) == "ouro: closed reason=cannot-run"
     assert "MODEL = 1.0" in (lab.path / "train.py").read_text()
+    lab.project.git("add", "train.py")
+    with pytest.raises(ExperimentError, match=r"train\.py has changes that are not committed"):
+        lab.run()
     assert lab.journal.records() == []
 
 

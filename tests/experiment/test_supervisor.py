@@ -28,7 +28,6 @@ def test_exit_status_output_and_log(bench):
     assert seen.tail == ("out", "err")
     assert (bench.folder / "run.log").read_text() == "out\nerr\n"
     assert 0 < seen.wall_seconds < 20
-    assert seen.peak_mb > 1 or sys.platform != "linux"
     assert (seen.value, seen.window_seconds, seen.evaluations, seen.stopped) == (None, None, 0, "")
 
 

@@ -1,0 +1,231 @@
+"""``pytest-ouro init``: an existing project gets its bound.toml, and agents get it in words."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ouro import bound as bounds
+from pytest_ouro.cli import find_bound
+from pytest_ouro.errors import OuroError
+from pytest_ouro.evidence import data
+from pytest_ouro.evidence.git import Git
+from pytest_ouro.evidence.repository import read_file
+from pytest_ouro.presets import ProjectError, Statement, autoresearch, document, project, section
+from pytest_ouro.presets.recognise import Grounds, recognise, unique
+from pytest_ouro.report.text import printable
+from pytest_ouro.schema import keys_of
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from pytest_ouro.bound import Bound, Rule
+    from pytest_ouro.presets.project import Asked, Project
+    from pytest_ouro.presets.section import Section
+
+PRESETS = {"autoresearch": autoresearch.statements}
+#: Where people tell agents their rules.
+AGENT_FILES = ("CLAUDE.md", "AGENTS.md")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--render",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="print the rules of bound.toml as a BOUND section, or put it into FILE",
+    )
+    parser.add_argument(
+        "--preset", choices=PRESETS, default="autoresearch", help="the kind of experiment"
+    )
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="FILE",
+        help="the file with the BOUND section (default: CLAUDE.md or AGENTS.md, if it has one)",
+    )
+    parser.add_argument("--force", action="store_true", help="replace a bound.toml that is there")
+    found = parser.add_argument_group("what is found in the project, where you do not say it")
+    found.add_argument("--script", default="", metavar="FILE", help="what is run")
+    found.add_argument("--harness", default="", metavar="FILE", help="the fixed module")
+    found.add_argument("--evaluate", default="", metavar="NAME", help="its metric function")
+    found.add_argument("--loader", default="", metavar="NAME", help="its source of batches")
+    found.add_argument("--metric", default="", metavar="NAME", help="its name in the summary")
+    found.add_argument("--direction", default="", choices=("lower", "higher"), help="is better")
+    found.add_argument("--budget", type=float, metavar="SECONDS", help="of training")
+    found.add_argument("--ledger", default="", metavar="FILE", help="the table of results")
+    found.add_argument(
+        "--editable", action="append", metavar="GLOB", help="what may change; may be repeated"
+    )
+    found.add_argument(
+        "--data", action="append", metavar="GLOB", help="what a run reads; may be repeated"
+    )
+    found.add_argument("--device", choices=("auto", "cpu", "cuda"), help="what it runs on")
+
+
+def main(args: argparse.Namespace) -> int:
+    if args.render is not None:
+        return _render(args)
+    target = Path.cwd() / (args.bound or bounds.NAME)
+    if os.path.lexists(target) and not args.force:
+        raise OuroError(f"{target.name} is already there", help="replace it: --force")
+    git = Git.discover(target.parent)
+    rules = _section(target.parent, git.top, args.source)
+    words = [bullet.words for bullet in rules.bullets] if rules else []
+    found = project.find(target.parent, git.top, _asked(args), words)
+    statements = _read(rules, found, _grounds(found, git, target.parent)) if rules else []
+    statements = unique(statements or PRESETS[args.preset](found.experiment))
+    text = document.text(found.name, found.experiment, statements)
+    bounds.parse(text, folder=git.relative(target).rpartition("/")[0], name=target.name)
+    _write(target, text)
+    for line in _told(target, found, statements, rules, args.preset):
+        print(printable(line))
+    return 0
+
+
+def _asked(args: argparse.Namespace) -> Asked:
+    return project.Asked(
+        script=args.script,
+        harness=args.harness,
+        evaluate=args.evaluate,
+        loader=args.loader,
+        metric=args.metric,
+        direction=args.direction,
+        budget=args.budget,
+        ledger=args.ledger,
+        editable=tuple(args.editable or ()),
+        data=tuple(args.data or ()),
+        device=args.device,
+    )
+
+
+def _section(folder: Path, top: Path, source: str | None) -> Section | None:
+    """The rules that people stated for agents; None where they stated none."""
+    if source is not None:
+        given = _read_section(folder / source, source)
+        if given is None:
+            raise ProjectError(
+                f"{source} has no BOUND section",
+                help="write `## BOUND` with DANGER ZONES, NEVER DO and IRON LAWS",
+            )
+        return given
+    paths = [path for name in AGENT_FILES for path in dict.fromkeys((folder / name, top / name))]
+    found = [section for path in paths if (section := _read_section(path, path.name))]
+    if len({tuple(bullet.words for bullet in each.bullets) for each in found}) > 1:
+        names = " and ".join(each.file for each in found)
+        raise ProjectError(f"{names} state different rules", help="say which: --from FILE")
+    return found[0] if found else None
+
+
+def _read_section(path: Path, name: str) -> Section | None:
+    if not path.is_file():
+        return None
+    return section.read(path.read_bytes().decode(errors="replace"), name)
+
+
+def _grounds(found: Project, git: Git, folder: Path) -> Grounds:
+    root = git.relative(folder / found.experiment.root / found.script.name).rpartition("/")[0]
+    tracked = [posixpath.relpath(path, root or ".") for path in git.files(untracked=False)[0]]
+    return Grounds(found.experiment, tracked, found.harness.source.defines)
+
+
+def _read(rules: Section, found: Project, grounds: Grounds) -> list[Statement]:
+    """A statement of every bullet, none left out."""
+    return [
+        bullet.statement
+        or recognise(bullet.section, bullet.words, grounds, place=f"{rules.file}:{bullet.line}")
+        for bullet in rules.bullets
+    ]
+
+
+def _write(target: Path, text: str) -> None:
+    """Replace the file as a whole: no link is followed, and no half of it is ever there."""
+    part = target.with_name(f"{target.name}.{os.getpid()}")
+    try:
+        part.write_text(text, encoding="utf-8", newline="\n")
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OuroError(f"{target} cannot be written: {error.strerror}") from None
+
+
+def _told(
+    target: Path, found: Project, statements: list[Statement], rules: Section | None, preset: str
+) -> Iterator[str]:
+    """What was found, what stays open, and what a person does next."""
+    experiment = found.experiment
+    source = f"the BOUND section of {rules.file}" if rules else f"the preset {preset}"
+    yield f"ouro: wrote {target.name}: {len(statements)} rules, from {source}"
+    yield f"  script   {posixpath.join(experiment.root, experiment.script)}" + (
+        f", run by {' '.join(experiment.python)}"
+    )
+    yield f"  changes  {', '.join(experiment.editable)}"
+    yield f"  harness  {experiment.harness}: {experiment.evaluate}, {experiment.loader}"
+    yield f"  metric   {experiment.metric}, {experiment.direction} is better"
+    yield f"  budget   {experiment.budget:g} s, on {experiment.device}"
+    yield f"  ledger   {experiment.ledger}"
+    yield f"  data     {', '.join(experiment.data) or 'none known: --data GLOB names it'}"
+    for statement in statements:
+        if statement.reason:
+            judged = "for people" if statement.check == "human" else f"judged by {statement.check}"
+            rule = f"{statement.section}::{statement.id}"
+            yield f"  note: {rule} is {judged}: {statement.reason}"
+    for line in rules.strays if rules else ():
+        yield f"  note: {rules.file if rules else ''}:{line} is under none of the three headings"
+    if not found.harness.source.defines(experiment.loader):
+        yield (
+            f"  note: {experiment.harness} defines no {experiment.loader}: no clock starts before "
+            "its first batch (--loader NAME)"
+        )
+    yield "next:"
+    yield f"  read {target.name}, then: git add {target.name} && git commit -m 'State the rules'"
+    if data.missing(experiment.data, target.parent / experiment.root):
+        yield f"  make the data: {' '.join(experiment.python)} {experiment.harness}"
+    yield "  a person, no agent: pytest-ouro bless, then commit bound.lock"
+    yield "  (or names that commit as the truth: git config ouro.trust COMMIT)"
+
+
+def _render(args: argparse.Namespace) -> int:
+    path = find_bound(args.bound)
+    bound = _bound(path)
+    lines = section.render([_statement(rule) for rule in bound.rules])
+    if not args.render:
+        print("\n".join(map(printable, lines)))
+        return 0
+    target = Path.cwd() / args.render
+    old = target.read_bytes() if target.is_file() else b""
+    before = old.decode("utf-8", "surrogateescape")
+    after = section.replace(before, lines, args.render)
+    if after == before:
+        print(printable(f"ouro: {args.render} states the rules of {path.name} already"))
+        return 0
+    try:
+        target.write_bytes(after.encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise OuroError(f"{args.render} cannot be written: {error.strerror}") from None
+    print(printable(f"ouro: {args.render} states the {len(bound.rules)} rules of {path.name}"))
+    return 0
+
+
+def _bound(path: Path) -> Bound:
+    text = read_file(path)
+    if text is None:
+        raise OuroError(f"{path} does not exist: there are no rules to tell")
+    folder = Git.discover(path.parent).relative(path).rpartition("/")[0]
+    return bounds.parse(text.decode(errors="replace"), folder=folder, name=path.name)
+
+
+def _statement(rule: Rule) -> Statement:
+    """A rule of a bound as it was stated: its check's parameters where they are not the default."""
+    params = {}
+    for key, field in keys_of(type(rule.judge)).items():
+        given = getattr(rule.judge, field.name)
+        if given != field.default:
+            params[key] = list(given) if isinstance(given, tuple) else given
+    return Statement(
+        rule.section, rule.id, rule.sentence, rule.check, params, rule.severity, rule.reason
+    )
