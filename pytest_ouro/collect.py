@@ -98,7 +98,7 @@ class Session:
         if self._result is None:
             from pytest_ouro.experiment.run import Order, run_experiment
 
-            order = Order(self.settings.device, self.settings.budget)
+            order = Order(self.settings.device, self.settings.budget, self.settings.settle)
             progress = Progress(self.config)
             try:
                 self._result = run_experiment(
@@ -169,6 +169,8 @@ class Session:
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None:
             return
+        for text in self._result.settlement if self._result else ():
+            reporter.write_line(text)
         line = self._result.last_line if self._result else "ouro: closed reason=cannot-run"
         reporter.write_line(line)
 

@@ -51,7 +51,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="S",
         help="Rehearse with a shorter training budget of S seconds; such a run is never kept",
     )
+    group.addoption(
+        "--ouro-settle",
+        action="store_true",
+        dest="ouro_settle",
+        help="Apply the verdict to the branch: a discard or crash returns it to the best commit",
+    )
     parser.addini("ouro_bound", "The file of rules", type="string", default="")
+    parser.addini("ouro_settle", "Apply verdicts to the branch", type="bool", default=False)
     parser.addini("ouro_device", "The device of experiments: auto, cpu or cuda", type="string",
                   default="")  # fmt: skip
 

@@ -24,6 +24,7 @@ class Settings:
     device: Device | None
     budget: float | None
     experiment: bool
+    settle: bool
 
 
 def bound_path(config: pytest.Config) -> Path:
@@ -55,4 +56,5 @@ def from_config(config: pytest.Config) -> Settings:
         device=cast("Device | None", device),
         budget=budget,
         experiment=config.getoption("ouro_experiment"),
+        settle=config.getoption("ouro_settle") or config.getini("ouro_settle"),
     )

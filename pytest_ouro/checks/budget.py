@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,8 @@ class BudgetLimit(Check):
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetExact(Check):
-    """A run that reached its evaluation trained for the whole budget: neither more nor less."""
+    """A run that reached its evaluation trained for the whole budget, neither more nor less, and
+    printed so."""
 
     stage = "run"
 
@@ -54,6 +56,17 @@ class BudgetExact(Check):
                 f"{short:.1f} less than",
                 help="train until TIME_BUDGET has passed, counted from the first batch",
             )
+        claimed = _claimed(run)
+        window = run["window_seconds"] or 0.0
+        if claimed is not None and abs(claimed - window) > run["tolerance"]:
+            yield Finding(
+                f"printed training_seconds {claimed:.1f}, but {window:.1f} were measured",
+                where=_where(run),
+                expected=f"{window:.3f}",
+                actual=f"{claimed:.3f}",
+                help="charge every step, and nothing but steps, to training_seconds",
+                facts={"claimed": claimed},
+            )
 
 
 def _finding(run: Record, difference: str, *, help: str) -> Finding:
@@ -62,9 +75,22 @@ def _finding(run: Record, difference: str, *, help: str) -> Finding:
     return Finding(
         f"trained {window:.1f} {kind}, {difference} the budget of {budget:g} "
         f"(tolerance {tolerance:g})",
-        where=f"run {run['run']}, commit {run['commit'][:7]}, {run['device']} profile",
+        where=_where(run),
         expected=f"{budget - tolerance:g} to {budget + tolerance:g}",
         actual=f"{window:.3f}",
         help=help,
         facts={"window_seconds": window, "budget": budget},
     )
+
+
+def _where(run: Record) -> str:
+    return f"run {run['run']}, commit {run['commit'][:7]}, {run['device']} profile"
+
+
+def _claimed(run: Record) -> float | None:
+    """The training time that the script printed; None where it printed none that is a number."""
+    try:
+        value = float(run.get("claims", {}).get("training_seconds", "nan"))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

@@ -63,9 +63,9 @@ class Dependencies(Check):
                 continue
             if known is None:
                 known = _known_modules(evidence) | set(self.modules)
-            seen = _imports(blessed)
+            seen = {_top(module) for module in _imports(blessed)}
             for module, line in {k: v for text in texts for k, v in _imports(text).items()}.items():
-                if module in seen or not (what := self._foreign(module, known)):
+                if _top(module) in seen or not (what := self._foreign(module, known)):
                     continue
                 yield Finding(
                     f"{path}:{line} {what}",
@@ -80,7 +80,7 @@ class Dependencies(Check):
         if module.startswith("kernels:"):
             name = module.partition(":")[2]
             return "" if name in self.kernels else f"loads the kernel {name} from the hub"
-        top = module.split(".")[0]
+        top = _top(module)
         names = {normal(top), normal(_MODULES.get(top, top))}
         if top in sys.stdlib_module_names or top in known or names & known:
             return ""
@@ -88,12 +88,17 @@ class Dependencies(Check):
 
 
 def _imports(data: bytes | None) -> dict[str, int]:
-    from pytest_ouro.evidence.source import Source
+    from pytest_ouro.evidence.source import Source, decode
 
     try:
-        return Source((data or b"").decode(errors="replace")).imports
-    except (SyntaxError, ValueError):
+        return Source(decode(data or b"")).imports
+    except SyntaxError:
         return {}
+
+
+def _top(module: str) -> str:
+    """What an installed distribution provides of a module: all of it, from its first name on."""
+    return module if module.startswith("kernels:") else module.split(".")[0]
 
 
 def _known_modules(evidence: Evidence) -> set[str]:

@@ -39,7 +39,7 @@ class Evaluation(Check):
             for data in changed:
                 try:
                     found = self._constructs(evidence, data)
-                except (SyntaxError, ValueError):
+                except SyntaxError:
                     continue  # no Python: it cannot run, and the run will say so
                 for construct in _introduced(before, found):
                     key = (construct.what, construct.hard)
@@ -52,11 +52,12 @@ class Evaluation(Check):
     def _constructs(self, evidence: Evidence, data: bytes | None) -> tuple[Construct, ...]:
         if data is None:
             return ()
+        from pytest_ouro.evidence.source import decode
         from pytest_ouro.evidence.tampering import Script
 
         layout = evidence.layout
         script = Script(
-            data.decode(errors="replace"),
+            decode(data),
             layout.harness.removesuffix(".py").replace("/", "."),
             layout.evaluate,
             layout.loader,

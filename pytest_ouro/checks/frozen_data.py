@@ -75,7 +75,8 @@ class FrozenData(Check):
                 yield Finding(f"{name} is gone", help=help, facts={"path": name})
 
     def _copies(self, evidence: Evidence, present: dict[Path, str]) -> Iterator[Finding]:
-        train = {path for glob in self.train for path in data.files(glob, evidence.root)}
+        fixed = self._files(evidence, self.paths or evidence.layout.data)
+        train = self._files(evidence, self.train) - fixed
         others: dict[str, Path] = {d: path for path, d in present.items() if path not in train}
         for path, digest in evidence.fingerprints.of(sorted(train)).items():
             if digest in others:
@@ -88,8 +89,10 @@ class FrozenData(Check):
 
     def _present(self, evidence: Evidence) -> list[Path]:
         patterns = (*(self.paths or evidence.layout.data), *self.train)
-        found = {path for glob in patterns for path in data.files(glob, evidence.root)}
-        return sorted(found)
+        return sorted(self._files(evidence, patterns))
+
+    def _files(self, evidence: Evidence, patterns: tuple[str, ...]) -> set[Path]:
+        return {path for glob in patterns for path in data.files(glob, evidence.root)}
 
     def trusted_data(self, evidence: Evidence) -> list[Path]:
         return self._present(evidence)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.evidence.source import Source
+from pytest_ouro.evidence.source import Source, decode
 from pytest_ouro.finding import Finding, several
 from pytest_ouro.schema import option
 
@@ -35,8 +35,12 @@ class FrozenSymbol(Check):
                 help="mend 'path' in bound.toml, or a person blesses the file: pytest-ouro bless",
             )
             return
-        before = Source(blessed.decode(errors="replace"))
-        if not before.defines(self.symbol):
+        before = Source(decode(blessed))
+        try:
+            defined = before.defines(self.symbol)
+        except (SyntaxError, RecursionError):
+            defined = False
+        if not defined:
             yield Finding(
                 f"{self.path} defines no {self.symbol}: nothing is protected",
                 where=f"trust: {evidence.trust}",
@@ -65,14 +69,17 @@ class FrozenSymbol(Check):
         """Which of the reached names changed, in words; "" if none did."""
         if data is None:
             return f"{self.path} is gone"
-        if data.decode(errors="replace") == before.text:
+        after = Source(decode(data))
+        if after.text == before.text:
             return ""
-        after = Source(data.decode(errors="replace"))
         try:
             reached = before.reached_from(self.symbol) | after.reached_from(self.symbol)
+            changed = sorted(n for n in reached if before.meaning(n) != after.meaning(n))
         except SyntaxError as error:
-            return f"{self.path}:{error.lineno}: not Python any more"
-        changed = sorted(n for n in reached if before.meaning(n) != after.meaning(n))
+            line = f":{error.lineno}" if error.lineno else ""
+            return f"{self.path}{line}: not Python any more"
+        except RecursionError:
+            return f"{self.path} is nested too deeply to be read"
         if not changed:
             return ""
         if self.symbol in changed:

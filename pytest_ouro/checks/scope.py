@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
 from pytest_ouro.evidence import shadows
+from pytest_ouro.evidence.git import split
 from pytest_ouro.evidence.paths import inside, join, matches
 from pytest_ouro.evidence.repository import Change
 from pytest_ouro.finding import Finding, several
@@ -100,19 +101,17 @@ def _hidden(evidence: Evidence, within: str, seen: list[Change]) -> list[Change]
     if repository.subject != "working tree":
         return []
     folder = f"{evidence.layout.root}/" if evidence.layout.root else ""
-    tracked = {
-        path[len(folder) :].split("/")[0]
-        for path in repository.index
-        if path[: len(folder)] == folder
-    }
-    tracked |= {change.path[len(folder) :].split("/")[0] for change in seen}
-    names = [folder + name for name in shadows.modules(evidence.root) if name not in tracked]
-    reasons = repository.git.ignored_by([name for name in names if inside(name, within)])
-    return [
-        Change(path, "untracked", "added")
-        for path, source in reasons.items()
-        if source not in repository.index
-    ]
+    top = repository.git.top / folder
+    known = {*repository.index, *(change.path for change in seen)}
+    known |= {path[: path.find("/", len(folder))] for path in known if path.startswith(folder)}
+    names = [folder + name for name in shadows.modules(top) if folder + name not in known]
+    found = [name for name in names if (repository.git.top / name / ".gitignore").is_file()]
+    if (top / ".gitignore").is_file() and f"{folder}.gitignore" not in known:
+        found.append(f"{folder}.gitignore")
+    if names:
+        per_folder = ("-o", "-z", "--exclude-per-directory=.gitignore", "--")
+        found += split(repository.git.call("ls-files", *per_folder, *names))
+    return [Change(path, "untracked", "added") for path in found if inside(path, within)]
 
 
 def _ignore_files(evidence: Evidence, within: str) -> list[Change]:

@@ -67,12 +67,12 @@ class Simplicity(Check):
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         for run in evidence.runs:
             gain, margin = run.get("gain"), run.get("margin") or 0.0
-            smaller_than = run.get("best_code_tokens")
+            smaller_than = run.get("best_code_size")
             if gain is None or smaller_than is None or run["reason"] in _ASIDE:
                 continue
-            less = smaller_than - run["code_tokens"]
+            less = smaller_than - run["code_size"]
             if abs(gain) <= margin and less > 0 and run["status"] == "discard":
-                yield self._finding(run, f"a tie with {less} tokens less code was discarded")
+                yield self._finding(run, f"a tie with {less} nodes less code was discarded")
             if gain <= 0 and less <= 0 and run["status"] == "keep":
                 yield self._finding(run, "a run was kept without a gain and without less code")
 
@@ -82,7 +82,7 @@ class Simplicity(Check):
             where=_where(run),
             help="verdicts are made by the supervisor: run the commit again, "
             "pytest --ouro-experiment",
-            facts={"gain": run["gain"], "code_tokens": run["code_tokens"]},
+            facts={"gain": run["gain"], "code_size": run["code_size"]},
         )
 
 

@@ -40,11 +40,39 @@ def main(args: argparse.Namespace) -> int:
             print(_line(run))
         for started in journal.unfinished():
             print(f"{started['time'][:19]}  {started['commit'][:7]}  {'':9}  running or killed")
+        if summed_up := _sum(runs):
+            print(summed_up)
     if line := journal.broken_link():
         raise RecordError(
             f"{journal.path}:{line}: the chain is broken: a line before it was changed or removed"
         )
     return 0
+
+
+def _sum(runs: list[Record]) -> str:
+    """The gain from the last baseline to the best, beside what noise alone would give."""
+    starts = [i for i, run in enumerate(runs) if run["reason"] == "baseline"]
+    since = runs[starts[-1] :] if starts else []
+    kept = [run["val_bpb"] for run in since if run["status"] == "keep"]
+    tries = sum(run.get("val_bpb") is not None for run in since)
+    if tries < 2:
+        return ""
+    first, best = kept[0], kept[-1]
+    text = f"{tries} tries, {len(kept)} kept: {first:.6f} to {best:.6f}, a gain of "
+    text += f"{abs(first - best):.6f}"
+    if noise := since[-1].get("noise"):
+        text += f"; noise alone would give about {noise * luckiest(tries):.6f}"
+    return text
+
+
+def luckiest(tries: int) -> float:
+    """How many standard deviations the luckiest of so many runs lies from the mean, on average.
+
+    Blom's approximation of the largest normal order statistic.
+    """
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf((tries - 0.375) / (tries + 0.25))
 
 
 def _line(run: Record) -> str:

@@ -250,18 +250,6 @@ class Git:
             entries[path] = Entry(mode, blob, skip=flag in "Ss")
         return entries, unknown
 
-    def ignored_by(self, paths: list[str]) -> dict[str, str]:
-        """Of the untracked ``paths`` those that git ignores, and the file that says so."""
-        if not paths:
-            return {}
-        asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
-        try:
-            answer = self.call("check-ignore", "-v", "-z", "--stdin", stdin=asked)
-        except GitError:  # none is ignored
-            return {}
-        fields = os.fsdecode(answer).split("\0")
-        return dict(zip(fields[3::4], fields[0::4], strict=False))
-
     def blobs(self, ids: Iterable[str]) -> list[bytes]:
         """The contents of objects by id, in order; GitError where one is not there."""
         return [self._objects.read(blob) for blob in ids]

@@ -7,7 +7,9 @@ tree; docstrings are dropped.
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,6 +21,20 @@ if TYPE_CHECKING:
 TOP_LEVEL = "module-level code"
 
 
+#: Names and attributes through which a statement can bind a name that it does not show.
+_INDIRECT = frozenset({"globals", "locals", "vars", "setattr", "delattr", "exec", "eval"})
+_INDIRECT_ATTRIBUTES = frozenset({"__dict__", "__globals__"})
+
+
+def decode(data: bytes) -> str:
+    """Source text as an interpreter reads it: by the encoding that its first lines declare."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        return data.decode(encoding, errors="replace")
+    except (SyntaxError, LookupError):
+        return data.decode(errors="replace")
+
+
 @dataclass(frozen=True)
 class Source:
     """One file's text. ``tree`` raises SyntaxError where it is no Python."""
@@ -27,10 +43,29 @@ class Source:
 
     @cached_property
     def tree(self) -> ast.Module:
-        tree = ast.parse(self.text.lstrip("\ufeff"))
+        try:
+            tree = ast.parse(self.text.lstrip("\ufeff"))
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise SyntaxError(f"not Python: {error}") from None
         for node in ast.walk(tree):
             _drop_docstring(node)
         return tree
+
+    @cached_property
+    def size(self) -> int:
+        """The number of nodes of the syntax tree: layout, comments and docstrings are free."""
+        return sum(1 for _ in ast.walk(self.tree))
+
+    @property
+    def code(self) -> str:
+        """The code as text that no change of layout, comments or docstrings alters."""
+        return ast.dump(self.tree)
+
+    @property
+    def seedless(self) -> str:
+        """``code`` with every number made 0 that is a seed: ``SEED = 42``, ``manual_seed(42)``,
+        ``f(seed=42)``."""
+        return ast.dump(_Seedless().visit(ast.parse(ast.unparse(self.tree))))
 
     def defines(self, name: str) -> bool:
         """Whether the module binds ``name``; the tree is asked only if no plain line does."""
@@ -72,9 +107,37 @@ class Source:
         """
         found: dict[str, int] = {}
         for node in ast.walk(self.tree):
-            for module in _imported(node):
+            for module in imported(node):
                 found.setdefault(module, getattr(node, "lineno", 0))
         return found
+
+
+class _Seedless(ast.NodeTransformer):
+    """Sets the numbers to 0 that seed a generator."""
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        if any(_is_seed(dotted(target)) for target in node.targets):
+            node.value = _zeroed(node.value)
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if _is_seed(dotted(node.func)):
+            node.args = [_zeroed(arg) for arg in node.args]
+        return self.generic_visit(node)
+
+    def visit_keyword(self, node: ast.keyword) -> ast.AST:
+        if _is_seed(node.arg or ""):
+            node.value = _zeroed(node.value)
+        return self.generic_visit(node)
+
+
+def _is_seed(name: str) -> bool:
+    return "seed" in name.rpartition(".")[2].lower()
+
+
+def _zeroed(value: ast.expr) -> ast.expr:
+    number = isinstance(value, ast.Constant) and isinstance(value.value, int)
+    return ast.Constant(0) if number else value
 
 
 def _drop_docstring(node: ast.AST) -> None:
@@ -89,15 +152,33 @@ def _drop_docstring(node: ast.AST) -> None:
 def _bound_by(statement: ast.stmt) -> set[str]:
     """The module-level names that a statement binds; TOP_LEVEL for code that may bind any."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {statement.name}
+        return {statement.name} | _bound_within(statement)
     if isinstance(statement, ast.Import | ast.ImportFrom):
-        return {alias.asname or alias.name.split(".")[0] for alias in statement.names}
+        names = {alias.asname or alias.name.split(".")[0] for alias in statement.names}
+        return {TOP_LEVEL if name == "*" else name for name in names}
     if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        return {name for target in targets for name in _targets(target)}
+        return {name for target in targets for name in _targets(target)} | _bound_within(statement)
     if _is_main_guard(statement) or isinstance(statement, ast.Pass):
         return set()
     return {TOP_LEVEL}
+
+
+def _bound_within(statement: ast.stmt) -> set[str]:
+    """Names that a definition or an assignment binds by the way: ``global x``, ``(x := 1)``, and
+    TOP_LEVEL where it may reach any name."""
+    found: set[str] = set()
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Global):
+            found.update(node.names)
+        elif isinstance(node, ast.NamedExpr):
+            found.update(_targets(node.target))
+        elif (isinstance(node, ast.Name) and node.id in _INDIRECT) or (
+            isinstance(node, ast.Attribute)
+            and (node.attr in _INDIRECT_ATTRIBUTES or dotted(node) == "sys.modules")
+        ):
+            found.add(TOP_LEVEL)
+    return found
 
 
 def _targets(target: ast.expr) -> Iterator[str]:
@@ -130,14 +211,15 @@ def _is_main_guard(statement: ast.stmt) -> bool:
 
 def dotted(node: ast.expr) -> str:
     """``a.b.c`` of a chain of names; "" for anything else."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute) and (base := dotted(node.value)):
-        return f"{base}.{node.attr}"
-    return ""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
 
 
-def _imported(node: ast.AST) -> Iterator[str]:
+def imported(node: ast.AST) -> Iterator[str]:
+    """The modules that one statement or call imports."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):

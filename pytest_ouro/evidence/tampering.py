@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_ouro.evidence.source import Source, dotted
+from pytest_ouro.evidence.source import Source, dotted, imported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: Beyond this a script can carry a payload: the largest of a thousand real ones had 59.7 KB.
 MAX_BYTES = 64 * 1024
-_CLOCKS = ("time", "torch", "math")
+#: Modules that no script has a reason to write into, beside the harness.
+_CLOCKS = ("time", "torch", "math", "builtins")
 _PEEKING = ("_getframe", "untyped_storage", "__array_interface__", "__globals__", "f_locals")
 _GC = ("get_objects", "get_referrers", "get_referents")
 _REFUSED = ("socket", "ctypes", "subprocess")
@@ -47,8 +48,11 @@ class Script:
     @cached_property
     def constructs(self) -> tuple[Construct, ...]:
         """Everything found, in the order of lines. SyntaxError where the text is no Python."""
-        found = [construct for node in ast.walk(self._tree) for construct in self._of(node)]
-        found += self._evaluations()
+        try:
+            found = [construct for node in ast.walk(self._tree) for construct in self._of(node)]
+            found += self._evaluations()
+        except RecursionError:
+            found = [Construct(1, "is nested too deeply to be read")]
         size = len(self.text.encode())
         if size > MAX_BYTES:
             found.append(Construct(1, f"is {size} bytes long, more than {MAX_BYTES}"))
@@ -65,12 +69,41 @@ class Script:
         for node in ast.walk(self._tree):
             if isinstance(node, ast.ImportFrom) and node.module == self.harness:
                 names.update({alias.asname or alias.name: alias.name for alias in node.names})
+        if names.pop("*", ""):
+            names.update({name: name for name in (self.evaluate, self.loader)})
         return names
+
+    @cached_property
+    def _aliases(self) -> dict[str, str]:
+        """What is imported from the harness, by these and by the names it is then given."""
+        return {**self._from_harness, **self._renamed(self._from_harness)}
+
+    def _renamed(self, names: dict[str, str]) -> dict[str, str]:
+        """``short = long.name`` for what ``names`` has by its long name."""
+        found = {}
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name | ast.Attribute):
+                base, dot, rest = dotted(node.value).partition(".")
+                for target in node.targets:
+                    if base in names and isinstance(target, ast.Name):
+                        found[target.id] = f"{names[base]}{dot}{rest}"
+        return {name: real for name, real in found.items() if name not in names}
+
+    @cached_property
+    def _strings(self) -> dict[str, set[str]]:
+        """The strings that are assigned to each plain name anywhere."""
+        found: dict[str, set[str]] = {}
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+                for target in node.targets:
+                    if isinstance(target, ast.Name) and isinstance(node.value.value, str):
+                        found.setdefault(target.id, set()).add(node.value.value)
+        return found
 
     @cached_property
     def _modules(self) -> dict[str, str]:
         """Local names of the modules that no script may write into, by their real names."""
-        names: dict[str, str] = {}
+        names = {"__builtins__": "builtins"}
         for node in ast.walk(self._tree):
             if isinstance(node, ast.Import):
                 for alias in node.names:
@@ -79,13 +112,16 @@ class Script:
                         names[alias.asname or top] = alias.name if alias.asname else top
             elif isinstance(node, ast.ImportFrom) and node.module in ("torch", "torch.nn"):
                 for alias in node.names:
-                    if alias.name in ("nn", "functional", "cuda"):
+                    if alias.name in ("nn", "functional", "cuda", "Tensor"):
                         names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-        return names
+        return {**names, **self._renamed(names)}
 
     def _of(self, node: ast.AST) -> Iterator[Construct]:
         if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Delete | ast.For):
             yield from self._assigned(node)
+        elif isinstance(node, ast.NamedExpr | ast.withitem):
+            target = node.target if isinstance(node, ast.NamedExpr) else node.optional_vars
+            yield from self._bound(target) if target else ()
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             if node.name in self._from_harness:
                 yield Construct(node.lineno, f"redefines {node.name}, which {self.harness} defines")
@@ -95,8 +131,11 @@ class Script:
             base = dotted(node.value)
             if node.attr in _PEEKING or (base == "gc" and node.attr in _GC):
                 yield Construct(node.lineno, f"reaches for {node.attr}")
+            elif node.attr == "__dict__" and base in self._modules:
+                yield Construct(node.lineno, f"reaches for __dict__ of {self._modules[base]}")
         elif isinstance(node, ast.Import | ast.ImportFrom):
             yield from _imports(node)
+            yield from self._reimported(node)
 
     def _assigned(
         self, node: ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Delete | ast.For
@@ -105,19 +144,39 @@ class Script:
             return
         targets = node.targets if isinstance(node, ast.Assign | ast.Delete) else [node.target]
         for target in targets:
-            for leaf in _leaves(target):
-                if isinstance(leaf, ast.Name) and leaf.id in self._from_harness:
-                    name = self._from_harness[leaf.id]
-                    yield Construct(leaf.lineno, f"rebinds {name}, which {self.harness} defines")
-                elif isinstance(leaf, ast.Attribute | ast.Subscript):
-                    yield from self._written_into(leaf)
+            yield from self._bound(target)
+
+    def _bound(self, target: ast.expr) -> Iterator[Construct]:
+        for leaf in _leaves(target):
+            if isinstance(leaf, ast.Name) and leaf.id in self._from_harness:
+                yield self._rebinds(leaf.lineno, leaf.id)
+            elif isinstance(leaf, ast.Attribute | ast.Subscript):
+                yield from self._written_into(leaf)
+
+    def _rebinds(self, line: int, local: str) -> Construct:
+        return Construct(line, f"rebinds {self._from_harness[local]}, which {self.harness} defines")
+
+    def _reimported(self, node: ast.Import | ast.ImportFrom) -> Iterator[Construct]:
+        """A name of the harness that is imported from somewhere else as well."""
+        if isinstance(node, ast.ImportFrom) and node.module == self.harness:
+            return
+        for alias in node.names:
+            local = alias.asname or alias.name.split(".")[0]
+            if local in self._from_harness:
+                yield self._rebinds(node.lineno, local)
 
     def _written_into(self, leaf: ast.Attribute | ast.Subscript) -> Iterator[Construct]:
         """``prepare.x = …``, ``torch.nn.functional.x = …``, ``sys.modules["prepare"] = …``."""
-        name = dotted(leaf if isinstance(leaf, ast.Attribute) else leaf.value)
+        name = _written(leaf)
         base, _, rest = name.partition(".")
-        if name == "sys.modules" or name.startswith("sys.modules."):
+        if name in ("globals()", "vars()", "locals()") and isinstance(leaf, ast.Subscript):
+            key = leaf.slice.value if isinstance(leaf.slice, ast.Constant) else None
+            if isinstance(key, str) and key in self._from_harness:
+                yield self._rebinds(leaf.lineno, key)
+        elif name == "sys.modules" or name.startswith("sys.modules."):
             yield Construct(leaf.lineno, "writes into sys.modules")
+        elif name == f"{self.harness}()":
+            yield Construct(leaf.lineno, f"writes into the module {self.harness}")
         elif base in self._modules and not _is_setting(self._modules[base], rest):
             yield Construct(leaf.lineno, f"writes into the module {self._modules[base]}: {name}")
         elif base in self._from_harness and isinstance(leaf, ast.Attribute):
@@ -132,29 +191,58 @@ class Script:
             base = dotted(node.args[0]).partition(".")[0]
             if base in self._modules or base in self._from_harness:
                 yield Construct(node.lineno, f"sets an attribute of {dotted(node.args[0])}")
-        if last == self.loader and self._is_harness(name, self.loader):
-            for split in _texts(node, "split"):
+        if self._is_harness(name, self.loader):
+            for split in self._texts(node):
                 if split != "train":
                     yield Construct(node.lineno, f"loads the split '{split}', not 'train'")
-        if name == "print" and node.args:
+        if (name == "print" or last == "write") and node.args:
             yield from self._printed(node)
+        for module in imported(node):
+            yield from _refused(node.lineno, module)
+        if name == "getattr" and len(node.args) > 1:
+            wanted = node.args[1].value if isinstance(node.args[1], ast.Constant) else ""
+            if wanted in _PEEKING:
+                yield Construct(node.lineno, f"reaches for {wanted}")
         if name in ("open", "torch.save", "torch.load"):
             yield Construct(node.lineno, f"calls {name}", hard=False)
         if name in ("exec", "eval", "compile", "globals", "vars"):
             yield Construct(node.lineno, f"calls {name}", hard=False)
 
     def _is_harness(self, name: str, function: str) -> bool:
-        base = name.partition(".")[0]
-        if "." in name:
-            return self._modules.get(base) == self.harness
-        return self._from_harness.get(name) == function or name == function
+        base, dot, last = name.partition(".")
+        if dot:
+            return last == function and self._modules.get(base) == self.harness
+        return self._aliases.get(name) == function or name == function
+
+    def _texts(self, call: ast.Call) -> Iterator[str]:
+        """The strings that the loader gets, also by a name or put together."""
+        for value in (*call.args, *(k.value for k in call.keywords if k.arg == "split")):
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                yield value.value
+            elif isinstance(value, ast.Name):
+                yield from sorted(self._strings.get(value.id, ()))
+            elif isinstance(value, ast.JoinedStr) or (
+                isinstance(value, ast.BinOp) and _holds_text(value)
+            ):
+                yield ast.unparse(value)
 
     def _printed(self, node: ast.Call) -> Iterator[Construct]:
         """A metric line whose number stands in the source."""
-        first = node.args[0]
+        first, *rest = node.args
         text = ""
+        if isinstance(first, ast.BinOp) and isinstance(first.op, ast.Mod):
+            rest, first = [first.right], first.left
+        elif (
+            isinstance(first, ast.Call)
+            and isinstance(first.func, ast.Attribute)
+            and first.func.attr == "format"
+        ):
+            rest, first = first.args, first.func.value
         if isinstance(first, ast.Constant) and isinstance(first.value, str):
             text = first.value
+            number = rest[0].value if rest and isinstance(rest[0], ast.Constant) else None
+            if isinstance(number, float) and f"{self.metric}:" in text:
+                text = f"{self.metric}: {number}"
         elif isinstance(first, ast.JoinedStr):
             parts = [
                 value.value if isinstance(value, ast.Constant) else "\0" for value in first.values
@@ -170,8 +258,8 @@ class Script:
                     node.lineno, f"prints a {self.metric} that is written in the source"
                 )
                 return
-        _, found, rest = text.partition(f"{self.metric}:")
-        if found and rest.strip()[:1].isdigit():
+        _, found, value = text.partition(f"{self.metric}:")
+        if found and value.strip()[:1].isdigit():
             yield Construct(node.lineno, f"prints a {self.metric} that is written in the source")
 
     def _evaluations(self) -> Iterator[Construct]:
@@ -179,13 +267,9 @@ class Script:
         calls: list[tuple[ast.Call, bool]] = []
         called: set[int] = set()
         for node, looped in _with_loops(self._tree, False):
-            if isinstance(node, ast.Call):
-                name = dotted(node.func)
-                if name.rpartition(".")[2] == self.evaluate and self._is_harness(
-                    name, self.evaluate
-                ):
-                    calls.append((node, looped))
-                    called.add(id(node.func))
+            if isinstance(node, ast.Call) and self._is_harness(dotted(node.func), self.evaluate):
+                calls.append((node, looped))
+                called.add(id(node.func))
         for call, looped in calls:
             if looped:
                 yield Construct(call.lineno, f"calls {self.evaluate} in a loop")
@@ -201,11 +285,19 @@ class Script:
                 yield Construct(node.lineno, f"hands {self.evaluate} on without calling it")
 
 
-def _texts(call: ast.Call, keyword: str) -> Iterator[str]:
-    """The string literals that a call gets by position or under one keyword."""
-    for value in (*call.args, *(k.value for k in call.keywords if k.arg == keyword)):
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            yield value.value
+def _holds_text(node: ast.expr) -> bool:
+    return any(isinstance(n, ast.Constant) and isinstance(n.value, str) for n in ast.walk(node))
+
+
+def _written(leaf: ast.Attribute | ast.Subscript) -> str:
+    """What an assignment writes into, up to the first index; ``name()`` for what a call returns:
+    ``globals()``, or the module that ``import_module("name")`` gives."""
+    node: ast.expr = leaf if isinstance(leaf, ast.Attribute) else leaf.value
+    while not (name := dotted(node)) and isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    if name or not isinstance(node, ast.Call):
+        return name
+    return f"{next(iter(imported(node)), dotted(node.func))}()"
 
 
 def _leaves(target: ast.expr) -> Iterator[ast.expr]:
@@ -233,20 +325,35 @@ def _imports(node: ast.Import | ast.ImportFrom) -> Iterator[Construct]:
         else [node.module or ""]
     )
     for name in names:
-        top = name.split(".")[0]
-        if top in _REFUSED:
-            yield Construct(node.lineno, f"imports {top}")
-        elif top in _NOTED:
-            yield Construct(node.lineno, f"imports {top}", hard=False)
+        yield from _refused(node.lineno, name)
+    if isinstance(node, ast.ImportFrom):
+        for alias in node.names:
+            if alias.name in _PEEKING or (node.module == "gc" and alias.name in _GC):
+                yield Construct(node.lineno, f"reaches for {alias.name}")
+
+
+def _refused(line: int, module: str) -> Iterator[Construct]:
+    top = module.split(".")[0]
+    if top in _REFUSED:
+        yield Construct(line, f"imports {top}")
+    elif top in _NOTED:
+        yield Construct(line, f"imports {top}", hard=False)
+
+
+_LOOPS = (
+    *(ast.For, ast.AsyncFor, ast.While, ast.comprehension),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
 
 
 def _with_loops(node: ast.AST, looped: bool) -> Iterator[tuple[ast.AST, bool]]:
-    """Every node, and whether it stands in a loop of its function or module."""
-    yield node, looped
-    inner = looped or isinstance(node, ast.For | ast.While | ast.AsyncFor | ast.comprehension)
-    if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
-        inner = True
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-        inner = False
-    for child in ast.iter_child_nodes(node):
-        yield from _with_loops(child, inner)
+    """Every node, outer ones first, and whether it stands in a loop of its function or module."""
+    waiting = [(node, looped)]
+    while waiting:
+        node, looped = waiting.pop()
+        yield node, looped
+        if isinstance(node, _LOOPS):
+            looped = True
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            looped = False
+        waiting += [(child, looped) for child in reversed(list(ast.iter_child_nodes(node)))]

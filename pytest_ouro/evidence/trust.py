@@ -134,10 +134,25 @@ def resolve(
 def _blessing(git: Git, lock_path: str, data: bytes) -> str:
     """The commit that brought bound.lock as it lies here; "" if none did."""
     commit = git.line("rev-list", "-1", "HEAD", "--", lock_path)
+    if commit and commit in _edges(git):
+        raise TrustError(
+            f"a shallow clone: the history since the blessing of {lock_path} is not all here",
+            help="git fetch --unshallow (in CI: fetch-depth: 0)",
+        )
     entry = git.tree(commit).get(lock_path) if commit else None
     if entry and digest(git.blobs([entry.blob])[0]) == digest(data):
         return commit
     return ""
+
+
+def _edges(git: Git) -> list[str]:
+    """The commits at which a shallow clone ends: each seems to bring all that it holds."""
+    if not git.shallow:
+        return []
+    try:
+        return (git.common_dir / "shallow").read_text().split()
+    except OSError:
+        return []
 
 
 def _refuse_altered_bound(trust: Trust, bound_path: str) -> None:

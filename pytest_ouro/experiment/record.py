@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import datetime
-import io
+import hashlib
 import os
 import shutil
-import tokenize
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.evidence import ledger
 from pytest_ouro.evidence.paths import matches
+from pytest_ouro.evidence.source import Source
 from pytest_ouro.experiment import processes
+from pytest_ouro.experiment.settle import remember
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,7 @@ def start(case: Case, experiment: Experiment, *, profile: str, rehearsal: bool) 
         "commit": repository.head,
         "description": git.line("show", "-s", "--format=%s", repository.head),
         "code": code,
-        "code_tokens": sum(tokens(blob) for blob in git.blobs(code.values())),
+        **described(git.blobs(code.values())),
         "trust": case.trust.commit,
         "trust_source": case.trust.source,
         "harness": case.trust.digest(case.bound.path(experiment.harness)),
@@ -61,8 +62,8 @@ def start(case: Case, experiment: Experiment, *, profile: str, rehearsal: bool) 
         "pid": os.getpid(),
         "process": processes.identity(os.getpid()),
     }
-    case.evidence.journal.append({"event": "started", "time": now(), **facts})
-    return facts
+    started = case.evidence.journal.append({"event": "started", "time": now(), **facts})
+    return {**facts, "tried": remember(case, started["seq"])}
 
 
 def finish(case: Case, facts: Record, verdict: dict[str, Any]) -> Record:
@@ -115,19 +116,24 @@ def comparable(past: Record, facts: Record) -> bool:
     )
 
 
-def code_of(record: Record) -> str:
-    """The identity of the editable code of a run: its blob ids."""
-    return " ".join(record["code"].values())
-
-
-def tokens(source: bytes) -> int:
-    """The size of Python code: its tokens, without comments and layout."""
-    layout = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
-    try:
-        found = list(tokenize.tokenize(io.BytesIO(source).readline))
-    except (tokenize.TokenError, SyntaxError):
-        return len(source.split())
-    return sum(token.type not in layout for token in found)
+def described(blobs: list[bytes]) -> Record:
+    """What the editable code is: its size, and digests of its meaning with and without seeds."""
+    size, code, seedless = 0, hashlib.sha256(), hashlib.sha256()
+    for blob in blobs:
+        source = Source(blob.decode(errors="replace"))
+        try:
+            size += source.size
+            code.update(source.code.encode())
+            seedless.update(source.seedless.encode())
+        except (SyntaxError, ValueError, RecursionError):  # no Python: its bytes are its meaning
+            size += len(blob.split())
+            code.update(blob)
+            seedless.update(blob)
+    return {
+        "code_size": size,
+        "code_meaning": code.hexdigest(),
+        "code_seedless": seedless.hexdigest(),
+    }
 
 
 def _append_row(case: Case, row: str) -> None:

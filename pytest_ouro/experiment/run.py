@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +12,7 @@ from pytest_ouro.bound import LEVELS
 from pytest_ouro.experiment import device, preconditions, record
 from pytest_ouro.experiment.jobs import LOG, make_data, script_job
 from pytest_ouro.experiment.measurement import outcome
+from pytest_ouro.experiment.settle import settle
 from pytest_ouro.experiment.supervisor import supervise
 from pytest_ouro.experiment.verdict import Candidate, decide, gain, noise_of
 from pytest_ouro.experiment.worktree import checkout
@@ -43,6 +44,7 @@ class Result:
 
     ``closed`` holds the broken rules that kept it from running; then nothing was measured.
     ``val_bpb`` is the measured metric, None for a crash; ``record`` the journal's last line.
+    ``settlement`` says what was done with the branch, or how a person does it.
     """
 
     status: Literal["keep", "discard", "crash", "closed"]
@@ -56,6 +58,7 @@ class Result:
     record: Record | None = None
     closed: tuple[Judgement, ...] = ()
     tail: tuple[str, ...] = ()
+    settlement: tuple[str, ...] = ()
     interrupted: bool = False
 
     @property
@@ -73,10 +76,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Order:
-    """What was asked for beside the bound: another device, a shorter budget (a rehearsal)."""
+    """What was asked for beside the bound: another device, a shorter budget (a rehearsal), and
+    whether the verdict is applied to the branch."""
 
     device: Device | None = None
     budget: float | None = None
+    settle: bool = False
 
 
 def run_experiment(
@@ -108,7 +113,8 @@ def run_experiment(
             return closed
         facts = record.start(case, experiment, profile=profile, rehearsal=rehearsal)
         seen = _measure(case, experiment, profile, Path(scratch), facts, progress)
-    return _settle(case, experiment, profile, facts, seen)
+    result = _conclude(case, experiment, profile, facts, seen)
+    return replace(result, settlement=_settlement(case, result, apply=order.settle))
 
 
 def _gate(case: Case) -> Result | None:
@@ -137,7 +143,7 @@ def _measure(
         raise
 
 
-def _settle(
+def _conclude(
     case: Case, experiment: Experiment, profile: Profile, facts: Record, seen: Measurement
 ) -> Result:
     """Turn the measurement into a verdict and write it down, before anything else happens."""
@@ -178,6 +184,20 @@ def _settle(
     )
 
 
+def _settlement(case: Case, result: Result, *, apply: bool) -> tuple[str, ...]:
+    """What is to be done with the branch after the verdict, and was done if it was asked for."""
+    if result.status == "keep" or result.reason in ("unchanged", "rehearsal", "interrupted"):
+        return ()
+    assert result.record is not None
+    target = result.record["best_commit"]
+    if target is None:
+        return ("ouro: nothing is kept on this line of commits yet: mend it and run again",)
+    if target == result.commit:
+        return ()
+    settled = settle(case, target=target, tried=result.record["tried"], apply=apply)
+    return (settled.refused, settled.text) if settled.refused else (settled.text,)
+
+
 def _measured(seen: Measurement, experiment: Experiment) -> Record:
     """A measurement as the journal keeps it."""
     window = seen.window_seconds
@@ -208,7 +228,7 @@ def _decide(
     candidate = None if value is None else _candidate(facts)
     rule = case.bound.verdicts[profile]
     noise = (
-        noise_of((record.code_of(run), run["val_bpb"]) for run in past)
+        noise_of((run.get("code_meaning", ""), run["val_bpb"]) for run in past)
         if rule.noise == "auto"
         else rule.noise
     )
@@ -225,7 +245,8 @@ def _decide(
     gained = best is not None and candidate is not None
     return verdict, {
         "best": best.value if best else None,
-        "best_code_tokens": best.size if best else None,
+        "best_commit": best.commit if best else None,
+        "best_code_size": best.size if best else None,
         "noise": noise,
         "gain": gain(candidate, best, experiment.direction) if best and candidate else None,
         "margin": rule.sigmas * noise if noise and gained else 0.0,
@@ -245,4 +266,10 @@ def _best(case: Case, past: list[Record], direction: str) -> Candidate | None:
 
 
 def _candidate(run: Record) -> Candidate:
-    return Candidate(run["val_bpb"], run["code_tokens"], record.code_of(run))
+    return Candidate(
+        run["val_bpb"],
+        run.get("code_size", 0),
+        run.get("code_meaning", ""),
+        run.get("code_seedless", ""),
+        run["commit"],
+    )

@@ -17,11 +17,14 @@ Decision = Literal["keep", "discard", "crash"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One run as a verdict sees it. ``size`` is the editable code in tokens."""
+    """One run as a verdict sees it: its metric, and of its editable code the size in nodes of the
+    syntax tree and digests of its meaning, with its seeds and without."""
 
     value: float
     size: int
     code: str = ""
+    seedless: str = ""
+    commit: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ def decide(
         return Verdict("keep", "baseline")
     if run.code and run.code == best.code:
         return Verdict("discard", "unchanged")
+    if run.seedless and run.seedless == best.seedless:
+        return Verdict("discard", "seed-only")
     gained = gain(run, best, direction)
     margin = rule.sigmas * noise if noise else 0.0
     if gained > margin:

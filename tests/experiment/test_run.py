@@ -812,7 +812,7 @@ def test_the_record_says_what_was_run(lab):
     record = lab.run(lab.script(before="print('hello')")).record
     blob = lab.project.git("rev-parse", "HEAD:train.py")
     assert record["code"] == {"train.py": blob}
-    assert record["code_tokens"] > 10
+    assert record["code_size"] > 10
     assert record["trust"] != record["commit"]
     assert record["harness"].startswith("sha256:")
     assert (record["device"], record["clock"], record["budget"]) == ("cpu", "wall", 0.3)

@@ -1,0 +1,135 @@
+"""Verdicts applied to the branch: nothing kept is dropped, nothing tried is lost."""
+
+import csv
+
+import pytest
+
+
+@pytest.fixture
+def loop(lab):
+    """Runs of one loop with ``--ouro-settle``; each gives the Result."""
+
+    def run(value, **order):
+        return lab.run(lab.script(value), settle=True, **order)
+
+    return run
+
+
+def head(lab):
+    return lab.project.git("rev-parse", "HEAD")
+
+
+def test_a_loop_ends_on_its_best_commit(lab, loop):
+    baseline, better, worse = loop(2.0), loop(1.5), loop(3.0)
+    assert [r.status for r in (baseline, better, worse)] == ["keep", "keep", "discard"]
+    assert head(lab) == better.commit
+    assert lab.project.git("status", "--porcelain") == ""
+    assert lab.project.git("rev-parse", worse.record["tried"]) == worse.commit
+    assert f"is back at {better.commit[:7]}" in worse.settlement[-1]
+    with (lab.path / "results.tsv").open(newline="") as handle:
+        rows = list(csv.DictReader(handle, delimiter="\t"))
+    assert [row["status"] for row in rows] == ["keep", "keep", "discard"]
+    assert [float(row["val_bpb"]) for row in rows] == [2.0, 1.5, 3.0]
+
+
+def test_the_rules_hold_after_a_settled_discard(lab, loop):
+    loop(2.0)
+    loop(3.0)
+    done = lab.project.ouro("gate")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_crash_returns_to_the_best_too(lab, loop):
+    baseline = loop(2.0)
+    crashed = lab.run(lab.script(1.0, before="raise SystemExit(3)"), settle=True)
+    assert crashed.status == "crash"
+    assert head(lab) == baseline.commit
+
+
+def test_without_the_option_the_command_is_told(lab):
+    baseline = lab.run(lab.script(2.0))
+    worse = lab.run(lab.script(3.0))
+    assert head(lab) == worse.commit
+    [text] = worse.settlement
+    assert f"git reset --keep {baseline.commit[:7]}" in text
+    assert worse.record["tried"] in text
+
+
+def test_a_crash_before_anything_was_kept_says_so(lab):
+    crashed = lab.run(lab.script(1.0, before="raise SystemExit(3)"), settle=True)
+    assert "nothing is kept" in crashed.settlement[0]
+
+
+@pytest.mark.parametrize("order", [{}, {"budget": 0.1}])
+def test_repeats_and_rehearsals_move_nothing(lab, loop, order):
+    baseline = loop(2.0)
+    again = lab.run(settle=True, **order)
+    assert again.status == "discard"
+    assert again.settlement == ()
+    assert head(lab) == baseline.commit
+
+
+def test_a_detached_head_is_left_alone(lab, loop):
+    loop(2.0)
+    lab.project.git("checkout", "-q", "--detach")
+    worse = loop(3.0)
+    assert worse.status == "discard"
+    assert head(lab) == worse.commit
+    assert "HEAD is detached" in worse.settlement[0]
+    assert "git reset --keep" in worse.settlement[1]
+
+
+def test_the_trusted_branch_is_left_alone(lab, loop):
+    lab.project.git("config", "ouro.trust", "main")
+    loop(2.0)
+    worse = loop(3.0)
+    assert head(lab) == worse.commit
+    assert "the trusted branch itself" in worse.settlement[0]
+
+
+def test_a_branch_that_moved_during_the_run_is_left_alone(lab, loop):
+    loop(2.0)
+    commit = ["git", "-C", str(lab.path), "commit", "-q", "--allow-empty", "-m", "x"]
+    moves = f"import subprocess\nsubprocess.run({commit!r}, check=True)"
+    lab.project.git("config", "user.name", "Test")
+    lab.project.git("config", "user.email", "test@example.org")
+    worse = lab.run(lab.script(3.0, before=moves), settle=True)
+    assert worse.status in ("discard", "crash")
+    assert head(lab) != worse.commit
+    assert "moved during the run" in worse.settlement[0]
+
+
+def test_uncommitted_work_is_never_lost(lab, loop):
+    """A file outside the watched folder may be dirty when a run starts."""
+    lab.project.write({"notes.md": "one\n"})
+    lab.bound(('check = "scope"', 'check = "scope"\nwithin = "src"'))
+    loop(2.0)
+    lab.project.write({"notes.md": "two\n"})
+    lab.project.write({"train.py": lab.script(3.0)})
+    lab.project.git("commit", "-q", "-m", "an idea", "--", "train.py")
+    worse = lab.run(settle=True)
+    assert worse.status == "discard"
+    assert head(lab) == worse.commit
+    assert "notes.md has changes that are not committed" in worse.settlement[0]
+    assert (lab.path / "notes.md").read_text() == "two\n"
+
+
+def test_a_commit_that_is_no_experiment_is_not_dropped(lab, loop):
+    lab.bound(('check = "scope"', 'check = "scope"\nwithin = "src"'))
+    loop(2.0)
+    lab.project.commit("a person's notes", {"notes.md": "kept\n"})
+    worse = loop(3.0)
+    assert head(lab) == worse.commit
+    assert "would be lost too" in worse.settlement[0]
+
+
+def test_a_change_of_seeds_alone_is_never_kept(lab, loop):
+    loop(
+        2.0,
+    )
+    lucky = lab.run(lab.script(2.0).replace("(2.0)", "(2.0)  # same"), settle=True)
+    assert lucky.reason == "unchanged"
+    first = lab.run("seed = 1\n" + lab.script(1.9), settle=True)
+    assert first.reason == "improved"
+    second = lab.run("seed = 2\n" + lab.script(1.9), settle=True)
+    assert (second.status, second.reason) == ("discard", "seed-only")
