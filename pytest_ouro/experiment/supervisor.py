@@ -11,11 +11,12 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pytest_ouro.errors import ExperimentError
 from pytest_ouro.experiment import output, processes
 from pytest_ouro.experiment.measurement import Measurement
+from pytest_ouro.experiment.run_log import RunLog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -172,7 +173,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
     strangers = processes.adopt_orphans()
     ours, theirs = socket.socketpair()
     began = time.monotonic()
-    with ours, theirs, _open_log(job.log) as log:
+    with ours, theirs, RunLog(job.log) as log:
         process = _start(job, theirs.fileno())
         theirs.close()
         family = processes.Family(process.pid, strangers)
@@ -187,7 +188,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
             watch.window = watch.trained()
             family.end(process, grace=3.0 if stopped else 0.0)
             _drain(process, log)
-    text = job.log.read_bytes()[-400_000:].decode(errors="replace")
+    text = log.end.decode(errors="replace")
     return Measurement(
         exit_code=process.returncode,
         wall_seconds=time.monotonic() - began,
@@ -227,18 +228,6 @@ def _strings(message: dict[str, Any], *names: str) -> dict[str, str]:
     return {name: str(message[name]) for name in names}
 
 
-def _open_log(path: Path) -> IO[bytes]:
-    """A fresh log, never through a symlink."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-    try:
-        return os.fdopen(os.open(path, flags, 0o644), "wb", buffering=0)
-    except OSError as error:
-        raise ExperimentError(
-            f"{path} cannot be written: {error.strerror or error}",
-            help=f"rm {path}: it must be a plain file of yours",
-        ) from None
-
-
 def _send(channel: socket.socket, message: Mapping[str, Any]) -> None:
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         channel.sendall(json.dumps(message).encode() + b"\n")
@@ -247,7 +236,7 @@ def _send(channel: socket.socket, message: Mapping[str, Any]) -> None:
 def _follow(
     process: subprocess.Popen[bytes],
     channel: socket.socket,
-    log: IO[bytes],
+    log: RunLog,
     watch: _Watch,
     progress: Progress | None,
 ) -> Literal["", "timeout", "overrun"]:
@@ -290,7 +279,7 @@ def _follow(
     return ""
 
 
-def _drain(process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+def _drain(process: subprocess.Popen[bytes], log: RunLog) -> None:
     """Write what the dead child had still in the pipe."""
     assert process.stdout is not None
     with process.stdout as pipe:
