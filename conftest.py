@@ -197,11 +197,18 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """A toy experiment, blessed and committed: lawful as it stands."""
+def new_repository(tmp_path: Path) -> Project:
+    """An empty repository."""
     made = Project(tmp_path / "project")
     made.path.mkdir()
     made.git("init", "-q")
+    return made
+
+
+@pytest.fixture
+def project(new_repository: Project) -> Project:
+    """A toy experiment, blessed and committed: lawful as it stands."""
+    made = new_repository
     made.write(
         {
             "prepare.py": PREPARE,

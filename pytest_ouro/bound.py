@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import re
 from dataclasses import dataclass
@@ -29,6 +28,9 @@ LEVELS = ("claimed", "supervised", "judged", "sandboxed", "sealed", "attested")
 Level = Literal["claimed", "supervised", "judged", "sandboxed", "sealed", "attested"]
 Device = Literal["auto", "cpu", "cuda"]
 
+#: An experiment is a script that calls its harness, or a command that is evaluated afterwards.
+KINDS = (("script", "harness", "evaluate"), ("command", "evaluate-command"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
@@ -38,14 +40,24 @@ class Experiment:
     """
 
     root: str = option("the experiment's folder, from the folder of bound.toml", default="")
-    script: str = option("what is run")
+    script: str = option("the Python file that is run; or else `command`", default="")
     editable: tuple[str, ...] = option("all that an experiment may change (globs)")
     allowed: tuple[str, ...] = option(
         "what a run may leave in the working tree, never committed (globs)",
         default=("run.log", "results.tsv"),
     )
-    harness: str = option("the fixed module; the script imports it by its name")
-    evaluate: str = option("the harness's function that returns the metric")
+    harness: str = option("the fixed module; the script imports it by its name", default="")
+    evaluate: str = option("the harness's function that returns the metric", default="")
+    command: tuple[str, ...] = option(
+        "instead of `script`, `harness` and `evaluate`: the program that is run, and its "
+        "arguments; no shell",
+        default=(),
+    )
+    evaluate_command: tuple[str, ...] = option(
+        "prints `metric: value`; run after `command`, from the trusted commit, with the folder of "
+        "what is measured in `OURO_CANDIDATE`",
+        default=(),
+    )
     loader: str = option(
         "the harness's function that yields training batches; the clock starts at the first one",
         default="make_dataloader",
@@ -62,9 +74,12 @@ class Experiment:
         'the command that starts the interpreter; `"python"` is the one that runs pytest',
         default=("python",),
     )
-    metric: str = option("its name in the script's summary and in the ledger", default="val_bpb")
+    metric: str = option("its name where it is printed and in the ledger", default="val_bpb")
     direction: Literal["lower", "higher"] = option("which is better", default="lower")
-    budget: float = option("seconds of training; the harness's `TIME_BUDGET` is set to it")
+    budget: float = option(
+        "seconds of training, the harness's `TIME_BUDGET` is set to it; the most that `command` "
+        "may take"
+    )
     clock: Literal["wall", "cpu"] = option(
         '`"cpu"` counts CPU seconds of the run and its children', default="wall"
     )
@@ -87,6 +102,7 @@ class Experiment:
     ledger: str = option("the table of results", default="results.tsv")
 
     def __post_init__(self) -> None:
+        self._demand_one_kind()
         if not self.editable:
             raise ValueError("'editable' is empty: an experiment must be able to change something")
         if self.budget <= 0:
@@ -102,6 +118,24 @@ class Experiment:
         )
         if self.seconds("timeout") <= self.budget:
             raise ValueError("'timeout' must leave time beyond 'budget'")
+
+    def _demand_one_kind(self) -> None:
+        kinds = " or ".join(", ".join(kind) for kind in KINDS)
+        script, command = (
+            [key for key in kind if getattr(self, key.replace("-", "_"))] for kind in KINDS
+        )
+        if script and command:
+            raise ValueError(
+                f"'{script[0]}' and '{command[0]}' exclude each other: an experiment has {kinds}"
+            )
+        for key in KINDS[1] if command else KINDS[0]:
+            if key not in (*script, *command):
+                raise ValueError(f"lacks the key '{key}': an experiment has {kinds}")
+
+    @property
+    def program(self) -> str:
+        """What is run, as a person calls it."""
+        return self.script or " ".join(self.command)
 
     @property
     def module(self) -> str:
@@ -332,10 +366,15 @@ def _check(
 ) -> type[Check] | None:
     """The class that a rule's ``check`` names."""
     if isinstance(name, str):
-        if name in checks:
+        if name in checks and name not in CHECKS:  # nothing stands in for a check of ours
             return checks[name]
-        with contextlib.suppress(KeyError):
+        try:
             return load(name)
+        except ImportError as error:
+            problems.add((*where, "check"), f"the check {name!r} of a package: {error}")
+            return None
+        except KeyError:
+            pass
     hint = nearest(str(name), [*CHECKS, *checks]) or (
         f" (a check of your own must be an entry point of the group {ENTRY_POINTS}: "
         "the gate sees no conftest.py)"

@@ -7,7 +7,15 @@ import types
 import typing
 from typing import Any, Literal, Union
 
-from pytest_ouro.bound import PER_DEVICE, SECTIONS, Experiment, RuleKeys, Title, VerdictRule
+from pytest_ouro.bound import (
+    KINDS,
+    PER_DEVICE,
+    SECTIONS,
+    Experiment,
+    RuleKeys,
+    Title,
+    VerdictRule,
+)
 from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.schema import keys_of
 
@@ -17,7 +25,7 @@ _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
 def schema() -> dict[str, Any]:
     """The whole schema, draft 2020-12. Checks of packages are not in it and stay allowed."""
     rule = {"$ref": "#/$defs/rule"}
-    experiment = table(Experiment)
+    experiment = {**table(Experiment), "oneOf": [_kind(kind) for kind in KINDS]}
     per_device = {key: experiment["properties"][key] for key in PER_DEVICE}
     verdict = table(VerdictRule)
     for device in ("cpu", "cuda"):
@@ -47,6 +55,12 @@ def table(cls: type) -> dict[str, Any]:
     made = _closed({key: _property(hints[f.name], f) for key, f in fields.items()})
     required = [key for key, f in fields.items() if f.default is dataclasses.MISSING]
     return {**made, "required": required} if required else made
+
+
+def _kind(kind: tuple[str, ...]) -> dict[str, Any]:
+    """One kind of experiment: all of its keys, and none of another kind's."""
+    others = [key for other in KINDS if other != kind for key in other]
+    return {"required": list(kind), "properties": dict.fromkeys(others, False)}
 
 
 def _closed(properties: dict[str, Any], description: str = "") -> dict[str, Any]:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.trust import Trust
 
 
+#: What stands for the harness of an experiment that has none: no module or function has this name.
+_EVALUATION = "evaluate-command"
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where a bound's files lie, as evidence needs it."""
@@ -53,11 +57,11 @@ class Layout:
 
     @property
     def harness(self) -> str:
-        return self.bound.experiment.harness
+        return self.bound.experiment.harness or _EVALUATION
 
     @property
     def evaluate(self) -> str:
-        return self.bound.experiment.evaluate
+        return self.bound.experiment.evaluate or _EVALUATION
 
     @property
     def loader(self) -> str:

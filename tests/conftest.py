@@ -84,7 +84,7 @@ def recorded(project):
             "run": f"{len(journal.records()):012x}",
             "commit": project.git("rev-parse", "HEAD"),
             "description": project.git("show", "-s", "--format=%s", "HEAD"),
-            "code_tokens": 100,
+            "code_size": 100,
             "trust": project.git("rev-list", "-1", "HEAD", "--", "bound.lock"),
             "metric": "val_bpb",
             "device": "cpu",
@@ -108,7 +108,7 @@ def recorded(project):
             "status": status,
             "reason": {"keep": "improved", "discard": "worse"}.get(status, "crash"),
             "best": None,
-            "best_code_tokens": None,
+            "best_code_size": None,
             "gain": None,
             "margin": 0.0,
         }

@@ -1,10 +1,13 @@
 """bound.toml: what it may say, and every fault with its line and the nearest right name."""
 
+import re
+
 import pytest
 
 from pytest_ouro import bound as bounds
 from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.errors import BoundError
+from pytest_ouro.json_schema import schema
 
 TEXT = """\
 [bound]
@@ -118,7 +121,16 @@ FAULTS = {
     ),
     "a missing key of the experiment": (
         *('script   = "train.py"', ""),
-        "bound.toml:4: [experiment] lacks the key 'script'",
+        "bound.toml:4: [experiment]: lacks the key 'script': an experiment has script, harness, "
+        "evaluate or command, evaluate-command",
+    ),
+    "a script and a command": (
+        *("budget   = 300", 'budget = 300\ncommand = ["make"]\nevaluate-command = ["./score"]'),
+        "bound.toml:4: [experiment]: 'script' and 'command' exclude each other: an experiment has",
+    ),
+    "a command and a harness": (
+        *('script   = "train.py"', 'command = ["make"]\nevaluate-command = ["./score"]'),
+        "bound.toml:4: [experiment]: 'harness' and 'command' exclude each other",
     ),
     "another type": (
         *("budget   = 300", 'budget = "300"'),
@@ -390,3 +402,55 @@ def test_a_device_has_its_own_verdict():
 
     assert (bound.verdicts["cpu"].noise, bound.verdicts["cpu"].sigmas) == (0.01, 2.0)
     assert bound.verdicts["cuda"].noise == "auto"
+
+
+COMMAND = re.sub("(?m)^(script|harness|evaluate) .*\n", "", TEXT).replace(
+    "budget   = 300", 'budget = 300\ncommand = ["make"]\nevaluate-command = ["./score"]'
+)
+
+
+def test_a_command_needs_neither_script_nor_harness():
+    experiment = bounds.parse(COMMAND).experiment
+
+    assert (experiment.script, experiment.harness, experiment.evaluate) == ("", "", "")
+    assert (experiment.command, experiment.evaluate_command) == (("make",), ("./score",))
+    assert experiment.program == "make"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        pytest.param('evaluate-command = ["./score"]', "",
+                     "bound.toml:4: [experiment]: lacks the key 'evaluate-command': an experiment "
+                     "has script, harness, evaluate or command, evaluate-command",
+                     id="nothing evaluates it"),
+        pytest.param('command = ["make"]\n', "",
+                     "bound.toml:4: [experiment]: lacks the key 'command'", id="nothing is run"),
+        pytest.param('["make"]', "[]",
+                     "bound.toml:4: [experiment]: lacks the key 'command'", id="no words"),
+        pytest.param('["make"]', '"make all"',
+                     "bound.toml:7: 'command' in [experiment] must be a list of text, not "
+                     "'make all'", id="words for a shell"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_a_command_has_its_line(old, new, problem):
+    (found,) = problems(COMMAND.replace(old, new, 1))
+
+    assert found.startswith(problem)
+
+
+@pytest.mark.parametrize("given", range(32))
+def test_the_schema_for_editors_demands_the_same_keys(given):
+    keys = [key for kind in bounds.KINDS for key in kind]
+    stated = {key for number, key in enumerate(keys) if given >> number & 1}
+    kinds = schema()["properties"]["experiment"]["oneOf"]
+    valid = [k for k in kinds if stated >= set(k["required"]) and not stated & set(k["properties"])]
+
+    values = {key: ("x",) if "command" in key else "x.py" for key in stated}
+    values = {key.replace("-", "_"): value for key, value in values.items()}
+    try:
+        bounds.Experiment(editable=("x.py",), budget=1.0, **values)
+    except ValueError:
+        assert not valid
+    else:
+        assert len(valid) == 1

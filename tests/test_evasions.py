@@ -6,7 +6,6 @@ that only looks like an evasion: an alarm would be the fault.
 
 import importlib.util
 import marshal
-import os
 import subprocess
 import sys
 
@@ -225,10 +224,9 @@ def detached(project):
 def in_the_middle_of_a_rebase(project):
     edit_and_commit(project)
     project.commit("faster", {"train.py": "faster = True\n"})
-    stop = {**os.environ, "GIT_SEQUENCE_EDITOR": "sed -i 1s/pick/edit/"}
     subprocess.run(
-        ["git", "rebase", "-q", "-i", "HEAD~2"],
-        cwd=project.path, env=stop, capture_output=True, check=True,
+        ["git", "rebase", "-q", "--exec", "false", "HEAD~2"],
+        cwd=project.path, capture_output=True, check=False,
     )  # fmt: skip
     assert (project.path / ".git/rebase-merge").is_dir()
 

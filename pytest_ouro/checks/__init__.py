@@ -68,7 +68,10 @@ class Check(ABC):
 
 
 def load(name: str) -> type[Check]:
-    """The class of a check of ours, or of a package's; KeyError for an unknown name."""
+    """The class of a check of ours, or of a package's; KeyError for an unknown name.
+
+    ImportError where a package names one that cannot be used.
+    """
     if name in CHECKS:
         module, _, cls = CHECKS[name].partition(":")
         found: type[Check] = getattr(import_module(f"{__name__}.{module}"), cls)
@@ -76,6 +79,11 @@ def load(name: str) -> type[Check]:
     from importlib.metadata import entry_points
 
     for entry in entry_points(group=ENTRY_POINTS, name=name):
-        loaded: type[Check] = entry.load()
+        try:
+            loaded = entry.load()
+        except Exception as error:  # whatever a package's module does when it is imported
+            raise ImportError(f"{entry.value} cannot be loaded: {error}") from error
+        if not (isinstance(loaded, type) and issubclass(loaded, Check)):
+            raise ImportError(f"{entry.value} is no class derived from pytest_ouro.checks.Check")
         return loaded
     raise KeyError(name)

@@ -92,7 +92,7 @@ def _imports(data: bytes | None) -> dict[str, int]:
 
     try:
         return Source(decode(data or b"")).imports
-    except SyntaxError:
+    except (SyntaxError, RecursionError):
         return {}
 
 
@@ -140,7 +140,7 @@ def _difference(file: DependencyFile, data: bytes | None) -> str:
     if data is None:
         return "deleted" if file.known else ""
     if not file.known:
-        named = list(statements(file.path, data))
+        named = [_short(name) for name in statements(file.path, data)]
         return f"a new dependency file ({several(named)})" if named else "a new dependency file"
     if digest(data) == file.trusted_digest:
         return ""
@@ -151,19 +151,22 @@ def _difference(file: DependencyFile, data: bytes | None) -> str:
     if added := sorted(after.keys() - before.keys()):
         words.append(f"added {several([_named(name, after) for name in added])}")
     if removed := sorted(before.keys() - after.keys()):
-        words.append(f"removed {several(removed)}")
+        words.append(f"removed {several([_short(name) for name in removed])}")
     changed = sorted(name for name in before.keys() & after.keys() if before[name] != after[name])
     if changed:
-        words.append(
-            f"changed {several([f'{name} {before[name]} → {after[name]}' for name in changed])}"
-        )
+        moves = [f"{n} {_short(before[n])} → {_short(after[n])}" for n in changed]
+        words.append(f"changed {several(moves)}")
     if not words and file.locks:
         words.append("the lock changed (same packages and versions)")
     return "; ".join(words)
 
 
 def _named(name: str, statements: dict[str, str]) -> str:
-    return f"{name} {statements[name]}".strip()
+    return _short(f"{name} {statements[name]}".strip())
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "…"
 
 
 def _installed(evidence: Evidence) -> Iterator[Finding]:

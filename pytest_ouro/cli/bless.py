@@ -56,9 +56,8 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
     repository = Repository(git)
     nothing = Trust(git, lock.NAME, "", lock.Lock("", {}))
     evidence = Evidence(Layout(bound), repository, nothing, rehash=True)
-    wanted = {bound_path, bound.path(bound.experiment.harness)}
-    if bound.experiment.prepare:
-        wanted.add(bound.path(bound.experiment.prepare))
+    run_by_us = (bound.experiment.harness, bound.experiment.prepare)
+    wanted = {bound_path, *(bound.path(name) for name in run_by_us if name)}
     for rule in bound.rules:
         found = list(rule.judge.trusted_paths(evidence))
         if isinstance(rule.judge, Frozen) and not found:

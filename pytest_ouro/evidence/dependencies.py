@@ -91,7 +91,14 @@ def _add(found: dict[str, str], key: str, value: str) -> None:
 
 
 def provided(path: str, data: bytes) -> set[str]:
-    """Normalised names of the distributions that a manifest or lock brings."""
+    """Normalised names of the distributions that a manifest or lock brings.
+
+    A format that is taken line by line may mean any word in it.
+    """
+    name = path.rpartition("/")[2]
+    if matches(name, ("setup.*", "environment*", "Pipfile", "conda-lock.yml")):
+        words = re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", data.decode(errors="replace"))
+        return {normal(word) for word in words}
     return {normal(name.split(" ")[0].split("[")[0]) for name in statements(path, data)}
 
 

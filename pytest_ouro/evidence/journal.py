@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 
+class _Line(Record):
+    """A record as it was read: a fact that it lacks is damage, not a mistake of whoever asks."""
+
+    def __missing__(self, key: str) -> Any:
+        raise RecordError(
+            f"journal.jsonl: the record of run {self.get('run', '?')} lacks '{key}'",
+            help="the journal was edited: restore it, or move it away to start anew",
+        )
+
+
 @dataclass(frozen=True)
 class Journal:
     """``<git common dir>/ouro/journal.jsonl``: a ``started`` and a ``finished`` line a run."""
@@ -36,7 +46,7 @@ class Journal:
 
         RecordError names the first line that is not JSON.
         """
-        records = []
+        records: list[Record] = []
         for number, line in enumerate(self._lines(), start=1):
             try:
                 record = json.loads(line)
@@ -47,7 +57,7 @@ class Journal:
                     f"{self.path}:{number}: not a record of a run",
                     help="the journal was edited: restore it, or move it away to start anew",
                 )
-            records.append(record)
+            records.append(_Line(record))
         return records
 
     def runs(self) -> Iterator[Record]:
@@ -114,4 +124,9 @@ class Journal:
             data = self.path.read_bytes()
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise RecordError(
+                f"{self.path} cannot be read: {error.strerror}",
+                help="mend its permissions, or move it away to start anew",
+            ) from None
         return data.split(b"\n")[:-1]

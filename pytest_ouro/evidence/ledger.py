@@ -61,6 +61,8 @@ class Ledger:
 
 def read(path: Path) -> Ledger:
     """The ledger as it lies there: columns by name, any order, comments and blank lines skipped."""
+    if path.exists() and not path.is_file():  # to read from a pipe could take for ever
+        raise RecordError(f"{path} cannot be read: it is no file", help=f"remove it: rm -r {path}")
     try:
         text = path.read_bytes().decode(errors="replace")
     except FileNotFoundError:

@@ -68,6 +68,13 @@ def _names(root: Path) -> list[str]:
         return []
 
 
+def _read(path: Path) -> bytes:
+    """The bytes of a file; OSError for anything else: to read from a pipe could take for ever."""
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    return path.read_bytes()
+
+
 def _module(path: Path) -> tuple[str, bool]:
     """The module that a file or folder would be imported as, and whether it would be."""
     name = path.name
@@ -80,14 +87,14 @@ def _module(path: Path) -> tuple[str, bool]:
 
 
 def _imports(root: Path, files: list[str]) -> set[str]:
-    from pytest_ouro.evidence.source import Source
+    from pytest_ouro.evidence.source import Source, decode
 
     names: set[str] = set()
     for file in files:
         try:
-            source = Source((root / file).read_text(encoding="utf-8", errors="replace"))
+            source = Source(decode(_read(root / file)))
             names |= {module.split(".")[0] for module in source.imports}
-        except (OSError, SyntaxError, ValueError):
+        except (OSError, SyntaxError, RecursionError):
             continue
     return names
 
@@ -101,7 +108,7 @@ def _poisoned(root: Path, harness: str) -> Iterator[str]:
         if not name.startswith(f"{stem}.") or not name.endswith(".pyc"):
             continue
         try:
-            data = (folder / name).read_bytes()
+            data = _read(folder / name)
             runs = _is_taken(data, source)
         except OSError:
             continue

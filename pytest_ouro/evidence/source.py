@@ -37,7 +37,8 @@ def decode(data: bytes) -> str:
 
 @dataclass(frozen=True)
 class Source:
-    """One file's text. ``tree`` raises SyntaxError where it is no Python."""
+    """One file's text. ``tree`` raises SyntaxError where it is no Python, RecursionError where it
+    is nested too deeply to be read; an interpreter may still run that."""
 
     text: str
 
@@ -45,8 +46,10 @@ class Source:
     def tree(self) -> ast.Module:
         try:
             tree = ast.parse(self.text.lstrip("\ufeff"))
-        except (ValueError, RecursionError, MemoryError) as error:
+        except ValueError as error:
             raise SyntaxError(f"not Python: {error}") from None
+        except MemoryError:
+            raise RecursionError("nested too deeply") from None
         for node in ast.walk(tree):
             _drop_docstring(node)
         return tree

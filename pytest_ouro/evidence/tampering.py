@@ -273,7 +273,7 @@ class Script:
         for call, looped in calls:
             if looped:
                 yield Construct(call.lineno, f"calls {self.evaluate} in a loop")
-        for call, _ in calls[1:]:
+        for call in _in_turn(self._tree, [call for call, _ in calls])[1:]:
             yield Construct(call.lineno, f"calls {self.evaluate} again")
         for node in ast.walk(self._tree):
             if (
@@ -283,6 +283,21 @@ class Script:
                 and id(node) not in called
             ):
                 yield Construct(node.lineno, f"hands {self.evaluate} on without calling it")
+
+
+def _in_turn(node: ast.AST, calls: list[ast.Call]) -> list[ast.Call]:
+    """Those of the calls that one run can make: of the branches of an ``if`` it takes one."""
+    if isinstance(node, ast.If | ast.IfExp):
+        test = _in_turn(node.test, calls)
+        branches = []
+        for branch in (node.body, node.orelse):
+            nodes = branch if isinstance(branch, list) else [branch]
+            branches.append([call for child in nodes for call in _in_turn(child, calls)])
+        return test + max(branches, key=len)
+    found = [node] if isinstance(node, ast.Call) and any(node is call for call in calls) else []
+    for child in ast.iter_child_nodes(node):
+        found += _in_turn(child, calls)
+    return found
 
 
 def _holds_text(node: ast.expr) -> bool:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 if sys.version_info >= (3, 11):
-    from tomllib import loads
+    import tomllib
 else:
-    from tomli import loads
+    import tomli as tomllib
+
+
+def loads(text: str) -> dict[str, Any]:
+    """The table that a text states; ValueError where it is no TOML."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
 
 __all__ = ["loads"]

@@ -1,9 +1,11 @@
-"""The two things that are run: the experiment's script, and the harness once to make the data."""
+"""What is run: the experiment's script or command, what evaluates a command, and once the script
+that makes the data."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.errors import ExperimentError
 from pytest_ouro.evidence import data
@@ -57,6 +59,49 @@ def script_job(
     )
 
 
+def command_job(
+    case: Case, experiment: Experiment, *, profile: str, tree: Path, scratch: Path
+) -> Job:
+    """The experiment's command in ``tree``, a clean checkout. All of it counts as its window."""
+    folder = tree / case.bound.root
+    return Job(
+        python=(sys.executable,),
+        folder=folder,
+        scratch=scratch,
+        log=case.repository.git.top / case.bound.root / LOG,
+        message=_command(experiment.command, folder),
+        budget=experiment.budget,
+        clock=experiment.clock,
+        timeout=experiment.seconds("timeout"),
+        limit=experiment.budget + experiment.seconds("tolerance"),
+        hide_cuda=profile == "cpu",
+        settings=_settings(case),
+    )
+
+
+def evaluation_job(
+    case: Case, experiment: Experiment, run: Job, *, tree: Path, seconds: float
+) -> Job:
+    """What evaluates the result of ``run``, a command: in ``tree``, the trusted checkout."""
+    folder = tree / case.bound.root
+    return replace(
+        run,
+        folder=folder,
+        scratch=run.scratch / "evaluation",
+        message=_command(experiment.evaluate_command, folder),
+        budget=_NEVER,
+        timeout=seconds,
+        limit=None,
+        append=True,
+        settings={**run.settings, "OURO_CANDIDATE": str(run.folder)},
+    )
+
+
+def _command(words: tuple[str, ...], folder: Path) -> dict[str, Any]:
+    """The launcher's message that makes it this command."""
+    return {"mode": "command", "root": str(folder), "command": program(words)}
+
+
 def make_data(
     case: Case,
     experiment: Experiment,
@@ -74,9 +119,11 @@ def make_data(
     lacking = data.missing(experiment.data, root)
     if not lacking:
         return False
-    by_hand = f"{' '.join(experiment.python)} {case.bound.path(experiment.harness)}"
+    maker = experiment.harness or experiment.prepare
+    by_hand = f"{' '.join(experiment.python)} {case.bound.path(maker)}"
     if not experiment.prepare:
-        raise ExperimentError(f"data missing: {lacking[0]}", help=f"make it: {by_hand}")
+        help = f"make it: {by_hand}" if maker else "put it there"
+        raise ExperimentError(f"data missing: {lacking[0]}", help=help)
     say(f"ouro: data missing ({lacking[0]}): running {experiment.prepare} once")
     job = Job(
         python=interpreter(experiment),
@@ -125,8 +172,13 @@ class _Echo:
 
 
 def interpreter(experiment: Experiment) -> tuple[str, ...]:
-    """The command that starts Python: "python" is the interpreter that runs us."""
-    first, *rest = experiment.python
+    """The command that starts Python."""
+    return program(experiment.python)
+
+
+def program(words: tuple[str, ...]) -> tuple[str, ...]:
+    """A command of the bound: "python" is the interpreter that runs us."""
+    first, *rest = words
     return (sys.executable if first == "python" else first, *rest)
 
 

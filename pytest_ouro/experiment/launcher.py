@@ -29,6 +29,9 @@ class Channel:
         self._socket = socket.socket(fileno=fd)
         self._file = self._socket.makefile("rwb")
 
+    def close_on_exec(self) -> None:
+        self._socket.set_inheritable(False)
+
     def wait_for_hang_up(self) -> None:
         """Return never: the process group ends when the supervisor's end of the channel closes."""
         poll = select.poll()
@@ -145,6 +148,18 @@ def run_script(job: dict[str, Any]) -> None:
     execute(job["script_source"], job["script_path"], main.__dict__)
 
 
+def run_command(command: list[str], channel: Channel) -> None:
+    """Become the command: nothing of this program, and no way to the supervisor, is left in it."""
+    channel.close_on_exec()
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)  # Python ignores them, and a child inherits that
+    channel.tell("start")
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        raise OSError(f"'{command[0]}' cannot be started: {error.strerror}") from None
+
+
 def words(error: Exception) -> str:
     """What the exception says; "" where it fails to say it."""
     try:
@@ -166,6 +181,8 @@ def start(fd: int) -> None:
             watch(module, job, channel)
             channel.tell("ready", **describe())
         stage = "script"
+        if job["mode"] == "command":
+            run_command(job["command"], channel)
         run_script(job)
     except Exception as error:
         sys.stdout.flush()

@@ -21,6 +21,8 @@ class Measurement:
 
     ``window_seconds`` is the training window on the bound's clock; None if training never began.
     ``value`` is the metric as the trusted harness returned it, ``claims`` what the script printed.
+    ``evaluation`` is the run of the bound's evaluate-command that followed; then ``value`` is the
+    metric that it printed.
     """
 
     exit_code: int
@@ -35,6 +37,7 @@ class Measurement:
     exception: dict[str, str] = field(default_factory=dict)
     stopped: Literal["", "timeout", "overrun", "interrupted"] = ""
     tail: tuple[str, ...] = ()
+    evaluation: Measurement | None = None
 
     def agrees(self, metric: str) -> bool:
         """Whether the printed metric is the measured one, to the digits that were printed."""
@@ -60,26 +63,10 @@ def outcome(seen: Measurement, *, metric: str, script: str) -> tuple[Outcome, st
 
 
 def _outcome(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str]:
-    where = f" at {seen.exception['place']}" if seen.exception.get("place") else ""
-    if seen.stopped == "interrupted":
-        return "interrupted", "interrupted by a person"
-    if seen.stopped == "timeout":
-        return "timeout", f"{script} was killed after {seen.wall_seconds:.0f} s, the timeout"
-    if seen.stopped == "overrun":
-        return "breach", f"{script} was killed: it trained on, far beyond its budget"
-    if _out_of_memory(seen):
-        phase = "evaluation" if seen.evaluations else "training"
-        return "oom", f"out of memory in {phase}{where}"
-    if seen.value is not None and not math.isfinite(seen.value):
-        return "nan", f"{metric} is {seen.value}"
-    if seen.exit_code:
-        if _nan_in(seen.tail[-3:]):
-            return "nan", f"{script} stopped: {seen.tail[-1]}"
-        if seen.exception:
-            kind, text = seen.exception["type"], seen.exception["text"]
-            first = text.splitlines()[0][:160] if text else ""
-            return "crash", f"{script} raised {kind}: {first}{where}".rstrip(": ")
-        return "crash", f"{script} {_ended(seen.exit_code)}"
+    if failed := _failed(seen, metric, script):
+        return failed
+    if seen.evaluation is not None:
+        return _evaluated(seen.evaluation, metric)
     if seen.value is None:
         return "crash", f"{script} ended without calling the evaluation: there is no {metric}"
     claimed = seen.claims.get(metric)
@@ -93,6 +80,42 @@ def _outcome(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str]
     if not seen.agrees(metric):
         return "breach", f"{script} printed {metric} {claimed}, but {seen.value:.6f} was measured"
     return "ok", ""
+
+
+def _evaluated(seen: Measurement, metric: str) -> tuple[Outcome, str]:
+    """What became of the evaluate-command, after a command that had ended well."""
+    if failed := _failed(seen, metric, "evaluate-command"):
+        return failed
+    if metric not in seen.claims:
+        return "crash", f"evaluate-command printed no '{metric}:' line"
+    if seen.claim(metric) is None:
+        return "nan", f"evaluate-command printed {metric}: {seen.claims[metric]}"
+    return "ok", ""
+
+
+def _failed(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str] | None:
+    """How a process came to a bad end; None where it ended well."""
+    where = f" at {seen.exception['place']}" if seen.exception.get("place") else ""
+    if seen.stopped == "interrupted":
+        return "interrupted", "interrupted by a person"
+    if seen.stopped == "timeout":
+        return "timeout", f"{script} was killed after {seen.wall_seconds:.0f} s, the timeout"
+    if seen.stopped == "overrun":
+        return "breach", f"{script} was killed: it went on beyond its budget"
+    if _out_of_memory(seen):
+        phase = "evaluation" if seen.evaluations else "training"
+        return "oom", f"out of memory in {phase}{where}"
+    if seen.value is not None and not math.isfinite(seen.value):
+        return "nan", f"{metric} is {seen.value}"
+    if seen.exit_code:
+        if _nan_in(seen.tail[-3:]):
+            return "nan", f"{script} stopped: {seen.tail[-1]}"
+        if seen.exception:
+            kind, text = seen.exception["type"], seen.exception["text"]
+            first = text.splitlines()[0][:160] if text else ""
+            return "crash", f"{script} raised {kind}: {first}{where}".rstrip(": ")
+        return "crash", f"{script} {_ended(seen.exit_code)}"
+    return None
 
 
 def _ended(code: int) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.errors import ExperimentError
 from pytest_ouro.evidence.paths import matches
+from pytest_ouro.experiment.evaluating import demand_trusted
 from pytest_ouro.experiment.record import now
 from pytest_ouro.experiment.worktree import cache_folder
 
@@ -50,6 +51,9 @@ def demand_committed(case: Case) -> None:
             "bound.lock is not committed: the blessing has no commit to be compared with",
             help="git add bound.lock bound.toml and git commit",
         )
+    if case.experiment.command:
+        demand_trusted(case)
+        return
     script = case.bound.path(case.experiment.script)
     if script not in repository.head_tree:
         raise ExperimentError(

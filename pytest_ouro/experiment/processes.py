@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -98,6 +99,12 @@ class Family:
         while grown := [p for p in everyone if p.parent in members and p.pid not in members]:
             members.update((p.pid, p) for p in grown)
         return list(members.values())
+
+
+def reaped() -> float:
+    """CPU seconds of all the children that this process has waited for, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def adopt_orphans() -> frozenset[int]:

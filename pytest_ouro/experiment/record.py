@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.evidence import ledger
 from pytest_ouro.evidence.paths import matches
-from pytest_ouro.evidence.source import Source
-from pytest_ouro.experiment import processes
+from pytest_ouro.evidence.source import Source, decode
+from pytest_ouro.experiment import evaluating, processes
 from pytest_ouro.experiment.settle import remember
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def start(case: Case, experiment: Experiment, *, profile: str, rehearsal: bool) 
         **described(git.blobs(code.values())),
         "trust": case.trust.commit,
         "trust_source": case.trust.source,
-        "harness": case.trust.digest(case.bound.path(experiment.harness)),
+        "harness": evaluating.digest(case, experiment),
         "data": case.evidence.fingerprints.total(experiment.data, case.evidence.root),
         "metric": experiment.metric,
         "device": profile,
@@ -120,7 +120,7 @@ def described(blobs: list[bytes]) -> Record:
     """What the editable code is: its size, and digests of its meaning with and without seeds."""
     size, code, seedless = 0, hashlib.sha256(), hashlib.sha256()
     for blob in blobs:
-        source = Source(blob.decode(errors="replace"))
+        source = Source(decode(blob))
         try:
             size += source.size
             code.update(source.code.encode())

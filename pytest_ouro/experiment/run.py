@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.bound import LEVELS
 from pytest_ouro.experiment import device, preconditions, record
-from pytest_ouro.experiment.jobs import LOG, make_data, script_job
+from pytest_ouro.experiment.evaluating import evaluated
+from pytest_ouro.experiment.jobs import LOG, command_job, make_data, script_job
 from pytest_ouro.experiment.measurement import outcome
 from pytest_ouro.experiment.settle import settle
 from pytest_ouro.experiment.supervisor import supervise
@@ -133,11 +134,13 @@ def _measure(
     facts: Record,
     progress: Progress | None,
 ) -> Measurement:
-    """Run the script in a clean worktree; a run that could not begin is recorded as a crash."""
+    """Run the candidate in a clean worktree; a run that could not begin is recorded as a crash."""
     try:
         with checkout(case.repository.git, case.repository.head) as tree:
-            job = script_job(case, experiment, profile=profile, tree=tree, scratch=scratch)
-            return supervise(job, progress)
+            make = command_job if experiment.command else script_job
+            job = make(case, experiment, profile=profile, tree=tree, scratch=scratch)
+            seen = supervise(job, progress)
+            return evaluated(case, experiment, job, seen) if experiment.command else seen
     except BaseException:
         record.abandon(case, facts, "not-started")
         raise
@@ -148,7 +151,7 @@ def _conclude(
 ) -> Result:
     """Turn the measurement into a verdict and write it down, before anything else happens."""
     record.archive(case, case.repository.git.top / case.bound.root / LOG, facts["run"])
-    ended, message = outcome(seen, metric=experiment.metric, script=experiment.script)
+    ended, message = outcome(seen, metric=experiment.metric, script=experiment.program)
     if ended == "ok" and profile == "cuda" and seen.environment.get("device") == "cpu":
         ended, message = "breach", "the run was to use CUDA, but torch saw no CUDA device"
     facts = {**facts, **_measured(seen, experiment)}
@@ -180,7 +183,7 @@ def _conclude(
         peak_vram_mb=seen.peak_mb,
         record=written,
         tail=seen.tail if verdict.status == "crash" else (),
-        interrupted=seen.stopped == "interrupted",
+        interrupted=ended == "interrupted",
     )
 
 
@@ -201,6 +204,7 @@ def _settlement(case: Case, result: Result, *, apply: bool) -> tuple[str, ...]:
 def _measured(seen: Measurement, experiment: Experiment) -> Record:
     """A measurement as the journal keeps it."""
     window = seen.window_seconds
+    judged = seen.evaluation.claims if seen.evaluation else {}
     return {
         "device_name": seen.environment.get("device_name") or device.cpu_name(),
         "python": seen.environment.get("python", ""),
@@ -215,6 +219,7 @@ def _measured(seen: Measurement, experiment: Experiment) -> Record:
         "cpu_seconds": round(seen.cpu_seconds, 3),
         "peak_mb": round(seen.peak_mb, 1),
         "claims": dict(list(seen.claims.items())[:MAX_CLAIMS]),
+        "evaluated": dict(list(judged.items())[:MAX_CLAIMS]),
     }
 
 

@@ -17,14 +17,16 @@ TAIL = 1 << 20
 
 
 class RunLog:
-    """A fresh file, never reached through a symlink. ExperimentError where there can be none.
+    """A fresh file, or with ``append`` what follows in one, never reached through a symlink.
+    ExperimentError where there can be none.
 
     A run that prints without end fills neither the disk nor the memory: its first ``HEAD`` and
     last ``TAIL`` bytes are kept, with a line between them that says how much was left out.
     """
 
-    def __init__(self, path: Path) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    def __init__(self, path: Path, *, append: bool = False) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+        flags |= os.O_APPEND if append else os.O_TRUNC
         try:
             self._file = os.fdopen(os.open(path, flags, 0o644), "wb", buffering=0)
         except OSError as error:

@@ -51,8 +51,9 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What to run. ``message`` goes to the launcher as it is; seconds; ``log`` is written live;
-    ``settings`` are further environment variables."""
+    """What to run. ``message`` goes to the launcher as it is; seconds; ``log`` is written live,
+    anew or with ``append`` at its end; ``settings`` are further environment variables. The run is
+    ended once its window is longer than ``limit``."""
 
     python: tuple[str, ...]
     folder: Path
@@ -62,6 +63,8 @@ class Job:
     budget: float
     clock: Literal["wall", "cpu"]
     timeout: float
+    limit: float | None = None
+    append: bool = False
     warmup_seconds: float = 0.0
     hide_cuda: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -103,6 +106,7 @@ class _Watch:
     evaluations: int = 0
     peak_mb: float = 0.0
     cpu: float = 0.0
+    reaped: float = field(default_factory=processes.reaped)
     looked: float = 0.0
     look_cost: float = 0.0
 
@@ -118,7 +122,8 @@ class _Watch:
         began = time.monotonic()
         used = self.family.usage()
         self.looked, self.look_cost = time.monotonic(), time.monotonic() - began
-        self.cpu = max(self.cpu, used.cpu_seconds)
+        ended = processes.reaped() - self.reaped  # once it is waited for, no list has it
+        self.cpu = max(self.cpu, used.cpu_seconds + ended)
         self.peak_mb = max(self.peak_mb, used.resident_mb)
 
     def trained(self) -> float | None:
@@ -159,8 +164,8 @@ class _Watch:
             self.look()  # on a machine with many processes a look is not for nothing
         if time.monotonic() - self.began > self.job.timeout:
             return "timeout"
-        trained = self.trained()
-        if self.window is None and trained and trained > OVERRUN * self.job.budget + 1:
+        trained, limit = self.trained(), self.job.limit or OVERRUN * self.job.budget + 1
+        if self.window is None and trained and trained > limit:
             return "overrun"
         return ""
 
@@ -173,7 +178,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
     strangers = processes.adopt_orphans()
     ours, theirs = socket.socketpair()
     began = time.monotonic()
-    with ours, theirs, RunLog(job.log) as log:
+    with ours, theirs, RunLog(job.log, append=job.append) as log:
         process = _start(job, theirs.fileno())
         theirs.close()
         family = processes.Family(process.pid, strangers)

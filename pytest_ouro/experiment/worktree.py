@@ -30,8 +30,8 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def checkout(git: Git, commit: str) -> Iterator[Path]:
-    """The commit's files in a folder of their own, gone afterwards.
+def checkout(git: Git, commit: str, *, role: str = "tried") -> Iterator[Path]:
+    """The commit's files in a folder of their own, gone afterwards; one folder a ``role``.
 
     No hook and no filter that the repository configured runs.
     """
@@ -39,7 +39,7 @@ def checkout(git: Git, commit: str) -> Iterator[Path]:
     from git.exc import GitCommandError
 
     name = hashlib.sha256(os.fsencode(git.common_dir)).hexdigest()[:12]
-    folder = cache_folder() / "worktrees" / name / f"{commit[:12]}-{os.getpid()}"
+    folder = cache_folder() / "worktrees" / name / f"{role}-{commit[:12]}-{os.getpid()}"
     with Repo(git.top) as repo:
         repo.git.set_persistent_git_options(c=f"core.hooksPath={os.devnull}")
         try:

@@ -53,7 +53,12 @@ def linked(project):
 
 
 def made_executable(project):
+    (project.path / "prepare.py").chmod(0o755)
+
+
+def made_executable_and_staged(project):
     project.git("update-index", "--chmod=+x", "prepare.py")
+    made_executable(project)
 
 
 def artefact_tracked(project):
@@ -81,7 +86,10 @@ VIOLATIONS = {
         "git reset --keep HEAD~1",
     ),
     linked: (f"pyproject.toml {CHANGE}", "changed in: the working tree", "git restore -- pypr"),
-    made_executable: (f"prepare.py {CHANGE}", "changed in: the index", "git restore --staged"),
+    made_executable: (f"prepare.py {CHANGE}", "changed in: the working tree", "git restore -- p"),
+    made_executable_and_staged: (
+        *(f"prepare.py {CHANGE}", "changed in: the index", "git restore --staged"),
+    ),
     artefact_tracked: (f"run.log {ADD}", "added in: the index", "git restore --staged"),
 }
 

@@ -36,7 +36,7 @@ def test_ok_says_nothing():
         pytest.param({"stopped": "timeout", "exit_code": -9}, "timeout",
                      "train.py was killed after 12 s, the timeout", id="timeout"),
         pytest.param({"stopped": "overrun", "exit_code": -15}, "breach",
-                     "far beyond its budget", id="overrun"),
+                     "it went on beyond its budget", id="overrun"),
         pytest.param({"exit_code": 3, "value": None}, "crash",
                      "train.py exited with status 3", id="exit status"),
         pytest.param({"exit_code": -9, "value": None}, "crash",

@@ -425,7 +425,7 @@ def test_a_hang_is_ended(lab, last_line, written, gone):
 def test_training_far_beyond_the_budget_is_ended(lab):
     result = lab.run(lab.trains("time.sleep(60)"))
     assert (result.status, result.reason) == ("crash", "breach")
-    assert "it trained on, far beyond its budget" in result.message
+    assert "it went on beyond its budget" in result.message
     assert result.record["wall_seconds"] < 15
 
 
@@ -562,6 +562,7 @@ def test_an_untracked_module_beside_the_script_is_not_there(lab):
 
 
 def test_compiled_harnesses_in_the_tree_are_not_used(lab):
+    lab.bound((SCOPE, ""))
     evil = lab.path / "evil.py"
     evil.write_text("TIME_BUDGET = 1\n\n\ndef evaluate_bpb(model):\n    return 0.1\n")
     source = lab.path / "prepare.py"

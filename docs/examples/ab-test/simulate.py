@@ -1,0 +1,32 @@
+"""The fixed evaluation: what the visitors do, on the pages chosen and, all of them, on page A.
+
+Each visitor is compared with himself, so that only the choice of pages makes the difference.
+"""
+
+import os
+import random
+import statistics
+import sys
+from pathlib import Path
+
+from visitors import visitors
+
+
+def chance(visitor, page):
+    """How likely the visitor buys. B suits mobile visitors, and puts off who comes often."""
+    likes_b = 0.04 if visitor.mobile else -0.01
+    puts_off = 0.03 if visitor.visits > 3 else 0.0
+    return 0.10 + (likes_b - puts_off if page == "B" else 0.0)
+
+
+draw = random.Random("luck")
+chosen = Path(os.environ["OURO_CANDIDATE"], "pages.txt").read_text()
+people = visitors()
+if len(chosen) != len(people) or set(chosen) - set("AB"):
+    sys.exit("one page, A or B, is needed for each visitor")
+gains = []
+for visitor, page in zip(people, chosen, strict=True):
+    luck = draw.random()
+    gains.append((luck < chance(visitor, page)) - (luck < chance(visitor, "A")))
+print(f"standard_error: {statistics.stdev(gains) / len(gains) ** 0.5:.6f}")
+print(f"uplift: {statistics.mean(gains):.6f}")

@@ -1,0 +1,16 @@
+"""The fixed visitors: what a policy may know of each."""
+
+import random
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Visitor:
+    number: int
+    mobile: bool
+    visits: int
+
+
+def visitors(count=8000):
+    draw = random.Random("visitors")
+    return [Visitor(n, draw.random() < 0.6, int(draw.expovariate(0.5))) for n in range(count)]

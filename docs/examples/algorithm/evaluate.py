@@ -1,0 +1,23 @@
+"""The fixed evaluation: proves that the network sorts, then counts its comparisons.
+
+A network that sorts every input of zeros and ones sorts every input. All 65536 of them are sorted
+at once: bit ``n`` of a place is what the input number ``n`` has there.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+PLACES = 16
+INPUTS = range(2**PLACES)
+
+places = [int("".join(str(n >> place & 1) for n in INPUTS), 2) for place in range(PLACES)]
+network = Path(os.environ["OURO_CANDIDATE"], "network.txt").read_text().splitlines()
+for line in network:
+    low, high = map(int, line.split())
+    if not 0 <= low < high < PLACES:
+        sys.exit(f"no comparison of two places in order: {line}")
+    places[low], places[high] = places[low] & places[high], places[low] | places[high]
+if any(places[n] & ~places[n + 1] for n in range(PLACES - 1)):
+    sys.exit("not every input is sorted")
+print(f"comparisons: {len(network)}")

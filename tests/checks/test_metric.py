@@ -1,0 +1,79 @@
+"""``metric``: one finite and plausible number, and it alone orders the keeps."""
+
+import pytest
+
+RULE = "iron-law::val-bpb-only"
+pytestmark = pytest.mark.usefixtures("laws")
+
+
+def test_without_a_run_it_is_skipped(judged):
+    assert judged(RULE).reason == "no run recorded yet"
+
+
+@pytest.mark.parametrize("value", [0.000001, 0.9, 1.722615, 19.99])
+def test_a_plausible_value_holds(recorded, judged, value):
+    recorded("keep", value)
+
+    assert judged(RULE).status == "holds"
+
+
+@pytest.mark.parametrize(("value", "told"), [(-37.8, "-37.8"), (0.0, "0"), (20.0, "20"),
+                                             (99.0, "99"), (1e300, "1e+300")])  # fmt: skip
+def test_a_value_that_cannot_be_true_is_found(recorded, judged, value, told):
+    run = recorded("crash", value)
+
+    judgement = judged(RULE)
+
+    assert judgement.status == "broken"
+    [finding] = judgement.findings
+    assert finding.headline == f"val_bpb is {told}, which cannot be true"
+    assert finding.where == f"run {run['run']}, commit {run['commit'][:7]}"
+    assert finding.expected == "more than 0, less than 20"
+    assert finding.help == "the loss in evaluation must be the plain cross-entropy of each token"
+
+
+def test_only_the_last_run_s_value_is_judged(recorded, judged):
+    recorded("crash", -37.8)
+    recorded("keep", 1.9)
+
+    assert judged(RULE).status == "holds"
+
+
+def test_a_run_without_a_value_has_none_to_judge(recorded, judged):
+    recorded("crash", None)
+
+    assert judged(RULE).status == "holds"
+
+
+def test_the_bound_may_state_other_limits(project, recorded, judged, restate):
+    restate('check = "metric"', 'check = "metric"\nabove = 0.5\nbelow = 3.0')
+    recorded("keep", 0.4)
+
+    [finding] = judged(RULE).findings
+
+    assert finding.expected == "more than 0.5, less than 3"
+
+
+@pytest.mark.parametrize(("gain", "margin"), [(-0.02, 0.01), (-0.000002, 0.0), (-1.0, None)])
+def test_a_keep_that_is_worse_is_found(recorded, judged, gain, margin):
+    run = recorded("keep", 2.0 - gain, best=2.0, gain=gain, margin=margin)
+    recorded("discard", 2.5)
+
+    [finding] = judged(RULE).findings
+
+    assert finding.headline == "a run was kept although its val_bpb is worse than the best"
+    assert finding.where == f"run {run['run']}, commit {run['commit'][:7]}"
+    assert finding.expected == "better than 2.000000"
+    assert finding.actual == f"{2.0 - gain:.6f}"
+    assert finding.help.startswith("verdicts are made by the supervisor alone")
+
+
+@pytest.mark.parametrize(
+    ("status", "gain", "margin"),
+    [("keep", 0.1, 0.01), ("keep", 0.0, 0.0), ("keep", -0.01, 0.01), ("discard", -0.5, 0.01),
+     ("keep", None, 0.0)],
+)  # fmt: skip
+def test_verdicts_that_follow_from_the_metric_hold(recorded, judged, status, gain, margin):
+    recorded(status, 2.0, best=2.0, gain=gain, margin=margin)
+
+    assert judged(RULE).status == "holds"

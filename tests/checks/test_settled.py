@@ -1,0 +1,131 @@
+"""``settled``: kept commits stay on the branch, discarded ones do not."""
+
+import pytest
+
+RULE = "iron-law::keep-or-revert"
+pytestmark = pytest.mark.usefixtures("laws")
+
+
+@pytest.fixture
+def idea(project, recorded):
+    """Commit an idea and record its run: ``idea("keep", 1.9)``; the commit."""
+
+    def idea(status, value=2.0, **facts):
+        commit = project.commit(f"idea {value}", {"train.py": f"MODEL = {value}\n"})
+        recorded(status, value, **facts)
+        return commit
+
+    return idea
+
+
+@pytest.fixture
+def revert(project):
+    def revert():
+        project.git("reset", "-q", "--hard", "HEAD~1")
+
+    return revert
+
+
+def test_before_the_first_run_it_is_skipped(judged):
+    assert judged(RULE).status == "skipped"
+
+
+def test_a_loop_as_it_should_be_holds(project, idea, revert, judged):
+    idea("keep", 1.9)
+    for status in ("discard", "crash", "discard"):
+        idea(status, 2.5)
+        assert judged(RULE).status == "holds", "the last run may await its revert"
+        revert()
+        assert judged(RULE).status == "holds"
+    idea("keep", 1.8)
+
+    assert judged(RULE).status == "holds"
+
+
+def test_a_discarded_commit_under_newer_work_is_found(project, idea, judged):
+    bad = idea("discard", 2.5)
+    project.commit("another idea", {"train.py": "MODEL = 1.0\n"})
+
+    judgement = judged(RULE)
+
+    assert judgement.status == "broken"
+    [finding] = judgement.findings
+    assert finding.headline == "a commit was discarded and still on main"
+    assert finding.where == f'{bad[:7]} "idea 2.5"'
+    assert finding.help == f"drop it: git rebase --onto {bad[:7]}~1 {bad[:7]} main"
+
+
+def test_several_are_counted(idea, judged):
+    for value in (2.5, 2.6, 2.7, 2.8, 2.9):
+        idea("discard", value)
+
+    [finding] = judged(RULE).findings
+
+    assert finding.headline == "4 commits were discarded and still on main"
+    assert finding.where.endswith("and 1 more")
+
+
+def test_a_kept_commit_that_is_gone_is_found(idea, revert, judged):
+    good = idea("keep", 1.9)
+    revert()
+
+    [finding] = judged(RULE).findings
+
+    assert finding.headline == "a commit was kept and no longer on main"
+    assert finding.where == f'{good[:7]} "idea 1.9"'
+    assert finding.help == f"bring it back: git reset --keep {good[:7]}"
+
+
+def test_both_helps_are_the_remedy(project, idea, revert, judged):
+    good = idea("keep", 1.9)
+    revert()
+    [finding] = judged(RULE).findings
+    project.git(*finding.help.partition(": git ")[2].split())
+    assert project.git("rev-parse", "HEAD") == good
+    assert judged(RULE).status == "holds"
+
+    idea("discard", 2.5)
+    project.git("commit", "-q", "--allow-empty", "-m", "a note")
+    [finding] = judged(RULE).findings
+    project.git(*finding.help.partition(": git ")[2].split())
+    assert judged(RULE).status == "holds"
+
+
+def test_an_amended_keep_is_no_longer_what_was_measured(project, idea, judged):
+    idea("keep", 1.9)
+    project.git("commit", "-q", "--amend", "-m", "a nicer name")
+
+    assert judged(RULE).findings[0].headline == "a commit was kept and no longer on main"
+
+
+def test_a_discard_that_was_kept_by_another_run_may_stay(project, idea, recorded, judged):
+    idea("discard", 2.5)
+    recorded("keep", 1.9)
+    project.commit("another idea", {"train.py": "MODEL = 1.0\n"})
+
+    assert judged(RULE).status == "holds"
+
+
+@pytest.mark.parametrize("reason", ["unchanged", "rehearsal"])
+def test_a_run_that_tried_nothing_new_need_not_be_reverted(project, idea, judged, reason):
+    idea("discard", 2.5, reason=reason)
+    project.commit("another idea", {"train.py": "MODEL = 1.0\n"})
+
+    assert judged(RULE).status == "holds"
+
+
+@pytest.mark.parametrize(
+    "facts", [{"branch": "other"}, {"branch": ""}, {"worktree": "other"}, {"trust": "0" * 40}]
+)
+def test_runs_of_elsewhere_are_not_judged_here(project, idea, judged, facts):
+    idea("discard", 2.5, **facts)
+    project.commit("another idea", {"train.py": "MODEL = 1.0\n"})
+
+    assert judged(RULE).status != "broken"
+
+
+def test_a_detached_head_has_no_branch_to_settle(project, idea, revert, judged):
+    idea("keep", 1.9)
+    project.git("checkout", "-q", "--detach", "HEAD~1")
+
+    assert judged(RULE).status == "holds"

@@ -1,0 +1,303 @@
+"""An experiment that is a command: run in the clean worktree, evaluated from the trusted commit."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_ouro.errors import ExperimentError
+
+#: What turns the toy into a command and its evaluation.
+KEYS = (
+    ('script    = "train.py"\n', ""),
+    ('harness   = "prepare.py"\n', 'command = ["python", "train.py"]\n'),
+    ('evaluate  = "evaluate_bpb"', 'evaluate-command = ["python", "prepare.py"]'),
+    ("budget    = 0.3", "budget    = 4"),
+)
+EVALUATION = """\
+import os, pathlib
+found = pathlib.Path(os.environ["OURO_CANDIDATE"], "out.txt").read_text()
+print("val_bpb: 99\\nval_bpb:", found)
+"""
+WRITES = """\
+import pathlib
+pathlib.Path("out.txt").write_text("{}")
+"""
+OUT = WRITES.format("2.5")
+
+
+@pytest.fixture
+def made(lab):
+    """``made(*edits, train, evaluation)``: the bound with a command, blessed."""
+
+    def make(*edits, train=OUT, evaluation=EVALUATION):
+        lab.bound(*KEYS, *edits, train_py=train, prepare_py=evaluation)
+        return lab
+
+    return make
+
+
+def log(lab):
+    return (lab.path / "run.log").read_text()
+
+
+def test_the_metric_is_what_the_evaluation_printed_last(made):
+    lab = made()
+    result = lab.run()
+    assert (result.status, result.val_bpb, result.level) == ("keep", 2.5, "supervised")
+    record = result.record
+    assert record["claimed"] is None
+    assert record["evaluated"] == {"val_bpb": "2.5"}
+    assert 0 < record["window_seconds"] < 4
+    assert record["peak_mb"] > 0
+    assert log(lab) == "val_bpb: 99\nval_bpb: 2.5\n"
+    assert lab.run(WRITES.format("2.9")).reason == "worse"
+    lab.clean()
+
+
+def test_what_the_command_prints_is_a_claim_and_no_more(made):
+    result = made(train=OUT + "print('val_bpb: 0.1')\nprint('loss: 3')").run()
+    assert (result.status, result.val_bpb) == ("keep", 2.5)
+    assert result.record["claimed"] == 0.1
+    assert result.record["claims"] == {"val_bpb": "0.1", "loss": "3"}
+    assert not result.record["claim_agrees"]
+
+
+def test_the_candidate_cannot_bring_its_own_evaluation(made):
+    cheat = "pathlib.Path('prepare.py').write_text('print(\"val_bpb: 0.1\")')"
+    assert made(train=OUT + cheat).run().val_bpb == 2.5
+
+
+def test_the_evaluation_stands_in_the_trusted_tree_and_is_told_of_the_other(made):
+    says = "import pathlib\nprint('cwd:', pathlib.Path.cwd())\nprint('env:', os.environ)\n"
+    says += "print('val_bpb:', 1.0 + pathlib.Path('train.py').read_text().count('#'))"
+    lab = made(train="x = 1", evaluation="import os\n" + says)
+    result = lab.run("x = 1  # a comment that trust does not have\n# and one more")
+    assert result.val_bpb == 1.0
+    here, there = log(lab).split("cwd: ")[1].split("\n")[0], result.record["evaluated"]["cwd"]
+    assert here == there
+    candidate = log(lab).split("'OURO_CANDIDATE': '")[1].split("'")[0]
+    assert candidate != here
+    assert not Path(candidate).exists()
+    assert not Path(here).exists()
+
+
+def test_the_evaluation_begins_when_nothing_of_the_command_is_left(made):
+    later = "import pathlib, time; time.sleep(0.6); pathlib.Path('out.txt').write_text('0.1')"
+    starts = f"""
+import subprocess, sys
+subprocess.Popen([sys.executable, "-c", {later!r}], start_new_session=True)
+"""
+    slow = "import time\ntime.sleep(1.2)\n" + EVALUATION
+    assert made(train=OUT + starts, evaluation=slow).run().val_bpb == 2.5
+
+
+def test_words_are_words_not_a_shells(made):
+    command = '["python", "train.py", "$HOME; exit 3", "a b"]'
+    train = OUT + "import sys\nprint('words:', sys.argv[1:])"
+    lab = made(('["python", "train.py"]', command), train=train)
+    assert lab.run().status == "keep"
+    assert "words: ['$HOME; exit 3', 'a b']\n" in log(lab)
+
+
+def test_python_is_the_interpreter_that_runs_us(made):
+    lab = made(train=OUT + "import sys\nprint(sys.executable)")
+    lab.run()
+    assert log(lab).splitlines()[0] == sys.executable
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux lists descriptors")
+def test_the_command_has_no_way_to_the_supervisor(made):
+    train = OUT + "import os\nprint('fds', sorted(map(int, os.listdir('/proc/self/fd')))[:3])\n"
+    train += "print('links', [os.readlink(f'/proc/self/fd/{n}').split(':')[0] for n in range(3)])\n"
+    train += (
+        "print('sockets', sum('socket' in os.readlink(f'/proc/self/fd/{n}') for n in range(3)))"
+    )
+    lab = made(train=train)
+    lab.run()
+    assert "fds [0, 1, 2]\n" in log(lab)
+    assert "sockets 0\n" in log(lab)
+
+
+def test_a_broken_pipe_ends_a_command_as_in_a_shell(made):
+    command = '["sh", "-c", "python train.py; yes | head -1; exit 0"]'
+    lab = made(('["python", "train.py"]', command.replace("python", sys.executable, 1)))
+    assert lab.run().status == "keep"
+    assert log(lab).startswith("y\nval_bpb")
+
+
+BAD_ENDS = {
+    "its exit status": ("import sys; sys.exit(3)", "crash", "python train.py exited with status 3"),
+    "an exception": ("1 / 0", "crash", "python train.py exited with status 1"),
+    "a signal": (
+        *("import os; os.kill(os.getpid(), 11)", "crash"),
+        "python train.py was killed by SIGSEGV",
+    ),
+    "beyond its budget": (
+        *("import time; time.sleep(60)", "breach"),
+        "python train.py was killed: it went on beyond its budget",
+    ),
+}
+
+
+@pytest.mark.parametrize(("train", "reason", "message"), BAD_ENDS.values(), ids=BAD_ENDS)
+def test_a_command_that_ends_badly_is_not_evaluated(made, train, reason, message):
+    evaluation = "print('evaluated')\nprint('val_bpb: 1')"
+    lab = made(("budget    = 4", "budget    = 1"), train=train, evaluation=evaluation)
+    result = lab.run()
+    assert (result.status, result.reason, result.message) == ("crash", reason, message)
+    assert result.val_bpb is None
+    assert "evaluated" not in log(lab)
+    lab.clean()
+
+
+BAD_EVALUATIONS = {
+    "its exit status": (
+        *("print('val_bpb: 1')\nraise SystemExit('wrong output')", "crash"),
+        "evaluate-command exited with status 1",
+    ),
+    "a signal": ("import os; os.abort()", "crash", "evaluate-command was killed by SIGABRT"),
+    "nothing printed": ("print('val: 1')", "crash", "evaluate-command printed no 'val_bpb:' line"),
+    "nan": ("print('val_bpb: nan')", "nan", "evaluate-command printed val_bpb: nan"),
+    "a word": ("print('val_bpb: good')", "nan", "evaluate-command printed val_bpb: good"),
+    "no end": ("import time; time.sleep(60)", "timeout", "evaluate-command was killed after"),
+}
+
+
+@pytest.mark.parametrize(("evaluation", "reason", "message"), BAD_EVALUATIONS.values(),
+                         ids=BAD_EVALUATIONS)  # fmt: skip
+def test_an_evaluation_that_fails_is_named(made, evaluation, reason, message):
+    lab = made(("timeout   = 20", "timeout   = 5"), train="print('ran')", evaluation=evaluation)
+    result = lab.run()
+    assert (result.status, result.reason) == ("crash", reason)
+    assert result.message.startswith(message)
+    assert result.tail[0] == "ran"
+    lab.clean()
+
+
+def test_what_the_evaluation_said_is_shown(made):
+    result = made(evaluation="raise SystemExit('wrong output')").run()
+    assert result.tail == ("wrong output",)
+
+
+@pytest.mark.parametrize(
+    ("key", "named"),
+    [
+        ('command = ["python", "train.py"]', "no-such-program raised OSError: 'no-such-program'"),
+        ('evaluate-command = ["python", "prepare.py"]', "evaluate-command raised OSError"),
+    ],
+)
+def test_a_program_that_is_not_there(made, key, named):
+    missing = f'{key.split(" =")[0]} = ["no-such-program"]'
+    result = made((key, missing)).run()
+    assert (result.status, result.reason) == ("crash", "crash")
+    assert result.message.startswith(named)
+    assert "cannot be started: No such file or directory" in result.message
+    assert "Traceback" not in "\n".join(result.tail)
+
+
+def test_the_cpu_seconds_of_a_short_command_are_all_counted(made):
+    burns = "import time\nwhile time.process_time() < 0.5: pass\n"
+    lab = made(("budget    = 4", 'budget    = 4\nclock     = "cpu"'), train=OUT + burns)
+    record = lab.run(OUT + burns + "time.sleep(0.5)").record
+    assert 0.45 < record["window_seconds"] < 0.8
+    assert record["cpu_seconds"] >= record["window_seconds"]
+
+
+EXACT = """
+[[iron-law]]
+id    = "exact-budget"
+rule  = "Training always runs for exactly the budget."
+check = "budget-exact"
+[[never-do]]
+id    = "modify-evaluation"
+rule  = "Never modify the evaluation."
+check = "evaluation"
+[[danger-zone]]
+id     = "out"
+rule   = "FORMAT is fixed."
+check  = "frozen-symbol"
+path   = "prepare.py"
+symbol = "found"
+"""
+
+
+def test_rules_that_know_a_harness_hold_without_one(made):
+    lab = made(("[[danger-zone]]", EXACT + "\n[[danger-zone]]"))
+    assert (
+        lab.run(OUT + "x = ', '.join('abc')\ny = ', '.join('abc')\n(lambda: x)()").status == "keep"
+    )
+
+
+def test_a_claim_that_is_not_the_measured_value_breaks_the_rule_about_it(made):
+    lab = made(("[[danger-zone]]", EXACT + "\n[[danger-zone]]"))
+    result = lab.run(OUT + "print('val_bpb: ' + str(0.1))")
+    assert result.reason == "breach"
+    assert "printed val_bpb 0.100000, but 2.500000 was measured" in result.message
+
+
+def test_an_edit_of_the_evaluation_is_never_run(made):
+    lab = made()
+    lab.project.commit("cheat", {"prepare.py": "print('val_bpb: 0.1')"})
+    assert lab.run().status == "closed"
+
+
+def test_runs_under_another_evaluation_are_not_compared(made):
+    lab = made()
+    first = lab.run().record
+    lab.bound(('id    = "prepare"', 'id    = "harness"'))
+    again = lab.run(WRITES.format("2.4")).record
+    assert (again["harness"], again["reason"]) == (first["harness"], "improved")
+    lab.bound(helper_py="X = 1")
+    assert lab.run(WRITES.format("2.3")).reason == "baseline"
+    lab.bound(('["python", "prepare.py"]', '["python", "-B", "prepare.py"]'))
+    assert lab.run(WRITES.format("2.2")).reason == "baseline"
+
+
+def test_the_blessing_must_be_committed_with_what_it_blesses(made):
+    lab = made(('check = "scope"', 'check = "human"\nreason = "a test"'), ("history = true", ""))
+    lab.project.write({"prepare.py": "print('val_bpb: 7')"})
+    done = lab.project.ouro("bless")
+    assert done.returncode == 0
+    lab.project.git("commit", "-qm", "the lock alone", "bound.lock")
+    lab.project.git("commit", "-qam", "the evaluation after it")
+    with pytest.raises(ExperimentError, match=r"prepare.py in commit .* is not the one that"):
+        lab.run()
+
+
+def test_a_trusted_commit_serves_as_well(made, monkeypatch):
+    lab = made()
+    monkeypatch.setenv("OURO_TRUST", lab.project.git("rev-parse", "HEAD"))
+    assert lab.run().reason == "baseline"
+    assert lab.run(WRITES.format("2.4")).reason == "improved"
+
+
+def test_interrupted_while_it_evaluates(made, gone):
+    evaluation = """\
+import os, pathlib, signal, sys, time
+supervisor = int(pathlib.Path("/proc/self/stat").read_text().split(") ")[1].split()[1])
+print("evaluator", os.getpid(), flush=True)
+os.kill(supervisor, signal.SIGINT)
+time.sleep(60)
+"""
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("only Linux says who the parent is")
+    lab = made(evaluation=evaluation)
+    result = lab.run()
+    assert result.interrupted
+    assert result.reason == "interrupted"
+    assert gone(int(log(lab).split()[1]))
+    lab.clean()
+
+
+def test_through_pytest(made, last_line):
+    lab = made()
+    done = lab.pytest()
+    assert done.returncode == 0
+    assert last_line(done).startswith("ouro: keep val_bpb=2.500000 level=supervised commit=")
+    lab.commit("raise SystemExit('no luck')")
+    done = lab.pytest()
+    assert done.returncode == 1
+    assert "run.log | no luck" in done.stdout
+    assert os.linesep not in last_line(done)

@@ -1,0 +1,294 @@
+"""Files and machines as they should not be: one clear line, exit status 2, nothing written."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from pytest_ouro.cli import run
+from pytest_ouro.errors import OuroError
+from pytest_ouro.evidence.journal import Journal
+from pytest_ouro.judge import judge_all, open_case
+
+pytestmark = pytest.mark.usefixtures("laws")
+
+
+@pytest.fixture
+def command(project, monkeypatch, capsys):
+    """``command("gate")``: exit status, output and errors; nothing may have been written."""
+    monkeypatch.chdir(project.path)
+
+    def command(*args):
+        before = listing(project.path)
+        status = run(list(args))
+        said = capsys.readouterr()
+        assert listing(project.path) == before
+        return status, said.out, said.err
+
+    return command
+
+
+def listing(folder):
+    """Every file with its size and time, git's own included."""
+    found = {}
+    for path in folder.rglob("*"):
+        stat = path.lstat()
+        found[path] = (stat.st_size, stat.st_mtime_ns) if path.is_file() else ()
+    return found
+
+
+def one_clear_line(err, message):
+    first, *more = err.splitlines()
+    assert first.startswith("ouro: error: ")
+    assert message in first
+    assert len(first) < 400
+    assert all(line.startswith("  help: ") for line in more)
+
+
+BOUNDS = {
+    "binary": (os.urandom(4096) + b"\xff\0", "not UTF-8"),
+    "a null": (b'[bound]\nname = "a\0b"\n', "not TOML"),
+    "not UTF-8": (b'# fine\n[bound]\nname = "\xff"\n', "bound.toml:3: not UTF-8"),
+    "UTF-16": ("[bound]".encode("utf-16"), "not UTF-8"),
+    "no TOML": (b"<<<<<<< HEAD\n", "not TOML"),
+    "empty": (b"", "the table [experiment] is missing"),
+    "too long": (b"#" * 1_000_001, "1000001 bytes; a bound has at most 1000000"),
+    "tables for values": (b"[experiment]\nscript = {}\n", "'script' in [experiment] must be text"),
+    "deep": (b"x = " + b"[" * 5000 + b"]" * 5000, "not TOML"),
+}
+
+
+@pytest.mark.parametrize("kind", BOUNDS)
+def test_a_bound_that_is_none(project, command, kind):
+    data, message = BOUNDS[kind]
+    (project.path / "bound.toml").write_bytes(data)
+
+    status, out, err = command("gate")
+    assert (status, out) == (2, "")
+    one_clear_line(err, "bound.toml is not the one that was blessed")
+
+    status, out, err = command("bless")
+    assert (status, out) == (2, "")
+    assert message in err
+    assert all(line.startswith("ouro: error: bound.toml") for line in err.splitlines())
+
+    trust = project.commit("a bad bound")
+    status, out, err = command("gate", "--trust", trust)
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+def test_a_bound_of_200_megabytes(project, command):
+    with (project.path / "bound.toml").open("r+b") as file:
+        file.truncate(200 << 20)
+
+    status, _, err = command("gate")
+    assert status == 2
+    one_clear_line(err, "bound.toml is not the one that was blessed")
+
+    status, _, err = command("bless")
+    assert status == 2
+    one_clear_line(err, "209715200 bytes; a bound has at most 1000000")
+
+
+def test_a_bound_that_is_a_folder(project, command):
+    (project.path / "bound.toml").unlink()
+    (project.path / "bound.toml").mkdir()
+
+    status, _, err = command("gate", "--bound", "bound.toml")
+
+    assert status == 2
+    one_clear_line(err, "bound.toml is not the one that was blessed")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"\xff\xfe\0", b"<<<<<<< HEAD\n", b"", b"files = 3\n", b"[files]\n'a' = 'sha1:x'\n",
+     b"[files]\n[data]\nx = 3\n"],
+)  # fmt: skip
+def test_a_lock_that_is_none(project, command, text):
+    (project.path / "bound.lock").write_bytes(text)
+
+    status, out, err = command("gate")
+
+    assert (status, out) == (2, "")
+    one_clear_line(err, "bound.lock is damaged")
+
+
+def test_a_ledger_of_nulls(project, recorded, command):
+    (project.path / "results.tsv").write_bytes(b"\0" * 5000)
+    assert command("gate")[0] == 0
+
+    recorded()
+    (project.path / "results.tsv").write_bytes(b"\0" * 5000)
+    status, out, err = command("gate")
+    assert (status, err) == (1, "")
+    assert "never-do::skip-logging BROKEN: results.tsv lacks a row" in out
+    assert "\0" not in out
+    assert max(map(len, out.splitlines())) < 400
+
+
+def folder(path):
+    path.mkdir()
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("make", [folder, pipe], ids=lambda f: f.__name__)
+def test_a_ledger_that_is_no_file(project, command, make):
+    make(project.path / "results.tsv")
+
+    status, out, err = command("gate")
+
+    assert (status, out) == (2, "")
+    one_clear_line(err, "results.tsv cannot be read")
+
+
+JOURNALS = {
+    "binary": os.urandom(512) + b"\xff\n",
+    "no JSON": b'{"prev": "", "event": "started"}\n{{{\n',
+    "no record": b"[1, 2]\n",
+    "a number": b"NaN\n",
+    "a record without its facts": b'{"prev": "", "event": "finished", "worktree": ""}\n',
+}
+
+
+@pytest.mark.parametrize("kind", JOURNALS)
+def test_a_damaged_journal(project, command, kind):
+    path = Journal(project.path / ".git").path
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(JOURNALS[kind])
+
+    status, out, err = command("gate")
+
+    assert (status, out) == (2, "")
+    one_clear_line(err, "journal.jsonl")
+    assert "\n  help: " in err
+
+
+@pytest.mark.parametrize("fact", ["commit", "status", "row", "tolerance", "budget"])
+def test_a_record_that_lacks_a_fact(project, recorded, command, fact):
+    recorded()
+    path = Journal(project.path / ".git").path
+    first, last = path.read_text().splitlines()
+    record = json.loads(last)
+    del record[fact]
+    path.write_text(f"{first}\n{json.dumps(record)}\n")
+
+    status, out, err = command("gate")
+
+    assert (status, out) == (2, "")
+    one_clear_line(err, f"lacks '{fact}'")
+
+
+def test_a_journal_that_is_a_folder(project, command):
+    Journal(project.path / ".git").path.mkdir(parents=True)
+
+    status, out, err = command("gate")
+
+    assert (status, out) == (2, "")
+    one_clear_line(err, "journal.jsonl")
+
+
+def test_no_git(project, command, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    status, out, err = command("gate")
+
+    assert (status, out) == (2, "")
+    one_clear_line(err, "git is not installed")
+    assert "install git" in err
+
+
+@pytest.mark.parametrize("part", [".", ".git", ".git/objects"])
+def test_a_repository_that_vanishes_between_two_calls(project, part):
+    case = open_case(project.path / "bound.toml")
+    shutil.rmtree(project.path / part)
+
+    with pytest.raises(OuroError) as caught:
+        judge_all(case)
+
+    assert "\n" not in caught.value.message
+    assert len(caught.value.message) < 300
+
+
+def head(project):
+    (project.path / ".git/HEAD").write_text("nonsense\n")
+
+
+def index(project):
+    (project.path / ".git/index").write_bytes(b"DIRC" + os.urandom(64))
+
+
+def config(project):
+    (project.path / ".git/config").write_text("[core\n")
+
+
+def objects(project):
+    shutil.rmtree(project.path / ".git/objects")
+    (project.path / ".git/objects").mkdir()
+
+
+@pytest.mark.parametrize("damage", [head, index, config, objects], ids=lambda f: f.__name__)
+def test_a_damaged_repository(project, command, damage):
+    damage(project)
+
+    status, out, err = command("gate")
+
+    assert (status, out) == (2, "")
+    one_clear_line(err, "")
+
+
+SOURCES = {
+    "binary": os.urandom(2048),
+    "nulls": b"\0" * 2048,
+    "deep": b"x = " + b"(" * 5000 + b")" * 5000,
+    "minus": b"x = " + b"-" * 100_000 + b"1\n",
+    "not UTF-8": b"x = '\xff'\n",
+    "an encoding that is none": b"# coding: sha256\nx = 1\n",
+    "UTF-16": "import six\n".encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize("name", ["train.py", "prepare.py", "pyproject.toml"])
+def test_a_source_that_is_none_is_judged(project, command, name, kind):
+    (project.path / name).write_bytes(SOURCES[kind])
+
+    status, out, err = command("gate")
+
+    lawful = name == "train.py" and kind != "minus"
+    assert (status, err) == (0 if lawful else 1, "")
+    assert max(map(len, out.splitlines())) < 400
+    if name == "train.py":
+        return
+    broken = {
+        line.split(" ")[0].partition("::")[2] for line in out.splitlines() if "BROKEN" in line
+    }
+    assert "only-train-py" in broken
+    assert ("evaluate-bpb" if name == "prepare.py" else "add-dependencies") in broken
+
+
+@pytest.mark.parametrize("name", ["train.py", "prepare.py", "__pycache__/prepare.x.pyc"])
+def test_a_pipe_keeps_nobody_waiting(project, command, name):
+    path = project.path / name
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+    assert command("gate")[0] == (1 if name == "prepare.py" else 0)
+
+
+def test_a_name_that_is_no_text(project, command):
+    try:
+        os.close(os.open(os.fsencode(project.path) + b"/\xff\xfe.py", os.O_CREAT, 0o644))
+    except OSError:
+        pytest.skip("this file system wants text")
+
+    status, out, _ = command("gate")
+
+    assert status == 1
+    assert "iron-law::only-train-py BROKEN" in out

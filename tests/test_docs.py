@@ -1,0 +1,171 @@
+"""The pages say what the code does: tables, sections, examples, and the schema for editors."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_ouro.bound import parse
+from pytest_ouro.checks import CHECKS, load
+from pytest_ouro.errors import BoundError
+from pytest_ouro.evidence import toml
+from pytest_ouro.schema import keys_of
+
+ROOT = Path(__file__).parents[1]
+RULES = (ROOT / "docs/rules.md").read_text(encoding="utf-8")
+FENCE = re.compile(r"(?ms)^```(\w*)\n(.*?)^```$")
+SECTIONS = dict(re.findall(r"(?ms)^## `([\w-]+)`\n(.*?)(?=^## |\Z)", RULES))
+EXPERIMENT = """\
+[experiment]
+script   = "train.py"
+editable = ["train.py"]
+harness  = "prepare.py"
+evaluate = "evaluate_bpb"
+budget   = 300
+"""
+
+
+def blocks(language, text):
+    """The fenced blocks of a page that are in this language."""
+    return [block for kind, block in FENCE.findall(text) if kind == language]
+
+
+def test_what_is_generated_is_up_to_date():
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs/generate.py"), "--check"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_every_check_has_its_section_and_no_other_has_one():
+    assert list(SECTIONS) == list(dict.fromkeys(SECTIONS))
+    assert set(SECTIONS) == set(CHECKS)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_section_states_the_purpose_an_example_and_the_options(name):
+    section = SECTIONS[name]
+    [example, *_] = blocks("toml", section)
+    bound = parse(f"{EXPERIMENT}\n{example}")
+
+    [rule] = bound.rules
+    assert rule.check == name
+    assert f"<!-- purpose: {name} -->" in section
+    for key in keys_of(load(name)):
+        assert f"| `{key}` |" in section
+
+
+@pytest.mark.parametrize("name", sorted(set(CHECKS) - {"human"}))
+def test_a_section_shows_what_a_person_will_read(name):
+    [shown, *_] = blocks("", SECTIONS[name])
+    first, why, *_, help = shown.splitlines()
+
+    assert re.match(r"(danger-zone|never-do|iron-law)::[a-z-]+ BROKEN: ", first)
+    assert re.match(r"  bound\.toml:\d+  why: ", why)
+    assert help.startswith("  help: ")
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/*.md")), ids=lambda path: path.name)
+def test_every_toml_example_parses(page):
+    for example in blocks("toml", page.read_text(encoding="utf-8")):
+        assert toml.loads(example)
+
+
+@pytest.fixture(scope="module")
+def validator():
+    """The schema that editors use, as a validator."""
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((ROOT / "docs/bound.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_the_repository_s_own_bound_is_valid(validator):
+    text = (ROOT / "bound.toml").read_text(encoding="utf-8")
+
+    assert [error.message for error in validator.iter_errors(toml.loads(text))] == []
+    assert len(parse(text).rules) == 15
+
+
+SCOPE = '[[iron-law]]\nid = "scope"\nrule = "x"\ncheck = "scope"\n'
+FROZEN = '[[never-do]]\nid = "x"\nrule = "x"\ncheck = "frozen"\n'
+GOOD = {
+    "the least": EXPERIMENT + SCOPE,
+    "a title": '[bound]\nname = "x"\n' + EXPERIMENT + SCOPE,
+    "a profile": EXPERIMENT + "[experiment.cpu]\nbudget = 20\nclock = 'cpu'\n" + SCOPE,
+    "noise by repeats": EXPERIMENT + "[verdict]\nnoise = 'auto'\n" + SCOPE,
+    "noise as a number": EXPERIMENT + "[verdict]\nnoise = 1\nsigmas = 2.5\n" + SCOPE,
+    "noise of a profile": EXPERIMENT + "[verdict.cpu]\nnoise = 0.1\n" + SCOPE,
+    "a parameter": EXPERIMENT + SCOPE + 'within = "lab"\n',
+    "a list": EXPERIMENT + FROZEN + 'paths = ["a", "b/*"]\nhistory = true\n',
+    "a rule that only warns": EXPERIMENT + SCOPE + 'severity = "warn"\nreason = "x"\n',
+    "for people": EXPERIMENT + SCOPE.replace('"scope"\n', '"human"\nreason = "taste"\n', 2)
+    .replace('id = "human"\nreason = "taste"', 'id = "scope"'),
+    "whole numbers for numbers": EXPERIMENT + "tolerance = 3\ntimeout = 900\n" + SCOPE,
+}  # fmt: skip
+BAD = {
+    "nothing": "",
+    "no experiment": SCOPE,
+    "no script": EXPERIMENT.replace('script   = "train.py"\n', "") + SCOPE,
+    "an unknown table": EXPERIMENT + "[verdicts]\n" + SCOPE,
+    "an unknown key": EXPERIMENT + "budgt = 3\n" + SCOPE,
+    "an unknown key of a rule": EXPERIMENT + SCOPE + 'withn = "lab"\n',
+    "another check's key": EXPERIMENT + SCOPE + 'paths = ["x"]\n',
+    "a missing parameter": EXPERIMENT + FROZEN,
+    "text for a list": EXPERIMENT + FROZEN + 'paths = "prepare.py"\n',
+    "a number in a list": EXPERIMENT + FROZEN + "paths = [3]\n",
+    "text for a number": EXPERIMENT.replace("300", '"300"') + SCOPE,
+    "true for a number": EXPERIMENT.replace("300", "true") + SCOPE,
+    "a word for a switch": EXPERIMENT + FROZEN + 'paths = ["x"]\nhistory = "yes"\n',
+    "another direction": EXPERIMENT + 'direction = "up"\n' + SCOPE,
+    "another noise": EXPERIMENT + '[verdict]\nnoise = "none"\n' + SCOPE,
+    "a key that no profile has": EXPERIMENT + '[experiment.cpu]\nscript = "x"\n' + SCOPE,
+    "another profile": EXPERIMENT + "[experiment.tpu]\nbudget = 3\n" + SCOPE,
+    "a rule without a check": EXPERIMENT + SCOPE.replace('check = "scope"\n', ""),
+    "a rule without words": EXPERIMENT + SCOPE.replace('rule = "x"\n', ""),
+    "one bracket": EXPERIMENT + SCOPE.replace("[[iron-law]]", "[iron-law]"),
+    "another severity": EXPERIMENT + SCOPE + 'severity = "info"\n',
+    "for people, and no reason": EXPERIMENT + SCOPE.replace('check = "scope"', 'check = "human"'),
+}
+#: What only the parser sees.
+FOR_THE_PARSER = {
+    "an id with spaces": EXPERIMENT + SCOPE.replace('id = "scope"', 'id = "The scope"'),
+    "no budget at all": EXPERIMENT.replace("300", "0") + SCOPE,
+    "nothing editable": EXPERIMENT.replace('["train.py"]', "[]") + SCOPE,
+    "nothing frozen": EXPERIMENT + FROZEN + "paths = []\n",
+    "no rules": EXPERIMENT,
+    "a warning without a reason": EXPERIMENT + SCOPE + 'severity = "warn"\n',
+    "the timeout before the budget": EXPERIMENT + "timeout = 3\n" + SCOPE,
+    "two rules with one id": EXPERIMENT + SCOPE + SCOPE,
+    "a path outside": EXPERIMENT.replace('"prepare.py"', '"../prepare.py"') + SCOPE,
+}
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_schema_and_parser_agree_on_what_is_good(validator, kind):
+    assert parse(GOOD[kind]).rules
+    assert [error.message for error in validator.iter_errors(toml.loads(GOOD[kind]))] == []
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_schema_and_parser_agree_on_what_is_bad(validator, kind):
+    with pytest.raises(BoundError):
+        parse(BAD[kind])
+    assert not validator.is_valid(toml.loads(BAD[kind]))
+
+
+@pytest.mark.parametrize("kind", FOR_THE_PARSER)
+def test_the_parser_sees_more_than_the_schema(kind):
+    with pytest.raises(BoundError):
+        parse(FOR_THE_PARSER[kind])
+
+
+def test_a_check_of_a_package_is_good_for_the_schema(validator):
+    own = EXPERIMENT + SCOPE.replace('check = "scope"', 'check = "size"\nlines = 3')
+
+    assert validator.is_valid(toml.loads(own))
