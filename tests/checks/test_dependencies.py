@@ -116,14 +116,16 @@ def test_a_change_of_requirements_is_told_in_words(project, judged, new, words):
     assert finding.headline == f"requirements.txt: {words}"
 
 
-LOCK = '[[package]]\nname = "six"\nversion = "1"\nsource = {registry = "https://pypi.org"}\n'
+LOCK = (
+    '[[package]]\nname = "six"\nversion = "1"\nsource = {registry = "https://registry.example"}\n'
+)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
         ('"1"', '"2"', "changed six 1 → 2"),
-        ("pypi.org", "e.org", "the lock changed (same packages and versions)"),
+        ("registry.example", "elsewhere.example", "the lock changed (same packages and versions)"),
         ('"six"', '"numpy"', "added numpy 1; removed six"),
     ],
 )
