@@ -89,8 +89,11 @@ def watch(module: types.ModuleType, job: dict[str, Any], channel: Channel) -> No
     started = False
 
     def loader(*args: Any, **kwargs: Any) -> Any:
+        return serve(load(*args, **kwargs))  # type: ignore[misc] # what it loads, it loads now
+
+    def serve(batches: Any) -> Any:
         nonlocal served, started
-        for batch in load(*args, **kwargs):  # type: ignore[misc]
+        for batch in batches:
             if not started and served >= job["warmup_tokens"]:
                 started = True
                 channel.tell("start")
