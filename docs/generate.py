@@ -13,10 +13,10 @@ import sys
 import typing
 from pathlib import Path
 
-from pytest_ouro.bound import Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.json_schema import schema
 from pytest_ouro.schema import keys_of
+from pytest_ouro.tables import Experiment, RuleKeys, Title, VerdictRule
 
 DOCS = Path(__file__).parent
 TABLES = {"bound": Title, "experiment": Experiment, "verdict": VerdictRule, "rule": RuleKeys}

@@ -7,17 +7,10 @@ import types
 import typing
 from typing import Any, Literal, Union
 
-from pytest_ouro.bound import (
-    KINDS,
-    PER_DEVICE,
-    SECTIONS,
-    Experiment,
-    RuleKeys,
-    Title,
-    VerdictRule,
-)
+from pytest_ouro.bound import SECTIONS
 from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.schema import keys_of
+from pytest_ouro.tables import KINDS, PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
 
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
 

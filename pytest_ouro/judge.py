@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_ouro.bound import Bound, Experiment, Rule
+    from pytest_ouro.bound import Bound, Rule
     from pytest_ouro.checks import Check
     from pytest_ouro.evidence.journal import Record
     from pytest_ouro.evidence.repository import Subject
     from pytest_ouro.evidence.trust import Trust
+    from pytest_ouro.tables import Experiment
 
 
 #: What stands for the harness of an experiment that has none: no module or function has this name.

@@ -12,7 +12,7 @@ import pytest
 from pytest_ouro.bound import NAME
 
 if TYPE_CHECKING:
-    from pytest_ouro.bound import Device
+    from pytest_ouro.tables import Device
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from pytest_ouro import bound as bounds
+from pytest_ouro import tables
 from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.errors import BoundError
 from pytest_ouro.json_schema import schema
@@ -441,7 +442,7 @@ def test_a_fault_of_a_command_has_its_line(old, new, problem):
 
 @pytest.mark.parametrize("given", range(32))
 def test_the_schema_for_editors_demands_the_same_keys(given):
-    keys = [key for kind in bounds.KINDS for key in kind]
+    keys = [key for kind in tables.KINDS for key in kind]
     stated = {key for number, key in enumerate(keys) if given >> number & 1}
     kinds = schema()["properties"]["experiment"]["oneOf"]
     valid = [k for k in kinds if stated >= set(k["required"]) and not stated & set(k["properties"])]
@@ -449,7 +450,7 @@ def test_the_schema_for_editors_demands_the_same_keys(given):
     values = {key: ("x",) if "command" in key else "x.py" for key in stated}
     values = {key.replace("-", "_"): value for key, value in values.items()}
     try:
-        bounds.Experiment(editable=("x.py",), budget=1.0, **values)
+        tables.Experiment(editable=("x.py",), budget=1.0, **values)
     except ValueError:
         assert not valid
     else:

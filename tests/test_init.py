@@ -8,10 +8,11 @@ import sys
 import pytest
 
 from pytest_ouro import bound as bounds
-from pytest_ouro.bound import Experiment
 from pytest_ouro.cli import run
 from pytest_ouro.presets import autoresearch, section
-from pytest_ouro.presets.recognise import Grounds, recognise, seconds
+from pytest_ouro.presets.phrases import seconds
+from pytest_ouro.presets.recognise import Grounds, recognise
+from pytest_ouro.tables import Experiment
 
 PREPARE = '''\
 import os

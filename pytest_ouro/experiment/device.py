@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from pytest_ouro.errors import ExperimentError
 
 if TYPE_CHECKING:
-    from pytest_ouro.bound import Device
+    from pytest_ouro.tables import Device
 
 
 def choose(wanted: Device) -> Literal["cpu", "cuda"]:

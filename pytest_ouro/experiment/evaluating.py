@@ -15,10 +15,10 @@ from pytest_ouro.experiment.supervisor import supervise
 from pytest_ouro.experiment.worktree import checkout
 
 if TYPE_CHECKING:
-    from pytest_ouro.bound import Experiment
     from pytest_ouro.experiment.measurement import Measurement
     from pytest_ouro.experiment.supervisor import Job
     from pytest_ouro.judge import Case
+    from pytest_ouro.tables import Experiment
 
 
 def evaluated(case: Case, experiment: Experiment, run: Job, seen: Measurement) -> Measurement:

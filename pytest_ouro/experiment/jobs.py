@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_ouro.bound import Experiment
     from pytest_ouro.experiment.supervisor import Position
     from pytest_ouro.judge import Case
+    from pytest_ouro.tables import Experiment
 
 #: The log of a run, in the experiment's root.
 LOG = "run.log"

@@ -20,8 +20,8 @@ from pytest_ouro.experiment.worktree import cache_folder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_ouro.bound import Experiment
     from pytest_ouro.judge import Case
+    from pytest_ouro.tables import Experiment
 
 
 def rehearse(experiment: Experiment, budget: float | None) -> Experiment:

@@ -18,9 +18,9 @@ from pytest_ouro.experiment.settle import remember
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_ouro.bound import Experiment
     from pytest_ouro.evidence.journal import Record
     from pytest_ouro.judge import Case
+    from pytest_ouro.tables import Experiment
 
 #: What two runs must have in common for their metrics to be compared.
 _COMPARED = ("device", "device_name", "budget", "clock", "data", "harness", "metric", "level")

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pytest_ouro.bound import LEVELS
 from pytest_ouro.experiment import device, preconditions, record
 from pytest_ouro.experiment.evaluating import evaluated
 from pytest_ouro.experiment.jobs import LOG, command_job, make_data, script_job
@@ -18,17 +17,18 @@ from pytest_ouro.experiment.supervisor import supervise
 from pytest_ouro.experiment.verdict import Candidate, decide, gain, noise_of
 from pytest_ouro.experiment.worktree import checkout
 from pytest_ouro.judge import judge_after_run, judge_before_run
+from pytest_ouro.tables import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_ouro.bound import Device, Experiment
     from pytest_ouro.evidence.journal import Record
     from pytest_ouro.experiment.measurement import Measurement
     from pytest_ouro.experiment.supervisor import Progress
     from pytest_ouro.experiment.verdict import Verdict
     from pytest_ouro.finding import Judgement
     from pytest_ouro.judge import Case
+    from pytest_ouro.tables import Device, Experiment
 
 #: What this version's supervision achieves.
 LEVEL = "supervised"

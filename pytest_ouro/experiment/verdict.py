@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_ouro.bound import VerdictRule
     from pytest_ouro.experiment.measurement import Outcome
+    from pytest_ouro.tables import VerdictRule
 
 Decision = Literal["keep", "discard", "crash"]
 

@@ -9,8 +9,8 @@ from pytest_ouro.presets import Statement, slug, stem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ouro.bound import Experiment
     from pytest_ouro.presets import Value
+    from pytest_ouro.tables import Experiment
 
 
 def statements(experiment: Experiment) -> list[Statement]:

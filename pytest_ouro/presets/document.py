@@ -6,8 +6,8 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING
 
-from pytest_ouro.bound import Experiment
 from pytest_ouro.schema import keys_of
+from pytest_ouro.tables import Experiment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

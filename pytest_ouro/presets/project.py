@@ -11,17 +11,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_ouro.bound import Experiment
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.repository import read_file
-from pytest_ouro.presets import ProjectError, recognise
+from pytest_ouro.presets import ProjectError, phrases
 from pytest_ouro.presets.source import PythonFile
+from pytest_ouro.tables import Experiment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from pytest_ouro.bound import Device
+    from pytest_ouro.tables import Device
 
 #: Names by which the harness is known, and what it says under them.
 BUDGET, BATCH, TOKENIZER, DATA, VALIDATION = (
@@ -180,7 +180,7 @@ def _metric(script: PythonFile, evaluate: str) -> str:
 
 
 def _direction(metric: str, rules: Iterable[str]) -> str:
-    said = {words for rule in rules if (words := recognise.direction_of(rule))}
+    said = {words for rule in rules if (words := phrases.direction_of(rule))}
     if len(said) == 1:
         return said.pop()
     parts = set(re.split(r"[_\W]+", metric.lower()))
@@ -198,7 +198,7 @@ def _budget(harness: PythonFile, asked: Asked, rules: Iterable[str]) -> float:
     stated = harness.constants.get(BUDGET)
     if isinstance(stated, int | float):
         return float(stated)
-    said = {seconds for rule in rules if (seconds := recognise.budget_of(rule))}
+    said = {seconds for rule in rules if (seconds := phrases.budget_of(rule))}
     if len(said) != 1:
         raise ProjectError(
             f"{harness.name} states no {BUDGET} that can be read without running it",
@@ -208,7 +208,7 @@ def _budget(harness: PythonFile, asked: Asked, rules: Iterable[str]) -> float:
 
 
 def _editable(rules: Iterable[str]) -> tuple[str, ...]:
-    return next((files for rule in rules if (files := recognise.only_files(rule))), ())
+    return next((files for rule in rules if (files := phrases.only_files(rule))), ())
 
 
 def _ledger(rules: Iterable[str]) -> str:

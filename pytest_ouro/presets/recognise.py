@@ -11,46 +11,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_ouro.evidence.paths import matches
-from pytest_ouro.presets import ProjectError, Statement, Value, slug, stem
+from pytest_ouro.presets import ProjectError, Statement, Value, phrases, slug, stem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from pytest_ouro.bound import Experiment
+    from pytest_ouro.tables import Experiment
 
 Params = dict[str, Value]
-
-_FILE = r"(?<![\w/~.*-])[~\w*./-]*\w\.[A-Za-z]\w{0,9}(?![\w/(])"
-_ENDING = r"[/*~]|\.(?:pyi?|toml|lock|[tc]sv|jsonl?|txt|md|log|ya?ml)$"
-_WORDS = "one two three four five six seven eight nine ten"
-_NUMBERS = {word: number for number, word in enumerate(_WORDS.split(), start=1)}
-_DURATION = re.compile(
-    rf"\b(\d+(?:\.\d+)?|{'|'.join(_NUMBERS)})[\s-]*"
-    r"(hours?|hrs?|h|minutes?|mins?|seconds?|secs?|s)\b"
-)
-_CHANGE = (
-    r"\b(?:modif(?:y|ies|ied|ying)|chang|edit|touch|alter|rewrit|overwrit|monkey-?patch|patch"
-    r"|tamper with|tamper|replac|overrid|delet|remov|renam|mov(?=e|ing)|weaken|shadow)\w*"
-)
-#: Words between a verb and what it changes.
-_GAP = r"(?:\s+(?!during|while|before|after|in|when|for|without)\w+){0,3}\s+"
-_FIXED = r"\b(?:fixed|frozen|read-?only|immutable|constants?|sacred|off[- ]limits|hands off)\b"
-_NEVER = r"\b(?:never|not|cannot|can't|don't|doesn't|nobody|nothing)\s+(?:ever\s+|be\s+|to\s+)*"
-_FORBIDDEN = rf"{_NEVER}(?:\w+(?:,| or| and)\s+)*{_CHANGE}"
-_EVALUATION = r"(?:evaluations?|evaluator|eval(?= code| harness|s?\b)|harness|metric)\b"
-_DATA = (
-    r"(?:data[ -]?pipeline|tokeni[sz]er|data[ -]?loaders?|data[ -]?sets?"
-    r"|(?:validation|val|evaluation|eval|training|cached) (?:data|shards?|sets?|splits?))\b"
-)
-_LOG = r"\b(?:log|logs|logged|logging|record|records|recorded|recording)\b"
-_RUNS = r"\b(?:results?|experiments?|runs?)\b"
-_COLUMNS = (r"\bcommit\b|\bhash\b", r"\bmemory\b|\bvram\b", r"\bstatus\b", r"\bdescription\b")
-_TRAINING = r"\btrain|\bexperiments?\b|\b(?:a|each|every|the|one|any) runs?\b|\bbudget\b"
-_BUDGET = r"\b(?:time|training|wall[- ]clock|the|minutes?|seconds?)[ _-](?:\w+ )?budgets?\b"
-_MORE = (
-    r"\bmore than\b|\bexceed|\blonger\b|\bbeyond\b|\bno more\b|\bat most\b|\bwithin\b"
-    r"|\bup to\b|\bunder\b|\bless than\b|\bover\b|\bmaximum\b|\boverrun\b"
-)
 
 #: What a rule is called, under NEVER DO and elsewhere; {} is the file or name that it guards.
 _IDS = {
@@ -121,8 +89,12 @@ class _Rule:
     @property
     def protects(self) -> bool:
         """Whether it forbids a change, in these or those words."""
-        begins = self.section == "never-do" and re.match(_CHANGE, self.text)
-        return self.section == "danger-zone" or bool(begins) or self.says(f"{_FORBIDDEN}|{_FIXED}")
+        begins = self.section == "never-do" and re.match(phrases.CHANGE, self.text)
+        return (
+            self.section == "danger-zone"
+            or bool(begins)
+            or self.says(f"{phrases.FORBIDDEN}|{phrases.FIXED}")
+        )
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
@@ -132,7 +104,7 @@ class _Rule:
     def _paths(self, words: str) -> tuple[str, ...]:
         words = re.sub(r"\*\*([^*]+)\*\*", r"\1", words)  # bold
         quoted = [token for token in re.findall(r"`([^`]+)`", words) if self._is_path(token)]
-        plain = re.findall(_FILE, re.sub(r"`[^`]*`", " ", words))
+        plain = re.findall(phrases.FILE, re.sub(r"`[^`]*`", " ", words))
         found = dict.fromkeys(path.removeprefix("./") for path in (*quoted, *plain))
         return tuple(path for path in found if not self._is_attribute(path))
 
@@ -144,7 +116,7 @@ class _Rule:
 
     def _is_attribute(self, path: str) -> bool:
         """``torch.compile`` and ``e.g`` are no files."""
-        return not re.search(_ENDING, path) and not self.grounds.glob(path)
+        return not re.search(phrases.ENDING, path) and not self.grounds.glob(path)
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
@@ -184,48 +156,8 @@ def unique(statements: Iterable[Statement]) -> list[Statement]:
     return found
 
 
-def seconds(words: str) -> float | None:
-    """The first duration that is named: ``5 minutes``, ``a 90-second run``, ``five minutes``."""
-    found = _DURATION.search(words.lower())
-    if found is None:
-        return None
-    many = float(_NUMBERS.get(found[1]) or found[1])
-    return many * {"h": 3600, "m": 60, "s": 1}[found[2][0]]
-
-
-def budget_of(words: str) -> float | None:
-    """The training time that a rule names as the exact one or the longest; None for any other."""
-    text = words.lower()
-    about = re.search(_TRAINING, text) and re.search(rf"\bexactly\b|{_MORE}", text)
-    return seconds(text) if about else None
-
-
-def only_files(words: str) -> tuple[str, ...]:
-    """The files that a rule lets change: of ``Only a.py and b.py are modified``."""
-    text = words.replace("`", "")
-    files = rf"((?:{_FILE})(?:(?:,? and |,? or |, | & )(?:{_FILE}))*)"
-    verb = r"(?:modif|chang|edit|touch|alter)\w*"
-    patterns = (
-        rf"(?i)\bonly\s+(?:ever\s+)?(?:{verb}\s+)?(?:the\s+)?(?:files?\s+)?{files}",
-        rf"(?i){files}(?:\s+\S+){{0,2}}\s+the\s+only\s+(?:file|one|thing)",
-        rf"(?i)\b(?:other than|except(?: for)?|besides|but|outside(?: of)?)\s+(?:the\s+)?{files}",
-    )
-    if not re.search(rf"(?i){_CHANGE}|only file", text):
-        return ()
-    for pattern in patterns:
-        if found := re.search(pattern, text):
-            return tuple(re.findall(_FILE, found[1]))
-    return ()
-
-
-def direction_of(words: str) -> str:
-    """``lower`` or ``higher``, where the words say which is better; else ""."""
-    found = re.search(r"\b(lower|higher) is better\b", words.lower())
-    return found[1] if found else ""
-
-
 def _scope(rule: _Rule) -> Params | None:
-    files = only_files(rule.words)
+    files = phrases.only_files(rule.words)
     if not files:
         return None
     editable = rule.grounds.experiment.editable
@@ -240,7 +172,7 @@ def _scope(rule: _Rule) -> Params | None:
 
 def _untracked(rule: _Rule) -> Params | None:
     stays_out = (
-        rf"{_NEVER}(?:be )?(?:committed|commit|pushed|push|tracked|track|added to git|add)\b"
+        rf"{phrases.NEVER}(?:be )?(?:committed|commit|pushed|push|tracked|track|added to git|add)\b"
     )
     ledger = rule.grounds.experiment.ledger
     paths: Value = [p for p in rule.paths if p == ledger or not rule.grounds.glob(p)]
@@ -279,16 +211,16 @@ def _frozen_data(rule: _Rule) -> Params | None:
         return {"paths": outside}
     if rule.paths or not rule.grounds.experiment.data:
         return None
-    if rule.section == "danger-zone" and rule.says(_DATA):
+    if rule.section == "danger-zone" and rule.says(phrases.DATA):
         return {}
-    return {} if _guards(rule, _DATA) else None
+    return {} if _guards(rule, phrases.DATA) else None
 
 
 def _loader_code(rule: _Rule) -> Params | None:
     """The data pipeline where no files of data are known: its code is what can be guarded."""
     experiment = rule.grounds.experiment
-    about = rule.section == "danger-zone" and rule.says(_DATA)
-    if experiment.data or rule.paths or not (about or _guards(rule, _DATA)):
+    about = rule.section == "danger-zone" and rule.says(phrases.DATA)
+    if experiment.data or rule.paths or not (about or _guards(rule, phrases.DATA)):
         return None
     if not rule.grounds.defines(experiment.loader):
         return None
@@ -297,15 +229,15 @@ def _loader_code(rule: _Rule) -> Params | None:
 
 def _log_schema(rule: _Rule) -> Params | None:
     metric = rf"\b{re.escape(rule.grounds.experiment.metric.lower())}\b"
-    columns = sum(rule.says(pattern) for pattern in (*_COLUMNS, metric))
-    return {} if columns >= 2 and rule.says(rf"{_LOG}|\brows?\b|\bcolumns?\b") else None
+    columns = sum(rule.says(pattern) for pattern in (*phrases.COLUMNS, metric))
+    return {} if columns >= 2 and rule.says(rf"{phrases.LOG}|\brows?\b|\bcolumns?\b") else None
 
 
 def _logged(rule: _Rule) -> Params | None:
     ledger = re.escape(rule.grounds.experiment.ledger.lower())
     if rule.says(ledger) and rule.protects:
         return {}
-    if not rule.says(_LOG, rf"{_RUNS}|{ledger}"):
+    if not rule.says(phrases.LOG, rf"{phrases.RUNS}|{ledger}"):
         return None
     return (
         {} if rule.says(r"\b(?:skip|omit|forget|without|every|each|all|always|fail to)") else None
@@ -323,28 +255,30 @@ def _budget_exact(rule: _Rule) -> Params | None:
     if not _is_budget(rule):
         return None
     exact = rule.says(r"\bexact(?:ly)?\b|\bprecisely\b|\bto the second\b")
-    always = rule.says(r"\balways\b|\bfixed\b|\bconstant\b") or _guards(rule, _BUDGET)
-    if not exact and (rule.says(_MORE) or not always):
+    always = rule.says(r"\balways\b|\bfixed\b|\bconstant\b") or _guards(rule, phrases.BUDGET)
+    if not exact and (rule.says(phrases.MORE) or not always):
         return None
-    said, budget = seconds(rule.text), rule.grounds.experiment.budget
+    said, budget = phrases.seconds(rule.text), rule.grounds.experiment.budget
     if said is not None and said != budget:
         raise _other_budget(rule, said)
     return {}
 
 
 def _budget_limit(rule: _Rule) -> Params | None:
-    if not _is_budget(rule) or not rule.says(_MORE):
+    if not _is_budget(rule) or not rule.says(phrases.MORE):
         return None
-    said, budget = seconds(rule.text), rule.grounds.experiment.budget
+    said, budget = phrases.seconds(rule.text), rule.grounds.experiment.budget
     if said is not None and said < budget:
         raise _other_budget(rule, said)
     return {}
 
 
 def _is_budget(rule: _Rule) -> bool:
-    if seconds(rule.text) is None and not rule.says(_BUDGET):
+    if phrases.seconds(rule.text) is None and not rule.says(phrases.BUDGET):
         return False
-    return rule.says(_TRAINING) and not rule.says(r"\b(?:memory|vram|tokens|parameters?) budget")
+    return rule.says(phrases.TRAINING) and not rule.says(
+        r"\b(?:memory|vram|tokens|parameters?) budget"
+    )
 
 
 def _other_budget(rule: _Rule, said: float) -> ProjectError:
@@ -374,7 +308,7 @@ def _metric(rule: _Rule) -> Params | None:
     if not rule.says(rf"\b{re.escape(metric.lower())}\b|\bmetric\b"):
         return None
     only = r"\b(?:only|sole|alone)\b(?:\s+\w+){0,2}\s+metric\b|\bmetric\b.*\b(?:only|alone)\b"
-    said = direction_of(rule.words)
+    said = phrases.direction_of(rule.words)
     if not said and not rule.says(only):
         return None
     if said and said != direction:
@@ -386,15 +320,17 @@ def _metric(rule: _Rule) -> Params | None:
 
 
 def _evaluation(rule: _Rule) -> Params | None:
-    about = rule.section == "danger-zone" and not rule.paths and rule.says(rf"\b{_EVALUATION}")
-    return {} if about or _guards(rule, _EVALUATION) else None
+    about = (
+        rule.section == "danger-zone" and not rule.paths and rule.says(rf"\b{phrases.EVALUATION}")
+    )
+    return {} if about or _guards(rule, phrases.EVALUATION) else None
 
 
 def _guards(rule: _Rule, nouns: str) -> bool:
     """Whether it forbids to change what the nouns name, or says that this is fixed."""
-    changed = rule.says(rf"{_CHANGE}{_GAP}{nouns}") and rule.protects
+    changed = rule.says(rf"{phrases.CHANGE}{phrases.GAP}{nouns}") and rule.protects
     return changed or rule.says(
-        rf"\b{nouns}.{{0,40}}(?:{_FIXED}|\b(?:never|not)\b.{{0,12}}{_CHANGE})"
+        rf"\b{nouns}.{{0,40}}(?:{phrases.FIXED}|\b(?:never|not)\b.{{0,12}}{phrases.CHANGE})"
     )
 
 

@@ -1,0 +1,77 @@
+"""What words of a rule mean: durations, files, directions, and the phrases that tell them."""
+
+from __future__ import annotations
+
+import re
+
+FILE = r"(?<![\w/~.*-])[~\w*./-]*\w\.[A-Za-z]\w{0,9}(?![\w/(])"
+ENDING = r"[/*~]|\.(?:pyi?|toml|lock|[tc]sv|jsonl?|txt|md|log|ya?ml)$"
+WORDS = "one two three four five six seven eight nine ten"
+NUMBERS = {word: number for number, word in enumerate(WORDS.split(), start=1)}
+DURATION = re.compile(
+    rf"\b(\d+(?:\.\d+)?|{'|'.join(NUMBERS)})[\s-]*"
+    r"(hours?|hrs?|h|minutes?|mins?|seconds?|secs?|s)\b"
+)
+CHANGE = (
+    r"\b(?:modif(?:y|ies|ied|ying)|chang|edit|touch|alter|rewrit|overwrit|monkey-?patch|patch"
+    r"|tamper with|tamper|replac|overrid|delet|remov|renam|mov(?=e|ing)|weaken|shadow)\w*"
+)
+#: Words between a verb and what it changes.
+GAP = r"(?:\s+(?!during|while|before|after|in|when|for|without)\w+){0,3}\s+"
+FIXED = r"\b(?:fixed|frozen|read-?only|immutable|constants?|sacred|off[- ]limits|hands off)\b"
+NEVER = r"\b(?:never|not|cannot|can't|don't|doesn't|nobody|nothing)\s+(?:ever\s+|be\s+|to\s+)*"
+FORBIDDEN = rf"{NEVER}(?:\w+(?:,| or| and)\s+)*{CHANGE}"
+EVALUATION = r"(?:evaluations?|evaluator|eval(?= code| harness|s?\b)|harness|metric)\b"
+DATA = (
+    r"(?:data[ -]?pipeline|tokeni[sz]er|data[ -]?loaders?|data[ -]?sets?"
+    r"|(?:validation|val|evaluation|eval|training|cached) (?:data|shards?|sets?|splits?))\b"
+)
+LOG = r"\b(?:log|logs|logged|logging|record|records|recorded|recording)\b"
+RUNS = r"\b(?:results?|experiments?|runs?)\b"
+COLUMNS = (r"\bcommit\b|\bhash\b", r"\bmemory\b|\bvram\b", r"\bstatus\b", r"\bdescription\b")
+TRAINING = r"\btrain|\bexperiments?\b|\b(?:a|each|every|the|one|any) runs?\b|\bbudget\b"
+BUDGET = r"\b(?:time|training|wall[- ]clock|the|minutes?|seconds?)[ _-](?:\w+ )?budgets?\b"
+MORE = (
+    r"\bmore than\b|\bexceed|\blonger\b|\bbeyond\b|\bno more\b|\bat most\b|\bwithin\b"
+    r"|\bup to\b|\bunder\b|\bless than\b|\bover\b|\bmaximum\b|\boverrun\b"
+)
+
+
+def seconds(words: str) -> float | None:
+    """The first duration that is named: ``5 minutes``, ``a 90-second run``, ``five minutes``."""
+    found = DURATION.search(words.lower())
+    if found is None:
+        return None
+    many = float(NUMBERS.get(found[1]) or found[1])
+    return many * {"h": 3600, "m": 60, "s": 1}[found[2][0]]
+
+
+def budget_of(words: str) -> float | None:
+    """The training time that a rule names as the exact one or the longest; None for any other."""
+    text = words.lower()
+    about = re.search(TRAINING, text) and re.search(rf"\bexactly\b|{MORE}", text)
+    return seconds(text) if about else None
+
+
+def only_files(words: str) -> tuple[str, ...]:
+    """The files that a rule lets change: of ``Only a.py and b.py are modified``."""
+    text = words.replace("`", "")
+    files = rf"((?:{FILE})(?:(?:,? and |,? or |, | & )(?:{FILE}))*)"
+    verb = r"(?:modif|chang|edit|touch|alter)\w*"
+    patterns = (
+        rf"(?i)\bonly\s+(?:ever\s+)?(?:{verb}\s+)?(?:the\s+)?(?:files?\s+)?{files}",
+        rf"(?i){files}(?:\s+\S+){{0,2}}\s+the\s+only\s+(?:file|one|thing)",
+        rf"(?i)\b(?:other than|except(?: for)?|besides|but|outside(?: of)?)\s+(?:the\s+)?{files}",
+    )
+    if not re.search(rf"(?i){CHANGE}|only file", text):
+        return ()
+    for pattern in patterns:
+        if found := re.search(pattern, text):
+            return tuple(re.findall(FILE, found[1]))
+    return ()
+
+
+def direction_of(words: str) -> str:
+    """``lower`` or ``higher``, where the words say which is better; else ""."""
+    found = re.search(r"\b(lower|higher) is better\b", words.lower())
+    return found[1] if found else ""
