@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pytest_ouro.errors import ExperimentError
 from pytest_ouro.experiment import output, processes
+from pytest_ouro.experiment.interrupts import noted
 from pytest_ouro.experiment.measurement import Measurement
 from pytest_ouro.experiment.run_log import RunLog
 
@@ -173,12 +174,12 @@ class _Watch:
 def supervise(job: Job, progress: Progress | None = None) -> Measurement:
     """Run the job to its end, whatever that is, and leave no process of it behind.
 
-    KeyboardInterrupt ends the group and returns a measurement that says so.
+    Ctrl-C and TERM end the run and return a measurement that says so.
     """
     strangers = processes.adopt_orphans()
     ours, theirs = socket.socketpair()
     began = time.monotonic()
-    with ours, theirs, RunLog(job.log, append=job.append) as log:
+    with ours, theirs, RunLog(job.log, append=job.append) as log, noted() as signals:
         process = _start(job, theirs.fileno())
         theirs.close()
         family = processes.Family(process.pid, strangers)
@@ -186,7 +187,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         stopped: Literal["", "timeout", "overrun", "interrupted"] = ""
         try:
             _send(ours, {**job.message, "supervisor": os.getpid()})
-            stopped = _follow(process, ours, log, watch, progress)
+            stopped = _follow(process, ours, log, watch, signals, progress)
         except KeyboardInterrupt:
             stopped = "interrupted"
         finally:
@@ -243,8 +244,9 @@ def _follow(
     channel: socket.socket,
     log: RunLog,
     watch: _Watch,
+    signals: list[int],
     progress: Progress | None,
-) -> Literal["", "timeout", "overrun"]:
+) -> Literal["", "timeout", "overrun", "interrupted"]:
     """Listen until the child has ended or must be ended."""
     assert process.stdout is not None
     recent = ""
@@ -272,6 +274,8 @@ def _follow(
                         selector.unregister(process.stdout)
                     log.write(chunk)
                     recent = (recent + chunk.decode(errors="replace"))[-2000:]
+            if signals:
+                return "interrupted"
             if time.monotonic() - looked < _TICK:
                 continue
             looked = time.monotonic()

@@ -476,15 +476,18 @@ def waits(lab):
     )
 
 
-@pytest.mark.parametrize("flags", [("-s",), ("-p", "no:terminal")])
-def test_an_interrupt_is_recorded_and_leaves_no_process(lab, written, gone, flags):
+@pytest.mark.parametrize(
+    ("flags", "number"),
+    [(("-s",), signal.SIGINT), (("-p", "no:terminal"), signal.SIGINT), ((), signal.SIGTERM)],
+)
+def test_an_interrupt_is_recorded_and_leaves_no_process(lab, written, gone, flags, number):
     commit = lab.commit(waits(lab))
     process = lab.start(*flags)
     pid, parent = written(Path.home() / "pids")
     assert parent == process.pid
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     out, _ = process.communicate(timeout=30)
-    assert process.returncode == 2
+    assert process.returncode == 2, out
     assert gone(pid)
     assert "Traceback" not in out
     if "no:terminal" not in flags:
