@@ -97,9 +97,23 @@ class Experiment:
     warmup_seconds: float = option(
         "the clock starts at the latest this long after the first batch", default=0.0
     )
+    startup_seconds: float | None = option(
+        "the clock starts at the latest this long after the script, with or without a batch "
+        "(20 % of the budget, at least 10)",
+        default=None,
+    )
     device: Device = option('`"auto"` is CUDA where there is a card', default="auto")
     level: Level = option(
         "the lowest level of assurance at which a run may be kept", default="supervised"
+    )
+    highest: Literal["supervised", "judged", "sandboxed"] = option(
+        "the highest level that is tried; a model without logits can only be supervised",
+        default="sandboxed",
+    )
+    judged_rows: int = option(
+        "validation rows that the judge scores, always the same; 0: as many as are quickly "
+        "asked, all of them where there are few",
+        default=0,
     )
     ledger: str = option("the table of results", default="results.tsv")
 
@@ -117,6 +131,12 @@ class Experiment:
         )
         object.__setattr__(
             self, "timeout", self.budget * 2 if self.timeout is None else self.timeout
+        )
+        startup = max(10.0, self.budget * 0.2)
+        object.__setattr__(
+            self,
+            "startup_seconds",
+            startup if self.startup_seconds is None else self.startup_seconds,
         )
         if self.seconds("timeout") <= self.budget:
             raise ValueError("'timeout' must leave time beyond 'budget'")
@@ -144,8 +164,8 @@ class Experiment:
         """The name by which the script imports the harness."""
         return self.harness.removesuffix(".py").replace("/", ".")
 
-    def seconds(self, name: Literal["tolerance", "timeout"]) -> float:
-        """``tolerance`` or ``timeout``, which have their defaults filled in by now."""
+    def seconds(self, name: Literal["tolerance", "timeout", "startup_seconds"]) -> float:
+        """One of the seconds that have their defaults filled in by now."""
         value: float = getattr(self, name)
         return value
 
@@ -159,7 +179,10 @@ PER_DEVICE = (
         "timeout",
         "warmup-tokens",
         "warmup-seconds",
+        "startup-seconds",
         "level",
+        "highest",
+        "judged-rows",
         "data",
     ),
 )

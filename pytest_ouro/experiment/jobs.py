@@ -54,6 +54,7 @@ def script_job(
         clock=experiment.clock,
         timeout=experiment.seconds("timeout"),
         warmup_seconds=experiment.warmup_seconds,
+        startup_seconds=experiment.seconds("startup_seconds"),
         hide_cuda=profile == "cpu",
         settings=_settings(case),
     )

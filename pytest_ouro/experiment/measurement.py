@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import signal
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.experiment.output import clean
+
+if TYPE_CHECKING:
+    from pytest_ouro.tables import Level
 
 Outcome = Literal["ok", "crash", "oom", "nan", "timeout", "breach", "interrupted"]
 
@@ -16,11 +19,32 @@ CLAIM_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
+class Judgment:
+    """The judge's score: bits per byte with its standard error, over ``rows`` rows.
+
+    ``questions`` is what was asked of the model, tests included, in ``tokens`` tokens;
+    ``answering`` the seconds on the bound's clock, ``seconds`` on the wall's.
+    """
+
+    value: float
+    se: float
+    rows: int
+    questions: int
+    tokens: int
+    seconds: float
+    answering: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Measurement:
     """Seconds by our clocks, megabytes by our reading, and what the child reported.
 
     ``window_seconds`` is the training window on the bound's clock; None if training never began.
     ``value`` is the metric as the trusted harness returned it, ``claims`` what the script printed.
+    ``judgment`` is the judge's, if there was one; then ``value`` is its score. ``unable`` says why
+    this harness cannot be judged; then nothing was run. ``findings`` is what the model was caught
+    at while it was evaluated, ``judge_failed`` what a judge without a score said last. ``served``
+    are the training tokens that the loader handed out, by the script's own word.
     ``evaluation`` is the run of the bound's evaluate-command that followed; then ``value`` is the
     metric that it printed.
     """
@@ -35,8 +59,14 @@ class Measurement:
     peak_mb: float = 0.0
     environment: dict[str, str] = field(default_factory=dict)
     exception: dict[str, str] = field(default_factory=dict)
-    stopped: Literal["", "timeout", "overrun", "interrupted"] = ""
+    served: int = 0
+    stopped: Literal["", "timeout", "overrun", "interrupted", "unjudged"] = ""
     tail: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    judgment: Judgment | None = None
+    unable: str = ""
+    level: Level = "supervised"
+    judge_failed: str = ""
     evaluation: Measurement | None = None
 
     def agrees(self, metric: str) -> bool:
@@ -67,6 +97,8 @@ def _outcome(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str]
         return failed
     if seen.evaluation is not None:
         return _evaluated(seen.evaluation, metric)
+    if seen.findings:
+        return "breach", seen.findings[0]
     if seen.value is None:
         return "crash", f"{script} ended without calling the evaluation: there is no {metric}"
     claimed = seen.claims.get(metric)
@@ -107,7 +139,11 @@ def _failed(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str] 
         return "oom", f"out of memory in {phase}{where}"
     if seen.value is not None and not math.isfinite(seen.value):
         return "nan", f"{metric} is {seen.value}"
+    if seen.judge_failed:
+        return "crash", f"the judge gave no score: {seen.judge_failed}"
     if seen.exit_code:
+        if seen.findings:
+            return "breach", seen.findings[0]
         if _nan_in(seen.tail[-3:]):
             return "nan", f"{script} stopped: {seen.tail[-1]}"
         if seen.exception:

@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from pytest_ouro.tables import Experiment
 
 #: What two runs must have in common for their metrics to be compared.
-_COMPARED = ("device", "device_name", "budget", "clock", "data", "harness", "metric", "level")
+_COMPARED = (
+    "device",
+    "device_name",
+    "budget",
+    "clock",
+    "data",
+    "harness",
+    "metric",
+    "level",
+    "rows",
+)
 
 
 def now() -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.experiment import device, preconditions, record
+from pytest_ouro.experiment.assurance import assure
 from pytest_ouro.experiment.evaluating import evaluated
 from pytest_ouro.experiment.jobs import LOG, command_job, make_data, script_job
 from pytest_ouro.experiment.measurement import outcome
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from pytest_ouro.finding import Judgement
     from pytest_ouro.judge import Case
     from pytest_ouro.tables import Device, Experiment
-
-#: What this version's supervision achieves.
-LEVEL = "supervised"
 
 #: Lines of a summary that a record keeps.
 MAX_CLAIMS = 40
@@ -113,7 +111,8 @@ def run_experiment(
         if made and (closed := _gate(case.again())):
             return closed
         facts = record.start(case, experiment, profile=profile, rehearsal=rehearsal)
-        seen = _measure(case, experiment, profile, Path(scratch), facts, progress)
+        seen, why = _measure(case, experiment, profile, Path(scratch), facts, progress)
+        facts["level_why"] = why
     result = _conclude(case, experiment, profile, facts, seen)
     return replace(result, settlement=_settlement(case, result, apply=order.settle))
 
@@ -133,14 +132,20 @@ def _measure(
     scratch: Path,
     facts: Record,
     progress: Progress | None,
-) -> Measurement:
-    """Run the candidate in a clean worktree; a run that could not begin is recorded as a crash."""
+) -> tuple[Measurement, str]:
+    """Run the candidate in a clean worktree, at the highest level there is; also says why it is
+    no higher. A run that could not begin is recorded as a crash."""
     try:
         with checkout(case.repository.git, case.repository.head) as tree:
             make = command_job if experiment.command else script_job
             job = make(case, experiment, profile=profile, tree=tree, scratch=scratch)
-            seen = supervise(job, progress)
-            return evaluated(case, experiment, job, seen) if experiment.command else seen
+            assured = assure(case, experiment, job)
+            seen = supervise(assured.job, progress)
+            if seen.stopped == "unjudged":  # before the script was let go
+                assured = assured.unjudged(seen.unable)
+                seen = supervise(assured.job, progress)
+            seen = evaluated(case, experiment, job, seen) if experiment.command else seen
+            return seen, assured.why
     except BaseException:
         record.abandon(case, facts, "not-started")
         raise
@@ -178,7 +183,7 @@ def _conclude(
         commit=facts["commit"],
         val_bpb=facts["val_bpb"],
         best=compared["best"],
-        level=LEVEL,
+        level=seen.level,
         message=message,
         peak_vram_mb=seen.peak_mb,
         record=written,
@@ -209,7 +214,10 @@ def _measured(seen: Measurement, experiment: Experiment) -> Record:
         "device_name": seen.environment.get("device_name") or device.cpu_name(),
         "python": seen.environment.get("python", ""),
         "torch": seen.environment.get("torch", ""),
-        "level": LEVEL,
+        "level": seen.level,
+        "judgment": None if seen.judgment is None else asdict(seen.judgment),
+        "rows": seen.judgment.rows if seen.judgment else None,
+        "caught": list(seen.findings),
         "value": seen.value if seen.value is not None and math.isfinite(seen.value) else None,
         "evaluations": seen.evaluations,
         "claimed": seen.claim(experiment.metric),
@@ -245,7 +253,7 @@ def _decide(
         noise=noise,
         direction=experiment.direction,
         rehearsal=facts["rehearsal"],
-        below_level=LEVELS.index(LEVEL) < LEVELS.index(experiment.level),
+        below_level=LEVELS.index(facts["level"]) < LEVELS.index(experiment.level),
     )
     gained = best is not None and candidate is not None
     return verdict, {

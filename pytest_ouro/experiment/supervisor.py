@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import selectors
 import socket
@@ -16,11 +17,15 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from pytest_ouro.errors import ExperimentError
 from pytest_ouro.experiment import output, processes
 from pytest_ouro.experiment.interrupts import noted
+from pytest_ouro.experiment.judging import judging
 from pytest_ouro.experiment.measurement import Measurement
 from pytest_ouro.experiment.run_log import RunLog
+from pytest_ouro.experiment.watch import Stop, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from pytest_ouro.tables import Level
 
 #: What the child may see of our environment; the rest could colour the run or leak into it.
 _PASSED = (
@@ -28,9 +33,7 @@ _PASSED = (
     *("CC", "CXX", "CUDA_HOME", "CUDA_PATH", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH"),
     *("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"),
 )
-LAUNCHER = Path(__file__).with_name("launcher.py")
-#: A run that trains this much longer than its budget is ended: it cannot be kept any more.
-OVERRUN = 1.5
+CHILD = Path(__file__).parents[1] / "child"
 _TICK = 0.2
 
 
@@ -53,8 +56,10 @@ class Progress(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """What to run. ``message`` goes to the launcher as it is; seconds; ``log`` is written live,
-    anew or with ``append`` at its end; ``settings`` are further environment variables. The run is
-    ended once its window is longer than ``limit``."""
+    anew or with ``append`` at its end; ``settings`` are further environment variables. The window
+    begins ``startup_seconds`` after the script at the latest, and the run is ended once it is
+    longer than ``limit``. ``judge`` goes to a judge, a process that scores what the script's model
+    predicts; without it the script's own process evaluates."""
 
     python: tuple[str, ...]
     folder: Path
@@ -67,8 +72,10 @@ class Job:
     limit: float | None = None
     append: bool = False
     warmup_seconds: float = 0.0
+    startup_seconds: float = math.inf
     hide_cuda: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
+    judge: Mapping[str, Any] | None = None
 
 
 def environment(job: Job) -> dict[str, str]:
@@ -92,107 +99,42 @@ def environment(job: Job) -> dict[str, str]:
     return env
 
 
-@dataclass
-class _Watch:
-    """What has been heard of the child so far."""
-
-    job: Job
-    began: float
-    family: processes.Family
-    window_from: float | None = None
-    window: float | None = None
-    deadline: float | None = None
-    seen: dict[str, Any] = field(default_factory=lambda: {"environment": {}, "exception": {}})
-    value: float | None = None
-    evaluations: int = 0
-    peak_mb: float = 0.0
-    cpu: float = 0.0
-    reaped: float = field(default_factory=processes.reaped)
-    looked: float = 0.0
-    look_cost: float = 0.0
-
-    def clock(self) -> float:
-        """Now, on the clock that the budget is counted in."""
-        if self.job.clock == "wall":
-            return time.monotonic()
-        self.look()
-        return self.cpu
-
-    def look(self) -> None:
-        """Read the group's CPU seconds and memory; both only ever grow."""
-        began = time.monotonic()
-        used = self.family.usage()
-        self.looked, self.look_cost = time.monotonic(), time.monotonic() - began
-        ended = processes.reaped() - self.reaped  # once it is waited for, no list has it
-        self.cpu = max(self.cpu, used.cpu_seconds + ended)
-        self.peak_mb = max(self.peak_mb, used.resident_mb)
-
-    def trained(self) -> float | None:
-        """Seconds of the training window, closed or still running."""
-        if self.window is not None or self.window_from is None:
-            return self.window
-        return self.clock() - self.window_from
-
-    def hear(self, message: dict[str, Any]) -> None:
-        event = message.pop("event", "")
-        if event == "warm-up":
-            self.deadline = time.monotonic() + self.job.warmup_seconds
-        elif event == "start":
-            self.start()
-        elif event == "evaluate":
-            self.look()
-            self.evaluations += 1
-            if self.evaluations == 1:
-                self.window = self.trained() or 0.0
-        elif event == "measured":
-            if self.evaluations == 1:
-                self.value = float(message["value"])
-            self.peak_mb = max(self.peak_mb, float(message["peak_mb"]))
-        elif event == "ready":
-            self.seen["environment"] = _strings(message, "python", "torch", "device", "device_name")
-        elif event == "exception":
-            self.seen["exception"] = _strings(message, "stage", "type", "text", "place", "module")
-
-    def start(self) -> None:
-        if self.window_from is None:
-            self.window_from = self.clock()
-
-    def tick(self) -> Literal["", "timeout", "overrun"]:
-        """Whether the run must be ended now."""
-        if self.deadline is not None and time.monotonic() > self.deadline:
-            self.start()  # the warm-up allowance is spent
-        if time.monotonic() - self.looked > max(1.0, 50 * self.look_cost):
-            self.look()  # on a machine with many processes a look is not for nothing
-        if time.monotonic() - self.began > self.job.timeout:
-            return "timeout"
-        trained, limit = self.trained(), self.job.limit or OVERRUN * self.job.budget + 1
-        if self.window is None and trained and trained > limit:
-            return "overrun"
-        return ""
-
-
 def supervise(job: Job, progress: Progress | None = None) -> Measurement:
     """Run the job to its end, whatever that is, and leave no process of it behind.
 
     Ctrl-C and TERM end the run and return a measurement that says so.
     """
-    strangers = processes.adopt_orphans()
-    ours, theirs = socket.socketpair()
     began = time.monotonic()
-    with ours, theirs, RunLog(job.log, append=job.append) as log, noted() as signals:
-        process = _start(job, theirs.fileno())
+    with (
+        contextlib.ExitStack() as stack,
+        RunLog(job.log, append=job.append) as log,
+        noted() as signals,
+    ):
+        judge = stack.enter_context(judging(job)) if job.judge is not None else None
+        strangers = processes.adopt_orphans()  # the judge is one of them
+        ours, theirs = map(stack.enter_context, socket.socketpair())
+        shared = [theirs.fileno(), *(judge.lent if judge else ())]
+        process = _start(job, theirs.fileno(), shared)
         theirs.close()
         family = processes.Family(process.pid, strangers)
-        watch = _Watch(job, began, family)
-        stopped: Literal["", "timeout", "overrun", "interrupted"] = ""
+        watch = Watch(job, began, family)
+        line = Line(ours, watch.hear)
+        lines = [line]
+        message = {**job.message, "supervisor": os.getpid()}
+        if judge is not None:
+            judge.release()
+            lines.append(Line(judge.channel, watch.hear_judge))
+            message.update(line=judge.lent[0], shared=judge.lent[1])
+        stopped: Stop = ""
         try:
-            _send(ours, {**job.message, "supervisor": os.getpid()})
-            stopped = _follow(process, ours, log, watch, signals, progress)
+            line.send(message)
+            stopped = _follow(process, lines, log, watch, signals, progress)
         except KeyboardInterrupt:
             stopped = "interrupted"
         finally:
             watch.window = watch.trained()
             family.end(process, grace=3.0 if stopped else 0.0)
+            failed = judge.last_words() if judge and watch.asked and not watch.judgment else ""
             _drain(process, log)
     text = log.end.decode(errors="replace")
     return Measurement(
@@ -202,25 +144,37 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         window_seconds=watch.window,
         value=watch.value,
         evaluations=watch.evaluations,
+        served=watch.served,
         claims=output.summary(text),
         peak_mb=watch.peak_mb,
         environment=watch.seen["environment"],
         exception=watch.seen["exception"],
         stopped=stopped,
         tail=tuple(output.tail(text)),
+        findings=tuple(watch.findings),
+        judgment=watch.judgment,
+        unable=watch.unable,
+        level=_level(job),
+        judge_failed=failed,
     )
 
 
-def _start(job: Job, channel: int) -> subprocess.Popen[bytes]:
+def _level(job: Job) -> Level:
+    if job.judge is None:
+        return "supervised"
+    return "sandboxed" if "sandbox" in job.message else "judged"
+
+
+def _start(job: Job, channel: int, shared: list[int]) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
-            [*job.python, "-B", str(LAUNCHER), str(channel)],
+            [*job.python, "-B", str(CHILD), "launcher", str(channel)],
             cwd=job.folder,
             env=environment(job),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            pass_fds=[channel],
+            pass_fds=shared,
             start_new_session=True,
         )
     except OSError as error:
@@ -230,44 +184,70 @@ def _start(job: Job, channel: int) -> subprocess.Popen[bytes]:
         ) from None
 
 
-def _strings(message: dict[str, Any], *names: str) -> dict[str, str]:
-    return {name: str(message[name]) for name in names}
+class Line:
+    """Our end of a channel: each message is heard, then answered."""
 
+    def __init__(self, channel: socket.socket, hear: Callable[[dict[str, Any]], None]) -> None:
+        self.channel = channel
+        self._hear = hear
+        self._pending = b""
 
-def _send(channel: socket.socket, message: Mapping[str, Any]) -> None:
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        channel.sendall(json.dumps(message).encode() + b"\n")
+    def send(self, message: Mapping[str, Any]) -> None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.channel.sendall(json.dumps(message).encode() + b"\n")
+
+    def read(self, held: Callable[[bytes], bool]) -> bool:
+        """Hear what has come; False once the other end is closed. Held messages are not answered
+        before :meth:`send` does it."""
+        data = b""
+        with contextlib.suppress(ConnectionResetError):
+            data = self.channel.recv(65536)
+        *messages, self._pending = (self._pending + data).split(b"\n")
+        for message in messages:
+            with contextlib.suppress(ValueError, TypeError, LookupError, AttributeError):
+                self._hear(json.loads(message))  # else the script wrote to our channel
+            if not held(message):
+                self.send({})
+        return bool(data)
 
 
 def _follow(
     process: subprocess.Popen[bytes],
-    channel: socket.socket,
+    lines: list[Line],
     log: RunLog,
-    watch: _Watch,
+    watch: Watch,
     signals: list[int],
     progress: Progress | None,
-) -> Literal["", "timeout", "overrun", "interrupted"]:
+) -> Stop:
     """Listen until the child has ended or must be ended."""
     assert process.stdout is not None
     recent = ""
-    pending = b""
+    waiting = False
+
+    def held(message: bytes) -> bool:
+        """The script starts only once the judge has its rows."""
+        nonlocal waiting
+        if b'"ready"' not in message[:20] or len(lines) == 1 or watch.released is not None:
+            return False
+        waiting = not watch.judge_ready
+        if not waiting:
+            watch.release()
+        return waiting
+
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
-        selector.register(channel, selectors.EVENT_READ)
+        for line in lines:
+            selector.register(line.channel, selectors.EVENT_READ, line)
         looked = 0.0
         while process.poll() is None:
             for key, _ in selector.select(timeout=_TICK):
-                if key.fileobj is channel:
-                    data = b""
-                    with contextlib.suppress(ConnectionResetError):
-                        data = channel.recv(65536)
-                    if not data:
-                        selector.unregister(channel)
-                    *messages, pending = (pending + data).split(b"\n")
-                    for line in messages:
-                        with contextlib.suppress(ValueError, TypeError, LookupError):
-                            watch.hear(json.loads(line))  # else the script wrote to our channel
-                        _send(channel, {})
+                if key.data is not None:
+                    if not key.data.read(held):
+                        selector.unregister(key.fileobj)
+                    if waiting and watch.judge_ready:
+                        waiting = False
+                        watch.release()
+                        lines[0].send({})
                 else:
                     chunk = os.read(process.stdout.fileno(), 65536)
                     if not chunk:
@@ -276,7 +256,7 @@ def _follow(
                     recent = (recent + chunk.decode(errors="replace"))[-2000:]
             if signals:
                 return "interrupted"
-            if time.monotonic() - looked < _TICK:
+            if time.monotonic() - looked < _TICK and not watch.unable:
                 continue
             looked = time.monotonic()
             if stop := watch.tick():

@@ -7,26 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.experiment import launcher
+from pytest_ouro.experiment.supervisor import CHILD
 
 EVALUATES = "from prepare import evaluate_bpb\nprint('val_bpb:', evaluate_bpb(2.0))\n"
 EVIL = "TIME_BUDGET = 1\n\ndef evaluate_bpb(model):\n    return 0.1\n"
 
 
-def test_it_needs_the_standard_library_only():
-    tree = ast.parse(Path(launcher.__file__).read_text())
-    found = {
-        name.split(".")[0]
-        for node in ast.walk(tree)
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-    }
-    assert found <= sys.stdlib_module_names
+@pytest.mark.parametrize("path", sorted(CHILD.glob("*.py")), ids=lambda path: path.name)
+def test_it_needs_the_standard_library_and_its_own_folder_only(path):
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    found = {a.name for node in nodes if isinstance(node, ast.Import) for a in node.names}
+    found |= {n.module or "" for n in nodes if isinstance(n, ast.ImportFrom) and not n.level}
+    assert {name.split(".")[0] for name in found} <= sys.stdlib_module_names | {"torch"}
 
 
 def test_the_harness_is_the_trusted_text_not_the_file(bench):

@@ -1,0 +1,26 @@
+"""Load this folder as a package that no import of the experiment can meet, and play a role."""
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+
+_NAME = "_pytest_ouro_child"
+_FOLDER = Path(__file__).resolve().parent
+
+
+def main(role: str, fd: int) -> None:
+    spec = importlib.util.spec_from_file_location(
+        _NAME, _FOLDER / "__init__.py", submodule_search_locations=[str(_FOLDER)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[_NAME] = package
+    spec.loader.exec_module(package)
+    sys.path.pop(0)  # this folder: its modules are none of the experiment's
+    importlib.import_module(f"{_NAME}.{role}").start(fd)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

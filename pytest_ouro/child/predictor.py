@@ -1,0 +1,63 @@
+"""The training process at its evaluation: rows in, the model's logits out.
+
+What it is asked, and by whom the score is computed, is in judge.py. Nothing here is trusted.
+"""
+
+from __future__ import annotations
+
+import mmap
+import sys
+from typing import Any
+
+from .channel import Channel
+
+
+def serve(model: Any, batch_size: Any, device: Any, job: dict[str, Any]) -> float:
+    """Answer the judge until it names the score, and return that.
+
+    TypeError where ``model(x)`` gives no logits, RuntimeError where the judge is gone.
+    """
+    torch = sys.modules["torch"]
+    # The compiled wrapper would compile anew for a call without targets.
+    network = getattr(model, "_orig_mod", model)
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        line = Channel(job["line"])
+        line.send({"batch_size": batch_size if isinstance(batch_size, int) else 0})
+        while True:
+            message = line.receive()
+            if "value" in message:
+                return float(message["value"])
+            rows, length = message["rows"], message["length"]
+            with torch.no_grad():
+                x = _tensor(torch, job, (rows, length), torch.int64).clone().to(device)
+                logits = _logits(torch, network(x), rows, length)
+                line.send({"shape": list(logits.shape), "dtype": str(logits.dtype)[6:]})
+                line.receive()  # there is room for it now
+                offset = rows * length * 8
+                _tensor(torch, job, logits.shape, logits.dtype, offset).copy_(logits)
+            line.send({})
+    except (EOFError, OSError):
+        raise RuntimeError("the judge is gone: a run has one evaluation") from None
+
+
+def _logits(torch: Any, answer: Any, rows: int, length: int) -> Any:
+    got: Any = type(answer).__name__
+    if isinstance(answer, torch.Tensor):
+        got = tuple(answer.shape)
+        if len(got) == 3 and got[:2] == (rows, length) and answer.is_floating_point():
+            return answer.detach()
+    raise TypeError(
+        f"model(x) without targets must return the logits, floating point of shape "
+        f"({rows}, {length}, vocabulary), for the judge to score; it returned {got}"
+    )
+
+
+def _tensor(torch: Any, job: dict[str, Any], shape: Any, dtype: Any, offset: int = 0) -> Any:
+    """A tensor in the memory that is shared with the judge."""
+    shared = mmap.mmap(job["shared"], 0)
+    count = 1
+    for size in shape:
+        count *= size
+    return torch.frombuffer(shared, dtype=dtype, count=count, offset=offset).view(*shape)

@@ -1,0 +1,92 @@
+"""What a *supervised* evaluation asks the live model, in its own process.
+
+Help against mistakes and casual gaming: code that runs beside it can deceive it. Where a judge
+scores the model, its questions take this place.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import types
+
+#: Rows that are asked, and cuts that each of them is tried with.
+ROWS, CUTS = 4, 4
+#: Nats that two ways to compute one loss may differ by, on average: room for bfloat16.
+LOSS_TOLERANCE = 0.02
+#: How far a logit may move when only later tokens change.
+LOGIT_TOLERANCE = 0.25
+
+
+def applies(module: types.ModuleType) -> bool:
+    """Whether the harness has the interface that the questions are made from."""
+    parts = ("Tokenizer", "get_token_bytes", "MAX_SEQ_LEN")
+    return all(hasattr(module, part) for part in parts) and "torch" in sys.modules
+
+
+class Probes:
+    """Asks before the evaluation, and compares the parameters after it; ``findings`` are lines."""
+
+    def __init__(self, module: types.ModuleType, job: dict[str, Any], model: Any) -> None:
+        self.findings: list[str] = []
+        self._module, self._job, self._model = module, job, model
+        self._applies = applies(module)
+
+    def __enter__(self) -> Probes:
+        if self._applies:
+            self._before = self._parameters()
+            self._ask()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._applies and self._parameters() != self._before:
+            self.findings.append("the model's parameters changed during the evaluation")
+
+    def _ask(self) -> None:
+        torch = sys.modules["torch"]
+        x, y = self._rows()
+        with torch.no_grad():
+            logits = self._model(x.clone())
+            shape = tuple(getattr(logits, "shape", ()))
+            if len(shape) != 3 or shape[:2] != tuple(x.shape):
+                self.findings.append("model(x) without targets returns no logits to check it by")
+                return
+            loss = self._model(x.clone(), y.clone(), reduction="none").double().view(-1)
+            own = torch.nn.functional.cross_entropy(
+                logits.double().view(-1, shape[2]), y.reshape(-1), reduction="none"
+            )
+            if not torch.isfinite(own).all():
+                return  # a metric that is no number is said elsewhere
+            if loss.shape != own.shape or not (loss - own).abs().mean() <= LOSS_TOLERANCE:
+                self.findings.append(
+                    "the loss that the model returns is not the cross-entropy of its logits"
+                )
+            moved = max(self._moved(torch, x, logits, cut) for cut in self._cuts(x.shape[1]))
+            if not moved <= LOGIT_TOLERANCE:
+                self.findings.append(
+                    f"the model is not causal: tokens that come later move a logit by {moved:.2g}"
+                )
+
+    def _moved(self, torch: Any, x: Any, logits: Any, cut: int) -> float:
+        """The farthest that a logit before the cut moves when the rows after it are swapped."""
+        spliced = torch.cat([x[:, :cut], x.roll(1, 0)[:, cut:]], 1)
+        answer = self._model(spliced)
+        return float((answer[:, :cut].double() - logits[:, :cut].double()).abs().max())
+
+    def _rows(self) -> tuple[Any, Any]:
+        load = getattr(self._module, self._job["loader"])
+        tokenizer = self._module.Tokenizer.from_directory()
+        batch = next(load(tokenizer, ROWS, self._module.MAX_SEQ_LEN, "val"))
+        return batch[0].clone(), batch[1].clone()
+
+    @staticmethod
+    def _cuts(length: int) -> list[int]:
+        return sorted({max(1, length * (2 * i + 1) // (2 * CUTS)) for i in range(CUTS)})
+
+    def _parameters(self) -> list[float]:
+        parameters = getattr(self._model, "parameters", None)
+        if not callable(parameters):
+            return []
+        return [float(p.detach().double().sum()) for p in parameters()]

@@ -1,0 +1,193 @@
+"""The judge's arithmetic: what is asked, the score of the answers, and what gives a cheat away.
+
+A row is T + 1 tokens: its inputs and, one further, its targets. A *spliced* row has another row's
+tokens from a cut on. A causal model answers it, before the cut, as it answers the whole row; and
+its last position before the cut is scored by a token that the process was not shown. Both rows are
+natural text on either side, so that a model cannot tell which question is a test.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+import torch
+
+#: Spliced rows: a tenth of those that are scored, and at least this many where there are as many.
+SPLICED = 128
+#: Nats by which one answer may differ from another to the same tokens: room for bfloat16.
+TOLERANCE = 0.25
+#: The same on average over all of them; equal kernels give equal bits, a change of state does not.
+MEAN_TOLERANCE = 2e-3
+#: Standard errors by which the loss at cuts may exceed the loss elsewhere.
+SIGMAS = 6.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """A row that is asked: as it is, or with the tokens of row ``other`` from ``cut`` on."""
+
+    row: int
+    cut: int = 0
+    other: int = 0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is scored: ``x`` and ``y`` int64 of shape (N, T), ``num_bytes`` of every token id; the
+    rows ``scored`` count, the others only lend their tokens."""
+
+    x: torch.Tensor
+    y: torch.Tensor
+    num_bytes: torch.Tensor
+    scored: tuple[int, ...]
+
+    def tokens(self, question: Question) -> torch.Tensor:
+        """The inputs of a question, of shape (T,)."""
+        row = self.x[question.row]
+        if not question.cut:
+            return row
+        return torch.cat([row[: question.cut], self.x[question.other, question.cut :]])
+
+
+def plan(rows: Rows, seed: int) -> list[Question]:
+    """Every scored row, some spliced, in one shuffled pass; then some of the first ones again."""
+    chance = random.Random(seed)
+    scored, length = list(rows.scored), rows.x.shape[1]
+    several = max(len(scored) // 10, min(len(scored), SPLICED))
+    asked = [Question(row) for row in scored]
+    if len(rows.x) > 1 and length > 1:
+        for row in chance.sample(scored, several):
+            other = chance.choice([n for n in (chance.randrange(len(rows.x)), row - 1) if n != row])
+            asked.append(Question(row, chance.randrange(1, length), other % len(rows.x)))
+    chance.shuffle(asked)
+    again = [question for question in asked if not question.cut][: max(8, len(scored) // 20)]
+    chance.shuffle(again)
+    return asked + again
+
+
+def losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy in nats of every target, float64 of shape (B, T); softmax is ours."""
+    wide = logits.double()
+    picked = wide.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+    return wide.logsumexp(-1) - picked
+
+
+def bits_per_byte(nats: torch.Tensor, num_bytes: torch.Tensor) -> float:
+    """Of the targets that have bytes: their nats in bits, over their bytes."""
+    counts = num_bytes > 0
+    return float(nats[counts].sum() / (math.log(2) * num_bytes.sum()))
+
+
+def standard_error(nats: torch.Tensor, num_bytes: torch.Tensor) -> float:
+    """Of bits per byte as a ratio of two sums over the rows, by the delta method."""
+    sums = (nats * (num_bytes > 0)).sum(1)
+    sizes = num_bytes.sum(1).double()
+    count = len(sums)
+    if count < 2:
+        return 0.0
+    apart = sums - sums.sum() / sizes.sum() * sizes
+    spread = math.sqrt(float((apart**2).sum()) * count / (count - 1))
+    return spread / (math.log(2) * float(sizes.sum()))
+
+
+@dataclass
+class Score:
+    """The answers as they come, in nats, and what they come to."""
+
+    rows: Rows
+    asked: list[Question]
+
+    def __post_init__(self) -> None:
+        self._nats: list[torch.Tensor] = []
+
+    def hear(self, nats: torch.Tensor) -> None:
+        """The losses of the next questions, of shape (B, T), by the targets of their whole row."""
+        self._nats.extend(nats.cpu())
+
+    def value(self) -> tuple[float, float]:
+        """Bits per byte of the scored rows, and its standard error."""
+        whole = self._whole()
+        order = sorted(whole)
+        nats = torch.stack([self._nats[whole[row]] for row in order])
+        num_bytes = self.rows.num_bytes[self.rows.y[order]]
+        return bits_per_byte(nats, num_bytes), standard_error(nats, num_bytes)
+
+    def findings(self) -> list[str]:
+        """What no honest model does, a line each."""
+        if not all(bool(torch.isfinite(nats).all()) for nats in self._nats):
+            return []  # a metric that is no number is said elsewhere
+        return [text for text in (self._spliced(), self._unseen(), self._again()) if text]
+
+    def _whole(self) -> dict[int, int]:
+        """Where each row was first asked as it is."""
+        found: dict[int, int] = {}
+        for place, question in enumerate(self.asked):
+            if not question.cut:
+                found.setdefault(question.row, place)
+        return found
+
+    def _spliced(self) -> str:
+        """A spliced row must be answered, before its cut, as the whole row is."""
+        whole = self._whole()
+        apart = [
+            self._nats[place][: question.cut] - self._nats[whole[question.row]][: question.cut]
+            for place, question in enumerate(self.asked)
+            if question.cut
+        ]
+        if differ := _differing(apart):
+            return (
+                f"not causal: {differ} of {len(apart)} rows were answered differently where only "
+                "later tokens, or the other rows of the batch, had changed"
+            )
+        return ""
+
+    def _unseen(self) -> str:
+        """Where the target was not shown at all, the loss must be what it is elsewhere.
+
+        Only rows whose whole was not asked before: a model that keeps answers cannot know better.
+        """
+        whole = self._whole()
+        unseen = torch.tensor(
+            [
+                float(self._nats[place][question.cut - 1])
+                for place, question in enumerate(self.asked)
+                if question.cut and whole[question.row] > place
+            ],
+            dtype=torch.float64,
+        )
+        if len(unseen) < 8:
+            return ""
+        usual = torch.stack([self._nats[place] for place in whole.values()])[:, :-1]
+        spread = max(float(unseen.std()), float(usual.std()))
+        above = float(unseen.mean() - usual.mean()) / (spread / math.sqrt(len(unseen)))
+        if above <= SIGMAS:
+            return ""
+        return (
+            f"not causal: the loss is {float(unseen.mean()):.2f} nats where the target was not "
+            f"shown, {float(usual.mean()):.2f} elsewhere ({above:.0f} standard errors)"
+        )
+
+    def _again(self) -> str:
+        """The same row asked twice must be answered alike."""
+        whole = self._whole()
+        apart = [
+            self._nats[place] - self._nats[whole[question.row]]
+            for place, question in enumerate(self.asked)
+            if not question.cut and whole[question.row] != place
+        ]
+        if differ := _differing(apart):
+            return (
+                f"{differ} of {len(apart)} rows were answered differently when asked again: the "
+                "model keeps a state, learns from the rows, or is not in evaluation mode"
+            )
+        return ""
+
+
+def _differing(apart: list[torch.Tensor]) -> int:
+    """How many of the differences are beyond what rounding makes; all, if only their mean is."""
+    far = sum(bool((nats.abs() > TOLERANCE).any()) for nats in apart)
+    if far or not apart:
+        return far
+    return len(apart) if float(torch.cat(apart).abs().mean()) > MEAN_TOLERANCE else 0

@@ -1,0 +1,54 @@
+"""The level a run is made at: the highest that is possible here, and why it is no higher."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pytest_ouro.experiment.jobs import trusted_source
+from pytest_ouro.tables import LEVELS
+
+if TYPE_CHECKING:
+    from pytest_ouro.experiment.supervisor import Job
+    from pytest_ouro.judge import Case
+    from pytest_ouro.tables import Experiment
+
+#: What the judge needs of a harness, beside its metric function.
+INTERFACE = ("Tokenizer", "get_token_bytes")
+
+
+@dataclass(frozen=True)
+class Assured:
+    """A job at its level; ``why`` it is no higher ("" where it is the highest there is)."""
+
+    job: Job
+    why: str = ""
+
+    def unjudged(self, why: str) -> Assured:
+        """The same job without a judge, whose harness the judge could not use."""
+        message = {key: value for key, value in self.job.message.items() if key != "sandbox"}
+        return Assured(replace(self.job, judge=None, message=message), f"no judge: {why}")
+
+
+def assure(case: Case, experiment: Experiment, job: Job) -> Assured:
+    """The job with a judge and a sandbox, as far as the experiment and this machine have them."""
+    if why := _no_judge(case, experiment):
+        return Assured(job, why)
+    keys = ("harness", "harness_path", "harness_source", "loader", "evaluate", "budget")
+    questions = {key: job.message[key] for key in keys}
+    return Assured(replace(job, judge={**questions, "rows": experiment.judged_rows}))
+
+
+def _no_judge(case: Case, experiment: Experiment) -> str:
+    """Why the score cannot be the judge's, as far as that is seen without running anything."""
+    if experiment.command:
+        return "a command is measured by its evaluate-command"
+    if LEVELS.index(experiment.highest) < LEVELS.index("judged"):
+        return f'the bound says highest = "{experiment.highest}"'
+    tree = ast.parse(trusted_source(case, experiment.harness).encode("latin-1"))
+    names = {getattr(node, "name", "") for node in tree.body}
+    lacking = [name for name in INTERFACE if name not in names]
+    if lacking:
+        return f"no judge: {experiment.harness} has no {lacking[0]}"
+    return ""
