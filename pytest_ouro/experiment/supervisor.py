@@ -118,7 +118,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         theirs.close()
         family = processes.Family(process.pid, strangers)
         watch = Watch(job, began, family)
-        line = Line(ours, watch.hear)
+        line = Line(ours, watch.hear, watch.held)
         lines = [line]
         message = {**job.message, "supervisor": os.getpid()}
         if judge is not None:
@@ -187,18 +187,23 @@ def _start(job: Job, channel: int, shared: list[int]) -> subprocess.Popen[bytes]
 class Line:
     """Our end of a channel: each message is heard, then answered."""
 
-    def __init__(self, channel: socket.socket, hear: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        channel: socket.socket,
+        hear: Callable[[dict[str, Any]], None],
+        held: Callable[[bytes], bool] = lambda message: False,
+    ) -> None:
+        """A message that is ``held`` is answered by :meth:`send`, later."""
         self.channel = channel
-        self._hear = hear
+        self._hear, self._held = hear, held
         self._pending = b""
 
     def send(self, message: Mapping[str, Any]) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.channel.sendall(json.dumps(message).encode() + b"\n")
 
-    def read(self, held: Callable[[bytes], bool]) -> bool:
-        """Hear what has come; False once the other end is closed. Held messages are not answered
-        before :meth:`send` does it."""
+    def read(self) -> bool:
+        """Hear what has come; False once the other end is closed."""
         data = b""
         with contextlib.suppress(ConnectionResetError):
             data = self.channel.recv(65536)
@@ -206,7 +211,7 @@ class Line:
         for message in messages:
             with contextlib.suppress(ValueError, TypeError, LookupError, AttributeError):
                 self._hear(json.loads(message))  # else the script wrote to our channel
-            if not held(message):
+            if not self._held(message):
                 self.send({})
         return bool(data)
 
@@ -222,18 +227,6 @@ def _follow(
     """Listen until the child has ended or must be ended."""
     assert process.stdout is not None
     recent = ""
-    waiting = False
-
-    def held(message: bytes) -> bool:
-        """The script starts only once the judge has its rows."""
-        nonlocal waiting
-        if b'"ready"' not in message[:20] or len(lines) == 1 or watch.released is not None:
-            return False
-        waiting = not watch.judge_ready
-        if not waiting:
-            watch.release()
-        return waiting
-
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         for line in lines:
@@ -242,10 +235,9 @@ def _follow(
         while process.poll() is None:
             for key, _ in selector.select(timeout=_TICK):
                 if key.data is not None:
-                    if not key.data.read(held):
+                    if not key.data.read():
                         selector.unregister(key.fileobj)
-                    if waiting and watch.judge_ready:
-                        waiting = False
+                    if watch.waiting and watch.judge_ready:
                         watch.release()
                         lines[0].send({})
                 else:

@@ -41,6 +41,7 @@ class Watch:
     cpu: float = 0.0
     #: Whether the script may start: the judge, if there is one, has its rows.
     judge_ready: bool = False
+    waiting: bool = False
     judgment: Judgment | None = None
     unable: str = ""
     asked: float | None = None
@@ -90,7 +91,8 @@ class Watch:
             self.findings = [*self.findings, str(message["text"])][:_MOST]
         elif event == "ready" and not self.seen["environment"]:  # once, before the script runs
             self.seen["environment"] = _strings(message, "python", "torch", "device", "device_name")
-            if self.job.judge is None:
+            self.waiting = True
+            if self.job.judge is None or self.judge_ready:
                 self.release()
         elif event == "exception":
             self.seen["exception"] = _strings(message, "stage", "type", "text", "place", "module")
@@ -130,7 +132,12 @@ class Watch:
 
     def release(self) -> None:
         """The script is let go now."""
+        self.waiting = False
         self.released = self.clock()
+
+    def held(self, message: bytes) -> bool:
+        """Whether the message that was just heard is answered later: when the judge is ready."""
+        return self.waiting
 
     def _startup(self) -> float:
         """Seconds since the script was let go."""
