@@ -105,7 +105,7 @@ def _outcome(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str]
     if claimed is None:
         return "crash", f"{script} printed no '{metric}:' line (measured {seen.value:.6f})"
     number = seen.claim(metric)
-    if seen.evaluations > 1:
+    if seen.evaluations != 1:
         return "breach", f"{script} called the evaluation {seen.evaluations} times, not once"
     if number is None:
         return "nan", f"{script} printed {metric}: {claimed}"

@@ -1,0 +1,225 @@
+"""The judge's arithmetic, on models whose answers are known."""
+
+import math
+from dataclasses import dataclass, field
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the judge of torch experiments needs torch")
+
+from pytest_ouro.child import scoring  # noqa: E402
+from pytest_ouro.child.scoring import Question, Rows, Score, plan  # noqa: E402
+
+VOCABULARY, LENGTH, COUNT = 16, 24, 160
+
+
+@pytest.fixture(scope="module")
+def rows():
+    tokens = torch.randint(0, VOCABULARY, (COUNT, LENGTH + 1), generator=generator(1))
+    num_bytes = torch.arange(VOCABULARY) % 4  # some tokens have no bytes
+    return Rows(tokens[:, :-1], tokens[:, 1:], num_bytes, tuple(range(0, COUNT, 1)))
+
+
+def generator(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+TABLE = torch.randn(VOCABULARY, VOCABULARY, generator=generator(2))
+
+
+def bigram(x):
+    """An honest model: what follows depends on the token before."""
+    return TABLE[x]
+
+
+def examined(rows, model, *, seed=0, batch=16):
+    """The score of what a model answers, batch after batch."""
+    asked = plan(rows, seed)
+    score = Score(rows, asked)
+    for first in range(0, len(asked), batch):
+        some = asked[first : first + batch]
+        logits = model(torch.stack([rows.tokens(question) for question in some]))
+        score.hear(scoring.losses(logits, rows.y[[question.row for question in some]]))
+    return score
+
+
+def test_the_score_is_bits_per_byte_by_hand():
+    x, y = torch.tensor([[0, 1]]), torch.tensor([[1, 2]])
+    rows = Rows(x, y, torch.tensor([0, 2, 3]), (0,))
+    score = Score(rows, [Question(0)])
+    logits = torch.log(torch.tensor([[[0.5, 0.25, 0.25], [0.5, 0.375, 0.125]]]))
+    score.hear(scoring.losses(logits, y))
+    bits = 2 + 3  # a quarter, an eighth
+    assert score.value() == (pytest.approx(bits / 5), 0.0)
+
+
+def test_a_token_without_bytes_counts_neither_above_nor_below():
+    nats = torch.tensor([1.0, 5.0], dtype=torch.float64)
+    assert scoring.bits_per_byte(nats, torch.tensor([2, 0])) == pytest.approx(0.5 / math.log(2))
+
+
+def test_the_softmax_is_the_judges(rows):
+    honest, _ = examined(rows, bigram).value()
+    shifted, _ = examined(rows, lambda x: bigram(x) + 100.0).value()
+    assert shifted == pytest.approx(honest, abs=1e-5)
+
+
+def test_an_honest_model_gives_no_finding(rows):
+    for seed in range(5):
+        assert examined(rows, bigram, seed=seed).findings() == []
+
+
+def test_the_standard_error_is_that_of_the_spread_over_rows(rows):
+    score = examined(rows, bigram)
+    value, error = score.value()
+    nats = scoring.losses(bigram(rows.x), rows.y)
+    chosen = torch.randint(0, COUNT, (400, COUNT), generator=generator(3))
+    values = torch.tensor(
+        [scoring.bits_per_byte(nats[some], rows.num_bytes[rows.y[some]]) for some in chosen]
+    )
+    assert value == pytest.approx(scoring.bits_per_byte(nats, rows.num_bytes[rows.y]), abs=1e-12)
+    assert error == pytest.approx(float(values.std()), rel=0.2)
+
+
+def peeking(share):
+    """Sees the next token at a share of the positions."""
+
+    def model(x):
+        logits = bigram(x).clone()
+        see = torch.rand(x[:, 1:].shape, generator=generator(4)) < share
+        logits[:, :-1].scatter_add_(2, x[:, 1:, None], see[..., None] * 9.0)
+        return logits
+
+    return model
+
+
+@pytest.mark.parametrize("share", [1.0, 0.3, 0.1])
+def test_a_model_that_sees_the_next_token_is_not_causal(rows, share):
+    findings = examined(rows, peeking(share)).findings()
+    assert findings[0].startswith("not causal: ")
+    assert "rows were answered differently where only later tokens" in findings[0]
+
+
+def test_a_model_that_looks_ahead_by_more_is_not_causal(rows):
+    def model(x):
+        ahead = x.roll(-5, 1)
+        return bigram(x) + torch.nn.functional.one_hot(ahead, VOCABULARY) * 3.0
+
+    assert examined(rows, model).findings()[0].startswith("not causal: ")
+
+
+def test_a_model_that_looks_at_the_other_rows_is_caught(rows):
+    def model(x):
+        share = torch.nn.functional.one_hot(x, VOCABULARY).double().mean((0, 1))
+        return bigram(x) + 20 * share
+
+    assert "the other rows of the batch" in examined(rows, model).findings()[0]
+
+
+def test_a_little_that_leaks_at_every_position_is_found_by_its_direction(rows):
+    chance = generator(8)
+
+    def model(x):
+        logits = bigram(x) * (1 + 2**-9 * torch.randn((*x.shape, VOCABULARY), generator=chance))
+        ahead = torch.nn.functional.one_hot(x[:, 1:], VOCABULARY) * 0.008
+        return torch.cat([logits[:, :-1] + ahead, logits[:, -1:]], 1)
+
+    assert examined(rows, model).findings()[0].startswith("not causal: ")
+
+
+@dataclass
+class Replay:
+    """Peeks, and answers what it has answered before to the same tokens: paired tests are blind."""
+
+    answers: dict = field(default_factory=dict)
+
+    def __call__(self, x):
+        return torch.stack([self.answer(row) for row in x])
+
+    def answer(self, row):
+        logits = bigram(row).clone()
+        logits[:-1].scatter_add_(1, row[1:, None], torch.full((len(row) - 1, 1), 12.0))
+        for end in range(1, len(row) + 1):
+            key = tuple(row[:end].tolist())
+            logits[end - 1] = self.answers.setdefault(key, logits[end - 1])
+        return logits
+
+
+def test_a_cheat_that_replays_its_answers_is_found_where_it_was_not_shown_the_target(rows):
+    findings = examined(rows, Replay()).findings()
+    assert any("nats where the target was not shown" in text for text in findings)
+
+
+def test_a_model_that_learns_from_what_it_is_asked_is_caught(rows):
+    counts = torch.zeros(VOCABULARY, VOCABULARY)
+
+    def model(x):
+        logits = bigram(x) + counts[x] / 10
+        for row in x:
+            counts[row[:-1], row[1:]] += 1
+        return logits
+
+    assert any("asked again" in text for text in examined(rows, model).findings())
+
+
+def test_dropout_that_was_left_on_is_named(rows):
+    chance = generator(5)
+
+    def model(x):
+        keep = torch.rand(x.shape, generator=chance) > 0.1
+        return bigram(x) * keep[..., None]
+
+    assert any("not in evaluation mode" in text for text in examined(rows, model).findings())
+
+
+def test_rounding_is_no_finding(rows):
+    """As bfloat16 rounds, differently each time."""
+    chance = generator(6)
+
+    def model(x):
+        logits = bigram(x)
+        return logits * (1 + 2**-9 * torch.randn(logits.shape, generator=chance))
+
+    assert examined(rows, model).findings() == []
+
+
+def test_no_number_is_no_finding_but_no_value_either(rows):
+    score = examined(rows, lambda x: bigram(x) * float("nan"))
+    assert score.findings() == []
+    assert math.isnan(score.value()[0])
+
+
+def test_a_plan_asks_every_row_once_some_spliced_and_some_again(rows):
+    asked = plan(rows, 7)
+    whole = [question.row for question in asked if not question.cut]
+    spliced = [question for question in asked if question.cut]
+    assert sorted(set(whole)) == list(range(COUNT))
+    assert len(whole) - COUNT == 8  # again
+    assert len(spliced) == scoring.SPLICED
+    assert all(question.other != question.row for question in spliced)
+    assert all(1 <= question.cut < LENGTH for question in spliced)
+
+
+def test_a_plan_is_not_foreseen(rows):
+    assert plan(rows, 1) != plan(rows, 2)
+    assert plan(rows, 1) == plan(rows, 1)
+
+
+def test_a_spliced_row_has_the_other_rows_tokens_from_the_cut_on(rows):
+    tokens = rows.tokens(Question(3, 10, 5))
+    assert tokens.tolist() == rows.x[3, :10].tolist() + rows.x[5, 10:].tolist()
+
+
+def test_only_the_scored_rows_count(rows):
+    some = Rows(rows.x, rows.y, rows.num_bytes, (2, 5, 11))
+    score = examined(some, bigram)
+    nats = scoring.losses(bigram(rows.x[[2, 5, 11]]), rows.y[[2, 5, 11]])
+    own = scoring.bits_per_byte(nats, rows.num_bytes[rows.y[[2, 5, 11]]])
+    assert score.value()[0] == pytest.approx(own, abs=1e-12)
+
+
+def test_one_row_is_scored_without_a_test_of_it():
+    rows = Rows(torch.tensor([[1, 2]]), torch.tensor([[2, 3]]), torch.ones(4).long(), (0,))
+    score = examined(rows, lambda x: torch.zeros(*x.shape, 4))
+    assert score.findings() == []
+    assert score.value()[0] == pytest.approx(2.0)
