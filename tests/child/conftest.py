@@ -75,7 +75,8 @@ tokenizer = Tokenizer.from_directory()
 model = Model()
 {before}
 batches = make_dataloader(tokenizer, 4, MAX_SEQ_LEN, "train")
-x, y, _ = next(batches)
+for _ in range(200):
+    x, y, _ = next(batches)
 model(x, y).backward()
 val_bpb = {evaluate}
 print(f"val_bpb: {{val_bpb:.6f}}")
