@@ -7,8 +7,12 @@ import errno
 import os
 import stat
 import struct
+from typing import TYPE_CHECKING
 
 from .system import call
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # the same numbers on every architecture
 _VERSION = 1
@@ -55,7 +59,7 @@ class Ruleset:
         packed = struct.pack(f"={len(attributes)}Q", *attributes)
         self._fd = call("landlock_create_ruleset", _CREATE, packed, len(packed), 0)
 
-    def allow(self, path: str, rights: int) -> None:
+    def allow(self, path: Path, rights: int) -> None:
         """Allow ``rights`` on a file, or on a folder and all below it; nothing if it is gone."""
         try:
             fd = os.open(path, os.O_PATH | os.O_CLOEXEC)

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from . import sandbox
@@ -27,11 +28,11 @@ def start(fd: int) -> None:
     """Enter the sandbox over the folder that the parent names, and try what it says."""
     with socket.socket(fileno=fd) as channel, channel.makefile("rwb") as file:
         job = json.loads(file.readline())
-        folder = job["folder"]
+        folder = Path(job["folder"])
         spec = {
-            "read": [os.path.join(folder, "readable")],
-            "write": [os.path.join(folder, "scratch")],
-            "hidden": [os.path.join(folder, "readable", "hidden")],
+            "read": [str(folder / "readable")],
+            "write": [str(folder / "scratch")],
+            "hidden": [str(folder / "readable/hidden")],
         }
         try:
             sandbox.enter(spec, newest=job["newest"])
@@ -61,59 +62,58 @@ def _failed(deeds: _Deeds) -> Iterator[str]:
             yield f"{words} failed: {error}"
 
 
-def _forbidden(folder: str) -> _Deeds:
-    hidden = os.path.join(folder, "readable", "hidden")
-    beside = os.path.join(folder, "beside")
-    scratch = os.path.join(folder, "scratch")
+def _forbidden(folder: Path) -> _Deeds:
+    readable, beside, scratch = (folder / name for name in ("readable", "beside", "scratch"))
+    hidden = readable / "hidden"
     parent = os.getppid()
     ptrace, mount, unshare = _CALLS[os.uname().machine]
     yield "reading a hidden file", lambda: _read(hidden)
     yield "reading outside", lambda: _read(beside)
-    yield "reading outside by another program", lambda: _run("cat", beside)
-    yield "reading outside by a link", lambda: _linked(os.symlink, beside, scratch)
-    yield "a hard link to a hidden file", lambda: os.link(hidden, os.path.join(scratch, "hard"))
-    yield "writing outside", lambda: _write(os.path.join(folder, "new"))
-    yield "writing what may be read", lambda: _write(os.path.join(folder, "readable", "data"))
+    yield "reading outside by another program", lambda: _run("cat", str(beside))
+    yield "reading outside by a link", lambda: _read_by_link(beside, scratch / "link")
+    yield "a hard link to a hidden file", lambda: os.link(hidden, scratch / "hard")
+    yield "writing outside", lambda: _write(folder / "new")
+    yield "writing what may be read", lambda: _write(readable / "data")
     yield "truncating outside", lambda: os.truncate(beside, 0)
-    yield "removing outside", lambda: os.unlink(beside)
+    yield "removing outside", lambda: beside.unlink()
     yield "an attribute of a file", lambda: os.setxattr(scratch, "user.ouro", b"")
     yield "a TCP socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     yield "a UDP socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     yield "an IPv6 socket", lambda: socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
-    yield "calling a unix socket", lambda: _connect(os.path.join(folder, "socket"))
+    yield "calling a unix socket", lambda: _connect(folder / "socket")
     yield "a unix datagram socket", lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     yield "a signal to the parent", lambda: os.kill(parent, signal.SIGCONT)
-    yield "reading the parent's memory", lambda: _read(f"/proc/{parent}/mem")
-    yield "reading the parent's environment", lambda: _read(f"/proc/{parent}/environ")
+    yield "reading the parent's memory", lambda: _read(Path(f"/proc/{parent}/mem"))
+    yield "reading the parent's environment", lambda: _read(Path(f"/proc/{parent}/environ"))
     yield "tracing the parent", lambda: call("ptrace", ptrace, _PTRACE_SEIZE, parent, 0, 0)
-    yield "a mount", lambda: call("mount", mount, b"none", scratch.encode(), b"tmpfs", 0, 0)
+    yield "a mount", lambda: call("mount", mount, b"none", os.fsencode(scratch), b"tmpfs", 0, 0)
     yield "namespaces", lambda: call("unshare", unshare, _NEW_USER | _NEW_MOUNTS)
     yield "outliving the parent", lambda: prctl("pdeathsig", 1, 0)
 
 
-def _allowed(folder: str) -> _Deeds:
-    yield "reading", lambda: _read(os.path.join(folder, "readable", "data"))
-    yield "writing to the scratch", lambda: _write(os.path.join(folder, "scratch", "new"))
-    yield "another program", lambda: _run("cat", os.path.join(folder, "readable", "data"))
-    yield "naming a thread", lambda: _name_thread()
+def _allowed(folder: Path) -> _Deeds:
+    data = folder / "readable/data"
+    yield "reading", lambda: _read(data)
+    yield "writing to the scratch", lambda: _write(folder / "scratch/new")
+    yield "another program", lambda: _run("cat", str(data))
+    yield "naming a thread", _name_thread
     yield "a signal to itself", lambda: os.kill(os.getpid(), signal.SIGCONT)
     yield "a pair of sockets", lambda: socket.socketpair()[0].close()
 
 
-def _read(path: str) -> None:
-    with open(path, "rb", buffering=0) as file:
+def _read(path: Path) -> None:
+    with path.open("rb", buffering=0) as file:
         file.read(1)
 
 
-def _write(path: str) -> None:
-    with open(path, "wb"):
+def _write(path: Path) -> None:
+    with path.open("wb"):
         pass
 
 
-def _linked(link: Callable[[str, str], None], path: str, folder: str) -> None:
-    new = os.path.join(folder, "link")
-    link(path, new)
-    _read(new)
+def _read_by_link(path: Path, link: Path) -> None:
+    link.symlink_to(path)
+    _read(link)
 
 
 def _run(*command: str) -> None:
@@ -122,11 +122,11 @@ def _run(*command: str) -> None:
         raise OSError(done.stderr.decode(errors="replace").strip())
 
 
-def _connect(path: str) -> None:
+def _connect(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
-        caller.connect(path)
+        caller.connect(str(path))
 
 
 def _name_thread() -> None:
-    with open(f"/proc/self/task/{os.getpid()}/comm", "r+b", buffering=0) as file:
+    with Path(f"/proc/self/task/{os.getpid()}/comm").open("r+b", buffering=0) as file:
         file.write(b"python")

@@ -9,14 +9,16 @@ from __future__ import annotations
 import ctypes
 import os
 import site
-import stat
 import struct
 import sys
-from collections.abc import Iterable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from . import landlock, seccomp
 from .system import call, prctl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 #: Programs, libraries and what they look up; the processor, memory and cards as the kernel
 #: describes them. Of other processes /proc shows what anyone may see: the rest is ptrace's, and
@@ -52,19 +54,19 @@ def enter(spec: dict[str, Any], *, newest: int = 7) -> None:
     """
     if not (sys.platform == "linux" and seccomp.supported()):
         raise OSError("a sandbox needs Linux on x86_64 or aarch64")
-    if len(os.listdir("/proc/self/task")) != 1:
+    if len(list(Path("/proc/self/task").iterdir())) != 1:
         raise OSError("the sandbox must be entered before a second thread is started")
     abi = min(landlock.version(), newest)
     ruleset = landlock.Ruleset(abi)
-    hidden = [*_real(spec.get("hidden", ())), *_packages(spec.get("packages", ()))]
-    for path in _grants([*_environment(hidden), *_real(spec.get("read", ()))], hidden):
+    hidden = {*_real(spec.get("hidden", ())), *_packages(spec.get("packages", ()))}
+    for path in _around([*_environment(hidden), *_real(spec.get("read", ()))], hidden):
         ruleset.allow(path, landlock.READ)
     for path in _real(spec.get("list", ())):
         ruleset.allow(path, landlock.LIST)
     for path in _real(spec.get("write", ())):
-        ruleset.allow(path, landlock.WRITE | landlock.READ)
-    for path in (*_DEVICES, *_real(spec.get("devices", ()))):
-        if _is_device(path):
+        ruleset.allow(path, landlock.READ | landlock.WRITE)
+    for path in map(Path, (*_DEVICES, *spec.get("devices", ()))):
+        if path.is_char_device() or path.is_dir():
             ruleset.allow(path, landlock.DEVICE)
     _allow_names_of_threads(ruleset)
     prctl("no_new_privs", _NO_NEW_PRIVS, 1)
@@ -73,62 +75,49 @@ def enter(spec: dict[str, Any], *, newest: int = 7) -> None:
     seccomp.install(abi)
 
 
-def _environment(hidden: Iterable[str]) -> Iterator[str]:
+def _environment(hidden: set[Path]) -> Iterator[Path]:
     """The folders of the system and of this interpreter."""
-    yield from _real(_SYSTEM)
     own = (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)
-    here = os.path.dirname(__file__)
-    yield from _real([*own, os.path.dirname(os.path.realpath(sys.executable)), here])
-    yield from _real(site.getsitepackages())
+    here = Path(__file__).parent
+    program = Path(sys.executable).resolve().parent
+    yield from _real([*_SYSTEM, *own, *site.getsitepackages(), program, here])
     # What .pth files add: a folder of packages elsewhere; a checkout is none.
-    for path in _real([entry for entry in sys.path if os.path.isabs(entry)]):
-        if not any(_within(path, folder) for folder in hidden):
+    for path in _real(_import_path()):
+        if not any(path.is_relative_to(folder) for folder in hidden):
             yield path
 
 
-def _packages(names: Iterable[str]) -> Iterator[str]:
+def _packages(names: Iterable[str]) -> Iterator[Path]:
     """The folders of installed packages, found without importing anything."""
-    folders = {*site.getsitepackages(), *(entry for entry in sys.path if os.path.isabs(entry))}
-    yield from _real(os.path.join(folder, name) for folder in sorted(folders) for name in names)
+    folders = dict.fromkeys([*site.getsitepackages(), *_import_path()])
+    yield from _real(Path(folder, name) for folder in folders for name in names)
 
 
-def _grants(paths: Iterable[str], hidden: Iterable[str]) -> Iterator[str]:
-    """Paths that may be granted whole: a folder with something hidden in it becomes the rest of
+def _import_path() -> list[str]:
+    return [entry for entry in sys.path if Path(entry).is_absolute()]
+
+
+def _around(paths: Iterable[Path], hidden: set[Path]) -> Iterator[Path]:
+    """What may be granted whole: in place of a folder with something hidden in it, the rest of
     its content."""
-    hidden = set(hidden)
     for path in dict.fromkeys(paths):
-        if path not in hidden:
-            yield from _around(path, {h for h in hidden if _within(h, path)})
+        within = {one for one in hidden if one.is_relative_to(path)}
+        if not within:
+            yield path
+        elif path not in within:
+            # A link would be granted as what it leads to, which may be anywhere.
+            yield from _around([p for p in _content(path) if not p.is_symlink()], within)
 
 
-def _around(path: str, hidden: set[str]) -> Iterator[str]:
-    if not hidden:
-        yield path
-        return
+def _content(folder: Path) -> list[Path]:
     try:
-        entries = list(os.scandir(path))
+        return list(folder.iterdir())
     except OSError:
-        return
-    for entry in entries:
-        # A link would be granted as what it leads to, which may be anywhere.
-        if entry.path not in hidden and not entry.is_symlink():
-            yield from _around(entry.path, {h for h in hidden if _within(h, entry.path)})
+        return []
 
 
-def _real(paths: Iterable[str]) -> list[str]:
-    return [os.path.realpath(path) for path in paths]
-
-
-def _within(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def _is_device(path: str) -> bool:
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return False
-    return stat.S_ISCHR(mode) or stat.S_ISDIR(mode)
+def _real(paths: Iterable[str | Path]) -> list[Path]:
+    return [Path(os.path.realpath(path)) for path in paths]
 
 
 def _allow_names_of_threads(ruleset: landlock.Ruleset) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import json
-import os
 import socket
 import subprocess
 import tempfile
@@ -49,9 +48,10 @@ def available(
     All that must fail is tried, and all that must not. Landlock is used up to version ``newest``.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix="ouro-") as made, socket.socket(
-            socket.AF_UNIX
-        ) as called:
+        with (
+            tempfile.TemporaryDirectory(prefix="ouro-") as made,
+            socket.socket(socket.AF_UNIX) as called,
+        ):
             ground = Path(made).resolve()
             _lay_out(ground)
             called.bind(str(ground / "socket"))
@@ -166,7 +166,7 @@ def _folder(pattern: Path) -> Path:
 
 def _same(path: Path, files: list[Path]) -> bool:
     """Whether a path is one of the files, by another name too."""
-    return any(path.exists() and file.exists() and os.path.samefile(path, file) for file in files)
+    return any(path.exists() and file.exists() and path.samefile(file) for file in files)
 
 
 def _strings(paths: Iterator[Path] | list[Path]) -> list[str]:
