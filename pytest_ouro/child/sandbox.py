@@ -59,8 +59,8 @@ def enter(spec: dict[str, Any], *, newest: int = 7) -> None:
     abi = min(landlock.version(), newest)
     ruleset = landlock.Ruleset(abi)
     hidden = {*_real(spec.get("hidden", ())), *_packages(spec.get("packages", ()))}
-    for path in _around([*_environment(hidden), *_real(spec.get("read", ()))], hidden):
-        ruleset.allow(path, landlock.READ)
+    for path, rights in _around([*_environment(hidden), *_real(spec.get("read", ()))], hidden):
+        ruleset.allow(path, rights)
     for path in _real(spec.get("list", ())):
         ruleset.allow(path, landlock.LIST)
     for path in _real(spec.get("write", ())):
@@ -97,14 +97,14 @@ def _import_path() -> list[str]:
     return [entry for entry in sys.path if Path(entry).is_absolute()]
 
 
-def _around(paths: Iterable[Path], hidden: set[Path]) -> Iterator[Path]:
-    """What may be granted whole: in place of a folder with something hidden in it, the rest of
-    its content."""
+def _around(paths: Iterable[Path], hidden: set[Path]) -> Iterator[tuple[Path, int]]:
+    """What may be read whole; of a folder with something hidden in it, the names and the rest."""
     for path in dict.fromkeys(paths):
         within = {one for one in hidden if one.is_relative_to(path)}
         if not within:
-            yield path
+            yield path, landlock.READ
         elif path not in within:
+            yield path, landlock.LIST
             # A link would be granted as what it leads to, which may be anywhere.
             yield from _around([p for p in _content(path) if not p.is_symlink()], within)
 
