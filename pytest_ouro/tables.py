@@ -72,6 +72,11 @@ class Experiment:
         "files the run needs (globs, `~` allowed); runs on other data are never compared",
         default=(),
     )
+    validation: tuple[str, ...] = option(
+        "files that only the evaluation may read: in a sandbox the script is denied them (globs, "
+        "`~` allowed; `package:NAME` is an installed package)",
+        default=(),
+    )
     python: tuple[str, ...] = option(
         'the command that starts the interpreter; `"python"` is the one that runs pytest',
         default=("python",),
@@ -184,6 +189,7 @@ PER_DEVICE = (
         "highest",
         "judged-rows",
         "data",
+        "validation",
     ),
 )
 

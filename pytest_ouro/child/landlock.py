@@ -1,0 +1,83 @@
+"""Landlock: which files this process, and all it starts, may still reach. Linux 5.13, no root."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import stat
+import struct
+from typing import TYPE_CHECKING
+
+from .system import call
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CREATE, _ADD, _RESTRICT = 444, 445, 446  # the same numbers on every architecture
+_VERSION = 1
+_PATH_BENEATH = 1
+
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = (1 << bit for bit in range(4))
+_MAKE_CHAR, _MAKE_BLOCK = 1 << 6, 1 << 11
+_TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
+
+READ = EXECUTE | READ_FILE | READ_DIR
+LIST = READ_DIR
+DEVICE = READ_FILE | WRITE_FILE | _IOCTL_DEV
+REWRITE = READ | WRITE_FILE | _TRUNCATE
+#: All but the making of device nodes.
+WRITE = (1 << 16) - 1 & ~(_MAKE_CHAR | _MAKE_BLOCK)
+#: What can be said of something that is no folder.
+_OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | _TRUNCATE | _IOCTL_DEV
+
+
+def version() -> int:
+    """Of the kernel's Landlock, 1 or more. OSError where it has none."""
+    try:
+        return call("landlock_create_ruleset", _CREATE, None, 0, _VERSION)
+    except OSError as error:
+        why = {
+            errno.ENOSYS: "this kernel has no Landlock",
+            errno.EOPNOTSUPP: "Landlock was disabled when this kernel booted",
+        }.get(error.errno or 0, f"the kernel refuses Landlock: {error.strerror}")
+        raise OSError(error.errno, why) from None
+
+
+class Ruleset:
+    """What stays allowed. Everything that this version of Landlock knows of is refused else."""
+
+    def __init__(self, abi: int) -> None:
+        # 2 links and renames between folders, 3 truncate, 5 ioctl; 4 TCP; 6 abstract unix
+        # sockets and signals
+        self._files = (1 << 13 + (abi >= 2) + (abi >= 3) + (abi >= 5)) - 1
+        attributes = [self._files]
+        if abi >= 4:
+            attributes.append(0b11)
+        if abi >= 6:
+            attributes.append(0b11)
+        packed = struct.pack(f"={len(attributes)}Q", *attributes)
+        self._fd = call("landlock_create_ruleset", _CREATE, packed, len(packed), 0)
+
+    def allow(self, path: Path, rights: int) -> None:
+        """Allow ``rights`` on a file, or on a folder and all below it; nothing if it is gone."""
+        try:
+            fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return
+        try:
+            self.allow_opened(fd, rights)
+        finally:
+            os.close(fd)
+
+    def allow_opened(self, fd: int, rights: int) -> None:
+        if not stat.S_ISDIR(os.fstat(fd).st_mode):
+            rights &= _OF_FILES
+        if rights := rights & self._files:
+            rule = ctypes.create_string_buffer(struct.pack("=Qi", rights, fd), 12)
+            call("landlock_add_rule", _ADD, self._fd, _PATH_BENEATH, rule, 0)
+
+    def restrict(self) -> None:
+        """From here on, for this thread and all it starts."""
+        call("landlock_restrict_self", _RESTRICT, self._fd, 0)
+        os.close(self._fd)

@@ -1,0 +1,132 @@
+"""Whether the sandbox holds here: in a process that is thrown away, what must fail is tried.
+
+The kernel's word is not enough. The socket says in which folder, made for it, and is told as a JSON
+list what was other than it must be: an empty one where the sandbox holds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from . import sandbox
+from .system import call, prctl
+
+_PTRACE_SEIZE = 0x4206
+_NEW_USER, _NEW_MOUNTS = 0x10000000, 0x20000
+#: ptrace, mount, unshare
+_CALLS = {"x86_64": (101, 165, 272), "aarch64": (117, 40, 97)}
+
+
+def start(fd: int) -> None:
+    """Enter the sandbox over the folder that the parent names, and try what it says."""
+    with socket.socket(fileno=fd) as channel, channel.makefile("rwb") as file:
+        job = json.loads(file.readline())
+        folder = Path(job["folder"])
+        spec = {
+            "read": [str(folder / "readable")],
+            "write": [str(folder / "scratch")],
+            "hidden": [str(folder / "readable/hidden")],
+        }
+        try:
+            sandbox.enter(spec, newest=job["newest"])
+            wrong = [*_succeeded(_forbidden(folder)), *_failed(_allowed(folder))]
+        except OSError as error:
+            wrong = [error.strerror or str(error)]
+        file.write(json.dumps(wrong).encode() + b"\n")
+
+
+_Deeds = Iterator[tuple[str, Callable[[], Any]]]
+
+
+def _succeeded(deeds: _Deeds) -> Iterator[str]:
+    for words, deed in deeds:
+        try:
+            deed()
+        except OSError:
+            continue
+        yield f"{words} did not fail"
+
+
+def _failed(deeds: _Deeds) -> Iterator[str]:
+    for words, deed in deeds:
+        try:
+            deed()
+        except (OSError, subprocess.SubprocessError) as error:
+            yield f"{words} failed: {error}"
+
+
+def _forbidden(folder: Path) -> _Deeds:
+    readable, beside, scratch = (folder / name for name in ("readable", "beside", "scratch"))
+    hidden = readable / "hidden"
+    parent = os.getppid()
+    ptrace, mount, unshare = _CALLS[os.uname().machine]
+    yield "reading a hidden file", lambda: _read(hidden)
+    yield "reading outside", lambda: _read(beside)
+    yield "reading outside by another program", lambda: _run("cat", str(beside))
+    yield "reading outside by a link", lambda: _read_by_link(beside, scratch / "link")
+    yield "a hard link to a hidden file", lambda: os.link(hidden, scratch / "hard")
+    yield "writing outside", lambda: _write(folder / "new")
+    yield "writing what may be read", lambda: _write(readable / "data")
+    yield "truncating outside", lambda: os.truncate(beside, 0)
+    yield "removing outside", lambda: beside.unlink()
+    yield "an attribute of a file", lambda: os.setxattr(scratch, "user.ouro", b"")
+    yield "a TCP socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    yield "a UDP socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    yield "an IPv6 socket", lambda: socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    yield "calling a unix socket", lambda: _connect(folder / "socket")
+    yield "a unix datagram socket", lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    yield "a signal to the parent", lambda: os.kill(parent, signal.SIGCONT)
+    yield "reading the parent's memory", lambda: _read(Path(f"/proc/{parent}/mem"))
+    yield "reading the parent's environment", lambda: _read(Path(f"/proc/{parent}/environ"))
+    yield "tracing the parent", lambda: call("ptrace", ptrace, _PTRACE_SEIZE, parent, 0, 0)
+    yield "a mount", lambda: call("mount", mount, b"none", os.fsencode(scratch), b"tmpfs", 0, 0)
+    yield "namespaces", lambda: call("unshare", unshare, _NEW_USER | _NEW_MOUNTS)
+    yield "outliving the parent", lambda: prctl("pdeathsig", 1, 0)
+
+
+def _allowed(folder: Path) -> _Deeds:
+    data = folder / "readable/data"
+    yield "reading", lambda: _read(data)
+    yield "writing to the scratch", lambda: _write(folder / "scratch/new")
+    yield "another program", lambda: _run("cat", str(data))
+    yield "naming a thread", _name_thread
+    yield "a signal to itself", lambda: os.kill(os.getpid(), signal.SIGCONT)
+    yield "a pair of sockets", lambda: socket.socketpair()[0].close()
+
+
+def _read(path: Path) -> None:
+    with path.open("rb", buffering=0) as file:
+        file.read(1)
+
+
+def _write(path: Path) -> None:
+    with path.open("wb"):
+        pass
+
+
+def _read_by_link(path: Path, link: Path) -> None:
+    link.symlink_to(path)
+    _read(link)
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+    if done.returncode:
+        raise OSError(done.stderr.decode(errors="replace").strip())
+
+
+def _connect(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        caller.connect(str(path))
+
+
+def _name_thread() -> None:
+    with Path(f"/proc/self/task/{os.getpid()}/comm").open("r+b", buffering=0) as file:
+        file.write(b"python")

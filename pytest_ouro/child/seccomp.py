@@ -1,0 +1,269 @@
+"""The filter of system calls: what Landlock does not know of, or not in older kernels.
+
+A classic BPF program that the kernel runs at every call. It sees a call's number and its plain
+arguments, never what a pointer points to.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+from typing import NamedTuple
+
+from .system import call
+
+_LOAD, _AND, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
+_ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
+_NUMBER, _ARCH = 0, 4
+_SET_FILTER, _ALL_THREADS = 1, 1
+
+
+class _Machine(NamedTuple):
+    """An architecture as the kernel's filters know it."""
+
+    audit: int
+    column: int
+    install: int
+
+
+_MACHINES = {
+    "x86_64": _Machine(0xC000003E, 0, 317),
+    "aarch64": _Machine(0xC00000B7, 1, 277),
+}
+_X32 = 0x40000000
+
+#: Numbers on x86_64 and aarch64; None where there is no such call.
+_NUMBERS: dict[str, tuple[int | None, int | None]] = {
+    # other processes: their memory, files, handles
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "kcmp": (312, 272),
+    "pidfd_getfd": (438, 438),
+    "process_madvise": (440, 440),
+    "process_mrelease": (448, 448),
+    "migrate_pages": (256, 238),
+    "move_pages": (279, 239),
+    # ways around this filter
+    "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+    "bpf": (321, 280),
+    "userfaultfd": (323, 282),
+    "perf_event_open": (298, 241),
+    "modify_ldt": (154, None),
+    "iopl": (172, None),
+    "ioperm": (173, None),
+    # other views of the file system
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "pivot_root": (155, 41),
+    "chroot": (161, 51),
+    "open_tree": (428, 428),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "fsconfig": (431, 431),
+    "fsmount": (432, 432),
+    "fspick": (433, 433),
+    "mount_setattr": (442, 442),
+    "open_tree_attr": (467, 467),
+    "name_to_handle_at": (303, 264),
+    "open_by_handle_at": (304, 265),
+    "fanotify_init": (300, 262),
+    # what outlives the run in the kernel
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "keyctl": (250, 219),
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "semget": (64, 190),
+    "msgget": (68, 186),
+    "mq_open": (240, 180),
+    # the machine
+    "kexec_load": (246, 104),
+    "kexec_file_load": (320, 294),
+    "init_module": (175, 105),
+    "finit_module": (313, 273),
+    "delete_module": (176, 106),
+    "reboot": (169, 142),
+    "swapon": (167, 224),
+    "swapoff": (168, 225),
+    "acct": (163, 89),
+    "quotactl": (179, 60),
+    "quotactl_fd": (443, 443),
+    "syslog": (103, 116),
+    "settimeofday": (164, 170),
+    "clock_settime": (227, 112),
+    "sethostname": (170, 161),
+    "setdomainname": (171, 162),
+    "vhangup": (153, 58),
+    # judged by an argument, or answered with another error
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "setxattrat": (463, 463),
+    "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
+    "clone": (56, 220),
+    "clone3": (435, 435),
+    "socket": (41, 198),
+    "socketpair": (53, 199),
+    "connect": (42, 203),
+    "prctl": (157, 167),
+    "prlimit64": (302, 261),
+    "setpriority": (141, 140),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setattr": (314, 274),
+    "ioprio_set": (251, 30),
+    "ioctl": (16, 29),
+    # older kernels only
+    "kill": (62, 129),
+    "tkill": (200, 130),
+    "tgkill": (234, 131),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
+    "pidfd_send_signal": (424, 424),
+    "fcntl": (72, 25),
+    "truncate": (76, 45),
+    "open": (2, None),
+    "openat": (257, 56),
+    "openat2": (437, 437),
+}
+
+_Code = list[bytes]
+
+
+def supported() -> bool:
+    """Whether the calls of this machine are known here."""
+    return platform.machine() in _MACHINES and struct.calcsize("P") == 8
+
+
+def install(abi: int) -> None:
+    """Put the filter in force, for this process and all it starts. ``abi`` is Landlock's."""
+    machine = _MACHINES[platform.machine()]
+    code = program(platform.machine(), abi, os.getpid())
+    buffer = ctypes.create_string_buffer(b"".join(code), len(code) * 8)
+    head = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(code), ctypes.addressof(buffer)))
+    call("seccomp", machine.install, _SET_FILTER, _ALL_THREADS, head)
+
+
+def program(machine: str, abi: int, pid: int) -> _Code:
+    """The filter's instructions. ``pid`` is whom signals may go to where Landlock lets all pass."""
+    known = _MACHINES[machine]
+    code = [_load(_ARCH), _if(known.audit, 1, 0), _return(_KILL), _load(_NUMBER)]
+    if machine == "x86_64":  # its calls have another number there; none is needed
+        code += [_step(_AT_LEAST, _X32, 0, 1), _return(_KILL)]
+    for name, body in {**_always(), **_before(abi, pid)}.items():
+        number = _NUMBERS[name][known.column]
+        if number is not None:
+            code += [_if(number, 0, len(body)), *body]
+    return [*code, _return(_ALLOW)]
+
+
+def _always() -> dict[str, _Code]:
+    """Every call that is not simply allowed, with what decides about it."""
+    names = list(_NUMBERS)
+    rules = {name: _refuse() for name in names[: names.index("setxattr")]}
+    # As a file system without them answers: 64 KiB a file would outlive the run.
+    for name in names[names.index("setxattr") : names.index("clone")]:
+        rules[name] = _refuse(errno.EOPNOTSUPP)
+    namespaces = 0x7E020000  # mount, cgroup, uts, ipc, user, pid, net
+    rules["clone"] = [_argument(0), _step(_ANY_BIT, namespaces, 0, 1), *_refuse(), *_pass()]
+    rules["clone3"] = _refuse(errno.ENOSYS)  # its flags are behind a pointer; libc takes clone
+    rules["socket"] = rules["socketpair"] = _unix_streams()
+    rules["connect"] = _refuse(errno.ECONNREFUSED)
+    # The signal of the parent's death may be set to SIGKILL, never taken away.
+    rules["prctl"] = [_argument(0), _if(1, 1, 0), *_pass(), *_only(1, 9)]
+    for name in ("prlimit64", "sched_setparam", "sched_setscheduler", "sched_setattr"):
+        rules[name] = _only(0, 0)  # of this process itself
+    rules["setpriority"] = rules["ioprio_set"] = _only(1, 0)
+    # TIOCSTI and TIOCLINUX type into a terminal
+    rules["ioctl"] = [_argument(1), *_except(0x5412, 0x541C)]
+    return rules
+
+
+def _before(abi: int, pid: int) -> dict[str, _Code]:
+    """What Landlock of this version lets pass and later ones refuse."""
+    rules: dict[str, _Code] = {}
+    if abi < 3:  # truncation: by name, and by opening for reading
+        rules["truncate"] = _refuse()
+        rules["openat2"] = _refuse(errno.ENOSYS)  # its flags are behind a pointer
+        rules["open"] = _truncates(1)
+        rules["openat"] = _truncates(2)
+    if abi < 6:  # signals: to oneself, to one's group (the run's), or none at all
+        to_self = [*_equal(pid), *_refuse()]
+        to_group = [*_equal(0), *to_self]
+        rules["kill"] = [_argument(1), *_equal(0), _argument(0), *to_group]
+        for name in ("tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"):
+            rules[name] = [_argument(0), *to_self]
+        rules["tkill"] = rules["pidfd_send_signal"] = _refuse()
+        # F_SETOWN, F_SETSIG, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP: signals that files send
+        rules["fcntl"] = [_argument(1), *_except(8, 10, 15)]
+        rules["ioctl"] = [_argument(1), *_except(0x5412, 0x541C, 0x8901, 0x8902)]
+    return rules
+
+
+def _unix_streams() -> _Code:
+    """Streams and ordered packets between processes of this machine; a datagram socket could
+    send to any address."""
+    kind = [_argument(1), _step(_AND, 0xF), *_equal(1), *_equal(5), *_refuse()]
+    return [_argument(0), _if(1, 1, 0), *_refuse(), *kind]
+
+
+def _truncates(index: int) -> _Code:
+    """Refuse O_TRUNC with O_RDONLY in the flags; with writing it is Landlock's business."""
+    writing = [_argument(index), _step(_ANY_BIT, 0b11, 0, 1), *_pass()]
+    return [*writing, _step(_ANY_BIT, os.O_TRUNC, 0, 1), *_refuse(), *_pass()]
+
+
+def _only(index: int, value: int) -> _Code:
+    return [_argument(index), *_equal(value), *_refuse()]
+
+
+def _equal(value: int) -> _Code:
+    """Allow the call if what was loaded is ``value``."""
+    return [_if(value, 0, 1), *_pass()]
+
+
+def _except(*values: int) -> _Code:
+    """Refuse the call if what was loaded is one of ``values``."""
+    return [step for value in values for step in (_if(value, 0, 1), *_refuse())] + _pass()
+
+
+def _pass() -> _Code:
+    return [_return(_ALLOW)]
+
+
+def _refuse(code: int = errno.EPERM) -> _Code:
+    return [_return(_ERRNO | code)]
+
+
+def _argument(index: int) -> bytes:
+    """Load the lower half of an argument: all that the kernel takes of an int."""
+    return _load(16 + 8 * index)
+
+
+def _load(offset: int) -> bytes:
+    return _step(_LOAD, offset)
+
+
+def _if(value: int, yes: int, no: int) -> bytes:
+    """Skip ``yes`` steps if what was loaded is ``value``, else ``no``."""
+    return _step(_EQUAL, value, yes, no)
+
+
+def _return(value: int) -> bytes:
+    return _step(_RETURN, value)
+
+
+def _step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, yes, no, value & 0xFFFFFFFF)
