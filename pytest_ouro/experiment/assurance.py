@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from pytest_ouro.experiment import confinement
 from pytest_ouro.experiment.jobs import trusted_source
+from pytest_ouro.experiment.supervisor import environment
 from pytest_ouro.tables import LEVELS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_ouro.experiment.supervisor import Job
     from pytest_ouro.judge import Case
     from pytest_ouro.tables import Experiment
@@ -31,13 +35,31 @@ class Assured:
         return Assured(replace(self.job, judge=None, message=message), f"no judge: {why}")
 
 
-def assure(case: Case, experiment: Experiment, job: Job) -> Assured:
-    """The job with a judge and a sandbox, as far as the experiment and this machine have them."""
+def assure(
+    case: Case, experiment: Experiment, job: Job, *, tree: Path, profile: Literal["cpu", "cuda"]
+) -> Assured:
+    """The job with a judge and a sandbox, as far as the experiment and this machine have them.
+
+    ``tree`` is the checkout that the job runs in.
+    """
     if why := _no_judge(case, experiment):
         return Assured(job, why)
     keys = ("harness", "harness_path", "harness_source", "loader", "evaluate", "budget")
     questions = {key: job.message[key] for key in keys}
-    return Assured(replace(job, judge={**questions, "rows": experiment.judged_rows}))
+    judged = replace(job, judge={**questions, "rows": experiment.judged_rows})
+    if why := _no_sandbox(case, experiment, job):
+        return Assured(judged, why)
+    return Assured(confinement.confine(case, experiment, judged, tree=tree, cuda=profile == "cuda"))
+
+
+def _no_sandbox(case: Case, experiment: Experiment, job: Job) -> str:
+    """Why the script cannot be shut in: the bound, or what the self-test on this machine found."""
+    if experiment.highest == "judged":
+        return 'the bound says highest = "judged"'
+    if why := confinement.unhidden(case, experiment):
+        return f"no sandbox: {why}"
+    here = confinement.available(job.python, folder=job.folder, environment=environment(job))
+    return "" if here.ok else f"no sandbox: {here.why}"
 
 
 def _no_judge(case: Case, experiment: Experiment) -> str:

@@ -139,7 +139,7 @@ def _measure(
         with checkout(case.repository.git, case.repository.head) as tree:
             make = command_job if experiment.command else script_job
             job = make(case, experiment, profile=profile, tree=tree, scratch=scratch)
-            assured = assure(case, experiment, job)
+            assured = assure(case, experiment, job, tree=tree, profile=profile)
             seen = supervise(assured.job, progress)
             if seen.stopped == "unjudged":  # before the script was let go
                 assured = assured.unjudged(seen.unable)
