@@ -241,6 +241,7 @@ def test_the_original_experiment_is_found(original, init):
             "~/.cache/autoresearch/tokenizer/*",
             "~/.cache/autoresearch/data/shard_06542.parquet",
         ),
+        validation=("~/.cache/autoresearch/data/shard_06542.parquet",),
     )
 
 

@@ -31,7 +31,7 @@ class Channel:
         poll = select.poll()
         poll.register(self._socket, getattr(select, "POLLRDHUP", 0))
         poll.poll()
-        os.killpg(os.getpgrp(), signal.SIGKILL)
+        os.kill(0, signal.SIGKILL)  # as a sandbox lets it
 
     def receive(self, longest: int = -1) -> dict[str, Any]:
         """The next message; EOFError once the other end is closed, ValueError if it is none."""

@@ -170,13 +170,13 @@ def words(error: Exception) -> str:
 def start(fd: int) -> None:
     channel = Channel(fd)
     job = channel.receive()
-    die_with(job["supervisor"], channel)
     # The experiment's own folder comes last: nothing in it can stand in for an installed package.
     sys.path.append(job["root"])
     stage = "sandbox"
     try:
         if "sandbox" in job:
             importlib.import_module(".sandbox", __package__).enter(job["sandbox"])
+        die_with(job["supervisor"], channel)  # may start a thread, which would be outside
         stage = "harness"
         if job["mode"] == "experiment":
             Watch(harness.build(job, install=True), job, channel)

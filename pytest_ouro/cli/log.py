@@ -34,7 +34,8 @@ def main(args: argparse.Namespace) -> int:
             print(json.dumps(run, ensure_ascii=False))
     else:
         print(
-            f"{'time':19}  {'commit':7}  {'val_bpb':>9}  {'status':7}  {'reason':12}  description"
+            f"{'time':19}  {'commit':7}  {'val_bpb':>9}  {'status':7}  {'level':10}  "
+            f"{'reason':12}  description"
         )
         for run in runs:
             print(_line(run))
@@ -79,5 +80,5 @@ def _line(run: Record) -> str:
     value = f"{run['val_bpb']:.6f}" if run.get("val_bpb") is not None else "-"
     return (
         f"{run['time'][:19]}  {run['commit'][:7]}  {value:>9}  {run['status']:7}  "
-        f"{run['reason']:12}  {clean(run.get('description', ''), width=60)}"
+        f"{run.get('level', ''):10}  {run['reason']:12}  {clean(run.get('description', ''), width=60)}"
     )

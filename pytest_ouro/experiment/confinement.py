@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import socket
@@ -89,14 +90,17 @@ def _probe(
             pass_fds=[theirs.fileno()],
         )
         theirs.close()
-        ours.sendall(json.dumps(message).encode() + b"\n")
+        answer = b""
         try:
+            with contextlib.suppress(ConnectionError):  # it has ended: the status says how
+                ours.sendall(json.dumps(message).encode() + b"\n")
             _, said = process.communicate(timeout=_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
             return [f"the self-test of the sandbox did not end within {_SECONDS:g} s"]
-        answer = ours.recv(1 << 16)
+        with contextlib.suppress(ConnectionError):
+            answer = ours.recv(1 << 16)
     lines = said.decode(errors="replace").strip().splitlines()
     if process.returncode or not answer:
         last = lines[-1] if lines else f"exit status {process.returncode}"
@@ -117,10 +121,11 @@ def unhidden(case: Case, experiment: Experiment) -> str:
 def confine(case: Case, experiment: Experiment, job: Job, *, tree: Path, cuda: bool) -> Job:
     """The same job in a sandbox. ``tree`` is the checkout that it runs in, which stays readable."""
     card = cards.card() if cuda else cards.Card("", ())
+    read = [tree, *_readable(case, experiment)]
     hidden = _hidden(case, experiment, job)
-    read = [tree, *_readable(case, experiment, job)]
+    hidden += _other_names(hidden, read)
     spec = {
-        "read": _strings(path for path in read if not _same(path, hidden)),
+        "read": _strings(read),
         "list": [],
         "write": _strings([job.scratch]),
         "devices": list(card.nodes),
@@ -141,7 +146,7 @@ def _hidden(case: Case, experiment: Experiment, job: Job) -> list[Path]:
     return sorted({path for root in roots for p in patterns for path in data.files(p, root)})
 
 
-def _readable(case: Case, experiment: Experiment, job: Job) -> Iterator[Path]:
+def _readable(case: Case, experiment: Experiment) -> Iterator[Path]:
     """The data: every file that is named, and the folders that they lie in, for what lies beside
     them; a folder with the project or a person's home in it stays closed."""
     root = case.evidence.root
@@ -164,9 +169,14 @@ def _folder(pattern: Path) -> Path:
     return pattern.parent
 
 
-def _same(path: Path, files: list[Path]) -> bool:
-    """Whether a path is one of the files, by another name too."""
-    return any(path.exists() and file.exists() and path.samefile(file) for file in files)
+def _other_names(files: list[Path], read: list[Path]) -> Iterator[Path]:
+    """Hard links to the files among what may be read."""
+    linked = {(s.st_dev, s.st_ino) for file in files if (s := file.stat()).st_nlink > 1}
+    for start in read if linked else []:
+        for path in start.rglob("*") if start.is_dir() else [start]:
+            stat = path.lstat()
+            if (stat.st_dev, stat.st_ino) in linked:
+                yield path
 
 
 def _strings(paths: Iterator[Path] | list[Path]) -> list[str]:

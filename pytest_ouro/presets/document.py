@@ -36,6 +36,7 @@ _KEYS = {
     "level": "the least assurance at which a run may be kept",
     "ledger": "",
     "data": "",
+    "validation": "hidden from the script in a sandbox",
 }
 _ALWAYS = (
     "allowed",

@@ -97,6 +97,7 @@ def find(folder: Path, top: Path, asked: Asked, rules: Sequence[str] = ()) -> Pr
         "device": asked.device or _device(script),
         "ledger": ledger,
         "data": asked.data or _data(harness),
+        "validation": () if asked.data else _validation(harness),
         "warmup_tokens": tokens,
         "warmup_seconds": WARMUP_SECONDS if tokens else 0.0,
     }
@@ -218,10 +219,16 @@ def _ledger(rules: Iterable[str]) -> str:
 
 def _data(harness: PythonFile) -> tuple[str, ...]:
     """The tokenizer and the validation shard, where the harness says where they lie."""
+    tokenizer, validation = harness.constants.get(TOKENIZER), _validation(harness)
+    return (f"{tokenizer}/*", *validation) if isinstance(tokenizer, str) and validation else ()
+
+
+def _validation(harness: PythonFile) -> tuple[str, ...]:
+    """The shard that only the evaluation reads."""
     known = harness.constants
-    if not all(isinstance(known.get(name), str) for name in (TOKENIZER, DATA, VALIDATION)):
+    if not all(isinstance(known.get(name), str) for name in (DATA, VALIDATION)):
         return ()
-    return (f"{known[TOKENIZER]}/*", f"{known[DATA]}/{known[VALIDATION]}")
+    return (f"{known[DATA]}/{known[VALIDATION]}",)
 
 
 def _warmup_tokens(script: PythonFile) -> int:

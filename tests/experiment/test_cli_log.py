@@ -17,9 +17,9 @@ def test_table(two_runs):
     done = two_runs.project.ouro("log")
     assert (done.returncode, done.stderr) == (0, "")
     head, kept, crashed = done.stdout.splitlines()
-    assert head.split() == ["time", "commit", "val_bpb", "status", "reason", "description"]
-    assert kept.split()[2:5] == ["2.000000", "keep", "baseline"]
-    assert crashed.split()[2:5] == ["-", "crash", "crash"]
+    assert head.split() == ["time", "commit", "val_bpb", "status", "level", "reason", "description"]
+    assert kept.split()[2:5] == ["2.000000", "keep", "supervised"]
+    assert crashed.split()[2:5] == ["-", "crash", "supervised"]
     assert crashed.endswith("divide by zero")
     assert "\x1b" not in done.stdout
 

@@ -1,0 +1,227 @@
+"""A run's sandbox: what it may reach, and that a machine without one says so."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_ouro.child import landlock, seccomp
+from pytest_ouro.experiment import confinement, jobs
+from pytest_ouro.experiment.confinement import available, confine, unhidden
+from pytest_ouro.experiment.supervisor import supervise
+from pytest_ouro.experiment.worktree import checkout
+from pytest_ouro.judge import open_case
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PYTHON = (sys.executable,)
+
+
+def has_landlock() -> bool:
+    try:
+        return landlock.version() > 0
+    except OSError:
+        return False
+
+
+needed = pytest.mark.skipif(
+    sys.platform != "linux" or not seccomp.supported() or not has_landlock(),
+    reason="this kernel has no sandbox",
+)
+
+#: Makes one system call fail for itself and all it starts, as other kernels and containers do,
+#: then asks whether there is a sandbox.
+WITHOUT = """\
+import ctypes, json, struct, sys
+number, error = int(sys.argv[1]), int(sys.argv[2])
+code = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (6, 0, 0, 0x50000 | error), (6, 0, 0, 0x7FFF0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in code), 32)
+head = ctypes.create_string_buffer(struct.pack("HxxxxxxP", 4, ctypes.addressof(code)))
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, head, 0, 0) == 0
+from pytest_ouro.experiment.confinement import available
+found = available((sys.executable,))
+print(json.dumps([found.ok, found.why]))
+"""
+
+
+@needed
+@pytest.mark.parametrize("newest", [7, 5, 3, 1])
+def test_a_sandbox_that_holds_is_available(newest):
+    assert available(PYTHON, newest=newest) == confinement.Availability(True)
+
+
+@needed
+@pytest.mark.parametrize(
+    ("call", "error", "why"),
+    [
+        (444, 38, "this kernel has no Landlock"),
+        (444, 95, "Landlock was disabled when this kernel booted"),
+        (444, 1, "the kernel refuses Landlock: landlock_create_ruleset: Operation not permitted"),
+        (446, 1, "landlock_restrict_self: Operation not permitted"),
+        (
+            {"x86_64": 317, "aarch64": 277}.get(platform.machine(), 0),
+            22,
+            "seccomp: Invalid argument",
+        ),
+    ],
+)
+def test_a_kernel_that_refuses_has_none(call, error, why):
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, str(call), str(error)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert json.loads(done.stdout) == [False, why]
+
+
+@needed
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        ("    ruleset.restrict()\n", "reading a hidden file did not fail"),
+        ("    seccomp.install(abi)\n", "a TCP socket did not fail"),
+        ("    _allow_names_of_threads(ruleset)\n", "naming a thread failed: "),
+    ],
+)
+def test_a_sandbox_that_leaks_or_hinders_is_none(monkeypatch, tmp_path, broken, why):
+    child = shutil.copytree(confinement.CHILD, tmp_path / "child")
+    source = (child / "sandbox.py").read_text()
+    assert source.count(broken) == 1
+    (child / "sandbox.py").write_text(source.replace(broken, ""))
+    monkeypatch.setattr(confinement, "CHILD", child)
+
+    found = available(PYTHON)
+
+    assert not found.ok
+    assert why in found.why
+
+
+def test_an_interpreter_that_does_not_work_has_no_sandbox():
+    assert available(("no-such-python",)).why.startswith("[Errno 2]")
+    assert available(("false",)).why == "the self-test of the sandbox failed: exit status 1"
+
+
+#: Tries to reach what the first argument of each line names; says which it could.
+REACHES = """\
+import json, os
+from pathlib import Path
+def able(deed, path):
+    try:
+        {"read": Path(path).read_bytes, "list": lambda: os.listdir(path),
+         "write": lambda: Path(path).open("ab")}[deed]()
+    except OSError as error:
+        return type(error).__name__
+    return True
+print("reached", json.dumps([able(*asked) for asked in %s]))
+from prepare import evaluate_bpb
+print(f"val_bpb: {evaluate_bpb(2.0):.6f}")
+"""
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with data in it, and other things."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("cache/data/val.bin", "cache/data/train_0.bin", "cache/tokenizer/ranks", "secret"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(name)
+    (home / ".gitconfig").write_text("[user]\nname = Someone\nemail = someone@example.org\n")
+    return home / "cache"
+
+
+def confined(lab: Any, tmp_path: Path, asked: list[tuple[str, str]], **keys: list[str]) -> Any:
+    """What of ``asked`` a run of the toy project could reach."""
+    keys = {"data": ["~/cache/tokenizer/*"], "validation": ["~/cache/data/val.*"], **keys}
+    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+    lab.bound(("editable", f"{lines}editable"))
+    lab.commit(REACHES % asked)
+    case = open_case(lab.path / "bound.toml")
+    experiment = case.bound.experiments["cpu"]
+    assert unhidden(case, experiment) == ""
+    with checkout(case.repository.git, case.repository.head) as tree:
+        scratch = tmp_path / "scratch"
+        job = jobs.script_job(case, experiment, profile="cpu", tree=tree, scratch=scratch)
+        seen = supervise(confine(case, experiment, job, tree=tree, cuda=False))
+    assert seen.exit_code == 0, seen.tail
+    assert seen.value == 2.0
+    said = next(line for line in seen.tail if line.startswith("reached"))
+    return json.loads(said.removeprefix("reached "))
+
+
+@needed
+def test_a_run_reaches_its_data_and_no_validation(lab, cache, tmp_path):
+    asked = [
+        ("read", f"{cache}/tokenizer/ranks"),
+        ("read", f"{cache}/data/train_0.bin"),
+        ("list", f"{cache}/data"),
+        ("read", f"{cache}/data/val.bin"),
+        ("write", f"{cache}/data/train_0.bin"),
+        ("read", f"{cache.parent}/secret"),
+    ]
+
+    denied = "PermissionError"
+    assert confined(lab, tmp_path, asked) == [True, True, True, denied, denied, denied]
+
+
+@needed
+def test_a_run_reaches_its_worktree_and_nothing_of_the_project(lab, cache, tmp_path):
+    (lab.path / "results.tsv").write_text("commit\tval_bpb\n")
+    asked = [
+        ("read", "prepare.py"),
+        ("write", "prepare.py"),
+        ("read", f"{lab.path}/prepare.py"),
+        ("read", f"{lab.path}/results.tsv"),
+        ("write", f"{lab.path}/results.tsv"),
+        ("read", f"{lab.path}/.git/HEAD"),
+        ("list", f"{lab.path}/.git"),
+    ]
+
+    assert confined(lab, tmp_path, asked) == [True, *["PermissionError"] * 6]
+
+
+@needed
+def test_validation_by_another_name_is_no_data(lab, cache, tmp_path):
+    os.link(cache / "data/val.bin", cache / "tokenizer/hard")
+    (cache / "tokenizer/soft").symlink_to(cache / "data/val.bin")
+    asked = [("read", f"{cache}/tokenizer/{name}") for name in ("ranks", "soft", "hard")]
+
+    assert confined(lab, tmp_path, asked) == [True, "PermissionError", "PermissionError"]
+
+
+@needed
+def test_data_beside_the_home_opens_no_home(lab, cache, tmp_path):
+    asked = [("read", f"{cache.parent}/corpus"), ("read", f"{cache.parent}/secret")]
+    (cache.parent / "corpus").write_text("text")
+
+    assert confined(lab, tmp_path, asked, data=["~/corpus"]) == [True, "PermissionError"]
+
+
+@needed
+def test_the_environment_in_the_checkout_stays_readable(lab, cache, tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", lab.path / ".venv"], check=True)
+    lab.bound(("editable", f'python = ["{lab.path}/.venv/bin/python"]\neditable'))
+    asked = [("read", f"{lab.path}/.venv/pyvenv.cfg"), ("read", f"{lab.path}/bound.toml")]
+
+    assert confined(lab, tmp_path, asked) == [True, "PermissionError"]
+
+
+def test_without_validation_files_nothing_can_be_hidden(lab, cache):
+    case = open_case(lab.path / "bound.toml")
+    assert "names no 'validation' files" in unhidden(case, case.experiment)
+
+    lab.bound(("editable", 'validation = ["~/nowhere/val"]\neditable'))
+    case = open_case(lab.path / "bound.toml")
+    assert unhidden(case, case.experiment) == "validation files missing: ~/nowhere/val"
