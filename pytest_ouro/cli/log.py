@@ -80,5 +80,6 @@ def _line(run: Record) -> str:
     value = f"{run['val_bpb']:.6f}" if run.get("val_bpb") is not None else "-"
     return (
         f"{run['time'][:19]}  {run['commit'][:7]}  {value:>9}  {run['status']:7}  "
-        f"{run.get('level', ''):10}  {run['reason']:12}  {clean(run.get('description', ''), width=60)}"
+        f"{run.get('level', ''):10}  {run['reason']:12}  "
+        f"{clean(run.get('description', ''), width=60)}"
     )
