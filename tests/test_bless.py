@@ -79,6 +79,17 @@ def test_a_blessed_change_is_lawful_before_and_after_its_commit(project, bless):
     assert "danger-zone::prepare" in broken(project)
 
 
+def test_no_file_is_called_foreign_while_a_blessing_is_pending(project, bless):
+    project.edit(
+        "bound.toml",
+        'check = "frozen"\npaths = ["prepare.py"]',
+        'check = "frozen-symbol"\npath = "prepare.py"\nsymbol = "evaluate_bpb"',
+    )
+    bless()
+    done = project.ouro("gate")
+    assert done.returncode == 0, done.stdout
+
+
 def test_altered_rules_are_refused_until_they_are_blessed(project, bless):
     project.edit("bound.toml", 'check = "scope"', 'check = "human"\nreason = "taste"')
     assert run(["gate"]) == 2

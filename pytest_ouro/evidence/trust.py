@@ -62,8 +62,9 @@ class Trust:
 
     @property
     def committed(self) -> list[str]:
-        """All files of the trusted commit, frozen or not."""
-        return list(self._tree)
+        """All files of the trusted commit, frozen or not; of HEAD while a blessing is pending."""
+        head = self.git.commit("HEAD") if self.blessing_pending else ""
+        return list(self.git.tree(head) if head else self._tree)
 
     def before(self, path: str) -> bytes | None:
         """The bytes of any file of the trusted commit, frozen or not; None where it has none."""
