@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 #: What every card needs; not all of them are on every machine.
 _SHARED = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "dxg")
 _AMD = ("kfd", "dri")
+_DEV = Path("/dev")
 _CAPABILITIES = Path("/proc/driver/nvidia/capabilities")
 
 
@@ -34,18 +35,20 @@ def card(environ: Mapping[str, str] = os.environ, *, library: str = "libnvidia-m
 
     ExperimentError where it allows none that the driver knows.
     """
-    amd = tuple(f"/dev/{name}" for name in _AMD if Path("/dev", name).exists())
     asked = environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
     try:
         with _driver(library) as nvml:
             name, own = _find(nvml, asked)
     except OSError:
-        return Card("", amd)
-    shared = [f"/dev/{name}" for name in _SHARED]
-    return Card(name, tuple(node for node in (*shared, *own) if Path(node).exists()))
+        return Card("", _present(_AMD))
+    return Card(name, _present((*_SHARED, *own)))
 
 
-def _find(nvml: ctypes.CDLL, asked: str) -> tuple[str, list[str]]:
+def _present(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(str(_DEV / name) for name in names if (_DEV / name).exists())
+
+
+def _find(nvml: ctypes.CDLL, asked: str) -> tuple[str, tuple[str, ...]]:
     """The full name of a card, or of a part of one (MIG), and the nodes of its own."""
     handle = ctypes.c_void_p()
     if asked.isdigit():
@@ -61,7 +64,9 @@ def _find(nvml: ctypes.CDLL, asked: str) -> tuple[str, list[str]]:
             f"CUDA_VISIBLE_DEVICES={asked}: there is no such card",
             help="name one of those that `nvidia-smi -L` lists",
         )
-    return _uuid(nvml, handle), [f"/dev/nvidia{_number(nvml.nvmlDeviceGetMinorNumber, handle)}"]
+    if (_DEV / "dxg").exists():  # WSL: one node leads to all cards
+        return _uuid(nvml, handle), ()
+    return _uuid(nvml, handle), (f"nvidia{_number(nvml.nvmlDeviceGetMinorNumber, handle)}",)
 
 
 def _by_beginning(nvml: ctypes.CDLL, asked: str) -> tuple[ctypes.c_void_p, bool]:
@@ -74,7 +79,7 @@ def _by_beginning(nvml: ctypes.CDLL, asked: str) -> tuple[ctypes.c_void_p, bool]
     return ctypes.c_void_p(), False
 
 
-def _nodes_of_part(nvml: ctypes.CDLL, part: ctypes.c_void_p) -> list[str]:
+def _nodes_of_part(nvml: ctypes.CDLL, part: ctypes.c_void_p) -> tuple[str, ...]:
     """Of a MIG instance: the card, and the nodes that give access to just this instance."""
     whole = ctypes.c_void_p()
     nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(part, ctypes.byref(whole))
@@ -82,12 +87,12 @@ def _nodes_of_part(nvml: ctypes.CDLL, part: ctypes.c_void_p) -> list[str]:
     instance = _number(nvml.nvmlDeviceGetGpuInstanceId, part)
     compute = _number(nvml.nvmlDeviceGetComputeInstanceId, part)
     folder = _CAPABILITIES / f"gpu{minor}/mig/gi{instance}"
-    nodes = [f"/dev/nvidia{minor}"]
+    nodes = [f"nvidia{minor}"]
     for file in (folder / "access", folder / f"ci{compute}/access"):
         text = file.read_text() if file.exists() else ""
         if found := re.search(r"DeviceFileMinor:\s*(\d+)", text):
-            nodes.append(f"/dev/nvidia-caps/nvidia-cap{found[1]}")
-    return nodes
+            nodes.append(f"nvidia-caps/nvidia-cap{found[1]}")
+    return tuple(nodes)
 
 
 def _uuid(nvml: ctypes.CDLL, handle: ctypes.c_void_p) -> str:
