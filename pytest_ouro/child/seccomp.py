@@ -112,6 +112,10 @@ _NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "setxattrat": (463, 463),
     "removexattrat": (466, 466),
     "file_setattr": (469, 469),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
     "clone": (56, 220),
     "clone3": (435, 435),
     "socket": (41, 198),
@@ -174,8 +178,12 @@ def _always() -> dict[str, _Code]:
     names = list(_NUMBERS)
     rules = {name: _refuse() for name in names[: names.index("setxattr")]}
     # As a file system without them answers: 64 KiB a file would outlive the run.
-    for name in names[names.index("setxattr") : names.index("clone")]:
+    for name in names[names.index("setxattr") : names.index("utime")]:
         rules[name] = _refuse(errno.EOPNOTSUPP)
+    # Any time but now is not set, and no error: programs that copy files insist on it.
+    rules["utime"] = rules["utimes"] = rules["futimesat"] = _refuse(0)
+    now = [_argument(2), _if(0, 0, 3), _load(16 + 8 * 2 + 4), *_equal(0)]
+    rules["utimensat"] = [*now, *_refuse(0)]
     namespaces = 0x7E020000  # mount, cgroup, uts, ipc, user, pid, net
     rules["clone"] = [_argument(0), _step(_ANY_BIT, namespaces, 0, 1), *_refuse(), *_pass()]
     rules["clone3"] = _refuse(errno.ENOSYS)  # its flags are behind a pointer; libc takes clone
