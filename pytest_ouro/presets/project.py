@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.repository import read_file
+from pytest_ouro.experiment.assurance import INTERFACE
 from pytest_ouro.presets import ProjectError, phrases
 from pytest_ouro.presets.source import PythonFile
 from pytest_ouro.tables import Experiment
@@ -95,6 +96,7 @@ def find(folder: Path, top: Path, asked: Asked, rules: Sequence[str] = ()) -> Pr
         "direction": asked.direction or _direction(metric, rules),
         "budget": _budget(harness, asked, rules),
         "device": asked.device or _device(script),
+        "level": _level(harness),
         "ledger": ledger,
         "data": asked.data or _data(harness),
         "validation": () if asked.data else _validation(harness),
@@ -229,6 +231,12 @@ def _validation(harness: PythonFile) -> tuple[str, ...]:
     if not all(isinstance(known.get(name), str) for name in (DATA, VALIDATION)):
         return ()
     return (f"{known[DATA]}/{known[VALIDATION]}",)
+
+
+def _level(harness: PythonFile) -> Literal["supervised", "judged"]:
+    """What can be demanded everywhere: a judge needs nothing but the harness's interface."""
+    names = {getattr(node, "name", "") for node in harness.tree.body}
+    return "judged" if names.issuperset(INTERFACE) else "supervised"
 
 
 def _warmup_tokens(script: PythonFile) -> int:
