@@ -70,6 +70,8 @@ GOOD = {
     "tool_name": "Edit",
     "tool_input": {"file_path": "train.py"},
 }
+BASH = {"hook_event_name": "PreToolUse", "tool_name": "Bash"}
+PATCH = {"hook_event_name": "PreToolUse", "tool_name": "apply_patch"}
 MALFORMED = {
     "nothing": b"",
     "no JSON": b"{",
@@ -84,8 +86,8 @@ MALFORMED = {
     "an input that is none": json.dumps({**GOOD, "tool_input": 3}).encode(),
     "an input that is no JSON": json.dumps({**GOOD, "tool_input": "{"}).encode(),
     "no file": json.dumps({**GOOD, "tool_input": {}}).encode(),
-    "a command that is none": json.dumps({**GOOD, "tool_name": "Bash", "tool_input": {"command": 3}}).encode(),
-    "an empty patch": json.dumps({**GOOD, "tool_name": "apply_patch", "tool_input": {"command": "x"}}).encode(),
+    "a command that is none": json.dumps({**BASH, "tool_input": {"command": 3}}).encode(),
+    "an empty patch": json.dumps({**PATCH, "tool_input": {"command": "x"}}).encode(),
     "a folder that is none": json.dumps({**GOOD, "cwd": 3}).encode(),
     "a path with NUL": json.dumps({**GOOD, "tool_input": {"file_path": "a\0b"}}).encode(),
     "nested too deeply": b'{"a": ' * 200_000,
@@ -163,13 +165,15 @@ def test_an_answer_that_cannot_be_told_is_a_refusal_all_the_same(standing, recor
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=6,
-)  # fmt: skip
+)
 WORDS = st.sampled_from(
     ["prepare.py", "train.py", "rm", "sed", "-i", "git", "checkout", "--", ">", "<<", "EOF", "\n",
-     "'", '"', "$(", ")", "`", "${", "}", "(", "|", "&&", ";", "*", "~", "..", "cp", "find", "-exec",
-     "bash", "-c", "eval", "\\", "$", "for", "in", "apply_patch", "pip", "install", "-", "\0", "é"]
+     "'", '"', "$(", ")", "`", "${", "}", "(", "|", "&&", ";", "*", "~", "..", "cp", "find",
+     "-exec", "bash", "-c", "eval", "\\", "$", "for", "in", "apply_patch", "pip", "install", "-", "\0", "é"]
 )  # fmt: skip
 TEXTS = st.lists(WORDS, max_size=12).map(" ".join) | st.text(max_size=40)
 PAYLOADS_OF_ANY_KIND = st.fixed_dictionaries(

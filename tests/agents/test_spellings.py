@@ -13,8 +13,8 @@ def test_the_rule_is_named_in_a_person_s_words(refused):
     said = refused("Edit", file_path="prepare.py")
 
     assert said == (
-        "pytest-ouro: prepare.py is frozen (danger-zone::prepare: prepare.py is the fixed harness.) "
-        "Do not retry it in another way: put the idea into train.py instead. "
+        "pytest-ouro: prepare.py is frozen "
+        "(danger-zone::prepare: prepare.py is the fixed harness.) Do not retry it in another way: put the idea into train.py instead. "
         "A person may change it and bless it (pytest-ouro bless)."
     )
 
@@ -152,7 +152,8 @@ def test_a_file_that_trust_does_not_know_may_be_removed_again(zones, refused):
     [
         "bound.toml", "bound.lock", ".claude/settings.json", ".claude/settings.local.json",
         ".codex/hooks.json", ".codex/config.toml", ".cursor/hooks.json", ".gemini/settings.json",
-        ".pre-commit-config.yaml", ".git/hooks/pre-commit", ".git/config", ".git/ouro/journal.jsonl",
+        ".pre-commit-config.yaml", ".git/hooks/pre-commit", ".git/config",
+        ".git/ouro/journal.jsonl",
         "~/.claude/settings.json", "CLAUDE.md", "AGENTS.md",
     ],
 )  # fmt: skip
