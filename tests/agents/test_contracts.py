@@ -173,7 +173,8 @@ JSON = st.recursive(
 WORDS = st.sampled_from(
     ["prepare.py", "train.py", "rm", "sed", "-i", "git", "checkout", "--", ">", "<<", "EOF", "\n",
      "'", '"', "$(", ")", "`", "${", "}", "(", "|", "&&", ";", "*", "~", "..", "cp", "find",
-     "-exec", "bash", "-c", "eval", "\\", "$", "for", "in", "apply_patch", "pip", "install", "-", "\0", "é"]
+     "-exec", "bash", "-c", "eval", "\\", "$", "for", "in",
+     "apply_patch", "pip", "install", "-", "\0", "é"]
 )  # fmt: skip
 TEXTS = st.lists(WORDS, max_size=12).map(" ".join) | st.text(max_size=40)
 PAYLOADS_OF_ANY_KIND = st.fixed_dictionaries(

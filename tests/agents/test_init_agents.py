@@ -107,7 +107,7 @@ def test_an_agent_that_is_none(init, files):
     status, _, err = init("--agents=claude,cursr")
 
     assert status == 2
-    assert "'cursr' is no agent known here (did you mean 'cursor'?)" in err
+    assert "'cursr' is no agent known here; did you mean 'cursor'?" in err
     assert files() == before
 
 
@@ -125,7 +125,7 @@ def test_what_is_there_is_kept(project, init, files):
         "model": "opus",
         "permissions": {"allow": ["Bash(git *)"], "deny": []},
         "hooks": {
-            "PreToolUse": [{"matcher": "Bash", "hooks": [{"type": "command", "command": "mine é"}]}],
+            "PreToolUse": [{"matcher": "B", "hooks": [{"type": "command", "command": "mine é"}]}],
             "Stop": [{"hooks": [{"type": "command", "command": "say done"}]}],
         },
         "env": {"X": "1"},
@@ -255,7 +255,7 @@ def test_hooks_that_are_all_off_are_told(project, init):
 def test_what_was_written_is_frozen_once_it_is_blessed(project, init):
     """By scope: no file but the editable ones may change since the blessing."""
     init(ALL)
-    assert "AGENTS.md" in project.ouro("gate").stdout or project.ouro("gate").returncode == 1
+    assert project.ouro("gate").returncode == 1
     project.commit("tell the agents")
     project.bless()
     assert project.ouro("gate").returncode == 0

@@ -14,7 +14,8 @@ def test_the_rule_is_named_in_a_person_s_words(refused):
 
     assert said == (
         "pytest-ouro: prepare.py is frozen "
-        "(danger-zone::prepare: prepare.py is the fixed harness.) Do not retry it in another way: put the idea into train.py instead. "
+        "(danger-zone::prepare: prepare.py is the fixed harness.) "
+        "Do not retry it in another way: put the idea into train.py instead. "
         "A person may change it and bless it (pytest-ouro bless)."
     )
 
