@@ -49,6 +49,13 @@ def test_blessing_the_same_says_that_nothing_changed(bless):
     assert out.endswith("commit it\n")
 
 
+def test_while_a_blessing_is_not_committed_the_harness_shadows_nothing(laws, bless):
+    laws.edit("prepare.py", "A toy harness", "The toy harness")
+    bless()
+
+    assert broken(laws) == []
+
+
 def test_what_becomes_the_truth_is_told(project, bless):
     project.edit("prepare.py", "float(model)", "float(model) + 0")
     project.write({"requirements.txt": "six\n"})

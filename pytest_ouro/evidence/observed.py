@@ -94,7 +94,7 @@ class Evidence:
         folder = f"{self.layout.root}/" if self.layout.root else ""
         editable = [self.layout.path(path) for path in self.layout.editable]
         belongs = [p for p in self.repository.index if matches(p, editable)]
-        belongs += self.trust.committed
+        belongs += self.trust.committed or self.repository.index  # a blessing is pending
         own = {p[len(folder) :].split("/")[0] for p in belongs if p.startswith(folder)}
         harness = self.layout.harness
         found = shadows.shadows(self.root, harness, own)

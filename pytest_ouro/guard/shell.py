@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 #: Deeper than this, or more alternatives of one word, is not followed.
 _DEPTH = 8
 _ALTERNATIVES = 64
+#: No name of a file is longer; a variable may be doubled without end.
+_LONGEST = 4096
 _META = " \t\n;&|<>()"
 _GLOB = "*?["
 
@@ -94,12 +96,12 @@ class _Reader:
         if self.command:
             words = self.command.words
             if words[:1] == ["for"] and words[2:3] == ["in"]:
-                self.variables[words[1]] = words[3:]
+                self.variables[words[1]] = words[3 : 3 + _ALTERNATIVES]
             for word in words[1:] if words[:1] in (["export"], ["local"], ["declare"]) else words:
                 name, equals, value = word.partition("=")
                 if not (equals and name.isidentifier()):
                     break
-                self.variables[name] = [value]
+                self.variables[name] = [value[:_LONGEST]]
             self.found.append(self.command)
             self.command = Command()
 

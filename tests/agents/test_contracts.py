@@ -148,6 +148,14 @@ def test_a_project_without_rules_is_none_of_ours(tmp_path, answer):
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
+def test_its_options_never_end_in_status_1_either(project):
+    assert project.ouro("guard", "--help").returncode == 0
+    for args in (["--bound", "bound.toml"], ["--nothing"], ["more"]):
+        done = project.ouro("guard", *args)
+        assert done.returncode == 2
+        assert "error:" in done.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs /dev/full")
 def test_an_answer_that_cannot_be_told_is_a_refusal_all_the_same(standing, recorded_payload):
     import subprocess

@@ -40,6 +40,8 @@ PASS = [
     "rm tests/prepare.py", "echo > /tmp/prepare.py",
     "cd /tmp && rm -f prepare.py", "(cd /tmp; echo x > prepare.py); cat prepare.py",
     "tar xf /tmp/x.tar -C /tmp", "mkdir -p /tmp/x && ln -s $PWD/prepare.py /tmp/x/link.py",
+    "cp -r . /tmp/copy", "tar czf /tmp/x.tgz .", "rm -rf __pycache__ .pytest_cache",
+    "python train.py | tee log.txt", "mkdir -p notes", "X=a; X=$X$X; echo $X > $X.txt",
     "rm -rf __pycache__ /tmp/project", "touch run.log", "sed -e s/a/b/ prepare.py",
     "apply_patch <<'EOF'\n*** Begin Patch\n*** Update File: train.py\n*** End Patch\nEOF",
     # packages that are declared
@@ -211,3 +213,9 @@ def test_a_command_line_is_split_as_a_shell_splits_it(text, words):
     found = [item.words for item in parse(text) if not isinstance(item, str)]
 
     assert sorted(found) == sorted(words)
+
+
+def test_a_variable_that_is_doubled_without_end_costs_nothing():
+    [*_, last] = parse("X=aa; " + "X=$X$X; " * 60 + "echo $X")
+
+    assert len(last.words[1]) == 4096
