@@ -57,9 +57,11 @@ class _Reader:
         self.found: list[Command | str] = []
         self.command = Command()
         self.awaited: list[tuple[str, bool, Command]] = []  # here-documents: end, tabs, of whom
+        self.open: int | None = None  # brackets, where a substitution is read
+        self.closed = False
 
     def items(self) -> list[Command | str]:
-        while self.at < len(self.text):
+        while self.at < len(self.text) and not self.closed:
             self._next()
         self._end()
         return self.found
@@ -85,11 +87,17 @@ class _Reader:
         elif char in "()":
             self.at += 1
             self._end()
-            self.found.append(char)
+            self._bracket(char)
         elif char in "<>":
             self._redirected()
         else:
             self._word(self.command.words)
+
+    def _bracket(self, char: str) -> None:
+        self.found.append(char)
+        if self.open is not None:
+            self.open += 1 if char == "(" else -1
+            self.closed = self.open == 0
 
     def _end(self) -> None:
         """The command is over: what it assigns is known to those that follow."""
@@ -161,7 +169,7 @@ class _Reader:
             char = self.text[self.at]
             if self.text.startswith(("<(", ">("), self.at) and start == self.at:
                 self.at += 1
-                self._substituted(self._inside("(", ")"))
+                self._substituted()
                 continue
             if char in _META:
                 break
@@ -223,16 +231,17 @@ class _Reader:
         """What stands for ``$name``, ``${name}``, ``$(…)`` or a pair of backticks."""
         text, start = self.text, self.at
         if text[start] == "`":
-            self._substituted(self._until("`"))
+            inner = _Reader(self._until("`"), self.variables, self.depth + 1)
+            self.found += ["(", *(inner.items() if self.depth < _DEPTH else ()), ")"]
             return [text[start : self.at]]
         if text.startswith("$((", start):
             self.at += 1
             return ["$" + self._inside("(", ")")]
         if text.startswith("$(", start):
             self.at += 1
-            inner = self._inside("(", ")")
-            self._substituted(inner)
-            return ["."] if inner.strip() == "pwd" else [f"$({inner})"]
+            self._substituted()
+            whole = text[start : self.at]
+            return ["."] if whole[2:-1].strip() == "pwd" else [whole]
         if text.startswith("$'", start):
             self.at += 1
             return [self._until("'")]
@@ -267,11 +276,16 @@ class _Reader:
                 return self.text[start : self.at - 1]
         return self.text[start:]
 
-    def _substituted(self, inner: str) -> None:
-        """The commands that are run while this one's words are made."""
-        if self.depth < _DEPTH:
-            items = _Reader(inner, self.variables, self.depth + 1).items()
-            self.found += ["(", *items, ")"]
+    def _substituted(self) -> None:
+        """The commands in the brackets here, which are run while this one's words are made. Read
+        as commands, because a bracket or a quote in a here-document closes nothing."""
+        if self.depth >= _DEPTH:
+            self._inside("(", ")")
+            return
+        inner = _Reader(self.text, self.variables, self.depth + 1)
+        inner.at, inner.open = self.at, 0
+        self.found += inner.items()
+        self.at = inner.at
 
 
 def _joined(found: list[str], values: Sequence[str]) -> list[str]:

@@ -31,6 +31,11 @@ PASS = [
     "git checkout HEAD~1 -- train.py", "git rm --cached results.tsv", "git add -A", "git push",
     "git config core.hooksPath", "git config --get ouro.trust", "git config user.name me",
     "git config get core.hooksPath", "pytest-ouro gate", "pytest-ouro log", "rm helper.py",
+    "git commit -m \"$(cat <<'EOF'\nDon't (yet\n\nrm prepare.py > prepare.py\nEOF\n)\"",
+    "for i in 1 2; do python train.py > run.log; done",
+    "diff <(git show HEAD:prepare.py) prepare.py", "git log --format='%h > %s' | head",
+    "test $(wc -l < prepare.py) -gt 3 && echo ok",
+    "python -c \"print(1 > 2)\"", "awk -F: '$1 > 3' run.log", "echo \"a > prepare.py\"",
     # writing what may be written
     "sed -i s/2.0/1.9/ train.py", "echo x >> results.tsv", "tee -a run.log < /tmp/x",
     "cp train.py /tmp/", "cp /tmp/train.py train.py", "mv /tmp/train.py .",
@@ -66,6 +71,8 @@ DENIED = [
     "eval 'rm prepare.py'",
     "bash <<'EOF'\nrm prepare.py\nEOF", "env A=1 rm prepare.py", "A=1 rm prepare.py",
     "sudo -u root rm prepare.py", "timeout 5 rm prepare.py", "nohup tee prepare.py &",
+    "git commit -m \"$(cat <<'EOF'\nDon't (yet\nEOF\n)\" && rm prepare.py", "cat <(rm prepare.py)",
+    "echo \"$(cat <<'E'\n'\nE\n)$(rm prepare.py)\"",
     # programs
     "sed -i s/a/b/ prepare.py", "sed -i.bak -e s/a/b/ prepare.py",
     "sed --in-place s/a/b/ prepare.py",
