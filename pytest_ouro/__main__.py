@@ -9,6 +9,10 @@ import sys
 
 def main() -> int:
     """Run one command and return its exit status (0 lawful, 1 broken, 2 could not judge)."""
+    if sys.argv[1:] == ["guard"]:  # before all else is loaded: it runs before every edit
+        from pytest_ouro import guard
+
+        return guard.main()
     from pytest_ouro.cli import run
 
     for stream in (sys.stdout, sys.stderr):  # names of files may be no text at all

@@ -49,6 +49,13 @@ def test_blessing_the_same_says_that_nothing_changed(bless):
     assert out.endswith("commit it\n")
 
 
+def test_while_a_blessing_is_not_committed_the_harness_shadows_nothing(laws, bless):
+    laws.edit("prepare.py", "A toy harness", "The toy harness")
+    bless()
+
+    assert broken(laws) == []
+
+
 def test_what_becomes_the_truth_is_told(project, bless):
     project.edit("prepare.py", "float(model)", "float(model) + 0")
     project.write({"requirements.txt": "six\n"})
@@ -77,17 +84,6 @@ def test_a_blessed_change_is_lawful_before_and_after_its_commit(project, bless):
 
     project.edit("prepare.py", "+ 0", "+ 1")
     assert "danger-zone::prepare" in broken(project)
-
-
-def test_no_file_is_called_foreign_while_a_blessing_is_pending(project, bless):
-    project.edit(
-        "bound.toml",
-        'check = "frozen"\npaths = ["prepare.py"]',
-        'check = "frozen-symbol"\npath = "prepare.py"\nsymbol = "evaluate_bpb"',
-    )
-    bless()
-    done = project.ouro("gate")
-    assert done.returncode == 0, done.stdout
 
 
 def test_altered_rules_are_refused_until_they_are_blessed(project, bless):

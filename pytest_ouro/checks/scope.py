@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 #: Interpreters write it beside every module; what is poisoned is found as a shadow.
-_BYTECODE = ("**/__pycache__/*.pyc",)
+BYTECODE = ("**/__pycache__/*.pyc",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class Scope(Check):
                 if change.path not in links and _is_link(evidence, change.path):
                     links.append(change.path)
                 continue
-            if change.place == "untracked" and matches(change.path, (*allowed, *_BYTECODE)):
+            if change.place == "untracked" and matches(change.path, (*allowed, *BYTECODE)):
                 continue
             if evidence.trust.blessing_pending and change.place != "commit":
                 continue  # the files that lie here were just declared the truth

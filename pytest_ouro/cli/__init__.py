@@ -18,6 +18,7 @@ COMMANDS = {
     "init": "write bound.toml into an existing project, or its rules into a file for agents",
     "gate": "judge every rule, without pytest: 0 lawful, 1 broken, 2 could not judge",
     "bless": "a person declares the present files the truth: writes bound.lock",
+    "guard": "an agent's tool call on standard input is refused where a rule forbids it",
     "log": "the recorded runs as a table",
 }
 

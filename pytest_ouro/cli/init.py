@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import posixpath
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro import bound as bounds
-from pytest_ouro.cli import find_bound
+from pytest_ouro.cli import agents, find_bound
 from pytest_ouro.errors import OuroError
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.git import Git
@@ -38,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const="",
         metavar="FILE",
         help="print the rules of bound.toml as a BOUND section, or put it into FILE",
+    )
+    parser.add_argument(
+        "--agents",
+        nargs="?",
+        const="",
+        metavar="NAMES",
+        help="write the hooks and rules of the agents found, or of those named: claude,codex,…",
     )
     parser.add_argument(
         "--preset", choices=PRESETS, default="autoresearch", help="the kind of experiment"
@@ -70,6 +78,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     if args.render is not None:
         return _render(args)
+    if args.agents is not None:
+        return _agents(args)
     target = Path.cwd() / (args.bound or bounds.NAME)
     if os.path.lexists(target) and not args.force:
         raise OuroError(f"{target.name} is already there", help="replace it: --force")
@@ -146,10 +156,14 @@ def _write(target: Path, text: str) -> None:
     """Replace the file as a whole: no link is followed, and no half of it is ever there."""
     part = target.with_name(f"{target.name}.{os.getpid()}")
     try:
-        part.write_text(text, encoding="utf-8", newline="\n")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(text.encode("utf-8", "surrogateescape"))
+        if target.exists():
+            part.chmod(target.stat().st_mode & 0o777)
         part.replace(target)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise OuroError(f"{target} cannot be written: {error.strerror}") from None
 
 
@@ -208,6 +222,22 @@ def _render(args: argparse.Namespace) -> int:
     except OSError as error:
         raise OuroError(f"{args.render} cannot be written: {error.strerror}") from None
     print(printable(f"ouro: {args.render} states the {len(bound.rules)} rules of {path.name}"))
+    return 0
+
+
+def _agents(args: argparse.Namespace) -> int:
+    path = find_bound(args.bound)
+    lines = section.render([_statement(rule) for rule in _bound(path).rules])
+    top = Git.discover(path.parent).top
+    written, then = agents.files(top, args.agents, lines)
+    for name, text in written.items():
+        target = (top / name).resolve()  # a person's link to it stays one
+        _write(target, text)
+        print(printable(f"ouro: wrote {name}"))
+    if not written:
+        print("ouro: the agents' files state the rules and call the guard already")
+    for line in then if written else ():
+        print(printable(f"  next: {line}"))
     return 0
 
 

@@ -1,0 +1,82 @@
+"""``pytest-ouro init --agents``: agents are told the rules, and ask the guard before they act."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pytest_ouro.errors import OuroError
+from pytest_ouro.presets import agents, section
+from pytest_ouro.schema import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+def files(top: Path, asked: str, rules: list[str]) -> tuple[dict[str, str], list[str]]:
+    """What is written, by its name from the top folder, and what a person does next.
+
+    All is read and merged before anything is written: OuroError leaves everything as it is.
+    """
+    names = _names(top, asked)
+    new: dict[str, str] = {}
+    old: dict[str, str] = {}
+
+    def change(name: str, changed: Callable[[str], str]) -> None:
+        old[name] = _text(top / name, name)
+        new[name] = changed(old[name])
+
+    for agent in (agents.AGENTS[name] for name in names):
+        change(agent.settings, partial(agents.merged, agent))
+    change("AGENTS.md", lambda before: section.replace(before, rules, "AGENTS.md"))
+    for name in agents.IMPORTING:
+        is_link = (top / name).resolve() == (top / "AGENTS.md").resolve()
+        if (top / name).is_file() and not is_link:
+            change(name, agents.imports)
+    return {name: text for name, text in new.items() if text != old[name]}, list(_next(names, new))
+
+
+def _names(top: Path, asked: str) -> list[str]:
+    if not asked:
+        found = agents.found(top)
+        if not found:
+            signs = ", ".join(sign for agent in agents.AGENTS.values() for sign in agent.signs)
+            raise OuroError(
+                f"no agent is known to work in {top}: it has none of {signs}",
+                help=f"name them: --agents={','.join(agents.AGENTS)}",
+            )
+        return found
+    names = list(dict.fromkeys(name.strip().lower() for name in asked.split(",")))
+    for name in names:
+        if name not in agents.AGENTS:
+            raise OuroError(
+                f"--agents: '{name}' is no agent known here{nearest(name, agents.AGENTS)}",
+                help=f"known are {', '.join(agents.AGENTS)}",
+            )
+    return names
+
+
+def _text(path: Path, name: str) -> str:
+    """The text of a file, "" where there is none. What is no UTF-8 comes back as it was."""
+    if not path.is_file():
+        if path.exists() or path.is_symlink():
+            raise OuroError(f"{name} is no regular file; nothing was written")
+        return ""
+    try:
+        return path.read_bytes().decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise OuroError(f"{name} cannot be read: {error.strerror}; nothing was written") from None
+
+
+def _next(names: list[str], new: dict[str, str]) -> Iterator[str]:
+    if not shutil.which("pytest-ouro"):
+        yield "put pytest-ouro on the PATH of the agents: a hook that is not found guards nothing"
+    for name in names:
+        agent = agents.AGENTS[name]
+        if agents.disables(new[agent.settings]):
+            yield f"{agent.settings} has disableAllHooks: no hook is run until a person removes it"
+        if agent.next:
+            yield agent.next
+    yield "a person reads and commits these files, then: pytest-ouro bless, and commits bound.lock"

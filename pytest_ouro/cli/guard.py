@@ -1,0 +1,21 @@
+"""``pytest-ouro guard``: what is left of its door; `__main__` answers the call itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro import guard
+from pytest_ouro.errors import OuroError
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "docs/agents.md has the settings by which agents start it."
+
+
+def main(args: argparse.Namespace) -> int:
+    if args.bound:
+        raise OuroError("guard takes the rules of the project that a call is about, not --bound")
+    return guard.main()

@@ -1,0 +1,128 @@
+"""``pytest-ouro guard``: an agent asks before it calls a tool; a frozen path is denied.
+
+It helps an honest agent and is no fence: the gate judges what was really done. It starts before
+every edit and every command, so nothing is imported here that the answer does not need: no `re`,
+`json`, `pathlib` or `subprocess`, which each cost about as much as the interpreter's own start.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pytest_ouro.guard.hosts import Call
+
+#: A tool call that is longer is not read.
+MAX_BYTES = 16 << 20
+
+
+class Unreadable(Exception):
+    """A payload or a cached file that cannot be understood; the message is for the agent."""
+
+
+def main() -> int:
+    """Answer the tool call on standard input: 0 (silent, or the agent's own refusal) or 2.
+
+    Never 1, and no traceback: agents take a hook that failed for one that has no objection.
+    """
+    try:
+        return _answer()
+    except BaseException as error:
+        return _refuse(error)
+
+
+def _refuse(error: BaseException) -> int:
+    """Exit status 2, which every agent takes as a refusal, and the reason."""
+    words = str(error).strip() or type(error).__name__
+    text = (
+        f"pytest-ouro guard: this call could not be judged, so it is refused: {words}\n"
+        "Do not retry it; tell the person who runs this session.\n"
+    )
+    try:
+        os.write(2, text.encode(errors="backslashreplace"))
+    except OSError:
+        pass
+    return 2
+
+
+def _answer() -> int:
+    from pytest_ouro.guard import hosts
+
+    call = hosts.read(loads(_input()))
+    said = reason(call) if call.effects else ""
+    if not said:
+        return 0
+    out, status = hosts.refusal(call, said)
+    _write(1, out)
+    if status:
+        _write(2, said + "\n")
+    return status
+
+
+def reason(call: Call) -> str:
+    """Why a rule forbids what the call would do; "" where none does."""
+    from pytest_ouro.guard import zones
+
+    for bound in zones.bounds(call):
+        known = zones.load(bound)
+        for effect in call.effects:
+            if said := known.refusal(effect):
+                return said
+    return ""
+
+
+def _input() -> str:
+    data = b""
+    while len(data) <= MAX_BYTES:
+        part = os.read(0, 1 << 16)
+        if not part:
+            break
+        data += part
+    if len(data) > MAX_BYTES:
+        raise Unreadable(f"the tool call has more than {MAX_BYTES} bytes")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise Unreadable("the tool call is no UTF-8") from None
+
+
+def _write(descriptor: int, text: str) -> None:
+    data = text.encode(errors="backslashreplace")
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+class _Json:
+    """What the scanner of the standard library's json asks of its decoder."""
+
+    strict = True
+    object_hook = object_pairs_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = float
+
+
+def loads(text: str) -> Any:
+    """The value of a JSON text; Unreadable where it is none."""
+    try:
+        from _json import make_scanner  # without `json`, which brings `re`
+    except ImportError:  # another Python
+        import json
+
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise Unreadable(f"no JSON: {error}") from None
+    text = text.strip(" \t\r\n")
+    try:
+        value, end = make_scanner(_Json)(text, 0)  # type: ignore[arg-type]
+    except StopIteration:
+        raise Unreadable("no JSON: no value") from None
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"no JSON: {error}") from None
+    if end != len(text):
+        raise Unreadable(f"no JSON: more text at character {end}")
+    return value

@@ -1,0 +1,189 @@
+"""The agents whose tool calls are read: what they send, and how each is refused."""
+
+from __future__ import annotations
+
+import os
+
+from pytest_ouro.guard import Unreadable, loads
+from pytest_ouro.guard.writes import Deed, Write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+#: Events before a tool is called; every other is none of ours.
+_EVENTS = ("PreToolUse", "preToolUse", "beforeShellExecution", "beforeMCPExecution", "BeforeTool")
+_SHELLS = ("bash", "shell", "exec", "terminal", "command", "cmd")
+_VERBS = (
+    *("write", "edit", "create", "delete", "move", "rename", "replace", "patch", "update"),
+    *("remove", "append", "insert", "save"),
+)
+#: Tools that are nothing without a file.
+_EDITORS = ("edit", "multiedit", "write", "notebookedit", "write_file", "replace", "apply_patch")
+_PATHS = (
+    *("file_path", "notebook_path", "path", "absolute_path", "target_file", "filePath", "file"),
+    *("filename", "relative_path", "old_path", "new_path", "source", "destination", "paths"),
+    "files",
+)
+_FOLDERS = ("workdir", "working_directory", "cwd", "directory", "dir_path")
+
+
+class Call:
+    """One tool call: which agent asks, where, and what it would do.
+
+    ``starts`` are folders of the session: the rules of their projects hold.
+    """
+
+    __slots__ = ("effects", "event", "host", "starts")
+
+    def __init__(
+        self, host: str, event: str, starts: list[str], effects: list[Write | Deed]
+    ) -> None:
+        self.host = host
+        self.event = event
+        self.starts = starts
+        self.effects = effects
+
+
+def read(payload: Any) -> Call:
+    """The call that an agent describes; Unreadable where it describes none."""
+    if not isinstance(payload, dict):
+        raise Unreadable("the tool call is no JSON object")
+    event = payload.get("hook_event_name")
+    if not isinstance(event, str):
+        raise Unreadable("the tool call has no hook_event_name")
+    host, folder = _host(payload, event), _folder(payload)
+    effects = list(_effects(payload, event, folder)) if event in _EVENTS else []
+    projects = (os.environ.get(f"{name}_PROJECT_DIR") for name in ("CLAUDE", "GEMINI", "CURSOR"))
+    starts = [folder, *(name for name in projects if name), *_roots(payload), os.getcwd()]
+    return Call(host, event, starts, effects)
+
+
+def _host(payload: dict[str, Any], event: str) -> str:
+    """By what is sent, not by whose settings started us: Cursor reads Claude Code's too."""
+    if event == "BeforeTool":
+        return "gemini"
+    if any(key in payload for key in ("cursor_version", "workspace_roots", "conversation_id")):
+        return "cursor"
+    return "codex" if "turn_id" in payload else "claude"
+
+
+def _roots(payload: dict[str, Any]) -> list[str]:
+    roots = payload.get("workspace_roots", [])
+    return [root for root in roots if isinstance(root, str)] if isinstance(roots, list) else []
+
+
+def _folder(payload: dict[str, Any]) -> str:
+    """Where the call's relative paths start."""
+    folder = payload.get("cwd") or (_roots(payload) or [""])[0]
+    if not isinstance(folder, str):
+        raise Unreadable("cwd is no text")
+    return os.path.join(os.getcwd(), folder)
+
+
+def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write | Deed]:
+    if event == "beforeShellExecution":
+        yield from _run(payload.get("command"), folder)
+        return
+    name = payload.get("tool_name")
+    if not isinstance(name, str):
+        raise Unreadable("the tool call has no tool_name")
+    given = payload.get("tool_input", {})
+    words = _words(name)
+    if isinstance(given, str):
+        given = _given(given, words)
+    if not isinstance(given, dict):
+        raise Unreadable("tool_input is no JSON object")
+    for key in _FOLDERS:
+        if isinstance(given.get(key), str):
+            folder = os.path.join(folder, given[key])
+            break
+    if "patch" in words and "apply" in words:
+        yield from _patch(given, folder)
+    elif any(word in _SHELLS for word in words):
+        yield from _run(given.get("command", given.get("cmd", "")), folder)
+    elif any(word in _VERBS for word in words):
+        yield from _edited(name, words, given, folder)
+
+
+def _words(name: str) -> list[str]:
+    """``NotebookEdit`` and ``mcp__files__notebook_edit`` both have the word ``edit``."""
+    spaced = "".join(f" {c}" if c.isupper() else c if c.isalnum() else " " for c in name)
+    return spaced.lower().split() or [name]
+
+
+def _given(text: str, words: list[str]) -> Any:
+    """A tool's input that came as text: JSON, or the command or patch itself."""
+    try:
+        return loads(text)
+    except Unreadable:
+        if "patch" in words or any(word in _SHELLS for word in words):
+            return {"command": text}
+        raise Unreadable("tool_input is no JSON") from None
+
+
+def _run(command: object, folder: str) -> Iterator[Write | Deed]:
+    from pytest_ouro.guard.commands import effects, envelope
+
+    if isinstance(command, list) and all(isinstance(word, str) for word in command):
+        command = " ".join(map(_quoted, command))
+    if not isinstance(command, str):
+        raise Unreadable("the command is no text")
+    yield from effects(command, folder)
+    if command.lstrip().startswith("*** Begin Patch"):
+        for path, how in envelope(command):
+            yield Write(os.path.join(folder, path), how)
+
+
+def _quoted(word: str) -> str:
+    return "'" + word.replace("'", "'\\''") + "'"
+
+
+def _patch(given: dict[str, Any], folder: str) -> Iterator[Write]:
+    from pytest_ouro.guard.commands import envelope
+
+    texts = [given[key] for key in ("command", "input", "patch") if key in given]
+    flat = [text for each in texts for text in (each if isinstance(each, list) else [each])]
+    found = [one for text in flat if isinstance(text, str) for one in envelope(text)]
+    if not found:
+        raise Unreadable("apply_patch names no file")
+    for path, how in found:
+        yield Write(os.path.join(folder, path), "edit" if how == "write" else how)
+
+
+def _edited(name: str, words: list[str], given: dict[str, Any], folder: str) -> Iterator[Write]:
+    how = "remove" if {"delete", "remove"} & {*words} else "edit"
+    named = False
+    for key in _PATHS:
+        value = given.get(key)
+        for path in value if isinstance(value, list) else [value]:
+            if isinstance(path, str) and path:
+                named = True
+                path = os.path.expanduser(path.removeprefix("file://"))
+                yield Write(os.path.join(folder, path), how)
+    if not named and name.lower() in _EDITORS:
+        raise Unreadable(f"{name} names no file")
+
+
+def refusal(call: Call, reason: str) -> tuple[str, int]:
+    """What goes to standard output, and the exit status. Each agent has a form of its own."""
+    said = _text(reason)
+    if call.host == "cursor":
+        return f'{{"permission": "deny", "user_message": {said}, "agent_message": {said}}}\n', 2
+    if call.host == "gemini":
+        return f'{{"decision": "deny", "reason": {said}}}\n', 0
+    # Exactly these fields: Codex runs the tool where one is unknown to it.
+    return (
+        '{"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "deny", '
+        f'"permissionDecisionReason": {said}}}}}\n'
+    ), 0
+
+
+def _text(words: str) -> str:
+    """``words`` as JSON has it."""
+    try:
+        from _json import encode_basestring_ascii
+    except ImportError:  # another Python
+        from json import dumps as encode_basestring_ascii
+    return encode_basestring_ascii(words)

@@ -1,0 +1,30 @@
+"""What a tool call would do, as far as rules are about it."""
+
+from __future__ import annotations
+
+
+class Write:
+    """A path that would be changed, and how.
+
+    ``edit``: by an agent's own tool; ``write``: by the shell; ``remove``; ``restore``: from the
+    revision ``source`` ("" is the index); ``fill``: with the files of the folder ``source``;
+    ``find``: all files below it whose names match the glob ``source``; ``add``: to git's index
+    (``source`` is "force" where ignored files are added too).
+    """
+
+    __slots__ = ("how", "path", "source")
+
+    def __init__(self, path: str, how: str = "write", source: str = "") -> None:
+        self.path = path
+        self.how = how
+        self.source = source
+
+
+class Deed:
+    """Something that is no change of a file: ``kind`` is a key of `zones.DEEDS`."""
+
+    __slots__ = ("kind", "what")
+
+    def __init__(self, kind: str, what: str) -> None:
+        self.kind = kind
+        self.what = what

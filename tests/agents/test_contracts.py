@@ -1,0 +1,241 @@
+"""Each agent's own form: what it sends, how it is refused, and what is malformed.
+
+The payloads in payloads/ have the fields that the agents document; each is sent to a process.
+"""
+
+import json
+import os
+import sys
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pytest_ouro import guard
+
+from .conftest import PAYLOADS
+
+NAMES = sorted(path.stem for path in PAYLOADS.glob("*.json"))
+
+
+def reason(host, done):
+    """What the agent is told, from the form that its host reads."""
+    said = json.loads(done.stdout)
+    if host == "cursor":
+        assert said.keys() == {"permission", "user_message", "agent_message"}
+        assert (said["permission"], done.returncode) == ("deny", 2)
+        assert said["agent_message"] in done.stderr.decode()
+        return said["agent_message"]
+    assert (done.returncode, done.stderr) == (0, b"")
+    if host == "gemini":
+        assert said.keys() == {"decision", "reason"}
+        assert said["decision"] == "deny"
+        return said["reason"]
+    assert said.keys() == {"hookSpecificOutput"}
+    inner = said["hookSpecificOutput"]
+    assert inner.keys() == {"hookEventName", "permissionDecision", "permissionDecisionReason"}
+    assert (inner["hookEventName"], inner["permissionDecision"]) == ("PreToolUse", "deny")
+    return inner["permissionDecisionReason"]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("-allow")])
+def test_no_objection_is_silence(standing, answer, recorded_payload, name):
+    done = answer(recorded_payload(name, standing.path), standing.path)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("-deny")])
+def test_a_refusal_has_the_form_of_its_host(standing, answer, recorded_payload, name):
+    done = answer(recorded_payload(name, standing.path), standing.path)
+
+    said = reason(name.partition("-")[0], done)
+    assert "prepare.py is the fixed harness." in said or "Only train.py is modified." in said
+    assert "danger-zone::prepare" in said or "iron-law::only-train-py" in said
+    assert "put the idea into train.py" in said
+
+
+def test_all_four_agents_are_tested_both_ways():
+    hosts = {tuple(name.split("-")[:: len(name.split("-")) - 1]) for name in NAMES}
+
+    assert hosts == {
+        (host, word)
+        for host in ("claude", "codex", "cursor", "gemini")
+        for word in ("allow", "deny")
+    }
+
+
+GOOD = {
+    "hook_event_name": "PreToolUse",
+    "tool_name": "Edit",
+    "tool_input": {"file_path": "train.py"},
+}
+BASH = {"hook_event_name": "PreToolUse", "tool_name": "Bash"}
+PATCH = {"hook_event_name": "PreToolUse", "tool_name": "apply_patch"}
+MALFORMED = {
+    "nothing": b"",
+    "no JSON": b"{",
+    "no UTF-8": b'{"hook_event_name": "\xff"}',
+    "more than one": b"{} {}",
+    "a list": b"[]",
+    "a number": b"3",
+    "null": b"null",
+    "no event": b"{}",
+    "an event that is none": b'{"hook_event_name": 3}',
+    "no tool": b'{"hook_event_name": "PreToolUse"}',
+    "an input that is none": json.dumps({**GOOD, "tool_input": 3}).encode(),
+    "an input that is no JSON": json.dumps({**GOOD, "tool_input": "{"}).encode(),
+    "no file": json.dumps({**GOOD, "tool_input": {}}).encode(),
+    "a command that is none": json.dumps({**BASH, "tool_input": {"command": 3}}).encode(),
+    "an empty patch": json.dumps({**PATCH, "tool_input": {"command": "x"}}).encode(),
+    "a folder that is none": json.dumps({**GOOD, "cwd": 3}).encode(),
+    "a path with NUL": json.dumps({**GOOD, "tool_input": {"file_path": "a\0b"}}).encode(),
+    "nested too deeply": b'{"a": ' * 200_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", MALFORMED)
+def test_what_cannot_be_read_is_refused(standing, answer, kind):
+    done = answer(MALFORMED[kind], standing.path)
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"pytest-ouro guard: this call could not be judged")
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_call_that_is_too_long_is_refused(standing, answer, monkeypatch):
+    done = answer(b" " * (guard.MAX_BYTES + 1), standing.path)
+
+    assert done.returncode == 2
+    assert f"more than {guard.MAX_BYTES} bytes" in done.stderr.decode()
+
+
+def edit(project, name="train.py"):
+    return {**GOOD, "cwd": str(project.path), "tool_input": {"file_path": str(project.path / name)}}
+
+
+BROKEN = {
+    "changed rules": {"bound.toml": "[bound]\n"},
+    "a damaged lock": {"bound.lock": "files = 3\n"},
+    "no folder of git": {".git/HEAD": ""},
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_rules_that_cannot_be_read_close_the_guard(project, answer, kind):
+    assert answer(edit(project), project.path).returncode == 0
+    project.write(BROKEN[kind])
+    if kind == "no folder of git":
+        (project.path / ".git/ouro/guard.json").unlink()
+
+    done = answer(edit(project), project.path)
+
+    assert done.returncode == 2
+    assert done.stderr.decode().count("\n") < 6
+    assert answer({**edit(project), "tool_name": "Read"}, project.path).returncode == 0
+
+
+@pytest.mark.parametrize("gone", ["bound.toml", "bound.lock"])
+def test_rules_that_are_gone_close_the_guard(project, answer, gone):
+    (project.path / gone).unlink()
+
+    assert answer(edit(project), project.path).returncode == 2
+
+
+def test_a_project_without_rules_is_none_of_ours(tmp_path, answer):
+    done = answer({**GOOD, "cwd": str(tmp_path)}, tmp_path)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_its_options_never_end_in_status_1_either(project):
+    assert project.ouro("guard", "--help").returncode == 0
+    for args in (["--bound", "bound.toml"], ["--nothing"], ["more"]):
+        done = project.ouro("guard", *args)
+        assert done.returncode == 2
+        assert "error:" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs /dev/full")
+def test_an_answer_that_cannot_be_told_is_a_refusal_all_the_same(standing, recorded_payload):
+    import subprocess
+
+    payload = json.dumps(recorded_payload("claude-edit-deny", standing.path))
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest_ouro", "guard"],
+            input=payload, text=True, cwd=standing.path, stdout=full, stderr=subprocess.PIPE,
+            check=False,
+        )  # fmt: skip
+
+    assert done.returncode == 2
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+WORDS = st.sampled_from(
+    ["prepare.py", "train.py", "rm", "sed", "-i", "git", "checkout", "--", ">", "<<", "EOF", "\n",
+     "'", '"', "$(", ")", "`", "${", "}", "(", "|", "&&", ";", "*", "~", "..", "cp", "find",
+     "-exec", "bash", "-c", "eval", "\\", "$", "for", "in",
+     "apply_patch", "pip", "install", "-", "\0", "é"]
+)  # fmt: skip
+TEXTS = st.lists(WORDS, max_size=12).map(" ".join) | st.text(max_size=40)
+PAYLOADS_OF_ANY_KIND = st.fixed_dictionaries(
+    {},
+    optional={
+        "hook_event_name": st.sampled_from(["PreToolUse", "preToolUse", "BeforeTool", "x"]) | JSON,
+        "tool_name": st.sampled_from(["Edit", "Bash", "apply_patch", "mcp__x__write"]) | JSON,
+        "tool_input": JSON
+        | TEXTS
+        | st.fixed_dictionaries({}, optional={"command": TEXTS | JSON, "file_path": TEXTS | JSON}),
+        "cwd": TEXTS | JSON,
+        "workspace_roots": JSON,
+        "turn_id": JSON,
+    },
+)
+
+
+@pytest.fixture
+def asked(standing, monkeypatch):
+    """The guard in this process: its status, with what was sent on a real standard input."""
+
+    def asked(data):
+        read, write = os.pipe()
+        sink = os.open(os.devnull, os.O_WRONLY)
+        kept = [os.dup(number) for number in (0, 1, 2)]
+        try:
+            os.write(write, data[:60_000])
+            os.close(write)
+            for source, number in ((read, 0), (sink, 1), (sink, 2)):
+                os.dup2(source, number)
+            return guard.main()
+        finally:
+            for number, old in enumerate(kept):
+                os.dup2(old, number)
+                os.close(old)
+            os.close(read)
+            os.close(sink)
+
+    return asked
+
+
+FUZZ = settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@FUZZ
+@given(data=st.binary(max_size=200))
+def test_no_bytes_end_in_status_1(asked, data):
+    assert asked(data) == 2
+
+
+@FUZZ
+@given(payload=PAYLOADS_OF_ANY_KIND)
+def test_no_payload_ends_in_status_1(asked, payload):
+    assert asked(json.dumps(payload).encode()) in (0, 2)

@@ -1,0 +1,275 @@
+"""``pytest-ouro init --agents``: what is there is kept, and a second run changes nothing."""
+
+import json
+
+import pytest
+
+from pytest_ouro.cli import run
+from pytest_ouro.presets.agents import AGENTS, COMMAND
+
+
+@pytest.fixture
+def init(project, monkeypatch, capsys):
+    """``init(*args)``: the exit status, standard output and standard error."""
+    monkeypatch.chdir(project.path)
+
+    def init(*args):
+        status = run(["init", *args])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return init
+
+
+@pytest.fixture
+def files(project):
+    """Every file of the project outside of .git, with its bytes."""
+
+    def files():
+        paths = [path for path in project.path.rglob("*") if path.is_file()]
+        return {
+            path.relative_to(project.path).as_posix(): path.read_bytes()
+            for path in paths
+            if ".git" not in path.relative_to(project.path).parts
+        }
+
+    return files
+
+
+ALL = "--agents=claude,codex,cursor,gemini"
+
+
+def test_all_four_by_name(project, init):
+    status, out, err = init(ALL)
+
+    assert (status, err) == (0, "")
+    assert [line for line in out.splitlines() if line.startswith("ouro: ")] == [
+        "ouro: wrote .claude/settings.json",
+        "ouro: wrote .codex/hooks.json",
+        "ouro: wrote .cursor/hooks.json",
+        "ouro: wrote .gemini/settings.json",
+        "ouro: wrote AGENTS.md",
+    ]
+    assert "  next: in Codex, trust the hook: /hooks" in out
+    read = {name: json.loads((project.path / a.settings).read_text()) for name, a in AGENTS.items()}
+    [claude] = read["claude"]["hooks"]["PreToolUse"]
+    assert claude["matcher"] == "Edit|Write|NotebookEdit|Bash"
+    assert claude["hooks"] == [
+        {"type": "command", "command": COMMAND, "timeout": 10, "onFailure": "block"}
+    ]
+    [codex] = read["codex"]["hooks"]["PreToolUse"]
+    assert codex["hooks"][0]["command"] == COMMAND
+    assert read["cursor"]["version"] == 1
+    for event in ("preToolUse", "beforeShellExecution"):
+        [cursor] = read["cursor"]["hooks"][event]
+        assert cursor == {"command": COMMAND, "timeout": 10, "failClosed": True}
+    [gemini] = read["gemini"]["hooks"]["BeforeTool"]
+    assert gemini["matcher"] == "write_file|replace|run_shell_command"
+    text = (project.path / "AGENTS.md").read_text()
+    assert "- Never modify prepare.py.\n  (enforced: modify-prepare, frozen" in text
+
+
+@pytest.mark.parametrize("there", [".claude/", "CLAUDE.md", ".codex/", "AGENTS.md", ".cursor/",
+                                   ".gemini/", "GEMINI.md"])  # fmt: skip
+def test_an_agent_is_found_by_its_files(project, init, files, there):
+    if there.endswith("/"):
+        (project.path / there).mkdir()
+    else:
+        project.write({there: "# Us\n"})
+
+    status, _, _ = init("--agents")
+    settings = {name for name in files() if name.endswith(".json")}
+
+    assert status == 0
+    assert settings == {
+        agent.settings for agent in AGENTS.values() if there.strip("/") in agent.signs
+    }
+    before = files()
+    _, out, _ = init("--agents")
+    assert files() == before
+    assert out == "ouro: the agents' files state the rules and call the guard already\n"
+
+
+def test_no_agent_is_found(init, files):
+    before = files()
+
+    status, out, err = init("--agents")
+
+    assert (status, out) == (2, "")
+    assert "no agent is known to work in" in err
+    assert "--agents=claude,codex,cursor,gemini" in err
+    assert files() == before
+
+
+def test_an_agent_that_is_none(init, files):
+    before = files()
+
+    status, _, err = init("--agents=claude,cursr")
+
+    assert status == 2
+    assert "'cursr' is no agent known here; did you mean 'cursor'?" in err
+    assert files() == before
+
+
+def test_without_rules_there_is_nothing_to_tell(project, init):
+    (project.path / "bound.toml").unlink()
+
+    status, _, err = init(ALL)
+
+    assert status == 2
+    assert "no bound.toml" in err
+
+
+def test_what_is_there_is_kept(project, init, files):
+    settings = {
+        "model": "opus",
+        "permissions": {"allow": ["Bash(git *)"], "deny": []},
+        "hooks": {
+            "PreToolUse": [{"matcher": "B", "hooks": [{"type": "command", "command": "mine é"}]}],
+            "Stop": [{"hooks": [{"type": "command", "command": "say done"}]}],
+        },
+        "env": {"X": "1"},
+    }  # fmt: skip
+    project.write({
+        ".claude/settings.json": json.dumps(settings, indent=4, ensure_ascii=False),
+        ".cursor/hooks.json": '{"version": 2, "hooks": {"stop": [{"command": "x"}]}}',
+        "AGENTS.md": "# Us\n\nBe kind.\n",
+        "CLAUDE.md": "# Claude\n",
+        "GEMINI.md": "Words",
+    })  # fmt: skip
+
+    assert init(ALL)[0] == 0
+
+    text = (project.path / ".claude/settings.json").read_text()
+    new = json.loads(text)
+    mine, ours = new["hooks"].pop("PreToolUse")
+    assert mine == settings["hooks"].pop("PreToolUse")[0]
+    assert ours["hooks"][0]["command"] == COMMAND
+    assert new == settings
+    assert list(new) == ["model", "permissions", "hooks", "env"]
+    assert text.startswith('{\n    "model"')
+    assert "mine é" in text
+    cursor = json.loads((project.path / ".cursor/hooks.json").read_text())
+    assert cursor["version"] == 2
+    assert cursor["hooks"]["stop"] == [{"command": "x"}]
+    now = files()
+    assert now["AGENTS.md"].startswith(b"# Us\n\nBe kind.\n\n<!-- pytest-ouro: bound")
+    assert now["CLAUDE.md"] == b"# Claude\n\n@AGENTS.md\n"
+    assert now["GEMINI.md"] == b"Words\n\n@AGENTS.md\n"
+    assert init(ALL)[0] == 0
+    assert files() == now
+
+
+def test_the_section_is_made_anew_in_its_place(project, init):
+    project.write({"AGENTS.md": "# Us\n"})
+    init("--agents=claude")
+    with (project.path / "AGENTS.md").open("a") as handle:
+        handle.write("\n## After\n")
+    project.edit("bound.toml", '"Never modify prepare.py."', '"Hands off."')
+
+    init("--agents=claude")
+
+    text = (project.path / "AGENTS.md").read_text()
+    assert text.startswith("# Us\n")
+    assert text.endswith("\n## After\n")
+    assert "- Hands off.\n" in text
+    assert "Never modify prepare.py." not in text
+    assert text.count("<!-- pytest-ouro: bound") == 1
+
+
+def test_a_hook_that_a_person_wrote_is_left_as_it_is(project, init, files):
+    own = {"hooks": {"PreToolUse": [{"matcher": "*", "hooks": [
+        {"type": "command", "command": "uvx pytest-ouro guard", "timeout": 5}]}]}}  # fmt: skip
+    project.write({".claude/settings.json": json.dumps(own)})
+
+    init("--agents=claude")
+
+    assert json.loads(files()[".claude/settings.json"]) == own
+
+
+UNREADABLE = {
+    "a comment": ('{\n  "model": "x", // mine\n  "hooks": {}\n}', ":2: no JSON"),
+    "a comma": ('{\n  "model": "x",\n}', ":3: no JSON"),
+    "half": ('{"hooks": ', ":1: no JSON"),
+    "a list": ("[]", "no JSON object"),
+    "hooks that are none": ('{"hooks": []}', "'hooks' is no object"),
+    "an event that is none": ('{"hooks": {"PreToolUse": {}}}', "'hooks.PreToolUse' is no list"),
+    "a key twice": ('{"hooks": {}, "hooks": {}}', "'hooks' stands twice"),
+    "nested too deeply": ("[" * 100_000, "recursion"),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_what_cannot_be_merged_is_refused_and_nothing_is_lost(project, init, files, kind):
+    text, said = UNREADABLE[kind]
+    project.write({".claude/settings.json": text, "AGENTS.md": "# Us\n"})
+    before = files()
+
+    status, out, err = init("--agents=codex,claude")
+
+    assert (status, out) == (2, "")
+    assert ".claude/settings.json" in err
+    assert said in err
+    assert "Traceback" not in err
+    assert files() == before
+
+
+def test_rules_told_in_two_places_are_refused(project, init, files):
+    project.write({"AGENTS.md": "## NEVER DO\n\n- Never.\n"})
+    before = files()
+
+    status, _, err = init(ALL)
+
+    assert status == 2
+    assert "AGENTS.md states rules outside of a BOUND section" in err
+    assert files() == before
+
+
+def test_a_folder_in_the_way_is_told(project, init):
+    project.write({".claude": "a file\n"})
+
+    status, _, err = init("--agents=claude")
+
+    assert status == 2
+    assert "cannot be written" in err
+
+
+def test_one_file_under_two_names(project, init, files):
+    project.write({"AGENTS.md": "# Us\n"})
+    (project.path / "CLAUDE.md").symlink_to("AGENTS.md")
+
+    assert init("--agents")[0] == 0
+
+    assert b"@AGENTS.md" not in files()["AGENTS.md"]
+    assert (project.path / "CLAUDE.md").is_symlink()
+
+
+def test_hooks_that_are_all_off_are_told(project, init):
+    project.write({".claude/settings.json": '{"disableAllHooks": true}'})
+
+    _, out, _ = init("--agents")
+
+    assert ".claude/settings.json has disableAllHooks" in out
+
+
+def test_what_was_written_is_frozen_once_it_is_blessed(project, init):
+    """By scope: no file but the editable ones may change since the blessing."""
+    init(ALL)
+    assert project.ouro("gate").returncode == 1
+    project.commit("tell the agents")
+    project.bless()
+    assert project.ouro("gate").returncode == 0
+
+    project.edit(".claude/settings.json", '"block"', '"ignore"')
+
+    done = project.ouro("gate")
+    assert done.returncode == 1
+    assert "iron-law::only-train-py BROKEN: .claude/settings.json was changed" in done.stdout
+
+
+def test_what_was_written_makes_the_guard_answer(project, init, refused):
+    init(ALL)
+
+    for agent in AGENTS.values():
+        assert refused("Edit", file_path=agent.settings) != ""
+    assert refused("Edit", file_path="AGENTS.md") != ""
