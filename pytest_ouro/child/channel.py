@@ -23,6 +23,9 @@ class Channel:
         self._socket = socket.socket(fileno=fd)
         self._file = self._socket.makefile("rwb")
 
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
     def close_on_exec(self) -> None:
         self._socket.set_inheritable(False)
 

@@ -18,7 +18,8 @@ import types
 from typing import Any
 
 from . import harness, predictor, probes
-from .channel import Channel, die_with
+from .channel import Channel
+from .keeper import keep
 
 #: Names of a split that only the evaluation reads.
 HELD_OUT = ("val", "valid", "validation", "test", "eval")
@@ -170,13 +171,13 @@ def words(error: Exception) -> str:
 def start(fd: int) -> None:
     channel = Channel(fd)
     job = channel.receive()
+    keep(channel)  # outside of the sandbox
     # The experiment's own folder comes last: nothing in it can stand in for an installed package.
     sys.path.append(job["root"])
     stage = "sandbox"
     try:
         if "sandbox" in job:
             importlib.import_module(".sandbox", __package__).enter(job["sandbox"])
-        die_with(job["supervisor"], channel)  # may start a thread, which would be outside
         stage = "harness"
         if job["mode"] == "experiment":
             Watch(harness.build(job, install=True), job, channel)

@@ -35,6 +35,8 @@ _PASSED = (
 )
 CHILD = Path(__file__).parents[1] / "child"
 _TICK = 0.2
+#: No message of a child is longer.
+_MESSAGE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         watch = Watch(job, began, family)
         line = Line(ours, watch.hear, watch.held)
         lines = [line]
-        message = {**job.message, "supervisor": os.getpid()}
+        message = dict(job.message)
         if judge is not None:
             judge.release()
             lines.append(Line(judge.channel, watch.hear_judge))
@@ -193,7 +195,7 @@ class Line:
         hear: Callable[[dict[str, Any]], None],
         held: Callable[[bytes], bool] = lambda message: False,
     ) -> None:
-        """A message that is ``held`` is answered by :meth:`send`, later."""
+        """A message that is ``held`` is answered by :meth:`answer`, later."""
         self.channel = channel
         self._hear, self._held = hear, held
         self._pending = b""
@@ -207,13 +209,18 @@ class Line:
         data = b""
         with contextlib.suppress(ConnectionResetError):
             data = self.channel.recv(65536)
-        *messages, self._pending = (self._pending + data).split(b"\n")
+        *messages, self._pending = (self._pending[-_MESSAGE:] + data).split(b"\n")
         for message in messages:
             with contextlib.suppress(ValueError, TypeError, LookupError, AttributeError):
                 self._hear(json.loads(message))  # else the script wrote to our channel
             if not self._held(message):
-                self.send({})
+                self.answer()
         return bool(data)
+
+    def answer(self) -> None:
+        """Let the child go on. One that writes and never reads is not waited for."""
+        with contextlib.suppress(OSError):
+            self.channel.send(b"{}\n", socket.MSG_DONTWAIT)
 
 
 def _follow(
@@ -239,7 +246,7 @@ def _follow(
                         selector.unregister(key.fileobj)
                     if watch.waiting and watch.judge_ready:
                         watch.release()
-                        lines[0].send({})
+                        lines[0].answer()
                 else:
                     chunk = os.read(process.stdout.fileno(), 65536)
                     if not chunk:

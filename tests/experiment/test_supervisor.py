@@ -59,7 +59,7 @@ def test_the_child_sees_that_environment(bench, monkeypatch):
     monkeypatch.setenv("SECRET_TOKEN", "hf_123")
     seen = bench.run(
         "import os, sys, tempfile\nprint('SECRET_TOKEN' in os.environ, sys.stdin.read() == '')\n"
-        "print(tempfile.gettempdir(), os.getcwd(), os.getsid(0) == os.getpid())"
+        "print(tempfile.gettempdir(), os.getcwd(), os.getsid(0) == os.getppid())"
     )
     scratch = bench.folder / "scratch" / "tmpdir"
     assert seen.tail == ("False True", f"{scratch} {bench.folder} True")
