@@ -16,6 +16,7 @@ from pytest_ouro.experiment import evaluating, processes
 from pytest_ouro.experiment.settle import remember
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pytest_ouro.evidence.journal import Record
@@ -99,7 +100,7 @@ def abandon(case: Case, facts: Record, reason: str) -> None:
     finish(case, facts, {**unmeasured, "status": "crash", "reason": reason})
 
 
-def bury_the_dead(case: Case) -> None:
+def bury_the_dead(case: Case, say: Callable[[str], None] = lambda text: None) -> None:
     """A run whose supervisor was killed becomes a crash before the next one starts."""
     own = ("prev", "seq", "event", "time")
     for started in case.evidence.journal.unfinished():
@@ -108,6 +109,10 @@ def bury_the_dead(case: Case) -> None:
         if processes.identity(int(started.get("pid", 0))) != started.get("process", ""):
             facts = {key: value for key, value in started.items() if key not in own}
             abandon(case, facts, "lost")
+            say(
+                f"ouro: the run of {facts['commit'][:7]} that started {started.get('time') or '?'} "
+                "was killed: recorded as a crash"
+            )
 
 
 def archive(case: Case, log: Path, run: str) -> None:

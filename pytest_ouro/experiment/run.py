@@ -106,7 +106,7 @@ def run_experiment(
         preconditions.device_held(profile, say),
         tempfile.TemporaryDirectory(prefix="ouro-", ignore_cleanup_errors=True) as scratch,
     ):
-        record.bury_the_dead(case)
+        record.bury_the_dead(case, say)
         made = make_data(case, experiment, profile=profile, scratch=Path(scratch), say=say)
         if made and (closed := _gate(case.again())):
             return closed

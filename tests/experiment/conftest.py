@@ -131,6 +131,14 @@ class Lab:
         assert self.journal.broken_link() == 0
         assert not self.journal.unfinished()
 
+    def whole(self, *reasons: str) -> None:
+        """Nothing is left behind, and these runs are recorded: each once, each with its row."""
+        self.clean()
+        runs = list(self.journal.runs())
+        assert [run["reason"] for run in runs] == list(reasons)
+        assert len({run["run"] for run in runs}) == len(runs)
+        assert [run["row"].split("\t") for run in runs] == self.rows
+
 
 def spoken_by_us(text: str) -> None:
     ours = "\n".join(line for line in text.splitlines() if "run.log |" not in line)
