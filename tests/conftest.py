@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import os
 import re
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -10,9 +13,43 @@ import pytest
 from pytest_ouro.cli.bless import bless
 from pytest_ouro.evidence import ledger
 from pytest_ouro.evidence.journal import Journal
+from pytest_ouro.experiment.processes import adopt_orphans
 
 OWN_BOUND = Path(__file__).parents[1] / "bound.toml"
 DATA = ("~/.cache/toy/tokenizer/*", "~/.cache/toy/data/shard_9.bin")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_process_is_left():
+    """The tests end with none of their processes running, of whatever depth; needs Linux's /proc.
+
+    Under xdist each worker looks at its own.
+    """
+    adopt_orphans()
+    yield
+    gc.collect()  # what holds a git process ends it when it goes
+    deadline = time.monotonic() + 10
+    while (left := descendants(os.getpid())) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not left, f"the tests left processes running: {left}"
+
+
+def descendants(pid):
+    """The command lines of the living descendants of a process, by their ids."""
+    parents, commands = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it has just gone
+        if state != "Z":
+            parents[int(folder.name)] = int(parent)
+            commands[int(folder.name)] = words
+    found = [pid]
+    for ancestor in found:
+        found += [child for child, parent in parents.items() if parent == ancestor]
+    return {child: commands[child] for child in found[1:]}
 
 
 @pytest.fixture(scope="session")
