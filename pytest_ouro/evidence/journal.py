@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -40,6 +41,10 @@ class Journal:
     @property
     def path(self) -> Path:
         return self.folder / "journal.jsonl"
+
+    def place(self, run: str) -> Path:
+        """Holds room on the disk for the records of a run, until they are all written."""
+        return self.folder / "open" / run
 
     def records(self) -> list[Record]:
         """Every whole line, oldest first. A torn last line (no newline) is not a record.
@@ -113,7 +118,7 @@ class Journal:
             data = line.encode() + b"\n"
             if os.write(handle, data) != len(data):
                 os.ftruncate(handle, whole)
-                raise OSError(28, "no space left on the device")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(handle)
         finally:
             os.close(handle)

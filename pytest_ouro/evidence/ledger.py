@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
@@ -152,30 +153,43 @@ def row(commit: str, value: float | None, memory_gb: float, status: str, descrip
     return f"{commit[:7]}\t{value:.6f}\t{memory_gb:.1f}\t{status}\t{words}"
 
 
-def append(path: Path, line: str, *, metric: str, lock: Path) -> None:
-    """Add one row, flushed to disk; the header too where there is no file yet.
+def append(path: Path, line: str, *, metric: str, lock: Path, torn: bool = False) -> None:
+    """Add one row, flushed to disk, whole or not at all; the header too where there is no file yet.
 
-    ``lock`` is the lock file that every writer of this ledger takes.
+    ``lock`` is the lock file that every writer of this ledger takes. ``torn`` says that this row
+    may have been cut off while it was written: then what is there of it is completed.
     """
     from filelock import FileLock
 
     header = "\t".join(metric if name == "metric" else name for name in COLUMNS)
     try:
-        with FileLock(lock), path.open("a+b") as handle:
-            handle.seek(0, os.SEEK_END)
-            end = handle.tell()
-            text = line + "\n"
-            if end == 0:
-                text = f"{header}\n{text}"
-            else:
-                handle.seek(end - 1)
-                if handle.read(1) != b"\n":
-                    text = "\n" + text
-            handle.write(text.encode())
-            handle.flush()
-            os.fsync(handle.fileno())
+        with FileLock(lock), path.open("a+b", buffering=0) as handle:
+            handle.seek(0)
+            there = handle.read()
+            missing = _missing(there, f"{header}\n", f"{line}\n", torn)
+            try:
+                if handle.write(missing) != len(missing):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(handle.fileno())
+            except OSError:
+                handle.truncate(len(there))
+                raise
     except OSError as error:
         raise RecordError(
             f"{path} cannot be written: {error.strerror or error}",
-            help="free some space or mend the permissions; the journal holds the run",
+            help="free some space or mend the permissions; the journal holds the run, and the "
+            "next run writes its row",
         ) from None
+
+
+def _missing(there: bytes, header: str, row: str, torn: bool) -> bytes:
+    """What is to be added to the file for its last row to be this one."""
+    whole = (header + row).encode()
+    if torn and whole.startswith(there):
+        return whole[len(there) :]
+    if not there:
+        return whole
+    end = there[there.rindex(b"\n") + 1 :] if b"\n" in there else there
+    if torn and end and row.encode().startswith(end):
+        return row.encode()[len(end) :]
+    return b"\n" * bool(end) + row.encode()

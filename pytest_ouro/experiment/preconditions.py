@@ -6,14 +6,19 @@ Everything here raises ExperimentError with the remedy; nothing is recorded yet.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
+import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.errors import ExperimentError
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.experiment.evaluating import demand_trusted
+from pytest_ouro.experiment.jobs import LOG
 from pytest_ouro.experiment.record import now
 from pytest_ouro.experiment.worktree import cache_folder
 
@@ -22,6 +27,9 @@ if TYPE_CHECKING:
 
     from pytest_ouro.judge import Case
     from pytest_ouro.tables import Experiment
+
+#: Bytes that must be free where a run writes.
+ROOM = 16 << 20
 
 
 def rehearse(experiment: Experiment, budget: float | None) -> Experiment:
@@ -64,38 +72,95 @@ def demand_committed(case: Case) -> None:
 
 def demand_writable(case: Case) -> None:
     """A run whose record could not be written must not start."""
-    folder = case.evidence.journal.folder
+    root, folder = case.repository.git.top / case.bound.root, case.evidence.journal.folder
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-    for place in (case.repository.git.top / case.bound.root, folder):
-        if not os.access(place, os.W_OK):
+    ledger = case.repository.git.top / case.bound.path(case.experiment.ledger)
+    for place in (root, folder, root / LOG, ledger, case.evidence.journal.path):
+        if why := _unwritable(place):
             raise ExperimentError(
-                f"{place} cannot be written: the run could not be recorded",
-                help="mend its permissions and run again",
+                f"{place} cannot be written: {why}: the run could not be recorded",
+                help=f"it must be a plain file of yours: rm {place}"
+                if why == os.strerror(errno.ELOOP)
+                else "mend its permissions and run again",
             )
+    for place in (root, folder, cache_folder()):
+        _demand_room(place)
+
+
+def _unwritable(place: Path) -> str:
+    """Why nothing can be written there; "" if something can, or nothing is there yet."""
+    if place.is_dir():
+        return "" if os.access(place, os.W_OK) else "no permission"
+    try:
+        os.close(os.open(place, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW))
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def _demand_room(place: Path) -> None:
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < ROOM:
+        raise ExperimentError(
+            f"the disk of {place} is full: {free >> 20} MB are free, and a run needs {ROOM >> 20}",
+            help="free some space and run again",
+        )
 
 
 @contextmanager
-def device_held(profile: str, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the device: one run at a time on each. Who waits is told who holds it since when."""
+def scratch_folder() -> Iterator[Path]:
+    """A folder for what a run leaves to nobody; gone afterwards."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="ouro-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise ExperimentError(
+            f"no folder for temporary files can be made: {error.strerror or error}",
+            help="free some space, or set TMPDIR to a folder with room",
+        ) from None
+    with folder as path:
+        _demand_room(Path(path))
+        yield Path(path)
+
+
+@contextmanager
+def device_held(profile: str, say: Callable[[str], None]) -> Iterator[bool]:
+    """Hold the device: one run at a time on each. Who waits is told who holds it since when.
+
+    Yields whether it had to be waited for.
+    """
     from filelock import FileLock, Timeout
 
     folder = cache_folder() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0") if profile == "cuda" else ""
     name = f"cuda-{visible}".replace("/", "_") if visible else profile
     lock, holder = FileLock(folder / f"{name}.lock"), folder / f"{name}.holder"
+    waited = False
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        who = "another process"
-        with contextlib.suppress(OSError):
-            who = holder.read_text().strip() or who
-        say(f"ouro: waiting for the device {name}, held by {who}")
-        lock.acquire()
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            who = "another process"
+            with contextlib.suppress(OSError):
+                who = holder.read_text().strip() or who
+            say(f"ouro: waiting for the device {name}, held by {who}")
+            waited = True
+            lock.acquire()
+    except OSError as error:
+        raise ExperimentError(
+            f"{folder} cannot be written: {error.strerror or error}",
+            help="mend its permissions, or set XDG_CACHE_HOME to a folder with room",
+        ) from None
     try:
-        holder.write_text(f"process {os.getpid()} since {now()}\n")
-        yield
+        with contextlib.suppress(OSError):  # it only tells others
+            holder.write_text(f"process {os.getpid()} since {now()}\n")
+        yield waited
     finally:
-        holder.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            holder.unlink()
         lock.release()

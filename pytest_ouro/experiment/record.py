@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import os
@@ -9,6 +10,7 @@ import shutil
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from pytest_ouro.errors import RecordError
 from pytest_ouro.evidence import ledger
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.evidence.source import Source, decode
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.journal import Record
     from pytest_ouro.judge import Case
     from pytest_ouro.tables import Experiment
+
+#: Bytes that are held on the disk for the records of a run.
+ROOM = 1 << 18
 
 #: What two runs must have in common for their metrics to be compared.
 _COMPARED = (
@@ -73,12 +78,16 @@ def start(case: Case, experiment: Experiment, *, profile: str, rehearsal: bool) 
         "pid": os.getpid(),
         "process": processes.identity(os.getpid()),
     }
+    _hold(case, facts["run"])
     started = case.evidence.journal.append({"event": "started", "time": now(), **facts})
     return {**facts, "tried": remember(case, started["seq"])}
 
 
 def finish(case: Case, facts: Record, verdict: dict[str, Any]) -> Record:
-    """Write the ``finished`` line and the ledger's row; returns the whole record."""
+    """Write the ``finished`` line and the ledger's row; returns the whole record.
+
+    Whoever is killed between the two leaves the run's place, and :func:`recover` writes the row.
+    """
     value = facts.get("val_bpb") if verdict["status"] != "crash" else None
     prefix = f"[rehearsal {facts['budget']:g}s] " if facts["rehearsal"] else ""
     row = ledger.row(
@@ -89,9 +98,27 @@ def finish(case: Case, facts: Record, verdict: dict[str, Any]) -> Record:
         prefix + facts["description"],
     )
     record = {"event": "finished", "time": now(), **facts, **verdict, "row": row}
+    place = case.evidence.journal.place(facts["run"])
+    with contextlib.suppress(OSError):
+        os.truncate(place, 0)
     written = case.evidence.journal.append(record)
     _append_row(case, row)
+    place.unlink(missing_ok=True)
     return written
+
+
+def _hold(case: Case, run: str) -> None:
+    """Take the room for the run's records before it can fill the disk."""
+    place = case.evidence.journal.place(run)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"\n" * ROOM)
+    except OSError as error:
+        place.unlink(missing_ok=True)
+        raise RecordError(
+            f"{place.parent} cannot be written: {error.strerror or error}",
+            help="free some space or mend the permissions: no run is made without its record",
+        ) from None
 
 
 def abandon(case: Case, facts: Record, reason: str) -> None:
@@ -100,26 +127,72 @@ def abandon(case: Case, facts: Record, reason: str) -> None:
     finish(case, facts, {**unmeasured, "status": "crash", "reason": reason})
 
 
-def bury_the_dead(case: Case, say: Callable[[str], None] = lambda text: None) -> None:
-    """A run whose supervisor was killed becomes a crash before the next one starts."""
+def recover(case: Case, say: Callable[[str], None]) -> bool:
+    """Complete the records of runs whose supervisor was killed; whether there were any."""
+    from filelock import FileLock
+
+    folder = case.evidence.journal.folder
+    if not folder.is_dir():
+        return False
+    try:
+        with FileLock(folder / "recovery.lock"):  # who starts at the same time finds nothing
+            buried = bury_the_dead(case, say)
+            return _write_rows(case, say) or buried
+    except OSError as error:
+        raise RecordError(
+            f"{folder} cannot be written: {error.strerror or error}",
+            help="free some space or mend the permissions: no run is made without its record",
+        ) from None
+
+
+def bury_the_dead(case: Case, say: Callable[[str], None] = lambda text: None) -> bool:
+    """A run whose supervisor was killed becomes a crash; whether there was one."""
     own = ("prev", "seq", "event", "time")
+    buried = False
     for started in case.evidence.journal.unfinished():
         if started.get("worktree") != case.evidence.worktree:
             continue  # its row belongs into that working tree's ledger: the next run there does it
-        if processes.identity(int(started.get("pid", 0))) != started.get("process", ""):
+        if _is_dead(started):
             facts = {key: value for key, value in started.items() if key not in own}
             abandon(case, facts, "lost")
+            buried = True
             say(
                 f"ouro: the run of {facts['commit'][:7]} that started {started.get('time') or '?'} "
                 "was killed: recorded as a crash"
             )
+    return buried
+
+
+def _write_rows(case: Case, say: Callable[[str], None]) -> bool:
+    """Write the rows of recorded runs whose supervisor did not come to it."""
+    journal = case.evidence.journal
+    runs = [run for run in journal.runs() if run.get("worktree") == case.evidence.worktree]
+    path = case.repository.git.top / case.bound.path(case.experiment.ledger)
+    written = False
+    for run in runs:
+        place = journal.place(run["run"])
+        if not place.exists() or not _is_dead(run):
+            continue
+        rows = [row.text for row in ledger.read(path).rows]
+        if rows.count(run["row"]) < sum(other["row"] == run["row"] for other in runs):
+            _append_row(case, run["row"], torn=True)
+            say(f"ouro: {path.name} lacked the row of the run of {run['commit'][:7]}: written now")
+            written = True
+        place.unlink()
+    return written
+
+
+def _is_dead(run: Record) -> bool:
+    """Whether the process that supervised the run is gone."""
+    return processes.identity(int(run.get("pid", 0))) != str(run.get("process", ""))
 
 
 def archive(case: Case, log: Path, run: str) -> None:
-    """Keep a copy of the log beside the journal: run.log is overwritten by the next run."""
+    """Keep a copy of the log beside the journal, if there is room: the next run overwrites it."""
     folder = case.evidence.journal.folder / "runs"
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(log, folder / f"{run}.log")
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(log, folder / f"{run}.log")
 
 
 def comparable(past: Record, facts: Record) -> bool:
@@ -151,7 +224,7 @@ def described(blobs: list[bytes]) -> Record:
     }
 
 
-def _append_row(case: Case, row: str) -> None:
+def _append_row(case: Case, row: str, *, torn: bool = False) -> None:
     path = case.repository.git.top / case.bound.path(case.experiment.ledger)
     lock = case.evidence.journal.folder / "ledger.lock"
-    ledger.append(path, row, metric=case.experiment.metric, lock=lock)
+    ledger.append(path, row, metric=case.experiment.metric, lock=lock, torn=torn)

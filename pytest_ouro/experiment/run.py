@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.experiment import device, preconditions, record
@@ -22,6 +20,7 @@ from pytest_ouro.tables import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from pytest_ouro.evidence.journal import Record
     from pytest_ouro.experiment.measurement import Measurement
@@ -97,21 +96,22 @@ def run_experiment(
     profile = device.choose(order.device or case.experiment.device)
     full = case.bound.experiments[profile]
     experiment = preconditions.rehearse(full, order.budget)
+    if record.recover(case, say):
+        case = case.again()
     if closed := _gate(case):
         return closed
     preconditions.demand_committed(case)
     preconditions.demand_writable(case)
     rehearsal = experiment.budget < full.budget
     with (
-        preconditions.device_held(profile, say),
-        tempfile.TemporaryDirectory(prefix="ouro-", ignore_cleanup_errors=True) as scratch,
+        preconditions.device_held(profile, say) as waited,
+        preconditions.scratch_folder() as scratch,
     ):
-        record.bury_the_dead(case, say)
-        made = make_data(case, experiment, profile=profile, scratch=Path(scratch), say=say)
-        if made and (closed := _gate(case.again())):
+        made = make_data(case, experiment, profile=profile, scratch=scratch, say=say)
+        if (made or waited) and (closed := _gate(case := case.again())):
             return closed
         facts = record.start(case, experiment, profile=profile, rehearsal=rehearsal)
-        seen, why = _measure(case, experiment, profile, Path(scratch), facts, progress)
+        seen, why = _measure(case, experiment, profile, scratch, facts, progress)
         facts["level_why"] = why
     result = _conclude(case, experiment, profile, facts, seen)
     return replace(result, settlement=_settlement(case, result, apply=order.settle))
@@ -155,7 +155,6 @@ def _conclude(
     case: Case, experiment: Experiment, profile: Profile, facts: Record, seen: Measurement
 ) -> Result:
     """Turn the measurement into a verdict and write it down, before anything else happens."""
-    record.archive(case, case.repository.git.top / case.bound.root / LOG, facts["run"])
     ended, message = outcome(seen, metric=experiment.metric, script=experiment.program)
     if ended == "ok" and profile == "cuda" and seen.environment.get("device") == "cpu":
         ended, message = "breach", "the run was to use CUDA, but torch saw no CUDA device"
@@ -177,6 +176,7 @@ def _conclude(
             "findings": [judgement.rule for judgement in broken],
         },
     )
+    record.archive(case, case.repository.git.top / case.bound.root / LOG, facts["run"])
     return Result(
         verdict.status,
         verdict.reason,

@@ -139,7 +139,7 @@ def test_a_full_disk_leaves_whole_lines_only(journal, monkeypatch):
     write = os.write
     monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:-4]))
 
-    with pytest.raises(RecordError, match="no space left"):
+    with pytest.raises(RecordError, match="No space left"):
         journal.append({"run": "2"})
 
     monkeypatch.undo()
