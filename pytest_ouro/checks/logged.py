@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Logged(Check):
-    """Journal and ledger agree, both ways, since the last blessing; the journal's chain is whole.
-    Rows that were there before our first record are claims and are not judged."""
+    """Journal and ledger agree, both ways, since the last blessing; the journal's chain is whole
+    and holds every run that was tried. Rows that were there before our first record are claims and
+    are not judged."""
 
     stage = "ledger"
 
@@ -31,8 +32,27 @@ class Logged(Check):
                 "away and blessing",
                 facts={"line": line},
             )
+        yield from self._forgotten(evidence)
         yield from self._lost(evidence)
         yield from self._strays(evidence)
+
+    def _forgotten(self, evidence: Evidence) -> Iterator[Finding]:
+        journal = evidence.journal
+        if not journal.path.exists():
+            return  # a copy of a repository, which brings refs and no journal
+        last = len(journal.records())
+        forgotten = sorted(number for number in evidence.tried if number > last)
+        if forgotten:
+            count = len(forgotten)
+            many = "a run that was" if count == 1 else f"{count} runs that were"
+            yield Finding(
+                f"journal.jsonl lacks {many} tried here",
+                where=several([f"refs/ouro/tried/{number}" for number in forgotten]),
+                expected=f"at least {forgotten[-1]} lines, not {last}",
+                help="restore the journal from a backup; a person starts a new one by moving it "
+                "away and blessing",
+                facts={"runs": count},
+            )
 
     def _lost(self, evidence: Evidence) -> Iterator[Finding]:
         name = evidence.layout.ledger

@@ -113,6 +113,15 @@ class Evidence:
         """
         return tuple(run for run in self.all_runs if run.get("trust") == self.trust.commit)
 
+    @cached_property
+    def tried(self) -> dict[int, str]:
+        """The commits tried under this trust that refs/ouro/tried/ remembers, by the number of
+        their ``started`` line."""
+        wanted = ("--format=%(refname:lstrip=3) %(objectname)", f"--contains={self.trust.commit}")
+        found = self.repository.git.call("for-each-ref", *wanted, "refs/ouro/tried/").decode()
+        pairs = [line.split() for line in found.splitlines()]
+        return {int(name): commit for name, commit in pairs if name.isdigit()}
+
     @property
     def branch(self) -> str:
         """The branch that is checked out; "" when HEAD is detached."""

@@ -100,12 +100,15 @@ class Lab:
             lock.write(f"# {uuid.uuid4().hex}\n")  # two blessings in one second are two
         self.project.commit("bless")
 
-    def run(self, script: str | None = None, *, say: Any = None, **order: Any) -> Any:
+    def run(
+        self, script: str | None = None, *, say: Any = None, progress: Any = None, **order: Any
+    ) -> Any:
         """One experiment in this process, of ``script`` once it is committed."""
         if script is not None:
             self.commit(script)
         case = open_case(self.path / "bound.toml")
-        return run_experiment(case, Order(**order), say=say or (lambda text: None))
+        say = say or (lambda text: None)
+        return run_experiment(case, Order(**order), progress=progress, say=say)
 
     def pytest(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
         """``pytest --ouro-experiment ARGS``, which never shows a traceback of ours."""

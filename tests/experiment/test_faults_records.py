@@ -1,0 +1,333 @@
+"""Records that are torn, cut, edited or cannot be written: no run is lost or counted twice."""
+
+import errno
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_ouro.errors import ExperimentError, OuroError, RecordError
+from pytest_ouro.experiment import preconditions
+from pytest_ouro.experiment.worktree import cache_folder
+
+LOGGED = (
+    '[[iron-law]]\nid    = "log-every-experiment"',
+    '[[never-do]]\nid    = "skip-logging"\nrule  = "Never skip logging."\ncheck = "logged"\n\n'
+    '[[iron-law]]\nid    = "log-every-experiment"',
+)
+
+
+@pytest.fixture
+def logged(lab):
+    """The laboratory under the rule that ledger and journal agree."""
+    lab.bound(LOGGED)
+    return lab
+
+
+def ledger(lab):
+    return lab.path / "results.tsv"
+
+
+def refused(lab, headline):
+    """The next run is closed by this finding, and leaves no record."""
+    before = lab.journal.records()
+    done = lab.pytest()
+    assert done.returncode == 1
+    assert done.stdout.rstrip().endswith("reason=rules-broken")
+    assert f"never-do::skip-logging BROKEN: {headline}" in done.stdout
+    assert lab.journal.records() == before
+    gate = lab.project.ouro("gate")
+    assert gate.returncode == 1
+    assert headline in gate.stdout
+
+
+# The ledger: read-only, a folder, gone, edited.
+
+
+def removed(lines):
+    del lines[1]
+
+
+def changed(lines):
+    lines[1] = lines[1].replace("2.0", "1.0")
+
+
+def added(lines):
+    lines.append("a1b2c3d\t1.000000\t0.0\tkeep\tby hand\n")
+
+
+def emptied(lines):
+    lines.clear()
+
+
+@pytest.mark.parametrize(
+    ("edit", "headline"),
+    [
+        (removed, "results.tsv lacks a row of recorded runs"),
+        (changed, "results.tsv lacks a row of recorded runs"),
+        (added, "results.tsv:4: no recorded run stands behind a row"),
+        (emptied, "results.tsv lacks 2 rows of recorded runs"),
+    ],
+)
+def test_an_edited_ledger_closes_the_gate_until_it_is_mended(logged, edit, headline):
+    logged.run(logged.script(2.0))
+    logged.run(logged.script(3.0))
+    logged.whole("baseline", "worse")
+    whole = ledger(logged).read_text()
+    lines = whole.splitlines(keepends=True)
+    edit(lines)
+    ledger(logged).write_text("".join(lines))
+    refused(logged, headline)
+    ledger(logged).write_text(logged.project.ouro("log", "--tsv").stdout)
+    assert ledger(logged).read_text() == whole
+    assert logged.run().reason == "worse"
+    logged.whole("baseline", "worse", "worse")
+
+
+def test_a_ledger_that_is_gone_closes_the_gate(logged):
+    logged.run(logged.script())
+    ledger(logged).unlink()
+    refused(logged, "results.tsv lacks a row of recorded runs")
+
+
+def test_without_the_rule_a_ledger_that_is_gone_is_begun_anew(lab):
+    lab.run(lab.script())
+    ledger(lab).unlink()
+    assert lab.run(lab.script(1.0)).reason == "improved"
+    assert [row[3] for row in lab.rows] == ["keep"]
+    lab.clean()
+
+
+def test_a_folder_in_the_ledgers_place_is_told_before_the_run(lab, last_line):
+    lab.commit(lab.script())
+    ledger(lab).mkdir()
+    done = lab.pytest()
+    assert done.returncode == 1
+    assert "results.tsv cannot be read: it is no file" in done.stdout
+    assert last_line(done) == "ouro: closed reason=cannot-run"
+    assert lab.journal.records() == []
+    ledger(lab).rmdir()
+    assert lab.run().status == "keep"
+    lab.whole("baseline")
+
+
+@pytest.mark.parametrize("name", ["results.tsv", "run.log", ".git/ouro/journal.jsonl"])
+def test_a_record_that_cannot_be_opened_is_told_before_the_run(lab, monkeypatch, name):
+    """As a read-only or immutable file is; root may write those that are only read-only."""
+    lab.run(lab.script())
+    opens = os.open
+
+    def forbids(path, flags, *args, **more):
+        if str(path).endswith(name) and flags & (os.O_WRONLY | os.O_RDWR):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+        return opens(path, flags, *args, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", forbids)
+        with pytest.raises(ExperimentError) as told:
+            lab.run()
+    assert told.value.message == (
+        f"{lab.path / name} cannot be written: Operation not permitted: "
+        "the run could not be recorded"
+    )
+    lab.whole("baseline")
+    assert lab.run().reason == "unchanged"
+    lab.whole("baseline", "unchanged")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_ledger_is_told_before_the_run(lab):
+    lab.run(lab.script())
+    ledger(lab).chmod(0o444)
+    with pytest.raises(ExperimentError, match=r"results.tsv cannot be written: Permission denied"):
+        lab.run()
+    lab.whole("baseline")
+
+
+# The journal: torn, shortened.
+
+
+def test_a_torn_line_is_a_run_that_was_killed_and_said_so(lab):
+    """Killed while it wrote how the run had ended: the row is not there yet."""
+    script = (
+        "import os, signal, sys\n"
+        "from pytest_ouro.evidence import journal\n"
+        "write = os.write\n"
+        "def tears(handle, data):\n"
+        "    if b'finished' in data:\n"
+        "        write(handle, data[: len(data) // 2])\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return write(handle, data)\n"
+        "journal.os.write = tears\n"
+        "import pytest\n"
+        "pytest.main(['--ouro-experiment', '-q'])\n"
+    )
+    commit = lab.commit(lab.script())
+    done = subprocess.run([sys.executable, "-c", script], cwd=lab.path, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not lab.journal.path.read_bytes().endswith(b"\n")
+    assert [record["event"] for record in lab.journal.records()] == ["started"]
+    said = []
+    assert lab.run(lab.script(1.0), say=said.append).reason == "baseline"
+    assert [re.sub(r"started \S+ ", "", line) for line in said] == [
+        f"ouro: the run of {commit[:7]} that was killed: recorded as a crash"
+    ]
+    lab.whole("lost", "baseline")
+
+
+@pytest.mark.parametrize(("lines", "rows"), [(1, "a row"), (2, "a row"), (4, "2 rows")])
+def test_a_journal_that_lost_its_last_lines_is_found(logged, lines, rows):
+    logged.run(logged.script(2.0))
+    logged.run(logged.script(3.0))
+    whole = logged.journal.path.read_text().splitlines(keepends=True)
+    logged.journal.path.write_text("".join(whole[:-lines]))
+    if lines == 4:
+        headline = "journal.jsonl lacks 2 runs that were tried here"
+    else:
+        headline = f"results.tsv:3: no recorded run stands behind {rows}"
+    refused(logged, headline)
+    logged.journal.path.write_text("".join(whole))
+    assert logged.run().reason == "worse"
+    logged.whole("baseline", "worse", "worse")
+
+
+# Disks that are full.
+
+
+@pytest.mark.parametrize("place", ["project", "cache", "scratch"])
+def test_a_full_disk_is_told_before_the_run(lab, monkeypatch, tmp_path, place):
+    (tmp_path / "scratch").mkdir()
+    cache_folder().mkdir(parents=True)
+    monkeypatch.setattr(preconditions.tempfile, "tempdir", str(tmp_path / "scratch"))
+    full = {"project": lab.path, "cache": cache_folder(), "scratch": tmp_path / "scratch"}
+    usage = shutil.disk_usage
+
+    def measured(path):
+        free = 3 << 20 if Path(path).is_relative_to(full[place]) else usage(path).free
+        return usage(path)._replace(free=free)
+
+    monkeypatch.setattr(shutil, "disk_usage", measured)
+    with pytest.raises(ExperimentError) as told:
+        lab.run(lab.script())
+    assert re.fullmatch(
+        rf"the disk of {full[place]}\S* is full: 3 MB are free, and a run needs 16",
+        told.value.message,
+    )
+    assert told.value.help == "free some space and run again"
+    assert lab.journal.records() == []
+    monkeypatch.undo()
+    assert lab.run().status == "keep"
+    lab.whole("baseline")
+
+
+def test_no_folder_for_temporary_files_is_told(lab, monkeypatch):
+    def none(*args, **kwargs):
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(preconditions.tempfile, "TemporaryDirectory", none)
+    with pytest.raises(ExperimentError, match="no folder for temporary files can be made"):
+        lab.run(lab.script())
+    assert lab.journal.records() == []
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A disk of 40 MB of its own; only root may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=40m", "none", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_run_that_fills_the_disk_is_recorded_all_the_same(lab, disk, last_line):
+    moved = type(lab)(type(lab.project)(disk / "project"))
+    shutil.copytree(lab.path, moved.path)
+    moved.project.git("update-index", "-q", "--refresh")
+    fills = (
+        f"with open({str(disk / 'big')!r}, 'wb', buffering=0) as big:\n"
+        "    try:\n"
+        "        while True: big.write(bytes(1 << 12))\n"
+        "    except OSError: pass\n"
+        "print('full', flush=True)\n"
+    )
+    commit = moved.commit(moved.script(before=fills))
+    done = moved.pytest()
+    assert done.returncode == 0, done.stdout
+    assert last_line(done).startswith("ouro: keep val_bpb=2.000000")
+    moved.whole("baseline")
+    assert moved.rows[0][0] == commit[:7]
+
+    done = moved.pytest()
+    assert done.returncode == 1
+    assert re.search(r"the disk of \S+ is full: 0 MB are free, and a run needs 16", done.stdout)
+    assert last_line(done) == "ouro: closed reason=cannot-run"
+    moved.whole("baseline")
+    (disk / "big").unlink()
+    assert moved.run().reason == "unchanged"
+    moved.whole("baseline", "unchanged")
+
+
+def test_a_row_for_which_there_was_no_room_is_written_by_the_next_start(logged):
+    """The journal's line was written; then the disk was full."""
+    script = (
+        "import errno, os, sys\n"
+        "from pytest_ouro.evidence import ledger\n"
+        "def full(handle): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
+        "ledger.os = type(sys)('os')\n"
+        "ledger.os.__dict__.update(os.__dict__, fsync=full)\n"
+        "import pytest\n"
+        "sys.exit(pytest.main(['--ouro-experiment', '-q']))\n"
+    )
+    commit = logged.commit(logged.script())
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=logged.path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "results.tsv cannot be written: No space left on device" in done.stdout
+    assert "the journal holds the run, and the next run writes its row" in done.stdout
+    assert ledger(logged).read_bytes() == b""
+    said = []
+    assert logged.run(logged.script(1.0), say=said.append).reason == "improved"
+    assert said == [f"ouro: results.tsv lacked the row of the run of {commit[:7]}: written now"]
+    logged.whole("baseline", "improved")
+
+
+def test_files_that_may_not_grow_lose_no_record(lab):
+    """A stand-in for quotas: no file may be larger than what the journal has now."""
+    lab.run(lab.script())
+    size = lab.journal.path.stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, before[1]))
+    try:
+        with pytest.raises(RecordError, match="File too large"):
+            lab.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    lab.whole("baseline")
+    assert lab.run().reason == "unchanged"
+    lab.whole("baseline", "unchanged")
+
+
+def test_a_log_that_cannot_be_kept_keeps_no_run_from_its_record(lab):
+    lab.journal.folder.mkdir()
+    (lab.journal.folder / "runs").write_text("in the way")
+    assert lab.run(lab.script()).status == "keep"
+    lab.whole("baseline")
+
+
+def test_locks_that_cannot_be_made_are_told(lab):
+    cache_folder().mkdir(parents=True)
+    (cache_folder() / "locks").write_text("in the way")
+    with pytest.raises(OuroError, match="locks cannot be written: File exists") as told:
+        lab.run(lab.script())
+    assert "XDG_CACHE_HOME" in told.value.help
+    assert lab.journal.records() == []
