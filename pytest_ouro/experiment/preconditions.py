@@ -92,8 +92,9 @@ def _unwritable(place: Path) -> str:
     """Why nothing can be written there; "" if something can, or nothing is there yet."""
     if place.is_dir():
         return "" if os.access(place, os.W_OK) else "no permission"
+    plain = os.O_NOFOLLOW if place.name == LOG else 0  # what it leads to would be overwritten
     try:
-        os.close(os.open(place, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW))
+        os.close(os.open(place, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | plain))
     except FileNotFoundError:
         return ""
     except OSError as error:

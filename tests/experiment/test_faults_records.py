@@ -150,6 +150,13 @@ def test_a_read_only_ledger_is_told_before_the_run(lab):
     lab.whole("baseline")
 
 
+def test_a_ledger_may_lie_elsewhere(lab, tmp_path):
+    ledger(lab).symlink_to(tmp_path / "shared.tsv")
+    assert lab.run(lab.script()).status == "keep"
+    assert ledger(lab).is_symlink()
+    lab.whole("baseline")
+
+
 # The journal: torn, shortened.
 
 
