@@ -94,6 +94,7 @@ def test_gigabytes_of_output_fill_neither_disk_nor_memory(lab):
         "    left = block\n"
         "    while left: left = left[os.write(1, left):]\n"
     )
+    lab.bound(("timeout   = 20", "timeout   = 100\nstartup-seconds = 90"))
     memory = resident()
     result = lab.run(lab.script(before=prints))
     assert (result.status, result.message) == ("keep", "")
