@@ -46,6 +46,11 @@ class Judgement:
     def broken(self) -> bool:
         return self.status == "broken"
 
+    @property
+    def id(self) -> str:
+        """The rule without its table: ``only-train-py``."""
+        return self.rule.partition("::")[2]
+
 
 def several(items: list[str], *, limit: int = 3) -> str:
     """The first few of many, and how many more there are: ``a, b, c and 4 more``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,17 +12,17 @@ from pytest_ouro.evidence import trust as trusts
 from pytest_ouro.evidence.git import Git
 from pytest_ouro.evidence.observed import Evidence
 from pytest_ouro.evidence.repository import Repository
+from pytest_ouro.evidence.trust import Trust
 from pytest_ouro.finding import Judgement
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pytest_ouro.bound import Bound, Rule
     from pytest_ouro.checks import Check
     from pytest_ouro.evidence.journal import Record
-    from pytest_ouro.evidence.repository import Subject
-    from pytest_ouro.evidence.trust import Trust
+    from pytest_ouro.evidence.repository import Commit, Subject
     from pytest_ouro.tables import Experiment
 
 
@@ -104,6 +104,32 @@ class Case:
         return Case(self.bound, self.trust, evidence)
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What the gate says of one case; ``ref`` is how a push calls what was judged."""
+
+    case: Case
+    judgements: list[Judgement]
+    ref: str = ""
+
+    @property
+    def broken(self) -> bool:
+        return any(judgement.broken for judgement in self.judgements)
+
+    @property
+    def ran(self) -> list[Judgement]:
+        """The judgements of rules that were not skipped."""
+        return [judgement for judgement in self.judgements if judgement.status != "skipped"]
+
+    @property
+    def empty(self) -> bool:
+        """Whether trust already holds all that was judged, so that no rule could be broken."""
+        repository = self.case.repository
+        return repository.subject != "working tree" and not (
+            repository.commits or repository.staged
+        )
+
+
 def open_case(
     path: Path,
     *,
@@ -124,19 +150,61 @@ def open_case(
     bound_path = git.relative(path)
     Repository(git).head  # noqa: B018 - no commit yet: say so before anything else
     trust_found = trusts.resolve(git, asked=trust, asked_by=trust_by, bound_path=bound_path)
-    data = trust_found.read(bound_path)
-    if data is None:
-        raise TrustError(
-            f"trust {trust_found} has no {bound_path}: there are no trusted rules",
-            help="name a commit that holds it",
-        )
-    folder = bound_path.rpartition("/")[0]
-    bound = bounds.parse(
-        bounds.decode(data, bound_path), folder=folder, name=bound_path, checks=checks
-    )
+    bound = _rules(trust_found, bound_path, checks)
     repository = Repository(git, trust=trust_found.commit, subject=subject)
     evidence = Evidence(Layout(bound), repository, trust_found, rehash=rehash)
     return Case(bound, trust_found, evidence)
+
+
+def open_commit(
+    git: Git, revision: str, *, bound: str = "", trust: str | None = None, named: bool = True
+) -> Case:
+    """The case of one commit, as git objects alone: nothing is read from any working tree.
+
+    ``bound`` is bound.toml's path in the repository, by default the nearest to ``git.prefix``.
+    ``named``: the trusted commit must be named from outside; else a bound.lock of the judged
+    commit itself will do.
+    """
+    head = Repository(git, subject="commit", head=revision).head
+    commit, _ = trusts.named(git, asked=trust)
+    if named and not commit:
+        raise TrustError(
+            "no trusted commit was named: a commit cannot vouch for its own rules",
+            help="name one: --trust REF (in CI: the commit of the base branch), "
+            "or git config ouro.trust <commit>",
+        )
+    path = bound or _nearest_bound(git, commit or head)
+    found = trusts.resolve(git, asked=trust, bound_path=path, read_at="" if commit else head)
+    rules = _rules(found, path)
+    repository = Repository(git, trust=found.commit, subject="commit", head=head)
+    return Case(rules, found, Evidence(Layout(rules), repository, found))
+
+
+def _nearest_bound(git: Git, commit: str) -> str:
+    """The bound.toml of a commit that is nearest to where the question was asked."""
+    tree, folder = git.tree(commit), git.prefix
+    while True:
+        path = f"{folder}/{bounds.NAME}".lstrip("/")
+        if path in tree:
+            return path
+        if not folder:
+            raise TrustError(
+                f"commit {commit[:7]} has no {bounds.NAME} here or above: no trusted rules",
+                help="name a commit that holds it (--trust REF), or the file: --bound PATH",
+            )
+        folder = folder.rpartition("/")[0]
+
+
+def _rules(trust: Trust, path: str, checks: Mapping[str, type[Check]] | None = None) -> Bound:
+    """The trusted rules."""
+    data = trust.read(path)
+    if data is None:
+        raise TrustError(
+            f"trust {trust} has no {path}: there are no trusted rules",
+            help="name a commit that holds it",
+        )
+    folder = path.rpartition("/")[0]
+    return bounds.parse(bounds.decode(data, path), folder=folder, name=path, checks=checks)
 
 
 def judge(rule: Rule, evidence: Evidence) -> Judgement:
@@ -144,6 +212,8 @@ def judge(rule: Rule, evidence: Evidence) -> Judgement:
     said = (rule.key, rule.sentence, rule.line, rule.check)
     if rule.judge.stage == "human":
         return Judgement(*said, "skipped", reason=f"only a person can judge it: {rule.reason}")
+    if rule.judge.stage != "repository" and evidence.repository.subject == "commit":
+        return Judgement(*said, "skipped", reason="about the runs of a machine, not about a commit")
     if rule.judge.stage == "run" and evidence.run is None:
         return Judgement(*said, "skipped", reason="no run recorded yet")
     if rule.judge.stage == "ledger" and evidence.run is None and not evidence.ledger.exists:
@@ -161,6 +231,65 @@ def judge(rule: Rule, evidence: Evidence) -> Judgement:
 def judge_all(case: Case) -> list[Judgement]:
     """Every rule, in the order of the bound."""
     return [judge(rule, case.evidence) for rule in case.bound.rules]
+
+
+def judge_history(case: Case) -> list[Judgement]:
+    """Every rule on the judged commit, and on each commit between trust and it: a bad commit and
+    its revert are still a bad commit."""
+    judgements = judge_all(case)
+    at = [n for n, judgement in enumerate(judgements) if judgement.status == "holds"]
+    bad: dict[int, list[tuple[Commit, Judgement]]] = {}
+    for commit, evidence in _on_the_way(case):
+        for n in at:
+            judgement = judge(case.bound.rules[n], evidence)
+            if judgement.broken or (case.bound.rules[n].severity == "warn" and judgement.findings):
+                bad.setdefault(n, []).append((commit, judgement))
+    for n, commits in bad.items():
+        commit, judgement = commits[0]
+        more = f" and {len(commits) - 1} more commits" if len(commits) > 1 else ""
+        judgements[n] = replace(
+            judgement,
+            findings=tuple(
+                replace(
+                    finding,
+                    where=f"in {commit}{more}, undone since",
+                    help="a revert leaves the bad commit in the history: "
+                    f"git rebase -i {commit.id[:7]}~1 and drop it",
+                )
+                for finding in judgement.findings
+            ),
+        )
+    return judgements
+
+
+def _on_the_way(case: Case) -> Iterator[tuple[Commit, Evidence]]:
+    """The commits between trust and the judged one, each as a tree of its own.
+
+    What lies beside trust is compared with where it left trust's history, if the rules were the
+    same there.
+    """
+    git, trust, head = case.repository.git, case.trust, case.repository.head
+    commits = [commit for commit in case.repository.commits if commit.id != head]
+    if not commits:
+        return
+    after = git.call("rev-list", "--ancestry-path", f"{trust.commit}..{head}").decode().split()
+    for commit in commits:
+        truth: Trust | None = trust
+        if commit.id not in after:
+            base = git.line("merge-base", trust.commit, commit.id)
+            truth = _same_rules(case, base) if base else None
+        if truth is not None:
+            repository = Repository(git, subject="commit", head=commit.id)
+            yield commit, Evidence(Layout(case.bound), repository, truth)
+
+
+def _same_rules(case: Case, base: str) -> Trust | None:
+    """An ancestor of trust as the truth; None where it had other rules."""
+    path = f"{case.bound.folder}/{bounds.NAME}".lstrip("/")
+    then = trusts.present(case.repository.git, path, base)
+    if then is None or then != case.trust.read(path):
+        return None
+    return Trust(case.repository.git, case.trust.source, base, lock_path=case.trust.lock_path)
 
 
 def judge_before_run(case: Case) -> list[Judgement]:

@@ -30,14 +30,14 @@ class Command(Check):
         if not self.command:
             raise ValueError("'command' is empty")
 
+    def skipped(self, evidence: Evidence) -> str:
+        subject = evidence.repository.subject
+        if subject == "working tree":
+            return ""
+        return f"a command needs a working tree: it cannot be judged of the {subject} alone"
+
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         words = " ".join(self.command)
-        if evidence.repository.subject != "working tree":
-            raise OuroError(
-                f"`{words}` needs a working tree: it cannot be judged of the "
-                f"{evidence.repository.subject} alone",
-                help="run the gate without --staged",
-            )
         try:
             done = subprocess.run(
                 self.command,

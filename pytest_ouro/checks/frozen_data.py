@@ -33,6 +33,8 @@ class FrozenData(Check):
     after_run = True
 
     def skipped(self, evidence: Evidence) -> str:
+        if evidence.repository.subject == "commit":
+            return "about the data of a machine, not about a commit"
         return "" if self._present(evidence) else "the data is not on this machine"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:

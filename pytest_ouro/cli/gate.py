@@ -2,66 +2,148 @@
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import asdict
+import sys
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.cli import find_bound
-from pytest_ouro.judge import judge_all, open_case
-from pytest_ouro.report.text import count, judgement_text
+from pytest_ouro.errors import OuroError, TrustError
+from pytest_ouro.evidence.paths import join
+from pytest_ouro.finding import several
+from pytest_ouro.judge import Answer, judge_all, judge_history, open_case, open_commit
 
 if TYPE_CHECKING:
     import argparse
 
-    from pytest_ouro.finding import Judgement
-    from pytest_ouro.judge import Case
+    from pytest_ouro.evidence.git import Git
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--staged", action="store_true", help="judge what is staged, not the working tree"
+    )
+    what.add_argument(
+        "--head", metavar="REV", help="judge a commit and all since trust, nothing checked out"
+    )
+    what.add_argument(
+        "--pre-push", action="store_true", help="judge every ref that git is about to push"
+    )
     parser.add_argument(
         "--trust", metavar="REF", help="the commit whose rules and files are the truth"
     )
     parser.add_argument(
-        "--staged", action="store_true", help="judge what is staged, not the working tree"
+        "--expect",
+        metavar="IDS",
+        default="all",
+        help="rules that must be judged: all (unless skipped for a stated reason), or ids a,b",
     )
     parser.add_argument(
         "--rehash", action="store_true", help="read every data file again, however large"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    form.add_argument("--sarif", action="store_true", help="SARIF 2.1.0, for code scanning")
+    form.add_argument(
+        "--github", action="store_true", help="annotations and a summary for GitHub Actions"
+    )
+    parser.add_argument(
+        "push", nargs="*", metavar="REMOTE", help="with --pre-push: the arguments of git's hook"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
-    case = open_case(
-        find_bound(args.bound),
-        trust=args.trust,
-        subject="index" if args.staged else "working tree",
-        rehash=args.rehash,
-        index=os.environ.get("GIT_INDEX_FILE", "") if args.staged else "",
-    )
-    judgements = judge_all(case)
-    print(_json(case, judgements) if args.json else _text(case, judgements))
-    return 1 if any(judgement.broken for judgement in judgements) else 0
+    form = import_module(f"pytest_ouro.report.{_form(args)}")
+    try:
+        answers = _answers(args)
+        for answer in answers:
+            _demand(answer, args.expect)
+    except OuroError as error:
+        if said := form.failed(error):
+            print(said)
+        raise
+    print(form.told(answers))
+    return 1 if any(answer.broken for answer in answers) else 0
 
 
-def _text(case: Case, judgements: list[Judgement]) -> str:
-    told = [
-        judgement_text(judgement, bound="bound.toml")
-        for judgement in judgements
-        if judgement.status in ("broken", "warned")
-    ]
-    word = "broken" if any(j.broken for j in judgements) else "lawful"
-    return "\n".join([*told, f"ouro: {word}: {count(judgements)}, trust: {case.trust}"])
+def _form(args: argparse.Namespace) -> str:
+    """The module of ``report`` that tells the answer."""
+    forms = {"json": "machine", "sarif": "sarif", "github": "annotations"}
+    return next((module for flag, module in forms.items() if getattr(args, flag)), "text")
 
 
-def _json(case: Case, judgements: list[Judgement]) -> str:
-    return json.dumps(
-        {
-            "lawful": not any(judgement.broken for judgement in judgements),
-            "trust": {"source": case.trust.source, "commit": case.trust.commit},
-            "head": case.repository.head,
-            "rules": [asdict(judgement) for judgement in judgements],
-        },
-        ensure_ascii=False,
-        indent=2,
-    )
+def _answers(args: argparse.Namespace) -> list[Answer]:
+    """What is judged, each with its judgements. OuroError where that is nothing."""
+    if args.push and not args.pre_push:
+        raise OuroError(f"unknown argument '{args.push[0]}'", help="pytest-ouro gate --help")
+    if args.pre_push:
+        answers = _pushed(args)
+    elif args.head is not None:
+        git, bound = _objects(args)
+        case = open_commit(git, args.head, bound=bound, trust=args.trust)
+        answers = [Answer(case, judge_history(case))]
+    else:
+        case = open_case(
+            find_bound(args.bound),
+            trust=args.trust,
+            subject="index" if args.staged else "working tree",
+            rehash=args.rehash,
+            index=os.environ.get("GIT_INDEX_FILE", "") if args.staged else "",
+        )
+        answers = [Answer(case, judge_all(case))]
+    if os.environ.get("CI", "false") != "false" and all(answer.empty for answer in answers):
+        raise TrustError(
+            "nothing to judge: there is no change that trust does not contain",
+            help="name the base branch's commit and the one to judge: --trust BASE --head REV",
+        )
+    return answers
+
+
+def _pushed(args: argparse.Namespace) -> list[Answer]:
+    """Every ref of a push; git's hook is told them on standard input."""
+    from pytest_ouro.evidence import pushed
+
+    git, bound = _objects(args)
+    lines = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
+    refs = pushed.told(lines) if lines.strip() else pushed.possible(git, os.environ, *args.push[:1])
+    answers = []
+    for ref in refs:
+        case = open_commit(git, ref.id, bound=bound, trust=args.trust, named=False)
+        answers.append(Answer(case, judge_history(case), ref.name))
+    return answers
+
+
+def _objects(args: argparse.Namespace) -> tuple[Git, str]:
+    """The repository for its objects alone, and the path of the bound in it ("": the nearest).
+
+    The folder of a bound that is named need not exist: nothing need be checked out.
+    """
+    from pytest_ouro.evidence.git import Git
+
+    here = Path.cwd()
+    if args.bound is None:
+        return Git.objects(here), ""
+    path = here / args.bound
+    start = path.parent if path.parent.is_dir() else here
+    git = Git.objects(start)
+    try:
+        return git, join(git.prefix, path.relative_to(start).as_posix())
+    except ValueError as error:
+        raise OuroError(str(error), help="name a file of the repository: --bound PATH") from None
+
+
+def _demand(answer: Answer, expect: str) -> None:
+    """OuroError where a rule that the caller insists on was not judged."""
+    if expect == "all":
+        return
+    ran = {word for judgement in answer.ran for word in (judgement.id, judgement.rule)}
+    reasons = {j.id: j.reason for j in answer.judgements if j.status == "skipped"}
+    missing = [rule for rule in expect.split(",") if rule not in ran]
+    if missing:
+        words = [f"{rule} ({reasons.get(rule, 'no such rule')})" for rule in missing]
+        raise OuroError(
+            f"not judged, but expected: {several(words)}",
+            help=f"these rules were judged: {', '.join(j.id for j in answer.ran)}",
+        )

@@ -31,9 +31,18 @@ _OVERRIDES = (
 
 
 def environment() -> dict[str, str]:
-    """The process environment without ``GIT_*``, plus what keeps git literal and quiet."""
+    """The process environment without ``GIT_*``, plus what keeps git literal and quiet.
+
+    A relative folder in PATH would let the folder that is judged say what git is.
+    """
     env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    path = env.get("PATH", os.defpath).split(os.pathsep)
     env.update(
+        PATH=os.pathsep.join(
+            folder
+            for folder in path
+            if os.path.isabs(folder)  # noqa: PTH117 - text
+        ),
         LC_ALL="C",
         GIT_NO_REPLACE_OBJECTS="1",
         GIT_GRAFT_FILE=os.devnull,
@@ -80,6 +89,29 @@ def run_git(*args: str, cwd: Path, stdin: bytes | None = None, index: str = "") 
         words = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
         raise GitError(f"git {args[0]} failed: {words[0]}")
     return done.stdout
+
+
+def _asked(start: Path, *args: str) -> bytes:
+    """What rev-parse says of the repository around ``start``."""
+    try:
+        return run_git(*args, cwd=start)
+    except GitError as error:
+        if "not a git repository" in error.message:
+            raise GitError(
+                f"no git repository at {start}: rules are judged against commits",
+                help="git init, then commit the experiment",
+            ) from None
+        raise
+
+
+def _own_index(index: str, top: Path, common_dir: Path) -> str:
+    """The index that git made for a partial commit: it lies in a folder of the repository."""
+    if index and common_dir.resolve() not in (top / index).resolve().parents:
+        raise GitError(
+            f"GIT_INDEX_FILE names {index}, which is no index of this repository",
+            help="unset GIT_INDEX_FILE; git sets it for a partial commit",
+        )
+    return index
 
 
 def split(output: bytes) -> list[str]:
@@ -149,7 +181,8 @@ class Git:
 
     ``folder`` is the working tree's own git folder, ``common_dir`` the one that all share;
     ``head`` the commit that is checked out ("" before the first one), ``branch`` its branch (""
-    when HEAD is detached). ``index`` is the GIT_INDEX_FILE of a partial commit.
+    when HEAD is detached). ``index`` is the GIT_INDEX_FILE of a partial commit. Where only objects
+    are asked for, ``top`` is any folder of the repository and ``prefix`` the path that leads there.
     """
 
     top: Path
@@ -159,6 +192,7 @@ class Git:
     branch: str = ""
     shallow: bool = False
     index: str = ""
+    prefix: str = ""
 
     @classmethod
     def discover(cls, start: Path, *, index: str = "") -> Git:
@@ -166,24 +200,26 @@ class Git:
         where = ("--show-toplevel", "--git-common-dir", "--absolute-git-dir")
         asked = ("rev-parse", "--path-format=absolute", *where, "--is-shallow-repository")
         try:
-            try:
-                found = run_git(*asked, "HEAD", "--symbolic-full-name", "HEAD", cwd=start)
-            except GitError:  # no commit yet, or no repository
-                found = run_git(*asked, cwd=start) + b"\n\n"
-        except GitError as error:
-            if "not a git repository" in error.message:
-                raise GitError(
-                    f"no git repository at {start}: rules are judged against commits",
-                    help="git init, then commit the experiment",
-                ) from None
-            raise
+            found = run_git(*asked, "HEAD", "--symbolic-full-name", "HEAD", cwd=start)
+        except GitError:  # no commit yet, or no repository
+            found = _asked(start, *asked) + b"\n\n"
         top, common, folder, shallow, head, ref = os.fsdecode(found).split("\n")[:6]
         return cls(
             *(Path(top), Path(common), Path(folder)),
             head=head,
             branch=ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else "",
             shallow=shallow == "true",
-            index=index,
+            index=_own_index(index, Path(top), Path(common)),
+        )
+
+    @classmethod
+    def objects(cls, start: Path) -> Git:
+        """The repository around ``start`` for its objects alone: it may be bare."""
+        where = ("--git-common-dir", "--absolute-git-dir", "--is-shallow-repository")
+        found = _asked(start, "rev-parse", "--path-format=absolute", *where, "--show-prefix")
+        common, folder, shallow, prefix = os.fsdecode(found).split("\n")[:4]
+        return cls(
+            *(start, Path(common), Path(folder)), shallow=shallow == "true", prefix=prefix[:-1]
         )
 
     def relative(self, path: Path) -> str:

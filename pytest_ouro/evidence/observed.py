@@ -67,6 +67,8 @@ class Evidence:
     @cached_property
     def installed(self) -> dict[str, str]:
         """Distributions in the repository's own environment, by normalised name."""
+        if self.repository.subject == "commit":
+            return {}
         return installed.installed([self.root, self.repository.git.top])
 
     @cached_property

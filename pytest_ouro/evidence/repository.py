@@ -83,7 +83,8 @@ class Repository:
     @cached_property
     def head(self) -> str:
         """The full id of the judged commit."""
-        commit = self.git.head if self._head == "HEAD" else self.git.commit(self._head)
+        checked_out = self.git.head if self._head == "HEAD" else ""
+        commit = checked_out or self.git.commit(self._head)
         if commit:
             return commit
         if self._head == "HEAD":
@@ -147,7 +148,8 @@ class Repository:
                 f"{self.head[:7]} are not all here",
                 help="git fetch --unshallow (in CI: fetch-depth: 0)",
             )
-        ids = git.call("rev-list", "--reverse", "--topo-order", f"{self.trust}..{self.head}")
+        tips = (self.head, *self.merging)
+        ids = git.call("rev-list", "--reverse", "--topo-order", *tips, f"^{self.trust}")
         out = git.call(
             "diff-tree",
             *("--stdin", "-r", "-c", "-z", "--root", "--raw", "--no-renames"),
@@ -167,9 +169,23 @@ class Repository:
         return frozenset(self.git.call("rev-list", self.head).decode().split())
 
     @cached_property
+    def merging(self) -> tuple[str, ...]:
+        """The commits that an unfinished merge brings; they are judged like those of the branch."""
+        if self.subject == "commit":
+            return ()
+        try:
+            return tuple((self.git.folder / "MERGE_HEAD").read_text().split())
+        except OSError:
+            return ()
+
+    @cached_property
     def staged(self) -> tuple[Change, ...]:
-        """What the index changes on top of the judged commit."""
-        return tuple(_difference(self.head_tree, self.index, "index"))
+        """What the index changes on top of the judged commit, and of those that are merged."""
+        changes = _difference(self.head_tree, self.index, "index")
+        for commit in self.merging:
+            theirs = self.git.tree(commit)
+            changes = [c for c in changes if theirs.get(c.path) != self.index.get(c.path)]
+        return tuple(changes)
 
     def unstaged(self, within: str = "") -> tuple[Change, ...]:
         """What the working tree changes on top of the index, of the tracked files in ``within``."""

@@ -21,7 +21,8 @@ class Trust:
     """The truth that everything is compared with.
 
     ``commit`` is the commit that holds it; "" while a new bound.lock is not committed yet.
-    ``lock`` is set when digests, not a commit, are the truth.
+    ``lock`` is set when digests, not a commit, are the truth. ``read_at`` is the commit that
+    they were read from; "" for the working tree.
     """
 
     git: Git
@@ -29,11 +30,13 @@ class Trust:
     commit: str
     lock: Lock | None = None
     lock_path: str = lockfile.NAME
+    read_at: str = ""
 
     def __str__(self) -> str:
         if self.lock is None:
             return f"{self.commit[:7]} ({self.source})"
-        return "bound.lock (rules read from the working tree)"
+        place = "judged commit" if self.read_at else "working tree"
+        return f"bound.lock (rules read from the {place})"
 
     @property
     def blessing_pending(self) -> bool:
@@ -89,22 +92,23 @@ class Trust:
         if self.lock is None:
             return data
         wanted = self.lock.files.get(path)
-        for found in (data, read_file(self.git.top / path) if wanted else None):
+        for found in (data, present(self.git, path, self.read_at) if wanted else None):
             if found is not None and digest(found) == wanted:
                 return found
         return None
 
 
-def resolve(
-    git: Git, *, asked: str | None = None, asked_by: str = "--trust", bound_path: str
-) -> Trust:
-    """The trust to judge by: ``asked``, OURO_TRUST, ``git config ouro.trust``, or bound.lock.
+def present(git: Git, path: str, commit: str) -> bytes | None:
+    """The bytes of ``path`` in a commit, or in the working tree where none is given."""
+    if not commit:
+        return read_file(git.top / path)
+    entry = git.tree(commit).get(path)
+    return git.blobs([entry.blob])[0] if entry and entry.mode != "160000" else None
 
-    ``bound_path`` is bound.toml's path from the top; bound.lock lies beside it. TrustError
-    names what is missing and how a person supplies it.
-    """
-    lock_path = bound_path.rpartition("/")[0]
-    lock_path = f"{lock_path}/{lockfile.NAME}" if lock_path else lockfile.NAME
+
+def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> tuple[str, str]:
+    """The commit that was named as trust (``asked``, OURO_TRUST, ``git config ouro.trust``), and
+    who named it; two empty strings where nobody did. TrustError for a name that is no commit."""
     for source, revision in (
         (asked_by, asked),
         ("OURO_TRUST", os.environ.get("OURO_TRUST")),
@@ -118,8 +122,30 @@ def resolve(
                     f"{source} names '{revision}', which is no commit of this repository",
                     help="git fetch it, or name a commit, branch or tag that a person trusts",
                 )
-            return Trust(git, source, commit, lock_path=lock_path)
-    data = read_file(git.top / lock_path)
+            return commit, source
+    return "", ""
+
+
+def resolve(
+    git: Git,
+    *,
+    asked: str | None = None,
+    asked_by: str = "--trust",
+    bound_path: str,
+    read_at: str = "",
+) -> Trust:
+    """The trust to judge by: the commit that was named, or bound.lock.
+
+    ``bound_path`` is bound.toml's path from the top; bound.lock lies beside it, in the commit
+    ``read_at`` or in the working tree. TrustError names what is missing and how a person supplies
+    it.
+    """
+    lock_path = bound_path.rpartition("/")[0]
+    lock_path = f"{lock_path}/{lockfile.NAME}" if lock_path else lockfile.NAME
+    commit, source = named(git, asked=asked, asked_by=asked_by)
+    if commit:
+        return Trust(git, source, commit, lock_path=lock_path)
+    data = present(git, lock_path, read_at)
     if data is None:
         raise TrustError(
             f"no trusted rules: {lock_path} does not exist and no trusted commit was named",
@@ -127,14 +153,15 @@ def resolve(
             "or names a commit: git config ouro.trust <commit>",
         )
     lock = lockfile.loads(data.decode(errors="replace"), name=lock_path)
-    trust = Trust(git, lockfile.NAME, _blessing(git, lock_path, data), lock, lock_path)
+    commit = _blessing(git, lock_path, data, read_at or "HEAD")
+    trust = Trust(git, lockfile.NAME, commit, lock, lock_path, read_at)
     _refuse_altered_bound(trust, bound_path)
     return trust
 
 
-def _blessing(git: Git, lock_path: str, data: bytes) -> str:
-    """The commit that brought bound.lock as it lies here; "" if none did."""
-    commit = git.line("rev-list", "-1", "HEAD", "--", lock_path)
+def _blessing(git: Git, lock_path: str, data: bytes, head: str) -> str:
+    """The commit that brought bound.lock as it is read; "" if none did."""
+    commit = git.line("rev-list", "-1", head, "--", lock_path)
     if commit and commit in _edges(git):
         raise TrustError(
             f"a shallow clone: the history since the blessing of {lock_path} is not all here",
@@ -157,7 +184,7 @@ def _edges(git: Git) -> list[str]:
 
 
 def _refuse_altered_bound(trust: Trust, bound_path: str) -> None:
-    data = read_file(trust.git.top / bound_path)
+    data = present(trust.git, bound_path, trust.read_at)
     if data is None or digest(data) != trust.digest(bound_path):
         since = f"git checkout {trust.commit[:7]} -- {bound_path}" if trust.commit else ""
         raise TrustError(

@@ -8,11 +8,34 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_ouro.errors import OuroError
     from pytest_ouro.finding import Judgement, Status
+    from pytest_ouro.judge import Answer
 
 #: Findings of one rule that are told; a rule takes a dozen lines at most.
 SHOWN = 3
 _WORDS = {"broken": "BROKEN", "warned": "WARNS", "holds": "HOLDS", "skipped": "SKIPPED"}
+
+
+def told(answers: Sequence[Answer]) -> str:
+    """What the gate says: the rules that are broken or warn, and a line that sums it up."""
+    lines = []
+    for answer in answers:
+        lines += [
+            judgement_text(judgement, bound="bound.toml")
+            for judgement in answer.judgements
+            if judgement.status in ("broken", "warned")
+        ]
+        word = "broken" if answer.broken else "lawful"
+        ref = f"{printable(answer.ref)}: " if answer.ref else ""
+        summary = f"{count(answer.judgements)}, trust: {answer.case.trust}"
+        lines.append(f"ouro: {ref}{word}: {summary}")
+    return "\n".join(lines) or "ouro: nothing is pushed that could be judged"
+
+
+def failed(error: OuroError) -> str:
+    """What stands on standard output where nothing could be judged: no text."""
+    return ""
 
 
 def judgement_text(judgement: Judgement, *, bound: str) -> str:
@@ -38,8 +61,12 @@ def judgement_text(judgement: Judgement, *, bound: str) -> str:
 
 
 def printable(line: str) -> str:
-    """The line with control characters escaped: a file's name must not speak for us."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    """The line with control characters escaped, and what a CI log would obey: a file's name must
+    not speak for us."""
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    if line.lstrip().startswith("::"):
+        line = line.replace("::", "\\x3a:", 1)
+    return line.replace("##[", "#\\x23[")
 
 
 def count(judgements: Sequence[Judgement]) -> str:

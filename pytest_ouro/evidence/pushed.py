@@ -1,0 +1,63 @@
+"""What git is about to push: the lines of its pre-push hook, or all that a push could be."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_ouro.errors import GitError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_ouro.evidence.git import Git
+
+
+@dataclass(frozen=True)
+class Ref:
+    """One ref of a push, by its name here, and the object that it is to point at there."""
+
+    name: str
+    id: str
+
+
+def told(lines: str) -> list[Ref]:
+    """The refs in the lines ``<local ref> <local id> <remote ref> <remote id>``, without those
+    that are deleted. GitError for a line that git would not have written."""
+    refs = []
+    for line in lines.splitlines():
+        fields = line.split(" ")
+        if len(fields) != 4 or not re.fullmatch(r"[0-9a-f]{40,64}", fields[1]):
+            raise GitError(
+                f"not a line of a pre-push hook: {line[:80]!r}",
+                help="git hands its hook <local ref> <local id> <remote ref> <remote id>",
+            )
+        if fields[1].strip("0"):
+            refs.append(Ref(fields[0], fields[1]))
+    return refs
+
+
+def possible(git: Git, env: Mapping[str, str], remote: str = "") -> list[Ref]:
+    """Every branch and tag that the remote is not known to have, where nobody says what is pushed.
+
+    A framework of hooks reads git's lines itself and hands on only the first of them, as
+    PRE_COMMIT_LOCAL_BRANCH and PRE_COMMIT_TO_REF: that one is among them in any case.
+    """
+    refs = []
+    if first := env.get("PRE_COMMIT_TO_REF", ""):
+        refs.append(Ref(env.get("PRE_COMMIT_LOCAL_BRANCH") or first, first))
+    remote = remote or env.get("PRE_COMMIT_REMOTE_NAME", "")
+    there = [f"--remotes={remote}"] if re.fullmatch(r"[\w./-]+", remote) else []
+    format_ = "--format=%(objectname) %(refname)"
+    for line in git.call("for-each-ref", format_, "refs/heads", "refs/tags").decode().splitlines():
+        object_id, name = line.split(" ", 1)
+        known = {ref.id for ref in refs}
+        commit = git.commit(object_id)
+        if commit and commit not in known and _is_new(git, commit, there):
+            refs.append(Ref(name, commit))
+    return refs
+
+
+def _is_new(git: Git, commit: str, there: list[str]) -> bool:
+    return not there or bool(git.call("rev-list", "-1", commit, "--not", *there))
