@@ -263,8 +263,13 @@ class Repository:
         return found
 
     def contents(self, paths: list[str]) -> dict[str, dict[Place, bytes | None]]:
-        """The bytes of each path in the commit, the index and the working tree (None: absent)."""
-        places: list[tuple[Place, dict[str, Entry]]] = [("commit", self.head_tree)]
+        """The bytes of each path in the commit, the index and the working tree (None: absent).
+
+        In an unfinished merge the index is the commit: what the branch lacked is being brought.
+        """
+        places: list[tuple[Place, dict[str, Entry]]] = []
+        if not self.merging:
+            places.append(("commit", self.head_tree))
         if self.subject != "commit":
             places.append(("index", self.index))
         found: dict[str, dict[Place, bytes | None]] = {path: {} for path in paths}
