@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ouro import settings as options
+from pytest_ouro.disarmed import Watch
 from pytest_ouro.errors import BoundError, ExperimentError, OuroError
 from pytest_ouro.judge import judge, open_case
 from pytest_ouro.report.progress import Progress
@@ -47,6 +48,7 @@ class Session:
         self._result: Result | None = None
         self._refused: OuroError | None = None
         self._warned: list[str] = []
+        self.watch = Watch(config)
         if self.settings.experiment:
             self._demand_no_xdist()
             self._name_the_bound()
@@ -138,6 +140,7 @@ class Session:
     ) -> Generator[None, None, None]:
         """Rules come first, the run next, the rules about it then; -k and -m shrink no gate."""
         ours = [item for item in items if isinstance(item, RuleItem | ExperimentItem)]
+        self.watch.selected([item.nodeid for item in ours if isinstance(item, RuleItem)])
         yield
         if self.settings.experiment:
             items[:] = [item for item in items if item not in ours]
@@ -161,9 +164,11 @@ class Session:
                 terminalreporter.write_line(text)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self) -> Generator[None, None, None]:
-        """The last line of an experiment, after everything that pytest says."""
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
+        """Whether the answers still stand; the last line of an experiment, after all that pytest
+        says."""
         yield
+        self._tell_what_was_disarmed(session)
         if not self.settings.experiment or self.config.option.collectonly:
             return
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
@@ -173,6 +178,16 @@ class Session:
             reporter.write_line(text)
         line = self._result.last_line if self._result else "ouro: closed reason=cannot-run"
         reporter.write_line(line)
+
+    def _tell_what_was_disarmed(self, session: pytest.Session) -> None:
+        problems = self.watch.problems(session)
+        if problems and session.exitstatus in (0, 5):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        quiet = self.config.get_verbosity() < 0
+        reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            for line in [*problems, *([] if quiet else self.watch.notes())]:
+                reporter.write_line(f"ouro: {line}")
 
 
 class BoundFile(pytest.File):
@@ -249,7 +264,11 @@ class RuleItem(OuroItem):
         self.order = 2 if rule.judge.stage in ("run", "ledger") else 0
 
     def runtest(self) -> None:
+        watch = self.ouro.watch
+        watch.said(self.nodeid, "failed")
         judgement = judge(self.rule, self.ouro.case.evidence)
+        if not judgement.broken:
+            watch.said(self.nodeid, "skipped" if judgement.status == "skipped" else "passed")
         self.user_properties.append(("check", judgement.check))
         if judgement.broken:
             raise RuleBroken(judgement)

@@ -31,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--pre-push", action="store_true", help="judge every ref that git is about to push"
     )
+    what.add_argument(
+        "--pytest", action="store_true", help="judge the working tree by pytest too, hardened"
+    )
     parser.add_argument(
         "--trust", metavar="REF", help="the commit whose rules and files are the truth"
     )
@@ -93,6 +96,10 @@ def _answers(args: argparse.Namespace) -> list[Answer]:
             index=os.environ.get("GIT_INDEX_FILE", "") if args.staged else "",
         )
         answers = [Answer(case, judge_all(case))]
+        if args.pytest:
+            from pytest_ouro.cli.under_pytest import demand_agreement
+
+            demand_agreement(answers[0], find_bound(args.bound))
     if os.environ.get("CI", "false") != "false" and all(answer.empty for answer in answers):
         raise TrustError(
             "nothing to judge: there is no change that trust does not contain",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import subprocess
 import weakref
@@ -23,6 +24,7 @@ _OVERRIDES = (
     f"core.hooksPath={os.devnull}",
     f"core.attributesFile={os.devnull}",
     "core.alternateRefsCommand=",
+    "core.commitGraph=false",  # it would be believed about parents
     "core.quotePath=false",
     "diff.external=",
     "submodule.recurse=false",
@@ -114,6 +116,12 @@ def _own_index(index: str, top: Path, common_dir: Path) -> str:
     return index
 
 
+def object_id(kind: bytes, data: bytes, *, like: str) -> str:
+    """Git's id of an object with these bytes, by the hash function that made ``like``."""
+    new = hashlib.sha256 if len(like) == 64 else hashlib.sha1
+    return new(b"%b %d\0" % (kind, len(data)) + data).hexdigest()
+
+
 def split(output: bytes) -> list[str]:
     """The fields of a ``-z`` output."""
     return [os.fsdecode(field) for field in output.split(b"\0") if field]
@@ -163,8 +171,13 @@ class _Objects:
                 f"object {blob[:10]} cannot be read from the repository",
                 help="a shallow or partial clone lacks it: git fetch --unshallow",
             )
-        data = self._answer.read(int(header[2]) + 1)
-        return data[:-1]
+        data = self._answer.read(int(header[2]) + 1)[:-1]
+        if object_id(header[1], data, like=blob) != blob:  # git believes the object's file
+            raise GitError(
+                f"object {blob[:10]} does not hold what its name says",
+                help="the repository is damaged: git fsck, or clone it anew",
+            )
+        return data
 
 
 def _hang_up(process: subprocess.Popen[bytes]) -> None:

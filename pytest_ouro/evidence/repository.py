@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.errors import GitError
-from pytest_ouro.evidence.git import Entry, Git, split
+from pytest_ouro.evidence.git import Entry, Git, object_id, split
 from pytest_ouro.evidence.paths import inside
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class Repository:
             return None
         if (entry.mode == "120000") != full.is_symlink():
             return b"!" + b"\0a link for a file, or a file for a link"
-        return b"" if blob_id(data, like=entry.blob) == entry.blob else b"!" + data
+        return b"" if object_id(b"blob", data, like=entry.blob) == entry.blob else b"!" + data
 
     def _other_mode(self, path: str, entry: Entry) -> bool:
         """Whether the file became executable, or no longer is, where modes mean anything."""
@@ -297,12 +297,6 @@ def read_file(path: Path) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         pass
     return None
-
-
-def blob_id(data: bytes, *, like: str) -> str:
-    """Git's id of a blob with these bytes, by the hash function that made ``like``."""
-    new = hashlib.sha256 if len(like) == 64 else hashlib.sha1
-    return new(b"blob %d\0" % len(data) + data).hexdigest()
 
 
 def _same(blob: bytes, data: bytes) -> bool:

@@ -6,11 +6,10 @@ import os
 import pytest
 
 from pytest_ouro.errors import GitError
-from pytest_ouro.evidence.git import Git
+from pytest_ouro.evidence.git import Git, object_id
 from pytest_ouro.evidence.repository import (
     Commit,
     Repository,
-    blob_id,
     canonical,
     digest,
     read_file,
@@ -71,8 +70,8 @@ def test_blobs_are_named_as_git_names_them(project):
     data = (project.path / "train.py").read_bytes()
     name = project.git("hash-object", "train.py")
 
-    assert blob_id(data, like=name) == name
-    assert len(blob_id(data, like="0" * 64)) == 64
+    assert object_id(b"blob", data, like=name) == name
+    assert len(object_id(b"blob", data, like="0" * 64)) == 64
 
 
 def test_nothing_changed_is_nothing(observe):

@@ -1,0 +1,94 @@
+"""``pytest-ouro gate --pytest``: the pytest form, hardened, must say what the gate says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from pytest_ouro.errors import OuroError
+from pytest_ouro.finding import several
+
+if TYPE_CHECKING:
+    from pytest_ouro.judge import Answer
+
+#: All that pytest inherits: no variable of Python's, of git's or of its own.
+_KEPT = ("PATH", "HOME", "TMPDIR", "TEMP", "SYSTEMROOT", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+#: What pytest calls the statuses of a judgement.
+_WORDS = {"holds": "passed", "warned": "passed", "broken": "failed", "skipped": "skipped"}
+
+
+def demand_agreement(answer: Answer, bound: Path) -> None:
+    """OuroError, with what differs, unless pytest judges the same rules and says the same."""
+    said = {judgement.rule: _WORDS[judgement.status] for judgement in answer.judgements}
+    there = outcomes(answer, bound)
+    words = [
+        f"{rule} ({said.get(rule, 'no such rule')}, under pytest {there.get(rule, 'not judged')})"
+        for rule in (*said, *(there.keys() - said.keys()))
+        if said.get(rule) != there.get(rule)
+    ]
+    if words:
+        raise OuroError(
+            f"pytest and the gate disagree: {several(words)}",
+            help="the gate's own answer stands: pytest-ouro gate",
+        )
+
+
+def outcomes(answer: Answer, bound: Path) -> dict[str, str]:
+    """What pytest says of each rule, by its own report file; never by its exit status alone."""
+    with tempfile.TemporaryDirectory(prefix="ouro-") as name:
+        folder = Path(name)
+        (folder / "pytest.ini").write_text("[pytest]\n")
+        report = folder / "report.xml"
+        done = subprocess.run(
+            [*_command(answer, bound, folder), f"--junitxml={report}"],
+            cwd=bound.parent,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        try:
+            cases = list(ElementTree.parse(report).iter("testcase"))
+        except (OSError, ElementTree.ParseError):
+            said = (done.stdout + done.stderr).decode(errors="replace").strip().splitlines()
+            raise OuroError(
+                f"pytest wrote no report; its last words: {said[-1][:160] if said else 'none'}",
+                help="install pytest-ouro where `python -I` finds it",
+            ) from None
+    found = {f"{_section(case)}::{case.get('name')}": _outcome(case) for case in cases}
+    failed = "failed" in found.values()
+    if done.returncode != int(failed):
+        raise OuroError(f"pytest ended with {done.returncode}, which its report does not explain")
+    return found
+
+
+def _command(answer: Answer, bound: Path, folder: Path) -> list[str]:
+    trust = answer.case.trust
+    named = ["--ouro-trust", trust.commit] if trust.lock is None else []
+    return [
+        *(sys.executable, "-I", "-X", f"pycache_prefix={folder}", "-m", "pytest"),
+        *("-c", str(folder / "pytest.ini"), f"--rootdir={bound.parent}", "--noconftest"),
+        *("-p", "no:cacheprovider", "-p", "pytest_ouro.plugin"),
+        *(f"--ouro-bound={bound}", *named, str(bound)),
+    ]
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
+def _section(case: ElementTree.Element) -> str:
+    return (case.get("classname") or "").rpartition(".")[2]
+
+
+def _outcome(case: ElementTree.Element) -> str:
+    kinds = {child.tag for child in case}
+    if kinds & {"failure", "error"}:
+        return "failed"
+    return "skipped" if "skipped" in kinds else "passed"
