@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
 import subprocess
-import weakref
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.errors import GitError
+from pytest_ouro.evidence.objects import Entry, Objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -116,76 +114,9 @@ def _own_index(index: str, top: Path, common_dir: Path) -> str:
     return index
 
 
-def object_id(kind: bytes, data: bytes, *, like: str) -> str:
-    """Git's id of an object with these bytes, by the hash function that made ``like``."""
-    new = hashlib.sha256 if len(like) == 64 else hashlib.sha1
-    return new(b"%b %d\0" % (kind, len(data)) + data).hexdigest()
-
-
 def split(output: bytes) -> list[str]:
     """The fields of a ``-z`` output."""
     return [os.fsdecode(field) for field in output.split(b"\0") if field]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One path of a tree or of the index. ``mode`` as git writes it: 100644, 100755, 120000, …"""
-
-    mode: str
-    blob: str
-    skip: bool = False  # git was told not to expect the file in the working tree
-
-
-class _Objects:
-    """One ``git cat-file --batch`` that answers until this object is gone."""
-
-    def __init__(self, top: Path) -> None:
-        process = subprocess.Popen(
-            _command("cat-file", "--batch"),
-            cwd=top,
-            env=environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._ask, self._answer = process.stdin, process.stdout
-        self._known: dict[str, bytes] = {}
-        weakref.finalize(self, _hang_up, process)
-
-    def read(self, blob: str) -> bytes:
-        if blob not in self._known:
-            self._known[blob] = self._read(blob)
-        return self._known[blob]
-
-    def _read(self, blob: str) -> bytes:
-        try:
-            self._ask.write(blob.encode() + b"\n")
-            self._ask.flush()
-            header = self._answer.readline().split()
-        except OSError:
-            header = []
-        if len(header) != 3:
-            raise GitError(
-                f"object {blob[:10]} cannot be read from the repository",
-                help="a shallow or partial clone lacks it: git fetch --unshallow",
-            )
-        data = self._answer.read(int(header[2]) + 1)[:-1]
-        if object_id(header[1], data, like=blob) != blob:  # git believes the object's file
-            raise GitError(
-                f"object {blob[:10]} does not hold what its name says",
-                help="the repository is damaged: git fsck, or clone it anew",
-            )
-        return data
-
-
-def _hang_up(process: subprocess.Popen[bytes]) -> None:
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with contextlib.suppress(OSError):
-                pipe.close()
-    process.wait()
 
 
 @dataclass(frozen=True)
@@ -268,16 +199,8 @@ class Git:
     def tree(self, commit: str) -> dict[str, Entry]:
         """Every file of a commit (its full id): path from the top folder, with ``/``."""
         if commit not in self._trees:
-            self._trees[commit] = self._read_tree(commit)
+            self._trees[commit] = dict(self.store.files(self.store.commit(commit)[0]))
         return self._trees[commit]
-
-    def _read_tree(self, commit: str) -> dict[str, Entry]:
-        entries = {}
-        for field in split(self.call("ls-tree", "-r", "-z", "--full-tree", commit)):
-            meta, path = field.split("\t", 1)
-            mode, _, blob = meta.split(" ")
-            entries[path] = Entry(mode, blob)
-        return entries
 
     def files(self, *, untracked: bool = True) -> tuple[dict[str, Entry], list[str]]:
         """The index, and the untracked files that git does not ignore.
@@ -301,8 +224,9 @@ class Git:
 
     def blobs(self, ids: Iterable[str]) -> list[bytes]:
         """The contents of objects by id, in order; GitError where one is not there."""
-        return [self._objects.read(blob) for blob in ids]
+        return [self.store.read(blob) for blob in ids]
 
     @cached_property
-    def _objects(self) -> _Objects:
-        return _Objects(self.top)
+    def store(self) -> Objects:
+        """The objects themselves."""
+        return Objects(_command("cat-file", "--batch"), self.top, environment())

@@ -10,19 +10,22 @@ import hashlib
 import os
 import re
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.errors import GitError
-from pytest_ouro.evidence.git import Entry, Git, object_id, split
+from pytest_ouro.evidence.git import split
+from pytest_ouro.evidence.objects import object_id
 from pytest_ouro.evidence.paths import inside
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_ouro.evidence.git import Git
+    from pytest_ouro.evidence.objects import Entry, Kind
+
 Place = Literal["commit", "index", "working tree", "untracked"]
-Kind = Literal["added", "changed", "deleted"]
 #: What is judged: a commit alone, what is staged on top of it, or the working tree as well.
 Subject = Literal["commit", "index", "working tree"]
 
@@ -149,14 +152,9 @@ class Repository:
                 help="git fetch --unshallow (in CI: fetch-depth: 0)",
             )
         tips = (self.head, *self.merging)
-        ids = git.call("rev-list", "--reverse", "--topo-order", *tips, f"^{self.trust}")
-        out = git.call(
-            "diff-tree",
-            *("--stdin", "-r", "-c", "-z", "--root", "--raw", "--no-renames"),
-            "--format=%x00commit %H %s",
-            stdin=ids,
-        )
-        return tuple(_parse_history(out))
+        order = ("--reverse", "--topo-order")
+        ids = git.call("rev-list", *order, *tips, f"^{self.trust}").decode().split()
+        return tuple(_changes_of(git, commit) for commit in ids)
 
     @cached_property
     def committed(self) -> tuple[Change, ...]:
@@ -234,20 +232,32 @@ class Repository:
         return self.git.line("config", "--type=bool", "--get", "core.fileMode") != "false"
 
     @cached_property
+    def _base(self) -> str:
+        """The best common ancestor of trust and the judged commit; "" where they have none."""
+        parents = {p for commit in self.commits for p in self.git.store.commit(commit.id)[1]}
+        outside = parents - {commit.id for commit in self.commits}
+        if (
+            outside == {self.trust} and not self.merging
+        ):  # all that was done was done on top of trust
+            return self.trust
+        return self.git.line("merge-base", self.trust, self.head)
+
+    @cached_property
     def net(self) -> tuple[Change, ...]:
         """How the judged commit differs from trust where no single commit shows it: a merge that
         takes one side only drops what the other side had."""
         if not self.trust or self.trust == self.head:
             return ()
-        base = self.git.line("merge-base", self.trust, self.head)
+        base = self._base
         if not base:
             return ()
         seen = {change.path for change in self.committed}
-        head = Commit(self.head, self.git.line("show", "-s", "--format=%s", self.head))
+        trees = [self.git.store.commit(commit)[0] for commit in (base, self.head)]
+        head = Commit(self.head, self.git.store.commit(self.head)[2])
         return tuple(
-            replace(change, commit=head)
-            for change in _difference(self.git.tree(base), self.head_tree, "commit")
-            if change.path not in seen
+            Change(path, "commit", kind, head)
+            for path, kind in self.git.store.difference(*trees)
+            if path not in seen
         )
 
     def changes(self, within: str = "") -> list[Change]:
@@ -318,22 +328,17 @@ def _difference(old: dict[str, Entry], new: dict[str, Entry], place: Place) -> l
     return changes
 
 
-def _parse_history(out: bytes) -> list[tuple[Commit, tuple[Change, ...]]]:
-    """``diff-tree --stdin -c -z``: a header a commit, then ``:…status`` and path by turns."""
-    history: list[tuple[Commit, list[Change]]] = []
-    fields = iter(split(out))
-    for field in fields:
-        field = field.lstrip("\n")
-        if field.startswith("commit "):
-            _, commit_id, subject = (*field.split(" ", 2), "")[:3]
-            history.append((Commit(commit_id, subject.strip()), []))
-        elif field.startswith(":"):
-            status = field.rsplit(" ", 1)[1]
-            kind: Kind = "changed"
-            if set(status) == {"A"}:
-                kind = "added"
-            elif set(status) == {"D"}:
-                kind = "deleted"
-            commit, changes = history[-1]
-            changes.append(Change(next(fields), "commit", kind, commit))
-    return [(commit, tuple(changes)) for commit, changes in history]
+def _changes_of(git: Git, commit_id: str) -> tuple[Commit, tuple[Change, ...]]:
+    """What one commit changed; a merge only what it took from none of its parents."""
+    tree, parents, subject = git.store.commit(commit_id)
+    commit = Commit(commit_id, subject)
+    before = [git.store.commit(parent)[0] for parent in parents] or [""]
+    kinds: dict[str, list[Kind]] = {}
+    for old in before:
+        for path, kind in git.store.difference(old, tree):
+            kinds.setdefault(path, []).append(kind)
+    return commit, tuple(
+        Change(path, "commit", found[0] if len(set(found)) == 1 else "changed", commit)
+        for path, found in kinds.items()
+        if len(found) == len(before)
+    )

@@ -12,8 +12,11 @@ from pytest_ouro.evidence import lock as lockfile
 from pytest_ouro.evidence.repository import digest, read_file
 
 if TYPE_CHECKING:
-    from pytest_ouro.evidence.git import Entry, Git
+    from collections.abc import Callable
+
+    from pytest_ouro.evidence.git import Git
     from pytest_ouro.evidence.lock import Lock
+    from pytest_ouro.evidence.objects import Entry
 
 
 @dataclass(frozen=True)
@@ -109,12 +112,13 @@ def present(git: Git, path: str, commit: str) -> bytes | None:
 def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> tuple[str, str]:
     """The commit that was named as trust (``asked``, OURO_TRUST, ``git config ouro.trust``), and
     who named it; two empty strings where nobody did. TrustError for a name that is no commit."""
-    for source, revision in (
-        (asked_by, asked),
-        ("OURO_TRUST", os.environ.get("OURO_TRUST")),
-        ("git config ouro.trust", git.line("config", "--get", "ouro.trust") or None),
-    ):
-        if revision is not None:
+    sources: dict[str, Callable[[], str | None]] = {
+        asked_by: lambda: asked,
+        "OURO_TRUST": lambda: os.environ.get("OURO_TRUST"),
+        "git config ouro.trust": lambda: git.line("config", "--get", "ouro.trust") or None,
+    }
+    for source, ask in sources.items():
+        if (revision := ask()) is not None:
             # An empty one is a variable that was not set: to fall back would be to judge by less.
             commit = git.commit(revision) if revision else ""
             if not commit:

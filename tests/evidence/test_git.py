@@ -121,7 +121,7 @@ def test_names_of_any_kind_are_read(folder):
     git(folder, "add", "-A")
     git(folder, "commit", "-q", "-m", "names")
     assert sorted(found.files()[0]) == sorted([*names, "a.py"])
-    assert found.tree("HEAD") == found.files()[0]
+    assert found.tree(found.commit("HEAD")) == found.files()[0]
     blobs = [found.files()[0][name].blob for name in names]
     assert found.blobs(blobs) == [name.encode() for name in names]
 

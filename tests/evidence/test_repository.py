@@ -6,7 +6,8 @@ import os
 import pytest
 
 from pytest_ouro.errors import GitError
-from pytest_ouro.evidence.git import Git, object_id
+from pytest_ouro.evidence.git import Git
+from pytest_ouro.evidence.objects import object_id
 from pytest_ouro.evidence.repository import (
     Commit,
     Repository,

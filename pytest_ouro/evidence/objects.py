@@ -1,0 +1,153 @@
+"""Git's objects, read from one process and believed only if their bytes hash to their names."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import subprocess
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pytest_ouro.errors import GitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One path of a tree or of the index. ``mode`` as git writes it: 100644, 100755, 120000, …"""
+
+    mode: str
+    blob: str
+    skip: bool = False  # git was told not to expect the file in the working tree
+
+
+Kind = Literal["added", "changed", "deleted"]
+#: A folder as a tree states it: names to mode and id; what git calls 40000 is a folder.
+Folder = dict[str, tuple[str, str]]
+_FOLDER = "40000"
+
+
+class Objects:
+    """One ``git cat-file --batch`` that answers until this object is gone."""
+
+    def __init__(self, command: list[str], top: Path, env: dict[str, str]) -> None:
+        process = subprocess.Popen(
+            command,
+            cwd=top,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._ask, self._answer = process.stdin, process.stdout
+        self._known: dict[str, bytes] = {}
+        self._folders: dict[str, Folder] = {}
+        weakref.finalize(self, _hang_up, process)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of an object by its id; GitError where it is not there, or is not what its
+        name says."""
+        if name not in self._known:
+            self._known[name] = self._read(name)
+        return self._known[name]
+
+    def _read(self, name: str) -> bytes:
+        try:
+            self._ask.write(name.encode() + b"\n")
+            self._ask.flush()
+            header = self._answer.readline().split()
+        except OSError:
+            header = []
+        if len(header) != 3:
+            raise GitError(
+                f"object {name[:10]} cannot be read from the repository",
+                help="a shallow or partial clone lacks it: git fetch --unshallow",
+            )
+        data = self._answer.read(int(header[2]) + 1)[:-1]
+        if object_id(header[1], data, like=name) != name:  # git believes the object's file
+            raise _damaged(name)
+        return data
+
+    def commit(self, name: str) -> tuple[str, list[str], str]:
+        """The tree of a commit, its parents, and the first paragraph of its message."""
+        head, _, message = self.read(name).decode(errors="surrogateescape").partition("\n\n")
+        lines = [line.split(" ") for line in head.splitlines()]
+        parents = [words[1] for words in lines if words[0] == "parent"]
+        subject = message.lstrip("\n").partition("\n\n")[0]
+        if not lines or lines[0][0] != "tree":
+            raise _damaged(name)
+        return lines[0][1], parents, " ".join(subject.split())
+
+    def folder(self, tree: str) -> Folder:
+        """What a tree holds, one level deep."""
+        if tree not in self._folders:
+            self._folders[tree] = self._parse(tree)
+        return self._folders[tree]
+
+    def _parse(self, tree: str) -> Folder:
+        data, at, found = self.read(tree), 0, {}
+        while at < len(data):
+            space = data.find(b" ", at)
+            end = data.find(b"\0", space)
+            if space < 0 or end < 0:
+                raise _damaged(tree)
+            name = os.fsdecode(data[space + 1 : end])
+            if name in found or name in ("", ".", "..") or "/" in name:
+                raise GitError(f"tree {tree[:10]} has the name {name!r} where none may stand")
+            mode = data[at:space].decode(errors="replace")
+            at = end + 1 + len(tree) // 2
+            found[name] = (mode, data[end + 1 : at].hex())
+        return found
+
+    def files(self, tree: str, folder: str = "") -> Iterator[tuple[str, Entry]]:
+        """Every file of a tree, with its path."""
+        for name, (mode, item) in self.folder(tree).items():
+            if mode == _FOLDER:
+                yield from self.files(item, f"{folder}{name}/")
+            else:
+                yield folder + name, Entry(mode, item)
+
+    def difference(self, old: str, new: str, folder: str = "") -> Iterator[tuple[str, Kind]]:
+        """``(path, what happened)`` for every file that two trees have otherwise; "" is no tree."""
+        if old == new:
+            return
+        before = self.folder(old) if old else {}
+        after = self.folder(new) if new else {}
+        for name in sorted(before.keys() | after.keys()):
+            was, now = before.get(name, ("", "")), after.get(name, ("", ""))
+            if was == now:
+                continue
+            old_tree, new_tree = (item if mode == _FOLDER else "" for mode, item in (was, now))
+            yield from self.difference(old_tree, new_tree, f"{folder}{name}/")
+            was_file, is_file = (mode not in ("", _FOLDER) for mode, _ in (was, now))
+            if was_file or is_file:
+                kind: Kind = "changed" if was_file and is_file else "added"
+                yield folder + name, kind if is_file else "deleted"
+
+
+def object_id(kind: bytes, data: bytes, *, like: str) -> str:
+    """Git's id of an object with these bytes, by the hash function that made ``like``."""
+    new = hashlib.sha256 if len(like) == 64 else hashlib.sha1
+    return new(b"%b %d\0" % (kind, len(data)) + data).hexdigest()
+
+
+def _damaged(name: str) -> GitError:
+    return GitError(
+        f"object {name[:10]} does not hold what its name says",
+        help="the repository is damaged: git fsck, or clone it anew",
+    )
+
+
+def _hang_up(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    process.wait()
