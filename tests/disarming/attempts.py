@@ -411,11 +411,23 @@ def altered_object(project):
     path.write_bytes(zlib.compress(b"blob %d\0" % len(data) + data))
 
 
+def altered_tree(project):
+    """The trusted folder's own file lists the work instead."""
+    tree = project.git("rev-parse", "HEAD:lab")
+    project.commit("the work")
+    done = subprocess.run(
+        ["git", "cat-file", "tree", "HEAD:lab"], cwd=project.path, capture_output=True, check=True
+    )
+    path = project.path / ".git/objects" / tree[:2] / tree[2:]
+    path.unlink()
+    path.write_bytes(zlib.compress(b"tree %d\0" % len(done.stdout) + done.stdout))
+
+
 #: What only a trust that is named from outside stops.
 OUTSIDE = {
     attempt.__name__: attempt
     for attempt in (
         *(blessed, moved_branch, replaced_trust, grafted_trust, ref_named_like_the_commit),
-        *(another_trust_in_the_config, altered_object),
+        *(another_trust_in_the_config, altered_object, altered_tree),
     )
 }
