@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=512)
-def _regex(pattern: str) -> re.Pattern[str]:
+def _regex(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """One expression for all the globs: a repository has many more paths than a rule has globs."""
+    wholes = [_translated(p + "**" if p.endswith("/") else p) for p in patterns]
+    return re.compile(f"(?:{'|'.join(wholes)})\\Z" if wholes else "(?!)", re.DOTALL)
+
+
+def _translated(pattern: str) -> str:
     out, at = "", 0
     while at < len(pattern):
         if pattern.startswith("**/", at):
@@ -25,12 +31,12 @@ def _regex(pattern: str) -> re.Pattern[str]:
             out, at = out + "[^/]", at + 1
         else:
             out, at = out + re.escape(pattern[at]), at + 1
-    return re.compile(out + r"\Z", re.DOTALL)
+    return out
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:
     """Whether one of the globs names ``path``. ``folder/`` means all that is in the folder."""
-    return any(_regex(p + "**" if p.endswith("/") else p).match(path) for p in patterns)
+    return _regex(tuple(patterns)).match(path) is not None
 
 
 def inside(path: str, folder: str) -> bool:

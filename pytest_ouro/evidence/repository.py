@@ -49,6 +49,8 @@ def short(value: str) -> str:
 
 @dataclass(frozen=True)
 class Commit:
+    """A commit by its full id, and the first words of its message."""
+
     id: str
     subject: str
 
