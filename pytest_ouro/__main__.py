@@ -2,32 +2,53 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
 
+TYPE_CHECKING = False  # typing itself must not be imported before the path is clean
+if TYPE_CHECKING:
+    from typing import NoReturn
 
-def main() -> int:
-    """Run one command and return its exit status (0 lawful, 1 broken, 2 could not judge)."""
+
+def main() -> NoReturn:
+    """Run one command and end with its status (0 lawful, 1 broken, 2 could not judge)."""
     _import_nothing_judged()
-    if sys.argv[1:] == ["guard"]:  # before all else is loaded: it runs before every edit
-        from pytest_ouro import guard
-
-        return guard.main()
-    from pytest_ouro.cli import run
-
+    gc.disable()  # one short question: what it leaves behind goes with the process
     for stream in (sys.stdout, sys.stderr):  # names of files may be no text at all
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    status = _status()
     try:
-        status = run(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 2
+    # Not by way of the interpreter's own end: to take it apart costs as much as to start it, and
+    # PYTHONINSPECT would turn any status into 0.
+    os._exit(status)
+
+
+def _status() -> int:
+    try:
+        if sys.argv[1:] == ["guard"]:  # before all else is loaded: it runs before every edit
+            from pytest_ouro import guard
+
+            return guard.main()
+        from pytest_ouro.cli import run
+
+        return run(sys.argv[1:])
+    except BrokenPipeError:
         return 2
-    if os.environ.get("PYTHONINSPECT"):  # an interpreter that stays would end with 0
-        os._exit(status)
-    return status
+    except SystemExit as end:  # argparse has said what is wrong, or printed its help
+        return end.code if isinstance(end.code, int) else 2
+    except KeyboardInterrupt:
+        return 130
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        return 2
 
 
 def _import_nothing_judged() -> None:
@@ -44,4 +65,4 @@ def _import_nothing_judged() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

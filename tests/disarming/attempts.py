@@ -58,7 +58,7 @@ INIS = {
 #: Modules in the folder that is judged, which the gate would import if it looked there.
 MODULES = (
     *("pytest", "json", "tomllib", "argparse", "subprocess", "hashlib", "dataclasses", "pathlib"),
-    *("ast", "difflib", "sitecustomize"),
+    *("ast", "difflib", "typing", "sitecustomize"),
 )
 ENDS = "import os\n\nos._exit(0)\n"
 
@@ -237,7 +237,7 @@ def own_package(project):
 
 def startup_modules(project):
     """Modules that ``python -m`` imports before the gate's first line."""
-    project.write(dict.fromkeys(("runpy.py", "pkgutil.py", "functools.py", "collections.py"), ENDS))
+    project.write(dict.fromkeys(("runpy.py", "pkgutil.py", "functools.py", "contextlib.py"), ENDS))
 
 
 ATTEMPTS = {

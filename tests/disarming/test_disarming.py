@@ -129,5 +129,24 @@ def test_a_trust_from_outside_is_not_moved(watched, name, how):
     assert "Traceback" not in done.stderr
 
 
+def test_a_usage_error_stays_one_in_an_interpreter_that_would_go_on(watched):
+    done = gate(watched, "--no-such-option", env={"PYTHONINSPECT": "1"})
+
+    assert done.returncode == 2
+
+
+def test_a_fault_of_ours_is_no_broken_rule(watched):
+    program = (
+        "import sys, pytest_ouro.cli; sys.argv = ['x', 'gate']\n"
+        "pytest_ouro.cli.run = lambda argv: 1 / 0\n"
+        "from pytest_ouro.__main__ import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=watched.path, capture_output=True, check=False
+    )
+
+    assert done.returncode == 2
+
+
 def test_there_are_enough_of_them():
     assert len(ATTEMPTS) + len(ISOLATED) + len(UNJUDGED) + len(OUTSIDE) >= 40
