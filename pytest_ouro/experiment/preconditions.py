@@ -70,6 +70,15 @@ def demand_committed(case: Case) -> None:
         )
 
 
+def demand_same_head(case: Case, commit: str) -> None:
+    """Repeats are of one commit: nobody may commit or switch between them."""
+    if case.repository.head != commit:
+        raise ExperimentError(
+            f"HEAD moved from {commit[:7]} to {case.repository.head[:7]} between two repeats",
+            help="what was measured is recorded; leave the branch alone and start the repeats anew",
+        )
+
+
 def demand_writable(case: Case) -> None:
     """A run whose record could not be written must not start."""
     root, folder = case.repository.git.top / case.bound.root, case.evidence.journal.folder
