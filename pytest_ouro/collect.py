@@ -170,7 +170,8 @@ class Session:
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None:
             return
-        for text in self._result.told if self._result else ():
+        quiet = self.config.get_verbosity() < 0
+        for text in self._result.told(quiet=quiet) if self._result else ():
             reporter.write_line(text)
         line = self._result.last_line if self._result else "ouro: closed reason=cannot-run"
         reporter.write_line(line)

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.experiment import record, repeats
+from pytest_ouro.experiment.notes import value_of
 from pytest_ouro.experiment.verdict import Candidate, Verdict, decide, gain, margin, noise_of
 from pytest_ouro.tables import LEVELS
 
@@ -95,21 +96,15 @@ def _best(case: Case, past: list[Record], direction: str, *, but: str) -> Record
     kept = [
         run
         for commit, run in decided.items()
-        if run["status"] == "keep" and commit != but and math.isfinite(_value(run))
+        if run["status"] == "keep" and commit != but and math.isfinite(value_of(run))
     ]
     choose = min if direction == "lower" else max
-    return choose(kept, key=_value, default=None)
-
-
-def _value(run: Record) -> float:
-    """What a run stands for: its metric, or the mean of the series that it ended."""
-    mean = run.get("mean")
-    return float(run["val_bpb"] if mean is None else mean)
+    return choose(kept, key=value_of, default=None)
 
 
 def _candidate(run: Record) -> Candidate:
     return Candidate(
-        _value(run),
+        value_of(run),
         run.get("code_size", 0),
         run.get("code_meaning", ""),
         run.get("code_seedless", ""),

@@ -12,6 +12,7 @@ from pytest_ouro.experiment.comparison import compare
 from pytest_ouro.experiment.evaluating import evaluated
 from pytest_ouro.experiment.jobs import LOG, command_job, make_data, script_job
 from pytest_ouro.experiment.measurement import outcome
+from pytest_ouro.experiment.notes import notes
 from pytest_ouro.experiment.repeats import Repeats, Turn, of_series, salted, turns
 from pytest_ouro.experiment.settle import settle
 from pytest_ouro.experiment.supervisor import supervise
@@ -59,12 +60,12 @@ class Result:
     settlement: tuple[str, ...] = ()
     interrupted: bool = False
     repeats: Repeats | None = None
+    notes: tuple[str, ...] = ()
 
-    @property
-    def told(self) -> tuple[str, ...]:
+    def told(self, *, quiet: bool = False) -> tuple[str, ...]:
         """What is said before the last line."""
         repeated = (self.repeats.line(self.commit),) if self.repeats else ()
-        return (*repeated, *self.settlement)
+        return (*(() if quiet else self.notes), *repeated, *self.settlement)
 
     @property
     def last_line(self) -> str:
@@ -114,8 +115,8 @@ def run_experiment(
             break
         if turn.series:
             say(f"ouro: repeat {turn.number}/{turn.of} val_bpb={result.val_bpb:.6f}")
-    result = _together(case, result)
-    return replace(result, settlement=_settlement(case, result, apply=order.settle))
+    settlement = _settlement(case, result, apply=order.settle)
+    return replace(_together(case, result), settlement=settlement)
 
 
 def _run_once(
@@ -149,13 +150,15 @@ def _run_once(
 
 
 def _together(case: Case, result: Result) -> Result:
-    """The result with what the repeats say together, where there were any."""
-    series = (result.record or {}).get("series", "")
-    found = of_series(case.evidence.journal.runs(), series)
+    """The result with what the journal says of it and the runs before: repeats, memory, gain."""
+    assert result.record is not None
+    runs = list(case.evidence.journal.runs())
+    told = notes(result.record, [run for run in runs if record.comparable(run, result.record)])
+    found = of_series(runs, result.record.get("series", ""))
     if found is None:
-        return result
+        return replace(result, notes=told)
     value = None if result.val_bpb is None else found.mean
-    return replace(result, val_bpb=value, repeats=found)
+    return replace(result, val_bpb=value, repeats=found, notes=told)
 
 
 def _gate(case: Case) -> Result | None:
