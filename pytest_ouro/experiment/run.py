@@ -6,10 +6,11 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from pytest_ouro.experiment import device, preconditions, record
+from pytest_ouro.experiment import device, preconditions, record, smi
 from pytest_ouro.experiment.assurance import assure
 from pytest_ouro.experiment.comparison import compare
 from pytest_ouro.experiment.evaluating import evaluated
+from pytest_ouro.experiment.holding import device_held
 from pytest_ouro.experiment.jobs import LOG, command_job, make_data, script_job
 from pytest_ouro.experiment.measurement import outcome
 from pytest_ouro.experiment.notes import notes
@@ -137,13 +138,14 @@ def _run_once(
     preconditions.demand_writable(case)
     rehearsal = experiment.budget < full.budget
     with (
-        preconditions.device_held(profile, say) as waited,
+        device_held(smi.lock_names(profile), say) as waited,
         preconditions.scratch_folder() as scratch,
     ):
         made = make_data(case, experiment, profile=profile, scratch=scratch, say=say)
         if (made or waited) and (closed := _gate(case := case.again())):
             return closed
-        facts = record.start(case, experiment, profile=profile, rehearsal=rehearsal, **turn.facts)
+        further = {**turn.facts, **smi.surroundings(profile, say)}
+        facts = record.start(case, experiment, profile=profile, rehearsal=rehearsal, **further)
         seen, why = _measure(case, experiment, profile, scratch, facts, progress)
         facts["level_why"] = why
     return _conclude(case, experiment, profile, facts, seen)
@@ -204,6 +206,7 @@ def _conclude(
     if ended == "ok" and profile == "cuda" and seen.environment.get("device") == "cpu":
         ended, message = "breach", "the run was to use CUDA, but torch saw no CUDA device"
     facts = {**facts, **_measured(seen, experiment)}
+    facts["device_name"] = seen.environment.get("device_name") or facts["device_name"]
     broken = [j for j in judge_after_run(case.again(measured=facts)) if j.broken]
     if ended == "ok" and broken:
         ended, message = "breach", f"{broken[0].rule}: {broken[0].findings[0].headline}"
@@ -256,7 +259,6 @@ def _measured(seen: Measurement, experiment: Experiment) -> Record:
     window = seen.window_seconds
     judged = seen.evaluation.claims if seen.evaluation else {}
     return {
-        "device_name": seen.environment.get("device_name") or device.cpu_name(),
         "python": seen.environment.get("python", ""),
         "torch": seen.environment.get("torch", ""),
         "level": seen.level,
