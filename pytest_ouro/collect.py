@@ -53,7 +53,8 @@ class Session:
 
     def _demand_no_xdist(self) -> None:
         option = self.config.getoption
-        if hasattr(self.config, "workerinput") or option("numprocesses", None):
+        spread = option("numprocesses", None) or option("dist", "no") != "no"
+        if spread or hasattr(self.config, "workerinput"):
             raise pytest.UsageError(
                 "--ouro-experiment cannot be used with -n: one run per device. Drop -n"
             )

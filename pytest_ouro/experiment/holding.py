@@ -29,7 +29,8 @@ def device_held(names: Iterable[str], say: Callable[[str], None]) -> Iterator[bo
     Yields whether one had to be waited for.
     """
     with contextlib.ExitStack() as held:
-        yield any([held.enter_context(_held(name, say)) for name in names])
+        waited = [held.enter_context(_held(name, say)) for name in names]
+        yield any(waited)
 
 
 @contextmanager

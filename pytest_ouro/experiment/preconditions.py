@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.errors import ExperimentError
-from pytest_ouro.evidence.paths import matches
+from pytest_ouro.evidence.paths import inside, matches
 from pytest_ouro.experiment.evaluating import demand_trusted
 from pytest_ouro.experiment.jobs import LOG
 from pytest_ouro.experiment.worktree import cache_folder
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 #: Bytes that must be free where a run writes.
 ROOM = 16 << 20
+
+#: The mode of a tree's entry that is a commit of another repository.
+_SUBMODULE = "160000"
 
 
 def rehearse(experiment: Experiment, budget: float | None) -> Experiment:
@@ -67,6 +70,18 @@ def demand_committed(case: Case) -> None:
             f"{script} is not in commit {repository.head[:7]}",
             help="git add and commit it, or mend 'script' in bound.toml",
         )
+
+
+def demand_no_submodule(case: Case) -> None:
+    """What is in a submodule is in no commit of ours: the clean worktree would lack it."""
+    for path, entry in sorted(case.repository.head_tree.items()):
+        if entry.mode == _SUBMODULE and inside(path, case.bound.root):
+            raise ExperimentError(
+                f"{path} is a submodule: its files are not in commit {case.repository.head[:7]}, "
+                "and only what is committed is measured",
+                help=f"commit the files themselves (git rm --cached {path}, remove {path}/.git, "
+                f"git add {path}), or install them as a package; a person blesses it",
+            )
 
 
 def demand_same_head(case: Case, commit: str) -> None:

@@ -135,6 +135,7 @@ def _run_once(
     if closed := _gate(case):
         return closed
     preconditions.demand_committed(case)
+    preconditions.demand_no_submodule(case)
     preconditions.demand_writable(case)
     rehearsal = experiment.budget < full.budget
     with (
