@@ -21,7 +21,8 @@ _UNDECIDED = ("repeat", "unchanged", "rehearsal")
 @dataclass(frozen=True, kw_only=True)
 class Settled(Check):
     """Of the runs recorded on this branch since the last blessing, every kept commit is in its
-    history and no discarded one is. The last run may still await its revert."""
+    history and no discarded one is. The last verdict on a commit counts. The last run may still
+    await its revert."""
 
     stage = "ledger"
 
