@@ -104,12 +104,13 @@ def run_experiment(
     ``say`` is told in a line what is waited for; ``progress`` where the run stands. Repeats end
     with the first run that is no lawful measurement.
     """
-    commit = case.repository.head
+    commit = ""
     for turn in turns(order.repeat):
-        if turn.number > 1:
+        if commit:
             case = case.again()
             preconditions.demand_same_head(case, commit)
-        result = _run_once(case, order, turn, progress, say)
+        result, case = _run_once(case, order, turn, progress, say)
+        commit = result.commit
         if result.status == "closed":
             return result
         if result.status == "crash":
@@ -126,14 +127,15 @@ def _run_once(
     turn: Turn,
     progress: Progress | None,
     say: Callable[[str], None],
-) -> Result:
+) -> tuple[Result, Case]:
+    """One run; also the case it was judged by, which is a later one where it had to wait."""
     profile = device.choose(order.device or case.experiment.device)
     full = case.bound.experiments[profile]
     experiment = preconditions.rehearse(full, order.budget)
     if record.recover(case, say):
         case = case.again()
     if closed := _gate(case):
-        return closed
+        return closed, case
     preconditions.demand_committed(case)
     preconditions.demand_no_submodule(case)
     preconditions.demand_writable(case)
@@ -144,12 +146,12 @@ def _run_once(
     ):
         made = make_data(case, experiment, profile=profile, scratch=scratch, say=say)
         if (made or waited) and (closed := _gate(case := case.again())):
-            return closed
+            return closed, case
         further = {**turn.facts, **smi.surroundings(profile, say)}
         facts = record.start(case, experiment, profile=profile, rehearsal=rehearsal, **further)
         seen, why = _measure(case, experiment, profile, scratch, facts, progress)
         facts["level_why"] = why
-    return _conclude(case, experiment, profile, facts, seen)
+    return _conclude(case, experiment, profile, facts, seen), case
 
 
 def _together(case: Case, result: Result) -> Result:
