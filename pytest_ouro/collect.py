@@ -55,7 +55,8 @@ class Session:
 
     def _demand_no_xdist(self) -> None:
         option = self.config.getoption
-        if hasattr(self.config, "workerinput") or option("numprocesses", None):
+        spread = option("numprocesses", None) or option("dist", "no") != "no"
+        if spread or hasattr(self.config, "workerinput"):
             raise pytest.UsageError(
                 "--ouro-experiment cannot be used with -n: one run per device. Drop -n"
             )
@@ -100,7 +101,8 @@ class Session:
         if self._result is None:
             from pytest_ouro.experiment.run import Order, run_experiment
 
-            order = Order(self.settings.device, self.settings.budget, self.settings.settle)
+            asked = self.settings
+            order = Order(asked.device, asked.budget, asked.settle, asked.repeat)
             progress = Progress(self.config)
             try:
                 self._result = run_experiment(
@@ -174,7 +176,8 @@ class Session:
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None:
             return
-        for text in self._result.settlement if self._result else ():
+        quiet = self.config.get_verbosity() < 0
+        for text in self._result.told(quiet=quiet) if self._result else ():
             reporter.write_line(text)
         line = self._result.last_line if self._result else "ouro: closed reason=cannot-run"
         reporter.write_line(line)
@@ -296,6 +299,8 @@ class ExperimentItem(OuroItem):
             "val_bpb": result.val_bpb,
             "peak_vram_mb": round(result.peak_vram_mb, 1),
         }
+        if result.repeats:
+            facts |= {"repeats": len(result.repeats.values), "sd": result.repeats.sd}
         self.user_properties.extend((n, value) for n, value in facts.items() if value is not None)
         if result.status == "closed":
             rules = ", ".join(judgement.rule for judgement in result.closed)

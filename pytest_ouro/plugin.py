@@ -52,6 +52,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Rehearse with a shorter training budget of S seconds; such a run is never kept",
     )
     group.addoption(
+        "--ouro-repeat",
+        dest="ouro_repeat",
+        type=int,
+        default=1,
+        metavar="N",
+        help="Run the commit N times, each with seeds of its own, and decide on the mean",
+    )
+    group.addoption(
         "--ouro-settle",
         action="store_true",
         dest="ouro_settle",

@@ -25,6 +25,7 @@ class Settings:
     budget: float | None
     experiment: bool
     settle: bool
+    repeat: int
 
 
 def bound_path(config: pytest.Config) -> Path:
@@ -50,6 +51,9 @@ def from_config(config: pytest.Config) -> Settings:
     budget = config.getoption("ouro_budget")
     if budget is not None and not budget > 0:
         raise pytest.UsageError("--ouro-budget must be more than 0 seconds")
+    repeat = config.getoption("ouro_repeat")
+    if repeat < 1:
+        raise pytest.UsageError("--ouro-repeat must be 1 or more: it is the number of runs")
     return Settings(
         bound=Path(os.path.abspath(bound_path(config))),  # noqa: PTH100 - keep symlinks
         trust=config.getoption("ouro_trust"),
@@ -57,4 +61,5 @@ def from_config(config: pytest.Config) -> Settings:
         budget=budget,
         experiment=config.getoption("ouro_experiment"),
         settle=config.getoption("ouro_settle") or config.getini("ouro_settle"),
+        repeat=repeat,
     )

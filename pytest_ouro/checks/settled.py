@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.journal import Record
     from pytest_ouro.evidence.observed import Evidence
 
+#: Reasons of runs that decide nothing about their commit.
+_UNDECIDED = ("repeat", "unchanged", "rehearsal")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settled(Check):
     """Of the runs recorded on this branch since the last blessing, every kept commit is in its
-    history and no discarded one is. The last run may still await its revert."""
+    history and no discarded one is. The last verdict on a commit counts. The last run may still
+    await its revert."""
 
     stage = "ledger"
 
@@ -28,14 +32,15 @@ class Settled(Check):
         if not runs:
             return
         ancestors = evidence.repository.ancestors
-        kept = {run["commit"] for run in runs if run["status"] == "keep"}
+        verdicts = {  # the last one on each commit
+            run["commit"]: run
+            for run in runs
+            if run["status"] != "crash" and run["reason"] not in _UNDECIDED
+        }
         stays = [
             run
-            for run in runs
-            if run["status"] == "discard"
-            and run["reason"] not in ("unchanged", "rehearsal")
-            and run["commit"] in ancestors
-            and run["commit"] not in kept
+            for run in verdicts.values()
+            if run["status"] == "discard" and run["commit"] in ancestors
         ]
         awaiting = runs[-1]["commit"]
         if evidence.repository.head == awaiting:
@@ -48,7 +53,11 @@ class Settled(Check):
                 f"{stays[-1]['commit'][:7]} {branch}",
                 facts={"commits": len(stays)},
             )
-        gone = [run for run in runs if run["status"] == "keep" and run["commit"] not in ancestors]
+        gone = [
+            run
+            for run in verdicts.values()
+            if run["status"] == "keep" and run["commit"] not in ancestors
+        ]
         if gone:
             yield Finding(
                 f"{_commits(gone)} kept and no longer on {branch}",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.observed import Evidence
 
 #: What keeps a run apart from how its metric compares.
-_ASIDE = ("rehearsal", "level", "unchanged", "seed-only")
+_ASIDE = ("rehearsal", "level", "unchanged", "seed-only", "repeat")
 
 
 @dataclass(frozen=True, kw_only=True)

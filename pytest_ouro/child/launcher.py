@@ -176,6 +176,9 @@ def start(fd: int) -> None:
     sys.path.append(job["root"])
     stage = "sandbox"
     try:
+        if job.get("salt"):
+            salt = importlib.import_module(".salt", __package__)
+            salt.mix_in(job["salt"], harness=job.get("harness", ""))
         if "sandbox" in job:
             importlib.import_module(".sandbox", __package__).enter(job["sandbox"])
         stage = "harness"

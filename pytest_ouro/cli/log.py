@@ -9,7 +9,9 @@ from pytest_ouro.cli import find_bound
 from pytest_ouro.errors import RecordError
 from pytest_ouro.evidence.git import Git
 from pytest_ouro.evidence.journal import Journal
+from pytest_ouro.experiment.notes import tally
 from pytest_ouro.experiment.output import clean
+from pytest_ouro.experiment.record import comparable
 
 if TYPE_CHECKING:
     import argparse
@@ -51,29 +53,9 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _sum(runs: list[Record]) -> str:
-    """The gain from the last baseline to the best, beside what noise alone would give."""
-    starts = [i for i, run in enumerate(runs) if run["reason"] == "baseline"]
-    since = runs[starts[-1] :] if starts else []
-    kept = [run["val_bpb"] for run in since if run["status"] == "keep"]
-    tries = sum(run.get("val_bpb") is not None for run in since)
-    if tries < 2:
-        return ""
-    first, best = kept[0], kept[-1]
-    text = f"{tries} tries, {len(kept)} kept: {first:.6f} to {best:.6f}, a gain of "
-    text += f"{abs(first - best):.6f}"
-    if noise := since[-1].get("noise"):
-        text += f"; noise alone would give about {noise * luckiest(tries):.6f}"
-    return text
-
-
-def luckiest(tries: int) -> float:
-    """How many standard deviations the luckiest of so many runs lies from the mean, on average.
-
-    Blom's approximation of the largest normal order statistic.
-    """
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf((tries - 0.375) / (tries + 0.25))
+    """The tally of the runs that can be compared with the last one that was measured."""
+    measured = [run for run in runs if comparable(run, run)]
+    return tally([run for run in measured if comparable(run, measured[-1])])
 
 
 def _line(run: Record) -> str:

@@ -89,6 +89,8 @@ class Measurement:
 def outcome(seen: Measurement, *, metric: str, script: str) -> tuple[Outcome, str]:
     """What became of the run, and a line that says why ("" for ok)."""
     ended, message = _outcome(seen, metric, script)
+    if ended == "ok" and metric.endswith("bpb") and seen.value is not None and seen.value <= 0:
+        ended, message = "breach", f"{metric} is {seen.value:g}: no text has so few bits a byte"
     return ended, clean(message, width=400)  # it quotes the script
 
 

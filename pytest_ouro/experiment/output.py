@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+#: Also what turns, breaks or hides text: marks of direction, separators of lines, zero widths.
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
 _SUMMARY = re.compile(r"^([a-z][A-Za-z0-9_]*):[ \t]+(\S+)[ \t]*$")
 _LOSS = re.compile(r"loss:?\s+([0-9.]+)")
-_STEP = re.compile(r"step\s+0*(\d+)")
+_STEP = re.compile(r"step:?\s+0*(\d+)")
+_SPEED = re.compile(r"(?:tok(?:en)?s?/s(?:ec)?|tokens_per_second):?\s+([0-9][0-9,.]*)")
 
 
 def clean(text: str, *, width: int = 200) -> str:
@@ -40,10 +44,15 @@ def tail(text: str, *, count: int = 20) -> list[str]:
 
 
 def position(text: str) -> str:
-    """``step 123 loss 4.56`` from the newest progress line in ``text``, or nothing."""
+    """``step 123 loss 4.56 tok/s 1,234`` from the newest progress in ``text``, or nothing.
+
+    The loss is the one that is printed: smoothed where the script smooths it.
+    """
     words = []
     if steps := _STEP.findall(text):
         words.append(f"step {steps[-1]}")
     if losses := _LOSS.findall(text):
         words.append(f"loss {losses[-1]}")
+    if speeds := _SPEED.findall(text):
+        words.append(f"tok/s {speeds[-1]}")
     return " ".join(words)

@@ -1,4 +1,4 @@
-"""What must be true before a run may start: committed code, writable records, data, a free device.
+"""What must be true before a run may start: committed code, writable records, data.
 
 Everything here raises ExperimentError with the remedy; nothing is recorded yet.
 """
@@ -16,20 +16,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.errors import ExperimentError
-from pytest_ouro.evidence.paths import matches
+from pytest_ouro.evidence.paths import inside, matches
 from pytest_ouro.experiment.evaluating import demand_trusted
 from pytest_ouro.experiment.jobs import LOG
-from pytest_ouro.experiment.record import now
 from pytest_ouro.experiment.worktree import cache_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from pytest_ouro.judge import Case
     from pytest_ouro.tables import Experiment
 
 #: Bytes that must be free where a run writes.
 ROOM = 16 << 20
+
+#: The mode of a tree's entry that is a commit of another repository.
+_SUBMODULE = "160000"
 
 
 def rehearse(experiment: Experiment, budget: float | None) -> Experiment:
@@ -67,6 +69,27 @@ def demand_committed(case: Case) -> None:
         raise ExperimentError(
             f"{script} is not in commit {repository.head[:7]}",
             help="git add and commit it, or mend 'script' in bound.toml",
+        )
+
+
+def demand_no_submodule(case: Case) -> None:
+    """What is in a submodule is in no commit of ours: the clean worktree would lack it."""
+    for path, entry in sorted(case.repository.head_tree.items()):
+        if entry.mode == _SUBMODULE and inside(path, case.bound.root):
+            raise ExperimentError(
+                f"{path} is a submodule: its files are not in commit {case.repository.head[:7]}, "
+                "and only what is committed is measured",
+                help=f"commit the files themselves (git rm --cached {path}, remove {path}/.git, "
+                f"git add {path}), or install them as a package; a person blesses it",
+            )
+
+
+def demand_same_head(case: Case, commit: str) -> None:
+    """Repeats are of one commit: nobody may commit or switch between them."""
+    if case.repository.head != commit:
+        raise ExperimentError(
+            f"HEAD moved from {commit[:7]} to {case.repository.head[:7]} between two repeats",
+            help="what was measured is recorded; leave the branch alone and start the repeats anew",
         )
 
 
@@ -126,42 +149,3 @@ def scratch_folder() -> Iterator[Path]:
     with folder as path:
         _demand_room(Path(path))
         yield Path(path)
-
-
-@contextmanager
-def device_held(profile: str, say: Callable[[str], None]) -> Iterator[bool]:
-    """Hold the device: one run at a time on each. Who waits is told who holds it since when.
-
-    Yields whether it had to be waited for.
-    """
-    from filelock import FileLock, Timeout
-
-    folder = cache_folder() / "locks"
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0") if profile == "cuda" else ""
-    name = f"cuda-{visible}".replace("/", "_") if visible else profile
-    lock, holder = FileLock(folder / f"{name}.lock"), folder / f"{name}.holder"
-    waited = False
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            who = "another process"
-            with contextlib.suppress(OSError):
-                who = holder.read_text().strip() or who
-            say(f"ouro: waiting for the device {name}, held by {who}")
-            waited = True
-            lock.acquire()
-    except OSError as error:
-        raise ExperimentError(
-            f"{folder} cannot be written: {error.strerror or error}",
-            help="mend its permissions, or set XDG_CACHE_HOME to a folder with room",
-        ) from None
-    try:
-        with contextlib.suppress(OSError):  # it only tells others
-            holder.write_text(f"process {os.getpid()} since {now()}\n")
-        yield waited
-    finally:
-        with contextlib.suppress(OSError):
-            holder.unlink()
-        lock.release()

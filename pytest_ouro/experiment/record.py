@@ -47,7 +47,9 @@ def now() -> str:
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 
 
-def start(case: Case, experiment: Experiment, *, profile: str, rehearsal: bool) -> Record:
+def start(
+    case: Case, experiment: Experiment, *, profile: str, rehearsal: bool, **further: Any
+) -> Record:
     """Write the ``started`` line, before the child exists; returns what is known of the run."""
     repository, git = case.repository, case.repository.git
     globs = [case.bound.path(glob) for glob in experiment.editable]
@@ -67,6 +69,7 @@ def start(case: Case, experiment: Experiment, *, profile: str, rehearsal: bool) 
         "harness": evaluating.digest(case, experiment),
         "data": case.evidence.fingerprints.total(experiment.data, case.evidence.root),
         "metric": experiment.metric,
+        "direction": experiment.direction,
         "device": profile,
         "budget": experiment.budget,
         "clock": experiment.clock,
@@ -77,6 +80,7 @@ def start(case: Case, experiment: Experiment, *, profile: str, rehearsal: bool) 
         "ledger_rows": len(case.evidence.ledger.rows),
         "pid": os.getpid(),
         "process": processes.identity(os.getpid()),
+        **further,
     }
     _hold(case, facts["run"])
     started = case.evidence.journal.append({"event": "started", "time": now(), **facts})
@@ -90,6 +94,8 @@ def finish(case: Case, facts: Record, verdict: dict[str, Any]) -> Record:
     """
     value = facts.get("val_bpb") if verdict["status"] != "crash" else None
     prefix = f"[rehearsal {facts['budget']:g}s] " if facts["rehearsal"] else ""
+    if "repeat" in facts:
+        prefix += f"[repeat {facts['repeat']}/{facts['repeats']}] "
     row = ledger.row(
         facts["commit"],
         value,
@@ -198,10 +204,23 @@ def archive(case: Case, log: Path, run: str) -> None:
 def comparable(past: Record, facts: Record) -> bool:
     """Whether the same thing was measured in the same way on the same kind of device."""
     return (
-        all(past.get(key) == facts.get(key) for key in _COMPARED)
-        and not past.get("rehearsal")
-        and past.get("outcome") == "ok"
+        not differences(past, facts) and not past.get("rehearsal") and past.get("outcome") == "ok"
     )
+
+
+def differences(past: Record, facts: Record) -> list[str]:
+    """In words, what keeps two runs from being compared: ``budget (20 → 300)``."""
+    return [
+        f"{key.replace('_name', '')} ({_brief(past.get(key))} → {_brief(facts.get(key))})"
+        for key in _COMPARED
+        if past.get(key) != facts.get(key)
+    ]
+
+
+def _brief(value: object) -> str:
+    """A value for a line of text; a digest by its first digits."""
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text.removeprefix("sha256:")[:7] if text.startswith("sha256:") else text
 
 
 def described(blobs: list[bytes]) -> Record:

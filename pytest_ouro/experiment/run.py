@@ -6,17 +6,19 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from pytest_ouro.experiment import device, preconditions, record
+from pytest_ouro.experiment import device, preconditions, record, smi
 from pytest_ouro.experiment.assurance import assure
+from pytest_ouro.experiment.comparison import compare
 from pytest_ouro.experiment.evaluating import evaluated
+from pytest_ouro.experiment.holding import device_held
 from pytest_ouro.experiment.jobs import LOG, command_job, make_data, script_job
 from pytest_ouro.experiment.measurement import outcome
+from pytest_ouro.experiment.notes import notes
+from pytest_ouro.experiment.repeats import Repeats, Turn, of_series, salted, turns
 from pytest_ouro.experiment.settle import settle
 from pytest_ouro.experiment.supervisor import supervise
-from pytest_ouro.experiment.verdict import Candidate, decide, gain, noise_of
 from pytest_ouro.experiment.worktree import checkout
 from pytest_ouro.judge import judge_after_run, judge_before_run
-from pytest_ouro.tables import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.journal import Record
     from pytest_ouro.experiment.measurement import Measurement
     from pytest_ouro.experiment.supervisor import Progress
-    from pytest_ouro.experiment.verdict import Verdict
     from pytest_ouro.finding import Judgement
     from pytest_ouro.judge import Case
     from pytest_ouro.tables import Device, Experiment
@@ -41,7 +42,8 @@ class Result:
     """What an experiment came to. ``best`` is the best kept value before it, if any.
 
     ``closed`` holds the broken rules that kept it from running; then nothing was measured.
-    ``val_bpb`` is the measured metric, None for a crash; ``record`` the journal's last line.
+    ``val_bpb`` is the measured metric, None for a crash; ``record`` the journal's last line. After
+    ``repeats`` it is their mean.
     ``settlement`` says what was done with the branch, or how a person does it.
     """
 
@@ -58,6 +60,13 @@ class Result:
     tail: tuple[str, ...] = ()
     settlement: tuple[str, ...] = ()
     interrupted: bool = False
+    repeats: Repeats | None = None
+    notes: tuple[str, ...] = ()
+
+    def told(self, *, quiet: bool = False) -> tuple[str, ...]:
+        """What is said before the last line."""
+        repeated = (self.repeats.line(self.commit),) if self.repeats else ()
+        return (*(() if quiet else self.notes), *repeated, *self.settlement)
 
     @property
     def last_line(self) -> str:
@@ -74,12 +83,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Order:
-    """What was asked for beside the bound: another device, a shorter budget (a rehearsal), and
-    whether the verdict is applied to the branch."""
+    """What was asked for beside the bound: another device, a shorter budget (a rehearsal), how many
+    runs of the commit, and whether the verdict is applied to the branch."""
 
     device: Device | None = None
     budget: float | None = None
     settle: bool = False
+    repeat: int = 1
 
 
 def run_experiment(
@@ -91,30 +101,69 @@ def run_experiment(
 ) -> Result:
     """Judge, run, decide, record. ExperimentError where no run can be started at all.
 
-    ``say`` is told in a line what is waited for; ``progress`` where the run stands.
+    ``say`` is told in a line what is waited for; ``progress`` where the run stands. Repeats end
+    with the first run that is no lawful measurement.
     """
+    commit = ""
+    for turn in turns(order.repeat):
+        if commit:
+            case = case.again()
+            preconditions.demand_same_head(case, commit)
+        result, case = _run_once(case, order, turn, progress, say)
+        commit = result.commit
+        if result.status == "closed":
+            return result
+        if result.status == "crash":
+            break
+        if turn.series:
+            say(f"ouro: repeat {turn.number}/{turn.of} val_bpb={result.val_bpb:.6f}")
+    settlement = _settlement(case, result, apply=order.settle)
+    return replace(_together(case, result), settlement=settlement)
+
+
+def _run_once(
+    case: Case,
+    order: Order,
+    turn: Turn,
+    progress: Progress | None,
+    say: Callable[[str], None],
+) -> tuple[Result, Case]:
+    """One run; also the case it was judged by, which is a later one where it had to wait."""
     profile = device.choose(order.device or case.experiment.device)
     full = case.bound.experiments[profile]
     experiment = preconditions.rehearse(full, order.budget)
     if record.recover(case, say):
         case = case.again()
     if closed := _gate(case):
-        return closed
+        return closed, case
     preconditions.demand_committed(case)
+    preconditions.demand_no_submodule(case)
     preconditions.demand_writable(case)
     rehearsal = experiment.budget < full.budget
     with (
-        preconditions.device_held(profile, say) as waited,
+        device_held(smi.lock_names(profile), say) as waited,
         preconditions.scratch_folder() as scratch,
     ):
         made = make_data(case, experiment, profile=profile, scratch=scratch, say=say)
         if (made or waited) and (closed := _gate(case := case.again())):
-            return closed
-        facts = record.start(case, experiment, profile=profile, rehearsal=rehearsal)
+            return closed, case
+        further = {**turn.facts, **smi.surroundings(profile, say)}
+        facts = record.start(case, experiment, profile=profile, rehearsal=rehearsal, **further)
         seen, why = _measure(case, experiment, profile, scratch, facts, progress)
         facts["level_why"] = why
-    result = _conclude(case, experiment, profile, facts, seen)
-    return replace(result, settlement=_settlement(case, result, apply=order.settle))
+    return _conclude(case, experiment, profile, facts, seen), case
+
+
+def _together(case: Case, result: Result) -> Result:
+    """The result with what the journal says of it and the runs before: repeats, memory, gain."""
+    assert result.record is not None
+    runs = list(case.evidence.journal.runs())
+    told = notes(result.record, [run for run in runs if record.comparable(run, result.record)])
+    found = of_series(runs, result.record.get("series", ""))
+    if found is None:
+        return replace(result, notes=told)
+    value = None if result.val_bpb is None else found.mean
+    return replace(result, val_bpb=value, repeats=found, notes=told)
 
 
 def _gate(case: Case) -> Result | None:
@@ -139,6 +188,7 @@ def _measure(
         with checkout(case.repository.git, case.repository.head) as tree:
             make = command_job if experiment.command else script_job
             job = make(case, experiment, profile=profile, tree=tree, scratch=scratch)
+            job = salted(job, facts["salt"])
             assured = assure(case, experiment, job, tree=tree, profile=profile)
             seen = supervise(assured.job, progress)
             if seen.stopped == "unjudged":  # before the script was let go
@@ -159,12 +209,13 @@ def _conclude(
     if ended == "ok" and profile == "cuda" and seen.environment.get("device") == "cpu":
         ended, message = "breach", "the run was to use CUDA, but torch saw no CUDA device"
     facts = {**facts, **_measured(seen, experiment)}
+    facts["device_name"] = seen.environment.get("device_name") or facts["device_name"]
     broken = [j for j in judge_after_run(case.again(measured=facts)) if j.broken]
     if ended == "ok" and broken:
         ended, message = "breach", f"{broken[0].rule}: {broken[0].findings[0].headline}"
     facts["outcome"] = ended
     facts["val_bpb"] = seen.value if ended == "ok" else None
-    verdict, compared = _decide(case, experiment, profile, facts)
+    verdict, compared = compare(case, experiment, profile, facts)
     written = record.finish(
         case,
         facts,
@@ -211,7 +262,6 @@ def _measured(seen: Measurement, experiment: Experiment) -> Record:
     window = seen.window_seconds
     judged = seen.evaluation.claims if seen.evaluation else {}
     return {
-        "device_name": seen.environment.get("device_name") or device.cpu_name(),
         "python": seen.environment.get("python", ""),
         "torch": seen.environment.get("torch", ""),
         "level": seen.level,
@@ -229,60 +279,3 @@ def _measured(seen: Measurement, experiment: Experiment) -> Record:
         "claims": dict(list(seen.claims.items())[:MAX_CLAIMS]),
         "evaluated": dict(list(judged.items())[:MAX_CLAIMS]),
     }
-
-
-def _decide(
-    case: Case, experiment: Experiment, profile: Profile, facts: Record
-) -> tuple[Verdict, Record]:
-    """The verdict, and what it was made from: the best run, the noise, the gain and its margin."""
-    past = [run for run in case.evidence.journal.runs() if record.comparable(run, facts)]
-    best = _best(case, past, experiment.direction)
-    value = facts["val_bpb"]
-    candidate = None if value is None else _candidate(facts)
-    rule = case.bound.verdicts[profile]
-    noise = (
-        noise_of((run.get("code_meaning", ""), run["val_bpb"]) for run in past)
-        if rule.noise == "auto"
-        else rule.noise
-    )
-    verdict = decide(
-        facts["outcome"],
-        candidate,
-        best,
-        rule=rule,
-        noise=noise,
-        direction=experiment.direction,
-        rehearsal=facts["rehearsal"],
-        below_level=LEVELS.index(facts["level"]) < LEVELS.index(experiment.level),
-    )
-    gained = best is not None and candidate is not None
-    return verdict, {
-        "best": best.value if best else None,
-        "best_commit": best.commit if best else None,
-        "best_code_size": best.size if best else None,
-        "noise": noise,
-        "gain": gain(candidate, best, experiment.direction) if best and candidate else None,
-        "margin": rule.sigmas * noise if noise and gained else 0.0,
-    }
-
-
-def _best(case: Case, past: list[Record], direction: str) -> Candidate | None:
-    """The best kept run among the commits that the judged one descends from."""
-    kept = [run for run in past if run["status"] == "keep"]
-    if not kept:
-        return None
-    history = case.repository.git.call("rev-list", case.repository.head).decode().split()
-    ancestors = set(history)
-    values = [_candidate(run) for run in kept if run["commit"] in ancestors]
-    choose = min if direction == "lower" else max
-    return choose(values, key=lambda candidate: candidate.value, default=None)
-
-
-def _candidate(run: Record) -> Candidate:
-    return Candidate(
-        run["val_bpb"],
-        run.get("code_size", 0),
-        run.get("code_meaning", ""),
-        run.get("code_seedless", ""),
-        run["commit"],
-    )

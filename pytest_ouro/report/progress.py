@@ -6,6 +6,8 @@ import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from pytest_ouro.experiment.output import clean
+
 if TYPE_CHECKING:
     import pytest
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
 #: Seconds between lines where the output is no terminal.
 EVERY = 30.0
+
+#: Characters of a line that stays; what is said may quote files of the repository.
+MAX_WIDTH = 1000
 
 
 class Progress:
@@ -34,7 +39,7 @@ class Progress:
             with self._uncaptured():
                 self.close()
                 self._reporter.ensure_newline()
-                self._reporter.write_line(text)
+                self._reporter.write_line(clean(text, width=MAX_WIDTH))
 
     def show(self, position: Position) -> None:
         """Where the run stands."""

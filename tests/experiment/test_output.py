@@ -17,6 +17,8 @@ from pytest_ouro.experiment import output
         ("bell\x07 back\x08 nul\x00 del\x7f", "bell back nul del"),
         ("8-bit \x9b31m", "8-bit 31m"),
         ("half \x1b[", "half ["),
+        ("turned \u202eback\u202c, \u200bhidden\u2066", "turned back, hidden"),
+        ("one\u2028line\u2029", "oneline"),
     ],
 )
 def test_clean(text, clean):
@@ -82,6 +84,13 @@ def test_tail_is_the_last_lines_that_say_something():
         ("step 00123 (41.0%) | loss: 4.560000 | lrm: 1.0", "step 123 loss 4.560000"),
         ("step 1 loss 9\rstep 2 loss 8", "step 2 loss 8"),
         ("step 7", "step 7"),
+        (
+            "step 00400 (9.8%) | loss: 3.912345 | lrm: 1.00 | dt: 312ms | tok/sec: 1,680,321 | "
+            "mfu: 40.11% | epoch: 1 | remaining: 270s    ",
+            "step 400 loss 3.912345 tok/s 1,680,321",
+        ),
+        ("tokens/s 99.5", "tok/s 99.5"),
+        ("tok/sec: \x1b[31m", ""),
         ("loss: 3.5", "loss 3.5"),
         ("hello", ""),
         ("", ""),

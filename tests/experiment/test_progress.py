@@ -1,5 +1,11 @@
 """Live progress: redrawn on a terminal, a line at times elsewhere, mute when asked to be quiet."""
 
+import contextlib
+import os
+import pty
+import re
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -132,3 +138,74 @@ def test_no_terminal_reporter_is_no_error(clock):
     shown.say("ouro: waiting")
     shown.show(Position(1.0, 20, 100))
     shown.close()
+
+
+def test_what_is_said_is_cleaned(clock):
+    config = Config()
+    Progress(config).say("ouro: held by \x1b]0;pwned\x07\x1b[31mme\u202e")
+    assert config.reporter.calls == [("line", "ouro: held by me")]
+
+
+SPEAKS = (
+    "import sys\n"
+    "for step in range(4):\n"
+    "    print(f'\\rstep {step:05d} | loss: {9 - step}.250000 \\x1b[31m| tok/sec: 1,234', end='')\n"
+    "    time.sleep(0.4)\n"
+    "print()\n"
+)
+
+
+def on_a_terminal(lab, *args):
+    """``pytest --ouro-experiment`` with a terminal for its output; what the terminal got."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--ouro-experiment", *args],
+        cwd=lab.path,
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+    )
+    os.close(theirs)
+    got = b""
+    with contextlib.suppress(OSError):  # Linux says so when the other end is closed
+        while chunk := os.read(ours, 65536):
+            got += chunk
+    os.close(ours)
+    assert process.wait(30) == 0, got
+    return got.decode()
+
+
+@pytest.fixture
+def speaking(lab):
+    lab.bound(("budget    = 0.3", "budget    = 1.6"), ("tolerance = 0.3", "tolerance = 1.5"))
+    lab.commit(lab.trains(SPEAKS))
+    return lab
+
+
+@pytest.mark.parametrize("args", [(), ("-s",), ("--capture=sys", "-v")])
+def test_a_person_sees_the_run_go_on(speaking, args):
+    got = on_a_terminal(speaking, *args)
+    shown = [part for part in re.split("[\r\n]", got) if "ouro: " in part and "/1.6 s" in part]
+    assert len(shown) >= 2, got
+    words = r"ouro: \d\.\d/1\.6 s \d+% step \d loss \d\.250000 tok/s 1,234 (left \d s|evaluating) *"
+    assert re.fullmatch(words, shown[-1].replace("\x1b[2K", "")), shown
+    assert not re.search(r"ouro: .*\x1b\[31m", got), "no colour of the script's"
+    last = got.rstrip().splitlines()[-1]
+    assert last.startswith("ouro: keep val_bpb=2.000000")
+
+
+def test_quiet_is_quiet_on_a_terminal_too(speaking):
+    got = on_a_terminal(speaking, "-q")
+    assert got.count("ouro:") == 1
+    assert got.rstrip().splitlines()[-1].startswith("ouro: keep")
+
+
+@pytest.mark.parametrize("args", [(), ("-s",)])
+def test_a_log_file_gets_plain_lines(speaking, args):
+    """What pytest writes is no terminal here: no line is redrawn, and a short run has none."""
+    done = speaking.pytest(*args)
+    assert done.returncode == 0
+    assert "\r" not in done.stdout
+    assert "\x1b" not in done.stdout
+    assert "/1.6 s" not in done.stdout

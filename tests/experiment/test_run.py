@@ -690,8 +690,8 @@ def test_a_wait_can_be_interrupted(lab):
             if "held by another process" in line:
                 break
         os.kill(process.pid, signal.SIGINT)
-        process.communicate(timeout=30)
-    assert process.returncode == 2
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 2, out
     assert lab.journal.records() == []
 
 

@@ -1,0 +1,119 @@
+"""A salt in the seeds that the experiment sets: repeats of one commit are runs of their own.
+
+Nothing is imported on anyone's behalf: a library's functions are replaced once the experiment has
+imported it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.abc
+import importlib.util
+import operator
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+
+#: What sets the seed of a generator that all share, and what makes one of numpy's, by module.
+#: What a script makes itself otherwise (random.Random, torch.Generator) keeps its seed. Without a
+#: seed all of them start from chance.
+SEEDERS: dict[str, dict[str, tuple[str, ...]]] = {
+    "random": {"random": ("seed",)},
+    "numpy.random": {"numpy.random": ("seed", "default_rng")},
+    "torch": {
+        "torch": ("manual_seed",),
+        "torch.random": ("manual_seed",),
+        "torch.cuda": ("manual_seed", "manual_seed_all"),
+        "torch.cuda.random": ("manual_seed", "manual_seed_all"),
+    },
+}
+
+
+def mix_in(salt: int, *, harness: str) -> None:
+    """Replace what sets a seed, now or once it is imported.
+
+    What the module named ``harness`` seeds is left alone: the evaluation stays the same.
+    """
+    after = _AfterImport(set(SEEDERS), functools.partial(_replace, salt=salt, harness=harness))
+    sys.meta_path.insert(0, after)
+    for library in SEEDERS:
+        if library in sys.modules:
+            after.loaded(library)
+
+
+def salted(seed: object, salt: int) -> object:
+    """The seed that is used: it follows from both, and every generator accepts it.
+
+    What is no plain seed (None, a generator) is left as it is.
+    """
+    try:
+        plain: object = operator.index(seed)  # type: ignore[arg-type]
+    except TypeError:
+        plain = seed
+    if not isinstance(plain, int | float | str | bytes | bytearray | list | tuple):
+        return seed
+    digest = hashlib.sha256(f"{salt}:{plain!r}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+def _replace(library: str, *, salt: int, harness: str) -> None:
+    for module, names in SEEDERS[library].items():
+        for name in names:
+            holder = sys.modules.get(module)
+            function = getattr(holder, name, None)
+            if function is not None and not hasattr(function, "_salted"):
+                setattr(holder, name, _wrapped(function, library, salt, harness))
+
+
+def _wrapped(function: Any, library: str, salt: int, harness: str) -> Any:
+    package = library.split(".")[0]  # what it passes on to itself has a salt in it already
+
+    @functools.wraps(function, updated=())
+    def seeded(*args: Any, **kwargs: Any) -> Any:
+        caller = str(sys._getframe(1).f_globals.get("__name__", ""))
+        if caller == harness or caller.split(".")[0] == package:
+            return function(*args, **kwargs)
+        if args:
+            args = (salted(args[0], salt), *args[1:])
+        for name in kwargs.keys() & {"a", "seed"}:
+            kwargs[name] = salted(kwargs[name], salt)
+        return function(*args, **kwargs)
+
+    seeded._salted = True  # type: ignore[attr-defined]
+    return seeded
+
+
+class _AfterImport(importlib.abc.MetaPathFinder):
+    """Calls back when one of ``names`` has been loaded, by whoever finds it."""
+
+    def __init__(self, names: set[str], call: Callable[[str], None]) -> None:
+        self._waiting, self._call = names, call
+
+    def loaded(self, name: str) -> None:
+        self._waiting.discard(name)
+        self._call(name)
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: types.ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        if fullname not in self._waiting:
+            return None
+        self._waiting.discard(fullname)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            run = spec.loader.exec_module
+
+            def exec_module(module: types.ModuleType) -> None:
+                run(module)
+                self.loaded(fullname)
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec

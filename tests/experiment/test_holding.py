@@ -1,0 +1,134 @@
+"""One run at a time on each device, whoever held it and however that ended."""
+
+import datetime
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+from filelock import FileLock
+
+from pytest_ouro.experiment import holding
+from pytest_ouro.experiment.worktree import cache_folder
+
+HOLDS = """\
+import sys, time
+from pytest_ouro.experiment.holding import device_held
+with device_held(sys.argv[1:], print):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def other():
+    """Another process that holds devices."""
+    started = []
+
+    def other(*names):
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLDS, *names], stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        assert process.stdout.readline() == "held\n"
+        return process
+
+    yield other
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_who_waits_is_told_who_holds_it_and_how_long(other, monkeypatch):
+    process = other("cuda-1")
+    monkeypatch.setattr(holding, "AGAIN", 0.2)
+    said = []
+
+    def say(text):
+        said.append(text)
+        if len(said) == 3:
+            process.send_signal(signal.SIGINT)
+
+    with holding.device_held(["cuda-0", "cuda-1"], say):
+        pass
+    assert len(said) == 3, "said again while it lasts"
+    for line in said:
+        assert line.startswith(
+            f"ouro: waiting for the device cuda-1, held by process {process.pid} since 2"
+        )
+        assert line.endswith(" s")
+
+
+def test_the_lock_of_a_dead_process_is_free(other):
+    process = other("cpu")
+    process.kill()
+    process.wait()
+    assert (cache_folder() / "locks" / "cpu.holder").exists(), "it could not clean up"
+    said = []
+    with holding.device_held(["cpu"], said.append):
+        assert said == []
+        assert f"process {process.pid} " not in holding._who(cache_folder() / "locks/cpu.holder")
+    assert not (cache_folder() / "locks" / "cpu.holder").exists()
+
+
+def test_other_devices_are_not_waited_for(other):
+    other("cuda-0")
+    said = []
+    with holding.device_held(["cuda-1"], said.append):
+        assert said == []
+
+
+def test_it_is_free_again_after_an_error():
+    def run():
+        with holding.device_held(["cpu"], print):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run()
+    with FileLock(cache_folder() / "locks" / "cpu.lock").acquire(timeout=0):
+        pass
+
+
+def test_one_after_the_other():
+    order, inside = [], threading.Lock()
+
+    def run():
+        with holding.device_held(["cpu"], order.append):
+            assert inside.acquire(blocking=False), "two at a time"
+            inside.release()
+            order.append("ran")
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert order.count("ran") == 4
+
+
+@pytest.mark.parametrize(
+    ("ago", "age"),
+    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (-50, "0 s")],
+)
+def test_age(ago, age):
+    assert holding._age(datetime.timedelta(seconds=ago)) == age
+
+
+@pytest.mark.parametrize(
+    ("text", "who"),
+    [
+        ("", "another process"),
+        ("process 4711", "process 4711"),
+        ("process 4711 since yesterday", "process 4711 since yesterday"),
+        ("process \x1b[31m4711\x07", "process 4711"),
+        ("process 1 since 2025-01-01T00:00:00", "process 1 since 2025-01-01T00:00:00"),
+    ],
+)
+def test_a_holder_file_may_say_anything(tmp_path, text, who):
+    (tmp_path / "cpu.holder").write_text(text)
+    assert holding._who(tmp_path / "cpu.holder") == who
+
+
+def test_no_holder_file(tmp_path):
+    assert holding._who(tmp_path / "cpu.holder") == "another process"
