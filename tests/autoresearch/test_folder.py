@@ -210,16 +210,17 @@ def test_data_of_another_recipe_than_ours_are_refused(empty: ModuleType, folder:
 def test_the_data_of_another_profile_can_be_made_here(
     environment: dict[str, str], prepare: ModuleType, tmp_path: Path
 ) -> None:
-    script = Path(str(prepare.__file__))
-    for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-B", str(script), "--profile", "cuda"],
-            env={**environment, "HOME": str(tmp_path)},
-            capture_output=True, text=True, check=True, timeout=120,
-        )  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-B", str(prepare.__file__), "--profile", "cuda"],
+        env={**environment, "HOME": str(tmp_path)},
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
     cache = tmp_path / ".cache/pytest-ouro/autoresearch/cuda"
-    assert done.stdout == f"Ready: all data already in {cache}\n"
-    assert json.loads((cache / "manifest.json").read_bytes())["recipe"]["vocab_size"] == 8192
+    assert done.stdout.splitlines()[-1].startswith(f"Ready: {cache} (")
+    manifest = json.loads((cache / "manifest.json").read_bytes())
+    assert manifest["recipe"] == {**prepare.RECIPE, "vocab_size": 8192}
+    for name, entry in manifest["files"].items():
+        assert prepare._entry((cache / name).read_bytes()) == entry
 
 
 def test_training_never_opens_the_validation_data(empty: ModuleType, folder: Path) -> None:
