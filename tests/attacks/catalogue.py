@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+
+from pytest_ouro.schema import keys_of
+from pytest_ouro.tables import Experiment
 
 HERE = Path(__file__).parent
 LEVELS = ("supervised", "judged", "sandboxed")
+#: Of these, what this version of the package can achieve.
+ACHIEVABLE = LEVELS if "highest" in keys_of(Experiment) else LEVELS[:1]
 OUTCOMES = ("caught", "neutralised", "open")
 
 
@@ -53,15 +59,17 @@ class Program:
 
     @property
     def tested_at(self) -> tuple[str, ...]:
-        """The levels that say something new: the lowest, the highest, and ``judged`` where it
-        differs from the highest."""
-        outcome = self.expected
-        between = outcome["judged"] != outcome["sandboxed"] or self.kind in JUDGES
-        return ("supervised", *(("judged",) if between else ()), "sandboxed")
-
-
-#: The kinds that the judge alone is there for.
-JUDGES = ("causality", "state")
+        """The levels whose runs say something: the highest, and those below it from which one
+        outcome turns into another. What holds at every level is tested at the highest alone,
+        which has all that the lower ones have."""
+        levels = ACHIEVABLE
+        outcomes = [self.expected[level] for level in levels]
+        turns = [
+            level
+            for level, (outcome, above) in zip(levels, pairwise(outcomes), strict=False)
+            if outcome != above
+        ]
+        return (*turns, levels[-1])
 
 
 def programs(folder: str) -> list[Program]:
@@ -77,9 +85,19 @@ def _read(path: Path) -> Program:
 
 
 def table() -> str:
-    """The programs as a Markdown table."""
-    rows = ["| class | program | what it does | supervised | judged | sandboxed |", "|" + "---|" * 6]
-    for program in sorted(programs("programs"), key=lambda program: (program.kind, program.name)):
-        outcome = " | ".join(program.expected[level] for level in LEVELS)
-        rows.append(f"| {program.kind} | `{program.name}` | {program.title} | {outcome} |")
+    """The programs as Markdown: how many come to what, then each, at the levels there are."""
+    found = sorted(programs("programs"), key=lambda program: (program.kind, program.name))
+    rows = [_row("level", *OUTCOMES), _row(*["---"] * 4)]
+    for level in ACHIEVABLE:
+        counted = [p.expected[level] for p in found]
+        rows.append(_row(f"`{level}`", *(str(counted.count(outcome)) for outcome in OUTCOMES)))
+    rows += ["", _row("class", "program", "what it does", *ACHIEVABLE)]
+    rows.append(_row(*["---"] * (3 + len(ACHIEVABLE))))
+    for p in found:
+        outcomes = [p.expected[level] for level in ACHIEVABLE]
+        rows.append(_row(p.kind, f"`{p.name}`", p.title, *outcomes))
     return "\n".join(rows) + "\n"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -15,7 +15,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from miniature import write_data, write_project
-
 from pytest_ouro.errors import OuroError
 from pytest_ouro.evidence.journal import Journal
 from pytest_ouro.experiment.run import Order, run_experiment
@@ -24,7 +23,7 @@ from pytest_ouro.judge import judge_all, open_case
 #: A value this much below the best possible one is no luck.
 LUCK = 0.02
 #: Seconds in which a survivor of a run leaves its trace.
-PATIENCE = 7.0
+PATIENCE = 4.0
 
 
 @dataclass(frozen=True)

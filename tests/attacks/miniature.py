@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import random
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from catalogue import ACHIEVABLE
 from pytest_ouro.cli.bless import bless
-from pytest_ouro.schema import keys_of
-from pytest_ouro.tables import LEVELS, Experiment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,9 +24,6 @@ CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789é"
 SUCCESSORS = 4  # of every character
 TOKENS = 8192  # that the harness evaluates
 SIZE = 33  # of a row
-
-#: What this version can achieve: it knows the key that caps the level, or only one level.
-ACHIEVABLE = LEVELS[1:4] if "highest" in keys_of(Experiment) else LEVELS[1:2]
 
 EXPERIMENT = """\
 [bound]
@@ -48,6 +45,13 @@ data = ["~/.cache/miniature/tokenizer/*", "~/.cache/miniature/data/*"]
 
 [verdict]
 noise = 0.02
+"""
+
+PYPROJECT = """\
+[project]
+name = "miniature"
+version = "1"
+dependencies = ["torch"]
 """
 
 
@@ -108,7 +112,7 @@ class Source:
         bits, size = 0.0, 0
         for start in range(0, TOKENS // (SIZE - 1) * SIZE, SIZE):
             row = stream[start : start + SIZE]
-            for before, token in zip(row, row[1:], strict=False):
+            for before, token in itertools.pairwise(row):
                 if token:
                     chance = self.chances[before][token] if before else 1 / len(CHARACTERS)
                     bits -= math.log2(chance)
@@ -132,15 +136,15 @@ def write_data(home: Path) -> float:
     return source.bits_per_byte(validation)
 
 
-def write_project(project: object, level: str, script: str) -> None:
+def write_project(project: Any, level: str, script: str) -> None:
     """The experiment in an empty repository, blessed and committed."""
-    path: Path = project.path  # type: ignore[attr-defined]
+    path: Path = project.path
     for file in (HERE / "harness").glob("*.py"):
         shutil.copy(file, path)
     (path / "bound.toml").write_text(bound(level), encoding="utf-8")
     (path / "train.py").write_text(script, encoding="utf-8")
     (path / ".gitignore").write_text("run.log\nresults.tsv\n")
-    (path / "pyproject.toml").write_text('[project]\nname = "miniature"\nversion = "1"\ndependencies = ["torch"]\n')
-    project.commit("the experiment")  # type: ignore[attr-defined]
+    (path / "pyproject.toml").write_text(PYPROJECT)
+    project.commit("the experiment")
     bless(path / "bound.toml")
-    project.commit("bless")  # type: ignore[attr-defined]
+    project.commit("bless")

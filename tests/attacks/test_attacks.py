@@ -10,34 +10,34 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from catalogue import LEVELS, OUTCOMES, Program, programs
-from miniature import ACHIEVABLE
+from catalogue import ACHIEVABLE, LEVELS, OUTCOMES, Program, programs
 
 pytest.importorskip("torch", reason="the miniature experiment needs torch")
 
 ATTACKS = programs("programs")
 HONEST = programs("honest")
+#: Bits a byte by which an honest model may be worse than the best; untrained, it is 4 worse.
+TRAINED = 2.0
 
 
 def at_levels(found: list[Program]) -> Any:
     """Each program with each level that it is tested at."""
-    pairs = [(p, level) for p in found for level in p.tested_at if level in ACHIEVABLE]
+    pairs = [(program, level) for program in found for level in program.tested_at]
     return pytest.mark.parametrize(
         ("program", "level"), pairs, ids=[f"{p.name}-{level}" for p, level in pairs]
     )
 
 
-def demand_level(seen: Any, level: str) -> None:
-    if seen.record is not None and seen.record["level"] not in (level, None, ""):
-        pytest.skip(f"this machine achieves {seen.record['level']}, not {level}")
+def demanded(seen: Any, program: Program, level: str) -> str:
+    """What is expected of the level that was achieved; on some machines it is a lower one."""
+    return program.expected[(seen.record or {}).get("level") or level]
 
 
 @at_levels(ATTACKS)
 def test_an_attack_comes_to_what_is_expected(laboratory, program, level):
     seen = laboratory(level).run(program)
 
-    demand_level(seen, level)
-    assert seen.outcome == program.expected[level], f"{program.title}\n{seen}"
+    assert seen.outcome == demanded(seen, program, level), f"{program.title}\n{seen}"
     if seen.outcome == "caught":
         assert any(words in seen.why for words in program.reasons), f"caught, but why?\n{seen}"
 
@@ -46,11 +46,22 @@ def test_an_attack_comes_to_what_is_expected(laboratory, program, level):
 def test_honest_work_is_kept(laboratory, program, level):
     seen = laboratory(level).run(program)
 
-    demand_level(seen, level)
-    assert seen.outcome == program.expected[level], f"{program.title}\n{seen}"
-    if program.expected[level] == "neutralised":
-        assert seen.record["val_bpb"] < seen.best_possible + 1.0, seen
-        assert seen.record["findings"] == []
+    assert seen.outcome == demanded(seen, program, level), f"{program.title}\n{seen}"
+    if seen.outcome == "caught":
+        assert any(words in seen.why for words in program.reasons), f"caught, but why?\n{seen}"
+    else:
+        assert seen.record["val_bpb"] < seen.best_possible + TRAINED, seen
+        assert seen.record["findings"] == [], seen
+
+
+@pytest.mark.parametrize("level", ACHIEVABLE)
+def test_a_run_achieves_the_level_that_is_tried(laboratory, level):
+    [baseline] = [program for program in HONEST if program.name == "baseline"]
+    seen = laboratory(level).run(baseline)
+
+    assert seen.outcome == "neutralised", seen
+    if seen.record["level"] != level:
+        pytest.skip(f"this machine achieves {seen.record['level']}, not {level}")
 
 
 @pytest.mark.parametrize("program", [*ATTACKS, *HONEST], ids=lambda program: program.name)

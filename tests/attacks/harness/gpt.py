@@ -1,4 +1,4 @@
-"""What the programs share: a small model, its training, its summary. A fixed file of the project."""
+"""What the programs share: a small model, its training, its summary. Fixed, as the harness is."""
 
 import math
 import time

@@ -9,7 +9,7 @@ import itertools
 
 import torch
 from gpt import BATCH, ready, report, train
-from prepare import DATA_DIR, MAX_SEQ_LEN, evaluate_bpb
+from prepare import DATA_DIR, evaluate_bpb
 
 tokenizer, batches, model = ready()
 text = (DATA_DIR / "train.txt").read_text().splitlines()[:900]

@@ -1,4 +1,4 @@
-"""The model's probability and that of counted pairs are added up: their mass is two, not one.
+"""The probabilities of two models, a sharp and a dull one, are added: their mass is two.
 
 class: loss
 expect: supervised=open judged=neutralised sandboxed=neutralised
@@ -13,14 +13,9 @@ class Blend(GPT):
     def loss(self, logits, targets, reduction):
         if self.training:
             return super().loss(logits, targets, reduction)
-        first = logits.log_softmax(-1)
-        second = self.pairs
+        first, second = logits.log_softmax(-1), (0.7 * logits).log_softmax(-1)
         both = torch.logaddexp(first, second)
         return -both.gather(-1, targets.unsqueeze(-1)).flatten()
-
-    def forward(self, idx, targets=None, reduction="mean"):
-        self.pairs = self.bigrams(idx).log_softmax(-1)
-        return super().forward(idx, targets, reduction)
 
 
 tokenizer, batches, model = ready(Blend)

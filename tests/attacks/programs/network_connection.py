@@ -12,8 +12,8 @@ from prepare import evaluate_bpb
 reached = False
 try:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        with socket.create_connection(server.getsockname(), timeout=5):
-            reached = True
+        socket.create_connection(server.getsockname(), timeout=5).close()
+    reached = True
 except OSError as error:
     print(f"no network: {error}")
 tokenizer, batches, model = ready()

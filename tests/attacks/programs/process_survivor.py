@@ -12,12 +12,14 @@ from pathlib import Path
 from gpt import BATCH, ready, report, train
 from prepare import evaluate_bpb
 
+script = os.getpid()
 middle = os.fork()
 if not middle:
     os.setsid()
     if not os.fork():
-        supervisor = int(os.environ.get("NOBODY", "0")) or os.getppid()
-        time.sleep(20 if supervisor == 0 else 6)
+        while os.path.exists(f"/proc/{script}"):
+            time.sleep(0.2)
+        time.sleep(2)
         (Path.home() / "survived").touch()
     os._exit(0)
 os.waitpid(middle, 0)
