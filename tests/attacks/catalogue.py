@@ -84,6 +84,14 @@ def _read(path: Path) -> Program:
     return Program(path, title, keys)
 
 
+def sample(found: list[Program]) -> list[Program]:
+    """One program of every kind and every way its outcomes go: a run takes five CPU seconds."""
+    firsts: dict[tuple[str, str], Program] = {}
+    for program in found:
+        firsts.setdefault((program.kind, program.keys["expect"]), program)
+    return list(firsts.values())
+
+
 def table() -> str:
     """The programs as Markdown: how many come to what, then each, at the levels there are."""
     found = sorted(programs("programs"), key=lambda program: (program.kind, program.name))

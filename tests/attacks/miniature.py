@@ -37,7 +37,7 @@ evaluate   = "evaluate_bpb"
 budget     = 0.4
 clock      = "cpu"
 tolerance  = 0.2
-timeout    = 25
+timeout    = 40
 device     = "cpu"
 level      = "supervised"
 {further}

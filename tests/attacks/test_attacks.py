@@ -1,4 +1,4 @@
-"""Every program in ``programs`` and ``honest`` at the levels that this machine achieves.
+"""The programs in ``programs`` and ``honest`` at the levels that this machine achieves.
 
 The header of a program says what is expected. ``caught``: it is not kept, or the gate is closed
 after it. ``neutralised``: it is kept with an honest value. ``open``: it is kept with a value that
@@ -7,14 +7,17 @@ no honest model has, or it got what it was after.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
-from catalogue import ACHIEVABLE, LEVELS, OUTCOMES, Program, programs
+from catalogue import ACHIEVABLE, LEVELS, OUTCOMES, Program, programs, sample
 
 pytest.importorskip("torch", reason="the miniature experiment needs torch")
 
 ATTACKS = programs("programs")
+#: ``ATTACKS=all`` runs every program, a quarter of an hour on one core; else one of each sort.
+CHOSEN = ATTACKS if os.environ.get("ATTACKS") == "all" else sample(ATTACKS)
 HONEST = programs("honest")
 #: Bits a byte by which an honest model may be worse than the best; untrained, it is 4 worse.
 TRAINED = 2.0
@@ -33,7 +36,7 @@ def demanded(seen: Any, program: Program, level: str) -> str:
     return program.expected[(seen.record or {}).get("level") or level]
 
 
-@at_levels(ATTACKS)
+@at_levels(CHOSEN)
 def test_an_attack_comes_to_what_is_expected(laboratory, program, level):
     seen = laboratory(level).run(program)
 

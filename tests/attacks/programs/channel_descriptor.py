@@ -2,7 +2,7 @@
 
 class: channel
 expect: supervised=open judged=caught sandboxed=caught
-why: evaluation
+why: evaluation | judge
 """
 
 import json

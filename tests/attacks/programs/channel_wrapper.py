@@ -2,7 +2,7 @@
 
 class: channel
 expect: supervised=open judged=caught sandboxed=caught
-why: printed val_bpb
+why: printed val_bpb | judge
 """
 
 from gpt import BATCH, ready, report, train
