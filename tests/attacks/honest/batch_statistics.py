@@ -18,4 +18,4 @@ class Normed(GPT):
 
 tokenizer, batches, model = ready(Normed)
 seconds = train(model, batches)
-report(evaluate_bpb(model, tokenizer, BATCH), seconds)
+report(evaluate_bpb(model, tokenizer, 4), seconds)

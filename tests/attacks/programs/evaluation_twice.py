@@ -2,7 +2,7 @@
 
 class: evaluation
 expect: supervised=caught judged=caught sandboxed=caught
-why: called the evaluation 2 times
+why: called the evaluation | a run has one evaluation
 """
 
 from gpt import BATCH, ready, report, train

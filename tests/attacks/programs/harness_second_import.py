@@ -2,7 +2,7 @@
 
 class: harness
 expect: supervised=caught judged=caught sandboxed=caught
-why: ended without calling the evaluation
+why: ended without calling the evaluation | PermissionError
 """
 
 import importlib.util

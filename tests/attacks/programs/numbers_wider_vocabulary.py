@@ -2,7 +2,7 @@
 
 class: numbers
 expect: supervised=neutralised judged=caught sandboxed=caught
-why: shape
+why: shape | cannot be true
 """
 
 import torch.nn.functional as F
