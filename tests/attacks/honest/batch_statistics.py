@@ -6,7 +6,7 @@ why: causal | future | splice | again | differ
 """
 
 import torch
-from gpt import BATCH, GPT, ready, report, train
+from gpt import GPT, ready, report, train
 from prepare import evaluate_bpb
 
 
