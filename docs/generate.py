@@ -1,4 +1,5 @@
-"""Write what the docs state from the code: option tables and the JSON Schema of bound.toml.
+"""Write what the docs state from the code: option tables, the table of attacks and the JSON
+Schema of bound.toml.
 
 python docs/generate.py            write
 python docs/generate.py --check    exit 1 and name the files that are out of date
@@ -20,7 +21,7 @@ from pytest_ouro.tables import Experiment, RuleKeys, Title, VerdictRule
 
 DOCS = Path(__file__).parent
 TABLES = {"bound": Title, "experiment": Experiment, "verdict": VerdictRule, "rule": RuleKeys}
-BLOCK = re.compile(r"(<!-- (options|purpose): (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- (options|purpose|table): (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def options(cls: type) -> str:
@@ -53,10 +54,20 @@ def purpose(cls: type) -> str:
     return " ".join((cls.__doc__ or "").replace("``", "`").split()) + "\n"
 
 
+def attacks() -> str:
+    """The programs of tests/attacks and what they come to."""
+    sys.path.insert(0, str(DOCS.parent / "tests" / "attacks"))
+    from catalogue import table
+
+    return table()
+
+
 def rendered(text: str) -> str:
     """A page with its generated blocks made anew."""
 
     def block(match: re.Match[str]) -> str:
+        if match[2] == "table":
+            return match[1] + attacks() + match[4]
         cls = TABLES[match[3]] if match[3] in TABLES else load(match[3])
         return match[1] + (options if match[2] == "options" else purpose)(cls) + match[4]
 
@@ -65,7 +76,7 @@ def rendered(text: str) -> str:
 
 def main() -> int:
     wanted = {DOCS / "bound.schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"}
-    for name in ("bound.md", "rules.md"):
+    for name in ("bound.md", "rules.md", "threat-model.md"):
         wanted[DOCS / name] = rendered((DOCS / name).read_text(encoding="utf-8"))
     undocumented = [name for name in CHECKS if f"## `{name}`" not in wanted[DOCS / "rules.md"]]
     if undocumented:

@@ -265,7 +265,7 @@ def _measured(seen: Measurement, experiment: Experiment) -> Record:
         "python": seen.environment.get("python", ""),
         "torch": seen.environment.get("torch", ""),
         "level": seen.level,
-        "judgment": None if seen.judgment is None else asdict(seen.judgment),
+        "judgment": None if seen.judgment is None else _numbers(asdict(seen.judgment)),
         "rows": seen.judgment.rows if seen.judgment else None,
         "caught": list(seen.findings),
         "value": seen.value if seen.value is not None and math.isfinite(seen.value) else None,
@@ -279,3 +279,8 @@ def _measured(seen: Measurement, experiment: Experiment) -> Record:
         "claims": dict(list(seen.claims.items())[:MAX_CLAIMS]),
         "evaluated": dict(list(judged.items())[:MAX_CLAIMS]),
     }
+
+
+def _numbers(facts: Record) -> Record:
+    """The same with None for what is no finite number: JSON has none of those."""
+    return {name: value if math.isfinite(value) else None for name, value in facts.items()}

@@ -1,0 +1,111 @@
+"""The programs and what their headers say: class, outcome at every level, what else a test needs.
+
+Used by the tests and by docs/generate.py.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+from pytest_ouro.schema import keys_of
+from pytest_ouro.tables import Experiment
+
+HERE = Path(__file__).parent
+LEVELS = ("supervised", "judged", "sandboxed")
+#: Of these, what this version of the package can achieve.
+ACHIEVABLE = LEVELS if "highest" in keys_of(Experiment) else LEVELS[:1]
+OUTCOMES = ("caught", "neutralised", "open")
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program. Its docstring: what it does in a line, then ``key: value`` lines.
+
+    ``class``: its kind. ``expect``: the outcome by level. ``why``: what must be said where it is
+    caught, one of these. ``trace``: a file below HOME that is there after the run if the attack
+    got what it wanted. ``alone``: it ends the process that supervises it, which must not be the
+    one that tests. ``twice``: it is run again, and the second run is looked at. ``note``: for
+    people.
+    """
+
+    path: Path
+    title: str
+    keys: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def kind(self) -> str:
+        return self.keys["class"]
+
+    @property
+    def text(self) -> str:
+        return self.path.read_text(encoding="utf-8")
+
+    @property
+    def expected(self) -> dict[str, str]:
+        """The outcome at every level."""
+        return dict(word.split("=") for word in self.keys["expect"].split())
+
+    @property
+    def reasons(self) -> list[str]:
+        """Words of which some must be said where it is caught."""
+        return [words.strip() for words in self.keys.get("why", "").split("|") if words]
+
+    @property
+    def tested_at(self) -> tuple[str, ...]:
+        """The levels whose runs say something: the highest, and those below it from which one
+        outcome turns into another. What holds at every level is tested at the highest alone,
+        which has all that the lower ones have."""
+        levels = ACHIEVABLE
+        outcomes = [self.expected[level] for level in levels]
+        turns = [
+            level
+            for level, (outcome, above) in zip(levels, pairwise(outcomes), strict=False)
+            if outcome != above
+        ]
+        return (*turns, levels[-1])
+
+
+def programs(folder: str) -> list[Program]:
+    """The programs of a folder, by name."""
+    return [_read(path) for path in sorted((HERE / folder).glob("*.py"))]
+
+
+def _read(path: Path) -> Program:
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    title, _, rest = text.partition("\n")
+    keys = dict(line.split(": ", 1) for line in rest.splitlines() if ": " in line)
+    return Program(path, title, keys)
+
+
+def sample(found: list[Program]) -> list[Program]:
+    """One program of every kind and every way its outcomes go: a run takes five CPU seconds."""
+    firsts: dict[tuple[str, str], Program] = {}
+    for program in found:
+        firsts.setdefault((program.kind, program.keys["expect"]), program)
+    return list(firsts.values())
+
+
+def table() -> str:
+    """The programs as Markdown: how many come to what, then each, at the levels there are."""
+    found = sorted(programs("programs"), key=lambda program: (program.kind, program.name))
+    rows = [_row("level", *OUTCOMES), _row(*["---"] * 4)]
+    for level in ACHIEVABLE:
+        counted = [p.expected[level] for p in found]
+        rows.append(_row(f"`{level}`", *(str(counted.count(outcome)) for outcome in OUTCOMES)))
+    rows += ["", _row("class", "program", "what it does", *ACHIEVABLE)]
+    rows.append(_row(*["---"] * (3 + len(ACHIEVABLE))))
+    for p in found:
+        outcomes = [p.expected[level] for level in ACHIEVABLE]
+        rows.append(_row(p.kind, f"`{p.name}`", p.title, *outcomes))
+    return "\n".join(rows) + "\n"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,148 @@
+"""A laboratory for hostile programs: the miniature experiment, run and looked at afterwards."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from miniature import write_data, write_project
+from pytest_ouro.errors import OuroError
+from pytest_ouro.evidence.journal import Journal
+from pytest_ouro.experiment.run import Order, run_experiment
+from pytest_ouro.judge import judge_all, open_case
+
+#: A value this much below the best possible one is no luck.
+LUCK = 0.02
+#: Seconds in which a survivor of a run leaves its trace.
+PATIENCE = 4.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a program came to: the run's record, and the rules that are broken after it."""
+
+    record: dict[str, Any] | None
+    best_possible: float
+    closed: tuple[str, ...] = ()
+    traces: bool = False
+    output: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """``caught``, ``neutralised`` or ``open``."""
+        if self.record is None or self.record["status"] == "crash" or self.closed:
+            return "caught"
+        unfair = self.record["value"] < self.best_possible - LUCK
+        return "open" if unfair or self.traces or self.reached else "neutralised"
+
+    @property
+    def why(self) -> str:
+        """What is said of a run that is caught."""
+        if self.record is None:
+            return "\n".join(["no record", *self.closed])
+        return "\n".join([self.record["reason"], self.record.get("message", ""), *self.closed])
+
+    @property
+    def reached(self) -> bool:
+        """Whether the program says that it got what it wanted."""
+        return self.record is not None and self.record["claims"].get("reached") == "yes"
+
+    def __str__(self) -> str:
+        words = ("status", "outcome", "message", "val_bpb", "claimed", "window_seconds", "level")
+        facts = {word: self.record.get(word) for word in words} if self.record else "no record"
+        return (
+            f"{self.outcome}: {facts}, reached={self.reached}, traces={self.traces}, "
+            f"closed={self.closed}, best possible {self.best_possible:.4f}\n{self.output}"
+        )
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """The miniature in a repository of its own."""
+
+    project: Any
+    best_possible: float
+
+    def run(self, program: Any) -> Seen:
+        """Commit the program, run it, look at what is recorded and left."""
+        for time_ in range(2 if "twice" in program.keys else 1):
+            self.project.commit(program.name, {"train.py": f"{program.text}TIME = {time_}\n"})
+            said = self._alone() if "alone" in program.keys else self._here()
+        return self._seen(program, said)
+
+    def _here(self) -> str:
+        case = open_case(self.project.path / "bound.toml")
+        result = run_experiment(case, Order())
+        closed = [f.headline for judgement in result.closed for f in judgement.findings]
+        return "\n".join([*closed, result.message, *result.tail])
+
+    def _alone(self) -> str:
+        """In a process that the program may end."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--ouro-experiment"],
+            cwd=self.project.path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            return process.communicate(timeout=60)[0][-2000:]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.communicate()[0][-2000:] + "\nit had to be killed"
+
+    def _seen(self, program: Any, said: str) -> Seen:
+        trace = Path.home() / program.keys["trace"] if "trace" in program.keys else None
+        deadline = time.monotonic() + PATIENCE
+        while trace is not None and not trace.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        commit = self.project.git("rev-parse", "HEAD")
+        try:
+            runs = list(Journal(self.project.path / ".git").runs())
+            own = [run for run in runs if run["commit"] == commit]
+            judged = judge_all(open_case(self.project.path / "bound.toml"))
+        except OuroError as error:
+            return Seen(None, self.best_possible, (str(error),), output=said)
+        closed = tuple(f"{j.rule}: {j.findings[0].headline}" for j in judged if j.broken)
+        traces = trace is not None and trace.exists()
+        return Seen(own[-1] if own else None, self.best_possible, closed, traces, said)
+
+
+@pytest.fixture(scope="session")
+def made() -> dict[str, Any]:
+    """The project at each level and the data, once they were made: copying them is quicker."""
+    return {}
+
+
+@pytest.fixture
+def laboratory(
+    request: pytest.FixtureRequest, made: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Any:
+    """A laboratory whose bound tries no more than a level: ``laboratory("supervised")``."""
+
+    def opened(level: str) -> Laboratory:
+        project = request.getfixturevalue("new_repository")
+        if "data" not in made:
+            made["data"] = tmp_path_factory.mktemp("data")
+            made["best"] = write_data(made["data"])
+        shutil.copytree(made["data"], Path.home(), dirs_exist_ok=True)
+        if level not in made:
+            baseline = Path(__file__).with_name("honest") / "baseline.py"
+            write_project(project, level, baseline.read_text(encoding="utf-8"))
+            kept = tmp_path_factory.mktemp("built") / "project"
+            made[level] = replace(project, path=shutil.copytree(project.path, kept))
+        else:
+            shutil.copytree(made[level].path, project.path, dirs_exist_ok=True)
+        return Laboratory(project, made["best"])
+
+    return opened

@@ -1,0 +1,29 @@
+"""What is evaluated is no module: an object that looks like one and gives a small loss.
+
+class: loss
+expect: supervised=open judged=neutralised sandboxed=neutralised
+"""
+
+import torch
+from gpt import BATCH, ready, report, train
+from prepare import evaluate_bpb
+
+
+class Impostor:
+    def __init__(self, model):
+        self.model = model
+
+    __class__ = property(lambda self: type(self.model))
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+    def __call__(self, idx, targets=None, reduction="mean"):
+        if targets is None:
+            return self.model(idx)
+        return torch.full((targets.numel(),), 0.5)
+
+
+tokenizer, batches, model = ready()
+seconds = train(model, batches)
+report(evaluate_bpb(Impostor(model), tokenizer, BATCH), seconds)

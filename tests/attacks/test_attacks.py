@@ -1,0 +1,82 @@
+"""The programs in ``programs`` and ``honest`` at the levels that this machine achieves.
+
+The header of a program says what is expected. ``caught``: it is not kept, or the gate is closed
+after it. ``neutralised``: it is kept with an honest value. ``open``: it is kept with a value that
+no honest model has, or it got what it was after.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from catalogue import ACHIEVABLE, LEVELS, OUTCOMES, Program, programs, sample
+
+pytest.importorskip("torch", reason="the miniature experiment needs torch")
+
+ATTACKS = programs("programs")
+#: ``ATTACKS=all`` runs every program, a quarter of an hour on one core; else one of each sort.
+CHOSEN = ATTACKS if os.environ.get("ATTACKS") == "all" else sample(ATTACKS)
+HONEST = programs("honest")
+#: Bits a byte by which an honest model may be worse than the best; untrained, it is 4 worse.
+TRAINED = 2.0
+
+
+def at_levels(found: list[Program]) -> Any:
+    """Each program with each level that it is tested at."""
+    pairs = [(program, level) for program in found for level in program.tested_at]
+    return pytest.mark.parametrize(
+        ("program", "level"), pairs, ids=[f"{p.name}-{level}" for p, level in pairs]
+    )
+
+
+def demanded(seen: Any, program: Program, level: str) -> str:
+    """What is expected of the level that was achieved; on some machines it is a lower one."""
+    return program.expected[(seen.record or {}).get("level") or level]
+
+
+@at_levels(CHOSEN)
+def test_an_attack_comes_to_what_is_expected(laboratory, program, level):
+    seen = laboratory(level).run(program)
+
+    assert seen.outcome == demanded(seen, program, level), f"{program.title}\n{seen}"
+    if seen.outcome == "caught":
+        assert any(words in seen.why for words in program.reasons), f"caught, but why?\n{seen}"
+
+
+@at_levels(HONEST)
+def test_honest_work_is_kept(laboratory, program, level):
+    seen = laboratory(level).run(program)
+
+    assert seen.outcome == demanded(seen, program, level), f"{program.title}\n{seen}"
+    if seen.outcome == "caught":
+        assert any(words in seen.why for words in program.reasons), f"caught, but why?\n{seen}"
+    else:
+        assert seen.record["val_bpb"] < seen.best_possible + TRAINED, seen
+        assert seen.record["findings"] == [], seen
+
+
+@pytest.mark.parametrize("level", ACHIEVABLE)
+def test_a_run_achieves_the_level_that_is_tried(laboratory, level):
+    [baseline] = [program for program in HONEST if program.name == "baseline"]
+    seen = laboratory(level).run(baseline)
+
+    assert seen.outcome == "neutralised", seen
+    if seen.record["level"] != level:
+        pytest.skip(f"this machine achieves {seen.record['level']}, not {level}")
+
+
+@pytest.mark.parametrize("program", [*ATTACKS, *HONEST], ids=lambda program: program.name)
+def test_a_header_is_whole(program):
+    assert program.title.endswith(".")
+    assert set(program.keys) <= {"class", "expect", "why", "trace", "alone", "twice", "note"}
+    assert program.kind
+    assert tuple(program.expected) == LEVELS
+    assert set(program.expected.values()) <= set(OUTCOMES)
+    assert ("caught" in program.expected.values()) == bool(program.reasons)
+
+
+def test_there_are_many_of_many_kinds():
+    assert len(ATTACKS) >= 60
+    assert len({program.kind for program in ATTACKS}) >= 10
