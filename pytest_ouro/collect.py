@@ -13,7 +13,6 @@ from pytest_ouro import settings as options
 from pytest_ouro.disarmed import Watch
 from pytest_ouro.errors import BoundError, ExperimentError, OuroError
 from pytest_ouro.judge import judge, open_case
-from pytest_ouro.report.progress import Progress
 from pytest_ouro.report.text import judgement_text
 
 if TYPE_CHECKING:
@@ -100,6 +99,7 @@ class Session:
             raise self._refused
         if self._result is None:
             from pytest_ouro.experiment.run import Order, run_experiment
+            from pytest_ouro.report.progress import Progress
 
             asked = self.settings
             order = Order(asked.device, asked.budget, asked.settle, asked.repeat)
@@ -212,6 +212,10 @@ class BoundFile(pytest.File):
             yield Section.from_parent(self, name=section, rules=rules)
         if self.ouro.settings.experiment:
             yield Section.from_parent(self, name="experiment", rules=[])
+
+    def teardown(self) -> None:
+        """Leave no git running once the last rule is judged."""
+        self.ouro.case.repository.git.close()
 
 
 class Section(pytest.Collector):

@@ -226,6 +226,10 @@ class Git:
         """The contents of objects by id, in order; GitError where one is not there."""
         return [self.store.read(blob) for blob in ids]
 
+    def close(self) -> None:
+        """End the process that reads objects; the next one that is asked for starts it again."""
+        self.__dict__.pop("store", None)
+
     @cached_property
     def store(self) -> Objects:
         """The objects themselves."""
