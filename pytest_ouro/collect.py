@@ -215,7 +215,7 @@ class BoundFile(pytest.File):
 
     def teardown(self) -> None:
         """Leave no git running once the last rule is judged."""
-        self.ouro.case.repository.git.close()
+        self.ouro.case.close()
 
 
 class Section(pytest.Collector):

@@ -96,6 +96,11 @@ class Case:
     def experiment(self) -> Experiment:
         return self.bound.experiment
 
+    def close(self) -> None:
+        """Leave no git running."""
+        for git in (self.trust.git, self.repository.git):
+            git.close()
+
     def again(self, measured: Record | None = None) -> Case:
         """The same case with nothing observed yet: after a run, the evidence is new."""
         git = Git.discover(self.repository.git.top, index=self.repository.git.index)
