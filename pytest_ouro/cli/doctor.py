@@ -46,6 +46,8 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print(_json(found, tested, status))
     elif tested is not None:
+        if tested.why:
+            print(printable(f"ouro: selftest: no higher: {tested.why}"))
         print(f"ouro: level {tested.level} is available here")
     return status
 
@@ -60,24 +62,21 @@ def _found(given: Path | None, trust: str | None) -> Examination:
 
 def _selftest(found: Examination, *, quiet: bool) -> Selftest:
     """Run the canaries under the bound's interpreter, or where it has none under ours."""
-    from pytest_ouro.doctor.selftest import CANARIES, selftest
+    from pytest_ouro.doctor.selftest import CANARIES, selftest, told
 
     def say(trial: Trial) -> None:
         if not quiet:
-            line = f"ouro: canary {trial.canary}: {trial.state} at {trial.level} - {trial.words}"
-            print(printable(line), flush=True)
+            print(printable(told(trial)), flush=True)
 
     try:
         python = found.machine.interpreter if found.machine else ours()
     except OuroError:  # it was told as an item
         python = ours()
     if not quiet:
-        each = (
-            f"{len(CANARIES)} canaries, a supervised run each"
-            if python.torch
-            else (f"torch is missing in {python.path}: only what needs none is tried")
-        )
-        print(f"ouro: selftest: {each}", flush=True)
+        words = f"{len(CANARIES)} canaries, a supervised run each"
+        if not python.torch:
+            words = f"torch is missing in {python.path}: only canaries that need none are tried"
+        print(printable(f"ouro: selftest: {words}"), flush=True)
     try:
         return selftest(python.path, torch=python.torch, say=say)
     except KeyboardInterrupt:

@@ -23,7 +23,6 @@ _WORKFLOWS = (
     *(".circleci/config.yml", "azure-pipelines.yml", "bitbucket-pipelines.yml", "Jenkinsfile"),
     *(".woodpecker.yml", ".woodpecker/*.yaml", ".forgejo/workflows/*.y*ml", ".buildkite/*.yml"),
 )
-_ANY_BRANCH = "the base branch's commit"
 
 
 def doors(git: Git) -> Iterator[Item]:
@@ -73,11 +72,11 @@ def _ci(top: Path) -> Item:
                 return Item("ci", "ok", f"{words}; make it a required check")
             return Item(
                 "ci", "weak", f"{words}, by the rules of the judged commit itself",
-                f"pytest-ouro gate --trust <{_ANY_BRANCH}>",
+                "pytest-ouro gate --trust BASE   (BASE: the commit of the base branch)",
             )  # fmt: skip
     return Item(
         "ci", "off", "no workflow runs the gate, where an agent cannot leave it out",
-        f"a required job: pytest-ouro gate --trust <{_ANY_BRANCH}>",
+        "pytest-ouro gate --trust BASE   (as a required job; BASE: the commit of the base branch)",
     )  # fmt: skip
 
 

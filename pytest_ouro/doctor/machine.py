@@ -201,16 +201,13 @@ class Machine:
         elif "highest" in why:
             help = "take 'highest' out of bound.toml, then: pytest-ouro bless"
         else:
-            needed = ", ".join(assurance.INTERFACE)
-            help = (
-                f"give {experiment.harness} what a judge asks ({needed}), then: pytest-ouro bless"
-            )
+            needed = " and ".join(assurance.INTERFACE)
+            help = f"give {experiment.harness} {needed}, then: pytest-ouro bless"
         return Item("judge", "weak", why, help)
 
     def _sandbox(self) -> Item:
         if not self.sandbox.ok:
-            help = "Linux 5.13 or newer on x86-64 or Arm, with landlock among the words of "
-            help += "`cat /sys/kernel/security/lsm`"
+            help = "cat /sys/kernel/security/lsm   (landlock must be among the words; Linux 5.13)"
             return Item("sandbox", "weak", f"none: {self.sandbox.why}", help)
         words = "the self-test holds: Landlock and a filter of system calls"
         experiment = self.experiment

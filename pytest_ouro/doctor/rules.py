@@ -72,7 +72,7 @@ def trust_item(case: Case, path: Path) -> Item:
         "weak",
         f"rules read from the working tree, by the digests of {trust.lock_path}: who can commit "
         "can bless",
-        f"git config ouro.trust {branch}, and in CI: pytest-ouro gate --trust <base commit>",
+        f"git config ouro.trust {branch}   (in CI: pytest-ouro gate --trust BASE)",
     )
 
 
@@ -90,7 +90,9 @@ def journal_item(case: Case) -> Item:
     if not os.access(folder, os.W_OK):
         words = f"{folder} cannot be written: no run can be recorded by this user"
         return Item("journal", "fails", words, f"chmod u+w {folder}")
-    words = f"{runs} runs, the chain is intact" if runs else "no run is recorded yet"
+    words = (
+        f"{runs} run{'s'[: runs > 1]}, the chain is intact" if runs else "no run is recorded yet"
+    )
     dead = [run for run in unfinished if not _lives(run)]
     if len(unfinished) > len(dead):
         words += f", {len(unfinished) - len(dead)} running now"
@@ -125,7 +127,7 @@ def user_item(case: Case, path: Path) -> Item:
     """Whether who asks could change what is judged by: the same user is no other party."""
     git = case.repository.git
     places = (git.common_dir, path, case.evidence.journal.path)
-    own = [path for path in places if path.exists() and os.access(path, os.W_OK)]
+    own = [path for path in places if os.access(path, os.W_OK)]
     who = f"user {os.geteuid()}" + (" (root)" if os.geteuid() == 0 else "")
     if not own:
         return Item("user", "ok", f"{who} can write neither the rules nor the records")
@@ -136,7 +138,7 @@ def user_item(case: Case, path: Path) -> Item:
         "weak",
         f"rules and records {belongs} {who}: an agent that runs as this user can change them, the "
         "environment and this program, outside of runs",
-        "judge where the agent cannot write: pytest-ouro gate --trust <base commit> in CI",
+        "pytest-ouro gate --trust BASE   (in CI, where the agent cannot write)",
     )
 
 

@@ -26,7 +26,7 @@ CANARIES: dict[str, Level] = {
     "supervisor": "sandboxed",
 }
 #: Those that need no torch.
-PLAIN = (HONEST, "forged")
+PLAIN = (HONEST, "forged", "network", "records", "supervisor")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,16 @@ def selftest(python: str, *, torch: bool, say: Callable[[Trial], None]) -> Selft
     return Selftest(tuple(trials), "claimed", why)
 
 
+def told(trial: Trial) -> str:
+    """A trial as a line; of a cheat that is open, from which level on it is stopped."""
+    line = f"ouro: canary {trial.canary}: {trial.state} at {trial.level} - {trial.words}"
+    if trial.stopped or _promised(trial.canary, trial.level):
+        return line
+    return f"{line} (to be stopped from {CANARIES[trial.canary]} on)"
+
+
 def _promised(name: str, level: Level) -> bool:
+    """Whether this level promises to stop the canary."""
     return LEVELS.index(CANARIES[name]) <= LEVELS.index(level)
 
 
