@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.doctor.item import Item
@@ -12,7 +13,6 @@ from pytest_ouro.presets import agents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pytest_ouro.evidence.git import Git
 
@@ -35,7 +35,8 @@ def doors(git: Git) -> Iterator[Item]:
 def _hook(git: Git) -> Item:
     """The hook that git runs before a commit, by itself or through the framework pre-commit."""
     hook = _hooks_folder(git) / "pre-commit"
-    text = _lines(hook) if os.access(hook, os.X_OK) else []
+    runs = hook.is_file() and os.access(hook, os.X_OK)
+    text = _lines(hook) if runs else []
     where = os.path.relpath(hook, git.top) if hook.is_relative_to(git.top) else str(hook)
     configured = _calls(_lines(git.top / _PRE_COMMIT))
     if _calls(text):
@@ -46,12 +47,14 @@ def _hook(git: Git) -> Item:
     if configured:
         words = f"{_PRE_COMMIT} names the gate, but no hook is installed in this clone"
         return Item("pre-commit", "weak", words, "pre-commit install")
-    if text:
+    if runs:
         words, help = f"{where} does not run the gate", "add to it: pytest-ouro gate --staged"
     else:
         line = "#!/bin/sh\\nexec pytest-ouro gate --staged\\n"
         words = "no hook judges a commit before it is made"
-        help = f"printf '{line}' > '{where}' && chmod +x '{where}'"
+        help = (
+            f"mkdir -p '{Path(where).parent}' && printf '{line}' > '{where}' && chmod +x '{where}'"
+        )
     return Item("pre-commit", "off", words, help)
 
 

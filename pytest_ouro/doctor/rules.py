@@ -90,9 +90,7 @@ def journal_item(case: Case) -> Item:
     if not os.access(folder, os.W_OK):
         words = f"{folder} cannot be written: no run can be recorded by this user"
         return Item("journal", "fails", words, f"chmod u+w {folder}")
-    words = (
-        f"{runs} run{'s'[: runs > 1]}, the chain is intact" if runs else "no run is recorded yet"
-    )
+    words = f"runs recorded: {runs}" + (", the chain is intact" if runs else "")
     dead = [run for run in unfinished if not _lives(run)]
     if len(unfinished) > len(dead):
         words += f", {len(unfinished) - len(dead)} running now"
