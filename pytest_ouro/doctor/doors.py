@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,9 +53,8 @@ def _hook(git: Git) -> Item:
     else:
         line = "#!/bin/sh\\nexec pytest-ouro gate --staged\\n"
         words = "no hook judges a commit before it is made"
-        help = (
-            f"mkdir -p '{Path(where).parent}' && printf '{line}' > '{where}' && chmod +x '{where}'"
-        )
+        file, folder = shlex.quote(where), shlex.quote(str(Path(where).parent))
+        help = f"mkdir -p {folder} && printf '{line}' > {file} && chmod +x {file}"
     return Item("pre-commit", "off", words, help)
 
 
