@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_ouro.doctor.machine import named_by_nvidia_smi
 from pytest_ouro.doctor.rules import user_item
 from pytest_ouro.experiment.preconditions import device_held
 from pytest_ouro.judge import open_case
@@ -304,6 +305,31 @@ def test_a_python_that_does_not_start_fails(doctor, bound):
 
     assert (told.status, told.state["python"]) == (1, "fails")
     assert told.words["python"].startswith("'no-such-python' starts no Python: ")
+
+
+def test_to_ask_an_interpreter_runs_nothing_of_the_project(doctor, project):
+    project.write({"json.py": "raise SystemExit('ran')\n", "torch.py": ""})
+
+    assert doctor().state["python"] == "ok"
+
+
+def test_an_interpreter_that_another_program_starts_is_found(doctor, bound):
+    bound('python = ["env", "python3"]')
+
+    told = doctor()
+
+    assert told.state["python"] == "ok"
+    assert "Python 3." in told.words["python"]
+
+
+def test_a_card_is_called_as_nvidia_smi_calls_it(tmp_path, monkeypatch):
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\ntest \"$3$4\" = --idGPU-1 && echo 'NVIDIA H200, 570.10'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    assert named_by_nvidia_smi("GPU-1") == "NVIDIA H200, driver 570.10"
+    assert named_by_nvidia_smi("GPU-2") == ""
 
 
 def test_a_device_that_is_demanded_and_not_there_fails(doctor, project):

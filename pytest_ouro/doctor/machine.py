@@ -47,13 +47,14 @@ class Interpreter:
 
 
 def ask(command: tuple[str, ...], *, folder: Path, settings: Mapping[str, str]) -> Interpreter:
-    """The interpreter that a command starts, as a run starts it; nothing heavy is imported.
+    """The interpreter that a command starts, as a run starts it; nothing is imported from
+    the project, and nothing heavy at all.
 
     ExperimentError where it is none.
     """
     try:
         done = subprocess.run(
-            [*command, "-B", "-c", _ASK],
+            [*command, "-IB", "-c", _ASK],
             cwd=folder,
             env={**passed(), **settings},
             stdin=subprocess.DEVNULL,
@@ -136,8 +137,8 @@ class Machine:
         ):
             try:
                 yield item()
-            except SyntaxError as error:
-                words = f"{self.experiment.harness}:{error.lineno}: {error.msg}"
+            except (SyntaxError, ValueError) as error:
+                words = f"{self.experiment.harness} is no Python: {error}"
                 yield Item(topic, "fails", words, f"mend {self.experiment.harness}, and bless it")
             except OuroError as error:
                 yield Item(topic, "fails", error.message, error.help)
@@ -156,7 +157,7 @@ class Machine:
         profile = device.choose(self.case.experiment.device)  # or it says what to do
         name = f"the processor ({device.cpu_name()})"
         if profile == "cuda":
-            name = _card(cards.card().name) or "CUDA"
+            name = named_by_nvidia_smi(cards.card().name) or "CUDA"
         if holder := preconditions.holder_of(profile):
             words = f"{name}, held by {holder}: the next run waits for it"
             return Item("device", "weak", words, "let that run end")
@@ -240,8 +241,8 @@ class Machine:
         return next((part.next for part in parts if part.next), "pytest-ouro doctor --selftest")
 
 
-def _card(name: str) -> str:
-    """The card's model and driver, as nvidia-smi has them; "" where there is none."""
+def named_by_nvidia_smi(name: str) -> str:
+    """The card's model and driver; the first card's without its name, "" where there is none."""
     query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
     try:
         done = subprocess.run(
