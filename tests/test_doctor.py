@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.doctor.machine import named_by_nvidia_smi
+from pytest_ouro.doctor.machine import Machine, ask
 from pytest_ouro.doctor.rules import user_item
-from pytest_ouro.experiment.preconditions import device_held
+from pytest_ouro.experiment import device
+from pytest_ouro.experiment.holding import device_held
 from pytest_ouro.judge import open_case
 from tests.experiment.test_confinement import needed
 
@@ -307,10 +308,13 @@ def test_a_python_that_does_not_start_fails(doctor, bound):
     assert told.words["python"].startswith("'no-such-python' starts no Python: ")
 
 
-def test_to_ask_an_interpreter_runs_nothing_of_the_project(doctor, project):
-    project.write({"json.py": "raise SystemExit('ran')\n", "torch.py": ""})
+def test_to_ask_an_interpreter_runs_nothing_of_the_project(tmp_path, bare_python):
+    (tmp_path / "json.py").write_text("raise SystemExit('ran')")
+    (tmp_path / "torch.py").write_text("")
 
-    assert doctor().state["python"] == "ok"
+    found = ask((bare_python,), folder=tmp_path, settings={})
+
+    assert (found.path, found.torch) == (bare_python, False)
 
 
 def test_an_interpreter_that_another_program_starts_is_found(doctor, bound):
@@ -322,14 +326,36 @@ def test_an_interpreter_that_another_program_starts_is_found(doctor, bound):
     assert "Python 3." in told.words["python"]
 
 
-def test_a_card_is_called_as_nvidia_smi_calls_it(tmp_path, monkeypatch):
-    program = tmp_path / "nvidia-smi"
-    program.write_text("#!/bin/sh\ntest \"$3$4\" = --idGPU-1 && echo 'NVIDIA H200, 570.10'\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+SMI = """\
+#!/bin/sh
+case $1 in
+--query-gpu=driver_version) echo 570.10 ;;
+--query-gpu=*) echo 0, GPU-1, NVIDIA H200 ;;
+*) cat %s/apps ;;
+esac
+"""
 
-    assert named_by_nvidia_smi("GPU-1") == "NVIDIA H200, driver 570.10"
-    assert named_by_nvidia_smi("GPU-2") == ""
+
+def test_a_card_is_called_as_nvidia_smi_calls_it(project, tmp_path, monkeypatch):
+    (tmp_path / "nvidia-smi").write_text(SMI % tmp_path)
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    (tmp_path / "apps").write_text("")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setattr(device, "cuda_present", lambda: True)
+    project.edit("bound.toml", 'device    = "cpu"', 'device    = "cuda"')
+    project.bless()
+
+    def told():
+        items = {i.topic: i for i in Machine(open_case(project.path / "bound.toml")).items()}
+        return items["device"].state, items["device"].words
+
+    assert told() == ("ok", "NVIDIA H200, driver 570.10, free")
+    with device_held(["cuda-0"], print):
+        state, words = told()
+        assert (state, "driver 570.10, held by process " in words) == ("weak", True)
+    (tmp_path / "apps").write_text("GPU-1, 77, 900, other\n")
+    assert told() == ("weak", "NVIDIA H200, driver 570.10, where process 77 (other) computes")
 
 
 def test_a_device_that_is_demanded_and_not_there_fails(doctor, project):
@@ -343,7 +369,7 @@ def test_a_device_that_is_demanded_and_not_there_fails(doctor, project):
 
 
 def test_who_holds_the_device_is_told(doctor):
-    with device_held("cpu", print):
+    with device_held(["cpu"], print):
         told = doctor()
 
     assert told.state["device"] == "weak"

@@ -17,7 +17,7 @@ from pytest_ouro.doctor.item import Item
 from pytest_ouro.errors import ExperimentError, OuroError
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.source import imported
-from pytest_ouro.experiment import assurance, cards, confinement, device, preconditions
+from pytest_ouro.experiment import assurance, confinement, device, holding, smi
 from pytest_ouro.experiment.jobs import interpreter, settings, trusted_source
 from pytest_ouro.experiment.supervisor import passed
 from pytest_ouro.tables import LEVELS
@@ -155,13 +155,18 @@ class Machine:
 
     def _device(self) -> Item:
         profile = device.choose(self.case.experiment.device)  # or it says what to do
-        name = f"the processor ({device.cpu_name()})"
+        words = f"the processor ({device.cpu_name()})"
         if profile == "cuda":
-            name = named_by_nvidia_smi(cards.card().name) or "CUDA"
-        if holder := preconditions.holder_of(profile):
-            words = f"{name}, held by {holder}: the next run waits for it"
+            seen = smi.selected()
+            words = ", ".join(card.name for card in seen) or "CUDA, by a card that nobody names"
+            words += f", driver {version}" if (version := smi.driver()) else ""
+            if strangers := smi.foreign(seen):
+                words += f", where process {strangers[0]['pid']} ({strangers[0]['name']}) computes"
+                return Item("device", "weak", words, "let it end, or set CUDA_VISIBLE_DEVICES")
+        if holder := holding.holder_of(smi.lock_names(profile)):
+            words += f", held by {holder}: the next run waits for it"
             return Item("device", "weak", words, "let that run end")
-        return Item("device", "ok", f"{name}, free")
+        return Item("device", "ok", f"{words}, free")
 
     def _data(self) -> Item:
         root, experiment = self.case.evidence.root, self.experiment
@@ -239,21 +244,3 @@ class Machine:
         """The next step to a higher level: that of the first part which stands in its way."""
         parts = (self._python(), self._judge(), self._sandbox())
         return next((part.next for part in parts if part.next), "pytest-ouro doctor --selftest")
-
-
-def named_by_nvidia_smi(name: str) -> str:
-    """The card's model and driver; the first card's without its name, "" where there is none."""
-    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(
-            [*query, *(["--id", name] if name else [])],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    model, _, driver = done.stdout.strip().partition("\n")[0].partition(", ")
-    return f"{model}, driver {driver}" if driver else ""
