@@ -209,10 +209,19 @@ def test_without_a_judge_the_halved_loss_is_open(torch):
     assert trial.words.startswith("it scored 0.5")
 
 
-def test_an_interrupt_leaves_nothing_and_says_so(programs, project, monkeypatch, capsys):
-    (programs / "honest.py").write_text("import os, time\nos.kill(os.getppid(), 2)\ntime.sleep(60)")
+INTERRUPTS = """\
+import json, os, time
+os.kill(json.load(open("around.json"))["supervisor"], 2)
+time.sleep(20)
+"""
+
+
+def test_an_interrupt_leaves_nothing_and_says_so(programs, project, monkeypatch, capsys, tmp_path):
+    subprocess.run([PYTHON, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
+    project.edit("bound.toml", "editable ", f'python = ["{tmp_path}/bare/bin/python"]\neditable ')
+    project.bless()
+    (programs / "honest.py").write_text(INTERRUPTS)
     monkeypatch.chdir(project.path)
-    monkeypatch.setattr(selftest, "CANARIES", {"honest": "supervised"})
 
     status = run(["doctor", "--selftest"])
 
