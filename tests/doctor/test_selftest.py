@@ -13,8 +13,8 @@ import pytest
 
 from pytest_ouro.cli import run
 from pytest_ouro.doctor import canary, selftest
+from tests.doctor.conftest import NO_LANDLOCK, WITHOUT
 from tests.experiment.test_confinement import needed
-from tests.test_doctor import NO_LANDLOCK, WITHOUT
 
 PYTHON = sys.executable
 CHEATS = ("forged", "future", "loss", "answers", "network", "records", "supervisor")
@@ -127,9 +127,8 @@ def test_a_cheat_that_is_not_stopped_at_its_level_lowers_it(programs):
     assert done.level == "claimed"
 
 
-def test_without_torch_only_supervised_is_available(project, tmp_path):
-    subprocess.run([PYTHON, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
-    project.edit("bound.toml", "editable ", f'python = ["{tmp_path}/bare/bin/python"]\neditable ')
+def test_without_torch_only_supervised_is_available(project, bare_python):
+    project.edit("bound.toml", "editable ", f'python = ["{bare_python}"]\neditable ')
     project.bless()
 
     done = project.ouro("doctor", "--selftest")
@@ -216,9 +215,10 @@ time.sleep(20)
 """
 
 
-def test_an_interrupt_leaves_nothing_and_says_so(programs, project, monkeypatch, capsys, tmp_path):
-    subprocess.run([PYTHON, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
-    project.edit("bound.toml", "editable ", f'python = ["{tmp_path}/bare/bin/python"]\neditable ')
+def test_an_interrupt_leaves_nothing_and_says_so(
+    programs, project, monkeypatch, capsys, bare_python
+):
+    project.edit("bound.toml", "editable ", f'python = ["{bare_python}"]\neditable ')
     project.bless()
     (programs / "honest.py").write_text(INTERRUPTS)
     monkeypatch.chdir(project.path)
