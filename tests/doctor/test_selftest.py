@@ -149,7 +149,10 @@ def test_without_torch_only_supervised_is_available(project, bare_python):
 
 @needed
 def test_in_a_sandbox_every_cheat_is_stopped(torch, project):
-    done = project.ouro("doctor", "--selftest", "--json")
+    done = subprocess.run(
+        [PYTHON, "-m", "pytest_ouro", "doctor", "--selftest", "--json"],
+        cwd=project.path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)["selftest"]
