@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from pytest_ouro.schema import option
 
-LEVELS = ("claimed", "supervised", "judged", "sandboxed", "sealed", "attested")
-
 Level = Literal["claimed", "supervised", "judged", "sandboxed", "sealed", "attested"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+
 Device = Literal["auto", "cpu", "cuda"]
 
 #: An experiment is a script that calls its harness, or a command that is evaluated afterwards.

@@ -19,6 +19,7 @@ COMMANDS = {
     "gate": "judge every rule, without pytest: 0 lawful, 1 broken, 2 could not judge",
     "bless": "a person declares the present files the truth: writes bound.lock",
     "guard": "an agent's tool call on standard input is refused where a rule forbids it",
+    "doctor": "what is enforced here and what is not, and the next step to strengthen it",
     "log": "the recorded runs as a table",
 }
 

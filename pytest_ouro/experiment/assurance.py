@@ -12,11 +12,13 @@ from pytest_ouro.experiment.supervisor import environment
 from pytest_ouro.tables import LEVELS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from pytest_ouro.experiment.confinement import Availability
     from pytest_ouro.experiment.supervisor import Job
     from pytest_ouro.judge import Case
-    from pytest_ouro.tables import Experiment
+    from pytest_ouro.tables import Experiment, Level
 
 #: What the judge needs of a harness, beside its metric function.
 INTERFACE = ("Tokenizer", "get_token_bytes")
@@ -42,27 +44,44 @@ def assure(
 
     ``tree`` is the checkout that the job runs in.
     """
-    if why := _no_judge(case, experiment):
+
+    def tried() -> Availability:
+        return confinement.available(job.python, folder=job.folder, environment=environment(job))
+
+    level, why = reachable(case, experiment, tried)
+    if level == "supervised":
         return Assured(job, why)
     keys = ("harness", "harness_path", "harness_source", "loader", "evaluate", "budget")
     questions = {key: job.message[key] for key in keys}
     judged = replace(job, judge={**questions, "rows": experiment.judged_rows})
-    if why := _no_sandbox(case, experiment, job):
+    if level == "judged":
         return Assured(judged, why)
     return Assured(confinement.confine(case, experiment, judged, tree=tree, cuda=profile == "cuda"))
 
 
-def _no_sandbox(case: Case, experiment: Experiment, job: Job) -> str:
+def reachable(
+    case: Case, experiment: Experiment, tried: Callable[[], Availability]
+) -> tuple[Level, str]:
+    """The level that a run can begin at, and why at no higher. ``tried`` is asked for the sandbox's
+    self-test, if all else allows one."""
+    if why := no_judge(case, experiment):
+        return "supervised", why
+    if why := no_sandbox(case, experiment, tried):
+        return "judged", why
+    return "sandboxed", ""
+
+
+def no_sandbox(case: Case, experiment: Experiment, tried: Callable[[], Availability]) -> str:
     """Why the script cannot be shut in: the bound, or what the self-test on this machine found."""
     if experiment.highest == "judged":
         return 'the bound says highest = "judged"'
     if why := confinement.unhidden(case, experiment):
         return f"no sandbox: {why}"
-    here = confinement.available(job.python, folder=job.folder, environment=environment(job))
+    here = tried()
     return "" if here.ok else f"no sandbox: {here.why}"
 
 
-def _no_judge(case: Case, experiment: Experiment) -> str:
+def no_judge(case: Case, experiment: Experiment) -> str:
     """Why the score cannot be the judge's, as far as that is seen without running anything."""
     if experiment.command:
         return "a command is measured by its evaluate-command"

@@ -63,6 +63,25 @@ def _held(name: str, say: Callable[[str], None]) -> Iterator[bool]:
         lock.release()
 
 
+def holder_of(names: Iterable[str]) -> str:
+    """Who holds one of the devices, since when; "" where all are free."""
+    from filelock import FileLock, Timeout
+
+    folder = cache_folder() / "locks"
+    for name in names:
+        file = folder / f"{name}.lock"
+        if not file.exists():
+            continue
+        try:
+            with FileLock(file, timeout=0):
+                pass
+        except Timeout:
+            return _who(folder / f"{name}.holder")
+        except OSError:
+            return "another user"
+    return ""
+
+
 def _who(holder: Path) -> str:
     """``process 4711 since 2025-01-01T00:00:00+00:00, for 12 min``."""
     try:

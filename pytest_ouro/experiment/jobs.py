@@ -56,7 +56,7 @@ def script_job(
         warmup_seconds=experiment.warmup_seconds,
         startup_seconds=experiment.seconds("startup_seconds"),
         hide_cuda=profile == "cpu",
-        settings=_settings(case),
+        settings=settings(case),
     )
 
 
@@ -76,7 +76,7 @@ def command_job(
         timeout=experiment.seconds("timeout"),
         limit=experiment.budget + experiment.seconds("tolerance"),
         hide_cuda=profile == "cpu",
-        settings=_settings(case),
+        settings=settings(case),
     )
 
 
@@ -141,7 +141,7 @@ def make_data(
         clock="wall",
         timeout=_NEVER,
         hide_cuda=profile == "cpu",
-        settings=_settings(case),
+        settings=settings(case),
     )
     echo = _Echo(job.log, experiment.prepare, say)
     seen = supervise(job, echo)
@@ -183,7 +183,7 @@ def program(words: tuple[str, ...]) -> tuple[str, ...]:
     return (sys.executable if first == "python" else first, *rest)
 
 
-def _settings(case: Case) -> dict[str, str]:
+def settings(case: Case) -> dict[str, str]:
     """Make an uv project use the environment that it has, not a new one in the worktree."""
     for folder in (case.evidence.root, case.repository.git.top):
         if (folder / ".venv").is_dir():

@@ -68,6 +68,12 @@ def surroundings(profile: Literal["cpu", "cuda"], say: Callable[[str], None]) ->
     }
 
 
+def driver() -> str:
+    """The version of the driver; "" where nvidia-smi tells none."""
+    rows = _ask("gpu=driver_version", columns=1)
+    return rows[0][0] if rows else ""
+
+
 def foreign(cards: list[Card]) -> list[Record]:
     """The compute processes on these cards that are not ours."""
     uuids = {card.uuid for card in cards}

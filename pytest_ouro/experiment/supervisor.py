@@ -80,13 +80,9 @@ class Job:
     judge: Mapping[str, Any] | None = None
 
 
-def environment(job: Job) -> dict[str, str]:
-    """The child's environment: a short list of ours, private caches, no way to the hub."""
+def passed() -> dict[str, str]:
+    """What every child has of our environment, and how its Python and its tools are set."""
     env = {key: os.environ[key] for key in _PASSED if key in os.environ}
-    for name in ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"):
-        folder = job.scratch / name.lower()
-        folder.mkdir(parents=True, exist_ok=True)
-        env[name] = str(folder)
     env.update(
         PYTHONUNBUFFERED="1",
         PYTHONDONTWRITEBYTECODE="1",
@@ -95,6 +91,16 @@ def environment(job: Job) -> dict[str, str]:
         HF_HUB_OFFLINE="1",
         GIT_CONFIG_GLOBAL=os.devnull,
     )
+    return env
+
+
+def environment(job: Job) -> dict[str, str]:
+    """The child's environment: a short list of ours, private caches, no way to the hub."""
+    env = passed()
+    for name in ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"):
+        folder = job.scratch / name.lower()
+        folder.mkdir(parents=True, exist_ok=True)
+        env[name] = str(folder)
     env.update(job.settings)
     if job.hide_cuda:
         env["CUDA_VISIBLE_DEVICES"] = ""

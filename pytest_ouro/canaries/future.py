@@ -1,0 +1,14 @@
+"""A model that looks at the token that it is to predict."""
+
+from canary_model import Model, report, trained
+from prepare import VOCAB_SIZE
+from torch.nn import functional
+
+
+class Future(Model):
+    def predict(self, x):
+        seen = functional.one_hot(x[:, 1:], VOCAB_SIZE)
+        return super().predict(x) + 8 * functional.pad(seen, (0, 0, 0, 1))
+
+
+report(trained(Future()))

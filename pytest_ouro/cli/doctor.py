@@ -1,0 +1,103 @@
+"""``pytest-ouro doctor``: what is enforced here and what is not, with the next step."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ouro.cli import find_bound
+from pytest_ouro.doctor.examine import Examination, examine, without_bound
+from pytest_ouro.doctor.item import STATES
+from pytest_ouro.doctor.machine import ours
+from pytest_ouro.errors import OuroError
+from pytest_ouro.report.text import printable
+from pytest_ouro.tables import LEVELS
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pytest_ouro.doctor.canary import Trial
+    from pytest_ouro.doctor.selftest import Selftest
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trust", metavar="REF", help="the commit whose rules and files are the truth"
+    )
+    parser.add_argument(
+        "--selftest",
+        action="store_true",
+        help="also run canary cheats, and name the level that holds (about a minute)",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+
+
+def main(args: argparse.Namespace) -> int:
+    found = _found(args.bound, args.trust)
+    if not args.json:
+        for item in found.items:
+            print(item.text)
+        states = [item.state for item in found.items]
+        print("ouro: doctor:", ", ".join(f"{states.count(s)} {s}" for s in STATES if s in states))
+    tested = _selftest(found, quiet=args.json) if args.selftest else None
+    status = max(found.status, _short(found, tested))
+    if args.json:
+        print(_json(found, tested, status))
+    elif tested is not None:
+        if tested.why:
+            print(printable(f"ouro: selftest: no higher: {tested.why}"))
+        print(f"ouro: level {tested.level} is available here")
+    return status
+
+
+def _found(given: Path | None, trust: str | None) -> Examination:
+    try:
+        path = find_bound(given)
+    except OuroError as error:
+        return without_bound(Path.cwd(), error)
+    return examine(path, trust=trust)
+
+
+def _selftest(found: Examination, *, quiet: bool) -> Selftest:
+    """Run the canaries under the bound's interpreter, or where it has none under ours."""
+    from pytest_ouro.doctor.selftest import CANARIES, selftest, told
+
+    def say(trial: Trial) -> None:
+        if not quiet:
+            print(printable(told(trial)), flush=True)
+
+    try:
+        python = found.machine.interpreter if found.machine else ours()
+    except OuroError:  # it was told as an item
+        python = ours()
+    if not quiet:
+        words = f"{len(CANARIES)} canaries, a supervised run each"
+        if not python.torch:
+            words = f"torch is missing in {python.path}: only canaries that need none are tried"
+        print(printable(f"ouro: selftest: {words}"), flush=True)
+    try:
+        return selftest(python.path, torch=python.torch, say=say)
+    except KeyboardInterrupt:
+        raise OuroError("interrupted: the selftest is not complete") from None
+
+
+def _short(found: Examination, tested: Selftest | None) -> int:
+    """1 where the level that the canaries found is below the one that the bound demands."""
+    if tested is None or found.machine is None:
+        return 0
+    demanded = found.machine.experiment.level
+    return int(LEVELS.index(tested.level) < LEVELS.index(demanded))
+
+
+def _json(found: Examination, tested: Selftest | None, status: int) -> str:
+    return json.dumps(
+        {
+            "status": status,
+            "items": [asdict(item) for item in found.items],
+            "selftest": asdict(tested) if tested else None,
+        },
+        ensure_ascii=False,
+        indent=2,
+    )

@@ -1,0 +1,1 @@
+"""What is enforced here and what is not, in plain words: ``pytest-ouro doctor``."""

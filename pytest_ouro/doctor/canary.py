@@ -1,0 +1,233 @@
+"""One canary: a whole supervised run in a repository made for it, and what became of its cheat.
+
+Words are not believed: a cheat is stopped only if it was found, or if it is seen from outside that
+it had no effect. One that could not be tried is not stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pytest_ouro.errors import OuroError
+from pytest_ouro.evidence.git import run_git
+from pytest_ouro.evidence.journal import Journal
+from pytest_ouro.experiment.run import Order, run_experiment
+from pytest_ouro.judge import open_case
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.experiment.run import Result
+    from pytest_ouro.tables import Level
+
+_State = Literal["held", "caught", "neutralised", "open", "failed"]
+
+PROGRAMS = Path(__file__).parents[1] / "canaries"
+HONEST = "honest"
+#: Those whose cheat is a deed outside their process: it is refused, or it leaves a trace.
+_OUTSIDE = ("answers", "network", "records", "supervisor")
+#: Two runs of one model have the same score to the last bits; a gain worth a cheat is larger.
+_SAME = 1e-4
+_REFUSED = "refused: "
+_BOUND = """\
+[experiment]
+script     = "train.py"
+editable   = ["train.py"]
+harness    = "prepare.py"
+evaluate   = "evaluate_bpb"
+validation = ["val.bin"]
+python     = [{python}]
+budget     = 100
+device     = "cpu"
+highest    = "{highest}"
+
+[[danger-zone]]
+id    = "prepare"
+rule  = "prepare.py: fixed evaluation harness."
+check = "frozen"
+paths = ["prepare.py"]
+
+[[iron-law]]
+id    = "only-train-py"
+rule  = "Only train.py is modified."
+check = "scope"
+"""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of a canary at ``level``, which is no higher because of ``why``.
+
+    ``state``: an honest run ``held``; a cheat was ``caught``, ``neutralised`` (it had no effect) or
+    is ``open``; ``failed`` is a run that tells nothing. ``value`` is the measured metric.
+    """
+
+    canary: str
+    level: Level
+    state: _State
+    words: str
+    why: str = ""
+    value: float | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it went as it must."""
+        return self.state in ("held", "caught", "neutralised")
+
+
+def attempt(
+    name: str, python: str, *, highest: Level, torch: bool, honest: float | None = None
+) -> Trial:
+    """Run a canary under this interpreter, at the highest level that can be had up to ``highest``.
+
+    ``honest`` is the honest canary's metric at that level, with which a cheat's is compared.
+    """
+    try:
+        with _ground(name, python, highest, torch) as ground:
+            case = open_case(ground.repository / "bound.toml", trust="HEAD")
+            result = run_experiment(case, Order(device="cpu"))
+            if result.interrupted:
+                raise KeyboardInterrupt
+            state, words = _became(name, result, ground, honest)
+    except (OuroError, OSError) as error:
+        return Trial(name, highest, "failed", str(error).splitlines()[0])
+    record = result.record or {}
+    level: Level = record.get("level", highest)
+    return Trial(name, level, state, words, record.get("level_why", ""), result.val_bpb)
+
+
+def _became(name: str, result: Result, ground: _Ground, honest: float | None) -> tuple[_State, str]:
+    if seen := ground.effect():
+        return "open", seen
+    if result.status == "closed":
+        return "failed", f"no run: {result.closed[0].findings[0].headline}"
+    outcome = result.record["outcome"] if result.record else ""
+    if outcome == "breach" and name != HONEST:
+        return "caught", result.message
+    if outcome != "ok" or result.val_bpb is None:
+        return "failed", f"it ended as {outcome}: {result.message}"
+    if name == HONEST:
+        return "held", f"{result.val_bpb:.6f} bits per byte"
+    if honest is None or abs(result.val_bpb - honest) > _SAME:
+        return "open", f"it scored {result.val_bpb:.6f}, not {honest or 0:.6f}"
+    if name in _OUTSIDE:
+        refused = ground.refused()
+        return ("neutralised", refused) if refused else ("failed", "it is not known what it did")
+    return "neutralised", f"it scored {result.val_bpb:.6f}, what the honest run scores"
+
+
+@dataclass
+class _Ground:
+    """A repository with the canary as its experiment, and what its cheats would change."""
+
+    repository: Path
+    listener: socket.socket
+    signals: list[int] = field(default_factory=list)
+
+    def effect(self) -> str:
+        """The trace that a cheat has left outside its run; "" if none."""
+        with contextlib.suppress(BlockingIOError):
+            self.listener.accept()[0].close()
+            return "its call was answered"
+        if self.signals:
+            return "its signal arrived"
+        if any(run.get("run") == "forged" for run in self.journal.records()):
+            return "its run is in the journal, and the chain is intact"
+        return ""
+
+    def refused(self) -> str:
+        """What the script said that it was refused; "" if nothing was."""
+        log = self.repository / "run.log"
+        for line in log.read_text(errors="replace").splitlines():
+            if line.startswith(_REFUSED):
+                return line
+        return ""
+
+    @property
+    def journal(self) -> Journal:
+        return Journal(self.repository / ".git")
+
+
+@contextmanager
+def _ground(name: str, python: str, highest: Level, torch: bool) -> Iterator[_Ground]:
+    """Everything a canary needs, gone afterwards."""
+    with (
+        tempfile.TemporaryDirectory(prefix="ouro-canary-") as made,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        _heard() as signals,
+        _cache(Path(made) / "cache"),
+    ):
+        listener.setblocking(False)
+        ground = _Ground(Path(made).resolve() / "repository", listener, signals)
+        _lay_out(ground, name, python, highest, torch)
+        yield ground
+
+
+def _lay_out(ground: _Ground, name: str, python: str, highest: Level, torch: bool) -> None:
+    folder = ground.repository
+    folder.mkdir()
+    common = PROGRAMS if torch else PROGRAMS / "plain"
+    for file in ("prepare.py", "canary_model.py"):
+        shutil.copyfile(common / file, folder / file)
+    shutil.copyfile(PROGRAMS / f"{name}.py", folder / "train.py")
+    for split in ("train", "val"):
+        (folder / f"{split}.bin").write_bytes(_tokens(split))
+    around = {
+        "port": ground.listener.getsockname()[1],
+        "journal": str(ground.journal.path),
+        "supervisor": os.getpid(),
+    }
+    (folder / "around.json").write_text(json.dumps(around))
+    rules = _BOUND.format(python=json.dumps(python), highest=highest)
+    (folder / "bound.toml").write_text(rules)
+    run_git("init", "--quiet", "--template=", cwd=folder)
+    run_git("add", "--all", "--force", cwd=folder)
+    who = ("-c", "user.name=canary", "-c", "user.email=canary@localhost")
+    commit = ("commit", "--quiet", "--no-gpg-sign", "--message", name)
+    run_git(*who, *commit, cwd=folder)
+
+
+def _tokens(split: str) -> bytes:
+    """Rows of 17 tokens in which one mostly follows from the one before."""
+    chance = random.Random(split)
+    tokens = [0]
+    for _ in range(64 * 17 - 1):
+        step = chance.choices((1, 5, chance.randrange(12)), (3, 2, 2))[0]
+        tokens.append((tokens[-1] + step) % 12)
+    return bytes(tokens)
+
+
+@contextmanager
+def _heard() -> Iterator[list[int]]:
+    """The signals that a canary may send."""
+    came: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _: came.append(number))
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGUSR1, before or signal.SIG_DFL)  # None: not set from Python
+
+
+@contextmanager
+def _cache(folder: Path) -> Iterator[None]:
+    """Our caches, locks and worktrees in a folder that goes away."""
+    before = os.environ.get("XDG_CACHE_HOME")
+    os.environ["XDG_CACHE_HOME"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["XDG_CACHE_HOME"]
+        else:
+            os.environ["XDG_CACHE_HOME"] = before

@@ -1,0 +1,232 @@
+"""Canary cheats, really run: what is said of each is what is seen from outside."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from pytest_ouro.cli import run
+from pytest_ouro.doctor import canary, selftest
+from tests.doctor.conftest import NO_LANDLOCK, WITHOUT
+from tests.experiment.test_confinement import needed
+
+PYTHON = sys.executable
+CHEATS = ("forged", "future", "loss", "answers", "network", "records", "supervisor")
+
+
+@pytest.fixture
+def torch():
+    return pytest.importorskip("torch", reason="these canaries train a model of torch")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_behind(tmp_path, monkeypatch):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    cache = os.environ["XDG_CACHE_HOME"]
+    before = signal.getsignal(signal.SIGUSR1)
+    yield
+    assert list(folder.iterdir()) == []
+    assert not Path(cache).exists()
+    assert os.environ["XDG_CACHE_HOME"] == cache
+    assert signal.getsignal(signal.SIGUSR1) == before
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """A copy of the canaries that a test may change."""
+    monkeypatch.setattr(canary, "PROGRAMS", shutil.copytree(canary.PROGRAMS, tmp_path / "programs"))
+    return canary.PROGRAMS
+
+
+def attempt(name, *, honest=2.0):
+    """A canary without torch, which can only be supervised."""
+    return canary.attempt(name, PYTHON, highest="supervised", torch=False, honest=honest)
+
+
+def states(done):
+    """What the lines of a selftest say of each canary."""
+    lines = [line for line in done.stdout.splitlines() if line.startswith("ouro: canary ")]
+    said = (line.removeprefix("ouro: canary ").partition(" - ")[0] for line in lines)
+    return dict(word.split(": ") for word in said)
+
+
+def test_every_program_is_a_canary_and_every_canary_a_program():
+    names = {path.stem for path in canary.PROGRAMS.glob("*.py")}
+
+    assert names - {"__init__", "prepare", "canary_model"} == set(selftest.CANARIES)
+    assert set(selftest.CANARIES) == {canary.HONEST, *CHEATS}
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "words"),
+    [
+        ("honest", "held", "2.000000 bits per byte"),
+        ("forged", "caught", "train.py printed val_bpb 0.100000, but 2.000000 was measured"),
+        ("network", "open", "its call was answered"),
+        ("records", "open", "its run is in the journal, and the chain is intact"),
+        ("supervisor", "open", "its signal arrived"),
+    ],
+)
+def test_what_a_supervised_run_stops_and_what_it_does_not(name, state, words):
+    trial = attempt(name)
+
+    assert (trial.state, trial.words, trial.level) == (state, words, "supervised")
+
+
+HONESTLY = "from canary_model import *\nreport(trained(Model()))\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "state"),
+    [
+        ("honest", "raise SystemExit(3)", "failed"),
+        ("honest", HONESTLY + "print('val_bpb: 1')", "failed"),
+        ("forged", "raise SystemExit(3)", "failed"),
+        ("forged", "from canary_model import *\nreport(trained(1.5))", "open"),
+        ("forged", HONESTLY, "neutralised"),
+        ("network", HONESTLY, "failed"),
+    ],
+)
+def test_a_run_that_tells_nothing_stops_nothing(programs, name, code, state):
+    (programs / f"{name}.py").write_text(code)
+
+    assert attempt(name).state == state
+
+
+def test_an_interpreter_that_does_not_start_is_a_failed_trial():
+    trial = canary.attempt("honest", "no-such-python", highest="supervised", torch=False)
+
+    assert trial.state == "failed"
+    assert trial.words.startswith("'no-such-python' cannot be started: ")
+
+
+def test_where_an_honest_run_is_flagged_no_level_is_available(programs):
+    (programs / "honest.py").write_text((programs / "forged.py").read_text())
+    told = []
+
+    done = selftest.selftest(PYTHON, torch=False, say=told.append)
+
+    assert done.level == "claimed"
+    assert [trial.canary for trial in told] == ["honest"]
+
+
+def test_a_cheat_that_is_not_stopped_at_its_level_lowers_it(programs):
+    (programs / "forged.py").write_text("from canary_model import *\nreport(1.5)")
+
+    done = selftest.selftest(PYTHON, torch=False, say=lambda trial: None)
+
+    assert done.level == "claimed"
+
+
+def test_without_torch_only_supervised_is_available(project, bare_python):
+    project.edit("bound.toml", "editable ", f'python = ["{bare_python}"]\neditable ')
+    project.bless()
+
+    done = project.ouro("doctor", "--selftest")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "torch is missing in " in done.stdout
+    assert states(done) == {
+        "honest": "held at supervised",
+        "forged": "caught at supervised",
+        **dict.fromkeys(("network", "records", "supervisor"), "open at supervised"),
+    }
+    assert done.stdout.splitlines()[-1] == "ouro: level supervised is available here"
+
+    project.edit("bound.toml", "editable ", 'level = "judged"\neditable ')
+    project.bless()
+    assert project.ouro("doctor", "--selftest").returncode == 1
+
+
+@needed
+def test_in_a_sandbox_every_cheat_is_stopped(torch, project):
+    done = subprocess.run(
+        [PYTHON, "-m", "pytest_ouro", "doctor", "--selftest", "--json"],
+        cwd=project.path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)["selftest"]
+    assert (found["level"], found["why"]) == ("sandboxed", "")
+    assert {trial["canary"]: trial["state"] for trial in found["trials"]} == {
+        "honest": "held",
+        **dict.fromkeys(("forged", "future"), "caught"),
+        **dict.fromkeys(CHEATS[2:], "neutralised"),
+    }
+    assert {trial["level"] for trial in found["trials"]} == {"sandboxed"}
+
+
+@needed
+def test_where_the_kernel_refuses_the_sandbox_its_cheats_are_open(torch, project):
+    done = subprocess.run(
+        [PYTHON, "-c", WITHOUT, *NO_LANDLOCK, "doctor", "--selftest"],
+        cwd=project.path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert states(done) == {
+        "honest": "held at judged",
+        **dict.fromkeys(("forged", "future"), "caught at judged"),
+        "loss": "neutralised at judged",
+        **dict.fromkeys(CHEATS[3:], "open at judged"),
+    }
+    assert "(to be stopped from sandboxed on)" in done.stdout
+    assert done.stdout.splitlines()[-2:] == [
+        "ouro: selftest: no higher: no sandbox: this kernel has no Landlock",
+        "ouro: level judged is available here",
+    ]
+
+
+@needed
+def test_an_honest_run_that_the_sandbox_hinders_lowers_the_level(torch, programs, monkeypatch):
+    code = (programs / "honest.py").read_text()
+    (programs / "honest.py").write_text(f"import socket\nsocket.socket().close()\n{code}")
+    monkeypatch.setattr(selftest, "CANARIES", {"honest": "supervised", "network": "sandboxed"})
+    told = []
+
+    done = selftest.selftest(PYTHON, torch=True, say=told.append)
+
+    assert done.level == "judged"
+    assert [(t.canary, t.level, t.state) for t in told] == [
+        ("honest", "sandboxed", "failed"),
+        ("honest", "judged", "held"),
+    ]
+    assert done.why.startswith("honest is failed at sandboxed: it ended as crash: ")
+
+
+def test_without_a_judge_the_halved_loss_is_open(torch):
+    honest = canary.attempt("honest", PYTHON, highest="supervised", torch=True)
+    trial = canary.attempt("loss", PYTHON, highest="supervised", torch=True, honest=honest.value)
+
+    assert (honest.state, trial.state) == ("held", "open")
+    assert trial.words.startswith("it scored 0.5")
+
+
+INTERRUPTS = """\
+import json, os, time
+os.kill(json.load(open("around.json"))["supervisor"], 2)
+time.sleep(20)
+"""
+
+
+def test_an_interrupt_leaves_nothing_and_says_so(
+    programs, project, monkeypatch, capsys, bare_python
+):
+    project.edit("bound.toml", "editable ", f'python = ["{bare_python}"]\neditable ')
+    project.bless()
+    (programs / "honest.py").write_text(INTERRUPTS)
+    monkeypatch.chdir(project.path)
+
+    status = run(["doctor", "--selftest"])
+
+    assert status == 2
+    assert "interrupted: the selftest is not complete" in capsys.readouterr().err
