@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.git import Git
 
+#: Said to whoever stands before a closed gate in a hook of git's; agents read it too.
+_REFUSED = (
+    "ouro: refused. Do what the help says, or stop and ask a person. Do not go around this hook "
+    "(--no-verify, SKIP=, core.hooksPath): CI judges every commit again."
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
@@ -68,7 +74,10 @@ def main(args: argparse.Namespace) -> int:
             print(said)
         raise
     print(form.told(answers))
-    return 1 if any(answer.broken for answer in answers) else 0
+    broken = any(answer.broken for answer in answers)
+    if broken and (args.staged or args.pre_push):
+        print(_REFUSED, file=sys.stderr)
+    return 1 if broken else 0
 
 
 def _form(args: argparse.Namespace) -> str:
@@ -95,7 +104,9 @@ def _answers(args: argparse.Namespace) -> list[Answer]:
             rehash=args.rehash,
             index=os.environ.get("GIT_INDEX_FILE", "") if args.staged else "",
         )
-        answers = [Answer(case, judge_all(case))]
+        # With nothing staged the question is about the commits that are there, each of them.
+        all_of = judge_history if args.staged and not case.repository.staged else judge_all
+        answers = [Answer(case, all_of(case))]
         if args.pytest:
             from pytest_ouro.cli.under_pytest import demand_agreement
 
