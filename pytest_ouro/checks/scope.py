@@ -131,7 +131,9 @@ def _remedy(evidence: Evidence, change: Change) -> str:
     if change.place == "untracked":
         return f"rm {change.path}, or put the idea into an editable file"
     if change.place == "index":
-        return f"git restore --staged --worktree -- {change.path}"
+        # What is new is taken out of the index alone: it may be the ledger, and nowhere else.
+        worktree = "" if change.kind == "added" else " --worktree"
+        return f"git restore --staged{worktree} -- {change.path}"
     if change.place == "working tree":
         return f"git restore -- {change.path}"
     assert change.commit is not None

@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object instead of text")
     form.add_argument("--sarif", action="store_true", help="SARIF 2.1.0, for code scanning")
+    form.add_argument("--junit", action="store_true", help="JUnit XML, for CI servers")
     form.add_argument(
         "--github", action="store_true", help="annotations and a summary for GitHub Actions"
     )
@@ -82,7 +83,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _form(args: argparse.Namespace) -> str:
     """The module of ``report`` that tells the answer."""
-    forms = {"json": "machine", "sarif": "sarif", "github": "annotations"}
+    forms = {"json": "machine", "sarif": "sarif", "junit": "junit", "github": "annotations"}
     return next((module for flag, module in forms.items() if getattr(args, flag)), "text")
 
 

@@ -3,19 +3,19 @@
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture
-def path_of_python(monkeypatch):
-    """``python`` in hooks is the one that runs the tests."""
-    folder = Path(sys.executable).parent
+def on_the_path(tmp_path, monkeypatch):
+    """``python`` and ``pytest-ouro`` are those that run the tests."""
+    folder = tmp_path / "on-the-path"
+    folder.mkdir()
+    for name, command in (("python", ""), ("pytest-ouro", "-I -m pytest_ouro")):
+        (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {command} "$@"\n')
+        (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=":")
-    return folder
 
 
 @pytest.fixture

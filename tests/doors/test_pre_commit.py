@@ -16,6 +16,8 @@ RUNNERS = {
     "pre-commit": [sys.executable, "-m", "pre_commit"],
     "prek": [str(Path(sys.executable).with_name("prek"))],
 }
+PAGE = (ROOT / "docs/pre-commit.md").read_text(encoding="utf-8")
+SHARED, LOCAL = [yaml.safe_load(part.split("```")[0]) for part in PAGE.split("```yaml\n")[1:]]
 TYPES = ("pre-commit", "pre-merge-commit", "pre-push")
 
 
@@ -37,7 +39,7 @@ def runner(request):
 
 
 @pytest.fixture
-def hooked(project, path_of_python, runner):
+def hooked(project, on_the_path, runner):
     """The project with both hooks; they run in the tests' own environment."""
     hooks = [{**hook, "language": "system"} for hook in HOOKS]
     for hook in hooks:
@@ -294,6 +296,58 @@ def test_with_nothing_staged_every_commit_is_judged(hooked, runner):
     assert status == 1
     assert "add-dependencies BROKEN" in said
     assert "undone since" in said
+
+
+def test_the_page_s_hooks_of_the_project_s_own_environment(project, tried, on_the_path, runner):
+    install(project, runner, LOCAL)
+    better(project)
+    status, said = tried("commit", "-a", "-m", "a better model")
+    assert status == 0, said
+
+    results(project)
+    assert tried("commit", "-m", "the results")[0] == 1
+
+
+def test_the_page_names_the_hooks_that_there_are():
+    [repository] = SHARED["repos"]
+
+    assert repository["hooks"] == [{"id": hook["id"]} for hook in HOOKS]
+    assert SHARED["default_install_hook_types"] == LOCAL["default_install_hook_types"] == [*TYPES]
+    stages = {stage for hook in HOOKS for stage in hook["stages"]}
+    assert stages == {*TYPES, "manual"}
+
+
+def test_git_alone(project, tried, remote, on_the_path, monkeypatch):
+    [recipe] = [part.split("```")[0] for part in PAGE.split("```sh\n")[1:]]
+    subprocess.run(["sh", "-e", "-c", recipe], cwd=project.path, check=True)
+    assert tried("push", "-q", "origin", "main")[0] == 0
+    better(project)
+    status, said = tried("commit", "-a", "-m", "a better model")
+    assert status == 0, said
+    project.git("branch", "good")
+
+    results(project)
+    status, said = tried("commit", "-m", "the results")
+    assert status == 1
+    assert "commit-results BROKEN" in said
+    project.git("commit", "-q", "--no-verify", "-m", "the results")
+    status, said = tried("push", "origin", "good", "main")
+    assert status != 0
+    assert "refs/heads/good: lawful" in said
+    assert "refs/heads/main: broken" in said
+
+    monkeypatch.setenv("PATH", os.environ["PATH"].split(":", 1)[1])
+    if shutil.which("pytest-ouro") is None:
+        assert tried("commit", "--allow-empty", "-m", "unjudged")[0] != 0
+
+
+def test_the_page_shows_what_a_refusal_says(hooked, tried):
+    results(hooked)
+    _, said = tried("commit", "-m", "the results")
+    lines = {line.strip() for line in said.splitlines()}
+    shown = PAGE.split("## What a refusal says\n\n```\n")[1].split("```")[0]
+
+    assert {line.strip() for line in shown.splitlines()} <= lines
 
 
 def test_what_no_hook_can_bind(hooked, tried):
