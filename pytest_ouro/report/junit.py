@@ -43,8 +43,9 @@ def failed(error: OuroError) -> str:
 
 
 def _suite(suites: Element, name: str, counts: dict[str, int]) -> Element:
-    numbers = {key: str(value) for key, value in counts.items()}
-    return SubElement(suites, "testsuite", name=text.printable(name), time="0", **numbers)
+    attributes = {"name": text.printable(name), "time": "0"}
+    attributes.update((key, str(value)) for key, value in counts.items())
+    return SubElement(suites, "testsuite", attributes)
 
 
 def _case(suite: Element, judgement: Judgement) -> None:

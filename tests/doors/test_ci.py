@@ -255,6 +255,15 @@ def test_the_required_check_is_never_skipped_and_may_only_read(workflow):
     assert "strategy" not in job
 
 
+def test_the_readme_shows_the_same_check():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    [shown] = [yaml.safe_load(part.split("```")[0]) for part in text.split("```yaml\n")[1:]]
+
+    assert set(triggers(shown)) == set(triggers(GATE))
+    for key in ("runs-on", "permissions", "steps"):
+        assert shown["jobs"]["ouro-gate"][key] == GATE["jobs"]["ouro-gate"][key]
+
+
 def test_no_stranger_s_code_reaches_the_gpu():
     assert set(triggers(EXPERIMENT)) == {"workflow_dispatch", "push", "schedule"}
     [job] = EXPERIMENT["jobs"].values()
