@@ -263,7 +263,7 @@ def _check_paths(
         return
     for key in ("script", "harness", "ledger", "prepare"):
         _check_path(root, getattr(experiment, key), ("experiment", key), problems)
-    for key in ("editable", "allowed"):
+    for key in ("editable", "allowed", "publish"):
         for path in getattr(experiment, key):
             _check_path(root, path, ("experiment", key), problems)
     for where, rule in rules.items():

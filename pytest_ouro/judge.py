@@ -52,6 +52,10 @@ class Layout:
     def allowed(self) -> tuple[str, ...]:
         return self.bound.experiment.allowed
 
+    @property
+    def publish(self) -> tuple[str, ...]:
+        return self.bound.experiment.publish
+
     @cached_property
     def ledger(self) -> str:
         return self.bound.path(self.bound.experiment.ledger)

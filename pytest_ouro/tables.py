@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from pytest_ouro.evidence.paths import matches
 from pytest_ouro.schema import option
 
 Level = Literal["claimed", "supervised", "judged", "sandboxed", "sealed", "attested"]
@@ -47,6 +48,11 @@ class Experiment:
     allowed: tuple[str, ...] = option(
         "what a run may leave in the working tree, never committed (globs)",
         default=("run.log", "results.tsv"),
+    )
+    publish: tuple[str, ...] = option(
+        "what a report commit may put into git at the end of a session: one that changes nothing "
+        "else, with no other work after it (globs)",
+        default=(),
     )
     harness: str = option("the fixed module; the script imports it by its name", default="")
     evaluate: str = option("the harness's function that returns the metric", default="")
@@ -126,6 +132,9 @@ class Experiment:
         self._demand_one_kind()
         if not self.editable:
             raise ValueError("'editable' is empty: an experiment must be able to change something")
+        for path in (self.script, self.harness, *self.editable):
+            if matches(path, self.publish):
+                raise ValueError(f"'publish' names {path}, which is no report of results")
         if self.budget <= 0:
             raise ValueError("'budget' must be more than 0 seconds")
         if not self.python:

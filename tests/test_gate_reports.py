@@ -3,6 +3,7 @@
 import json
 import re
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
 
@@ -252,3 +253,42 @@ def test_one_form_at_a_time(gate):
     with pytest.raises(SystemExit) as caught:
         gate("--json", "--sarif")
     assert caught.value.code == 2
+
+
+def test_junit_has_a_case_for_every_rule(project, gate):
+    project.edit(
+        *("bound.toml", 'check = "scope"'),
+        'check = "scope"\nseverity = "warn"\nreason = "the move is not finished"',
+    )
+    project.bless()
+    project.edit("prepare.py", "float(model)", "0.5")
+    project.write({"a\x01\x1b]<&'\"\n.py": ""})
+
+    status, out = gate("--junit")
+
+    assert status == 1
+    [suite] = ElementTree.fromstring(out)
+    cases = {case.get("name"): case for case in suite}
+    assert len(cases) == int(suite.get("tests")) == 7
+    assert cases["prepare"].get("classname") == "danger-zone"
+    failure = cases["prepare"].find("failure")
+    assert failure.get("message").startswith("prepare.py changed (sha256 ")
+    assert failure.text.startswith("danger-zone::prepare BROKEN: prepare.py changed")
+    assert cases["exceed-budget"].find("skipped").get("message") == "no run recorded yet"
+    assert (
+        cases["only-train-py"].find("system-out").text.startswith("iron-law::only-train-py WARNS")
+    )
+    assert list(cases["add-dependencies"]) == []
+    assert suite.get("failures") == str(len(list(suite.iter("failure"))))
+    assert suite.get("skipped") == str(len(list(suite.iter("skipped"))))
+
+
+def test_junit_says_why_nothing_was_judged(project, gate):
+    (project.path / "bound.lock").unlink()
+
+    status, out = gate("--junit")
+
+    assert status == 2
+    [suite] = ElementTree.fromstring(out)
+    assert suite.get("errors") == "1"
+    assert "no trusted rules" in suite[0].find("error").get("message")

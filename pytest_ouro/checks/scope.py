@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
+from pytest_ouro.checks.publishing import published
 from pytest_ouro.evidence import shadows
 from pytest_ouro.evidence.git import split
 from pytest_ouro.evidence.paths import inside, join, matches
@@ -26,7 +27,8 @@ BYTECODE = ("**/__pycache__/*.pyc",)
 @dataclass(frozen=True, kw_only=True)
 class Scope(Check):
     """Only the editable files were changed since trust: by a commit, in the index, in the working
-    tree, or by an untracked file. What a run leaves (``allowed``) may lie there untracked."""
+    tree, or by an untracked file. What a run leaves (``allowed``) may lie there untracked, and
+    what is published (``publish``) may be in report commits."""
 
     within: str = option(
         "the folder that is watched, from the folder of bound.toml; by default the repository",
@@ -38,6 +40,7 @@ class Scope(Check):
         within = join(layout.folder, self.within)
         editable = [layout.path(path) for path in layout.editable]
         allowed = [layout.path(path) for path in layout.allowed]
+        reports = published(evidence)
         strays: dict[str, list[Change]] = {}
         within = within.rstrip("/")
         watched = [*evidence.repository.changes(within), *_ignore_files(evidence, within)]
@@ -48,6 +51,8 @@ class Scope(Check):
                     links.append(change.path)
                 continue
             if change.place == "untracked" and matches(change.path, (*allowed, *BYTECODE)):
+                continue
+            if reports.lawful(change.path):
                 continue
             if evidence.trust.blessing_pending and change.place != "commit":
                 continue  # the files that lie here were just declared the truth
@@ -126,7 +131,9 @@ def _remedy(evidence: Evidence, change: Change) -> str:
     if change.place == "untracked":
         return f"rm {change.path}, or put the idea into an editable file"
     if change.place == "index":
-        return f"git restore --staged --worktree -- {change.path}"
+        # What is new is taken out of the index alone: it may be the ledger, and nowhere else.
+        worktree = "" if change.kind == "added" else " --worktree"
+        return f"git restore --staged{worktree} -- {change.path}"
     if change.place == "working tree":
         return f"git restore -- {change.path}"
     assert change.commit is not None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
+from pytest_ouro.checks.publishing import published
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.finding import Finding, several
 from pytest_ouro.schema import option
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Untracked(Check):
-    """The files stay out of git: out of the commit, the index and every commit since trust."""
+    """The files stay out of git: out of the commit, the index and every commit since trust. What
+    is published (``publish``) may be in report commits."""
 
     paths: tuple[str, ...] = option("globs from the experiment's root")
 
@@ -29,6 +31,7 @@ class Untracked(Check):
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         repository = evidence.repository
         globs = [evidence.layout.path(path) for path in self.paths]
+        reports = published(evidence)
         places: dict[str, list[str]] = {}
         for change in repository.committed:
             if change.kind != "deleted" and matches(change.path, globs):
@@ -40,6 +43,10 @@ class Untracked(Check):
             if matches(path, globs):
                 places.setdefault(path, []).append("the index")
         for path, where in sorted(places.items()):
+            if reports.named(path):
+                if path in reports.beside_work:
+                    yield _beside_work(path, reports.beside_work[path])
+                continue
             yield Finding(
                 f"{path} is in git; it must stay untracked",
                 where=f"added in: {several(where)}",
@@ -47,3 +54,14 @@ class Untracked(Check):
                 + ("" if where == ["the index"] else ", and drop it from the commits that hold it"),
                 facts={"path": path},
             )
+
+
+def _beside_work(path: str, where: list[str]) -> Finding:
+    return Finding(
+        f"{path} is in git beside other work; it is published by a report commit, the last one",
+        where=f"held by: {several(where)}",
+        help=f"git rm --cached {path}"
+        + ("" if where == ["the index"] else ", drop it from the commits that hold it,")
+        + " and commit it alone when the session is over",
+        facts={"path": path},
+    )

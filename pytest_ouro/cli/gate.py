@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.git import Git
 
+#: Said to whoever stands before a closed gate in a hook of git's; agents read it too.
+_REFUSED = (
+    "ouro: refused. Do what the help says, or stop and ask a person. Do not go around this hook "
+    "(--no-verify, SKIP=, core.hooksPath): CI judges every commit again."
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
@@ -49,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object instead of text")
     form.add_argument("--sarif", action="store_true", help="SARIF 2.1.0, for code scanning")
+    form.add_argument("--junit", action="store_true", help="JUnit XML, for CI servers")
     form.add_argument(
         "--github", action="store_true", help="annotations and a summary for GitHub Actions"
     )
@@ -68,12 +75,15 @@ def main(args: argparse.Namespace) -> int:
             print(said)
         raise
     print(form.told(answers))
-    return 1 if any(answer.broken for answer in answers) else 0
+    broken = any(answer.broken for answer in answers)
+    if broken and (args.staged or args.pre_push):
+        print(_REFUSED, file=sys.stderr)
+    return 1 if broken else 0
 
 
 def _form(args: argparse.Namespace) -> str:
     """The module of ``report`` that tells the answer."""
-    forms = {"json": "machine", "sarif": "sarif", "github": "annotations"}
+    forms = {"json": "machine", "sarif": "sarif", "junit": "junit", "github": "annotations"}
     return next((module for flag, module in forms.items() if getattr(args, flag)), "text")
 
 
@@ -95,7 +105,9 @@ def _answers(args: argparse.Namespace) -> list[Answer]:
             rehash=args.rehash,
             index=os.environ.get("GIT_INDEX_FILE", "") if args.staged else "",
         )
-        answers = [Answer(case, judge_all(case))]
+        # With nothing staged the question is about the commits that are there, each of them.
+        all_of = judge_history if args.staged and not case.repository.staged else judge_all
+        answers = [Answer(case, all_of(case))]
         if args.pytest:
             from pytest_ouro.cli.under_pytest import demand_agreement
 

@@ -29,6 +29,8 @@ Place = Literal["commit", "index", "working tree", "untracked"]
 #: What is judged: a commit alone, what is staged on top of it, or the working tree as well.
 Subject = Literal["commit", "index", "working tree"]
 
+#: How git calls what it is merging, in the environment of its hooks.
+_MERGED = re.compile(r"GITHEAD_([0-9a-f]{40,64})")
 _LFS = re.compile(rb"version https://git-lfs\S*\noid sha256:([0-9a-f]{64})\n")
 
 
@@ -175,8 +177,9 @@ class Repository:
             return ()
         try:
             return tuple((self.git.folder / "MERGE_HEAD").read_text().split())
-        except OSError:
-            return ()
+        except OSError:  # git merge writes it after its hook, and tells the hook in this way
+            found = [_MERGED.fullmatch(name) for name in os.environ]
+            return tuple(match[1] for match in found if match and self.subject == "index")
 
     @cached_property
     def staged(self) -> tuple[Change, ...]:

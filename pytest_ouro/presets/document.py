@@ -21,6 +21,7 @@ _KEYS = {
     "python": "the environment that the lock file describes",
     "editable": "all that an experiment may change",
     "allowed": "what a run may leave, never committed",
+    "publish": "what a report commit may put into git",
     "harness": "",
     "evaluate": "",
     "loader": "its first training batch starts the clock",

@@ -71,7 +71,7 @@ CHANGE = "was changed; only train.py may change"
 DELETE = "was deleted; only train.py may change"
 VIOLATIONS = {
     untracked: (f"helper.py {ADD}", "untracked in the working tree", "rm helper.py, or put"),
-    staged: (f"helper.py {ADD}", "added in: the index", "git restore --staged --worktree -- h"),
+    staged: (f"helper.py {ADD}", "added in: the index", "git restore --staged -- h"),
     committed: (f"helper.py {ADD}", 'added in: commit HEAD "a helper"', "git reset --keep HEAD~1"),
     committed_before: (
         *(f"helper.py {ADD}", 'added in: commit PARENT "a helper"'),
@@ -293,3 +293,15 @@ def test_what_is_staged_is_judged_without_the_working_tree(project, judged):
     project.git("add", "helper.py")
     [finding] = judged(RULE, subject="index").findings
     assert finding.facts["path"] == "helper.py"
+
+
+def test_what_is_new_and_staged_is_not_deleted_by_the_remedy(project, judged):
+    project.write({"notes.tsv": "the only copy\n"})
+    project.git("add", "notes.tsv")
+
+    [finding] = judged(RULE, subject="index").findings
+
+    assert finding.help == "git restore --staged -- notes.tsv"
+    project.git(*finding.help.split()[1:])
+    assert (project.path / "notes.tsv").read_text() == "the only copy\n"
+    assert judged(RULE, subject="index").status == "holds"

@@ -1,0 +1,48 @@
+"""A project whose commits pass a real hook."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def on_the_path(tmp_path, monkeypatch):
+    """``python`` and ``pytest-ouro`` are those that run the tests."""
+    folder = tmp_path / "on-the-path"
+    folder.mkdir()
+    for name, command in (("python", ""), ("pytest-ouro", "-I -m pytest_ouro")):
+        (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {command} "$@"\n')
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+
+
+@pytest.fixture
+def tried(project):
+    """``tried("commit", "-m", "x")``: git's exit status and all that it and its hooks said."""
+
+    def tried(*args, **how):
+        done = subprocess.run(
+            ["git", *args],
+            cwd=how.pop("cwd", project.path),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=300,
+            **how,
+        )
+        return done.returncode, done.stdout
+
+    return tried
+
+
+@pytest.fixture
+def remote(project, tmp_path):
+    """An empty bare repository, as ``origin``."""
+    path = tmp_path / "remote"
+    project.git("init", "-q", "--bare", str(path))
+    project.git("remote", "add", "origin", str(path))
+    yield path
+    shutil.rmtree(path)
