@@ -228,7 +228,8 @@ class Git:
 
     def close(self) -> None:
         """End the process that reads objects; the next one that is asked for starts it again."""
-        self.__dict__.pop("store", None)
+        if store := self.__dict__.pop("store", None):
+            store.close()
 
     @cached_property
     def store(self) -> Objects:

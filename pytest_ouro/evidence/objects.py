@@ -33,7 +33,7 @@ _FOLDER = "40000"
 
 
 class Objects:
-    """One ``git cat-file --batch`` that answers until this object is gone."""
+    """One ``git cat-file --batch`` that answers until it is closed, or this object is gone."""
 
     def __init__(self, command: list[str], top: Path, env: dict[str, str]) -> None:
         process = subprocess.Popen(
@@ -49,7 +49,7 @@ class Objects:
         self._ask, self._answer = process.stdin, process.stdout
         self._known: dict[str, bytes] = {}
         self._folders: dict[str, Folder] = {}
-        weakref.finalize(self, _hang_up, process)
+        self.close = weakref.finalize(self, _hang_up, process)
 
     def read(self, name: str) -> bytes:
         """The bytes of an object by its id; GitError where it is not there, or is not what its
