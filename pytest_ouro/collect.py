@@ -212,6 +212,7 @@ class BoundFile(pytest.File):
             yield Section.from_parent(self, name=section, rules=rules)
         if self.ouro.settings.experiment:
             yield Section.from_parent(self, name="experiment", rules=[])
+        case.close()  # the rules may be judged later, or by another worker
 
     def teardown(self) -> None:
         """Leave no git running once the last rule is judged."""
