@@ -171,6 +171,8 @@ class Session:
         says."""
         yield
         self._tell_what_was_disarmed(session)
+        if self._case is not None:
+            self._case.close()
         if not self.settings.experiment or self.config.option.collectonly:
             return
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
