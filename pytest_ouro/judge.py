@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_ouro import bound as bounds
-from pytest_ouro.errors import TrustError
+from pytest_ouro.errors import OuroError, TrustError
 from pytest_ouro.evidence import trust as trusts
 from pytest_ouro.evidence.git import Git
 from pytest_ouro.evidence.observed import Evidence
@@ -157,9 +157,13 @@ def open_case(
     """
     git = Git.discover(path.parent, index=index)
     bound_path = git.relative(path)
-    Repository(git).head  # noqa: B018 - no commit yet: say so before anything else
-    trust_found = trusts.resolve(git, asked=trust, asked_by=trust_by, bound_path=bound_path)
-    bound = _rules(trust_found, bound_path, checks)
+    try:
+        Repository(git).head  # noqa: B018 - no commit yet: say so before anything else
+        trust_found = trusts.resolve(git, asked=trust, asked_by=trust_by, bound_path=bound_path)
+        bound = _rules(trust_found, bound_path, checks)
+    except OuroError:
+        git.close()  # whoever keeps the error would keep it running
+        raise
     repository = Repository(git, trust=trust_found.commit, subject=subject)
     evidence = Evidence(Layout(bound), repository, trust_found, rehash=rehash)
     return Case(bound, trust_found, evidence)
