@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.errors import GitError
 from pytest_ouro.evidence.objects import Entry, Objects
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,10 +6,10 @@ import errno
 import math
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.errors import RecordError
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

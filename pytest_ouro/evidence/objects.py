@@ -7,10 +7,10 @@ import hashlib
 import os
 import subprocess
 import weakref
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.errors import GitError
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

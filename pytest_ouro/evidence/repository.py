@@ -10,7 +10,6 @@ import hashlib
 import os
 import re
 import stat
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +17,7 @@ from pytest_ouro.errors import GitError
 from pytest_ouro.evidence.git import split
 from pytest_ouro.evidence.objects import object_id
 from pytest_ouro.evidence.paths import inside
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,9 +10,10 @@ import ast
 import io
 import re
 import tokenize
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_ouro.errors import TrustError
 from pytest_ouro.evidence import lock as lockfile
 from pytest_ouro.evidence.repository import digest, read_file
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
