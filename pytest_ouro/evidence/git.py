@@ -199,7 +199,7 @@ class Git:
     def tree(self, commit: str) -> dict[str, Entry]:
         """Every file of a commit (its full id): path from the top folder, with ``/``."""
         if commit not in self._trees:
-            self._trees[commit] = dict(self.store.files(self.store.commit(commit)[0]))
+            self._trees[commit] = self.store.files(self.store.commit(commit)[0])
         return self._trees[commit]
 
     def files(self, *, untracked: bool = True) -> tuple[dict[str, Entry], list[str]]:

@@ -7,18 +7,16 @@ import hashlib
 import os
 import subprocess
 import weakref
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_ouro.errors import GitError
-from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One path of a tree or of the index. ``mode`` as git writes it: 100644, 100755, 120000, …"""
 
     mode: str
@@ -106,13 +104,15 @@ class Objects:
             found[name] = (mode, data[end + 1 : at].hex())
         return found
 
-    def files(self, tree: str, folder: str = "") -> Iterator[tuple[str, Entry]]:
-        """Every file of a tree, with its path."""
+    def files(self, tree: str, folder: str = "") -> dict[str, Entry]:
+        """Every file of a tree, by its path."""
+        found: dict[str, Entry] = {}
         for name, (mode, item) in self.folder(tree).items():
             if mode == _FOLDER:
-                yield from self.files(item, f"{folder}{name}/")
+                found.update(self.files(item, f"{folder}{name}/"))
             else:
-                yield folder + name, Entry(mode, item)
+                found[folder + name] = Entry(mode, item)
+        return found
 
     def difference(self, old: str, new: str, folder: str = "") -> Iterator[tuple[str, Kind]]:
         """``(path, what happened)`` for every file that two trees have otherwise; "" is no tree."""

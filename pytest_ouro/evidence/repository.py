@@ -30,8 +30,8 @@ Place = Literal["commit", "index", "working tree", "untracked"]
 Subject = Literal["commit", "index", "working tree"]
 
 #: How git calls what it is merging, in the environment of its hooks.
-_MERGED = re.compile(r"GITHEAD_([0-9a-f]{40,64})")
-_LFS = re.compile(rb"version https://git-lfs\S*\noid sha256:([0-9a-f]{64})\n")
+_MERGED = r"GITHEAD_([0-9a-f]{40,64})"
+_LFS = rb"version https://git-lfs\S*\noid sha256:([0-9a-f]{64})\n"
 
 
 def canonical(data: bytes) -> bytes:
@@ -178,7 +178,7 @@ class Repository:
         try:
             return tuple((self.git.folder / "MERGE_HEAD").read_text().split())
         except OSError:  # git merge writes it after its hook, and tells the hook in this way
-            found = [_MERGED.fullmatch(name) for name in os.environ]
+            found = [re.fullmatch(_MERGED, name) for name in os.environ]
             return tuple(match[1] for match in found if match and self.subject == "index")
 
     @cached_property
@@ -315,7 +315,7 @@ def read_file(path: Path) -> bytes | None:
 
 
 def _same(blob: bytes, data: bytes) -> bool:
-    if pointer := _LFS.match(blob):
+    if pointer := re.match(_LFS, blob):
         return hashlib.sha256(data).hexdigest().encode() == pointer[1]
     return canonical(blob) == canonical(data)
 
