@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import subprocess
 import weakref
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_ouro.errors import GitError
+from pytest_ouro.evidence.program import Conversation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 class Entry(NamedTuple):
@@ -33,21 +31,12 @@ _FOLDER = "40000"
 class Objects:
     """One ``git cat-file --batch`` that answers until it is closed, or this object is gone."""
 
-    def __init__(self, command: list[str], top: Path, env: dict[str, str]) -> None:
-        process = subprocess.Popen(
-            command,
-            cwd=top,
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._ask, self._answer = process.stdin, process.stdout
+    def __init__(self, command: list[str], env: dict[str, str]) -> None:
+        git = Conversation(command, env)
+        self._ask, self._answer = git.ask, git.answer
         self._known: dict[str, bytes] = {}
         self._folders: dict[str, Folder] = {}
-        self.close = weakref.finalize(self, _hang_up, process)
+        self.close = weakref.finalize(self, git.hang_up)
 
     def read(self, name: str) -> bytes:
         """The bytes of an object by its id; GitError where it is not there, or is not what its
@@ -143,11 +132,3 @@ def _damaged(name: str) -> GitError:
         f"object {name[:10]} does not hold what its name says",
         help="the repository is damaged: git fsck, or clone it anew",
     )
-
-
-def _hang_up(process: subprocess.Popen[bytes]) -> None:
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with contextlib.suppress(OSError):
-                pipe.close()
-    process.wait()
