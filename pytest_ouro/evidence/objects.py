@@ -103,6 +103,17 @@ class Objects:
                 found[folder + name] = Entry(mode, item)
         return found
 
+    def entry(self, commit: str, path: str) -> Entry | None:
+        """What a commit has at a path; None where that is nothing, or a folder."""
+        *above, name = path.split("/")
+        tree = self.commit(commit)[0]
+        for folder in above:
+            mode, tree = self.folder(tree).get(folder, ("", ""))
+            if mode != _FOLDER:
+                return None
+        mode, item = self.folder(tree).get(name, ("", ""))
+        return Entry(mode, item) if mode not in ("", _FOLDER) else None
+
     def difference(self, old: str, new: str, folder: str = "") -> Iterator[tuple[str, Kind]]:
         """``(path, what happened)`` for every file that two trees have otherwise; "" is no tree."""
         if old == new:

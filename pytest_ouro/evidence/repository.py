@@ -33,6 +33,9 @@ Subject = Literal["commit", "index", "working tree"]
 _MERGED = r"GITHEAD_([0-9a-f]{40,64})"
 _LFS = rb"version https://git-lfs\S*\noid sha256:([0-9a-f]{64})\n"
 
+#: Of so many commits in a row git need not be asked in which order they stand.
+_CHAIN = 200
+
 
 def canonical(data: bytes) -> bytes:
     """Text with LF line endings; binary data (a NUL in its first 8000 bytes) as it is."""
@@ -155,10 +158,25 @@ class Repository:
                 f"{self.head[:7]} are not all here",
                 help="git fetch --unshallow (in CI: fetch-depth: 0)",
             )
-        tips = (self.head, *self.merging)
-        order = ("--reverse", "--topo-order")
-        ids = git.call("rev-list", *order, *tips, f"^{self.trust}").decode().split()
+        ids = self._chain() or self._listed()
         return tuple(_changes_of(git, commit) for commit in ids)
+
+    def _chain(self) -> list[str]:
+        """The commits since trust where each has one parent, oldest first; else none."""
+        found: list[str] = []
+        commit = self.head
+        while commit != self.trust:
+            found.append(commit)
+            parents = self.git.store.commit(commit)[1]
+            if len(parents) != 1 or len(found) == _CHAIN or self.git.shallow or self.merging:
+                return []
+            commit = parents[0]
+        return found[::-1]
+
+    def _listed(self) -> list[str]:
+        """The commits since trust, oldest first, as git finds them in any history."""
+        tips, order = (self.head, *self.merging), ("--reverse", "--topo-order")
+        return self.git.call("rev-list", *order, *tips, f"^{self.trust}").decode().split()
 
     @cached_property
     def committed(self) -> tuple[Change, ...]:
