@@ -6,7 +6,7 @@ import errno
 import math
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.errors import RecordError
 from pytest_ouro.values import dataclass
@@ -27,8 +27,7 @@ _ALIASES = {
 }
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One line of the ledger. ``value`` is None where the metric is no number of a finished run."""
 
     line: int
