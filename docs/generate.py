@@ -7,7 +7,6 @@ python docs/generate.py --check    exit 1 and name the files that are out of dat
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import sys
@@ -18,6 +17,9 @@ from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.json_schema import schema
 from pytest_ouro.schema import keys_of
 from pytest_ouro.tables import Experiment, RuleKeys, Title, VerdictRule
+
+if typing.TYPE_CHECKING:
+    from pytest_ouro.values import Field
 
 DOCS = Path(__file__).parent
 TABLES = {"bound": Title, "experiment": Experiment, "verdict": VerdictRule, "rule": RuleKeys}
@@ -32,7 +34,7 @@ def options(cls: type) -> str:
     hints = typing.get_type_hints(cls)
     rows = ["| key | what it says | default |", "|---|---|---|"]
     for key, field in fields.items():
-        text = field.metadata["help"]
+        text = field.help
         if typing.get_origin(hints[field.name]) is typing.Literal:
             values = ", ".join(f'`"{value}"`' for value in typing.get_args(hints[field.name]))
             text = f"{text}: {values}"
@@ -40,9 +42,9 @@ def options(cls: type) -> str:
     return "\n".join(rows) + "\n"
 
 
-def default(field: dataclasses.Field[typing.Any]) -> str:
+def default(field: Field) -> str:
     value = field.default
-    if value is dataclasses.MISSING:
+    if field.required:
         return "required"
     if value in (None, "", ()):
         return ""

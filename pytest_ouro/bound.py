@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load
 from pytest_ouro.errors import BoundError
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.paths import join
-from pytest_ouro.schema import Problems, line_numbers, nearest, read_table
+from pytest_ouro.schema import Problems, keys_of, line_numbers, nearest, read_table
 from pytest_ouro.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -217,7 +216,7 @@ def _rule(
     problems: Problems,
     checks: Mapping[str, type[Check]],
 ) -> Rule | None:
-    known = {f.name for f in dataclasses.fields(RuleKeys)}
+    known = keys_of(RuleKeys)
     if not isinstance(entry, dict):
         problems.add(where, f"[[{section}]] must be a table")
         return None

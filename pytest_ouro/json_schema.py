@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import types
 import typing
-from typing import Any, Literal, Union
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 from pytest_ouro.bound import SECTIONS
 from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.schema import keys_of
 from pytest_ouro.tables import KINDS, PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
+
+if TYPE_CHECKING:
+    from pytest_ouro.values import Field
 
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
@@ -46,7 +48,7 @@ def table(cls: type) -> dict[str, Any]:
     hints = typing.get_type_hints(cls)
     fields = keys_of(cls)
     made = _closed({key: _property(hints[f.name], f) for key, f in fields.items()})
-    required = [key for key, f in fields.items() if f.default is dataclasses.MISSING]
+    required = [key for key, f in fields.items() if f.required]
     return {**made, "required": required} if required else made
 
 
@@ -84,10 +86,10 @@ def _rule() -> dict[str, Any]:
     }
 
 
-def _property(hint: Any, field: dataclasses.Field[Any]) -> dict[str, Any]:
-    made = {**_type(hint), "description": field.metadata.get("help", "")}
-    if field.default is not dataclasses.MISSING and field.default is not None:
-        default = field.default
+def _property(hint: Any, field: Field) -> dict[str, Any]:
+    made = {**_type(hint), "description": field.help}
+    default = field.default
+    if not field.required and default is not None:
         made["default"] = list(default) if isinstance(default, tuple) else default
     return made
 

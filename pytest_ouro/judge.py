@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from pytest_ouro.evidence.observed import Evidence
 from pytest_ouro.evidence.repository import Repository
 from pytest_ouro.evidence.trust import Trust
 from pytest_ouro.finding import Judgement
+from pytest_ouro.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,12 +5,13 @@ Every fault is collected, none is raised here, so that a person sees all of them
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import types
 import typing
-from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, TypeVar, Union
+
+from pytest_ouro.values import MISSING, Field, fields
 
 T = TypeVar("T")
 Where = tuple[str | int, ...]
@@ -58,28 +59,25 @@ def nearest(name: str, names: typing.Iterable[str]) -> str:
     return f"; did you mean '{match[0]}'?" if match else ""
 
 
-def option(help: str, *, default: Any = dataclasses.MISSING) -> Any:
+def option(help: str, *, default: Any = MISSING) -> Any:
     """A field of a format: ``help`` says what it means, in the reference and in the JSON schema."""
-    return dataclasses.field(default=default, metadata={"help": help})
+    return Field(default=default, help=help)
 
 
-def keys_of(cls: type) -> dict[str, dataclasses.Field[Any]]:
+def keys_of(cls: type) -> dict[str, Field]:
     """The TOML keys of a dataclass: ``evaluate_command`` is written ``evaluate-command``."""
-    return {
-        f.metadata.get("key", f.name.replace("_", "-")): f
-        for f in dataclasses.fields(cls)
-        if f.init
-    }
+    return {f.name.replace("_", "-"): f for f in fields(cls)}
 
 
-@dataclass
+#: The annotations of a class, evaluated once.
+_hints = cache(typing.get_type_hints)
+
+
 class Problems:
     """The faults of one file, each with its line."""
 
-    file: str
-    lines: dict[Where, int]
-
-    def __post_init__(self) -> None:
+    def __init__(self, file: str, lines: dict[Where, int]) -> None:
+        self.file, self.lines = file, lines
         self.found: list[tuple[int, str]] = []
 
     def add(self, where: Where, text: str) -> None:
@@ -114,7 +112,7 @@ def read_table(
         problems.add(where, f"[{name}] must be a table")
         return None
     known = keys_of(cls)
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type] # a class can be hashed
     ok = True
     for key in table.keys() - known.keys() - set(also):
         problems.add((*where, key), f"unknown key '{key}' in [{name}]{nearest(key, known)}")
@@ -127,7 +125,7 @@ def read_table(
             except ValueError as error:
                 problems.add((*where, key), f"'{key}' in [{name}] must be {error}")
                 ok = False
-        elif spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
+        elif spec.required:
             problems.add(where, f"[{name}] lacks the key '{key}'")
             ok = False
     if not ok:

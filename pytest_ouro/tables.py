@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.schema import option
+from pytest_ouro.values import dataclass
 
 Level = Literal["claimed", "supervised", "judged", "sandboxed", "sealed", "attested"]
 LEVELS: tuple[Level, ...] = get_args(Level)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
@@ -11,6 +10,7 @@ from pytest_ouro.errors import OuroError
 from pytest_ouro.evidence.git import environment
 from pytest_ouro.finding import Finding
 from pytest_ouro.schema import option
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.evidence.source import Source, decode
+from pytest_ouro.evidence.text import decode, defines
 from pytest_ouro.finding import Finding, several
 from pytest_ouro.schema import option
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,25 +35,32 @@ class FrozenSymbol(Check):
                 help="mend 'path' in bound.toml, or a person blesses the file: pytest-ouro bless",
             )
             return
-        before = Source(decode(blessed))
-        try:
-            defined = before.defines(self.symbol)
-        except (SyntaxError, RecursionError):
-            defined = False
-        if not defined:
+        if not self._is_defined(blessed):
             yield Finding(
                 f"{self.path} defines no {self.symbol}: nothing is protected",
                 where=f"trust: {evidence.trust}",
                 help="mend 'symbol' in bound.toml",
             )
             return
-        yield from self._changed(evidence, path, before)
+        yield from self._changed(evidence, path, blessed)
         yield from self._shadowed(evidence)
 
-    def _changed(self, evidence: Evidence, path: str, before: Source) -> Iterator[Finding]:
+    def _is_defined(self, blessed: bytes) -> bool:
+        """Whether the file binds the name; its syntax tree is asked only if no plain line does."""
+        text = decode(blessed)
+        if defines(text, self.symbol):
+            return True
+        from pytest_ouro.evidence.source import Source
+
+        try:
+            return self.symbol in Source(text).bindings
+        except (SyntaxError, RecursionError):
+            return False
+
+    def _changed(self, evidence: Evidence, path: str, blessed: bytes) -> Iterator[Finding]:
         found: dict[str, list[Place]] = {}
         for place, data in evidence.repository.contents([path])[path].items():
-            if change := self._difference(before, data):
+            if data != blessed and (change := self._difference(blessed, data)):
                 found.setdefault(change, []).append(place)
         since = evidence.trust.commit[:7]
         for change, places in found.items():
@@ -65,11 +72,13 @@ class FrozenSymbol(Check):
                 facts={"path": path, "symbol": self.symbol},
             )
 
-    def _difference(self, before: Source, data: bytes | None) -> str:
+    def _difference(self, blessed: bytes, data: bytes | None) -> str:
         """Which of the reached names changed, in words; "" if none did."""
         if data is None:
             return f"{self.path} is gone"
-        after = Source(decode(data))
+        from pytest_ouro.evidence.source import Source
+
+        before, after = Source(decode(blessed)), Source(decode(data))
         if after.text == before.text:
             return ""
         try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
 from pytest_ouro.evidence.ledger import strict_fault
 from pytest_ouro.finding import Finding, several
 from pytest_ouro.schema import option
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,10 +6,10 @@ is committed: the loop resets its branch, and would take the ledger with it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_ouro.evidence.paths import matches
+from pytest_ouro.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

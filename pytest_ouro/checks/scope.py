@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
@@ -13,6 +12,7 @@ from pytest_ouro.evidence.paths import inside, join, matches
 from pytest_ouro.evidence.repository import Change
 from pytest_ouro.finding import Finding, several
 from pytest_ouro.schema import option
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
+
+from pytest_ouro.values import dataclass
 
 #: Files below this many bytes are hashed every time.
 _SMALL = 1 << 20

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.installed import normal
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.evidence.repository import canonical
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

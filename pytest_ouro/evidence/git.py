@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.errors import GitError
+from pytest_ouro.evidence import program
 from pytest_ouro.evidence.objects import Entry, Objects
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,12 +55,13 @@ def environment() -> dict[str, str]:
     return env
 
 
-def _command(*args: str) -> list[str]:
+def _command(*args: str, cwd: Path) -> list[str]:
     settings = [word for setting in _OVERRIDES for word in ("-c", setting)]
-    return ["git", "--no-optional-locks", "--no-replace-objects", *settings, *args]
+    start = ("git", "-C", str(cwd), "--no-optional-locks", "--no-replace-objects")
+    return [*start, *settings, *args]
 
 
-def run_git(*args: str, cwd: Path, stdin: bytes | None = None, index: str = "") -> bytes:
+def run_git(*args: str, cwd: Path, index: str = "") -> bytes:
     """Standard output of one git call in ``cwd``; GitError when git fails or is missing.
 
     ``index`` is the value of GIT_INDEX_FILE to keep (git sets it for a partial commit).
@@ -69,26 +70,18 @@ def run_git(*args: str, cwd: Path, stdin: bytes | None = None, index: str = "") 
     if index:
         env["GIT_INDEX_FILE"] = index
     try:
-        done = subprocess.run(
-            _command(*args),
-            cwd=cwd,
-            env=env,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            check=False,
-        )
+        status, said, error = program.output(_command(*args, cwd=cwd), env)
     except OSError:
-        if not cwd.is_dir():
-            raise GitError(f"{cwd} is no folder") from None
         raise GitError(
             "git is not installed, and nothing can be judged without it",
             help="install git and run again",
         ) from None
-    if done.returncode:
-        words = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+    if status:
+        if not cwd.is_dir():
+            raise GitError(f"{cwd} is no folder")
+        words = error.decode(errors="replace").strip().splitlines() or ["no message"]
         raise GitError(f"git {args[0]} failed: {words[0]}")
-    return done.stdout
+    return said
 
 
 def _asked(start: Path, *args: str) -> bytes:
@@ -176,8 +169,8 @@ class Git:
                 help="git config --unset core.worktree, if it names another folder",
             ) from None
 
-    def call(self, *args: str, stdin: bytes | None = None) -> bytes:
-        return run_git(*args, cwd=self.top, stdin=stdin, index=self.index)
+    def call(self, *args: str) -> bytes:
+        return run_git(*args, cwd=self.top, index=self.index)
 
     def line(self, *args: str) -> str:
         """The first line of the answer, or "" where git has none."""
@@ -199,7 +192,7 @@ class Git:
     def tree(self, commit: str) -> dict[str, Entry]:
         """Every file of a commit (its full id): path from the top folder, with ``/``."""
         if commit not in self._trees:
-            self._trees[commit] = dict(self.store.files(self.store.commit(commit)[0]))
+            self._trees[commit] = self.store.files(self.store.commit(commit)[0])
         return self._trees[commit]
 
     def files(self, *, untracked: bool = True) -> tuple[dict[str, Entry], list[str]]:
@@ -234,4 +227,4 @@ class Git:
     @cached_property
     def store(self) -> Objects:
         """The objects themselves."""
-        return Objects(_command("cat-file", "--batch"), self.top, environment())
+        return Objects(_command("cat-file", "--batch", cwd=self.top), environment())

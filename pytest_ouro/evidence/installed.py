@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 #: What every environment holds, and what brought us here: never a dependency of an experiment.
 TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "pytest-ouro"})
 
-_INFO = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)\.dist-info\Z")
+_INFO = r"(?P<name>.+?)-(?P<version>[^-]+)\.dist-info\Z"
 
 
 def installed(folders: list[Path]) -> dict[str, str]:
@@ -27,7 +27,7 @@ def installed(folders: list[Path]) -> dict[str, str]:
         if sites:
             found = {}
             for info in sites[0].glob("*.dist-info"):
-                if match := _INFO.match(info.name):
+                if match := re.match(_INFO, info.name):
                     found[normal(match["name"])] = match["version"]
             return {name: v for name, v in found.items() if name not in TOOLS}
     return {}

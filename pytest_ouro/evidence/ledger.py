@@ -6,10 +6,10 @@ import errno
 import math
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.errors import RecordError
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +27,7 @@ _ALIASES = {
 }
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One line of the ledger. ``value`` is None where the metric is no number of a finished run."""
 
     line: int

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_ouro.errors import TrustError
+from pytest_ouro.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = "bound.lock"
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_DIGEST = r"sha256:[0-9a-f]{64}"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def loads(text: str, *, name: str = NAME) -> Lock:
     files, data = table.get("files"), table.get("data", {})
     for title, digests in (("files", files), ("data", data)):
         if not isinstance(digests, dict) or not all(
-            isinstance(value, str) and _DIGEST.match(value) for value in digests.values()
+            isinstance(value, str) and re.fullmatch(_DIGEST, value) for value in digests.values()
         ):
             raise TrustError(
                 f"{name} is damaged: [{title}] must map paths to sha256 digests", help=help

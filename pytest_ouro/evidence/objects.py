@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import subprocess
 import weakref
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_ouro.errors import GitError
+from pytest_ouro.evidence.program import Conversation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One path of a tree or of the index. ``mode`` as git writes it: 100644, 100755, 120000, …"""
 
     mode: str
@@ -35,21 +31,12 @@ _FOLDER = "40000"
 class Objects:
     """One ``git cat-file --batch`` that answers until it is closed, or this object is gone."""
 
-    def __init__(self, command: list[str], top: Path, env: dict[str, str]) -> None:
-        process = subprocess.Popen(
-            command,
-            cwd=top,
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._ask, self._answer = process.stdin, process.stdout
+    def __init__(self, command: list[str], env: dict[str, str]) -> None:
+        git = Conversation(command, env)
+        self._ask, self._answer = git.ask, git.answer
         self._known: dict[str, bytes] = {}
         self._folders: dict[str, Folder] = {}
-        self.close = weakref.finalize(self, _hang_up, process)
+        self.close = weakref.finalize(self, git.hang_up)
 
     def read(self, name: str) -> bytes:
         """The bytes of an object by its id; GitError where it is not there, or is not what its
@@ -106,13 +93,26 @@ class Objects:
             found[name] = (mode, data[end + 1 : at].hex())
         return found
 
-    def files(self, tree: str, folder: str = "") -> Iterator[tuple[str, Entry]]:
-        """Every file of a tree, with its path."""
+    def files(self, tree: str, folder: str = "") -> dict[str, Entry]:
+        """Every file of a tree, by its path."""
+        found: dict[str, Entry] = {}
         for name, (mode, item) in self.folder(tree).items():
             if mode == _FOLDER:
-                yield from self.files(item, f"{folder}{name}/")
+                found.update(self.files(item, f"{folder}{name}/"))
             else:
-                yield folder + name, Entry(mode, item)
+                found[folder + name] = Entry(mode, item)
+        return found
+
+    def entry(self, commit: str, path: str) -> Entry | None:
+        """What a commit has at a path; None where that is nothing, or a folder."""
+        *above, name = path.split("/")
+        tree = self.commit(commit)[0]
+        for folder in above:
+            mode, tree = self.folder(tree).get(folder, ("", ""))
+            if mode != _FOLDER:
+                return None
+        mode, item = self.folder(tree).get(name, ("", ""))
+        return Entry(mode, item) if mode not in ("", _FOLDER) else None
 
     def difference(self, old: str, new: str, folder: str = "") -> Iterator[tuple[str, Kind]]:
         """``(path, what happened)`` for every file that two trees have otherwise; "" is no tree."""
@@ -143,11 +143,3 @@ def _damaged(name: str) -> GitError:
         f"object {name[:10]} does not hold what its name says",
         help="the repository is damaged: git fsck, or clone it anew",
     )
-
-
-def _hang_up(process: subprocess.Popen[bytes]) -> None:
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with contextlib.suppress(OSError):
-                pipe.close()
-    process.wait()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_ouro.evidence import dependencies, installed, journal, ledger, shadows
 from pytest_ouro.evidence.data import Fingerprints
 from pytest_ouro.evidence.paths import matches
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.errors import GitError
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,6 @@ import hashlib
 import os
 import re
 import stat
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +17,7 @@ from pytest_ouro.errors import GitError
 from pytest_ouro.evidence.git import split
 from pytest_ouro.evidence.objects import object_id
 from pytest_ouro.evidence.paths import inside
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +30,11 @@ Place = Literal["commit", "index", "working tree", "untracked"]
 Subject = Literal["commit", "index", "working tree"]
 
 #: How git calls what it is merging, in the environment of its hooks.
-_MERGED = re.compile(r"GITHEAD_([0-9a-f]{40,64})")
-_LFS = re.compile(rb"version https://git-lfs\S*\noid sha256:([0-9a-f]{64})\n")
+_MERGED = r"GITHEAD_([0-9a-f]{40,64})"
+_LFS = rb"version https://git-lfs\S*\noid sha256:([0-9a-f]{64})\n"
+
+#: Of so many commits in a row git need not be asked in which order they stand.
+_CHAIN = 200
 
 
 def canonical(data: bytes) -> bytes:
@@ -155,10 +158,25 @@ class Repository:
                 f"{self.head[:7]} are not all here",
                 help="git fetch --unshallow (in CI: fetch-depth: 0)",
             )
-        tips = (self.head, *self.merging)
-        order = ("--reverse", "--topo-order")
-        ids = git.call("rev-list", *order, *tips, f"^{self.trust}").decode().split()
+        ids = self._chain() or self._listed()
         return tuple(_changes_of(git, commit) for commit in ids)
+
+    def _chain(self) -> list[str]:
+        """The commits since trust where each has one parent, oldest first; else none."""
+        found: list[str] = []
+        commit = self.head
+        while commit != self.trust:
+            found.append(commit)
+            parents = self.git.store.commit(commit)[1]
+            if len(parents) != 1 or len(found) == _CHAIN or self.git.shallow or self.merging:
+                return []
+            commit = parents[0]
+        return found[::-1]
+
+    def _listed(self) -> list[str]:
+        """The commits since trust, oldest first, as git finds them in any history."""
+        tips, order = (self.head, *self.merging), ("--reverse", "--topo-order")
+        return self.git.call("rev-list", *order, *tips, f"^{self.trust}").decode().split()
 
     @cached_property
     def committed(self) -> tuple[Change, ...]:
@@ -178,7 +196,7 @@ class Repository:
         try:
             return tuple((self.git.folder / "MERGE_HEAD").read_text().split())
         except OSError:  # git merge writes it after its hook, and tells the hook in this way
-            found = [_MERGED.fullmatch(name) for name in os.environ]
+            found = [re.fullmatch(_MERGED, name) for name in os.environ]
             return tuple(match[1] for match in found if match and self.subject == "index")
 
     @cached_property
@@ -315,7 +333,7 @@ def read_file(path: Path) -> bytes | None:
 
 
 def _same(blob: bytes, data: bytes) -> bool:
-    if pointer := _LFS.match(blob):
+    if pointer := re.match(_LFS, blob):
         return hashlib.sha256(data).hexdigest().encode() == pointer[1]
     return canonical(blob) == canonical(data)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 #: Run by every interpreter that finds them, before any script.
 _AT_START = ("sitecustomize", "usercustomize")
-_BINARY = re.compile(r"\.(?:[\w-]+\.)?(?:so|pyd|dylib)\Z")
+_BINARY = r"\.(?:[\w-]+\.)?(?:so|pyd|dylib)\Z"
 
 
 def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
@@ -78,7 +78,7 @@ def _read(path: Path) -> bytes:
 def _module(path: Path) -> tuple[str, bool]:
     """The module that a file or folder would be imported as, and whether it would be."""
     name = path.name
-    if match := _BINARY.search(name):
+    if match := re.search(_BINARY, name):
         return name[: match.start()], True
     if name.endswith((".py", ".pyc")):
         return name.rpartition(".")[0], True

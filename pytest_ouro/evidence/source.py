@@ -7,12 +7,12 @@ tree; docstrings are dropped.
 from __future__ import annotations
 
 import ast
-import io
-import re
-import tokenize
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from pytest_ouro.evidence.text import decode as decode
+from pytest_ouro.evidence.text import defines
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,15 +24,6 @@ TOP_LEVEL = "module-level code"
 #: Names and attributes through which a statement can bind a name that it does not show.
 _INDIRECT = frozenset({"globals", "locals", "vars", "setattr", "delattr", "exec", "eval"})
 _INDIRECT_ATTRIBUTES = frozenset({"__dict__", "__globals__"})
-
-
-def decode(data: bytes) -> str:
-    """Source text as an interpreter reads it: by the encoding that its first lines declare."""
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-        return data.decode(encoding, errors="replace")
-    except (SyntaxError, LookupError):
-        return data.decode(errors="replace")
 
 
 @dataclass(frozen=True)
@@ -72,8 +63,7 @@ class Source:
 
     def defines(self, name: str) -> bool:
         """Whether the module binds ``name``; the tree is asked only if no plain line does."""
-        plain = rf"^(?:async def|def|class) {re.escape(name)}\b|^{re.escape(name)}\s*[:=]"
-        return bool(re.search(plain, self.text, re.MULTILINE)) or name in self.bindings
+        return defines(self.text, name) or name in self.bindings
 
     @cached_property
     def bindings(self) -> dict[str, tuple[ast.stmt, ...]]:

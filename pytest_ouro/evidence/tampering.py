@@ -7,11 +7,11 @@ innocent use in a training script; what has one only warns.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_ouro.evidence.source import Source, dotted, imported
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

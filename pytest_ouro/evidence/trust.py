@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_ouro.errors import TrustError
 from pytest_ouro.evidence import lock as lockfile
 from pytest_ouro.evidence.repository import digest, read_file
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,7 +157,7 @@ def resolve(
             "or names a commit: git config ouro.trust <commit>",
         )
     lock = lockfile.loads(data.decode(errors="replace"), name=lock_path)
-    commit = _blessing(git, lock_path, data, read_at or "HEAD")
+    commit = _blessing(git, lock_path, data, read_at or git.head)
     trust = Trust(git, lockfile.NAME, commit, lock, lock_path, read_at)
     _refuse_altered_bound(trust, bound_path)
     return trust
@@ -165,16 +165,20 @@ def resolve(
 
 def _blessing(git: Git, lock_path: str, data: bytes, head: str) -> str:
     """The commit that brought bound.lock as it is read; "" if none did."""
-    commit = git.line("rev-list", "-1", head, "--", lock_path)
-    if commit and commit in _edges(git):
-        raise TrustError(
-            f"a shallow clone: the history since the blessing of {lock_path} is not all here",
-            help="git fetch --unshallow (in CI: fetch-depth: 0)",
-        )
-    entry = git.tree(commit).get(lock_path) if commit else None
-    if entry and digest(git.blobs([entry.blob])[0]) == digest(data):
-        return commit
-    return ""
+    entry = git.store.entry(head, lock_path) if head else None
+    if entry is None or digest(git.blobs([entry.blob])[0]) != digest(data):
+        return ""
+    edges, commit = _edges(git), head
+    while commit not in edges:
+        parents = git.store.commit(commit)[1]
+        older = [parent for parent in parents if git.store.entry(parent, lock_path) == entry]
+        if not older:
+            return commit
+        commit = older[0]
+    raise TrustError(
+        f"a shallow clone: the history since the blessing of {lock_path} is not all here",
+        help="git fetch --unshallow (in CI: fetch-depth: 0)",
+    )
 
 
 def _edges(git: Git) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import TYPE_CHECKING
 
@@ -105,7 +104,7 @@ def _experiment(experiment: Experiment) -> str:
     rows = {}
     for key in _KEYS:
         given = getattr(experiment, fields[key].name)
-        required = fields[key].default is dataclasses.MISSING
+        required = fields[key].required
         if required or key in _ALWAYS or given != fields[key].default:
             rows[key] = given
     width = max(map(len, rows))

@@ -1,0 +1,114 @@
+"""A program that is started and asked: `subprocess` alone costs as much as our own start."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: What is done to the program's streams before it starts.
+Action = tuple[int, int, int] | tuple[int, int, str, int, int]
+
+
+def output(command: list[str], env: Mapping[str, str]) -> tuple[int, bytes, bytes]:
+    """The exit status of a program, its standard output and its standard error.
+
+    OSError where it cannot be started.
+    """
+    (out, out_end), (err, err_end) = _pipe(), _pipe()
+    try:
+        pid = _started(command, env, [_nothing(0), _dup(out_end, 1), _dup(err_end, 2)])
+    except OSError:
+        os.close(out)
+        os.close(err)
+        raise
+    finally:
+        os.close(out_end)
+        os.close(err_end)
+    try:
+        said, error = _read(out, err)
+    finally:
+        os.close(out)
+        os.close(err)
+        status = os.waitpid(pid, 0)[1]
+    return os.waitstatus_to_exitcode(status), said, error
+
+
+class Conversation:
+    """A program that answers what it is asked, until it is hung up on."""
+
+    def __init__(self, command: list[str], env: Mapping[str, str]) -> None:
+        (asked, ask), (answer, answered) = _pipe(), _pipe()
+        self.ask, self.answer = os.fdopen(ask, "wb"), os.fdopen(answer, "rb")
+        try:
+            self._pid = _started(command, env, [_dup(asked, 0), _dup(answered, 1), _nothing(2)])
+        except OSError:
+            self.ask.close()
+            self.answer.close()
+            raise
+        finally:
+            os.close(asked)
+            os.close(answered)
+
+    def hang_up(self) -> None:
+        """End it: nothing more is asked."""
+        for pipe in (self.ask, self.answer):
+            with contextlib.suppress(OSError):  # it ended before
+                pipe.close()
+        os.waitpid(self._pid, 0)
+
+
+def _pipe() -> tuple[int, int]:
+    """A pipe for reading and writing; neither end takes the number of a standard stream that is
+    closed, where it would be overwritten in the program."""
+    ends = os.pipe()
+    if min(ends) > 2:
+        return ends
+    import fcntl
+
+    read, write = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends)
+    for end in ends:
+        os.close(end)
+    return read, write
+
+
+def _dup(end: int, stream: int) -> Action:
+    return (os.POSIX_SPAWN_DUP2, end, stream)
+
+
+def _nothing(stream: int) -> Action:
+    return (os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0)
+
+
+def _started(command: list[str], env: Mapping[str, str], files: list[Action]) -> int:
+    return os.posix_spawn(_found(command[0], env), command, env, file_actions=files)
+
+
+def _found(name: str, env: Mapping[str, str]) -> str:
+    """The program of that name in the folders of the PATH that it will have."""
+    for folder in env["PATH"].split(os.pathsep):
+        path = f"{folder}/{name}"
+        if os.access(path, os.X_OK) and os.path.isfile(path):  # noqa: PTH113 - text
+            return path
+    raise FileNotFoundError(name)
+
+
+def _read(*pipes: int) -> list[bytes]:
+    """All that is said through each pipe; neither waits for the other to be read."""
+    said: dict[int, list[bytes]] = {pipe: [] for pipe in pipes}
+    poll = select.poll()
+    for pipe in pipes:
+        poll.register(pipe, select.POLLIN)
+    waiting = len(pipes)
+    while waiting:
+        for pipe, _ in poll.poll():
+            part = os.read(pipe, 1 << 16)
+            said[pipe].append(part)
+            if not part:
+                poll.unregister(pipe)
+                waiting -= 1
+    return [b"".join(said[pipe]) for pipe in pipes]

@@ -1,0 +1,27 @@
+"""Python source as text, before anything parses it: its encoding, and what its lines say."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+
+def decode(data: bytes) -> str:
+    """Source text as an interpreter reads it: by the encoding that its first lines declare."""
+    declares = any(b"coding" in line for line in data.split(b"\n", 2)[:2])
+    if not declares and not data.startswith(codecs.BOM_UTF8):
+        return data.decode(errors="replace")
+    import io
+    import tokenize
+
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        return data.decode(encoding, errors="replace")
+    except (SyntaxError, LookupError):
+        return data.decode(errors="replace")
+
+
+def defines(text: str, name: str) -> bool:
+    """Whether a line that is not indented defines ``name``; a syntax tree may know of more."""
+    plain = rf"^(?:async def|def|class) {re.escape(name)}\b|^{re.escape(name)}\s*[:=]"
+    return re.search(plain, text, re.MULTILINE) is not None

@@ -1,0 +1,78 @@
+"""A program that is asked: what it says arrives, whatever our own streams are."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_ouro.evidence import program
+
+ENV = {"PATH": os.environ["PATH"]}
+
+
+def test_status_output_and_error_are_told():
+    said = program.output(["sh", "-c", "echo out; echo err >&2; exit 3"], ENV)
+
+    assert said == (3, b"out\n", b"err\n")
+
+
+def test_neither_stream_waits_for_the_other():
+    many = "i=0; while [ $i -lt 3000 ]; do echo %s$i >&2; echo %s$i; i=$((i+1)); done"
+    status, out, error = program.output(["sh", "-c", many.replace("%s", "x" * 100)], ENV)
+
+    assert status == 0
+    assert out == error
+    assert len(out) > 300_000
+
+
+def test_it_has_nothing_to_read_and_its_own_environment():
+    said = program.output(["sh", "-c", "cat; echo $WORD"], {**ENV, "WORD": "mine"})
+
+    assert said == (0, b"mine\n", b"")
+
+
+def test_it_is_looked_for_in_its_own_path(tmp_path):
+    tool = tmp_path / "tool"
+    tool.write_text("#!/bin/sh\necho found\n")
+    (tmp_path / "folder" / "tool").mkdir(parents=True)
+    env = {"PATH": f"{tmp_path / 'folder'}:{tmp_path}"}
+    with pytest.raises(FileNotFoundError):
+        program.output(["tool"], env)
+
+    tool.chmod(0o755)
+
+    assert program.output(["tool"], env) == (0, b"found\n", b"")
+
+
+def test_no_pipe_stays_open():
+    before = sorted(Path("/dev/fd").iterdir())
+    program.output(["true"], ENV)
+    for start in (program.output, program.Conversation):
+        with pytest.raises(FileNotFoundError):
+            start(["no-such-program"], ENV)
+    talk = program.Conversation(["cat"], ENV)
+    talk.ask.write(b"a question\n")
+    talk.ask.flush()
+    assert talk.answer.readline() == b"a question\n"
+    talk.hang_up()
+
+    assert sorted(Path("/dev/fd").iterdir()) == before
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_of_ours_change_nothing(tmp_path, closed):
+    code = (
+        "from pytest_ouro.evidence import program\n"
+        f"env, told = {ENV!r}, ['sh', '-c', 'echo out; echo err >&2']\n"
+        "talk = program.Conversation(['cat'], env)\n"
+        "talk.ask.write(b'asked\\n'), talk.ask.flush()\n"
+        f"open({str(tmp_path / 'said')!r}, 'w').write(\n"
+        "    repr((program.output(told, env), talk.answer.readline())))\n"
+    )
+    command = f'"{sys.executable}" -c "$CODE" {closed}'
+
+    subprocess.run(["sh", "-c", command], env={**os.environ, "CODE": code}, check=True)
+
+    assert (tmp_path / "said").read_text() == repr(((0, b"out\n", b"err\n"), b"asked\n"))

@@ -1,0 +1,145 @@
+"""Our dataclasses are what `dataclasses` would make, as far as they are used."""
+
+import dataclasses
+from functools import cached_property
+from typing import ClassVar
+
+import pytest
+
+from pytest_ouro.schema import Problems, keys_of, option, read_table
+from pytest_ouro.values import dataclass, field, fields, replace
+
+
+def classes(dataclass, field):
+    """The same two classes by either decorator."""
+
+    @dataclass(frozen=True)
+    class Point:
+        kind: "ClassVar[str]" = "point"
+        x: "int"
+        y: "int" = 0
+        facts: "dict[str, int]" = field(default_factory=dict)
+
+        @cached_property
+        def sum(self):
+            return self.x + self.y
+
+    @dataclass(frozen=True, kw_only=True)
+    class Named:
+        name: "str" = ""
+        point: "Point"
+
+        def __post_init__(self):
+            if not self.name:
+                raise ValueError("a name is missing")
+
+    return Point, Named
+
+
+@pytest.fixture(params=["ours", "original"])
+def made(request):
+    if request.param == "ours":
+        return classes(dataclass, field)
+    return classes(dataclasses.dataclass, dataclasses.field)
+
+
+def test_fields_are_given_by_place_or_by_name_and_have_defaults(made):
+    Point, Named = made
+
+    assert Point(1) == Point(x=1, y=0, facts={}) != Point(1, 2)
+    assert Point(1) != (1, 0, {})
+    assert Point(1).facts is not Point(1).facts
+    assert Point(1, 2).sum == 3
+    assert Named(name="a", point=Point(1)).point.x == 1
+    assert Point.kind == "point"
+    assert repr(Point(1)).endswith("Point(x=1, y=0, facts={})")
+
+
+def test_values_that_are_equal_have_one_hash(made):
+    Point, _ = made
+
+    assert len({Point(1, 2, ()), Point(1, 2, ()), Point(2, 2, ())}) == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [((), {}), ((1, 2, {}, 4), {}), ((1,), {"x": 1}), ((1,), {"z": 1}), ((), {"y": 1})],
+)
+def test_what_is_no_field_or_lacks_one_is_refused(made, args, named):
+    Point, Named = made
+
+    with pytest.raises(TypeError):
+        Point(*args, **named)
+    with pytest.raises(TypeError):
+        Named("a", Point(1))
+
+
+def test_what_post_init_refuses_is_refused(made):
+    Point, Named = made
+
+    with pytest.raises(ValueError, match="a name is missing"):
+        Named(point=Point(1))
+
+
+def test_nothing_can_be_changed(made):
+    Point, _ = made
+    point = Point(1)
+
+    with pytest.raises(AttributeError):
+        point.x = 2
+    with pytest.raises(AttributeError):
+        del point.x
+    assert point == Point(1)
+
+
+@pytest.mark.parametrize("replace", [replace, dataclasses.replace], ids=["ours", "original"])
+def test_a_copy_may_differ(replace):
+    Point, Named = classes(dataclass, field)
+
+    assert replace(Point(1, 2), y=5) == Point(1, 5)
+    with pytest.raises(TypeError):
+        replace(Point(1), z=1)
+    with pytest.raises(ValueError, match="a name is missing"):
+        replace(Named(name="a", point=Point(1)), name="")
+
+
+def test_dataclasses_takes_them_for_its_own():
+    Point, Named = classes(dataclass, field)
+
+    assert [f.name for f in dataclasses.fields(Point)] == ["x", "y", "facts"]
+    assert dataclasses.asdict(Named(name="a", point=Point(1, facts={"b": 2}))) == {
+        "name": "a",
+        "point": {"x": 1, "y": 0, "facts": {"b": 2}},
+    }
+
+
+def test_either_kind_may_be_derived_from_ours():
+    Point, _ = classes(dataclass, field)
+
+    @dataclass(frozen=True)
+    class Ours(Point):
+        z: "int" = 3
+
+    @dataclasses.dataclass(frozen=True)
+    class Original(Point):
+        z: "int" = 3
+
+    for derived in (Ours, Original):
+        assert [f.name for f in fields(derived)] == ["x", "y", "facts", "z"]
+        assert (derived(1, 2).y, derived(1, 2).z, derived(1, 2).sum) == (2, 3, 3)
+
+
+def test_an_original_dataclass_may_have_options():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Size:
+        lines: int = option("how many")
+        long_name: int = option("another", default=2)
+
+    assert {key: f.required for key, f in keys_of(Size).items()} == {
+        "lines": True,
+        "long-name": False,
+    }
+    problems = Problems("f.toml", {})
+    assert read_table(Size, {"lines": 3}, ("t",), problems) == Size(lines=3, long_name=2)
+    assert read_table(Size, {"long-name": 3}, ("t",), problems) is None
+    assert problems.sorted() == ("f.toml: [t] lacks the key 'lines'",)
