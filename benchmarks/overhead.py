@@ -1,8 +1,9 @@
-"""What supervision costs a run of the reference experiment: wall time, and steps of training.
+"""What each level costs a run of the reference experiment: wall time, and steps of training.
 
     python benchmarks/overhead.py [--rounds N]
 
-In a clone of this repository, by turns: `python train.py`, and `pytest --ouro-experiment`.
+In clones of this repository, by turns: `python train.py`, and `pytest --ouro-experiment` with
+`highest` at each level.
 """
 
 from __future__ import annotations
@@ -16,8 +17,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 REPOSITORY = Path(__file__).parents[1]
+LEVELS = ("supervised", "judged", "sandboxed")
 
 
 def alone(clone: Path) -> tuple[float, int]:
@@ -34,14 +40,37 @@ def alone(clone: Path) -> tuple[float, int]:
     return time.monotonic() - began, int(steps[-1])
 
 
-def supervised(clone: Path) -> tuple[float, int]:
-    """The same of a whole `pytest --ouro-experiment`, rules and record included."""
-    began = time.monotonic()
-    command = [sys.executable, "-m", "pytest", "--ouro-experiment", "-q", "-p", "no:cacheprovider"]
-    subprocess.run(command, cwd=clone, stdout=subprocess.PIPE, check=True)
-    wall = time.monotonic() - began
-    records = (clone / ".git" / "ouro" / "journal.jsonl").read_text().splitlines()
-    return wall, int(json.loads(records[-1])["claims"]["num_steps"])
+def at(level: str) -> Callable[[Path], tuple[float, int]]:
+    """The same of a whole `pytest --ouro-experiment` at a level, rules and record included."""
+
+    def run(clone: Path) -> tuple[float, int]:
+        began = time.monotonic()
+        command = [sys.executable, "-m", "pytest", "--ouro-experiment", "-q"]
+        subprocess.run(
+            [*command, "-p", "no:cacheprovider"], cwd=clone, stdout=subprocess.PIPE, check=True
+        )
+        wall = time.monotonic() - began
+        records = (clone / ".git" / "ouro" / "journal.jsonl").read_text().splitlines()
+        record = json.loads(records[-1])
+        assert record["level"] == level, record["level_why"]
+        return wall, int(record["claims"]["num_steps"])
+
+    return run
+
+
+def prepared(clone: Path, level: str) -> Path:
+    """A clone whose bound goes no higher than the level."""
+    subprocess.run(["git", "clone", "--quiet", str(REPOSITORY), str(clone)], check=True)
+    bound = clone / "bound.toml"
+    text, found = re.subn(
+        r"(?m)^level +=.*$", f'level = "supervised"\nhighest = "{level}"', bound.read_text()
+    )
+    assert found == 1
+    bound.write_text(text)
+    subprocess.run([sys.executable, "-m", "pytest_ouro", "bless"], cwd=clone, check=True)
+    name = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@localhost"]
+    subprocess.run(["git", *name, "commit", "-qam", f"highest {level}"], cwd=clone, check=True)
+    return clone
 
 
 def main() -> None:
@@ -50,11 +79,12 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     subprocess.run([sys.executable, REPOSITORY / "autoresearch" / "prepare.py"], check=True)
     with tempfile.TemporaryDirectory() as folder:
-        clone = Path(folder, "clone")
-        subprocess.run(["git", "clone", "--quiet", str(REPOSITORY), str(clone)], check=True)
-        figures: dict[str, list[tuple[float, int]]] = {"alone": [], "supervised": []}
+        clones = {level: prepared(Path(folder, level), level) for level in LEVELS}
+        ways = {"alone": (alone, clones["supervised"])}
+        ways.update({level: (at(level), clone) for level, clone in clones.items()})
+        figures: dict[str, list[tuple[float, int]]] = {name: [] for name in ways}
         for _ in range(rounds):
-            for name, run in (("alone", alone), ("supervised", supervised)):
+            for name, (run, clone) in ways.items():
                 figures[name].append(run(clone))
                 print(name, *figures[name][-1], flush=True)
     for name, runs in figures.items():
