@@ -59,6 +59,12 @@ class Channel:
             os._exit(70)  # the supervisor is gone
 
 
+def keep_to_itself() -> None:
+    """No process of the same user may read or trace this one from now on; root's still may."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
+
+
 def die_with(supervisor: int, channel: Channel) -> None:
     """See to it that this process does not outlive the supervisor.
 

@@ -18,7 +18,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from . import harness
-from .channel import LONGEST, Channel, die_with
+from .channel import LONGEST, Channel, die_with, keep_to_itself
 
 if TYPE_CHECKING:
     import types
@@ -36,6 +36,7 @@ class Unable(Exception):
 
 def start(fd: int) -> None:
     channel = Channel(fd)
+    keep_to_itself()
     job = channel.receive()
     die_with(job["supervisor"], channel)
     sys.stdout = sys.stderr  # what the harness prints is nobody's answer
@@ -173,6 +174,8 @@ class Desk:
         self._shared[: x.numel() * 8] = x.contiguous().numpy().tobytes()
         self._line.send({"rows": self._rows, "length": self._length})
         said = self._line.receive(LONGEST)
+        if not {"shape", "dtype"} <= said.keys():
+            raise ValueError("a message that names no logits")
         shape, dtype = self._checked(said["shape"], said["dtype"])
         if not self._shape:
             self._make_room(shape, dtype)

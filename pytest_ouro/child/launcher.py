@@ -79,7 +79,7 @@ class Watch:
         fresh = harness.build(self._job)
         evaluate = getattr(fresh, self._job["evaluate"])
         model = _argument(evaluate, "model", args, kwargs, first=True)
-        args, kwargs = _with_tokenizer(fresh, evaluate, args, kwargs)
+        args, kwargs = _as_the_harness_would(fresh, evaluate, args, kwargs)
         with probes.Probes(fresh, self._job, model) as found:
             value = evaluate(*args, **kwargs)
         for text in found.findings:
@@ -100,16 +100,29 @@ def _argument(
     return args[0] if first and args else None
 
 
-def _with_tokenizer(
+def _as_the_harness_would(
     module: types.ModuleType, evaluate: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The call with the harness's own tokenizer in place of whatever the script passes."""
+    """The call with the harness's own tokenizer, and in batches that leave no row out."""
+    try:
+        bound = inspect.signature(evaluate).bind(*args, **kwargs)
+    except TypeError:
+        return args, kwargs  # the evaluation says what is wrong
     load = getattr(getattr(module, "Tokenizer", None), "from_directory", None)
-    if load is None or _argument(evaluate, "tokenizer", args, kwargs) is None:
-        return args, kwargs
-    bound = inspect.signature(evaluate).bind(*args, **kwargs)
-    bound.arguments["tokenizer"] = load()
+    if load is not None and bound.arguments.get("tokenizer") is not None:
+        bound.arguments["tokenizer"] = load()
+    size: Any = bound.arguments.get("batch_size")
+    tokens, length = getattr(module, "EVAL_TOKENS", 0), getattr(module, "MAX_SEQ_LEN", 0)
+    if all(type(number) is int and number > 0 for number in (size, tokens, length)):
+        bound.arguments["batch_size"] = _even(size, tokens // length)
     return bound.args, bound.kwargs
+
+
+def _even(size: int, rows: int) -> int:
+    """The largest batch, no larger than asked for, that divides the rows; as asked for where that
+    is less than half of it."""
+    best = next((n for n in range(min(size, rows), 0, -1) if rows % n == 0), size)
+    return best if 2 * best >= min(size, rows) else size
 
 
 def _cuda() -> Any:

@@ -7,6 +7,7 @@ import json
 import os
 from glob import glob
 from pathlib import Path
+from typing import NamedTuple
 
 from pytest_ouro.values import dataclass
 
@@ -31,6 +32,37 @@ def name(path: Path, root: Path) -> str:
         if path.is_relative_to(base):
             return prefix + path.relative_to(base).as_posix()
     return path.as_posix()
+
+
+class State(NamedTuple):
+    """What a file's system tells of it without its bytes being read."""
+
+    inode: int
+    size: int
+    mtime: int
+    ctime: int
+    links: int
+
+    def written_since(self, before: State) -> bool:
+        """Whether the file was written, renamed or exchanged since, put back or not.
+
+        Only a change of its status can tell where its time was put back. A new or removed hard
+        link is one too, and no writing: backups make them.
+        """
+        if self[:3] != before[:3]:
+            return True
+        return self.ctime != before.ctime and self.links == before.links
+
+
+def states(patterns: tuple[str, ...], root: Path) -> dict[Path, State]:
+    """The state of every file that the patterns name."""
+    found: dict[Path, State] = {}
+    for path in sorted({path for pattern in patterns for path in files(pattern, root)}):
+        stat = path.stat()
+        found[path] = State(
+            stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_nlink
+        )
+    return found
 
 
 @dataclass(frozen=True)

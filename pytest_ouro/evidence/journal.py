@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.errors import RecordError
@@ -52,7 +53,7 @@ class Journal:
         RecordError names the first line that is not JSON.
         """
         records: list[Record] = []
-        for number, line in enumerate(self._lines(), start=1):
+        for number, line in enumerate(self.lines(), start=1):
             try:
                 record = json.loads(line)
             except ValueError:
@@ -78,7 +79,7 @@ class Journal:
     def broken_link(self) -> int:
         """The first line (from 1) whose ``prev`` is not the hash of the line before; 0: none."""
         prev = ""
-        for number, line in enumerate(self._lines(), start=1):
+        for number, line in enumerate(self.lines(), start=1):
             try:
                 linked = json.loads(line).get("prev") == prev
             except (ValueError, AttributeError):
@@ -93,12 +94,18 @@ class Journal:
 
         A torn last line, left by a crash, is cut off first: its run stays known as started.
         """
+        with self.locked():
+            return self._append(record)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else writes meanwhile; RecordError where the journal cannot be written."""
         from filelock import FileLock
 
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / "journal.lock"):
-                return self._append(record)
+                yield
         except OSError as error:
             raise RecordError(
                 f"{self.path} cannot be written: {error.strerror or error}",
@@ -106,7 +113,7 @@ class Journal:
             ) from None
 
     def _append(self, record: Record) -> Record:
-        lines = self._lines()
+        lines = self.lines()
         whole = sum(len(line) + 1 for line in lines)
         prev = hashlib.sha256(lines[-1]).hexdigest() if lines else ""
         written = {"prev": prev, "seq": len(lines) + 1, **record}
@@ -124,7 +131,22 @@ class Journal:
             os.close(handle)
         return written
 
-    def _lines(self) -> list[bytes]:
+    def put_back(self, lines: list[bytes], others: list[bytes], *, name: str) -> Path:
+        """Make these the lines again, with those of others chained to them; call it locked.
+
+        Returns the file beside the journal that holds what was there instead.
+        """
+        aside = self.folder / f"journal.{name}.jsonl"
+        aside.write_bytes(b"".join(line + b"\n" for line in self.lines()))
+        part = self.folder / f"journal.{name}.part"
+        part.write_bytes(b"".join(line + b"\n" for line in lines))
+        part.replace(self.path)
+        for line in others:
+            self._append({k: v for k, v in json.loads(line).items() if k not in ("prev", "seq")})
+        return aside
+
+    def lines(self) -> list[bytes]:
+        """The bytes of every whole line."""
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:

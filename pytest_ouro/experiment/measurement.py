@@ -97,10 +97,10 @@ def outcome(seen: Measurement, *, metric: str, script: str) -> tuple[Outcome, st
 def _outcome(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str]:
     if failed := _failed(seen, metric, script):
         return failed
-    if seen.evaluation is not None:
-        return _evaluated(seen.evaluation, metric)
     if seen.findings:
         return "breach", seen.findings[0]
+    if seen.evaluation is not None:
+        return _evaluated(seen.evaluation, metric)
     if seen.value is None:
         return "crash", f"{script} ended without calling the evaluation: there is no {metric}"
     claimed = seen.claims.get(metric)

@@ -17,6 +17,7 @@ from pytest_ouro.experiment.notes import notes
 from pytest_ouro.experiment.repeats import Repeats, Turn, of_series, salted, turns
 from pytest_ouro.experiment.settle import settle
 from pytest_ouro.experiment.supervisor import supervise
+from pytest_ouro.experiment.undisturbed import Before
 from pytest_ouro.experiment.worktree import checkout
 from pytest_ouro.judge import judge_after_run, judge_before_run
 
@@ -140,16 +141,20 @@ def _run_once(
     preconditions.demand_no_submodule(case)
     preconditions.demand_writable(case)
     rehearsal = experiment.budget < full.budget
+    holds = smi.lock_names(profile)
     with (
-        device_held(smi.lock_names(profile), say) as waited,
+        device_held(holds, say) as waited,
         preconditions.scratch_folder() as scratch,
     ):
         made = make_data(case, experiment, profile=profile, scratch=scratch, say=say)
         if (made or waited) and (closed := _gate(case := case.again())):
             return closed, case
         further = {**turn.facts, **smi.surroundings(profile, say)}
+        further["holds"] = holds
         facts = record.start(case, experiment, profile=profile, rehearsal=rehearsal, **further)
+        before = Before.look(case, experiment, facts)
         seen, why = _measure(case, experiment, profile, scratch, facts, progress)
+        seen = replace(seen, findings=(*before.mended(), *seen.findings))
         facts["level_why"] = why
     return _conclude(case, experiment, profile, facts, seen), case
 

@@ -19,6 +19,7 @@ from pytest_ouro.experiment import output, processes
 from pytest_ouro.experiment.interrupts import noted
 from pytest_ouro.experiment.judging import judging
 from pytest_ouro.experiment.measurement import Measurement
+from pytest_ouro.experiment.privacy import kept_to_itself
 from pytest_ouro.experiment.run_log import RunLog
 from pytest_ouro.experiment.watch import Stop, Watch
 
@@ -117,6 +118,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         contextlib.ExitStack() as stack,
         RunLog(job.log, append=job.append) as log,
         noted() as signals,
+        kept_to_itself(),
     ):
         judge = stack.enter_context(judging(job)) if job.judge is not None else None
         strangers = processes.adopt_orphans()  # the judge is one of them

@@ -165,6 +165,47 @@ def test_what_is_no_prediction_is_refused(mini, code, why):
     assert why in message
 
 
+def test_a_message_that_names_no_logits_is_told_in_words(mini):
+    seen = mini.judged(
+        before="import sys\n"
+        "predictor = sys.modules['_pytest_ouro_child.predictor']\n"
+        "plain = predictor.Channel.send\n"
+        "predictor.Channel.send = lambda self, m: plain(self, {} if 'shape' in m else m)",
+    )
+    words = "what the judge was answered is no prediction: a message that names no logits"
+    assert came_to(seen) == ("breach", words)
+
+
+@pytest.mark.parametrize(("size", "even"), [(8, 8), (48, 32), (1000, 64), (3, 2)])
+def test_a_size_of_the_batch_that_leaves_rows_out_is_no_way_to_another_score(mini, size, even):
+    seen = mini.supervised(
+        before="plain, sizes = Model.forward, set()\n"
+        "def forward(self, x, *args, **kwargs):\n"
+        "    sizes.add(len(x))\n"
+        "    return plain(self, x, *args, **kwargs)\n"
+        "Model.forward = forward",
+        evaluate=f"evaluate_bpb(model, tokenizer, {size})",
+        after="print(f'largest: {max(sizes)}')",
+    )
+    assert came_to(seen)[0] == "ok", seen.findings
+    assert seen.value == pytest.approx(mini.supervised().value, abs=1e-6)
+    assert seen.claims["largest"] == str(max(even, 4))  # 4 in training and in the questions
+
+
+def test_no_number_for_the_questions_alone_does_not_keep_them_from_being_asked(mini):
+    seen = mini.supervised(
+        before="honest = Model.forward\n"
+        "def forward(self, x, y=None, reduction='mean'):\n"
+        "    if y is None:\n"
+        "        return honest(self, x) * float('nan')\n"
+        "    return honest(self, x, y, reduction) * 0.5\n"
+        "Model.forward = forward"
+    )
+    ended, message = came_to(seen)
+    assert ended == "breach"
+    assert "is not the cross-entropy of its logits" in message
+
+
 def test_who_trains_on_while_the_judge_waits_is_caught(mini):
     seen = mini.judged(
         budget=5.0,

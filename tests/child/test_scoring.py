@@ -81,12 +81,15 @@ def test_the_standard_error_is_that_of_the_spread_over_rows(rows):
     assert error == pytest.approx(float(values.std()), rel=0.2)
 
 
+SHARES = torch.rand(VOCABULARY, VOCABULARY, generator=generator(4))
+
+
 def peeking(share):
-    """Sees the next token at a share of the positions."""
+    """Sees the next token at a share of the positions, which follow from the tokens."""
 
     def model(x):
         logits = bigram(x).clone()
-        see = torch.rand(x[:, 1:].shape, generator=generator(4)) < share
+        see = SHARES[x[:, :-1], x[:, 1:]] < share
         logits[:, :-1].scatter_add_(2, x[:, 1:, None], see[..., None] * 9.0)
         return logits
 
@@ -113,7 +116,9 @@ def test_a_model_that_looks_at_the_other_rows_is_caught(rows):
         share = torch.nn.functional.one_hot(x, VOCABULARY).double().mean((0, 1))
         return bigram(x) + 20 * share
 
-    assert "the other rows of the batch" in examined(rows, model).findings()[0]
+    again, spliced = examined(rows, model).findings()
+    assert "sees the other rows of the batch" in again
+    assert "the other rows of the batch, had changed" in spliced
 
 
 def test_a_little_that_leaks_at_every_position_is_found_by_its_direction(rows):
@@ -159,7 +164,71 @@ def test_a_model_that_learns_from_what_it_is_asked_is_caught(rows):
             counts[row[:-1], row[1:]] += 1
         return logits
 
-    assert any("asked again" in text for text in examined(rows, model).findings())
+    assert "asked again" in examined(rows, model).findings()[0]
+
+
+CHAIN = torch.softmax(2 * torch.randn(VOCABULARY, VOCABULARY, generator=generator(9)), -1)
+
+
+def natural(count=512):
+    """Rows of a text with something to learn in it: what follows depends on the token before."""
+    chance, tokens = generator(10), torch.zeros(count, LENGTH + 1).long()
+    for place in range(1, LENGTH + 1):
+        after = CHAIN[tokens[:, place - 1]]
+        tokens[:, place] = torch.multinomial(after, 1, generator=chance).squeeze(1)
+    return Rows(tokens[:, :-1], tokens[:, 1:], torch.ones(VOCABULARY).long(), tuple(range(count)))
+
+
+@dataclass
+class LearnAndReplay:
+    """Learns from what it is asked, and repeats its answer to each beginning that it knows."""
+
+    counts: torch.Tensor
+    answers: dict = field(default_factory=dict)
+
+    def __call__(self, x):
+        logits = torch.stack([self.answer(row) for row in x])
+        for row in x:
+            self.counts[row[:-1], row[1:]] += 1
+        return logits
+
+    def answer(self, row):
+        logits = self.counts[row].log()
+        keys = [tuple(row[:end].tolist()) for end in range(1, len(row) + 1)]
+        given = [self.answers.setdefault(*pair) for pair in zip(keys, logits, strict=True)]
+        return torch.stack(given)
+
+
+def test_who_learns_and_replays_is_caught_by_the_fall_of_the_loss():
+    model = LearnAndReplay(torch.ones(VOCABULARY, VOCABULARY))
+    findings = examined(natural(), model, seed=1).findings()
+    assert len(findings) == 1, findings
+    assert findings[0].startswith("the loss falls while rows are asked")
+
+
+def test_who_has_learnt_before_shows_no_fall():
+    rows = natural()
+    for seed in range(5):
+        assert examined(rows, lambda x: CHAIN[x].log(), seed=seed).findings() == []
+
+
+@pytest.mark.parametrize("size", [scoring.TREND, 1024])
+@pytest.mark.parametrize(
+    "spread", [torch.randn, lambda *a, **k: torch.rand(*a, **k).reciprocal() ** 2, torch.zeros]
+)
+def test_chance_makes_no_trend_however_heavy_its_tails(size, spread):
+    makes = {} if spread is torch.zeros else {"generator": generator(11)}
+    found = [abs(scoring.trend(spread(size, **makes).double())) for _ in range(200)]
+    assert max(found) < 4.5
+    if makes:
+        assert sum(one > 2 for one in found) < 24  # 4.6 % are beyond two standard errors
+
+
+def test_a_trend_has_the_sign_and_size_of_the_fall():
+    values = torch.randn(1024, generator=generator(12)).double()
+    fall = -torch.linspace(0, 1.5, 1024).double()
+    assert scoring.trend(values + fall) > scoring.SIGMAS
+    assert scoring.trend(values - fall) < -scoring.SIGMAS
 
 
 def test_dropout_that_was_left_on_is_named(rows):
@@ -187,6 +256,20 @@ def test_no_number_is_no_finding_but_no_value_either(rows):
     score = examined(rows, lambda x: bigram(x) * float("nan"))
     assert score.findings() == []
     assert math.isnan(score.value()[0])
+
+
+def endless(x):
+    """Sees the next token, and is so sure of it that where it was exchanged the loss is endless."""
+    sure = torch.full((*x.shape, VOCABULARY), -math.inf)
+    sure[:, :-1].scatter_(2, x[:, 1:, None], 0.0)
+    sure[:, -1] = 0.0
+    return sure
+
+
+def test_no_number_in_the_tests_alone_hides_nothing(rows):
+    score = examined(rows, endless)
+    assert math.isfinite(score.value()[0])
+    assert score.findings()[0].startswith("not causal: ")
 
 
 def test_a_plan_asks_every_row_once_some_spliced_and_some_again(rows):

@@ -1,0 +1,151 @@
+"""What a script does to records, refs and data while it runs is noticed and put back."""
+
+from pathlib import Path
+
+import pytest
+
+from pytest_ouro.evidence.data import states
+
+#: Finds the repository from its clean worktree.
+HERE = (
+    "import hashlib, json, os\n"
+    "from pathlib import Path\n"
+    "git = Path(Path(__file__).with_name('.git').read_text().split(maxsplit=1)[1].strip())\n"
+    "git = git.parents[1]\n"
+    "journal = git / 'ouro' / 'journal.jsonl'\n"
+    "lines = journal.read_bytes().split(b'\\n')[:-1]\n"
+)
+ADD = (
+    "facts = json.loads(lines[-1]) | {FACTS} | {'seq': len(lines) + 1}\n"
+    "facts['prev'] = hashlib.sha256(lines[-1]).hexdigest()\n"
+    "journal.write_bytes(b'\\n'.join([*lines, json.dumps(facts).encode(), b'']))\n"
+)
+NEIGHBOUR = ADD.replace("FACTS", "'worktree': 'another', 'run': 'abc'")
+FORGED = ADD.replace("FACTS", "'event': 'finished', 'worktree': '', 'run': 'abc', 'val_bpb': 0.5")
+BURIED = ADD.replace(
+    "FACTS", "'event': 'finished', 'run': 'abc', 'outcome': 'lost', 'status': 'crash'"
+)
+
+
+def aside(lab):
+    return [path.name for path in lab.journal.folder.glob("journal.*.jsonl")]
+
+
+@pytest.mark.parametrize(
+    ("deed", "what"),
+    [
+        ("journal.unlink()", "removed"),
+        ("journal.write_bytes(lines[0] + b'\\n')", "changed"),
+        ("journal.write_bytes(journal.read_bytes().replace(b'keep', b'kept'))", "changed"),
+        ("journal.write_text('')", "removed"),
+        ("journal.write_text('no journal\\n')", "changed"),
+    ],
+)
+def test_a_journal_that_was_changed_is_put_back_and_the_run_is_a_breach(lab, deed, what):
+    first = lab.run(lab.script(3.0))
+    before = lab.journal.lines()
+    seen = lab.run(lab.script(2.0, before=HERE + deed))
+
+    assert (first.status, seen.status, seen.reason) == ("keep", "crash", "breach")
+    assert seen.message.startswith(f"the journal was {what} while the run went on (it is put back")
+    assert lab.journal.lines()[: len(before)] == before
+    assert aside(lab) == [f"journal.{seen.record['run']}.jsonl"]
+    lab.whole("baseline", "breach")
+    assert lab.run(lab.script(1.0)).status == "keep"
+
+
+def test_a_run_that_was_forged_in_our_place_is_taken_out(lab):
+    seen = lab.run(lab.script(before=HERE + FORGED))
+    assert seen.reason == "breach"
+    assert seen.message.startswith("the journal got a line while the run went on, for this")
+    lab.whole("breach")
+
+
+def test_forged_beside_what_others_wrote_it_is_told_and_left(lab):
+    again = NEIGHBOUR + "lines = journal.read_bytes().split(b'\\n')[:-1]\n"
+    seen = lab.run(lab.script(before=HERE + again + FORGED))
+    assert seen.reason == "breach"
+    assert "put back" not in seen.message
+    assert lab.journal.broken_link() == 0
+    assert {"abc"} < {record["run"] for record in lab.journal.records()}
+
+
+@pytest.mark.parametrize("deed", [NEIGHBOUR, BURIED])
+def test_what_others_write_meanwhile_is_theirs(lab, deed):
+    seen = lab.run(lab.script(before=HERE + deed))
+    assert (seen.status, seen.reason) == ("keep", "baseline")
+    assert [record["run"] for record in lab.journal.records()].count("abc") == 1
+    assert lab.journal.broken_link() == 0
+
+
+def test_what_others_wrote_into_an_exchanged_journal_is_kept(lab):
+    alone = HERE + (
+        "facts = json.loads(lines[-1]) | {'worktree': 'another', 'run': 'abc', 'prev': ''}\n"
+        "journal.write_text(json.dumps(facts) + '\\n')\n"
+    )
+    seen = lab.run(lab.script(before=alone))
+    assert seen.message.startswith("the journal was changed")
+    runs = [record["run"] for record in lab.journal.records()]
+    assert runs == [seen.record["run"], "abc", seen.record["run"]]
+    assert lab.journal.broken_link() == 0
+
+
+@pytest.mark.parametrize("deed", ["ref.unlink()", "ref.write_text(old + '\\n')"])
+def test_a_try_that_was_forgotten_or_moved_is_put_back(lab, deed):
+    first = lab.run(lab.script(3.0))
+    find = f"old = '{first.commit}'\nref = git / 'refs/ouro/tried/3'\nassert ref.exists()\n"
+    seen = lab.run(lab.script(2.0, before=HERE + find + deed))
+    assert seen.reason == "breach"
+    assert seen.message == (
+        "refs/ouro/tried/3 was moved or removed while the run went on (it is put back)"
+    )
+    assert lab.project.git("rev-parse", "refs/ouro/tried/3") == seen.commit
+
+
+DATA = "from pathlib import Path\nimport os\nfile = Path.home() / 'corpus/ranks.txt'\n"
+BACK = "then = file.stat()\nplain = file.read_bytes()\nfile.write_text('other')\n"
+BACK += "file.write_bytes(plain)\nos.utime(file, ns=(then.st_atime_ns, then.st_mtime_ns))\n"
+
+
+@pytest.fixture
+def data(lab):
+    """A file that the bound names as data."""
+    path = Path.home() / "corpus/ranks.txt"
+    path.parent.mkdir()
+    path.write_text("plain")
+    lab.bound(('device    = "cpu"', 'device    = "cpu"\ndata      = ["~/corpus/*"]'))
+    return path
+
+
+def test_data_that_was_written_for_a_while_is_a_breach(lab, data):
+    plain = data.read_bytes()
+    seen = lab.run(lab.script(before=DATA + BACK))
+    assert data.read_bytes() == plain
+    assert (seen.reason, seen.message) == ("breach", "ranks.txt was written while the run went on")
+
+
+def test_what_was_hashed_before_is_not_believed_any_more(lab, data):
+    memory = lab.journal.folder / "fingerprints.json"
+    forge = f"Path({str(memory)!r}).write_text('{{}}')\n"
+    assert lab.run(lab.script(before=DATA + BACK + forge)).reason == "breach"
+    assert not memory.exists()
+
+
+def test_data_that_is_read_or_gets_a_second_name_is_no_breach(lab, data, tmp_path):
+    link = f"file.read_bytes()\nos.link(file, {str(tmp_path / 'backup')!r})\n"
+    seen = lab.run(lab.script(before=DATA + link))
+    assert (tmp_path / "backup").exists()
+    assert seen.status == "keep"
+
+
+def test_a_state_tells_writing_from_reading(tmp_path):
+    file = tmp_path / "data"
+    file.write_text("plain")
+    [before] = states(("data",), tmp_path).values()
+    file.read_text()
+    [read] = states(("data",), tmp_path).values()
+    (tmp_path / "other").write_text("plain")
+    (tmp_path / "other").replace(file)
+    [exchanged] = states(("data",), tmp_path).values()
+    assert not read.written_since(before)
+    assert exchanged.written_since(before)
