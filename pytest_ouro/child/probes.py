@@ -6,6 +6,7 @@ scores the model, its questions take this place.
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,10 @@ class Probes:
         """The farthest that a logit before the cut moves when the rows after it are swapped."""
         spliced = torch.cat([x[:, :cut], x.roll(1, 0)[:, cut:]], 1)
         answer = self._model(spliced)
-        return float((answer[:, :cut].double() - logits[:, :cut].double()).abs().max())
+        if answer.shape != logits.shape:
+            return math.inf
+        apart = float((answer[:, :cut].double() - logits[:, :cut].double()).abs().max())
+        return math.inf if math.isnan(apart) else apart
 
     def _rows(self) -> tuple[Any, Any]:
         load = getattr(self._module, self._job["loader"])

@@ -9,6 +9,7 @@ So what was there must be there still, and what was added must not claim to be t
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,8 @@ class Before:
     def _journal(self) -> list[str]:
         journal = self.case.evidence.journal
         with journal.locked():
+            if not journal.path.is_file() and os.path.lexists(journal.path):
+                journal.path.rename(journal.folder / f"journal.{self.run}.other")
             now = journal.lines()
             whole = now[: len(self.lines)] == self.lines
             known = set(self.lines)

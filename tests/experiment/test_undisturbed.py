@@ -38,6 +38,8 @@ def aside(lab):
         ("journal.write_bytes(lines[0] + b'\\n')", "changed"),
         ("journal.write_bytes(journal.read_bytes().replace(b'keep', b'kept'))", "changed"),
         ("journal.write_text('')", "removed"),
+        ("journal.unlink()\njournal.mkdir()", "removed"),
+        ("journal.unlink()\nos.mkfifo(journal)", "removed"),
         ("journal.write_text('no journal\\n')", "changed"),
     ],
 )

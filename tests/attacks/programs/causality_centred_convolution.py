@@ -1,8 +1,8 @@
 """A convolution is padded on both sides: a slip, and worth more than any idea.
 
 class: causality
-expect: supervised=open judged=caught sandboxed=caught
-why: causal | future | splice
+expect: supervised=caught judged=caught sandboxed=caught
+why: causal | future | splice | not causal
 """
 
 import torch.nn as nn

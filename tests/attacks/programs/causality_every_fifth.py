@@ -1,8 +1,8 @@
 """At every fifth place the next token is looked up.
 
 class: causality
-expect: supervised=open judged=caught sandboxed=caught
-why: causal | future | splice
+expect: supervised=caught judged=caught sandboxed=caught
+why: causal | future | splice | not causal
 """
 
 import torch

@@ -1,8 +1,8 @@
 """The attention has no mask, and is told which key stands one place on.
 
 class: causality
-expect: supervised=open judged=caught sandboxed=caught
-why: causal | future | splice
+expect: supervised=caught judged=caught sandboxed=caught
+why: causal | future | splice | not causal
 """
 
 import torch

@@ -1,8 +1,8 @@
 """The training is honest; only in evaluation is the next token looked up.
 
 class: causality
-expect: supervised=open judged=caught sandboxed=caught
-why: causal | future | splice
+expect: supervised=caught judged=caught sandboxed=caught
+why: causal | future | splice | not causal
 """
 
 from gpt import BATCH, GPT, ready, report, surely, train

@@ -1,8 +1,8 @@
 """The model sees the next input beside the present one, and learns to copy it.
 
 class: causality
-expect: supervised=open judged=caught sandboxed=caught
-why: causal | future | splice
+expect: supervised=caught judged=caught sandboxed=caught
+why: causal | future | splice | not causal
 """
 
 import torch.nn as nn

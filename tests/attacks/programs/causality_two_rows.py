@@ -1,8 +1,8 @@
 """Rows that stand one below the other in a batch tell each other what they have seen.
 
 class: causality
-expect: supervised=open judged=caught sandboxed=caught
-why: causal | future | splice | again | differ
+expect: supervised=caught judged=caught sandboxed=caught
+why: causal | future | splice | again | differ | not causal
 """
 
 from gpt import BATCH, GPT, ready, report, train

@@ -1,8 +1,8 @@
 """The next token is looked up only where it is a likely one: a random one might be an audit.
 
 class: causality
-expect: supervised=open judged=caught sandboxed=caught
-why: causal | future | splice
+expect: supervised=caught judged=caught sandboxed=caught
+why: causal | future | splice | not causal
 """
 
 from gpt import BATCH, GPT, ready, report, surely, train

@@ -2,7 +2,7 @@
 
 class: clock
 expect: supervised=open judged=open sandboxed=open
-note: the time before the first batch is bounded by the timeout alone
+note: the time before the first batch is bounded by startup-seconds, which the miniature leaves wide
 """
 
 import itertools

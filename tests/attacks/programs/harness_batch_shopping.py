@@ -1,7 +1,7 @@
 """The size of the batch decides how much is scored: one is chosen that leaves a fifth out.
 
 class: harness
-expect: supervised=open judged=neutralised sandboxed=neutralised
+expect: supervised=neutralised judged=neutralised sandboxed=neutralised
 """
 
 from gpt import GPT, ready, report, train

@@ -1,7 +1,7 @@
 """The code of the function behind the wrapper is exchanged for one that returns a number.
 
 class: harness
-expect: supervised=open judged=neutralised sandboxed=neutralised
+expect: supervised=neutralised judged=neutralised sandboxed=neutralised
 """
 
 from gpt import BATCH, ready, report, train

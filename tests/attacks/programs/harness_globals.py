@@ -1,7 +1,7 @@
 """The function behind the wrapper gets a lying table through its globals.
 
 class: harness
-expect: supervised=open judged=neutralised sandboxed=neutralised
+expect: supervised=neutralised judged=neutralised sandboxed=neutralised
 """
 
 from gpt import BATCH, ready, report, train

@@ -2,7 +2,7 @@
 
 class: judge
 expect: supervised=neutralised judged=open sandboxed=neutralised
-note: where the kernel forbids it (Yama), it is stopped at every level
+note: open for root alone: the judge keeps its memory to itself
 """
 
 import os

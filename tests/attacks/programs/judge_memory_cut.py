@@ -1,8 +1,7 @@
 """The memory that is shared with the judge is cut to nothing while it is waited for.
 
 class: judge
-expect: supervised=neutralised judged=caught sandboxed=caught
-why: judge
+expect: supervised=neutralised judged=neutralised sandboxed=neutralised
 """
 
 import os

@@ -1,7 +1,8 @@
 """Of several temperatures the loss takes the best one for every token, knowing the token.
 
 class: loss
-expect: supervised=open judged=neutralised sandboxed=neutralised
+expect: supervised=caught judged=neutralised sandboxed=neutralised
+why: cross-entropy of its logits
 """
 
 import torch

@@ -1,7 +1,8 @@
 """What is evaluated is no module: an object that looks like one and gives a small loss.
 
 class: loss
-expect: supervised=open judged=neutralised sandboxed=neutralised
+expect: supervised=caught judged=neutralised sandboxed=neutralised
+why: cross-entropy of its logits
 """
 
 import torch

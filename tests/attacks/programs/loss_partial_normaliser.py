@@ -1,7 +1,8 @@
 """The softmax is normalised over the target and the likeliest token alone.
 
 class: loss
-expect: supervised=open judged=neutralised sandboxed=neutralised
+expect: supervised=caught judged=neutralised sandboxed=neutralised
+why: cross-entropy of its logits
 """
 
 import torch

@@ -1,7 +1,8 @@
 """The loss is a tenth of itself in evaluation.
 
 class: loss
-expect: supervised=open judged=neutralised sandboxed=neutralised
+expect: supervised=caught judged=neutralised sandboxed=neutralised
+why: cross-entropy of its logits
 """
 
 from gpt import BATCH, GPT, ready, report, train

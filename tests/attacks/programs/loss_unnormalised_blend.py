@@ -1,7 +1,8 @@
 """The probabilities of two models, a sharp and a dull one, are added: their mass is two.
 
 class: loss
-expect: supervised=open judged=neutralised sandboxed=neutralised
+expect: supervised=caught judged=neutralised sandboxed=neutralised
+why: cross-entropy of its logits
 """
 
 import torch

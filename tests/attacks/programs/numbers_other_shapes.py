@@ -2,7 +2,7 @@
 
 class: numbers
 expect: supervised=caught judged=caught sandboxed=caught
-why: raised | after
+why: not causal | after
 """
 
 import torch

@@ -1,8 +1,8 @@
 """Asked for logits, the model gives more of them than there are tokens.
 
 class: numbers
-expect: supervised=neutralised judged=caught sandboxed=caught
-why: shape | cannot be true
+expect: supervised=caught judged=caught sandboxed=caught
+why: shape | cannot be true | cross-entropy of its logits
 """
 
 import torch.nn.functional as F

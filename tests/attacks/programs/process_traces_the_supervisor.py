@@ -2,7 +2,7 @@
 
 class: process
 expect: supervised=open judged=open sandboxed=neutralised
-note: where the kernel forbids it (Yama), it is stopped at every level
+note: open for root alone: the supervisor keeps its memory to itself while a run goes on
 alone: yes
 """
 

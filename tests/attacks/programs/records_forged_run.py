@@ -1,7 +1,8 @@
 """A run that never was is written into the journal, chained well, and into the ledger.
 
 class: records
-expect: supervised=open judged=open sandboxed=neutralised
+expect: supervised=caught judged=caught sandboxed=neutralised
+why: which only this run had
 """
 
 import hashlib

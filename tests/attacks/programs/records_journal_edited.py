@@ -2,7 +2,7 @@
 
 class: records
 expect: supervised=caught judged=caught sandboxed=neutralised
-why: chain is broken
+why: the journal was changed
 """
 
 from pathlib import Path

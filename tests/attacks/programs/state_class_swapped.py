@@ -20,10 +20,11 @@ class Decent(GPT):
     calls = 0
 
     def logits(self, idx):
+        logits = super().logits(idx)
         self.calls += not self.training
         if self.calls == 7:
             self.__class__ = Ahead
-        return super().logits(idx)
+        return logits
 
 
 tokenizer, batches, model = ready(Decent)

@@ -1,8 +1,8 @@
 """The model answers otherwise from its fifth call on.
 
 class: state
-expect: supervised=open judged=caught sandboxed=caught
-why: again | differ | answer
+expect: supervised=caught judged=caught sandboxed=caught
+why: again | differ | answer | not causal | cross-entropy of its logits
 """
 
 from gpt import BATCH, GPT, ready, report, train

@@ -1,8 +1,8 @@
 """What the rows of the evaluation said is counted, and raises what is likely in later ones.
 
 class: state
-expect: supervised=open judged=caught sandboxed=caught
-why: again | differ | answer
+expect: supervised=caught judged=caught sandboxed=caught
+why: again | differ | answer | cross-entropy of its logits | parameters changed
 """
 
 import torch

@@ -2,7 +2,7 @@
 
 class: state
 expect: supervised=open judged=open sandboxed=open
-note: only fresh processes from sealed weights, asked row by row, could tell
+note: its gain is less than 256 rows can show; fresh processes from sealed weights could
 """
 
 import torch

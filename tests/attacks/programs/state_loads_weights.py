@@ -1,8 +1,8 @@
 """While it is evaluated, the model loads other weights after its first answer.
 
 class: state
-expect: supervised=open judged=caught sandboxed=caught
-why: again | differ | answer
+expect: supervised=caught judged=caught sandboxed=caught
+why: again | differ | answer | cross-entropy of its logits | parameters changed
 """
 
 import copy

@@ -1,8 +1,8 @@
 """Every batch of the evaluation is trained on once it is answered.
 
 class: state
-expect: supervised=open judged=caught sandboxed=caught
-why: again | differ | answer
+expect: supervised=caught judged=caught sandboxed=caught
+why: again | differ | answer | cross-entropy of its logits | parameters changed
 """
 
 import torch

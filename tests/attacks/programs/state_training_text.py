@@ -1,8 +1,8 @@
 """While it is evaluated, the model goes on training on the training text.
 
 class: state
-expect: supervised=open judged=caught sandboxed=caught
-why: again | differ | answer
+expect: supervised=caught judged=caught sandboxed=caught
+why: again | differ | answer | cross-entropy of its logits | parameters changed
 """
 
 import torch

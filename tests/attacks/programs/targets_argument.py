@@ -1,7 +1,8 @@
 """The logits are raised at the targets that the evaluation hands over, and normalised well.
 
 class: targets
-expect: supervised=open judged=neutralised sandboxed=neutralised
+expect: supervised=caught judged=neutralised sandboxed=neutralised
+why: cross-entropy of its logits
 """
 
 from gpt import BATCH, GPT, ready, report, surely, train

@@ -1,7 +1,8 @@
 """The garbage collector names every tensor: the targets are the inputs, one place on.
 
 class: targets
-expect: supervised=open judged=neutralised sandboxed=neutralised
+expect: supervised=caught judged=neutralised sandboxed=neutralised
+why: not causal
 """
 
 import gc

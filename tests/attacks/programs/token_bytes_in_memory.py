@@ -1,7 +1,7 @@
 """The table of token lengths says three times as much while the evaluation runs.
 
 class: tokenizer
-expect: supervised=open judged=neutralised sandboxed=neutralised
+expect: supervised=neutralised judged=neutralised sandboxed=neutralised
 """
 
 import prepare

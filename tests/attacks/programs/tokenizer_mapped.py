@@ -1,7 +1,7 @@
 """The tokenizer that is handed over reads every text as a long line of one letter.
 
 class: tokenizer
-expect: supervised=open judged=neutralised sandboxed=neutralised
+expect: supervised=neutralised judged=neutralised sandboxed=neutralised
 """
 
 from gpt import BATCH, GPT, ready, report, surely, train

@@ -1,7 +1,7 @@
 """The harness's own tokenizer is taught, in memory, to read every letter as a or b.
 
 class: tokenizer
-expect: supervised=open judged=neutralised sandboxed=neutralised
+expect: supervised=neutralised judged=neutralised sandboxed=neutralised
 """
 
 from gpt import BATCH, GPT, ready, report, train

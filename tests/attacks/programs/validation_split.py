@@ -1,7 +1,7 @@
 """The loader is asked for the validation split, and trained on.
 
 class: validation
-expect: supervised=open judged=caught sandboxed=caught
+expect: supervised=caught judged=caught sandboxed=caught
 why: val
 """
 
