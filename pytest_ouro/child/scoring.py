@@ -237,7 +237,8 @@ def _ranks(values: torch.Tensor) -> torch.Tensor:
         (values / 1e-4).round(), return_inverse=True, return_counts=True
     )
     middle = (counts.cumsum(0) - (counts - 1) / 2).double()
-    return middle.gather(0, kinds)
+    ranks: torch.Tensor = middle.gather(0, kinds)
+    return ranks
 
 
 def _unexplained(values: torch.Tensor, by: torch.Tensor) -> torch.Tensor:

@@ -1,8 +1,8 @@
 """The logit of the likeliest token is infinite, so that nothing is left for the others.
 
 class: numbers
-expect: supervised=neutralised judged=caught sandboxed=caught
-why: nan | finite
+expect: supervised=caught judged=caught sandboxed=caught
+why: nan | finite | cross-entropy
 """
 
 from gpt import BATCH, GPT, ready, report, train

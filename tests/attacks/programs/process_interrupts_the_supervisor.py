@@ -10,14 +10,14 @@ import os
 import signal
 import time
 
-from gpt import BATCH, ready, report, train
+from gpt import BATCH, ready, report, supervisor, train
 from prepare import evaluate_bpb
 
 tokenizer, batches, model = ready()
 seconds = train(model, batches)
 val_bpb = evaluate_bpb(model, tokenizer, BATCH)
 try:
-    os.kill(os.getppid(), signal.SIGINT)
+    os.kill(supervisor(), signal.SIGINT)
     time.sleep(1)
 except PermissionError:
     print("it may not be interrupted")

@@ -9,14 +9,14 @@ alone: yes
 import os
 import signal
 
-from gpt import BATCH, ready, report, train
+from gpt import BATCH, ready, report, supervisor, train
 from prepare import evaluate_bpb
 
 tokenizer, batches, model = ready()
 seconds = train(model, batches)
 val_bpb = evaluate_bpb(model, tokenizer, BATCH)
 try:
-    os.kill(os.getppid(), signal.SIGKILL)
+    os.kill(supervisor(), signal.SIGKILL)
 except PermissionError:
     print("it may not be killed")
 report(val_bpb, seconds)

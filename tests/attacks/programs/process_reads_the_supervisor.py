@@ -7,11 +7,11 @@ note: open for root alone: the supervisor keeps its memory to itself while a run
 
 import os
 
-from gpt import BATCH, ready, report, train
+from gpt import BATCH, ready, report, supervisor, train
 from prepare import evaluate_bpb
 
 try:
-    os.close(os.open(f"/proc/{os.getppid()}/mem", os.O_RDWR))
+    os.close(os.open(f"/proc/{supervisor()}/mem", os.O_RDWR))
     reached = True
 except OSError:
     reached = False

@@ -7,18 +7,17 @@ alone: yes
 """
 
 import ctypes
-import os
 import time
 
-from gpt import BATCH, ready, report, train
+from gpt import BATCH, ready, report, supervisor, train
 from prepare import evaluate_bpb
 
 ATTACH, DETACH = 16, 17
 libc = ctypes.CDLL(None)
-reached = libc.ptrace(ATTACH, os.getppid(), None, None) == 0
+reached = libc.ptrace(ATTACH, supervisor(), None, None) == 0
 if reached:
     time.sleep(0.2)  # until it has stopped
-    libc.ptrace(DETACH, os.getppid(), None, None)
+    libc.ptrace(DETACH, supervisor(), None, None)
 tokenizer, batches, model = ready()
 seconds = train(model, batches)
 report(evaluate_bpb(model, tokenizer, BATCH), seconds, reached)
