@@ -1,8 +1,9 @@
 """An expert takes half of the tokens of a batch, those that want it most, wherever they stand.
 
 class: flagged
-expect: supervised=neutralised judged=caught sandboxed=caught
+expect: supervised=caught judged=caught sandboxed=caught
 why: causal | future | splice | again | differ
+note: at supervised by chance: it is asked four rows
 """
 
 import torch
