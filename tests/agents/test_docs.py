@@ -1,8 +1,10 @@
 """docs/agents.md: what it says to write by hand is what is written, and it works."""
 
 import json
+import os
 import re
 import subprocess
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,11 @@ CONSOLE = re.findall(r"(?ms)^```console\n(.*?)^```$", PAGE)
 
 
 def run(command, folder, stdin=""):
-    """A line as a person's shell runs it."""
+    """A line as the shell of a person runs it who has activated the environment of the tests."""
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
     return subprocess.run(
-        command, shell=True, cwd=folder, input=stdin, capture_output=True, text=True, check=False,
+        command, shell=True, cwd=folder, input=stdin, env={**os.environ, "PATH": path},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
