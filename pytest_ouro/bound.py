@@ -58,6 +58,12 @@ class Bound:
         return join(self.root, relative)
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """What makes a tree one of the experiment (globs, seen from the repository's top)."""
+        names = (self.experiment.script, self.experiment.harness, *self.experiment.editable)
+        return (join(self.folder, NAME), *(self.path(name) for name in names if name))
+
+    @property
     def root(self) -> str:
         """The experiment's folder from the repository's top."""
         return join(self.folder, self.experiments["cpu"].root)

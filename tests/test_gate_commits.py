@@ -246,6 +246,58 @@ def test_a_deletion_is_nothing_to_judge(project, gate, trust):
     assert gate("--pre-push", stdin=gone + line(project, "run"))[0] == 1
 
 
+def pages(project, *, files=("index.html",), branch="gh-pages"):
+    """A branch without a past that holds these files; the run's branch is checked out again."""
+    project.git("checkout", "-q", "--orphan", branch)
+    project.git("rm", "-rqf", "--cached", ".")
+    for name in files:
+        (project.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (project.path / name).write_text("<p>Hello</p>\n")
+        project.git("add", "-f", name)
+    project.git("commit", "-q", "-m", "pages")
+    project.git("checkout", "-qf", "run")
+
+
+def test_a_branch_of_pages_is_no_experiment(project, gate, trust):
+    pages(project)
+
+    status, out, err = gate("--pre-push", stdin=line(project, "gh-pages"))
+    assert (status, out) == (0, "ouro: nothing is pushed that could be judged\n")
+    assert err == (
+        "ouro: refs/heads/gh-pages: not judged: it shares no history with the experiment and has "
+        "none of its files\n"
+    )
+    widen(project)
+    project.commit("widen eval")
+    status, out, _ = gate("--pre-push", stdin=line(project, "gh-pages") + line(project, "run"))
+    assert status == 1
+    assert "ouro: refs/heads/run: broken: " in out
+
+
+@pytest.mark.parametrize("name", ["train.py", "prepare.py", "bound.toml"])
+def test_files_of_the_experiment_are_judged_without_a_past_too(project, gate, trust, name):
+    pages(project, files=["index.html", name])
+
+    assert gate("--pre-push", "--trust", trust, stdin=line(project, "gh-pages"))[0] == 1
+
+
+def test_what_replaces_the_experiment_is_judged(project, gate, trust):
+    pages(project)
+    over = f"refs/heads/gh-pages {project.git('rev-parse', 'gh-pages')} refs/heads/run {trust}\n"
+
+    assert gate("--pre-push", "--trust", trust, stdin=over)[0] == 1
+
+
+def test_a_past_that_is_not_here_is_not_taken_for_another(project, gate, trust):
+    pages(project)
+    elsewhere = "1" * 40
+    over = (
+        f"refs/heads/gh-pages {project.git('rev-parse', 'gh-pages')} refs/heads/run {elsewhere}\n"
+    )
+
+    assert gate("--pre-push", "--trust", trust, stdin=over)[0] == 1
+
+
 @pytest.mark.parametrize("lines", ["prepare.py\n", "a b c d\n", "refs/heads/run HEAD x y\n"])
 def test_what_git_would_not_say_is_not_judged(gate, lines):
     status, out, err = gate("--pre-push", stdin=lines)

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.cli import find_bound
 from pytest_ouro.errors import OuroError, TrustError
-from pytest_ouro.evidence.paths import join
+from pytest_ouro.evidence.paths import join, matches
 from pytest_ouro.finding import several
 from pytest_ouro.judge import Answer, judge_all, judge_history, open_case, open_commit
+from pytest_ouro.report.text import printable
 
 if TYPE_CHECKING:
     import argparse
 
     from pytest_ouro.evidence.git import Git
+    from pytest_ouro.evidence.pushed import Ref
 
 #: Said to whoever stands before a closed gate in a hook of git's; agents read it too.
 _REFUSED = (
@@ -129,9 +131,28 @@ def _pushed(args: argparse.Namespace) -> list[Answer]:
     refs = pushed.told(lines) if lines.strip() else pushed.possible(git, os.environ, *args.push[:1])
     answers = []
     for ref in refs:
+        if _is_no_experiment(git, ref, bound, args.trust):
+            print(
+                f"ouro: {printable(ref.name)}: not judged: it shares no history with the "
+                "experiment and has none of its files",
+                file=sys.stderr,
+            )
+            continue
         case = open_commit(git, ref.id, bound=bound, trust=args.trust, named=False)
         answers.append(Answer(case, judge_history(case), ref.name))
     return answers
+
+
+def _is_no_experiment(git: Git, ref: Ref, bound: str, trust: str | None) -> bool:
+    """Whether a ref has neither the history nor the files of the experiment: a branch of pages."""
+    from pytest_ouro.evidence import pushed
+    from pytest_ouro.evidence import trust as trusts
+
+    base = trusts.named(git, asked=trust)[0] or git.commit("HEAD")
+    if not base or not pushed.is_of_another_history(git, ref, base):
+        return False
+    case = open_commit(git, base, bound=bound, trust=trust, named=False)
+    return not any(matches(p, case.bound.files) for p in git.tree(git.commit(ref.id)))
 
 
 def _objects(args: argparse.Namespace) -> tuple[Git, str]:

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ref:
-    """One ref of a push, by its name here, and the object that it is to point at there."""
+    """One ref of a push, by its name here, and the object that it is to point at there;
+    ``replaces`` is the object that it points at there now, where that is known."""
 
     name: str
     id: str
+    replaces: str = ""
 
 
 def told(lines: str) -> list[Ref]:
@@ -34,7 +36,7 @@ def told(lines: str) -> list[Ref]:
                 help="git hands its hook <local ref> <local id> <remote ref> <remote id>",
             )
         if fields[1].strip("0"):
-            refs.append(Ref(fields[0], fields[1]))
+            refs.append(Ref(fields[0], fields[1], fields[3] if fields[3].strip("0") else ""))
     return refs
 
 
@@ -57,6 +59,21 @@ def possible(git: Git, env: Mapping[str, str], remote: str = "") -> list[Ref]:
         if commit and commit not in known and _is_new(git, commit, there):
             refs.append(Ref(name, commit))
     return refs
+
+
+def is_of_another_history(git: Git, ref: Ref, base: str) -> bool:
+    """Whether a ref shares no commit with ``base``, and what it replaces neither: a branch of
+    built pages. False where too little of the history is here to say so."""
+    if git.shallow or not git.commit(ref.id):
+        return False
+    if ref.replaces and not git.commit(ref.replaces):
+        return False
+    return not any(_share(git, id_, base) for id_ in (ref.id, ref.replaces) if id_)
+
+
+def _share(git: Git, one: str, other: str) -> bool:
+    all_of, beside = git.call("rev-list", "--count", one), ("--not", other)
+    return all_of != git.call("rev-list", "--count", one, *beside)
 
 
 def _is_new(git: Git, commit: str, there: list[str]) -> bool:
