@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -182,6 +183,14 @@ class Project:
         )
 
 
+#: Of the person, or left by a test: torch's compiler writes the folder of its cache there.
+_FOREIGN = ("GIT_", "OURO_", "PYTEST_", "TORCHINDUCTOR_", "TRITON_")
+
+# Who starts the tests in the background of a shell has SIGINT ignored, in all that they start too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the person's caches, git settings or CI variables."""
@@ -189,7 +198,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
     for name in list(os.environ):
-        if name.startswith(("GIT_", "OURO_", "PYTEST_")) or name == "CI":
+        if name.startswith(_FOREIGN) or name in ("CI", "PYTHONUNBUFFERED"):
             monkeypatch.delenv(name)
     (home / ".gitconfig").write_text(
         "[user]\nname = Test\nemail = test@example.org\n[init]\ndefaultBranch = main\n"

@@ -40,6 +40,7 @@ class Progress:
                 self.close()
                 self._reporter.ensure_newline()
                 self._reporter.write_line(clean(text, width=MAX_WIDTH))
+                self._reporter.flush()  # before capture is back; into a pipe too
 
     def show(self, position: Position) -> None:
         """Where the run stands."""
@@ -53,6 +54,7 @@ class Progress:
                 if not self._drawn:
                     self._reporter.ensure_newline()
                 self._reporter.rewrite(line(position), erase=True)
+                self._reporter.flush()
             self._drawn, self._last = True, now
         elif now - self._last >= EVERY:
             self._last = now
@@ -64,6 +66,7 @@ class Progress:
             self._drawn = False
             with self._uncaptured():
                 self._reporter.rewrite("", erase=True)
+                self._reporter.flush()
 
     def _uncaptured(self) -> Any:
         capture = self._capture

@@ -33,7 +33,7 @@ def test_an_exit_with_0_holds(command, judged):
 
 
 def test_another_exit_is_told_with_its_last_words(command, judged):
-    command("import sys; print('many words'); sys.exit('the last word')")
+    command("import sys; print('many words', flush=True); sys.exit('the last word')")
 
     judgement = judged(RULE)
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from dataclasses import dataclass, replace
@@ -126,6 +127,21 @@ class Lab:
             text=True,
             start_new_session=True,
         )
+
+    def line(self, process: subprocess.Popen[str], words: str, *, seconds: float = 60) -> str:
+        """The line of a started run's output that has these words, read as it comes."""
+        said = []
+        assert process.stdout is not None
+        patience = threading.Timer(seconds, process.kill)
+        patience.start()
+        try:
+            for line in process.stdout:
+                said.append(line)
+                if words in line:
+                    return line
+        finally:
+            patience.cancel()
+        raise AssertionError("".join(said))
 
     def clean(self) -> None:
         """Nothing is left behind: no worktree, no change that git sees, an intact chain."""

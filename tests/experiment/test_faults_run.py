@@ -19,22 +19,12 @@ WAITS = (
 )
 
 
-def line_with(process, words):
-    """Read the process's output up to a line with these words."""
-    said = ""
-    for line in process.stdout:
-        said += line
-        if words in line:
-            return line
-    raise AssertionError(said)
-
-
 def test_of_two_runs_at_once_one_waits_and_both_are_recorded(lab, written):
     lab.commit(lab.script(before=WAITS))
     first = lab.start()
     written(Path.home() / "here")
     second = lab.start()
-    said = line_with(second, "waiting")
+    said = lab.line(second, "waiting")
     assert re.search(
         rf"ouro: waiting for the device cpu, held by process {first.pid} since \S+, for \d+ s$",
         said.rstrip(),
@@ -54,7 +44,7 @@ def test_who_has_waited_is_judged_again(lab, written):
     first = lab.start()
     written(Path.home() / "here")
     second = lab.start()
-    line_with(second, "waiting")
+    lab.line(second, "waiting")
     lab.project.write({"stray.py": ""})
     (Path.home() / "go").touch()
     outs = [process.communicate(timeout=60)[0] for process in (first, second)]

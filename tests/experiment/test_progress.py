@@ -36,12 +36,18 @@ class Reporter:
     def __init__(self, *, isatty):
         self.isatty = isatty
         self.calls = []
+        self.unseen = False
 
     def write_line(self, text):
         self.calls.append(("line", text))
+        self.unseen = True
 
     def rewrite(self, text, erase):
         self.calls.append(("rewrite", text))
+        self.unseen = True
+
+    def flush(self):
+        self.unseen = False
 
     def ensure_newline(self):
         pass
@@ -52,16 +58,22 @@ class Capture:
 
     suspended = 0
 
+    def __init__(self, reporter):
+        self.reporter = reporter
+
     @contextmanager
     def global_and_fixture_disabled(self):
         self.suspended += 1
         yield
+        assert not (self.reporter and self.reporter.unseen), (
+            "it would come out where pytest catches it, or late"
+        )
 
 
 class Config:
     def __init__(self, *, isatty=False, verbosity=0, terminal=True):
         self.reporter = Reporter(isatty=isatty) if terminal else None
-        self.capture = Capture()
+        self.capture = Capture(self.reporter)
         self.verbosity = verbosity
         self.pluginmanager = self
 

@@ -669,12 +669,8 @@ def test_a_second_run_waits_and_says_for_whom(lab, last_line):
     (locks / "cpu.holder").write_text("process 4711 since 2025-01-01T00:00:00+00:00\n")
     with FileLock(locks / "cpu.lock"):
         process = lab.start()
-        said = ""
-        for line in process.stdout:
-            said += line
-            if "waiting" in line:
-                break
-        assert "waiting for the device cpu, held by process 4711 since 2025" in line, said
+        line = lab.line(process, "waiting")
+        assert "waiting for the device cpu, held by process 4711 since 2025" in line
         assert lab.journal.records() == []
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out
@@ -686,9 +682,7 @@ def test_a_wait_can_be_interrupted(lab):
     locks.mkdir(parents=True)
     with FileLock(locks / "cpu.lock"):
         process = lab.start()
-        for line in process.stdout:
-            if "held by another process" in line:
-                break
+        lab.line(process, "held by another process")
         os.kill(process.pid, signal.SIGINT)
         out, _ = process.communicate(timeout=30)
     assert process.returncode == 2, out
