@@ -10,8 +10,8 @@ from prepare import MAX_SEQ_LEN, evaluate_bpb
 
 tokenizer, batches, model = ready()
 compiled = torch.compile(model, backend="eager", dynamic=False)
-rows = torch.zeros(BATCH, MAX_SEQ_LEN, dtype=torch.long)
-compiled(rows, rows).backward()  # compiles before the clock runs
+rows = torch.zeros(2, BATCH, MAX_SEQ_LEN, dtype=torch.long)
+compiled(*rows).backward()  # compiles before the clock runs
 model.zero_grad()
 seconds = train(compiled, batches)
 report(evaluate_bpb(compiled, tokenizer, BATCH), seconds)
