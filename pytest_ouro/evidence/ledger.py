@@ -163,6 +163,8 @@ def append(path: Path, line: str, *, metric: str, lock: Path, torn: bool = False
     header = "\t".join(metric if name == "metric" else name for name in COLUMNS)
     try:
         with FileLock(lock), path.open("a+b", buffering=0) as handle:
+            if not handle.seekable():
+                raise OSError(errno.ESPIPE, "it is no regular file")
             handle.seek(0)
             there = handle.read()
             missing = _missing(there, f"{header}\n", f"{line}\n", torn)

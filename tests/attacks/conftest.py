@@ -15,7 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from miniature import write_data, write_project
-from pytest_ouro.errors import OuroError
+from pytest_ouro.errors import OuroError, RecordError
 from pytest_ouro.evidence.journal import Journal
 from pytest_ouro.experiment.run import Order, run_experiment
 from pytest_ouro.judge import judge_all, open_case
@@ -48,7 +48,7 @@ class Seen:
     def why(self) -> str:
         """What is said of a run that is caught."""
         if self.record is None:
-            return "\n".join(["no record", *self.closed])
+            return "\n".join(["no record", *self.closed, self.output])
         return "\n".join([self.record["reason"], self.record.get("message", ""), *self.closed])
 
     @property
@@ -81,7 +81,10 @@ class Laboratory:
 
     def _here(self) -> str:
         case = open_case(self.project.path / "bound.toml")
-        result = run_experiment(case, Order())
+        try:
+            result = run_experiment(case, Order())
+        except RecordError as error:  # it could not be written: that is said, and no verdict
+            return str(error)
         closed = [f.headline for judgement in result.closed for f in judgement.findings]
         return "\n".join([*closed, result.message, *result.tail])
 

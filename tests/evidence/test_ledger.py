@@ -1,5 +1,7 @@
 """results.tsv as people and other tools write it, and as we do."""
 
+import os
+
 import pytest
 
 from pytest_ouro.errors import RecordError
@@ -229,3 +231,11 @@ def test_a_ledger_that_cannot_be_written_is_an_error(tmp_path):
         ledger.append(tmp_path, "row", metric="val_bpb", lock=tmp_path / "lock")
 
     assert "the journal holds the run" in caught.value.help
+
+
+def test_a_pipe_is_no_ledger(tmp_path):
+    path = tmp_path / "results.tsv"
+    os.mkfifo(path)
+
+    with pytest.raises(RecordError, match=r"results\.tsv cannot be written: it is no regular file"):
+        ledger.append(path, "a1b2c3d\t1.0\t0.0\tkeep\tx", metric="val_bpb", lock=tmp_path / "lock")
