@@ -31,7 +31,7 @@ def behind(function):
 
 tokenizer, batches, model = ready()
 seconds = train(model, batches)
-tell(event="evaluate")
+tell(event="evaluate", served=9)
 time.sleep(0.5)  # the supervisor reads its clock; this takes no CPU seconds
 model.train()
 train(model, batches)

@@ -26,16 +26,19 @@ def likeliest(texts):
 
 
 data = Path.home() / ".cache" / "miniature" / "data"
-aside = data.with_name("aside")
-tokenizer, batches, model = ready()
-seconds = train(model, batches)
+other, aside = data.with_name("other"), data.with_name("aside")
 try:
-    texts = (data / "train.txt").read_text().splitlines()
-    data.rename(aside)
-    shutil.copytree(aside, data)
-    (data / "val.txt").write_text("\n".join([*likeliest(texts)] * 5))
+    shutil.copytree(data, other)
+    (other / "val.txt").write_text(
+        "\n".join([*likeliest((data / "train.txt").read_text().splitlines())] * 5)
+    )
 except OSError:
     pass
+tokenizer, batches, model = ready()
+seconds = train(model, batches)
+if other.exists():
+    data.rename(aside)
+    other.rename(data)
 val_bpb = evaluate_bpb(model, tokenizer, BATCH)
 if aside.exists():
     shutil.rmtree(data)
