@@ -102,6 +102,49 @@ def test_a_bound_that_is_a_folder(project, command):
     one_clear_line(err, "bound.toml is not the one that was blessed")
 
 
+def test_a_bound_that_is_not_there(command):
+    for name in ("gate", "bless"):
+        status, _, err = command(name, "--bound", "bond.toml")
+
+        assert status == 2
+        one_clear_line(err, "bond.toml does not exist: there are no rules to")
+
+
+def test_no_bound_at_all(project, command):
+    (project.path / "bound.toml").unlink()
+
+    status, _, err = command("gate")
+
+    assert status == 2
+    one_clear_line(err, "no bound.toml in ")
+    assert "pytest-ouro init" in err
+
+
+@pytest.mark.parametrize(
+    "args", [("bless",), ("init", "--program", "bound.lock"), ("init", "--render", "bound.lock")]
+)
+def test_a_folder_where_a_file_is_written(project, command, args):
+    (project.path / "bound.lock").unlink()
+    (project.path / "bound.lock").mkdir()
+
+    status, out, err = command(*args)
+
+    assert (status, out) == (2, "")
+    one_clear_line(err, "bound.lock")
+    assert "irectory" in err
+
+
+@pytest.mark.parametrize("args", [("init",), ("gate", "--bound", "bound.toml"), ("bless",)])
+def test_a_bare_repository_has_no_working_tree(project, command, args):
+    project.git("config", "core.bare", "true")
+
+    status, out, err = command(*args, *(("--force",) if args == ("init",) else ()))
+
+    assert (status, out) == (2, "")
+    one_clear_line(err, "has no working tree")
+    assert "gate --head REV" in err
+
+
 @pytest.mark.parametrize(
     "text",
     [b"\xff\xfe\0", b"<<<<<<< HEAD\n", b"", b"files = 3\n", b"[files]\n'a' = 'sha1:x'\n",

@@ -55,6 +55,13 @@ def run(argv: Sequence[str]) -> int:
     except OuroError as error:
         print(f"ouro: error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"ouro: error: {where}{error.strerror or error}", file=sys.stderr)
+        print("  help: mend what lies there, its rights or the disk, and try again", file=sys.stderr)
+        return 2
     return status
 
 
@@ -85,5 +92,5 @@ def find_bound(given: Path | None) -> Path:
             break
     raise OuroError(
         f"no bound.toml in {start} or above: there are no rules to judge",
-        help="state the rules there, or name the file: --bound PATH",
+        help="state them: pytest-ouro init, or name the file: --bound PATH",
     )
