@@ -1,8 +1,10 @@
 """Files and machines as they should not be: one clear line, exit status 2, nothing written."""
 
+import errno
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -132,6 +134,39 @@ def test_a_folder_where_a_file_is_written(project, command, args):
     assert (status, out) == (2, "")
     one_clear_line(err, "bound.lock")
     assert "irectory" in err
+
+
+@pytest.fixture
+def closed(monkeypatch):
+    """``closed("prepare.py")``: files of that name may not be read, as root could."""
+    read = Path.read_bytes
+
+    def closed(name):
+        def read_bytes(path):
+            if path.name == name:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return read(path)
+
+        monkeypatch.setattr(Path, "read_bytes", read_bytes)
+
+    return closed
+
+
+@pytest.mark.parametrize("name", ["bound.toml", "bound.lock", "prepare.py", "train.py"])
+def test_a_file_that_may_not_be_read(project, closed, pytester, command, monkeypatch, name):
+    project.write({"train.py": "# another\n"})
+    monkeypatch.chdir(project.path)
+    closed(name)
+
+    status, out, err = command("gate")
+    assert (status, out) == (2, "")
+    one_clear_line(err, f"{name} cannot be read: Permission denied")
+
+    done = pytester.runpytest_inprocess("-p", "no:cacheprovider", "bound.toml")
+    assert done.ret != 0
+    assert f"{name} cannot be read: Permission denied" in done.stdout.str()
+    assert "Traceback" not in done.stdout.str()
+    assert "read_bytes" not in done.stdout.str()
 
 
 @pytest.mark.parametrize("args", [("init",), ("gate", "--bound", "bound.toml"), ("bless",)])
