@@ -60,7 +60,9 @@ def run(argv: Sequence[str]) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"ouro: error: {where}{error.strerror or error}", file=sys.stderr)
-        print("  help: mend what lies there, its rights or the disk, and try again", file=sys.stderr)
+        print(
+            "  help: mend what lies there, its rights or the disk, and try again", file=sys.stderr
+        )
         return 2
     return status
 

@@ -199,7 +199,9 @@ def _refuse_altered_bound(trust: Trust, bound_path: str) -> None:
             help="mend the name: --bound PATH",
         )
     if data is None or digest(data) != blessed:
-        since = f"git checkout {trust.commit[:7]} -- {bound_path}" if trust.commit and blessed else ""
+        since = (
+            f"git checkout {trust.commit[:7]} -- {bound_path}" if trust.commit and blessed else ""
+        )
         raise TrustError(
             f"{bound_path} is not the one that was blessed (bound.lock): its rules are not trusted",
             help=f"undo the change{f': {since}' if since else ''}; "
