@@ -48,8 +48,8 @@ def main(args: argparse.Namespace) -> int:
         if summed_up := _sum(runs):
             print(summed_up)
         if not journal.records():
-            line = "ouro: no run is recorded yet: pytest --ouro-experiment makes one"
-            print(line, file=sys.stderr)
+            none = "ouro: no run is recorded yet: pytest --ouro-experiment makes one"
+            print(none, file=sys.stderr)
     if line := journal.broken_link():
         raise RecordError(
             f"{journal.path}:{line}: the chain is broken: a line before it was changed or removed"
