@@ -169,15 +169,31 @@ def test_a_file_that_may_not_be_read(project, closed, pytester, command, monkeyp
     assert "read_bytes" not in done.stdout.str()
 
 
-@pytest.mark.parametrize("args", [("init",), ("gate", "--bound", "bound.toml"), ("bless",)])
-def test_a_bare_repository_has_no_working_tree(project, command, args):
-    project.git("config", "core.bare", "true")
+@pytest.mark.parametrize("args", [("init", "--force"), ("gate",), ("bless",), ("log",)])
+@pytest.mark.parametrize("kind", ["made so", "a clone"])
+def test_a_bare_repository_has_no_working_tree(project, command, monkeypatch, args, kind):
+    if kind == "a clone":
+        bare = project.path.with_name("bare.git")
+        project.git("clone", "-q", "--bare", ".", str(bare))
+        monkeypatch.chdir(bare)
+    else:
+        project.git("config", "core.bare", "true")
 
-    status, out, err = command(*args, *(("--force",) if args == ("init",) else ()))
+    status, out, err = command(*args)
 
     assert (status, out) == (2, "")
     one_clear_line(err, "has no working tree")
     assert "gate --head REV" in err
+
+
+def test_where_there_is_neither_git_nor_a_bound(command, monkeypatch, tmp_path_factory):
+    monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
+
+    status, out, err = command("gate")
+
+    assert (status, out) == (2, "")
+    one_clear_line(err, "no git repository at ")
+    assert "git init" in err
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,9 @@ def find_bound(given: Path | None) -> Path:
             return folder / "bound.toml"
         if (folder / ".git").exists():
             break
+    from pytest_ouro.evidence.git import Git
+
+    Git.discover(start)  # where there is no repository, or a bare one, that is what is wrong
     raise OuroError(
         f"no bound.toml in {start} or above: there are no rules to judge",
         help="state them: pytest-ouro init, or name the file: --bound PATH",
