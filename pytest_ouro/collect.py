@@ -65,7 +65,8 @@ class Session:
         path = self.settings.bound
         if not path.is_file():
             raise pytest.UsageError(
-                f"--ouro-experiment needs {path}, which does not exist: state the rules there"
+                f"--ouro-experiment needs {path}, which does not exist: state the rules "
+                "(pytest-ouro init), or name the file (--ouro-bound PATH)"
             )
         config = self.config
         given = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []

@@ -1,8 +1,10 @@
 """Files and machines as they should not be: one clear line, exit status 2, nothing written."""
 
+import errno
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +102,98 @@ def test_a_bound_that_is_a_folder(project, command):
 
     assert status == 2
     one_clear_line(err, "bound.toml is not the one that was blessed")
+
+
+def test_a_bound_that_is_not_there(command):
+    for name in ("gate", "bless"):
+        status, _, err = command(name, "--bound", "bond.toml")
+
+        assert status == 2
+        one_clear_line(err, "bond.toml does not exist: there are no rules to")
+
+
+def test_no_bound_at_all(project, command):
+    (project.path / "bound.toml").unlink()
+
+    status, _, err = command("gate")
+
+    assert status == 2
+    one_clear_line(err, "no bound.toml in ")
+    assert "pytest-ouro init" in err
+
+
+@pytest.mark.parametrize(
+    "args", [("bless",), ("init", "--program", "bound.lock"), ("init", "--render", "bound.lock")]
+)
+def test_a_folder_where_a_file_is_written(project, command, args):
+    (project.path / "bound.lock").unlink()
+    (project.path / "bound.lock").mkdir()
+
+    status, out, err = command(*args)
+
+    assert (status, out) == (2, "")
+    one_clear_line(err, "bound.lock")
+    assert "irectory" in err
+
+
+@pytest.fixture
+def closed(monkeypatch):
+    """``closed("prepare.py")``: files of that name may not be read, as root could."""
+    read = Path.read_bytes
+
+    def closed(name):
+        def read_bytes(path):
+            if path.name == name:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return read(path)
+
+        monkeypatch.setattr(Path, "read_bytes", read_bytes)
+
+    return closed
+
+
+@pytest.mark.parametrize("name", ["bound.toml", "bound.lock", "prepare.py", "train.py"])
+def test_a_file_that_may_not_be_read(project, closed, pytester, command, monkeypatch, name):
+    project.write({"train.py": "# another\n"})
+    monkeypatch.chdir(project.path)
+    closed(name)
+
+    status, out, err = command("gate")
+    assert (status, out) == (2, "")
+    one_clear_line(err, f"{name} cannot be read: Permission denied")
+
+    done = pytester.runpytest_inprocess("-p", "no:cacheprovider", "bound.toml")
+    assert done.ret != 0
+    assert f"{name} cannot be read: Permission denied" in done.stdout.str()
+    assert "Traceback" not in done.stdout.str()
+    assert "read_bytes" not in done.stdout.str()
+
+
+@pytest.mark.parametrize("args", [("init", "--force"), ("gate",), ("bless",), ("log",)])
+@pytest.mark.parametrize("kind", ["made so", "a clone"])
+def test_a_bare_repository_has_no_working_tree(project, command, monkeypatch, args, kind):
+    if kind == "a clone":
+        bare = project.path.with_name("bare.git")
+        project.git("clone", "-q", "--bare", ".", str(bare))
+        monkeypatch.chdir(bare)
+    else:
+        project.git("config", "core.bare", "true")
+
+    status, out, err = command(*args)
+
+    assert (status, out) == (2, "")
+    one_clear_line(err, "has no working tree")
+    assert "gate --head REV" in err
+
+
+def test_where_there_is_neither_git_nor_a_bound(command, monkeypatch, tmp_path_factory):
+    monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
+
+    status, out, err = command("gate")
+
+    assert (status, out) == (2, "")
+    one_clear_line(err, "no git repository at ")
+    assert "git init" in err
 
 
 @pytest.mark.parametrize(

@@ -388,6 +388,13 @@ REFUSED = {
         "fit.py cannot be read as Python",
         "",
     ),
+    "nothing that may change": (
+        {},
+        ("--budget", "5", "--editable", "fti.py"),
+        "is fti.py",
+        "--editable GLOB",
+    ),
+    "no file of rules": ({}, ("--from", "RULES.md"), "there is no file RULES.md in", "--from"),
     "no section": (
         {"RULES.md": "# nothing\n"},
         ("--from", "RULES.md"),

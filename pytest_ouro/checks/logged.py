@@ -60,10 +60,16 @@ class Logged(Check):
         lost = wanted - Counter(row.text for row in evidence.ledger.rows)
         if lost:
             first = next(run for run in evidence.runs if run["row"] in lost)
+            recorded = {run["row"] for run in evidence.all_runs}
+            older = evidence.ledger.rows[: evidence.inherited_rows]
+            others = any(row.text not in recorded for row in older)
             yield Finding(
                 f"{name} lacks {_rows(lost.total())} of recorded runs",
                 where=f"the first: {first['status']} of commit {first['commit'][:7]}",
-                help=f"write them back: pytest-ouro log --tsv > {name}",
+                help=f"copy these rows from `pytest-ouro log --tsv` to the end of {name}, "
+                "which has others"
+                if others
+                else f"write them back: pytest-ouro log --tsv > {name}",
                 facts={"rows": lost.total()},
             )
 

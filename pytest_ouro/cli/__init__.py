@@ -55,6 +55,15 @@ def run(argv: Sequence[str]) -> int:
     except OuroError as error:
         print(f"ouro: error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"ouro: error: {where}{error.strerror or error}", file=sys.stderr)
+        print(
+            "  help: mend what lies there, its rights or the disk, and try again", file=sys.stderr
+        )
+        return 2
     return status
 
 
@@ -83,7 +92,10 @@ def find_bound(given: Path | None) -> Path:
             return folder / "bound.toml"
         if (folder / ".git").exists():
             break
+    from pytest_ouro.evidence.git import Git
+
+    Git.discover(start)  # where there is no repository, or a bare one, that is what is wrong
     raise OuroError(
         f"no bound.toml in {start} or above: there are no rules to judge",
-        help="state the rules there, or name the file: --bound PATH",
+        help="state them: pytest-ouro init, or name the file: --bound PATH",
     )

@@ -70,7 +70,10 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
     for name in sorted(wanted):
         contents = read_file(git.top / name)
         if contents is None or (git.top / name).is_symlink():
-            raise TrustError(f"{name} is no regular file here, so it cannot be blessed")
+            raise TrustError(
+                f"{name} is no regular file here, so it cannot be blessed",
+                help="put it there as a file of its own, or mend its name in bound.toml",
+            )
         files[name] = digest(contents)
     target = path.with_name(lock.NAME)
     before = _read(target)

@@ -133,6 +133,8 @@ def _asked(args: argparse.Namespace) -> Asked:
 def _section(folder: Path, top: Path, source: str | None) -> Section | None:
     """The rules that people stated for agents; None where they stated none."""
     if source is not None:
+        if not (folder / source).is_file():
+            raise ProjectError(f"there is no file {source} in {folder}", help="mend --from")
         given = _read_section(folder / source, source)
         if given is None:
             raise ProjectError(

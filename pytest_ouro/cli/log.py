@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 from pytest_ouro.cli import find_bound
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--tsv", action="store_true", help="the rows of results.tsv")
-    parser.add_argument("--json", action="store_true", help="the records, one JSON object a line")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--tsv", action="store_true", help="the rows of results.tsv")
+    form.add_argument("--json", action="store_true", help="the records, one JSON object a line")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -45,6 +47,9 @@ def main(args: argparse.Namespace) -> int:
             print(f"{started['time'][:19]}  {started['commit'][:7]}  {'':9}  running or killed")
         if summed_up := _sum(runs):
             print(summed_up)
+        if not journal.records():
+            none = "ouro: no run is recorded yet: pytest --ouro-experiment makes one"
+            print(none, file=sys.stderr)
     if line := journal.broken_link():
         raise RecordError(
             f"{journal.path}:{line}: the chain is broken: a line before it was changed or removed"

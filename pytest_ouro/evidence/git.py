@@ -94,6 +94,11 @@ def _asked(start: Path, *args: str) -> bytes:
                 f"no git repository at {start}: rules are judged against commits",
                 help="git init, then commit the experiment",
             ) from None
+        if "must be run in a work tree" in error.message:
+            raise GitError(
+                f"{start} has no working tree, as in a bare repository or a folder .git",
+                help="go to a clone; a commit is judged here by pytest-ouro gate --head REV",
+            ) from None
         raise
 
 

@@ -13,7 +13,7 @@ import stat
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from pytest_ouro.errors import GitError
+from pytest_ouro.errors import GitError, OuroError
 from pytest_ouro.evidence.git import split
 from pytest_ouro.evidence.objects import object_id
 from pytest_ouro.evidence.paths import inside
@@ -320,7 +320,10 @@ class Repository:
 
 
 def read_file(path: Path) -> bytes | None:
-    """The bytes of a regular file, the target of a symlink, or None where there is neither."""
+    """The bytes of a regular file, the target of a symlink, or None where there is neither.
+
+    OuroError where it may not be read.
+    """
     try:
         mode = os.lstat(path).st_mode
         if stat.S_ISLNK(mode):
@@ -329,6 +332,10 @@ def read_file(path: Path) -> bytes | None:
             return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         pass
+    except OSError as error:
+        raise OuroError(
+            f"{path} cannot be read: {error.strerror}", help="mend its permissions, or the disk"
+        ) from None
     return None
 
 

@@ -192,9 +192,16 @@ def _edges(git: Git) -> list[str]:
 
 
 def _refuse_altered_bound(trust: Trust, bound_path: str) -> None:
-    data = present(trust.git, bound_path, trust.read_at)
-    if data is None or digest(data) != trust.digest(bound_path):
-        since = f"git checkout {trust.commit[:7]} -- {bound_path}" if trust.commit else ""
+    data, blessed = present(trust.git, bound_path, trust.read_at), trust.digest(bound_path)
+    if data is None and not blessed:
+        raise TrustError(
+            f"{bound_path} does not exist: there are no rules to judge",
+            help="mend the name: --bound PATH",
+        )
+    if data is None or digest(data) != blessed:
+        since = (
+            f"git checkout {trust.commit[:7]} -- {bound_path}" if trust.commit and blessed else ""
+        )
         raise TrustError(
             f"{bound_path} is not the one that was blessed (bound.lock): its rules are not trusted",
             help=f"undo the change{f': {since}' if since else ''}; "

@@ -107,7 +107,7 @@ def _loop(bound: Bound) -> list[str]:
         f"`{experiment.ledger}`.",
         "3. `pytest --ouro-experiment --ouro-settle`. It judges the rules, runs what is committed,",
         "   measures, writes the row and settles the branch.",
-        f"4. Read its last line: `ouro: discard {experiment.metric}=… best=… reason=worse`.",
+        "4. Read its last line: `ouro: discard val_bpb=… best=… reason=worse`.",
         "",
         "| it says | then |",
         "|---|---|",

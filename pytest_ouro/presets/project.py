@@ -107,6 +107,11 @@ def find(folder: Path, top: Path, asked: Asked, rules: Sequence[str] = ()) -> Pr
         experiment = Experiment(**values)
     except ValueError as error:
         raise ProjectError(str(error)) from None
+    for glob in asked.editable:
+        if not any(path.parent.glob(glob)):
+            raise ProjectError(
+                f"no file in {path.parent} is {glob}", help="name what may change: --editable GLOB"
+            )
     return Project(_name(path.parent, top), experiment, script, harness)
 
 

@@ -80,6 +80,21 @@ def test_the_help_is_the_remedy(project, recorded, ledger, judged):
     assert judged(RULE).status == "holds"
 
 
+def test_the_help_keeps_the_rows_that_only_the_ledger_has(recorded, ledger, judged):
+    claim = HEADER + "a1b2c3d\t1.0\t1.0\tkeep\tby hand\n"
+    ledger.write_text(claim)
+    recorded("keep", 2.0)
+    recorded("discard", 2.5)
+    ledger.write_text(claim)
+
+    [finding] = judged(RULE).findings
+
+    assert finding.headline == "results.tsv lacks 2 rows of recorded runs"
+    assert finding.help == (
+        "copy these rows from `pytest-ouro log --tsv` to the end of results.tsv, which has others"
+    )
+
+
 @pytest.mark.parametrize("count", [1, 5])
 def test_a_row_that_no_run_stands_behind_is_found(recorded, ledger, judged, count):
     recorded()

@@ -40,6 +40,9 @@ def test_no_run_yet(project):
     done = project.ouro("log")
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == "ouro: no run is recorded yet: pytest --ouro-experiment makes one\n"
+    assert project.ouro("log", "--tsv").stderr == ""
+    assert project.ouro("log", "--tsv", "--json").returncode == 2
 
 
 def test_a_run_without_an_end_is_shown(lab):
