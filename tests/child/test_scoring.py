@@ -64,6 +64,13 @@ def test_the_softmax_is_the_judges(rows):
     assert shifted == pytest.approx(honest, abs=1e-5)
 
 
+@pytest.mark.parametrize("size", [1e9, 1e17, 1e30])
+def test_a_sum_of_exponentials_is_not_lost_beside_large_logits(size):
+    logits = torch.full((1, 1, VOCABULARY), size)
+    nats = scoring.losses(logits, torch.zeros(1, 1).long())
+    assert nats.item() == pytest.approx(math.log(VOCABULARY))
+
+
 def test_an_honest_model_gives_no_finding(rows):
     for seed in range(5):
         assert examined(rows, bigram, seed=seed).findings() == []
@@ -132,6 +139,38 @@ def test_a_little_that_leaks_at_every_position_is_found_by_its_direction(rows):
     assert examined(rows, model).findings()[0].startswith("not causal: ")
 
 
+@pytest.mark.parametrize("share", [0.1, 0.2])
+def test_a_leak_below_what_rounding_may_do_is_found_at_a_share_of_the_positions(rows, share):
+    def model(x):
+        logits = bigram(x).clone()
+        see = SHARES[x[:, :-1], 0] < share
+        logits[:, :-1].scatter_add_(2, x[:, 1:, None], see[..., None] * 0.24)
+        return logits
+
+    assert examined(rows, model).findings()[0].startswith("not causal: ")
+
+
+def test_what_has_no_bytes_and_is_no_number_hides_nothing(rows):
+    def model(x):
+        logits = peeking(1.0)(x)
+        weightless = rows.num_bytes[x[:, 1:]] == 0
+        logits[:, :-1][weightless] = math.nan
+        return logits
+
+    score = examined(rows, model)
+    assert all(map(math.isfinite, score.value()))
+    assert score.findings()[0].startswith("not causal: ")
+
+
+def test_an_honest_model_may_rule_out_what_has_no_bytes(rows):
+    def model(x):
+        return bigram(x).masked_fill(rows.num_bytes == 0, -math.inf)
+
+    score = examined(rows, model)
+    assert score.findings() == []
+    assert all(map(math.isfinite, score.value()))
+
+
 @dataclass
 class Replay:
     """Peeks, and answers what it has answered before to the same tokens: paired tests are blind."""
@@ -152,6 +191,13 @@ class Replay:
 
 def test_a_cheat_that_replays_its_answers_is_found_where_it_was_not_shown_the_target(rows):
     findings = examined(rows, Replay()).findings()
+    assert any("nats where the target was not shown" in text for text in findings)
+
+
+def test_losses_without_bytes_do_not_hide_what_is_replayed(rows):
+    replay = Replay()
+    far = torch.where(rows.num_bytes == 0, -1e6, 0.0)
+    findings = examined(rows, lambda x: replay(x) + far).findings()
     assert any("nats where the target was not shown" in text for text in findings)
 
 
@@ -202,6 +248,17 @@ class LearnAndReplay:
 def test_who_learns_and_replays_is_caught_by_the_fall_of_the_loss():
     model = LearnAndReplay(torch.ones(VOCABULARY, VOCABULARY))
     findings = examined(natural(), model, seed=1).findings()
+    assert len(findings) == 1, findings
+    assert findings[0].startswith("the loss falls while rows are asked")
+
+
+def test_losses_without_bytes_do_not_hide_a_fall():
+    rows = natural()
+    rows.num_bytes[0] = 0
+    rows.num_bytes[1:] = 1
+    model = LearnAndReplay(torch.ones(VOCABULARY, VOCABULARY))
+    far = torch.where(rows.num_bytes == 0, -1e6, 0.0)
+    findings = examined(rows, lambda x: model(x) + far, seed=1).findings()
     assert len(findings) == 1, findings
     assert findings[0].startswith("the loss falls while rows are asked")
 
