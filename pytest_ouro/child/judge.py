@@ -28,6 +28,8 @@ COST = 2**34
 #: Which rows count where they are not all asked: always the same.
 SEED = 20260
 _MAX_BATCH = 256
+#: Batches that are asked at least: the pace of answers is that of most of them.
+_BATCHES = 8
 
 
 class Unable(Exception):
@@ -50,7 +52,7 @@ def start(fd: int) -> None:
     try:
         hello = line.receive(LONGEST)
         channel.tell("asked")
-        result = examine(rows, line, job, hello.get("batch_size"))
+        result = examine(rows, line, job, hello.get("batch_size"), channel)
         channel.tell("judged", **result)
         line.send({"value": result["value"]})
     except (EOFError, OSError):
@@ -123,8 +125,13 @@ class _Listener:
         return self
 
 
-def examine(rows: Any, line: Channel, job: dict[str, Any], batch_size: Any) -> dict[str, Any]:
-    """Ask every question of a plan that nobody could foresee; the score and the findings."""
+def examine(
+    rows: Any, line: Channel, job: dict[str, Any], batch_size: Any, channel: Channel
+) -> dict[str, Any]:
+    """Ask every question of a plan that nobody could foresee; the score and the findings.
+
+    The supervisor is told of each batch that was answered, for its clock.
+    """
     import torch
 
     from .scoring import Score, losses, plan
@@ -132,7 +139,7 @@ def examine(rows: Any, line: Channel, job: dict[str, Any], batch_size: Any) -> d
     began = time.monotonic()
     asked = plan(rows, random.SystemRandom().getrandbits(64))
     size = batch_size if isinstance(batch_size, int) and 0 < batch_size <= _MAX_BATCH else 16
-    size = min(size, len(asked))
+    size = min(size, -(-len(asked) // _BATCHES))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     desk = Desk(torch, line, job["shared"], size, rows.x.shape[1], len(rows.num_bytes))
     score = Score(rows, asked)
@@ -141,6 +148,7 @@ def examine(rows: Any, line: Channel, job: dict[str, Any], batch_size: Any) -> d
         # Always the same shape: another one could be computed by other kernels.
         full = [*some, *asked[: size - len(some)]]
         logits = desk.ask(torch.stack([rows.tokens(question) for question in full]))
+        channel.tell("answered")
         for place, question in enumerate(some):
             row = logits[place : place + 1].to(device)
             score.hear(losses(row, rows.y[question.row : question.row + 1].to(device)))

@@ -185,6 +185,7 @@ def start(fd: int) -> None:
     channel = Channel(fd)
     job = channel.receive()
     keep(channel)  # outside of the sandbox
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, no CPU seconds of children count
     # The experiment's own folder comes last: nothing in it can stand in for an installed package.
     sys.path.append(job["root"])
     stage = "sandbox"

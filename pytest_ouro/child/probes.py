@@ -55,9 +55,9 @@ class Probes:
                 self.findings.append("model(x) without targets returns no logits to check it by")
                 return
             loss = self._model(x.clone(), y.clone(), reduction="none").double().view(-1)
-            own = torch.nn.functional.cross_entropy(
-                logits.double().view(-1, shape[2]), y.reshape(-1), reduction="none"
-            )
+            wide = logits.double().view(-1, shape[2])
+            wide = wide - wide.amax(-1, keepdim=True)  # far from zero a sum would be lost
+            own = torch.nn.functional.cross_entropy(wide, y.reshape(-1), reduction="none")
             if not (torch.isfinite(own).all() or torch.isfinite(loss).all()):
                 return  # a metric that is no number is said elsewhere
             if loss.shape != own.shape or not (loss - own).abs().mean() <= LOSS_TOLERANCE:

@@ -9,10 +9,10 @@ import socket
 import subprocess
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, BinaryIO
 
-from pytest_ouro.experiment import processes
+from pytest_ouro.experiment import folders, processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ class Judge:
     channel: socket.socket
     lent: tuple[int, int]
     kept: contextlib.ExitStack
-    log: Path
+    log: BinaryIO
 
     def release(self) -> None:
         """Close what was lent, once it was passed on."""
@@ -37,7 +37,8 @@ class Judge:
 
     def last_words(self) -> str:
         """The last line that the judge printed: why it failed, if it did."""
-        lines = self.log.read_text(errors="replace").split("\n")
+        self.log.seek(0)  # the file that was opened: its name may lead elsewhere by now
+        lines = self.log.read().decode(errors="replace").split("\n")
         return next((line for line in reversed(lines) if line.strip()), "")
 
 
@@ -47,20 +48,19 @@ def judging(job: Job) -> Iterator[Judge]:
     from pytest_ouro.experiment.supervisor import CHILD, environment
 
     assert job.judge is not None
-    scratch = job.scratch / "judge"
-    scratch.mkdir(parents=True, exist_ok=True)
     kept = contextlib.ExitStack()
-    with kept:
+    # A folder and caches of its own: the job's are the script's to write.
+    with kept, folders.temporary() as scratch:
         ours, theirs = socket.socketpair()
         line, far = socket.socketpair()
         shared = _memory(scratch)
         kept.callback(os.close, shared)
         kept.enter_context(far)
-        with ours, theirs, line, (scratch / "judge.log").open("wb") as log:
+        with ours, theirs, line, (scratch / "judge.log").open("w+b") as log:
             process = subprocess.Popen(
                 [*job.python, "-B", str(CHILD), "judge", str(theirs.fileno())],
                 cwd=scratch,
-                env={**environment(job), "TMPDIR": str(scratch)},
+                env=environment(replace(job, scratch=scratch)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -77,7 +77,7 @@ def judging(job: Job) -> Iterator[Judge]:
                 ours.sendall(json.dumps(message).encode() + b"\n")
                 theirs.close()
                 line.close()
-                yield Judge(ours, (far.fileno(), shared), kept, scratch / "judge.log")
+                yield Judge(ours, (far.fileno(), shared), kept, log)
             finally:
                 processes.Family(process.pid, frozenset()).end(process, grace=0.0)
 

@@ -9,20 +9,20 @@ import contextlib
 import errno
 import os
 import shutil
-import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.errors import ExperimentError
 from pytest_ouro.evidence.paths import inside, matches
+from pytest_ouro.experiment import folders
 from pytest_ouro.experiment.evaluating import demand_trusted
 from pytest_ouro.experiment.jobs import LOG
 from pytest_ouro.experiment.worktree import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pytest_ouro.judge import Case
     from pytest_ouro.tables import Experiment
@@ -139,13 +139,6 @@ def _demand_room(place: Path) -> None:
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
     """A folder for what a run leaves to nobody; gone afterwards."""
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="ouro-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise ExperimentError(
-            f"no folder for temporary files can be made: {error.strerror or error}",
-            help="free some space, or set TMPDIR to a folder with room",
-        ) from None
-    with folder as path:
-        _demand_room(Path(path))
-        yield Path(path)
+    with folders.temporary() as path:
+        _demand_room(path)
+        yield path

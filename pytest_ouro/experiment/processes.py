@@ -21,6 +21,8 @@ from pathlib import Path
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _PR_SET_CHILD_SUBREAPER = 36
+#: CPU seconds that may be lost between a process's own count, in ticks, and its parent's.
+_ROUNDING = 0.05
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,40 @@ class _Process:
     dead: bool
     cpu_seconds: float
     resident_mb: float
+    #: Of that, what the children had that it has waited for; with ``born`` on Linux alone.
+    waited_seconds: float = 0.0
+    born: str = ""
+
+
+@dataclass
+class _Gone:
+    """Who has gone between two looks, and whether the parent has the CPU seconds.
+
+    The system forgets children whose parent does not want to hear of their end: it ignores SIGCHLD.
+    """
+
+    _last: dict[tuple[int, str], _Process] = field(default_factory=dict)
+    _due: dict[tuple[int, str], float] = field(default_factory=dict)
+
+    def look(self, members: list[_Process]) -> bool:
+        """Whether a parent lacks what it was due at the last look; so long it has, for it may have
+        been listed before its child was gone."""
+        if sys.platform != "linux":
+            return False
+        now = {(process.pid, process.born): process for process in members}
+        lacking = any(
+            now[parent].waited_seconds + _ROUNDING < due
+            for parent, due in self._due.items()
+            if parent in now
+        )
+        parents = {pid: (pid, born) for pid, born in now.keys() & self._last.keys()}
+        self._due = {}
+        for process, seen in self._last.items():
+            if process not in now and (parent := parents.get(seen.parent)):
+                before = self._due.get(parent, self._last[parent].waited_seconds)
+                self._due[parent] = before + seen.cpu_seconds
+        self._last = now
+        return lacking
 
 
 @dataclass
@@ -54,6 +90,9 @@ class Family:
     leader: int
     strangers: frozenset[int] = frozenset()
     _adopted: dict[int, float] = field(default_factory=dict)
+    _gone: _Gone = field(default_factory=_Gone)
+    #: Whether children have gone that no parent waited for: nobody has their CPU seconds.
+    forgotten: bool = False
 
     def usage(self) -> Usage:
         """What the family uses now; the CPU seconds of orphans that are gone stay counted."""
@@ -61,6 +100,7 @@ class Family:
         for process in members:
             if self._is_orphan(process):
                 self._adopted[process.pid] = process.cpu_seconds
+        self.forgotten |= self._gone.look(members)
         cpu = sum(p.cpu_seconds for p in members if p.pid not in self._adopted)
         return Usage(cpu + sum(self._adopted.values()), sum(p.resident_mb for p in members))
 
@@ -137,6 +177,8 @@ def _proc() -> list[_Process]:
                     # user and system time, its own and of children that it has waited for
                     cpu_seconds=sum(int(f) for f in fields[11:15]) / _TICKS,
                     resident_mb=int(fields[21]) * _PAGE / 2**20,
+                    waited_seconds=sum(int(f) for f in fields[13:15]) / _TICKS,
+                    born=fields[19].decode(),
                 )
             )
     return found

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.experiment import processes
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
 
 #: A run that trains this much longer than its budget is ended: it cannot be kept any more.
 OVERRUN = 1.5
+FORGOTTEN = (
+    "processes of the run have ended that no other waited for, so that the CPU seconds they used "
+    "are not known"
+)
 #: Findings of one run that are kept; a script could write them without end.
 _MOST = 20
 
@@ -45,6 +51,8 @@ class Watch:
     judgment: Judgment | None = None
     unable: str = ""
     asked: float | None = None
+    #: When the judge had each batch of answers, on the bound's clock; first, when it was asked.
+    answers: list[float] = field(default_factory=list)
     reaped: float = field(default_factory=processes.reaped)
     looked: float = 0.0
     look_cost: float = 0.0
@@ -64,6 +72,8 @@ class Watch:
         ended = processes.reaped() - self.reaped  # once it is waited for, no list has it
         self.cpu = max(self.cpu, used.cpu_seconds + ended)
         self.peak_mb = max(self.peak_mb, used.resident_mb)
+        if self.family.forgotten and self.job.clock == "cpu" and FORGOTTEN not in self.findings:
+            self.findings.append(FORGOTTEN)
 
     def trained(self) -> float | None:
         """Seconds of the training window, closed or still running."""
@@ -75,7 +85,8 @@ class Watch:
         """An event that the training process reports."""
         event = message.pop("event", "")
         if event == "warm-up":
-            self.deadline = time.monotonic() + self.job.warmup_seconds
+            if self.deadline is None:
+                self.deadline = time.monotonic() + self.job.warmup_seconds
         elif event == "start":
             self.start()
         elif event == "evaluate":
@@ -107,6 +118,9 @@ class Watch:
         elif event == "asked":
             self.close()
             self.asked = self.clock()
+            self.answers = [self.asked]
+        elif event == "answered":
+            self.answers.append(self.clock())
         elif event == "finding":
             self.findings = [*self.findings, str(message["text"])][:_MOST]
         elif event == "judged":
@@ -119,15 +133,23 @@ class Watch:
     def _demand_prompt(self, judgment: Judgment) -> None:
         """Who takes long to answer may have trained on: no answer costs what a training step does.
 
-        The tokens served are the script's own word, so the most that they can excuse is bounded.
+        The tokens served are the script's own word, so the most that they can excuse is bounded;
+        and all batches of answers cost the same, but for what is compiled or loaded for one.
         """
         budget = self.job.budget
+        paces = [after - before for before, after in pairwise(self.answers)]
+        idle = sum(paces) - len(paces) * statistics.median(paces or [0.0])
         step = (self.window or 0.0) / max(self.served, 1)
         allowed = min(2 + 0.1 * budget + 2 * step * judgment.tokens, 10 + 0.5 * budget)
         if judgment.answering > allowed:
             self.findings.append(
                 f"the model took {judgment.answering:.1f} s to answer the judge, "
                 f"at most {allowed:.1f} s are allowed"
+            )
+        elif idle > (spare := 2 + 0.1 * budget):
+            self.findings.append(
+                f"the model took {idle:.1f} s longer to answer the judge than at its usual pace, "
+                f"at most {spare:.1f} s are allowed"
             )
 
     def release(self) -> None:
@@ -144,8 +166,14 @@ class Watch:
         return 0.0 if self.released is None else self.clock() - self.released
 
     def start(self) -> None:
-        if self.window_from is None:
-            self.window_from = self.clock()
+        """Begin the training window: now, or when it had to begin, if nobody looked then."""
+        if self.window_from is not None:
+            return
+        now = self.clock()
+        latest = now - self._startup() + self.job.startup_seconds
+        if self.job.clock == "wall" and self.deadline is not None:
+            latest = min(latest, self.deadline)
+        self.window_from = min(now, latest)
 
     def close(self) -> None:
         """End the training window."""

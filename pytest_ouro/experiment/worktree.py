@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.errors import ExperimentError, GitError
 from pytest_ouro.evidence.git import environment, run_git
+from pytest_ouro.experiment import folders
 from pytest_ouro.experiment.processes import alive
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def checkout(git: Git, commit: str, *, role: str = "tried") -> Iterator[Path]:
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             _remove_the_dead(repo, folder.parent)
-            shutil.rmtree(folder, ignore_errors=True)
+            folders.remove(folder)
             # The files come by our own call: GitPython would pass a hook's GIT_INDEX_FILE on.
             options = ("--no-checkout", "--detach", "--force")
             repo.git.worktree("add", *options, str(folder), commit, env=environment())
@@ -80,7 +80,7 @@ def _remove(repo: Repo, folder: Path) -> None:
 
     with contextlib.suppress(GitCommandError):
         repo.git.worktree("remove", "--force", str(folder), env=environment())
-    shutil.rmtree(folder, ignore_errors=True)
+    folders.remove(folder)
 
 
 def _remove_the_dead(repo: Repo, parent: Path) -> None:

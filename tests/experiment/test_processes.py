@@ -72,6 +72,39 @@ def test_usage_counts_children_that_have_ended(start):
     assert processes.Family(process.pid).usage().cpu_seconds >= 0.25
 
 
+#: Starts a child, one after the other, each of which uses 0.4 s; told how the parent hears of it.
+SHORT_LIVED = """\
+import os, signal, time
+{how}
+print("ready", flush=True)
+while True:
+    child = os.fork()
+    if not child:
+        while time.process_time() < 0.4: pass
+        os._exit(0)
+    while os.path.exists(f"/proc/{{child}}"):
+        time.sleep(0.01)
+        {wait}
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux says what a parent has waited for")
+@pytest.mark.parametrize(
+    ("how", "wait", "forgotten"),
+    [
+        ("signal.signal(signal.SIGCHLD, signal.SIG_IGN)", "", True),
+        ("", "os.waitpid(child, os.WNOHANG)", False),
+    ],
+)
+def test_children_that_nobody_waits_for_are_missed(start, how, wait, forgotten):
+    family = processes.Family(start(SHORT_LIVED.format(how=how, wait=wait)).pid)
+    deadline = time.monotonic() + (20 if forgotten else 4)
+    while not family.forgotten and time.monotonic() < deadline:
+        family.usage()
+        time.sleep(0.15)
+    assert family.forgotten == forgotten
+
+
 def test_usage_of_nobody_is_zero():
     family = processes.Family(2**22 + 1, strangers=processes.adopt_orphans())
     assert family.usage() == processes.Usage(0.0, 0.0)
