@@ -143,6 +143,10 @@ _NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "openat2": (437, 437),
 }
 
+#: TIOCSTI and TIOCLINUX type into a terminal; FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, and FS_IOC_ and
+#: EXT4_IOC_SETVERSION leave 32 bits or more with every file that is the user's, opened to be read.
+_IOCTLS = (0x5412, 0x541C, 0x40086602, 0x401C5820, 0x40087602, 0x40086604)
+
 _Code = list[bytes]
 
 
@@ -194,8 +198,7 @@ def _always() -> dict[str, _Code]:
     for name in ("prlimit64", "sched_setparam", "sched_setscheduler", "sched_setattr"):
         rules[name] = _only(0, 0)  # of this process itself
     rules["setpriority"] = rules["ioprio_set"] = _only(1, 0)
-    # TIOCSTI and TIOCLINUX type into a terminal
-    rules["ioctl"] = [_argument(1), *_except(0x5412, 0x541C)]
+    rules["ioctl"] = [_argument(1), *_except(*_IOCTLS)]
     return rules
 
 
@@ -216,7 +219,7 @@ def _before(abi: int, pid: int) -> dict[str, _Code]:
         rules["tkill"] = rules["pidfd_send_signal"] = _refuse()
         # F_SETOWN, F_SETSIG, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP: signals that files send
         rules["fcntl"] = [_argument(1), *_except(8, 10, 15)]
-        rules["ioctl"] = [_argument(1), *_except(0x5412, 0x541C, 0x8901, 0x8902)]
+        rules["ioctl"] = [_argument(1), *_except(*_IOCTLS, 0x8901, 0x8902)]
     return rules
 
 

@@ -158,6 +158,13 @@ def test_attributes_of_files_keep_nothing(ground):
     assert "Operation not supported" in ground.error(code)
 
 
+@pytest.mark.parametrize("request_", [0x40086602, 0x401C5820, 0x40087602, 0x40086604])
+def test_flags_of_files_keep_nothing(ground, request_):
+    code = f"import fcntl; fcntl.ioctl(open('data/train'), {request_}, bytes(32))"
+
+    assert ground.error(code).startswith("PermissionError: [Errno 1]")
+
+
 def test_times_of_files_keep_nothing(ground):
     code = (
         "import os; os.utime('data/train', (1, 1)); os.utime('beside', ns=(2**32, 2**32))\n"
