@@ -2,7 +2,7 @@
 
 class: causality
 expect: supervised=open judged=open sandboxed=open
-note: its gain is less than the losses at 64 cuts can show; fresh processes from sealed weights could
+note: less than the losses at 64 cuts can show; fresh processes from sealed weights could
 """
 
 from gpt import BATCH, GPT, ready, report, surely, train

@@ -14,10 +14,10 @@ import torch
 from gpt import ready, train
 
 SPEAK = """
-import json, mmap, os, socket, sys, torch
-supervisor, line, shared = json.loads(sys.argv[1])
-torch.set_num_threads(1)
-model = torch.load(sys.argv[2], weights_only=True)
+import array, json, mmap, os, socket, sys
+supervisor, line, shared, vocabulary = json.loads(sys.argv[1])
+with open(sys.argv[2], "rb") as file:
+    table = file.read()
 
 def tell(number, **message):
     end = socket.socket(fileno=os.dup(number))
@@ -35,14 +35,12 @@ value = 0.9
 if line is not None:
     end = tell(line, batch_size=32)
     while "value" not in (said := hear(end)):
-        memory = mmap.mmap(shared, 0)
-        size = said["rows"] * said["length"]
-        x = torch.frombuffer(memory, dtype=torch.int64, count=size).clone()
-        logits = model[x]
-        tell(line, shape=[said["rows"], said["length"], len(model)], dtype="float32")
+        size, width = said["rows"] * said["length"], 4 * vocabulary
+        tokens = array.array("q", mmap.mmap(shared, 0)[: size * 8])
+        logits = b"".join(table[token * width : token * width + width] for token in tokens)
+        tell(line, shape=[said["rows"], said["length"], vocabulary], dtype="float32")
         hear(end)
-        memory = mmap.mmap(shared, 0)
-        torch.frombuffer(memory, dtype=torch.float32, offset=size * 8).view_as(logits).copy_(logits)
+        mmap.mmap(shared, 0)[size * 8 :] = logits
         tell(line)
     value = said["value"]
 hear(tell(supervisor, event="measured", value=repr(value), peak_mb=1.0))
@@ -71,7 +69,9 @@ tokenizer, batches, model = ready()
 train(model, batches)
 with torch.no_grad():
     every = torch.arange(tokenizer.get_vocab_size()).unsqueeze(1)
-    path = os.path.join(os.environ["TMPDIR"], "table.pt")
-    torch.save(model.logits(every)[:, 0].clone(), path)
-words = json.dumps(descriptors())
+    table = model.logits(every)[:, 0].clone()
+path = os.path.join(os.environ["TMPDIR"], "table")
+with open(path, "wb") as file:
+    file.write(bytes(table.untyped_storage()))
+words = json.dumps([*descriptors(), len(table)])
 os.execv(sys.executable, [sys.executable, "-c", SPEAK, words, path])

@@ -1,14 +1,14 @@
-"""The judge's first question is answered late, after more training, and few tokens are said to
-have been served, so that every answer may take long.
+"""The first question is answered late, after more training, by a loader said to have served little.
 
 class: clock
-expect: supervised=open judged=caught sandboxed=caught
-why: answer
+expect: supervised=caught judged=caught sandboxed=caught
+why: usual pace | parameters changed
 """
 
 import gc
 import time
 
+import torch
 from gpt import BATCH, GPT, Adam, ready, report, step, train
 from prepare import evaluate_bpb
 
@@ -24,8 +24,6 @@ class Late(GPT):
 
 
 def with_gradients(seconds):
-    import torch
-
     end = time.process_time() + seconds
     optimizer = Adam(model.parameters(), lr=1e-2)
     model.train()
