@@ -1,0 +1,38 @@
+"""Folders that are gone afterwards, whatever was left in them."""
+
+import os
+
+import pytest
+
+from pytest_ouro.experiment import folders
+
+
+@pytest.fixture
+def nested(monkeypatch):
+    """Fills a folder with folders in folders, deeper than Python's own walk goes."""
+
+    def fill(folder):
+        monkeypatch.chdir(folder)
+        for _ in range(1500):
+            os.mkdir("d")  # noqa: PTH102 - the whole path would be too long
+            os.chdir("d")
+        monkeypatch.undo()
+
+    return fill
+
+
+def test_a_temporary_folder_is_gone_however_deep_it_became(nested):
+    with folders.temporary() as folder:
+        nested(folder)
+    assert not folder.exists()
+
+
+def test_a_folder_is_removed_however_deep_it_is(nested, tmp_path):
+    nested(tmp_path)
+    folders.remove(tmp_path)
+    assert not tmp_path.exists()
+
+
+def test_a_folder_that_is_not_there_is_no_error(tmp_path):
+    folders.remove(tmp_path / "none")
+    assert tmp_path.exists()
