@@ -37,8 +37,8 @@ class Judge:
 
     def last_words(self) -> str:
         """The last line that the judge printed: why it failed, if it did."""
-        self.log.seek(0)  # the file that was opened: its name may lead elsewhere by now
-        lines = self.log.read().decode(errors="replace").split("\n")
+        fd = self.log.fileno()  # the file that was opened: its name may lead elsewhere by now
+        lines = os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="replace").split("\n")
         return next((line for line in reversed(lines) if line.strip()), "")
 
 
@@ -56,7 +56,7 @@ def judging(job: Job) -> Iterator[Judge]:
         shared = _memory(scratch)
         kept.callback(os.close, shared)
         kept.enter_context(far)
-        with ours, theirs, line, (scratch / "judge.log").open("w+b") as log:
+        with ours, theirs, line, (scratch / "judge.log").open("w+b", buffering=0) as log:
             process = subprocess.Popen(
                 [*job.python, "-B", str(CHILD), "judge", str(theirs.fileno())],
                 cwd=scratch,
