@@ -39,6 +39,12 @@ def matches(path: str, patterns: Iterable[str]) -> bool:
     return _regex(tuple(patterns)).match(path) is not None
 
 
+def matching(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
+    """Those of many paths that one of the globs names."""
+    named = _regex(tuple(patterns)).match
+    return [path for path in paths if named(path)]
+
+
 def inside(path: str, folder: str) -> bool:
     """Whether ``path`` lies in ``folder`` ("" is the repository's top)."""
     return not folder or path == folder or path.startswith(folder + "/")

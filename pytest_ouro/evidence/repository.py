@@ -83,8 +83,9 @@ class Repository:
     """One repository and what is judged of it. Every fact is asked for once."""
 
     def __init__(
-        self, git: Git, *, trust: str = "", subject: Subject = "working tree", head: str = "HEAD"
+        self, git: Git, *, trust: str = "", subject: Subject = "working tree", head: str = ""
     ) -> None:
+        """``head`` is the full id of the judged commit, by default of the one checked out."""
         self.git = git
         self.trust = trust
         self.subject = subject
@@ -93,16 +94,13 @@ class Repository:
     @cached_property
     def head(self) -> str:
         """The full id of the judged commit."""
-        checked_out = self.git.head if self._head == "HEAD" else ""
-        commit = checked_out or self.git.commit(self._head)
-        if commit:
-            return commit
-        if self._head == "HEAD":
+        commit = self._head or self.git.head or self.git.commit("HEAD")
+        if not commit:
             raise GitError(
                 "the repository has no commit yet: rules are judged against commits",
                 help="git add the experiment and git commit it",
             )
-        raise GitError(f"'{self._head}' names no commit", help="git fetch it, or mend the name")
+        return commit
 
     @cached_property
     def head_tree(self) -> dict[str, Entry]:
@@ -202,6 +200,8 @@ class Repository:
     @cached_property
     def staged(self) -> tuple[Change, ...]:
         """What the index changes on top of the judged commit, and of those that are merged."""
+        if self.subject == "commit":
+            return ()
         changes = _difference(self.head_tree, self.index, "index")
         for commit in self.merging:
             theirs = self.git.tree(commit)
@@ -347,7 +347,7 @@ def _same(blob: bytes, data: bytes) -> bool:
 
 def _difference(old: dict[str, Entry], new: dict[str, Entry], place: Place) -> list[Change]:
     changes = []
-    for path in sorted(old.keys() | new.keys()):
+    for path in sorted({path for path, _ in old.items() ^ new.items()}):
         before, after = old.get(path), new.get(path)
         if before is None:
             changes.append(Change(path, place, "added"))
