@@ -127,7 +127,8 @@ def read_table(
     for key, spec in known.items():
         if key in table:
             try:
-                values[spec.name] = convert(_hint(cls, spec.name), table[key])
+                hint = _hint(cls, spec.name)  # type: ignore[arg-type] # a class can be hashed
+                values[spec.name] = convert(hint, table[key])
             except ValueError as error:
                 problems.add((*where, key), f"'{key}' in [{name}] must be {error}")
                 ok = False
