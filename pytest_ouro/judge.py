@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_ouro import bound as bounds
-from pytest_ouro.errors import OuroError, TrustError
+from pytest_ouro.errors import GitError, OuroError, TrustError
 from pytest_ouro.evidence import trust as trusts
 from pytest_ouro.evidence.git import Git
 from pytest_ouro.evidence.observed import Evidence
@@ -178,7 +178,9 @@ def open_commit(
     ``named``: the trusted commit must be named from outside; else a bound.lock of the judged
     commit itself will do.
     """
-    head = Repository(git, subject="commit", head=revision).head
+    head = git.commit(revision)
+    if not head:
+        raise GitError(f"'{revision}' names no commit", help="git fetch it, or mend the name")
     commit, _ = trusts.named(git, asked=trust)
     if named and not commit:
         raise TrustError(
@@ -285,12 +287,14 @@ def _on_the_way(case: Case) -> Iterator[tuple[Commit, Evidence]]:
     commits = [commit for commit in case.repository.commits if commit.id != head]
     if not commits:
         return
-    after = git.call("rev-list", "--ancestry-path", f"{trust.commit}..{head}").decode().split()
+    after = {trust.commit}  # and all that descends from it
     for commit in commits:
         truth: Trust | None = trust
-        if commit.id not in after:
+        if after.isdisjoint(git.store.commit(commit.id)[1]):
             base = git.line("merge-base", trust.commit, commit.id)
             truth = _same_rules(case, base) if base else None
+        else:
+            after.add(commit.id)
         if truth is not None:
             repository = Repository(git, subject="commit", head=commit.id)
             yield commit, Evidence(Layout(case.bound), repository, truth)

@@ -6,6 +6,7 @@ Every fault is collected, none is raised here, so that a person sees all of them
 from __future__ import annotations
 
 import re
+import sys
 import types
 import typing
 from functools import cache
@@ -69,8 +70,14 @@ def keys_of(cls: type) -> dict[str, Field]:
     return {f.name.replace("_", "-"): f for f in fields(cls)}
 
 
-#: The annotations of a class, evaluated once.
-_hints = cache(typing.get_type_hints)
+@cache
+def _hint(cls: type, name: str) -> Any:
+    """The annotation of one field, evaluated; most fields are never stated."""
+    for base in cls.__mro__:
+        if name in getattr(base, "__annotations__", ()):
+            hint = base.__annotations__[name]
+            return eval(hint, vars(sys.modules[base.__module__])) if isinstance(hint, str) else hint
+    raise AttributeError(name)
 
 
 class Problems:
@@ -112,7 +119,6 @@ def read_table(
         problems.add(where, f"[{name}] must be a table")
         return None
     known = keys_of(cls)
-    hints = _hints(cls)  # type: ignore[arg-type] # a class can be hashed
     ok = True
     for key in table.keys() - known.keys() - set(also):
         problems.add((*where, key), f"unknown key '{key}' in [{name}]{nearest(key, known)}")
@@ -121,7 +127,8 @@ def read_table(
     for key, spec in known.items():
         if key in table:
             try:
-                values[spec.name] = convert(hints[spec.name], table[key])
+                hint = _hint(cls, spec.name)  # type: ignore[arg-type] # a class can be hashed
+                values[spec.name] = convert(hint, table[key])
             except ValueError as error:
                 problems.add((*where, key), f"'{key}' in [{name}] must be {error}")
                 ok = False

@@ -1,10 +1,11 @@
 """Files and machines as they should not be: one clear line, exit status 2, nothing written."""
 
+import builtins
 import errno
+import io
 import json
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -139,15 +140,16 @@ def test_a_folder_where_a_file_is_written(project, command, args):
 @pytest.fixture
 def closed(monkeypatch):
     """``closed("prepare.py")``: files of that name may not be read, as root could."""
-    read = Path.read_bytes
+    really = open
 
     def closed(name):
-        def read_bytes(path):
-            if path.name == name:
+        def refuse(path, *args, **kwargs):
+            if str(path).endswith(f"/{name}"):
                 raise PermissionError(errno.EACCES, "Permission denied", str(path))
-            return read(path)
+            return really(path, *args, **kwargs)
 
-        monkeypatch.setattr(Path, "read_bytes", read_bytes)
+        monkeypatch.setattr(builtins, "open", refuse)
+        monkeypatch.setattr(io, "open", refuse)
 
     return closed
 

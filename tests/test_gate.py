@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from pytest_ouro.cli import run
+from pytest_ouro.cli import gate as door
+from pytest_ouro.cli import parsed, run
 from pytest_ouro.judge import judge_all, open_case
 
 
@@ -31,6 +32,11 @@ def test_a_lawful_experiment_is_one_line(gate):
         "ouro: lawful: 5 rules hold, 2 skipped, "
         "trust: bound.lock (rules read from the working tree)\n"
     )
+
+
+@pytest.mark.parametrize("words", door.PLAIN)
+def test_a_plain_call_asks_for_what_the_parser_would(words):
+    assert vars(door.PLAIN[words]) == vars(parsed(door, "gate", words))
 
 
 def test_a_broken_rule_is_told_where_why_and_what_to_do(project, gate):

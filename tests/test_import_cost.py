@@ -83,7 +83,7 @@ def test_the_gate_needs_no_pytest_and_nothing_heavy(ask):
     assert status == 0
     assert "ouro: lawful" in out
     assert not {"git", "torch", "numpy", "filelock", "pytest", "_pytest", "pluggy"} & modules
-    assert not {"dataclasses", "inspect", "importlib.metadata"} & modules
+    assert not {"dataclasses", "inspect", "importlib.metadata", "argparse"} & modules
     assert not {name for name in ours if ".collect" in name or ".plugin" in name}
 
 

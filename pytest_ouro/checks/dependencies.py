@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.checks import Check
 from pytest_ouro.evidence.dependencies import provided, statements
 from pytest_ouro.evidence.installed import normal
-from pytest_ouro.evidence.paths import matches
+from pytest_ouro.evidence.paths import matching
 from pytest_ouro.evidence.repository import digest
 from pytest_ouro.finding import Finding, several
 from pytest_ouro.schema import option
@@ -54,7 +54,8 @@ class Dependencies(Check):
     def _imported(self, evidence: Evidence) -> Iterator[Finding]:
         layout = evidence.layout
         globs = [layout.path(path) for path in layout.editable]
-        paths = [p for p in evidence.repository.index if matches(p, globs) and p.endswith(".py")]
+        files = matching(evidence.repository.index, globs)
+        paths = [path for path in files if path.endswith(".py")]
         known: set[str] | None = None
         for path, contents in evidence.repository.contents(paths).items():
             blessed = evidence.trust.before(path)
@@ -110,7 +111,7 @@ def _known_modules(evidence: Evidence) -> set[str]:
             found |= provided(file.path, file.trusted)
     globs = [layout.path(path) for path in layout.editable]
     folder = f"{layout.root}/" if layout.root else ""
-    own = [p for p in evidence.repository.index if matches(p, globs)]
+    own = matching(evidence.repository.index, globs)
     for path in (*own, *evidence.trust.committed):
         if path.startswith(folder):
             found.add(path[len(folder) :].split("/")[0].removesuffix(".py"))

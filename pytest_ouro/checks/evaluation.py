@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.evidence.paths import matches
+from pytest_ouro.evidence.paths import matching
 from pytest_ouro.finding import Finding
 from pytest_ouro.values import dataclass
 
@@ -27,8 +27,8 @@ class Evaluation(Check):
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         globs = [evidence.layout.path(path) for path in evidence.layout.editable]
-        places = evidence.repository.index
-        paths = [path for path in places if matches(path, globs) and path.endswith(".py")]
+        files = matching(evidence.repository.index, globs)
+        paths = [path for path in files if path.endswith(".py")]
         for path, contents in evidence.repository.contents(paths).items():
             blessed = evidence.trust.before(path)
             changed = {data for data in contents.values() if data is not None} - {blessed}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.evidence.paths import matches
+from pytest_ouro.evidence.paths import matches, matching
 from pytest_ouro.evidence.repository import digest, short
 from pytest_ouro.finding import Finding, several
 from pytest_ouro.schema import option
@@ -34,9 +34,9 @@ class Frozen(Check):
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         globs = [evidence.layout.path(path) for path in self.paths]
-        trusted = sorted(path for path in evidence.trust.paths if matches(path, globs))
+        trusted = sorted(matching(evidence.trust.paths, globs))
         for given, glob in zip(self.paths, globs, strict=True):
-            if not any(matches(path, [glob]) for path in trusted):
+            if not matching(trusted, [glob]):
                 yield Finding(
                     f"{given} is not among the trusted files: nothing is protected",
                     where=f"trust: {evidence.trust}",
@@ -51,7 +51,7 @@ class Frozen(Check):
     def _added(self, evidence: Evidence, globs: list[str]) -> Iterator[Finding]:
         repository = evidence.repository
         present = {*repository.head_tree, *repository.index, *repository.untracked}
-        new = sorted(p for p in present - evidence.trust.paths if matches(p, globs))
+        new = sorted(matching(present - evidence.trust.paths, globs))
         if new:
             yield Finding(
                 f"{several(new)} was added among the frozen files",
@@ -106,7 +106,7 @@ class Frozen(Check):
 
     def trusted_paths(self, evidence: Evidence) -> list[str]:
         globs = [evidence.layout.path(path) for path in self.paths]
-        return [path for path in evidence.repository.index if matches(path, globs)]
+        return matching(evidence.repository.index, globs)
 
 
 def _places(evidence: Evidence, path: str, wrong: dict[Place, bytes | None]) -> list[str]:

@@ -124,7 +124,7 @@ def _ignore_files(evidence: Evidence, within: str) -> list[Change]:
     above = within.split("/")
     names = {"/".join([*above[:depth], ".gitignore"]) for depth in range(len(above))}
     names -= {"/".join([within, ".gitignore"]).lstrip("/")}
-    return [change for change in evidence.repository.changes() if change.path in names]
+    return evidence.repository.changes_of(names)
 
 
 def _remedy(evidence: Evidence, change: Change) -> str:

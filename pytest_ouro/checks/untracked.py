@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
 from pytest_ouro.checks.publishing import published
-from pytest_ouro.evidence.paths import matches
+from pytest_ouro.evidence.paths import matches, matching
 from pytest_ouro.finding import Finding, several
 from pytest_ouro.schema import option
 from pytest_ouro.values import dataclass
@@ -36,12 +36,10 @@ class Untracked(Check):
         for change in repository.committed:
             if change.kind != "deleted" and matches(change.path, globs):
                 places.setdefault(change.path, []).append(change.where)
-        for path in repository.head_tree:
-            if matches(path, globs) and path not in places:
-                places[path] = [f"commit {repository.head[:7]}"]
-        for path in repository.index.keys() - repository.head_tree.keys():
-            if matches(path, globs):
-                places.setdefault(path, []).append("the index")
+        for path in matching(repository.head_tree, globs):
+            places.setdefault(path, [f"commit {repository.head[:7]}"])
+        for path in matching(repository.index.keys() - repository.head_tree.keys(), globs):
+            places.setdefault(path, []).append("the index")
         for path, where in sorted(places.items()):
             if reports.named(path):
                 if path in reports.beside_work:

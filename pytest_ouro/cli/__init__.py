@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.errors import BoundError, OuroError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
 COMMANDS = {
     "init": "write bound.toml into an existing project, or its rules into a file for agents",
@@ -36,18 +35,11 @@ def run(argv: Sequence[str]) -> int:
         print(f"ouro: error: unknown command '{name}'{nearest(name, COMMANDS)}", file=sys.stderr)
         return 2
     command = import_module(f"{__name__}.{name}")
-    parser = argparse.ArgumentParser(
-        prog=f"pytest-ouro {name}",
-        description=COMMANDS[name],
-        # With a width of its own it need not import shutil to ask for the terminal's.
-        formatter_class=partial(argparse.HelpFormatter, width=96),
-    )
-    parser.add_argument(
-        "--bound", type=Path, metavar="PATH", help="the file of rules (default: the nearest)"
-    )
-    command.add_arguments(parser)
+    # argparse costs half of what Python's own start does; the calls that hooks make are plain.
+    plain = getattr(command, "PLAIN", {}).get(tuple(rest))
+    options = plain or parsed(command, name, rest)
     try:
-        status: int = command.main(parser.parse_args(rest))
+        status: int = command.main(options)
     except BoundError as error:
         for problem in error.problems:
             print(f"ouro: error: {problem}", file=sys.stderr)
@@ -65,6 +57,24 @@ def run(argv: Sequence[str]) -> int:
         )
         return 2
     return status
+
+
+def parsed(command: ModuleType, name: str, words: Sequence[str]) -> Any:
+    """The options of a call. SystemExit where they are none, or help is what is asked for."""
+    import argparse
+    from functools import partial
+
+    parser = argparse.ArgumentParser(
+        prog=f"pytest-ouro {name}",
+        description=COMMANDS[name],
+        # With a width of its own it need not import shutil to ask for the terminal's.
+        formatter_class=partial(argparse.HelpFormatter, width=96),
+    )
+    parser.add_argument(
+        "--bound", type=Path, metavar="PATH", help="the file of rules (default: the nearest)"
+    )
+    command.add_arguments(parser)
+    return parser.parse_args(words)
 
 
 def _usage() -> str:

@@ -14,6 +14,7 @@ from pytest_ouro.evidence.paths import join, matches
 from pytest_ouro.finding import several
 from pytest_ouro.judge import Answer, judge_all, judge_history, open_case, open_commit
 from pytest_ouro.report.text import printable
+from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     import argparse
@@ -26,6 +27,29 @@ _REFUSED = (
     "ouro: refused. Do what the help says, or stop and ask a person. Do not go around this hook "
     "(--no-verify, SKIP=, core.hooksPath): CI judges every commit again."
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is asked of the gate; `add_arguments` says what each means."""
+
+    bound: Path | None = None
+    staged: bool = False
+    head: str | None = None
+    pre_push: bool = False
+    pytest: bool = False
+    trust: str | None = None
+    expect: str = "all"
+    rehash: bool = False
+    json: bool = False
+    sarif: bool = False
+    junit: bool = False
+    github: bool = False
+    push: tuple[str, ...] = ()
+
+
+#: The calls that need no parser.
+PLAIN = {(): Options(), ("--staged",): Options(staged=True)}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +72,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--expect",
         metavar="IDS",
-        default="all",
         help="rules that must be judged: all (unless skipped for a stated reason), or ids a,b",
     )
     parser.add_argument(
@@ -64,9 +87,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "push", nargs="*", metavar="REMOTE", help="with --pre-push: the arguments of git's hook"
     )
+    parser.set_defaults(**vars(Options()))
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: Options) -> int:
     form = import_module(f"pytest_ouro.report.{_form(args)}")
     try:
         answers = _answers(args)
@@ -83,13 +107,13 @@ def main(args: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
-def _form(args: argparse.Namespace) -> str:
+def _form(args: Options) -> str:
     """The module of ``report`` that tells the answer."""
     forms = {"json": "machine", "sarif": "sarif", "junit": "junit", "github": "annotations"}
     return next((module for flag, module in forms.items() if getattr(args, flag)), "text")
 
 
-def _answers(args: argparse.Namespace) -> list[Answer]:
+def _answers(args: Options) -> list[Answer]:
     """What is judged, each with its judgements. OuroError where that is nothing."""
     if args.push and not args.pre_push:
         raise OuroError(f"unknown argument '{args.push[0]}'", help="pytest-ouro gate --help")
@@ -122,7 +146,7 @@ def _answers(args: argparse.Namespace) -> list[Answer]:
     return answers
 
 
-def _pushed(args: argparse.Namespace) -> list[Answer]:
+def _pushed(args: Options) -> list[Answer]:
     """Every ref of a push; git's hook is told them on standard input."""
     from pytest_ouro.evidence import pushed
 
@@ -155,7 +179,7 @@ def _is_no_experiment(git: Git, ref: Ref, bound: str, trust: str | None) -> bool
     return not any(matches(p, case.bound.files) for p in git.tree(git.commit(ref.id)))
 
 
-def _objects(args: argparse.Namespace) -> tuple[Git, str]:
+def _objects(args: Options) -> tuple[Git, str]:
     """The repository for its objects alone, and the path of the bound in it ("": the nearest).
 
     The folder of a bound that is named need not exist: nothing need be checked out.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from glob import glob
 from pathlib import Path
@@ -104,12 +103,17 @@ class Fingerprints:
 
     def _read(self) -> dict[str, list[int | str]]:
         try:
-            known = json.loads(self.memory.read_text())
+            text = self.memory.read_text()
+            import json  # most repositories remember nothing
+
+            known = json.loads(text)
         except (OSError, ValueError):
             return {}
         return known if isinstance(known, dict) else {}
 
     def _write(self, known: dict[str, list[int | str]]) -> None:
+        import json
+
         part = self.memory.with_name(f"{self.memory.name}.{os.getpid()}")
         try:
             self.memory.parent.mkdir(parents=True, exist_ok=True)

@@ -114,7 +114,7 @@ def _own_index(index: str, top: Path, common_dir: Path) -> str:
 
 def split(output: bytes) -> list[str]:
     """The fields of a ``-z`` output."""
-    return [os.fsdecode(field) for field in output.split(b"\0") if field]
+    return [field for field in os.fsdecode(output).split("\0") if field]
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ class Git:
             if field.startswith("? "):
                 unknown.append(field[2:])
                 continue
-            meta, path = field.split("\t", 1)
+            meta, _, path = field.partition("\t")
             flag, mode, blob, stage = meta.split(" ")
             if stage != "0":
                 raise GitError(

@@ -20,6 +20,8 @@ def installed(folders: list[Path]) -> dict[str, str]:
     Empty where there is none: an environment elsewhere is not the repository's.
     """
     for folder in folders:
+        if not (folder / ".venv").is_dir():  # patterns cost more than this question
+            continue
         sites = [
             *folder.glob(".venv/lib/python*/site-packages"),
             *folder.glob(".venv/Lib/site-packages"),

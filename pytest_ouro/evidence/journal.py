@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -55,7 +54,7 @@ class Journal:
         records: list[Record] = []
         for number, line in enumerate(self.lines(), start=1):
             try:
-                record = json.loads(line)
+                record = _read(line)
             except ValueError:
                 record = None
             if not isinstance(record, dict):
@@ -81,7 +80,7 @@ class Journal:
         prev = ""
         for number, line in enumerate(self.lines(), start=1):
             try:
-                linked = json.loads(line).get("prev") == prev
+                linked = _read(line).get("prev") == prev
             except (ValueError, AttributeError):
                 linked = False
             if not linked:
@@ -113,6 +112,8 @@ class Journal:
             ) from None
 
     def _append(self, record: Record) -> Record:
+        import json
+
         lines = self.lines()
         whole = sum(len(line) + 1 for line in lines)
         prev = hashlib.sha256(lines[-1]).hexdigest() if lines else ""
@@ -142,7 +143,7 @@ class Journal:
         part.write_bytes(b"".join(line + b"\n" for line in lines))
         part.replace(self.path)
         for line in others:
-            self._append({k: v for k, v in json.loads(line).items() if k not in ("prev", "seq")})
+            self._append({k: v for k, v in _read(line).items() if k not in ("prev", "seq")})
         return aside
 
     def lines(self) -> list[bytes]:
@@ -157,3 +158,10 @@ class Journal:
                 help="mend its permissions, or move it away to start anew",
             ) from None
         return data.split(b"\n")[:-1]
+
+
+def _read(line: bytes) -> Any:
+    """What a line says; ValueError where it is no JSON. Most repositories have no line."""
+    import json
+
+    return json.loads(line)

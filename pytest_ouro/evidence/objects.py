@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import weakref
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -23,9 +24,13 @@ class Entry(NamedTuple):
 
 
 Kind = Literal["added", "changed", "deleted"]
-#: A folder as a tree states it: names to mode and id; what git calls 40000 is a folder.
-Folder = dict[str, tuple[str, str]]
+#: A folder as a tree states it, by name; what git calls 40000 is a folder in it.
+Folder = dict[str, Entry]
 _FOLDER = "40000"
+_NOTHING = Entry("", "")
+#: Mode, name and id; the number is how many bytes an id has.
+_FIELDS = rb"([0-7]+) ([^\0]*)\0(.{%d})"
+_NO_NAMES = frozenset({"", ".", ".."})
 
 
 class Objects:
@@ -36,6 +41,7 @@ class Objects:
         self._ask, self._answer = git.ask, git.answer
         self._known: dict[str, bytes] = {}
         self._folders: dict[str, Folder] = {}
+        self._files: dict[tuple[str, str], dict[str, Entry]] = {}
         self.close = weakref.finalize(self, git.hang_up)
 
     def read(self, name: str) -> bytes:
@@ -79,40 +85,41 @@ class Objects:
         return self._folders[tree]
 
     def _parse(self, tree: str) -> Folder:
-        data, at, found = self.read(tree), 0, {}
-        while at < len(data):
-            space = data.find(b" ", at)
-            end = data.find(b"\0", space)
-            if space < 0 or end < 0:
-                raise _damaged(tree)
-            name = os.fsdecode(data[space + 1 : end])
-            if name in found or name in ("", ".", "..") or "/" in name:
-                raise GitError(f"tree {tree[:10]} has the name {name!r} where none may stand")
-            mode = data[at:space].decode(errors="replace")
-            at = end + 1 + len(tree) // 2
-            found[name] = (mode, data[end + 1 : at].hex())
+        data = self.read(tree)
+        fields = re.findall(_FIELDS % (len(tree) // 2), data, re.DOTALL)
+        if b"".join([b"%b %b\0%b" % field for field in fields]) != data:
+            raise _damaged(tree)
+        names = os.fsdecode(b"/".join([name for _, name, _ in fields])).split("/")
+        found = {
+            name: Entry(mode.decode(), item.hex())
+            for name, (mode, _, item) in zip(names, fields, strict=False)
+        }
+        if fields and (len(found) != len(names) or not _NO_NAMES.isdisjoint(found)):
+            raise GitError(f"tree {tree[:10]} has a name where none may stand: {sorted(names)}")
         return found
 
     def files(self, tree: str, folder: str = "") -> dict[str, Entry]:
         """Every file of a tree, by its path."""
-        found: dict[str, Entry] = {}
-        for name, (mode, item) in self.folder(tree).items():
-            if mode == _FOLDER:
-                found.update(self.files(item, f"{folder}{name}/"))
-            else:
-                found[folder + name] = Entry(mode, item)
-        return found
+        if (tree, folder) not in self._files:
+            self._files[tree, folder] = found = {}
+            for name, entry in self.folder(tree).items():
+                if entry.mode == _FOLDER:
+                    found.update(self.files(entry.blob, f"{folder}{name}/"))
+                else:
+                    found[folder + name] = entry
+        return self._files[tree, folder]
 
     def entry(self, commit: str, path: str) -> Entry | None:
         """What a commit has at a path; None where that is nothing, or a folder."""
         *above, name = path.split("/")
         tree = self.commit(commit)[0]
         for folder in above:
-            mode, tree = self.folder(tree).get(folder, ("", ""))
-            if mode != _FOLDER:
+            entry = self.folder(tree).get(folder, _NOTHING)
+            if entry.mode != _FOLDER:
                 return None
-        mode, item = self.folder(tree).get(name, ("", ""))
-        return Entry(mode, item) if mode not in ("", _FOLDER) else None
+            tree = entry.blob
+        entry = self.folder(tree).get(name, _NOTHING)
+        return None if entry.mode in ("", _FOLDER) else entry
 
     def difference(self, old: str, new: str, folder: str = "") -> Iterator[tuple[str, Kind]]:
         """``(path, what happened)`` for every file that two trees have otherwise; "" is no tree."""
@@ -121,12 +128,12 @@ class Objects:
         before = self.folder(old) if old else {}
         after = self.folder(new) if new else {}
         for name in sorted(before.keys() | after.keys()):
-            was, now = before.get(name, ("", "")), after.get(name, ("", ""))
+            was, now = before.get(name, _NOTHING), after.get(name, _NOTHING)
             if was == now:
                 continue
-            old_tree, new_tree = (item if mode == _FOLDER else "" for mode, item in (was, now))
+            old_tree, new_tree = (at.blob if at.mode == _FOLDER else "" for at in (was, now))
             yield from self.difference(old_tree, new_tree, f"{folder}{name}/")
-            was_file, is_file = (mode not in ("", _FOLDER) for mode, _ in (was, now))
+            was_file, is_file = (at.mode not in ("", _FOLDER) for at in (was, now))
             if was_file or is_file:
                 kind: Kind = "changed" if was_file and is_file else "added"
                 yield folder + name, kind if is_file else "deleted"

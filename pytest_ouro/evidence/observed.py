@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_ouro.evidence import dependencies, installed, journal, ledger, shadows
 from pytest_ouro.evidence.data import Fingerprints
-from pytest_ouro.evidence.paths import matches
+from pytest_ouro.evidence.paths import matching
 from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Evidence:
             return []
         folder = f"{self.layout.root}/" if self.layout.root else ""
         editable = [self.layout.path(path) for path in self.layout.editable]
-        belongs = [p for p in self.repository.index if matches(p, editable)]
+        belongs = matching(self.repository.index, editable)
         belongs += self.trust.committed
         own = {p[len(folder) :].split("/")[0] for p in belongs if p.startswith(folder)}
         harness = self.layout.harness

@@ -8,14 +8,20 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 @lru_cache(maxsize=512)
-def _regex(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    """One expression for all the globs: a repository has many more paths than a rule has globs."""
-    wholes = [_translated(p + "**" if p.endswith("/") else p) for p in patterns]
-    return re.compile(f"(?:{'|'.join(wholes)})\\Z" if wholes else "(?!)", re.DOTALL)
+def _named(patterns: tuple[str, ...]) -> Callable[[str], object]:
+    """What tells whether one of the globs names a path: a repository has many more paths than a
+    rule has globs, and most globs are plain names."""
+    wild = [p for p in patterns if p.endswith("/") or "*" in p or "?" in p]
+    plain = frozenset(patterns).difference(wild)
+    if not wild:
+        return plain.__contains__
+    wholes = [_translated(p + "**" if p.endswith("/") else p) for p in wild]
+    match = re.compile(f"(?:{'|'.join(wholes)})\\Z", re.DOTALL).match
+    return lambda path: path in plain or match(path)
 
 
 def _translated(pattern: str) -> str:
@@ -36,7 +42,12 @@ def _translated(pattern: str) -> str:
 
 def matches(path: str, patterns: Iterable[str]) -> bool:
     """Whether one of the globs names ``path``. ``folder/`` means all that is in the folder."""
-    return _regex(tuple(patterns)).match(path) is not None
+    return bool(_named(tuple(patterns))(path))
+
+
+def matching(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
+    """Those of many paths that one of the globs names."""
+    return list(filter(_named(tuple(patterns)), paths))
 
 
 def inside(path: str, folder: str) -> bool:

@@ -20,6 +20,7 @@ from pytest_ouro.evidence.paths import inside
 from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from pytest_ouro.evidence.git import Git
@@ -83,8 +84,9 @@ class Repository:
     """One repository and what is judged of it. Every fact is asked for once."""
 
     def __init__(
-        self, git: Git, *, trust: str = "", subject: Subject = "working tree", head: str = "HEAD"
+        self, git: Git, *, trust: str = "", subject: Subject = "working tree", head: str = ""
     ) -> None:
+        """``head`` is the full id of the judged commit, by default of the one checked out."""
         self.git = git
         self.trust = trust
         self.subject = subject
@@ -93,16 +95,13 @@ class Repository:
     @cached_property
     def head(self) -> str:
         """The full id of the judged commit."""
-        checked_out = self.git.head if self._head == "HEAD" else ""
-        commit = checked_out or self.git.commit(self._head)
-        if commit:
-            return commit
-        if self._head == "HEAD":
+        commit = self._head or self.git.head or self.git.commit("HEAD")
+        if not commit:
             raise GitError(
                 "the repository has no commit yet: rules are judged against commits",
                 help="git add the experiment and git commit it",
             )
-        raise GitError(f"'{self._head}' names no commit", help="git fetch it, or mend the name")
+        return commit
 
     @cached_property
     def head_tree(self) -> dict[str, Entry]:
@@ -202,6 +201,8 @@ class Repository:
     @cached_property
     def staged(self) -> tuple[Change, ...]:
         """What the index changes on top of the judged commit, and of those that are merged."""
+        if self.subject == "commit":
+            return ()
         changes = _difference(self.head_tree, self.index, "index")
         for commit in self.merging:
             theirs = self.git.tree(commit)
@@ -210,45 +211,40 @@ class Repository:
 
     def unstaged(self, within: str = "") -> tuple[Change, ...]:
         """What the working tree changes on top of the index, of the tracked files in ``within``."""
+        return tuple(self._unstaged(lambda path: inside(path, within)))
+
+    def _unstaged(self, asked: Callable[[str], bool]) -> list[Change]:
         if self.subject != "working tree":
-            return ()
+            return []
+        top = str(self.git.top)
         changes: list[Change] = []
         doubtful: list[tuple[str, Entry, bytes]] = []
         for path, entry in self.index.items():
-            if not inside(path, within) or entry.mode == "160000":
+            if not asked(path) or entry.mode == "160000":
                 continue
-            found = self._on_disk(path, entry)
+            found = _on_disk(f"{top}/{path}")
             if found is None:
                 if not entry.skip:
                     changes.append(Change(path, "working tree", "deleted"))
-            elif found != b"":
-                doubtful.append((path, entry, found[1:]))
-            elif self._other_mode(path, entry):
+                continue
+            mode, data = found
+            if (entry.mode == "120000") != stat.S_ISLNK(mode) or self._is_other(mode, entry):
                 changes.append(Change(path, "working tree", "changed"))
+            elif object_id(b"blob", data, like=entry.blob) != entry.blob:
+                doubtful.append((path, entry, data))
         blobs = self.git.blobs(entry.blob for _, entry, _ in doubtful)
         changes += [
             Change(path, "working tree", "changed")
-            for (path, entry, data), blob in zip(doubtful, blobs, strict=True)
-            if not _same(blob, data) or self._other_mode(path, entry)
+            for (path, _, data), blob in zip(doubtful, blobs, strict=True)
+            if not _same(blob, data)
         ]
-        return tuple(changes)
+        return changes
 
-    def _on_disk(self, path: str, entry: Entry) -> bytes | None:
-        """b"" if the file is the blob, None if it is gone, else a mark and the bytes found."""
-        full = self.git.top / path
-        data = read_file(full)
-        if data is None:
-            return None
-        if (entry.mode == "120000") != full.is_symlink():
-            return b"!" + b"\0a link for a file, or a file for a link"
-        return b"" if object_id(b"blob", data, like=entry.blob) == entry.blob else b"!" + data
-
-    def _other_mode(self, path: str, entry: Entry) -> bool:
-        """Whether the file became executable, or no longer is, where modes mean anything."""
+    def _is_other(self, mode: int, entry: Entry) -> bool:
+        """Whether a file became executable, or no longer is, where modes mean anything."""
         if entry.mode not in ("100644", "100755"):
             return False
-        executable = bool(os.lstat(self.git.top / path).st_mode & stat.S_IXUSR)
-        return executable != (entry.mode == "100755") and self._modes_count
+        return bool(mode & stat.S_IXUSR) != (entry.mode == "100755") and self._modes_count
 
     @cached_property
     def _modes_count(self) -> bool:
@@ -285,13 +281,20 @@ class Repository:
 
     def changes(self, within: str = "") -> list[Change]:
         """All that was changed since trust in ``within``, wherever it stands now."""
+        return self._changes(lambda path: inside(path, within))
+
+    def changes_of(self, paths: Collection[str]) -> list[Change]:
+        """The same of these files alone: of a large repository nothing else is read."""
+        return self._changes(paths.__contains__)
+
+    def _changes(self, asked: Callable[[str], bool]) -> list[Change]:
         found = [*self.committed, *self.net, *self.staged]
-        found = [change for change in found if inside(change.path, within)]
-        found += self.unstaged(within)
+        found = [change for change in found if asked(change.path)]
+        found += self._unstaged(asked)
         found += [
             Change(path, "untracked", "added")
             for path in [*self.untracked, *self.hidden]
-            if inside(path, within)
+            if asked(path)
         ]
         return found
 
@@ -324,12 +327,19 @@ def read_file(path: Path) -> bytes | None:
 
     OuroError where it may not be read.
     """
+    found = _on_disk(str(path))
+    return found[1] if found else None
+
+
+def _on_disk(path: str) -> tuple[int, bytes] | None:
+    """The mode too. Of ten thousand files a Path for each would cost as much as reading them."""
     try:
         mode = os.lstat(path).st_mode
         if stat.S_ISLNK(mode):
-            return os.fsencode(path.readlink())
+            return mode, os.fsencode(os.readlink(path))  # noqa: PTH115
         if stat.S_ISREG(mode):
-            return path.read_bytes()
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+                return mode, file.read()
     except (FileNotFoundError, NotADirectoryError):
         pass
     except OSError as error:
@@ -347,7 +357,7 @@ def _same(blob: bytes, data: bytes) -> bool:
 
 def _difference(old: dict[str, Entry], new: dict[str, Entry], place: Place) -> list[Change]:
     changes = []
-    for path in sorted(old.keys() | new.keys()):
+    for path in sorted({path for path, _ in old.items() ^ new.items()}):
         before, after = old.get(path), new.get(path)
         if before is None:
             changes.append(Change(path, place, "added"))

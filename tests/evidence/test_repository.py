@@ -279,9 +279,10 @@ def test_another_hash_function_is_understood(tmp_path, project):
     assert told(Repository(Git.discover(path)).changes()) == [("a.py", "changed", "tree")]
 
 
-def test_a_head_that_names_nothing_is_said(observe):
-    with pytest.raises(GitError, match="'nowhere' names no commit"):
-        observe(head="nowhere").head  # noqa: B018
+@pytest.mark.parametrize("name", ["0" * 40, "HEAD", "nowhere"])
+def test_a_head_that_is_no_id_of_a_commit_is_said(observe, name):
+    with pytest.raises(GitError, match=r"cannot be read|does not hold what its name says"):
+        observe(head=name).head_tree  # noqa: B018
 
 
 def test_a_repository_without_a_commit_is_said(tmp_path, project):
