@@ -89,10 +89,10 @@ class Dependencies(Check):
 
 
 def _imports(data: bytes | None) -> dict[str, int]:
-    from pytest_ouro.evidence.source import Source, decode
+    from pytest_ouro.evidence.source import decode, source
 
     try:
-        return Source(decode(data or b"")).imports
+        return source(decode(data or b"")).imports
     except (SyntaxError, RecursionError):
         return {}
 

@@ -53,17 +53,11 @@ class Evaluation(Check):
         if data is None:
             return ()
         from pytest_ouro.evidence.source import decode
-        from pytest_ouro.evidence.tampering import Script
+        from pytest_ouro.evidence.tampering import constructs
 
         layout = evidence.layout
-        script = Script(
-            decode(data),
-            layout.harness.removesuffix(".py").replace("/", "."),
-            layout.evaluate,
-            layout.loader,
-            layout.metric,
-        )
-        return script.constructs
+        harness = layout.harness.removesuffix(".py").replace("/", ".")
+        return constructs(decode(data), harness, layout.evaluate, layout.loader, layout.metric)
 
     def _finding(self, evidence: Evidence, path: str, construct: Construct) -> Finding:
         since = evidence.trust.commit[:7]

@@ -7,7 +7,7 @@ tree; docstrings are dropped.
 from __future__ import annotations
 
 import ast
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_ouro.evidence.text import decode as decode
@@ -46,9 +46,14 @@ class Source:
         return tree
 
     @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of the tree, listed once: to walk it costs more than to parse it."""
+        return tuple(ast.walk(self.tree))
+
+    @property
     def size(self) -> int:
         """The number of nodes of the syntax tree: layout, comments and docstrings are free."""
-        return sum(1 for _ in ast.walk(self.tree))
+        return len(self.nodes)
 
     @property
     def code(self) -> str:
@@ -99,10 +104,16 @@ class Source:
         ``get_kernel("owner/name")`` of the hub, as ``kernels:owner/name``.
         """
         found: dict[str, int] = {}
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             for module in imported(node):
                 found.setdefault(module, getattr(node, "lineno", 0))
         return found
+
+
+@lru_cache(maxsize=8)
+def source(text: str) -> Source:
+    """The Source of a text that more than one rule, or commit, asks about."""
+    return Source(text)
 
 
 class _Seedless(ast.NodeTransformer):

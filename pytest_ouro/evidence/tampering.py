@@ -7,14 +7,16 @@ innocent use in a training script; what has one only warns.
 from __future__ import annotations
 
 import ast
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from pytest_ouro.evidence.source import Source, dotted, imported
+from pytest_ouro.evidence.source import dotted, imported, source
 from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pytest_ouro.evidence.source import Source
 
 #: Beyond this a script can carry a payload: the largest of a thousand real ones had 59.7 KB.
 MAX_BYTES = 64 * 1024
@@ -49,7 +51,7 @@ class Script:
     def constructs(self) -> tuple[Construct, ...]:
         """Everything found, in the order of lines. SyntaxError where the text is no Python."""
         try:
-            found = [construct for node in ast.walk(self._tree) for construct in self._of(node)]
+            found = [construct for node in self._source.nodes for construct in self._of(node)]
             found += self._evaluations()
         except RecursionError:
             found = [Construct(1, "is nested too deeply to be read")]
@@ -59,14 +61,14 @@ class Script:
         return tuple(sorted(found, key=lambda construct: construct.line))
 
     @cached_property
-    def _tree(self) -> ast.Module:
-        return Source(self.text).tree
+    def _source(self) -> Source:
+        return source(self.text)
 
     @cached_property
     def _from_harness(self) -> dict[str, str]:
         """Local names of what is imported from the harness, by what they are called there."""
         names: dict[str, str] = {}
-        for node in ast.walk(self._tree):
+        for node in self._source.nodes:
             if isinstance(node, ast.ImportFrom) and node.module == self.harness:
                 names.update({alias.asname or alias.name: alias.name for alias in node.names})
         if names.pop("*", ""):
@@ -81,7 +83,7 @@ class Script:
     def _renamed(self, names: dict[str, str]) -> dict[str, str]:
         """``short = long.name`` for what ``names`` has by its long name."""
         found = {}
-        for node in ast.walk(self._tree):
+        for node in self._source.nodes:
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name | ast.Attribute):
                 base, dot, rest = dotted(node.value).partition(".")
                 for target in node.targets:
@@ -93,7 +95,7 @@ class Script:
     def _strings(self) -> dict[str, set[str]]:
         """The strings that are assigned to each plain name anywhere."""
         found: dict[str, set[str]] = {}
-        for node in ast.walk(self._tree):
+        for node in self._source.nodes:
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
                 for target in node.targets:
                     if isinstance(target, ast.Name) and isinstance(node.value.value, str):
@@ -104,7 +106,7 @@ class Script:
     def _modules(self) -> dict[str, str]:
         """Local names of the modules that no script may write into, by their real names."""
         names = {"__builtins__": "builtins"}
-        for node in ast.walk(self._tree):
+        for node in self._source.nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     top = alias.name.split(".")[0]
@@ -266,16 +268,16 @@ class Script:
         """A second call of the evaluation, or one in a loop; its name used for anything else."""
         calls: list[tuple[ast.Call, bool]] = []
         called: set[int] = set()
-        for node, looped in _with_loops(self._tree, False):
+        for node, looped in _with_loops(self._source.tree, False):
             if isinstance(node, ast.Call) and self._is_harness(dotted(node.func), self.evaluate):
                 calls.append((node, looped))
                 called.add(id(node.func))
         for call, looped in calls:
             if looped:
                 yield Construct(call.lineno, f"calls {self.evaluate} in a loop")
-        for call in _in_turn(self._tree, [call for call, _ in calls])[1:]:
+        for call in _in_turn(self._source.tree, [call for call, _ in calls])[1:]:
             yield Construct(call.lineno, f"calls {self.evaluate} again")
-        for node in ast.walk(self._tree):
+        for node in self._source.nodes:
             if (
                 isinstance(node, ast.Name)
                 and isinstance(node.ctx, ast.Load)
@@ -283,6 +285,14 @@ class Script:
                 and id(node) not in called
             ):
                 yield Construct(node.lineno, f"hands {self.evaluate} on without calling it")
+
+
+@lru_cache(maxsize=256)
+def constructs(
+    text: str, harness: str, evaluate: str, loader: str, metric: str
+) -> tuple[Construct, ...]:
+    """The constructs of a Script: of many commits the blessed text is judged once."""
+    return Script(text, harness, evaluate, loader, metric).constructs
 
 
 def _in_turn(node: ast.AST, calls: list[ast.Call]) -> list[ast.Call]:
