@@ -23,6 +23,7 @@ TOP_LEVEL = "module-level code"
 
 #: Names and attributes through which a statement can bind a name that it does not show.
 _INDIRECT = frozenset({"globals", "locals", "vars", "setattr", "delattr", "exec", "eval"})
+_WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _INDIRECT_ATTRIBUTES = frozenset({"__dict__", "__globals__"})
 
 
@@ -33,22 +34,29 @@ class Source:
 
     text: str
 
-    @cached_property
+    @property
     def tree(self) -> ast.Module:
+        return self._parsed[0]
+
+    @property
+    def nodes(self) -> list[ast.AST]:
+        """Every node of the tree, outer ones first; to walk it costs more than to parse it."""
+        return self._parsed[1]
+
+    @cached_property
+    def _parsed(self) -> tuple[ast.Module, list[ast.AST]]:
         try:
             tree = ast.parse(self.text.lstrip("\ufeff"))
         except ValueError as error:
             raise SyntaxError(f"not Python: {error}") from None
         except MemoryError:
             raise RecursionError("nested too deeply") from None
-        for node in ast.walk(tree):
-            _drop_docstring(node)
-        return tree
-
-    @cached_property
-    def nodes(self) -> tuple[ast.AST, ...]:
-        """Every node of the tree, listed once: to walk it costs more than to parse it."""
-        return tuple(ast.walk(self.tree))
+        nodes: list[ast.AST] = [tree]
+        for node in nodes:
+            if isinstance(node, _WITH_DOCSTRING):
+                _drop_docstring(node)
+            nodes.extend(ast.iter_child_nodes(node))
+        return tree, nodes
 
     @property
     def size(self) -> int:
@@ -144,13 +152,14 @@ def _zeroed(value: ast.expr) -> ast.expr:
     return ast.Constant(0) if number else value
 
 
-def _drop_docstring(node: ast.AST) -> None:
-    if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        body = node.body
-        first = body[0] if body else None
-        text = first.value if isinstance(first, ast.Expr) else None
-        if isinstance(text, ast.Constant) and isinstance(text.value, str):
-            node.body = body[1:] or [ast.Pass()]
+def _drop_docstring(
+    node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef,
+) -> None:
+    body = node.body
+    first = body[0] if body else None
+    text = first.value if isinstance(first, ast.Expr) else None
+    if isinstance(text, ast.Constant) and isinstance(text.value, str):
+        node.body = body[1:] or [ast.Pass()]
 
 
 def _bound_by(statement: ast.stmt) -> set[str]:

@@ -26,6 +26,13 @@ _PEEKING = ("_getframe", "untyped_storage", "__array_interface__", "__globals__"
 _GC = ("get_objects", "get_referrers", "get_referents")
 _REFUSED = ("socket", "ctypes", "subprocess")
 _NOTED = ("multiprocessing", "requests", "urllib", "http", "pickle", "signal", "inspect")
+#: Kinds of nodes, as tuples: a union would be made anew for each of thousands of nodes.
+_ASSIGNING = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete, ast.For)
+_BINDING = (ast.NamedExpr, ast.withitem)
+_DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_IMPORTING = (ast.Import, ast.ImportFrom)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_BRANCHING = (ast.If, ast.IfExp)
 
 
 @dataclass(frozen=True)
@@ -119,12 +126,12 @@ class Script:
         return {**names, **self._renamed(names)}
 
     def _of(self, node: ast.AST) -> Iterator[Construct]:
-        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Delete | ast.For):
+        if isinstance(node, _ASSIGNING):
             yield from self._assigned(node)
-        elif isinstance(node, ast.NamedExpr | ast.withitem):
+        elif isinstance(node, _BINDING):
             target = node.target if isinstance(node, ast.NamedExpr) else node.optional_vars
             yield from self._bound(target) if target else ()
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        elif isinstance(node, _DEFINING):
             if node.name in self._from_harness:
                 yield Construct(node.lineno, f"redefines {node.name}, which {self.harness} defines")
         elif isinstance(node, ast.Call):
@@ -135,7 +142,7 @@ class Script:
                 yield Construct(node.lineno, f"reaches for {node.attr}")
             elif node.attr == "__dict__" and base in self._modules:
                 yield Construct(node.lineno, f"reaches for __dict__ of {self._modules[base]}")
-        elif isinstance(node, ast.Import | ast.ImportFrom):
+        elif isinstance(node, _IMPORTING):
             yield from _imports(node)
             yield from self._reimported(node)
 
@@ -297,7 +304,7 @@ def constructs(
 
 def _in_turn(node: ast.AST, calls: list[ast.Call]) -> list[ast.Call]:
     """Those of the calls that one run can make: of the branches of an ``if`` it takes one."""
-    if isinstance(node, ast.If | ast.IfExp):
+    if isinstance(node, _BRANCHING):
         test = _in_turn(node.test, calls)
         branches = []
         for branch in (node.body, node.orelse):
@@ -379,6 +386,6 @@ def _with_loops(node: ast.AST, looped: bool) -> Iterator[tuple[ast.AST, bool]]:
         yield node, looped
         if isinstance(node, _LOOPS):
             looped = True
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        elif isinstance(node, _FUNCTIONS):
             looped = False
         waiting += [(child, looped) for child in reversed(list(ast.iter_child_nodes(node)))]
