@@ -34,29 +34,46 @@ def git(folder: Path, *args: str) -> None:
     subprocess.run(["git", *args], cwd=folder, check=True, capture_output=True)
 
 
-def clone(folder: Path) -> Path:
-    """A clone of this repository: the reference experiment and its fifteen rules."""
-    git(folder, "clone", "--quiet", str(REPOSITORY), "reference")
-    return folder / "reference"
+def clone(folder: Path, name: str) -> Path:
+    """A clone of this repository, the reference experiment and its fifteen rules; the blessing is
+    its last commit, so that no other is judged."""
+    git(folder, "clone", "--quiet", str(REPOSITORY), name)
+    bless(folder / name)
+    return folder / name
+
+
+def bless(made: Path) -> None:
+    """What lies there is committed, and then declared the truth by the last commit."""
+    commit(made, "all that lies here")
+    subprocess.run(
+        [sys.executable, "-m", "pytest_ouro", "bless"], cwd=made, check=True, capture_output=True
+    )
+    commit(made, "bless")
+
+
+def commit(made: Path, message: str) -> None:
+    git(made, "add", "-A")
+    identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    git(made, *identity, "commit", "--quiet", "--allow-empty", "-m", message)
+
+
+def edited(folder: Path) -> Path:
+    """The clone with another train.py staged: what the hook before a commit judges."""
+    made = clone(folder, "edited")
+    with (made / "autoresearch" / "train.py").open("a") as script:
+        script.write("IDEA = 1\n")
+    git(made, "add", "-A")
+    return made
 
 
 def large(folder: Path, *, files: int = 10_000, rows: int = 100_000) -> Path:
     """The clone with many tracked files beside the experiment and a long ledger in it."""
-    made = folder / "large"
-    git(folder, "clone", "--quiet", str(REPOSITORY), str(made))
+    made = clone(folder, "large")
     for number in range(files):
         path = made / "autoresearch" / f"part{number // 100}" / f"file{number}.txt"
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"{number}\n" * 20)
-    git(made, "add", "-A")
-    identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
-    git(made, *identity, "commit", "-q", "-m", "many files")
-    # A new blessing, so that the files are part of the truth.
-    subprocess.run(
-        [sys.executable, "-m", "pytest_ouro", "bless"], cwd=made, check=True, capture_output=True
-    )
-    git(made, "add", "-A")
-    git(made, *identity, "commit", "-q", "-m", "bless")
+    bless(made)
     lines = (f"{n:07x}\t{2 - n * 1e-6:.6f}\t0.4\tdiscard\tidea {n}" for n in range(rows))
     header = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
     (made / "autoresearch" / "results.tsv").write_text(header + "\n".join(lines) + "\n")
@@ -73,13 +90,14 @@ def main() -> None:
         folder = Path(name)
         empty = folder / "empty"
         empty.mkdir()
-        reference, many = clone(folder), large(folder)
+        reference, many, changed = clone(folder, "reference"), large(folder), edited(folder)
         gate = [python, "-m", "pytest_ouro", "gate"]
         idle = [python, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
         cases = {
             "python -c pass": ([python, "-c", "pass"], empty),
             "gate, reference repository": (gate, reference),
             "gate --staged, reference repository": ([*gate, "--staged"], reference),
+            "gate --staged, another train.py": ([*gate, "--staged"], changed),
             "gate, 10,000 files and 100,000 rows": (gate, many),
             "pytest --collect-only, plugin idle": (idle, empty),
             "pytest --collect-only, -p no:ouro": ([*idle, "-p", "no:ouro"], empty),
