@@ -64,9 +64,12 @@ class Dependencies(Check):
                 continue
             if known is None:
                 known = _known_modules(evidence) | set(self.modules)
-            seen = {_top(module) for module in _imports(blessed)}
-            for module, line in {k: v for text in texts for k, v in _imports(text).items()}.items():
-                if _top(module) in seen or not (what := self._foreign(module, known)):
+            imports = {k: v for text in texts for k, v in _imports(text).items()}
+            foreign = {module: self._foreign(module, known) for module in imports}
+            # Where nothing is foreign, the blessed text need not be parsed.
+            seen = {_top(module) for module in _imports(blessed)} if any(foreign.values()) else ()
+            for module, line in imports.items():
+                if _top(module) in seen or not (what := foreign[module]):
                     continue
                 yield Finding(
                     f"{path}:{line} {what}",

@@ -34,13 +34,13 @@ class Evaluation(Check):
             changed = {data for data in contents.values() if data is not None} - {blessed}
             if not changed:
                 continue
-            before = self._constructs(evidence, blessed)
             reported: set[tuple[str, bool]] = set()
             for data in changed:
                 try:
                     found = self._constructs(evidence, data)
                 except SyntaxError:
                     continue  # no Python: it cannot run, and the run will say so
+                before = self._before(evidence, blessed) if found else ()
                 for construct in _introduced(before, found):
                     key = (construct.what, construct.hard)
                     if key not in reported:
@@ -48,6 +48,12 @@ class Evaluation(Check):
                         yield self._finding(evidence, path, construct)
         if evidence.measured is not None:
             yield from _mismatch(evidence)
+
+    def _before(self, evidence: Evidence, blessed: bytes | None) -> tuple[Construct, ...]:
+        try:
+            return self._constructs(evidence, blessed)
+        except SyntaxError:
+            return ()  # nothing of what is there now was blessed
 
     def _constructs(self, evidence: Evidence, data: bytes | None) -> tuple[Construct, ...]:
         if data is None:

@@ -160,6 +160,16 @@ def test_what_only_looks_like_it_holds(project, judged, trust, code):
     assert judged(RULE, trust=trust).status == "holds"
 
 
+def test_beside_a_blessed_text_that_is_no_python_all_is_new(project, judged):
+    trust = project.commit("torn", {"train.py": "x = (\n"})
+    project.write({"train.py": TRAIN + "evaluate_bpb = min\n"})
+
+    judgement = judged(RULE, trust=trust)
+
+    assert judgement.status == "broken"
+    assert [finding.headline for finding in judgement.findings] == [f"train.py:10 {REBINDS}"]
+
+
 def test_every_name_of_a_star_import_is_the_harness_s(project, judged):
     text = TRAIN.replace("TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader", "*")
     trust = project.commit("star", {"train.py": text})
