@@ -85,7 +85,7 @@ def _read(path: Path) -> Program:
 
 
 def sample(found: list[Program]) -> list[Program]:
-    """One program of every kind and every way its outcomes go: a run takes five CPU seconds."""
+    """One program of every kind and every way its outcomes go: a run takes four CPU seconds."""
     firsts: dict[tuple[str, str], Program] = {}
     for program in found:
         firsts.setdefault((program.kind, program.keys["expect"]), program)
