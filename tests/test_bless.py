@@ -152,6 +152,10 @@ def name_nothing(project):
     project.edit("bound.toml", 'paths = ["prepare.py"]\n\n', 'paths = ["perpare.py"]\n\n')
 
 
+def misspell_script(project):
+    project.edit("bound.toml", 'script    = "train.py"', 'script    = "trian.py"')
+
+
 def remove_harness(project):
     (project.path / "prepare.py").unlink()
 
@@ -172,6 +176,7 @@ def no_git(project):
 REFUSED = {
     misspell: "bound.toml:19: unknown key 'histroy' in [danger-zone]; did you mean 'history'?",
     name_nothing: "danger-zone::prepare: no tracked file matches perpare.py",
+    misspell_script: "trian.py is not tracked, and it is what is run",
     remove_harness: "prepare.py is no regular file here, so it cannot be blessed",
     link_harness: "prepare.py is no regular file here, so it cannot be blessed",
     remove_bound: "no bound.toml in ",

@@ -44,7 +44,8 @@ def main(args: argparse.Namespace) -> int:
 def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
     """Write bound.lock beside the bound.toml at ``path``; the locks before and after.
 
-    TrustError where a file that a rule freezes does not exist or is no regular file.
+    TrustError where a file that a rule freezes does not exist or is no regular file, or where the
+    script is not tracked.
     """
     git = Git.discover(path.parent)
     rules = read_file(path)
@@ -54,6 +55,12 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
     folder = bound_path.rpartition("/")[0]
     bound = bounds.parse(bounds.decode(rules, bound_path), folder=folder, name=bound_path)
     repository = Repository(git)
+    script = bound.experiment.script
+    if script and bound.path(script) not in repository.index:
+        raise TrustError(
+            f"{bound.path(script)} is not tracked, and it is what is run",
+            help="git add it, or mend 'script' in bound.toml",
+        )
     nothing = Trust(git, lock.NAME, "", lock.Lock("", {}))
     evidence = Evidence(Layout(bound), repository, nothing, rehash=True)
     run_by_us = (bound.experiment.harness, bound.experiment.prepare)

@@ -114,7 +114,7 @@ def _loop(bound: Bound) -> list[str]:
         "| `keep` | go on from this commit |",
         "| `discard` | the branch is back at the best commit: try another idea |",
         "| `crash` | the same; `run.log` ends with what went wrong |",
-        "| `closed` | nothing ran, because a rule is broken: do what `help:` says |",
+        "| `closed` | nothing ran: a rule is broken, or a run cannot start; do what `help:` says |",
     ]
 
 

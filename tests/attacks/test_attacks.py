@@ -16,7 +16,7 @@ from catalogue import ACHIEVABLE, LEVELS, OUTCOMES, Program, programs, sample
 pytest.importorskip("torch", reason="the miniature experiment needs torch")
 
 ATTACKS = programs("programs")
-#: ``ATTACKS=all`` runs every program, as CI does, in a quarter of an hour of one core; else one a sort.
+#: ``ATTACKS=all`` runs every program, as CI does, in 15 minutes of one core; else one a sort.
 CHOSEN = ATTACKS if os.environ.get("ATTACKS") == "all" else sample(ATTACKS)
 HONEST = programs("honest")
 #: Bits a byte by which an honest model may be worse than the best; untrained, it is 4 worse.
