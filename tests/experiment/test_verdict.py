@@ -48,6 +48,15 @@ def test_a_hard_rule_wants_more_than_noise(value, size, reason):
     assert decide("ok", run(value, size), BEST, rule=HARD, noise=0.01).reason == reason
 
 
+@pytest.mark.parametrize("value", [1.0, 3.0])
+def test_a_change_of_the_seed_alone_is_never_kept(value):
+    best = Candidate(2.0, 100, "best", seedless="same")
+    lucky = Candidate(value, 99, "new", seedless="same")
+
+    verdict = decide("ok", lucky, best, rule=SOFT, noise=0.01)
+    assert verdict == Verdict("discard", "seed-only")
+
+
 @pytest.mark.parametrize("noise", [None, 0.0])
 @pytest.mark.parametrize(
     ("value", "size", "reason"),
