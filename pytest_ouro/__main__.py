@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Run one command and end with its status (0 lawful, 1 broken, 2 could not judge)."""
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError:  # a worktree that was removed, say
+        sys.stderr.write(
+            "ouro: error: the current folder is gone\n  help: cd into the repository\n"
+        )
+        os._exit(2)
     _import_nothing_judged()
     gc.disable()  # one short question: what it leaves behind goes with the process
     for stream in (sys.stdout, sys.stderr):  # names of files may be no text at all

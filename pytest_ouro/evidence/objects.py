@@ -61,7 +61,8 @@ class Objects:
         if len(header) != 3:
             raise GitError(
                 f"object {name[:10]} cannot be read from the repository",
-                help="a shallow or partial clone lacks it: git fetch --unshallow",
+                help="a shallow clone lacks it: git fetch --unshallow, or a partial one: "
+                "git fetch --refetch --no-filter",
             )
         data = self._answer.read(int(header[2]) + 1)[:-1]
         if object_id(header[1], data, like=name) != name:  # git believes the object's file

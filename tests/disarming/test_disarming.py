@@ -148,5 +148,23 @@ def test_a_fault_of_ours_is_no_broken_rule(watched):
     assert done.returncode == 2
 
 
+@pytest.mark.parametrize("words", [["gate"], ["guard"], ["log"]], ids=" ".join)
+def test_a_folder_that_is_gone_is_no_broken_rule(watched, words):
+    gone = watched.path / "gone"
+    gone.mkdir()
+    program = (
+        f"import os, sys; sys.argv = ['x', *{words}]; os.rmdir({str(gone)!r})\n"
+        "from pytest_ouro.__main__ import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=gone, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "ouro: error: the current folder is gone\n  help: cd into the repository\n"
+    )
+
+
 def test_there_are_enough_of_them():
     assert len(ATTEMPTS) + len(ISOLATED) + len(UNJUDGED) + len(OUTSIDE) >= 40

@@ -153,6 +153,22 @@ def test_an_object_that_is_missing_is_said_with_the_remedy(folder):
     assert "git fetch --unshallow" in caught.value.help
 
 
+def test_the_remedy_for_a_partial_clone_is_one(folder, tmp_path):
+    first = git(folder, "rev-parse", "HEAD:a.py")
+    (folder / "a.py").write_text("A = 2\n")
+    git(folder, "commit", "-qam", "two")
+    git(folder, "config", "uploadpack.allowFilter", "true")
+    clone = tmp_path / "clone"
+    git(folder, "clone", "-q", "--filter=blob:none", folder.as_uri(), str(clone))
+    with pytest.raises(GitError, match="cannot be read") as caught:
+        Git.discover(clone).blobs([first])
+
+    words = caught.value.help.rpartition("a partial one: ")[2].split()
+    git(clone, *words[1:])
+
+    assert Git.discover(clone).blobs([first]) == [b"A = 1\n"]
+
+
 def test_replaced_objects_are_read_as_they_were(folder):
     first = git(folder, "rev-parse", "HEAD:a.py")
     (folder / "a.py").write_text("A = 2\n")
