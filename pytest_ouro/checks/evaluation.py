@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.tampering import Construct
 
 
+#: What to do, by the first word of what was found; of all else the metric is the point.
+_HELP = {
+    "imports": "remove it: a run's record has the commit, the device and the memory already",
+    "is": "make it shorter and plainer: it must be possible to read it",
+    "loads": "train on the split 'train' alone",
+    "prints": "print what the evaluation returns",
+}
+_HARMLESS = "it only warns: keep it where it leaves the measurement alone"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluation(Check):
     """No editable file interferes with the measurement: judged on its syntax tree, and only what
@@ -70,10 +80,21 @@ class Evaluation(Check):
         return Finding(
             f"{path}:{construct.line} {construct.what}",
             where=f"introduced since {since or 'trust'}",
-            help="remove it: the metric is the harness's, called once, after training",
+            help=_help(construct),
             facts={"path": path, "line": construct.line},
             warns=not construct.hard,
         )
+
+
+def _help(construct: Construct) -> str:
+    kind = construct.what.partition(" ")[0]
+    if construct.hard:
+        return _HELP.get(
+            kind, "remove it: the metric is the harness's, called once, after training"
+        )
+    if construct.what in ("calls open", "calls torch.save"):
+        return f"{_HARMLESS} (a sandboxed run writes under TMPDIR alone)"
+    return _HARMLESS
 
 
 def _introduced(before: tuple[Construct, ...], after: tuple[Construct, ...]) -> Iterator[Construct]:

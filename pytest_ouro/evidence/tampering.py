@@ -7,6 +7,7 @@ innocent use in a training script; what has one only warns.
 from __future__ import annotations
 
 import ast
+import re
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,10 @@ MAX_BYTES = 64 * 1024
 _CLOCKS = ("time", "torch", "math", "builtins")
 _PEEKING = ("_getframe", "untyped_storage", "__array_interface__", "__globals__", "f_locals")
 _GC = ("get_objects", "get_referrers", "get_referents")
+_SETTINGS = (
+    "torch.backends.",
+    *(f"torch.{part}.config." for part in ("_dynamo", "_inductor", "_functorch")),
+)
 _REFUSED = ("socket", "ctypes", "subprocess")
 _NOTED = ("multiprocessing", "requests", "urllib", "http", "pickle", "signal", "inspect")
 #: Kinds of nodes, as tuples: a union would be made anew for each of thousands of nodes.
@@ -250,25 +255,15 @@ class Script:
         if isinstance(first, ast.Constant) and isinstance(first.value, str):
             text = first.value
             number = rest[0].value if rest and isinstance(rest[0], ast.Constant) else None
-            if isinstance(number, float) and f"{self.metric}:" in text:
-                text = f"{self.metric}: {number}"
+            label, found, _ = text.partition(f"{self.metric}:")
+            if isinstance(number, float) and found:
+                text = f"{label}{found} {number}"
         elif isinstance(first, ast.JoinedStr):
-            parts = [
-                value.value if isinstance(value, ast.Constant) else "\0" for value in first.values
-            ]
-            numbers = [
-                value
-                for value in first.values
-                if isinstance(value, ast.FormattedValue) and isinstance(value.value, ast.Constant)
-            ]
-            text = "".join(str(part) for part in parts)
-            if numbers and f"{self.metric}:" in text:
-                yield Construct(
-                    node.lineno, f"prints a {self.metric} that is written in the source"
-                )
-                return
-        _, found, value = text.partition(f"{self.metric}:")
-        if found and value.strip()[:1].isdigit():
+            text = "".join(_spelled(part) for part in first.values)
+        before, found, value = text.partition(f"{self.metric}:")
+        # The metric is read from the start of a line; behind words it is but mentioned.
+        prose = re.search("[A-Za-z]{2}", re.split(r"[\r\n]", before)[-1])
+        if found and value.strip()[:1].isdigit() and not prose:
             yield Construct(node.lineno, f"prints a {self.metric} that is written in the source")
 
     def _evaluations(self) -> Iterator[Construct]:
@@ -317,6 +312,12 @@ def _in_turn(node: ast.AST, calls: list[ast.Call]) -> list[ast.Call]:
     return found
 
 
+def _spelled(part: ast.expr) -> str:
+    """A part of an f-string as it will be printed; a NUL for what only a run would tell."""
+    value = part.value if isinstance(part, ast.FormattedValue) else part
+    return str(value.value) if isinstance(value, ast.Constant) else "\0"
+
+
 def _holds_text(node: ast.expr) -> bool:
     return any(isinstance(n, ast.Constant) and isinstance(n.value, str) for n in ast.walk(node))
 
@@ -343,9 +344,9 @@ def _leaves(target: ast.expr) -> Iterator[ast.expr]:
 
 
 def _is_setting(module: str, attribute: str) -> bool:
-    """Assignments that torch documents as its way to be configured: backends, dynamo, inductor."""
+    """Assignments that torch documents as its way to be configured."""
     name = f"{module}.{attribute}"
-    return name.startswith(("torch.backends.", "torch._dynamo.config.", "torch._inductor.config."))
+    return name.startswith(_SETTINGS)
 
 
 def _imports(node: ast.Import | ast.ImportFrom) -> Iterator[Construct]:

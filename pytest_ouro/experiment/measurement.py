@@ -16,6 +16,7 @@ Outcome = Literal["ok", "crash", "oom", "nan", "timeout", "breach", "interrupted
 
 #: Room for a float's last bits, beyond half a unit of the last digit that was printed.
 CLAIM_TOLERANCE = 1e-9
+_DENIED = " (a sandboxed run writes under TMPDIR alone: docs/sandbox.md has what it may do)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +152,9 @@ def _failed(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str] 
         if seen.exception:
             kind, text = seen.exception["type"], seen.exception["text"]
             first = text.splitlines()[0][:160] if text else ""
-            return "crash", f"{script} raised {kind}: {first}{where}".rstrip(": ")
+            crash = f"{script} raised {kind}: {first}{where}".rstrip(": ")
+            denied = kind == "PermissionError" or "Permission denied" in first
+            return "crash", crash + (_DENIED if denied and seen.level == "sandboxed" else "")
         return "crash", f"{script} {_ended(seen.exit_code)}"
     return None
 

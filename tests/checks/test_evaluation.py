@@ -99,9 +99,20 @@ HARD = [
     ("print('val_bpb:', 0.9123)", "prints a val_bpb that is written in the source"),
     ("print('val_bpb: %.6f' % 0.9123)", "prints a val_bpb that is written in the source"),
     ("print('val_bpb: {}'.format(0.9123))", "prints a val_bpb that is written in the source"),
+    ("print(f'{\"val_bpb\"}: 0.9123')", "prints a val_bpb that is written in the source"),
+    ("print('\\033[1mval_bpb: 0.9123')", "prints a val_bpb that is written in the source"),
+    ("print('a note\\rval_bpb: 0.9123')", "prints a val_bpb that is written in the source"),
     ("import sys\nsys.stdout.write('val_bpb: 0.9')", "prints a val_bpb that is written in the"),
     ("# " + "x" * 65536, "bytes long, more than 65536"),
 ]
+
+
+HELP = {
+    "imports": "remove it: a run's record has the commit",
+    "is": "make it shorter",
+    "loads": "train on the split 'train'",
+    "prints": "print what the evaluation returns",
+}
 
 
 @pytest.mark.parametrize(("code", "words"), HARD, ids=[code[:40] for code, _ in HARD])
@@ -117,7 +128,8 @@ def test_what_touches_the_measurement_is_found(project, judged, trust, code, wor
         line = 1 if "long" in words else TRAIN.count("\n") + 1
         assert finding.headline.startswith(f"train.py:{line} ")
     assert finding.where == f"introduced since {trust[:7]}"
-    assert finding.help.startswith("remove it: the metric is the harness's, called once")
+    kind = finding.headline.split(" ")[1]
+    assert finding.help.startswith(HELP.get(kind, "remove it: the metric is the harness's"))
 
 
 @pytest.mark.parametrize(
@@ -135,6 +147,10 @@ def test_what_has_innocent_uses_only_warns(project, judged, trust, code):
 
     assert judgement.status == "warned"
     assert judgement.findings[0].headline.startswith("train.py:10 ")
+    assert judgement.findings[0].help.startswith("it only warns: keep it where")
+    assert ("TMPDIR" in judgement.findings[0].help) == (
+        code[:4] in ("open", "torc") and "load" not in code
+    )
 
 
 INNOCENT = [
@@ -149,6 +165,9 @@ INNOCENT = [
     *("print(f'val_bpb: {val_bpb}')", "print('steps: 100')", "print('loss', 0.1)"),
     *("def step(evaluate_bpb_every=1): pass", "import sys\nsys.stdout.flush()"),
     *("def f():\n    x = 1\n    return [x for x in range(3)]", "x = __file__", "y: int"),
+    *("print('the best so far has val_bpb: 0.9979')", "print(f'aim: val_bpb: {0.95}')"),
+    *("print('loss 1\\nbest known val_bpb:', 0.9979)", "print(f'val_bpb: {best:.4f}, aim {0.95}')"),
+    "import torch._functorch.config\ntorch._functorch.config.activation_memory_budget = 0.5",
     "import sys\nsys.setrecursionlimit(10000)",
 ]
 

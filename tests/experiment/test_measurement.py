@@ -86,6 +86,25 @@ def test_outcome(changes, ended, words):
 
 
 @pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("PermissionError", "[Errno 13] Permission denied: 'losses.csv'"),
+        ("PermissionError", ""),
+        ("RuntimeError", "[enforce fail] open file failed with strerror: Permission denied"),
+    ],
+)
+def test_a_file_that_the_sandbox_refuses_is_explained(kind, text):
+    crashed = {"exit_code": 1, "exception": raised(kind, text), "value": None}
+
+    assert became(**crashed, level="sandboxed")[1].endswith(
+        "train.py:7 (a sandboxed run writes under TMPDIR alone: docs/sandbox.md has what it may do)"
+    )
+    assert became(**crashed, level="judged")[1].endswith("at train.py:7")
+    other = {**crashed, "exception": raised("KeyError", "x")}
+    assert became(**other, level="sandboxed")[1].endswith("at train.py:7")
+
+
+@pytest.mark.parametrize(
     "signs",
     [
         {"exception": raised("OutOfMemoryError", "CUDA out of memory. Tried to allocate")},
