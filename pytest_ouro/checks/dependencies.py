@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.checks import Check
 from pytest_ouro.evidence.dependencies import provided, statements
 from pytest_ouro.evidence.installed import normal
-from pytest_ouro.evidence.paths import matching
+from pytest_ouro.evidence.paths import matching, quoted
 from pytest_ouro.evidence.repository import digest
 from pytest_ouro.finding import Finding, several
 from pytest_ouro.schema import option
@@ -129,7 +129,7 @@ def _stated(evidence: Evidence, file: DependencyFile) -> Iterator[Finding]:
             where = f"commit {head}" if place == "commit" else f"the {place}"
             differences.setdefault(difference, []).append(where)
     for difference, places in differences.items():
-        restore = f"git checkout {evidence.trust.commit[:7]} -- {file.path}"
+        restore = f"git checkout {evidence.trust.commit[:7]} -- {quoted(file.path)}"
         yield Finding(
             f"{file.path}: {difference}",
             where=f"changed in: {several(places)}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.evidence.paths import matches, matching
+from pytest_ouro.evidence.paths import matches, matching, quoted
 from pytest_ouro.evidence.repository import digest, short
 from pytest_ouro.finding import Finding, several
 from pytest_ouro.schema import option
@@ -56,7 +56,7 @@ class Frozen(Check):
             yield Finding(
                 f"{several(new)} was added among the frozen files",
                 where=f"trust: {evidence.trust}",
-                help=f"git rm -f {new[0]}   (a person may bless it: pytest-ouro bless)",
+                help=f"git rm -f {quoted(new[0])}   (a person may bless it: pytest-ouro bless)",
                 facts={"path": new[0], "files": len(new)},
             )
 
@@ -129,5 +129,5 @@ def _restore(evidence: Evidence, path: str) -> str:
     trust = evidence.trust
     bless = "(a person may bless a change: pytest-ouro bless)"
     if trust.commit:
-        return f"git checkout {trust.commit[:7]} -- {path}   {bless}"
+        return f"git checkout {trust.commit[:7]} -- {quoted(path)}   {bless}"
     return f"undo the change of {path}   {bless}"

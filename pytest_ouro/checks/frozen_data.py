@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
 from pytest_ouro.evidence import data
+from pytest_ouro.evidence.paths import quoted
 from pytest_ouro.evidence.repository import short
 from pytest_ouro.finding import Finding, several
 from pytest_ouro.schema import option
@@ -61,7 +62,7 @@ class FrozenData(Check):
             if name not in blessed:
                 yield Finding(
                     f"{name} is a foreign file: it was not blessed",
-                    help=f"remove it: rm {name}",
+                    help=f"remove it: rm {quoted(name)}",
                     facts={"path": name},
                 )
             elif blessed[name] != digest:
@@ -85,7 +86,7 @@ class FrozenData(Check):
                 yield Finding(
                     f"{path.name} among the training data is a copy of {others[digest].name}",
                     where=str(path.parent),
-                    help=f"remove it: rm {path}",
+                    help=f"remove it: rm {quoted(str(path))}",
                     facts={"path": path.name},
                 )
 

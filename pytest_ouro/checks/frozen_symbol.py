@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
+from pytest_ouro.evidence.paths import quoted
 from pytest_ouro.evidence.text import decode, defines
 from pytest_ouro.finding import Finding, several
 from pytest_ouro.schema import option
@@ -67,7 +68,7 @@ class FrozenSymbol(Check):
             yield Finding(
                 f"{self.symbol} changed: {change}",
                 where=f"{path}, changed in: {several([f'the {place}' for place in places])}",
-                help=(f"git checkout {since} -- {path}" if since else f"undo it in {path}")
+                help=(f"git checkout {since} -- {quoted(path)}" if since else f"undo it in {path}")
                 + "   (a person may bless a change: pytest-ouro bless)",
                 facts={"path": path, "symbol": self.symbol},
             )
@@ -101,7 +102,7 @@ class FrozenSymbol(Check):
             yield Finding(
                 f"{path} {what}",
                 where="in the working tree",
-                help=f"remove it: rm -r {path}",
+                help=f"remove it: rm -r {quoted(path)}",
                 facts={"path": path},
             )
 

@@ -8,7 +8,7 @@ from pytest_ouro.checks import Check
 from pytest_ouro.checks.publishing import published
 from pytest_ouro.evidence import shadows
 from pytest_ouro.evidence.git import split
-from pytest_ouro.evidence.paths import inside, join, matches
+from pytest_ouro.evidence.paths import inside, join, matches, quoted
 from pytest_ouro.evidence.repository import Change
 from pytest_ouro.finding import Finding, several
 from pytest_ouro.schema import option
@@ -128,14 +128,15 @@ def _ignore_files(evidence: Evidence, within: str) -> list[Change]:
 
 
 def _remedy(evidence: Evidence, change: Change) -> str:
+    path = quoted(change.path)
     if change.place == "untracked":
-        return f"rm {change.path}, or put the idea into an editable file"
+        return f"rm {path}, or put the idea into an editable file"
     if change.place == "index":
         # What is new is taken out of the index alone: it may be the ledger, and nowhere else.
         worktree = "" if change.kind == "added" else " --worktree"
-        return f"git restore --staged{worktree} -- {change.path}"
+        return f"git restore --staged{worktree} -- {path}"
     if change.place == "working tree":
-        return f"git restore -- {change.path}"
+        return f"git restore -- {path}"
     assert change.commit is not None
     return (
         f"git reset --keep {change.commit.id[:7]}~1 and commit the idea in an editable file alone"

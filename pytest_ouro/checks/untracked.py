@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
 from pytest_ouro.checks.publishing import published
-from pytest_ouro.evidence.paths import matches, matching
+from pytest_ouro.evidence.paths import matches, matching, quoted
 from pytest_ouro.finding import Finding, several
 from pytest_ouro.schema import option
 from pytest_ouro.values import dataclass
@@ -48,7 +48,7 @@ class Untracked(Check):
             yield Finding(
                 f"{path} is in git; it must stay untracked",
                 where=f"added in: {several(where)}",
-                help=f"git rm --cached {path}"
+                help=f"git rm --cached {quoted(path)}"
                 + ("" if where == ["the index"] else ", and drop it from the commits that hold it"),
                 facts={"path": path},
             )
@@ -58,7 +58,7 @@ def _beside_work(path: str, where: list[str]) -> Finding:
     return Finding(
         f"{path} is in git beside other work; it is published by a report commit, the last one",
         where=f"held by: {several(where)}",
-        help=f"git rm --cached {path}"
+        help=f"git rm --cached {quoted(path)}"
         + ("" if where == ["the index"] else ", drop it from the commits that hold it,")
         + " and commit it alone when the session is over",
         facts={"path": path},

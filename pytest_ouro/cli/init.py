@@ -12,7 +12,7 @@ from pytest_ouro import bound as bounds
 from pytest_ouro.cli import agents, find_bound
 from pytest_ouro.errors import OuroError
 from pytest_ouro.evidence import data
-from pytest_ouro.evidence.git import Git
+from pytest_ouro.evidence.git import Git, split
 from pytest_ouro.evidence.repository import read_file
 from pytest_ouro.presets import (
     ProjectError,
@@ -247,14 +247,19 @@ def _render(args: argparse.Namespace) -> int:
 def _agents(args: argparse.Namespace) -> int:
     path = find_bound(args.bound)
     lines = section.render([_statement(rule) for rule in _bound(path).rules])
-    top = Git.discover(path.parent).top
-    written, then = agents.files(top, args.agents, lines)
+    git = Git.discover(path.parent)
+    written, then = agents.files(top := git.top, args.agents, lines)
     for name, text in written.items():
         target = (top / name).resolve()  # a person's link to it stays one
         _write(target, text)
         print(printable(f"ouro: wrote {name}"))
     if not written:
         print("ouro: the agents' files state the rules and call the guard already")
+    ignored = (
+        split(git.call("ls-files", "-oiz", "--exclude-standard", "--", *written)) if written else []
+    )
+    if ignored:
+        then.insert(-1, f"git ignores some of them, so: git add -f {' '.join(ignored)}")
     for line in then if written else ():
         print(printable(f"  next: {line}"))
     return 0

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pytest_ouro.tables import Experiment, Level
 
 _SECONDS = 30.0
+#: The words of a command that runs in the project's environment, and makes it if need be.
+_UV = frozenset({"uv", "run", "--frozen", "--locked", "python"})
 _ASK = (
     "import importlib.util, json, platform, sys; "
     "found = importlib.util.find_spec('torch') is not None; "
@@ -64,8 +66,10 @@ def ask(command: tuple[str, ...], *, folder: Path, settings: Mapping[str, str]) 
         )
         return Interpreter(*json.loads(done.stdout))
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        said = (getattr(error, "stderr", b"") or b"").decode(errors="replace").strip()
-        why = said.splitlines()[-1] if said else str(error)
+        said = (getattr(error, "stderr", b"") or b"").decode(errors="replace").strip().splitlines()
+        why = next((line for line in said if line.startswith("error:")), (said or [str(error)])[-1])
+        if isinstance(error, subprocess.TimeoutExpired):
+            why = f"no answer within {_SECONDS:.0f} seconds"
         raise ExperimentError(
             f"'{shlex.join(command)}' starts no Python: {why}",
             help="install it, or mend 'python' in bound.toml",
@@ -98,10 +102,14 @@ class Machine:
     @cached_property
     def interpreter(self) -> Interpreter:
         """ExperimentError where the bound's command starts none."""
+        environment = settings(self.case)
+        command = self.experiment.python
+        if not environment and command[0] == "uv" and _UV.issuperset(command):
+            raise ExperimentError(
+                "there is no .venv yet: to ask uv for Python would install one", help="uv sync"
+            )
         return ask(
-            interpreter(self.experiment),
-            folder=self.case.evidence.root,
-            settings=settings(self.case),
+            interpreter(self.experiment), folder=self.case.evidence.root, settings=environment
         )
 
     @cached_property
@@ -173,7 +181,8 @@ class Machine:
         if not experiment.data:
             words = "the bound names no data: none is compared from run to run"
             return Item("data", "off", words, "name it: data = [...] in bound.toml, then bless")
-        if lacking := data.missing((*experiment.data, *self._validation), root):
+        wanted = tuple(dict.fromkeys((*experiment.data, *self._validation)))
+        if lacking := data.missing(wanted, root):
             words = f"missing: {', '.join(lacking)}"
             if experiment.prepare:
                 words += f"; the first run makes it by {experiment.prepare}"

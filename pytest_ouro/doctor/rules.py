@@ -66,7 +66,10 @@ def trust_item(case: Case, path: Path) -> Item:
         words = f"{trust.lock_path} is not committed: no run can be made"
         names = f"{trust.lock_path} {git.relative(path)}"
         return Item("trust", "fails", words, f"git add {names} && git commit -m 'Bless'")
-    branch = next((name for name in _BRANCHES if git.commit(name)), trust.commit[:12])
+    bound = git.relative(path)
+    found = ((name, git.commit(name)) for name in _BRANCHES)
+    holding = (name for name, commit in found if commit and git.store.entry(commit, bound))
+    branch = next(holding, trust.commit[:12])
     return Item(
         "trust",
         "weak",

@@ -66,3 +66,10 @@ def join(folder: str, path: str) -> str:
     if path.endswith("/"):
         joined += "/"
     return "" if joined == "." else joined
+
+
+def quoted(path: str) -> str:
+    """A path as a shell takes it, for a command that a person copies; ``~/`` stays the home."""
+    rest = path.removeprefix("~/")
+    word = rest if re.fullmatch(r"[\w./+@%=:,-]+", rest) else "'" + rest.replace("'", "'\\''") + "'"
+    return "~/" + word if rest != path else word

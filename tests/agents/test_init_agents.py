@@ -252,6 +252,19 @@ def test_hooks_that_are_all_off_are_told(project, init):
     assert ".claude/settings.json has disableAllHooks" in out
 
 
+def test_what_git_ignores_is_told_as_it_will_not_be_committed(project, init):
+    project.write({".gitignore": "CLAUDE.md\nAGENTS.md\n", "CLAUDE.md": "be kind\n"})
+
+    _, out, _ = init("--agents=claude")
+
+    assert "  next: git ignores some of them, so: git add -f AGENTS.md CLAUDE.md\n" in out
+    project.git("add", "-f", "AGENTS.md", "CLAUDE.md", ".claude")
+    project.write({"CLAUDE.md": "be kind again\n"})
+    _, out, _ = init("--agents=claude")
+    assert "wrote CLAUDE.md" in out
+    assert "git add -f" not in out
+
+
 def test_what_was_written_is_frozen_once_it_is_blessed(project, init):
     """By scope: no file but the editable ones may change since the blessing."""
     init(ALL)

@@ -1,5 +1,7 @@
 """``scope``: only the editable files may change, wherever a change hides."""
 
+import subprocess
+
 import pytest
 
 RULE = "iron-law::only-train-py"
@@ -305,3 +307,21 @@ def test_what_is_new_and_staged_is_not_deleted_by_the_remedy(project, judged):
     project.git(*finding.help.split()[1:])
     assert (project.path / "notes.tsv").read_text() == "the only copy\n"
     assert judged(RULE, subject="index").status == "holds"
+
+
+@pytest.mark.parametrize("place", ["untracked", "index", "working tree"])
+def test_the_remedy_can_be_copied_whatever_the_name(project, judged, place):
+    name = "what's new (1) für $me;.txt"
+    if place == "working tree":
+        project.commit("notes", {name: "1\n"})
+        project.bless()
+    project.write({name: "2\n"})
+    if place == "index":
+        project.git("add", "-A")
+    subject = "index" if place == "index" else "working tree"
+    [finding] = judged(RULE, subject=subject).findings
+
+    command = finding.help.partition(", or put")[0]
+    subprocess.run(["sh", "-c", command], cwd=project.path, check=True)
+
+    assert judged(RULE, subject=subject).status == "holds"

@@ -4,7 +4,11 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+from pytest_ouro.doctor import machine
 from pytest_ouro.doctor.machine import Machine, ask
+from pytest_ouro.errors import ExperimentError
 from pytest_ouro.experiment import device
 from pytest_ouro.experiment.holding import device_held
 from pytest_ouro.judge import open_case
@@ -79,6 +83,44 @@ def test_a_python_that_does_not_start_fails(doctor, bound):
 
     assert (told.status, told.state["python"]) == (1, "fails")
     assert told.words["python"].startswith("'no-such-python' starts no Python: ")
+
+
+@pytest.fixture
+def uv(bound, tmp_path):
+    """An uv that leaves a trace and fails like the true one; the PATH to find it by."""
+    bound('python = ["uv", "run", "--frozen", "python"]')
+    program = tmp_path / "bin/uv"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!/bin/sh\ntouch {tmp_path}/asked\n"
+        'exec >&2; echo "Downloading torch"; echo "error: No space left"; echo "hint: x"; exit 2\n'
+    )
+    program.chmod(0o755)
+    return f"{program.parent}:{os.environ['PATH']}"
+
+
+def test_an_environment_that_is_not_there_is_not_installed_by_asking(doctor, uv, tmp_path):
+    told = doctor(PATH=uv)
+
+    assert (told.status, told.state["python"], told.next["python"]) == (1, "fails", "uv sync")
+    assert told.words["python"].startswith("there is no .venv yet")
+    assert not (tmp_path / "asked").exists()
+
+
+def test_of_what_a_failing_program_says_the_error_is_told(doctor, uv, project):
+    (project.path / ".venv").mkdir()
+
+    told = doctor(PATH=uv)
+
+    assert told.words["python"] == "'uv run --frozen python' starts no Python: error: No space left"
+
+
+def test_an_interpreter_that_does_not_answer_is_told_in_few_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "_SECONDS", 0.2)
+    slow = (sys.executable, "-c", "import time; time.sleep(60)")
+
+    with pytest.raises(ExperimentError, match=r"starts no Python: no answer within 0 seconds"):
+        ask(slow, folder=tmp_path, settings={})
 
 
 def test_to_ask_an_interpreter_runs_nothing_of_the_project(tmp_path, bare_python):

@@ -133,6 +133,16 @@ def test_the_branch_of_the_remote_is_the_one_to_trust(doctor, project, tmp_path)
     assert doctor().next["trust"] == "git config ouro.trust origin/main"
 
 
+def test_a_branch_that_has_no_rules_is_not_the_one_to_trust(doctor, project, tmp_path):
+    project.git("clone", "-q", "--bare", ".", str(tmp_path / "remote"))
+    project.git("remote", "add", "origin", str(tmp_path / "remote"))
+    before = project.git("commit-tree", "-m", "no rules yet", project.git("mktree"))
+    project.git("update-ref", "refs/remotes/origin/main", before)
+
+    blessed = project.git("rev-list", "-1", "HEAD", "--", "bound.lock")
+    assert doctor().next["trust"] == f"git config ouro.trust {blessed[:12]}"
+
+
 def test_a_shallow_clone_is_weak_until_it_is_deepened(project, tmp_path):
     project.commit("another")
     clone = type(project)(tmp_path / "clone")
