@@ -86,6 +86,22 @@ def test_a_blessed_change_is_lawful_before_and_after_its_commit(project, bless):
     assert "danger-zone::prepare" in broken(project)
 
 
+def test_a_named_commit_goes_before_the_blessing_and_that_is_said(project, bless):
+    project.git("config", "ouro.trust", "HEAD")
+    trust = project.git("rev-parse", "--short=7", "HEAD")
+    project.edit("prepare.py", "float(model)", "float(model) + 0")
+
+    status, out, _ = bless()
+
+    assert status == 0
+    assert out.endswith(
+        f"ouro: git config ouro.trust goes before it, and names {trust}: "
+        "a blessing counts once that names its commit\n"
+    )
+    project.commit("blessed")  # and so HEAD, the name, is the blessed commit
+    assert broken(project) == []
+
+
 def test_altered_rules_are_refused_until_they_are_blessed(project, bless):
     project.edit("bound.toml", 'check = "scope"', 'check = "human"\nreason = "taste"')
     assert run(["gate"]) == 2

@@ -54,6 +54,22 @@ def test_a_broken_rule_is_told_where_why_and_what_to_do(project, gate):
     assert lines[-1].startswith("ouro: broken: 2 rules hold, 3 broken, 2 skipped, trust: ")
 
 
+def test_below_the_top_it_is_said_where_the_commands_are_for(project, gate, monkeypatch):
+    folder = project.path / "deep/er"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    assert "cd " not in gate()[1]
+
+    project.edit("prepare.py", "float(model)", "0.5")
+    _, out, _ = gate()
+    away, last = out.splitlines()[-2:]
+
+    assert away == "paths and commands are for the top of the repository: cd ../.."
+    assert last.startswith("ouro: broken: ")
+    monkeypatch.chdir(project.path)
+    assert "cd " not in gate()[1]
+
+
 def test_every_broken_rule_is_told(project, gate):
     project.edit("prepare.py", "float(model)", "0.5")
     project.edit("pyproject.toml", '["six"]', '["numpy"]')

@@ -13,7 +13,7 @@ from pytest_ouro.evidence import data, lock
 from pytest_ouro.evidence.git import Git
 from pytest_ouro.evidence.observed import Evidence
 from pytest_ouro.evidence.repository import Repository, digest, read_file
-from pytest_ouro.evidence.trust import Trust
+from pytest_ouro.evidence.trust import Trust, named
 from pytest_ouro.judge import Layout
 
 if TYPE_CHECKING:
@@ -38,6 +38,12 @@ def main(args: argparse.Namespace) -> int:
     print(
         f"ouro: {path.with_name(lock.NAME).name} declares {len(after)} files the truth; commit it"
     )
+    trust, named_by = named(Git.discover(path.parent))
+    if trust:
+        print(
+            f"ouro: {named_by} goes before it, and names {trust[:7]}: "
+            "a blessing counts once that names its commit"
+        )
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,11 @@ def told(answers: Sequence[Answer]) -> str:
             for judgement in answer.judgements
             if judgement.status in ("broken", "warned")
         ]
+        away = os.path.relpath(answer.case.repository.git.top)
+        if answer.broken and away != ".":
+            lines.append(
+                f"paths and commands are for the top of the repository: cd {printable(away)}"
+            )
         word = "broken" if answer.broken else "lawful"
         ref = f"{printable(answer.ref)}: " if answer.ref else ""
         summary = f"{count(answer.judgements)}, trust: {answer.case.trust}"
