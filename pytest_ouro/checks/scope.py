@@ -131,6 +131,9 @@ def _remedy(evidence: Evidence, change: Change) -> str:
     path = quoted(change.path)
     if change.place == "untracked":
         return f"rm {path}, or put the idea into an editable file"
+    trust = evidence.trust
+    if change.commit is None and trust.commit and trust.before(change.path) is not None:
+        return f"git checkout {trust.commit[:7]} -- {path}"  # the guard lets this pass
     if change.place == "index":
         # What is new is taken out of the index alone: it may be the ledger, and nowhere else.
         worktree = "" if change.kind == "added" else " --worktree"

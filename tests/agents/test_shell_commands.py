@@ -146,6 +146,23 @@ def test_the_trusted_commit_may_be_restored_as_the_gate_advises(project, shell):
     assert shell(f"git checkout {project.git('rev-parse', 'HEAD')} -- prepare.py") != ""
 
 
+@pytest.mark.parametrize("staged", [False, True])
+@pytest.mark.parametrize("name", ["prepare.py", "pyproject.toml", ".gitignore"])
+def test_whatever_the_gate_advises_may_be_done(project, shell, name, staged):
+    (project.path / name).write_text("changed = 1\n")
+    if staged:
+        project.git("add", name)
+
+    said = project.ouro("gate").stdout.splitlines()
+    advice = {line.partition("help: ")[2].partition("   (")[0] for line in said if "help:" in line}
+
+    assert advice
+    assert {command: shell(command) for command in advice} == dict.fromkeys(advice, "")
+    for command in advice:
+        project.git(*command.split()[1:])
+    assert project.ouro("gate").returncode == 0
+
+
 def test_a_folder_full_of_files_is_copied_over_a_frozen_one(project, shell, tmp_path):
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "prepare.py").write_text("")
