@@ -129,6 +129,10 @@ def _ignore_files(evidence: Evidence, within: str) -> list[Change]:
 
 def _remedy(evidence: Evidence, change: Change) -> str:
     path = quoted(change.path)
+    if change.place == "untracked" and change.path.endswith(
+        "/"
+    ):  # to remove it could lose its work
+        return f"{path} is a repository of its own: move it elsewhere, as by git worktree move"
     if change.place == "untracked":
         return f"rm {path}, or put the idea into an editable file"
     trust = evidence.trust

@@ -325,3 +325,16 @@ def test_the_remedy_can_be_copied_whatever_the_name(project, judged, place):
     subprocess.run(["sh", "-c", command], cwd=project.path, check=True)
 
     assert judged(RULE, subject=subject).status == "holds"
+
+
+def test_a_linked_working_tree_inside_is_not_removed_by_the_remedy(project, judged):
+    project.git("worktree", "add", "-q", "trees/idea")
+
+    [finding] = judged(RULE).findings
+
+    assert finding.headline == "trees/idea/ was added; only train.py may change"
+    assert finding.help == (
+        "trees/idea/ is a repository of its own: move it elsewhere, as by git worktree move"
+    )
+    project.git("worktree", "move", "trees/idea", "../idea")
+    assert judged(RULE).status == "holds"
