@@ -70,6 +70,7 @@ def join(folder: str, path: str) -> str:
 
 def quoted(path: str) -> str:
     """A path as a shell takes it, for a command that a person copies; ``~/`` stays the home."""
+    import shlex  # most sessions have nothing to mend
+
     rest = path.removeprefix("~/")
-    word = rest if re.fullmatch(r"[\w./+@%=:,-]+", rest) else "'" + rest.replace("'", "'\\''") + "'"
-    return "~/" + word if rest != path else word
+    return path.removesuffix(rest) + shlex.quote(rest)
