@@ -20,6 +20,8 @@ SPLICED = 128
 TOLERANCE = 0.25
 #: The same on average over all of them; equal kernels give equal bits, a change of state does not.
 MEAN_TOLERANCE = 1e-2
+#: The widest spread of what is within both: most places equal, the others as far apart as may be.
+WIDEST = math.sqrt(TOLERANCE * MEAN_TOLERANCE)
 #: Standard errors by which the loss at cuts may exceed the loss elsewhere, and others may stray.
 SIGMAS = 6.0
 #: Places before a cut that tell how far rounding spreads there.
@@ -269,12 +271,13 @@ def _given_away(apart: list[torch.Tensor]) -> bool:
     """Whether a token that was shown lowers the loss before it, if only a little.
 
     Rounding goes both ways, and spreads as it does at the places before, which see the same tokens:
-    a spread of the last ones themselves could be made as wide as it takes to hide the shift.
+    a spread of the last ones themselves could be made as wide as it takes to hide the shift. So
+    could that of the places before, but for what rounding may do at all.
     """
     last = torch.tensor([float(nats[-1]) for nats in apart], dtype=torch.float64)
     before = torch.cat([nats[-NEAR - 1 : -1] for nats in apart] or [last])
     spread = float(before.std()) if len(before) > 1 else 0.0
-    return _above(last, 0.0, max(spread, MEAN_TOLERANCE)) > SIGMAS
+    return _above(last, 0.0, min(max(spread, MEAN_TOLERANCE), WIDEST)) > SIGMAS
 
 
 def _differing(apart: list[torch.Tensor]) -> int:

@@ -150,6 +150,27 @@ def test_a_leak_below_what_rounding_may_do_is_found_at_a_share_of_the_positions(
     assert examined(rows, model).findings()[0].startswith("not causal: ")
 
 
+@pytest.fixture(scope="module")
+def long_rows():
+    tokens = torch.randint(0, VOCABULARY, (COUNT, 401), generator=generator(1))
+    num_bytes = torch.ones(VOCABULARY, dtype=torch.long)
+    return Rows(tokens[:, :-1], tokens[:, 1:], num_bytes, tuple(range(COUNT)))
+
+
+@pytest.mark.parametrize("caught", [True, False], ids=["and looks ahead", "alone"])
+def test_places_that_are_shaken_near_a_cut_hide_no_leak(long_rows, caught):
+    def model(x):
+        """Near a token that is exchanged all loss is other than it was, either way."""
+        ahead = torch.stack([x.roll(-n, 1) for n in range(1, 9)])
+        shaken = ahead[1:].sum(0) % 2 - 0.5
+        logits = bigram(x).clone()
+        logits.scatter_add_(2, ahead[0][..., None], (0.22 * shaken + 0.06 * caught)[..., None])
+        return logits
+
+    findings = examined(long_rows, model).findings()
+    assert [text.partition(":")[0] for text in findings] == ["not causal"] * caught
+
+
 def test_what_has_no_bytes_and_is_no_number_hides_nothing(rows):
     def model(x):
         logits = peeking(1.0)(x)
