@@ -38,6 +38,11 @@ CHILD = Path(__file__).parents[1] / "child"
 _TICK = 0.2
 #: No message of a child is longer.
 _MESSAGE = 1 << 20
+#: What is raised by what is none: by its form, its depth, or what it says.
+_NO_MESSAGE = (
+    *(ValueError, TypeError, LookupError, AttributeError),
+    *(ArithmeticError, RecursionError),
+)
 
 
 @dataclass(frozen=True)
@@ -219,7 +224,7 @@ class Line:
             data = self.channel.recv(65536)
         *messages, self._pending = (self._pending[-_MESSAGE:] + data).split(b"\n")
         for message in messages:
-            with contextlib.suppress(ValueError, TypeError, LookupError, AttributeError):
+            with contextlib.suppress(*_NO_MESSAGE):
                 self._hear(json.loads(message))  # else the script wrote to our channel
             if not self._held(message):
                 self.answer()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import statistics
+import sys
 import time
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -91,13 +93,14 @@ class Watch:
             self.start()
         elif event == "evaluate":
             self.evaluations += 1
-            self.served = int(message["served"])
+            self.served = min(int(message["served"]), sys.maxsize)  # a script may say anything
             if self.evaluations == 1 and self.job.judge is None:
                 self.close()
         elif event == "measured":
             if self.evaluations == 1 and self.job.judge is None:
                 self.value = float(message["value"])
-            self.peak_mb = max(self.peak_mb, float(message["peak_mb"]))
+            if math.isfinite(peak := float(message["peak_mb"])):
+                self.peak_mb = max(self.peak_mb, peak)
         elif event == "finding":
             self.findings = [*self.findings, str(message["text"])][:_MOST]
         elif event == "ready" and not self.seen["environment"]:  # once, before the script runs

@@ -274,7 +274,16 @@ def test_a_wrapper_may_start_the_interpreter(bench):
 
 
 @pytest.mark.parametrize(
-    "words", ["b'garbage\\n'", "b'[]\\n'", 'b\'{"event": "measured"}\\n\'', "b'\\xff\\n'"]
+    "words",
+    [
+        "b'garbage\\n'",
+        "b'[]\\n'",
+        'b\'{"event": "measured"}\\n\'',
+        'b\'{"event": "measured", "peak_mb": Infinity}\\n\'',
+        'b\'{"event": "evaluate", "served": Infinity}\\n\'',
+        "b'\\xff\\n'",
+        "b'[' * 100000 + b'\\n'",
+    ],
 )
 def test_garbage_on_the_channel_is_no_traceback(bench, words):
     script = (

@@ -5,7 +5,6 @@ expect: supervised=open judged=open sandboxed=open
 note: a gain below what rounding may hide, which is bounded; certainty needs fresh processes
 """
 
-import torch
 from gpt import BATCH, GPT, ready, report, surely, train
 from prepare import evaluate_bpb
 
