@@ -16,7 +16,9 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
+from typing import NamedTuple
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -33,6 +35,20 @@ class Usage:
     resident_mb: float
 
 
+class _Used(NamedTuple):
+    """CPU seconds, and faults of pages: Linux tells both of a process and of the children that it
+    has waited for. Faults are counted, not measured: nobody starts without some."""
+
+    seconds: float = 0.0
+    faults: int = 0
+
+    def more(self, other: _Used, times: int = 1) -> _Used:
+        return _Used(self.seconds + times * other.seconds, self.faults + times * other.faults)
+
+    def lacks(self, due: _Used) -> bool:
+        return self.seconds + _ROUNDING < due.seconds or self.faults < due.faults
+
+
 @dataclass(frozen=True)
 class _Process:
     """One process as the system lists it; CPU seconds include the children it has waited for."""
@@ -44,40 +60,54 @@ class _Process:
     dead: bool
     cpu_seconds: float
     resident_mb: float
-    #: Of that, what the children had that it has waited for; with ``born`` on Linux alone.
-    waited_seconds: float = 0.0
+    #: On Linux alone: what it and the children used that it has waited for; these by themselves.
+    used: _Used = _Used()
+    waited: _Used = _Used()
     born: str = ""
 
 
 @dataclass
 class _Gone:
-    """Who has gone between two looks, and whether the parent has the CPU seconds.
+    """Who has gone between two looks, and whether somebody has what they used.
 
     The system forgets children whose parent does not want to hear of their end: it ignores SIGCHLD.
     """
 
     _last: dict[tuple[int, str], _Process] = field(default_factory=dict)
-    _due: dict[tuple[int, str], float] = field(default_factory=dict)
+    _due: dict[tuple[int, str], _Used] = field(default_factory=dict)
+    #: Due to anyone who is left: who has outlived its parent is waited for by another.
+    _due_to_all: _Used = _Used()
 
     def look(self, members: list[_Process]) -> bool:
-        """Whether a parent lacks what it was due at the last look; so long it has, for it may have
+        """Whether somebody lacks what was due at the last look; so long it has, for it may have
         been listed before its child was gone."""
         if sys.platform != "linux":
             return False
         now = {(process.pid, process.born): process for process in members}
         lacking = any(
-            now[parent].waited_seconds + _ROUNDING < due
-            for parent, due in self._due.items()
-            if parent in now
+            now[parent].waited.lacks(due) for parent, due in self._due.items() if parent in now
         )
-        parents = {pid: (pid, born) for pid, born in now.keys() & self._last.keys()}
-        self._due = {}
-        for process, seen in self._last.items():
-            if process not in now and (parent := parents.get(seen.parent)):
-                before = self._due.get(parent, self._last[parent].waited_seconds)
-                self._due[parent] = before + seen.cpu_seconds
+        everyone = reduce(_Used.more, (process.waited for process in members), _Used())
+        lacking |= everyone.lacks(self._due_to_all)
+        self._bury(now)
         self._last = now
         return lacking
+
+    def _bury(self, now: dict[tuple[int, str], _Process]) -> None:
+        """Note what those have used who were there at the last look."""
+        living = {pid: (pid, born) for pid, born in now.keys() & self._last.keys()}
+        parents = {seen.pid: seen.parent for seen in self._last.values()}
+        for process, seen in self._last.items():
+            if process in now:
+                continue
+            self._due.pop(process, None)
+            if parent := living.get(seen.parent):
+                self._due[parent] = self._due.get(parent, _Used()).more(seen.used)
+            heir = seen.parent
+            while heir in parents and heir not in living:
+                heir = parents[heir]
+            if heir in living:
+                self._due_to_all = self._due_to_all.more(seen.used).more(seen.waited, -1)
 
 
 @dataclass
@@ -175,9 +205,10 @@ def _proc() -> list[_Process]:
                     session=int(fields[3]),
                     dead=fields[0] == b"Z",
                     # user and system time, its own and of children that it has waited for
-                    cpu_seconds=sum(int(f) for f in fields[11:15]) / _TICKS,
+                    cpu_seconds=(seconds := sum(map(int, fields[11:15])) / _TICKS),
                     resident_mb=int(fields[21]) * _PAGE / 2**20,
-                    waited_seconds=sum(int(f) for f in fields[13:15]) / _TICKS,
+                    used=_Used(seconds, int(fields[7]) + int(fields[8])),
+                    waited=_Used(sum(map(int, fields[13:15])) / _TICKS, int(fields[8])),
                     born=fields[19].decode(),
                 )
             )

@@ -72,7 +72,8 @@ def test_usage_counts_children_that_have_ended(start):
     assert processes.Family(process.pid).usage().cpu_seconds >= 0.25
 
 
-#: Starts a child, one after the other, each of which uses 0.4 s; told how the parent hears of it.
+#: Starts a child, one after the other, each of which uses some time; told how the parent hears of
+#: it.
 SHORT_LIVED = """\
 import os, signal, time
 {how}
@@ -80,7 +81,8 @@ print("ready", flush=True)
 while True:
     child = os.fork()
     if not child:
-        while time.process_time() < 0.4: pass
+        {between}
+        while time.process_time() < {seconds}: pass
         os._exit(0)
     while os.path.exists(f"/proc/{{child}}"):
         time.sleep(0.01)
@@ -88,16 +90,26 @@ while True:
 """
 
 
+IGNORED = "signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+WAITED = "os.waitpid(child, os.WNOHANG)"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux says what a parent has waited for")
 @pytest.mark.parametrize(
-    ("how", "wait", "forgotten"),
+    ("how", "wait", "between", "seconds", "forgotten"),
     [
-        ("signal.signal(signal.SIGCHLD, signal.SIG_IGN)", "", True),
-        ("", "os.waitpid(child, os.WNOHANG)", False),
+        (IGNORED, "", "", 0.4, True),
+        (IGNORED, "", "", 0.01, True),
+        ("", WAITED, f"{IGNORED}; os.fork() and os._exit(len(os.wait()))", 0.1, True),
+        ("", WAITED, "", 0.4, False),
+        ("", WAITED, "", 0.01, False),
+        ("", WAITED, "os.fork() and os.wait()", 0.1, False),
+        ("", WAITED, "os.fork() and os._exit(0)", 0.1, False),
     ],
 )
-def test_children_that_nobody_waits_for_are_missed(start, how, wait, forgotten):
-    family = processes.Family(start(SHORT_LIVED.format(how=how, wait=wait)).pid)
+def test_children_that_nobody_waits_for_are_missed(start, how, wait, between, seconds, forgotten):
+    told = {"how": how, "wait": wait, "between": between, "seconds": seconds}
+    family = processes.Family(start(SHORT_LIVED.format(**told)).pid)
     deadline = time.monotonic() + (20 if forgotten else 4)
     while not family.forgotten and time.monotonic() < deadline:
         family.usage()
