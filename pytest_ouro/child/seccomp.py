@@ -81,9 +81,17 @@ _NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "keyctl": (250, 219),
     "shmget": (29, 194),
     "shmat": (30, 196),
+    "shmctl": (31, 195),
     "semget": (64, 190),
+    "semctl": (66, 191),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
     "msgget": (68, 186),
+    "msgctl": (71, 187),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
     "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
     # the machine
     "kexec_load": (246, 104),
     "kexec_file_load": (320, 294),
@@ -197,7 +205,9 @@ def _always() -> dict[str, _Code]:
     rules["prctl"] = [_argument(0), _if(1, 1, 0), *_pass(), *_only(1, 9)]
     for name in ("prlimit64", "sched_setparam", "sched_setscheduler", "sched_setattr"):
         rules[name] = _only(0, 0)  # of this process itself
-    rules["setpriority"] = rules["ioprio_set"] = _only(1, 0)
+    # Nor of a group or of all that the user has: the kinds are PRIO_ and IOPRIO_WHO_PROCESS.
+    for name, process in (("setpriority", 0), ("ioprio_set", 1)):
+        rules[name] = [_argument(0), _if(process, 1, 0), *_refuse(), *_only(1, 0)]
     rules["ioctl"] = [_argument(1), *_except(*_IOCTLS)]
     return rules
 

@@ -124,6 +124,9 @@ CALLS = {
     "socket of netlink": (41, 16, 3, 0),
     "shmget": (29, 0, 4096, 0o600),
     "msgget": (68, 0, 0o600),
+    "semctl": (66, 2**20, 0, 16, 0),
+    "shmctl": (31, 2**20, 0, 0),
+    "msgsnd": (69, 2**20, 0, 0, 0),
 }
 
 
@@ -135,6 +138,14 @@ def test_calls_that_the_filter_refuses(make_ground, name):
     error = make_ground().error(SYSCALL + f"call({arguments})")
 
     assert error == "PermissionError: [Errno 1] Operation not permitted"
+
+
+@pytest.mark.parametrize("kind", ["PRIO_PGRP", "PRIO_USER"])
+def test_priorities_of_more_than_a_process_are_refused(ground, kind):
+    code = "import os; os.setpriority(os.{}, 0, os.getpriority(os.PRIO_PROCESS, 0))"
+
+    assert ground.error(code.format("PRIO_PROCESS")) == ""
+    assert ground.error(code.format(kind)).startswith("PermissionError: [Errno 1]")
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="x32 is of x86_64")
