@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import statistics
 import sys
 import time
@@ -56,8 +57,8 @@ class Watch:
     #: When the judge had each batch of answers, on the bound's clock; first, when it was asked.
     answers: list[float] = field(default_factory=list)
     reaped: float = field(default_factory=processes.reaped)
-    looked: float = 0.0
-    look_cost: float = 0.0
+    #: When to look again at the latest: nobody foresees it, to be away then.
+    look_at: float = 0.0
 
     def clock(self) -> float:
         """Now, on the clock that the budget is counted in."""
@@ -70,7 +71,9 @@ class Watch:
         """Read the group's CPU seconds and memory; both only ever grow."""
         began = time.monotonic()
         used = self.family.usage()
-        self.looked, self.look_cost = time.monotonic(), time.monotonic() - began
+        now = time.monotonic()
+        # On a machine with many processes a look is not for nothing.
+        self.look_at = now + max(1.0, 50 * (now - began)) * random.uniform(0.2, 1.8)
         ended = processes.reaped() - self.reaped  # once it is waited for, no list has it
         self.cpu = max(self.cpu, used.cpu_seconds + ended)
         self.peak_mb = max(self.peak_mb, used.resident_mb)
@@ -189,8 +192,8 @@ class Watch:
             self.start()  # the warm-up allowance is spent
         if self.window_from is None and self._startup() > self.job.startup_seconds:
             self.start()  # a script that serves itself is timed all the same
-        if time.monotonic() - self.looked > max(1.0, 50 * self.look_cost):
-            self.look()  # on a machine with many processes a look is not for nothing
+        if time.monotonic() > self.look_at:
+            self.look()
         if self.unable:
             return "unjudged"
         if time.monotonic() - self.began > self.job.timeout:

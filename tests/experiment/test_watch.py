@@ -91,3 +91,24 @@ def test_one_late_answer_is_a_finding_whatever_was_said_to_be_served(make, clock
 @pytest.mark.parametrize("seconds", [[3.0, *[0.1] * 10], [0.9] * 10])
 def test_a_first_answer_may_take_a_while_and_a_slow_model_all_the_time(make, clock, seconds):
     assert answered(make(budget=20.0, judge={}), clock, seconds) == []
+
+
+def test_nobody_foresees_when_the_processes_are_looked_at(make, clock):
+    run, waits = make(), set()
+    for _ in range(50):
+        run.look()
+        waits.add(run.look_at - clock.now)
+    assert len(waits) > 40
+    assert 0.2 <= min(waits) < 0.6 < 1.4 < max(waits) <= 1.8
+
+
+def test_the_processes_are_looked_at_when_it_is_time(make, clock):
+    run = make()
+    run.look()
+    planned = run.look_at
+    clock.now = planned - 0.01
+    run.tick()
+    assert run.look_at == planned
+    clock.now = planned + 0.01
+    run.tick()
+    assert run.look_at > planned
