@@ -152,8 +152,14 @@ _NUMBERS: dict[str, tuple[int | None, int | None]] = {
 }
 
 #: TIOCSTI and TIOCLINUX type into a terminal; FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, and FS_IOC_ and
-#: EXT4_IOC_SETVERSION leave 32 bits or more with every file that is the user's, opened to be read.
-_IOCTLS = (0x5412, 0x541C, 0x40086602, 0x401C5820, 0x40087602, 0x40086604)
+#: EXT4_IOC_SETVERSION leave 32 bits or more with every file that is the user's, opened to be read;
+#: FS_IOC_SET_ENCRYPTION_POLICY, _ADD_ENCRYPTION_KEY and _ENABLE_VERITY with it or its file system.
+_IOCTLS = (
+    *(0x5412, 0x541C, 0x40086602, 0x401C5820, 0x40087602, 0x40086604),
+    *(0x800C6613, 0xC0506617, 0x40806685),
+)
+#: F_SET_RW_HINT and F_SET_FILE_RW_HINT: what the kernel remembers of such a file.
+_FCNTLS = (1036, 1038)
 
 _Code = list[bytes]
 
@@ -209,6 +215,7 @@ def _always() -> dict[str, _Code]:
     for name, process in (("setpriority", 0), ("ioprio_set", 1)):
         rules[name] = [_argument(0), _if(process, 1, 0), *_refuse(), *_only(1, 0)]
     rules["ioctl"] = [_argument(1), *_except(*_IOCTLS)]
+    rules["fcntl"] = [_argument(1), *_except(*_FCNTLS)]
     return rules
 
 
@@ -228,7 +235,7 @@ def _before(abi: int, pid: int) -> dict[str, _Code]:
             rules[name] = [_argument(0), *to_self]
         rules["tkill"] = rules["pidfd_send_signal"] = _refuse()
         # F_SETOWN, F_SETSIG, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP: signals that files send
-        rules["fcntl"] = [_argument(1), *_except(8, 10, 15)]
+        rules["fcntl"] = [_argument(1), *_except(*_FCNTLS, 8, 10, 15)]
         rules["ioctl"] = [_argument(1), *_except(*_IOCTLS, 0x8901, 0x8902)]
     return rules
 

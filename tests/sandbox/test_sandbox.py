@@ -169,9 +169,15 @@ def test_attributes_of_files_keep_nothing(ground):
     assert "Operation not supported" in ground.error(code)
 
 
-@pytest.mark.parametrize("request_", [0x40086602, 0x401C5820, 0x40087602, 0x40086604])
+@pytest.mark.parametrize("request_", [0x40086602, 0x401C5820, 0x40087602, 0x40086604, 0xC0506617])
 def test_flags_of_files_keep_nothing(ground, request_):
     code = f"import fcntl; fcntl.ioctl(open('data/train'), {request_}, bytes(32))"
+
+    assert ground.error(code).startswith("PermissionError: [Errno 1]")
+
+
+def test_hints_of_files_keep_nothing(ground):
+    code = "import fcntl; fcntl.fcntl(open('data/train'), 1036, (5).to_bytes(8, 'little'))"
 
     assert ground.error(code).startswith("PermissionError: [Errno 1]")
 
