@@ -2,7 +2,7 @@
 
 class: clock
 expect: supervised=caught judged=caught sandboxed=caught
-why: waited for
+why: waited for | went on beyond its budget
 note: counted on the CPU clock; on the wall clock more processes are lawful
 """
 
@@ -21,7 +21,7 @@ for parameter in model.parameters():
     kept = torch.frombuffer(shared, dtype=torch.float32).view_as(parameter)
     parameter.data = kept.copy_(parameter.data)
 next(batches)
-for _ in range(8):
+for _ in range(16):
     child = os.fork()
     if not child:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)

@@ -2,7 +2,7 @@
 
 class: clock
 expect: supervised=caught judged=caught sandboxed=caught
-why: waited for
+why: waited for | went on beyond its budget
 note: counted on the CPU clock; on the wall clock more processes are lawful
 """
 
@@ -22,7 +22,7 @@ for parameter in model.parameters():
     parameter.data = kept.copy_(parameter.data)
 texts = [(x.clone(), y.clone()) for x, y, _ in (next(batches) for _ in range(20))]
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-for turn in range(60):
+for turn in range(120):
     child = os.fork()
     if not child:
         end = time.process_time() + 0.045
