@@ -130,7 +130,9 @@ class Family:
         for process in members:
             if self._is_orphan(process):
                 self._adopted[process.pid] = process.cpu_seconds
-        self.forgotten |= self._gone.look(members)
+        # Once the leader is gone the run is over, and nobody is left to have what others used.
+        if any(process.pid == self.leader for process in members):
+            self.forgotten |= self._gone.look(members)
         cpu = sum(p.cpu_seconds for p in members if p.pid not in self._adopted)
         return Usage(cpu + sum(self._adopted.values()), sum(p.resident_mb for p in members))
 

@@ -117,6 +117,33 @@ def test_children_that_nobody_waits_for_are_missed(start, how, wait, between, se
     assert family.forgotten == forgotten
 
 
+#: Waits for a child that has used some time, and ends: as a run does.
+ENDS = """\
+import os, sys, time
+child = os.fork()
+if not child:
+    {orphan}
+    while time.process_time() < 0.5: pass
+    print("ready", flush=True)
+    time.sleep(0.5)
+    os._exit(1)
+os.wait()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux says what a parent has waited for")
+@pytest.mark.parametrize("orphan", ["", "os.fork() or time.sleep(60)"])
+def test_who_has_waited_for_all_and_ends_forgets_nobody(start, orphan):
+    process = start(ENDS.format(orphan=orphan))
+    family = processes.Family(process.pid)
+    assert family.usage().cpu_seconds >= 0.4
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    family.usage()
+    assert process.wait() == 0
+    family.usage()
+    assert not family.forgotten
+
+
 def test_usage_of_nobody_is_zero():
     family = processes.Family(2**22 + 1, strangers=processes.adopt_orphans())
     assert family.usage() == processes.Usage(0.0, 0.0)
