@@ -548,7 +548,7 @@ def conflict(project, clone):
 UNJUDGED = {
     shallow_clone: ("a shallow clone", "git fetch --unshallow"),
     no_commits: ("the repository has no commit yet", "git commit it"),
-    conflict: ("train.py has a merge conflict", "finish or abort"),
+    conflict: ("train.py has a merge conflict", "resolve it, or abort"),
 }
 
 

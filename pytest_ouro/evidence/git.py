@@ -215,7 +215,8 @@ class Git:
             flag, mode, blob, stage = meta.split(" ")
             if stage != "0":
                 raise GitError(
-                    f"{path} has a merge conflict", help="finish or abort the merge, then run again"
+                    f"{path} has a merge conflict",
+                    help="resolve it, or abort what made it (git status says how); then run again",
                 )
             entries[path] = Entry(mode, blob, skip=flag in "Ss")
         return entries, unknown

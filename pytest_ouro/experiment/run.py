@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 #: Lines of a summary that a record keeps.
 MAX_CLAIMS = 40
+#: By its reason, why a run says nothing about the branch.
+_UNDECIDED = {
+    "rehearsal": "a rehearsal decides nothing",
+    "interrupted": "the run was interrupted",
+}
 
 Profile = Literal["cpu", "cuda"]
 
@@ -250,7 +255,9 @@ def _conclude(
 
 def _settlement(case: Case, result: Result, *, apply: bool) -> tuple[str, ...]:
     """What is to be done with the branch after the verdict, and was done if it was asked for."""
-    if result.status == "keep" or result.reason in ("unchanged", "rehearsal", "interrupted"):
+    if why := _UNDECIDED.get(result.reason):
+        return (f"ouro: not settled: {why}",) if apply else ()
+    if result.status == "keep" or result.reason == "unchanged":
         return ()
     assert result.record is not None
     target = result.record["best_commit"]

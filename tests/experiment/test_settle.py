@@ -60,13 +60,19 @@ def test_a_crash_before_anything_was_kept_says_so(lab):
     assert "nothing is kept" in crashed.settlement[0]
 
 
-@pytest.mark.parametrize("order", [{}, {"budget": 0.1}])
-def test_repeats_and_rehearsals_move_nothing(lab, loop, order):
+def test_a_repeat_moves_nothing(lab, loop):
     baseline = loop(2.0)
-    again = lab.run(settle=True, **order)
-    assert again.status == "discard"
-    assert again.settlement == ()
+    again = lab.run(settle=True)
+    assert (again.status, again.settlement) == ("discard", ())
     assert head(lab) == baseline.commit
+
+
+def test_a_rehearsal_moves_nothing_and_says_so(lab, loop):
+    loop(2.0)
+    rehearsed = loop(3.0, budget=0.1)
+    assert rehearsed.settlement == ("ouro: not settled: a rehearsal decides nothing",)
+    assert head(lab) == rehearsed.commit
+    assert lab.run(budget=0.1).settlement == ()
 
 
 def test_a_detached_head_is_left_alone(lab, loop):
