@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pytest_ouro.evidence.text import decode as decode
 from pytest_ouro.evidence.text import defines
@@ -16,6 +16,8 @@ from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+Node = TypeVar("Node", bound=ast.AST)
 
 #: The pseudo-name of module-level code that is no definition: it may change anything.
 TOP_LEVEL = "module-level code"
@@ -42,6 +44,17 @@ class Source:
     def nodes(self) -> list[ast.AST]:
         """Every node of the tree, outer ones first; to walk it costs more than to parse it."""
         return self._parsed[1]
+
+    def of(self, *kinds: type[Node]) -> list[Node]:
+        """The nodes of these kinds, one kind after the other, outer ones first."""
+        return [node for kind in kinds for node in cast("list[Node]", self._kinds.get(kind, []))]
+
+    @cached_property
+    def _kinds(self) -> dict[type[ast.AST], list[ast.AST]]:
+        found: dict[type[ast.AST], list[ast.AST]] = {}
+        for node in self.nodes:
+            found.setdefault(type(node), []).append(node)
+        return found
 
     @cached_property
     def _parsed(self) -> tuple[ast.Module, list[ast.AST]]:
@@ -112,7 +125,7 @@ class Source:
         ``get_kernel("owner/name")`` of the hub, as ``kernels:owner/name``.
         """
         found: dict[str, int] = {}
-        for node in self.nodes:
+        for node in self.of(ast.Import, ast.ImportFrom, ast.Call):
             for module in imported(node):
                 found.setdefault(module, getattr(node, "lineno", 0))
         return found

@@ -38,6 +38,13 @@ _DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTING = (ast.Import, ast.ImportFrom)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _BRANCHING = (ast.If, ast.IfExp)
+_NAMING = (ast.Name, ast.Attribute)
+_LOOPS = (
+    *(ast.For, ast.AsyncFor, ast.While),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
+#: All that one node alone can tell something of.
+_TELLING = (*_ASSIGNING, *_BINDING, *_DEFINING, *_IMPORTING, ast.Call, ast.Attribute)
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class Script:
     def constructs(self) -> tuple[Construct, ...]:
         """Everything found, in the order of lines. SyntaxError where the text is no Python."""
         try:
-            found = [construct for node in self._source.nodes for construct in self._of(node)]
+            found = [found for node in self._source.of(*_TELLING) for found in self._of(node)]
             found += self._evaluations()
         except RecursionError:
             found = [Construct(1, "is nested too deeply to be read")]
@@ -80,8 +87,8 @@ class Script:
     def _from_harness(self) -> dict[str, str]:
         """Local names of what is imported from the harness, by what they are called there."""
         names: dict[str, str] = {}
-        for node in self._source.nodes:
-            if isinstance(node, ast.ImportFrom) and node.module == self.harness:
+        for node in self._source.of(ast.ImportFrom):
+            if node.module == self.harness:
                 names.update({alias.asname or alias.name: alias.name for alias in node.names})
         if names.pop("*", ""):
             names.update({name: name for name in (self.evaluate, self.loader)})
@@ -95,8 +102,8 @@ class Script:
     def _renamed(self, names: dict[str, str]) -> dict[str, str]:
         """``short = long.name`` for what ``names`` has by its long name."""
         found = {}
-        for node in self._source.nodes:
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name | ast.Attribute):
+        for node in self._source.of(ast.Assign):
+            if isinstance(node.value, _NAMING):
                 base, dot, rest = dotted(node.value).partition(".")
                 for target in node.targets:
                     if base in names and isinstance(target, ast.Name):
@@ -107,10 +114,10 @@ class Script:
     def _strings(self) -> dict[str, set[str]]:
         """The strings that are assigned to each plain name anywhere."""
         found: dict[str, set[str]] = {}
-        for node in self._source.nodes:
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+        for node in self._source.of(ast.Assign):
+            if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
                 for target in node.targets:
-                    if isinstance(target, ast.Name) and isinstance(node.value.value, str):
+                    if isinstance(target, ast.Name):
                         found.setdefault(target.id, set()).add(node.value.value)
         return found
 
@@ -118,13 +125,13 @@ class Script:
     def _modules(self) -> dict[str, str]:
         """Local names of the modules that no script may write into, by their real names."""
         names = {"__builtins__": "builtins"}
-        for node in self._source.nodes:
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    top = alias.name.split(".")[0]
-                    if top in (*_CLOCKS, self.harness):
-                        names[alias.asname or top] = alias.name if alias.asname else top
-            elif isinstance(node, ast.ImportFrom) and node.module in ("torch", "torch.nn"):
+        for plain in self._source.of(ast.Import):
+            for alias in plain.names:
+                top = alias.name.split(".")[0]
+                if top in (*_CLOCKS, self.harness):
+                    names[alias.asname or top] = alias.name if alias.asname else top
+        for node in self._source.of(ast.ImportFrom):
+            if node.module in ("torch", "torch.nn"):
                 for alias in node.names:
                     if alias.name in ("nn", "functional", "cuda", "Tensor"):
                         names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
@@ -268,25 +275,24 @@ class Script:
 
     def _evaluations(self) -> Iterator[Construct]:
         """A second call of the evaluation, or one in a loop; its name used for anything else."""
-        calls: list[tuple[ast.Call, bool]] = []
-        called: set[int] = set()
-        for node, looped in _with_loops(self._source.tree, False):
-            if isinstance(node, ast.Call) and self._is_harness(dotted(node.func), self.evaluate):
-                calls.append((node, looped))
-                called.add(id(node.func))
-        for call, looped in calls:
-            if looped:
+        of = self._source.of
+        calls = [
+            call for call in of(ast.Call) if self._is_harness(dotted(call.func), self.evaluate)
+        ]
+        repeated = {id(node) for loop in of(*_LOOPS) for node in _repeated(loop)}
+        for call in calls:
+            if id(call) in repeated:
                 yield Construct(call.lineno, f"calls {self.evaluate} in a loop")
-        for call in _in_turn(self._source.tree, [call for call, _ in calls])[1:]:
+        for call in _in_turn(self._source.tree, calls)[1:] if len(calls) > 1 else ():
             yield Construct(call.lineno, f"calls {self.evaluate} again")
-        for node in self._source.nodes:
+        called = {id(call.func) for call in calls}
+        for name in of(ast.Name):
             if (
-                isinstance(node, ast.Name)
-                and isinstance(node.ctx, ast.Load)
-                and self._from_harness.get(node.id) == self.evaluate
-                and id(node) not in called
+                isinstance(name.ctx, ast.Load)
+                and self._from_harness.get(name.id) == self.evaluate
+                and id(name) not in called
             ):
-                yield Construct(node.lineno, f"hands {self.evaluate} on without calling it")
+                yield Construct(name.lineno, f"hands {self.evaluate} on without calling it")
 
 
 @lru_cache(maxsize=256)
@@ -373,20 +379,10 @@ def _refused(line: int, module: str) -> Iterator[Construct]:
         yield Construct(line, f"imports {top}", hard=False)
 
 
-_LOOPS = (
-    *(ast.For, ast.AsyncFor, ast.While, ast.comprehension),
-    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
-)
-
-
-def _with_loops(node: ast.AST, looped: bool) -> Iterator[tuple[ast.AST, bool]]:
-    """Every node, outer ones first, and whether it stands in a loop of its function or module."""
-    waiting = [(node, looped)]
-    while waiting:
-        node, looped = waiting.pop()
-        yield node, looped
-        if isinstance(node, _LOOPS):
-            looped = True
-        elif isinstance(node, _FUNCTIONS):
-            looped = False
-        waiting += [(child, looped) for child in reversed(list(ast.iter_child_nodes(node)))]
+def _repeated(loop: ast.AST) -> Iterator[ast.AST]:
+    """What a loop or comprehension does again and again: not what a function in it does."""
+    waiting = list(ast.iter_child_nodes(loop))
+    for node in waiting:
+        yield node
+        if not isinstance(node, _FUNCTIONS):
+            waiting += ast.iter_child_nodes(node)
