@@ -119,15 +119,16 @@ class Source:
 
     @cached_property
     def imports(self) -> dict[str, int]:
-        """The modules (dotted, absolute) that are imported anywhere in the file, and the line.
+        """The modules (dotted, absolute) that are imported anywhere in the file, with their line.
 
         ``importlib.import_module("x")`` and ``__import__("x")`` count; so does
         ``get_kernel("owner/name")`` of the hub, as ``kernels:owner/name``.
         """
         found: dict[str, int] = {}
         for node in self.of(ast.Import, ast.ImportFrom, ast.Call):
+            line = getattr(node, "lineno", 0)
             for module in imported(node):
-                found.setdefault(module, getattr(node, "lineno", 0))
+                found[module] = min(line, found.get(module, line))
         return found
 
 

@@ -19,6 +19,8 @@ FOREIGN = [
     ("from einops import rearrange", 4, "imports einops, which no trusted"),
     ("def late():\n    import einops", 5, "imports einops, which no trusted"),
     ("try:\n    import einops\nexcept ImportError:\n    einops = None", 5, "imports einops"),
+    ("def late():\n    import einops\nfrom einops import pack", 5, "imports einops"),
+    ("def late():\n    from einops import pack\nimport einops", 5, "imports einops"),
     ("import importlib\nimportlib.import_module('einops.x')", 5, "imports einops"),
     ("__import__('einops')", 4, "imports einops"),
     ("import lib2to4", 4, "imports lib2to4"),
