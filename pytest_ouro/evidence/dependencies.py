@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.evidence import toml
@@ -90,7 +91,8 @@ def _add(found: dict[str, str], key: str, value: str) -> None:
     found[key] = f"{found[key]}, {value}" if key in found else value
 
 
-def provided(path: str, data: bytes) -> set[str]:
+@lru_cache(maxsize=64)  # what is trusted is asked for with every commit
+def provided(path: str, data: bytes) -> frozenset[str]:
     """Normalised names of the distributions that a manifest or lock brings.
 
     A format that is taken line by line may mean any word in it.
@@ -98,8 +100,9 @@ def provided(path: str, data: bytes) -> set[str]:
     name = path.rpartition("/")[2]
     if matches(name, ("setup.*", "environment*", "Pipfile", "conda-lock.yml")):
         words = re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", data.decode(errors="replace"))
-        return {normal(word) for word in words}
-    return {normal(name.split(" ")[0].split("[")[0]) for name in statements(path, data)}
+        return frozenset(map(normal, words))
+    names = (name.split(" ")[0].split("[")[0] for name in statements(path, data))
+    return frozenset(map(normal, names))
 
 
 def _requirement(line: str) -> tuple[str, str]:

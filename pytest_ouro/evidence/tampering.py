@@ -39,7 +39,7 @@ _IMPORTING = (ast.Import, ast.ImportFrom)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _BRANCHING = (ast.If, ast.IfExp)
 _NAMING = (ast.Name, ast.Attribute)
-_LOOPS = (
+_LOOPS: tuple[type[ast.stmt | ast.expr], ...] = (
     *(ast.For, ast.AsyncFor, ast.While),
     *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
 )
@@ -279,7 +279,8 @@ class Script:
         calls = [
             call for call in of(ast.Call) if self._is_harness(dotted(call.func), self.evaluate)
         ]
-        repeated = {id(node) for loop in of(*_LOOPS) for node in _repeated(loop)}
+        loops = [loop for loop in of(*_LOOPS) if any(_spans(loop, call) for call in calls)]
+        repeated = {id(node) for loop in loops for node in _repeated(loop)}
         for call in calls:
             if id(call) in repeated:
                 yield Construct(call.lineno, f"calls {self.evaluate} in a loop")
@@ -377,6 +378,11 @@ def _refused(line: int, module: str) -> Iterator[Construct]:
         yield Construct(line, f"imports {top}")
     elif top in _NOTED:
         yield Construct(line, f"imports {top}", hard=False)
+
+
+def _spans(outer: ast.stmt | ast.expr, inner: ast.expr) -> bool:
+    """Whether the lines of one node are among those of another."""
+    return outer.lineno <= inner.lineno <= (outer.end_lineno or inner.lineno)
 
 
 def _repeated(loop: ast.AST) -> Iterator[ast.AST]:
