@@ -80,13 +80,12 @@ class _Gone:
 
     def look(self, members: list[_Process]) -> bool:
         """Whether somebody lacks what was due at the last look; so long it has, for it may have
-        been listed before its child was gone."""
+        been listed before its child was gone. Who is dead may have been outlived by its child."""
         if sys.platform != "linux":
             return False
         now = {(process.pid, process.born): process for process in members}
-        lacking = any(
-            now[parent].waited.lacks(due) for parent, due in self._due.items() if parent in now
-        )
+        living = {at: process for at, process in now.items() if not process.dead}
+        lacking = any(living[at].waited.lacks(due) for at, due in self._due.items() if at in living)
         everyone = reduce(_Used.more, (process.waited for process in members), _Used())
         lacking |= everyone.lacks(self._due_to_all)
         self._bury(now)
@@ -130,11 +129,15 @@ class Family:
         for process in members:
             if self._is_orphan(process):
                 self._adopted[process.pid] = process.cpu_seconds
-        # Once the leader is gone the run is over, and nobody is left to have what others used.
-        if any(process.pid == self.leader for process in members):
-            self.forgotten |= self._gone.look(members)
+        # Twice: while everyone is listed, who was listed already may have waited for who was not.
+        if self._lacks(members) and self._lacks(self._members()):
+            self.forgotten = True
         cpu = sum(p.cpu_seconds for p in members if p.pid not in self._adopted)
         return Usage(cpu + sum(self._adopted.values()), sum(p.resident_mb for p in members))
+
+    def _lacks(self, members: list[_Process]) -> bool:
+        """Once the leader is gone the run is over, and nobody is left to have what others used."""
+        return any(p.pid == self.leader for p in members) and self._gone.look(members)
 
     def end(self, process: subprocess.Popen[bytes], *, grace: float = 3.0) -> None:
         """End the leader's group with TERM, then everyone with KILL; reap them."""

@@ -117,6 +117,30 @@ def test_children_that_nobody_waits_for_are_missed(start, how, wait, between, se
     assert family.forgotten == forgotten
 
 
+def seen(pid, parent, seconds, waited=0.0):
+    """A process of the session 1 as it is listed."""
+    used = processes._Used(seconds + waited, 0)
+    return processes._Process(
+        pid, parent, 1, 1, False, used.seconds, 0.0, used, processes._Used(waited, 0), "then"
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux says what a parent has waited for")
+@pytest.mark.parametrize("late", [True, False])
+def test_who_is_waited_for_while_everyone_is_listed_is_not_forgotten(monkeypatch, late):
+    """The parent is listed before it has waited, its child is gone when it would be listed."""
+    before = [seen(1, 0, 0.1), seen(2, 1, 0.1), seen(3, 2, 0.1), seen(4, 3, 0.5)]
+    waited = [*before[:2], seen(3, 2, 0.1, waited=0.5)]
+    torn = before[:2]
+    after = [seen(1, 0, 0.1), seen(2, 1, 0.1, waited=0.6)]
+    lists = iter([before, waited, torn, after if late else torn])
+    monkeypatch.setattr(processes, "_list", lambda: next(lists))
+    family = processes.Family(1)
+    for _ in range(3):
+        family.usage()
+    assert family.forgotten != late
+
+
 #: Waits for a child that has used some time, and ends: as a run does.
 ENDS = """\
 import os, sys, time
@@ -129,6 +153,38 @@ if not child:
     os._exit(1)
 os.wait()
 """
+
+
+#: A child whose end nobody asks about starts another, which outlives it: the reaper waits for that.
+OUTLIVES = """\
+import ctypes, os, time
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+if os.fork():
+    while True:
+        os.wait()
+if not os.fork():
+    end, begin = os.pipe()
+    if os.fork():
+        os.read(end, 1)
+    else:
+        while time.process_time() < 0.4: pass
+        print("ready", flush=True)
+        time.sleep(1)
+        os.write(begin, b".")
+        time.sleep(0.02)
+    os._exit(0)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux says what a parent has waited for")
+def test_who_outlives_a_parent_that_is_not_waited_for_is_not_forgotten(start):
+    family = processes.Family(start(OUTLIVES).pid)
+    family.usage()
+    time.sleep(2)
+    assert family.usage().cpu_seconds >= 0.35
+    family.usage()
+    assert not family.forgotten
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux says what a parent has waited for")
