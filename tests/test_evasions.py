@@ -211,6 +211,25 @@ def grafted(project):
     assert project.git("rev-list", "--count", f"{trust}..HEAD") == "1"
 
 
+def parents_in_the_name_of_the_author(project):
+    """Two commits that say, where git does not look, that they took all from a second parent."""
+    trust = project.git("rev-parse", "HEAD")
+    edit_and_commit(project)
+    bad = project.git("rev-parse", "HEAD")
+    for tree, parent, other in ((bad, trust, bad), (trust, "HEAD", trust)):
+        tree, parent = (project.git("rev-parse", rev) for rev in (f"{tree}^{{tree}}", parent))
+        text = "tree {}\nparent {}\nauthor A\x0cparent {} {}\ncommitter B {}\n\nwork\n"
+        who = "<a@b> 1700000000 +0000"
+        done = subprocess.run(
+            ["git", "hash-object", "-t", "commit", "-w", "--stdin", "--literally"],
+            cwd=project.path, input=text.format(tree, parent, other, who, who),
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        project.git("reset", "-q", "--hard", done.stdout.strip())
+    quiet(project)
+    assert project.git("rev-list", "--count", f"{trust}..") == "2"
+
+
 def packed_away(project):
     edit_and_commit(project)
     project.git("gc", "-q", "--prune=now")
@@ -378,6 +397,7 @@ VIOLATIONS = {
     replaced_commit: ALL,
     replaced_blob: ALL,
     grafted: HISTORY,
+    parents_in_the_name_of_the_author: HISTORY,
     packed_away: ALL,
     detached: ALL,
     in_the_middle_of_a_rebase: ALL,

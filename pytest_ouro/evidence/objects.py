@@ -30,6 +30,8 @@ _FOLDER = "40000"
 _NOTHING = Entry("", "")
 #: Mode, name and id; the number is how many bytes an id has.
 _FIELDS = rb"([0-7]+) ([^\0]*)\0(.{%d})"
+#: What a commit begins with: its tree, and its parents.
+_COMMIT = r"tree ([0-9a-f]+)\n((?:parent [0-9a-f]+\n)*)"
 _NO_NAMES = frozenset({"", ".", ".."})
 
 
@@ -72,12 +74,12 @@ class Objects:
     def commit(self, name: str) -> tuple[str, list[str], str]:
         """The tree of a commit, its parents, and the first paragraph of its message."""
         head, _, message = self.read(name).decode(errors="surrogateescape").partition("\n\n")
-        lines = [line.split(" ") for line in head.splitlines()]
-        parents = [words[1] for words in lines if words[0] == "parent"]
-        subject = message.lstrip("\n").partition("\n\n")[0]
-        if not lines or lines[0][0] != "tree":
+        # As git reads it: what says "parent" further on, in an author's name too, is none.
+        lines = re.match(_COMMIT, head)
+        if not lines:
             raise _damaged(name)
-        return lines[0][1], parents, " ".join(subject.split())
+        subject = message.lstrip("\n").partition("\n\n")[0]
+        return lines[1], lines[2].split()[1::2], " ".join(subject.split())
 
     def folder(self, tree: str) -> Folder:
         """What a tree holds, one level deep."""
