@@ -277,6 +277,32 @@ def helper_hidden_by_the_users_excludes(project):
     quiet(project)
 
 
+def helper_in_a_folder_hidden_by_the_clones_excludes(project):
+    project.commit("tools", {"tools/plot.py": ""})
+    project.bless()
+    (project.path / ".git/ignore").write_text("helper.py\n")
+    project.git("config", "core.excludesFile", str(project.path / ".git/ignore"))
+    project.write({"tools/helper.py": "x = 1\n"})
+    quiet(project)
+
+
+def twin_that_differs_by_case(project):
+    project.git("config", "core.ignoreCase", "true")
+    project.write({"Prepare.py": "x = 1\n"})
+    quiet(project)
+
+
+def helper_of_a_merge_that_is_none(project):
+    helper(project)
+    old = project.commit("a helper")
+    project.git("rm", "-q", "helper.py")
+    project.commit("no helper")
+    project.bless()
+    (project.path / ".git/MERGE_HEAD").write_text(f"{old}\n")
+    helper(project)
+    project.git("add", "helper.py")
+
+
 def package_of_the_harness(project):
     project.write({"prepare/__init__.py": "", "prepare/.gitignore": "*\n"})
     quiet(project)
@@ -406,6 +432,9 @@ VIOLATIONS = {
     helper_hidden_by_a_new_gitignore: SCOPE,
     helper_hidden_by_exclude: SCOPE,
     helper_hidden_by_the_users_excludes: SCOPE,
+    helper_in_a_folder_hidden_by_the_clones_excludes: SCOPE,
+    twin_that_differs_by_case: SCOPE,
+    helper_of_a_merge_that_is_none: SCOPE,
     package_of_the_harness: SHADOW | SCOPE,
     extension_of_the_harness: SHADOW | SCOPE,
     site_customised: SHADOW | SCOPE,

@@ -235,6 +235,21 @@ def test_every_pushed_ref_is_judged(project, gate, trust):
     ]
 
 
+@pytest.mark.parametrize("name", ["a\u2028b", "\udcff\udcfe"], ids=["a line of Unicode", "bytes"])
+def test_a_ref_may_have_any_name(project, gate, trust, name):
+    better(project)
+    project.git("branch", "good")
+    subprocess.run(
+        ["git", "update-ref", f"refs/heads/{name}", "HEAD"], cwd=project.path, check=True
+    )
+
+    assert (
+        gate("--pre-push", stdin=line(project, "good").replace("heads/good", f"heads/{name}"))[0]
+        == gate("--pre-push")[0]
+        == 0
+    )
+
+
 def test_a_deletion_is_nothing_to_judge(project, gate, trust):
     widen(project)
     project.commit("widen eval")

@@ -55,22 +55,23 @@ def environment() -> dict[str, str]:
     return env
 
 
-def _command(*args: str, cwd: Path) -> list[str]:
-    settings = [word for setting in _OVERRIDES for word in ("-c", setting)]
+def _command(*args: str, cwd: Path, also: tuple[str, ...] = ()) -> list[str]:
+    settings = [word for setting in (*_OVERRIDES, *also) for word in ("-c", setting)]
     start = ("git", "-C", str(cwd), "--no-optional-locks", "--no-replace-objects")
     return [*start, *settings, *args]
 
 
-def run_git(*args: str, cwd: Path, index: str = "") -> bytes:
+def run_git(*args: str, cwd: Path, index: str = "", also: tuple[str, ...] = ()) -> bytes:
     """Standard output of one git call in ``cwd``; GitError when git fails or is missing.
 
-    ``index`` is the value of GIT_INDEX_FILE to keep (git sets it for a partial commit).
+    ``index`` is the value of GIT_INDEX_FILE to keep (git sets it for a partial commit), ``also``
+    are further settings.
     """
     env = environment()
     if index:
         env["GIT_INDEX_FILE"] = index
     try:
-        status, said, error = program.output(_command(*args, cwd=cwd), env)
+        status, said, error = program.output(_command(*args, cwd=cwd, also=also), env)
     except OSError:
         raise GitError(
             "git is not installed, and nothing can be judged without it",
@@ -175,7 +176,13 @@ class Git:
             ) from None
 
     def call(self, *args: str) -> bytes:
-        return run_git(*args, cwd=self.top, index=self.index)
+        return run_git(*args, cwd=self.top, index=self.index, also=self._names)
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        """Where names differ by case, Prepare.py is a file of its own, whatever the settings say;
+        asked of the disk as git asks it."""
+        return () if (self.common_dir / "CoNfIg").exists() else ("core.ignoreCase=false",)
 
     def line(self, *args: str) -> str:
         """The first line of the answer, or "" where git has none."""
@@ -189,6 +196,13 @@ class Git:
         return self.line(
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
         )
+
+    def is_ambiguous(self, revision: str) -> bool:
+        """Whether several refs have the name: git takes a tag, or a file of .git's, for a branch.
+        It says so in a warning alone."""
+        asked = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+        command = _command(*asked, cwd=self.top, also=("core.warnAmbiguousRefs=true",))
+        return b" is ambiguous" in program.output(command, environment())[2]
 
     @cached_property
     def _trees(self) -> dict[str, dict[str, Entry]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def told(lines: str) -> list[Ref]:
     """The refs in the lines ``<local ref> <local id> <remote ref> <remote id>``, without those
     that are deleted. GitError for a line that git would not have written."""
     refs = []
-    for line in lines.splitlines():
+    for line in filter(None, lines.split("\n")):
         fields = line.split(" ")
         if len(fields) != 4 or not re.fullmatch(r"[0-9a-f]{40,64}", fields[1]):
             raise GitError(
@@ -52,7 +53,8 @@ def possible(git: Git, env: Mapping[str, str], remote: str = "") -> list[Ref]:
     remote = remote or env.get("PRE_COMMIT_REMOTE_NAME", "")
     there = [f"--remotes={remote}"] if re.fullmatch(r"[\w./-]+", remote) else []
     format_ = "--format=%(objectname) %(refname)"
-    for line in git.call("for-each-ref", format_, "refs/heads", "refs/tags").decode().splitlines():
+    known_here = os.fsdecode(git.call("for-each-ref", format_, "refs/heads", "refs/tags"))
+    for line in filter(None, known_here.split("\n")):
         object_id, name = line.split(" ", 1)
         known = {ref.id for ref in refs}
         commit = git.commit(object_id)

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.errors import GitError, OuroError
+from pytest_ouro.evidence import excludes
 from pytest_ouro.evidence.git import split
 from pytest_ouro.evidence.objects import object_id
 from pytest_ouro.evidence.paths import inside
@@ -124,14 +125,9 @@ class Repository:
 
     @cached_property
     def hidden(self) -> list[str]:
-        """Python modules that only ``.git/info/exclude`` hides: no commit says that they may be."""
-        if self.subject != "working tree":
-            return []
-        try:
-            lines = (self.git.common_dir / "info" / "exclude").read_text(errors="replace")
-        except OSError:
-            return []
-        if not any(line.strip() and not line.startswith("#") for line in lines.splitlines()):
+        """Python modules that only the clone's own settings hide, ``.git/info/exclude`` or a
+        ``core.excludesFile`` of its config: no commit says that they may be."""
+        if self.subject != "working tree" or not excludes.of_the_clone(self.git):
             return []
         listed = self.git.call("ls-files", "-o", "-z", "--exclude-per-directory=.gitignore")
         known = set(self.untracked)
@@ -189,14 +185,18 @@ class Repository:
 
     @cached_property
     def merging(self) -> tuple[str, ...]:
-        """The commits that an unfinished merge brings; they are judged like those of the branch."""
+        """The commits that an unfinished merge brings; they are judged like those of the branch.
+
+        Git merges nothing that the branch has already: who says so hides what is staged.
+        """
         if self.subject == "commit":
             return ()
         try:
-            return tuple((self.git.folder / "MERGE_HEAD").read_text().split())
+            said = (self.git.folder / "MERGE_HEAD").read_text().split()
         except OSError:  # git merge writes it after its hook, and tells the hook in this way
             found = [re.fullmatch(_MERGED, name) for name in os.environ]
-            return tuple(match[1] for match in found if match and self.subject == "index")
+            said = [match[1] for match in found if match and self.subject == "index"]
+        return tuple(c for c in said if self.git.call("rev-list", "-1", c, f"^{self.head}"))
 
     @cached_property
     def staged(self) -> tuple[Change, ...]:

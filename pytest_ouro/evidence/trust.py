@@ -126,6 +126,11 @@ def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> t
                     f"{source} names '{revision}', which is no commit of this repository",
                     help="git fetch it, or name a commit, branch or tag that a person trusts",
                 )
+            if not commit.startswith(revision) and git.is_ambiguous(revision):
+                raise TrustError(
+                    f"{source} names '{revision}', which several refs are called",
+                    help="name one of them in full (git for-each-ref lists them), or the commit",
+                )
             return commit, source
     return "", ""
 

@@ -65,6 +65,24 @@ def test_a_trust_that_is_no_commit_is_refused_by_its_source(project, trust, monk
     assert caught.value.help.startswith("git fetch it")
 
 
+@pytest.mark.parametrize("kind", ["a tag", "a file of .git"])
+def test_a_name_that_several_refs_have_is_refused(project, trust, kind):
+    """Whoever may make a tag would choose the trust."""
+    project.git("branch", "base")
+    good = project.git("rev-parse", "HEAD")
+    head = project.commit("the work", {"helper.py": ""})
+    assert trust("base").commit == good
+    if kind == "a tag":
+        project.git("tag", "base", head)
+    else:
+        (project.path / ".git/base").write_text(f"{head}\n")
+
+    with pytest.raises(TrustError, match="--trust names 'base', which several refs are called"):
+        trust("base")
+    assert trust("refs/heads/base").commit == good
+    assert trust(good).commit == trust(good[:12]).commit == good
+
+
 def test_no_trust_at_all_is_refused_with_the_remedy(project, trust):
     (project.path / "bound.lock").unlink()
 
