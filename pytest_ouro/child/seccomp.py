@@ -135,6 +135,7 @@ _NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "sched_setparam": (142, 118),
     "sched_setscheduler": (144, 119),
     "sched_setattr": (314, 274),
+    "sched_setaffinity": (203, 122),
     "ioprio_set": (251, 30),
     "ioctl": (16, 29),
     # older kernels only
@@ -211,6 +212,8 @@ def _always() -> dict[str, _Code]:
     rules["prctl"] = [_argument(0), _if(1, 1, 0), *_pass(), *_only(1, 9)]
     for name in ("prlimit64", "sched_setparam", "sched_setscheduler", "sched_setattr"):
         rules[name] = _only(0, 0)  # of this process itself
+    # Another's processors stay what they are, and no error: libraries ask it of their threads.
+    rules["sched_setaffinity"] = [_argument(0), *_equal(0), *_refuse(0)]
     # Nor of a group or of all that the user has: the kinds are PRIO_ and IOPRIO_WHO_PROCESS.
     for name, process in (("setpriority", 0), ("ioprio_set", 1)):
         rules[name] = [_argument(0), _if(process, 1, 0), *_refuse(), *_only(1, 0)]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def of_the_clone(git: Git) -> bool:
-    """Whether ``.git/info/exclude`` or a ``core.excludesFile`` of the clone's config hides files."""
+    """Whether ``.git/info/exclude`` or a ``core.excludesFile`` of the clone's config hides any."""
     lines = _text(git.common_dir / "info" / "exclude").splitlines()
     if any(line.strip() and not line.startswith("#") for line in lines):
         return True

@@ -148,6 +148,23 @@ def test_priorities_of_more_than_a_process_are_refused(ground, kind):
     assert ground.error(code.format(kind)).startswith("PermissionError: [Errno 1]")
 
 
+def test_the_processors_of_others_stay_what_they_are(ground):
+    code = """\
+import os
+before = os.sched_getaffinity({pid})
+os.sched_setaffinity({pid}, {{0}} if before != {{0}} else {{1}})
+changed = os.sched_getaffinity({pid}) != before
+os.sched_setaffinity({pid}, before)
+assert changed == {wanted}
+"""
+    if len(os.sched_getaffinity(0)) == 1 and os.cpu_count() == 1:
+        pytest.skip("there is one processor")
+    assert ground.error(code.format(pid="0", wanted=True)) == ""
+    assert ground.error(code.format(pid="parent", wanted=False)) == ""
+    if not ground.user:
+        assert ground.error(code.format(pid="parent", wanted=True), outside=True) == ""
+
+
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="x32 is of x86_64")
 def test_the_other_numbers_of_x32_end_the_process(make_ground, newest):
     done = make_ground().run(SYSCALL + "call(0x40000000 + 41, 2, 1, 0)")
