@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import operator
 import os
 import pathlib
 import signal
@@ -32,6 +33,7 @@ class Watch:
         self._job, self._channel = job, channel
         self._load = getattr(module, job["loader"], None)
         self._evaluate = getattr(module, job["evaluate"])
+        self._plain = {str, int, bool, type(None), *_classes(module)}
         self._served = 0
         self._started = False
         self._device: Any = None
@@ -42,6 +44,8 @@ class Watch:
     def loader(self, *args: Any, **kwargs: Any) -> Any:
         assert self._load is not None
         split = _argument(self._load, "split", args, kwargs)
+        if type(split) not in self._plain:  # it may compare otherwise than it reads
+            raise PermissionError("the split must be a plain string, for all to read alike")
         if split in HELD_OUT:
             raise PermissionError(f"the split {split!r} is for the evaluation alone, not to train")
         return self._serve(self._load(*args, **kwargs))  # what it loads, it loads now
@@ -87,6 +91,11 @@ class Watch:
         return value
 
 
+def _classes(module: types.ModuleType) -> set[type]:
+    """What the harness defines itself: a split may be of a kind of its own."""
+    return {value for value in vars(module).values() if isinstance(value, type)}
+
+
 def _argument(
     function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], first: bool = False
 ) -> Any:
@@ -112,6 +121,8 @@ def _as_the_harness_would(
     if load is not None and bound.arguments.get("tokenizer") is not None:
         bound.arguments["tokenizer"] = load()
     size: Any = bound.arguments.get("batch_size")
+    if hasattr(size, "__index__"):  # one of a kind of its own could multiply as it likes
+        size = bound.arguments["batch_size"] = int.__add__(operator.index(size), 0)
     tokens, length = getattr(module, "EVAL_TOKENS", 0), getattr(module, "MAX_SEQ_LEN", 0)
     if all(type(number) is int and number > 0 for number in (size, tokens, length)):
         bound.arguments["batch_size"] = _even(size, tokens // length)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from fnmatch import fnmatchcase
 from glob import glob
 from pathlib import Path
 from typing import NamedTuple
@@ -21,8 +22,23 @@ def missing(patterns: tuple[str, ...], root: Path) -> list[str]:
 
 def files(pattern: str, root: Path) -> list[Path]:
     """The files that a pattern names."""
-    found = glob(str(root / Path(pattern).expanduser()), recursive=True)
-    return sorted(Path(path) for path in found if Path(path).is_file())
+    whole = str(root / Path(pattern).expanduser())
+    found = {path for path in map(Path, glob(whole, recursive=True)) if path.is_file()}
+    return sorted(found | _unseen(found, Path(whole).name))
+
+
+def _unseen(found: set[Path], last: str) -> set[Path]:
+    """Hidden files beside these and of their kind, which a glob leaves out: who lists the folder
+    for that kind reads them too."""
+    if not last.startswith(("*", "?")):  # no hidden name is like it
+        return set()
+    kinds = {(path.parent, path.suffix) for path in found if path.suffix}
+    return {
+        path
+        for folder, suffix in kinds
+        for path in folder.glob(f".*{suffix}")
+        if fnmatchcase(path.name, last) and path.is_file()
+    }
 
 
 def name(path: Path, root: Path) -> str:

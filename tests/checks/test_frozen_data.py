@@ -63,6 +63,22 @@ def test_a_foreign_file_is_found(cache, judged):
     assert finding.help == "remove it: rm ~/.cache/toy/tokenizer/extra.txt"
 
 
+def test_a_hidden_file_of_their_kind_is_found(cache, judged):
+    """A harness that lists the folder reads it: autoresearch's loader does."""
+    (cache / "tokenizer/.extra.txt").write_text("x")
+
+    [finding] = judged(RULE).findings
+
+    assert finding.headline.startswith("~/.cache/toy/tokenizer/.extra.txt is a foreign file")
+
+
+def test_what_a_desktop_or_a_hub_hides_among_them_is_no_data(cache, judged):
+    for name in (".DS_Store", ".gitattributes", ".locks"):
+        (cache / "tokenizer" / name).write_text("x")
+
+    assert judged(RULE).status == "holds"
+
+
 def test_a_file_that_is_gone_is_found(cache, judged):
     (cache / "tokenizer/ranks.txt").unlink()
 
