@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.evidence.dependencies import provided, statements
+from pytest_ouro.evidence.dependencies import in_script, provided, statements
 from pytest_ouro.evidence.installed import normal
 from pytest_ouro.evidence.paths import matching, quoted
 from pytest_ouro.evidence.repository import digest
@@ -62,6 +62,15 @@ class Dependencies(Check):
             texts = {data for data in contents.values() if data is not None and data != blessed}
             if not texts:
                 continue
+            for words in sorted({_change(in_script(blessed), in_script(text)) for text in texts}):
+                if words:
+                    yield Finding(
+                        f"{path}: {words}",
+                        where="in its block of settings: # /// script",
+                        help="undo it there; a person adds a dependency and blesses it: "
+                        "pytest-ouro bless",
+                        facts={"path": path},
+                    )
             if known is None:
                 known = _known_modules(evidence) | set(self.modules)
             imports = {k: v for text in texts for k, v in _imports(text).items()}
@@ -150,7 +159,14 @@ def _difference(file: DependencyFile, data: bytes | None) -> str:
         return ""
     if file.trusted is None:
         return "changed since it was blessed"
-    before, after = statements(file.path, file.trusted), statements(file.path, data)
+    words = _change(statements(file.path, file.trusted), statements(file.path, data))
+    if not words and file.locks:
+        return "the lock changed (same packages and versions)"
+    return words
+
+
+def _change(before: dict[str, str], after: dict[str, str]) -> str:
+    """What is stated otherwise, in words; "" if nothing is."""
     words = []
     if added := sorted(after.keys() - before.keys()):
         words.append(f"added {several([_named(name, after) for name in added])}")
@@ -160,8 +176,6 @@ def _difference(file: DependencyFile, data: bytes | None) -> str:
     if changed:
         moves = [f"{n} {_short(before[n])} → {_short(after[n])}" for n in changed]
         words.append(f"changed {several(moves)}")
-    if not words and file.locks:
-        words.append("the lock changed (same packages and versions)")
     return "; ".join(words)
 
 

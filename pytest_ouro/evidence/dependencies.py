@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.installed import normal
-from pytest_ouro.evidence.paths import matches
+from pytest_ouro.evidence.paths import join, matches
 from pytest_ouro.evidence.repository import canonical
 from pytest_ouro.values import dataclass
 
@@ -19,13 +20,35 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.trust import Trust
 
 DECLARED = (
-    *("pyproject.toml", "requirements*.txt", "requirements*.in", "constraints*.txt"),
+    *("pyproject.toml", "*requirements*.txt", "*requirements*.in", "constraints*.txt"),
+    *("requirements/*.txt", "requirements/*.in", "uv.toml", "pixi.toml"),
     *("setup.py", "setup.cfg", "environment*.yml", "environment*.yaml", "Pipfile"),
 )
 LOCKED = (
     *("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "pylock.*.toml"),
-    *("Pipfile.lock", "conda-lock.yml", "requirements*.lock", ".python-version"),
+    *("Pipfile.lock", "conda-lock.yml", "requirements*.lock", ".python-version", "pixi.lock"),
 )
+#: What of the tables of installers decides about packages.
+_TOOLS = {
+    "uv": (
+        *("sources", "index", "index-url", "extra-index-url", "find-links", "no-index", "pip"),
+        *("dev-dependencies", "override-dependencies", "constraint-dependencies", "workspace"),
+        *("build-constraint-dependencies", "extra-build-dependencies", "exclude-dependencies"),
+        *("dependency-metadata", "index-strategy", "prerelease", "resolution"),
+    ),
+    "poetry": ("dependencies", "dev-dependencies", "group", "source", "extras"),
+    "pdm": ("dev-dependencies", "source", "resolution"),
+    "rye": ("dev-dependencies", "sources"),
+    "hatch": ("envs", "metadata"),
+    "setuptools": ("dynamic",),
+    "pixi": (
+        *("dependencies", "pypi-dependencies", "pypi-options", "feature", "environments"),
+        *("target", "project", "workspace", "build-dependencies", "host-dependencies"),
+    ),
+}
+_INCLUDE = r"(?m)^\s*(?:-r|-c|--requirement|--constraint)[ =]*([^\s#]+)"
+#: A block of settings in the comments of a script (PEP 723).
+_BLOCK = r"(?m)^# /// script$\n((?:^#(?: .*)?$\n)+?)^# ///$"
 
 
 @dataclass(frozen=True)
@@ -46,19 +69,35 @@ class DependencyFile:
 def is_dependency_file(path: str, root: str) -> bool:
     """Whether ``path`` is a manifest or lock of the experiment: in its folder or one above."""
     folder, _, name = path.rpartition("/")
+    if inside_folder := re.fullmatch(r"(?:(.*)/)?requirements", folder):
+        folder, name = inside_folder[1] or "", f"requirements/{name}"
     above = not folder or root == folder or root.startswith(folder + "/")
     return above and matches(name, (*DECLARED, *LOCKED))
 
 
 def observe(repository: Repository, trust: Trust, root: str) -> tuple[DependencyFile, ...]:
-    """The dependency files that trust knows or that stand anywhere now."""
+    """The dependency files that trust knows or that stand anywhere now, and what they include."""
     candidates = {*trust.paths, *repository.head_tree, *repository.index, *repository.untracked}
-    paths = sorted(path for path in candidates if is_dependency_file(path, root))
-    contents = repository.contents(paths)
+    paths = [path for path in sorted(candidates) if is_dependency_file(path, root)]
+    for path in paths:
+        further = included(path, trust.read(path) or b"")
+        paths += [name for name in further if name in candidates and name not in paths]
+    contents = repository.contents(sorted(paths))
     return tuple(
         DependencyFile(path, path in trust.paths, trust.read(path), trust.digest(path), now)
         for path, now in contents.items()
     )
+
+
+def included(path: str, data: bytes) -> list[str]:
+    """The files that a requirements file refers to, from the repository's top."""
+    if not path.endswith((".txt", ".in")):
+        return []
+    found = []
+    for name in re.findall(_INCLUDE, data.decode(errors="replace")):
+        with contextlib.suppress(ValueError):  # outside of the repository
+            found.append(join(path.rpartition("/")[0], name))
+    return found
 
 
 def statements(path: str, data: bytes) -> dict[str, str]:
@@ -74,16 +113,29 @@ def statements(path: str, data: bytes) -> dict[str, str]:
         if name.endswith((".lock", ".toml")) and matches(name, LOCKED):
             table = toml.loads(text)
             return _locked(table)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, LookupError):
         pass
     lines = (line.split(" #")[0].strip() for line in text.splitlines())
     kept = [line for line in lines if line and not line.startswith("#")]
-    if matches(name, ("requirements*", "constraints*")):
+    if matches(path, ("**/*requirements*", "**/constraints*", "**/requirements/*")):
         found: dict[str, str] = {}
         for line in kept:
             _add(found, *_requirement(line))
         return found
     return {f"line {line}": "" for line in kept}
+
+
+def in_script(data: bytes | None) -> dict[str, str]:
+    """What a script states of itself in a block of comments, which ``uv run`` and others obey."""
+    block = re.search(_BLOCK, canonical(data or b"").decode(errors="replace"))
+    if not block:
+        return {}
+    text = re.sub(r"(?m)^# ?", "", block[1])
+    try:
+        table = toml.loads(text)
+        return _pyproject({"project": table, "tool": table.get("tool", {})})
+    except (ValueError, TypeError, AttributeError):
+        return {f"line {line}": "" for line in text.splitlines()}
 
 
 def _add(found: dict[str, str], key: str, value: str) -> None:
@@ -134,18 +186,13 @@ def _pyproject(table: dict[str, Any]) -> dict[str, str]:
     requirements("build-system", table.get("build-system", {}).get("requires", []))
     if "requires-python" in project:
         found["python"] = str(project["requires-python"])
-    if "dependencies" in project.get("dynamic", []):
-        found["dependencies (dynamic)"] = "yes"
-    uv = tool.get("uv", {})
-    for key in sorted(
-        uv.keys() & {"sources", "index", "index-url", "extra-index-url", "dev-dependencies",
-                     "override-dependencies", "constraint-dependencies", "find-links"}
-    ):  # fmt: skip
-        found[f"tool.uv.{key}"] = repr(uv[key])
-    for key in sorted(tool.get("poetry", {}).keys() & {"dependencies", "group", "source"}):
-        found[f"tool.poetry.{key}"] = repr(tool["poetry"][key])
-    if "dev-dependencies" in tool.get("pdm", {}):
-        found["tool.pdm.dev-dependencies"] = repr(tool["pdm"]["dev-dependencies"])
+    for key in ("dependencies", "optional-dependencies"):
+        if key in project.get("dynamic", []):
+            found[f"{key} (dynamic)"] = "yes"
+    for name, keys in _TOOLS.items():
+        table_of = tool.get(name, {})
+        for key in filter(table_of.__contains__, keys):
+            found[f"tool.{name}.{key}"] = repr(table_of[key])
     return found
 
 

@@ -28,6 +28,11 @@ CHANGES = [
      "added tool.uv.index"),
     ("by poetry", "[project]", '[tool.poetry.dependencies]\nsix = "*"\n[project]',
      "added tool.poetry.dependencies"),
+    ("by pixi", "[project]", '[tool.pixi.pypi-dependencies]\nsix = "*"\n[project]',
+     "added tool.pixi.pypi-dependencies"),
+    ("what is computed", "[project]",
+     '[tool.setuptools.dynamic]\ndependencies = {file = ["more.txt"]}\n[project]',
+     "added tool.setuptools.dynamic"),
 ]  # fmt: skip
 
 
@@ -116,6 +121,17 @@ def test_a_change_of_requirements_is_told_in_words(project, judged, new, words):
     assert finding.headline == f"requirements.txt: {words}"
 
 
+def test_what_a_requirements_file_includes_is_one_too(project, judged):
+    files = {"requirements.txt": "six\n-r deps/base.txt\n", "deps/base.txt": "-c pins\n"}
+    trust = project.commit("requirements", {**files, "deps/pins": "torch==2\n"})
+    assert judged(RULE, trust=trust).status == "holds"
+    project.write({"deps/base.txt": "-c pins\nnumpy\n"})
+
+    [finding] = judged(RULE, trust=trust).findings
+
+    assert finding.headline == "deps/base.txt: added line numpy"
+
+
 LOCK = (
     '[[package]]\nname = "six"\nversion = "1"\nsource = {registry = "https://registry.example"}\n'
 )
@@ -201,6 +217,21 @@ def test_without_the_trusted_text_a_change_is_still_found(project, judged):
     [finding] = judged(RULE).findings
 
     assert finding.headline == "pyproject.toml: changed since it was blessed"
+
+
+BLOCK = "# /// script\n# dependencies = [{}]\n# ///\n"
+
+
+def test_a_dependency_that_the_script_states_of_itself_is_found(project, judged):
+    old = (project.path / "train.py").read_text()
+    trust = project.commit("a block", {"train.py": BLOCK.format("'six'") + old})
+    assert judged(RULE, trust=trust).status == "holds"
+    project.write({"train.py": BLOCK.format("'six', 'numpy'") + old})
+
+    [finding] = judged(RULE, trust=trust).findings
+
+    assert finding.headline == "train.py: added numpy (dependencies)"
+    assert finding.where == "in its block of settings: # /// script"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from pytest_ouro.evidence.dependencies import is_dependency_file, statements
+from pytest_ouro.evidence.dependencies import in_script, is_dependency_file, statements
 
 PLACES = [
     ("pyproject.toml", "", True),
@@ -14,6 +14,13 @@ PLACES = [
     (".python-version", "lab", True),
     ("train.py", "", False),
     ("my-pyproject.toml", "", False),
+    ("dev-requirements.txt", "", True),
+    ("requirements/base.txt", "", True),
+    ("lab/requirements/base.in", "lab", True),
+    ("requirements/notes.md", "", False),
+    ("docs/requirements/base.txt", "", False),
+    ("pixi.toml", "", True),
+    ("uv.toml", "", True),
 ]
 
 
@@ -64,6 +71,18 @@ def test_a_manifest_that_cannot_be_read_counts_line_by_line(text):
 
     assert found
     assert all(key.startswith("line ") for key in found)
+
+
+def test_a_lock_without_names_counts_line_by_line():
+    assert "line version = '1'" in statements("uv.lock", b"[[package]]\nversion = '1'\n")
+
+
+def test_a_script_states_what_its_block_of_comments_does():
+    text = b"# /// script\n# requires-python = '>=3.12'\n# dependencies = ['six>1']\n#\n# ///\n"
+
+    assert in_script(text.replace(b"\n", b"\r\n")) == {"six (dependencies)": ">1", "python": ">=3.12"}
+    assert in_script(b"# /// script\n# dependencies = [\n# ///\n") == {"line dependencies = [": ""}
+    assert in_script(b"# /// other\n# dependencies = ['six']\n# ///\n") == in_script(None) == {}
 
 
 def test_other_files_count_line_by_line_without_comments():
