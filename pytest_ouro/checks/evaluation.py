@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: What to do, by the first word of what was found; of all else the metric is the point.
 _HELP = {
     "imports": "remove it: a run's record has the commit, the device and the memory already",
+    "starts": "remove it: a run's record has the commit, the device and the memory already",
     "is": "make it shorter and plainer: it must be possible to read it",
     "loads": "train on the split 'train' alone",
     "prints": "print what the evaluation returns",

@@ -7,12 +7,14 @@ innocent use in a training script; what has one only warns.
 from __future__ import annotations
 
 import ast
-import re
+import contextlib
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from pytest_ouro.evidence.source import dotted, imported, source
-from pytest_ouro.values import dataclass
+from pytest_ouro.evidence import printing
+from pytest_ouro.evidence.names import Names
+from pytest_ouro.evidence.source import dotted, source
+from pytest_ouro.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,14 +25,35 @@ if TYPE_CHECKING:
 MAX_BYTES = 64 * 1024
 #: Modules that no script has a reason to write into, beside the harness.
 _CLOCKS = ("time", "torch", "math", "builtins")
-_PEEKING = ("_getframe", "untyped_storage", "__array_interface__", "__globals__", "f_locals")
+_PEEKING = (
+    *("_getframe", "_current_frames", "f_back", "f_globals", "f_locals", "gi_frame", "getppid"),
+    *("untyped_storage", "__array_interface__", "__globals__"),
+)
 _GC = ("get_objects", "get_referrers", "get_referents")
 _SETTINGS = (
     "torch.backends.",
     *(f"torch.{part}.config." for part in ("_dynamo", "_inductor", "_functorch")),
 )
-_REFUSED = ("socket", "ctypes", "subprocess")
-_NOTED = ("multiprocessing", "requests", "urllib", "http", "pickle", "signal", "inspect")
+_REFUSED = (
+    "socket",
+    "_socket",
+    "ctypes",
+    "_ctypes",
+    "cffi",
+    "subprocess",
+    "pty",
+    "unittest",
+    "mock",
+)
+_STARTING = ("os.system", "os.popen", "os.exec", "os.spawn", "os.posix_spawn")
+#: Methods by which a dictionary is written into.
+_WRITING = ("update", "pop", "popitem", "setdefault", "clear", "__setitem__", "__delitem__")
+#: Splits that only the evaluation reads.
+HELD_OUT = ("val", "valid", "validation", "test", "eval")
+_NOTED = (
+    *("multiprocessing", "requests", "urllib", "http", "ftplib", "httpx", "aiohttp"),
+    *("pickle", "signal", "inspect"),
+)
 #: Kinds of nodes, as tuples: a union would be made anew for each of thousands of nodes.
 _ASSIGNING = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete, ast.For)
 _BINDING = (ast.NamedExpr, ast.withitem)
@@ -95,20 +118,9 @@ class Script:
         return names
 
     @cached_property
-    def _aliases(self) -> dict[str, str]:
-        """What is imported from the harness, by these and by the names it is then given."""
-        return {**self._from_harness, **self._renamed(self._from_harness)}
-
-    def _renamed(self, names: dict[str, str]) -> dict[str, str]:
-        """``short = long.name`` for what ``names`` has by its long name."""
-        found = {}
-        for node in self._source.of(ast.Assign):
-            if isinstance(node.value, _NAMING):
-                base, dot, rest = dotted(node.value).partition(".")
-                for target in node.targets:
-                    if base in names and isinstance(target, ast.Name):
-                        found[target.id] = f"{names[base]}{dot}{rest}"
-        return {name: real for name, real in found.items() if name not in names}
+    def _names(self) -> Names:
+        ours = {local: f"{self.harness}.{name}" for local, name in self._from_harness.items()}
+        return Names(self._source, (*_CLOCKS, self.harness), ours)
 
     @cached_property
     def _strings(self) -> dict[str, set[str]]:
@@ -121,21 +133,10 @@ class Script:
                         found.setdefault(target.id, set()).add(node.value.value)
         return found
 
-    @cached_property
-    def _modules(self) -> dict[str, str]:
-        """Local names of the modules that no script may write into, by their real names."""
-        names = {"__builtins__": "builtins"}
-        for plain in self._source.of(ast.Import):
-            for alias in plain.names:
-                top = alias.name.split(".")[0]
-                if top in (*_CLOCKS, self.harness):
-                    names[alias.asname or top] = alias.name if alias.asname else top
-        for node in self._source.of(ast.ImportFrom):
-            if node.module in ("torch", "torch.nn"):
-                for alias in node.names:
-                    if alias.name in ("nn", "functional", "cuda", "Tensor"):
-                        names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-        return {**names, **self._renamed(names)}
+    def _guarded(self, node: ast.expr) -> str:
+        """The module that no script may write into, or the part of it, that the node stands for."""
+        meant = self._names.meant(node)
+        return meant if meant.split(".")[0] in (*_CLOCKS, self.harness) else ""
 
     def _of(self, node: ast.AST) -> Iterator[Construct]:
         if isinstance(node, _ASSIGNING):
@@ -152,8 +153,8 @@ class Script:
             base = dotted(node.value)
             if node.attr in _PEEKING or (base == "gc" and node.attr in _GC):
                 yield Construct(node.lineno, f"reaches for {node.attr}")
-            elif node.attr == "__dict__" and base in self._modules:
-                yield Construct(node.lineno, f"reaches for __dict__ of {self._modules[base]}")
+            elif node.attr == "__dict__" and (meant := self._guarded(node.value)):
+                yield Construct(node.lineno, f"reaches for __dict__ of {meant}")
         elif isinstance(node, _IMPORTING):
             yield from _imports(node)
             yield from self._reimported(node)
@@ -189,37 +190,43 @@ class Script:
     def _written_into(self, leaf: ast.Attribute | ast.Subscript) -> Iterator[Construct]:
         """``prepare.x = …``, ``torch.nn.functional.x = …``, ``sys.modules["prepare"] = …``."""
         name = _written(leaf)
-        base, _, rest = name.partition(".")
+        base, meant = name.partition(".")[0], self._guarded(leaf.value)
         if name in ("globals()", "vars()", "locals()") and isinstance(leaf, ast.Subscript):
             key = leaf.slice.value if isinstance(leaf.slice, ast.Constant) else None
             if isinstance(key, str) and key in self._from_harness:
                 yield self._rebinds(leaf.lineno, key)
-        elif name == "sys.modules" or name.startswith("sys.modules."):
+        elif name.startswith("sys.modules.") or "sys.modules" in (
+            name,
+            self._names.meant(leaf.value),
+        ):
             yield Construct(leaf.lineno, "writes into sys.modules")
-        elif name == f"{self.harness}()":
-            yield Construct(leaf.lineno, f"writes into the module {self.harness}")
-        elif base in self._modules and not _is_setting(self._modules[base], rest):
-            yield Construct(leaf.lineno, f"writes into the module {self._modules[base]}: {name}")
-        elif base in self._from_harness and isinstance(leaf, ast.Attribute):
-            yield Construct(
-                leaf.lineno, f"writes into {self._from_harness[base]} of {self.harness}"
-            )
+        elif base in self._from_harness:
+            if isinstance(leaf, ast.Attribute):
+                yield Construct(
+                    leaf.lineno, f"writes into {self._from_harness[base]} of {self.harness}"
+                )
+        elif meant and not _is_setting(self._names.meant(leaf) or meant):
+            module = self._guarded(ast.Name(base)) or meant
+            yield Construct(leaf.lineno, f"writes into the module {module}: {ast.unparse(leaf)}")
 
     def _called(self, node: ast.Call) -> Iterator[Construct]:
         name = dotted(node.func)
         last = name.rpartition(".")[2]
-        if name in ("setattr", "delattr") and node.args:
-            base = dotted(node.args[0]).partition(".")[0]
-            if base in self._modules or base in self._from_harness:
-                yield Construct(node.lineno, f"sets an attribute of {dotted(node.args[0])}")
-        if self._is_harness(name, self.loader):
+        yield from self._set_by_call(node, name)
+        if self._is_harness(node.func, self.loader):
             for split in self._texts(node):
                 if split != "train":
                     yield Construct(node.lineno, f"loads the split '{split}', not 'train'")
-        if (name == "print" or last == "write") and node.args:
-            yield from self._printed(node)
-        for module in imported(node):
+        prints = (name == "print" or last == "write") and node.args
+        if prints and printing.states(node, self.metric):
+            yield Construct(node.lineno, f"prints a {self.metric} that is written in the source")
+        for module in self._names.imported(node):
             yield from _refused(node.lineno, module)
+        meant = self._names.meant(node.func)
+        if meant.startswith(_STARTING):
+            yield Construct(node.lineno, f"starts another program: {meant}")
+        elif meant == "importlib.reload" and node.args and self._guarded(node.args[0]):
+            yield Construct(node.lineno, f"reloads {self._guarded(node.args[0])}")
         if name == "getattr" and len(node.args) > 1:
             wanted = node.args[1].value if isinstance(node.args[1], ast.Constant) else ""
             if wanted in _PEEKING:
@@ -228,17 +235,50 @@ class Script:
             yield Construct(node.lineno, f"calls {name}", hard=False)
         if name in ("exec", "eval", "compile", "globals", "vars"):
             yield Construct(node.lineno, f"calls {name}", hard=False)
+        if name in ("exec", "eval", "compile") and node.args:
+            yield from self._executed(node)
 
-    def _is_harness(self, name: str, function: str) -> bool:
-        base, dot, last = name.partition(".")
-        if dot:
-            return last == function and self._modules.get(base) == self.harness
-        return self._aliases.get(name) == function or name == function
+    def _set_by_call(self, node: ast.Call, name: str) -> Iterator[Construct]:
+        """``setattr(prepare, …)``, ``vars(prepare)``, ``sys.modules.update(…)``."""
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        last = node.func.attr if isinstance(node.func, ast.Attribute) else name
+        if last in ("setattr", "delattr", "__setattr__", "__delattr__"):
+            for one in (*node.args[:1], owner):
+                if one is not None and self._guarded(one):
+                    yield Construct(node.lineno, f"sets an attribute of {ast.unparse(one)}")
+        elif name == "vars" and node.args and (meant := self._guarded(node.args[0])):
+            yield Construct(node.lineno, f"reaches for __dict__ of {meant}")
+        elif owner is not None and last in _WRITING:
+            if self._names.meant(owner) == "sys.modules":
+                yield Construct(node.lineno, "writes into sys.modules")
+            elif isinstance(owner, ast.Call) and dotted(owner.func) in ("globals", "vars"):
+                texts = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+                for key in self._from_harness:
+                    if key in (*texts, *(k.arg for k in node.keywords)):
+                        yield self._rebinds(node.lineno, key)
+
+    def _executed(self, node: ast.Call) -> Iterator[Construct]:
+        """What a text that is written in the source does when it is run."""
+        text = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+        if not isinstance(text, str):
+            return
+        imports = "\n".join(map(ast.unparse, self._source.of(*_IMPORTING)))
+        parts = (self.harness, self.evaluate, self.loader, self.metric)
+        with contextlib.suppress(SyntaxError):
+            for found in Script(f"{imports}\n{text.strip()}\n", *parts).constructs:
+                if found.line > imports.count("\n") + 1:
+                    yield replace(found, line=node.lineno)
+
+    def _is_harness(self, node: ast.expr, function: str) -> bool:
+        return self._names.meant(node) == f"{self.harness}.{function}" or dotted(node) == function
 
     def _texts(self, call: ast.Call) -> Iterator[str]:
         """The strings that the loader gets, also by a name or put together."""
-        for value in (*call.args, *(k.value for k in call.keywords if k.arg == "split")):
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        for value in (*call.args, *(k.value for k in call.keywords if k.arg in ("split", None))):
+            if isinstance(value, ast.Starred | ast.Dict):
+                nodes = (n.value for n in ast.walk(value) if isinstance(n, ast.Constant))
+                yield from (text for text in nodes if text in HELD_OUT)
+            elif isinstance(value, ast.Constant) and isinstance(value.value, str):
                 yield value.value
             elif isinstance(value, ast.Name):
                 yield from sorted(self._strings.get(value.id, ()))
@@ -247,38 +287,10 @@ class Script:
             ):
                 yield ast.unparse(value)
 
-    def _printed(self, node: ast.Call) -> Iterator[Construct]:
-        """A metric line whose number stands in the source."""
-        first, *rest = node.args
-        text = ""
-        if isinstance(first, ast.BinOp) and isinstance(first.op, ast.Mod):
-            rest, first = [first.right], first.left
-        elif (
-            isinstance(first, ast.Call)
-            and isinstance(first.func, ast.Attribute)
-            and first.func.attr == "format"
-        ):
-            rest, first = first.args, first.func.value
-        if isinstance(first, ast.Constant) and isinstance(first.value, str):
-            text = first.value
-            number = rest[0].value if rest and isinstance(rest[0], ast.Constant) else None
-            label, found, _ = text.partition(f"{self.metric}:")
-            if isinstance(number, float) and found:
-                text = f"{label}{found} {number}"
-        elif isinstance(first, ast.JoinedStr):
-            text = "".join(_spelled(part) for part in first.values)
-        before, found, value = text.partition(f"{self.metric}:")
-        # The metric is read from the start of a line; behind words it is but mentioned.
-        prose = re.search("[A-Za-z]{2}", re.split(r"[\r\n]", before)[-1])
-        if found and value.strip()[:1].isdigit() and not prose:
-            yield Construct(node.lineno, f"prints a {self.metric} that is written in the source")
-
     def _evaluations(self) -> Iterator[Construct]:
         """A second call of the evaluation, or one in a loop; its name used for anything else."""
         of = self._source.of
-        calls = [
-            call for call in of(ast.Call) if self._is_harness(dotted(call.func), self.evaluate)
-        ]
+        calls = [call for call in of(ast.Call) if self._is_harness(call.func, self.evaluate)]
         loops = [loop for loop in of(*_LOOPS) if any(_spans(loop, call) for call in calls)]
         repeated = {id(node) for loop in loops for node in _repeated(loop)}
         for call in calls:
@@ -319,25 +331,18 @@ def _in_turn(node: ast.AST, calls: list[ast.Call]) -> list[ast.Call]:
     return found
 
 
-def _spelled(part: ast.expr) -> str:
-    """A part of an f-string as it will be printed; a NUL for what only a run would tell."""
-    value = part.value if isinstance(part, ast.FormattedValue) else part
-    return str(value.value) if isinstance(value, ast.Constant) else "\0"
-
-
 def _holds_text(node: ast.expr) -> bool:
     return any(isinstance(n, ast.Constant) and isinstance(n.value, str) for n in ast.walk(node))
 
 
 def _written(leaf: ast.Attribute | ast.Subscript) -> str:
-    """What an assignment writes into, up to the first index; ``name()`` for what a call returns:
-    ``globals()``, or the module that ``import_module("name")`` gives."""
+    """What an assignment writes into, up to the first index; ``globals()`` for what that gives."""
     node: ast.expr = leaf if isinstance(leaf, ast.Attribute) else leaf.value
     while not (name := dotted(node)) and isinstance(node, ast.Attribute | ast.Subscript):
         node = node.value
     if name or not isinstance(node, ast.Call):
         return name
-    return f"{next(iter(imported(node)), dotted(node.func))}()"
+    return f"{dotted(node.func)}()"
 
 
 def _leaves(target: ast.expr) -> Iterator[ast.expr]:
@@ -350,9 +355,8 @@ def _leaves(target: ast.expr) -> Iterator[ast.expr]:
         yield target
 
 
-def _is_setting(module: str, attribute: str) -> bool:
+def _is_setting(name: str) -> bool:
     """Assignments that torch documents as its way to be configured."""
-    name = f"{module}.{attribute}"
     return name.startswith(_SETTINGS)
 
 

@@ -80,7 +80,10 @@ def test_a_lock_without_names_counts_line_by_line():
 def test_a_script_states_what_its_block_of_comments_does():
     text = b"# /// script\n# requires-python = '>=3.12'\n# dependencies = ['six>1']\n#\n# ///\n"
 
-    assert in_script(text.replace(b"\n", b"\r\n")) == {"six (dependencies)": ">1", "python": ">=3.12"}
+    assert in_script(text.replace(b"\n", b"\r\n")) == {
+        "six (dependencies)": ">1",
+        "python": ">=3.12",
+    }
     assert in_script(b"# /// script\n# dependencies = [\n# ///\n") == {"line dependencies = [": ""}
     assert in_script(b"# /// other\n# dependencies = ['six']\n# ///\n") == in_script(None) == {}
 

@@ -1,0 +1,38 @@
+"""What a call prints, as far as the source tells."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+
+def states(node: ast.Call, metric: str) -> bool:
+    """Whether a call prints a line of the metric whose number stands in the source."""
+    first, *rest = node.args
+    text = ""
+    if isinstance(first, ast.BinOp) and isinstance(first.op, ast.Mod):
+        rest, first = [first.right], first.left
+    elif (
+        isinstance(first, ast.Call)
+        and isinstance(first.func, ast.Attribute)
+        and first.func.attr == "format"
+    ):
+        rest, first = first.args, first.func.value
+    if isinstance(first, ast.Constant) and isinstance(first.value, str):
+        text = first.value
+        number = rest[0].value if rest and isinstance(rest[0], ast.Constant) else None
+        label, found, _ = text.partition(f"{metric}:")
+        if isinstance(number, float) and found:
+            text = f"{label}{found} {number}"
+    elif isinstance(first, ast.JoinedStr):
+        text = "".join(_spelled(part) for part in first.values)
+    before, found, value = text.partition(f"{metric}:")
+    # The metric is read from the start of a line; behind words it is but mentioned.
+    prose = re.search("[A-Za-z]{2}", re.split(r"[\r\n]", before)[-1])
+    return bool(found) and value.strip()[:1].isdigit() and not prose
+
+
+def _spelled(part: ast.expr) -> str:
+    """A part of an f-string as it will be printed; a NUL for what only a run would tell."""
+    value = part.value if isinstance(part, ast.FormattedValue) else part
+    return str(value.value) if isinstance(value, ast.Constant) else "\0"
