@@ -165,6 +165,30 @@ def _linked(args: list[str], command: Command, folder: str) -> Iterator[Write]:
         yield from _copied([arg for arg in args if arg != "-T"], command, folder)
 
 
+def _formatted(args: list[str], command: Command, folder: str) -> Iterator[Write]:
+    """Files that a formatter is told by name; a folder's it may leave as they are."""
+    paths, options = split(args)
+    if not options.keys() & {"--check", "--check-only", "--diff", "-c", "-d"}:
+        for path in paths:
+            yield Write(path)
+
+
+def _in_place(args: list[str], command: Command, folder: str) -> Iterator[Write]:
+    if split(args)[1].keys() & {"-i", "--in-place"}:
+        yield from _formatted(args, command, folder)
+
+
+def _ruff(args: list[str], command: Command, folder: str) -> Iterator[Write]:
+    if args[:1] == ["format"] or (args[:1] == ["check"] and "--fix" in args):
+        yield from _formatted(args[1:], command, folder)
+
+
+def _sorted(args: list[str], command: Command, folder: str) -> Iterator[Write]:
+    options = split(args, ("-o", "--output"))[1]
+    if made := options.get("-o") or options.get("--output"):
+        yield Write(made)
+
+
 def _truncated(args: list[str], command: Command, folder: str) -> Iterator[Write]:
     for path in split(args, ("-s", "-r", "--size", "--reference"))[0]:
         yield Write(path)
@@ -248,5 +272,7 @@ _WRITERS: dict[str, Callable[[list[str], Command, str], Iterator[Write | Deed]]]
     "cp": _copied, "gcp": _copied, "install": _copied, "rsync": _copied, "scp": _copied,
     "mv": _moved, "ln": _linked, "rm": _removed, "unlink": _removed, "shred": _removed,
     "truncate": _truncated, "dd": _dd, "touch": _touched, "curl": _fetched, "wget": _fetched,
+    "black": _formatted, "isort": _formatted, "pyupgrade": _formatted, "dos2unix": _all,
+    "autopep8": _in_place, "yapf": _in_place, "ruff": _ruff, "sort": _sorted,
     "patch": _patch, "apply_patch": _apply_patch, "applypatch": _apply_patch, "find": _found,
 }  # fmt: skip

@@ -49,6 +49,8 @@ PASS = [
     "python train.py | tee log.txt", "mkdir -p notes", "X=a; X=$X$X; echo $X > $X.txt",
     "rm -rf __pycache__ /tmp/project", "touch run.log", "sed -e s/a/b/ prepare.py",
     "apply_patch <<'EOF'\n*** Begin Patch\n*** Update File: train.py\n*** End Patch\nEOF",
+    "black --check prepare.py", "ruff check prepare.py", "ruff format --diff prepare.py",
+    "ruff format .", "black train.py", "yapf --diff prepare.py", "sort prepare.py",
     # packages that are declared
     "pip install -e .", "pip install -r requirements.txt", "pip list", "uv sync", "pip install .",
     "pip install -c constraints.txt -e '.[experiment]'", "python -m pip --version",
@@ -77,6 +79,9 @@ DENIED = [
     "sed -i s/a/b/ prepare.py", "sed -i.bak -e s/a/b/ prepare.py",
     "sed --in-place s/a/b/ prepare.py",
     "sed -ni '1,5p' prepare.py", "sed -i '' s/a/b/ prepare.py", "perl -pi -e s/a/b/ prepare.py",
+    "black prepare.py", "ruff format train.py prepare.py", "ruff check --fix prepare.py",
+    "isort -q ./prepare.py", "yapf -i prepare.py", "uv run black prepare.py",
+    "sort -o prepare.py train.py", "dos2unix prepare.py",
     "awk -i inplace '{print}' prepare.py", "sed -i s/a/b/ *.py", "sed -i s/a/b/ pre*.py",
     "cp /tmp/x prepare.py", "cp /tmp/prepare.py .", "cp -t . /tmp/prepare.py",
     "install -m 644 /tmp/x prepare.py", "mv prepare.py old.py", "mv /tmp/x prepare.py",
