@@ -6,6 +6,7 @@ that only looks like an evasion: an alarm would be the fault.
 
 import importlib.util
 import marshal
+import shutil
 import subprocess
 import sys
 
@@ -461,6 +462,78 @@ def test_an_evasion_breaks_the_rules_that_it_evades(project, evade):
 
     assert broken(project) == VIOLATIONS[evade]
     assert broken(project, trust=trust) == VIOLATIONS[evade]
+
+
+@pytest.fixture
+def vendored(project):
+    """A submodule that was there at the blessing, outside of what is run."""
+    module = project.path.parent / "module"
+    project.git("init", "-q", str(module))
+    (module / "a.py").write_text("x = 1\n")
+    project.git("-C", str(module), "add", "-A")
+    project.git("-C", str(module), "commit", "-q", "-m", "a module")
+    project.git(
+        *("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(module), "vendor")
+    )
+    project.commit("a submodule")
+    project.bless()
+    project.commit("bless") if project.git("status", "--porcelain") else None
+    return project.path / "vendor"
+
+
+def dirty_submodule(project, vendor):
+    (vendor / "a.py").write_text("x = 2\n")
+
+
+def moved_submodule(project, vendor):
+    dirty_submodule(project, vendor)
+    project.git("-C", "vendor", "commit", "-q", "-am", "other work")
+
+
+def moved_and_staged_submodule(project, vendor):
+    moved_submodule(project, vendor)
+    project.git("add", "vendor")
+
+
+def folder_for_a_submodule(project, vendor):
+    shutil.rmtree(vendor)
+    project.write({"vendor/__init__.py": "x = 3\n"})
+
+
+@pytest.mark.parametrize(
+    "evade",
+    [dirty_submodule, moved_submodule, moved_and_staged_submodule, folder_for_a_submodule],
+    ids=lambda f: f.__name__,
+)
+def test_what_is_done_in_a_submodule_is_a_change(project, vendored, evade):
+    assert broken(project) == set()
+    evade(project, vendored)
+
+    assert broken(project) == SCOPE
+
+
+def removed_submodule(project, vendor):
+    shutil.rmtree(vendor)
+
+
+def submodule_that_is_not_checked_out(project, vendor):
+    project.git("submodule", "deinit", "-q", "-f", "vendor")
+    assert list(vendor.iterdir()) == []
+
+
+def built_submodule(project, vendor):
+    (vendor / "a.pyc").write_text("compiled")
+
+
+@pytest.mark.parametrize(
+    "work",
+    [removed_submodule, submodule_that_is_not_checked_out, built_submodule],
+    ids=lambda f: f.__name__,
+)
+def test_what_a_submodule_may_be(project, vendored, work):
+    work(project, vendored)
+
+    assert broken(project) == set()
 
 
 def sparse(project):

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.errors import GitError, OuroError
-from pytest_ouro.evidence import excludes
+from pytest_ouro.evidence import excludes, submodules
 from pytest_ouro.evidence.git import split
 from pytest_ouro.evidence.objects import object_id
 from pytest_ouro.evidence.paths import inside
@@ -220,7 +220,11 @@ class Repository:
         changes: list[Change] = []
         doubtful: list[tuple[str, Entry, bytes]] = []
         for path, entry in self.index.items():
-            if not asked(path) or entry.mode == "160000":
+            if not asked(path):
+                continue
+            if entry.mode == "160000":
+                if submodules.differs(self.git.top / path, entry.blob):
+                    changes.append(Change(path, "working tree", "changed"))
                 continue
             found = _on_disk(f"{top}/{path}")
             if found is None:

@@ -75,7 +75,7 @@ class Trust:
     def before(self, path: str) -> bytes | None:
         """The bytes of any file of the trusted commit, frozen or not; None where it has none."""
         entry = self._tree.get(path)
-        return self.git.blobs([entry.blob])[0] if entry else None
+        return self.git.blobs([entry.blob])[0] if entry and entry.mode != "160000" else None
 
     def digest(self, path: str) -> str:
         """``sha256:…`` of the trusted bytes of ``path``; "" where trust has no such file."""
