@@ -34,8 +34,15 @@ class LogSchema(Check):
             for row in ledger.rows[inherited:]
             if (fault := strict_fault(row.text))
         ]
+        name = evidence.layout.ledger
+        if ledger.swapped and not inherited:
+            yield Finding(
+                f"{name}:{ledger.swapped}: the header names the columns in another order",
+                expected="commit, metric, memory, status, description, as the rows have them",
+                help="mend the header: whoever reads the rows by it would read other numbers",
+                facts={"line": ledger.swapped},
+            )
         if faults:
-            name = evidence.layout.ledger
             many = f"{len(faults)} rows" if len(faults) > 1 else "a row"
             yield Finding(
                 f"{name}:{faults[0][0]}: {faults[0][1]}",

@@ -51,12 +51,14 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Ledger:
-    """``exists`` is False where there is no file; ``problems`` are ``(line, what)``."""
+    """``exists`` is False where there is no file; ``problems`` are ``(line, what)``. ``swapped``
+    is the line of a header that names the columns in another order than rows have; 0 for none."""
 
     path: Path
     exists: bool
     rows: tuple[Row, ...] = ()
     problems: tuple[tuple[int, str], ...] = ()
+    swapped: int = 0
 
 
 def read(path: Path) -> Ledger:
@@ -70,7 +72,7 @@ def read(path: Path) -> Ledger:
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror}") from None
     places: dict[str, int] | None = None
-    width = len(COLUMNS)
+    width, swapped = len(COLUMNS), 0
     rows: list[Row] = []
     problems: list[tuple[int, str]] = []
     for number, raw in enumerate(text.split("\n"), start=1):
@@ -82,6 +84,8 @@ def read(path: Path) -> Ledger:
             places = _header(cells)
             if places is not None:
                 width = len(cells)
+                order = [places[column] for column in COLUMNS if column in places]
+                swapped = number if order != sorted(order) else 0
                 continue
             places = {name: i for i, name in enumerate(COLUMNS)}
         if len(cells) == 1 and "\\t" in line:
@@ -89,7 +93,7 @@ def read(path: Path) -> Ledger:
         if len(cells) != width:
             problems.append((number, f"{len(cells)} columns, not {width}"))
         rows.append(_row(number, line, cells, places))
-    return Ledger(path, True, tuple(rows), tuple(problems))
+    return Ledger(path, True, tuple(rows), tuple(problems), swapped)
 
 
 def _header(cells: list[str]) -> dict[str, int] | None:
@@ -135,11 +139,11 @@ def strict_fault(text: str) -> str:
         return f"'{commit[:20]}' is no commit hash"
     if status not in STATUSES:
         return f"the status is '{status[:20]}', not one of {', '.join(STATUSES)}"
-    if not re.fullmatch(r"-?\d+\.\d{6}", metric):
+    if not re.fullmatch(r"-?[0-9]+\.[0-9]{6}", metric):
         return f"the metric is '{metric[:20]}', not a number with six decimals"
     if status != "crash" and float(metric) == 0:
         return f"a {status} with the metric 0.000000: only a crash has none"
-    if not re.fullmatch(r"\d+\.\d+", memory):
+    if not re.fullmatch(r"[0-9]+\.[0-9]+", memory):
         return f"the memory is '{memory[:20]}', not a number of GB"
     return ""
 

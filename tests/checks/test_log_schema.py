@@ -47,6 +47,7 @@ def test_whole_rows_hold(project, judged, first_run, text):
     [
         ("baseline\t1.722615\t44.0\tkeep\tx", "'baseline' is no commit hash"),
         ("a1b2c3d\t1.72\t44.0\tkeep\tx", "the metric is '1.72', not a number with six decimals"),
+        ("a1b2c3d\t\u0661.722615\t44.0\tkeep\tx", "the metric is '\u0661.722615', not a number"),
         ("a1b2c3d\t1.722615\t-\tkeep\tx", "the memory is '-', not a number of GB"),
         ("a1b2c3d\t1.722615\t44.0\tbest\tx", "the status is 'best', not one of keep, discard,"),
         ("a1b2c3d\t0.000000\t0.0\tkeep\tx", "a keep with the metric 0.000000: only a crash"),
@@ -65,6 +66,24 @@ def test_a_damaged_row_is_named_by_its_line(project, judged, first_run, row, fau
     assert finding.headline.startswith(f"results.tsv:3: {fault}")
     assert finding.where == "a row: line 3"
     assert "pytest-ouro log" in finding.help
+
+
+def test_a_header_that_makes_the_memory_the_metric_is_found(project, judged, recorded):
+    recorded()
+    path = project.path / "results.tsv"
+    path.write_text(path.read_text().replace("val_bpb\tmemory_gb", "memory_gb\tval_bpb"))
+
+    [finding] = judged(RULE).findings
+
+    assert finding.headline == "results.tsv:1: the header names the columns in another order"
+
+
+def test_a_header_of_another_tool_before_our_first_record_is_no_fault(project, judged, recorded):
+    header = "commit\tstatus\tval_bpb\tmemory_gb\tdescription\n"
+    project.write({"results.tsv": f"{header}abc1234\tkeep\t1.5\t0.1\ta claim\n"})
+    recorded()
+
+    assert judged(RULE).status == "holds"
 
 
 def test_many_rows_are_told_as_one_finding(project, judged, first_run):
