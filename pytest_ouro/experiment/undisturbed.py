@@ -1,5 +1,5 @@
 """What must be after a run as it was before it: the journal's lines, the refs of what was tried,
-the data.
+the data, and what git would run.
 
 Below the level *sandboxed* a script may write whatever its user may. Others write too while a run
 goes on: supervisors in other working trees and on other devices add to the journal and to the refs.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.git import run_git
 from pytest_ouro.experiment.confinement import PACKAGE
+from pytest_ouro.experiment.hooks import Hooks
 from pytest_ouro.experiment.settle import TRIED
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Before:
     lines: list[bytes]
     tried: dict[str, str]
     data: dict[Path, State]
+    hooks: Hooks
 
     @classmethod
     def look(cls, case: Case, experiment: Experiment, facts: Record) -> Before:
@@ -53,6 +55,7 @@ class Before:
             case.evidence.journal.lines(),
             _tried(case),
             data.states(patterns, case.evidence.root),
+            Hooks.look(case.repository.git),
         )
 
     def mended(self) -> list[str]:
@@ -60,7 +63,7 @@ class Before:
 
         To be called when no process of the run is left, and before the devices are given back.
         """
-        return [*self._journal(), *self._refs(), *self._written()]
+        return [*self._journal(), *self._refs(), *self._written(), *self.hooks.mended()]
 
     def _journal(self) -> list[str]:
         journal = self.case.evidence.journal
