@@ -25,6 +25,8 @@ _RUNNING = re.compile(
     r"|(?:diff|merge|mergetool|difftool)\..*(?:external|command|textconv|driver|cmd)\n"
 )
 
+_KEPT = "it is put back; what was found ends in .found"
+
 #: A file's bytes and its mode.
 _File = tuple[bytes, int]
 
@@ -47,15 +49,16 @@ class Hooks:
         return cls(git, _read(found), _read(list(files)), _running(git))
 
     def mended(self) -> list[str]:
-        """What is other than it was, a line each; it is put back. Other settings may change."""
+        """What is other than it was, a line each. It is put back, and what was found is kept: a
+        person may have written it. Settings that run nothing may change."""
         now = Hooks.look(self.git)
         lines = []
         if changed := _put_back(self.hooks, now.hooks):
-            lines.append(f"the hook {changed[0].name} was written while the run went on")
+            lines.append(f"the hook {changed[0].name}")
         if now.running != self.running:
             _put_back(self.settings, now.settings)
-            lines.append("a setting of git's that runs programs was written while the run went on")
-        return [f"{line} (it is put back)" for line in lines]
+            lines.append("a setting of git's that runs programs")
+        return [f"{what} was changed while the run went on ({_KEPT})" for what in lines]
 
 
 def _read(paths: list[Path]) -> dict[Path, _File]:
@@ -71,10 +74,11 @@ def _running(git: Git) -> list[str]:
 
 
 def _put_back(before: dict[Path, _File], now: dict[Path, _File]) -> list[Path]:
-    changed = [p for p in (*before, *(p for p in now if p not in before))
-               if before.get(p) != now.get(p)]  # fmt: skip
+    """Put back each that changed. Nothing runs a file of the name that what was found gets."""
+    changed = sorted(path for path in {*before, *now} if before.get(path) != now.get(path))
     for path in changed:
-        path.unlink(missing_ok=True)
+        if os.path.lexists(path):  # perhaps as a folder
+            path.replace(path.with_name(f"{path.name}.found"))
         if path in before:
             data, mode = before[path]
             path.write_bytes(data)

@@ -159,7 +159,7 @@ def _run_once(
         facts = record.start(case, experiment, profile=profile, rehearsal=rehearsal, **further)
         before = Before.look(case, experiment, facts)
         seen, why = _measure(case, experiment, profile, scratch, facts, progress)
-        seen = replace(seen, findings=(*before.mended(), *seen.findings))
+        seen = replace(seen, findings=(*before.mended(seen.level), *seen.findings))
         facts["level_why"] = why
     return _conclude(case, experiment, profile, facts, seen), case
 

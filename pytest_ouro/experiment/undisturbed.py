@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.data import State
     from pytest_ouro.evidence.journal import Record
     from pytest_ouro.judge import Case
-    from pytest_ouro.tables import Experiment
+    from pytest_ouro.tables import Experiment, Level
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,14 @@ class Before:
             Hooks.look(case.repository.git),
         )
 
-    def mended(self) -> list[str]:
-        """What is other than it was, a line each. Records and refs are put back.
+    def mended(self, level: Level) -> list[str]:
+        """What is other than it was, a line each. Records, refs and hooks are put back.
 
-        To be called when no process of the run is left, and before the devices are given back.
+        To be called when no process of the run is left, and before the devices are given back. No
+        script that is sandboxed reaches the hooks: there a person has changed them.
         """
-        return [*self._journal(), *self._refs(), *self._written(), *self.hooks.mended()]
+        hooks = [] if level == "sandboxed" else self.hooks.mended()
+        return [*self._journal(), *self._refs(), *self._written(), *hooks]
 
     def _journal(self) -> list[str]:
         journal = self.case.evidence.journal
