@@ -63,7 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--ouro-settle",
         action="store_true",
         dest="ouro_settle",
-        help="Apply the verdict to the branch: a discard or crash returns it to the best commit",
+        help="Apply the verdict to the branch: a discard or crash returns it to its last keep",
     )
     parser.addini("ouro_bound", "The file of rules", type="string", default="")
     parser.addini("ouro_settle", "Apply verdicts to the branch", type="bool", default=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
+from pytest_ouro.evidence.verdicts import last_verdicts
 from pytest_ouro.finding import Finding, several
 from pytest_ouro.values import dataclass
 
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.journal import Record
     from pytest_ouro.evidence.observed import Evidence
-
-#: Reasons of runs that decide nothing about their commit.
-_UNDECIDED = ("repeat", "unchanged", "rehearsal")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +30,7 @@ class Settled(Check):
         if not runs:
             return
         ancestors = evidence.repository.ancestors
-        verdicts = {  # the last one on each commit
-            run["commit"]: run
-            for run in runs
-            if run["status"] != "crash" and run["reason"] not in _UNDECIDED
-        }
+        verdicts = last_verdicts(runs)
         stays = [
             run
             for run in verdicts.values()

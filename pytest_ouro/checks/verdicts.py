@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
+from pytest_ouro.evidence.verdicts import LITERAL
 from pytest_ouro.finding import Finding
 from pytest_ouro.schema import option
 from pytest_ouro.values import dataclass
@@ -46,7 +47,7 @@ class Metric(Check):
             gain = kept.get("gain")
             if kept["status"] != "keep" or gain is None:
                 continue
-            if gain < -max(kept.get("margin") or 0.0, 0.0):
+            if gain < -max(_band(kept), 0.0):
                 yield Finding(
                     f"a run was kept although its {kept['metric']} is worse than the best",
                     where=_where(kept),
@@ -59,21 +60,24 @@ class Metric(Check):
 
 @dataclass(frozen=True, kw_only=True)
 class Simplicity(Check):
-    """A tie, within noise, is decided by the size of the editable code: less code is kept, more
-    code without a gain is not."""
+    """A tie is decided by the size of the editable code: less code is kept, by more than a literal;
+    as much or more without a gain is not."""
 
     stage = "run"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         for run in evidence.runs:
-            gain, margin = run.get("gain"), run.get("margin") or 0.0
+            gain, band = run.get("gain"), _band(run)
             smaller_than = run.get("best_code_size")
             if gain is None or smaller_than is None or run["reason"] in _ASIDE:
                 continue
             less = smaller_than - run["code_size"]
-            if abs(gain) <= margin and less > 0 and run["status"] == "discard":
+            simpler = less > (LITERAL if "band" in run else 0)
+            lost = run["gain_on_peak"] if "band" in run else gain
+            ties = abs(gain) <= band and lost >= -band
+            if ties and simpler and run["status"] == "discard":
                 yield self._finding(run, f"a tie with {less} nodes less code was discarded")
-            if gain <= 0 and less <= 0 and run["status"] == "keep":
+            if gain <= 0 and not (ties and simpler) and run["status"] == "keep":
                 yield self._finding(run, "a run was kept without a gain and without less code")
 
     def _finding(self, run: Record, headline: str) -> Finding:
@@ -84,6 +88,11 @@ class Simplicity(Check):
             "pytest --ouro-experiment",
             facts={"gain": run["gain"], "code_size": run["code_size"]},
         )
+
+
+def _band(run: Record) -> float:
+    """How far a tie may lie from the best; in older records, the whole margin."""
+    return float(run.get("band", run.get("margin")) or 0.0)
 
 
 def _where(run: Record) -> str:

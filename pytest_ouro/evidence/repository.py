@@ -179,9 +179,15 @@ class Repository:
         return tuple(change for _, changes in self._history for change in changes)
 
     @cached_property
+    def history(self) -> tuple[str, ...]:
+        """The judged commit and all that it descends from, newest first: no commit stands before
+        one that descends from it."""
+        return tuple(self.git.call("rev-list", "--topo-order", self.head).decode().split())
+
+    @cached_property
     def ancestors(self) -> frozenset[str]:
         """The judged commit and all that it descends from."""
-        return frozenset(self.git.call("rev-list", self.head).decode().split())
+        return frozenset(self.history)
 
     @cached_property
     def merging(self) -> tuple[str, ...]:

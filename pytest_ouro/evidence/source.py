@@ -26,6 +26,8 @@ TOP_LEVEL = "module-level code"
 #: Names and attributes through which a statement can bind a name that it does not show.
 _INDIRECT = frozenset({"globals", "locals", "vars", "setattr", "delattr", "exec", "eval"})
 _WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+#: Nodes that stand for nothing that is written by itself.
+_FREE = (ast.expr_context, ast.unaryop)
 _INDIRECT_ATTRIBUTES = frozenset({"__dict__", "__globals__"})
 
 
@@ -73,8 +75,12 @@ class Source:
 
     @property
     def size(self) -> int:
-        """The number of nodes of the syntax tree: layout, comments and docstrings are free."""
-        return len(self.nodes)
+        """The number of nodes of the syntax tree: layout, comments and docstrings are free.
+
+        A literal with its sign, a name and an attribute count one each, so that no spelling of a
+        value is shorter than another.
+        """
+        return sum(not isinstance(node, _FREE) and not _is_part(node) for node in self.nodes)
 
     @property
     def code(self) -> str:
@@ -136,6 +142,13 @@ class Source:
 def source(text: str) -> Source:
     """The Source of a text that more than one rule, or commit, asks about."""
     return Source(text)
+
+
+def _is_part(node: ast.AST) -> bool:
+    """Whether a node is counted with the one below it: a sign, or the end of a dotted name."""
+    if isinstance(node, ast.UnaryOp):
+        return isinstance(node.operand, ast.Constant)
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute)
 
 
 class _Seedless(ast.NodeTransformer):

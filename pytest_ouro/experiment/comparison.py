@@ -1,39 +1,47 @@
-"""What a run is compared with: the best kept one, the noise; and why nothing can be compared."""
+"""What a run is compared with: the last keep on its branch, the noise, earlier runs of its code."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from pytest_ouro.evidence.verdicts import kept_in, last_verdicts, value_of
 from pytest_ouro.experiment import record, repeats
-from pytest_ouro.experiment.notes import value_of
-from pytest_ouro.experiment.verdict import Candidate, Verdict, decide, gain, margin, noise_of
+from pytest_ouro.experiment.verdict import Candidate, Verdict, band, decide, gain, margin, noise_of
 from pytest_ouro.tables import LEVELS
 
 if TYPE_CHECKING:
-    from pytest_ouro.evidence.journal import Record
-    from pytest_ouro.judge import Case
-    from pytest_ouro.tables import Experiment, VerdictRule
+    from collections.abc import Sequence
 
-#: Reasons of runs that decide nothing about their commit.
-_UNDECIDED = ("repeat", "unchanged", "rehearsal")
+    from pytest_ouro.evidence.journal import Record
+    from pytest_ouro.tables import Experiment, VerdictRule
 
 
 def compare(
-    case: Case, experiment: Experiment, profile: Literal["cpu", "cuda"], facts: Record
+    runs: Sequence[Record],
+    history: Sequence[str],
+    facts: Record,
+    *,
+    experiment: Experiment,
+    rule: VerdictRule,
 ) -> tuple[Verdict, Record]:
-    """The verdict, and what it was made from: the best run, the noise, the gain and its margin.
+    """The verdict on the run that ``facts`` describe, and what it was made from.
 
-    The last run of a series is judged on the series' mean, against the best of other commits.
+    ``runs`` are the finished ones of the journal, oldest first; ``history`` the judged commit and
+    all that it descends from, newest first. The reference is the last keep in ``history`` that can
+    be compared. The last run of a series is judged on the series' mean, against the last keep among
+    the other commits.
     """
-    runs = list(case.evidence.journal.runs())
     past = [run for run in runs if record.comparable(run, facts)]
     series = _series(runs, facts)
-    rule = case.bound.verdicts[profile]
     noise = _noise(rule, [*past, facts] if series and not facts["rehearsal"] else past)
     run = None if facts["val_bpb"] is None else _candidate({**facts, **series})
-    found = _best(case, past, experiment.direction, but=facts["commit"] if series else "")
+    anew = facts["commit"] if facts.get("series") and run is not None else ""
+    others = [commit for commit in history if commit != anew]
+    kept = kept_in(others, past)
+    found = kept[0] if kept else None
     best = _candidate(found) if found else None
+    choose = min if experiment.direction == "lower" else max
+    peak = choose(map(value_of, kept), default=None)
     verdict = decide(
         facts["outcome"],
         run,
@@ -41,25 +49,66 @@ def compare(
         rule=rule,
         noise=noise,
         direction=experiment.direction,
+        peak=peak,
+        earlier=[] if anew else [_candidate(r) for r in _lost(past, kept)],
         rehearsal=facts["rehearsal"],
         early=repeats.is_early(facts),
         below_level=LEVELS.index(facts["level"]) < LEVELS.index(experiment.level),
     )
-    both = run is not None and best is not None and verdict.reason != "repeat"
-    return verdict, {
+    # A commit that was kept and is discarded now, measured anew, is no longer what is returned to.
+    now: Record = {**facts, "status": verdict.status, "reason": verdict.reason, "incumbent": None}
+    standing = kept_in(history, runs if verdict.status == "keep" else [*runs, now])
+    compared: Record = {
         **series,
+        "incumbent": standing[0]["commit"] if standing else None,
         "best": best.value if best else None,
         "best_commit": best.commit if best else None,
         "best_code_size": best.size if best else None,
         "best_peak_mb": found.get("peak_mb") if found else None,
         "noise": noise,
-        "gain": gain(run, best, experiment.direction) if both and run and best else None,
-        "margin": margin(run, best, rule, noise) if both and run and best else 0.0,
+        "gain": None,
+        "gain_on_peak": None,
+        "margin": 0.0,
+        "band": 0.0,
         "apart": "" if found else _apart(runs, past, facts),
     }
+    if run is not None and best is not None and peak is not None and verdict.reason != "repeat":
+        within = margin(run, best, rule, noise)
+        compared["gain"] = gain(run.value, best.value, experiment.direction)
+        compared["gain_on_peak"] = gain(run.value, peak, experiment.direction)
+        compared |= {"margin": within, "band": band(within)}
+    return verdict, compared
 
 
-def _series(runs: list[Record], facts: Record) -> Record:
+def measured_before(runs: Sequence[Record], facts: Record) -> tuple[Record, str] | None:
+    """The last run of the same code, or of the same code under other seeds, that can be compared;
+    and the fact that both have in common. ``facts`` may be those of a run that is not made yet."""
+    past = [run for run in reversed(runs) if record.comparable(run, facts)]
+    for key in ("code_meaning", "code_seedless"):
+        for run in past:
+            if facts.get(key) and run.get(key) == facts[key]:
+                return run, key
+    return None
+
+
+def _lost(past: Sequence[Record], kept: Sequence[Record]) -> list[Record]:
+    """The runs whose code lost to the last keep: those that were discarded in comparison with it,
+    and the kept ones that it superseded."""
+    if not kept:
+        return []
+    verdicts = last_verdicts(past).values()
+    best, *superseded = kept
+    return [
+        *superseded,
+        *(
+            run
+            for run in verdicts
+            if run["status"] == "discard" and run.get("best_commit") == best["commit"]
+        ),
+    ]
+
+
+def _series(runs: Sequence[Record], facts: Record) -> Record:
     """Mean, deviation and number of a series that ends with this run; nothing for other runs."""
     if facts["val_bpb"] is None or repeats.is_early(facts):
         return {}
@@ -69,7 +118,7 @@ def _series(runs: list[Record], facts: Record) -> Record:
     return {"mean": found.mean, "sd": found.sd, "n": len(found.values)}
 
 
-def _noise(rule: VerdictRule, runs: list[Record]) -> float | None:
+def _noise(rule: VerdictRule, runs: Sequence[Record]) -> float | None:
     """The standard deviation of one run; from salted repeats where there are any."""
     if rule.noise != "auto":
         return rule.noise
@@ -79,27 +128,6 @@ def _noise(rule: VerdictRule, runs: list[Record]) -> float | None:
         if found is not None:
             return found
     return None
-
-
-def _best(case: Case, past: list[Record], direction: str, *, but: str) -> Record | None:
-    """The best kept run among the commits that the judged one descends from.
-
-    The last verdict on a commit counts; ``but`` is a commit that is being judged anew.
-    """
-    history = case.repository.git.call("rev-list", case.repository.head).decode().split()
-    ancestors = set(history)
-    decided = {
-        run["commit"]: run
-        for run in past
-        if run["reason"] not in _UNDECIDED and run["commit"] in ancestors
-    }
-    kept = [
-        run
-        for commit, run in decided.items()
-        if run["status"] == "keep" and commit != but and math.isfinite(value_of(run))
-    ]
-    choose = min if direction == "lower" else max
-    return choose(kept, key=value_of, default=None)
 
 
 def _candidate(run: Record) -> Candidate:
@@ -113,7 +141,7 @@ def _candidate(run: Record) -> Candidate:
     )
 
 
-def _apart(runs: list[Record], past: list[Record], facts: Record) -> str:
+def _apart(runs: Sequence[Record], past: Sequence[Record], facts: Record) -> str:
     """What keeps the runs before this one from being compared with it; "" where there is none."""
     others = [run for run in runs if run.get("outcome") == "ok" and not run.get("rehearsal")]
     if past or not others or facts["rehearsal"]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ouro.evidence.verdicts import value_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -20,7 +22,7 @@ def notes(run: Record, runs: Sequence[Record]) -> tuple[str, ...]:
 
 
 def memory(run: Record) -> str:
-    """The peak, and its change against the best run's."""
+    """The peak, and its change against the reference's."""
     peak, best = run.get("peak_mb") or 0.0, run.get("best_peak_mb") or 0.0
     if run["status"] == "crash" or not peak:
         return ""
@@ -53,12 +55,6 @@ def tally(runs: Sequence[Record]) -> str:
     if noise := tries[-1].get("noise"):
         text += f"; noise alone would give about {noise * luckiest(len(tries)):.6f}"
     return text
-
-
-def value_of(run: Record) -> float:
-    """What a run stands for: its metric, or the mean of the series that it ended."""
-    mean = run.get("mean")
-    return float(run["val_bpb"] if mean is None else mean)
 
 
 def luckiest(tries: int) -> float:

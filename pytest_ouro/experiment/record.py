@@ -40,6 +40,8 @@ _COMPARED = (
     "level",
     "rows",
 )
+#: Of these, what only a finished measurement knows: of a crash they are unknown, not different.
+_MEASURED = ("level", "rows")
 
 
 def now() -> str:
@@ -63,7 +65,7 @@ def start(
         "commit": repository.head,
         "description": git.line("show", "-s", "--format=%s", repository.head),
         "code": code,
-        **described(git.blobs(code.values())),
+        **described(dict(zip(code, git.blobs(code.values()), strict=True))),
         "trust": case.trust.commit,
         "trust_source": case.trust.source,
         "harness": evaluating.digest(case, experiment),
@@ -209,11 +211,15 @@ def comparable(past: Record, facts: Record) -> bool:
 
 
 def differences(past: Record, facts: Record) -> list[str]:
-    """In words, what keeps two runs from being compared: ``budget (20 → 300)``."""
+    """In words, what keeps two runs from being compared: ``budget (20 → 300)``.
+
+    What a run without a measurement could not find out is not compared.
+    """
+    unknown = () if facts.get("outcome") == "ok" else _MEASURED
     return [
         f"{key.replace('_name', '')} ({_brief(past.get(key))} → {_brief(facts.get(key))})"
         for key in _COMPARED
-        if past.get(key) != facts.get(key)
+        if key not in unknown and past.get(key) != facts.get(key)
     ]
 
 
@@ -223,17 +229,23 @@ def _brief(value: object) -> str:
     return text.removeprefix("sha256:")[:7] if text.startswith("sha256:") else text
 
 
-def described(blobs: list[bytes]) -> Record:
-    """What the editable code is: its size, and digests of its meaning with and without seeds."""
+def described(files: dict[str, bytes]) -> Record:
+    """What the editable code is: its size, and digests of its meaning with and without seeds.
+
+    The size is that of Python's syntax trees; a file in another language counts two for each word,
+    so that a dropped word is more than a literal.
+    """
     size, code, seedless = 0, hashlib.sha256(), hashlib.sha256()
-    for blob in blobs:
-        source = Source(decode(blob))
+    for path, blob in files.items():
         try:
+            if not path.endswith((".py", ".pyi", ".pyw")):
+                raise SyntaxError("another language")
+            source = Source(decode(blob))
             size += source.size
             code.update(source.code.encode())
             seedless.update(source.seedless.encode())
         except (SyntaxError, ValueError, RecursionError):  # no Python: its bytes are its meaning
-            size += len(blob.split())
+            size += 2 * len(blob.split())
             code.update(blob)
             seedless.update(blob)
     return {

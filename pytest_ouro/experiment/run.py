@@ -6,9 +6,10 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from pytest_ouro.evidence.verdicts import value_of
 from pytest_ouro.experiment import device, preconditions, record, smi
 from pytest_ouro.experiment.assurance import assure
-from pytest_ouro.experiment.comparison import compare
+from pytest_ouro.experiment.comparison import compare, measured_before
 from pytest_ouro.experiment.evaluating import evaluated
 from pytest_ouro.experiment.holding import device_held
 from pytest_ouro.experiment.jobs import LOG, command_job, make_data, script_job
@@ -45,12 +46,14 @@ Profile = Literal["cpu", "cuda"]
 
 @dataclass(frozen=True)
 class Result:
-    """What an experiment came to. ``best`` is the best kept value before it, if any.
+    """What an experiment came to. ``best`` is the value of the commit that it was compared with,
+    the last keep that its branch stood on, if there was one.
 
     ``closed`` holds the broken rules that kept it from running; then nothing was measured.
     ``val_bpb`` is the measured metric, None for a crash; ``record`` the journal's last line. After
     ``repeats`` it is their mean.
-    ``settlement`` says what was done with the branch, or how a person does it.
+    ``settlement`` says what was done with the branch, or how a person does it; ``before`` where the
+    same code was measured earlier.
     """
 
     status: Literal["keep", "discard", "crash", "closed"]
@@ -68,11 +71,13 @@ class Result:
     interrupted: bool = False
     repeats: Repeats | None = None
     notes: tuple[str, ...] = ()
+    before: str = ""
 
     def told(self, *, quiet: bool = False) -> tuple[str, ...]:
         """What is said before the last line."""
         repeated = (self.repeats.line(self.commit),) if self.repeats else ()
-        return (*(() if quiet else self.notes), *repeated, *self.settlement)
+        before = (self.before,) if self.before else ()
+        return (*(() if quiet else self.notes), *before, *repeated, *self.settlement)
 
     @property
     def last_line(self) -> str:
@@ -157,11 +162,26 @@ def _run_once(
         further = {**turn.facts, **smi.surroundings(profile, say)}
         further["holds"] = holds
         facts = record.start(case, experiment, profile=profile, rehearsal=rehearsal, **further)
+        if told := _measured_before(case, facts):
+            say(told)
         before = Before.look(case, experiment, facts)
         seen, why = _measure(case, experiment, profile, scratch, facts, progress)
         seen = replace(seen, findings=(*before.mended(seen.level), *seen.findings))
         facts["level_why"] = why
-    return _conclude(case, experiment, profile, facts, seen), case
+    return replace(_conclude(case, experiment, profile, facts, seen), before=told), case
+
+
+def _measured_before(case: Case, facts: Record) -> str:
+    """A line that says which run measured this code before; "" where none did."""
+    found = measured_before(list(case.evidence.journal.runs()), facts)
+    if found is None or facts.get("repeat", 1) > 1:
+        return ""
+    run, key = found
+    what = "this code" if key == "code_meaning" else "this code, but for its seeds,"
+    return (
+        f"ouro: {what} was measured before: commit {run['commit'][:7]} "
+        f"{run['metric']}={value_of(run):.6f} {run['status']} ({run['reason']})"
+    )
 
 
 def _together(case: Case, result: Result) -> Result:
@@ -225,7 +245,10 @@ def _conclude(
         ended, message = "breach", f"{broken[0].rule}: {broken[0].findings[0].headline}"
     facts["outcome"] = ended
     facts["val_bpb"] = seen.value if ended == "ok" else None
-    verdict, compared = compare(case, experiment, profile, facts)
+    runs, rule = list(case.evidence.journal.runs()), case.bound.verdicts[profile]
+    verdict, compared = compare(
+        runs, case.repository.history, facts, experiment=experiment, rule=rule
+    )
     written = record.finish(
         case,
         facts,
@@ -257,10 +280,10 @@ def _settlement(case: Case, result: Result, *, apply: bool) -> tuple[str, ...]:
     """What is to be done with the branch after the verdict, and was done if it was asked for."""
     if why := _UNDECIDED.get(result.reason):
         return (f"ouro: not settled: {why}",) if apply else ()
-    if result.status == "keep" or result.reason == "unchanged":
+    if result.status == "keep":
         return ()
     assert result.record is not None
-    target = result.record["best_commit"]
+    target = result.record["incumbent"]
     if target is None:
         return ("ouro: nothing is kept on this line of commits yet: mend it and run again",)
     if target == result.commit:

@@ -1,4 +1,4 @@
-"""Apply a verdict to the branch: keep leaves the commit, discard and crash go back to the best.
+"""Apply a verdict to the branch: a keep stays, a discard and a crash go back to the last keep.
 
 The tried commit stays reachable as ``refs/ouro/tried/<n>`` in any case, and nothing that is not
 committed is ever touched.
@@ -35,7 +35,7 @@ def remember(case: Case, number: int) -> str:
 
 
 def settle(case: Case, *, target: str, tried: str, apply: bool) -> Settlement:
-    """Return the branch from the commit just tried to ``target``, the best kept one.
+    """Return the branch from the commit just tried to ``target``, its last keep.
 
     ``case`` is the one that was run: its head and branch are those of before. Without ``apply``,
     or where it would be unsafe, only the command is told.

@@ -1,4 +1,4 @@
-"""Keep, discard or crash: a pure function of the measurement, the best so far and the noise."""
+"""Keep, discard or crash: a pure function of the measurement, the last keep and the noise."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from pytest_ouro.evidence.verdicts import LITERAL
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from pytest_ouro.experiment.measurement import Outcome
     from pytest_ouro.tables import VerdictRule
@@ -16,11 +18,15 @@ if TYPE_CHECKING:
 Decision = Literal["keep", "discard", "crash"]
 
 
+#: The share of the margin within which two runs tie.
+TIE = 0.5
+
+
 @dataclass(frozen=True)
 class Candidate:
-    """One run as a verdict sees it: its metric, and of its editable code the size in nodes of the
-    syntax tree and digests of its meaning, with its seeds and without. ``value`` may be the mean of
-    ``runs`` repeats."""
+    """One run as a verdict sees it: its metric, and of its editable code the size
+    (``evidence.source.Source.size``) and digests of its meaning, with its seeds and without.
+    ``value`` may be the mean of ``runs`` repeats."""
 
     value: float
     size: int
@@ -44,15 +50,19 @@ def decide(
     rule: VerdictRule,
     noise: float | None,
     direction: Literal["lower", "higher"] = "lower",
+    peak: float | None = None,
+    earlier: Collection[Candidate] = (),
     rehearsal: bool = False,
     early: bool = False,
     below_level: bool = False,
 ) -> Verdict:
-    """The verdict on ``run`` against the best kept one.
+    """The verdict on ``run`` against ``best``, the last keep on its branch.
 
     ``noise`` is the standard deviation of one run (None: not known yet). An improvement counts
-    beyond the ``margin``; a tie within it is broken by size: less code is kept. ``early``: repeats
-    follow, and the last one decides.
+    beyond the ``margin``; a tie, within the ``band``, is broken by size: less code is kept, unless
+    it is worse by more than the band than ``peak``, the best value that was ever kept on the
+    branch. ``earlier`` are runs that lost to ``best``: their code is not tried again. ``early``:
+    repeats follow, and the last one decides.
     """
     if outcome != "ok" or run is None:
         return Verdict("crash", "crash" if outcome == "ok" else outcome)
@@ -66,25 +76,35 @@ def decide(
         return Verdict("discard", "level")
     if best is None:
         return Verdict("keep", "baseline")
-    if run.code and run.code == best.code:
+    if run.code and run.code in {other.code for other in (best, *earlier)}:
         return Verdict("discard", "unchanged")
-    if run.seedless and run.seedless == best.seedless:
+    if run.seedless and run.seedless in {other.seedless for other in (best, *earlier)}:
         return Verdict("discard", "seed-only")
-    gained = gain(run, best, direction)
+    gained = gain(run.value, best.value, direction)
     within = margin(run, best, rule, noise)
     if gained > within:
         return Verdict("keep", "improved")
-    if abs(gained) <= within and run.size < best.size:
+    lost = gain(run.value, best.value if peak is None else peak, direction)
+    if is_tie(gained, lost, band(within)) and best.size - run.size > LITERAL:
         return Verdict("keep", "simpler")
-    if gained > 0:
-        return Verdict("discard", "within-noise") if rule.hard else Verdict("keep", "marginal")
-    return Verdict("discard", "worse" if gained < 0 else "equal")
+    if gained > 0 and not rule.hard:
+        return Verdict("keep", "marginal")
+    if gained == 0:
+        return Verdict("discard", "equal")
+    return Verdict("discard", "within-noise" if abs(gained) <= within else "worse")
 
 
-def gain(run: Candidate, best: Candidate, direction: Literal["lower", "higher"]) -> float:
-    """How much better ``run`` is, in units of the metric, to the six decimals that are logged."""
-    difference = best.value - run.value if direction == "lower" else run.value - best.value
-    return round(difference, 6)
+def is_tie(gained: float, lost: float, within: float) -> bool:
+    """Whether a gain is too small to count, and nothing is lost against the best value ever kept.
+
+    The second demand keeps ties from adding up: each alone may be a small loss.
+    """
+    return abs(gained) <= within and lost >= -within
+
+
+def gain(value: float, best: float, direction: Literal["lower", "higher"]) -> float:
+    """How much better ``value`` is, in units of the metric, to the six decimals that are logged."""
+    return round(best - value if direction == "lower" else value - best, 6)
 
 
 def margin(run: Candidate, best: Candidate, rule: VerdictRule, noise: float | None) -> float:
@@ -92,6 +112,14 @@ def margin(run: Candidate, best: Candidate, rule: VerdictRule, noise: float | No
     as the variance of a mean of n is a share 1/n of that of one run."""
     shares = 1 / run.runs + 1 / best.runs
     return float(rule.sigmas * (noise or 0.0) * (shares / 2) ** 0.5)
+
+
+def band(margin: float) -> float:
+    """How far apart two runs may lie to tie: half of the margin, which an improvement must exceed.
+
+    Rounded as gains are, so that a gain at its edge is not decided by a float's last bits.
+    """
+    return round(TIE * margin, 6)
 
 
 def noise_of(runs: Iterable[tuple[str, float]]) -> float | None:

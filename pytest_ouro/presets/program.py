@@ -112,7 +112,7 @@ def _loop(bound: Bound) -> list[str]:
         "| it says | then |",
         "|---|---|",
         "| `keep` | go on from this commit |",
-        "| `discard` | the branch is back at the best commit: try another idea |",
+        "| `discard` | the branch is back at its last keep: try another idea |",
         "| `crash` | the same; `run.log` ends with what went wrong |",
         "| `closed` | nothing ran: a rule is broken, or a run cannot start; do what `help:` says |",
     ]
@@ -122,7 +122,7 @@ def _verdict(bound: Bound) -> list[str]:
     small = "a discard (`within-noise`)" if _is_hard(bound) else "a keep (`marginal`)"
     return [
         f"- Better by more than {_each(bound, _margin)} is `improved`; by less, {small}.",
-        "- Within it either way, less code is kept (`simpler`).",
+        "- Within half of that either way, less code is kept (`simpler`).",
         "- What else is worse, equal, unchanged or differs in its seed alone is discarded.",
         f"- So is a run below the level {_each(bound, _level)}.",
     ]

@@ -68,6 +68,11 @@ def test_a_keep_that_is_worse_is_found(recorded, judged, gain, margin):
     assert finding.help.startswith("verdicts are made by the supervisor alone")
 
 
+def test_a_keep_beyond_the_band_is_found(recorded, judged):
+    recorded("keep", 2.008, best=2.0, gain=-0.008, margin=0.01, band=0.005)
+    assert judged(RULE).status == "broken"
+
+
 @pytest.mark.parametrize(
     ("status", "gain", "margin"),
     [("keep", 0.1, 0.01), ("keep", 0.0, 0.0), ("keep", -0.01, 0.01), ("discard", -0.5, 0.01),

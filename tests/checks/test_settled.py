@@ -114,6 +114,29 @@ def test_a_run_that_tried_nothing_new_need_not_be_reverted(project, idea, judged
     assert judged(RULE).status == "holds"
 
 
+@pytest.mark.parametrize("reason", ["level", "repeat"])
+def test_a_run_that_decided_nothing_need_not_be_reverted(project, idea, judged, reason):
+    idea("discard", 2.5, reason=reason, incumbent=None)
+    project.commit("another idea", {"train.py": "MODEL = 1.0\n"})
+
+    assert judged(RULE).status == "holds"
+
+
+def test_a_code_that_lost_before_must_be_reverted(project, idea, judged):
+    idea("discard", 2.5, reason="unchanged", incumbent="0" * 40)
+    project.commit("another idea", {"train.py": "MODEL = 1.0\n"})
+
+    assert judged(RULE).status == "broken"
+
+
+def test_a_keep_that_is_measured_again_stays_kept(project, idea, recorded, judged):
+    idea("keep", 1.9)
+    recorded("discard", 1.9, reason="unchanged", incumbent=project.git("rev-parse", "HEAD"))
+    project.commit("another idea", {"train.py": "MODEL = 1.0\n"})
+
+    assert judged(RULE).status == "holds"
+
+
 @pytest.mark.parametrize(
     "facts", [{"branch": "other"}, {"branch": ""}, {"worktree": "other"}, {"trust": "0" * 40}]
 )

@@ -86,8 +86,8 @@ def test_an_edited_ledger_closes_the_gate_until_it_is_mended(logged, edit, headl
     refused(logged, headline)
     ledger(logged).write_text(logged.project.ouro("log", "--tsv").stdout)
     assert ledger(logged).read_text() == whole
-    assert logged.run().reason == "worse"
-    logged.whole("baseline", "worse", "worse")
+    assert logged.run().reason == "unchanged"
+    logged.whole("baseline", "worse", "unchanged")
 
 
 def test_a_ledger_that_is_gone_closes_the_gate(logged):
@@ -200,8 +200,8 @@ def test_a_journal_that_lost_its_last_lines_is_found(logged, lines, rows):
         headline = f"results.tsv:3: no recorded run stands behind {rows}"
     refused(logged, headline)
     logged.journal.path.write_text("".join(whole))
-    assert logged.run().reason == "worse"
-    logged.whole("baseline", "worse", "worse")
+    assert logged.run().reason == "unchanged"
+    logged.whole("baseline", "worse", "unchanged")
 
 
 # Disks that are full.

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from pytest_ouro.evidence.verdicts import LITERAL
 from pytest_ouro.experiment import record
 from pytest_ouro.judge import open_case
 
@@ -29,7 +30,7 @@ SAME = [
 
 
 def test_formatting_and_comments_change_neither_size_nor_meaning():
-    assert len({str(record.described([source.encode()])) for source in SAME}) == 1
+    assert len({str(record.described({"train.py": source.encode()})) for source in SAME}) == 1
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_formatting_and_comments_change_neither_size_nor_meaning():
     ],
 )
 def test_a_seed_has_no_meaning(before, after, same):
-    one, two = (record.described([source.encode()]) for source in (before, after))
+    one, two = (record.described({"train.py": source.encode()}) for source in (before, after))
     assert one["code_meaning"] != two["code_meaning"]
     assert (one["code_seedless"] == two["code_seedless"]) is same
 
@@ -53,7 +54,41 @@ def test_a_seed_has_no_meaning(before, after, same):
     "source", [b"x = (", b"'unclosed", b"\xff\xfe", b"x\x00 = 1 2", b"  x\n y"]
 )
 def test_what_is_no_code_is_counted_in_words(source):
-    assert record.described([source])["code_size"] >= 0
+    assert record.described({"train.py": source})["code_size"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("x = 0.004", "x = LR"),
+        ("x = -7", "x = 7"),
+        ("x = f(cfg.model.lr)", "x = f(0.1)"),
+        ("x = 1  # words", "x = 1"),
+    ],
+)
+def test_a_literal_is_as_large_as_what_it_stands_for(one, other):
+    one, other = (record.described({"train.py": text.encode()}) for text in (one, other))
+    assert one["code_size"] == other["code_size"]
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "less"),
+    [
+        ("train.py", "UNUSED = 1\nx = 2", "x = 2"),
+        ("train.py", "import os\nx = 2", "x = 2"),
+        ("train.py", "f(x, eps=1e-6)", "f(x)"),
+        ("flags.txt", "-O2 -flto", "-O2"),
+    ],
+)
+def test_what_is_dropped_is_more_than_a_literal(path, more, less):
+    more, less = (record.described({path: text.encode()}) for text in (more, less))
+    assert more["code_size"] - less["code_size"] > LITERAL
+
+
+def test_other_languages_are_not_read_as_python():
+    one, two = (record.described({"k.h": f"#define TILE {n}".encode()}) for n in (8, 64))
+    assert one["code_meaning"] != two["code_meaning"]
+    assert one["code_size"] == two["code_size"] == 6
 
 
 def test_now_is_utc():

@@ -24,11 +24,15 @@ def run(value, size=100, code="new"):
         pytest.param(run(1.999999), BEST, "keep", "marginal", id="within noise"),
         pytest.param(run(2.0), BEST, "discard", "equal", id="equal"),
         pytest.param(run(2.0, size=101), BEST, "discard", "equal", id="equal with more code"),
-        pytest.param(run(2.0, size=99), BEST, "keep", "simpler", id="equal with less code"),
-        pytest.param(run(1.99, size=99), BEST, "keep", "simpler", id="better with less code"),
-        pytest.param(run(2.02, size=99), BEST, "keep", "simpler", id="tie with less code"),
+        pytest.param(run(2.0, size=99), BEST, "discard", "equal", id="a literal less"),
+        pytest.param(run(2.0, size=98), BEST, "keep", "simpler", id="equal with less code"),
+        pytest.param(run(1.99, size=98), BEST, "keep", "simpler", id="better with less code"),
+        pytest.param(run(2.01, size=98), BEST, "keep", "simpler", id="tie with less code"),
+        pytest.param(run(2.010001, size=1), BEST, "discard", "within-noise", id="beyond a tie"),
         pytest.param(run(2.03, size=1), BEST, "discard", "worse", id="worse with less code"),
-        pytest.param(run(2.000001), BEST, "discard", "worse", id="within noise, worse"),
+        pytest.param(run(2.000001), BEST, "discard", "within-noise", id="within noise, worse"),
+        pytest.param(run(2.02), BEST, "discard", "within-noise", id="exactly the margin, worse"),
+        pytest.param(run(2.020001), BEST, "discard", "worse", id="beyond noise, worse"),
         pytest.param(run(1.0, code="best"), BEST, "discard", "unchanged", id="same code, lucky"),
         pytest.param(run(3.0, code="best"), BEST, "discard", "unchanged", id="same code, unlucky"),
         pytest.param(run(1.0, code=""), Candidate(2.0, 100), "keep", "improved", id="no code ids"),
@@ -42,10 +46,34 @@ def test_against_the_best(candidate, best, status, reason):
 
 @pytest.mark.parametrize(
     ("value", "size", "reason"),
-    [(1.99, 100, "within-noise"), (1.9, 100, "improved"), (1.99, 99, "simpler"), (2.1, 1, "worse")],
+    [(1.99, 100, "within-noise"), (1.9, 100, "improved"), (1.99, 98, "simpler"), (2.1, 1, "worse")],
 )
 def test_a_hard_rule_wants_more_than_noise(value, size, reason):
     assert decide("ok", run(value, size), BEST, rule=HARD, noise=0.01).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"), [(2.01, "simpler"), (2.005, "simpler"), (2.010001, "within-noise")]
+)
+def test_ties_do_not_add_up(value, reason):
+    """The last keep is a tie already: what is kept now may not lie further from the peak."""
+    last = Candidate(2.005, 100, "last")
+    verdict = decide("ok", run(value, 90), last, rule=SOFT, noise=0.01, peak=2.0)
+    assert verdict.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("earlier", "reason"),
+    [
+        (Candidate(2.5, 100, "new"), "unchanged"),
+        (Candidate(2.5, 100, "other", "seedless"), "seed-only"),
+        (Candidate(2.5, 100, "other", "another"), "improved"),
+    ],
+)
+def test_code_that_lost_is_not_kept_by_luck(earlier, reason):
+    lucky = Candidate(1.0, 100, "new", "seedless")
+    verdict = decide("ok", lucky, BEST, rule=SOFT, noise=0.01, earlier=[earlier])
+    assert verdict.reason == reason
 
 
 @pytest.mark.parametrize("value", [1.0, 3.0])
@@ -63,7 +91,7 @@ def test_a_change_of_the_seed_alone_is_never_kept(value):
     [
         (1.999999, 100, "improved"),
         (2.000001, 1, "worse"),
-        (2.0, 99, "simpler"),
+        (2.0, 98, "simpler"),
         (2.0, 100, "equal"),
     ],
 )
