@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 import pytest_ouro
-from pytest_ouro.child import landlock
-from pytest_ouro.experiment import cards, device
-from pytest_ouro.experiment.confinement import available
+from pytest_ouro.child.kernel import landlock
+from pytest_ouro.experiment.assurance.sandbox_spec import available
+from pytest_ouro.experiment.devices import device, nvml
 
 #: Enters the sandbox before torch is imported, as a run does.
 START = """\
@@ -93,7 +93,7 @@ def main() -> int:
     if not device.cuda_present():
         print("no CUDA device here: there is nothing to try")
         return 2
-    card = cards.card()
+    card = nvml.card()
     print(
         f"card {card.name}, nodes {' '.join(card.nodes)}; Landlock version {landlock.version()}\n"
     )
@@ -110,12 +110,12 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def specification(card: cards.Card, scratch: str) -> dict[str, list[str]]:
+def specification(card: nvml.Card, scratch: str) -> dict[str, list[str]]:
     package = str(Path(pytest_ouro.__file__).parent)
     return {"read": [package], "write": [scratch], "devices": list(card.nodes)}
 
 
-def environment(card: cards.Card, scratch: str) -> dict[str, str]:
+def environment(card: nvml.Card, scratch: str) -> dict[str, str]:
     """A run's: one card, its own caches, a compiler without helpers."""
     names = ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH")
     made = {**os.environ, **{name: f"{scratch}/{name.lower()}" for name in names}}

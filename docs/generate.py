@@ -13,13 +13,13 @@ import sys
 import typing
 from pathlib import Path
 
+from pytest_ouro.bound.json_schema import schema
+from pytest_ouro.bound.tables import Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, load
-from pytest_ouro.json_schema import schema
-from pytest_ouro.schema import keys_of
-from pytest_ouro.tables import Experiment, RuleKeys, Title, VerdictRule
+from pytest_ouro.core.schema import keys_of
 
 if typing.TYPE_CHECKING:
-    from pytest_ouro.values import Field
+    from pytest_ouro.core.fast_dataclass import Field
 
 DOCS = Path(__file__).parent
 TABLES = {"bound": Title, "experiment": Experiment, "verdict": VerdictRule, "rule": RuleKeys}

@@ -72,9 +72,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    from pytest_ouro import hooks
+    from pytest_ouro import hookspecs
 
-    pluginmanager.add_hookspecs(hooks)
+    pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -83,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
     wanted = config.getoption("ouro_experiment")
     if not wanted and not _names_a_bound(config):
         return
-    from pytest_ouro import collect
+    from pytest_ouro.items import collect
 
     config.pluginmanager.register(collect.Session(config), "ouro-session")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from pytest_ouro.cli.bless import bless
-from pytest_ouro.evidence import ledger
-from pytest_ouro.evidence.journal import Journal
-from pytest_ouro.experiment.processes import adopt_orphans
+from pytest_ouro.evidence.records import ledger
+from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.experiment.supervision.processes import adopt_orphans
 
 OWN_BOUND = Path(__file__).parents[1] / "bound.toml"
 DATA = ("~/.cache/toy/tokenizer/*", "~/.cache/toy/data/shard_9.bin")

@@ -10,9 +10,9 @@ import shutil
 import pytest
 
 from pytest_ouro.cli import run
-from pytest_ouro.errors import OuroError
-from pytest_ouro.evidence.journal import Journal
-from pytest_ouro.judge import judge_all, open_case
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.engine import judge_all, open_case
+from pytest_ouro.evidence.records.journal import Journal
 
 pytestmark = pytest.mark.usefixtures("laws")
 

@@ -4,9 +4,9 @@ import pytest
 
 from pytest_ouro.cli import run
 from pytest_ouro.cli.bless import bless as bless_files
+from pytest_ouro.engine import judge_all, open_case
 from pytest_ouro.evidence import lock
-from pytest_ouro.evidence.repository import digest
-from pytest_ouro.judge import judge_all, open_case
+from pytest_ouro.evidence.content import digest
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from pytest_ouro import bound as bounds
-from pytest_ouro import tables
+from pytest_ouro.bound import read as bounds
+from pytest_ouro.bound import tables
+from pytest_ouro.bound.json_schema import schema
 from pytest_ouro.checks import CHECKS, load
-from pytest_ouro.errors import BoundError
-from pytest_ouro.json_schema import schema
+from pytest_ouro.core.errors import BoundError
 
 TEXT = """\
 [bound]

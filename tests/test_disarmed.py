@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_ouro.disarmed import ADVICE
+from pytest_ouro.items.outcome_audit import ADVICE
 
 from .disarming.attempts import CONFTESTS
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.bound import parse
+from pytest_ouro.bound.read import parse
 from pytest_ouro.checks import CHECKS, load
-from pytest_ouro.errors import BoundError
+from pytest_ouro.core.errors import BoundError
+from pytest_ouro.core.schema import keys_of
 from pytest_ouro.evidence import toml
-from pytest_ouro.schema import keys_of
 
 ROOT = Path(__file__).parents[1]
 RULES = (ROOT / "docs/rules.md").read_text(encoding="utf-8")

@@ -13,8 +13,8 @@ import sys
 import pytest
 
 from pytest_ouro.cli import run
-from pytest_ouro.errors import GitError, OuroError
-from pytest_ouro.judge import judge_all, open_case
+from pytest_ouro.core.errors import GitError, OuroError
+from pytest_ouro.engine import judge_all, open_case
 
 pytestmark = pytest.mark.usefixtures("laws")
 

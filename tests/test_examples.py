@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pytest_ouro.cli.bless import bless
+from pytest_ouro.engine import open_case
 from pytest_ouro.experiment.run import Order, run_experiment
-from pytest_ouro.judge import open_case
 
 EXAMPLES = Path(__file__).parents[1] / "docs/examples"
 

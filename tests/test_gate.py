@@ -8,7 +8,7 @@ import pytest
 
 from pytest_ouro.cli import gate as door
 from pytest_ouro.cli import parsed, run
-from pytest_ouro.judge import judge_all, open_case
+from pytest_ouro.engine import judge_all, open_case
 
 
 @pytest.fixture

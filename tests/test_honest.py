@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_ouro.judge import judge_all, open_case
+from pytest_ouro.engine import judge_all, open_case
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
 TRAIN = '''\

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 #: What every session of pytest loads of us: the door and the hooks that it knows.
-DOOR = {"pytest_ouro", "pytest_ouro.plugin", "pytest_ouro.hooks"}
+DOOR = {"pytest_ouro", "pytest_ouro.plugin", "pytest_ouro.hookspecs"}
 HEAVY = {"git", "gitdb", "torch", "numpy", "filelock", "tomli"}
 
 ASK = """

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from pytest_ouro import bound as bounds
+from pytest_ouro.bound import read as bounds
+from pytest_ouro.bound.tables import Experiment
 from pytest_ouro.cli import run
-from pytest_ouro.presets import autoresearch, section
-from pytest_ouro.presets.phrases import seconds
-from pytest_ouro.presets.recognise import Grounds, recognise
-from pytest_ouro.tables import Experiment
+from pytest_ouro.onboarding import autoresearch, section
+from pytest_ouro.onboarding.phrases import seconds
+from pytest_ouro.onboarding.recognise import Grounds, recognise
 
 PREPARE = '''\
 import os

@@ -9,7 +9,7 @@ import pytest
 from pytest_ouro.checks import CHECKS, load
 
 # Pytester forgets the modules that a run imports first: half of a package must not be left.
-import_module("pytest_ouro.collect")
+import_module("pytest_ouro.items.collect")
 for check in CHECKS:
     load(check)
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro import bound as bounds
+from pytest_ouro.bound import read as bounds
 from pytest_ouro.cli import run
-from pytest_ouro.presets import program
+from pytest_ouro.onboarding import program_md
 
 ROOT = Path(__file__).parents[1]
 BOUND = (ROOT / "bound.toml").read_text(encoding="utf-8")
@@ -31,11 +31,11 @@ def rendered(*edits: tuple[str, str], text: str = EXPERIMENT + SCOPE) -> str:
     for old, new in edits:
         assert old in text
         text = text.replace(old, new)
-    return program.render(bounds.parse(text))
+    return program_md.render(bounds.parse(text))
 
 
 def test_the_committed_program_is_up_to_date():
-    expected = program.render(bounds.parse(BOUND))
+    expected = program_md.render(bounds.parse(BOUND))
     committed = (ROOT / "autoresearch/program.md").read_text(encoding="utf-8")
 
     assert committed == expected, "pytest-ouro init --program autoresearch/program.md"
@@ -43,7 +43,7 @@ def test_the_committed_program_is_up_to_date():
 
 def test_every_rule_is_told_once_with_its_name_and_no_other_is():
     bound = bounds.parse(BOUND)
-    bullets = [line for line in program.rules(bound) if line.startswith("- ")]
+    bullets = [line for line in program_md.rules(bound) if line.startswith("- ")]
 
     assert bullets == [f"- {rule.sentence} (`{rule.key}`)" for rule in bound.rules]
 
@@ -119,7 +119,7 @@ def project(repository):
 
 
 def test_it_is_printed_or_written_and_written_anew(project, capsys):
-    expected = program.render(bounds.parse(EXPERIMENT + SCOPE))
+    expected = program_md.render(bounds.parse(EXPERIMENT + SCOPE))
 
     assert run(["init", "--program"]) == 0
     assert capsys.readouterr().out == expected

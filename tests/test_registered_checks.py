@@ -3,14 +3,14 @@
 import pytest
 
 from pytest_ouro.cli import run
-from pytest_ouro.errors import BoundError
-from pytest_ouro.judge import judge_all, open_case
+from pytest_ouro.core.errors import BoundError
+from pytest_ouro.engine import judge_all, open_case
 
 MODULE = '''\
 from dataclasses import dataclass
 
 from pytest_ouro.checks import Check
-from pytest_ouro.finding import Finding
+from pytest_ouro.core.finding import Finding
 
 
 @dataclass(frozen=True, kw_only=True)

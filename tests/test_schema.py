@@ -3,7 +3,7 @@ from typing import Literal
 
 import pytest
 
-from pytest_ouro.schema import Problems, convert, line_numbers, nearest, read_table, shown
+from pytest_ouro.core.schema import Problems, convert, line_numbers, nearest, read_table, shown
 
 TEXT = '''\
 # a comment

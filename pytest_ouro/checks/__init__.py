@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from pytest_ouro.evidence.observed import Evidence
-    from pytest_ouro.finding import Finding
+    from pytest_ouro.core.finding import Finding
+    from pytest_ouro.evidence.evidence import Evidence
 
 #: What a check looks at. ``repository`` is judged before any run, ``run`` is judged on a run.
 Stage = Literal["repository", "ledger", "run", "human"]
@@ -25,16 +25,16 @@ CHECKS = {
     "frozen": "frozen:Frozen",
     "frozen-data": "frozen_data:FrozenData",
     "frozen-symbol": "frozen_symbol:FrozenSymbol",
-    "evaluation": "evaluation:Evaluation",
+    "evaluation": "evaluation.check:Evaluation",
     "scope": "scope:Scope",
     "untracked": "untracked:Untracked",
     "dependencies": "dependencies:Dependencies",
-    "budget-limit": "budget:BudgetLimit",
-    "budget-exact": "budget:BudgetExact",
+    "budget-limit": "budget_limit:BudgetLimit",
+    "budget-exact": "budget_exact:BudgetExact",
     "logged": "logged:Logged",
     "log-schema": "log_schema:LogSchema",
-    "metric": "verdicts:Metric",
-    "simplicity": "verdicts:Simplicity",
+    "metric": "metric:Metric",
+    "simplicity": "simplicity:Simplicity",
     "settled": "settled:Settled",
     "command": "command:Command",
     "human": "human:Human",

@@ -6,16 +6,16 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.errors import OuroError
-from pytest_ouro.evidence.git import environment
-from pytest_ouro.finding import Finding
-from pytest_ouro.schema import option
-from pytest_ouro.values import dataclass
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.finding import Finding
+from pytest_ouro.core.schema import option
+from pytest_ouro.evidence.git.client import environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ouro.evidence.observed import Evidence
+    from pytest_ouro.evidence.evidence import Evidence
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,19 +6,19 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.finding import Finding, several
+from pytest_ouro.core.schema import option
+from pytest_ouro.evidence.content import digest
 from pytest_ouro.evidence.dependencies import in_script, provided, statements
-from pytest_ouro.evidence.installed import normal
 from pytest_ouro.evidence.paths import matching, quoted
-from pytest_ouro.evidence.repository import digest
-from pytest_ouro.finding import Finding, several
-from pytest_ouro.schema import option
-from pytest_ouro.values import dataclass
+from pytest_ouro.evidence.python.installed import normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_ouro.evidence.dependencies import DependencyFile
-    from pytest_ouro.evidence.observed import Evidence
+    from pytest_ouro.evidence.evidence import Evidence
 
 #: Distributions whose module has another name.
 _MODULES = {
@@ -101,7 +101,7 @@ class Dependencies(Check):
 
 
 def _imports(data: bytes | None) -> dict[str, int]:
-    from pytest_ouro.evidence.source import decode, source
+    from pytest_ouro.evidence.python.source import decode, source
 
     try:
         return source(decode(data or b"")).imports

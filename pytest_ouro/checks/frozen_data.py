@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.finding import Finding, several
+from pytest_ouro.core.schema import option
 from pytest_ouro.evidence import data
+from pytest_ouro.evidence.content import short
 from pytest_ouro.evidence.paths import quoted
-from pytest_ouro.evidence.repository import short
-from pytest_ouro.finding import Finding, several
-from pytest_ouro.schema import option
-from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_ouro.evidence.observed import Evidence
+    from pytest_ouro.evidence.evidence import Evidence
 
 
 @dataclass(frozen=True, kw_only=True)

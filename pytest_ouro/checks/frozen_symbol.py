@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.finding import Finding, several
+from pytest_ouro.core.schema import option
 from pytest_ouro.evidence.paths import quoted
-from pytest_ouro.evidence.text import decode, defines
-from pytest_ouro.finding import Finding, several
-from pytest_ouro.schema import option
-from pytest_ouro.values import dataclass
+from pytest_ouro.evidence.python.source_encoding import decode, defines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ouro.evidence.observed import Evidence
+    from pytest_ouro.evidence.evidence import Evidence
     from pytest_ouro.evidence.repository import Place
 
 
@@ -51,7 +51,7 @@ class FrozenSymbol(Check):
         text = decode(blessed)
         if defines(text, self.symbol):
             return True
-        from pytest_ouro.evidence.source import Source
+        from pytest_ouro.evidence.python.source import Source
 
         try:
             return self.symbol in Source(text).bindings
@@ -77,7 +77,7 @@ class FrozenSymbol(Check):
         """Which of the reached names changed, in words; "" if none did."""
         if data is None:
             return f"{self.path} is gone"
-        from pytest_ouro.evidence.source import Source
+        from pytest_ouro.evidence.python.source import Source
 
         before, after = Source(decode(blessed)), Source(decode(data))
         if after.text == before.text:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.values import dataclass
+from pytest_ouro.core.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ouro.evidence.observed import Evidence
-    from pytest_ouro.finding import Finding
+    from pytest_ouro.core.finding import Finding
+    from pytest_ouro.evidence.evidence import Evidence
 
 
 @dataclass(frozen=True, kw_only=True)

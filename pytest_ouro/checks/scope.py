@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.checks.publishing import published
-from pytest_ouro.evidence import shadows
-from pytest_ouro.evidence.git import split
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.finding import Finding, several
+from pytest_ouro.core.schema import option
+from pytest_ouro.evidence.git.client import split
 from pytest_ouro.evidence.paths import inside, join, matches, quoted
+from pytest_ouro.evidence.published import published
+from pytest_ouro.evidence.python import shadows
 from pytest_ouro.evidence.repository import Change
-from pytest_ouro.finding import Finding, several
-from pytest_ouro.schema import option
-from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ouro.evidence.observed import Evidence
+    from pytest_ouro.evidence.evidence import Evidence
 
 
 #: Interpreters write it beside every module; what is poisoned is found as a shadow.

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.evidence.verdicts import last_verdicts
-from pytest_ouro.finding import Finding, several
-from pytest_ouro.values import dataclass
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.finding import Finding, several
+from pytest_ouro.evidence.records.verdicts import last_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ouro.evidence.journal import Record
-    from pytest_ouro.evidence.observed import Evidence
+    from pytest_ouro.evidence.evidence import Evidence
+    from pytest_ouro.evidence.records.journal import Record
 
 
 @dataclass(frozen=True, kw_only=True)

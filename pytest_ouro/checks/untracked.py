@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.checks.publishing import published
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.finding import Finding, several
+from pytest_ouro.core.schema import option
 from pytest_ouro.evidence.paths import matches, matching, quoted
-from pytest_ouro.finding import Finding, several
-from pytest_ouro.schema import option
-from pytest_ouro.values import dataclass
+from pytest_ouro.evidence.published import published
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ouro.evidence.observed import Evidence
+    from pytest_ouro.evidence.evidence import Evidence
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from . import sandbox
-from .system import call, prctl
+from .kernel.system import call, prctl
 
 _PTRACE_SEIZE = 0x4206
 _NEW_USER, _NEW_MOUNTS = 0x10000000, 0x20000

@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import landlock, seccomp
-from .system import call, prctl
+from .kernel import landlock, seccomp
+from .kernel.system import call, prctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ouro.errors import BoundError, OuroError
+from pytest_ouro.core.errors import BoundError, OuroError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ def run(argv: Sequence[str]) -> int:
         print(_usage())
         return 0
     if name not in COMMANDS:
-        from pytest_ouro.schema import nearest
+        from pytest_ouro.core.schema import nearest
 
         print(f"ouro: error: unknown command '{name}'{nearest(name, COMMANDS)}", file=sys.stderr)
         return 2
@@ -102,7 +102,7 @@ def find_bound(given: Path | None) -> Path:
             return folder / "bound.toml"
         if (folder / ".git").exists():
             break
-    from pytest_ouro.evidence.git import Git
+    from pytest_ouro.evidence.git.client import Git
 
     Git.discover(start)  # where there is no repository, or a bare one, that is what is wrong
     raise OuroError(

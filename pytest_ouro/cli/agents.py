@@ -6,9 +6,9 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pytest_ouro.errors import OuroError
-from pytest_ouro.presets import agents, section
-from pytest_ouro.schema import nearest
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.schema import nearest
+from pytest_ouro.onboarding import agents, section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

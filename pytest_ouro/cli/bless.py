@@ -5,22 +5,23 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
-from pytest_ouro import bound as bounds
+from pytest_ouro.bound import read as bounds
 from pytest_ouro.checks.frozen import Frozen
 from pytest_ouro.cli import find_bound
-from pytest_ouro.errors import TrustError
+from pytest_ouro.core.errors import TrustError
+from pytest_ouro.engine import Layout
 from pytest_ouro.evidence import data, lock
-from pytest_ouro.evidence.git import Git
-from pytest_ouro.evidence.observed import Evidence
-from pytest_ouro.evidence.repository import Repository, digest, read_file
+from pytest_ouro.evidence.content import digest, read_file
+from pytest_ouro.evidence.evidence import Evidence
+from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.repository import Repository
 from pytest_ouro.evidence.trust import Trust, named
-from pytest_ouro.judge import Layout
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from pytest_ouro.bound import Bound
+    from pytest_ouro.bound.read import Bound
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,13 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_ouro.bound.tables import LEVELS
 from pytest_ouro.cli import find_bound
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.doctor.examine import Examination, examine, without_bound
 from pytest_ouro.doctor.item import STATES
 from pytest_ouro.doctor.machine import ours
-from pytest_ouro.errors import OuroError
 from pytest_ouro.report.text import printable
-from pytest_ouro.tables import LEVELS
 
 if TYPE_CHECKING:
     import argparse

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.cli import find_bound
-from pytest_ouro.errors import OuroError, TrustError
+from pytest_ouro.core.errors import OuroError, TrustError
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.finding import several
+from pytest_ouro.engine import Answer, judge_all, judge_history, open_case, open_commit
 from pytest_ouro.evidence.paths import join, matches
-from pytest_ouro.finding import several
-from pytest_ouro.judge import Answer, judge_all, judge_history, open_case, open_commit
 from pytest_ouro.report.text import printable
-from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     import argparse
 
-    from pytest_ouro.evidence.git import Git
-    from pytest_ouro.evidence.pushed import Ref
+    from pytest_ouro.evidence.git.client import Git
+    from pytest_ouro.evidence.git.push import Ref
 
 #: Said to whoever stands before a closed gate in a hook of git's; agents read it too.
 _REFUSED = (
@@ -109,7 +109,7 @@ def main(args: Options) -> int:
 
 def _form(args: Options) -> str:
     """The module of ``report`` that tells the answer."""
-    forms = {"json": "machine", "sarif": "sarif", "junit": "junit", "github": "annotations"}
+    forms = {"json": "json", "sarif": "sarif", "junit": "junit", "github": "annotations"}
     return next((module for flag, module in forms.items() if getattr(args, flag)), "text")
 
 
@@ -148,11 +148,11 @@ def _answers(args: Options) -> list[Answer]:
 
 def _pushed(args: Options) -> list[Answer]:
     """Every ref of a push; git's hook is told them on standard input."""
-    from pytest_ouro.evidence import pushed
+    from pytest_ouro.evidence.git import push
 
     git, bound = _objects(args)
     lines = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
-    refs = pushed.told(lines) if lines.strip() else pushed.possible(git, os.environ, *args.push[:1])
+    refs = push.told(lines) if lines.strip() else push.possible(git, os.environ, *args.push[:1])
     answers = []
     for ref in refs:
         if _is_no_experiment(git, ref, bound, args.trust):
@@ -169,11 +169,11 @@ def _pushed(args: Options) -> list[Answer]:
 
 def _is_no_experiment(git: Git, ref: Ref, bound: str, trust: str | None) -> bool:
     """Whether a ref has neither the history nor the files of the experiment: a branch of pages."""
-    from pytest_ouro.evidence import pushed
     from pytest_ouro.evidence import trust as trusts
+    from pytest_ouro.evidence.git import push
 
     base = trusts.named(git, asked=trust)[0] or git.commit("HEAD")
-    if not base or not pushed.is_of_another_history(git, ref, base):
+    if not base or not push.is_of_another_history(git, ref, base):
         return False
     case = open_commit(git, base, bound=bound, trust=trust, named=False)
     return not any(matches(p, case.bound.files) for p in git.tree(git.commit(ref.id)))
@@ -184,7 +184,7 @@ def _objects(args: Options) -> tuple[Git, str]:
 
     The folder of a bound that is named need not exist: nothing need be checked out.
     """
-    from pytest_ouro.evidence.git import Git
+    from pytest_ouro.evidence.git.client import Git
 
     here = Path.cwd()
     if args.bound is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro import guard
-from pytest_ouro.errors import OuroError
+from pytest_ouro.core.errors import OuroError
 
 if TYPE_CHECKING:
     import argparse

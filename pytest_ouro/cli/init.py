@@ -8,32 +8,32 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ouro import bound as bounds
+from pytest_ouro.bound import read as bounds
 from pytest_ouro.cli import agents, find_bound
-from pytest_ouro.errors import OuroError
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.schema import keys_of
 from pytest_ouro.evidence import data
-from pytest_ouro.evidence.git import Git, split
-from pytest_ouro.evidence.repository import read_file
-from pytest_ouro.presets import (
+from pytest_ouro.evidence.content import read_file
+from pytest_ouro.evidence.git.client import Git, split
+from pytest_ouro.onboarding import (
     ProjectError,
     Statement,
     autoresearch,
     document,
-    program,
+    program_md,
     project,
     section,
 )
-from pytest_ouro.presets.recognise import Grounds, recognise, unique
+from pytest_ouro.onboarding.recognise import Grounds, recognise, unique
 from pytest_ouro.report.text import printable
-from pytest_ouro.schema import keys_of
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from pytest_ouro.bound import Bound, Rule
-    from pytest_ouro.presets.project import Asked, Project
-    from pytest_ouro.presets.section import Section
+    from pytest_ouro.bound.read import Bound, Rule
+    from pytest_ouro.onboarding.project import Asked, Project
+    from pytest_ouro.onboarding.section import Section
 
 PRESETS = {"autoresearch": autoresearch.statements}
 #: Where people tell agents their rules.
@@ -267,7 +267,7 @@ def _agents(args: argparse.Namespace) -> int:
 
 def _program(args: argparse.Namespace) -> int:
     path = find_bound(args.bound)
-    text = program.render(_bound(path))
+    text = program_md.render(_bound(path))
     if not args.program:
         print("\n".join(map(printable, text.splitlines())))
         return 0
@@ -276,7 +276,7 @@ def _program(args: argparse.Namespace) -> int:
     if before == text.encode():
         print(printable(f"ouro: {args.program} says what {path.name} says already"))
         return 0
-    if before and not before.startswith(program.MARK.encode()) and not args.force:
+    if before and not before.startswith(program_md.MARK.encode()) and not args.force:
         raise OuroError(
             f"{args.program} was written by hand", help="name another file, or replace it: --force"
         )

@@ -7,17 +7,17 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_ouro.cli import find_bound
-from pytest_ouro.errors import RecordError
-from pytest_ouro.evidence.git import Git
-from pytest_ouro.evidence.journal import Journal
-from pytest_ouro.experiment.notes import tally
-from pytest_ouro.experiment.output import clean
-from pytest_ouro.experiment.record import comparable
+from pytest_ouro.core.errors import RecordError
+from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.experiment.terms.console_text import clean
+from pytest_ouro.experiment.verdict.conditions import comparable
+from pytest_ouro.experiment.verdict.summary import tally
 
 if TYPE_CHECKING:
     import argparse
 
-    from pytest_ouro.evidence.journal import Record
+    from pytest_ouro.evidence.records.journal import Record
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

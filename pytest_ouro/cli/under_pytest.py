@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from pytest_ouro.errors import OuroError
-from pytest_ouro.finding import several
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.finding import several
 
 if TYPE_CHECKING:
-    from pytest_ouro.judge import Answer
+    from pytest_ouro.engine import Answer
 
 #: All that pytest inherits: no variable of Python's, of git's or of its own.
 _KEPT = ("PATH", "HOME", "TMPDIR", "TEMP", "SYSTEMROOT", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")

@@ -19,21 +19,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pytest_ouro.errors import OuroError
-from pytest_ouro.evidence.git import run_git
-from pytest_ouro.evidence.journal import Journal
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.engine import open_case
+from pytest_ouro.evidence.git.client import run_git
+from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.experiment.run import Order, run_experiment
-from pytest_ouro.judge import open_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_ouro.bound.tables import Level
     from pytest_ouro.experiment.run import Result
-    from pytest_ouro.tables import Level
 
 _State = Literal["held", "caught", "neutralised", "open", "failed"]
 
-PROGRAMS = Path(__file__).parents[1] / "canaries"
+PROGRAMS = Path(__file__).parent / "canaries"
 HONEST = "honest"
 #: Those whose cheat is a deed outside their process: it is refused, or it leaves a trace.
 _OUTSIDE = ("answers", "network", "records", "supervisor")

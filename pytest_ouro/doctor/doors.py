@@ -8,14 +8,14 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.doctor.item import Item
-from pytest_ouro.errors import OuroError
-from pytest_ouro.presets import agents
+from pytest_ouro.onboarding import agents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ouro.evidence.git import Git
+    from pytest_ouro.evidence.git.client import Git
 
 _GATE = re.compile(r"pytest[-_]ouro\b.*\bgate\b|\bouro-gate\b")
 _PRE_COMMIT = ".pre-commit-config.yaml"

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.errors import BoundError, OuroError
 from pytest_ouro.doctor.doors import doors
 from pytest_ouro.doctor.item import Item
 from pytest_ouro.doctor.machine import Machine
 from pytest_ouro.doctor.rules import bound_item, git_item, readable_bound, rules
-from pytest_ouro.errors import BoundError, OuroError
-from pytest_ouro.evidence.git import Git
-from pytest_ouro.judge import open_case
+from pytest_ouro.engine import open_case
+from pytest_ouro.evidence.git.client import Git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_ouro.judge import Case
+    from pytest_ouro.engine import Case
 
 
 @dataclass

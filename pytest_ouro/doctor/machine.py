@@ -12,22 +12,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pytest_ouro.bound.tables import LEVELS
 from pytest_ouro.checks.frozen_data import FrozenData
+from pytest_ouro.core.errors import ExperimentError, OuroError
 from pytest_ouro.doctor.item import Item
-from pytest_ouro.errors import ExperimentError, OuroError
 from pytest_ouro.evidence import data
-from pytest_ouro.evidence.source import imported
-from pytest_ouro.experiment import assurance, confinement, device, holding, smi
-from pytest_ouro.experiment.jobs import interpreter, settings, trusted_source
-from pytest_ouro.experiment.supervisor import passed
-from pytest_ouro.tables import LEVELS
+from pytest_ouro.evidence.python.source import imported
+from pytest_ouro.experiment.assurance import level, sandbox_spec
+from pytest_ouro.experiment.devices import device, device_lock, nvidia_smi
+from pytest_ouro.experiment.steps.jobs import interpreter, settings
+from pytest_ouro.experiment.terms.job import passed
+from pytest_ouro.experiment.terms.names import INTERFACE, PACKAGE, trusted_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_ouro.experiment.confinement import Availability
-    from pytest_ouro.judge import Case
-    from pytest_ouro.tables import Experiment, Level
+    from pytest_ouro.bound.tables import Experiment, Level
+    from pytest_ouro.engine import Case
+    from pytest_ouro.experiment.assurance.sandbox_spec import Availability
 
 _SECONDS = 30.0
 #: The words of a command that runs in the project's environment, and makes it if need be.
@@ -115,7 +117,7 @@ class Machine:
     @cached_property
     def sandbox(self) -> Availability:
         """What the sandbox's self-test found, whatever the bound says."""
-        return confinement.available((self.interpreter.path,))
+        return sandbox_spec.available((self.interpreter.path,))
 
     @cached_property
     def lacks_torch(self) -> bool:
@@ -131,7 +133,7 @@ class Machine:
         """The highest level here, and why it is no higher."""
         if self.lacks_torch:
             return "supervised", f"torch is missing in {self.interpreter.path}"
-        return assurance.reachable(self.case, self.experiment, lambda: self.sandbox)
+        return level.reachable(self.case, self.experiment, lambda: self.sandbox)
 
     def items(self) -> Iterator[Item]:
         """In the order in which it is told."""
@@ -165,13 +167,13 @@ class Machine:
         profile = device.choose(self.case.experiment.device)  # or it says what to do
         words = f"the processor ({device.cpu_name()})"
         if profile == "cuda":
-            seen = smi.selected()
+            seen = nvidia_smi.selected()
             words = ", ".join(card.name for card in seen) or "CUDA, by a card that nobody names"
-            words += f", driver {version}" if (version := smi.driver()) else ""
-            if strangers := smi.foreign(seen):
+            words += f", driver {version}" if (version := nvidia_smi.driver()) else ""
+            if strangers := nvidia_smi.foreign(seen):
                 words += f", where process {strangers[0]['pid']} ({strangers[0]['name']}) computes"
                 return Item("device", "weak", words, "let it end, or set CUDA_VISIBLE_DEVICES")
-        if holder := holding.holder_of(smi.lock_names(profile)):
+        if holder := device_lock.holder_of(nvidia_smi.lock_names(profile)):
             words += f", held by {holder}: the next run waits for it"
             return Item("device", "weak", words, "let that run end")
         return Item("device", "ok", f"{words}, free")
@@ -202,11 +204,11 @@ class Machine:
     @property
     def _validation(self) -> list[str]:
         patterns = self.experiment.validation
-        return [p for p in patterns if not p.startswith(confinement.PACKAGE)]
+        return [p for p in patterns if not p.startswith(PACKAGE)]
 
     def _judge(self) -> Item:
         experiment = self.experiment
-        if not (why := assurance.no_judge(self.case, experiment)):
+        if not (why := level.no_judge(self.case, experiment)):
             words = f"{experiment.harness} has what a judge asks"
             if self.lacks_torch:
                 return Item("judge", "fails", f"{words}, but not without torch", "see python")
@@ -216,7 +218,7 @@ class Machine:
         elif "highest" in why:
             help = "take 'highest' out of bound.toml, then: pytest-ouro bless"
         else:
-            needed = " and ".join(assurance.INTERFACE)
+            needed = " and ".join(INTERFACE)
             help = f"give {experiment.harness} {needed}, then: pytest-ouro bless"
         return Item("judge", "weak", why, help)
 
@@ -230,7 +232,7 @@ class Machine:
             words += f', but the bound says highest = "{experiment.highest}"'
             help = "take 'highest' out of bound.toml, then: pytest-ouro bless"
             return Item("sandbox", "weak", words, help)
-        if why := confinement.unhidden(self.case, experiment):
+        if why := sandbox_spec.unhidden(self.case, experiment):
             help = "name what only the evaluation reads: validation = [...], then bless"
             if "missing" in why:
                 help = self._data().next

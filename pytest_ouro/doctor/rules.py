@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from pytest_ouro import bound as bounds
+from pytest_ouro.bound import read as bounds
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.doctor.item import Item
-from pytest_ouro.errors import OuroError
-from pytest_ouro.evidence.repository import read_file
-from pytest_ouro.experiment import processes
+from pytest_ouro.evidence.content import read_file
+from pytest_ouro.experiment.supervision import processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_ouro.bound import Bound
-    from pytest_ouro.evidence.git import Git
-    from pytest_ouro.judge import Case
+    from pytest_ouro.bound.read import Bound
+    from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.git.client import Git
 
 #: Branches that a person, not the loop, usually moves.
 _BRANCHES = ("origin/HEAD", "origin/main", "origin/master", "upstream/main", "upstream/master")

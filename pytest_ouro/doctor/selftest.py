@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_ouro.bound.tables import LEVELS
 from pytest_ouro.doctor.canary import HONEST, Trial, attempt
-from pytest_ouro.tables import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_ouro.tables import Level
+    from pytest_ouro.bound.tables import Level
 
 
 #: The programs of ``pytest_ouro/canaries``, and the lowest level that promises to stop each.

@@ -9,7 +9,7 @@ from glob import glob
 from pathlib import Path
 from typing import NamedTuple
 
-from pytest_ouro.values import dataclass
+from pytest_ouro.core.fast_dataclass import dataclass
 
 #: Files below this many bytes are hashed every time.
 _SMALL = 1 << 20

@@ -7,11 +7,11 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import toml
-from pytest_ouro.evidence.installed import normal
+from pytest_ouro.evidence.content import canonical
 from pytest_ouro.evidence.paths import join, matches
-from pytest_ouro.evidence.repository import canonical
-from pytest_ouro.values import dataclass
+from pytest_ouro.evidence.python.installed import normal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_ouro.errors import TrustError
-from pytest_ouro.values import dataclass, field
+from pytest_ouro.core.errors import TrustError
+from pytest_ouro.core.fast_dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,26 +6,25 @@ attributes would say about a file never matters.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from pytest_ouro.errors import GitError, OuroError
-from pytest_ouro.evidence import excludes, submodules
-from pytest_ouro.evidence.git import split
-from pytest_ouro.evidence.objects import object_id
+from pytest_ouro.core.errors import GitError
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.content import on_disk, read_file, same_content
+from pytest_ouro.evidence.git import excludes
+from pytest_ouro.evidence.git.client import Git, split
+from pytest_ouro.evidence.git.objects import object_id
 from pytest_ouro.evidence.paths import inside
-from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
-    from pytest_ouro.evidence.git import Git
-    from pytest_ouro.evidence.objects import Entry, Kind
+    from pytest_ouro.evidence.git.objects import Entry, Kind
 
 Place = Literal["commit", "index", "working tree", "untracked"]
 #: What is judged: a commit alone, what is staged on top of it, or the working tree as well.
@@ -33,25 +32,9 @@ Subject = Literal["commit", "index", "working tree"]
 
 #: How git calls what it is merging, in the environment of its hooks.
 _MERGED = r"GITHEAD_([0-9a-f]{40,64})"
-_LFS = rb"version https://git-lfs\S*\noid sha256:([0-9a-f]{64})\n"
 
 #: Of so many commits in a row git need not be asked in which order they stand.
 _CHAIN = 200
-
-
-def canonical(data: bytes) -> bytes:
-    """Text with LF line endings; binary data (a NUL in its first 8000 bytes) as it is."""
-    return data if b"\0" in data[:8000] else data.replace(b"\r\n", b"\n")
-
-
-def digest(data: bytes) -> str:
-    """``sha256:…`` of the canonical bytes."""
-    return "sha256:" + hashlib.sha256(canonical(data)).hexdigest()
-
-
-def short(value: str) -> str:
-    """A digest or commit id for people: ``9f2c41ab…`` or ``a1b2c3d``."""
-    return value[7:15] + "…" if value.startswith("sha256:") else value[:7]
 
 
 @dataclass(frozen=True)
@@ -229,10 +212,10 @@ class Repository:
             if not asked(path):
                 continue
             if entry.mode == "160000":
-                if submodules.differs(self.git.top / path, entry.blob):
+                if submodule_differs(self.git.top / path, entry.blob):
                     changes.append(Change(path, "working tree", "changed"))
                 continue
-            found = _on_disk(f"{top}/{path}")
+            found = on_disk(f"{top}/{path}")
             if found is None:
                 if not entry.skip:
                     changes.append(Change(path, "working tree", "deleted"))
@@ -246,7 +229,7 @@ class Repository:
         changes += [
             Change(path, "working tree", "changed")
             for (path, _, data), blob in zip(doubtful, blobs, strict=True)
-            if not _same(blob, data)
+            if not same_content(blob, data)
         ]
         return changes
 
@@ -332,39 +315,6 @@ class Repository:
         return found
 
 
-def read_file(path: Path) -> bytes | None:
-    """The bytes of a regular file, the target of a symlink, or None where there is neither.
-
-    OuroError where it may not be read.
-    """
-    found = _on_disk(str(path))
-    return found[1] if found else None
-
-
-def _on_disk(path: str) -> tuple[int, bytes] | None:
-    """The mode too. Of ten thousand files a Path for each would cost as much as reading them."""
-    try:
-        mode = os.lstat(path).st_mode
-        if stat.S_ISLNK(mode):
-            return mode, os.fsencode(os.readlink(path))  # noqa: PTH115
-        if stat.S_ISREG(mode):
-            with open(path, "rb", buffering=0) as file:  # noqa: PTH123
-                return mode, file.read()
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    except OSError as error:
-        raise OuroError(
-            f"{path} cannot be read: {error.strerror}", help="mend its permissions, or the disk"
-        ) from None
-    return None
-
-
-def _same(blob: bytes, data: bytes) -> bool:
-    if pointer := re.match(_LFS, blob):
-        return hashlib.sha256(data).hexdigest().encode() == pointer[1]
-    return canonical(blob) == canonical(data)
-
-
 def _difference(old: dict[str, Entry], new: dict[str, Entry], place: Place) -> list[Change]:
     changes = []
     for path in sorted({path for path, _ in old.items() ^ new.items()}):
@@ -392,3 +342,26 @@ def _changes_of(git: Git, commit_id: str) -> tuple[Commit, tuple[Change, ...]]:
         for path, found in kinds.items()
         if len(found) == len(before)
     )
+
+
+def submodule_differs(folder: Path, commit: str) -> bool:
+    """Whether the folder of a submodule holds other files than the commit that is recorded.
+
+    One that is not checked out, an empty folder or none, holds nothing. Untracked files in it do
+    not count: what is built there is no change.
+    """
+    try:
+        if folder.is_symlink() or not folder.is_dir():
+            return os.path.lexists(folder)
+        if not any(folder.iterdir()):
+            return False
+        git = Git.discover(folder)
+        if git.top.resolve() != folder.resolve():
+            return True  # files of nobody's
+        repository = Repository(git)
+        try:
+            return git.head != commit or bool(repository.staged or repository.unstaged())
+        finally:
+            git.close()
+    except (GitError, OSError):
+        return True

@@ -6,17 +6,17 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_ouro.errors import TrustError
+from pytest_ouro.core.errors import TrustError
+from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import lock as lockfile
-from pytest_ouro.evidence.repository import digest, read_file
-from pytest_ouro.values import dataclass
+from pytest_ouro.evidence.content import digest, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_ouro.evidence.git import Git
+    from pytest_ouro.evidence.git.client import Git
+    from pytest_ouro.evidence.git.objects import Entry
     from pytest_ouro.evidence.lock import Lock
-    from pytest_ouro.evidence.objects import Entry
 
 
 @dataclass(frozen=True)

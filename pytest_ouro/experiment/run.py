@@ -6,32 +6,35 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from pytest_ouro.evidence.verdicts import value_of
-from pytest_ouro.experiment import device, preconditions, record, smi
-from pytest_ouro.experiment.assurance import assure
-from pytest_ouro.experiment.comparison import compare, measured_before
-from pytest_ouro.experiment.evaluating import evaluated
-from pytest_ouro.experiment.holding import device_held
-from pytest_ouro.experiment.jobs import LOG, command_job, make_data, script_job
-from pytest_ouro.experiment.measurement import outcome
-from pytest_ouro.experiment.notes import notes
-from pytest_ouro.experiment.repeats import Repeats, Turn, of_series, salted, turns
-from pytest_ouro.experiment.settle import settle
-from pytest_ouro.experiment.supervisor import supervise
-from pytest_ouro.experiment.undisturbed import Before
-from pytest_ouro.experiment.worktree import checkout
-from pytest_ouro.judge import judge_after_run, judge_before_run
+from pytest_ouro.engine import judge_after_run, judge_before_run
+from pytest_ouro.evidence.records.verdicts import value_of
+from pytest_ouro.experiment.assurance.level import assure
+from pytest_ouro.experiment.devices import device, nvidia_smi
+from pytest_ouro.experiment.devices.device_lock import device_held
+from pytest_ouro.experiment.records import record
+from pytest_ouro.experiment.records.integrity import Before
+from pytest_ouro.experiment.steps import evaluate_command, preconditions
+from pytest_ouro.experiment.steps.checkout import checkout
+from pytest_ouro.experiment.steps.jobs import command_job, make_data, script_job
+from pytest_ouro.experiment.steps.settle import settle
+from pytest_ouro.experiment.supervision.supervisor import supervise
+from pytest_ouro.experiment.terms.measurement import outcome
+from pytest_ouro.experiment.terms.names import LOG
+from pytest_ouro.experiment.verdict.compare import compare, measured_before
+from pytest_ouro.experiment.verdict.conditions import comparable
+from pytest_ouro.experiment.verdict.repeats import Repeats, Turn, of_series, salted, turns
+from pytest_ouro.experiment.verdict.summary import notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_ouro.evidence.journal import Record
-    from pytest_ouro.experiment.measurement import Measurement
-    from pytest_ouro.experiment.supervisor import Progress
-    from pytest_ouro.finding import Judgement
-    from pytest_ouro.judge import Case
-    from pytest_ouro.tables import Device, Experiment
+    from pytest_ouro.bound.tables import Device, Experiment
+    from pytest_ouro.core.finding import Judgement
+    from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.records.journal import Record
+    from pytest_ouro.experiment.terms.job import Progress
+    from pytest_ouro.experiment.terms.measurement import Measurement
 
 #: Lines of a summary that a record keeps.
 MAX_CLAIMS = 40
@@ -151,7 +154,7 @@ def _run_once(
     preconditions.demand_no_submodule(case)
     preconditions.demand_writable(case)
     rehearsal = experiment.budget < full.budget
-    holds = smi.lock_names(profile)
+    holds = nvidia_smi.lock_names(profile)
     with (
         device_held(holds, say) as waited,
         preconditions.scratch_folder() as scratch,
@@ -159,9 +162,16 @@ def _run_once(
         made = make_data(case, experiment, profile=profile, scratch=scratch, say=say)
         if (made or waited) and (closed := _gate(case := case.again())):
             return closed, case
-        further = {**turn.facts, **smi.surroundings(profile, say)}
+        further = {**turn.facts, **nvidia_smi.surroundings(profile, say)}
         further["holds"] = holds
-        facts = record.start(case, experiment, profile=profile, rehearsal=rehearsal, **further)
+        facts = record.start(
+            case,
+            experiment,
+            harness=evaluate_command.digest(case, experiment),
+            profile=profile,
+            rehearsal=rehearsal,
+            **further,
+        )
         if told := _measured_before(case, facts):
             say(told)
         before = Before.look(case, experiment, facts)
@@ -188,7 +198,7 @@ def _together(case: Case, result: Result) -> Result:
     """The result with what the journal says of it and the runs before: repeats, memory, gain."""
     assert result.record is not None
     runs = list(case.evidence.journal.runs())
-    told = notes(result.record, [run for run in runs if record.comparable(run, result.record)])
+    told = notes(result.record, [run for run in runs if comparable(run, result.record)])
     found = of_series(runs, result.record.get("series", ""))
     if found is None:
         return replace(result, notes=told)
@@ -224,7 +234,8 @@ def _measure(
             if seen.stopped == "unjudged":  # before the script was let go
                 assured = assured.unjudged(seen.unable)
                 seen = supervise(assured.job, progress)
-            seen = evaluated(case, experiment, job, seen) if experiment.command else seen
+            if experiment.command:
+                seen = evaluate_command.evaluated(case, experiment, job, seen)
             return seen, assured.why
     except BaseException:
         record.abandon(case, facts, "not-started")

@@ -64,10 +64,10 @@ def _answer() -> int:
 
 def reason(call: Call) -> str:
     """Why a rule forbids what the call would do; "" where none does."""
-    from pytest_ouro.guard import zones
+    from pytest_ouro.guard import protected
 
-    for bound in zones.bounds(call):
-        known = zones.load(bound)
+    for bound in protected.bounds(call):
+        known = protected.load(bound)
         for effect in call.effects:
             if said := known.refusal(effect):
                 return said

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from pytest_ouro.guard import git, packages
+from pytest_ouro.guard.effects import Deed, Write
 from pytest_ouro.guard.options import patched, split
 from pytest_ouro.guard.shell import Command, parse
-from pytest_ouro.guard.writes import Deed, Write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

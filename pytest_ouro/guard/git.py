@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from pytest_ouro.guard.effects import Deed, Write
 from pytest_ouro.guard.options import patched, split
-from pytest_ouro.guard.writes import Deed, Write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

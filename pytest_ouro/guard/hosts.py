@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pytest_ouro.guard import Unreadable, loads
-from pytest_ouro.guard.writes import Deed, Write
+from pytest_ouro.guard.effects import Deed, Write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pytest_ouro.guard.effects import Deed, Write
 from pytest_ouro.guard.options import split
-from pytest_ouro.guard.writes import Deed, Write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

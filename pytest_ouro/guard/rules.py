@@ -8,24 +8,35 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ouro.bound import NAME
+from pytest_ouro.bound.read import NAME
 from pytest_ouro.checks.scope import BYTECODE
-from pytest_ouro.errors import GitError
+from pytest_ouro.core.errors import GitError
+from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.dependencies import DECLARED, LOCKED
-from pytest_ouro.evidence.git import environment, run_git
+from pytest_ouro.evidence.git.client import environment, run_git
 from pytest_ouro.evidence.paths import join, matches
-from pytest_ouro.guard.zones import GIT, PROJECT, SETTINGS, state
-from pytest_ouro.judge import open_case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from pytest_ouro.bound import Rule
-    from pytest_ouro.judge import Case
+    from pytest_ouro.bound.read import Rule
+    from pytest_ouro.engine import Case
+
+#: What holds agents' hooks, and git's: to edit it is to disarm the guard.
+SETTINGS = (
+    *(".claude/settings.json", ".claude/settings.local.json", ".claude/hooks/"),
+    *(".codex/config.toml", ".codex/hooks.json", ".codex/hooks/"),
+    *(".cursor/hooks.json", ".cursor/hooks/", ".gemini/settings.json", ".gemini/hooks/"),
+)
+PROJECT = (".pre-commit-config.yaml",)
+GIT = ("ouro/", "hooks/", "config")
 
 
-def keep(bound: str, path: str, folder: str, common: str) -> dict[str, Any]:
-    """The table of what is protected, also written to ``path``. OuroError as from the gate."""
+def keep(bound: str, path: str, common: str, state: Callable[[str], list[Any]]) -> dict[str, Any]:
+    """The table of what is protected, also written to ``path``. OuroError as from the gate.
+
+    ``state`` tells the state of all that the table follows from, given the trusted revision.
+    """
     case = open_case(Path(bound) / NAME)
     table = _table(case, common)
     revision = _revision(case)
@@ -33,7 +44,7 @@ def keep(bound: str, path: str, folder: str, common: str) -> dict[str, Any]:
     if not set(revision) & set("~^@{}:"):
         kept = {
             "revision": revision,
-            "state": state(bound, folder, common, revision),
+            "state": state(revision),
             "table": table,
         }
         part = f"{path}.{os.getpid()}"

@@ -12,9 +12,9 @@ from pytest_ouro.report.place import place
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_ouro.errors import OuroError
-    from pytest_ouro.finding import Finding, Judgement
-    from pytest_ouro.judge import Answer
+    from pytest_ouro.core.errors import OuroError
+    from pytest_ouro.core.finding import Finding, Judgement
+    from pytest_ouro.engine import Answer
 
 #: What GitHub shows of one step, of errors and of warnings each.
 SHOWN = 10

@@ -11,9 +11,9 @@ from pytest_ouro.report import text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_ouro.errors import OuroError
-    from pytest_ouro.finding import Judgement
-    from pytest_ouro.judge import Answer
+    from pytest_ouro.core.errors import OuroError
+    from pytest_ouro.core.finding import Judgement
+    from pytest_ouro.engine import Answer
 
 
 def told(answers: Sequence[Answer]) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.bound import NAME
+from pytest_ouro.bound.read import NAME
 
 if TYPE_CHECKING:
-    from pytest_ouro.finding import Finding, Judgement
-    from pytest_ouro.judge import Answer
+    from pytest_ouro.core.finding import Finding, Judgement
+    from pytest_ouro.engine import Answer
 
 
 def place(answer: Answer, judgement: Judgement, finding: Finding) -> tuple[str, int]:

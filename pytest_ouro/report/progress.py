@@ -6,12 +6,12 @@ import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from pytest_ouro.experiment.output import clean
+from pytest_ouro.experiment.terms.console_text import clean
 
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_ouro.experiment.supervisor import Position
+    from pytest_ouro.experiment.terms.job import Position
 
 #: Seconds between lines where the output is no terminal.
 EVERY = 30.0

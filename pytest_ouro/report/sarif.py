@@ -13,9 +13,9 @@ from pytest_ouro.report.text import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_ouro.errors import OuroError
-    from pytest_ouro.finding import Finding, Judgement
-    from pytest_ouro.judge import Answer
+    from pytest_ouro.core.errors import OuroError
+    from pytest_ouro.core.finding import Finding, Judgement
+    from pytest_ouro.engine import Answer
 
 _SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

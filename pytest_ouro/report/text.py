@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_ouro.errors import OuroError
-    from pytest_ouro.finding import Judgement, Status
-    from pytest_ouro.judge import Answer
+    from pytest_ouro.core.errors import OuroError
+    from pytest_ouro.core.finding import Judgement, Status
+    from pytest_ouro.engine import Answer
 
 #: Findings of one rule that are told; a rule takes a dozen lines at most.
 SHOWN = 3

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.presets.agents import AGENTS, merged
+from pytest_ouro.onboarding.agents import AGENTS, merged
 
 PAGE = (Path(__file__).parents[2] / "docs/agents.md").read_text(encoding="utf-8")
 BY_HAND = dict(re.findall(r"(?ms)^`(\.[\w./]+)`[^\n]*:\n\n```json\n(.*?)^```$", PAGE))

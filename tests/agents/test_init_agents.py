@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pytest_ouro.cli import run
-from pytest_ouro.presets.agents import AGENTS, COMMAND
+from pytest_ouro.onboarding.agents import AGENTS, COMMAND
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from pytest_ouro.schema import keys_of
-from pytest_ouro.tables import Experiment
+from pytest_ouro.bound.tables import Experiment
+from pytest_ouro.core.schema import keys_of
 
 HERE = Path(__file__).parent
 LEVELS = ("supervised", "judged", "sandboxed")

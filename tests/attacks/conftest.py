@@ -15,10 +15,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from miniature import write_data, write_project
-from pytest_ouro.errors import OuroError, RecordError
-from pytest_ouro.evidence.journal import Journal
+from pytest_ouro.core.errors import OuroError, RecordError
+from pytest_ouro.engine import judge_all, open_case
+from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.experiment.run import Order, run_experiment
-from pytest_ouro.judge import judge_all, open_case
 
 #: A value this much below the best possible one is no luck.
 LUCK = 0.02

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.evidence.journal import Journal
+from pytest_ouro.evidence.records.journal import Journal
 
 REPOSITORY = Path(__file__).parents[2]
 COLUMNS = ["commit", "val_bpb", "memory_gb", "status", "description"]

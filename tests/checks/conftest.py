@@ -1,7 +1,7 @@
 import pytest
 
 from pytest_ouro.cli.bless import bless
-from pytest_ouro.judge import judge, open_case
+from pytest_ouro.engine import judge, open_case
 
 
 @pytest.fixture

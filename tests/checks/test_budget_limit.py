@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_ouro.checks.budget import BudgetLimit
-from pytest_ouro.evidence.journal import Journal
+from pytest_ouro.checks.budget_limit import BudgetLimit
+from pytest_ouro.evidence.records.journal import Journal
 
 RULE = "never-do::exceed-budget"
 RUN = {

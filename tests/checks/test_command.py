@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from pytest_ouro.errors import BoundError, OuroError
-from pytest_ouro.judge import open_case
+from pytest_ouro.core.errors import BoundError, OuroError
+from pytest_ouro.engine import open_case
 
 RULE = "iron-law::simplicity"
 

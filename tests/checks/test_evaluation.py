@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_ouro.evidence.tampering import Script
+from pytest_ouro.checks.evaluation.tampering import Script
 
 RULE = "never-do::modify-evaluation"
 TRAIN = """\
@@ -296,7 +296,7 @@ def test_deep_nesting_stops_no_judgement(project, judged, trust, code):
 
 
 def test_a_printed_number_that_was_not_measured_is_found(project):
-    from pytest_ouro.judge import judge, open_case
+    from pytest_ouro.engine import judge, open_case
 
     measured = {"run": "1", "commit": "a" * 40, "metric": "val_bpb", "value": 1.5, "claimed": 1.2}
     case = open_case(project.path / "bound.toml").again(measured)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_ouro.judge import open_case
+from pytest_ouro.engine import open_case
 
 NOW = "danger-zone::prepare"
 EVER = "never-do::modify-prepare"
@@ -302,7 +302,7 @@ def test_a_trusted_branch_that_advanced_brings_its_own_truth(project, judged):
 
 
 def test_a_shallow_clone_without_the_trusted_history_is_not_judged(project, tmp_path):
-    from pytest_ouro.errors import GitError
+    from pytest_ouro.core.errors import GitError
 
     trust = project.git("rev-parse", "HEAD")
     for number in range(3):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_ouro.evidence.journal import Journal
+from pytest_ouro.evidence.records.journal import Journal
 
 RULE = "iron-law::log-every-experiment"
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"

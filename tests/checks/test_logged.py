@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pytest_ouro.evidence.journal import Journal
+from pytest_ouro.evidence.records.journal import Journal
 
 RULE = "never-do::skip-logging"
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"

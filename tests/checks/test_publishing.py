@@ -2,8 +2,8 @@
 
 import pytest
 
-from pytest_ouro.bound import parse
-from pytest_ouro.errors import BoundError
+from pytest_ouro.bound.read import parse
+from pytest_ouro.core.errors import BoundError
 
 LEDGER = "never-do::commit-results"
 SCOPE = "iron-law::only-train-py"

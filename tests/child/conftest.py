@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ouro.experiment.supervisor import supervise
+from pytest_ouro.experiment.supervision.supervisor import supervise
 from tests.experiment.conftest import Bench
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_ouro.experiment.measurement import outcome
+from pytest_ouro.experiment.terms.measurement import outcome
 
 
 def came_to(seen):

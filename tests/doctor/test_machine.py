@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
+from pytest_ouro.core.errors import ExperimentError
 from pytest_ouro.doctor import machine
 from pytest_ouro.doctor.machine import Machine, ask
-from pytest_ouro.errors import ExperimentError
-from pytest_ouro.experiment import device
-from pytest_ouro.experiment.holding import device_held
-from pytest_ouro.judge import open_case
+from pytest_ouro.engine import open_case
+from pytest_ouro.experiment.devices import device
+from pytest_ouro.experiment.devices.device_lock import device_held
 from tests.doctor.conftest import NO_LANDLOCK, WITHOUT, Told
 from tests.experiment.test_confinement import needed
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from pytest_ouro.doctor.rules import user_item
-from pytest_ouro.judge import open_case
+from pytest_ouro.engine import open_case
 from tests.doctor.conftest import Told, follow
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_ouro.errors import GitError
-from pytest_ouro.evidence.git import Git, environment, run_git, split
+from pytest_ouro.core.errors import GitError
+from pytest_ouro.evidence.git.client import Git, environment, run_git, split
 
 
 def git(folder, *args):

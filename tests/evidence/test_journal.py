@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from pytest_ouro.errors import RecordError
-from pytest_ouro.evidence.journal import Journal
+from pytest_ouro.core.errors import RecordError
+from pytest_ouro.evidence.records.journal import Journal
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_line_that_is_no_record_is_refused_by_its_number(journal, line):
 def test_several_processes_at_once_keep_the_chain(journal):
     script = (
         "import sys, pathlib\n"
-        "from pytest_ouro.evidence.journal import Journal\n"
+        "from pytest_ouro.evidence.records.journal import Journal\n"
         "import filelock\n"
         "journal = Journal(pathlib.Path(sys.argv[1]))\n"
         "print('ready', flush=True)\n"

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from pytest_ouro.errors import RecordError
-from pytest_ouro.evidence import ledger
+from pytest_ouro.core.errors import RecordError
+from pytest_ouro.evidence.records import ledger
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
 

@@ -1,6 +1,6 @@
 import pytest
 
-from pytest_ouro.errors import TrustError
+from pytest_ouro.core.errors import TrustError
 from pytest_ouro.evidence.lock import Lock, loads
 
 DIGEST = "sha256:" + "0" * 64

@@ -5,8 +5,8 @@ import zlib
 
 import pytest
 
-from pytest_ouro.errors import GitError
-from pytest_ouro.evidence.git import Git
+from pytest_ouro.core.errors import GitError
+from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.repository import Repository
 
 

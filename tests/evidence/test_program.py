@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.evidence import program
+from pytest_ouro.evidence.git import spawn
 
 ENV = {"PATH": os.environ["PATH"]}
 
 
 def test_status_output_and_error_are_told():
-    said = program.output(["sh", "-c", "echo out; echo err >&2; exit 3"], ENV)
+    said = spawn.output(["sh", "-c", "echo out; echo err >&2; exit 3"], ENV)
 
     assert said == (3, b"out\n", b"err\n")
 
 
 def test_neither_stream_waits_for_the_other():
     many = "i=0; while [ $i -lt 3000 ]; do echo %s$i >&2; echo %s$i; i=$((i+1)); done"
-    status, out, error = program.output(["sh", "-c", many.replace("%s", "x" * 100)], ENV)
+    status, out, error = spawn.output(["sh", "-c", many.replace("%s", "x" * 100)], ENV)
 
     assert status == 0
     assert out == error
@@ -28,7 +28,7 @@ def test_neither_stream_waits_for_the_other():
 
 
 def test_it_has_nothing_to_read_and_its_own_environment():
-    said = program.output(["sh", "-c", "cat; echo $WORD"], {**ENV, "WORD": "mine"})
+    said = spawn.output(["sh", "-c", "cat; echo $WORD"], {**ENV, "WORD": "mine"})
 
     assert said == (0, b"mine\n", b"")
 
@@ -39,20 +39,20 @@ def test_it_is_looked_for_in_its_own_path(tmp_path):
     (tmp_path / "folder" / "tool").mkdir(parents=True)
     env = {"PATH": f"{tmp_path / 'folder'}:{tmp_path}"}
     with pytest.raises(FileNotFoundError):
-        program.output(["tool"], env)
+        spawn.output(["tool"], env)
 
     tool.chmod(0o755)
 
-    assert program.output(["tool"], env) == (0, b"found\n", b"")
+    assert spawn.output(["tool"], env) == (0, b"found\n", b"")
 
 
 def test_no_pipe_stays_open():
     before = sorted(Path("/dev/fd").iterdir())
-    program.output(["true"], ENV)
-    for start in (program.output, program.Conversation):
+    spawn.output(["true"], ENV)
+    for start in (spawn.output, spawn.Conversation):
         with pytest.raises(FileNotFoundError):
             start(["no-such-program"], ENV)
-    talk = program.Conversation(["cat"], ENV)
+    talk = spawn.Conversation(["cat"], ENV)
     talk.ask.write(b"a question\n")
     talk.ask.flush()
     assert talk.answer.readline() == b"a question\n"

@@ -5,17 +5,11 @@ import os
 
 import pytest
 
-from pytest_ouro.errors import GitError
-from pytest_ouro.evidence.git import Git
-from pytest_ouro.evidence.objects import object_id
-from pytest_ouro.evidence.repository import (
-    Commit,
-    Repository,
-    canonical,
-    digest,
-    read_file,
-    short,
-)
+from pytest_ouro.core.errors import GitError
+from pytest_ouro.evidence.content import canonical, digest, read_file, short
+from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.git.objects import object_id
+from pytest_ouro.evidence.repository import Commit, Repository
 
 
 @pytest.fixture

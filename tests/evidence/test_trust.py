@@ -2,9 +2,9 @@
 
 import pytest
 
-from pytest_ouro.errors import TrustError
-from pytest_ouro.evidence.git import Git
-from pytest_ouro.evidence.repository import digest
+from pytest_ouro.core.errors import TrustError
+from pytest_ouro.evidence.content import digest
+from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.trust import resolve
 
 

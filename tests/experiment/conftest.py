@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 
 from pytest_ouro.cli.bless import bless
-from pytest_ouro.evidence.journal import Journal
+from pytest_ouro.engine import open_case
+from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.experiment.run import Order, run_experiment
-from pytest_ouro.experiment.supervisor import Job, supervise
-from pytest_ouro.judge import open_case
+from pytest_ouro.experiment.supervision.supervisor import supervise
+from pytest_ouro.experiment.terms.job import Job
 
 #: Evaluates at once: a whole run in a quarter of a second.
 QUICK = """\

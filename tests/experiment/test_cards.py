@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from pytest_ouro.errors import ExperimentError
-from pytest_ouro.experiment import cards
+from pytest_ouro.core.errors import ExperimentError
+from pytest_ouro.experiment.devices import nvml
 
 #: Two cards, of nodes 1 and 0, and a part of the first.
 LIBRARY = r"""
@@ -69,8 +69,8 @@ def nodes(tmp_path, monkeypatch):
     access = tmp_path / "capabilities/gpu1/mig/gi7/access"
     access.parent.mkdir(parents=True)
     access.write_text("DeviceFileMinor: 66\nDeviceFileMode: 444\n")
-    monkeypatch.setattr(cards, "_CAPABILITIES", tmp_path / "capabilities")
-    monkeypatch.setattr(cards, "_DEV", tmp_path / "dev")
+    monkeypatch.setattr(nvml, "_CAPABILITIES", tmp_path / "capabilities")
+    monkeypatch.setattr(nvml, "_DEV", tmp_path / "dev")
     return tmp_path / "dev"
 
 
@@ -90,7 +90,7 @@ def nodes(tmp_path, monkeypatch):
     ],
 )
 def test_one_card_and_its_nodes(build, nodes, asked, name, own):
-    found = cards.card(asked, library=build(0))
+    found = nvml.card(asked, library=build(0))
 
     assert found.name == name
     assert found.nodes == tuple(str(nodes / n) for n in ("nvidiactl", "nvidia-uvm", *own))
@@ -99,10 +99,10 @@ def test_one_card_and_its_nodes(build, nodes, asked, name, own):
 @pytest.mark.parametrize("asked", ["2", "GPU-x", "MIG-x", "", "-1"])
 def test_a_card_that_there_is_not(build, nodes, asked):
     with pytest.raises(ExperimentError, match="there is no such card"):
-        cards.card({"CUDA_VISIBLE_DEVICES": asked}, library=build(0))
+        nvml.card({"CUDA_VISIBLE_DEVICES": asked}, library=build(0))
 
 
 def test_without_a_driver_there_are_the_nodes_of_other_makers(build, nodes):
-    assert cards.card({}, library=build(9)) == cards.Card("", ())
+    assert nvml.card({}, library=build(9)) == nvml.Card("", ())
     (nodes / "kfd").touch()
-    assert cards.card({}, library="libno-such.so") == cards.Card("", (str(nodes / "kfd"),))
+    assert nvml.card({}, library="libno-such.so") == nvml.Card("", (str(nodes / "kfd"),))

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ouro.child import landlock, seccomp
-from pytest_ouro.experiment import confinement, jobs
-from pytest_ouro.experiment.confinement import available, confine, unhidden
-from pytest_ouro.experiment.supervisor import supervise
-from pytest_ouro.experiment.worktree import checkout
-from pytest_ouro.judge import open_case
+from pytest_ouro.child.kernel import landlock, seccomp
+from pytest_ouro.engine import open_case
+from pytest_ouro.experiment.assurance import sandbox_spec
+from pytest_ouro.experiment.assurance.sandbox_spec import available, confine, unhidden
+from pytest_ouro.experiment.steps import jobs
+from pytest_ouro.experiment.steps.checkout import checkout
+from pytest_ouro.experiment.supervision.supervisor import supervise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +49,7 @@ head = ctypes.create_string_buffer(struct.pack("HxxxxxxP", 4, ctypes.addressof(c
 libc = ctypes.CDLL(None)
 assert libc.prctl(38, 1, 0, 0, 0) == 0
 assert libc.prctl(22, 2, head, 0, 0) == 0
-from pytest_ouro.experiment.confinement import available
+from pytest_ouro.experiment.assurance.sandbox_spec import available
 found = available((sys.executable,))
 print(json.dumps([found.ok, found.why]))
 """
@@ -57,7 +58,7 @@ print(json.dumps([found.ok, found.why]))
 @needed
 @pytest.mark.parametrize("newest", [7, 5, 3, 1])
 def test_a_sandbox_that_holds_is_available(newest):
-    assert available(PYTHON, newest=newest) == confinement.Availability(True)
+    assert available(PYTHON, newest=newest) == sandbox_spec.Availability(True)
 
 
 @needed
@@ -96,11 +97,11 @@ def test_a_kernel_that_refuses_has_none(call, error, why):
     ],
 )
 def test_a_sandbox_that_leaks_or_hinders_is_none(monkeypatch, tmp_path, broken, why):
-    child = shutil.copytree(confinement.CHILD, tmp_path / "child")
+    child = shutil.copytree(sandbox_spec.CHILD, tmp_path / "child")
     source = (child / "sandbox.py").read_text()
     assert source.count(broken) == 1
     (child / "sandbox.py").write_text(source.replace(broken, ""))
-    monkeypatch.setattr(confinement, "CHILD", child)
+    monkeypatch.setattr(sandbox_spec, "CHILD", child)
 
     found = available(PYTHON)
 

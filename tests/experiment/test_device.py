@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from pytest_ouro.errors import ExperimentError
-from pytest_ouro.experiment import device
+from pytest_ouro.core.errors import ExperimentError
+from pytest_ouro.experiment.devices import device
 
 
 @pytest.mark.parametrize(

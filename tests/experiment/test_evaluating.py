@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.errors import ExperimentError
+from pytest_ouro.core.errors import ExperimentError
 
 #: What turns the toy into a command and its evaluation.
 KEYS = (

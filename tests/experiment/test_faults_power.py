@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_ouro.judge import judge_before_run, open_case
+from pytest_ouro.engine import judge_before_run, open_case
 
 #: One run that copies all records before and after each of its writes, and in the middle of it.
 CUTS = """\
@@ -59,7 +59,7 @@ def remembers(*args, **kwargs):
 
 settle.run_git = remembers
 from pytest_ouro.experiment.run import Order, run_experiment
-from pytest_ouro.judge import open_case
+from pytest_ouro.engine import open_case
 result = run_experiment(open_case(top / "bound.toml"), Order())
 copy("end")
 print(result.last_line)

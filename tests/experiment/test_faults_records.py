@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.errors import ExperimentError, OuroError, RecordError
-from pytest_ouro.experiment import folders
-from pytest_ouro.experiment.worktree import cache_folder
+from pytest_ouro.core.errors import ExperimentError, OuroError, RecordError
+from pytest_ouro.experiment.terms import temp_folders
+from pytest_ouro.experiment.terms.names import cache_folder
 
 LOGGED = (
     '[[iron-law]]\nid    = "log-every-experiment"',
@@ -211,7 +211,7 @@ def test_a_journal_that_lost_its_last_lines_is_found(logged, lines, rows):
 def test_a_full_disk_is_told_before_the_run(lab, monkeypatch, tmp_path, place):
     (tmp_path / "scratch").mkdir()
     cache_folder().mkdir(parents=True)
-    monkeypatch.setattr(folders.tempfile, "tempdir", str(tmp_path / "scratch"))
+    monkeypatch.setattr(temp_folders.tempfile, "tempdir", str(tmp_path / "scratch"))
     full = {"project": lab.path, "cache": cache_folder(), "scratch": tmp_path / "scratch"}
     usage = shutil.disk_usage
 
@@ -237,7 +237,7 @@ def test_no_folder_for_temporary_files_is_told(lab, monkeypatch):
     def none(*args, **kwargs):
         raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
 
-    monkeypatch.setattr(folders.tempfile, "TemporaryDirectory", none)
+    monkeypatch.setattr(temp_folders.tempfile, "TemporaryDirectory", none)
     with pytest.raises(ExperimentError, match="no folder for temporary files can be made"):
         lab.run(lab.script())
     assert lab.journal.records() == []

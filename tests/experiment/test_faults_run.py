@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.experiment import run_log
+from pytest_ouro.experiment.supervision import run_log
 
 #: Waits until it is allowed to go on.
 WAITS = (

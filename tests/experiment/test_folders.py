@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pytest_ouro.experiment import folders
+from pytest_ouro.experiment.terms import temp_folders
 
 
 @pytest.fixture
@@ -22,17 +22,17 @@ def nested(monkeypatch):
 
 
 def test_a_temporary_folder_is_gone_however_deep_it_became(nested):
-    with folders.temporary() as folder:
+    with temp_folders.temporary() as folder:
         nested(folder)
     assert not folder.exists()
 
 
 def test_a_folder_is_removed_however_deep_it_is(nested, tmp_path):
     nested(tmp_path)
-    folders.remove(tmp_path)
+    temp_folders.remove(tmp_path)
     assert not tmp_path.exists()
 
 
 def test_a_folder_that_is_not_there_is_no_error(tmp_path):
-    folders.remove(tmp_path / "none")
+    temp_folders.remove(tmp_path / "none")
     assert tmp_path.exists()

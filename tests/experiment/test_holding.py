@@ -9,12 +9,12 @@ import threading
 import pytest
 from filelock import FileLock
 
-from pytest_ouro.experiment import holding
-from pytest_ouro.experiment.worktree import cache_folder
+from pytest_ouro.experiment.devices import device_lock
+from pytest_ouro.experiment.terms.names import cache_folder
 
 HOLDS = """\
 import sys, time
-from pytest_ouro.experiment.holding import device_held
+from pytest_ouro.experiment.devices.device_lock import device_held
 with device_held(sys.argv[1:], print):
     print("held", flush=True)
     time.sleep(60)
@@ -42,7 +42,7 @@ def other():
 
 def test_who_waits_is_told_who_holds_it_and_how_long(other, monkeypatch):
     process = other("cuda-1")
-    monkeypatch.setattr(holding, "AGAIN", 0.2)
+    monkeypatch.setattr(device_lock, "AGAIN", 0.2)
     said = []
 
     def say(text):
@@ -50,7 +50,7 @@ def test_who_waits_is_told_who_holds_it_and_how_long(other, monkeypatch):
         if len(said) == 3:
             process.send_signal(signal.SIGINT)
 
-    with holding.device_held(["cuda-0", "cuda-1"], say):
+    with device_lock.device_held(["cuda-0", "cuda-1"], say):
         pass
     assert len(said) == 3, "said again while it lasts"
     for line in said:
@@ -66,22 +66,24 @@ def test_the_lock_of_a_dead_process_is_free(other):
     process.wait()
     assert (cache_folder() / "locks" / "cpu.holder").exists(), "it could not clean up"
     said = []
-    with holding.device_held(["cpu"], said.append):
+    with device_lock.device_held(["cpu"], said.append):
         assert said == []
-        assert f"process {process.pid} " not in holding._who(cache_folder() / "locks/cpu.holder")
+        assert f"process {process.pid} " not in device_lock._who(
+            cache_folder() / "locks/cpu.holder"
+        )
     assert not (cache_folder() / "locks" / "cpu.holder").exists()
 
 
 def test_other_devices_are_not_waited_for(other):
     other("cuda-0")
     said = []
-    with holding.device_held(["cuda-1"], said.append):
+    with device_lock.device_held(["cuda-1"], said.append):
         assert said == []
 
 
 def test_it_is_free_again_after_an_error():
     def run():
-        with holding.device_held(["cpu"], print):
+        with device_lock.device_held(["cpu"], print):
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -94,7 +96,7 @@ def test_one_after_the_other():
     order, inside = [], threading.Lock()
 
     def run():
-        with holding.device_held(["cpu"], order.append):
+        with device_lock.device_held(["cpu"], order.append):
             assert inside.acquire(blocking=False), "two at a time"
             inside.release()
             order.append("ran")
@@ -112,7 +114,7 @@ def test_one_after_the_other():
     [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (-50, "0 s")],
 )
 def test_age(ago, age):
-    assert holding._age(datetime.timedelta(seconds=ago)) == age
+    assert device_lock._age(datetime.timedelta(seconds=ago)) == age
 
 
 @pytest.mark.parametrize(
@@ -127,8 +129,8 @@ def test_age(ago, age):
 )
 def test_a_holder_file_may_say_anything(tmp_path, text, who):
     (tmp_path / "cpu.holder").write_text(text)
-    assert holding._who(tmp_path / "cpu.holder") == who
+    assert device_lock._who(tmp_path / "cpu.holder") == who
 
 
 def test_no_holder_file(tmp_path):
-    assert holding._who(tmp_path / "cpu.holder") == "another process"
+    assert device_lock._who(tmp_path / "cpu.holder") == "another process"

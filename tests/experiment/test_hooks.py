@@ -2,8 +2,8 @@
 
 import pytest
 
-from pytest_ouro.experiment.undisturbed import Before
-from pytest_ouro.judge import open_case
+from pytest_ouro.engine import open_case
+from pytest_ouro.experiment.records.integrity import Before
 
 #: Finds the repository from a run's clean worktree.
 HERE = (

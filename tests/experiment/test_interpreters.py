@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pytest_ouro.errors import ExperimentError
+from pytest_ouro.core.errors import ExperimentError
 
 WHO = "import sys; print(f'prefix: {sys.prefix}')"
 PYPROJECT = (

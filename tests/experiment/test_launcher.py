@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.experiment.supervisor import CHILD
+from pytest_ouro.experiment.terms.job import CHILD
 
 EVALUATES = "from prepare import evaluate_bpb\nprint('val_bpb:', evaluate_bpb(2.0))\n"
 EVIL = "TIME_BUDGET = 1\n\ndef evaluate_bpb(model):\n    return 0.1\n"

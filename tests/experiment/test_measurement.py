@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_ouro.experiment.measurement import Measurement, outcome
+from pytest_ouro.experiment.terms.measurement import Measurement, outcome
 
 
 def seen(**changes):

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pytest_ouro.bound import parse
+from pytest_ouro.bound.read import parse
+from pytest_ouro.bound.tables import VerdictRule
+from pytest_ouro.checks.metric import Metric
 from pytest_ouro.checks.settled import Settled
-from pytest_ouro.checks.verdicts import Metric, Simplicity
-from pytest_ouro.evidence.verdicts import last_verdicts
-from pytest_ouro.experiment.comparison import compare
-from pytest_ouro.tables import VerdictRule
+from pytest_ouro.checks.simplicity import Simplicity
+from pytest_ouro.evidence.records.verdicts import last_verdicts
+from pytest_ouro.experiment.verdict.compare import compare
 
 BOUND = b"""
 [bound]

@@ -5,9 +5,9 @@ import statistics
 
 import pytest
 
-from pytest_ouro.experiment.notes import luckiest, memory, tally
-from pytest_ouro.experiment.verdict import Candidate, decide
-from pytest_ouro.tables import VerdictRule
+from pytest_ouro.bound.tables import VerdictRule
+from pytest_ouro.experiment.verdict.decide import Candidate, decide
+from pytest_ouro.experiment.verdict.summary import luckiest, memory, tally
 
 
 @pytest.mark.parametrize(

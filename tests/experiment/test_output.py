@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_ouro.experiment import output
+from pytest_ouro.experiment.terms import console_text
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,13 @@ from pytest_ouro.experiment import output
     ],
 )
 def test_clean(text, clean):
-    assert output.clean(text) == clean
+    assert console_text.clean(text) == clean
 
 
 def test_clean_caps_the_width():
-    assert output.clean("x" * 500) == "x" * 199 + "…"
-    assert output.clean("x" * 200) == "x" * 200
-    assert len(output.clean("\x1b[31m" + "x" * 200)) == 200
+    assert console_text.clean("x" * 500) == "x" * 199 + "…"
+    assert console_text.clean("x" * 200) == "x" * 200
+    assert len(console_text.clean("\x1b[31m" + "x" * 200)) == 200
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_clean_caps_the_width():
     ],
 )
 def test_lines_are_what_a_terminal_leaves(text, lines):
-    assert output.lines(text) == lines
+    assert console_text.lines(text) == lines
 
 
 @pytest.mark.parametrize(
@@ -62,20 +62,20 @@ def test_lines_are_what_a_terminal_leaves(text, lines):
     ],
 )  # fmt: skip
 def test_summary(text, found):
-    assert output.summary(text) == found
+    assert console_text.summary(text) == found
 
 
 def test_a_coloured_summary_is_read_without_its_colours():
-    assert output.summary("\x1b[1mval_bpb:\x1b[0m \x1b[32m1.5\x1b[0m") == {"val_bpb": "1.5"}
+    assert console_text.summary("\x1b[1mval_bpb:\x1b[0m \x1b[32m1.5\x1b[0m") == {"val_bpb": "1.5"}
 
 
 def test_tail_is_the_last_lines_that_say_something():
     text = "".join(f"line {number}\n\n  \n" for number in range(40)) + "\x1b[31mlast\x1b[0m\n"
-    found = output.tail(text)
+    found = console_text.tail(text)
     assert len(found) == 20
     assert found[-2:] == ["line 39", "last"]
-    assert output.tail("") == []
-    assert output.tail("a\nb\nc", count=2) == ["b", "c"]
+    assert console_text.tail("") == []
+    assert console_text.tail("a\nb\nc", count=2) == ["b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -97,4 +97,4 @@ def test_tail_is_the_last_lines_that_say_something():
     ],
 )
 def test_position(text, words):
-    assert output.position(text) == words
+    assert console_text.position(text) == words

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.experiment.privacy import kept_to_itself
+from pytest_ouro.experiment.supervision.undumpable import kept_to_itself
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux has this")
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from pytest_ouro.experiment import processes
+from pytest_ouro.experiment.supervision import processes
 
 
 @pytest.fixture

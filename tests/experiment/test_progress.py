@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from pytest_ouro.experiment.supervisor import Position
+from pytest_ouro.experiment.terms.job import Position
 from pytest_ouro.report import progress
 from pytest_ouro.report.progress import Progress, line
 

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from pytest_ouro.evidence.verdicts import LITERAL
-from pytest_ouro.experiment import record
-from pytest_ouro.judge import open_case
+from pytest_ouro.engine import open_case
+from pytest_ouro.evidence.records.verdicts import LITERAL
+from pytest_ouro.experiment.records import record
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from pytest_ouro.checks.settled import Settled
-from pytest_ouro.errors import ExperimentError
-from pytest_ouro.experiment import repeats
-from pytest_ouro.judge import open_case
+from pytest_ouro.core.errors import ExperimentError
+from pytest_ouro.engine import open_case
+from pytest_ouro.experiment.verdict import repeats
 
 #: Its metric lies around ``value``, and follows from the seed alone.
 SEEDED = "import random; random.seed(42); luck = random.random()"

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from pytest_ouro.errors import ExperimentError, OuroError
-from pytest_ouro.experiment.worktree import cache_folder
+from pytest_ouro.core.errors import ExperimentError, OuroError
+from pytest_ouro.experiment.terms.names import cache_folder
 
 TIMEOUT = ("timeout   = 20", "timeout   = 2")
 DATA = 'device    = "cpu"', 'device    = "cpu"\ndata      = ["data/*.bin"]'

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.errors import ExperimentError
-from pytest_ouro.experiment import run_log
-from pytest_ouro.experiment.run_log import RunLog
+from pytest_ouro.core.errors import ExperimentError
+from pytest_ouro.experiment.supervision import run_log
+from pytest_ouro.experiment.supervision.run_log import RunLog
 
 FULL = Path("/dev/full")
 

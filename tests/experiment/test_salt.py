@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from pytest_ouro.child import salt
-from pytest_ouro.experiment.supervisor import supervise
+from pytest_ouro.experiment.supervision.supervisor import supervise
 
 
 def seeds(bench, script, value):

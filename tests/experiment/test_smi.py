@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pytest_ouro.experiment import device, smi
+from pytest_ouro.experiment.devices import device, nvidia_smi
 
 CARDS = "0, GPU-aaaa-1, NVIDIA H200\n1, GPU-bbbb-2, NVIDIA H200\n2, GPU-cccc-3, Tesla T4\n"
 SMI = """\
@@ -53,14 +53,14 @@ def test_the_visible_cards_are_meant(driver, monkeypatch, visible, uuids, locks)
     driver()
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert [card.uuid for card in smi.selected()] == uuids
-    assert smi.lock_names("cuda") == locks
+    assert [card.uuid for card in nvidia_smi.selected()] == uuids
+    assert nvidia_smi.lock_names("cuda") == locks
 
 
 def test_the_processor_asks_no_driver(driver):
     log = driver()
-    assert smi.lock_names("cpu") == ["cpu"]
-    assert smi.surroundings("cpu", print) == {"device_name": device.cpu_name()}
+    assert nvidia_smi.lock_names("cpu") == ["cpu"]
+    assert nvidia_smi.surroundings("cpu", print) == {"device_name": device.cpu_name()}
     assert not log.exists()
 
 
@@ -72,7 +72,7 @@ def test_strangers_are_warned_about(driver):
         f"GPU-aaaa-1, {os.getpid()}, 5, ourselves\n"
     )
     said = []
-    found = smi.surroundings("cuda", said.append)
+    found = nvidia_smi.surroundings("cuda", said.append)
     assert found == {
         "device_name": "NVIDIA H200",
         "foreign": [
@@ -90,7 +90,7 @@ def test_strangers_are_warned_about(driver):
 def test_a_quiet_card_needs_no_words(driver):
     driver()
     said = []
-    assert smi.surroundings("cuda", said.append)["foreign"] == []
+    assert nvidia_smi.surroundings("cuda", said.append)["foreign"] == []
     assert said == []
 
 
@@ -103,16 +103,16 @@ def test_without_an_answer_nothing_fails(driver, monkeypatch, tmp_path, kind):
     elif kind == "garbage":
         driver("No devices\n\n,,\x00\xff\n", listed="Unable to determine the device handle\n")
     else:
-        monkeypatch.setattr(smi, "PATIENCE", 0.3)
+        monkeypatch.setattr(nvidia_smi, "PATIENCE", 0.3)
         program = driver().with_name("nvidia-smi")
         program.write_text("#!/bin/sh\nexec sleep 60\n" if kind == "hangs" else "not a program")
     said = []
-    found = smi.surroundings("cuda", said.append)
+    found = nvidia_smi.surroundings("cuda", said.append)
     assert found == {
         "device_name": f"unknown card beside {device.cpu_name()}",
         "foreign": [],
     }
-    assert (said, smi.lock_names("cuda")) == ([], ["cuda-0"])
+    assert (said, nvidia_smi.lock_names("cuda")) == ([], ["cuda-0"])
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from pytest_ouro.errors import ExperimentError
+from pytest_ouro.core.errors import ExperimentError
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from pytest_ouro.errors import ExperimentError
-from pytest_ouro.experiment import supervisor
+from pytest_ouro.core.errors import ExperimentError
+from pytest_ouro.experiment.supervision import supervisor
 
 CHILD = """\
 import json, os, pathlib, subprocess, sys, time

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pytest_ouro.experiment.verdict import Candidate, Verdict, decide, noise_of
-from pytest_ouro.tables import VerdictRule
+from pytest_ouro.bound.tables import VerdictRule
+from pytest_ouro.experiment.verdict.decide import Candidate, Verdict, decide, noise_of
 
 BEST = Candidate(2.0, 100, "best")
 SOFT = VerdictRule(noise=0.01, sigmas=2.0)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_ouro.experiment import processes, watch
+from pytest_ouro.experiment.supervision import processes, run_clock
 
 JUDGED = {"value": 1.0, "se": 0.1, "rows": 64, "questions": 80, "tokens": 1280, "seconds": 1.0}
 
@@ -15,7 +15,7 @@ JUDGED = {"value": 1.0, "se": 0.1, "rows": 64, "questions": 80, "tokens": 1280, 
 def clock(monkeypatch):
     """The time, in ``now``; it goes on by itself no more."""
     time = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: time.now))
+    monkeypatch.setattr(run_clock, "time", SimpleNamespace(monotonic=lambda: time.now))
     return time
 
 
@@ -25,7 +25,7 @@ def make(bench, clock):
 
     def made(**changes):
         nobody = processes.Family(2**22 + 1, strangers=processes.adopt_orphans())
-        made = watch.Watch(bench.job("", **changes), clock.now, nobody)
+        made = run_clock.Watch(bench.job("", **changes), clock.now, nobody)
         made.release()
         return made
 

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from pytest_ouro.errors import ExperimentError
-from pytest_ouro.evidence.git import Git
-from pytest_ouro.experiment import worktree
+from pytest_ouro.core.errors import ExperimentError
+from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.experiment.steps import checkout
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_it_holds_the_commit_and_nothing_else(project, git):
     head = project.git("rev-parse", "HEAD")
     project.write({"train.py": "edited", "helper.py": "", "results.tsv": "", "run.log": ""})
     project.edit("prepare.py", "TIME_BUDGET = 0.3", "TIME_BUDGET = 9")
-    with worktree.checkout(git, head) as folder:
+    with checkout.checkout(git, head) as folder:
         files = {path.name for path in folder.iterdir()}
         assert files >= {"train.py", "prepare.py", "bound.toml", ".git"}
         assert not files & {"helper.py", "results.tsv", "run.log", "__pycache__"}
@@ -39,13 +39,13 @@ def test_it_holds_the_commit_and_nothing_else(project, git):
 def test_it_can_hold_an_older_commit(project, git):
     old = project.git("rev-parse", "HEAD")
     project.commit("next", {"train.py": "new"})
-    with worktree.checkout(git, old) as folder:
+    with checkout.checkout(git, old) as folder:
         assert (folder / "train.py").read_text() != "new"
 
 
 def test_it_goes_when_the_run_fails(project, git):
     def run():
-        with worktree.checkout(git, project.git("rev-parse", "HEAD")) as folder:
+        with checkout.checkout(git, project.git("rev-parse", "HEAD")) as folder:
             (folder / "locked").mkdir()
             (folder / "locked" / "file").write_text("")
             raise ZeroDivisionError(str(folder))
@@ -59,7 +59,7 @@ def test_it_goes_when_the_run_fails(project, git):
 def test_committed_bytecode_is_not_there(project, git):
     project.write({"__pycache__/prepare.cpython-311.pyc": "x", "lib/evil.pyo": "x", "lib/a.py": ""})
     head = project.commit("bytecode")
-    with worktree.checkout(git, head) as folder:
+    with checkout.checkout(git, head) as folder:
         assert not [*folder.rglob("*.pyc"), *folder.rglob("*.pyo")]
         assert (folder / "lib" / "a.py").exists()
 
@@ -74,7 +74,7 @@ def test_no_hook_and_no_filter_of_the_repository_runs(project, git):
     project.git("config", "filter.evil.required", "true")
     project.git("config", "core.fsmonitor", f"touch {mark}")
     project.git("config", "core.hooksPath", str(hook.parent))
-    with worktree.checkout(git, head) as folder:
+    with checkout.checkout(git, head) as folder:
         assert (folder / "train.py").read_text() == (project.path / "train.py").read_text()
         assert not mark.exists()
     assert not mark.exists()
@@ -83,7 +83,7 @@ def test_no_hook_and_no_filter_of_the_repository_runs(project, git):
 def test_two_commits_do_not_meet(project, git):
     first = project.git("rev-parse", "HEAD")
     second = project.commit("next", {"train.py": "new"})
-    with worktree.checkout(git, first) as one, worktree.checkout(git, second) as two:
+    with checkout.checkout(git, first) as one, checkout.checkout(git, second) as two:
         assert one != two
         assert (two / "train.py").read_text() == "new" != (one / "train.py").read_text()
     assert trees(project) == 1
@@ -91,7 +91,7 @@ def test_two_commits_do_not_meet(project, git):
 
 def test_line_endings_stay_as_committed(project, git):
     project.git("config", "core.autocrlf", "true")
-    with worktree.checkout(git, project.git("rev-parse", "HEAD")) as folder:
+    with checkout.checkout(git, project.git("rev-parse", "HEAD")) as folder:
         assert b"\r" not in (folder / "train.py").read_bytes()
 
 
@@ -100,7 +100,7 @@ def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(project, git, monk
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def run():
-        with worktree.checkout(git, project.git("rev-parse", "HEAD")):
+        with checkout.checkout(git, project.git("rev-parse", "HEAD")):
             pass
 
     with pytest.raises(ExperimentError, match="no clean worktree of") as refused:
@@ -110,7 +110,7 @@ def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(project, git, monk
 
 def test_a_commit_that_is_none_is_told(git):
     def run():
-        with worktree.checkout(git, "0" * 40):
+        with checkout.checkout(git, "0" * 40):
             pass
 
     with pytest.raises(ExperimentError, match="no clean worktree of 0000000"):
@@ -125,7 +125,7 @@ def test_variables_of_a_calling_hook_do_not_reach_git(project, git, monkeypatch,
     head = project.git("rev-parse", "HEAD")
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(index))
-    with worktree.checkout(git, head) as folder:
+    with checkout.checkout(git, head) as folder:
         assert (folder / "train.py").exists()
         monkeypatch.delenv("GIT_DIR")
         assert trees(project) == 2
@@ -143,7 +143,7 @@ def test_a_dead_run_leaves_nothing_for_long(project, git):
     )
     subprocess.run([sys.executable, "-c", code, str(project.path), head], check=True)
     assert trees(project) == 2
-    with worktree.checkout(git, head):
+    with checkout.checkout(git, head):
         assert trees(project) == 2
     assert trees(project) == 1
 
@@ -152,7 +152,7 @@ def test_a_worktree_of_the_person_that_is_away_is_not_forgotten(project, git, tm
     """Its folder may be on a disk that is not mounted now."""
     project.git("worktree", "add", "-q", str(tmp_path / "theirs"))
     (tmp_path / "theirs").rename(tmp_path / "away")
-    with worktree.checkout(git, project.git("rev-parse", "HEAD")):
+    with checkout.checkout(git, project.git("rev-parse", "HEAD")):
         pass
     assert trees(project) == 2
 
@@ -161,4 +161,4 @@ def test_a_worktree_of_the_person_that_is_away_is_not_forgotten(project, git, tm
 def test_cache_folder(monkeypatch, xdg, base):
     monkeypatch.setenv("XDG_CACHE_HOME", xdg)
     base = base or os.path.join(os.environ["HOME"], ".cache")  # noqa: PTH118
-    assert str(worktree.cache_folder()) == f"{base}/pytest-ouro"
+    assert str(checkout.cache_folder()) == f"{base}/pytest-ouro"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pytest_ouro.child import landlock
+from pytest_ouro.child.kernel import landlock
 
 CHILD = Path(__file__).parents[2] / "pytest_ouro" / "child"
 NOBODY = 65534

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.child import seccomp
+from pytest_ouro.child.kernel import seccomp
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or not seccomp.supported(), reason="there is no sandbox for this system"

@@ -1,0 +1,106 @@
+"""The JSON Schema of bound.toml, made from the dataclasses that validate it; editors use it."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import TYPE_CHECKING, Any, Literal, Union
+
+from pytest_ouro.bound.read import SECTIONS
+from pytest_ouro.bound.tables import KINDS, PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
+from pytest_ouro.checks import CHECKS, load
+from pytest_ouro.core.schema import keys_of
+
+if TYPE_CHECKING:
+    from pytest_ouro.core.fast_dataclass import Field
+
+_PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
+
+
+def schema() -> dict[str, Any]:
+    """The whole schema, draft 2020-12. Checks of packages are not in it and stay allowed."""
+    rule = {"$ref": "#/$defs/rule"}
+    experiment = {**table(Experiment), "oneOf": [_kind(kind) for kind in KINDS]}
+    per_device = {key: experiment["properties"][key] for key in PER_DEVICE}
+    verdict = table(VerdictRule)
+    for device in ("cpu", "cuda"):
+        experiment["properties"][device] = _closed(per_device, f"on the {device} profile")
+        verdict["properties"][device] = _closed(dict(table(VerdictRule)["properties"]), device)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "bound.toml",
+        "description": "The rules of an experiment loop, judged by pytest-ouro",
+        "type": "object",
+        "properties": {
+            "bound": table(Title),
+            "experiment": experiment,
+            "verdict": verdict,
+            **{section: {"type": "array", "items": rule} for section in SECTIONS},
+        },
+        "required": ["experiment"],
+        "additionalProperties": False,
+        "$defs": {"rule": _rule()},
+    }
+
+
+def table(cls: type) -> dict[str, Any]:
+    """The schema of one dataclass."""
+    hints = typing.get_type_hints(cls)
+    fields = keys_of(cls)
+    made = _closed({key: _property(hints[f.name], f) for key, f in fields.items()})
+    required = [key for key, f in fields.items() if f.required]
+    return {**made, "required": required} if required else made
+
+
+def _kind(kind: tuple[str, ...]) -> dict[str, Any]:
+    """One kind of experiment: all of its keys, and none of another kind's."""
+    others = [key for other in KINDS if other != kind for key in other]
+    return {"required": list(kind), "properties": dict.fromkeys(others, False)}
+
+
+def _closed(properties: dict[str, Any], description: str = "") -> dict[str, Any]:
+    made: dict[str, Any] = {"type": "object", "properties": properties}
+    if description:
+        made["description"] = description
+    return {**made, "additionalProperties": False}
+
+
+def _rule() -> dict[str, Any]:
+    """A rule: its own keys, and by its check the check's parameters and no others."""
+    common = table(RuleKeys)
+    cases = []
+    for name in CHECKS:
+        check = table(load(name))
+        properties = {**dict.fromkeys(common["properties"], True), **check["properties"]}
+        then = {"properties": properties, "additionalProperties": False}
+        if "required" in check:
+            then["required"] = check["required"]
+        if name == "human":
+            then["required"] = ["reason"]
+        cases.append({"if": {"properties": {"check": {"const": name}}}, "then": then})
+    return {
+        "type": "object",
+        "properties": common["properties"],
+        "required": common["required"],
+        "allOf": cases,
+    }
+
+
+def _property(hint: Any, field: Field) -> dict[str, Any]:
+    made = {**_type(hint), "description": field.help}
+    default = field.default
+    if not field.required and default is not None:
+        made["default"] = list(default) if isinstance(default, tuple) else default
+    return made
+
+
+def _type(hint: Any) -> dict[str, Any]:
+    origin = typing.get_origin(hint)
+    if origin in (Union, types.UnionType):
+        options = [_type(arg) for arg in typing.get_args(hint) if arg is not type(None)]
+        return options[0] if len(options) == 1 else {"anyOf": options}
+    if origin is Literal:
+        return {"enum": list(typing.get_args(hint))}
+    if origin is tuple:
+        return {"type": "array", "items": _type(typing.get_args(hint)[0])}
+    return {"type": _PLAIN[hint]}

@@ -1,0 +1,283 @@
+"""bound.toml: the rules of an experiment, read strictly, all faults at once."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
+from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load
+from pytest_ouro.core.errors import BoundError
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.schema import Problems, keys_of, line_numbers, nearest, read_table
+from pytest_ouro.evidence import toml
+from pytest_ouro.evidence.paths import join
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_ouro.checks import Check
+    from pytest_ouro.core.schema import Where
+
+NAME = "bound.toml"
+#: Beyond this it is no file of rules.
+MAX_BYTES = 1_000_000
+SECTIONS = ("danger-zone", "never-do", "iron-law")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One DANGER ZONE, NEVER DO or IRON LAW."""
+
+    section: str
+    id: str
+    sentence: str
+    line: int
+    check: str
+    judge: Check
+    severity: Literal["error", "warn"] = "error"
+    reason: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.section}::{self.id}"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A whole bound.toml. ``folder`` is its folder from the repository's top ("" for the top)."""
+
+    name: str
+    folder: str
+    rules: tuple[Rule, ...]
+    experiments: dict[str, Experiment]
+    verdicts: dict[str, VerdictRule]
+
+    def path(self, relative: str) -> str:
+        """A path or glob of a rule, seen from the repository's top."""
+        return join(self.root, relative)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What makes a tree one of the experiment (globs, seen from the repository's top)."""
+        names = (self.experiment.script, self.experiment.harness, *self.experiment.editable)
+        return (join(self.folder, NAME), *(self.path(name) for name in names if name))
+
+    @property
+    def root(self) -> str:
+        """The experiment's folder from the repository's top."""
+        return join(self.folder, self.experiments["cpu"].root)
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment, for what does not depend on the device."""
+        return self.experiments["cpu"]
+
+
+def decode(data: bytes, name: str) -> str:
+    """The text of a bound; BoundError where it is too long or no UTF-8."""
+    if len(data) > MAX_BYTES:
+        raise BoundError((f"{name}: {len(data)} bytes; a bound has at most {MAX_BYTES}",))
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BoundError((f"{name}:{line}: not UTF-8",)) from None
+
+
+def parse(
+    text: str,
+    *,
+    folder: str = "",
+    name: str = NAME,
+    checks: Mapping[str, type[Check]] | None = None,
+) -> Bound:
+    """The Bound that ``text`` states; BoundError with every fault, each with its line.
+
+    ``folder`` is bound.toml's folder from the repository's top, ``name`` how to call the file,
+    ``checks`` what was registered beside ours.
+    """
+    try:
+        table = toml.loads(text)
+    except ValueError as error:
+        raise BoundError((f"{name}: not TOML: {error}",)) from None
+    problems = Problems(name, line_numbers(text))
+    known = ("bound", "experiment", "verdict", *SECTIONS)
+    for key in table.keys() - set(known):
+        problems.add((key,), f"unknown table '{key}'{nearest(key, known)}")
+    title = read_table(Title, table.get("bound", {}), ("bound",), problems)
+    experiments = _experiments(table, problems)
+    verdicts = _verdicts(table, problems)
+    rules = _rules(table, problems, checks or {})
+    if experiments:
+        _check_paths(folder, experiments["cpu"], rules, problems)
+    if problems.found or title is None:
+        raise BoundError(problems.sorted())
+    return Bound(title.name, folder, tuple(rules.values()), experiments, verdicts)
+
+
+def _experiments(table: dict[str, Any], problems: Problems) -> dict[str, Experiment]:
+    if "experiment" not in table:
+        problems.add((), "the table [experiment] is missing")
+        return {}
+    base = table["experiment"]
+    whole = read_table(Experiment, base, ("experiment",), problems, also=("cpu", "cuda"))
+    if not isinstance(base, dict):
+        return {}
+    shared = {key: value for key, value in base.items() if key not in ("cpu", "cuda")}
+    found = {}
+    for device in ("cpu", "cuda"):
+        override = base.get(device, {})
+        where = ("experiment", device) if override else ("experiment",)
+        if not isinstance(override, dict):
+            problems.add(("experiment", device), f"[experiment.{device}] must be a table")
+            continue
+        for key in override.keys() - set(PER_DEVICE):
+            problems.add(
+                ("experiment", device, key),
+                f"'{key}' cannot be set in [experiment.{device}]{nearest(key, PER_DEVICE)}",
+            )
+        if whole is None:
+            continue
+        # Limits that were derived from another budget are not inherited with it.
+        kept = dict(shared)
+        if "budget" in override:
+            kept = {k: v for k, v in shared.items() if k not in ("tolerance", "timeout")}
+        known = {key: value for key, value in override.items() if key in PER_DEVICE}
+        if experiment := read_table(Experiment, {**kept, **known}, where, problems):
+            found[device] = experiment
+    return found if len(found) == 2 else {}
+
+
+def _verdicts(table: dict[str, Any], problems: Problems) -> dict[str, VerdictRule]:
+    base = table.get("verdict", {})
+    if read_table(VerdictRule, base, ("verdict",), problems, also=("cpu", "cuda")) is None:
+        return {}
+    shared = {key: value for key, value in base.items() if key not in ("cpu", "cuda")}
+    found = {}
+    for device in ("cpu", "cuda"):
+        where = ("verdict", device) if device in base else ("verdict",)
+        override = base.get(device, {})
+        merged = {**shared, **override} if isinstance(override, dict) else override
+        if verdict := read_table(VerdictRule, merged, where, problems):
+            found[device] = verdict
+    return found
+
+
+def _rules(
+    table: dict[str, Any], problems: Problems, checks: Mapping[str, type[Check]]
+) -> dict[Where, Rule]:
+    """The sound rules, each by its table and its number there."""
+    rules: dict[Where, Rule] = {}
+    stated = 0
+    for section in SECTIONS:
+        entries = table.get(section, [])
+        if not isinstance(entries, list):
+            problems.add((section,), f"write [[{section}]], with two brackets: rules are a list")
+            continue
+        stated += len(entries)
+        seen: dict[str, int] = {}
+        for number, entry in enumerate(entries):
+            where = (section, number)
+            rule = _rule(section, entry, where, problems, checks)
+            if rule is None:
+                continue
+            if rule.id in seen:
+                problems.add(
+                    (*where, "id"), f"'{rule.id}' is already a rule at line {seen[rule.id]}"
+                )
+            seen[rule.id] = rule.line
+            rules[where] = rule
+    if not stated:
+        problems.add((), f"no rules: state at least one [[{']], [['.join(SECTIONS)}]]")
+    return rules
+
+
+def _check(
+    name: object, where: Where, problems: Problems, checks: Mapping[str, type[Check]]
+) -> type[Check] | None:
+    """The class that a rule's ``check`` names."""
+    if isinstance(name, str):
+        if name in checks and name not in CHECKS:  # nothing stands in for a check of ours
+            return checks[name]
+        try:
+            return load(name)
+        except ImportError as error:
+            problems.add((*where, "check"), f"the check {name!r} of a package: {error}")
+            return None
+        except KeyError:
+            pass
+    hint = nearest(str(name), [*CHECKS, *checks]) or (
+        f" (a check of your own must be an entry point of the group {ENTRY_POINTS}: "
+        "the gate sees no conftest.py)"
+    )
+    problems.add((*where, "check"), f"unknown check {name!r}{hint}")
+    return None
+
+
+def _rule(
+    section: str,
+    entry: object,
+    where: Where,
+    problems: Problems,
+    checks: Mapping[str, type[Check]],
+) -> Rule | None:
+    known = keys_of(RuleKeys)
+    if not isinstance(entry, dict):
+        problems.add(where, f"[[{section}]] must be a table")
+        return None
+    if "check" not in entry:
+        problems.add(
+            where,
+            f"the rule '{entry.get('id', '?')}' has no check: a law nobody can check is not a law "
+            '(check = "human" states one openly)',
+        )
+        return None
+    check = _check(entry["check"], where, problems, checks)
+    if check is None:
+        return None
+    common = {key: value for key, value in entry.items() if key in known}
+    params = {key: value for key, value in entry.items() if key not in known}
+    keys = read_table(RuleKeys, common, where, problems)
+    judge = read_table(check, params, where, problems)
+    if keys is None or judge is None:
+        return None
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", keys.id):
+        problems.add(
+            (*where, "id"), f"the id '{keys.id}' must be words of a-z and 0-9 with - between"
+        )
+        return None
+    if (keys.severity == "warn" or keys.check == "human") and not keys.reason:
+        problems.add(where, f"the rule '{keys.id}' is weakened and must state a reason")
+        return None
+    line = problems.lines.get(where, 0)
+    return Rule(section, keys.id, keys.rule, line, keys.check, judge, keys.severity, keys.reason)
+
+
+def _check_paths(
+    folder: str,
+    experiment: Experiment,
+    rules: dict[Where, Rule],
+    problems: Problems,
+) -> None:
+    """Every path must stay in the repository: a rule about anything else protects nothing."""
+    try:
+        root = join(folder, experiment.root)
+    except ValueError as error:
+        problems.add(("experiment", "root"), str(error))
+        return
+    for key in ("script", "harness", "ledger", "prepare"):
+        _check_path(root, getattr(experiment, key), ("experiment", key), problems)
+    for key in ("editable", "allowed", "publish"):
+        for path in getattr(experiment, key):
+            _check_path(root, path, ("experiment", key), problems)
+    for where, rule in rules.items():
+        for path in getattr(rule.judge, "paths", ()):
+            _check_path(root, path, (*where, "paths"), problems)
+
+
+def _check_path(root: str, path: str, where: Where, problems: Problems) -> None:
+    try:
+        join(root, path)
+    except ValueError as error:
+        problems.add(where, f"{error}, in '{where[-1]}'")

@@ -1,0 +1,58 @@
+"""``budget-exact``: a run trains for the whole budget, and prints so."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pytest_ouro.checks import Check
+from pytest_ouro.checks.budget_limit import BudgetLimit, where, window_finding
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.evidence.evidence import Evidence
+    from pytest_ouro.evidence.records.journal import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetExact(Check):
+    """A run that reached its evaluation trained for the whole budget, neither more nor less, and
+    printed so."""
+
+    stage = "run"
+
+    def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        yield from BudgetLimit().findings(evidence)
+        run = evidence.run
+        if run is None or not run.get("evaluations"):
+            return
+        short = run["budget"] - (run["window_seconds"] or 0.0)
+        if short > run["tolerance"]:
+            yield window_finding(
+                run,
+                f"{short:.1f} less than",
+                help="train until TIME_BUDGET has passed, counted from the first batch",
+            )
+        claimed = _claimed(run)
+        window = run["window_seconds"] or 0.0
+        if claimed is not None and abs(claimed - window) > run["tolerance"]:
+            yield Finding(
+                f"printed training_seconds {claimed:.1f}, but {window:.1f} were measured",
+                where=where(run),
+                expected=f"{window:.3f}",
+                actual=f"{claimed:.3f}",
+                help="charge every step, and nothing but steps, to training_seconds",
+                facts={"claimed": claimed},
+            )
+
+
+def _claimed(run: Record) -> float | None:
+    """The training time that the script printed; None where it printed none that is a number."""
+    try:
+        value = float(run.get("claims", {}).get("training_seconds", "nan"))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

@@ -1,0 +1,54 @@
+"""``budget-limit``: a run trains no longer than its budget, by the supervisor's clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.checks import Check
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.evidence.evidence import Evidence
+    from pytest_ouro.evidence.records.journal import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetLimit(Check):
+    """No run trains longer than its budget and the tolerance, by the supervisor's clock: from the
+    first training batch served to the call of the evaluation."""
+
+    stage = "run"
+
+    def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        run = evidence.run
+        if run is None or run.get("window_seconds") is None:
+            return
+        over = run["window_seconds"] - run["budget"]
+        if over > run["tolerance"]:
+            yield window_finding(
+                run,
+                f"{over:.1f} more than",
+                help="stop the training loop at TIME_BUDGET, and do nothing between the last step "
+                "and the evaluation",
+            )
+
+
+def window_finding(run: Record, difference: str, *, help: str) -> Finding:
+    window, budget, tolerance = run["window_seconds"] or 0.0, run["budget"], run["tolerance"]
+    kind = "CPU seconds" if run["clock"] == "cpu" else "seconds"
+    return Finding(
+        f"trained {window:.1f} {kind}, {difference} the budget of {budget:g} "
+        f"(tolerance {tolerance:g})",
+        where=where(run),
+        expected=f"{budget - tolerance:g} to {budget + tolerance:g}",
+        actual=f"{window:.3f}",
+        help=help,
+        facts={"window_seconds": window, "budget": budget},
+    )
+
+
+def where(run: Record) -> str:
+    return f"run {run['run']}, commit {run['commit'][:7]}, {run['device']} profile"

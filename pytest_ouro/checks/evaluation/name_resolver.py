@@ -1,0 +1,93 @@
+"""What the expressions of a script stand for: modules and what is in them, by any name."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from pytest_ouro.evidence.python.source import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_ouro.evidence.python.source import Source
+
+#: Modules through which others are reached, or programs started.
+_WAYS = ("sys", "os", "importlib")
+_IMPORTERS = ("import_module", "__import__")
+
+
+class Names:
+    """The real dotted names of what a script calls otherwise: of the modules ``known``, of those
+    that lead to them, and of ``given``, what it imports by name from one."""
+
+    def __init__(self, source: Source, known: tuple[str, ...], given: Mapping[str, str]) -> None:
+        self._known = known
+        self._importers = set(_IMPORTERS)
+        self._real = {"__builtins__": "builtins", **given}
+        for plain in source.of(ast.Import):
+            for alias in plain.names:
+                top = alias.name.split(".")[0]
+                if top in (*known, *_WAYS) or alias.name in known:
+                    self._real[alias.asname or top] = alias.name if alias.asname else top
+        stored = {name.id for name in source.of(ast.Name) if isinstance(name.ctx, ast.Store)}
+        for named in source.of(ast.ImportFrom):
+            self._import_from(named, stored)
+        for one in source.of(ast.Assign):
+            for target in one.targets:
+                self._name(target, one.value)
+        for stated in source.of(ast.AnnAssign):
+            if stated.value is not None:
+                self._name(stated.target, stated.value)
+        for walrus in source.of(ast.NamedExpr):
+            self._name(walrus.target, walrus.value)
+
+    def _import_from(self, node: ast.ImportFrom, stored: set[str]) -> None:
+        """A name that something else is called later stands for nothing."""
+        top = (node.module or "").split(".")[0]
+        for alias in () if node.level else node.names:
+            local = alias.asname or alias.name
+            if alias.name in _IMPORTERS:
+                self._importers.add(local)
+            elif (top == "torch" or top in _WAYS) and local not in stored:
+                self._real[local] = f"{node.module}.{alias.name}"
+
+    def _name(self, target: ast.expr, value: ast.expr) -> None:
+        """``short = long.name``, and so for each of a tuple."""
+        if isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
+            for one, other in zip(target.elts, value.elts, strict=False):
+                self._name(one, other)
+        elif isinstance(target, ast.Name) and target.id not in self._real:
+            if isinstance(value, ast.Name) and value.id in self._importers:
+                self._importers.add(target.id)
+            elif meant := self.meant(value):
+                self._real[target.id] = meant
+
+    def meant(self, node: ast.expr) -> str:
+        """The real name of what an expression stands for; "" where that is nothing known."""
+        if isinstance(node, ast.Name):
+            return self._real.get(node.id, "")
+        if isinstance(node, ast.Attribute):
+            base = self.meant(node.value)
+            return f"{base}.{node.attr}" if base else ""
+        if isinstance(node, ast.NamedExpr):
+            return self.meant(node.value)
+        if isinstance(node, ast.Subscript):
+            key = _text(node.slice)
+            return key if key in self._known and self.meant(node.value) == "sys.modules" else ""
+        if isinstance(node, ast.Call):
+            if dotted(node.func) == "getattr" and len(node.args) > 1:
+                base, key = self.meant(node.args[0]), _text(node.args[1])
+                return f"{base}.{key}" if base and key else ""
+            return next((name for name in self.imported(node) if name in self._known), "")
+        return ""
+
+    def imported(self, node: ast.Call) -> Iterator[str]:
+        """The module that a call imports, by whatever name of the function that does."""
+        importer = dotted(node.func).rpartition(".")[2] in self._importers
+        if importer and node.args and (name := _text(node.args[0])):
+            yield name
+
+
+def _text(node: ast.expr) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""

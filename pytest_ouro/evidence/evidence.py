@@ -1,0 +1,155 @@
+"""Evidence: everything a rule may be judged from, gathered when first asked for, once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence import dependencies
+from pytest_ouro.evidence.data import Fingerprints
+from pytest_ouro.evidence.paths import matching
+from pytest_ouro.evidence.python import installed, shadows
+from pytest_ouro.evidence.records import journal, ledger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_ouro.evidence.dependencies import DependencyFile
+    from pytest_ouro.evidence.records.journal import Journal, Record
+    from pytest_ouro.evidence.records.ledger import Ledger
+    from pytest_ouro.evidence.repository import Repository
+    from pytest_ouro.evidence.trust import Trust
+
+
+class Layout(Protocol):
+    """What evidence needs to know of a bound: where the experiment's files lie."""
+
+    @property
+    def folder(self) -> str: ...
+    @property
+    def root(self) -> str: ...
+    @property
+    def editable(self) -> tuple[str, ...]: ...
+    @property
+    def allowed(self) -> tuple[str, ...]: ...
+    @property
+    def publish(self) -> tuple[str, ...]: ...
+    @property
+    def ledger(self) -> str: ...
+    @property
+    def harness(self) -> str: ...
+    @property
+    def evaluate(self) -> str: ...
+    @property
+    def loader(self) -> str: ...
+    @property
+    def metric(self) -> str: ...
+    @property
+    def data(self) -> tuple[str, ...]: ...
+    def path(self, relative: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """``layout`` says where to look, ``repository`` and ``trust`` what is there and what was.
+
+    ``measured`` is a run that has just ended and is not recorded yet. ``rehash`` reads every
+    data file again instead of trusting its size and times.
+    """
+
+    layout: Layout
+    repository: Repository
+    trust: Trust
+    measured: Record | None = None
+    rehash: bool = False
+
+    @cached_property
+    def dependency_files(self) -> tuple[DependencyFile, ...]:
+        return dependencies.observe(self.repository, self.trust, self.layout.root)
+
+    @cached_property
+    def installed(self) -> dict[str, str]:
+        """Distributions in the repository's own environment, by normalised name."""
+        if self.repository.subject == "commit":
+            return {}
+        return installed.installed([self.root, self.repository.git.top])
+
+    @cached_property
+    def journal(self) -> Journal:
+        return journal.Journal(self.repository.git.common_dir)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return ledger.read(self.repository.git.top / self.layout.ledger)
+
+    @property
+    def root(self) -> Path:
+        """The experiment's folder."""
+        return self.repository.git.top / self.layout.root
+
+    @cached_property
+    def fingerprints(self) -> Fingerprints:
+        return Fingerprints(self.journal.folder / "fingerprints.json", anew=self.rehash)
+
+    @cached_property
+    def shadows(self) -> list[tuple[str, str]]:
+        """What would be imported in place of the harness or a package: ``(path, what it does)``."""
+        if self.repository.subject != "working tree":
+            return []
+        folder = f"{self.layout.root}/" if self.layout.root else ""
+        editable = [self.layout.path(path) for path in self.layout.editable]
+        belongs = matching(self.repository.index, editable)
+        belongs += self.trust.committed
+        own = {p[len(folder) :].split("/")[0] for p in belongs if p.startswith(folder)}
+        harness = self.layout.harness
+        found = shadows.shadows(self.root, harness, own)
+        return [(folder + name, what) for name, what in found]
+
+    @cached_property
+    def all_runs(self) -> tuple[Record, ...]:
+        """Every finished run of this working tree, oldest first."""
+        return tuple(run for run in self.journal.runs() if run.get("worktree") == self.worktree)
+
+    @cached_property
+    def runs(self) -> tuple[Record, ...]:
+        """The finished runs of this working tree under this trust, oldest first.
+
+        A blessing starts anew: what was recorded under another truth is not judged by this one.
+        """
+        return tuple(run for run in self.all_runs if run.get("trust") == self.trust.commit)
+
+    @cached_property
+    def tried(self) -> dict[int, str]:
+        """The commits tried under this trust that refs/ouro/tried/ remembers, by the number of
+        their ``started`` line."""
+        wanted = ("--format=%(refname:lstrip=3) %(objectname)", f"--contains={self.trust.commit}")
+        found = self.repository.git.call("for-each-ref", *wanted, "refs/ouro/tried/").decode()
+        pairs = [line.split() for line in found.splitlines()]
+        return {int(name): commit for name, commit in pairs if name.isdigit()}
+
+    @property
+    def branch(self) -> str:
+        """The branch that is checked out; "" when HEAD is detached."""
+        return self.repository.git.branch
+
+    @cached_property
+    def inherited_rows(self) -> int:
+        """How many rows the ledger had before the first of ``runs``: claims, and older runs."""
+        for record in self.journal.records():
+            if (record.get("worktree"), record.get("trust")) == (self.worktree, self.trust.commit):
+                return int(record.get("ledger_rows", 0))
+        return len(self.ledger.rows)
+
+    @cached_property
+    def run(self) -> Record | None:
+        """The run just measured, or the last finished one of this working tree in the journal."""
+        if self.measured is not None:
+            return self.measured
+        return self.all_runs[-1] if self.all_runs else None
+
+    @cached_property
+    def worktree(self) -> str:
+        """Which of the repository's working trees this is: "" for the main one."""
+        git = self.repository.git
+        return "" if git.folder == git.common_dir else git.folder.name

@@ -1,0 +1,250 @@
+"""Git by plumbing only, so that the judged repository can neither colour an answer nor run code."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import GitError
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.git import spawn
+from pytest_ouro.evidence.git.objects import Entry, Objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: Settings of the repository that would run a program or hide a change during a plumbing call.
+_OVERRIDES = (
+    "core.fsmonitor=false",
+    "core.untrackedCache=false",
+    f"core.hooksPath={os.devnull}",
+    f"core.attributesFile={os.devnull}",
+    "core.alternateRefsCommand=",
+    "core.commitGraph=false",  # it would be believed about parents
+    "core.quotePath=false",
+    "diff.external=",
+    "submodule.recurse=false",
+    "gc.auto=0",
+)
+
+
+def environment() -> dict[str, str]:
+    """The process environment without ``GIT_*``, plus what keeps git literal and quiet.
+
+    A relative folder in PATH would let the folder that is judged say what git is.
+    """
+    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    path = env.get("PATH", os.defpath).split(os.pathsep)
+    env.update(
+        PATH=os.pathsep.join(
+            folder
+            for folder in path
+            if os.path.isabs(folder)  # noqa: PTH117 - text
+        ),
+        LC_ALL="C",
+        GIT_NO_REPLACE_OBJECTS="1",
+        GIT_GRAFT_FILE=os.devnull,
+        GIT_LITERAL_PATHSPECS="1",
+        GIT_OPTIONAL_LOCKS="0",
+        GIT_TERMINAL_PROMPT="0",
+        GIT_ALLOW_PROTOCOL="none",
+        GIT_NO_LAZY_FETCH="1",
+    )
+    return env
+
+
+def _command(*args: str, cwd: Path, also: tuple[str, ...] = ()) -> list[str]:
+    settings = [word for setting in (*_OVERRIDES, *also) for word in ("-c", setting)]
+    start = ("git", "-C", str(cwd), "--no-optional-locks", "--no-replace-objects")
+    return [*start, *settings, *args]
+
+
+def run_git(*args: str, cwd: Path, index: str = "", also: tuple[str, ...] = ()) -> bytes:
+    """Standard output of one git call in ``cwd``; GitError when git fails or is missing.
+
+    ``index`` is the value of GIT_INDEX_FILE to keep (git sets it for a partial commit), ``also``
+    are further settings.
+    """
+    env = environment()
+    if index:
+        env["GIT_INDEX_FILE"] = index
+    try:
+        status, said, error = spawn.output(_command(*args, cwd=cwd, also=also), env)
+    except OSError:
+        raise GitError(
+            "git is not installed, and nothing can be judged without it",
+            help="install git and run again",
+        ) from None
+    if status:
+        if not cwd.is_dir():
+            raise GitError(f"{cwd} is no folder")
+        words = error.decode(errors="replace").strip().splitlines() or ["no message"]
+        raise GitError(f"git {args[0]} failed: {words[0]}")
+    return said
+
+
+def _asked(start: Path, *args: str) -> bytes:
+    """What rev-parse says of the repository around ``start``."""
+    try:
+        return run_git(*args, cwd=start)
+    except GitError as error:
+        if "not a git repository" in error.message:
+            raise GitError(
+                f"no git repository at {start}: rules are judged against commits",
+                help="git init, then commit the experiment",
+            ) from None
+        if "must be run in a work tree" in error.message:
+            raise GitError(
+                f"{start} has no working tree, as in a bare repository or a folder .git",
+                help="go to a clone; a commit is judged here by pytest-ouro gate --head REV",
+            ) from None
+        raise
+
+
+def _own_index(index: str, top: Path, common_dir: Path) -> str:
+    """The index that git made for a partial commit: it lies in a folder of the repository."""
+    if index and common_dir.resolve() not in (top / index).resolve().parents:
+        raise GitError(
+            f"GIT_INDEX_FILE names {index}, which is no index of this repository",
+            help="unset GIT_INDEX_FILE; git sets it for a partial commit",
+        )
+    return index
+
+
+def split(output: bytes) -> list[str]:
+    """The fields of a ``-z`` output."""
+    return [field for field in os.fsdecode(output).split("\0") if field]
+
+
+@dataclass(frozen=True)
+class Git:
+    """A repository seen from its working tree's top folder.
+
+    ``folder`` is the working tree's own git folder, ``common_dir`` the one that all share;
+    ``head`` the commit that is checked out ("" before the first one), ``branch`` its branch (""
+    when HEAD is detached). ``index`` is the GIT_INDEX_FILE of a partial commit. Where only objects
+    are asked for, ``top`` is any folder of the repository and ``prefix`` the path that leads there.
+    """
+
+    top: Path
+    common_dir: Path
+    folder: Path
+    head: str = ""
+    branch: str = ""
+    shallow: bool = False
+    index: str = ""
+    prefix: str = ""
+
+    @classmethod
+    def discover(cls, start: Path, *, index: str = "") -> Git:
+        """The repository around ``start``; GitError with the remedy where there is none."""
+        where = ("--show-toplevel", "--git-common-dir", "--absolute-git-dir")
+        asked = ("rev-parse", "--path-format=absolute", *where, "--is-shallow-repository")
+        try:
+            found = run_git(*asked, "HEAD", "--symbolic-full-name", "HEAD", cwd=start)
+        except GitError:  # no commit yet, or no repository
+            found = _asked(start, *asked) + b"\n\n"
+        top, common, folder, shallow, head, ref = os.fsdecode(found).split("\n")[:6]
+        return cls(
+            *(Path(top), Path(common), Path(folder)),
+            head=head,
+            branch=ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else "",
+            shallow=shallow == "true",
+            index=_own_index(index, Path(top), Path(common)),
+        )
+
+    @classmethod
+    def objects(cls, start: Path) -> Git:
+        """The repository around ``start`` for its objects alone: it may be bare."""
+        where = ("--git-common-dir", "--absolute-git-dir", "--is-shallow-repository")
+        found = _asked(start, "rev-parse", "--path-format=absolute", *where, "--show-prefix")
+        common, folder, shallow, prefix = os.fsdecode(found).split("\n")[:4]
+        return cls(
+            *(start, Path(common), Path(folder)), shallow=shallow == "true", prefix=prefix[:-1]
+        )
+
+    def relative(self, path: Path) -> str:
+        """``path``, itself not followed if it is a link, from the top folder; GitError outside."""
+        try:
+            return (path.parent.resolve() / path.name).relative_to(self.top.resolve()).as_posix()
+        except ValueError:
+            raise GitError(
+                f"{path} lies outside the working tree {self.top}",
+                help="git config --unset core.worktree, if it names another folder",
+            ) from None
+
+    def call(self, *args: str) -> bytes:
+        return run_git(*args, cwd=self.top, index=self.index, also=self._names)
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        """Where names differ by case, Prepare.py is a file of its own, whatever the settings say;
+        asked of the disk as git asks it."""
+        return () if (self.common_dir / "CoNfIg").exists() else ("core.ignoreCase=false",)
+
+    def line(self, *args: str) -> str:
+        """The first line of the answer, or "" where git has none."""
+        try:
+            return os.fsdecode(self.call(*args)).strip()
+        except GitError:
+            return ""
+
+    def commit(self, revision: str) -> str:
+        """The full id of the commit that ``revision`` names; "" if it names none."""
+        return self.line(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+        )
+
+    def is_ambiguous(self, revision: str) -> bool:
+        """Whether several refs have the name: git takes a tag, or a file of .git's, for a branch.
+        It says so in a warning alone."""
+        asked = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+        command = _command(*asked, cwd=self.top, also=("core.warnAmbiguousRefs=true",))
+        return b" is ambiguous" in spawn.output(command, environment())[2]
+
+    @cached_property
+    def _trees(self) -> dict[str, dict[str, Entry]]:
+        return {}
+
+    def tree(self, commit: str) -> dict[str, Entry]:
+        """Every file of a commit (its full id): path from the top folder, with ``/``."""
+        if commit not in self._trees:
+            self._trees[commit] = self.store.files(self.store.commit(commit)[0])
+        return self._trees[commit]
+
+    def files(self, *, untracked: bool = True) -> tuple[dict[str, Entry], list[str]]:
+        """The index, and the untracked files that git does not ignore.
+
+        GitError while a merge has conflicts.
+        """
+        others = ("-o", "--exclude-standard") if untracked else ()
+        entries, unknown = {}, []
+        for field in split(self.call("ls-files", "-c", *others, "-s", "-v", "-z")):
+            if field.startswith("? "):
+                unknown.append(field[2:])
+                continue
+            meta, _, path = field.partition("\t")
+            flag, mode, blob, stage = meta.split(" ")
+            if stage != "0":
+                raise GitError(
+                    f"{path} has a merge conflict",
+                    help="resolve it, or abort what made it (git status says how); then run again",
+                )
+            entries[path] = Entry(mode, blob, skip=flag in "Ss")
+        return entries, unknown
+
+    def blobs(self, ids: Iterable[str]) -> list[bytes]:
+        """The contents of objects by id, in order; GitError where one is not there."""
+        return [self.store.read(blob) for blob in ids]
+
+    def close(self) -> None:
+        """End the process that reads objects; the next one that is asked for starts it again."""
+        if store := self.__dict__.pop("store", None):
+            store.close()
+
+    @cached_property
+    def store(self) -> Objects:
+        """The objects themselves."""
+        return Objects(_command("cat-file", "--batch", cwd=self.top), environment())

@@ -1,0 +1,29 @@
+"""What one clone alone tells git to ignore: no commit says that it may."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_ouro.evidence.git.client import Git
+
+
+def of_the_clone(git: Git) -> bool:
+    """Whether ``.git/info/exclude`` or a ``core.excludesFile`` of the clone's config hides any."""
+    lines = _text(git.common_dir / "info" / "exclude").splitlines()
+    if any(line.strip() and not line.startswith("#") for line in lines):
+        return True
+    said = (_text(git.common_dir / "config") + _text(git.folder / "config.worktree")).lower()
+    if "excludesfile" not in said and "[include" not in said:
+        return False
+    scope = git.line("config", "--show-scope", "--get", "core.excludesFile")
+    return scope.startswith(("local", "worktree"))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,155 @@
+"""Git's objects, read from one process and believed only if their bytes hash to their names."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import weakref
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from pytest_ouro.core.errors import GitError
+from pytest_ouro.evidence.git.spawn import Conversation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Entry(NamedTuple):
+    """One path of a tree or of the index. ``mode`` as git writes it: 100644, 100755, 120000, …"""
+
+    mode: str
+    blob: str
+    skip: bool = False  # git was told not to expect the file in the working tree
+
+
+Kind = Literal["added", "changed", "deleted"]
+#: A folder as a tree states it, by name; what git calls 40000 is a folder in it.
+Folder = dict[str, Entry]
+_FOLDER = "40000"
+_NOTHING = Entry("", "")
+#: Mode, name and id; the number is how many bytes an id has.
+_FIELDS = rb"([0-7]+) ([^\0]*)\0(.{%d})"
+#: What a commit begins with: its tree, and its parents.
+_COMMIT = r"tree ([0-9a-f]+)\n((?:parent [0-9a-f]+\n)*)"
+_NO_NAMES = frozenset({"", ".", ".."})
+
+
+class Objects:
+    """One ``git cat-file --batch`` that answers until it is closed, or this object is gone."""
+
+    def __init__(self, command: list[str], env: dict[str, str]) -> None:
+        git = Conversation(command, env)
+        self._ask, self._answer = git.ask, git.answer
+        self._known: dict[str, bytes] = {}
+        self._folders: dict[str, Folder] = {}
+        self._files: dict[tuple[str, str], dict[str, Entry]] = {}
+        self.close = weakref.finalize(self, git.hang_up)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of an object by its id; GitError where it is not there, or is not what its
+        name says."""
+        if name not in self._known:
+            self._known[name] = self._read(name)
+        return self._known[name]
+
+    def _read(self, name: str) -> bytes:
+        try:
+            self._ask.write(name.encode() + b"\n")
+            self._ask.flush()
+            header = self._answer.readline().split()
+        except OSError:
+            header = []
+        if len(header) != 3:
+            raise GitError(
+                f"object {name[:10]} cannot be read from the repository",
+                help="a shallow clone lacks it: git fetch --unshallow, or a partial one: "
+                "git fetch --refetch --no-filter",
+            )
+        data = self._answer.read(int(header[2]) + 1)[:-1]
+        if object_id(header[1], data, like=name) != name:  # git believes the object's file
+            raise _damaged(name)
+        return data
+
+    def commit(self, name: str) -> tuple[str, list[str], str]:
+        """The tree of a commit, its parents, and the first paragraph of its message."""
+        head, _, message = self.read(name).decode(errors="surrogateescape").partition("\n\n")
+        # As git reads it: what says "parent" further on, in an author's name too, is none.
+        lines = re.match(_COMMIT, head)
+        if not lines:
+            raise _damaged(name)
+        subject = message.lstrip("\n").partition("\n\n")[0]
+        return lines[1], lines[2].split()[1::2], " ".join(subject.split())
+
+    def folder(self, tree: str) -> Folder:
+        """What a tree holds, one level deep."""
+        if tree not in self._folders:
+            self._folders[tree] = self._parse(tree)
+        return self._folders[tree]
+
+    def _parse(self, tree: str) -> Folder:
+        data = self.read(tree)
+        fields = re.findall(_FIELDS % (len(tree) // 2), data, re.DOTALL)
+        if b"".join([b"%b %b\0%b" % field for field in fields]) != data:
+            raise _damaged(tree)
+        names = os.fsdecode(b"/".join([name for _, name, _ in fields])).split("/")
+        found = {
+            name: Entry(mode.decode(), item.hex())
+            for name, (mode, _, item) in zip(names, fields, strict=False)
+        }
+        if fields and (len(found) != len(names) or not _NO_NAMES.isdisjoint(found)):
+            raise GitError(f"tree {tree[:10]} has a name where none may stand: {sorted(names)}")
+        return found
+
+    def files(self, tree: str, folder: str = "") -> dict[str, Entry]:
+        """Every file of a tree, by its path."""
+        if (tree, folder) not in self._files:
+            self._files[tree, folder] = found = {}
+            for name, entry in self.folder(tree).items():
+                if entry.mode == _FOLDER:
+                    found.update(self.files(entry.blob, f"{folder}{name}/"))
+                else:
+                    found[folder + name] = entry
+        return self._files[tree, folder]
+
+    def entry(self, commit: str, path: str) -> Entry | None:
+        """What a commit has at a path; None where that is nothing, or a folder."""
+        *above, name = path.split("/")
+        tree = self.commit(commit)[0]
+        for folder in above:
+            entry = self.folder(tree).get(folder, _NOTHING)
+            if entry.mode != _FOLDER:
+                return None
+            tree = entry.blob
+        entry = self.folder(tree).get(name, _NOTHING)
+        return None if entry.mode in ("", _FOLDER) else entry
+
+    def difference(self, old: str, new: str, folder: str = "") -> Iterator[tuple[str, Kind]]:
+        """``(path, what happened)`` for every file that two trees have otherwise; "" is no tree."""
+        if old == new:
+            return
+        before = self.folder(old) if old else {}
+        after = self.folder(new) if new else {}
+        for name in sorted(before.keys() | after.keys()):
+            was, now = before.get(name, _NOTHING), after.get(name, _NOTHING)
+            if was == now:
+                continue
+            old_tree, new_tree = (at.blob if at.mode == _FOLDER else "" for at in (was, now))
+            yield from self.difference(old_tree, new_tree, f"{folder}{name}/")
+            was_file, is_file = (at.mode not in ("", _FOLDER) for at in (was, now))
+            if was_file or is_file:
+                kind: Kind = "changed" if was_file and is_file else "added"
+                yield folder + name, kind if is_file else "deleted"
+
+
+def object_id(kind: bytes, data: bytes, *, like: str) -> str:
+    """Git's id of an object with these bytes, by the hash function that made ``like``."""
+    new = hashlib.sha256 if len(like) == 64 else hashlib.sha1
+    return new(b"%b %d\0" % (kind, len(data)) + data).hexdigest()
+
+
+def _damaged(name: str) -> GitError:
+    return GitError(
+        f"object {name[:10]} does not hold what its name says",
+        help="the repository is damaged: git fsck, or clone it anew",
+    )

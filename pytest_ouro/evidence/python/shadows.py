@@ -1,0 +1,164 @@
+"""Files that would be imported in place of the harness or of an installed package."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: Run by every interpreter that finds them, before any script.
+_AT_START = ("sitecustomize", "usercustomize")
+_BINARY = r"\.(?:[\w-]+\.)?(?:so|pyd|dylib)\Z"
+
+
+def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
+    """``(file name, what it does)`` for everything in the folder ``root`` that shadows a module.
+
+    ``own`` are the names of files and folders in it that belong there; ``harness`` is one. Git
+    is not asked about the others: an ignored file shadows like any other.
+    """
+    wanted: set[str] | None = None
+    found = []
+    for name in sorted(_names(root)):
+        path = root / name
+        stem, is_module = _module(path)
+        if name in own:
+            continue
+        if not is_module:
+            if name.endswith(".pth"):
+                found.append((name, "is run by an interpreter that takes the folder for a site"))
+        elif stem in _AT_START:
+            found.append((name, "is run by every interpreter that is started here"))
+        elif stem == harness.removesuffix(".py"):
+            found.append((name, f"is imported in place of {harness}"))
+        else:
+            if wanted is None:
+                wanted = _imports(root, [own_name for own_name in own if own_name.endswith(".py")])
+            if stem in wanted:
+                found.append((name, f"is imported in place of the installed {stem}"))
+    found += [(name, f"is run in place of {harness}") for name in _poisoned(root, harness)]
+    return found
+
+
+def modules(root: Path) -> list[str]:
+    """The names in the folder that a script beside them could import, namespace packages too."""
+    found = []
+    for name in _names(root):
+        path = root / name
+        if _module(path)[1] or (name.isidentifier() and _holds_modules(path)):
+            found.append(name)
+    return sorted(found)
+
+
+def _holds_modules(path: Path) -> bool:
+    return path.name != "__pycache__" and any(
+        inner.endswith((".py", ".so", ".pyd")) for inner in _names(path)
+    )
+
+
+def _names(root: Path) -> list[str]:
+    try:
+        return os.listdir(root)  # noqa: PTH208 - names, not paths
+    except OSError:
+        return []
+
+
+def _read(path: Path) -> bytes:
+    """The bytes of a file; OSError for anything else: to read from a pipe could take for ever."""
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    return path.read_bytes()
+
+
+def _module(path: Path) -> tuple[str, bool]:
+    """The module that a file or folder would be imported as, and whether it would be."""
+    name = path.name
+    if match := re.search(_BINARY, name):
+        return name[: match.start()], True
+    if name.endswith((".py", ".pyc")):
+        return name.rpartition(".")[0], True
+    package = path.is_dir() and any(inner.startswith("__init__.") for inner in _names(path))
+    return name, package
+
+
+def _imports(root: Path, files: list[str]) -> set[str]:
+    from pytest_ouro.evidence.python.source import Source, decode
+
+    names: set[str] = set()
+    for file in files:
+        try:
+            source = Source(decode(_read(root / file)))
+            names |= {module.split(".")[0] for module in source.imports}
+        except (OSError, SyntaxError, RecursionError):
+            continue
+    return names
+
+
+def _poisoned(root: Path, harness: str) -> Iterator[str]:
+    """Compiled files that an interpreter would run although the source says something else."""
+    source = root / harness
+    stem = harness.removesuffix(".py")
+    folder = root / "__pycache__"
+    for name in sorted(_names(folder)):
+        if not name.startswith(f"{stem}.") or not name.endswith(".pyc"):
+            continue
+        try:
+            data = _read(folder / name)
+            runs = _is_taken(data, source)
+        except OSError:
+            continue
+        if runs and not _compiles_to(source, folder / name, data):
+            yield f"__pycache__/{name}"
+
+
+def _is_taken(compiled: bytes, source: Path) -> bool:
+    """Whether an interpreter takes the compiled file for the source, by the file's own header:
+    unchecked, or it names the source's hash, or its time and size."""
+    from importlib.util import source_hash
+
+    flags, mtime, size = (int.from_bytes(compiled[i : i + 4], "little") for i in (4, 8, 12))
+    if flags & 0b01:
+        return not flags & 0b10 or compiled[8:16] == source_hash(source.read_bytes())
+    stat = source.stat()
+    return mtime == int(stat.st_mtime) & 0xFFFFFFFF and size == stat.st_size & 0xFFFFFFFF
+
+
+def _compiles_to(source: Path, compiled: Path, data: bytes) -> bool:
+    """Whether ``compiled`` holds what ``source`` compiles to.
+
+    Asked of a throw-away interpreter: unmarshalling bytes of the judged tree may crash it. A file
+    of another Python version cannot be compared and is not ours to judge.
+    """
+    import subprocess
+    from importlib.util import MAGIC_NUMBER
+
+    if data[:4] != MAGIC_NUMBER:
+        return True
+    program = (
+        "import marshal, sys\n"
+        "source, compiled, level = sys.argv[1:]\n"
+        "code = marshal.loads(open(compiled, 'rb').read()[16:])\n"
+        "text = open(source, 'rb').read()\n"
+        "sys.exit(code != compile(text, source, 'exec', dont_inherit=True, optimize=int(level)))\n"
+    )
+    level = re.search(r"\.opt-(\d)\.", compiled.name)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            program,
+            str(source),
+            str(compiled),
+            level[1] if level else "0",
+        ],
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode == 0

@@ -1,0 +1,275 @@
+"""Python source as syntax trees: what a function reaches, what a file imports and rebinds.
+
+Everything here works on text that is never run. Layout and comments do not exist in a syntax
+tree; docstrings are dropped.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.python.source_encoding import decode as decode
+from pytest_ouro.evidence.python.source_encoding import defines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Node = TypeVar("Node", bound=ast.AST)
+
+#: The pseudo-name of module-level code that is no definition: it may change anything.
+TOP_LEVEL = "module-level code"
+
+
+#: Names and attributes through which a statement can bind a name that it does not show.
+_INDIRECT = frozenset({"globals", "locals", "vars", "setattr", "delattr", "exec", "eval"})
+_WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+#: Nodes that stand for nothing that is written by itself.
+_FREE = (ast.expr_context, ast.unaryop)
+_INDIRECT_ATTRIBUTES = frozenset({"__dict__", "__globals__"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file's text. ``tree`` raises SyntaxError where it is no Python, RecursionError where it
+    is nested too deeply to be read; an interpreter may still run that."""
+
+    text: str
+
+    @property
+    def tree(self) -> ast.Module:
+        return self._parsed[0]
+
+    @property
+    def nodes(self) -> list[ast.AST]:
+        """Every node of the tree, outer ones first; to walk it costs more than to parse it."""
+        return self._parsed[1]
+
+    def of(self, *kinds: type[Node]) -> list[Node]:
+        """The nodes of these kinds, one kind after the other, outer ones first."""
+        return [node for kind in kinds for node in cast("list[Node]", self._kinds.get(kind, []))]
+
+    @cached_property
+    def _kinds(self) -> dict[type[ast.AST], list[ast.AST]]:
+        found: dict[type[ast.AST], list[ast.AST]] = {}
+        for node in self.nodes:
+            found.setdefault(type(node), []).append(node)
+        return found
+
+    @cached_property
+    def _parsed(self) -> tuple[ast.Module, list[ast.AST]]:
+        try:
+            tree = ast.parse(self.text.lstrip("\ufeff"))
+        except ValueError as error:
+            raise SyntaxError(f"not Python: {error}") from None
+        except MemoryError:
+            raise RecursionError("nested too deeply") from None
+        nodes: list[ast.AST] = [tree]
+        for node in nodes:
+            if isinstance(node, _WITH_DOCSTRING):
+                _drop_docstring(node)
+            nodes.extend(ast.iter_child_nodes(node))
+        return tree, nodes
+
+    @property
+    def size(self) -> int:
+        """The number of nodes of the syntax tree: layout, comments and docstrings are free.
+
+        A literal with its sign, a name and an attribute count one each, so that no spelling of a
+        value is shorter than another.
+        """
+        return sum(not isinstance(node, _FREE) and not _is_part(node) for node in self.nodes)
+
+    @property
+    def code(self) -> str:
+        """The code as text that no change of layout, comments or docstrings alters."""
+        return ast.dump(self.tree)
+
+    @property
+    def seedless(self) -> str:
+        """``code`` with every number made 0 that is a seed: ``SEED = 42``, ``manual_seed(42)``,
+        ``f(seed=42)``."""
+        return ast.dump(_Seedless().visit(ast.parse(ast.unparse(self.tree))))
+
+    def defines(self, name: str) -> bool:
+        """Whether the module binds ``name``; the tree is asked only if no plain line does."""
+        return defines(self.text, name) or name in self.bindings
+
+    @cached_property
+    def bindings(self) -> dict[str, tuple[ast.stmt, ...]]:
+        """The module-level statements that bind, change or delete each name."""
+        found: dict[str, list[ast.stmt]] = {}
+        for statement in self.tree.body:
+            for name in _bound_by(statement):
+                found.setdefault(name, []).append(statement)
+        return {name: tuple(statements) for name, statements in found.items()}
+
+    def reached_from(self, name: str) -> set[str]:
+        """``name`` and every module-level name that its definition uses, at any depth."""
+        seen: set[str] = set()
+        waiting = [name, TOP_LEVEL]
+        while waiting:
+            one = waiting.pop()
+            if one in seen or one not in self.bindings:
+                continue
+            seen.add(one)
+            for statement in self.bindings[one]:
+                waiting += {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+        return seen
+
+    def meaning(self, name: str) -> str:
+        """All that binds ``name``, as text that only a real change alters."""
+        return "\n".join(ast.dump(statement) for statement in self.bindings.get(name, ()))
+
+    @cached_property
+    def imports(self) -> dict[str, int]:
+        """The modules (dotted, absolute) that are imported anywhere in the file, with their line.
+
+        ``importlib.import_module("x")`` and ``__import__("x")`` count; so does
+        ``get_kernel("owner/name")`` of the hub, as ``kernels:owner/name``.
+        """
+        found: dict[str, int] = {}
+        for node in self.of(ast.Import, ast.ImportFrom, ast.Call):
+            line = getattr(node, "lineno", 0)
+            for module in imported(node):
+                found[module] = min(line, found.get(module, line))
+        return found
+
+
+@lru_cache(maxsize=8)
+def source(text: str) -> Source:
+    """The Source of a text that more than one rule, or commit, asks about."""
+    return Source(text)
+
+
+def _is_part(node: ast.AST) -> bool:
+    """Whether a node is counted with the one below it: a sign, or the end of a dotted name."""
+    if isinstance(node, ast.UnaryOp):
+        return isinstance(node.operand, ast.Constant)
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute)
+
+
+class _Seedless(ast.NodeTransformer):
+    """Sets the numbers to 0 that seed a generator."""
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        if any(_is_seed(dotted(target)) for target in node.targets):
+            node.value = _zeroed(node.value)
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if _is_seed(dotted(node.func)):
+            node.args = [_zeroed(arg) for arg in node.args]
+        return self.generic_visit(node)
+
+    def visit_keyword(self, node: ast.keyword) -> ast.AST:
+        if _is_seed(node.arg or ""):
+            node.value = _zeroed(node.value)
+        return self.generic_visit(node)
+
+
+def _is_seed(name: str) -> bool:
+    return "seed" in name.rpartition(".")[2].lower()
+
+
+def _zeroed(value: ast.expr) -> ast.expr:
+    number = isinstance(value, ast.Constant) and isinstance(value.value, int)
+    return ast.Constant(0) if number else value
+
+
+def _drop_docstring(
+    node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef,
+) -> None:
+    body = node.body
+    first = body[0] if body else None
+    text = first.value if isinstance(first, ast.Expr) else None
+    if isinstance(text, ast.Constant) and isinstance(text.value, str):
+        node.body = body[1:] or [ast.Pass()]
+
+
+def _bound_by(statement: ast.stmt) -> set[str]:
+    """The module-level names that a statement binds; TOP_LEVEL for code that may bind any."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {statement.name} | _bound_within(statement)
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        names = {alias.asname or alias.name.split(".")[0] for alias in statement.names}
+        return {TOP_LEVEL if name == "*" else name for name in names}
+    if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        return {name for target in targets for name in _targets(target)} | _bound_within(statement)
+    if _is_main_guard(statement) or isinstance(statement, ast.Pass):
+        return set()
+    return {TOP_LEVEL}
+
+
+def _bound_within(statement: ast.stmt) -> set[str]:
+    """Names that a definition or an assignment binds by the way: ``global x``, ``(x := 1)``, and
+    TOP_LEVEL where it may reach any name."""
+    found: set[str] = set()
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Global):
+            found.update(node.names)
+        elif isinstance(node, ast.NamedExpr):
+            found.update(_targets(node.target))
+        elif (isinstance(node, ast.Name) and node.id in _INDIRECT) or (
+            isinstance(node, ast.Attribute)
+            and (node.attr in _INDIRECT_ATTRIBUTES or dotted(node) == "sys.modules")
+        ):
+            found.add(TOP_LEVEL)
+    return found
+
+
+def _targets(target: ast.expr) -> Iterator[str]:
+    """``a``, ``a.b``, ``a[0]``, ``a, b``: the module-level names that an assignment changes."""
+    if isinstance(target, ast.Name):
+        yield target.id
+    elif isinstance(target, ast.Tuple | ast.List):
+        for element in target.elts:
+            yield from _targets(element)
+    elif isinstance(target, ast.Attribute | ast.Subscript | ast.Starred):
+        yield from _targets(target.value)
+    else:
+        yield TOP_LEVEL
+
+
+def _is_main_guard(statement: ast.stmt) -> bool:
+    """``if __name__ == "__main__":`` without an else: not run when the file is imported."""
+    return (
+        isinstance(statement, ast.If)
+        and not statement.orelse
+        and isinstance(statement.test, ast.Compare)
+        and isinstance(statement.test.left, ast.Name)
+        and statement.test.left.id == "__name__"
+        and len(statement.test.ops) == 1
+        and isinstance(statement.test.ops[0], ast.Eq)
+        and isinstance(statement.test.comparators[0], ast.Constant)
+        and statement.test.comparators[0].value == "__main__"
+    )
+
+
+def dotted(node: ast.expr) -> str:
+    """``a.b.c`` of a chain of names; "" for anything else."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+
+
+def imported(node: ast.AST) -> Iterator[str]:
+    """The modules that one statement or call imports."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        if node.level == 0 and node.module:
+            yield node.module
+    elif isinstance(node, ast.Call) and node.args:
+        first = node.args[0]
+        if isinstance(first, ast.Constant) and isinstance(first.value, str):
+            name = dotted(node.func).rpartition(".")[2]
+            if name in ("import_module", "__import__"):
+                yield first.value
+            elif name in ("get_kernel", "load_kernel"):
+                yield f"kernels:{first.value}"

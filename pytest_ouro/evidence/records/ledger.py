@@ -1,0 +1,200 @@
+"""The people's ledger: results.tsv, read tolerantly, written strictly, never rewritten."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ouro.core.errors import RecordError
+from pytest_ouro.core.fast_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STATUSES = ("keep", "discard", "crash")
+COLUMNS = ("commit", "metric", "memory_gb", "status", "description")
+
+#: Names other tools give the columns, beside the metric's own.
+_ALIASES = {
+    "commit": ("commit", "git_commit", "sha", "hash", "head_commit"),
+    "metric": ("val_bpb", "metric", "score", "bpb", "metric_after", "val_loss", "new_value"),
+    "memory_gb": ("memory_gb", "memory", "memory_mb", "mem_gb", "vram_gb", "peak_vram_gb"),
+    "status": ("status",),
+    "description": ("description", "notes", "hypothesis", "experiment", "param_changed"),
+}
+
+
+class Row(NamedTuple):
+    """One line of the ledger. ``value`` is None where the metric is no number of a finished run."""
+
+    line: int
+    text: str
+    commit: str
+    metric: str
+    memory: str
+    status: str
+    description: str
+    columns: int
+
+    @property
+    def value(self) -> float | None:
+        """The metric, unless it is a sentinel of a crash (not a number, ≤ 0, NaN, above 20)."""
+        try:
+            value = float(self.metric)
+        except ValueError:
+            return None
+        return value if math.isfinite(value) and 0 < value <= 20 else None
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """``exists`` is False where there is no file; ``problems`` are ``(line, what)``. ``swapped``
+    is the line of a header that names the columns in another order than rows have; 0 for none."""
+
+    path: Path
+    exists: bool
+    rows: tuple[Row, ...] = ()
+    problems: tuple[tuple[int, str], ...] = ()
+    swapped: int = 0
+
+
+def read(path: Path) -> Ledger:
+    """The ledger as it lies there: columns by name, any order, comments and blank lines skipped."""
+    if path.exists() and not path.is_file():  # to read from a pipe could take for ever
+        raise RecordError(f"{path} cannot be read: it is no file", help=f"remove it: rm -r {path}")
+    try:
+        text = path.read_bytes().decode(errors="replace")
+    except FileNotFoundError:
+        return Ledger(path, exists=False)
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror}") from None
+    places: dict[str, int] | None = None
+    width, swapped = len(COLUMNS), 0
+    rows: list[Row] = []
+    problems: list[tuple[int, str]] = []
+    for number, raw in enumerate(text.split("\n"), start=1):
+        line = raw.rstrip("\r")
+        if not line.strip() or line.startswith(("#", "===")):
+            continue
+        cells = line.split("\t")
+        if places is None:
+            places = _header(cells)
+            if places is not None:
+                width = len(cells)
+                order = [places[column] for column in COLUMNS if column in places]
+                swapped = number if order != sorted(order) else 0
+                continue
+            places = {name: i for i, name in enumerate(COLUMNS)}
+        if len(cells) == 1 and "\\t" in line:
+            cells = line.split("\\t")
+        if len(cells) != width:
+            problems.append((number, f"{len(cells)} columns, not {width}"))
+        rows.append(_row(number, line, cells, places))
+    return Ledger(path, True, tuple(rows), tuple(problems), swapped)
+
+
+def _header(cells: list[str]) -> dict[str, int] | None:
+    names = [cell.strip().lower() for cell in cells]
+    if "commit" not in names and "status" not in names:
+        return None
+    places = {}
+    for column, aliases in _ALIASES.items():
+        for alias in aliases:
+            if alias in names:
+                places[column] = names.index(alias)
+                break
+    if "metric" not in places:  # an unknown metric stands where the canonical order has it
+        places["metric"] = min(1, len(names) - 1)
+    return places
+
+
+def _row(number: int, line: str, cells: list[str], places: dict[str, int]) -> Row:
+    def cell(column: str) -> str:
+        at = places.get(column, len(cells))
+        return cells[at].strip() if at < len(cells) else ""
+
+    status = re.match(r"[A-Za-z_-]+", cell("status"))
+    return Row(
+        number,
+        line,
+        cell("commit"),
+        cell("metric"),
+        cell("memory_gb"),
+        status[0].lower() if status else "",
+        cell("description"),
+        len(cells),
+    )
+
+
+def strict_fault(text: str) -> str:
+    """Why a line is not a row as we write them; "" if it is."""
+    cells = text.split("\t")
+    if len(cells) != len(COLUMNS):
+        return f"{len(cells)} columns, not {len(COLUMNS)}"
+    commit, metric, memory, status, _ = cells
+    if not re.fullmatch(r"[0-9a-f]{7,64}", commit):
+        return f"'{commit[:20]}' is no commit hash"
+    if status not in STATUSES:
+        return f"the status is '{status[:20]}', not one of {', '.join(STATUSES)}"
+    if not re.fullmatch(r"-?[0-9]+\.[0-9]{6}", metric):
+        return f"the metric is '{metric[:20]}', not a number with six decimals"
+    if status != "crash" and float(metric) == 0:
+        return f"a {status} with the metric 0.000000: only a crash has none"
+    if not re.fullmatch(r"[0-9]+\.[0-9]+", memory):
+        return f"the memory is '{memory[:20]}', not a number of GB"
+    return ""
+
+
+def row(commit: str, value: float | None, memory_gb: float, status: str, description: str) -> str:
+    """The line of one run: ``0.000000`` and ``0.0`` for a crash, tabs and newlines made spaces."""
+    words = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", description).split())
+    if value is None:
+        return f"{commit[:7]}\t0.000000\t0.0\t{status}\t{words}"
+    return f"{commit[:7]}\t{value:.6f}\t{memory_gb:.1f}\t{status}\t{words}"
+
+
+def append(path: Path, line: str, *, metric: str, lock: Path, torn: bool = False) -> None:
+    """Add one row, flushed to disk, whole or not at all; the header too where there is no file yet.
+
+    ``lock`` is the lock file that every writer of this ledger takes. ``torn`` says that this row
+    may have been cut off while it was written: then what is there of it is completed.
+    """
+    from filelock import FileLock
+
+    header = "\t".join(metric if name == "metric" else name for name in COLUMNS)
+    try:
+        with FileLock(lock), path.open("a+b", buffering=0) as handle:
+            if not handle.seekable():
+                raise OSError(errno.ESPIPE, "it is no regular file")
+            handle.seek(0)
+            there = handle.read()
+            missing = _missing(there, f"{header}\n", f"{line}\n", torn)
+            try:
+                if handle.write(missing) != len(missing):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(handle.fileno())
+            except OSError:
+                handle.truncate(len(there))
+                raise
+    except OSError as error:
+        raise RecordError(
+            f"{path} cannot be written: {error.strerror or error}",
+            help="free some space or mend the permissions; the journal holds the run, and the "
+            "next run writes its row",
+        ) from None
+
+
+def _missing(there: bytes, header: str, row: str, torn: bool) -> bytes:
+    """What is to be added to the file for its last row to be this one."""
+    whole = (header + row).encode()
+    if torn and whole.startswith(there):
+        return whole[len(there) :]
+    if not there:
+        return whole
+    end = there[there.rindex(b"\n") + 1 :] if b"\n" in there else there
+    if torn and end and row.encode().startswith(end):
+        return row.encode()[len(end) :]
+    return b"\n" * bool(end) + row.encode()

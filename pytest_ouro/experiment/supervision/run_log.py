@@ -1,0 +1,77 @@
+"""run.log: what the run prints, written as it comes, and bounded."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import ExperimentError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+#: Bytes that are written as they come; of what follows only the end is kept.
+HEAD = 32 << 20
+TAIL = 1 << 20
+
+
+class RunLog:
+    """A fresh file, or with ``append`` what follows in one, never reached through a symlink.
+    ExperimentError where there can be none.
+
+    A run that prints without end fills neither the disk nor the memory: its first ``HEAD`` and
+    last ``TAIL`` bytes are kept, with a line between them that says how much was left out.
+    """
+
+    def __init__(self, path: Path, *, append: bool = False) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+        flags |= os.O_APPEND if append else os.O_TRUNC
+        try:
+            self._file = os.fdopen(os.open(path, flags, 0o644), "wb", buffering=0)
+        except OSError as error:
+            raise ExperimentError(
+                f"{path} cannot be written: {error.strerror or error}",
+                help=f"rm {path}: it must be a plain file of yours",
+            ) from None
+        self._written = 0
+        self._recent = bytearray()
+        self._late = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Add what was printed. A full disk ends the file, not the run."""
+        self._recent += chunk
+        if len(self._recent) > 2 * TAIL:
+            del self._recent[:-TAIL]
+        now = chunk[: max(0, HEAD - self._written)]
+        self._late += len(chunk) - len(now)
+        self._put(now)
+
+    @property
+    def end(self) -> bytes:
+        """The last bytes that were printed."""
+        return bytes(self._recent[-TAIL:])
+
+    def __enter__(self) -> RunLog:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        tail = self.end[-self._late :] if self._late else b""
+        if self._late > len(tail):
+            self._put(b"\n... %d bytes left out ...\n" % (self._late - len(tail)))
+        self._put(tail)
+        self._file.close()
+
+    def _put(self, data: bytes) -> None:
+        try:
+            while data:
+                written = self._file.write(data) or 0
+                self._written += written
+                data = data[written:]
+        except OSError:
+            self._written = HEAD  # nothing more is tried; the end stays in memory

@@ -1,0 +1,180 @@
+"""What the supervisor saw of one run, and what became of it."""
+
+from __future__ import annotations
+
+import math
+import signal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from pytest_ouro.experiment.terms.console_text import clean
+
+if TYPE_CHECKING:
+    from pytest_ouro.bound.tables import Level
+
+Outcome = Literal["ok", "crash", "oom", "nan", "timeout", "breach", "interrupted"]
+
+#: Room for a float's last bits, beyond half a unit of the last digit that was printed.
+CLAIM_TOLERANCE = 1e-9
+_DENIED = " (a sandboxed run writes under TMPDIR alone: docs/sandbox.md has what it may do)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgment:
+    """The judge's score: bits per byte with its standard error, over ``rows`` rows.
+
+    ``questions`` is what was asked of the model, tests included, in ``tokens`` tokens;
+    ``answering`` the seconds on the bound's clock, ``seconds`` on the wall's.
+    """
+
+    value: float
+    se: float
+    rows: int
+    questions: int
+    tokens: int
+    seconds: float
+    answering: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """Seconds by our clocks, megabytes by our reading, and what the child reported.
+
+    ``window_seconds`` is the training window on the bound's clock; None if training never began.
+    ``value`` is the metric as the trusted harness returned it, ``claims`` what the script printed.
+    ``judgment`` is the judge's, if there was one; then ``value`` is its score. ``unable`` says why
+    this harness cannot be judged; then nothing was run. ``findings`` is what the model was caught
+    at while it was evaluated, ``judge_failed`` what a judge without a score said last. ``served``
+    are the training tokens that the loader handed out, by the script's own word.
+    ``evaluation`` is the run of the bound's evaluate-command that followed; then ``value`` is the
+    metric that it printed.
+    """
+
+    exit_code: int
+    wall_seconds: float
+    cpu_seconds: float = 0.0
+    window_seconds: float | None = None
+    value: float | None = None
+    evaluations: int = 0
+    claims: dict[str, str] = field(default_factory=dict)
+    peak_mb: float = 0.0
+    environment: dict[str, str] = field(default_factory=dict)
+    exception: dict[str, str] = field(default_factory=dict)
+    served: int = 0
+    stopped: Literal["", "timeout", "overrun", "interrupted", "unjudged"] = ""
+    tail: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    judgment: Judgment | None = None
+    unable: str = ""
+    level: Level = "supervised"
+    judge_failed: str = ""
+    evaluation: Measurement | None = None
+
+    def agrees(self, metric: str) -> bool:
+        """Whether the printed metric is the measured one, to the digits that were printed."""
+        claimed = self.claim(metric)
+        if claimed is None or self.value is None:
+            return False
+        digits = len(self.claims[metric].partition(".")[2].partition("e")[0])
+        return abs(claimed - self.value) <= 0.5 * 10.0 ** -max(digits, 2) + CLAIM_TOLERANCE
+
+    def claim(self, metric: str) -> float | None:
+        """The metric that the script printed; None if it printed none that is a finite number."""
+        try:
+            value = float(self.claims[metric])
+        except (KeyError, ValueError):
+            return None
+        return value if math.isfinite(value) else None
+
+
+def outcome(seen: Measurement, *, metric: str, script: str) -> tuple[Outcome, str]:
+    """What became of the run, and a line that says why ("" for ok)."""
+    ended, message = _outcome(seen, metric, script)
+    if ended == "ok" and metric.endswith("bpb") and seen.value is not None and seen.value <= 0:
+        ended, message = "breach", f"{metric} is {seen.value:g}: no text has so few bits a byte"
+    return ended, clean(message, width=400)  # it quotes the script
+
+
+def _outcome(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str]:
+    if failed := _failed(seen, metric, script):
+        return failed
+    if seen.findings:
+        return "breach", seen.findings[0]
+    if seen.evaluation is not None:
+        return _evaluated(seen.evaluation, metric)
+    if seen.value is None:
+        return "crash", f"{script} ended without calling the evaluation: there is no {metric}"
+    claimed = seen.claims.get(metric)
+    if claimed is None:
+        return "crash", f"{script} printed no '{metric}:' line (measured {seen.value:.6f})"
+    number = seen.claim(metric)
+    if seen.evaluations != 1:
+        return "breach", f"{script} called the evaluation {seen.evaluations} times, not once"
+    if number is None:
+        return "nan", f"{script} printed {metric}: {claimed}"
+    if not seen.agrees(metric):
+        return "breach", f"{script} printed {metric} {claimed}, but {seen.value:.6f} was measured"
+    return "ok", ""
+
+
+def _evaluated(seen: Measurement, metric: str) -> tuple[Outcome, str]:
+    """What became of the evaluate-command, after a command that had ended well."""
+    if failed := _failed(seen, metric, "evaluate-command"):
+        return failed
+    if metric not in seen.claims:
+        return "crash", f"evaluate-command printed no '{metric}:' line"
+    if seen.claim(metric) is None:
+        return "nan", f"evaluate-command printed {metric}: {seen.claims[metric]}"
+    return "ok", ""
+
+
+def _failed(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str] | None:
+    """How a process came to a bad end; None where it ended well."""
+    where = f" at {seen.exception['place']}" if seen.exception.get("place") else ""
+    if seen.stopped == "interrupted":
+        return "interrupted", "interrupted by a person"
+    if seen.stopped == "timeout":
+        return "timeout", f"{script} was killed after {seen.wall_seconds:.0f} s, the timeout"
+    if seen.stopped == "overrun":
+        return "breach", f"{script} was killed: it went on beyond its budget"
+    if _out_of_memory(seen):
+        phase = "evaluation" if seen.evaluations else "training"
+        return "oom", f"out of memory in {phase}{where}"
+    if seen.value is not None and not math.isfinite(seen.value):
+        return "nan", f"{metric} is {seen.value}"
+    if seen.judge_failed:
+        return "crash", f"the judge gave no score: {seen.judge_failed}"
+    if seen.exit_code:
+        if seen.findings:
+            return "breach", seen.findings[0]
+        if _nan_in(seen.tail[-3:]):
+            return "nan", f"{script} stopped: {seen.tail[-1]}"
+        if seen.exception:
+            kind, text = seen.exception["type"], seen.exception["text"]
+            first = text.splitlines()[0][:160] if text else ""
+            crash = f"{script} raised {kind}: {first}{where}".rstrip(": ")
+            denied = kind == "PermissionError" or "Permission denied" in first
+            return "crash", crash + (_DENIED if denied and seen.level == "sandboxed" else "")
+        return "crash", f"{script} {_ended(seen.exit_code)}"
+    return None
+
+
+def _ended(code: int) -> str:
+    if code < 0:
+        named = {number.value: number.name for number in signal.Signals}
+        name = named.get(-code, f"signal {-code}")
+        hint = " (often: the system ran out of memory)" if -code == signal.SIGKILL else ""
+        return f"was killed by {name}{hint}"
+    return f"exited with status {code}"
+
+
+def _out_of_memory(seen: Measurement) -> bool:
+    if not seen.exit_code:
+        return False
+    if seen.exception.get("type") in ("OutOfMemoryError", "MemoryError"):
+        return True
+    return any("out of memory" in line.lower() for line in seen.tail[-5:])
+
+
+def _nan_in(tail: tuple[str, ...]) -> bool:
+    return any(line.startswith("FAIL") or "FAIL" in line.split() for line in tail)

@@ -1,0 +1,44 @@
+"""Names and places that more than one part of an experiment uses."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import ExperimentError
+
+if TYPE_CHECKING:
+    from pytest_ouro.engine import Case
+
+#: The log of a run, in the experiment's root.
+LOG = "run.log"
+#: The namespace of the refs that keep tried commits reachable.
+TRIED = "refs/ouro/tried/"
+#: Begins the name of an installed package among the validation files.
+PACKAGE = "package:"
+#: What the judge needs of a harness, beside its metric function.
+INTERFACE = ("Tokenizer", "get_token_bytes")
+
+
+def trusted_source(case: Case, path: str) -> str:
+    """The bytes of a file of the experiment, as trust has them, as Latin-1 text for JSON."""
+    source = case.trust.read(case.bound.path(path))
+    if source is None:
+        raise ExperimentError(
+            f"{case.bound.path(path)} is not among the trusted files: it cannot be run as harness",
+            help="a person blesses it: pytest-ouro bless",
+        )
+    return source.decode("latin-1")
+
+
+def cache_folder() -> Path:
+    """Where pytest-ouro keeps what can be made again: ``$XDG_CACHE_HOME/pytest-ouro``."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base, "pytest-ouro")
+
+
+def now() -> str:
+    """The time of a record: ISO 8601, UTC, seconds."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

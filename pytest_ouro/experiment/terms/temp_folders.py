@@ -1,0 +1,47 @@
+"""Folders that are gone afterwards, whatever a script has left in them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import ExperimentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def temporary() -> Iterator[Path]:
+    """A new folder for what is nobody's afterwards. ExperimentError where there can be none."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="ouro-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise ExperimentError(
+            f"no folder for temporary files can be made: {error.strerror or error}",
+            help="free some space, or set TMPDIR to a folder with room",
+        ) from None
+    try:
+        yield Path(folder.name)
+    finally:
+        try:
+            folder.cleanup()
+        except RecursionError:
+            _remove_deep(folder.name)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder and all in it; what cannot be removed stays, and is no error."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        _remove_deep(str(folder))
+
+
+def _remove_deep(folder: str) -> None:
+    """Folders that are nested deeper than Python's own walk can follow."""
+    subprocess.run(["rm", "-rf", "--", folder], stderr=subprocess.DEVNULL, check=False)

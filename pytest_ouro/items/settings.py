@@ -1,0 +1,65 @@
+"""What pytest was asked for, as one frozen value, and where this session keeps its state."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from pytest_ouro.bound.read import NAME
+
+if TYPE_CHECKING:
+    from pytest_ouro.bound.tables import Device
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of one session. ``bound`` is an absolute path."""
+
+    bound: Path
+    trust: str | None
+    device: Device | None
+    budget: float | None
+    experiment: bool
+    settle: bool
+    repeat: int
+
+
+def bound_path(config: pytest.Config) -> Path:
+    """The bound.toml of this session: ``--ouro-bound``, the one that is named as an argument, the
+    ini key's, or the root folder's."""
+    folder = config.invocation_params.dir
+    if given := config.getoption("ouro_bound"):
+        return Path(folder, given)
+    for arg in config.args:
+        if (named := Path(folder, arg.split("::")[0])).name == NAME:
+            return named
+    return Path(config.rootpath, config.getini("ouro_bound") or NAME)
+
+
+def from_config(config: pytest.Config) -> Settings:
+    """Read the options; UsageError names the one that is wrong and where it came from."""
+    device = config.getoption("ouro_device") or config.getini("ouro_device") or None
+    if device not in (None, "auto", "cpu", "cuda"):
+        raise pytest.UsageError(
+            f"ouro_device in {config.inipath or 'the ini file'} is '{device}': "
+            "it must be auto, cpu or cuda"
+        )
+    budget = config.getoption("ouro_budget")
+    if budget is not None and not budget > 0:
+        raise pytest.UsageError("--ouro-budget must be more than 0 seconds")
+    repeat = config.getoption("ouro_repeat")
+    if repeat < 1:
+        raise pytest.UsageError("--ouro-repeat must be 1 or more: it is the number of runs")
+    return Settings(
+        bound=Path(os.path.abspath(bound_path(config))),  # noqa: PTH100 - keep symlinks
+        trust=config.getoption("ouro_trust"),
+        device=cast("Device | None", device),
+        budget=budget,
+        experiment=config.getoption("ouro_experiment"),
+        settle=config.getoption("ouro_settle") or config.getini("ouro_settle"),
+        repeat=repeat,
+    )

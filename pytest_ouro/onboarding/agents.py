@@ -1,0 +1,169 @@
+"""The settings by which agents call the guard, merged into what their files hold already."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_ouro.onboarding import ProjectError
+from pytest_ouro.onboarding.section import BEGIN, END
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COMMAND = "pytest-ouro guard"
+
+
+@dataclass(frozen=True)
+class Agent:
+    """One agent: its file of hooks, what shows that a project uses it, and what is added.
+
+    ``hooks`` maps an event to the entry that calls the guard; ``base`` are keys that the file
+    must have. ``next`` is what a person does then; "" if nothing.
+    """
+
+    settings: str
+    signs: tuple[str, ...]
+    hooks: dict[str, dict[str, Any]]
+    base: dict[str, Any]
+    next: str = ""
+
+
+def _nested(matcher: str, **more: object) -> dict[str, Any]:
+    return {"matcher": matcher, "hooks": [{"type": "command", "command": COMMAND, **more}]}
+
+
+_CURSOR = {"command": COMMAND, "timeout": 10, "failClosed": True}
+
+AGENTS = {
+    "claude": Agent(
+        ".claude/settings.json",
+        (".claude", "CLAUDE.md"),
+        {"PreToolUse": _nested("Edit|Write|NotebookEdit|Bash", timeout=10, onFailure="block")},
+        {},
+    ),
+    "codex": Agent(
+        ".codex/hooks.json",
+        (".codex", "AGENTS.md"),
+        {"PreToolUse": _nested("Bash|apply_patch|mcp__.*", timeout=10)},
+        {},
+        "in Codex, trust the hook: /hooks (it is skipped until then, and after every change of it)",
+    ),
+    "cursor": Agent(
+        ".cursor/hooks.json",
+        (".cursor",),
+        {"preToolUse": _CURSOR, "beforeShellExecution": _CURSOR},
+        {"version": 1},
+    ),
+    "gemini": Agent(
+        ".gemini/settings.json",
+        (".gemini", "GEMINI.md"),
+        {"BeforeTool": _nested("write_file|replace|run_shell_command", timeout=10000)},
+        {},
+    ),
+}
+#: The files that import AGENTS.md, where a project has them.
+IMPORTING = ("CLAUDE.md", "GEMINI.md")
+_IMPORT = "@AGENTS.md"
+
+
+def found(top: Path) -> list[str]:
+    """The agents that the project at ``top`` uses, by their files. AGENTS.md shows one only when
+    it holds more than our own section."""
+    names = []
+    for name, agent in AGENTS.items():
+        signs = [sign for sign in agent.signs if (top / sign).exists()]
+        if signs == ["AGENTS.md"] and _is_ours((top / "AGENTS.md").read_bytes()):
+            continue
+        if signs:
+            names.append(name)
+    return names
+
+
+def _is_ours(data: bytes) -> bool:
+    text = data.decode(errors="replace").strip()
+    return text.startswith(BEGIN) and text.endswith(END)
+
+
+def merged(agent: Agent, before: str) -> str:
+    """The text of the agent's settings with the guard in it; unchanged if it was there.
+
+    ProjectError, with the line, where it is no JSON that can be merged.
+    """
+    settings = _read(before, agent.settings) if before.strip() else {}
+    hooks = settings.get("hooks", {})
+    if not isinstance(hooks, dict):
+        raise _unmergeable(agent.settings, "'hooks' is no object")
+    added = False
+    for event, entry in agent.hooks.items():
+        entries = hooks.get(event, [])
+        if not isinstance(entries, list):
+            raise _unmergeable(agent.settings, f"'hooks.{event}' is no list")
+        if not any(COMMAND in command for command in _commands(entries)):
+            hooks = {**hooks, event: [*entries, entry]}
+            added = True
+    if not added:
+        return before
+    new = {**agent.base, **settings, "hooks": hooks}
+    return json.dumps(new, indent=_indent(before), ensure_ascii=False) + "\n"
+
+
+def imports(before: str) -> str:
+    """The text of a file for agents, with AGENTS.md imported."""
+    if any(line.strip() in (_IMPORT, "@./AGENTS.md") for line in before.splitlines()):
+        return before
+    gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
+    return f"{before}{gap}{_IMPORT}\n"
+
+
+def disables(text: str) -> bool:
+    """Whether the settings turn all hooks off."""
+    return bool(_read(text, "").get("disableAllHooks")) if text.strip() else False
+
+
+def _commands(entries: list[Any]) -> list[str]:
+    """The commands of an event's hooks, whichever agent's form they have."""
+    inner = [entry for entry in entries if isinstance(entry, dict)]
+    for entry in list(inner):
+        nested = entry.get("hooks", [])
+        inner += [hook for hook in nested if isinstance(hook, dict)] if nested else []
+    return [entry["command"] for entry in inner if isinstance(entry.get("command"), str)]
+
+
+def _read(text: str, name: str) -> dict[str, Any]:
+    try:
+        settings = json.loads(text, object_pairs_hook=_once)
+    except json.JSONDecodeError as error:
+        raise _unmergeable(f"{name}:{error.lineno}", f"no JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise _unmergeable(name, str(error)) from None
+    if not isinstance(settings, dict):
+        raise _unmergeable(name, "no JSON object")
+    return settings
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; ValueError where a key stands twice, because one of the two would be lost."""
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        twice = next(key for n, (key, _) in enumerate(pairs) if key in dict(pairs[:n]))
+        raise ValueError(f"the key '{twice}' stands twice in one object")
+    return table
+
+
+def _unmergeable(place: str, what: str) -> ProjectError:
+    return ProjectError(
+        f"{place}: {what}; nothing was written",
+        help="mend it (comments would be lost, so they are not read), or add the hook by hand: "
+        "docs/agents.md",
+    )
+
+
+def _indent(text: str) -> int | str:
+    """How the file is indented, by its first indented line."""
+    for line in text.splitlines():
+        space = line[: len(line) - len(line.lstrip())]
+        if space and line.strip():
+            return space
+    return 2

@@ -1,0 +1,134 @@
+"""The text of a bound.toml: aligned, commented, in the order that a person reads."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pytest_ouro.bound.tables import Experiment
+from pytest_ouro.core.schema import keys_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_ouro.onboarding import Statement, Value
+
+#: The keys of [experiment], in order, with what a reader may ask. Others have their defaults.
+_KEYS = {
+    "root": "the paths below are relative to it",
+    "script": "",
+    "python": "the environment that the lock file describes",
+    "editable": "all that an experiment may change",
+    "allowed": "what a run may leave, never committed",
+    "publish": "what a report commit may put into git",
+    "harness": "",
+    "evaluate": "",
+    "loader": "its first training batch starts the clock",
+    "metric": "",
+    "direction": "is better",
+    "budget": "seconds of training",
+    "clock": "",
+    "tolerance": 'seconds either side that still count as "exactly"',
+    "timeout": "seconds for the whole run",
+    "warmup-tokens": "served before the clock starts: the untimed first steps",
+    "warmup-seconds": "the clock starts at the latest then: compilation",
+    "device": "",
+    "level": "the least assurance at which a run may be kept",
+    "ledger": "",
+    "data": "",
+    "validation": "hidden from the script in a sandbox",
+}
+_ALWAYS = (
+    "allowed",
+    "metric",
+    "direction",
+    "clock",
+    "tolerance",
+    "timeout",
+    "device",
+    "level",
+    "ledger",
+)
+_TITLES = {"danger-zone": "danger zones", "never-do": "never do", "iron-law": "iron laws"}
+_WIDTH = 98
+_COMMENT = 36
+_HEAD = """\
+# The rules of this experiment, and how it is run.
+# A person changes them, then declares the change the truth: pytest-ouro bless
+
+[bound]
+name = {name}
+
+[experiment]
+{experiment}
+
+[verdict]
+noise  = "auto"                     # from repeats of one commit
+sigmas = 2.0                        # an improvement below sigmas x noise is within noise
+hard   = false                      # true: within noise is a discard; false: a marginal keep
+"""
+
+
+def text(name: str, experiment: Experiment, statements: Sequence[Statement]) -> str:
+    """A whole bound.toml."""
+    parts = [_HEAD.format(name=value(name), experiment=_experiment(experiment))]
+    for section, title in _TITLES.items():
+        own = [statement for statement in statements if statement.section == section]
+        if own:
+            parts.append(f"# --- {title} {'-' * (93 - len(title))}\n")
+        parts += [_rule(statement) for statement in own]
+    return "\n".join(parts)
+
+
+def value(given: Value | tuple[str, ...]) -> str:
+    """A value as TOML writes it."""
+    if isinstance(given, bool):
+        return "true" if given else "false"
+    if isinstance(given, list | tuple):
+        return f"[{', '.join(map(value, given))}]"
+    if isinstance(given, float):
+        return repr(int(given) if given.is_integer() else given)
+    if isinstance(given, int):
+        return repr(given)
+    return json.dumps(given, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def inline_table(params: Mapping[str, Value]) -> str:
+    """``{paths = ["prepare.py"], history = true}``; "" without parameters."""
+    pairs = ", ".join(f"{key} = {value(given)}" for key, given in params.items())
+    return f"{{{pairs}}}" if pairs else ""
+
+
+def _experiment(experiment: Experiment) -> str:
+    fields = keys_of(Experiment)
+    rows = {}
+    for key in _KEYS:
+        given = getattr(experiment, fields[key].name)
+        required = fields[key].required
+        if required or key in _ALWAYS or given != fields[key].default:
+            rows[key] = given
+    width = max(map(len, rows))
+    return "\n".join(_row(key.ljust(width), given, _KEYS[key]) for key, given in rows.items())
+
+
+def _row(key: str, given: Value | tuple[str, ...], comment: str) -> str:
+    line = f"{key} = {value(given)}"
+    if len(line) > _WIDTH and isinstance(given, list | tuple):
+        return "\n".join([f"{key} = [", *(f"  {value(item)}," for item in given), "]"])
+    return f"{line.ljust(_COMMENT - 1)} # {comment}" if comment else line
+
+
+def _rule(statement: Statement) -> str:
+    rows: dict[str, Value] = {
+        "id": statement.id,
+        "rule": statement.words,
+        "check": statement.check,
+        **statement.params,
+    }
+    if statement.severity != "error":
+        rows["severity"] = statement.severity
+    if statement.reason:
+        rows["reason"] = statement.reason
+    width = max(map(len, rows))
+    lines = [f"{key.ljust(width)} = {value(given)}" for key, given in rows.items()]
+    return "\n".join([f"[[{statement.section}]]", *lines, ""])

@@ -1,0 +1,293 @@
+"""What an existing project says of itself: its script, its harness, its metric, its budget.
+
+Files are read as syntax trees and never run. What a person said goes first; what stays unclear
+is one line that names the option to give.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pytest_ouro.bound.tables import Experiment
+from pytest_ouro.evidence import toml
+from pytest_ouro.evidence.content import read_file
+from pytest_ouro.experiment.terms.names import INTERFACE
+from pytest_ouro.onboarding import ProjectError, phrases
+from pytest_ouro.onboarding.source import PythonFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from pytest_ouro.bound.tables import Device
+
+#: Names by which the harness is known, and what it says under them.
+BUDGET, BATCH, TOKENIZER, DATA, VALIDATION = (
+    *("TIME_BUDGET", "TOTAL_BATCH_SIZE"),
+    *("TOKENIZER_DIR", "DATA_DIR", "VAL_FILENAME"),
+)
+LOADER = "make_dataloader"
+#: Seconds for compilation before the clock starts all the same.
+WARMUP_SECONDS = 300.0
+
+_EVALUATE = re.compile(r"eval(uate)?(_|$)")
+_LOADERS = re.compile(r"(^|_)(data_?loader|loader|get_batch(es)?|batches)$")
+_LEDGER = re.compile(r"[\w./-]*\w\.tsv\b")
+_LOWER = {
+    *("bpb", "bpc", "loss", "nll", "ppl", "perplexity", "error", "err", "rmse", "mae", "mse"),
+    *("wer", "cer", "fid", "latency", "seconds", "time", "regret"),
+}
+_HIGHER = {
+    *("accuracy", "acc", "f1", "auc", "score", "bleu", "rouge", "reward", "return", "recall"),
+    *("precision", "iou", "map", "r2", "throughput", "winrate", "elo"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the person said; "" , () and None where it is left to the project."""
+
+    script: str = ""
+    harness: str = ""
+    evaluate: str = ""
+    loader: str = ""
+    metric: str = ""
+    direction: Literal["", "lower", "higher"] = ""
+    budget: float | None = None
+    ledger: str = ""
+    editable: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    device: Device | None = None
+
+
+@dataclass(frozen=True)
+class Project:
+    """The experiment that was found, and its two files."""
+
+    name: str
+    experiment: Experiment
+    script: PythonFile
+    harness: PythonFile
+
+
+def find(folder: Path, top: Path, asked: Asked, rules: Sequence[str] = ()) -> Project:
+    """The experiment in ``folder`` of the repository at ``top``; ``rules`` are people's words
+    about it. ProjectError names what is missing or ambiguous."""
+    path = _script(folder, asked)
+    script = PythonFile.read(path, path.name)
+    harness = _harness(path.parent, script, asked)
+    evaluate = _evaluate(script, harness, asked)
+    metric = asked.metric or _metric(script, evaluate)
+    ledger = asked.ledger or _ledger(rules)
+    tokens = _warmup_tokens(script)
+    values: dict[str, Any] = {
+        "root": _relative(path.parent, folder),
+        "script": script.name,
+        "python": _python(path.parent, top),
+        "editable": asked.editable or _editable(rules) or (script.name,),
+        "allowed": ("run.log", ledger),
+        "harness": harness.name,
+        "evaluate": evaluate,
+        "loader": asked.loader or _loader(script, harness),
+        "metric": metric,
+        "direction": asked.direction or _direction(metric, rules),
+        "budget": _budget(harness, asked, rules),
+        "device": asked.device or _device(script),
+        "level": _level(harness),
+        "ledger": ledger,
+        "data": asked.data or _data(harness),
+        "validation": () if asked.data else _validation(harness),
+        "warmup_tokens": tokens,
+        "warmup_seconds": WARMUP_SECONDS if tokens else 0.0,
+    }
+    try:
+        experiment = Experiment(**values)
+    except ValueError as error:
+        raise ProjectError(str(error)) from None
+    for glob in asked.editable:
+        if not any(path.parent.glob(glob)):
+            raise ProjectError(
+                f"no file in {path.parent} is {glob}", help="name what may change: --editable GLOB"
+            )
+    return Project(_name(path.parent, top), experiment, script, harness)
+
+
+def _script(folder: Path, asked: Asked) -> Path:
+    if asked.script:
+        path = folder / asked.script
+        if not path.is_file():
+            raise ProjectError(f"there is no {asked.script} in {folder}")
+        return path
+    if (folder / "train.py").is_file():
+        return folder / "train.py"
+    scripts = [path for path in sorted(folder.glob("*.py")) if _runs_a_harness(path)]
+    return folder / _one("script that is run", "--script", [path.name for path in scripts], folder)
+
+
+def _runs_a_harness(path: Path) -> bool:
+    try:
+        return bool(_harnesses(path.parent, PythonFile.read(path, path.name)))
+    except ProjectError:
+        return False
+
+
+def _harness(folder: Path, script: PythonFile, asked: Asked) -> PythonFile:
+    if asked.harness:
+        return PythonFile.read(folder / asked.harness, asked.harness)
+    found = _harnesses(folder, script)
+    evaluating = [file for file in found if _evaluating(file)]
+    names = [file.name for file in evaluating or found]
+    name = _one("harness that it imports", "--harness", names, script.name)
+    return next(file for file in found if file.name == name)
+
+
+def _harnesses(folder: Path, script: PythonFile) -> list[PythonFile]:
+    """The modules beside the script that it imports and that look like a harness."""
+    found = []
+    for module in sorted(script.source.imports):
+        if (folder / f"{module}.py").is_file() and f"{module}.py" != script.name:
+            file = PythonFile.read(folder / f"{module}.py", f"{module}.py")
+            if _evaluating(file) or file.source.defines(LOADER) or file.source.defines(BUDGET):
+                found.append(file)
+    return found
+
+
+def _evaluating(file: PythonFile) -> list[str]:
+    return [name for name in file.functions if _EVALUATE.match(name)]
+
+
+def _evaluate(script: PythonFile, harness: PythonFile, asked: Asked) -> str:
+    if asked.evaluate:
+        if asked.evaluate not in harness.functions:
+            raise ProjectError(f"{harness.name} defines no function {asked.evaluate}")
+        return asked.evaluate
+    found = _evaluating(harness)
+    used = [name for name in found if name in script.names]
+    return _one("function that evaluates", "--evaluate", used or found, harness.name)
+
+
+def _loader(script: PythonFile, harness: PythonFile) -> str:
+    """The function that yields training batches; the usual name where there is none."""
+    found = [name for name in harness.functions if _LOADERS.search(name)]
+    used = [name for name in found if name in script.names]
+    if LOADER in found or not found:
+        return LOADER
+    return _one("function that yields batches", "--loader", used or found, harness.name)
+
+
+def _metric(script: PythonFile, evaluate: str) -> str:
+    """The label under which the script prints what the evaluation returned."""
+    results = script.results_of(evaluate)
+    printed = [label for label, name in script.summary.items() if name in results]
+    suffix = evaluate.partition("_")[2]
+    alike = [label for label in script.summary if suffix and label.endswith(suffix)]
+    return _one("printed metric", "--metric", printed or alike or results, script.name)
+
+
+def _direction(metric: str, rules: Iterable[str]) -> str:
+    said = {words for rule in rules if (words := phrases.direction_of(rule))}
+    if len(said) == 1:
+        return said.pop()
+    parts = set(re.split(r"[_\W]+", metric.lower()))
+    if bool(parts & _LOWER) == bool(parts & _HIGHER):
+        raise ProjectError(
+            f"it is not clear whether a lower or a higher {metric} is better",
+            help="say it: --direction lower, or --direction higher",
+        )
+    return "lower" if parts & _LOWER else "higher"
+
+
+def _budget(harness: PythonFile, asked: Asked, rules: Iterable[str]) -> float:
+    if asked.budget is not None:
+        return asked.budget
+    stated = harness.constants.get(BUDGET)
+    if isinstance(stated, int | float):
+        return float(stated)
+    said = {seconds for rule in rules if (seconds := phrases.budget_of(rule))}
+    if len(said) != 1:
+        raise ProjectError(
+            f"{harness.name} states no {BUDGET} that can be read without running it",
+            help="say the seconds of training: --budget SECONDS",
+        )
+    return said.pop()
+
+
+def _editable(rules: Iterable[str]) -> tuple[str, ...]:
+    return next((files for rule in rules if (files := phrases.only_files(rule))), ())
+
+
+def _ledger(rules: Iterable[str]) -> str:
+    named = {name for rule in rules for name in _LEDGER.findall(rule)}
+    return named.pop() if len(named) == 1 else "results.tsv"
+
+
+def _data(harness: PythonFile) -> tuple[str, ...]:
+    """The tokenizer and the validation shard, where the harness says where they lie."""
+    tokenizer, validation = harness.constants.get(TOKENIZER), _validation(harness)
+    return (f"{tokenizer}/*", *validation) if isinstance(tokenizer, str) and validation else ()
+
+
+def _validation(harness: PythonFile) -> tuple[str, ...]:
+    """The shard that only the evaluation reads."""
+    known = harness.constants
+    if not all(isinstance(known.get(name), str) for name in (DATA, VALIDATION)):
+        return ()
+    return (f"{known[DATA]}/{known[VALIDATION]}",)
+
+
+def _level(harness: PythonFile) -> Literal["supervised", "judged"]:
+    """What can be demanded everywhere: a judge needs nothing but the harness's interface."""
+    names = {getattr(node, "name", "") for node in harness.tree.body}
+    return "judged" if names.issuperset(INTERFACE) else "supervised"
+
+
+def _warmup_tokens(script: PythonFile) -> int:
+    """The tokens of the steps that the script does not time, and of the one it fetches ahead."""
+    batch = script.constants.get(BATCH)
+    if not script.untimed_steps or not isinstance(batch, int):
+        return 0
+    return (script.untimed_steps + 1) * batch
+
+
+def _device(script: PythonFile) -> Device:
+    """ "cuda" for a script that asks for it and never whether it is there."""
+    return "cuda" if script.demands("cuda") and "is_available" not in script.names else "auto"
+
+
+def _python(root: Path, top: Path) -> tuple[str, ...]:
+    """An uv project runs in the environment that its lock describes."""
+    folders = (folder for folder in (root, *root.parents) if folder.is_relative_to(top))
+    if any((folder / "uv.lock").is_file() for folder in folders):
+        return ("uv", "run", "--frozen", "python")
+    return ("python",)
+
+
+def _name(root: Path, top: Path) -> str:
+    """The project's own name, else that of its repository's folder."""
+    try:
+        project = toml.loads((read_file(root / "pyproject.toml") or b"").decode())["project"]
+        name = project["name"]
+    except (ValueError, LookupError, TypeError):
+        name = ""
+    return name if isinstance(name, str) and name else top.name or "experiment"
+
+
+def _relative(root: Path, folder: Path) -> str:
+    found = os.path.relpath(root, folder).replace(os.sep, "/")
+    return "" if found == "." else found
+
+
+def _one(what: str, option: str, found: Sequence[str], where: object) -> str:
+    """The only one; ProjectError with the option to give where there are none or several."""
+    found = list(dict.fromkeys(found))
+    if len(found) == 1:
+        return found[0]
+    raise ProjectError(
+        f"{where} has several of what may be the {what}: {', '.join(found)}"
+        if found
+        else f"no {what} was found in {where}",
+        help=f"name it: {option} {option.removeprefix('--').upper()}",
+    )

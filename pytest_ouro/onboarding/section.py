@@ -1,0 +1,255 @@
+"""The BOUND section of a Markdown file: DANGER ZONES, NEVER DO and IRON LAWS as bullets.
+
+What `init --render` writes is read back with the same ids and checks: below a bullet's words
+stands how it is judged, ``(enforced: modify-prepare, frozen {paths = ["prepare.py"]})``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_ouro.checks import load
+from pytest_ouro.core.errors import BoundError
+from pytest_ouro.core.schema import Problems, read_table
+from pytest_ouro.evidence import toml
+from pytest_ouro.onboarding import ProjectError, Statement
+from pytest_ouro.onboarding.document import inline_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+BEGIN = "<!-- pytest-ouro: bound (written by `pytest-ouro init --render`) -->"
+END = "<!-- pytest-ouro: end -->"
+TITLES = {"danger-zone": "DANGER ZONES", "never-do": "NEVER DO", "iron-law": "IRON LAWS"}
+
+_KINDS = {
+    "danger-zone": re.compile(r"\bdanger[\W_]*zones?\b", re.IGNORECASE),
+    "never-do": re.compile(r"\bnever[\W_]*do\b", re.IGNORECASE),
+    "iron-law": re.compile(r"\biron[\W_]*laws?\b", re.IGNORECASE),
+}
+_BOUND = re.compile(r"\W*(?:BOUND\b|(?i:(?:the )?bound)\W*$)")
+_HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
+_BULLET = re.compile(r"\s*(?:[-*+•]|\d{1,9}[.)])\s+(?:\[[ xX]\]\s+)?(.*\w.*)$")
+_FENCE = re.compile(r" {0,3}(```|~~~)")
+_JUDGED = re.compile(
+    r"\((enforced|warns|judged by people): ([a-z0-9-]+)(?:, ([a-z0-9-]+))?((?: \{|; ).*)?\)$"
+)
+_INTRO = (
+    "These rules are stated in bound.toml and judged by `pytest-ouro gate` and in every run.",
+    "What is marked enforced fails; to change this text changes nothing.",
+)
+
+
+@dataclass(frozen=True)
+class Bullet:
+    """One rule of a section, in its own words; ``statement`` where it says how it is judged."""
+
+    section: str
+    words: str
+    line: int
+    statement: Statement | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """The rules of one file, and the lines of bullets that stand under none of the headings."""
+
+    file: str
+    bullets: tuple[Bullet, ...]
+    strays: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Line:
+    number: int
+    text: str
+    level: int = 0  # of a heading
+
+
+def read(text: str, file: str) -> Section | None:
+    """The rules that a Markdown text states; None where it has no such section.
+
+    ProjectError if it has the section and no rule in it.
+    """
+    lines = list(_lines(text))
+    titled = [line for line in lines if line.level and _BOUND.match(line.text)]
+    if not titled and not any(line.level and _kind(line.text) for line in lines):
+        return None
+    if titled:
+        below = {line for title in titled for line in _under(title, lines)}
+        lines = [line for line in lines if line in below]
+    found: list[tuple[str, int, list[str]]] = []
+    strays: list[int] = []
+    kind, level, is_open = "", 0, False
+    for line in lines:
+        bullet = _BULLET.match(line.text)
+        if line.level:
+            is_open = False
+            if named := _kind(line.text):
+                kind, level = named, line.level
+            elif line.level <= level:
+                kind, level = "", 0
+        elif bullet and kind:
+            found.append((kind, line.number, [bullet[1].strip()]))
+            is_open = True
+        elif bullet:
+            strays += [line.number] if titled else []
+        elif not line.text.strip():
+            is_open = False
+        elif found and kind and (is_open or line.text.startswith(("  ", "\t"))):
+            found[-1][2].append(line.text.strip())
+    if not found:
+        raise ProjectError(
+            f"{file} states no rule under {', '.join(TITLES.values())}",
+            help="write each rule as a bullet under one of these headings, or remove the section",
+        )
+    return Section(file, tuple(_bullet(file, *one) for one in found), tuple(strays))
+
+
+def render(statements: Iterable[Statement]) -> list[str]:
+    """The section as lines, with its markers."""
+    lines = [BEGIN, "## BOUND", "", *_INTRO]
+    statements = list(statements)
+    for section, title in TITLES.items():
+        own = [statement for statement in statements if statement.section == section]
+        if own:
+            lines += ["", f"### {title}", ""]
+        for statement in own:
+            lines += [f"- {' '.join(statement.words.split())}", f"  {_judged(statement)}"]
+    return [*lines, "", END]
+
+
+def replace(text: str, section: list[str], file: str) -> str:
+    """``text`` with the section in place of the one between the markers, or of the one under
+    ``## BOUND``, or at its end; everything else stays as it is. ProjectError if it is not clear
+    where."""
+    newline = "\r\n" if "\r\n" in text else "\n"
+    kept = text.split("\n")
+    start, end = _place(kept, text, file)
+    new = [line + newline.removesuffix("\n") for line in section]
+    if start == len(kept):  # at the end, with an empty line before
+        body = text if not text or text.endswith("\n") else text + newline
+        gap = newline if body else ""
+        return body + gap + newline.join(section) + newline
+    return "\n".join([*kept[:start], *new, *kept[end:]])
+
+
+def _place(lines: list[str], text: str, file: str) -> tuple[int, int]:
+    """The lines, from 0 and without the last, that the section takes the place of."""
+    begins = [n for n, line in enumerate(lines) if line.strip() == BEGIN]
+    ends = [n for n, line in enumerate(lines) if line.strip() == END]
+    if begins or ends:
+        if len(begins) != 1 or len(ends) != 1 or ends[0] < begins[0]:
+            raise ProjectError(
+                f"{file} has {len(begins)} begin and {len(ends)} end markers of pytest-ouro",
+                help="leave one pair, the begin before the end",
+            )
+        return begins[0], ends[0] + 1
+    read_lines = list(_lines(text))
+    titled = [line for line in read_lines if line.level and _BOUND.match(line.text)]
+    if len(titled) > 1:
+        numbers = ", ".join(str(line.number) for line in titled)
+        raise ProjectError(
+            f"{file} has several BOUND sections: lines {numbers}", help="leave the one to replace"
+        )
+    if not titled:
+        if any(line.level and _kind(line.text) for line in read_lines):
+            raise ProjectError(
+                f"{file} states rules outside of a BOUND section",
+                help="put them under a heading `## BOUND`, which is then replaced",
+            )
+        return len(lines), len(lines)
+    start = titled[0].number - 1
+    later = (n.number - 1 for n in read_lines if n.level and n.number - 1 > start)
+    levels = {n.number - 1: n.level for n in read_lines}
+    end = next((n for n in later if levels[n] <= titled[0].level), len(lines))
+    while end > start + 1 and not lines[end - 1].strip():
+        end -= 1
+    return start, end
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    """The lines outside of fenced code and comments, headings with their level."""
+    fence, comment = "", False
+    for number, line in enumerate(text.split("\n"), start=1):
+        line = line.rstrip("\r")
+        if comment:
+            comment = "-->" not in line
+        elif fence:
+            fence = "" if line.strip().startswith(fence) else fence
+        elif opened := _FENCE.match(line):
+            fence = opened[1]
+        elif line.strip().startswith("<!--"):
+            comment = "-->" not in line
+        elif heading := _HEADING.match(line):
+            yield _Line(number, heading[2], len(heading[1]))
+        else:
+            yield _Line(number, line)
+
+
+def _under(title: _Line, lines: list[_Line]) -> Iterator[_Line]:
+    """The lines below a heading, up to the next of its level or above."""
+    for line in lines[lines.index(title) + 1 :]:
+        if line.level and line.level <= title.level:
+            return
+        yield line
+
+
+def _kind(heading: str) -> str:
+    return next((kind for kind, words in _KINDS.items() if words.search(heading)), "")
+
+
+def _bullet(file: str, section: str, line: int, parts: list[str]) -> Bullet:
+    """A bullet of its lines; the last may say how it is judged."""
+    said = _JUDGED.match(parts[-1]) if len(parts) > 1 else None
+    if said is None:
+        return Bullet(section, " ".join(parts), line)
+    how, id, check, rest = said.groups("")
+    params, reason = _params(rest, f"{file}:{line}")
+    words = " ".join(parts[:-1])
+    statement = Statement(
+        section,
+        id,
+        words,
+        "human" if how == "judged by people" else check,
+        params,
+        "warn" if how == "warns" else "error",
+        reason.removeprefix("; "),
+    )
+    _validate(statement, file, line)
+    return Bullet(section, words, line, statement)
+
+
+def _params(rest: str, place: str) -> tuple[dict[str, Any], str]:
+    """``" {paths = []}; why"`` as the table and what follows it; braces may stand in both."""
+    if not rest.startswith(" {"):
+        return {}, rest
+    for brace in re.finditer("}", rest):
+        try:
+            return toml.loads(f"x = {rest[: brace.end()]}")["x"], rest[brace.end() :]
+        except ValueError:
+            continue
+    raise ProjectError(f"{place}: {rest.strip()} is no TOML table")
+
+
+def _validate(statement: Statement, file: str, line: int) -> None:
+    """ProjectError, with the line, where the check or its parameters are none of ours."""
+    problems = Problems(file, {(): line})
+    try:
+        read_table(load(statement.check), dict(statement.params), (statement.section,), problems)
+    except KeyError:
+        raise ProjectError(f"{file}:{line}: there is no check '{statement.check}'") from None
+    if problems.found:
+        raise BoundError(problems.sorted())
+
+
+def _judged(statement: Statement) -> str:
+    """How a rule is judged, as the line below its words."""
+    if statement.check == "human":
+        return f"(judged by people: {statement.id}; {statement.reason})"
+    how = "warns" if statement.severity == "warn" else "enforced"
+    check = f"{statement.check} {inline_table(statement.params)}".rstrip()
+    reason = f"; {statement.reason}" if statement.reason else ""
+    return f"({how}: {statement.id}, {check}{reason})"

@@ -1,0 +1,43 @@
+"""Judgements as one JSON object, for programs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_ouro.core.errors import OuroError
+    from pytest_ouro.engine import Answer
+
+
+def told(answers: Sequence[Answer]) -> str:
+    """``lawful`` and, of the one case that was judged, all that is known. Of a push, with its
+    refs, ``refs`` lists it for each."""
+    lawful = not any(answer.broken for answer in answers)
+    if len(answers) == 1 and not answers[0].ref:
+        return _dumps({"lawful": lawful, **_case(answers[0])})
+    refs = [{"ref": answer.ref, "lawful": not answer.broken, **_case(answer)} for answer in answers]
+    return _dumps({"lawful": lawful, "refs": refs})
+
+
+def failed(error: OuroError) -> str:
+    """``lawful`` is null where nothing could be judged."""
+    return _dumps({"lawful": None, "error": error.message, "help": error.help})
+
+
+def _case(answer: Answer) -> dict[str, Any]:
+    case = answer.case
+    return {
+        "trust": {"source": case.trust.source, "commit": case.trust.commit},
+        "subject": case.repository.subject,
+        "head": case.repository.head,
+        "ran": [judgement.rule for judgement in answer.ran],
+        "rules": [asdict(judgement) for judgement in answer.judgements],
+    }
+
+
+def _dumps(table: dict[str, Any]) -> str:
+    return json.dumps(table, ensure_ascii=False, indent=2)
