@@ -29,6 +29,11 @@ def run(argv: Sequence[str]) -> int:
     if name in ("-h", "--help"):
         print(_usage())
         return 0
+    if name in ("-V", "--version"):
+        from importlib.metadata import version
+
+        print(f"pytest-ouro {version('pytest-ouro')}")
+        return 0
     if name not in COMMANDS:
         from pytest_ouro.core.schema import nearest
 
@@ -87,7 +92,7 @@ def _usage() -> str:
             "",
             *rows,
             "",
-            "pytest-ouro COMMAND --help tells the options.",
+            "pytest-ouro COMMAND --help shows the options, pytest-ouro --version the version.",
         ]
     )
 
