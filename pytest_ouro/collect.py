@@ -114,7 +114,7 @@ class Session:
                 raise
             finally:
                 progress.close()
-            self._case = self.case.again()
+            self._case = self.case.again(measured=self._result.record)
             if self._result.interrupted:
                 raise KeyboardInterrupt
         return self._result
