@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_ouro.evidence import dependencies, installed, journal, ledger, shadows
 from pytest_ouro.evidence.data import Fingerprints
-from pytest_ouro.evidence.paths import matching
+from pytest_ouro.evidence.paths import matches, matching
 from pytest_ouro.values import dataclass
 
 if TYPE_CHECKING:
@@ -120,7 +120,9 @@ class Evidence:
     @cached_property
     def tried(self) -> dict[int, str]:
         """The commits tried under this trust that refs/ouro/tried/ remembers, by the number of
-        their ``started`` line."""
+        their ``started`` line; none while a blessing is pending."""
+        if self.trust.blessing_pending:
+            return {}
         wanted = ("--format=%(refname:lstrip=3) %(objectname)", f"--contains={self.trust.commit}")
         found = self.repository.git.call("for-each-ref", *wanted, "refs/ouro/tried/").decode()
         pairs = [line.split() for line in found.splitlines()]
@@ -141,10 +143,19 @@ class Evidence:
 
     @cached_property
     def run(self) -> Record | None:
-        """The run just measured, or the last finished one of this working tree in the journal."""
+        """The run just measured; else the last one, under this trust, of what is here now: of HEAD,
+        while no editable file has changed since."""
         if self.measured is not None:
             return self.measured
-        return self.all_runs[-1] if self.all_runs else None
+        of_head = [run for run in self.runs if run["commit"] == self.repository.head]
+        return of_head[-1] if of_head and not self._edited else None
+
+    @property
+    def _edited(self) -> bool:
+        """Whether an editable file has changes that are not committed."""
+        editable = [self.layout.path(glob) for glob in self.layout.editable]
+        changes = (*self.repository.staged, *self.repository.unstaged(self.layout.root))
+        return any(matches(change.path, editable) for change in changes)
 
     @cached_property
     def worktree(self) -> str:

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_ouro.checks.budget import BudgetLimit
-from pytest_ouro.evidence.journal import Journal
 
 RULE = "never-do::exceed-budget"
 RUN = {
@@ -60,16 +59,30 @@ def test_without_a_run_it_is_skipped(judged):
     assert judgement.reason == "no run recorded yet"
 
 
-def test_the_last_recorded_run_is_judged(project, judged):
-    journal = Journal(project.path / ".git")
-    journal.append({**RUN, "window_seconds": 400.0})
+def test_the_last_run_of_head_is_judged(project, recorded, judged):
+    recorded(window_seconds=400.0)
     assert judged(RULE).broken
 
-    journal.append(RUN)
+    recorded(window_seconds=20.0)
     assert judged(RULE).status == "holds"
 
+    recorded(window_seconds=400.0)
+    assert judged(RULE, subject="index").reason == "about a run, not about the next commit"
+    project.commit("another")
+    assert judged(RULE).reason == "no run recorded of what is here"
 
-def test_a_run_of_another_working_tree_is_not_judged(project, judged):
-    Journal(project.path / ".git").append({**RUN, "window_seconds": 400.0, "worktree": "other"})
 
-    assert judged(RULE).status == "skipped"
+def test_a_run_of_what_was_edited_since_is_not_judged(project, recorded, judged):
+    recorded(window_seconds=400.0)
+    project.edit("train.py", "MODEL = 2.0", "MODEL = 1.0")
+    assert judged(RULE).reason == "no run recorded of what is here"
+
+    project.git("add", "train.py")
+    assert judged(RULE).reason == "no run recorded of what is here"
+
+
+@pytest.mark.parametrize("other", [{"worktree": "other"}, {"trust": "0" * 40}])
+def test_a_run_of_another_working_tree_or_trust_is_not_judged(recorded, judged, other):
+    recorded(window_seconds=400.0, **other)
+
+    assert judged(RULE).reason == "no run recorded yet"
