@@ -2,7 +2,8 @@
 
 It builds the harness from the same trusted bytes, and learns from the harness's own evaluation
 which rows count. Then it asks the training process for the logits of those rows, and computes the
-score itself. The other end of its line is hostile: whatever it says is a logit, or no answer.
+score itself. No question shows a target that is scored later: ``scoring.plan`` says how. The other
+end of its line is hostile: whatever it says is a logit, or no answer.
 """
 
 from __future__ import annotations
@@ -15,25 +16,15 @@ import os
 import random
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import harness
 from .channel import LONGEST, Channel, die_with, keep_to_itself
+from .rows import rows_of
 
-if TYPE_CHECKING:
-    import types
-
-#: Logits that are asked by default, about: 2^34 float32 are 69 GB through shared memory.
-COST = 2**34
-#: Which rows count where they are not all asked: always the same.
-SEED = 20260
 _MAX_BATCH = 256
 #: Batches that are asked at least: the pace of answers is that of most of them.
 _BATCHES = 8
-
-
-class Unable(Exception):
-    """Why this harness cannot be judged from outside."""
 
 
 def start(fd: int) -> None:
@@ -61,70 +52,6 @@ def start(fd: int) -> None:
         channel.tell("finding", text=f"what the judge was answered is no prediction: {error}"[:400])
 
 
-def rows_of(module: types.ModuleType, job: dict[str, Any]) -> Any:
-    """The rows that the harness's own evaluation reads, as scoring.Rows; Unable says why not."""
-    if "torch" not in sys.modules:
-        raise Unable("the harness does not use torch")
-    import torch
-
-    from .scoring import Rows, bits_per_byte
-
-    num_bytes = module.get_token_bytes(device="cpu").long()
-    wanted = _wanted(module, job, len(num_bytes))
-    seen = _Listener(torch)
-    tokenizer = module.Tokenizer.from_directory()
-    value = getattr(module, job["evaluate"])(seen, tokenizer, 1)
-    if not seen.x:
-        raise Unable(f"{job['evaluate']} never asks the model")
-    x, y = torch.cat(seen.x), torch.cat(seen.y)
-    own = bits_per_byte(torch.cat(seen.nats).double(), num_bytes[y.flatten()])
-    if not math.isclose(own, float(value), rel_tol=1e-4):
-        raise Unable(f"{job['evaluate']} is not bits per byte by get_token_bytes()")
-    if not bool((y[:, :-1] == x[:, 1:]).all()):
-        raise Unable("a target of the harness is not the token that follows its input")
-    some = range(len(x)) if wanted >= len(x) else random.Random(SEED).sample(range(len(x)), wanted)
-    return Rows(x, y, num_bytes, tuple(sorted(some)))
-
-
-def _wanted(module: types.ModuleType, job: dict[str, Any], vocabulary: int) -> int:
-    """How many rows are scored; the harness is told to read about twice as many, and no more."""
-    length, tokens = getattr(module, "MAX_SEQ_LEN", 0), getattr(module, "EVAL_TOKENS", 0)
-    asked = int(job.get("rows") or 0)
-    if not (isinstance(length, int) and isinstance(tokens, int) and length and tokens):
-        return asked or sys.maxsize
-    every = max(1, tokens // length)
-    wanted = min(every, asked or max(64, COST // (length * vocabulary)))
-    if wanted * 2 < every:
-        module.EVAL_TOKENS = wanted * 2 * length  # type: ignore[attr-defined]
-    return wanted
-
-
-class _Listener:
-    """Stands in for the model: notes the rows, and answers losses that show how they are used."""
-
-    def __init__(self, torch: Any) -> None:
-        self._torch = torch
-        self._chance = torch.Generator().manual_seed(SEED)
-        self.x: list[Any] = []
-        self.y: list[Any] = []
-        self.nats: list[Any] = []
-
-    def __call__(self, x: Any, y: Any, reduction: str = "none") -> Any:
-        if reduction != "none" or x.shape != y.shape or x.dim() != 2:
-            raise Unable("the evaluation does not ask for the loss of every target")
-        nats = 1 + self._torch.rand(y.numel(), generator=self._chance)
-        self.x.append(x.cpu().long().clone())
-        self.y.append(y.cpu().long().clone())
-        self.nats.append(nats)
-        return nats.to(x.device)
-
-    def eval(self) -> _Listener:
-        return self
-
-    def train(self, mode: bool = True) -> _Listener:
-        return self
-
-
 def examine(
     rows: Any, line: Channel, job: dict[str, Any], batch_size: Any, channel: Channel
 ) -> dict[str, Any]:
@@ -134,7 +61,7 @@ def examine(
     """
     import torch
 
-    from .scoring import Score, losses, plan
+    from .scoring import Score, batches, losses, plan
 
     began = time.monotonic()
     asked = plan(rows, random.SystemRandom().getrandbits(64))
@@ -143,9 +70,9 @@ def examine(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     desk = Desk(torch, line, job["shared"], size, rows.x.shape[1], len(rows.num_bytes))
     score = Score(rows, asked)
-    for first in range(0, len(asked), size):
-        some = asked[first : first + size]
-        # Always the same shape: another one could be computed by other kernels.
+    for some in batches(asked, size):
+        # Always the same shape: another one could be computed by other kernels. What fills it up
+        # is of the first batch, which is a whole one: it shows nothing new.
         full = [*some, *asked[: size - len(some)]]
         logits = desk.ask(torch.stack([rows.tokens(question) for question in full]))
         channel.tell("answered")
