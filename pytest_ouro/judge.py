@@ -231,7 +231,7 @@ def judge(rule: Rule, evidence: Evidence) -> Judgement:
         return Judgement(*said, "skipped", reason="about the runs of a machine, not about a commit")
     if rule.judge.stage == "run" and evidence.run is None:
         return Judgement(*said, "skipped", reason="no run recorded yet")
-    if rule.judge.stage == "ledger" and evidence.run is None and not evidence.ledger.exists:
+    if rule.judge.stage == "ledger" and _has_no_records(evidence):
         return Judgement(*said, "skipped", reason="no run recorded yet")
     if reason := rule.judge.skipped(evidence):
         return Judgement(*said, "skipped", reason=reason)
@@ -241,6 +241,12 @@ def judge(rule: Rule, evidence: Evidence) -> Judgement:
     if rule.severity == "warn" or all(finding.warns for finding in findings):
         return Judgement(*said, "warned", findings, reason=rule.reason)
     return Judgement(*said, "broken", findings)
+
+
+def _has_no_records(evidence: Evidence) -> bool:
+    """Whether no run was recorded yet: records that are gone are a fault of the journal."""
+    recorded = evidence.run is not None or evidence.ledger.exists
+    return not (recorded or evidence.journal_fault)
 
 
 def judge_all(case: Case) -> list[Judgement]:

@@ -119,6 +119,7 @@ def recorded(project):
         path = project.path / "results.tsv"
         facts = {
             "run": f"{len(journal.records()):012x}",
+            "time": "2025-01-01T00:00:00+00:00",
             "commit": project.git("rev-parse", "HEAD"),
             "description": project.git("show", "-s", "--format=%s", "HEAD"),
             "code_size": 100,
@@ -150,6 +151,8 @@ def recorded(project):
             "margin": 0.0,
         }
         whole = {**measured, **facts}
+        if whole["gain"] is not None and whole["val_bpb"] is not None:
+            whole["best"] = whole["val_bpb"] + whole["gain"]
         line = ledger.row(
             whole["commit"], whole["val_bpb"], 0.0, whole["status"], whole["description"]
         )

@@ -8,12 +8,11 @@ So what was there must be there still, and what was added must not claim to be t
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_ouro.evidence import data
+from pytest_ouro.evidence import data, records
+from pytest_ouro.evidence.anchor import REF
 from pytest_ouro.evidence.git import run_git
 from pytest_ouro.experiment.confinement import PACKAGE
 from pytest_ouro.experiment.hooks import Hooks
@@ -70,37 +69,58 @@ class Before:
     def _journal(self) -> list[str]:
         journal = self.case.evidence.journal
         with journal.locked():
-            if not journal.path.is_file() and os.path.lexists(journal.path):
-                journal.path.rename(journal.folder / f"journal.{self.run}.other")
-            now = journal.lines()
-            whole = now[: len(self.lines)] == self.lines
-            known = set(self.lines)
-            added = now[len(self.lines) :] if whole else [one for one in now if one not in known]
-            forged = [one for one in added if self._claims_our_place(one)]
-            if whole and not forged:
+            journal.clear(self.run)
+            now, lawful = journal.lines(), self._lawful()
+            forged = [one for one in lawful[len(self.lines) :] if self._claims_our_place(one)]
+            others = [one for one in lawful[len(self.lines) :] if one not in forged]
+            moved = journal.recorded() != lawful
+            if now == lawful and not forged and not moved:
                 return []
-            others = [one for one in added if one not in forged]
-            if whole and others:  # their place in the chain is taken: a person must judge
-                return [_forged(len(forged))]
-            kept = journal.put_back(self.lines, others, name=self.run)
+            if now == lawful and forged and others:
+                return [_forged(len(forged))]  # what others wrote follows it: a person must judge
+            kept = journal.put_back(
+                *((self.lines, others) if forged else (lawful, [])), name=self.run
+            )
         further = f" (it is put back; what was found is kept as {kept.name})"
-        if not whole:
-            what = "removed" if not now else "changed"
-            return [f"the journal was {what} while the run went on{further}"]
-        return [_forged(len(forged)) + further]
+        strange = [one for one in now if one not in lawful]
+        if now[: len(self.lines)] != self.lines or not set(lawful) <= {*now}:
+            return [
+                f"the journal was {'changed' if now else 'removed'} while the run went on{further}"
+            ]
+        if forged or any(map(self._claims_our_place, strange)):
+            return [_forged(len(forged) + len(strange)) + further]
+        if strange and self._is_alone(others):
+            return [f"the journal got lines while the run went on that nobody recorded{further}"]
+        return [f"{REF} was moved or removed while the run went on{further}"] if moved else []
+
+    def _lawful(self) -> list[bytes]:
+        """The lines that supervisors wrote: those that git holds, if it still holds ours."""
+        journal = self.case.evidence.journal
+        recorded, start = journal.recorded() or [], len(self.lines)
+        if recorded[:start] == self.lines:
+            return recorded
+        known = set(self.lines)
+        added = [one for one in journal.lines() if one not in known]
+        return [*self.lines, *(one for one in added if not self._claims_our_place(one))]
+
+    def _is_alone(self, others: list[bytes]) -> bool:
+        """Whether no other run was under way, whose script could have done it as well."""
+        begun = [records.read(line) for line in (*self.lines, *others)]
+        ended = {record["run"] for record in begun if record["event"] == "finished"}
+        return not {record["run"] for record in begun} - ended - {self.run}
 
     def _claims_our_place(self, line: bytes) -> bool:
         """Whether a line says that a run was made where only this one can have been."""
         try:
-            record = json.loads(line)
-            if record.get("status") == "crash" and record["outcome"] == "lost":
-                return bool(record["run"] == self.run)  # else who starts later buried the dead
-            return bool(
-                record.get("worktree") == self.case.evidence.worktree
-                and set(record.get("holds", self.holds)) & set(self.holds)
-            )
-        except (ValueError, TypeError, LookupError, AttributeError):
+            record = records.read(line)
+        except ValueError:
             return True  # none of our writers leaves a line that is no record
+        if record.get("status") == "crash" and record.get("outcome") == "lost":
+            return bool(record["run"] == self.run)  # else who starts later buried the dead
+        return bool(
+            record.get("worktree") == self.case.evidence.worktree
+            and set(record.get("holds", self.holds)) & set(self.holds)
+        )
 
     def _refs(self) -> list[str]:
         now = _tried(self.case)
