@@ -135,6 +135,8 @@ def recorded(project):
             "ledger_rows": len(ledger.read(path).rows),
             **facts,
         }
+        if facts.get("gain") is not None and status != "crash":
+            facts["best"] = value + facts["gain"]
         journal.append({"event": "started", **facts})
         measured = {
             "outcome": "crash" if status == "crash" else "ok",
@@ -151,8 +153,6 @@ def recorded(project):
             "margin": 0.0,
         }
         whole = {**measured, **facts}
-        if whole["gain"] is not None and whole["val_bpb"] is not None:
-            whole["best"] = whole["val_bpb"] + whole["gain"]
         line = ledger.row(
             whole["commit"], whole["val_bpb"], 0.0, whole["status"], whole["description"]
         )
