@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Logged(Check):
-    """Journal and ledger agree, both ways, since the last blessing; the journal's chain is whole
-    and holds every run that was tried. Rows that were there before our first record are claims and
-    are not judged."""
+    """Journal and ledger agree, both ways, since the last blessing; the journal is what was
+    recorded, and holds every run that was tried. Rows that were there before our first record are
+    claims and are not judged."""
 
     stage = "ledger"
 
