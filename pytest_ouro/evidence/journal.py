@@ -218,9 +218,15 @@ class Journal:
         held, lines = self._look()
         if held and anchor.tree(lines, len(held)) != held:
             with self.locked():
-                held, lines = self._look()
-                if awaited := self._awaited(held, lines):
-                    self._write(lines, awaited[-1])
+                self.write_awaited()
+
+    def write_awaited(self) -> list[bytes]:
+        """The same; call it locked. Returns the lines of the file."""
+        held, lines = self._look()
+        awaited = self._awaited(held, lines) if held else []
+        if awaited:
+            self._write(lines, awaited[-1])
+        return awaited or lines
 
     def restore(self) -> Path | None:
         """Make the file what git holds. Returns the file beside it that holds what was there, None
@@ -271,11 +277,8 @@ class Journal:
     def _append(self, record: Record) -> Record:
         import json
 
-        refs, lines = anchor.refs(self.common_dir), self.lines()
+        lines, refs = self.write_awaited(), anchor.refs(self.common_dir)
         held = refs.get(anchor.REF, "")
-        if awaited := self._awaited(held, lines) if held else []:
-            self._write(lines, awaited[-1])
-            lines = awaited
         if fault := self._fault(held, lines):
             raise self._refusal(fault)
         if lines:
@@ -286,6 +289,8 @@ class Journal:
         prev = hashlib.sha256(lines[-1]).hexdigest() if lines else ""
         written = {"prev": prev, "seq": before + 1, **record}
         line = json.dumps(written, ensure_ascii=False, allow_nan=False, sort_keys=False).encode()
+        if fault := self._conflict([*lines, line]):  # it would close the journal for ever
+            raise self._refusal(fault)
         anchor.write(self.common_dir, [*lines, line], held)
         try:
             self._write(lines, line)
@@ -315,14 +320,15 @@ class Journal:
         return anchor.read(self.common_dir, held) if held else None
 
     def put_back(self, lines: list[bytes], others: list[bytes], *, name: str) -> Path:
-        """Make these the lines again, with those of others chained to them; call it locked.
+        """Make these the lines again, with those of others chained to them, which keep their
+        numbers; call it locked.
 
         Returns the file beside the journal that holds what was there instead.
         """
         anchor.write(self.common_dir, lines, "")
         aside = self._exchange(lines, name=name)
         for line in others:
-            self._append({k: v for k, v in _read(line).items() if k not in ("prev", "seq")})
+            self._append({k: v for k, v in _read(line).items() if k != "prev"})
         return aside
 
     def _exchange(self, lines: list[bytes], *, name: str) -> Path:

@@ -67,41 +67,40 @@ class Before:
         return [*self._journal(), *self._refs(), *self._written(), *hooks]
 
     def _journal(self) -> list[str]:
-        journal = self.case.evidence.journal
+        journal, start = self.case.evidence.journal, len(self.lines)
         with journal.locked():
             journal.clear(self.run)
-            now, lawful = journal.lines(), self._lawful()
-            forged = [one for one in lawful[len(self.lines) :] if self._claims_our_place(one)]
-            others = [one for one in lawful[len(self.lines) :] if one not in forged]
-            moved = journal.recorded() != lawful
-            if now == lawful and not forged and not moved:
-                return []
-            if now == lawful and forged and others:
-                return [_forged(len(forged))]  # what others wrote follows it: a person must judge
-            kept = journal.put_back(
-                *((self.lines, others) if forged else (lawful, [])), name=self.run
-            )
+            now, held = journal.lines(), journal.recorded() or []
+            kept_ref = held[:start] == self.lines
+            if kept_ref and len(held) > start and now == held[:-1]:
+                now = journal.write_awaited()  # another supervisor was killed meanwhile
+            added = held[start:] if kept_ref else [one for one in now if one not in self.lines]
+            others = [one for one in added if not self._claims_our_place(one)]
+            if kept_ref and now == held and not _contradict(held) and (others or not added):
+                # What others wrote follows what is forged: a person must judge.
+                return [] if added == others else [_forged(len(added) - len(others))]
+            others = self._sound(others)
+            as_held = (held, []) if kept_ref and others == added else (self.lines, others)
+            kept = journal.put_back(*as_held, name=self.run)
         further = f" (it is put back; what was found is kept as {kept.name})"
-        strange = [one for one in now if one not in lawful]
-        if now[: len(self.lines)] != self.lines or not set(lawful) <= {*now}:
-            return [
-                f"the journal was {'changed' if now else 'removed'} while the run went on{further}"
-            ]
-        if forged or any(map(self._claims_our_place, strange)):
-            return [_forged(len(forged) + len(strange)) + further]
-        if strange and self._is_alone(others):
+        ours = {*self.lines, *others}
+        bad = [one for one in now if one not in ours]
+        if now[:start] != self.lines or not ours <= {*now}:
+            what = "changed" if now else "removed"
+            return [f"the journal was {what} while the run went on{further}"]
+        if any(map(self._claims_our_place, bad)):
+            return [_forged(len(bad)) + further]
+        if bad and self._is_alone(others):
             return [f"the journal got lines while the run went on that nobody recorded{further}"]
-        return [f"{REF} was moved or removed while the run went on{further}"] if moved else []
+        return [] if kept_ref else [f"{REF} was moved or removed while the run went on{further}"]
 
-    def _lawful(self) -> list[bytes]:
-        """The lines that supervisors wrote: those that git holds, if it still holds ours."""
-        journal = self.case.evidence.journal
-        recorded, start = journal.recorded() or [], len(self.lines)
-        if recorded[:start] == self.lines:
-            return recorded
-        known = set(self.lines)
-        added = [one for one in journal.lines() if one not in known]
-        return [*self.lines, *(one for one in added if not self._claims_our_place(one))]
+    def _sound(self, added: list[bytes]) -> list[bytes]:
+        """Of the lines that others added, those that contradict nothing before them."""
+        sound = list(self.lines)
+        for one in added:
+            if not _contradict([*sound, one]):
+                sound.append(one)
+        return sound[len(self.lines) :]
 
     def _is_alone(self, others: list[bytes]) -> bool:
         """Whether no other run was under way, whose script could have done it as well."""
@@ -143,6 +142,14 @@ class Before:
         if written:  # what was remembered of them may have been written too
             self.case.evidence.fingerprints.memory.unlink(missing_ok=True)
         return written
+
+
+def _contradict(lines: list[bytes]) -> bool:
+    """Whether lines say one fact twice, and not the same, or are no records."""
+    try:
+        return any(True for _ in records.conflicts([records.read(line) for line in lines]))
+    except (ValueError, LookupError):
+        return True
 
 
 def _forged(count: int) -> str:

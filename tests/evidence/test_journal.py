@@ -445,7 +445,7 @@ TWICE = {
     "best_code_size": {**AFTER, "best_code_size": 91},
     "best_peak_mb": {**AFTER, "best_peak_mb": 6.0},
     "best_commit": {**AFTER, "best_commit": "d" * 40},
-    "seq": {"seq": 9},
+    "seq": {"seq": 3},
 }
 
 

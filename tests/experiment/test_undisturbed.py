@@ -111,6 +111,44 @@ def test_a_line_that_nobody_recorded_is_taken_out(lab, deed):
     assert lab.run(lab.script(1.0)).status == "keep"
 
 
+def held(facts):
+    """Adds a line to the file and to what git holds, past what refuses to record it."""
+    return (
+        "import subprocess, sys\n"
+        "code = 'import sys, json, pathlib; from pytest_ouro.evidence.journal import Journal; '\n"
+        "code += 'Journal._conflict = lambda self, lines: None; '\n"
+        "code += 'Journal(pathlib.Path(sys.argv[1])).append(json.loads(sys.argv[2]))'\n"
+        f"facts = json.loads(lines[-1]) | {facts}\n"
+        "subprocess.run([sys.executable, '-c', code, str(git), json.dumps(facts)], check=True)\n"
+    )
+
+
+def test_a_contradiction_that_git_holds_closes_nothing(lab):
+    forged = "{'worktree': 'another', 'run': 'abcabcabcabc', 'seq': 1}"
+    seen = lab.run(lab.script(before=HERE + held(forged)))
+
+    assert seen.reason == "breach"
+    assert "that nobody recorded (it is put back" in seen.message
+    lab.whole("breach")
+    assert lab.run(lab.script(1.0)).status == "keep"
+
+
+def test_a_started_line_of_ours_that_is_removed_is_told(lab):
+    seen = lab.run(lab.script(before=HERE + "journal.write_bytes(b'')"))
+    assert seen.message.startswith("the journal was removed")
+    lab.whole("breach")
+
+
+def test_who_was_killed_elsewhere_meanwhile_disturbs_nobody(lab):
+    """Git holds a line that is not in the file yet, and its run still has its place."""
+    killed = NEIGHBOUR + "journal.write_bytes(b''.join(line + b'\\n' for line in lines))\n"
+    place = "(git / 'ouro' / 'open' / 'abcabcabcabc').touch()\n"
+    seen = lab.run(lab.script(before=HERE + killed + place))
+    assert (seen.status, seen.reason) == ("keep", "baseline")
+    assert lab.journal.fault() is None
+    assert len(lab.journal.records()) == 3
+
+
 @pytest.mark.parametrize("ref", ["refs/ouro/journal", "both"])
 def test_what_git_holds_of_the_journal_is_put_back(lab, ref):
     deed = HERE + REF.replace("REF", "'refs/ouro/journal'")
