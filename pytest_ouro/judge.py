@@ -252,7 +252,9 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
         return "about a run, not about the next commit"
     if stage == "run" and evidence.run is None:
         return "no run recorded of what is here" if evidence.runs else "no run recorded yet"
-    if stage == "ledger" and not evidence.all_runs and not evidence.ledger.exists:
+    # Records that are gone are a fault of the journal.
+    recorded = evidence.ledger.exists or evidence.journal_fault or evidence.all_runs
+    if stage == "ledger" and not recorded:
         return "no run recorded yet"
     return ""
 

@@ -169,9 +169,11 @@ def _pushed(args: Options) -> list[Answer]:
 
 def _is_no_experiment(git: Git, ref: Ref, bound: str, trust: str | None) -> bool:
     """Whether a ref has neither the history nor the files of the experiment: a branch of pages."""
-    from pytest_ouro.evidence import pushed
+    from pytest_ouro.evidence import anchor, pushed
     from pytest_ouro.evidence import trust as trusts
 
+    if ref.name == anchor.REF and not git.commit(ref.id):
+        return True  # the copy of the journal, which is no commit
     base = trusts.named(git, asked=trust)[0] or git.commit("HEAD")
     if not base or not pushed.is_of_another_history(git, ref, base):
         return False

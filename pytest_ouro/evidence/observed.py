@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ouro.evidence.dependencies import DependencyFile
-    from pytest_ouro.evidence.journal import Journal, Record
+    from pytest_ouro.evidence.journal import Fault, Journal, Record
     from pytest_ouro.evidence.ledger import Ledger
     from pytest_ouro.evidence.repository import Repository
     from pytest_ouro.evidence.trust import Trust
@@ -78,6 +78,16 @@ class Evidence:
         return journal.Journal(self.repository.git.common_dir)
 
     @cached_property
+    def journal_fault(self) -> Fault | None:
+        """Why the journal is not what was recorded; None where it is."""
+        return self.journal.fault()
+
+    @cached_property
+    def records(self) -> tuple[Record, ...]:
+        """Every record of the journal, oldest first."""
+        return tuple(self.journal.records())
+
+    @cached_property
     def ledger(self) -> Ledger:
         return ledger.read(self.repository.git.top / self.layout.ledger)
 
@@ -107,7 +117,8 @@ class Evidence:
     @cached_property
     def all_runs(self) -> tuple[Record, ...]:
         """Every finished run of this working tree, oldest first."""
-        return tuple(run for run in self.journal.runs() if run.get("worktree") == self.worktree)
+        finished = (record for record in self.records if record["event"] == "finished")
+        return tuple(run for run in finished if run.get("worktree") == self.worktree)
 
     @cached_property
     def runs(self) -> tuple[Record, ...]:
@@ -136,7 +147,7 @@ class Evidence:
     @cached_property
     def inherited_rows(self) -> int:
         """How many rows the ledger had before the first of ``runs``: claims, and older runs."""
-        for record in self.journal.records():
+        for record in self.records:
             if (record.get("worktree"), record.get("trust")) == (self.worktree, self.trust.commit):
                 return int(record.get("ledger_rows", 0))
         return len(self.ledger.rows)
