@@ -57,7 +57,7 @@ def examine(
 ) -> dict[str, Any]:
     """Ask every question of a plan that nobody could foresee; the score and the findings.
 
-    The supervisor is told of each batch that was answered, for its clock.
+    The supervisor is told, for its clock, whose turn it is.
     """
     import torch
 
@@ -68,17 +68,19 @@ def examine(
     size = batch_size if isinstance(batch_size, int) and 0 < batch_size <= _MAX_BATCH else 16
     size = min(size, -(-len(asked) // _BATCHES))
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    desk = Desk(torch, line, job["shared"], size, rows.x.shape[1], len(rows.num_bytes))
+    shape = (size, rows.x.shape[1], len(rows.num_bytes))
+    desk = Desk(torch, line, job["shared"], channel, shape)
     score = Score(rows, asked)
+    worked = time.thread_time()
     for some in batches(asked, size):
         # Always the same shape: another one could be computed by other kernels. What fills it up
         # is of the first batch, which is a whole one: it shows nothing new.
         full = [*some, *asked[: size - len(some)]]
         logits = desk.ask(torch.stack([rows.tokens(question) for question in full]))
-        channel.tell("answered")
         for place, question in enumerate(some):
             row = logits[place : place + 1].to(device)
             score.hear(losses(row, rows.y[question.row : question.row + 1].to(device)))
+    worked = time.thread_time() - worked
     value, error = score.value()
     return {
         "value": value,
@@ -88,6 +90,7 @@ def examine(
         "tokens": len(asked) * rows.x.shape[1],
         "findings": score.findings(),
         "seconds": round(time.monotonic() - began, 3),
+        "scoring": round(worked, 3),
     }
 
 
@@ -95,29 +98,34 @@ class Desk:
     """Where rows are laid down and logits picked up: memory that two processes share."""
 
     def __init__(
-        self, torch: Any, line: Channel, fd: int, rows: int, length: int, vocabulary: int
+        self, torch: Any, line: Channel, fd: int, channel: Channel, size: tuple[int, int, int]
     ) -> None:
-        self._torch, self._line, self._fd = torch, line, fd
-        self._rows, self._length, self._vocabulary = rows, length, vocabulary
+        """``channel`` is told whose turn it is; ``size`` is (rows, length, vocabulary)."""
+        self._torch, self._line, self._fd, self._channel = torch, line, fd, channel
+        self._rows, self._length, self._vocabulary = size
         self._shape: tuple[int, ...] = ()
         self._dtype: Any = None
-        os.ftruncate(fd, rows * length * 8)
+        os.ftruncate(fd, self._rows * self._length * 8)
         self._shared = mmap.mmap(fd, 0)
 
     def ask(self, x: Any) -> Any:
         """The logits of a batch of rows, a copy that nobody else can change any more."""
         self._shared[: x.numel() * 8] = x.contiguous().numpy().tobytes()
+        self._channel.tell("question")
         self._line.send({"rows": self._rows, "length": self._length})
         said = self._line.receive(LONGEST)
         if not {"shape", "dtype"} <= said.keys():
             raise ValueError("a message that names no logits")
         shape, dtype = self._checked(said["shape"], said["dtype"])
         if not self._shape:
+            self._channel.tell("room")
             self._make_room(shape, dtype)
+            self._channel.tell("question")
         if (shape, dtype) != (self._shape, self._dtype):
             raise ValueError(f"logits of shape {shape} after {self._shape}")
         self._line.send({})
         self._line.receive(LONGEST)
+        self._channel.tell("answered")
         count, offset = math.prod(shape), self._rows * self._length * 8
         answer = self._torch.frombuffer(self._shared, dtype=dtype, count=count, offset=offset)
         return answer.clone().view(*shape)
@@ -146,4 +154,6 @@ class Desk:
         os.ftruncate(self._fd, size)
         with contextlib.suppress(OSError, AttributeError):  # where it is no memfd
             fcntl.fcntl(self._fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
-        self._shared = mmap.mmap(self._fd, 0)
+        # Filled now, so that the first answer costs the run no more than the others.
+        flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
+        self._shared = mmap.mmap(self._fd, 0, flags=flags)

@@ -67,7 +67,7 @@ class Job:
     anew or with ``append`` at its end; ``settings`` are further environment variables. The window
     begins ``startup_seconds`` after the script at the latest, and the run is ended once it is
     longer than ``limit``. ``judge`` goes to a judge, a process that scores what the script's model
-    predicts; without it the script's own process evaluates."""
+    predicts; without it the script's own process evaluates. A ``rehearsal`` is never kept."""
 
     python: tuple[str, ...]
     folder: Path
@@ -82,6 +82,7 @@ class Job:
     warmup_seconds: float = 0.0
     startup_seconds: float = math.inf
     hide_cuda: bool = False
+    rehearsal: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     judge: Mapping[str, Any] | None = None
 
@@ -147,16 +148,17 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         except KeyboardInterrupt:
             stopped = "interrupted"
         finally:
-            watch.window = watch.trained()
+            trained, charged = watch.trained(), watch.charged()
             family.end(process, grace=3.0 if stopped else 0.0)
-            failed = judge.last_words() if judge and watch.asked and not watch.judgment else ""
+            failed = judge.last_words() if judge and watch.answers and not watch.judgment else ""
             _drain(process, log)
     text = log.end.decode(errors="replace")
     return Measurement(
         exit_code=process.returncode,
         wall_seconds=time.monotonic() - began,
         cpu_seconds=watch.cpu,
-        window_seconds=watch.window,
+        window_seconds=trained,
+        charged_seconds=charged,
         value=watch.value,
         evaluations=watch.evaluations,
         served=watch.served,

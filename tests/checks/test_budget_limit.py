@@ -53,6 +53,22 @@ def test_a_cpu_profile_is_judged_by_its_own_budget_and_clock():
     assert finding.where.endswith("cpu profile")
 
 
+def test_time_in_the_answers_to_the_judge_is_told_with_its_own_way_out():
+    [late] = findings(window_seconds=309.5, charged_seconds=9.0)
+    assert late.headline == (
+        "trained 309.5 seconds, 9.0 of them while the judge waited, 9.5 more than the budget of "
+        "300 (tolerance 6)"
+    )
+    assert "under torch.no_grad()" in late.help
+    [long] = findings(window_seconds=319.5, charged_seconds=9.0)
+    assert long.help.startswith("stop the training loop at TIME_BUDGET")
+
+
+def test_a_record_of_an_older_version_says_nothing_of_the_judge():
+    [finding] = findings(window_seconds=309.5)
+    assert "while the judge waited" not in finding.headline
+
+
 def test_a_run_that_never_trained_did_not_exceed_anything():
     assert findings(window_seconds=None) == []
 

@@ -296,6 +296,7 @@ def journal_moved(loop):
     keep(loop)
     journal = loop.path / ".git/ouro/journal.jsonl"
     journal.rename(journal.with_name("old.jsonl"))
+    loop.git("update-ref", "-d", "refs/ouro/journal")
 
 
 STATES = [
