@@ -223,17 +223,11 @@ def _rules(trust: Trust, path: str, checks: Mapping[str, type[Check]] | None = N
 
 
 def judge(rule: Rule, evidence: Evidence) -> Judgement:
-    """Whether one rule holds. A rule about a run is judged on the last recorded one."""
+    """Whether one rule holds."""
     said = (rule.key, rule.sentence, rule.line, rule.check)
     if rule.judge.stage == "human":
         return Judgement(*said, "skipped", reason=f"only a person can judge it: {rule.reason}")
-    if rule.judge.stage != "repository" and evidence.repository.subject == "commit":
-        return Judgement(*said, "skipped", reason="about the runs of a machine, not about a commit")
-    if rule.judge.stage == "run" and evidence.run is None:
-        return Judgement(*said, "skipped", reason="no run recorded yet")
-    if rule.judge.stage == "ledger" and evidence.run is None and not evidence.ledger.exists:
-        return Judgement(*said, "skipped", reason="no run recorded yet")
-    if reason := rule.judge.skipped(evidence):
+    if reason := _no_run_for(rule, evidence) or rule.judge.skipped(evidence):
         return Judgement(*said, "skipped", reason=reason)
     findings = tuple(rule.judge.findings(evidence))
     if not findings:
@@ -241,6 +235,28 @@ def judge(rule: Rule, evidence: Evidence) -> Judgement:
     if rule.severity == "warn" or all(finding.warns for finding in findings):
         return Judgement(*said, "warned", findings, reason=rule.reason)
     return Judgement(*said, "broken", findings)
+
+
+def _no_run_for(rule: Rule, evidence: Evidence) -> str:
+    """Why there is no run or record that this rule could judge here; "" where there is one.
+
+    A rule about a run judges that run: when it is measured, and later while what was run is still
+    there. It never judges the next commit, or nobody could commit what mends the run.
+    """
+    stage, subject = rule.judge.stage, evidence.repository.subject
+    if stage == "repository":
+        return ""
+    if subject == "commit":
+        return "about the runs of a machine, not about a commit"
+    if stage == "run" and subject == "index":
+        return "about a run, not about the next commit"
+    if stage == "run" and evidence.run is None:
+        return "no run recorded of what is here" if evidence.runs else "no run recorded yet"
+    # Records that are gone are a fault of the journal.
+    recorded = evidence.ledger.exists or evidence.journal_fault or evidence.all_runs
+    if stage == "ledger" and not recorded:
+        return "no run recorded yet"
+    return ""
 
 
 def judge_all(case: Case) -> list[Judgement]:

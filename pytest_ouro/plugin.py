@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,23 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     from pytest_ouro import hookspecs
 
     pluginmanager.add_hookspecs(hookspecs)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Refuse an experiment that is steered from outside of its repository, before a conftest.py
+    from there is imported."""
+    if not getattr(early_config.known_args_namespace, "ouro_experiment", False):
+        return
+    from pytest_ouro.core.errors import ExperimentError
+    from pytest_ouro.items.outside_config import demand_own
+    from pytest_ouro.items.settings import CLOSED
+
+    try:
+        demand_own(early_config)
+    except ExperimentError as error:
+        sys.stdout.write(f"no experiment was run: {error}\n{CLOSED}\n")
+        raise pytest.UsageError from None  # without words, which would come after the last line
 
 
 def pytest_configure(config: pytest.Config) -> None:

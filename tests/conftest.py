@@ -119,6 +119,7 @@ def recorded(project):
         path = project.path / "results.tsv"
         facts = {
             "run": f"{len(journal.records()):012x}",
+            "time": "2025-01-01T00:00:00+00:00",
             "commit": project.git("rev-parse", "HEAD"),
             "description": project.git("show", "-s", "--format=%s", "HEAD"),
             "code_size": 100,
@@ -134,6 +135,8 @@ def recorded(project):
             "ledger_rows": len(ledger.read(path).rows),
             **facts,
         }
+        if facts.get("gain") is not None and status != "crash":
+            facts["best"] = value + facts["gain"]
         journal.append({"event": "started", **facts})
         measured = {
             "outcome": "crash" if status == "crash" else "ok",

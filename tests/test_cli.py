@@ -13,4 +13,6 @@ def test_the_version_is_one_line(capsys):
 def test_the_usage_names_every_command(capsys):
     assert run([]) == 0
     usage = capsys.readouterr().out
-    assert all(f"  {name} " in usage for name in ("init", "gate", "bless", "guard", "doctor", "log"))
+    assert all(
+        f"  {name} " in usage for name in ("init", "gate", "bless", "guard", "doctor", "log")
+    )

@@ -273,6 +273,23 @@ def pages(project, *, files=("index.html",), branch="gh-pages"):
     project.git("checkout", "-qf", "run")
 
 
+def test_a_mirror_may_hold_the_journal(project, gate, trust, recorded):
+    better(project)
+    project.git("branch", "good")
+    recorded()
+    widen(project)
+    project.commit("widen eval")
+    tree = project.git("rev-parse", "refs/ouro/journal")
+    journal = f"refs/ouro/journal {tree} refs/ouro/journal {'0' * 40}\n"
+
+    status, out, err = gate("--pre-push", stdin=journal + line(project, "good"))
+
+    assert status == 0, out + err
+    assert err.startswith("ouro: refs/ouro/journal: not judged")
+    commit = project.git("rev-parse", "run")
+    assert gate("--pre-push", stdin=journal.replace(tree, commit))[0] == 1
+
+
 def test_a_branch_of_pages_is_no_experiment(project, gate, trust):
     pages(project)
 

@@ -15,10 +15,21 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.records.journal import Record
 
 
+_LONG = (
+    "stop the training loop at TIME_BUDGET, and do nothing between the last step and the evaluation"
+)
+_LATE = (
+    "compile and load what inference needs before the first training batch: call model(x) there "
+    "as the judge does, under torch.no_grad(), with batch_size rows; if each answer is slow, end "
+    "the training earlier by the time that is charged, or have a person lower judged-rows"
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class BudgetLimit(Check):
     """No run trains longer than its budget and the tolerance, by the supervisor's clock: from the
-    first training batch served to the call of the evaluation."""
+    first training batch served to the call of the evaluation. What the answers to a judge take
+    beyond inference counts as training."""
 
     stage = "run"
 
@@ -28,19 +39,17 @@ class BudgetLimit(Check):
             return
         over = run["window_seconds"] - run["budget"]
         if over > run["tolerance"]:
-            yield window_finding(
-                run,
-                f"{over:.1f} more than",
-                help="stop the training loop at TIME_BUDGET, and do nothing between the last step "
-                "and the evaluation",
-            )
+            late = over - _charged(run) <= run["tolerance"]
+            yield window_finding(run, f"{over:.1f} more than", help=_LATE if late else _LONG)
 
 
 def window_finding(run: Record, difference: str, *, help: str) -> Finding:
     window, budget, tolerance = run["window_seconds"] or 0.0, run["budget"], run["tolerance"]
     kind = "CPU seconds" if run["clock"] == "cpu" else "seconds"
+    charged = _charged(run)
+    late = f", {charged:.1f} of them while the judge waited" if charged >= 0.05 else ""
     return Finding(
-        f"trained {window:.1f} {kind}, {difference} the budget of {budget:g} "
+        f"trained {window:.1f} {kind}{late}, {difference} the budget of {budget:g} "
         f"(tolerance {tolerance:g})",
         where=where(run),
         expected=f"{budget - tolerance:g} to {budget + tolerance:g}",
@@ -48,6 +57,11 @@ def window_finding(run: Record, difference: str, *, help: str) -> Finding:
         help=help,
         facts={"window_seconds": window, "budget": budget},
     )
+
+
+def _charged(run: Record) -> float:
+    """The seconds of the answers to the judge that count as training; 0 without a judge."""
+    return float(run.get("charged_seconds") or 0.0)
 
 
 def where(run: Record) -> str:

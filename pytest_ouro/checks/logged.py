@@ -17,38 +17,53 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Logged(Check):
-    """Journal and ledger agree, both ways, since the last blessing; the journal's chain is whole
-    and holds every run that was tried. Rows that were there before our first record are claims and
-    are not judged."""
+    """Journal and ledger agree, both ways, since the last blessing; the journal is what was
+    recorded, and holds every run that was tried. Rows that were there before our first record are
+    claims and are not judged."""
 
     stage = "ledger"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        if line := evidence.journal.broken_link():
+        if fault := evidence.journal_fault:
             yield Finding(
-                f"the journal's chain is broken at line {line}: a record was changed or removed",
-                where=f"{evidence.journal.path}:{line}",
-                help="restore the journal from a backup; a person starts a new one by moving it "
-                "away and blessing",
-                facts={"line": line},
+                f"journal.jsonl: {fault.headline}",
+                where=f"{evidence.journal.path}:{fault.line}",
+                expected=fault.expected,
+                actual=fault.actual,
+                help=fault.help,
+                facts={"line": fault.line},
             )
+        yield from self._moved(evidence)
         yield from self._forgotten(evidence)
         yield from self._lost(evidence)
         yield from self._strays(evidence)
 
+    def _moved(self, evidence: Evidence) -> Iterator[Finding]:
+        """The commit of a run is in its record, and its ref holds it."""
+        for record in evidence.records:
+            commit = evidence.tried.get(record.get("seq", 0))
+            if commit and record["event"] == "started" and record["commit"] != commit:
+                ref = f"refs/ouro/tried/{record['seq']}"
+                yield Finding(
+                    f"{ref} is not the commit that was tried",
+                    where=f"run {record['run']}",
+                    expected=record["commit"],
+                    actual=commit,
+                    help=f"git update-ref {ref} {record['commit']}",
+                    facts={"ref": ref},
+                )
+
     def _forgotten(self, evidence: Evidence) -> Iterator[Finding]:
-        journal = evidence.journal
-        if not journal.path.exists():
+        if not evidence.records:
             return  # a copy of a repository, which brings refs and no journal
-        last = len(journal.records())
-        forgotten = sorted(number for number in evidence.tried if number > last)
+        known = {record.get("seq") for record in evidence.records}
+        forgotten = sorted(number for number in evidence.tried if number not in known)
         if forgotten:
             count = len(forgotten)
             many = "a run that was" if count == 1 else f"{count} runs that were"
             yield Finding(
                 f"journal.jsonl lacks {many} tried here",
                 where=several([f"refs/ouro/tried/{number}" for number in forgotten]),
-                expected=f"at least {forgotten[-1]} lines, not {last}",
                 help="restore the journal from a backup; a person starts a new one by moving it "
                 "away and blessing",
                 facts={"runs": count},

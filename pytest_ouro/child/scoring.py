@@ -2,8 +2,11 @@
 
 A row is T + 1 tokens: its inputs and, one further, its targets. A *spliced* row has another row's
 tokens from a cut on. A causal model answers it, before the cut, as it answers the whole row; and
-its last position before the cut is scored by a token that the process was not shown. Both rows are
-natural text on either side, so that a model cannot tell which question is a test.
+for its last position before the cut the target is a token that the question does not show. Both
+rows are natural text on either side, so that a model cannot tell which question is a test.
+
+A row that is scored is scored by the first question that shows any of it. Spliced rows that come
+before, among the scored ones, are made of rows that are never scored.
 """
 
 from __future__ import annotations
@@ -11,11 +14,17 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
-#: Spliced rows: a tenth of those that are scored, and at least this many where there are as many.
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Scored rows that are also spliced: a tenth, and at least this many where there are as many.
 SPLICED = 128
+#: Rows that only lend their tokens, at least, for a test of the loss at their cuts.
+LEAST = 8
 #: Nats by which one answer may differ from another to the same tokens: room for bfloat16.
 TOLERANCE = 0.25
 #: The same on average over all of them; equal kernels give equal bits, a change of state does not.
@@ -43,13 +52,14 @@ class Question:
 
 @dataclass(frozen=True)
 class Rows:
-    """What is scored: ``x`` and ``y`` int64 of shape (N, T), ``num_bytes`` of every token id; the
-    rows ``scored`` count, the others only lend their tokens."""
+    """What is asked: ``x`` and ``y`` int64 of shape (N, T), ``num_bytes`` of every token id; the
+    rows ``scored`` count; the rows ``spare`` are none of them, and may be shown before them."""
 
     x: torch.Tensor
     y: torch.Tensor
     num_bytes: torch.Tensor
     scored: tuple[int, ...]
+    spare: tuple[int, ...] = ()
 
     def tokens(self, question: Question) -> torch.Tensor:
         """The inputs of a question, of shape (T,)."""
@@ -60,19 +70,62 @@ class Rows:
 
 
 def plan(rows: Rows, seed: int) -> list[Question]:
-    """Every scored row, some spliced, in one shuffled pass; then some of the early ones again."""
+    """The questions in two passes, which ``batches`` never puts into one batch.
+
+    The first pass is every scored row as it is and, shuffled among them, pairs of spare rows with
+    their ends exchanged. The second is spliced rows of which the whole was asked, then some of the
+    early rows again.
+
+    No question shows a target that is scored later, nor one that is scored in the same batch: a
+    target of a scored row is a token of that row; the first pass shows the row in one question
+    alone, the one that scores it; and after the first pass nothing is scored. This is said of
+    places in rows, not of texts. Where the data repeats a text, or the first token of a row is the
+    last target of another, the scored rows themselves tell of each other, in any order.
+    """
     chance = random.Random(seed)
     scored, length = list(rows.scored), rows.x.shape[1]
-    several = max(len(scored) // 10, min(len(scored), SPLICED))
-    asked = [Question(row) for row in scored]
+    first = [Question(row) for row in scored]
+    if length > 1:
+        spare = chance.sample(rows.spare, min(len(rows.spare), lent(len(scored))))
+        for one, other in zip(spare[::2], spare[1::2], strict=False):
+            # With one cut for both, no token of them is shown twice.
+            cut = chance.randrange(1, length)
+            first += [Question(one, cut, other), Question(other, cut, one)]
+    chance.shuffle(first)
+    second = []
     if len(rows.x) > 1 and length > 1:
-        for row in chance.sample(scored, several):
+        for row in chance.sample(scored, _several(len(scored))):
             other = chance.choice([n for n in (chance.randrange(len(rows.x)), row - 1) if n != row])
-            asked.append(Question(row, chance.randrange(1, length), other % len(rows.x)))
-    chance.shuffle(asked)
+            second.append(Question(row, chance.randrange(1, length), other % len(rows.x)))
     # Of the first half, whose answers are the oldest, but not foreseeable.
-    early = [question for question in asked if not question.cut][: max(8, len(scored) // 2)]
-    return asked + chance.sample(early, min(len(early), max(8, len(scored) // 20)))
+    early = [question for question in first if not question.cut][: max(8, len(scored) // 2)]
+    return first + second + chance.sample(early, min(len(early), max(8, len(scored) // 20)))
+
+
+def _several(scored: int) -> int:
+    return max(scored // 10, min(scored, SPLICED))
+
+
+def lent(scored: int) -> int:
+    """How many spare rows a plan uses: half as many as it splices of the scored rows."""
+    return _several(scored) // 4 * 2
+
+
+def batches(asked: list[Question], size: int) -> Iterator[list[Question]]:
+    """The questions of a plan by ``size``, with a new batch where all rows are scored."""
+    turn = max(wholes(asked).values()) + 1
+    for part in (asked[:turn], asked[turn:]):
+        for first in range(0, len(part), size):
+            yield part[first : first + size]
+
+
+def wholes(asked: list[Question]) -> dict[int, int]:
+    """Where each row is first asked as it is: this answer is scored."""
+    found: dict[int, int] = {}
+    for place, question in enumerate(asked):
+        if not question.cut:
+            found.setdefault(question.row, place)
+    return found
 
 
 def losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -118,7 +171,7 @@ class Score:
 
     def value(self) -> tuple[float, float]:
         """Bits per byte of the scored rows, and its standard error."""
-        whole = self._whole()
+        whole = wholes(self.asked)
         order = sorted(whole)
         nats = torch.stack([self._nats[whole[row]] for row in order])
         num_bytes = self.rows.num_bytes[self.rows.y[order]]
@@ -133,21 +186,13 @@ class Score:
         tests = (self._again, self._spliced, self._unseen, self._falling)
         return [text for text in (test() for test in tests) if text]
 
-    def _whole(self) -> dict[int, int]:
-        """Where each row was first asked as it is."""
-        found: dict[int, int] = {}
-        for place, question in enumerate(self.asked):
-            if not question.cut:
-                found.setdefault(question.row, place)
-        return found
-
     def _spliced(self) -> str:
         """A spliced row must be answered, before its cut, as the whole row is."""
-        whole = self._whole()
+        whole = wholes(self.asked)
         apart = [
             self._nats[place][: question.cut] - self._nats[whole[question.row]][: question.cut]
             for place, question in enumerate(self.asked)
-            if question.cut
+            if question.cut and question.row in whole
         ]
         if differ := _differing(apart) or len(apart) * _given_away(apart):
             return (
@@ -159,20 +204,19 @@ class Score:
     def _unseen(self) -> str:
         """Where the target was not shown at all, the loss must be what it is elsewhere.
 
-        Only rows whose whole was not asked before: a model that keeps answers cannot know better.
+        Only spare rows, of which nothing was shown before: a model that keeps answers cannot know
+        these rows from those that are scored.
         """
-        whole, counts = self._whole(), self._counts()
+        whole, counts = wholes(self.asked), self._counts()
         unseen = torch.tensor(
             [
                 float(self._nats[place][question.cut - 1])
-                for place, question in enumerate(self.asked)
-                if question.cut
-                and whole[question.row] > place
-                and counts[question.row, question.cut - 1]
+                for place, question in self._untold(whole)
+                if counts[question.row, question.cut - 1]
             ],
             dtype=torch.float64,
         )
-        if len(unseen) < 8:
+        if len(unseen) < LEAST:
             return ""
         usual = torch.cat([self._nats[at][:-1][counts[row, :-1]] for row, at in whole.items()])
         spread = max(float(unseen.std()), float(usual.std()))
@@ -184,9 +228,13 @@ class Score:
             f"shown, {float(usual.mean()):.2f} elsewhere ({above:.0f} standard errors)"
         )
 
+    def _untold(self, whole: dict[int, int]) -> list[tuple[int, Question]]:
+        """The questions, by place, of whose target at the cut nothing was told by another one."""
+        return [(n, one) for n, one in enumerate(self.asked) if one.cut and one.row not in whole]
+
     def _again(self) -> str:
         """The same row asked twice must be answered alike."""
-        whole = self._whole()
+        whole = wholes(self.asked)
         apart = [
             self._nats[place] - self._nats[whole[question.row]]
             for place, question in enumerate(self.asked)
@@ -206,7 +254,7 @@ class Score:
         The order is chance, so ranks give a statistic whose spread is known whatever the model and
         its losses are. Rare tokens make a row hard for every model: what they explain is taken out.
         """
-        whole = self._whole()
+        whole = wholes(self.asked)
         if len(whole) < TREND:
             return ""
         rows = sorted(whole, key=lambda row: whole[row])

@@ -45,6 +45,11 @@ def main(args: argparse.Namespace) -> int:
             f"ouro: {named_by} goes before it, and names {trust[:7]}: "
             "a blessing counts once that names its commit"
         )
+        if named_by.startswith("git config"):
+            print(
+                "  help: commit it under bound.lock, then name that commit: git config --unset "
+                "ouro.trust, git commit, git config ouro.trust $(git rev-parse HEAD)"
+            )
     return 0
 
 

@@ -171,7 +171,10 @@ def _is_no_experiment(git: Git, ref: Ref, bound: str, trust: str | None) -> bool
     """Whether a ref has neither the history nor the files of the experiment: a branch of pages."""
     from pytest_ouro.evidence import trust as trusts
     from pytest_ouro.evidence.git import push
+    from pytest_ouro.evidence.records import anchor
 
+    if ref.name == anchor.REF and not git.commit(ref.id):
+        return True  # the copy of the journal, which is no commit
     base = trusts.named(git, asked=trust)[0] or git.commit("HEAD")
     if not base or not push.is_of_another_history(git, ref, base):
         return False

@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_ouro.cli import find_bound
-from pytest_ouro.core.errors import RecordError
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.experiment.terms.console_text import clean
@@ -24,10 +23,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--tsv", action="store_true", help="the rows of results.tsv")
     form.add_argument("--json", action="store_true", help="the records, one JSON object a line")
+    form.add_argument(
+        "--restore",
+        action="store_true",
+        help="make journal.jsonl what was recorded, by the copy that git holds",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     journal = Journal(Git.discover(find_bound(args.bound).parent).common_dir)
+    if args.restore:
+        return _restore(journal)
     runs = list(journal.runs())
     if args.tsv:
         print("\t".join(("commit", "val_bpb", "memory_gb", "status", "description")))
@@ -50,10 +56,14 @@ def main(args: argparse.Namespace) -> int:
         if not journal.records():
             none = "ouro: no run is recorded yet: pytest --ouro-experiment makes one"
             print(none, file=sys.stderr)
-    if line := journal.broken_link():
-        raise RecordError(
-            f"{journal.path}:{line}: the chain is broken: a line before it was changed or removed"
-        )
+    journal.demand_whole()
+    return 0
+
+
+def _restore(journal: Journal) -> int:
+    aside = journal.restore()
+    told = f"put back; what was found is kept as {aside.name}" if aside else "what was recorded"
+    print(f"ouro: {journal.path} is {told}")
     return 0
 
 

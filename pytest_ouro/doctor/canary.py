@@ -142,7 +142,7 @@ class _Ground:
             return "its call was answered"
         if self.signals:
             return "its signal arrived"
-        if any(run.get("run") == "forged" for run in self.journal.records()):
+        if any(b'"run": "forged"' in line for line in self.journal.lines()):
             return "its run is in the journal, and the chain is intact"
         return ""
 

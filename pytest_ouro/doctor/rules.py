@@ -82,13 +82,10 @@ def trust_item(case: Case, path: Path) -> Item:
 def journal_item(case: Case) -> Item:
     journal = case.evidence.journal
     try:
-        broken = journal.broken_link()
+        journal.demand_whole()
         runs, unfinished = len(list(journal.runs())), journal.unfinished()
     except OuroError as error:
         return Item("journal", "fails", error.message, error.help)
-    if broken:
-        words = f"{journal.path}:{broken}: the chain is broken: a line before it was changed"
-        return Item("journal", "fails", words, f"restore it, or move it away: mv {journal.path} …")
     folder = next(p for p in (journal.folder, *journal.folder.parents) if p.exists())
     if not os.access(folder, os.W_OK):
         words = f"{folder} cannot be written: no run can be recorded by this user"

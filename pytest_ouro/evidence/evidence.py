@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import dependencies
 from pytest_ouro.evidence.data import Fingerprints
-from pytest_ouro.evidence.paths import matching
+from pytest_ouro.evidence.paths import matches, matching
 from pytest_ouro.evidence.python import installed, shadows
 from pytest_ouro.evidence.records import journal, ledger
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ouro.evidence.dependencies import DependencyFile
-    from pytest_ouro.evidence.records.journal import Journal, Record
+    from pytest_ouro.evidence.records.journal import Fault, Journal, Record
     from pytest_ouro.evidence.records.ledger import Ledger
     from pytest_ouro.evidence.repository import Repository
     from pytest_ouro.evidence.trust import Trust
@@ -80,6 +80,16 @@ class Evidence:
         return journal.Journal(self.repository.git.common_dir)
 
     @cached_property
+    def journal_fault(self) -> Fault | None:
+        """Why the journal is not what was recorded; None where it is."""
+        return self.journal.fault()
+
+    @cached_property
+    def records(self) -> tuple[Record, ...]:
+        """Every record of the journal, oldest first."""
+        return tuple(self.journal.records())
+
+    @cached_property
     def ledger(self) -> Ledger:
         return ledger.read(self.repository.git.top / self.layout.ledger)
 
@@ -109,7 +119,8 @@ class Evidence:
     @cached_property
     def all_runs(self) -> tuple[Record, ...]:
         """Every finished run of this working tree, oldest first."""
-        return tuple(run for run in self.journal.runs() if run.get("worktree") == self.worktree)
+        finished = (record for record in self.records if record["event"] == "finished")
+        return tuple(run for run in finished if run.get("worktree") == self.worktree)
 
     @cached_property
     def runs(self) -> tuple[Record, ...]:
@@ -122,7 +133,9 @@ class Evidence:
     @cached_property
     def tried(self) -> dict[int, str]:
         """The commits tried under this trust that refs/ouro/tried/ remembers, by the number of
-        their ``started`` line."""
+        their ``started`` line; none while a blessing is pending."""
+        if self.trust.blessing_pending:
+            return {}
         wanted = ("--format=%(refname:lstrip=3) %(objectname)", f"--contains={self.trust.commit}")
         found = self.repository.git.call("for-each-ref", *wanted, "refs/ouro/tried/").decode()
         pairs = [line.split() for line in found.splitlines()]
@@ -136,17 +149,26 @@ class Evidence:
     @cached_property
     def inherited_rows(self) -> int:
         """How many rows the ledger had before the first of ``runs``: claims, and older runs."""
-        for record in self.journal.records():
+        for record in self.records:
             if (record.get("worktree"), record.get("trust")) == (self.worktree, self.trust.commit):
                 return int(record.get("ledger_rows", 0))
         return len(self.ledger.rows)
 
     @cached_property
     def run(self) -> Record | None:
-        """The run just measured, or the last finished one of this working tree in the journal."""
+        """The run just measured; else the last one, under this trust, of what is here now: of HEAD,
+        while no editable file has changed since."""
         if self.measured is not None:
             return self.measured
-        return self.all_runs[-1] if self.all_runs else None
+        of_head = [run for run in self.runs if run["commit"] == self.repository.head]
+        return of_head[-1] if of_head and not self._edited else None
+
+    @property
+    def _edited(self) -> bool:
+        """Whether an editable file has changes that are not committed."""
+        editable = [self.layout.path(glob) for glob in self.layout.editable]
+        changes = (*self.repository.staged, *self.repository.unstaged(self.layout.root))
+        return any(matches(change.path, editable) for change in changes)
 
     @cached_property
     def worktree(self) -> str:

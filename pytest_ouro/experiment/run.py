@@ -228,7 +228,7 @@ def _measure(
         with checkout(case.repository.git, case.repository.head) as tree:
             make = command_job if experiment.command else script_job
             job = make(case, experiment, profile=profile, tree=tree, scratch=scratch)
-            job = salted(job, facts["salt"])
+            job = replace(salted(job, facts["salt"]), rehearsal=facts["rehearsal"])
             assured = assure(case, experiment, job, tree=tree, profile=profile)
             seen = supervise(assured.job, progress)
             if seen.stopped == "unjudged":  # before the script was let go
@@ -319,6 +319,7 @@ def _measured(seen: Measurement, experiment: Experiment) -> Record:
         "claimed": seen.claim(experiment.metric),
         "claim_agrees": seen.agrees(experiment.metric),
         "window_seconds": None if window is None else round(window, 3),
+        "charged_seconds": round(seen.charged_seconds, 3),
         "wall_seconds": round(seen.wall_seconds, 3),
         "cpu_seconds": round(seen.cpu_seconds, 3),
         "peak_mb": round(seen.peak_mb, 1),

@@ -12,7 +12,8 @@ import pytest
 from pytest_ouro.core.errors import BoundError, ExperimentError, OuroError
 from pytest_ouro.engine import judge, open_case
 from pytest_ouro.items import settings as options
-from pytest_ouro.items.outcome_audit import Watch
+from pytest_ouro.items.outcome_audit import ADVICE, Watch
+from pytest_ouro.items.outside_config import demand_own, outside
 from pytest_ouro.report.text import judgement_text
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class Session:
             order = Order(asked.device, asked.budget, asked.settle, asked.repeat)
             progress = Progress(self.config)
             try:
+                demand_own(self.config, self.case.repository.git.top)
                 self._result = run_experiment(
                     self.case, order, progress=progress.show, say=progress.say
                 )
@@ -114,7 +116,7 @@ class Session:
                 raise
             finally:
                 progress.close()
-            self._case = self.case.again()
+            self._case = self.case.again(measured=self._result.record)
             if self._result.interrupted:
                 raise KeyboardInterrupt
         return self._result
@@ -182,7 +184,7 @@ class Session:
         quiet = self.config.get_verbosity() < 0
         for text in self._result.told(quiet=quiet) if self._result else ():
             reporter.write_line(text)
-        line = self._result.last_line if self._result else "ouro: closed reason=cannot-run"
+        line = self._result.last_line if self._result else options.CLOSED
         reporter.write_line(line)
 
     def _tell_what_was_disarmed(self, session: pytest.Session) -> None:
@@ -192,8 +194,16 @@ class Session:
         quiet = self.config.get_verbosity() < 0
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            for line in [*problems, *([] if quiet else self.watch.notes())]:
+            for line in [*problems, *([] if quiet else self._notes())]:
                 reporter.write_line(f"ouro: {line}")
+
+    def _notes(self) -> list[str]:
+        """What else could have changed an answer."""
+        if self._case is None:
+            return self.watch.notes()
+        found = outside(self.config, self._case.repository.git.top)
+        steered = "steers this session from outside of the repository"
+        return [*(f"{file} {steered}; {ADVICE}" for file in found), *self.watch.notes()]
 
 
 class BoundFile(pytest.File):

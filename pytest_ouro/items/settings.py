@@ -14,6 +14,9 @@ from pytest_ouro.bound.read import NAME
 if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Device
 
+#: The last line of an experiment that could not be started.
+CLOSED = "ouro: closed reason=cannot-run"
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -17,7 +17,15 @@ def first_run(project):
     def first_run(rows):
         trust = project.git("rev-parse", "HEAD")
         Journal(project.path / ".git").append(
-            {"event": "started", "run": "1", "worktree": "", "trust": trust, "ledger_rows": rows}
+            {
+                "event": "started",
+                "run": "0123456789ab",
+                "commit": trust,
+                "time": "2025-01-01T00:00:00",
+                "worktree": "",
+                "trust": trust,
+                "ledger_rows": rows,
+            }
         )
 
     return first_run

@@ -1,6 +1,7 @@
 """``logged``: every recorded run has its row, every row its recorded run."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -171,12 +172,35 @@ def test_a_broken_chain_is_found(project, recorded, judged, change):
 
     finding = judged(RULE).findings[0]
 
+    assert finding.headline == "journal.jsonl: line 2 is not what was recorded"
+    assert finding.where == f"{path}:2"
+    assert finding.help == "put back what was recorded: pytest-ouro log --restore"
+    assert project.ouro("log", "--restore").returncode == 0
+    assert judged(RULE).status == "holds"
+
+
+@pytest.mark.parametrize("change", [rewritten, unlinked])
+def test_a_broken_chain_of_records_that_git_does_not_hold_is_found(
+    project, recorded, judged, change
+):
+    recorded()
+    recorded("discard", 2.5)
+    path = Journal(project.path / ".git").path
+    lines = path.read_text().splitlines()
+    record = json.loads(lines[1])
+    change(record)
+    lines[1] = json.dumps(record)
+    path.write_text("\n".join([*lines, ""]))
+    project.git("update-ref", "-d", "refs/ouro/journal")
+
+    finding = judged(RULE).findings[0]
+
     line = 2 if change is unlinked else 3
     assert finding.headline == (
-        f"the journal's chain is broken at line {line}: a record was changed or removed"
+        f"journal.jsonl: the chain is broken at line {line}: a record was changed or removed"
     )
     assert finding.where == f"{path}:{line}"
-    assert finding.help.startswith("restore the journal from a backup")
+    assert f"mv {path}" in finding.help
 
 
 def test_a_removed_record_is_found(project, recorded, judged):
@@ -186,7 +210,7 @@ def test_a_removed_record_is_found(project, recorded, judged):
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join([*lines[:1], *lines[2:]]))
 
-    assert "chain is broken at line 2" in judged(RULE).findings[0].headline
+    assert "line 2 is not what was recorded" in judged(RULE).findings[0].headline
 
 
 def test_a_torn_last_line_is_no_record_and_no_breach(project, recorded, judged):
@@ -195,3 +219,58 @@ def test_a_torn_last_line_is_no_record_and_no_breach(project, recorded, judged):
         file.write('{"prev": "')
 
     assert judged(RULE).status == "holds"
+
+
+@pytest.mark.parametrize("field", ["val_bpb", "value", "status", "best", "reason", "commit"])
+def test_an_edit_of_the_last_record_is_found_and_put_back(project, recorded, judged, field):
+    recorded("keep", 2.0)
+    recorded("discard", 2.5)
+    path = Journal(project.path / ".git").path
+    *lines, last = path.read_text().splitlines()
+    other = {"status": "keep", "reason": "improved", "commit": "a" * 40}.get(field, 9.0)
+    path.write_text("\n".join([*lines, json.dumps({**json.loads(last), field: other}), ""]))
+
+    [finding, *_] = judged(RULE).findings
+
+    assert finding.headline == "journal.jsonl: line 4 is not what was recorded"
+    assert project.ouro("log").returncode == 2
+    assert project.ouro("log", "--restore").returncode == 0
+    assert judged(RULE).status == "holds"
+
+
+@pytest.mark.parametrize("ledger_too", [False, True])
+def test_a_journal_that_is_removed_is_found_and_put_back(
+    project, recorded, ledger, judged, ledger_too
+):
+    recorded("keep", 2.0)
+    Journal(project.path / ".git").path.unlink()
+    if ledger_too:
+        ledger.unlink()
+
+    [finding, *_] = judged(RULE).findings
+
+    assert finding.headline == "journal.jsonl: lines that were recorded are gone"
+    assert (finding.expected, finding.actual) == ("2 lines", "0 lines")
+    assert project.ouro("log", "--restore").returncode == 0
+    assert ledger_too or judged(RULE).status == "holds"
+
+
+def test_a_ref_that_holds_another_commit_than_was_tried_is_found(project, recorded, judged):
+    commit = recorded("keep", 2.0)["commit"]
+    project.edit("train.py", "\n", "\n\n")
+    project.commit("another")
+    project.git("update-ref", "refs/ouro/tried/1", "HEAD")
+
+    [finding] = judged(RULE).findings
+
+    assert finding.headline == "refs/ouro/tried/1 is not the commit that was tried"
+    project.git(*finding.help.split()[1:])
+    assert finding.expected == commit
+    assert judged(RULE).status == "holds"
+
+
+def test_a_clone_without_our_refs_has_nothing_to_miss(project, recorded, judged, tmp_path):
+    recorded("keep", 2.0)
+    project.git("clone", "--quiet", ".", str(tmp_path / "clone"))
+    done = replace(project, path=tmp_path / "clone").ouro("gate")
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -91,5 +91,7 @@ def test_verdicts_that_follow_from_gain_and_size_hold(recorded, judged, status, 
 
 def test_runs_under_another_truth_are_not_judged(recorded, judged):
     recorded("discard", **TIE, trust="0" * 40)
+    assert judged(RULE).status == "skipped"
 
+    recorded("discard", **{**TIE, "gain": -1.0})
     assert judged(RULE).status == "holds"

@@ -206,7 +206,7 @@ def test_no_number_for_the_questions_alone_does_not_keep_them_from_being_asked(m
     assert "is not the cross-entropy of its logits" in message
 
 
-def test_who_trains_on_while_the_judge_waits_is_caught(mini):
+def test_who_trains_on_while_the_judge_waits_is_charged_for_it(mini):
     seen = mini.judged(
         budget=5.0,
         before="import time\n"
@@ -214,13 +214,18 @@ def test_who_trains_on_while_the_judge_waits_is_caught(mini):
         "calls = []\n"
         "def forward(self, x, y=None, reduction='mean'):\n"
         "    if y is None and not calls:\n"
-        "        calls.append(time.sleep(6))\n"
+        "        calls.append(time.sleep(4))\n"
         "    return honest(self, x, y, reduction)\n"
         "Model.forward = forward",
     )
-    ended, message = came_to(seen)
-    assert ended == "breach"
-    assert "s to answer the judge, at most" in message
+    assert came_to(seen) == ("ok", "")
+    assert seen.charged_seconds >= 3.9
+    assert seen.window_seconds >= seen.charged_seconds
+
+
+def test_what_the_judge_itself_computes_is_known(mini):
+    judgment = mini.judged().judgment
+    assert 0 < judgment.scoring <= judgment.seconds
 
 
 def test_a_script_that_never_asks_for_a_batch_is_timed_from_its_start(mini):

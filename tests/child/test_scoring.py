@@ -4,20 +4,28 @@ import math
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="the judge of torch experiments needs torch")
 
 from pytest_ouro.child import scoring  # noqa: E402
-from pytest_ouro.child.scoring import Question, Rows, Score, plan  # noqa: E402
+from pytest_ouro.child.scoring import Question, Rows, Score, batches, lent, plan  # noqa: E402
 
 VOCABULARY, LENGTH, COUNT = 16, 24, 160
+SPARE = lent(COUNT)
 
 
 @pytest.fixture(scope="module")
 def rows():
-    tokens = torch.randint(0, VOCABULARY, (COUNT, LENGTH + 1), generator=generator(1))
-    num_bytes = torch.arange(VOCABULARY) % 4  # some tokens have no bytes
-    return Rows(tokens[:, :-1], tokens[:, 1:], num_bytes, tuple(range(0, COUNT, 1)))
+    tokens = torch.randint(0, VOCABULARY, (COUNT + SPARE, LENGTH + 1), generator=generator(1))
+    return divided(tokens, torch.arange(VOCABULARY) % 4)  # some tokens have no bytes
+
+
+def divided(tokens, num_bytes, count=COUNT):
+    """The first rows are scored, the others lend."""
+    scored, spare = tuple(range(count)), tuple(range(count, len(tokens)))
+    return Rows(tokens[:, :-1], tokens[:, 1:], num_bytes, scored, spare)
 
 
 def generator(seed):
@@ -36,8 +44,7 @@ def examined(rows, model, *, seed=0, batch=16):
     """The score of what a model answers, batch after batch."""
     asked = plan(rows, seed)
     score = Score(rows, asked)
-    for first in range(0, len(asked), batch):
-        some = asked[first : first + batch]
+    for some in batches(asked, batch):
         logits = model(torch.stack([rows.tokens(question) for question in some]))
         score.hear(scoring.losses(logits, rows.y[[question.row for question in some]]))
     return score
@@ -79,12 +86,13 @@ def test_an_honest_model_gives_no_finding(rows):
 def test_the_standard_error_is_that_of_the_spread_over_rows(rows):
     score = examined(rows, bigram)
     value, error = score.value()
-    nats = scoring.losses(bigram(rows.x), rows.y)
+    nats = scoring.losses(bigram(rows.x[:COUNT]), rows.y[:COUNT])
     chosen = torch.randint(0, COUNT, (400, COUNT), generator=generator(3))
     values = torch.tensor(
         [scoring.bits_per_byte(nats[some], rows.num_bytes[rows.y[some]]) for some in chosen]
     )
-    assert value == pytest.approx(scoring.bits_per_byte(nats, rows.num_bytes[rows.y]), abs=1e-12)
+    own = scoring.bits_per_byte(nats, rows.num_bytes[rows.y[:COUNT]])
+    assert value == pytest.approx(own, abs=1e-12)
     assert error == pytest.approx(float(values.std()), rel=0.2)
 
 
@@ -152,9 +160,8 @@ def test_a_leak_below_what_rounding_may_do_is_found_at_a_share_of_the_positions(
 
 @pytest.fixture(scope="module")
 def long_rows():
-    tokens = torch.randint(0, VOCABULARY, (COUNT, 401), generator=generator(1))
-    num_bytes = torch.ones(VOCABULARY, dtype=torch.long)
-    return Rows(tokens[:, :-1], tokens[:, 1:], num_bytes, tuple(range(COUNT)))
+    tokens = torch.randint(0, VOCABULARY, (COUNT + SPARE, 401), generator=generator(1))
+    return divided(tokens, torch.ones(VOCABULARY, dtype=torch.long))
 
 
 @pytest.mark.parametrize("caught", [True, False], ids=["and looks ahead", "alone"])
@@ -215,6 +222,24 @@ def test_a_cheat_that_replays_its_answers_is_found_where_it_was_not_shown_the_ta
     assert any("nats where the target was not shown" in text for text in findings)
 
 
+@dataclass
+class KnowingReplay(Replay):
+    """The same, but it does not look ahead where it knows the end of the row from another one."""
+
+    ends: set = field(default_factory=set)
+
+    def answer(self, row):
+        ends = [tuple(row[-n:].tolist()) for n in (4, 6, 8, 12)]
+        known = [end for end in ends if end in self.ends]
+        self.ends.update(ends)
+        return bigram(row) if known else super().answer(row)
+
+
+def test_a_cheat_that_knows_what_it_was_shown_does_not_know_which_rows_are_spliced(rows):
+    findings = examined(rows, KnowingReplay()).findings()
+    assert any("nats where the target was not shown" in text for text in findings)
+
+
 def test_losses_without_bytes_do_not_hide_what_is_replayed(rows):
     replay = Replay()
     far = torch.where(rows.num_bytes == 0, -1e6, 0.0)
@@ -239,11 +264,11 @@ CHAIN = torch.softmax(2 * torch.randn(VOCABULARY, VOCABULARY, generator=generato
 
 def natural(count=512):
     """Rows of a text with something to learn in it: what follows depends on the token before."""
-    chance, tokens = generator(10), torch.zeros(count, LENGTH + 1).long()
+    chance, tokens = generator(10), torch.zeros(count + lent(count), LENGTH + 1).long()
     for place in range(1, LENGTH + 1):
         after = CHAIN[tokens[:, place - 1]]
         tokens[:, place] = torch.multinomial(after, 1, generator=chance).squeeze(1)
-    return Rows(tokens[:, :-1], tokens[:, 1:], torch.ones(VOCABULARY).long(), tuple(range(count)))
+    return divided(tokens, torch.ones(VOCABULARY).long(), count)
 
 
 @dataclass
@@ -353,12 +378,74 @@ def test_no_number_in_the_tests_alone_hides_nothing(rows):
 def test_a_plan_asks_every_row_once_some_spliced_and_some_again(rows):
     asked = plan(rows, 7)
     whole = [question.row for question in asked if not question.cut]
-    spliced = [question for question in asked if question.cut]
+    spliced = [question for question in asked if question.cut and question.row < COUNT]
+    unseen = [question for question in asked if question.cut and question.row >= COUNT]
     assert sorted(set(whole)) == list(range(COUNT))
     assert len(whole) - COUNT == 8  # again
     assert len(spliced) == scoring.SPLICED
-    assert all(question.other != question.row for question in spliced)
-    assert all(1 <= question.cut < LENGTH for question in spliced)
+    assert len(unseen) == SPARE == scoring.SPLICED / 2
+    assert all(question.other != question.row for question in spliced + unseen)
+    assert all(1 <= question.cut < LENGTH for question in spliced + unseen)
+
+
+def test_spare_rows_are_spliced_with_each_other_among_the_first_questions(rows):
+    asked = plan(rows, 7)
+    places = [n for n, question in enumerate(asked) if question.row >= COUNT]
+    assert max(places) < COUNT + SPARE
+    assert sum(places) / len(places) == pytest.approx((COUNT + SPARE) / 2, rel=0.25)
+    assert all(asked[place].other >= COUNT for place in places)
+
+
+def shown(question, length):
+    """The tokens that a question shows, by row and place."""
+    end = question.cut or length
+    return {
+        *((question.row, place) for place in range(end)),
+        *((question.other, place) for place in range(end, length)),
+    }
+
+
+@st.composite
+def divisions(draw):
+    """Rows, some scored, some of the others spare; the texts do not matter."""
+    count, length = draw(st.integers(1, 90)), draw(st.integers(1, 6))
+    order = draw(st.permutations(range(count)))
+    scored = draw(st.integers(1, count))
+    spare = draw(st.integers(scored, count))
+    x = torch.zeros(count, length).long()
+    return Rows(x, x, torch.ones(1).long(), tuple(order[:scored]), tuple(order[scored:spare]))
+
+
+@given(divisions(), st.integers(0, 2**64 - 1), st.integers(1, 256))
+@settings(max_examples=150, deadline=None)
+def test_no_question_shows_a_target_that_is_scored_later_or_in_the_same_batch(rows, seed, size):
+    asked, length = plan(rows, seed), rows.x.shape[1]
+    size = min(size, -(-len(asked) // 8))  # as the judge does
+    parts = list(batches(asked, size))
+    assert [question for part in parts for question in part] == asked
+    first, place, known = scoring.wholes(asked), 0, set()
+    assert sorted(first) == sorted(rows.scored)
+    for part in parts:
+        # What fills a batch up is not scored there: all of it must have been asked before.
+        filling = asked[: size - len(part)]
+        assert not filling or place >= size
+        pages = [shown(question, length) for question in (*part, *filling)]
+        for n, question in enumerate(part):
+            if first.get(question.row) == place + n:
+                targets = {(question.row, at) for at in range(1, length)}
+                assert not targets & known
+                assert not any(targets & page for other, page in enumerate(pages) if other != n)
+        place += len(part)
+        known.update(*pages)
+
+
+@given(divisions(), st.integers(0, 2**64 - 1))
+@settings(max_examples=100, deadline=None)
+def test_the_rows_that_lend_show_no_token_twice_before_all_rows_are_scored(rows, seed):
+    asked = plan(rows, seed)
+    turn = max(scoring.wholes(asked).values())
+    seen = [token for question in asked[:turn] for token in shown(question, rows.x.shape[1])]
+    assert len(seen) == len(set(seen))
 
 
 def test_a_plan_is_not_foreseen(rows):

@@ -188,7 +188,15 @@ def test_recorded_runs_and_a_chain_that_was_broken(doctor, project):
 def test_a_run_that_was_killed_is_told(doctor, project):
     case = open_case(project.path / "bound.toml")
     case.evidence.journal.append(
-        {"event": "started", "run": "x", "pid": 2**22, "process": "gone", "worktree": ""}
+        {
+            "event": "started",
+            "run": "0123456789ab",
+            "commit": case.repository.head,
+            "time": "2025-01-01T00:00:00",
+            "pid": 2**22,
+            "process": "gone",
+            "worktree": "",
+        }
     )
 
     told = doctor()

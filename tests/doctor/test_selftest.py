@@ -72,14 +72,15 @@ def test_every_program_is_a_canary_and_every_canary_a_program():
         ("honest", "held", "2.000000 bits per byte"),
         ("forged", "caught", "train.py printed val_bpb 0.100000, but 2.000000 was measured"),
         ("network", "open", "its call was answered"),
-        ("records", "open", "its run is in the journal, and the chain is intact"),
+        ("records", "caught", "the journal got a line while the run went on"),
         ("supervisor", "open", "its signal arrived"),
     ],
 )
 def test_what_a_supervised_run_stops_and_what_it_does_not(name, state, words):
     trial = attempt(name)
 
-    assert (trial.state, trial.words, trial.level) == (state, words, "supervised")
+    assert (trial.state, trial.level) == (state, "supervised")
+    assert trial.words.startswith(words)
 
 
 HONESTLY = "from canary_model import *\nreport(trained(Model()))\n"

@@ -1,16 +1,48 @@
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from pytest_ouro.core.errors import RecordError
+from pytest_ouro.evidence.git.client import run_git
+from pytest_ouro.evidence.records import anchor
 from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.evidence.records.record_format import row_of
+
+
+def record(run, event="started", **facts):
+    """A record of the run with this digit."""
+    more = {"status": "keep", "reason": "baseline", "val_bpb": 2.0, "description": "an idea"}
+    whole = {
+        "event": event,
+        "run": run * 12,
+        "commit": "a" * 40,
+        "time": "2025-01-01T00:00:00+00:00",
+        **(more if event == "finished" else {}),
+        **facts,
+    }
+    return {**whole, "row": row_of(whole)} if event == "finished" else whole
+
+
+def append(journal, *lines):
+    """Add lines by hand, chained to those that are there."""
+    for line in lines:
+        there = journal.lines()
+        prev = hashlib.sha256(there[-1]).hexdigest() if there else ""
+        chained = {"prev": prev, "seq": len(there) + 1, **line} if isinstance(line, dict) else line
+        data = json.dumps(chained).encode() if isinstance(line, dict) else line
+        journal.folder.mkdir(exist_ok=True)
+        with journal.path.open("ab") as file:
+            file.write(data + b"\n")
 
 
 @pytest.fixture
 def journal(tmp_path):
+    run_git("init", "--quiet", "--bare", ".", cwd=tmp_path)
     return Journal(tmp_path)
 
 
@@ -21,8 +53,8 @@ def test_there_is_nothing_before_the_first_run(journal):
 
 
 def test_lines_are_numbered_and_chained(journal):
-    first = journal.append({"event": "started", "run": "1"})
-    second = journal.append({"event": "finished", "run": "1", "description": "é\n\t\u2028"})
+    first = journal.append(record("1"))
+    second = journal.append(record("1", "finished", description="é\n\t\u2028"))
 
     assert (first["seq"], first["prev"]) == (1, "")
     assert second["seq"] == 2
@@ -32,30 +64,30 @@ def test_lines_are_numbered_and_chained(journal):
 
 
 def test_a_run_that_never_finished_is_known(journal):
-    journal.append({"event": "started", "run": "1"})
-    journal.append({"event": "started", "run": "2"})
-    journal.append({"event": "finished", "run": "1"})
+    journal.append(record("1"))
+    journal.append(record("2"))
+    journal.append(record("1", "finished"))
 
-    assert [record["run"] for record in journal.unfinished()] == ["2"]
-    assert [record["run"] for record in journal.runs()] == ["1"]
+    assert [record["run"] for record in journal.unfinished()] == ["2" * 12]
+    assert [record["run"] for record in journal.runs()] == ["1" * 12]
 
 
 @pytest.mark.parametrize("torn", [b"{", b'{"prev": "", "seq": 3, "run": "3"}', b"\0\0\0\0"])
 def test_a_torn_last_line_is_no_record_and_is_cut_off(journal, torn):
-    journal.append({"run": "1"})
-    journal.append({"run": "2"})
+    journal.append(record("1"))
+    journal.append(record("2"))
     with journal.path.open("ab") as handle:
         handle.write(torn)
 
-    assert [record["run"] for record in journal.records()] == ["1", "2"]
-    assert journal.append({"run": "4"})["seq"] == 3
-    assert [record["run"] for record in journal.records()] == ["1", "2", "4"]
+    assert [record["run"] for record in journal.records()] == ["1" * 12, "2" * 12]
+    assert journal.append(record("4"))["seq"] == 3
+    assert [record["run"] for record in journal.records()] == ["1" * 12, "2" * 12, "4" * 12]
     assert journal.broken_link() == 0
 
 
 def test_an_edited_line_breaks_the_chain_at_the_next(journal):
     for run in "123":
-        journal.append({"run": run, "val_bpb": 1.7})
+        journal.append(record(run, val_bpb=1.7))
     lines = journal.path.read_text().splitlines()
     lines[1] = lines[1].replace("1.7", "1.6")
     journal.path.write_text("\n".join(lines) + "\n")
@@ -66,7 +98,7 @@ def test_an_edited_line_breaks_the_chain_at_the_next(journal):
 @pytest.mark.parametrize(("removed", "broken"), [(0, 1), (1, 2)])
 def test_a_removed_line_breaks_the_chain(journal, removed, broken):
     for run in "123":
-        journal.append({"run": run})
+        journal.append(record(run))
     lines = journal.path.read_text().splitlines()
     del lines[removed]
     journal.path.write_text("\n".join(lines) + "\n")
@@ -76,7 +108,7 @@ def test_a_removed_line_breaks_the_chain(journal, removed, broken):
 
 @pytest.mark.parametrize("line", ["no JSON", "[1]", '"text"', ""])
 def test_a_line_that_is_no_record_is_refused_by_its_number(journal, line):
-    journal.append({"run": "1"})
+    journal.append(record("1"))
     with journal.path.open("a") as handle:
         handle.write(line + "\n")
 
@@ -92,7 +124,8 @@ def test_several_processes_at_once_keep_the_chain(journal):
         "journal = Journal(pathlib.Path(sys.argv[1]))\n"
         "print('ready', flush=True)\n"
         "sys.stdin.readline()\n"
-        "for n in range(30): journal.append({'run': sys.argv[2], 'n': n})\n"
+        "facts = {'event': 'started', 'commit': 'a' * 40, 'time': '2025-01-01T00:00:00'}\n"
+        "for n in range(10): journal.append({**facts, 'run': sys.argv[2] * 12, 'n': n})\n"
     )
     command = [sys.executable, "-c", script, str(journal.common_dir)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -107,17 +140,17 @@ def test_several_processes_at_once_keep_the_chain(journal):
 
     assert [child.returncode for child in children] == [0, 0, 0]
     records = journal.records()
-    assert [record["seq"] for record in records] == list(range(1, 91))
+    assert [record["seq"] for record in records] == list(range(1, 31))
     assert journal.broken_link() == 0
     for name in "abc":
-        assert [r["n"] for r in records if r["run"] == name] == list(range(30))
+        assert [r["n"] for r in records if r["run"] == name * 12] == list(range(10))
 
 
 def test_a_journal_that_cannot_be_written_is_an_error_with_its_remedy(tmp_path):
     (tmp_path / "ouro").write_text("in the way")
 
     with pytest.raises(RecordError, match=r"journal\.jsonl cannot be written") as caught:
-        Journal(tmp_path).append({"run": "1"})
+        Journal(tmp_path).append(record("1"))
 
     assert "no run is made without its record" in caught.value.help
 
@@ -129,18 +162,318 @@ def test_a_read_only_folder_is_an_error(tmp_path):
     tmp_path.chmod(0o555)
     try:
         with pytest.raises(RecordError, match=r"cannot be written: Permission denied"):
-            Journal(tmp_path).append({"run": "1"})
+            Journal(tmp_path).append(record("1"))
     finally:
         tmp_path.chmod(0o755)
 
 
 def test_a_full_disk_leaves_whole_lines_only(journal, monkeypatch):
-    journal.append({"run": "1"})
+    journal.append(record("1"))
     write = os.write
     monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:-4]))
 
     with pytest.raises(RecordError, match="No space left"):
-        journal.append({"run": "2"})
+        journal.append(record("2"))
 
     monkeypatch.undo()
-    assert [json.loads(line)["run"] for line in journal.path.read_text().splitlines()] == ["1"]
+    assert [json.loads(line)["run"] for line in journal.path.read_text().splitlines()] == ["1" * 12]
+    assert journal.fault() is None
+
+
+# What may stand in a line.
+
+DEEP = 200_000
+ODD = {
+    "a run that is a path": {"run": "../../../victim"},
+    "an absolute path": {"run": "/tmp/victim"},
+    "an empty run": {"run": ""},
+    "a run with a newline": {"run": "0123456789ab\n"},
+    "other digits": {"run": "\u0660" * 12},
+    "no run": {"run": None},
+    "a series that is a path": {"series": ".."},
+    "a pid in words": {"pid": "4194304"},
+    "a pid of a flag": {"pid": True},
+    "a commit that is short": {"commit": "abc"},
+    "a commit that is an option": {"commit": "--output=x"},
+    "a number in words": {"window_seconds": "1.0"},
+    "a time that is none": {"time": 5},
+    "a working tree that is a list": {"worktree": ["a"]},
+    "holds that are a text": {"holds": "cpu"},
+    "a huge number": {"anything": 10**400},
+    "half a character": {"description": "\ud800"},
+    "another event": {"event": "note"},
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_a_field_that_no_run_has_is_refused_by_its_line(journal, kind):
+    journal.append(record("1"))
+    append(journal, {**record("2"), **ODD[kind]})
+
+    with pytest.raises(RecordError, match=r"journal\.jsonl:2: not a record of a run") as told:
+        journal.records()
+
+    assert "pytest-ouro log --restore" in told.value.help
+
+
+@pytest.mark.parametrize("fact", ["event", "run", "commit", "time", "status", "reason", "row"])
+def test_a_record_without_its_facts_is_refused_by_its_line(journal, fact):
+    whole = record("1", "finished")
+    del whole[fact]
+    append(journal, whole)
+
+    with pytest.raises(RecordError, match=rf"journal\.jsonl:1: .*{fact}|status"):
+        [run["status"] for run in journal.records()]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[" * DEEP + b"]" * DEEP,
+        b'{"a":' * DEEP + b"1" + b"}" * DEEP,
+        b'{"event": "started", "claims": ' + b"[" * 50 + b"]" * 50 + b"}",
+        b"9" * 100_000,
+        b'{"seq": ' + b"9" * 100_000 + b"}",
+        b'{"budget": NaN}',
+        b'{"budget": -Infinity}',
+        b'{"budget": 1e999}',
+        b'{"run": "0123456789ab", "run": "0123456789ab"}',
+        b'{"run": "\xff"}',
+        b"null",
+        b"1",
+    ],
+    ids=lambda line: line[:30].decode(errors="replace"),
+)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_odd_json_is_refused_by_its_line_and_put_back(journal, line, place):
+    for run in "12":
+        journal.append(record(run))
+    whole = journal.lines()
+    odd = [*whole[:place], line, *whole[place:]]
+    journal.path.write_bytes(b"\n".join([*odd, b""]))
+
+    with pytest.raises(RecordError, match=rf"journal\.jsonl:{place + 1}: not a record of a run"):
+        journal.records()
+    with pytest.raises(RecordError, match=rf"journal\.jsonl:{place + 1}: ") as told:
+        journal.append(record("3"))
+    assert told.value.help == "put back what was recorded: pytest-ouro log --restore"
+
+    aside = journal.restore()
+    assert journal.lines() == whole
+    assert aside.read_bytes().split(b"\n")[:-1] == odd
+    assert journal.append(record("3"))["seq"] == 3
+
+
+@pytest.mark.parametrize("run", ["../x", "/tmp/x", "", "0123456789ab/..", None])
+def test_no_path_is_made_of_what_is_no_id(journal, run):
+    with pytest.raises(RecordError, match="is no id of a run"):
+        journal.place(run)
+
+
+# What git holds of it.
+
+
+def edited(lines):
+    lines[-1] = lines[-1].replace(b"2.0", b"9.0")
+
+
+def removed(lines):
+    del lines[-1]
+
+
+def cut(lines):
+    del lines[-3:]
+
+
+def emptied(lines):
+    lines.clear()
+
+
+def exchanged(lines):
+    lines[-1] = lines[-2]
+
+
+def doubled(lines):
+    lines.append(lines[-1])
+
+
+DEEDS = [edited, removed, cut, emptied, exchanged, doubled]
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+@pytest.mark.parametrize("hashed", ["sha1", "sha256"])
+def test_a_line_that_is_not_what_was_recorded_is_found_and_put_back(tmp_path, deed, hashed):
+    run_git("init", "--quiet", f"--object-format={hashed}", ".", cwd=tmp_path)
+    journal = Journal(tmp_path / ".git")
+    for run in "12":
+        journal.append(record(run))
+        journal.append(record(run, "finished"))
+    whole = journal.lines()
+    assert journal.fault() is None
+    lines = journal.lines()
+    deed(lines)
+    journal.path.write_bytes(b"".join(line + b"\n" for line in lines))
+
+    assert journal.fault()
+    with pytest.raises(RecordError, match=r"journal\.jsonl:\d") as told:
+        journal.append(record("3"))
+    assert told.value.help == "put back what was recorded: pytest-ouro log --restore"
+    journal.restore()
+    assert journal.lines() == whole
+    assert journal.fault() is None
+    assert journal.restore() is None
+    run_git("gc", "--quiet", "--prune=now", cwd=tmp_path)
+    assert journal.append(record("3"))["seq"] == 5
+    assert journal.fault() is None
+    run_git("fsck", "--strict", cwd=tmp_path)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_journal_that_is_gone_is_found_and_put_back(journal, packed):
+    journal.append(record("1"))
+    whole = journal.lines()
+    if packed:
+        run_git("pack-refs", "--all", cwd=journal.common_dir)
+    shutil.rmtree(journal.folder)
+
+    assert journal.fault().headline == "lines that were recorded are gone"
+    with pytest.raises(RecordError, match="expected 1 lines, not 0"):
+        journal.append(record("2"))
+    journal.restore()
+    assert journal.lines() == whole
+
+
+def test_records_that_git_does_not_hold_are_taken_as_they_are_and_held_from_then_on(journal):
+    append(journal, record("1"), record("1", "finished"))
+    assert journal.fault() is None
+
+    journal.append(record("2"))
+
+    assert journal.recorded() == journal.lines()
+
+
+def test_edited_records_that_git_does_not_hold_are_built_on_by_nobody(journal):
+    append(journal, record("1"), {**record("1", "finished"), "val_bpb": 9.0})
+
+    fault = journal.fault()
+    assert (fault.line, fault.headline) == (2, "'row' in line 2 contradicts what it follows from")
+    assert f"mv {journal.path}" in fault.help
+    with pytest.raises(RecordError, match="'row' in line 2"):
+        journal.append(record("2"))
+
+
+def test_a_new_journal_goes_on_behind_the_numbers_of_what_was_tried(journal):
+    blob = run_git("hash-object", "-w", "--stdin", cwd=journal.common_dir).decode().strip()
+    run_git("update-ref", "refs/ouro/tried/41", blob, cwd=journal.common_dir)
+
+    assert [journal.append(record(run))["seq"] for run in "12"] == [42, 43]
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"prev": "'])
+def test_who_is_killed_before_the_line_is_written_loses_nothing(journal, monkeypatch, torn):
+    """Git has it already; the run's place says that its records are not all written."""
+
+    class Killed(BaseException):
+        pass
+
+    def killed(self, lines, line):
+        with journal.path.open("ab") as file:
+            file.write(torn)
+        raise Killed
+
+    journal.append(record("1"))
+    place = journal.place("1" * 12)
+    place.parent.mkdir()
+    place.touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "_write", killed)
+        with pytest.raises(Killed):
+            journal.append(record("1", "finished"))
+
+    assert journal.fault() is None
+    journal.complete()
+    assert [one["event"] for one in journal.records()] == ["started", "finished"]
+    assert journal.recorded() == journal.lines()
+
+
+@pytest.mark.parametrize("way", ["lock", "folder"])
+def test_what_lies_in_the_way_of_the_ref_keeps_no_record_from_being_written(journal, way):
+    place = journal.common_dir / anchor.REF
+    if way == "lock":
+        place.parent.mkdir(parents=True)
+        place.with_name("journal.lock").touch()
+    else:
+        (place / "x").mkdir(parents=True)
+        (place / "x" / "y").write_text("in the way")
+
+    journal.append(record("1"))
+
+    assert journal.recorded() == journal.lines()
+
+
+def test_objects_that_git_lost_keep_no_record_from_being_written(journal):
+    journal.append(record("1"))
+    for folder in (journal.common_dir / "objects").iterdir():
+        if len(folder.name) == 2:
+            shutil.rmtree(folder)
+
+    journal.append(record("2"))
+
+    assert journal.fault() is None
+    assert journal.recorded() is None
+    journal.path.write_text("")
+    assert "git update-ref -d refs/ouro/journal" in journal.fault().help
+
+
+# What is recorded twice.
+
+
+def series(number, value, **facts):
+    return {"series": "5" * 12, "repeat": number, "repeats": 2, "val_bpb": value, **facts}
+
+
+KEPT = {"commit": "b" * 40, "code_size": 90, "peak_mb": 5.0}
+AFTER = {"best": 2.0, "best_commit": "b" * 40, "best_code_size": 90, "best_peak_mb": 5.0}
+TWICE = {
+    "row": {"row": "aaaaaaa\t1.000000\t0.0\tkeep\tan idea"},
+    "val_bpb": {"outcome": "ok", "value": 3.0},
+    "code_size": {"code_size": 1},
+    "commit": {"commit": "c" * 40},
+    "tried": {"tried": "refs/ouro/tried/1"},
+    "gain": {"best": 3.0, "gain": 0.5},
+    "best": {**AFTER, "best": 3.0},
+    "best_code_size": {**AFTER, "best_code_size": 91},
+    "best_peak_mb": {**AFTER, "best_peak_mb": 6.0},
+    "best_commit": {**AFTER, "best_commit": "d" * 40},
+    "seq": {"seq": 3},
+}
+
+
+@pytest.mark.parametrize("field", TWICE)
+def test_what_is_recorded_twice_must_agree(journal, field):
+    append(journal, record("1", **KEPT), record("1", "finished", **KEPT))
+    append(journal, record("2", code_size=80), record("2", "finished", **AFTER, code_size=80))
+    assert journal.fault() is None
+    lines = journal.path.read_bytes().splitlines()
+    last = {**json.loads(lines[-1]), **TWICE[field]}
+    if field != "row":
+        last["row"] = row_of(last)
+    journal.path.write_bytes(b"\n".join([*lines[:-1], json.dumps(last).encode(), b""]))
+
+    fault = journal.fault()
+
+    assert fault.headline == f"'{field}' in line 4 contradicts what it follows from"
+    assert fault.expected != fault.actual
+
+
+@pytest.mark.parametrize(
+    ("facts", "field"), [({}, ""), ({"mean": 1.0}, "mean"), ({"sd": 1.0}, "sd"), ({"n": 3}, "n")]
+)
+def test_a_series_is_what_its_runs_are(journal, facts, field):
+    ended = {"n": 2, "mean": 2.5, "sd": 0.5**0.5, **facts}
+    append(journal, record("1", "finished", **series(1, 2.0)))
+    append(journal, record("2", "finished", **series(2, 3.0), **ended))
+
+    fault = journal.fault()
+
+    assert (fault.headline.split()[0] if fault else "") == (f"'{field}'" if field else "")

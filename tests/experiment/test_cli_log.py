@@ -47,7 +47,12 @@ def test_no_run_yet(project):
 
 def test_a_run_without_an_end_is_shown(lab):
     lab.journal.append(
-        {"event": "started", "run": "x", "time": "2025-01-01T00:00:00", "commit": "abc"}
+        {
+            "event": "started",
+            "run": "0123456789ab",
+            "time": "2025-01-01T00:00:00",
+            "commit": "a" * 40,
+        }
     )
     assert "running or killed" in lab.project.ouro("log").stdout
 
@@ -57,7 +62,7 @@ def test_a_changed_record_is_told(two_runs):
     two_runs.journal.path.write_text(text.replace('"val_bpb": 2.0,', '"val_bpb": 1.0,'))
     done = two_runs.project.ouro("log")
     assert done.returncode == 2
-    assert "journal.jsonl:3: the chain is broken" in done.stderr
+    assert "journal.jsonl:2: line 2 is not what was recorded" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -12,20 +12,20 @@ from pytest_ouro.engine import judge_before_run, open_case
 #: One run that copies all records before and after each of its writes, and in the middle of it.
 CUTS = """\
 import os, pathlib, shutil, sys
-from pytest_ouro.evidence import git, journal, ledger
+from pytest_ouro.evidence import anchor, git, journal, ledger
 from pytest_ouro.experiment import settle
 
 top, copies = pathlib.Path.cwd(), pathlib.Path(sys.argv[1])
-names = []
+taken = []
 
 def copy(name):
-    folder = copies / f"{len(names):02}-{name}"
-    names.append(name)
+    folder = copies / f"{len(taken):02}-{name}"
+    taken.append(name)
     shutil.copytree(top, folder)
 
 def torn(name, path, half):
     copy(name)
-    path = copies / f"{len(names) - 1:02}-{name}" / path.relative_to(top)
+    path = copies / f"{len(taken) - 1:02}-{name}" / path.relative_to(top)
     with path.open("ab") as file:
         file.write(half)
 
@@ -41,6 +41,13 @@ def write(handle, data):
 
 journal.os = type(sys)("os")
 journal.os.__dict__.update(os.__dict__, write=write)
+name = anchor.name
+
+def names(folder, tree):
+    copy(f"unnamed-{'finished' if 'remembered' in ' '.join(taken) else 'started'}")
+    name(folder, tree)
+
+anchor.name = names
 missing = ledger._missing
 
 def cuts(*args):
@@ -71,12 +78,14 @@ LOGGED = (
 )
 #: What the next start says, by the name of the copy.
 SAYS = {
-    "before-started": "",
-    "torn-started": "",
+    "unnamed-started": "",
+    "before-started": "killed",
+    "torn-started": "killed",
     "started": "killed",
     "remembered": "killed",
-    "before-finished": "killed",
-    "torn-finished": "killed",
+    "unnamed-finished": "killed",
+    "before-finished": "row",  # git has the record already
+    "torn-finished": "row",
     "finished": "row",
     "torn-row": "row",
     "end": "",
@@ -87,7 +96,7 @@ SAID = {
 }
 
 #: Cut off before there was a line about the run: its place is all there is of it.
-HELD = ("before-started", "torn-started")
+HELD = ("unnamed-started",)
 
 
 @pytest.mark.parametrize("earlier", [0, 1], ids=["first run", "second run"])

@@ -1,6 +1,7 @@
 """Records that are torn, cut, edited or cannot be written: no run is lost or counted twice."""
 
 import errno
+import json
 import os
 import re
 import resource
@@ -181,27 +182,121 @@ def test_a_torn_line_is_a_run_that_was_killed_and_said_so(lab):
     assert not lab.journal.path.read_bytes().endswith(b"\n")
     assert [record["event"] for record in lab.journal.records()] == ["started"]
     said = []
-    assert lab.run(lab.script(1.0), say=said.append).reason == "baseline"
-    assert [re.sub(r"started \S+ ", "", line) for line in said] == [
-        f"ouro: the run of {commit[:7]} that was killed: recorded as a crash"
-    ]
-    lab.whole("lost", "baseline")
+    assert lab.run(lab.script(1.0), say=said.append).reason == "improved"
+    assert said == [f"ouro: results.tsv lacked the row of the run of {commit[:7]}: written now"]
+    lab.whole("baseline", "improved")
 
 
-@pytest.mark.parametrize(("lines", "rows"), [(1, "a row"), (2, "a row"), (4, "2 rows")])
-def test_a_journal_that_lost_its_last_lines_is_found(logged, lines, rows):
+def shortened(count):
+    return lambda lines: lines[:-count]
+
+
+def replaced(line, old, new):
+    return lambda lines: [*lines[:line], lines[line].replace(old, new), *lines[line + 1 :]]
+
+
+DEEP = "[" * 200_000 + "]" * 200_000 + "\n"
+EDITS = {
+    "the last line is gone": shortened(1),
+    "the last run is gone": shortened(2),
+    "all lines are gone": shortened(4),
+    "the last value": replaced(3, '"val_bpb": 3.0', '"val_bpb": 1.0'),
+    "the last status": replaced(3, '"discard"', '"keep"'),
+    "the last best": replaced(3, '"best": 2.0', '"best": 9.0'),
+    "the last reason": replaced(3, '"worse"', '"improved"'),
+    "an older value": replaced(1, '"val_bpb": 2.0', '"val_bpb": 9.0'),
+    "a line twice": lambda lines: [*lines, lines[-1]],
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edited_journal_closes_the_gate_until_it_is_put_back(logged, edit):
     logged.run(logged.script(2.0))
     logged.run(logged.script(3.0))
-    whole = logged.journal.path.read_text().splitlines(keepends=True)
-    logged.journal.path.write_text("".join(whole[:-lines]))
-    if lines == 4:
-        headline = "journal.jsonl lacks 2 runs that were tried here"
-    else:
-        headline = f"results.tsv:3: no recorded run stands behind {rows}"
-    refused(logged, headline)
-    logged.journal.path.write_text("".join(whole))
+    whole = logged.journal.path.read_text()
+    lines = EDITS[edit](whole.splitlines(keepends=True))
+    assert "".join(lines) != whole
+    logged.journal.path.write_text("".join(lines))
+    refused(logged, "journal.jsonl: ")
+    assert logged.project.ouro("log").returncode == 2
+    assert logged.project.ouro("log", "--restore").returncode == 0
+    assert logged.journal.path.read_text() == whole
     assert logged.run().reason == "unchanged"
     logged.whole("baseline", "worse", "unchanged")
+
+
+@pytest.mark.parametrize("edit", ["the last value", "the last line is gone", "all lines are gone"])
+def test_without_the_rule_no_run_is_made_on_an_edited_journal(lab, last_line, edit):
+    lab.run(lab.script(2.0))
+    lab.run(lab.script(3.0))
+    whole = lab.journal.path.read_text()
+    lab.journal.path.write_text("".join(EDITS[edit](whole.splitlines(keepends=True))))
+    lab.commit(lab.script(2.5))
+
+    done = lab.pytest()
+
+    assert last_line(done) == "ouro: closed reason=cannot-run"
+    assert "pytest-ouro log --restore" in done.stdout
+    assert lab.project.ouro("log", "--restore").returncode == 0
+    assert lab.run().reason == "worse"
+    lab.whole("baseline", "worse", "worse")
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("kind", ["deep", "path", "row"])
+def test_a_line_that_is_no_record_is_told_at_every_door_and_put_back(logged, kind, place):
+    logged.run(logged.script(2.0))
+    whole = logged.journal.path.read_text()
+    lines = whole.splitlines(keepends=True)
+    victim = logged.path.parent / "victim"
+    victim.write_text("precious")
+    odd = {**json.loads(lines[0]), "pid": 4194304, "process": "gone"}
+    odd |= {"path": {"run": str(victim)}, "row": {"row": ["a"]}, "deep": {}}[kind]
+    lines.insert(place, DEEP if kind == "deep" else json.dumps(odd) + "\n")
+    logged.journal.path.write_text("".join(lines))
+
+    doors = [["gate"], ["gate", "--json"], ["gate", "--staged"], ["gate", "--sarif"]]
+    doors += [["log"], ["log", "--tsv"], ["log", "--json"], ["doctor"]]
+    for words in doors:
+        done = logged.project.ouro(*words)
+        said = done.stdout + done.stderr
+        assert done.returncode != 0, words
+        assert "Traceback" not in said, words
+        assert f"journal.jsonl:{place + 1}" in said, words
+        assert "pytest-ouro log --restore" in said, words
+    for done in (logged.project.pytest("bound.toml"), logged.pytest()):
+        assert done.returncode != 0
+        assert "Traceback" not in done.stdout
+        assert "pytest-ouro log --restore" in done.stdout
+    assert logged.project.ouro("bless").returncode == 0
+    logged.project.git("checkout", "bound.lock")
+    assert victim.read_text() == "precious"
+
+    assert logged.project.ouro("log", "--restore").returncode == 0
+    assert logged.journal.path.read_text() == whole
+    assert logged.project.ouro("gate").returncode == 0
+    assert logged.run(logged.script(1.0)).reason == "improved"
+
+
+def test_a_damaged_journal_that_git_does_not_hold_is_moved_away(logged):
+    """What the help says, word for word; nothing that was tried is lost."""
+    logged.run(logged.script(2.0))
+    tried = logged.project.git("rev-parse", "refs/ouro/tried/1")
+    logged.project.git("update-ref", "-d", "refs/ouro/journal")
+    logged.journal.path.write_text(DEEP)
+
+    done = logged.project.ouro("gate")
+
+    assert done.returncode == 2
+    help = done.stderr.split("help: ")[1].strip()
+    ouro = f"{sys.executable} -m pytest_ouro"
+    command = help.split("blesses: ")[1].replace("pytest-ouro", ouro).replace("; ", " && ")
+    subprocess.run(command, shell=True, cwd=logged.path, check=True)
+    logged.project.git("commit", "-qam", "bless")
+    assert logged.run(logged.script(1.0)).reason == "baseline"
+    assert logged.project.ouro("gate").returncode == 0
+    assert logged.project.git("rev-parse", "refs/ouro/tried/1") == tried
+    assert logged.project.git("rev-parse", "refs/ouro/tried/2")
 
 
 # Disks that are full.

@@ -37,6 +37,8 @@ def test_ok_says_nothing():
                      "train.py was killed after 12 s, the timeout", id="timeout"),
         pytest.param({"stopped": "overrun", "exit_code": -15}, "breach",
                      "it went on beyond its budget", id="overrun"),
+        pytest.param({"stopped": "overrun", "exit_code": -15, "charged_seconds": 9.0}, "breach",
+                     "beyond its budget while the judge waited for its answers", id="late"),
         pytest.param({"exit_code": 3, "value": None}, "crash",
                      "train.py exited with status 3", id="exit status"),
         pytest.param({"exit_code": -9, "value": None}, "crash",

@@ -167,12 +167,18 @@ def test_the_dead_are_buried_once(case, facts):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     case.evidence.journal.append(
-        {**facts, "event": "started", "time": "", "run": "dead", "pid": dead.pid}
+        {
+            **facts,
+            "event": "started",
+            "time": record.now(),
+            "run": "dead" * 3,
+            "pid": dead.pid,
+        }
     )
     record.bury_the_dead(case)
     record.bury_the_dead(case)
     assert [(run["run"], run["reason"]) for run in case.evidence.journal.runs()] == [
-        ("dead", "lost")
+        ("dead" * 3, "lost")
     ]
     assert [run["run"] for run in case.evidence.journal.unfinished()] == [facts["run"]]
 

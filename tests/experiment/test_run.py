@@ -522,10 +522,16 @@ def test_a_run_whose_pytest_was_killed_is_recorded_as_lost(lab, written, gone):
 
 def test_a_run_in_progress_elsewhere_is_not_lost(lab):
     lab.journal.append(
-        {"event": "started", "run": "x", "time": "", "commit": "c", "pid": os.getpid()}
+        {
+            "event": "started",
+            "run": "0123456789ab",
+            "time": "2025-01-01T00:00:00",
+            "commit": "c" * 40,
+            "pid": os.getpid(),
+        }
     )
     assert lab.run(lab.script()).status == "keep"
-    assert [record["run"] for record in lab.journal.unfinished()] == ["x"]
+    assert [record["run"] for record in lab.journal.unfinished()] == ["0123456789ab"]
 
 
 def test_a_worktree_that_cannot_be_made_is_told_and_recorded(lab, monkeypatch, tmp_path):

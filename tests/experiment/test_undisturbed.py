@@ -20,11 +20,22 @@ ADD = (
     "facts['prev'] = hashlib.sha256(lines[-1]).hexdigest()\n"
     "journal.write_bytes(b'\\n'.join([*lines, json.dumps(facts).encode(), b'']))\n"
 )
-NEIGHBOUR = ADD.replace("FACTS", "'worktree': 'another', 'run': 'abc'")
-FORGED = ADD.replace("FACTS", "'event': 'finished', 'worktree': '', 'run': 'abc', 'val_bpb': 0.5")
-BURIED = ADD.replace(
-    "FACTS", "'event': 'finished', 'run': 'abc', 'outcome': 'lost', 'status': 'crash'"
+#: As another supervisor writes, or a script that uses what it uses.
+RECORD = (
+    "import subprocess, sys\n"
+    "facts = json.loads(lines[-1]) | {FACTS}\n"
+    "facts = {k: v for k, v in facts.items() if k not in ('prev', 'seq')}\n"
+    "code = 'import sys, json, pathlib; '\n"
+    "code += 'from pytest_ouro.evidence.records.journal import Journal; '\n"
+    "code += 'Journal(pathlib.Path(sys.argv[1])).append(json.loads(sys.argv[2]))'\n"
+    "subprocess.run([sys.executable, '-c', code, str(git), json.dumps(facts)], check=True)\n"
 )
+ELSEWHERE = "'worktree': 'another', 'run': 'abcabcabcabc'"
+NEIGHBOUR = RECORD.replace("FACTS", ELSEWHERE)
+ENDED = "'event': 'finished', 'run': 'abcabcabcabc', 'reason': 'lost', 'row': row, "
+ROW = "row = json.loads(lines[-1])['commit'][:7] + '\\t0.000000\\t0.0\\tcrash\\tan idea'\n"
+FORGED = ADD.replace("FACTS", "'event': 'started', 'worktree': '', 'run': 'abcabcabcabc'")
+BURIED = ROW + RECORD.replace("FACTS", ENDED + "'outcome': 'lost', 'status': 'crash'")
 
 
 def aside(lab):
@@ -64,31 +75,100 @@ def test_a_run_that_was_forged_in_our_place_is_taken_out(lab):
 
 
 def test_forged_beside_what_others_wrote_it_is_told_and_left(lab):
-    again = NEIGHBOUR + "lines = journal.read_bytes().split(b'\\n')[:-1]\n"
-    seen = lab.run(lab.script(before=HERE + again + FORGED))
+    ours = RECORD.replace("FACTS", "'run': 'defdefdefdef'")
+    seen = lab.run(lab.script(before=HERE + NEIGHBOUR + ours))
     assert seen.reason == "breach"
     assert "put back" not in seen.message
     assert lab.journal.broken_link() == 0
-    assert {"abc"} < {record["run"] for record in lab.journal.records()}
+    assert {"abcabcabcabc"} < {record["run"] for record in lab.journal.records()}
 
 
 @pytest.mark.parametrize("deed", [NEIGHBOUR, BURIED])
 def test_what_others_write_meanwhile_is_theirs(lab, deed):
     seen = lab.run(lab.script(before=HERE + deed))
     assert (seen.status, seen.reason) == ("keep", "baseline")
-    assert [record["run"] for record in lab.journal.records()].count("abc") == 1
+    assert [record["run"] for record in lab.journal.records()].count("abcabcabcabc") == 1
     assert lab.journal.broken_link() == 0
 
 
-def test_what_others_wrote_into_an_exchanged_journal_is_kept(lab):
-    alone = HERE + (
-        "facts = json.loads(lines[-1]) | {'worktree': 'another', 'run': 'abc', 'prev': ''}\n"
-        "journal.write_text(json.dumps(facts) + '\\n')\n"
+DEEP = "with open(journal, 'ab') as file: file.write(b'[' * 200000 + b']' * 200000 + b'\\n')\n"
+#: The line of a process that is gone, whose run would be a path.
+PATH = "victim = Path.home() / 'victim'\nvictim.write_text('precious')\n" + ADD.replace(
+    "FACTS", "'run': str(victim), 'pid': 4194304, 'process': 'gone'"
+)
+REF = "import subprocess\nsubprocess.run(['git', '-C', str(git), 'update-ref', '-d', REF])\n"
+
+
+@pytest.mark.parametrize("deed", [DEEP, PATH, ADD.replace("FACTS", ELSEWHERE)])
+def test_a_line_that_nobody_recorded_is_taken_out(lab, deed):
+    seen = lab.run(lab.script(before=HERE + deed))
+
+    assert (seen.status, seen.reason) == ("crash", "breach")
+    assert seen.message.startswith("the journal got")
+    assert "it is put back" in seen.message
+    victim = Path.home() / "victim"
+    assert not victim.exists() or victim.read_text() == "precious"
+    lab.whole("breach")
+    assert lab.run(lab.script(1.0)).status == "keep"
+
+
+def held(facts):
+    """Adds a line to the file and to what git holds, past what refuses to record it."""
+    return (
+        "import subprocess, sys\n"
+        "code = 'import sys, json, pathlib; '\n"
+    "code += 'from pytest_ouro.evidence.records.journal import Journal; '\n"
+        "code += 'Journal._conflict = lambda self, lines: None; '\n"
+        "code += 'Journal(pathlib.Path(sys.argv[1])).append(json.loads(sys.argv[2]))'\n"
+        f"facts = json.loads(lines[-1]) | {facts}\n"
+        "subprocess.run([sys.executable, '-c', code, str(git), json.dumps(facts)], check=True)\n"
     )
-    seen = lab.run(lab.script(before=alone))
-    assert seen.message.startswith("the journal was changed")
+
+
+def test_a_contradiction_that_git_holds_closes_nothing(lab):
+    forged = "{'worktree': 'another', 'run': 'abcabcabcabc', 'seq': 1}"
+    seen = lab.run(lab.script(before=HERE + held(forged)))
+
+    assert seen.reason == "breach"
+    assert "that nobody recorded (it is put back" in seen.message
+    lab.whole("breach")
+    assert lab.run(lab.script(1.0)).status == "keep"
+
+
+def test_a_started_line_of_ours_that_is_removed_is_told(lab):
+    seen = lab.run(lab.script(before=HERE + "journal.write_bytes(b'')"))
+    assert seen.message.startswith("the journal was removed")
+    lab.whole("breach")
+
+
+def test_who_was_killed_elsewhere_meanwhile_disturbs_nobody(lab):
+    """Git holds a line that is not in the file yet, and its run still has its place."""
+    killed = NEIGHBOUR + "journal.write_bytes(b''.join(line + b'\\n' for line in lines))\n"
+    place = "(git / 'ouro' / 'open' / 'abcabcabcabc').touch()\n"
+    seen = lab.run(lab.script(before=HERE + killed + place))
+    assert (seen.status, seen.reason) == ("keep", "baseline")
+    assert lab.journal.fault() is None
+    assert len(lab.journal.records()) == 3
+
+
+@pytest.mark.parametrize("ref", ["refs/ouro/journal", "both"])
+def test_what_git_holds_of_the_journal_is_put_back(lab, ref):
+    deed = HERE + REF.replace("REF", "'refs/ouro/journal'")
+    also = "journal.unlink()\n" if ref == "both" else ""
+    seen = lab.run(lab.script(before=deed + also))
+
+    assert seen.reason == "breach"
+    words = "the journal was removed" if also else "refs/ouro/journal was moved or removed"
+    assert seen.message.startswith(words)
+    assert lab.journal.recorded() == lab.journal.lines()
+    lab.whole("breach")
+
+
+def test_what_others_wrote_into_an_exchanged_journal_is_kept(lab):
+    seen = lab.run(lab.script(before=HERE + NEIGHBOUR + "journal.write_text('')\n"))
+    assert seen.message.startswith("the journal was removed")
     runs = [record["run"] for record in lab.journal.records()]
-    assert runs == [seen.record["run"], "abc", seen.record["run"]]
+    assert runs == [seen.record["run"], "abcabcabcabc", seen.record["run"]]
     assert lab.journal.broken_link() == 0
 
 

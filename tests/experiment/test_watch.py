@@ -8,7 +8,8 @@ import pytest
 
 from pytest_ouro.experiment.supervision import processes, run_clock
 
-JUDGED = {"value": 1.0, "se": 0.1, "rows": 64, "questions": 80, "tokens": 1280, "seconds": 1.0}
+TOKENS = 1280
+JUDGED = {"value": 1.0, "se": 0.1, "rows": 64, "questions": 80, "tokens": TOKENS, "seconds": 1.0}
 
 
 @pytest.fixture
@@ -64,33 +65,157 @@ def test_a_warm_up_that_is_told_again_is_no_longer(make, clock):
     assert run.trained() == 14
 
 
-def answered(run, clock, seconds):
-    """The judge is asked, and its batches are answered after these seconds each."""
+def asked(run, clock, *, trained=20.0, served=100 * TOKENS):
+    """The run has trained, and the judge is asked for the score."""
     run.start()
-    clock.now += 20
-    run.hear({"event": "evaluate", "served": 1})  # by the script's word, each token took 20 s
+    clock.now += trained
+    run.hear({"event": "evaluate", "served": served})
     run.hear_judge({"event": "asked"})
+
+
+def answered(run, clock, seconds, *, scoring=0.0, judging=0.0, **facts):
+    """The judge's batches are answered after these seconds each; returns the run."""
+    asked(run, clock, **facts)
     for one in seconds:
+        clock.now += judging
+        run.hear_judge({"event": "question"})
         clock.now += one
         run.hear_judge({"event": "answered"})
-    run.hear_judge({"event": "judged", "findings": [], **JUDGED})
-    return run.findings
+    clock.now += judging
+    run.hear_judge({"event": "judged", "findings": [], "scoring": scoring, **JUDGED})
+    return run
 
 
-@pytest.mark.parametrize("late", [0, 1])
-def test_one_late_answer_is_a_finding_whatever_was_said_to_be_served(make, clock, late):
+@pytest.mark.parametrize("late", [0, 1, 9])
+@pytest.mark.parametrize("served", [1, 4 * TOKENS, 10**9])
+def test_one_late_answer_counts_as_training(make, clock, late, served):
     seconds = [0.1] * 10
-    seconds[late] = 7.0
-    [finding] = answered(make(budget=20.0, judge={}), clock, seconds)
-    assert finding == (
-        "the model took 6.9 s longer to answer the judge than at its usual pace, at most 4.0 s are "
-        "allowed"
+    seconds[late] = 3.6
+    run = make(budget=20.0, judge={})
+    answered(run, clock, seconds, served=served, scoring=1.0)
+    assert run.judgment.answering == pytest.approx(4.5)
+    assert run.charged() == pytest.approx(3.5)
+    assert run.trained() == pytest.approx(23.5)
+    assert run.findings == []
+
+
+def test_inference_at_the_pace_of_training_is_free(make, clock):
+    run = make(budget=20.0, judge={})
+    answered(run, clock, [0.3] * 10, served=3 * TOKENS)
+    assert (run.charged(), run.trained()) == (0, 20)
+
+
+def test_answers_that_are_all_late_count_as_training(make, clock):
+    """All batches cost the same; half a training step on so many tokens takes 0.1 s."""
+    run = answered(make(budget=20.0, judge={}), clock, [0.3] * 10, served=100 * TOKENS)
+    assert run.charged() == pytest.approx(2.9)
+
+
+def test_what_was_served_by_the_scripts_word_excuses_a_quarter_of_the_budget(make, clock):
+    run = answered(make(budget=20.0, judge={}), clock, [0.8] * 10, served=1)
+    assert run.charged() == pytest.approx(3.0)
+
+
+def test_a_rehearsal_may_be_short_beside_its_evaluation(make, clock):
+    run = make(budget=1.0, judge={}, rehearsal=True)
+    answered(run, clock, [0.2] * 10, trained=1.0, served=TOKENS // 5)
+    assert run.charged() == 0
+
+
+def test_the_judges_own_work_on_the_logits_excuses_as_much_of_the_runs(make, clock):
+    run = answered(make(budget=20.0, judge={}), clock, [0.3] * 10, scoring=2.5)
+    assert run.charged() == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("scale", [0.01, 0.5, 30.0])
+@pytest.mark.parametrize("late", [0.1, 4.0])
+def test_what_is_charged_is_a_share_of_the_budget(make, clock, scale, late):
+    """No number of seconds is free: all times a hundredth, and so is what is charged."""
+    seconds = [late, *[0.2] * 9]
+    whole = answered(make(budget=20.0, judge={}), clock, seconds).charged()
+    scaled = answered(
+        make(budget=20.0 * scale, judge={}),
+        clock,
+        [one * scale for one in seconds],
+        trained=20.0 * scale,
     )
+    assert scaled.charged() == pytest.approx(whole * scale, abs=1e-6)
 
 
-@pytest.mark.parametrize("seconds", [[3.0, *[0.1] * 10], [0.9] * 10])
-def test_a_first_answer_may_take_a_while_and_a_slow_model_all_the_time(make, clock, seconds):
-    assert answered(make(budget=20.0, judge={}), clock, seconds) == []
+def test_answers_shorter_than_a_tick_are_not_late(make, clock):
+    """The system counts CPU time in hundredths: of answers of 4 ms each, most cost none."""
+    ticks = [round(0.004 * (n + 1), 2) - round(0.004 * n, 2) for n in range(75)]
+    run = answered(make(budget=1.0, judge={}), clock, ticks, trained=1.0, scoring=0.3)
+    assert run.charged() < 0.02
+
+
+def test_what_the_judge_computes_meanwhile_is_not_the_runs_time(make, clock):
+    run = make(budget=20.0, judge={})
+    answered(run, clock, [0.1] * 10, judging=7.0)
+    assert (run.judgment.answering, run.charged()) == (pytest.approx(1.0), 0)
+
+
+@pytest.mark.parametrize(("judging", "charged"), [(0.0, 3.9), (0.2, 2.1), (0.9, 0.0)])
+def test_a_machine_that_delays_the_judge_delays_the_answers(make, clock, judging, charged):
+    """Between ten answers the judge computes nine times, and each time the wall clock goes on."""
+    run = answered(make(budget=20.0, judge={}), clock, [0.4] * 10, judging=judging)
+    assert run.charged() == pytest.approx(charged)
+
+
+def test_a_judge_that_was_slowed_down_excuses_a_quarter_of_the_budget(make, clock):
+    run = answered(make(budget=20.0, judge={}), clock, [0.8] * 10, judging=60.0)
+    assert run.charged() == pytest.approx(3.0)
+
+
+def test_who_computes_while_the_judge_does_is_charged_for_it(make, clock, monkeypatch):
+    """A thread that trains on needs a processor, if not more time than has passed."""
+    run, begun = make(budget=20.0, judge={}), clock.now
+
+    def usage(family):
+        return processes.Usage(cpu_seconds=2 * (clock.now - begun), resident_mb=1.0)
+
+    monkeypatch.setattr(processes.Family, "usage", usage)
+    answered(run, clock, [0.1] * 10, judging=0.5, scoring=1.0)
+    assert run.judgment.answering == pytest.approx(6.0)
+    assert run.charged() > 3.9
+
+
+def test_room_for_the_first_answer_is_made_in_the_judges_time(make, clock):
+    run = make(budget=20.0, judge={})
+    asked(run, clock)
+    for event, seconds in [("question", 0.1), ("room", 9.0), ("question", 0.2), ("answered", 0.0)]:
+        run.hear_judge({"event": event})
+        clock.now += seconds
+    run.hear_judge({"event": "judged", "findings": [], "scoring": 1.0, **JUDGED})
+    assert run.judgment.answering == pytest.approx(0.3)
+
+
+def test_a_run_that_trains_on_while_it_is_asked_is_ended_as_one_before(make, clock):
+    run = make(budget=20.0, judge={}, timeout=1e6)
+    asked(run, clock)
+    run.hear_judge({"event": "question"})
+    clock.now += 10.9
+    assert (run.tick(), run.trained()) == ("", pytest.approx(30.9))
+    clock.now += 0.2
+    assert run.tick() == "overrun"
+
+
+def test_a_judge_that_computes_long_ends_no_run(make, clock):
+    run = make(budget=20.0, judge={}, timeout=1e6)
+    asked(run, clock)
+    clock.now += 1000
+    assert (run.tick(), run.trained()) == ("", 20)
+
+
+def test_what_is_no_prediction_ends_the_count(make, clock):
+    run = make(budget=20.0, judge={}, timeout=1e6)
+    asked(run, clock)
+    run.hear_judge({"event": "question"})
+    clock.now += 0.5
+    run.hear_judge({"event": "finding", "text": "no prediction"})
+    clock.now += 1000
+    assert (run.tick(), run.trained()) == ("", pytest.approx(20.5))
+    assert run.findings == ["no prediction"]
 
 
 def test_nobody_foresees_when_the_processes_are_looked_at(make, clock):

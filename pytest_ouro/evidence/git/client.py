@@ -61,17 +61,19 @@ def _command(*args: str, cwd: Path, also: tuple[str, ...] = ()) -> list[str]:
     return [*start, *settings, *args]
 
 
-def run_git(*args: str, cwd: Path, index: str = "", also: tuple[str, ...] = ()) -> bytes:
+def run_git(
+    *args: str, cwd: Path, index: str = "", also: tuple[str, ...] = (), told: bytes = b""
+) -> bytes:
     """Standard output of one git call in ``cwd``; GitError when git fails or is missing.
 
     ``index`` is the value of GIT_INDEX_FILE to keep (git sets it for a partial commit), ``also``
-    are further settings.
+    are further settings; ``told`` is its standard input.
     """
     env = environment()
     if index:
         env["GIT_INDEX_FILE"] = index
     try:
-        status, said, error = spawn.output(_command(*args, cwd=cwd, also=also), env)
+        status, said, error = spawn.output(_command(*args, cwd=cwd, also=also), env, told)
     except OSError:
         raise GitError(
             "git is not installed, and nothing can be judged without it",

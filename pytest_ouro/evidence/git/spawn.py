@@ -8,20 +8,24 @@ import select
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 #: What is done to the program's streams before it starts.
 Action = tuple[int, int, int] | tuple[int, int, str, int, int]
 
 
-def output(command: list[str], env: Mapping[str, str]) -> tuple[int, bytes, bytes]:
+def output(
+    command: list[str], env: Mapping[str, str], told: bytes = b""
+) -> tuple[int, bytes, bytes]:
     """The exit status of a program, its standard output and its standard error.
 
-    OSError where it cannot be started.
+    ``told`` is its standard input. OSError where it cannot be started.
     """
     (out, out_end), (err, err_end) = _pipe(), _pipe()
     try:
-        pid = _started(command, env, [_nothing(0), _dup(out_end, 1), _dup(err_end, 2)])
+        with _file(told) as fd:
+            heard = _nothing(0) if fd is None else _dup(fd, 0)
+            pid = _started(command, env, [heard, _dup(out_end, 1), _dup(err_end, 2)])
     except OSError:
         os.close(out)
         os.close(err)
@@ -36,6 +40,20 @@ def output(command: list[str], env: Mapping[str, str]) -> tuple[int, bytes, byte
         os.close(err)
         status = os.waitpid(pid, 0)[1]
     return os.waitstatus_to_exitcode(status), said, error
+
+
+@contextlib.contextmanager
+def _file(contents: bytes) -> Iterator[int | None]:
+    """A file without a name that holds these bytes: unlike a pipe it is never full."""
+    if not contents:
+        yield None
+        return
+    import tempfile
+
+    with tempfile.TemporaryFile() as file:
+        file.write(contents)
+        file.seek(0)
+        yield file.fileno()
 
 
 class Conversation:

@@ -8,13 +8,13 @@ So what was there must be there still, and what was added must not claim to be t
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.git.client import run_git
+from pytest_ouro.evidence.records import record_format
+from pytest_ouro.evidence.records.anchor import REF
 from pytest_ouro.experiment.records.git_settings import Hooks
 from pytest_ouro.experiment.terms.names import PACKAGE, TRIED
 
@@ -67,39 +67,59 @@ class Before:
         return [*self._journal(), *self._refs(), *self._written(), *hooks]
 
     def _journal(self) -> list[str]:
-        journal = self.case.evidence.journal
+        journal, start = self.case.evidence.journal, len(self.lines)
         with journal.locked():
-            if not journal.path.is_file() and os.path.lexists(journal.path):
-                journal.path.rename(journal.folder / f"journal.{self.run}.other")
-            now = journal.lines()
-            whole = now[: len(self.lines)] == self.lines
-            known = set(self.lines)
-            added = now[len(self.lines) :] if whole else [one for one in now if one not in known]
-            forged = [one for one in added if self._claims_our_place(one)]
-            if whole and not forged:
-                return []
-            others = [one for one in added if one not in forged]
-            if whole and others:  # their place in the chain is taken: a person must judge
-                return [_forged(len(forged))]
-            kept = journal.put_back(self.lines, others, name=self.run)
+            journal.clear(self.run)
+            now, held = journal.lines(), journal.recorded() or []
+            kept_ref = held[:start] == self.lines
+            if kept_ref and len(held) > start and now == held[:-1]:
+                now = journal.write_awaited()  # another supervisor was killed meanwhile
+            added = held[start:] if kept_ref else [one for one in now if one not in self.lines]
+            others = [one for one in added if not self._claims_our_place(one)]
+            if kept_ref and now == held and not _contradict(held) and (others or not added):
+                # What others wrote follows what is forged: a person must judge.
+                return [] if added == others else [_forged(len(added) - len(others))]
+            others = self._sound(others)
+            as_held = (held, []) if kept_ref and others == added else (self.lines, others)
+            kept = journal.put_back(*as_held, name=self.run)
         further = f" (it is put back; what was found is kept as {kept.name})"
-        if not whole:
-            what = "removed" if not now else "changed"
+        ours = {*self.lines, *others}
+        bad = [one for one in now if one not in ours]
+        if now[:start] != self.lines or not ours <= {*now}:
+            what = "changed" if now else "removed"
             return [f"the journal was {what} while the run went on{further}"]
-        return [_forged(len(forged)) + further]
+        if any(map(self._claims_our_place, bad)):
+            return [_forged(len(bad)) + further]
+        if bad and self._is_alone(others):
+            return [f"the journal got lines while the run went on that nobody recorded{further}"]
+        return [] if kept_ref else [f"{REF} was moved or removed while the run went on{further}"]
+
+    def _sound(self, added: list[bytes]) -> list[bytes]:
+        """Of the lines that others added, those that contradict nothing before them."""
+        sound = list(self.lines)
+        for one in added:
+            if not _contradict([*sound, one]):
+                sound.append(one)
+        return sound[len(self.lines) :]
+
+    def _is_alone(self, others: list[bytes]) -> bool:
+        """Whether no other run was under way, whose script could have done it as well."""
+        begun = [record_format.read(line) for line in (*self.lines, *others)]
+        ended = {record["run"] for record in begun if record["event"] == "finished"}
+        return not {record["run"] for record in begun} - ended - {self.run}
 
     def _claims_our_place(self, line: bytes) -> bool:
         """Whether a line says that a run was made where only this one can have been."""
         try:
-            record = json.loads(line)
-            if record.get("status") == "crash" and record["outcome"] == "lost":
-                return bool(record["run"] == self.run)  # else who starts later buried the dead
-            return bool(
-                record.get("worktree") == self.case.evidence.worktree
-                and set(record.get("holds", self.holds)) & set(self.holds)
-            )
-        except (ValueError, TypeError, LookupError, AttributeError):
+            record = record_format.read(line)
+        except ValueError:
             return True  # none of our writers leaves a line that is no record
+        if record.get("status") == "crash" and record.get("outcome") == "lost":
+            return bool(record["run"] == self.run)  # else who starts later buried the dead
+        return bool(
+            record.get("worktree") == self.case.evidence.worktree
+            and set(record.get("holds", self.holds)) & set(self.holds)
+        )
 
     def _refs(self) -> list[str]:
         now = _tried(self.case)
@@ -122,6 +142,16 @@ class Before:
         if written:  # what was remembered of them may have been written too
             self.case.evidence.fingerprints.memory.unlink(missing_ok=True)
         return written
+
+
+def _contradict(lines: list[bytes]) -> bool:
+    """Whether lines say one fact twice, and not the same, or are no records."""
+    try:
+        return any(
+            True for _ in record_format.conflicts([record_format.read(line) for line in lines])
+        )
+    except (ValueError, LookupError):
+        return True
 
 
 def _forged(count: int) -> str:

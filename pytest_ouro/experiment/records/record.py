@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.core.errors import RecordError
 from pytest_ouro.evidence.python.source import Source, decode
-from pytest_ouro.evidence.records import ledger
+from pytest_ouro.evidence.records import ledger, record_format
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.terms.names import now
 
@@ -89,18 +89,8 @@ def finish(case: Case, facts: Record, verdict: dict[str, Any]) -> Record:
 
     Whoever is killed between the two leaves the run's place, and :func:`recover` writes the row.
     """
-    value = facts.get("val_bpb") if verdict["status"] != "crash" else None
-    prefix = f"[rehearsal {facts['budget']:g}s] " if facts["rehearsal"] else ""
-    if "repeat" in facts:
-        prefix += f"[repeat {facts['repeat']}/{facts['repeats']}] "
-    row = ledger.row(
-        facts["commit"],
-        value,
-        float(facts.get("peak_mb") or 0.0) / 1024,
-        verdict["status"],
-        prefix + facts["description"],
-    )
-    record = {"event": "finished", "time": now(), **facts, **verdict, "row": row}
+    record = {"event": "finished", "time": now(), **facts, **verdict}
+    row = record["row"] = record_format.row_of(record)
     place = case.evidence.journal.place(facts["run"])
     with contextlib.suppress(OSError):
         os.truncate(place, 0)
@@ -139,6 +129,9 @@ def recover(case: Case, say: Callable[[str], None]) -> bool:
         return False
     try:
         with FileLock(folder / "recovery.lock"):  # who starts at the same time finds nothing
+            case.evidence.journal.complete()
+            if case.evidence.journal.fault():
+                return False  # whoever refuses to run says why
             buried = bury_the_dead(case, say)
             return _write_rows(case, say) or buried
     except OSError as error:

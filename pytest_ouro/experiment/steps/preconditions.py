@@ -93,7 +93,9 @@ def demand_same_head(case: Case, commit: str) -> None:
 
 
 def demand_writable(case: Case) -> None:
-    """A run whose record could not be written must not start."""
+    """A run whose record could not be written, or would be compared with edited ones, must not
+    start."""
+    case.evidence.journal.demand_whole()
     root, folder = case.repository.git.top / case.bound.root, case.evidence.journal.folder
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)

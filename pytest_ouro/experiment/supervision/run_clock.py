@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import random
-import statistics
 import sys
 import time
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.experiment.supervision import processes
+from pytest_ouro.experiment.supervision.answers import Answers, Turn, excused
 from pytest_ouro.experiment.terms.measurement import Judgment
 
 if TYPE_CHECKING:
@@ -53,9 +52,8 @@ class Watch:
     waiting: bool = False
     judgment: Judgment | None = None
     unable: str = ""
-    asked: float | None = None
-    #: When the judge had each batch of answers, on the bound's clock; first, when it was asked.
-    answers: list[float] = field(default_factory=list)
+    #: What the judge is answered, from the moment at which it is asked for the score.
+    answers: Answers | None = None
     reaped: float = field(default_factory=processes.reaped)
     #: When to look again at the latest: nobody foresees it, to be away then.
     look_at: float = 0.0
@@ -81,10 +79,27 @@ class Watch:
             self.findings.append(FORGOTTEN)
 
     def trained(self) -> float | None:
-        """Seconds of the training window, closed or still running."""
-        if self.window is not None or self.window_from is None:
-            return self.window
-        return self.clock() - self.window_from
+        """Seconds of training so far: of the window, and what is charged of the answers."""
+        if self.window is not None:
+            return self.window + self.charged()
+        return None if self.window_from is None else self.clock() - self.window_from
+
+    def charged(self) -> float:
+        """Seconds of the answers to the judge that inference does not explain."""
+        if self.answers is None:
+            return 0.0
+        if self.judgment is None:
+            return self.answers.charged_by_now(self.clock(), self.cpu)
+        most = excused(
+            window=self.window or 0.0,
+            served=self.served,
+            # A rehearsal's budget is short beside its evaluation, and it gains nothing.
+            budget=math.inf if self.job.rehearsal else self.job.budget,
+            tokens=self.judgment.tokens,
+            scoring=self.judgment.scoring,
+            waited=self.answers.waited,
+        )
+        return self.answers.charged(most)
 
     def hear(self, message: dict[str, Any]) -> None:
         """An event that the training process reports."""
@@ -123,40 +138,30 @@ class Watch:
             self.unable = str(message["why"])
         elif event == "asked":
             self.close()
-            self.asked = self.clock()
-            self.answers = [self.asked]
+            self.answers = Answers(self.clock(), self.cpu)
+        elif event == "question":
+            self._pass_to("run")
+        elif event == "room":
+            self._pass_to("judge")
         elif event == "answered":
-            self.answers.append(self.clock())
+            self._pass_to("judge").end_batch()
         elif event == "finding":
+            self._pass_to("nobody")
             self.findings = [*self.findings, str(message["text"])][:_MOST]
         elif event == "judged":
-            assert self.asked is not None
+            assert self.answers is not None
             self.findings = [*self.findings, *message.pop("findings")][:_MOST]
-            self.judgment = Judgment(**message, answering=self.clock() - self.asked)
+            self.judgment = Judgment(**message, answering=self.answers.seconds)
             self.value = self.judgment.value
-            self._demand_prompt(self.judgment)
 
-    def _demand_prompt(self, judgment: Judgment) -> None:
-        """Who takes long to answer may have trained on: no answer costs what a training step does.
-
-        The tokens served are the script's own word, so the most that they can excuse is bounded;
-        and all batches of answers cost the same, but for what is compiled or loaded for one.
-        """
-        budget = self.job.budget
-        paces = [after - before for before, after in pairwise(self.answers)]
-        idle = sum(paces) - len(paces) * statistics.median(paces or [0.0])
-        step = (self.window or 0.0) / max(self.served, 1)
-        allowed = min(2 + 0.1 * budget + 2 * step * judgment.tokens, 10 + 0.5 * budget)
-        if judgment.answering > allowed:
-            self.findings.append(
-                f"the model took {judgment.answering:.1f} s to answer the judge, "
-                f"at most {allowed:.1f} s are allowed"
-            )
-        elif idle > (spare := 2 + 0.1 * budget):
-            self.findings.append(
-                f"the model took {idle:.1f} s longer to answer the judge than at its usual pace, "
-                f"at most {spare:.1f} s are allowed"
-            )
+    def _pass_to(self, turn: Turn) -> Answers:
+        """End the present turn with the judge's word, and begin the next with our answer to it."""
+        assert self.answers is not None
+        heard = time.monotonic()
+        self.look()
+        wall = time.monotonic() if turn == "run" else heard
+        self.answers.pass_to(turn, wall if self.job.clock == "wall" else self.cpu, self.cpu)
+        return self.answers
 
     def release(self) -> None:
         """The script is let go now."""
@@ -199,7 +204,7 @@ class Watch:
         if time.monotonic() - self.began > self.job.timeout:
             return "timeout"
         trained, limit = self.trained(), self.job.limit or OVERRUN * self.job.budget + 1
-        if self.window is None and trained and trained > limit:
+        if self.judgment is None and trained and trained > limit:
             return "overrun"
         return ""
 

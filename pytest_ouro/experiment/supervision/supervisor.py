@@ -71,16 +71,17 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         except KeyboardInterrupt:
             stopped = "interrupted"
         finally:
-            watch.window = watch.trained()
+            trained, charged = watch.trained(), watch.charged()
             family.end(process, grace=3.0 if stopped else 0.0)
-            failed = judge.last_words() if judge and watch.asked and not watch.judgment else ""
+            failed = judge.last_words() if judge and watch.answers and not watch.judgment else ""
             _drain(process, log)
     text = log.end.decode(errors="replace")
     return Measurement(
         exit_code=process.returncode,
         wall_seconds=time.monotonic() - began,
         cpu_seconds=watch.cpu,
-        window_seconds=watch.window,
+        window_seconds=trained,
+        charged_seconds=charged,
         value=watch.value,
         evaluations=watch.evaluations,
         served=watch.served,

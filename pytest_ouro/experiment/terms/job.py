@@ -44,7 +44,7 @@ class Job:
     anew or with ``append`` at its end; ``settings`` are further environment variables. The window
     begins ``startup_seconds`` after the script at the latest, and the run is ended once it is
     longer than ``limit``. ``judge`` goes to a judge, a process that scores what the script's model
-    predicts; without it the script's own process evaluates."""
+    predicts; without it the script's own process evaluates. A ``rehearsal`` is never kept."""
 
     python: tuple[str, ...]
     folder: Path
@@ -59,6 +59,7 @@ class Job:
     warmup_seconds: float = 0.0
     startup_seconds: float = math.inf
     hide_cuda: bool = False
+    rehearsal: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     judge: Mapping[str, Any] | None = None
 

@@ -23,8 +23,9 @@ _DENIED = " (a sandboxed run writes under TMPDIR alone: docs/sandbox.md has what
 class Judgment:
     """The judge's score: bits per byte with its standard error, over ``rows`` rows.
 
-    ``questions`` is what was asked of the model, tests included, in ``tokens`` tokens;
-    ``answering`` the seconds on the bound's clock, ``seconds`` on the wall's.
+    ``questions`` is what was asked of the model, tests included, in ``tokens`` tokens. It took
+    ``seconds`` on the wall's clock, in which the judge itself computed for ``scoring`` CPU
+    seconds. The run took ``answering`` seconds on the bound's clock for its answers.
     """
 
     value: float
@@ -33,6 +34,7 @@ class Judgment:
     questions: int
     tokens: int
     seconds: float
+    scoring: float
     answering: float
 
 
@@ -40,7 +42,8 @@ class Judgment:
 class Measurement:
     """Seconds by our clocks, megabytes by our reading, and what the child reported.
 
-    ``window_seconds`` is the training window on the bound's clock; None if training never began.
+    ``window_seconds`` is the training on the bound's clock, None if it never began;
+    ``charged_seconds`` of it passed while a judge waited for answers.
     ``value`` is the metric as the trusted harness returned it, ``claims`` what the script printed.
     ``judgment`` is the judge's, if there was one; then ``value`` is its score. ``unable`` says why
     this harness cannot be judged; then nothing was run. ``findings`` is what the model was caught
@@ -54,6 +57,7 @@ class Measurement:
     wall_seconds: float
     cpu_seconds: float = 0.0
     window_seconds: float | None = None
+    charged_seconds: float = 0.0
     value: float | None = None
     evaluations: int = 0
     claims: dict[str, str] = field(default_factory=dict)
@@ -136,7 +140,8 @@ def _failed(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str] 
     if seen.stopped == "timeout":
         return "timeout", f"{script} was killed after {seen.wall_seconds:.0f} s, the timeout"
     if seen.stopped == "overrun":
-        return "breach", f"{script} was killed: it went on beyond its budget"
+        phase = " while the judge waited for its answers" if seen.charged_seconds else ""
+        return "breach", f"{script} was killed: it went on beyond its budget{phase}"
     if _out_of_memory(seen):
         phase = "evaluation" if seen.evaluations else "training"
         return "oom", f"out of memory in {phase}{where}"

@@ -2,7 +2,7 @@
 
 class: clock
 expect: supervised=caught judged=caught sandboxed=caught
-why: usual pace | parameters changed
+why: while the judge waited | parameters changed
 """
 
 import gc

@@ -1,0 +1,181 @@
+"""The validation rows: which are scored, and which only lend their tokens to the judge's tests."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import random
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Sequence
+
+#: Logits that are asked by default, about: 2^34 float32 are 69 GB through shared memory.
+COST = 2**34
+#: Which rows count where they are not all asked: always the same.
+SEED = 20260
+#: Further rows that are read for each one that is needed: some may repeat others.
+FURTHER = 4
+#: Tokens that two rows share by chance alone: this many at least, at most that many.
+SAME = (16, 64)
+#: Tokens at either end of a row that are compared with the ends of other rows.
+END = 8
+
+
+class Unable(Exception):
+    """Why this harness cannot be judged from outside."""
+
+
+def rows_of(module: types.ModuleType, job: dict[str, Any]) -> Any:
+    """The rows that the harness's own evaluation reads, as scoring.Rows; Unable says why not."""
+    if "torch" not in sys.modules:
+        raise Unable("the harness does not use torch")
+    import torch
+
+    from .scoring import Rows, bits_per_byte
+
+    num_bytes = module.get_token_bytes(device="cpu").long()
+    wanted = _wanted(module, job, len(num_bytes))
+    seen = _Listener(torch)
+    value = _evaluate(module, job, seen)
+    if not seen.x:
+        raise Unable(f"{job['evaluate']} never asks the model")
+    x, y = torch.cat(seen.x), torch.cat(seen.y)
+    own = bits_per_byte(torch.cat(seen.nats).double(), num_bytes[y.flatten()])
+    if not math.isclose(own, float(value), rel_tol=1e-4):
+        raise Unable(f"{job['evaluate']} is not bits per byte by get_token_bytes()")
+    if not bool((y[:, :-1] == x[:, 1:]).all()):
+        raise Unable("a target of the harness is not the token that follows its input")
+    order = random.Random(SEED).sample(range(len(x)), len(x))[:wanted]
+    x, y = _more(module, job, x, y, len(order))
+    return Rows(x, y, num_bytes, *divided(x, y, order))
+
+
+def _wanted(module: types.ModuleType, job: dict[str, Any], vocabulary: int) -> int:
+    """How many rows are scored; the harness is told to read about twice as many, and no more."""
+    length, tokens = getattr(module, "MAX_SEQ_LEN", 0), getattr(module, "EVAL_TOKENS", 0)
+    asked = int(job.get("rows") or 0)
+    if not (isinstance(length, int) and isinstance(tokens, int) and length and tokens):
+        return asked or sys.maxsize
+    every = max(1, tokens // length)
+    wanted = min(every, asked or max(64, COST // (length * vocabulary)))
+    if wanted * 2 < every:
+        module.EVAL_TOKENS = wanted * 2 * length  # type: ignore[attr-defined]
+    return wanted
+
+
+def _evaluate(module: types.ModuleType, job: dict[str, Any], model: Any) -> Any:
+    return getattr(module, job["evaluate"])(model, module.Tokenizer.from_directory(), 1)
+
+
+def _more(module: types.ModuleType, job: dict[str, Any], x: Any, y: Any, scored: int) -> Any:
+    """The inputs and targets with further rows of the same text, where the harness reads on.
+
+    It is told that it evaluates more tokens. What it reads then must begin with the same rows.
+    """
+    import torch
+
+    from .scoring import lent
+
+    short = lent(scored) - (len(x) - scored)
+    if short <= 0 or not hasattr(module, "EVAL_TOKENS"):
+        return x, y
+    before, seen = module.EVAL_TOKENS, _Listener(torch)
+    module.EVAL_TOKENS = (len(x) + FURTHER * short) * x.shape[1]  # type: ignore[attr-defined]
+    with contextlib.suppress(Exception, SystemExit):  # at the end of its text; what it read will do
+        _evaluate(module, job, seen)
+    module.EVAL_TOKENS = before  # type: ignore[attr-defined]
+    rows = [(a, b) for a, b in zip(seen.x, seen.y, strict=True) if a.shape[1:] == x.shape[1:]]
+    if not rows:
+        return x, y
+    wider = [torch.cat(parts) for parts in zip(*rows, strict=True)]
+    same = all(torch.equal(new[: len(x)], old) for new, old in zip(wider, (x, y), strict=True))
+    return wider if same and torch.equal(wider[0][:, 1:], wider[1][:, :-1]) else (x, y)
+
+
+def divided(x: Any, y: Any, order: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The rows that are scored, of those in ``order``, and the rows that only lend their tokens.
+
+    All in ``order`` are scored, unless too few others are left to lend: then its last ones lend.
+    """
+    from .scoring import LEAST, lent
+
+    if x.shape[1] < 2:  # nothing of them can be exchanged
+        return tuple(sorted(order)), ()
+    spare = _spare(x, y, order)
+    counts = range(len(order), 0, -1)
+    count = next(n for n in counts if n == 1 or len(order) - n + len(spare) >= lent(n))
+    if count < len(order) and lent(count) >= LEAST:
+        held = _spare(x, y, order[:count])
+        if len(held) >= LEAST:
+            order, spare = order[:count], held
+    return tuple(sorted(order)), tuple(spare[: lent(len(order))])
+
+
+def _spare(x: Any, y: Any, scored: Sequence[int]) -> list[int]:
+    """The other rows that repeat no text: neither of a scored row nor of another one of them.
+
+    Where the harness begins its text again, its rows repeat others, perhaps at other places. A run
+    of tokens is the same text where it is longer than what rows share by chance. Rows that begin or
+    end as a scored row does come last: they are taken only where there are no others.
+    """
+    import torch
+
+    some = set(scored)
+    rows = torch.tensor([*scored, *(n for n in range(len(x)) if n not in some)])
+    tokens = torch.cat([x, y[:, -1:]], 1)[rows]
+    width = min(tokens.shape[1], max(SAME[0], min(SAME[1], x.shape[1] // 4)))
+    runs = _fingerprints(tokens, width)
+    values, places = runs.flatten().sort(stable=True)
+    owners = places // runs.shape[1]
+    repeats = (values[1:] == values[:-1]) & (owners[1:] != owners[:-1])
+    repeating = set(rows[owners[1:][repeats].unique()].tolist())
+    ends = [{tuple(end) for end in part[scored].tolist()} for part in (x[:, :END], x[:, -END:])]
+
+    def resembles(row: int) -> bool:
+        return tuple(x[row, :END].tolist()) in ends[0] or tuple(x[row, -END:].tolist()) in ends[1]
+
+    fresh = [row for row in rows[len(scored) :].tolist() if row not in repeating]
+    return sorted(fresh, key=resembles)
+
+
+def _fingerprints(tokens: Any, width: int) -> Any:
+    """A number for each run of ``width`` tokens of each row, int64 of shape (N, runs): equal runs
+    have equal numbers, others hardly ever."""
+    import torch
+
+    chance = torch.Generator().manual_seed(SEED)
+    factors = torch.randint(-(2**62), 2**62, (width,), generator=chance)
+    runs = tokens.shape[1] - width + 1
+    found = torch.zeros(len(tokens), runs, dtype=torch.long)
+    for place, factor in enumerate(factors.tolist()):
+        found += tokens[:, place : place + runs] * factor  # int64 wraps around, as it may
+    return found
+
+
+class _Listener:
+    """Stands in for the model: notes the rows, and answers losses that show how they are used."""
+
+    def __init__(self, torch: Any) -> None:
+        self._torch = torch
+        self._chance = torch.Generator().manual_seed(SEED)
+        self.x: list[Any] = []
+        self.y: list[Any] = []
+        self.nats: list[Any] = []
+
+    def __call__(self, x: Any, y: Any, reduction: str = "none") -> Any:
+        if reduction != "none" or x.shape != y.shape or x.dim() != 2:
+            raise Unable("the evaluation does not ask for the loss of every target")
+        nats = 1 + self._torch.rand(y.numel(), generator=self._chance)
+        self.x.append(x.cpu().long().clone())
+        self.y.append(y.cpu().long().clone())
+        self.nats.append(nats)
+        return nats.to(x.device)
+
+    def eval(self) -> _Listener:
+        return self
+
+    def train(self, mode: bool = True) -> _Listener:
+        return self

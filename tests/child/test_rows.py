@@ -1,0 +1,136 @@
+"""Which rows are scored, and which only lend their tokens, by what a harness reads."""
+
+import types
+from itertools import islice
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the judge of torch experiments needs torch")
+
+from pytest_ouro.child.rows import divided, rows_of  # noqa: E402
+from pytest_ouro.child.scoring import LEAST, lent  # noqa: E402
+from tests.child.conftest import HARNESS  # noqa: E402
+
+COUNT, LENGTH = 64, 16
+
+
+@pytest.fixture(scope="module")
+def text():
+    """Rows without end, as the harness makes them."""
+    return torch.randint(0, 12, (1000, LENGTH + 1), generator=torch.Generator().manual_seed(4))
+
+
+def harness(text, **names):
+    """The harness of the miniature, whose validation rows are these."""
+    module = types.ModuleType("prepare")
+    exec(HARNESS, module.__dict__)
+
+    def rows(tokenizer, B, T, split):
+        return ((row[None, :-1], row[None, 1:], 1) for row in text)
+
+    vars(module).update({"make_dataloader": rows, **names})
+    return module
+
+
+def read(module, rows=0):
+    return rows_of(module, {"evaluate": "evaluate_bpb", "rows": rows})
+
+
+def test_all_rows_of_the_evaluation_are_scored_and_later_ones_lend(text):
+    rows = read(harness(text))
+    assert rows.scored == tuple(range(COUNT))
+    assert len(rows.spare) == lent(COUNT)
+    assert min(rows.spare) >= COUNT
+    assert torch.equal(rows.x, text[: len(rows.x), :-1])
+
+
+def test_the_number_of_tokens_is_put_back(text):
+    module = harness(text)
+    read(module)
+    assert module.EVAL_TOKENS == COUNT * LENGTH
+
+
+def test_where_few_rows_are_scored_the_others_lend(text):
+    rows = read(harness(text), rows=20)
+    assert len(rows.scored) == 20
+    assert len(rows.spare) == lent(20)
+    assert not set(rows.scored) & set(rows.spare)
+    assert len(rows.x) == 40
+
+
+def test_a_text_that_ends_lends_what_is_left(text):
+    rows = read(harness(text[: COUNT + lent(COUNT)]))
+    assert rows.scored == tuple(range(COUNT))
+    assert sorted(rows.spare) == list(range(COUNT, COUNT + lent(COUNT)))
+
+
+@pytest.mark.parametrize("left", [0, 10])
+def test_a_text_with_too_few_other_rows_lends_some_of_its_own(text, left):
+    rows = read(harness(text[: COUNT + left]))
+    assert len(rows.scored) + lent(len(rows.scored)) <= COUNT + left
+    assert len(rows.spare) == lent(len(rows.scored)) >= LEAST
+    assert not set(rows.scored) & set(rows.spare)
+    assert len(rows.scored) >= COUNT * 2 // 3
+
+
+def test_a_harness_that_does_not_say_how_much_it_reads_lends_some_of_its_own(text):
+    def evaluate(model, tokenizer, batch_size):
+        module.EVAL_TOKENS = COUNT * LENGTH
+        value = plain(model, tokenizer, batch_size)
+        del module.EVAL_TOKENS
+        return value
+
+    module = harness(text)
+    plain, module.evaluate_bpb = module.evaluate_bpb, evaluate
+    del module.EVAL_TOKENS
+    rows = read(module)
+    assert len(rows.x) == COUNT
+    assert len(rows.spare) == lent(len(rows.scored)) >= LEAST
+
+
+@pytest.mark.parametrize("shift", [0, 5])
+def test_rows_of_a_text_that_begins_again_lend_nothing(text, shift):
+    """Whether its rows are cut at the same places or at others."""
+    length = 64
+    stream = torch.randint(0, 12, (COUNT * (length + 1) + shift,))
+    rows = stream.repeat(4)[: 2 * COUNT * (length + 1)].view(-1, length + 1)
+    scored, spare = divided(rows[:, :-1], rows[:, 1:], range(COUNT))
+    assert not any(row >= COUNT for row in spare)
+    assert len(scored) + len(spare) <= COUNT
+
+
+def test_a_row_that_lends_twice_the_same_text_lends_once(text):
+    twice = torch.cat([text[:COUNT], text[COUNT : COUNT + 40], text[COUNT : COUNT + 40]])
+    _, spare = divided(twice[:, :-1], twice[:, 1:], range(COUNT))
+    assert max(spare) < COUNT + 40
+
+
+def test_rows_that_end_or_begin_as_a_scored_row_are_taken_last(text):
+    rows = text[: COUNT + 50].clone()
+    rows[COUNT : COUNT + 5, 8:-1] = rows[:5, 8:-1]
+    rows[COUNT + 5 : COUNT + 10, :8] = rows[:5, :8]
+    _, spare = divided(rows[:, :-1], rows[:, 1:], range(COUNT))
+    assert min(spare) >= COUNT + 10
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 16])
+def test_a_few_rows_are_all_scored(text, count):
+    rows = text[:count]
+    assert divided(rows[:, :-1], rows[:, 1:], range(count)) == (tuple(range(count)), ())
+
+
+def test_rows_of_one_token_are_scored(text):
+    rows = text[:COUNT, :2]
+    scored, spare = divided(rows[:, :-1], rows[:, 1:], range(COUNT))
+    assert (scored, spare) == (tuple(range(COUNT)), ())
+
+
+def test_a_harness_that_goes_on_elsewhere_is_read_no_further(text):
+    """A second evaluation reads other rows: which they are is not known."""
+    source = iter(text)
+
+    def onward(tokenizer, B, T, split):
+        return ((row[None, :-1], row[None, 1:], 1) for row in islice(source, 200))
+
+    rows = read(harness(text, make_dataloader=onward))
+    assert torch.equal(rows.x, text[:COUNT, :-1])

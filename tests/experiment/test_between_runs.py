@@ -1,0 +1,382 @@
+"""No state of journal, ledger and lock closes the way to the next commit or the next run."""
+
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BOUND = """\
+[bound]
+name = "toy"
+
+[experiment]
+command          = ["python", "work.py"]
+evaluate-command = ["python", "evaluate.py"]
+editable         = ["work.py"]
+metric           = "score"
+budget           = {budget}
+tolerance        = {tolerance}
+device           = "cpu"
+
+[verdict]
+noise = 0.0
+
+[[danger-zone]]
+id    = "evaluation"
+rule  = "evaluate.py is fixed."
+check = "frozen"
+paths = ["evaluate.py"]
+
+[[iron-law]]
+id    = "only-work-py"
+rule  = "Only work.py is modified."
+check = "scope"
+
+[[never-do]]
+id    = "skip-logging"
+rule  = "Every run is logged."
+check = "logged"
+
+[[iron-law]]
+id    = "log-every-experiment"
+rule  = "Every row is whole."
+check = "log-schema"
+
+[[iron-law]]
+id    = "keep-or-revert"
+rule  = "Keeps stay, discards go."
+check = "settled"
+
+[[iron-law]]
+id    = "about-the-run"
+rule  = "A rule about a run."
+check = {check}
+"""
+
+#: The score is the last word of work.py.
+EVALUATE = """\
+import os, pathlib
+words = pathlib.Path(os.environ["OURO_CANDIDATE"], "work.py").read_text().split()
+print(f"score: {words[-1]}")
+"""
+
+HOOK = """\
+#!/bin/sh
+exec "{python}" -m pytest_ouro gate --staged
+"""
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A loop of commands whose score is a number in work.py, with the documented hook installed."""
+
+    project: Any
+    path: Path
+
+    def git(self, *args: str) -> str:
+        return replace(self.project, path=self.path).git(*args)
+
+    def write(self, **files: str) -> None:
+        for name, text in files.items():
+            (self.path / f"{name}.py").write_text(text)
+
+    def hooked(self, *args: str) -> tuple[int, str]:
+        """One git call with hooks: its status, and all that it says."""
+        done = subprocess.run(
+            ["git", *args], cwd=self.path, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def commits(self, message: str = "an idea", *options: str) -> str:
+        """Commit all through the hook, which must let it pass."""
+        self.git("add", "-A")
+        status, said = self.hooked("commit", "-q", *options, "-m", message)
+        assert status == 0, said
+        return self.git("rev-parse", "HEAD")
+
+    def gate(self, *args: str) -> tuple[int, str]:
+        done = replace(self.project, path=self.path).ouro("gate", *args)
+        return done.returncode, done.stdout + done.stderr
+
+    def rules(self) -> tuple[int, str]:
+        done = replace(self.project, path=self.path).pytest("bound.toml", "-rs")
+        return done.returncode, done.stdout
+
+    def run(self, *args: str) -> str:
+        """One experiment; its last line."""
+        done = replace(self.project, path=self.path).pytest("--ouro-experiment", "-q", *args)
+        return done.stdout.rstrip("\n").split("\n")[-1]
+
+    def bless(self) -> None:
+        done = replace(self.project, path=self.path).ouro("bless")
+        assert done.returncode == 0, done.stderr
+
+    def lawful(self) -> None:
+        """Every door finds what is here lawful."""
+        for status, said in (self.gate(), self.gate("--staged"), self.rules()):
+            assert status == 0, said
+
+
+@pytest.fixture
+def make_loop(new_repository):
+    def make_loop(check='"metric"', *, budget=20, tolerance=10):
+        loop = Loop(new_repository, new_repository.path)
+        new_repository.write(
+            {
+                "bound.toml": BOUND.format(check=check, budget=budget, tolerance=tolerance),
+                "evaluate.py": EVALUATE,
+                "work.py": "x = 2.0\n",
+                ".gitignore": "results.tsv\nrun.log\n",
+            }
+        )
+        new_repository.commit("the experiment")
+        new_repository.bless()
+        hook = loop.path / ".git/hooks/pre-commit"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(HOOK.format(python=sys.executable))
+        hook.chmod(0o755)
+        return loop
+
+    return make_loop
+
+
+#: By the rule about a run that it breaks: what work.py says, with which budget and tolerance.
+BREACHES = {
+    "over-budget": ('"budget-limit"', "import time; time.sleep(60)\nx = 1.0\n", 4, 1),
+    "not-exact": ('"budget-exact"', "import time; time.sleep(60)\nx = 1.0\n", 4, 1),
+    "implausible": ('"metric"\nbelow = 5.0', "x = 7.0\n", 20, 10),
+}
+
+
+@pytest.fixture(params=BREACHES)
+def breached(request, make_loop):
+    """A loop whose last run broke a rule about runs, and is HEAD."""
+    check, work, budget, tolerance = BREACHES[request.param]
+    loop = make_loop(check, budget=budget, tolerance=tolerance)
+    loop.write(work=work)
+    loop.commits("a breach")
+    assert loop.run().startswith("ouro: crash ")
+    return loop
+
+
+def test_a_rule_about_a_run_is_told_while_its_commit_is_there(breached):
+    status, said = breached.gate()
+
+    assert status == 1
+    assert "iron-law::about-the-run BROKEN" in said
+    assert breached.rules()[0] == 1
+
+
+def test_a_rule_about_a_run_refuses_no_commit_no_push_and_no_run(breached):
+    assert breached.gate("--staged")[0] == 0
+    assert breached.gate("--pre-push")[0] == 0
+
+    breached.write(work="x = 1.5\n")
+    assert breached.gate()[0] == 0, "what is here has not been run"
+    breached.commits("mended")
+
+    breached.lawful()
+    _, said = breached.rules()
+    assert "no run recorded of what is here" in said
+    assert breached.run().endswith("reason=baseline")
+    breached.lawful()
+
+
+def test_an_amended_breach_is_another_commit(breached):
+    breached.write(work="x = 1.5\n")
+    breached.commits("mended", "--amend")
+
+    breached.lawful()
+
+
+def test_the_same_commit_may_be_run_again(breached):
+    assert breached.run().startswith("ouro: crash ")
+
+
+def test_a_settled_breach_is_told_in_its_own_session(make_loop):
+    loop = make_loop('"metric"\nbelow = 5.0')
+    assert loop.run().endswith("reason=baseline")
+    loop.write(work="x = 7.0\n")
+    loop.commits()
+
+    done = replace(loop.project, path=loop.path).pytest("--ouro-experiment", "--ouro-settle")
+
+    assert "iron-law::about-the-run BROKEN" in done.stdout
+    assert "reason=breach" in done.stdout
+    assert loop.git("show", "-s", "--format=%s") == "bless"
+    loop.lawful()
+
+
+def test_a_rule_that_judges_a_run_holds_after_a_good_one(make_loop):
+    loop = make_loop()
+    loop.run()
+
+    assert loop.gate("--expect", "about-the-run")[0] == 0
+    status, said = loop.gate("--staged", "--expect", "about-the-run")
+    assert status == 2
+    assert "about-the-run (about a run, not about the next commit)" in said
+
+
+def test_a_row_by_hand_refuses_the_commit_until_it_is_removed(make_loop):
+    loop = make_loop()
+    loop.run()
+    ledger = loop.path / "results.tsv"
+    rows = ledger.read_text()
+    ledger.write_text(f"{rows}abc1234\t0.100000\t0.0\tkeep\tmine\n")
+    loop.write(work="x = 1.5\n")
+    loop.git("add", "-A")
+
+    status, said = loop.hooked("commit", "-qm", "an idea")
+    assert status == 1
+    assert "never-do::skip-logging BROKEN" in said
+
+    ledger.write_text(rows)
+    loop.commits()
+    loop.lawful()
+
+
+def keep(loop):
+    assert loop.run().endswith("reason=baseline")
+
+
+def discard(loop):
+    keep(loop)
+    loop.write(work="x = 3.0\n")
+    loop.commits()
+    assert loop.run().endswith("reason=worse")
+
+
+def settled_discard(loop):
+    keep(loop)
+    loop.write(work="x = 3.0\n")
+    loop.commits()
+    assert loop.run("--ouro-settle").endswith("reason=worse")
+
+
+def breach(loop):
+    keep(loop)
+    loop.write(work="x = 30.0\n")
+    loop.commits()
+    assert loop.run().endswith("reason=breach")
+
+
+def crash(loop):
+    keep(loop)
+    loop.write(work="raise SystemExit(1)\nx = 1.0\n")
+    loop.commits()
+    assert loop.run().endswith("reason=crash")
+
+
+def foreign_rows(loop):
+    (loop.path / "results.tsv").write_text(
+        "commit\tscore\tmemory_gb\tstatus\tdescription\nabc\t9\t1\tbest\tby hand\n"
+    )
+    keep(loop)
+
+
+def lost_ledger(loop):
+    keep(loop)
+    (loop.path / "results.tsv").unlink()
+
+
+def first_blessing(loop):
+    """Runs under a commit that was named, before there was a bound.lock."""
+    loop.git("rm", "-q", "bound.lock")
+    loop.git("commit", "-q", "--no-verify", "-m", "no lock")
+    loop.git("config", "ouro.trust", loop.git("rev-parse", "HEAD"))
+    keep(loop)
+    loop.git("config", "--unset", "ouro.trust")
+
+
+def journal_moved(loop):
+    """A broken journal that a person moved away, as its help says."""
+    keep(loop)
+    journal = loop.path / ".git/ouro/journal.jsonl"
+    journal.rename(journal.with_name("old.jsonl"))
+    loop.git("update-ref", "-d", "refs/ouro/journal")
+
+
+STATES = [
+    *(keep, discard, settled_discard, breach, crash),
+    *(foreign_rows, lost_ledger, first_blessing, journal_moved),
+]
+
+
+def once(loop):
+    loop.bless()
+    loop.commits("a new evaluation")
+
+
+def twice(loop):
+    loop.bless()
+    loop.write(evaluate=f"# once more\n{EVALUATE}")
+    once(loop)
+
+
+def amended(loop):
+    once(loop)
+    loop.write(evaluate=f"# once more\n{EVALUATE}")
+    loop.bless()
+    loop.commits("a new evaluation", "--amend")
+
+
+def in_parts(loop):
+    """The lock is committed with what it blesses, the idea after it."""
+    loop.bless()
+    loop.git("add", "evaluate.py", "bound.lock")
+    status, said = loop.hooked("commit", "-qm", "a new evaluation")
+    assert status == 0, said
+    loop.commits("an idea")
+
+
+WAYS = [(state, once) for state in STATES] + [(keep, how) for how in (twice, amended, in_parts)]
+
+
+@pytest.mark.parametrize(("state", "how"), WAYS)
+def test_a_blessing_can_be_committed(make_loop, state, how):
+    loop = make_loop()
+    state(loop)
+    loop.write(evaluate=f"# better words\n{EVALUATE}", work="x = 2.5\n")
+
+    how(loop)
+
+    loop.lawful()
+    assert loop.run().endswith("reason=baseline")
+    assert loop.gate()[0] == 0
+
+
+def test_a_blessing_can_be_committed_in_a_linked_worktree(make_loop):
+    loop = make_loop()
+    keep(loop)
+    loop.git("worktree", "add", "-q", str(loop.path.parent / "linked"), "-b", "other")
+    linked = replace(loop, path=loop.path.parent / "linked")
+    linked.run()
+    linked.write(evaluate=f"# better words\n{EVALUATE}")
+    linked.bless()
+
+    linked.commits("a new evaluation")
+
+    linked.lawful()
+    loop.lawful()
+    keep(linked)
+
+
+def test_a_blessing_beside_a_named_trust_says_how_it_comes_to_count(make_loop):
+    loop = make_loop()
+    keep(loop)
+    loop.git("config", "ouro.trust", loop.git("rev-parse", "HEAD"))
+    loop.write(evaluate=f"# better words\n{EVALUATE}")
+
+    said = replace(loop.project, path=loop.path).ouro("bless").stdout
+    assert "git config --unset ouro.trust" in said
+    loop.git("add", "-A")
+    assert loop.hooked("commit", "-qm", "a new evaluation")[0] == 1
+
+    loop.git("config", "--unset", "ouro.trust")
+    head = loop.commits("a new evaluation")
+    loop.git("config", "ouro.trust", head)
+    loop.lawful()
+    keep(loop)
