@@ -64,12 +64,12 @@ def test_no_pipe_stays_open():
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_of_ours_change_nothing(tmp_path, closed):
     code = (
-        "from pytest_ouro.evidence import program\n"
+        "from pytest_ouro.evidence.git import spawn\n"
         f"env, told = {ENV!r}, ['sh', '-c', 'echo out; echo err >&2']\n"
-        "talk = program.Conversation(['cat'], env)\n"
+        "talk = spawn.Conversation(['cat'], env)\n"
         "talk.ask.write(b'asked\\n'), talk.ask.flush()\n"
         f"open({str(tmp_path / 'said')!r}, 'w').write(\n"
-        "    repr((program.output(told, env), talk.answer.readline())))\n"
+        "    repr((spawn.output(told, env), talk.answer.readline())))\n"
     )
     command = f'"{sys.executable}" -c "$CODE" {closed}'
 

@@ -94,7 +94,8 @@ def test_the_processor_has_a_name():
 
 def test_no_torch_is_imported_to_tell():
     code = (
-        "import sys\nfrom pytest_ouro.experiment import device, run\n"
+        "import sys\nfrom pytest_ouro.experiment import run\n"
+        "from pytest_ouro.experiment.devices import device\n"
         "device.choose('auto'), device.cpu_name()\nassert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

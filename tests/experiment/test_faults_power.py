@@ -12,8 +12,8 @@ from pytest_ouro.engine import judge_before_run, open_case
 #: One run that copies all records before and after each of its writes, and in the middle of it.
 CUTS = """\
 import os, pathlib, shutil, sys
-from pytest_ouro.evidence import anchor, git, journal, ledger
-from pytest_ouro.experiment import settle
+from pytest_ouro.evidence.records import anchor, journal, ledger
+from pytest_ouro.experiment.records import record
 
 top, copies = pathlib.Path.cwd(), pathlib.Path(sys.argv[1])
 taken = []
@@ -57,14 +57,14 @@ def cuts(*args):
     return row
 
 ledger._missing = cuts
-run_git = settle.run_git
+run_git = record.run_git
 
 def remembers(*args, **kwargs):
     done = run_git(*args, **kwargs)
     copy("remembered")
     return done
 
-settle.run_git = remembers
+record.run_git = remembers
 from pytest_ouro.experiment.run import Order, run_experiment
 from pytest_ouro.engine import open_case
 result = run_experiment(open_case(top / "bound.toml"), Order())

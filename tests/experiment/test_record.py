@@ -9,6 +9,8 @@ import pytest
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records.verdicts import LITERAL
 from pytest_ouro.experiment.records import record
+from pytest_ouro.experiment.steps import evaluate_command
+from pytest_ouro.experiment.verdict.conditions import comparable
 
 
 @pytest.fixture
@@ -16,9 +18,14 @@ def case(project):
     return open_case(project.path / "bound.toml")
 
 
+def start(case, *, rehearsal=False):
+    harness = evaluate_command.digest(case, case.experiment)
+    return record.start(case, case.experiment, harness=harness, profile="cpu", rehearsal=rehearsal)
+
+
 @pytest.fixture
 def facts(case):
-    return record.start(case, case.experiment, profile="cpu", rehearsal=False)
+    return start(case, rehearsal=False)
 
 
 SAME = [
@@ -124,7 +131,7 @@ def test_a_crash_has_no_value_in_its_row(case, facts):
 
 
 def test_a_rehearsal_says_so_in_its_row(case):
-    facts = record.start(case, case.experiment, profile="cpu", rehearsal=True)
+    facts = start(case, rehearsal=True)
     written = record.finish(case, {**facts, "val_bpb": 1.5}, {"status": "discard", "reason": "x"})
     assert written["row"].endswith("[rehearsal 0.3s] bless")
 
@@ -141,7 +148,7 @@ def test_a_rehearsal_says_so_in_its_row(case):
 def test_a_description_is_one_plain_cell(project, message, words):
     project.commit(message)
     case = open_case(project.path / "bound.toml")
-    facts = record.start(case, case.experiment, profile="cpu", rehearsal=False)
+    facts = start(case, rehearsal=False)
     row = record.finish(case, facts, {"status": "crash", "reason": "x"})["row"]
     assert row.count("\t") == 4
     assert row.split("\t")[4] == words
@@ -166,6 +173,7 @@ def test_abandon_is_a_crash_without_a_measurement(case, facts):
 def test_the_dead_are_buried_once(case, facts):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
+    facts.pop("tried")  # what a started line cannot know yet
     case.evidence.journal.append(
         {
             **facts,
@@ -204,7 +212,7 @@ PAST = {
 
 
 @pytest.mark.parametrize(
-    ("change", "comparable"),
+    ("change", "is_comparable"),
     [
         ({}, True),
         ({"commit": "another"}, True),
@@ -221,5 +229,5 @@ PAST = {
         ({"outcome": "nan"}, False),
     ],
 )
-def test_only_like_is_compared_with_like(change, comparable):
-    assert record.comparable({**PAST, **change}, PAST) is comparable
+def test_only_like_is_compared_with_like(change, is_comparable):
+    assert comparable({**PAST, **change}, PAST) is is_comparable

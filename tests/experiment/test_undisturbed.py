@@ -117,7 +117,7 @@ def held(facts):
     return (
         "import subprocess, sys\n"
         "code = 'import sys, json, pathlib; '\n"
-    "code += 'from pytest_ouro.evidence.records.journal import Journal; '\n"
+        "code += 'from pytest_ouro.evidence.records.journal import Journal; '\n"
         "code += 'Journal._conflict = lambda self, lines: None; '\n"
         "code += 'Journal(pathlib.Path(sys.argv[1])).append(json.loads(sys.argv[2]))'\n"
         f"facts = json.loads(lines[-1]) | {facts}\n"

@@ -136,9 +136,9 @@ def test_a_dead_run_leaves_nothing_for_long(project, git):
     head = project.git("rev-parse", "HEAD")
     code = (
         "import os, pathlib, sys\n"
-        "from pytest_ouro.evidence.git import Git\n"
-        "from pytest_ouro.experiment import worktree\n"
-        "with worktree.checkout(Git.discover(pathlib.Path(sys.argv[1])), sys.argv[2]):\n"
+        "from pytest_ouro.evidence.git.client import Git\n"
+        "from pytest_ouro.experiment.steps import checkout\n"
+        "with checkout.checkout(Git.discover(pathlib.Path(sys.argv[1])), sys.argv[2]):\n"
         "    os._exit(0)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(project.path), head], check=True)
