@@ -20,7 +20,7 @@ from typing import Any
 
 from . import harness, predictor, probes
 from .channel import Channel
-from .keeper import keep
+from .subreaper import fork_supervised
 
 #: Names of a split that only the evaluation reads.
 HELD_OUT = ("val", "valid", "validation", "test", "eval")
@@ -195,15 +195,15 @@ def words(error: Exception) -> str:
 def start(fd: int) -> None:
     channel = Channel(fd)
     job = channel.receive()
-    keep(channel)  # outside of the sandbox
+    fork_supervised(channel)  # outside of the sandbox
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, no CPU seconds of children count
     # The experiment's own folder comes last: nothing in it can stand in for an installed package.
     sys.path.append(job["root"])
     stage = "sandbox"
     try:
         if job.get("salt"):
-            salt = importlib.import_module(".salt", __package__)
-            salt.mix_in(job["salt"], harness=job.get("harness", ""))
+            reseed = importlib.import_module(".reseed", __package__)
+            reseed.install(job["salt"], harness=job.get("harness", ""))
         if "sandbox" in job:
             importlib.import_module(".sandbox", __package__).enter(job["sandbox"])
         stage = "harness"

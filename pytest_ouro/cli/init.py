@@ -296,8 +296,8 @@ def _bound(path: Path) -> Bound:
 def _statement(rule: Rule) -> Statement:
     """A rule of a bound as it was stated: its check's parameters where they are not the default."""
     params = {}
-    for key, field in keys_of(type(rule.judge)).items():
-        given = getattr(rule.judge, field.name)
+    for key, field in keys_of(type(rule.checker)).items():
+        given = getattr(rule.checker, field.name)
         if given != field.default:
             params[key] = list(given) if isinstance(given, tuple) else given
     return Statement(

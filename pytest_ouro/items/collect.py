@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.read import Rule
     from pytest_ouro.checks import Check
-    from pytest_ouro.core.finding import Judgement
+    from pytest_ouro.core.finding import RuleResult
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.run import Result
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class RuleBroken(Exception):
     """A rule is broken: the judgement says where and what to do."""
 
-    def __init__(self, judgement: Judgement) -> None:
+    def __init__(self, judgement: RuleResult) -> None:
         super().__init__(judgement.rule)
         self.judgement = judgement
 
@@ -282,7 +282,7 @@ class RuleItem(OuroItem):
     def __init__(self, *, rule: Rule, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rule = rule
-        self.order = 2 if rule.judge.stage in ("run", "ledger") else 0
+        self.order = 2 if rule.checker.stage in ("run", "ledger") else 0
 
     def runtest(self) -> None:
         watch = self.ouro.watch

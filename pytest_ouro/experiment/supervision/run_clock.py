@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.supervision.answers import Answers, Turn, excused
-from pytest_ouro.experiment.terms.measurement import Judgment
+from pytest_ouro.experiment.terms.measurement import MetricScore
 
 if TYPE_CHECKING:
     from pytest_ouro.experiment.terms.job import Job
@@ -50,7 +50,7 @@ class Watch:
     #: Whether the script may start: the judge, if there is one, has its rows.
     judge_ready: bool = False
     waiting: bool = False
-    judgment: Judgment | None = None
+    judgment: MetricScore | None = None
     unable: str = ""
     #: What the judge is answered, from the moment at which it is asked for the score.
     answers: Answers | None = None
@@ -151,7 +151,7 @@ class Watch:
         elif event == "judged":
             assert self.answers is not None
             self.findings = [*self.findings, *message.pop("findings")][:_MOST]
-            self.judgment = Judgment(**message, answering=self.answers.seconds)
+            self.judgment = MetricScore(**message, answering=self.answers.seconds)
             self.value = self.judgment.value
 
     def _pass_to(self, turn: Turn) -> Answers:

@@ -20,7 +20,7 @@ _DENIED = " (a sandboxed run writes under TMPDIR alone: docs/sandbox.md has what
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judgment:
+class MetricScore:
     """The judge's score: bits per byte with its standard error, over ``rows`` rows.
 
     ``questions`` is what was asked of the model, tests included, in ``tokens`` tokens. It took
@@ -68,7 +68,7 @@ class Measurement:
     stopped: Literal["", "timeout", "overrun", "interrupted", "unjudged"] = ""
     tail: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
-    judgment: Judgment | None = None
+    judgment: MetricScore | None = None
     unable: str = ""
     level: Level = "supervised"
     judge_failed: str = ""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .channel import Channel
 
 
-def keep(channel: Channel) -> None:
+def fork_supervised(channel: Channel) -> None:
     """Fork, and return in the child. The parent keeps it: it ends as the child ends, and when the
     supervisor is gone it ends the child with all that descends from it.
 

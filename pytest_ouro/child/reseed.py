@@ -34,7 +34,7 @@ SEEDERS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-def mix_in(salt: int, *, harness: str) -> None:
+def install(salt: int, *, harness: str) -> None:
     """Replace what sets a seed, now or once it is imported.
 
     What the module named ``harness`` seeds is left alone: the evaluation stays the same.
@@ -46,7 +46,7 @@ def mix_in(salt: int, *, harness: str) -> None:
             after.loaded(library)
 
 
-def salted(seed: object, salt: int) -> object:
+def salted_seed(seed: object, salt: int) -> object:
     """The seed that is used: it follows from both, and every generator accepts it.
 
     What is no plain seed (None, a generator) is left as it is.
@@ -79,9 +79,9 @@ def _wrapped(function: Any, library: str, salt: int, harness: str) -> Any:
         if caller == harness or caller.split(".")[0] == package:
             return function(*args, **kwargs)
         if args:
-            args = (salted(args[0], salt), *args[1:])
+            args = (salted_seed(args[0], salt), *args[1:])
         for name in kwargs.keys() & {"a", "seed"}:
-            kwargs[name] = salted(kwargs[name], salt)
+            kwargs[name] = salted_seed(kwargs[name], salt)
         return function(*args, **kwargs)
 
     seeded._salted = True  # type: ignore[attr-defined]
