@@ -37,10 +37,10 @@ from pytest_ouro.child.scoring import (
     Rows,
     Score,
     batches,
-    lent,
+    count_spare,
     losses,
     plan,
-    wholes,
+    whole_places,
 )
 
 COUNTS, BATCH = (64, 160, 256, 1024), 16
@@ -66,7 +66,7 @@ def batches_before(asked: list[Question], size: int) -> list[list[Question]]:
 
 
 class ScoreBefore(Score):
-    def _untold(self, whole: dict[int, int]) -> list[tuple[int, Question]]:
+    def _unseen_places(self, whole: dict[int, int]) -> list[tuple[int, Question]]:
         return [(n, one) for n, one in enumerate(self.asked) if one.cut and whole[one.row] > n]
 
 
@@ -89,7 +89,7 @@ def text(seed: int, count: int, length: int, vocabulary: int, *, one: bool = Fal
     """``count`` rows that are scored and those that lend; ``one``: cut from one text."""
     chance = torch.Generator().manual_seed(seed)
     chain = torch.softmax(2.5 * torch.randn(vocabulary, vocabulary, generator=chance), -1)
-    number = count + lent(count)
+    number = count + count_spare(count)
     size = number * length + 1 if one else number * (length + 1)
     dice, steps, token = torch.rand(size, generator=chance).tolist(), chain.cumsum(1).numpy(), 0
     stream = []
@@ -154,7 +154,7 @@ def gained(made: Text, which: Any, seed: int, *, one: bool) -> float:
     """Per cent of the honest bits per byte that a model with a memory saves."""
     rows, memory = made.rows, Memory(made.chain.numpy())
     asked = which[0](rows, seed)
-    first, answers, place = wholes(asked), defaultdict(list), 0
+    first, answers, place = whole_places(asked), defaultdict(list), 0
     honest = saved = 0.0
     for some in which[1](asked, min(BATCH, -(-len(asked) // 8))):
         for question in some:
@@ -266,7 +266,7 @@ def caught(made: Text, which: Any, seed: int, settings: dict[str, Any]) -> bool:
     score = which[2](made.rows, asked)
     for some in which[1](asked, min(BATCH, -(-len(asked) // 8))):
         x = torch.stack([made.rows.tokens(question) for question in some])
-        score.hear(losses(model(x), made.rows.y[[question.row for question in some]]))
+        score.add(losses(model(x), made.rows.y[[question.row for question in some]]))
     return bool(score.findings())
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.bound import read as bounds
 from pytest_ouro.core.errors import GitError, OuroError, TrustError
 from pytest_ouro.core.fast_dataclass import dataclass, replace
-from pytest_ouro.core.finding import Judgement
+from pytest_ouro.core.finding import RuleResult
 from pytest_ouro.evidence import trust as trusts
 from pytest_ouro.evidence.evidence import Evidence
 from pytest_ouro.evidence.git.client import Git
@@ -118,7 +118,7 @@ class Answer:
     """What the gate says of one case; ``ref`` is how a push calls what was judged."""
 
     case: Case
-    judgements: list[Judgement]
+    judgements: list[RuleResult]
     ref: str = ""
 
     @property
@@ -126,7 +126,7 @@ class Answer:
         return any(judgement.broken for judgement in self.judgements)
 
     @property
-    def ran(self) -> list[Judgement]:
+    def ran(self) -> list[RuleResult]:
         """The judgements of rules that were not skipped."""
         return [judgement for judgement in self.judgements if judgement.status != "skipped"]
 
@@ -222,19 +222,19 @@ def _rules(trust: Trust, path: str, checks: Mapping[str, type[Check]] | None = N
     return bounds.parse(bounds.decode(data, path), folder=folder, name=path, checks=checks)
 
 
-def judge(rule: Rule, evidence: Evidence) -> Judgement:
+def judge(rule: Rule, evidence: Evidence) -> RuleResult:
     """Whether one rule holds."""
     said = (rule.key, rule.sentence, rule.line, rule.check)
-    if rule.judge.stage == "human":
-        return Judgement(*said, "skipped", reason=f"only a person can judge it: {rule.reason}")
-    if reason := _no_run_for(rule, evidence) or rule.judge.skipped(evidence):
-        return Judgement(*said, "skipped", reason=reason)
-    findings = tuple(rule.judge.findings(evidence))
+    if rule.checker.stage == "human":
+        return RuleResult(*said, "skipped", reason=f"only a person can judge it: {rule.reason}")
+    if reason := _no_run_for(rule, evidence) or rule.checker.skipped(evidence):
+        return RuleResult(*said, "skipped", reason=reason)
+    findings = tuple(rule.checker.findings(evidence))
     if not findings:
-        return Judgement(*said, "holds")
+        return RuleResult(*said, "holds")
     if rule.severity == "warn" or all(finding.warns for finding in findings):
-        return Judgement(*said, "warned", findings, reason=rule.reason)
-    return Judgement(*said, "broken", findings)
+        return RuleResult(*said, "warned", findings, reason=rule.reason)
+    return RuleResult(*said, "broken", findings)
 
 
 def _no_run_for(rule: Rule, evidence: Evidence) -> str:
@@ -243,7 +243,7 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
     A rule about a run judges that run: when it is measured, and later while what was run is still
     there. It never judges the next commit, or nobody could commit what mends the run.
     """
-    stage, subject = rule.judge.stage, evidence.repository.subject
+    stage, subject = rule.checker.stage, evidence.repository.subject
     if stage == "repository":
         return ""
     if subject == "commit":
@@ -259,17 +259,17 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
     return ""
 
 
-def judge_all(case: Case) -> list[Judgement]:
+def judge_all(case: Case) -> list[RuleResult]:
     """Every rule, in the order of the bound."""
     return [judge(rule, case.evidence) for rule in case.bound.rules]
 
 
-def judge_history(case: Case) -> list[Judgement]:
+def judge_history(case: Case) -> list[RuleResult]:
     """Every rule on the judged commit, and on each commit between trust and it: a bad commit and
     its revert are still a bad commit."""
     judgements = judge_all(case)
     at = [n for n, judgement in enumerate(judgements) if judgement.status == "holds"]
-    bad: dict[int, list[tuple[Commit, Judgement]]] = {}
+    bad: dict[int, list[tuple[Commit, RuleResult]]] = {}
     for commit, evidence in _on_the_way(case):
         for n in at:
             judgement = judge(case.bound.rules[n], evidence)
@@ -325,12 +325,12 @@ def _same_rules(case: Case, base: str) -> Trust | None:
     return Trust(case.repository.git, case.trust.source, base, lock_path=case.trust.lock_path)
 
 
-def judge_before_run(case: Case) -> list[Judgement]:
+def judge_before_run(case: Case) -> list[RuleResult]:
     """Every rule but those about a run that is not made yet."""
-    return [judge(r, case.evidence) for r in case.bound.rules if r.judge.stage != "run"]
+    return [judge(r, case.evidence) for r in case.bound.rules if r.checker.stage != "run"]
 
 
-def judge_after_run(case: Case) -> list[Judgement]:
+def judge_after_run(case: Case) -> list[RuleResult]:
     """The rules about the run that has just been measured, and those that it may have broken."""
-    rules = [r for r in case.bound.rules if r.judge.stage == "run" or r.judge.after_run]
+    rules = [r for r in case.bound.rules if r.checker.stage == "run" or r.checker.after_run]
     return [judge(rule, case.evidence) for rule in rules]

@@ -1,4 +1,4 @@
-"""pytest's door: options, markers, the ``experiment`` fixture. The rest is loaded on demand."""
+"""The pytest plugin: options, markers and the ``experiment`` fixture; the rest loads on demand."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="Run the commit N times, each with seeds of its own, and decide on the mean",
+        help="Run the commit N times, each with its own seeds, and decide on the mean",
     )
     group.addoption(
         "--ouro-settle",
@@ -80,19 +80,19 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Refuse an experiment that is steered from outside of its repository, before a conftest.py
-    from there is imported."""
+    """Refuse an experiment if pytest's configuration lies outside its repository, before a
+    conftest.py from there is imported."""
     if not getattr(early_config.known_args_namespace, "ouro_experiment", False):
         return
     from pytest_ouro.core.errors import ExperimentError
-    from pytest_ouro.items.outside_config import demand_own
+    from pytest_ouro.items.outside_config import refuse_outside_config
     from pytest_ouro.items.settings import CLOSED
 
     try:
-        demand_own(early_config)
+        refuse_outside_config(early_config)
     except ExperimentError as error:
         sys.stdout.write(f"no experiment was run: {error}\n{CLOSED}\n")
-        raise pytest.UsageError from None  # without words, which would come after the last line
+        raise pytest.UsageError from None  # without a message, which would follow the last line
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -107,7 +107,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _names_a_bound(config: pytest.Config) -> bool:
-    """Whether a bound is named in the arguments or in testpaths; a mere walk does not count."""
+    """Return whether a bound is named in the arguments or testpaths, not merely in a folder."""
     given = config.getoption("ouro_bound") or config.getini("ouro_bound")
     names = {"bound.toml", Path(given).name} if given else {"bound.toml"}
     return any(Path(arg.split("::")[0]).name in names for arg in config.args)
@@ -115,9 +115,9 @@ def _names_a_bound(config: pytest.Config) -> bool:
 
 @pytest.fixture(scope="session")
 def experiment(request: pytest.FixtureRequest) -> Result:
-    """The one supervised run of this session, as a Result: val_bpb, status, reason, level, …
+    """Return the one supervised run of this session as a Result: val_bpb, status, reason, level, …
 
-    Skips the test without ``--ouro-experiment``; fails it when no run could be made.
+    It skips the test without ``--ouro-experiment``, and fails it if no run could be made.
     """
     session: Any = request.config.pluginmanager.get_plugin("ouro-session")
     if session is None or not session.settings.experiment:

@@ -65,7 +65,7 @@ def test_a_whole_bound_is_read():
     ]
     assert [rule.line for rule in bound.rules] == [14, 20, 26]
     assert bound.rules[0].sentence == "prepare.py is fixed."
-    assert bound.rules[0].judge == load("frozen")(paths=("prepare.py",))
+    assert bound.rules[0].checker == load("frozen")(paths=("prepare.py",))
     assert bound.path("prepare.py") == "lab/prepare.py"
 
 

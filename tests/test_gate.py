@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from pytest_ouro.cli import gate as door
-from pytest_ouro.cli import parsed, run
+from pytest_ouro.cli import parse_options, run
 from pytest_ouro.engine import judge_all, open_case
 
 
@@ -36,7 +36,7 @@ def test_a_lawful_experiment_is_one_line(gate):
 
 @pytest.mark.parametrize("words", door.PLAIN)
 def test_a_plain_call_asks_for_what_the_parser_would(words):
-    assert vars(door.PLAIN[words]) == vars(parsed(door, "gate", words))
+    assert vars(door.PLAIN[words]) == vars(parse_options(door, "gate", words))
 
 
 def test_a_broken_rule_is_told_where_why_and_what_to_do(project, gate):

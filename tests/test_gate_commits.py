@@ -444,6 +444,6 @@ def test_a_foreign_index_is_refused(project, gate, trust, tmp_path, monkeypatch)
     status, _, err = gate("--staged")
 
     assert status == 2
-    assert "which is no index of this repository" in err
+    assert "which is not an index of this repository" in err
     monkeypatch.setenv("GIT_INDEX_FILE", ".git/index")
     assert gate("--staged")[0] == 0

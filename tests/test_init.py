@@ -282,7 +282,7 @@ def test_a_project_with_other_names(repository, init):
     assert bound.experiment.python == ("python",)
     assert bound.experiment.allowed == ("run.log", "runs.tsv")
     rules = {rule.id: rule for rule in bound.rules}
-    assert rules["data-pipeline"].judge.symbol == "get_batch"
+    assert rules["data-pipeline"].checker.symbol == "get_batch"
     assert rules["exceed-budget"].sentence == "Never use more than 1 minute training time budget."
     project.commit("state the rules")
     project.bless()

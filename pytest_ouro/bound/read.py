@@ -34,7 +34,7 @@ class Rule:
     sentence: str
     line: int
     check: str
-    judge: Check
+    checker: Check
     severity: Literal["error", "warn"] = "error"
     reason: str = ""
 
@@ -239,8 +239,8 @@ def _rule(
     common = {key: value for key, value in entry.items() if key in known}
     params = {key: value for key, value in entry.items() if key not in known}
     keys = read_table(RuleKeys, common, where, problems)
-    judge = read_table(check, params, where, problems)
-    if keys is None or judge is None:
+    checker = read_table(check, params, where, problems)
+    if keys is None or checker is None:
         return None
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", keys.id):
         problems.add(
@@ -251,7 +251,7 @@ def _rule(
         problems.add(where, f"the rule '{keys.id}' is weakened and must state a reason")
         return None
     line = problems.lines.get(where, 0)
-    return Rule(section, keys.id, keys.rule, line, keys.check, judge, keys.severity, keys.reason)
+    return Rule(section, keys.id, keys.rule, line, keys.check, checker, keys.severity, keys.reason)
 
 
 def _check_paths(
@@ -272,7 +272,7 @@ def _check_paths(
         for path in getattr(experiment, key):
             _check_path(root, path, ("experiment", key), problems)
     for where, rule in rules.items():
-        for path in getattr(rule.judge, "paths", ()):
+        for path in getattr(rule.checker, "paths", ()):
             _check_path(root, path, (*where, "paths"), problems)
 
 

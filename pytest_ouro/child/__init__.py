@@ -1,6 +1,6 @@
-"""What runs in the project's own Python: the launcher of a run, and the judge of its metric.
+"""Code that runs in the project's own Python: the launcher of a run, and the judge of its metric.
 
-Standard library only (and torch, where the experiment has it), and nothing else of pytest_ouro:
-it may not be installed there. Called as ``python -B <this folder> ROLE FD``, where FD is a socket
-to the supervisor.
+It imports the standard library, torch if the experiment has it, and no other part of pytest_ouro,
+which may not be installed there. The supervisor calls ``python -B <this folder> ROLE FD``, where FD
+is a socket to the supervisor.
 """

@@ -1,4 +1,4 @@
-"""Load this folder as a package that no import of the experiment can meet, and play a role."""
+"""Load this folder under a private package name and start the module named by ROLE."""
 
 import importlib
 import importlib.util
@@ -18,7 +18,7 @@ def main(role: str, fd: int) -> None:
     package = importlib.util.module_from_spec(spec)
     sys.modules[_NAME] = package
     spec.loader.exec_module(package)
-    sys.path.pop(0)  # this folder: its modules are none of the experiment's
+    sys.path.pop(0)  # this folder: the experiment must not import its modules
     importlib.import_module(f"{_NAME}.{role}").start(fd)
 
 

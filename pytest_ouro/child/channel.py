@@ -1,4 +1,4 @@
-"""JSON lines over a socket, and what ends a process when the other end hangs up."""
+"""JSON lines over a socket, and functions that end this process when its supervisor ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sys
 import threading
 from typing import Any
 
-#: Nothing that is said is longer, but the job; a peer that says more is not one of ours.
+#: The longest message in bytes, except for the job. A peer that sends more is not ours.
 LONGEST = 1 << 16
 
 
@@ -30,14 +30,17 @@ class Channel:
         self._socket.set_inheritable(False)
 
     def wait_for_hang_up(self) -> None:
-        """Return never: the process group ends when the other end of the channel closes."""
+        """Wait until the other end of the channel closes, then kill the process group."""
         poll = select.poll()
         poll.register(self._socket, getattr(select, "POLLRDHUP", 0))
         poll.poll()
-        os.kill(0, signal.SIGKILL)  # as a sandbox lets it
+        os.kill(0, signal.SIGKILL)  # the sandbox allows signals to the own group
 
     def receive(self, longest: int = -1) -> dict[str, Any]:
-        """The next message; EOFError once the other end is closed, ValueError if it is none."""
+        """Return the next message.
+
+        EOFError once the other end is closed, ValueError if the line is not a JSON object.
+        """
         line = self._file.readline(longest)
         if not line:
             raise EOFError
@@ -50,8 +53,8 @@ class Channel:
         self._file.write(json.dumps(message).encode() + b"\n")
         self._file.flush()
 
-    def tell(self, event: str, **facts: object) -> dict[str, Any]:
-        """Tell the supervisor, whose clock is read before it answers; returns the answer."""
+    def report(self, event: str, **facts: object) -> dict[str, Any]:
+        """Send an event and wait for the answer; the supervisor reads its clock before that."""
         try:
             self.send({"event": event, **facts})
             return self.receive()
@@ -59,17 +62,17 @@ class Channel:
             os._exit(70)  # the supervisor is gone
 
 
-def keep_to_itself() -> None:
-    """No process of the same user may read or trace this one from now on; root's still may."""
+def make_undumpable() -> None:
+    """Keep processes of the same user from reading or tracing this one (root still can)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
 
 
 def die_with(supervisor: int, channel: Channel) -> None:
-    """See to it that this process does not outlive the supervisor.
+    """Make this process end with the supervisor.
 
-    Linux kills it with its parent. Where that is not the supervisor but what the bound starts
-    Python with (``uv run`` stays), or not Linux, a thread waits for the channel to be hung up.
+    Linux kills it with its parent. If the parent is a wrapper (``uv run`` stays alive), or the
+    system is not Linux, a thread waits until the other end of the channel closes.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

@@ -1,9 +1,9 @@
-"""The judge: a process of its own that alone holds the validation targets.
+"""The judge: a separate process that alone holds the validation targets.
 
 It builds the harness from the same trusted bytes, and learns from the harness's own evaluation
 which rows count. Then it asks the training process for the logits of those rows, and computes the
-score itself. No question shows a target that is scored later: ``scoring.plan`` says how. The other
-end of its line is hostile: whatever it says is a logit, or no answer.
+score itself. No question shows a target that is scored later (see ``scoring.plan``). The training
+process is hostile: the judge accepts logits from it and nothing else.
 """
 
 from __future__ import annotations
@@ -19,45 +19,46 @@ import time
 from typing import Any
 
 from . import harness
-from .channel import LONGEST, Channel, die_with, keep_to_itself
-from .rows import rows_of
+from .channel import LONGEST, Channel, die_with, make_undumpable
+from .rows import read_rows
 
 _MAX_BATCH = 256
-#: Batches that are asked at least: the pace of answers is that of most of them.
+#: The smallest number of batches. The supervisor takes their median time as the usual pace.
 _BATCHES = 8
 
 
 def start(fd: int) -> None:
     channel = Channel(fd)
-    keep_to_itself()
+    make_undumpable()
     job = channel.receive()
     die_with(job["supervisor"], channel)
-    sys.stdout = sys.stderr  # what the harness prints is nobody's answer
+    sys.stdout = sys.stderr  # the harness may print; nothing reads it as an answer
     try:
-        rows = rows_of(harness.build(job, install=True), job)
+        rows = read_rows(harness.build(job, install=True), job)
     except Exception as error:
-        channel.tell("unable", why=f"{type(error).__name__}: {error}"[:400])
+        channel.report("unable", why=f"{type(error).__name__}: {error}"[:400])
         return
-    channel.tell("ready", rows=len(rows.scored), length=rows.x.shape[1])
+    channel.report("ready", rows=len(rows.scored), length=rows.x.shape[1])
     line = Channel(job["line"])
     try:
         hello = line.receive(LONGEST)
-        channel.tell("asked")
-        result = examine(rows, line, job, hello.get("batch_size"), channel)
-        channel.tell("judged", **result)
+        channel.report("asked")
+        result = score_model(rows, line, job, hello.get("batch_size"), channel)
+        channel.report("judged", **result)
         line.send({"value": result["value"]})
     except (EOFError, OSError):
-        return  # the run ended without an evaluation, or in the middle of it
+        return  # the run ended before or during the evaluation
     except (ValueError, TypeError, LookupError) as error:
-        channel.tell("finding", text=f"what the judge was answered is no prediction: {error}"[:400])
+        text = f"the answer to the judge is not a prediction: {error}"
+        channel.report("finding", text=text[:400])
 
 
-def examine(
+def score_model(
     rows: Any, line: Channel, job: dict[str, Any], batch_size: Any, channel: Channel
 ) -> dict[str, Any]:
-    """Ask every question of a plan that nobody could foresee; the score and the findings.
+    """Ask every question of a randomly drawn plan; return the score and the findings.
 
-    The supervisor is told, for its clock, whose turn it is.
+    The judge reports each change of turn to the supervisor, which charges the time.
     """
     import torch
 
@@ -69,17 +70,17 @@ def examine(
     size = min(size, -(-len(asked) // _BATCHES))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     shape = (size, rows.x.shape[1], len(rows.num_bytes))
-    desk = Desk(torch, line, job["shared"], channel, shape)
+    exchange = LogitExchange(torch, line, job["shared"], channel, shape)
     score = Score(rows, asked)
     worked = time.thread_time()
     for some in batches(asked, size):
-        # Always the same shape: another one could be computed by other kernels. What fills it up
-        # is of the first batch, which is a whole one: it shows nothing new.
+        # Every batch has the same shape, since other shapes may use other kernels. Questions of
+        # the first batch, which is full, fill up a short one: they show nothing new.
         full = [*some, *asked[: size - len(some)]]
-        logits = desk.ask(torch.stack([rows.tokens(question) for question in full]))
+        logits = exchange.ask(torch.stack([rows.tokens(question) for question in full]))
         for place, question in enumerate(some):
             row = logits[place : place + 1].to(device)
-            score.hear(losses(row, rows.y[question.row : question.row + 1].to(device)))
+            score.add(losses(row, rows.y[question.row : question.row + 1].to(device)))
     worked = time.thread_time() - worked
     value, error = score.value()
     return {
@@ -94,13 +95,13 @@ def examine(
     }
 
 
-class Desk:
-    """Where rows are laid down and logits picked up: memory that two processes share."""
+class LogitExchange:
+    """Pass rows to the training process and logits back, through shared memory."""
 
     def __init__(
         self, torch: Any, line: Channel, fd: int, channel: Channel, size: tuple[int, int, int]
     ) -> None:
-        """``channel`` is told whose turn it is; ``size`` is (rows, length, vocabulary)."""
+        """``channel`` leads to the supervisor; ``size`` is (rows, length, vocabulary)."""
         self._torch, self._line, self._fd, self._channel = torch, line, fd, channel
         self._rows, self._length, self._vocabulary = size
         self._shape: tuple[int, ...] = ()
@@ -109,23 +110,26 @@ class Desk:
         self._shared = mmap.mmap(fd, 0)
 
     def ask(self, x: Any) -> Any:
-        """The logits of a batch of rows, a copy that nobody else can change any more."""
+        """Return the logits (B, T, V) of a batch of rows (B, T), copied out of shared memory.
+
+        ValueError if the answer is anything else.
+        """
         self._shared[: x.numel() * 8] = x.contiguous().numpy().tobytes()
-        self._channel.tell("question")
+        self._channel.report("question")
         self._line.send({"rows": self._rows, "length": self._length})
         said = self._line.receive(LONGEST)
         if not {"shape", "dtype"} <= said.keys():
-            raise ValueError("a message that names no logits")
+            raise ValueError("a message without the shape and type of logits")
         shape, dtype = self._checked(said["shape"], said["dtype"])
         if not self._shape:
-            self._channel.tell("room")
+            self._channel.report("room")
             self._make_room(shape, dtype)
-            self._channel.tell("question")
+            self._channel.report("question")
         if (shape, dtype) != (self._shape, self._dtype):
             raise ValueError(f"logits of shape {shape} after {self._shape}")
         self._line.send({})
         self._line.receive(LONGEST)
-        self._channel.tell("answered")
+        self._channel.report("answered")
         count, offset = math.prod(shape), self._rows * self._length * 8
         answer = self._torch.frombuffer(self._shared, dtype=dtype, count=count, offset=offset)
         return answer.clone().view(*shape)
@@ -152,8 +156,8 @@ class Desk:
         size = self._rows * self._length * 8 + math.prod(shape) * dtype.itemsize
         self._shared.close()
         os.ftruncate(self._fd, size)
-        with contextlib.suppress(OSError, AttributeError):  # where it is no memfd
+        with contextlib.suppress(OSError, AttributeError):  # only a memfd can be sealed
             fcntl.fcntl(self._fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
-        # Filled now, so that the first answer costs the run no more than the others.
+        # Allocate the pages now, so that the first answer does not cost the run more time.
         flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
         self._shared = mmap.mmap(self._fd, 0, flags=flags)

@@ -1,8 +1,8 @@
-"""The child: builds the harness from trusted bytes, then runs the script as ``__main__``.
+"""The launcher: build the harness from trusted bytes, then run the script as ``__main__``.
 
-What it reports is observed in the script's own process, which is why a record made by it alone is
-called *supervised* and no more. With a judge it only serves predictions, and the score is the
-judge's; with a sandbox nothing of the experiment runs before the doors are shut.
+It observes from within the script's own process, so that a measurement without a judge is
+*supervised* and no more. With a judge it only returns predictions, and the judge computes the
+score. The sandbox is entered before any code of the experiment runs.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import Any
 
 from . import harness, predictor, probes
 from .channel import Channel
-from .keeper import keep
+from .subreaper import fork_supervised
 
 #: Names of a split that only the evaluation reads.
 HELD_OUT = ("val", "valid", "validation", "test", "eval")
 
 
-class Watch:
-    """Reports the first training batch after the warm-up allowance, and the evaluation."""
+class HarnessHooks:
+    """Wrap the harness's loader and evaluation to report the first batch and the metric."""
 
     def __init__(self, module: types.ModuleType, job: dict[str, Any], channel: Channel) -> None:
         self._job, self._channel = job, channel
@@ -44,19 +44,19 @@ class Watch:
     def loader(self, *args: Any, **kwargs: Any) -> Any:
         assert self._load is not None
         split = _argument(self._load, "split", args, kwargs)
-        if type(split) not in self._plain:  # it may compare otherwise than it reads
+        if type(split) not in self._plain:  # a subclass could compare unlike it reads
             raise PermissionError("the split must be a plain string, for all to read alike")
         if split in HELD_OUT:
             raise PermissionError(f"the split {split!r} is for the evaluation alone, not to train")
-        return self._serve(self._load(*args, **kwargs))  # what it loads, it loads now
+        return self._serve(self._load(*args, **kwargs))  # called now, not at the first batch
 
     def _serve(self, batches: Any) -> Any:
         for batch in batches:
             if not self._started and self._served >= self._job["warmup_tokens"]:
                 self._started = True
-                self._channel.tell("start")
+                self._channel.report("start")
             elif not self._served:
-                self._channel.tell("warm-up")
+                self._channel.report("warm-up")
             first = batch[0] if isinstance(batch, (tuple, list)) else batch
             self._served += int(first.numel()) if hasattr(first, "numel") else 1
             self._device = getattr(first, "device", None)
@@ -64,13 +64,13 @@ class Watch:
 
     def evaluation(self, *args: Any, **kwargs: Any) -> Any:
         _synchronize()
-        self._channel.tell("evaluate", served=self._served)
-        value = self._judged(args, kwargs) if "line" in self._job else self._scored(args, kwargs)
-        self._channel.tell("measured", value=repr(float(value)), peak_mb=_peak_mb())
+        self._channel.report("evaluate", served=self._served)
+        value = self._ask_judge(args, kwargs) if "line" in self._job else self._score(args, kwargs)
+        self._channel.report("measured", value=repr(float(value)), peak_mb=_peak_mb())
         return value
 
-    def _judged(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
-        """The judge's score: this process only answers what the model predicts."""
+    def _ask_judge(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
+        """Return the judge's score; this process only returns what the model predicts."""
         return predictor.serve(
             _argument(self._evaluate, "model", args, kwargs, first=True),
             _argument(self._evaluate, "batch_size", args, kwargs),
@@ -78,28 +78,28 @@ class Watch:
             self._job,
         )
 
-    def _scored(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The score by a harness made anew: what was done to the first one is not in it."""
+    def _score(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return the score of a newly built harness, which the script cannot have changed."""
         fresh = harness.build(self._job)
         evaluate = getattr(fresh, self._job["evaluate"])
         model = _argument(evaluate, "model", args, kwargs, first=True)
-        args, kwargs = _as_the_harness_would(fresh, evaluate, args, kwargs)
+        args, kwargs = _normalise_call(fresh, evaluate, args, kwargs)
         with probes.Probes(fresh, self._job, model) as found:
             value = evaluate(*args, **kwargs)
         for text in found.findings:
-            self._channel.tell("finding", text=text)
+            self._channel.report("finding", text=text)
         return value
 
 
 def _classes(module: types.ModuleType) -> set[type]:
-    """What the harness defines itself: a split may be of a kind of its own."""
+    """Return the classes that the harness defines: a split may be an instance of one."""
     return {value for value in vars(module).values() if isinstance(value, type)}
 
 
 def _argument(
     function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], first: bool = False
 ) -> Any:
-    """What a call passes for a parameter, by its name or as the ``first``; None if nothing."""
+    """Return the argument for the parameter ``name`` (or the first one); None if there is none."""
     try:
         bound = inspect.signature(function).bind(*args, **kwargs).arguments
     except (TypeError, ValueError):
@@ -109,28 +109,29 @@ def _argument(
     return args[0] if first and args else None
 
 
-def _as_the_harness_would(
+def _normalise_call(
     module: types.ModuleType, evaluate: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The call with the harness's own tokenizer, and in batches that leave no row out."""
+    """Return the arguments with the harness's own tokenizer, and a batch size that divides the
+    number of rows."""
     try:
         bound = inspect.signature(evaluate).bind(*args, **kwargs)
     except TypeError:
-        return args, kwargs  # the evaluation says what is wrong
+        return args, kwargs  # the evaluation raises the error
     load = getattr(getattr(module, "Tokenizer", None), "from_directory", None)
     if load is not None and bound.arguments.get("tokenizer") is not None:
         bound.arguments["tokenizer"] = load()
     size: Any = bound.arguments.get("batch_size")
-    if hasattr(size, "__index__"):  # one of a kind of its own could multiply as it likes
+    if hasattr(size, "__index__"):  # a subclass of int could redefine multiplication
         size = bound.arguments["batch_size"] = int.__add__(operator.index(size), 0)
     tokens, length = getattr(module, "EVAL_TOKENS", 0), getattr(module, "MAX_SEQ_LEN", 0)
     if all(type(number) is int and number > 0 for number in (size, tokens, length)):
-        bound.arguments["batch_size"] = _even(size, tokens // length)
+        bound.arguments["batch_size"] = _even_batch_size(size, tokens // length)
     return bound.args, bound.kwargs
 
 
-def _even(size: int, rows: int) -> int:
-    """The largest batch, no larger than asked for, that divides the rows; as asked for where that
+def _even_batch_size(size: int, rows: int) -> int:
+    """Return the largest batch size up to ``size`` that divides the rows; ``size`` itself if that
     is less than half of it."""
     best = next((n for n in range(min(size, rows), 0, -1) if rows % n == 0), size)
     return best if 2 * best >= min(size, rows) else size
@@ -152,7 +153,7 @@ def _peak_mb() -> float:
 
 
 def describe() -> dict[str, str]:
-    """What this environment computes with."""
+    """Return the versions of Python and torch, and the device, as text."""
     torch = sys.modules.get("torch")
     facts = {"python": sys.version.split()[0], "torch": "", "device": "", "device_name": ""}
     if torch is not None:
@@ -173,19 +174,19 @@ def run_script(job: dict[str, Any]) -> None:
 
 
 def run_command(command: list[str], channel: Channel) -> None:
-    """Become the command: nothing of this program, and no way to the supervisor, is left in it."""
+    """Replace this process by the command; the channel to the supervisor is closed."""
     channel.close_on_exec()
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)  # Python ignores them, and a child inherits that
-    channel.tell("start")
+        signal.signal(number, signal.SIG_DFL)  # a child would inherit that Python ignores them
+    channel.report("start")
     try:
         os.execvp(command[0], command)
     except OSError as error:
         raise OSError(f"'{command[0]}' cannot be started: {error.strerror}") from None
 
 
-def words(error: Exception) -> str:
-    """What the exception says; "" where it fails to say it."""
+def error_text(error: Exception) -> str:
+    """Return the exception's message; "" if its ``__str__`` fails."""
     try:
         return str(error)
     except Exception:
@@ -195,21 +196,21 @@ def words(error: Exception) -> str:
 def start(fd: int) -> None:
     channel = Channel(fd)
     job = channel.receive()
-    keep(channel)  # outside of the sandbox
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, no CPU seconds of children count
-    # The experiment's own folder comes last: nothing in it can stand in for an installed package.
+    fork_supervised(channel)  # the parent stays outside the sandbox
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, CPU seconds of children are lost
+    # The experiment's folder comes last: no file in it can replace an installed package.
     sys.path.append(job["root"])
     stage = "sandbox"
     try:
         if job.get("salt"):
-            salt = importlib.import_module(".salt", __package__)
-            salt.mix_in(job["salt"], harness=job.get("harness", ""))
+            reseed = importlib.import_module(".reseed", __package__)
+            reseed.install(job["salt"], harness=job.get("harness", ""))
         if "sandbox" in job:
             importlib.import_module(".sandbox", __package__).enter(job["sandbox"])
         stage = "harness"
         if job["mode"] == "experiment":
-            Watch(harness.build(job, install=True), job, channel)
-            channel.tell("ready", **describe())
+            HarnessHooks(harness.build(job, install=True), job, channel)
+            channel.report("ready", **describe())
         stage = "script"
         if job["mode"] == "command":
             run_command(job["command"], channel)
@@ -224,8 +225,8 @@ def start(fd: int) -> None:
         frames = traceback.extract_tb(own)
         place = f"{pathlib.Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
         name = getattr(error, "name", "") if isinstance(error, ImportError) else ""
-        channel.tell(
-            "exception", stage=stage, type=type(error).__name__, text=words(error)[:400],
+        channel.report(
+            "exception", stage=stage, type=type(error).__name__, text=error_text(error)[:400],
             place=place, module=name or "",
         )  # fmt: skip
         sys.exit(1)

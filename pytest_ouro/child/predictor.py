@@ -1,6 +1,6 @@
-"""The training process at its evaluation: rows in, the model's logits out.
+"""Answer the judge from the training process: rows in, the model's logits out.
 
-What it is asked, and by whom the score is computed, is in judge.py. Nothing here is trusted.
+judge.py asks the questions and computes the score. Nothing in this process is trusted.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from .channel import Channel
 
 
 def serve(model: Any, batch_size: Any, device: Any, job: dict[str, Any]) -> float:
-    """Answer the judge until it names the score, and return that.
+    """Answer the judge's questions until it sends the score; return the score.
 
-    TypeError where ``model(x)`` gives no logits, RuntimeError where the judge is gone.
+    TypeError if ``model(x)`` does not return logits, RuntimeError if the judge has ended.
     """
     torch = sys.modules["torch"]
-    # The compiled wrapper would compile anew for a call without targets.
+    # The compiled wrapper would compile again for a call without targets.
     network = getattr(model, "_orig_mod", model)
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -34,7 +34,7 @@ def serve(model: Any, batch_size: Any, device: Any, job: dict[str, Any]) -> floa
                 x = _tensor(torch, job, (rows, length), torch.int64).clone().to(device)
                 logits = _logits(torch, network(x), rows, length)
                 line.send({"shape": list(logits.shape), "dtype": str(logits.dtype)[6:]})
-                line.receive()  # there is room for it now
+                line.receive()  # the judge has made room for the logits
                 offset = rows * length * 8
                 _tensor(torch, job, logits.shape, logits.dtype, offset).copy_(logits)
             line.send({})
@@ -55,7 +55,7 @@ def _logits(torch: Any, answer: Any, rows: int, length: int) -> Any:
 
 
 def _tensor(torch: Any, job: dict[str, Any], shape: Any, dtype: Any, offset: int = 0) -> Any:
-    """A tensor in the memory that is shared with the judge."""
+    """Return a tensor of this shape in the memory shared with the judge; ``offset`` in bytes."""
     shared = mmap.mmap(job["shared"], 0)
     count = 1
     for size in shape:

@@ -1,7 +1,7 @@
-"""Whether the sandbox holds here: in a process that is thrown away, what must fail is tried.
+"""Test the sandbox of this machine: try forbidden and allowed actions in a throw-away process.
 
-The kernel's word is not enough. The socket says in which folder, made for it, and is told as a JSON
-list what was other than it must be: an empty one where the sandbox holds.
+That the kernel accepts the rules does not prove that it enforces them. The parent names a folder
+made for this test over the socket, and receives a JSON list of faults, empty if there are none.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CALLS = {"x86_64": (101, 165, 272), "aarch64": (117, 40, 97)}
 
 
 def start(fd: int) -> None:
-    """Enter the sandbox over the folder that the parent names, and try what it says."""
+    """Enter the sandbox for the folder that the parent names, try the actions, send the faults."""
     with socket.socket(fileno=fd) as channel, channel.makefile("rwb") as file:
         job = json.loads(file.readline())
         folder = Path(job["folder"])
@@ -36,33 +36,33 @@ def start(fd: int) -> None:
         }
         try:
             sandbox.enter(spec, newest=job["newest"])
-            wrong = [*_succeeded(_forbidden(folder)), *_failed(_allowed(folder))]
+            wrong = [*_report_successes(_forbidden(folder)), *_report_failures(_allowed(folder))]
         except OSError as error:
             wrong = [error.strerror or str(error)]
         file.write(json.dumps(wrong).encode() + b"\n")
 
 
-_Deeds = Iterator[tuple[str, Callable[[], Any]]]
+_Actions = Iterator[tuple[str, Callable[[], Any]]]
 
 
-def _succeeded(deeds: _Deeds) -> Iterator[str]:
-    for words, deed in deeds:
+def _report_successes(actions: _Actions) -> Iterator[str]:
+    for words, action in actions:
         try:
-            deed()
+            action()
         except OSError:
             continue
         yield f"{words} did not fail"
 
 
-def _failed(deeds: _Deeds) -> Iterator[str]:
-    for words, deed in deeds:
+def _report_failures(actions: _Actions) -> Iterator[str]:
+    for words, action in actions:
         try:
-            deed()
+            action()
         except (OSError, subprocess.SubprocessError) as error:
             yield f"{words} failed: {error}"
 
 
-def _forbidden(folder: Path) -> _Deeds:
+def _forbidden(folder: Path) -> _Actions:
     readable, beside, scratch = (folder / name for name in ("readable", "beside", "scratch"))
     hidden = readable / "hidden"
     parent = os.getppid()
@@ -91,7 +91,7 @@ def _forbidden(folder: Path) -> _Deeds:
     yield "outliving the parent", lambda: prctl("pdeathsig", 1, 0)
 
 
-def _allowed(folder: Path) -> _Deeds:
+def _allowed(folder: Path) -> _Actions:
     data = folder / "readable/data"
     yield "reading", lambda: _read(data)
     yield "writing to the scratch", lambda: _write(folder / "scratch/new")

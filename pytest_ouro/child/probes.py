@@ -1,7 +1,7 @@
-"""What a *supervised* evaluation asks the live model, in its own process.
+"""Test the live model during a *supervised* evaluation, in the script's own process.
 
-Help against mistakes and casual gaming: code that runs beside it can deceive it. Where a judge
-scores the model, its questions take this place.
+This finds mistakes and casual gaming; code in the same process can deceive it. If a judge scores
+the model, the judge's questions replace these tests.
 """
 
 from __future__ import annotations
@@ -13,22 +13,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import types
 
-#: Rows that are asked, and cuts that each of them is tried with.
+#: The number of rows that are tested, and of cuts that each row is tested with.
 ROWS, CUTS = 4, 4
-#: Nats that two ways to compute one loss may differ by, on average: room for bfloat16.
+#: The mean difference in nats between two ways to compute one loss that bfloat16 explains.
 LOSS_TOLERANCE = 0.02
-#: How far a logit may move when only later tokens change.
+#: The largest change of a logit that is accepted when only later tokens change.
 LOGIT_TOLERANCE = 0.25
 
 
 def applies(module: types.ModuleType) -> bool:
-    """Whether the harness has the interface that the questions are made from."""
+    """Return whether the harness has the interface that the tests need."""
     parts = ("Tokenizer", "get_token_bytes", "MAX_SEQ_LEN")
     return all(hasattr(module, part) for part in parts) and "torch" in sys.modules
 
 
 class Probes:
-    """Asks before the evaluation, and compares the parameters after it; ``findings`` are lines."""
+    """Test the model before the evaluation, and compare its parameters after it.
+
+    ``findings`` has one line of text for each fault.
+    """
 
     def __init__(self, module: types.ModuleType, job: dict[str, Any], model: Any) -> None:
         self.findings: list[str] = []
@@ -56,22 +59,22 @@ class Probes:
                 return
             loss = self._model(x.clone(), y.clone(), reduction="none").double().view(-1)
             wide = logits.double().view(-1, shape[2])
-            wide = wide - wide.amax(-1, keepdim=True)  # far from zero a sum would be lost
+            wide = wide - wide.amax(-1, keepdim=True)  # keeps the exponentials from overflowing
             own = torch.nn.functional.cross_entropy(wide, y.reshape(-1), reduction="none")
             if not (torch.isfinite(own).all() or torch.isfinite(loss).all()):
-                return  # a metric that is no number is said elsewhere
+                return  # the outcome of the run reports a metric that is not a number
             if loss.shape != own.shape or not (loss - own).abs().mean() <= LOSS_TOLERANCE:
                 self.findings.append(
                     "the loss that the model returns is not the cross-entropy of its logits"
                 )
-            moved = max(self._moved(torch, x, logits, cut) for cut in self._cuts(x.shape[1]))
+            moved = max(self._shift(torch, x, logits, cut) for cut in self._cuts(x.shape[1]))
             if not moved <= LOGIT_TOLERANCE:
                 self.findings.append(
                     f"the model is not causal: tokens that come later move a logit by {moved:.2g}"
                 )
 
-    def _moved(self, torch: Any, x: Any, logits: Any, cut: int) -> float:
-        """The farthest that a logit before the cut moves when the rows after it are swapped."""
+    def _shift(self, torch: Any, x: Any, logits: Any, cut: int) -> float:
+        """Return the largest change of a logit before the cut when the tokens after it change."""
         spliced = torch.cat([x[:, :cut], x.roll(1, 0)[:, cut:]], 1)
         answer = self._model(spliced)
         if answer.shape != logits.shape:

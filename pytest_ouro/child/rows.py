@@ -1,4 +1,4 @@
-"""The validation rows: which are scored, and which only lend their tokens to the judge's tests."""
+"""Read the validation rows; choose those to score and the spare ones for the judge's tests."""
 
 from __future__ import annotations
 
@@ -12,24 +12,27 @@ if TYPE_CHECKING:
     import types
     from collections.abc import Sequence
 
-#: Logits that are asked by default, about: 2^34 float32 are 69 GB through shared memory.
+#: Default number of logits requested: 2^34 float32 are 69 GB through shared memory.
 COST = 2**34
-#: Which rows count where they are not all asked: always the same.
+#: Seed for the choice of the scored rows if not all are asked: always the same rows.
 SEED = 20260
-#: Further rows that are read for each one that is needed: some may repeat others.
+#: Further rows to read for each spare row that is needed, since some may repeat others.
 FURTHER = 4
-#: Tokens that two rows share by chance alone: this many at least, at most that many.
+#: Bounds of the number of consecutive tokens above which two rows hold the same text.
 SAME = (16, 64)
-#: Tokens at either end of a row that are compared with the ends of other rows.
+#: The number of tokens at either end of a row that are compared with those of other rows.
 END = 8
 
 
 class Unable(Exception):
-    """Why this harness cannot be judged from outside."""
+    """The judge cannot score this harness, for the reason in the message."""
 
 
-def rows_of(module: types.ModuleType, job: dict[str, Any]) -> Any:
-    """The rows that the harness's own evaluation reads, as scoring.Rows; Unable says why not."""
+def read_rows(module: types.ModuleType, job: dict[str, Any]) -> Any:
+    """Return the rows that the harness's own evaluation reads, as scoring.Rows.
+
+    Unable if the harness has no torch, does not compute bits per byte, or hides its rows.
+    """
     if "torch" not in sys.modules:
         raise Unable("the harness does not use torch")
     import torch
@@ -37,8 +40,8 @@ def rows_of(module: types.ModuleType, job: dict[str, Any]) -> Any:
     from .scoring import Rows, bits_per_byte
 
     num_bytes = module.get_token_bytes(device="cpu").long()
-    wanted = _wanted(module, job, len(num_bytes))
-    seen = _Listener(torch)
+    wanted = _count_scored(module, job, len(num_bytes))
+    seen = _RecordingModel(torch)
     value = _evaluate(module, job, seen)
     if not seen.x:
         raise Unable(f"{job['evaluate']} never asks the model")
@@ -49,12 +52,12 @@ def rows_of(module: types.ModuleType, job: dict[str, Any]) -> Any:
     if not bool((y[:, :-1] == x[:, 1:]).all()):
         raise Unable("a target of the harness is not the token that follows its input")
     order = random.Random(SEED).sample(range(len(x)), len(x))[:wanted]
-    x, y = _more(module, job, x, y, len(order))
-    return Rows(x, y, num_bytes, *divided(x, y, order))
+    x, y = _extend(module, job, x, y, len(order))
+    return Rows(x, y, num_bytes, *split_rows(x, y, order))
 
 
-def _wanted(module: types.ModuleType, job: dict[str, Any], vocabulary: int) -> int:
-    """How many rows are scored; the harness is told to read about twice as many, and no more."""
+def _count_scored(module: types.ModuleType, job: dict[str, Any], vocabulary: int) -> int:
+    """Return how many rows to score; limit the harness to about twice as many (EVAL_TOKENS)."""
     length, tokens = getattr(module, "MAX_SEQ_LEN", 0), getattr(module, "EVAL_TOKENS", 0)
     asked = int(job.get("rows") or 0)
     if not (isinstance(length, int) and isinstance(tokens, int) and length and tokens):
@@ -70,21 +73,21 @@ def _evaluate(module: types.ModuleType, job: dict[str, Any], model: Any) -> Any:
     return getattr(module, job["evaluate"])(model, module.Tokenizer.from_directory(), 1)
 
 
-def _more(module: types.ModuleType, job: dict[str, Any], x: Any, y: Any, scored: int) -> Any:
-    """The inputs and targets with further rows of the same text, where the harness reads on.
+def _extend(module: types.ModuleType, job: dict[str, Any], x: Any, y: Any, scored: int) -> Any:
+    """Read further rows of the same text if the spare ones are too few; return inputs and targets.
 
-    It is told that it evaluates more tokens. What it reads then must begin with the same rows.
+    EVAL_TOKENS is raised for one evaluation, which must begin with the same rows.
     """
     import torch
 
-    from .scoring import lent
+    from .scoring import count_spare
 
-    short = lent(scored) - (len(x) - scored)
+    short = count_spare(scored) - (len(x) - scored)
     if short <= 0 or not hasattr(module, "EVAL_TOKENS"):
         return x, y
-    before, seen = module.EVAL_TOKENS, _Listener(torch)
+    before, seen = module.EVAL_TOKENS, _RecordingModel(torch)
     module.EVAL_TOKENS = (len(x) + FURTHER * short) * x.shape[1]  # type: ignore[attr-defined]
-    with contextlib.suppress(Exception, SystemExit):  # at the end of its text; what it read will do
+    with contextlib.suppress(Exception, SystemExit):  # at the end of the text
         _evaluate(module, job, seen)
     module.EVAL_TOKENS = before  # type: ignore[attr-defined]
     rows = [(a, b) for a, b in zip(seen.x, seen.y, strict=True) if a.shape[1:] == x.shape[1:]]
@@ -95,31 +98,31 @@ def _more(module: types.ModuleType, job: dict[str, Any], x: Any, y: Any, scored:
     return wider if same and torch.equal(wider[0][:, 1:], wider[1][:, :-1]) else (x, y)
 
 
-def divided(x: Any, y: Any, order: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The rows that are scored, of those in ``order``, and the rows that only lend their tokens.
+def split_rows(x: Any, y: Any, order: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the rows to score, taken from ``order``, and the spare rows, which are not scored.
 
-    All in ``order`` are scored, unless too few others are left to lend: then its last ones lend.
+    All in ``order`` are scored, unless too few spare rows are left: then its last ones are spare.
     """
-    from .scoring import LEAST, lent
+    from .scoring import LEAST, count_spare
 
-    if x.shape[1] < 2:  # nothing of them can be exchanged
+    if x.shape[1] < 2:  # too short to be spliced
         return tuple(sorted(order)), ()
     spare = _spare(x, y, order)
     counts = range(len(order), 0, -1)
-    count = next(n for n in counts if n == 1 or len(order) - n + len(spare) >= lent(n))
-    if count < len(order) and lent(count) >= LEAST:
+    count = next(n for n in counts if n == 1 or len(order) - n + len(spare) >= count_spare(n))
+    if count < len(order) and count_spare(count) >= LEAST:
         held = _spare(x, y, order[:count])
         if len(held) >= LEAST:
             order, spare = order[:count], held
-    return tuple(sorted(order)), tuple(spare[: lent(len(order))])
+    return tuple(sorted(order)), tuple(spare[: count_spare(len(order))])
 
 
 def _spare(x: Any, y: Any, scored: Sequence[int]) -> list[int]:
-    """The other rows that repeat no text: neither of a scored row nor of another one of them.
+    """Return the rows that repeat no text of a scored row or of another spare row.
 
-    Where the harness begins its text again, its rows repeat others, perhaps at other places. A run
-    of tokens is the same text where it is longer than what rows share by chance. Rows that begin or
-    end as a scored row does come last: they are taken only where there are no others.
+    If the harness starts its text over, later rows repeat earlier ones, perhaps shifted. Two rows
+    hold the same text if they share more consecutive tokens than chance explains. Rows that begin
+    or end like a scored row come last: they are used only if there are no others.
     """
     import torch
 
@@ -142,8 +145,7 @@ def _spare(x: Any, y: Any, scored: Sequence[int]) -> list[int]:
 
 
 def _fingerprints(tokens: Any, width: int) -> Any:
-    """A number for each run of ``width`` tokens of each row, int64 of shape (N, runs): equal runs
-    have equal numbers, others hardly ever."""
+    """Return a hash of each ``width`` consecutive tokens of each row, int64 of shape (N, runs)."""
     import torch
 
     chance = torch.Generator().manual_seed(SEED)
@@ -151,12 +153,15 @@ def _fingerprints(tokens: Any, width: int) -> Any:
     runs = tokens.shape[1] - width + 1
     found = torch.zeros(len(tokens), runs, dtype=torch.long)
     for place, factor in enumerate(factors.tolist()):
-        found += tokens[:, place : place + runs] * factor  # int64 wraps around, as it may
+        found += tokens[:, place : place + runs] * factor  # int64 overflow is harmless
     return found
 
 
-class _Listener:
-    """Stands in for the model: notes the rows, and answers losses that show how they are used."""
+class _RecordingModel:
+    """A fake model: it records the rows it is called with, and returns random losses.
+
+    The metric computed from those losses shows how the harness uses them.
+    """
 
     def __init__(self, torch: Any) -> None:
         self._torch = torch
@@ -174,8 +179,8 @@ class _Listener:
         self.nats.append(nats)
         return nats.to(x.device)
 
-    def eval(self) -> _Listener:
+    def eval(self) -> _RecordingModel:
         return self
 
-    def train(self, mode: bool = True) -> _Listener:
+    def train(self, mode: bool = True) -> _RecordingModel:
         return self

@@ -1,7 +1,7 @@
-"""The sandbox of a run: what this process, and all it starts, may still do.
+"""The sandbox of a run: limit what this process and its descendants may do.
 
-Landlock bounds the files and a filter of system calls the rest. Neither needs root, and neither
-can be taken off again: what is started later, by whatever means, is inside too.
+Landlock limits files, a seccomp filter limits system calls. Neither needs root, neither can be
+removed, and every process started later is limited too.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from .kernel.system import call, prctl
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: Programs, libraries and what they look up; the processor, memory and cards as the kernel
-#: describes them. Of other processes /proc shows what anyone may see: the rest is ptrace's, and
-#: Landlock denies that.
+#: Readable folders: programs, libraries and their settings; the kernel's description of processor,
+#: memory and cards. /proc shows public facts of other processes; Landlock denies the rest (ptrace).
 _SYSTEM = (
     *("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/nix/store", "/gnu/store"),
     *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives"),
@@ -37,20 +36,20 @@ _CAP_DAC_OVERRIDE = 1
 _CAPABILITIES_VERSION = 0x20080522
 _CAPGET = {"x86_64": 125, "aarch64": 90}
 
-#: A rule on a file of /proc holds as long as the kernel remembers the file: while it is open.
+#: A Landlock rule on a file of /proc lasts only while the file is open.
 _kept_open: list[int] = []
 
 
 def enter(spec: dict[str, Any], *, newest: int = 7) -> None:
-    """Enter the sandbox, for good. Call it while this process has one thread.
+    """Enter the sandbox permanently. Call this while the process has one thread.
 
     ``spec`` has lists of paths: ``read`` and ``write`` (files, or folders and all below them),
-    ``list`` (folders whose names may be read), ``devices``, and ``hidden``: what stays unreadable
-    within the others, unless it is granted itself and lies deeper; ``packages`` hides installed
-    packages by their names. The interpreter, its packages and the system's libraries are readable.
-    Landlock is used up to the version ``newest``.
+    ``list`` (folders whose entries may be listed), ``devices``, and ``hidden`` (unreadable within
+    the others, unless a deeper path is granted); ``packages`` hides installed packages by name.
+    The interpreter, its packages and the system's libraries are readable. ``newest`` is the
+    highest version of Landlock to use.
 
-    OSError says what the kernel refuses; then the process must not go on to run anything.
+    OSError says what the kernel refuses; then the process must not run anything else.
     """
     if not (sys.platform == "linux" and seccomp.supported()):
         raise OSError("a sandbox needs Linux on x86_64 or aarch64")
@@ -59,7 +58,7 @@ def enter(spec: dict[str, Any], *, newest: int = 7) -> None:
     abi = min(landlock.version(), newest)
     ruleset = landlock.Ruleset(abi)
     hidden = {*_real(spec.get("hidden", ())), *_packages(spec.get("packages", ()))}
-    for path, rights in _around([*_environment(hidden), *_real(spec.get("read", ()))], hidden):
+    for path, rights in _grant([*_environment(hidden), *_real(spec.get("read", ()))], hidden):
         ruleset.allow(path, rights)
     for path in _real(spec.get("list", ())):
         ruleset.allow(path, landlock.LIST)
@@ -68,7 +67,7 @@ def enter(spec: dict[str, Any], *, newest: int = 7) -> None:
     for path in map(Path, (*_DEVICES, *spec.get("devices", ()))):
         if path.is_char_device() or path.is_dir():
             ruleset.allow(path, landlock.DEVICE)
-    _allow_names_of_threads(ruleset)
+    _allow_thread_names(ruleset)
     prctl("no_new_privs", _NO_NEW_PRIVS, 1)
     _drop_capabilities()
     ruleset.restrict()
@@ -76,19 +75,19 @@ def enter(spec: dict[str, Any], *, newest: int = 7) -> None:
 
 
 def _environment(hidden: set[Path]) -> Iterator[Path]:
-    """The folders of the system and of this interpreter."""
+    """Yield the folders of the system and of this interpreter."""
     own = (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)
     here = Path(__file__).parent
     program = Path(sys.executable).resolve().parent
     yield from _real([*_SYSTEM, *own, *site.getsitepackages(), program, here])
-    # What .pth files add: a folder of packages elsewhere; a checkout is none.
+    # Folders that .pth files add; a checkout that is hidden is left out.
     for path in _real(_import_path()):
         if not any(path.is_relative_to(folder) for folder in hidden):
             yield path
 
 
 def _packages(names: Iterable[str]) -> Iterator[Path]:
-    """The folders of installed packages, found without importing anything."""
+    """Yield the folders of installed packages, without importing anything."""
     folders = dict.fromkeys([*site.getsitepackages(), *_import_path()])
     yield from _real(Path(folder, name) for folder in folders for name in names)
 
@@ -97,16 +96,17 @@ def _import_path() -> list[str]:
     return [entry for entry in sys.path if Path(entry).is_absolute()]
 
 
-def _around(paths: Iterable[Path], hidden: set[Path]) -> Iterator[tuple[Path, int]]:
-    """What may be read whole; of a folder with something hidden in it, the names and the rest."""
+def _grant(paths: Iterable[Path], hidden: set[Path]) -> Iterator[tuple[Path, int]]:
+    """Yield each path with its rights: READ, or LIST for a folder that has hidden files, followed
+    by the other entries of that folder."""
     for path in dict.fromkeys(paths):
         within = {one for one in hidden if one.is_relative_to(path)}
         if not within:
             yield path, landlock.READ
         elif path not in within:
             yield path, landlock.LIST
-            # A link would be granted as what it leads to, which may be anywhere.
-            yield from _around([p for p in _content(path) if not p.is_symlink()], within)
+            # Granting a link would grant its target, which may be anywhere.
+            yield from _grant([p for p in _content(path) if not p.is_symlink()], within)
 
 
 def _content(folder: Path) -> list[Path]:
@@ -120,10 +120,10 @@ def _real(paths: Iterable[str | Path]) -> list[Path]:
     return [Path(os.path.realpath(path)) for path in paths]
 
 
-def _allow_names_of_threads(ruleset: landlock.Ruleset) -> None:
-    """CUDA writes the names of its threads to /proc/self/task/*/comm and fails where it may not.
+def _allow_thread_names(ruleset: landlock.Ruleset) -> None:
+    """Allow writes to /proc/self/task/*/comm: CUDA fails if it cannot name its threads.
 
-    Only this process's own: one that is forked from it cannot start CUDA anew.
+    A forked process does not need this, since it cannot initialise CUDA again.
     """
     fd = os.open(f"/proc/{os.getpid()}/task", os.O_PATH | os.O_CLOEXEC)
     ruleset.allow_opened(fd, landlock.REWRITE)
@@ -131,7 +131,7 @@ def _allow_names_of_threads(ruleset: landlock.Ruleset) -> None:
 
 
 def _drop_capabilities() -> None:
-    """Root keeps only that file modes do not bind it: others would read other processes."""
+    """Drop all capabilities except CAP_DAC_OVERRIDE: others allow reading other processes."""
     capget = _CAPGET[os.uname().machine]
     packed = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITIES_VERSION, 0), 8)
     sets = ctypes.create_string_buffer(24)

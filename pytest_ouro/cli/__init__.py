@@ -1,4 +1,4 @@
-"""The command line: one file a command, each a thin door to the engine."""
+"""The command line: one module for each command."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 COMMANDS = {
-    "init": "write bound.toml into an existing project, or its rules into a file for agents",
-    "gate": "judge every rule, without pytest: 0 lawful, 1 broken, 2 could not judge",
-    "bless": "a person declares the present files the truth: writes bound.lock",
-    "guard": "an agent's tool call on standard input is refused where a rule forbids it",
-    "doctor": "what is enforced here and what is not, and the next step to strengthen it",
-    "log": "the recorded runs as a table",
+    "init": "write bound.toml for an existing project, or its rules into a file for agents",
+    "gate": "check every rule without pytest: exit 0 lawful, 1 broken, 2 could not judge",
+    "bless": "declare the present files the truth (for a person): write bound.lock",
+    "guard": "refuse an agent's tool call on standard input if a rule forbids it",
+    "doctor": "show what is enforced here and what is not, with the next step to fix it",
+    "log": "show the recorded runs as a table",
 }
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one command: 0 lawful, 1 a rule is broken, 2 it could not be judged."""
+    """Run one command and return its exit status: 0 lawful, 1 a rule is broken, 2 an error."""
     name, *rest = argv or ["--help"]
     if name in ("-h", "--help"):
         print(_usage())
@@ -40,9 +40,9 @@ def run(argv: Sequence[str]) -> int:
         print(f"ouro: error: unknown command '{name}'{nearest(name, COMMANDS)}", file=sys.stderr)
         return 2
     command = import_module(f"{__name__}.{name}")
-    # argparse costs half of what Python's own start does; the calls that hooks make are plain.
+    # argparse takes half as long as Python's own start; the calls that hooks make skip it.
     plain = getattr(command, "PLAIN", {}).get(tuple(rest))
-    options = plain or parsed(command, name, rest)
+    options = plain or parse_options(command, name, rest)
     try:
         status: int = command.main(options)
     except BoundError as error:
@@ -57,22 +57,20 @@ def run(argv: Sequence[str]) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"ouro: error: {where}{error.strerror or error}", file=sys.stderr)
-        print(
-            "  help: mend what lies there, its rights or the disk, and try again", file=sys.stderr
-        )
+        print("  help: fix that file, its permissions or the disk, and try again", file=sys.stderr)
         return 2
     return status
 
 
-def parsed(command: ModuleType, name: str, words: Sequence[str]) -> Any:
-    """The options of a call. SystemExit where they are none, or help is what is asked for."""
+def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
+    """Parse the options of a call. SystemExit if they are wrong, or after ``--help``."""
     import argparse
     from functools import partial
 
     parser = argparse.ArgumentParser(
         prog=f"pytest-ouro {name}",
         description=COMMANDS[name],
-        # With a width of its own it need not import shutil to ask for the terminal's.
+        # With a fixed width argparse does not import shutil to ask the terminal.
         formatter_class=partial(argparse.HelpFormatter, width=96),
     )
     parser.add_argument(
@@ -98,7 +96,10 @@ def _usage() -> str:
 
 
 def find_bound(given: Path | None) -> Path:
-    """The bound.toml that was named, or the nearest one from here upwards."""
+    """Return the named bound.toml, or the nearest one in this folder or above.
+
+    OuroError if there is no repository or no bound.toml.
+    """
     start = Path.cwd()
     if given is not None:
         return start / given
@@ -109,7 +110,7 @@ def find_bound(given: Path | None) -> Path:
             break
     from pytest_ouro.evidence.git.client import Git
 
-    Git.discover(start)  # where there is no repository, or a bare one, that is what is wrong
+    Git.discover(start)  # raises if there is no repository, or a bare one
     raise OuroError(
         f"no bound.toml in {start} or above: there are no rules to judge",
         help="state them: pytest-ouro init, or name the file: --bound PATH",

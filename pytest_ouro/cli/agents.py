@@ -1,4 +1,4 @@
-"""``pytest-ouro init --agents``: agents are told the rules, and ask the guard before they act."""
+"""``pytest-ouro init --agents``: write the rules and the guard's hooks for agents."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def files(top: Path, asked: str, rules: list[str]) -> tuple[dict[str, str], list[str]]:
-    """What is written, by its name from the top folder, and what a person does next.
+    """Return the new texts by their names from the top folder, and a person's next steps.
 
-    All is read and merged before anything is written: OuroError leaves everything as it is.
+    Nothing is written here: OuroError leaves every file unchanged.
     """
     names = _names(top, asked)
     new: dict[str, str] = {}
@@ -44,7 +44,7 @@ def _names(top: Path, asked: str) -> list[str]:
         if not found:
             signs = ", ".join(sign for agent in agents.AGENTS.values() for sign in agent.signs)
             raise OuroError(
-                f"no agent is known to work in {top}: it has none of {signs}",
+                f"no agent is known to work in {top}: it contains none of {signs}",
                 help=f"name them: --agents={','.join(agents.AGENTS)}",
             )
         return found
@@ -52,17 +52,17 @@ def _names(top: Path, asked: str) -> list[str]:
     for name in names:
         if name not in agents.AGENTS:
             raise OuroError(
-                f"--agents: '{name}' is no agent known here{nearest(name, agents.AGENTS)}",
+                f"--agents: '{name}' is not a known agent{nearest(name, agents.AGENTS)}",
                 help=f"known are {', '.join(agents.AGENTS)}",
             )
     return names
 
 
 def _text(path: Path, name: str) -> str:
-    """The text of a file, "" where there is none. What is no UTF-8 comes back as it was."""
+    """Return the text of a file, "" if it does not exist. Bytes other than UTF-8 are preserved."""
     if not path.is_file():
         if path.exists() or path.is_symlink():
-            raise OuroError(f"{name} is no regular file; nothing was written")
+            raise OuroError(f"{name} is not a regular file; nothing was written")
         return ""
     try:
         return path.read_bytes().decode("utf-8", "surrogateescape")
@@ -72,11 +72,11 @@ def _text(path: Path, name: str) -> str:
 
 def _next(names: list[str], new: dict[str, str]) -> Iterator[str]:
     if not shutil.which("pytest-ouro"):
-        yield "put pytest-ouro on the PATH of the agents: a hook that is not found guards nothing"
+        yield "put pytest-ouro on the PATH of the agents, or their hooks cannot start it"
     for name in names:
         agent = agents.AGENTS[name]
         if agents.disables(new[agent.settings]):
-            yield f"{agent.settings} has disableAllHooks: no hook is run until a person removes it"
+            yield f"{agent.settings} has disableAllHooks: no hook runs until a person removes it"
         if agent.next:
             yield agent.next
     yield "a person reads and commits these files, then: pytest-ouro bless, and commits bound.lock"

@@ -78,10 +78,10 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
     run_by_us = (bound.experiment.harness, bound.experiment.prepare)
     wanted = {bound_path, *(bound.path(name) for name in run_by_us if name)}
     for rule in bound.rules:
-        found = list(rule.judge.trusted_paths(evidence))
-        if isinstance(rule.judge, Frozen) and not found:
+        found = list(rule.checker.trusted_paths(evidence))
+        if isinstance(rule.checker, Frozen) and not found:
             raise TrustError(
-                f"{rule.key}: no tracked file matches {', '.join(rule.judge.paths)}",
+                f"{rule.key}: no tracked file matches {', '.join(rule.checker.paths)}",
                 help="git add the file, or mend the paths in bound.toml",
             )
         wanted.update(found)
@@ -112,7 +112,7 @@ def _read(target: Path) -> lock.Lock:
 
 def _data(bound: Bound, evidence: Evidence, before: lock.Lock) -> dict[str, str]:
     """The digests of the data on this machine; those of data that is elsewhere are kept."""
-    paths = {path for rule in bound.rules for path in rule.judge.trusted_data(evidence)}
+    paths = {path for rule in bound.rules for path in rule.checker.trusted_data(evidence)}
     found = evidence.fingerprints.of(sorted(paths))
     now = {data.name(path, evidence.root): digest for path, digest in found.items()}
     folders = {name.rpartition("/")[0] for name in now}

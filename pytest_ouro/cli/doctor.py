@@ -1,4 +1,4 @@
-"""``pytest-ouro doctor``: what is enforced here and what is not, with the next step."""
+"""``pytest-ouro doctor``: show what is enforced here and what is not, with the next step."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--selftest",
         action="store_true",
-        help="also run canary cheats, and name the level that holds (about a minute)",
+        help="also run canary cheats, and name the level they prove (about a minute)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
 
 
 def main(args: argparse.Namespace) -> int:
-    found = _found(args.bound, args.trust)
+    found = _examine(args.bound, args.trust)
     if not args.json:
         for item in found.items:
             print(item.text)
         states = [item.state for item in found.items]
         print("ouro: doctor:", ", ".join(f"{states.count(s)} {s}" for s in STATES if s in states))
     tested = _selftest(found, quiet=args.json) if args.selftest else None
-    status = max(found.status, _short(found, tested))
+    status = max(found.status, _below_demanded(found, tested))
     if args.json:
         print(_json(found, tested, status))
     elif tested is not None:
@@ -52,7 +52,7 @@ def main(args: argparse.Namespace) -> int:
     return status
 
 
-def _found(given: Path | None, trust: str | None) -> Examination:
+def _examine(given: Path | None, trust: str | None) -> Examination:
     try:
         path = find_bound(given)
     except OuroError as error:
@@ -61,7 +61,7 @@ def _found(given: Path | None, trust: str | None) -> Examination:
 
 
 def _selftest(found: Examination, *, quiet: bool) -> Selftest:
-    """Run the canaries under the bound's interpreter, or where it has none under ours."""
+    """Run the canaries under the bound's interpreter, or under ours if it has none."""
     from pytest_ouro.doctor.selftest import CANARIES, selftest, told
 
     def say(trial: Trial) -> None:
@@ -70,7 +70,7 @@ def _selftest(found: Examination, *, quiet: bool) -> Selftest:
 
     try:
         python = found.machine.interpreter if found.machine else ours()
-    except OuroError:  # it was told as an item
+    except OuroError:  # an item reports it already
         python = ours()
     if not quiet:
         words = f"{len(CANARIES)} canaries, a supervised run each"
@@ -83,8 +83,8 @@ def _selftest(found: Examination, *, quiet: bool) -> Selftest:
         raise OuroError("interrupted: the selftest is not complete") from None
 
 
-def _short(found: Examination, tested: Selftest | None) -> int:
-    """1 where the level that the canaries found is below the one that the bound demands."""
+def _below_demanded(found: Examination, tested: Selftest | None) -> int:
+    """Return 1 if the level that the canaries found is below the one that the bound demands."""
     if tested is None or found.machine is None:
         return 0
     demanded = found.machine.experiment.level

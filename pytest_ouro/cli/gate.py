@@ -1,4 +1,4 @@
-"""``pytest-ouro gate``: the same judgement as under pytest, without pytest."""
+"""``pytest-ouro gate``: check the same rules as pytest does, without pytest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.git.client import Git
     from pytest_ouro.evidence.git.push import Ref
 
-#: Said to whoever stands before a closed gate in a hook of git's; agents read it too.
+#: Printed when a git hook refuses a commit or push; agents read it too.
 _REFUSED = (
     "ouro: refused. Do what the help says, or stop and ask a person. Do not go around this hook "
     "(--no-verify, SKIP=, core.hooksPath): CI judges every commit again."
@@ -31,7 +31,7 @@ _REFUSED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What is asked of the gate; `add_arguments` says what each means."""
+    """The options of the gate; `add_arguments` explains each."""
 
     bound: Path | None = None
     staged: bool = False
@@ -48,23 +48,23 @@ class Options:
     push: tuple[str, ...] = ()
 
 
-#: The calls that need no parser.
+#: Calls that need no argument parser.
 PLAIN = {(): Options(), ("--staged",): Options(staged=True)}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
+    what.add_argument("--staged", action="store_true", help="check the index, not the working tree")
     what.add_argument(
-        "--staged", action="store_true", help="judge what is staged, not the working tree"
+        "--head", metavar="REV", help="check a commit and all since trust, without a checkout"
     )
     what.add_argument(
-        "--head", metavar="REV", help="judge a commit and all since trust, nothing checked out"
+        "--pre-push", action="store_true", help="check every ref that git is about to push"
     )
     what.add_argument(
-        "--pre-push", action="store_true", help="judge every ref that git is about to push"
-    )
-    what.add_argument(
-        "--pytest", action="store_true", help="judge the working tree by pytest too, hardened"
+        "--pytest",
+        action="store_true",
+        help="also run the rules under an isolated pytest; fail if it disagrees",
     )
     parser.add_argument(
         "--trust", metavar="REF", help="the commit whose rules and files are the truth"
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--expect",
         metavar="IDS",
-        help="rules that must be judged: all (unless skipped for a stated reason), or ids a,b",
+        help="rules that must be checked: ids a,b, or all (then a stated reason may skip one)",
     )
     parser.add_argument(
         "--rehash", action="store_true", help="read every data file again, however large"
@@ -95,7 +95,7 @@ def main(args: Options) -> int:
     try:
         answers = _answers(args)
         for answer in answers:
-            _demand(answer, args.expect)
+            _demand_judged(answer, args.expect)
     except OuroError as error:
         if said := form.failed(error):
             print(said)
@@ -108,19 +108,19 @@ def main(args: Options) -> int:
 
 
 def _form(args: Options) -> str:
-    """The module of ``report`` that tells the answer."""
+    """Return the name of the module of ``report`` that renders the answer."""
     forms = {"json": "json", "sarif": "sarif", "junit": "junit", "github": "annotations"}
     return next((module for flag, module in forms.items() if getattr(args, flag)), "text")
 
 
 def _answers(args: Options) -> list[Answer]:
-    """What is judged, each with its judgements. OuroError where that is nothing."""
+    """Check what the options name and return the results; OuroError if that is nothing."""
     if args.push and not args.pre_push:
         raise OuroError(f"unknown argument '{args.push[0]}'", help="pytest-ouro gate --help")
     if args.pre_push:
-        answers = _pushed(args)
+        answers = _answer_push(args)
     elif args.head is not None:
-        git, bound = _objects(args)
+        git, bound = _open_objects(args)
         case = open_commit(git, args.head, bound=bound, trust=args.trust)
         answers = [Answer(case, judge_history(case))]
     else:
@@ -131,7 +131,7 @@ def _answers(args: Options) -> list[Answer]:
             rehash=args.rehash,
             index=os.environ.get("GIT_INDEX_FILE", "") if args.staged else "",
         )
-        # With nothing staged the question is about the commits that are there, each of them.
+        # If nothing is staged, check each commit since trust instead.
         all_of = judge_history if args.staged and not case.repository.staged else judge_all
         answers = [Answer(case, all_of(case))]
         if args.pytest:
@@ -146,16 +146,20 @@ def _answers(args: Options) -> list[Answer]:
     return answers
 
 
-def _pushed(args: Options) -> list[Answer]:
-    """Every ref of a push; git's hook is told them on standard input."""
+def _answer_push(args: Options) -> list[Answer]:
+    """Check every ref of a push; git's hook reads them from standard input."""
     from pytest_ouro.evidence.git import push
 
-    git, bound = _objects(args)
+    git, bound = _open_objects(args)
     lines = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
-    refs = push.told(lines) if lines.strip() else push.possible(git, os.environ, *args.push[:1])
+    refs = (
+        push.parse_refs(lines)
+        if lines.strip()
+        else push.unpushed_refs(git, os.environ, *args.push[:1])
+    )
     answers = []
     for ref in refs:
-        if _is_no_experiment(git, ref, bound, args.trust):
+        if _is_unrelated(git, ref, bound, args.trust):
             print(
                 f"ouro: {printable(ref.name)}: not judged: it shares no history with the "
                 "experiment and has none of its files",
@@ -167,14 +171,15 @@ def _pushed(args: Options) -> list[Answer]:
     return answers
 
 
-def _is_no_experiment(git: Git, ref: Ref, bound: str, trust: str | None) -> bool:
-    """Whether a ref has neither the history nor the files of the experiment: a branch of pages."""
+def _is_unrelated(git: Git, ref: Ref, bound: str, trust: str | None) -> bool:
+    """Return whether a ref has neither history nor files of the experiment, as a branch of built
+    pages does."""
     from pytest_ouro.evidence import trust as trusts
     from pytest_ouro.evidence.git import push
     from pytest_ouro.evidence.records import anchor
 
     if ref.name == anchor.REF and not git.commit(ref.id):
-        return True  # the copy of the journal, which is no commit
+        return True  # the anchor of the journal is a tree, not a commit
     base = trusts.named(git, asked=trust)[0] or git.commit("HEAD")
     if not base or not push.is_of_another_history(git, ref, base):
         return False
@@ -182,10 +187,10 @@ def _is_no_experiment(git: Git, ref: Ref, bound: str, trust: str | None) -> bool
     return not any(matches(p, case.bound.files) for p in git.tree(git.commit(ref.id)))
 
 
-def _objects(args: Options) -> tuple[Git, str]:
-    """The repository for its objects alone, and the path of the bound in it ("": the nearest).
+def _open_objects(args: Options) -> tuple[Git, str]:
+    """Open the repository to read objects only; return it and the bound's path ("": the nearest).
 
-    The folder of a bound that is named need not exist: nothing need be checked out.
+    The folder of a named bound may be missing, since nothing needs to be checked out.
     """
     from pytest_ouro.evidence.git.client import Git
 
@@ -201,8 +206,8 @@ def _objects(args: Options) -> tuple[Git, str]:
         raise OuroError(str(error), help="name a file of the repository: --bound PATH") from None
 
 
-def _demand(answer: Answer, expect: str) -> None:
-    """OuroError where a rule that the caller insists on was not judged."""
+def _demand_judged(answer: Answer, expect: str) -> None:
+    """Raise OuroError if a rule in ``expect`` was not checked."""
     if expect == "all":
         return
     ran = {word for judgement in answer.ran for word in (judgement.id, judgement.rule)}

@@ -1,4 +1,4 @@
-"""``pytest-ouro guard``: what is left of its door; `__main__` answers the call itself."""
+"""``pytest-ouro guard --help``; `__main__` handles real calls before argparse is loaded."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "docs/agents.md has the settings by which agents start it."
+    parser.epilog = "docs/agents.md shows the settings by which agents start it."
 
 
 def main(args: argparse.Namespace) -> int:
     if args.bound:
-        raise OuroError("guard takes the rules of the project that a call is about, not --bound")
+        raise OuroError("guard finds the rules of the project itself: --bound is not allowed")
     return guard.main()

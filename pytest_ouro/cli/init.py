@@ -1,4 +1,4 @@
-"""``pytest-ouro init``: an existing project gets its bound.toml, and agents get it in words."""
+"""``pytest-ouro init``: write bound.toml for an existing project, and its rules for agents."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pytest_ouro.onboarding.section import Section
 
 PRESETS = {"autoresearch": autoresearch.statements}
-#: Where people tell agents their rules.
+#: Files in which people state their rules for agents.
 AGENT_FILES = ("CLAUDE.md", "AGENTS.md")
 
 
@@ -46,14 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="",
         metavar="FILE",
-        help="print the rules of bound.toml as a BOUND section, or put it into FILE",
+        help="print the rules of bound.toml as a BOUND section, or write the section into FILE",
     )
     parser.add_argument(
         "--agents",
         nargs="?",
         const="",
         metavar="NAMES",
-        help="write the hooks and rules of the agents found, or of those named: claude,codex,…",
+        help="write hooks and rules for the agents found, or for those named: claude,codex,…",
     )
     parser.add_argument(
         "--preset", choices=PRESETS, default="autoresearch", help="the kind of experiment"
@@ -64,30 +64,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the file with the BOUND section (default: CLAUDE.md or AGENTS.md, if it has one)",
     )
-    parser.add_argument("--force", action="store_true", help="replace a bound.toml that is there")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
     parser.add_argument(
         "--program",
         nargs="?",
         const="",
         metavar="FILE",
-        help="print what bound.toml demands of an agent, and its loop, or write it into FILE",
+        help="print the agent's loop and rules that follow from bound.toml, or write FILE",
     )
-    found = parser.add_argument_group("what is found in the project, where you do not say it")
-    found.add_argument("--script", default="", metavar="FILE", help="what is run")
+    found = parser.add_argument_group("project facts (detected unless given)")
+    found.add_argument("--script", default="", metavar="FILE", help="the script to run")
     found.add_argument("--harness", default="", metavar="FILE", help="the fixed module")
     found.add_argument("--evaluate", default="", metavar="NAME", help="its metric function")
-    found.add_argument("--loader", default="", metavar="NAME", help="its source of batches")
-    found.add_argument("--metric", default="", metavar="NAME", help="its name in the summary")
-    found.add_argument("--direction", default="", choices=("lower", "higher"), help="is better")
-    found.add_argument("--budget", type=float, metavar="SECONDS", help="of training")
+    found.add_argument("--loader", default="", metavar="NAME", help="its batch loader")
+    found.add_argument("--metric", default="", metavar="NAME", help="the metric's name in the log")
+    found.add_argument(
+        "--direction",
+        default="",
+        choices=("lower", "higher"),
+        help="whether a lower or a higher metric is better",
+    )
+    found.add_argument("--budget", type=float, metavar="SECONDS", help="seconds of training")
     found.add_argument("--ledger", default="", metavar="FILE", help="the table of results")
     found.add_argument(
-        "--editable", action="append", metavar="GLOB", help="what may change; may be repeated"
+        "--editable", action="append", metavar="GLOB", help="files to edit; may be repeated"
     )
     found.add_argument(
-        "--data", action="append", metavar="GLOB", help="what a run reads; may be repeated"
+        "--data", action="append", metavar="GLOB", help="data files; may be repeated"
     )
-    found.add_argument("--device", choices=("auto", "cpu", "cuda"), help="what it runs on")
+    found.add_argument("--device", choices=("auto", "cpu", "cuda"), help="the device of a run")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -101,20 +106,22 @@ def main(args: argparse.Namespace) -> int:
     if os.path.lexists(target) and not args.force:
         raise OuroError(f"{target.name} is already there", help="replace it: --force")
     git = Git.discover(target.parent)
-    rules = _section(target.parent, git.top, args.source)
+    rules = _find_section(target.parent, git.top, args.source)
     words = [bullet.words for bullet in rules.bullets] if rules else []
-    found = project.find(target.parent, git.top, _asked(args), words)
-    statements = _read(rules, found, _grounds(found, git, target.parent)) if rules else []
+    found = project.find(target.parent, git.top, _init_options(args), words)
+    statements = (
+        _read_statements(rules, found, _context(found, git, target.parent)) if rules else []
+    )
     statements = unique(statements or PRESETS[args.preset](found.experiment))
     text = document.text(found.name, found.experiment, statements)
     bounds.parse(text, folder=git.relative(target).rpartition("/")[0], name=target.name)
     _write(target, text)
-    for line in _told(target, found, statements, rules, args.preset):
+    for line in _report_lines(target, found, statements, rules, args.preset):
         print(printable(line))
     return 0
 
 
-def _asked(args: argparse.Namespace) -> Asked:
+def _init_options(args: argparse.Namespace) -> Asked:
     return project.Asked(
         script=args.script,
         harness=args.harness,
@@ -130,11 +137,11 @@ def _asked(args: argparse.Namespace) -> Asked:
     )
 
 
-def _section(folder: Path, top: Path, source: str | None) -> Section | None:
-    """The rules that people stated for agents; None where they stated none."""
+def _find_section(folder: Path, top: Path, source: str | None) -> Section | None:
+    """Return the rules that people stated for agents, or None."""
     if source is not None:
         if not (folder / source).is_file():
-            raise ProjectError(f"there is no file {source} in {folder}", help="mend --from")
+            raise ProjectError(f"there is no file {source} in {folder}", help="fix --from")
         given = _read_section(folder / source, source)
         if given is None:
             raise ProjectError(
@@ -156,14 +163,14 @@ def _read_section(path: Path, name: str) -> Section | None:
     return section.read(path.read_bytes().decode(errors="replace"), name)
 
 
-def _grounds(found: Project, git: Git, folder: Path) -> Grounds:
+def _context(found: Project, git: Git, folder: Path) -> Grounds:
     root = git.relative(folder / found.experiment.root / found.script.name).rpartition("/")[0]
     tracked = [posixpath.relpath(path, root or ".") for path in git.files(untracked=False)[0]]
     return Grounds(found.experiment, tracked, found.harness.source.defines)
 
 
-def _read(rules: Section, found: Project, grounds: Grounds) -> list[Statement]:
-    """A statement of every bullet, none left out."""
+def _read_statements(rules: Section, found: Project, grounds: Grounds) -> list[Statement]:
+    """Return one statement for each bullet."""
     return [
         bullet.statement
         or recognise(bullet.section, bullet.words, grounds, place=f"{rules.file}:{bullet.line}")
@@ -172,7 +179,7 @@ def _read(rules: Section, found: Project, grounds: Grounds) -> list[Statement]:
 
 
 def _write(target: Path, text: str) -> None:
-    """Replace the file as a whole: no link is followed, and no half of it is ever there."""
+    """Replace the file atomically, without following a link."""
     part = target.with_name(f"{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -186,10 +193,10 @@ def _write(target: Path, text: str) -> None:
         raise OuroError(f"{target} cannot be written: {error.strerror}") from None
 
 
-def _told(
+def _report_lines(
     target: Path, found: Project, statements: list[Statement], rules: Section | None, preset: str
 ) -> Iterator[str]:
-    """What was found, what stays open, and what a person does next."""
+    """Yield the lines that report what was found, what is open, and a person's next steps."""
     experiment = found.experiment
     source = f"the BOUND section of {rules.file}" if rules else f"the preset {preset}"
     yield f"ouro: wrote {target.name}: {len(statements)} rules, from {source}"
@@ -218,7 +225,7 @@ def _told(
     yield f"  read {target.name}, then: git add {target.name} && git commit -m 'State the rules'"
     if data.missing(experiment.data, target.parent / experiment.root):
         yield f"  make the data: {' '.join(experiment.python)} {experiment.harness}"
-    yield "  a person, no agent: pytest-ouro bless, then commit bound.lock"
+    yield "  a person, not an agent: pytest-ouro bless, then commit bound.lock"
     yield "  (or names that commit as the truth: git config ouro.trust COMMIT)"
 
 
@@ -250,7 +257,7 @@ def _agents(args: argparse.Namespace) -> int:
     git = Git.discover(path.parent)
     written, then = agents.files(top := git.top, args.agents, lines)
     for name, text in written.items():
-        target = (top / name).resolve()  # a person's link to it stays one
+        target = (top / name).resolve()  # keep a person's link
         _write(target, text)
         print(printable(f"ouro: wrote {name}"))
     if not written:
@@ -288,16 +295,16 @@ def _program(args: argparse.Namespace) -> int:
 def _bound(path: Path) -> Bound:
     text = read_file(path)
     if text is None:
-        raise OuroError(f"{path} does not exist: there are no rules to tell")
+        raise OuroError(f"{path} does not exist: there are no rules to render")
     folder = Git.discover(path.parent).relative(path).rpartition("/")[0]
     return bounds.parse(text.decode(errors="replace"), folder=folder, name=path.name)
 
 
 def _statement(rule: Rule) -> Statement:
-    """A rule of a bound as it was stated: its check's parameters where they are not the default."""
+    """Convert a rule of a bound back to a statement, with its check's non-default options."""
     params = {}
-    for key, field in keys_of(type(rule.judge)).items():
-        given = getattr(rule.judge, field.name)
+    for key, field in keys_of(type(rule.checker)).items():
+        given = getattr(rule.checker, field.name)
         if given != field.default:
             params[key] = list(given) if isinstance(given, tuple) else given
     return Statement(

@@ -1,4 +1,4 @@
-"""``pytest-ouro gate --pytest``: the pytest form, hardened, must say what the gate says."""
+"""``pytest-ouro gate --pytest``: run the rules under an isolated pytest too, and compare."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pytest_ouro.core.finding import several
 if TYPE_CHECKING:
     from pytest_ouro.engine import Answer
 
-#: All that pytest inherits: no variable of Python's, of git's or of its own.
-_KEPT = ("PATH", "HOME", "TMPDIR", "TEMP", "SYSTEMROOT", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
-#: What pytest calls the statuses of a judgement.
+#: The environment variables that pytest inherits: none of Python's, git's or pytest's.
+_INHERITED = ("PATH", "HOME", "TMPDIR", "TEMP", "SYSTEMROOT", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+#: pytest's word for each status of a rule.
 _WORDS = {"holds": "passed", "warned": "passed", "broken": "failed", "skipped": "skipped"}
 
 
 def demand_agreement(answer: Answer, bound: Path) -> None:
-    """OuroError, with what differs, unless pytest judges the same rules and says the same."""
+    """Raise OuroError with the differences unless pytest reports the same rules and outcomes."""
     said = {judgement.rule: _WORDS[judgement.status] for judgement in answer.judgements}
     there = outcomes(answer, bound)
     words = [
@@ -39,7 +39,8 @@ def demand_agreement(answer: Answer, bound: Path) -> None:
 
 
 def outcomes(answer: Answer, bound: Path) -> dict[str, str]:
-    """What pytest says of each rule, by its own report file; never by its exit status alone."""
+    """Return pytest's outcome of each rule, from its report file; OuroError if the report is
+    missing or does not explain the exit status."""
     with tempfile.TemporaryDirectory(prefix="ouro-") as name:
         folder = Path(name)
         (folder / "pytest.ini").write_text("[pytest]\n")
@@ -57,7 +58,7 @@ def outcomes(answer: Answer, bound: Path) -> dict[str, str]:
         except (OSError, ElementTree.ParseError):
             said = (done.stdout + done.stderr).decode(errors="replace").strip().splitlines()
             raise OuroError(
-                f"pytest wrote no report; its last words: {said[-1][:160] if said else 'none'}",
+                f"pytest wrote no report; its last line: {said[-1][:160] if said else 'none'}",
                 help="install pytest-ouro where `python -I` finds it",
             ) from None
     found = {f"{_section(case)}::{case.get('name')}": _outcome(case) for case in cases}
@@ -79,8 +80,8 @@ def _command(answer: Answer, bound: Path, folder: Path) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**inherited, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 def _section(case: ElementTree.Element) -> str:

@@ -32,7 +32,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class RuleResult:
     """The answer about one rule. ``reason`` says why it was skipped or only warns."""
 
     rule: str

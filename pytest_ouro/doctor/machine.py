@@ -193,7 +193,7 @@ class Machine:
             return Item("data", "fails", words, maker if experiment.harness else "put it there")
         found = {data.name(p, root) for g in experiment.data for p in data.files(g, root)}
         words = f"{len(found)} files"
-        if not any(isinstance(rule.judge, FrozenData) for rule in self.case.bound.rules):
+        if not any(isinstance(rule.checker, FrozenData) for rule in self.case.bound.rules):
             words += ", compared by no rule"
             return Item("data", "weak", words, 'a rule with check = "frozen-data", then bless')
         if unknown := found - self.case.trust.data.keys():

@@ -1,4 +1,4 @@
-"""The content of a file: its canonical bytes, their digest, and whether two are the same."""
+"""Read files; compute the canonical bytes, digests and equality of contents."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ _LFS = rb"version https://git-lfs\S*\noid sha256:([0-9a-f]{64})\n"
 
 
 def canonical(data: bytes) -> bytes:
-    """Text with LF line endings; binary data (a NUL in its first 8000 bytes) as it is."""
+    """Return text with LF line endings; binary data (a NUL in its first 8000 bytes) unchanged."""
     return data if b"\0" in data[:8000] else data.replace(b"\r\n", b"\n")
 
 
 def digest(data: bytes) -> str:
-    """``sha256:…`` of the canonical bytes."""
+    """Return ``sha256:…`` of the canonical bytes."""
     return "sha256:" + hashlib.sha256(canonical(data)).hexdigest()
 
 
 def short(value: str) -> str:
-    """A digest or commit id for people: ``9f2c41ab…`` or ``a1b2c3d``."""
+    """Shorten a digest or commit id for people: ``9f2c41ab…`` or ``a1b2c3d``."""
     return value[7:15] + "…" if value.startswith("sha256:") else value[:7]
 
 
 def read_file(path: Path) -> bytes | None:
-    """The bytes of a regular file, the target of a symlink, or None where there is neither.
+    """Return the bytes of a regular file, the target of a symlink, or None for anything else.
 
-    OuroError where it may not be read.
+    OuroError if it cannot be read.
     """
     found = on_disk(str(path))
     return found[1] if found else None
 
 
 def on_disk(path: str) -> tuple[int, bytes] | None:
-    """The mode too. Of ten thousand files a Path for each would cost as much as reading them."""
+    """Return the mode and the bytes, like :func:`read_file`, without the cost of a Path."""
     try:
         mode = os.lstat(path).st_mode
         if stat.S_ISLNK(mode):
@@ -54,12 +54,13 @@ def on_disk(path: str) -> tuple[int, bytes] | None:
         pass
     except OSError as error:
         raise OuroError(
-            f"{path} cannot be read: {error.strerror}", help="mend its permissions, or the disk"
+            f"{path} cannot be read: {error.strerror}", help="fix its permissions, or the disk"
         ) from None
     return None
 
 
 def same_content(blob: bytes, data: bytes) -> bool:
+    """Return whether ``data`` is the content of ``blob``, or of the file its LFS pointer names."""
     if pointer := re.match(_LFS, blob):
         return hashlib.sha256(data).hexdigest().encode() == pointer[1]
     return canonical(blob) == canonical(data)

@@ -1,4 +1,4 @@
-"""The data of an experiment, outside git: which files there are, and what they hold."""
+"""Find and hash the data files of an experiment, outside git."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _SMALL = 1 << 20
 
 
 def missing(patterns: tuple[str, ...], root: Path) -> list[str]:
-    """The patterns (globs, ``~`` allowed, relative to ``root``) that name no file."""
+    """Return the patterns (globs, ``~`` allowed, relative to ``root``) that match no file."""
     return [pattern for pattern in patterns if not files(pattern, root)]
 
 
 def files(pattern: str, root: Path) -> list[Path]:
-    """The files that a pattern names."""
+    """Return the files that a pattern matches, sorted."""
     whole = str(root / Path(pattern).expanduser())
     found = {path for path in map(Path, glob(whole, recursive=True)) if path.is_file()}
-    return sorted(found | _unseen(found, Path(whole).name))
+    return sorted(found | _hidden_siblings(found, Path(whole).name))
 
 
-def _unseen(found: set[Path], last: str) -> set[Path]:
-    """Hidden files beside these and of their kind, which a glob leaves out: who lists the folder
-    for that kind reads them too."""
-    if not last.startswith(("*", "?")):  # no hidden name is like it
+def _hidden_siblings(found: set[Path], last: str) -> set[Path]:
+    """Return hidden files in the same folders with the same suffixes, which a glob leaves out: code
+    that lists a folder by suffix would read them."""
+    if not last.startswith(("*", "?")):  # the pattern cannot match a hidden name
         return set()
     kinds = {(path.parent, path.suffix) for path in found if path.suffix}
     return {
@@ -42,7 +42,7 @@ def _unseen(found: set[Path], last: str) -> set[Path]:
 
 
 def name(path: Path, root: Path) -> str:
-    """How a data file is called in bound.lock, the same for every user: ``~/…`` or from root."""
+    """Return the name of a data file in bound.lock: relative to root, or ``~/…``."""
     for base, prefix in ((root, ""), (Path.home(), "~/")):
         if path.is_relative_to(base):
             return prefix + path.relative_to(base).as_posix()
@@ -50,7 +50,7 @@ def name(path: Path, root: Path) -> str:
 
 
 class State(NamedTuple):
-    """What a file's system tells of it without its bytes being read."""
+    """The metadata of a file, which the file system gives without reading its bytes."""
 
     inode: int
     size: int
@@ -59,10 +59,10 @@ class State(NamedTuple):
     links: int
 
     def written_since(self, before: State) -> bool:
-        """Whether the file was written, renamed or exchanged since, put back or not.
+        """Return whether the file was written, renamed or replaced since, even if restored.
 
-        Only a change of its status can tell where its time was put back. A new or removed hard
-        link is one too, and no writing: backups make them.
+        If its mtime was restored, only ctime shows it. A new or removed hard link changes ctime
+        too, but does not count: backups make hard links.
         """
         if self[:3] != before[:3]:
             return True
@@ -70,7 +70,7 @@ class State(NamedTuple):
 
 
 def states(patterns: tuple[str, ...], root: Path) -> dict[Path, State]:
-    """The state of every file that the patterns name."""
+    """Return the state of every file that the patterns match."""
     found: dict[Path, State] = {}
     for path in sorted({path for pattern in patterns for path in files(pattern, root)}):
         stat = path.stat()
@@ -82,15 +82,15 @@ def states(patterns: tuple[str, ...], root: Path) -> dict[Path, State]:
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """sha256 of data files. A large file is hashed once and remembered by path, size, mtime,
-    ctime and inode in ``memory``; ``anew`` hashes everything again."""
+    """Compute sha256 of data files. The digest of a large file is cached in the file ``memory`` by
+    path, size, mtime, ctime and inode; ``rehash`` ignores that cache."""
 
     memory: Path
-    anew: bool = False
+    rehash: bool = False
 
     def of(self, paths: list[Path]) -> dict[Path, str]:
-        """``sha256:…`` of each file's bytes as they are."""
-        known = {} if self.anew else self._read()
+        """Return ``sha256:…`` of each file's bytes."""
+        known = {} if self.rehash else self._read()
         found: dict[Path, str] = {}
         learnt = False
         for path in paths:
@@ -110,7 +110,7 @@ class Fingerprints:
         return found
 
     def total(self, patterns: tuple[str, ...], root: Path) -> str:
-        """One sha256 over names and contents of all the files; "" without patterns."""
+        """Return one sha256 over the names and contents of all files; "" without patterns."""
         if not patterns:
             return ""
         paths = sorted({path for pattern in patterns for path in files(pattern, root)})
@@ -120,7 +120,7 @@ class Fingerprints:
     def _read(self) -> dict[str, list[int | str]]:
         try:
             text = self.memory.read_text()
-            import json  # most repositories remember nothing
+            import json  # most repositories have no cache
 
             known = json.loads(text)
         except (OSError, ValueError):
@@ -136,7 +136,7 @@ class Fingerprints:
             part.write_text(json.dumps(known))
             part.replace(self.memory)
         except OSError:
-            part.unlink(missing_ok=True)  # a memory that cannot be written costs time, no truth
+            part.unlink(missing_ok=True)  # without a cache everything is hashed next time
 
 
 def _hash(path: Path) -> str:

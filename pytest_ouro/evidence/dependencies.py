@@ -1,4 +1,4 @@
-"""Dependencies as files state them: what is declared and what is locked, before and now."""
+"""Read the dependencies that manifests declare and lock files lock, in trust and now."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOCKED = (
     *("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "pylock.*.toml"),
     *("Pipfile.lock", "conda-lock.yml", "requirements*.lock", ".python-version", "pixi.lock"),
 )
-#: What of the tables of installers decides about packages.
+#: The keys of installers' tables that decide which packages are installed.
 _TOOLS = {
     "uv": (
         *("sources", "index", "index-url", "extra-index-url", "find-links", "no-index", "pip"),
@@ -53,7 +53,7 @@ _BLOCK = r"(?m)^# /// script$\n((?:^#(?: .*)?$\n)+?)^# ///$"
 
 @dataclass(frozen=True)
 class DependencyFile:
-    """One manifest or lock file. ``trusted`` is None where trust has no text of it."""
+    """One manifest or lock file. ``trusted`` is None if trust does not have its bytes."""
 
     path: str
     known: bool
@@ -67,7 +67,7 @@ class DependencyFile:
 
 
 def is_dependency_file(path: str, root: str) -> bool:
-    """Whether ``path`` is a manifest or lock of the experiment: in its folder or one above."""
+    """Return whether ``path`` is a manifest or lock file in the experiment's folder or above."""
     folder, _, name = path.rpartition("/")
     if inside_folder := re.fullmatch(r"(?:(.*)/)?requirements", folder):
         folder, name = inside_folder[1] or "", f"requirements/{name}"
@@ -76,7 +76,7 @@ def is_dependency_file(path: str, root: str) -> bool:
 
 
 def observe(repository: Repository, trust: Trust, root: str) -> tuple[DependencyFile, ...]:
-    """The dependency files that trust knows or that stand anywhere now, and what they include."""
+    """Return the dependency files in trust, commit, index or working tree, and their includes."""
     candidates = {*trust.paths, *repository.head_tree, *repository.index, *repository.untracked}
     paths = [path for path in sorted(candidates) if is_dependency_file(path, root)]
     for path in paths:
@@ -90,20 +90,20 @@ def observe(repository: Repository, trust: Trust, root: str) -> tuple[Dependency
 
 
 def included(path: str, data: bytes) -> list[str]:
-    """The files that a requirements file refers to, from the repository's top."""
+    """Return the files that a requirements file includes, from the repository's top."""
     if not path.endswith((".txt", ".in")):
         return []
     found = []
     for name in re.findall(_INCLUDE, data.decode(errors="replace")):
-        with contextlib.suppress(ValueError):  # outside of the repository
+        with contextlib.suppress(ValueError):  # outside the repository
             found.append(join(path.rpartition("/")[0], name))
     return found
 
 
 def statements(path: str, data: bytes) -> dict[str, str]:
-    """What a dependency file states: a name (``declared torch``, ``locked numpy``) to its value.
+    """Return the requirements of a dependency file: a name (``torch (dependencies)``) to its value.
 
-    A file that cannot be read as its format is taken line by line: any change of it counts.
+    If the file cannot be parsed, each line is a requirement, so that any change counts.
     """
     text = canonical(data).decode(errors="replace")
     name = path.rpartition("/")[2]
@@ -126,7 +126,7 @@ def statements(path: str, data: bytes) -> dict[str, str]:
 
 
 def in_script(data: bytes | None) -> dict[str, str]:
-    """What a script states of itself in a block of comments, which ``uv run`` and others obey."""
+    """Return the requirements in a script's own comments (PEP 723), as ``uv run`` reads them."""
     block = re.search(_BLOCK, canonical(data or b"").decode(errors="replace"))
     if not block:
         return {}
@@ -139,15 +139,15 @@ def in_script(data: bytes | None) -> dict[str, str]:
 
 
 def _add(found: dict[str, str], key: str, value: str) -> None:
-    """Another statement about the same name counts too: ``six @ URL`` beside ``six``."""
+    """Add a value to those of the same name: ``six @ URL`` beside ``six``."""
     found[key] = f"{found[key]}, {value}" if key in found else value
 
 
-@lru_cache(maxsize=64)  # what is trusted is asked for with every commit
+@lru_cache(maxsize=64)  # the trusted files are asked for with every commit
 def provided(path: str, data: bytes) -> frozenset[str]:
-    """Normalised names of the distributions that a manifest or lock brings.
+    """Return the normalised names of the distributions in a manifest or lock file.
 
-    A format that is taken line by line may mean any word in it.
+    In line-based formats every word counts as a name.
     """
     name = path.rpartition("/")[2]
     if matches(name, ("setup.*", "environment*", "Pipfile", "conda-lock.yml")):
@@ -158,7 +158,7 @@ def provided(path: str, data: bytes) -> frozenset[str]:
 
 
 def _requirement(line: str) -> tuple[str, str]:
-    """``Torch >= 2`` as ``("torch", ">=2")``; options such as ``-r x`` stand for themselves."""
+    """Split ``Torch >= 2`` into ``("torch", ">=2")``; an option such as ``-r x`` stays whole."""
     match = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(.*)", line)
     if not match or line.startswith("-"):
         return line, ""
@@ -166,7 +166,7 @@ def _requirement(line: str) -> tuple[str, str]:
 
 
 def _pyproject(table: dict[str, Any]) -> dict[str, str]:
-    """The parts of pyproject.toml that decide what gets installed; the rest may change freely."""
+    """Return the parts of pyproject.toml that decide what is installed."""
     found: dict[str, str] = {}
     project, tool = table.get("project", {}), table.get("tool", {})
 
@@ -197,7 +197,7 @@ def _pyproject(table: dict[str, Any]) -> dict[str, str]:
 
 
 def _locked(table: dict[str, Any]) -> dict[str, str]:
-    """``[[package]]`` (uv, poetry, pdm) or ``[[packages]]`` (pylock) by name."""
+    """Return the versions in ``[[package]]`` (uv, poetry, pdm) or ``[[packages]]`` (pylock)."""
     found: dict[str, str] = {}
     for package in [*table.get("package", []), *table.get("packages", [])]:
         _add(found, str(package["name"]), str(package.get("version", "")))

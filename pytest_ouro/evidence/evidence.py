@@ -100,7 +100,7 @@ class Evidence:
 
     @cached_property
     def fingerprints(self) -> Fingerprints:
-        return Fingerprints(self.journal.folder / "fingerprints.json", anew=self.rehash)
+        return Fingerprints(self.journal.folder / "fingerprints.json", rehash=self.rehash)
 
     @cached_property
     def shadows(self) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""bound.lock: the digests of the files that a person declared to be the truth."""
+"""Read and write bound.lock: the digests of the files that a person declared to be the truth."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ _DIGEST = r"sha256:[0-9a-f]{64}"
 
 @dataclass(frozen=True)
 class Lock:
-    """``files`` maps a path from the repository's top to ``sha256:…`` of its canonical bytes,
-    ``data`` a file outside git (``~/…``, or relative to the experiment) to that of its bytes."""
+    """``files`` maps a path from the repository's top to ``sha256:…`` of its canonical bytes;
+    ``data`` maps a file outside git (``~/…``, or relative to the experiment) to ``sha256:…`` of its
+    bytes."""
 
     blessed: str
     files: Mapping[str, str]
     data: Mapping[str, str] = field(default_factory=dict)
 
     def dumps(self) -> str:
-        """The text of the file, sorted, so that two blessings differ only where the truth does."""
+        """Return the text of the file, sorted, so that a diff shows only what changed."""
         lines = [
             "# Written by `pytest-ouro bless`: a person declares these bytes the truth.",
             "# sha256 of each file, text with LF line endings.",
@@ -41,10 +42,10 @@ class Lock:
 
 
 def loads(text: str, *, name: str = NAME) -> Lock:
-    """A Lock from the file's text; TrustError where it is damaged."""
+    """Parse the file's text; TrustError if it is damaged."""
     from pytest_ouro.evidence import toml
 
-    help = "a person writes it anew: pytest-ouro bless"
+    help = "a person writes it again: pytest-ouro bless"
     try:
         table = toml.loads(text)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Paths of rules: globs with ``/``, where ``*`` stays in one folder and ``**`` does not."""
+"""Match and join paths of rules: globs with ``/``; ``*`` stays in one folder, ``**`` does not."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=512)
-def _named(patterns: tuple[str, ...]) -> Callable[[str], object]:
-    """What tells whether one of the globs names a path: a repository has many more paths than a
-    rule has globs, and most globs are plain names."""
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
+    """Return a fast function that says whether one of the globs names a path: plain names are
+    looked up in a set, the others are one regular expression."""
     wild = [p for p in patterns if p.endswith("/") or "*" in p or "?" in p]
     plain = frozenset(patterns).difference(wild)
     if not wild:
         return plain.__contains__
-    wholes = [_translated(p + "**" if p.endswith("/") else p) for p in wild]
+    wholes = [_translate(p + "**" if p.endswith("/") else p) for p in wild]
     match = re.compile(f"(?:{'|'.join(wholes)})\\Z", re.DOTALL).match
     return lambda path: path in plain or match(path)
 
 
-def _translated(pattern: str) -> str:
+def _translate(pattern: str) -> str:
     out, at = "", 0
     while at < len(pattern):
         if pattern.startswith("**/", at):
@@ -41,22 +41,22 @@ def _translated(pattern: str) -> str:
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:
-    """Whether one of the globs names ``path``. ``folder/`` means all that is in the folder."""
-    return bool(_named(tuple(patterns))(path))
+    """Return whether one of the globs names ``path``. ``folder/`` means all in the folder."""
+    return bool(_matcher(tuple(patterns))(path))
 
 
 def matching(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
-    """Those of many paths that one of the globs names."""
-    return list(filter(_named(tuple(patterns)), paths))
+    """Return the paths that one of the globs names."""
+    return list(filter(_matcher(tuple(patterns)), paths))
 
 
 def inside(path: str, folder: str) -> bool:
-    """Whether ``path`` lies in ``folder`` ("" is the repository's top)."""
+    """Return whether ``path`` lies in ``folder`` ("" is the repository's top)."""
     return not folder or path == folder or path.startswith(folder + "/")
 
 
 def join(folder: str, path: str) -> str:
-    """``path`` (relative to ``folder``, may start with ``../``) from the repository's top.
+    """Return ``path``, given relative to ``folder``, relative to the repository's top.
 
     ValueError if it leaves the repository or is absolute.
     """
@@ -69,8 +69,8 @@ def join(folder: str, path: str) -> str:
 
 
 def quoted(path: str) -> str:
-    """A path as a shell takes it, for a command that a person copies; ``~/`` stays the home."""
-    import shlex  # most sessions have nothing to mend
+    """Quote a path for a shell command that a person copies; ``~/`` stays the home."""
+    import shlex  # most sessions need no quoted path
 
     rest = path.removeprefix("~/")
     return path.removesuffix(rest) + shlex.quote(rest)

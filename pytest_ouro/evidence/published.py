@@ -1,7 +1,7 @@
-"""The one way in which results may be in git: a report commit at the end of a session.
+"""Find published results in git: only a report commit at the end of a session may contain them.
 
-It changes nothing but the files that the bound publishes, and while they are in git nothing else
-is committed: the loop resets its branch, and would take the ledger with it.
+A report commit changes only files that the bound publishes, and no other work follows it: the loop
+resets its branch, which would also reset a committed ledger.
 """
 
 from __future__ import annotations
@@ -17,28 +17,29 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.evidence import Evidence
     from pytest_ouro.evidence.repository import Change
 
-#: What a run could import is no report, wherever it lies.
+#: Suffixes of files that a run could import: they never count as a report.
 _MODULES = (".py", ".pyc", ".pyd", ".pth", ".so")
 
 
 @dataclass(frozen=True)
 class Published:
-    """The files that a bound publishes, and where they were in git beside other work."""
+    """The globs that a bound publishes; ``beside_work`` maps a file to the commits that contain it
+    together with other work."""
 
     globs: tuple[str, ...]
     beside_work: dict[str, list[str]] = field(default_factory=dict)
 
     def named(self, path: str) -> bool:
-        """Whether the bound publishes the file."""
+        """Return whether the bound publishes the file."""
         return matches(path, self.globs) and not path.endswith(_MODULES)
 
     def lawful(self, path: str) -> bool:
-        """Whether it is published, and only by report commits."""
+        """Return whether the file is published, and only by report commits."""
         return self.named(path) and path not in self.beside_work
 
 
 def published(evidence: Evidence) -> Published:
-    """What is published, judged on every commit since trust and on what is staged."""
+    """Return what is published in the commits since trust and in the index."""
     found = Published(tuple(evidence.layout.path(path) for path in evidence.layout.publish))
     if found.globs:
         for where, paths in _work(evidence, found):
@@ -48,7 +49,8 @@ def published(evidence: Evidence) -> Published:
 
 
 def _work(evidence: Evidence, found: Published) -> Iterator[tuple[str, Iterable[str]]]:
-    """Every commit, and the index, that changes more than published files; all that each holds."""
+    """Yield each commit, or the index, that changes other files than published ones, with all the
+    paths that it contains."""
     repository = evidence.repository
     commits: dict[str, list[Change]] = {}
     for change in repository.committed:

@@ -1,7 +1,7 @@
-"""The judged repository: commits since trust, index, working tree and untracked files.
+"""Observe the repository: commits since trust, index, working tree and untracked files.
 
-Bytes are hashed here, in Python, without following symlinks: what git's flags, filters and
-attributes would say about a file never matters.
+Python hashes the bytes here, without following symlinks, so that git's flags, filters and
+attributes cannot hide a change.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.git.objects import Entry, Kind
 
 Place = Literal["commit", "index", "working tree", "untracked"]
-#: What is judged: a commit alone, what is staged on top of it, or the working tree as well.
+#: What is checked: a commit alone, the index too, or the working tree as well.
 Subject = Literal["commit", "index", "working tree"]
 
-#: How git calls what it is merging, in the environment of its hooks.
+#: The environment variable in which git names a commit that it merges to its hooks.
 _MERGED = r"GITHEAD_([0-9a-f]{40,64})"
 
-#: Of so many commits in a row git need not be asked in which order they stand.
+#: The longest linear history that is walked without asking git for the order of commits.
 _CHAIN = 200
 
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit by its full id, and the first words of its message."""
+    """A commit: its full id and the subject of its message."""
 
     id: str
     subject: str
@@ -50,7 +50,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class Change:
-    """One path that one place added, changed or deleted."""
+    """One path that was added, changed or deleted in one place."""
 
     path: str
     place: Place
@@ -65,12 +65,12 @@ class Change:
 
 
 class Repository:
-    """One repository and what is judged of it. Every fact is asked for once."""
+    """One repository and the part of it that is checked. Every fact is observed once."""
 
     def __init__(
         self, git: Git, *, trust: str = "", subject: Subject = "working tree", head: str = ""
     ) -> None:
-        """``head`` is the full id of the judged commit, by default of the one checked out."""
+        """``head`` is the full id of the judged commit, by default the one checked out."""
         self.git = git
         self.trust = trust
         self.subject = subject
@@ -108,9 +108,9 @@ class Repository:
 
     @cached_property
     def hidden(self) -> list[str]:
-        """Python modules that only the clone's own settings hide, ``.git/info/exclude`` or a
-        ``core.excludesFile`` of its config: no commit says that they may be."""
-        if self.subject != "working tree" or not excludes.of_the_clone(self.git):
+        """Python modules that only the clone's own settings ignore: ``.git/info/exclude``, or a
+        ``core.excludesFile`` in its config. No commit contains those patterns."""
+        if self.subject != "working tree" or not excludes.has_local_excludes(self.git):
             return []
         listed = self.git.call("ls-files", "-o", "-z", "--exclude-per-directory=.gitignore")
         known = set(self.untracked)
@@ -133,14 +133,14 @@ class Repository:
         if git.shallow and not git.line("merge-base", self.trust, self.head):
             raise GitError(
                 f"a shallow clone: the commits between trust {self.trust[:7]} and "
-                f"{self.head[:7]} are not all here",
+                f"{self.head[:7]} are incomplete",
                 help="git fetch --unshallow (in CI: fetch-depth: 0)",
             )
-        ids = self._chain() or self._listed()
+        ids = self._linear_commits() or self._list_commits()
         return tuple(_changes_of(git, commit) for commit in ids)
 
-    def _chain(self) -> list[str]:
-        """The commits since trust where each has one parent, oldest first; else none."""
+    def _linear_commits(self) -> list[str]:
+        """Return the commits since trust, oldest first, if the history is linear; else []."""
         found: list[str] = []
         commit = self.head
         while commit != self.trust:
@@ -151,45 +151,45 @@ class Repository:
             commit = parents[0]
         return found[::-1]
 
-    def _listed(self) -> list[str]:
-        """The commits since trust, oldest first, as git finds them in any history."""
+    def _list_commits(self) -> list[str]:
+        """Return the commits since trust, oldest first, as git lists them for any history."""
         tips, order = (self.head, *self.merging), ("--reverse", "--topo-order")
         return self.git.call("rev-list", *order, *tips, f"^{self.trust}").decode().split()
 
     @cached_property
     def committed(self) -> tuple[Change, ...]:
-        """Every change of every commit since trust: a bad commit and its revert are two."""
+        """Every change of every commit since trust: a commit and its revert count both."""
         return tuple(change for _, changes in self._history for change in changes)
 
     @cached_property
     def history(self) -> tuple[str, ...]:
-        """The judged commit and all that it descends from, newest first: no commit stands before
-        one that descends from it."""
+        """The judged commit and its ancestors, newest first, children before parents."""
         return tuple(self.git.call("rev-list", "--topo-order", self.head).decode().split())
 
     @cached_property
     def ancestors(self) -> frozenset[str]:
-        """The judged commit and all that it descends from."""
+        """The judged commit and its ancestors."""
         return frozenset(self.history)
 
     @cached_property
     def merging(self) -> tuple[str, ...]:
-        """The commits that an unfinished merge brings; they are judged like those of the branch.
+        """The commits that an unfinished merge adds; they are checked like those of the branch.
 
-        Git merges nothing that the branch has already: who says so hides what is staged.
+        Commits that the branch has already are dropped: a forged MERGE_HEAD that names one would
+        hide staged changes.
         """
         if self.subject == "commit":
             return ()
         try:
             said = (self.git.folder / "MERGE_HEAD").read_text().split()
-        except OSError:  # git merge writes it after its hook, and tells the hook in this way
+        except OSError:  # git merge writes it after its hook; the hook gets variables instead
             found = [re.fullmatch(_MERGED, name) for name in os.environ]
             said = [match[1] for match in found if match and self.subject == "index"]
         return tuple(c for c in said if self.git.call("rev-list", "-1", c, f"^{self.head}"))
 
     @cached_property
     def staged(self) -> tuple[Change, ...]:
-        """What the index changes on top of the judged commit, and of those that are merged."""
+        """The changes of the index against the judged commit and the commits being merged."""
         if self.subject == "commit":
             return ()
         changes = _difference(self.head_tree, self.index, "index")
@@ -199,7 +199,7 @@ class Repository:
         return tuple(changes)
 
     def unstaged(self, within: str = "") -> tuple[Change, ...]:
-        """What the working tree changes on top of the index, of the tracked files in ``within``."""
+        """Return the changes of tracked files in ``within`` against the index."""
         return tuple(self._unstaged(lambda path: inside(path, within)))
 
     def _unstaged(self, asked: Callable[[str], bool]) -> list[Change]:
@@ -234,7 +234,7 @@ class Repository:
         return changes
 
     def _is_other(self, mode: int, entry: Entry) -> bool:
-        """Whether a file became executable, or no longer is, where modes mean anything."""
+        """Return whether the executable bit changed, if core.fileMode is not false."""
         if entry.mode not in ("100644", "100755"):
             return False
         return bool(mode & stat.S_IXUSR) != (entry.mode == "100755") and self._modes_count
@@ -245,19 +245,17 @@ class Repository:
 
     @cached_property
     def _base(self) -> str:
-        """The best common ancestor of trust and the judged commit; "" where they have none."""
+        """The best common ancestor of trust and the judged commit; "" if there is none."""
         parents = {p for commit in self.commits for p in self.git.store.commit(commit.id)[1]}
         outside = parents - {commit.id for commit in self.commits}
-        if (
-            outside == {self.trust} and not self.merging
-        ):  # all that was done was done on top of trust
+        if outside == {self.trust} and not self.merging:  # all commits descend from trust
             return self.trust
         return self.git.line("merge-base", self.trust, self.head)
 
     @cached_property
     def net(self) -> tuple[Change, ...]:
-        """How the judged commit differs from trust where no single commit shows it: a merge that
-        takes one side only drops what the other side had."""
+        """Differences between the judged commit and the common ancestor that no single commit
+        shows: a merge that takes one side only drops the changes of the other side."""
         if not self.trust or self.trust == self.head:
             return ()
         base = self._base
@@ -273,11 +271,11 @@ class Repository:
         )
 
     def changes(self, within: str = "") -> list[Change]:
-        """All that was changed since trust in ``within``, wherever it stands now."""
+        """Return all changes since trust in ``within``, in every place."""
         return self._changes(lambda path: inside(path, within))
 
     def changes_of(self, paths: Collection[str]) -> list[Change]:
-        """The same of these files alone: of a large repository nothing else is read."""
+        """Return all changes since trust of these files, without reading any other file."""
         return self._changes(paths.__contains__)
 
     def _changes(self, asked: Callable[[str], bool]) -> list[Change]:
@@ -292,9 +290,9 @@ class Repository:
         return found
 
     def contents(self, paths: list[str]) -> dict[str, dict[Place, bytes | None]]:
-        """The bytes of each path in the commit, the index and the working tree (None: absent).
+        """Return the bytes of each path in commit, index and working tree (None: absent).
 
-        In an unfinished merge the index is the commit: what the branch lacked is being brought.
+        In an unfinished merge the commit is left out: the index will be the commit.
         """
         places: list[tuple[Place, dict[str, Entry]]] = []
         if not self.merging:
@@ -329,7 +327,7 @@ def _difference(old: dict[str, Entry], new: dict[str, Entry], place: Place) -> l
 
 
 def _changes_of(git: Git, commit_id: str) -> tuple[Commit, tuple[Change, ...]]:
-    """What one commit changed; a merge only what it took from none of its parents."""
+    """Return a commit's changes; for a merge only those that differ from all its parents."""
     tree, parents, subject = git.store.commit(commit_id)
     commit = Commit(commit_id, subject)
     before = [git.store.commit(parent)[0] for parent in parents] or [""]
@@ -345,10 +343,10 @@ def _changes_of(git: Git, commit_id: str) -> tuple[Commit, tuple[Change, ...]]:
 
 
 def submodule_differs(folder: Path, commit: str) -> bool:
-    """Whether the folder of a submodule holds other files than the commit that is recorded.
+    """Return whether a submodule's folder differs from the recorded commit.
 
-    One that is not checked out, an empty folder or none, holds nothing. Untracked files in it do
-    not count: what is built there is no change.
+    A submodule that is not checked out (no folder, or an empty one) does not differ. Untracked
+    files in it do not count: they may be build products.
     """
     try:
         if folder.is_symlink() or not folder.is_dir():
@@ -357,7 +355,7 @@ def submodule_differs(folder: Path, commit: str) -> bool:
             return False
         git = Git.discover(folder)
         if git.top.resolve() != folder.resolve():
-            return True  # files of nobody's
+            return True  # the folder has files but is not a repository
         repository = Repository(git)
         try:
             return git.head != commit or bool(repository.staged or repository.unstaged())

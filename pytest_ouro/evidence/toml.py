@@ -1,4 +1,4 @@
-"""One name for TOML parsing on every supported Python."""
+"""Parse TOML on every supported Python."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ else:
 
 
 def loads(text: str) -> dict[str, Any]:
-    """The table that a text states; ValueError where it is no TOML."""
+    """Parse a TOML text; ValueError if it is not valid."""
     try:
         return tomllib.loads(text)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""Where the rules and the frozen bytes are read from: a commit, or bound.lock."""
+"""Find the trusted commit or bound.lock, and read the rules and frozen bytes from it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trust:
-    """The truth that everything is compared with.
+    """The reference for all comparisons.
 
-    ``commit`` is the commit that holds it; "" while a new bound.lock is not committed yet.
-    ``lock`` is set when digests, not a commit, are the truth. ``read_at`` is the commit that
-    they were read from; "" for the working tree.
+    ``commit`` is the commit that contains it; "" while a new bound.lock is not committed yet.
+    ``lock`` is set if the digests of bound.lock are the reference. ``read_at`` is the commit from
+    which bound.lock was read; "" for the working tree.
     """
 
     git: Git
@@ -43,7 +43,7 @@ class Trust:
 
     @property
     def blessing_pending(self) -> bool:
-        """A new bound.lock lies in the working tree and is not committed yet."""
+        """Whether a new bound.lock in the working tree is not committed yet."""
         return self.lock is not None and not self.commit
 
     @cached_property
@@ -52,12 +52,12 @@ class Trust:
 
     @cached_property
     def paths(self) -> frozenset[str]:
-        """The files that trust knows, from the repository's top."""
+        """The paths of all trusted files, from the repository's top."""
         return frozenset(self._tree if self.lock is None else self.lock.files)
 
     @cached_property
     def data(self) -> dict[str, str]:
-        """The blessed digests of files outside git; a trusted commit has them in its bound.lock."""
+        """The blessed digests of files outside git, from bound.lock."""
         if self.lock is not None:
             return dict(self.lock.data)
         text = self.read(self.lock_path)
@@ -73,22 +73,22 @@ class Trust:
         return list(self.git.tree(head) if head else self._tree)
 
     def before(self, path: str) -> bytes | None:
-        """The bytes of any file of the trusted commit, frozen or not; None where it has none."""
+        """Return the bytes of a file of the trusted commit, frozen or not; None if it is absent."""
         entry = self._tree.get(path)
         return self.git.blobs([entry.blob])[0] if entry and entry.mode != "160000" else None
 
     def digest(self, path: str) -> str:
-        """``sha256:…`` of the trusted bytes of ``path``; "" where trust has no such file."""
+        """Return ``sha256:…`` of the trusted bytes of ``path``; "" if the file is not trusted."""
         if self.lock is not None:
             return self.lock.files.get(path, "")
         data = self.read(path)
         return "" if data is None else digest(data)
 
     def read(self, path: str) -> bytes | None:
-        """The trusted bytes of ``path``; None where trust has none, or none can be found.
+        """Return the trusted bytes of ``path``; None if it is not trusted or cannot be found.
 
-        Under bound.lock they come from the commit that blessed it or from the working tree,
-        and only if they have the blessed digest.
+        Under bound.lock they are read from the commit that blessed it or from the working tree, and
+        must have the blessed digest.
         """
         entry = self._tree.get(path)
         data = self.git.blobs([entry.blob])[0] if entry and entry.mode != "160000" else None
@@ -102,7 +102,7 @@ class Trust:
 
 
 def present(git: Git, path: str, commit: str) -> bytes | None:
-    """The bytes of ``path`` in a commit, or in the working tree where none is given."""
+    """Return the bytes of ``path`` in a commit ("": the working tree); None if it is absent."""
     if not commit:
         return read_file(git.top / path)
     entry = git.tree(commit).get(path)
@@ -110,8 +110,8 @@ def present(git: Git, path: str, commit: str) -> bytes | None:
 
 
 def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> tuple[str, str]:
-    """The commit that was named as trust (``asked``, OURO_TRUST, ``git config ouro.trust``), and
-    who named it; two empty strings where nobody did. TrustError for a name that is no commit."""
+    """Return the commit named as trust (``asked``, OURO_TRUST, ``git config ouro.trust``), and the
+    source of the name; two empty strings if there is none. TrustError if it is not a commit."""
     sources: dict[str, Callable[[], str | None]] = {
         asked_by: lambda: asked,
         "OURO_TRUST": lambda: os.environ.get("OURO_TRUST"),
@@ -119,11 +119,11 @@ def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> t
     }
     for source, ask in sources.items():
         if (revision := ask()) is not None:
-            # An empty one is a variable that was not set: to fall back would be to judge by less.
+            # An empty name is an unset variable: a fallback would weaken what is checked.
             commit = git.commit(revision) if revision else ""
             if not commit:
                 raise TrustError(
-                    f"{source} names '{revision}', which is no commit of this repository",
+                    f"{source} names '{revision}', which is not a commit of this repository",
                     help="git fetch it, or name a commit, branch or tag that a person trusts",
                 )
             if not commit.startswith(revision) and git.is_ambiguous(revision):
@@ -143,11 +143,10 @@ def resolve(
     bound_path: str,
     read_at: str = "",
 ) -> Trust:
-    """The trust to judge by: the commit that was named, or bound.lock.
+    """Return the trust: the named commit, or else bound.lock.
 
     ``bound_path`` is bound.toml's path from the top; bound.lock lies beside it, in the commit
-    ``read_at`` or in the working tree. TrustError names what is missing and how a person supplies
-    it.
+    ``read_at`` or in the working tree. TrustError says what is missing and how to supply it.
     """
     lock_path = bound_path.rpartition("/")[0]
     lock_path = f"{lock_path}/{lockfile.NAME}" if lock_path else lockfile.NAME
@@ -169,7 +168,7 @@ def resolve(
 
 
 def _blessing(git: Git, lock_path: str, data: bytes, head: str) -> str:
-    """The commit that brought bound.lock as it is read; "" if none did."""
+    """Return the commit that introduced this content of bound.lock; "" if it is not committed."""
     entry = git.store.entry(head, lock_path) if head else None
     if entry is None or digest(git.blobs([entry.blob])[0]) != digest(data):
         return ""
@@ -181,13 +180,13 @@ def _blessing(git: Git, lock_path: str, data: bytes, head: str) -> str:
             return commit
         commit = older[0]
     raise TrustError(
-        f"a shallow clone: the history since the blessing of {lock_path} is not all here",
+        f"a shallow clone: the history since the blessing of {lock_path} is incomplete",
         help="git fetch --unshallow (in CI: fetch-depth: 0)",
     )
 
 
 def _edges(git: Git) -> list[str]:
-    """The commits at which a shallow clone ends: each seems to bring all that it holds."""
+    """Return the commits at which a shallow clone ends; each seems to add all its files."""
     if not git.shallow:
         return []
     try:
@@ -201,7 +200,7 @@ def _refuse_altered_bound(trust: Trust, bound_path: str) -> None:
     if data is None and not blessed:
         raise TrustError(
             f"{bound_path} does not exist: there are no rules to judge",
-            help="mend the name: --bound PATH",
+            help="fix the name: --bound PATH",
         )
     if data is None or digest(data) != blessed:
         since = (

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ouro.bound.tables import Device, Experiment
-    from pytest_ouro.core.finding import Judgement
+    from pytest_ouro.core.finding import RuleResult
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.journal import Record
     from pytest_ouro.experiment.terms.job import Progress
@@ -68,7 +68,7 @@ class Result:
     message: str = ""
     peak_vram_mb: float = 0.0
     record: Record | None = None
-    closed: tuple[Judgement, ...] = ()
+    closed: tuple[RuleResult, ...] = ()
     tail: tuple[str, ...] = ()
     settlement: tuple[str, ...] = ()
     interrupted: bool = False

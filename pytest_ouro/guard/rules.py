@@ -117,7 +117,7 @@ def _table(case: Case, common: str) -> dict[str, Any]:
         ],
         "scopes": [
             {
-                "within": join(bound.folder, getattr(rule.judge, "within", "")).rstrip("/"),
+                "within": join(bound.folder, getattr(rule.checker, "within", "")).rstrip("/"),
                 "editable": [bound.path(path) for path in bound.experiment.editable],
                 "allowed": [*map(bound.path, bound.experiment.allowed), *BYTECODE],
                 "rule": rule.key,
@@ -130,7 +130,7 @@ def _table(case: Case, common: str) -> dict[str, Any]:
             (bound.path(path), rule.key, rule.sentence)
             for rule in rules
             if rule.check == "untracked"
-            for path in getattr(rule.judge, "paths", ())
+            for path in getattr(rule.checker, "paths", ())
         ],
         "install": next(
             ([rule.key, rule.sentence] for rule in rules if rule.check == "dependencies"), []
@@ -141,14 +141,14 @@ def _table(case: Case, common: str) -> dict[str, Any]:
 
 def _globs(case: Case, rule: Rule) -> Iterator[str]:
     """What one rule freezes: globs from the repository's top, absolute ones for data."""
-    bound, judge = case.bound, rule.judge
+    bound, checker = case.bound, rule.checker
     if rule.check == "frozen":
-        yield from map(bound.path, getattr(judge, "paths", ()))
+        yield from map(bound.path, getattr(checker, "paths", ()))
     elif rule.check == "frozen-symbol":
-        yield bound.path(getattr(judge, "path", ""))
+        yield bound.path(getattr(checker, "path", ""))
     elif rule.check == "frozen-data":
-        data = getattr(judge, "paths", ()) or case.evidence.layout.data
-        for glob in (*data, *getattr(judge, "train", ())):
+        data = getattr(checker, "paths", ()) or case.evidence.layout.data
+        for glob in (*data, *getattr(checker, "train", ())):
             yield _real(case, os.path.join(bound.root, os.path.expanduser(glob)))
     elif rule.check == "evaluation":
         experiment = bound.experiment

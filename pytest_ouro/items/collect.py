@@ -12,8 +12,8 @@ import pytest
 from pytest_ouro.core.errors import BoundError, ExperimentError, OuroError
 from pytest_ouro.engine import judge, open_case
 from pytest_ouro.items import settings as options
-from pytest_ouro.items.outcome_audit import ADVICE, Watch
-from pytest_ouro.items.outside_config import demand_own, outside
+from pytest_ouro.items.outcome_audit import ADVICE, OutcomeAudit
+from pytest_ouro.items.outside_config import outside, refuse_outside_config
 from pytest_ouro.report.text import judgement_text
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.read import Rule
     from pytest_ouro.checks import Check
-    from pytest_ouro.core.finding import Judgement
+    from pytest_ouro.core.finding import RuleResult
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.run import Result
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class RuleBroken(Exception):
     """A rule is broken: the judgement says where and what to do."""
 
-    def __init__(self, judgement: Judgement) -> None:
+    def __init__(self, judgement: RuleResult) -> None:
         super().__init__(judgement.rule)
         self.judgement = judgement
 
@@ -48,7 +48,7 @@ class Session:
         self._result: Result | None = None
         self._refused: OuroError | None = None
         self._warned: list[str] = []
-        self.watch = Watch(config)
+        self.audit = OutcomeAudit(config)
         if self.settings.experiment:
             self._demand_no_xdist()
             self._name_the_bound()
@@ -107,7 +107,7 @@ class Session:
             order = Order(asked.device, asked.budget, asked.settle, asked.repeat)
             progress = Progress(self.config)
             try:
-                demand_own(self.config, self.case.repository.git.top)
+                refuse_outside_config(self.config, self.case.repository.git.top)
                 self._result = run_experiment(
                     self.case, order, progress=progress.show, say=progress.say
                 )
@@ -145,7 +145,7 @@ class Session:
     ) -> Generator[None, None, None]:
         """Rules come first, the run next, the rules about it then; -k and -m shrink no gate."""
         ours = [item for item in items if isinstance(item, RuleItem | ExperimentItem)]
-        self.watch.selected([item.nodeid for item in ours if isinstance(item, RuleItem)])
+        self.audit.expect([item.nodeid for item in ours if isinstance(item, RuleItem)])
         yield
         if self.settings.experiment:
             items[:] = [item for item in items if item not in ours]
@@ -188,7 +188,7 @@ class Session:
         reporter.write_line(line)
 
     def _tell_what_was_disarmed(self, session: pytest.Session) -> None:
-        problems = self.watch.problems(session)
+        problems = self.audit.problems(session)
         if problems and session.exitstatus in (0, 5):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         quiet = self.config.get_verbosity() < 0
@@ -200,10 +200,10 @@ class Session:
     def _notes(self) -> list[str]:
         """What else could have changed an answer."""
         if self._case is None:
-            return self.watch.notes()
+            return self.audit.notes()
         found = outside(self.config, self._case.repository.git.top)
         steered = "steers this session from outside of the repository"
-        return [*(f"{file} {steered}; {ADVICE}" for file in found), *self.watch.notes()]
+        return [*(f"{file} {steered}; {ADVICE}" for file in found), *self.audit.notes()]
 
 
 class BoundFile(pytest.File):
@@ -282,14 +282,14 @@ class RuleItem(OuroItem):
     def __init__(self, *, rule: Rule, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rule = rule
-        self.order = 2 if rule.judge.stage in ("run", "ledger") else 0
+        self.order = 2 if rule.checker.stage in ("run", "ledger") else 0
 
     def runtest(self) -> None:
-        watch = self.ouro.watch
-        watch.said(self.nodeid, "failed")
+        audit = self.ouro.audit
+        audit.record(self.nodeid, "failed")
         judgement = judge(self.rule, self.ouro.case.evidence)
         if not judgement.broken:
-            watch.said(self.nodeid, "skipped" if judgement.status == "skipped" else "passed")
+            audit.record(self.nodeid, "skipped" if judgement.status == "skipped" else "passed")
         self.user_properties.append(("check", judgement.check))
         if judgement.broken:
             raise RuleBroken(judgement)

@@ -1,7 +1,7 @@
-"""What a session did to our rules after they were judged: notes, and what is no answer any more.
+"""Detect project hooks or options that changed, dropped or overrode the results of our rules.
 
-A project's own conftest.py and settings stand above any plugin, so this finds what it can and stops
-nobody who knows it. Only ``pytest-ouro gate`` reads none of them.
+A project's own conftest.py can defeat any plugin, so this check is not complete. Only
+``pytest-ouro gate`` reads no pytest configuration at all.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pytest_ouro.core.finding import several
 if TYPE_CHECKING:
     import pytest
 
-#: Hooks through which a project could change what is said of a rule.
+#: Hooks by which a project could change the reported outcome of a rule.
 HOOKS = (
     *("pytest_collection_modifyitems", "pytest_collection_finish", "pytest_runtestloop"),
     *("pytest_runtest_protocol", "pytest_runtest_call", "pytest_runtest_makereport"),
     *("pytest_runtest_logreport", "pytest_report_teststatus", "pytest_sessionfinish"),
 )
-#: Options by which a person leaves rules out; given by hand, they are a wish.
+#: Options that select rules; on the command line they are a person's choice.
 _CHOOSING = (
     *("-k", "-m", "--deselect", "--lf", "--last-failed", "--nf", "--sw", "--stepwise"),
     *("--co", "--collect-only", "--setup-only", "--setup-plan", "-x", "--exitfirst", "--maxfail"),
@@ -28,24 +28,24 @@ _CHOOSING = (
 ADVICE = "only pytest-ouro gate is authoritative"
 
 
-class Watch:
-    """Compares what the rules said when they were judged with what the session says of them."""
+class OutcomeAudit:
+    """Compare the outcomes of the rules with those that the session reports."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._selected: list[str] = []
-        self._said: dict[str, str] = {}
+        self._expected: list[str] = []
+        self._outcomes: dict[str, str] = {}
 
-    def selected(self, ids: list[str]) -> None:
-        """The rules that this session is to judge, before anybody could leave one out."""
-        self._selected = ids
+    def expect(self, ids: list[str]) -> None:
+        """Set the node ids of the rules to be checked, before a hook can deselect any."""
+        self._expected = ids
 
-    def said(self, nodeid: str, outcome: str) -> None:
-        """What a rule said of itself: ``passed``, ``failed`` or ``skipped``."""
-        self._said[nodeid] = outcome
+    def record(self, nodeid: str, outcome: str) -> None:
+        """Record the outcome of a rule: ``passed``, ``failed`` or ``skipped``."""
+        self._outcomes[nodeid] = outcome
 
     def notes(self) -> list[str]:
-        """Hooks of the project that could change an answer; most have innocent reasons."""
+        """Return a line for each project file whose hooks could change an outcome."""
         found: dict[str, list[str]] = {}
         for name in HOOKS:
             for implementation in getattr(self._config.hook, name).get_hookimpls():
@@ -60,47 +60,49 @@ class Watch:
         return inside and "site-packages" not in file.parts and file.parent != Path(__file__).parent
 
     def problems(self, session: pytest.Session) -> list[str]:
-        """What shows that an answer was changed, kept back or never given."""
-        told = self._told()
+        """Return a line for each sign that an outcome was changed, dropped or overridden."""
+        reported = self._reported()
         changed = [
             nodeid
-            for nodeid, outcome in self._said.items()
-            if outcome != "passed" and told is not None and outcome not in told.get(nodeid, ())
+            for nodeid, outcome in self._outcomes.items()
+            if outcome != "passed"
+            and reported is not None
+            and outcome not in reported.get(nodeid, ())
         ]
-        words = [f"{_several(changed)} reported otherwise than judged"] if changed else []
+        words = [f"{_name_rules(changed)} reported otherwise than judged"] if changed else []
         if unjudged := self._unjudged(session):
-            words.append(f"{_several(unjudged)} never judged")
-        if "failed" in self._said.values() and session.exitstatus == 0:
+            words.append(f"{_name_rules(unjudged)} never judged")
+        if "failed" in self._outcomes.values() and session.exitstatus == 0:
             words.append("the exit status was 0 although a rule is broken")
         return [f"disarmed: {word}; {ADVICE}" for word in words]
 
     def _unjudged(self, session: pytest.Session) -> list[str]:
-        """Rules that were to be judged and were not, for no reason that a person gave."""
+        """Return the expected rules that were not checked, unless a person's option explains it."""
         if session.shouldstop or session.shouldfail or self._is_chosen():
             return []
         if session.exitstatus not in (0, 1, 5) or hasattr(self._config, "workerinput"):
             return []
-        if self._config.pluginmanager.has_plugin("dsession"):  # the workers judged them
+        if self._config.pluginmanager.has_plugin("dsession"):  # xdist's workers checked them
             return []
-        return [nodeid for nodeid in self._selected if nodeid not in self._said]
+        return [nodeid for nodeid in self._expected if nodeid not in self._outcomes]
 
     def _is_chosen(self) -> bool:
         given = [str(arg) for arg in self._config.invocation_params.args]
         return any(arg.startswith(_CHOOSING) for arg in given)
 
-    def _told(self) -> dict[str, set[str]] | None:
-        """What the terminal counts each report as; None where there is no terminal."""
+    def _reported(self) -> dict[str, set[str]] | None:
+        """Return the outcomes that the terminal counts, by node id; None without a terminal."""
         reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None:
             return None
-        told: dict[str, set[str]] = {}
+        reported: dict[str, set[str]] = {}
         for category, reports in reporter.stats.items():
             for report in reports:
                 word = "failed" if category == "error" else category
-                told.setdefault(getattr(report, "nodeid", ""), set()).add(word)
-        return told
+                reported.setdefault(getattr(report, "nodeid", ""), set()).add(word)
+        return reported
 
 
-def _several(ids: list[str]) -> str:
+def _name_rules(ids: list[str]) -> str:
     rules = [nodeid.split("::", 1)[-1] for nodeid in ids]
     return f"{several(rules)} {'was' if len(rules) == 1 else 'were'}"

@@ -1,4 +1,4 @@
-"""What pytest was asked for, as one frozen value, and where this session keeps its state."""
+"""Read the options of a pytest session into one frozen value."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Settings:
 
 
 def bound_path(config: pytest.Config) -> Path:
-    """The bound.toml of this session: ``--ouro-bound``, the one that is named as an argument, the
-    ini key's, or the root folder's."""
+    """Return the bound.toml of this session: from ``--ouro-bound``, else an argument, else the ini
+    key, else the root folder."""
     folder = config.invocation_params.dir
     if given := config.getoption("ouro_bound"):
         return Path(folder, given)
@@ -44,7 +44,7 @@ def bound_path(config: pytest.Config) -> Path:
 
 
 def from_config(config: pytest.Config) -> Settings:
-    """Read the options; UsageError names the one that is wrong and where it came from."""
+    """Read the options; UsageError names a wrong one and its source."""
     device = config.getoption("ouro_device") or config.getini("ouro_device") or None
     if device not in (None, "auto", "cpu", "cuda"):
         raise pytest.UsageError(

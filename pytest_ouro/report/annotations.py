@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_ouro.core.errors import OuroError
-    from pytest_ouro.core.finding import Finding, Judgement
+    from pytest_ouro.core.finding import Finding, RuleResult
     from pytest_ouro.engine import Answer
 
 #: What GitHub shows of one step, of errors and of warnings each.
@@ -45,7 +45,7 @@ def _annotations(answers: Sequence[Answer]) -> list[str]:
     return lines
 
 
-def _annotation(command: str, answer: Answer, judgement: Judgement, finding: Finding) -> str:
+def _annotation(command: str, answer: Answer, judgement: RuleResult, finding: Finding) -> str:
     path, line = place(answer, judgement, finding)
     said = [finding.headline, finding.where, f"why: {judgement.sentence}", f"help: {finding.help}"]
     message = "\n".join(text.printable(part) for part in said if part not in ("", "help: "))
@@ -79,7 +79,7 @@ def _table(answer: Answer) -> str:
     return "\n".join([*rows, ""])
 
 
-def _found(judgement: Judgement) -> Iterable[str]:
+def _found(judgement: RuleResult) -> Iterable[str]:
     for finding in judgement.findings:
         yield _cell(" ".join(filter(None, (finding.headline, finding.where))))
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_ouro.core.errors import OuroError
-    from pytest_ouro.core.finding import Judgement
+    from pytest_ouro.core.finding import RuleResult
     from pytest_ouro.engine import Answer
 
 
@@ -48,7 +48,7 @@ def _suite(suites: Element, name: str, counts: dict[str, int]) -> Element:
     return SubElement(suites, "testsuite", attributes)
 
 
-def _case(suite: Element, judgement: Judgement) -> None:
+def _case(suite: Element, judgement: RuleResult) -> None:
     section, _, name = judgement.rule.partition("::")
     case = SubElement(suite, "testcase", classname=section, name=name, time="0")
     said = text.judgement_text(judgement, bound="bound.toml")

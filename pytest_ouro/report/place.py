@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from pytest_ouro.bound.read import NAME
 
 if TYPE_CHECKING:
-    from pytest_ouro.core.finding import Finding, Judgement
+    from pytest_ouro.core.finding import Finding, RuleResult
     from pytest_ouro.engine import Answer
 
 
-def place(answer: Answer, judgement: Judgement, finding: Finding) -> tuple[str, int]:
+def place(answer: Answer, judgement: RuleResult, finding: Finding) -> tuple[str, int]:
     """A path from the repository's top and a line in it, from 1.
 
     What lies outside the repository, or in no file, is shown at the rule in bound.toml.

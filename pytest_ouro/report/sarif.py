@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_ouro.core.errors import OuroError
-    from pytest_ouro.core.finding import Finding, Judgement
+    from pytest_ouro.core.finding import Finding, RuleResult
     from pytest_ouro.engine import Answer
 
 _SCHEMA = (
@@ -25,7 +25,7 @@ _LEVELS = {"broken": "error", "warned": "warning"}
 
 def told(answers: Sequence[Answer]) -> str:
     """One run: every rule of the bound, and a result for each finding."""
-    stated: dict[str, Judgement] = {}
+    stated: dict[str, RuleResult] = {}
     for answer in answers:
         for judgement in answer.judgements:
             stated.setdefault(judgement.rule, judgement)
@@ -65,7 +65,7 @@ def _log(rules: list[Any], results: list[Any], invocation: dict[str, Any]) -> st
 
 
 def _result(
-    answer: Answer, judgement: Judgement, finding: Finding, numbers: dict[str, int]
+    answer: Answer, judgement: RuleResult, finding: Finding, numbers: dict[str, int]
 ) -> dict[str, Any]:
     path, line = place(answer, judgement, finding)
     said = (finding.headline, finding.where, f"help: {finding.help}" if finding.help else "")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_ouro.core.errors import OuroError
-    from pytest_ouro.core.finding import Judgement, Status
+    from pytest_ouro.core.finding import RuleResult, Status
     from pytest_ouro.engine import Answer
 
 #: Findings of one rule that are told; a rule takes a dozen lines at most.
@@ -44,7 +44,7 @@ def failed(error: OuroError) -> str:
     return ""
 
 
-def judgement_text(judgement: Judgement, *, bound: str) -> str:
+def judgement_text(judgement: RuleResult, *, bound: str) -> str:
     """One rule's answer, a few lines a finding; ``bound`` is how the file of rules is called."""
     word = _WORDS[judgement.status]
     if not judgement.findings:
@@ -75,7 +75,7 @@ def printable(line: str) -> str:
     return line.replace("##[", "#\\x23[")
 
 
-def count(judgements: Sequence[Judgement]) -> str:
+def count(judgements: Sequence[RuleResult]) -> str:
     """``12 rules hold, 1 broken, 2 skipped``: every judged rule is in it."""
     found = Counter(judgement.status for judgement in judgements)
     words = [f"{found['holds']} {'rule holds' if found['holds'] == 1 else 'rules hold'}"]

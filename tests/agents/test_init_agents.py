@@ -107,7 +107,7 @@ def test_an_agent_that_is_none(init, files):
     status, _, err = init("--agents=claude,cursr")
 
     assert status == 2
-    assert "'cursr' is no agent known here; did you mean 'cursor'?" in err
+    assert "'cursr' is not a known agent; did you mean 'cursor'?" in err
     assert files() == before
 
 

@@ -185,7 +185,7 @@ def test_a_large_file_is_remembered_and_read_anew_when_it_changed(fingerprint):
     known[str(fingerprint.path)][4] = "sha256:remembered"
     fingerprint.memory.write_text(json.dumps(known))
     assert fingerprint() == "sha256:remembered"
-    assert fingerprint(anew=True) == first
+    assert fingerprint(rehash=True) == first
 
     fingerprint.path.write_bytes(LARGE[:-1] + b"y")
     assert fingerprint() not in (first, "sha256:remembered")

@@ -172,7 +172,8 @@ def test_a_message_that_names_no_logits_is_told_in_words(mini):
         "plain = predictor.Channel.send\n"
         "predictor.Channel.send = lambda self, m: plain(self, {} if 'shape' in m else m)",
     )
-    words = "what the judge was answered is no prediction: a message that names no logits"
+    words = "the answer to the judge is not a prediction: a message without the shape and type of "
+    words += "logits"
     assert came_to(seen) == ("breach", words)
 
 

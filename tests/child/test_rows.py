@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the judge of torch experiments needs torch")
 
-from pytest_ouro.child.rows import divided, rows_of  # noqa: E402
-from pytest_ouro.child.scoring import LEAST, lent  # noqa: E402
+from pytest_ouro.child.rows import read_rows, split_rows  # noqa: E402
+from pytest_ouro.child.scoring import LEAST, count_spare  # noqa: E402
 from tests.child.conftest import HARNESS  # noqa: E402
 
 COUNT, LENGTH = 64, 16
@@ -33,13 +33,13 @@ def harness(text, **names):
 
 
 def read(module, rows=0):
-    return rows_of(module, {"evaluate": "evaluate_bpb", "rows": rows})
+    return read_rows(module, {"evaluate": "evaluate_bpb", "rows": rows})
 
 
 def test_all_rows_of_the_evaluation_are_scored_and_later_ones_lend(text):
     rows = read(harness(text))
     assert rows.scored == tuple(range(COUNT))
-    assert len(rows.spare) == lent(COUNT)
+    assert len(rows.spare) == count_spare(COUNT)
     assert min(rows.spare) >= COUNT
     assert torch.equal(rows.x, text[: len(rows.x), :-1])
 
@@ -53,22 +53,22 @@ def test_the_number_of_tokens_is_put_back(text):
 def test_where_few_rows_are_scored_the_others_lend(text):
     rows = read(harness(text), rows=20)
     assert len(rows.scored) == 20
-    assert len(rows.spare) == lent(20)
+    assert len(rows.spare) == count_spare(20)
     assert not set(rows.scored) & set(rows.spare)
     assert len(rows.x) == 40
 
 
 def test_a_text_that_ends_lends_what_is_left(text):
-    rows = read(harness(text[: COUNT + lent(COUNT)]))
+    rows = read(harness(text[: COUNT + count_spare(COUNT)]))
     assert rows.scored == tuple(range(COUNT))
-    assert sorted(rows.spare) == list(range(COUNT, COUNT + lent(COUNT)))
+    assert sorted(rows.spare) == list(range(COUNT, COUNT + count_spare(COUNT)))
 
 
 @pytest.mark.parametrize("left", [0, 10])
 def test_a_text_with_too_few_other_rows_lends_some_of_its_own(text, left):
     rows = read(harness(text[: COUNT + left]))
-    assert len(rows.scored) + lent(len(rows.scored)) <= COUNT + left
-    assert len(rows.spare) == lent(len(rows.scored)) >= LEAST
+    assert len(rows.scored) + count_spare(len(rows.scored)) <= COUNT + left
+    assert len(rows.spare) == count_spare(len(rows.scored)) >= LEAST
     assert not set(rows.scored) & set(rows.spare)
     assert len(rows.scored) >= COUNT * 2 // 3
 
@@ -85,7 +85,7 @@ def test_a_harness_that_does_not_say_how_much_it_reads_lends_some_of_its_own(tex
     del module.EVAL_TOKENS
     rows = read(module)
     assert len(rows.x) == COUNT
-    assert len(rows.spare) == lent(len(rows.scored)) >= LEAST
+    assert len(rows.spare) == count_spare(len(rows.scored)) >= LEAST
 
 
 @pytest.mark.parametrize("shift", [0, 5])
@@ -94,14 +94,14 @@ def test_rows_of_a_text_that_begins_again_lend_nothing(text, shift):
     length = 64
     stream = torch.randint(0, 12, (COUNT * (length + 1) + shift,))
     rows = stream.repeat(4)[: 2 * COUNT * (length + 1)].view(-1, length + 1)
-    scored, spare = divided(rows[:, :-1], rows[:, 1:], range(COUNT))
+    scored, spare = split_rows(rows[:, :-1], rows[:, 1:], range(COUNT))
     assert not any(row >= COUNT for row in spare)
     assert len(scored) + len(spare) <= COUNT
 
 
 def test_a_row_that_lends_twice_the_same_text_lends_once(text):
     twice = torch.cat([text[:COUNT], text[COUNT : COUNT + 40], text[COUNT : COUNT + 40]])
-    _, spare = divided(twice[:, :-1], twice[:, 1:], range(COUNT))
+    _, spare = split_rows(twice[:, :-1], twice[:, 1:], range(COUNT))
     assert max(spare) < COUNT + 40
 
 
@@ -109,19 +109,19 @@ def test_rows_that_end_or_begin_as_a_scored_row_are_taken_last(text):
     rows = text[: COUNT + 50].clone()
     rows[COUNT : COUNT + 5, 8:-1] = rows[:5, 8:-1]
     rows[COUNT + 5 : COUNT + 10, :8] = rows[:5, :8]
-    _, spare = divided(rows[:, :-1], rows[:, 1:], range(COUNT))
+    _, spare = split_rows(rows[:, :-1], rows[:, 1:], range(COUNT))
     assert min(spare) >= COUNT + 10
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 16])
 def test_a_few_rows_are_all_scored(text, count):
     rows = text[:count]
-    assert divided(rows[:, :-1], rows[:, 1:], range(count)) == (tuple(range(count)), ())
+    assert split_rows(rows[:, :-1], rows[:, 1:], range(count)) == (tuple(range(count)), ())
 
 
 def test_rows_of_one_token_are_scored(text):
     rows = text[:COUNT, :2]
-    scored, spare = divided(rows[:, :-1], rows[:, 1:], range(COUNT))
+    scored, spare = split_rows(rows[:, :-1], rows[:, 1:], range(COUNT))
     assert (scored, spare) == (tuple(range(COUNT)), ())
 
 

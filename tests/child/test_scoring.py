@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="the judge of torch experiments needs torch")
 
 from pytest_ouro.child import scoring  # noqa: E402
-from pytest_ouro.child.scoring import Question, Rows, Score, batches, lent, plan  # noqa: E402
+from pytest_ouro.child.scoring import Question, Rows, Score, batches, count_spare, plan  # noqa: E402
 
 VOCABULARY, LENGTH, COUNT = 16, 24, 160
-SPARE = lent(COUNT)
+SPARE = count_spare(COUNT)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def examined(rows, model, *, seed=0, batch=16):
     score = Score(rows, asked)
     for some in batches(asked, batch):
         logits = model(torch.stack([rows.tokens(question) for question in some]))
-        score.hear(scoring.losses(logits, rows.y[[question.row for question in some]]))
+        score.add(scoring.losses(logits, rows.y[[question.row for question in some]]))
     return score
 
 
@@ -55,7 +55,7 @@ def test_the_score_is_bits_per_byte_by_hand():
     rows = Rows(x, y, torch.tensor([0, 2, 3]), (0,))
     score = Score(rows, [Question(0)])
     logits = torch.log(torch.tensor([[[0.5, 0.25, 0.25], [0.5, 0.375, 0.125]]]))
-    score.hear(scoring.losses(logits, y))
+    score.add(scoring.losses(logits, y))
     bits = 2 + 3  # a quarter, an eighth
     assert score.value() == (pytest.approx(bits / 5), 0.0)
 
@@ -264,7 +264,7 @@ CHAIN = torch.softmax(2 * torch.randn(VOCABULARY, VOCABULARY, generator=generato
 
 def natural(count=512):
     """Rows of a text with something to learn in it: what follows depends on the token before."""
-    chance, tokens = generator(10), torch.zeros(count + lent(count), LENGTH + 1).long()
+    chance, tokens = generator(10), torch.zeros(count + count_spare(count), LENGTH + 1).long()
     for place in range(1, LENGTH + 1):
         after = CHAIN[tokens[:, place - 1]]
         tokens[:, place] = torch.multinomial(after, 1, generator=chance).squeeze(1)
@@ -423,7 +423,7 @@ def test_no_question_shows_a_target_that_is_scored_later_or_in_the_same_batch(ro
     size = min(size, -(-len(asked) // 8))  # as the judge does
     parts = list(batches(asked, size))
     assert [question for part in parts for question in part] == asked
-    first, place, known = scoring.wholes(asked), 0, set()
+    first, place, known = scoring.whole_places(asked), 0, set()
     assert sorted(first) == sorted(rows.scored)
     for part in parts:
         # What fills a batch up is not scored there: all of it must have been asked before.
@@ -443,7 +443,7 @@ def test_no_question_shows_a_target_that_is_scored_later_or_in_the_same_batch(ro
 @settings(max_examples=100, deadline=None)
 def test_the_rows_that_lend_show_no_token_twice_before_all_rows_are_scored(rows, seed):
     asked = plan(rows, seed)
-    turn = max(scoring.wholes(asked).values())
+    turn = max(scoring.whole_places(asked).values())
     seen = [token for question in asked[:turn] for token in shown(question, rows.x.shape[1])]
     assert len(seen) == len(set(seen))
 

@@ -91,7 +91,7 @@ def test_an_object_that_is_not_what_its_name_says_is_refused(project, what):
     path.unlink()
     path.write_bytes(zlib.compress(b"%b %d\0" % (kind.encode(), len(data)) + data))
 
-    with pytest.raises(GitError, match="does not hold what its name says"):
+    with pytest.raises(GitError, match="does not match its id"):
         Git.discover(project.path).store.read(name)
 
 
@@ -103,12 +103,12 @@ def test_a_tree_that_could_mean_two_things_is_refused(project, names):
         *(project.path, "hash-object", "-t", "tree", "-w", "--literally", "--stdin"), data=data
     )
 
-    with pytest.raises(GitError, match="where none may stand"):
+    with pytest.raises(GitError, match="invalid or repeated name"):
         Git.discover(project.path).store.folder(tree.decode().strip())
 
 
 def test_what_is_no_commit_has_no_parents(project):
     found = Git.discover(project.path)
 
-    with pytest.raises(GitError, match="does not hold what its name says"):
+    with pytest.raises(GitError, match="does not match its id"):
         found.store.commit(found.commit("HEAD") and project.git("rev-parse", "HEAD:train.py"))

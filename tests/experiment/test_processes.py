@@ -96,7 +96,7 @@ WAITED = "os.waitpid(child, os.WNOHANG)"
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux says what a parent has waited for")
 @pytest.mark.parametrize(
-    ("how", "wait", "between", "seconds", "forgotten"),
+    ("how", "wait", "between", "seconds", "unaccounted"),
     [
         (IGNORED, "", "", 0.4, True),
         (IGNORED, "", "", 0.01, True),
@@ -107,14 +107,14 @@ WAITED = "os.waitpid(child, os.WNOHANG)"
         ("", WAITED, "os.fork() and os._exit(0)", 0.1, False),
     ],
 )
-def test_children_that_nobody_waits_for_are_missed(start, how, wait, between, seconds, forgotten):
+def test_children_that_nobody_waits_for_are_missed(start, how, wait, between, seconds, unaccounted):
     told = {"how": how, "wait": wait, "between": between, "seconds": seconds}
     family = processes.Family(start(SHORT_LIVED.format(**told)).pid)
-    deadline = time.monotonic() + (20 if forgotten else 4)
-    while not family.forgotten and time.monotonic() < deadline:
+    deadline = time.monotonic() + (20 if unaccounted else 4)
+    while not family.unaccounted and time.monotonic() < deadline:
         family.usage()
         time.sleep(0.15)
-    assert family.forgotten == forgotten
+    assert family.unaccounted == unaccounted
 
 
 def seen(pid, parent, seconds, waited=0.0):
@@ -138,7 +138,7 @@ def test_who_is_waited_for_while_everyone_is_listed_is_not_forgotten(monkeypatch
     family = processes.Family(1)
     for _ in range(3):
         family.usage()
-    assert family.forgotten != late
+    assert family.unaccounted != late
 
 
 #: Waits for a child that has used some time, and ends: as a run does.
@@ -184,7 +184,7 @@ def test_who_outlives_a_parent_that_is_not_waited_for_is_not_forgotten(start):
     time.sleep(2)
     assert family.usage().cpu_seconds >= 0.35
     family.usage()
-    assert not family.forgotten
+    assert not family.unaccounted
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux says what a parent has waited for")
@@ -197,7 +197,7 @@ def test_who_has_waited_for_all_and_ends_forgets_nobody(start, orphan):
     family.usage()
     assert process.wait() == 0
     family.usage()
-    assert not family.forgotten
+    assert not family.unaccounted
 
 
 def test_usage_of_nobody_is_zero():

@@ -1,4 +1,4 @@
-"""Git by plumbing only, so that the judged repository can neither colour an answer nor run code."""
+"""Call git by plumbing commands only, so that the repository cannot change answers or run code."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pytest_ouro.evidence.git.objects import Entry, Objects
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: Settings of the repository that would run a program or hide a change during a plumbing call.
+#: Settings that override those of the repository which run a program or hide a change.
 _OVERRIDES = (
     "core.fsmonitor=false",
     "core.untrackedCache=false",
     f"core.hooksPath={os.devnull}",
     f"core.attributesFile={os.devnull}",
     "core.alternateRefsCommand=",
-    "core.commitGraph=false",  # it would be believed about parents
+    "core.commitGraph=false",  # git would take parents from it unchecked
     "core.quotePath=false",
     "diff.external=",
     "submodule.recurse=false",
@@ -31,9 +31,9 @@ _OVERRIDES = (
 
 
 def environment() -> dict[str, str]:
-    """The process environment without ``GIT_*``, plus what keeps git literal and quiet.
+    """Return our environment without ``GIT_*``, with variables that keep git literal and quiet.
 
-    A relative folder in PATH would let the folder that is judged say what git is.
+    Relative folders are removed from PATH: the judged folder could contain a program "git".
     """
     env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     path = env.get("PATH", os.defpath).split(os.pathsep)
@@ -62,33 +62,33 @@ def _command(*args: str, cwd: Path, also: tuple[str, ...] = ()) -> list[str]:
 
 
 def run_git(
-    *args: str, cwd: Path, index: str = "", also: tuple[str, ...] = (), told: bytes = b""
+    *args: str, cwd: Path, index: str = "", also: tuple[str, ...] = (), stdin: bytes = b""
 ) -> bytes:
-    """Standard output of one git call in ``cwd``; GitError when git fails or is missing.
+    """Call git in ``cwd`` and return its standard output; GitError if it fails or is missing.
 
     ``index`` is the value of GIT_INDEX_FILE to keep (git sets it for a partial commit), ``also``
-    are further settings; ``told`` is its standard input.
+    are further settings, and ``stdin`` is its standard input.
     """
     env = environment()
     if index:
         env["GIT_INDEX_FILE"] = index
     try:
-        status, said, error = spawn.output(_command(*args, cwd=cwd, also=also), env, told)
+        status, said, error = spawn.output(_command(*args, cwd=cwd, also=also), env, stdin)
     except OSError:
         raise GitError(
-            "git is not installed, and nothing can be judged without it",
+            "git is not installed: rules are checked against its commits",
             help="install git and run again",
         ) from None
     if status:
         if not cwd.is_dir():
-            raise GitError(f"{cwd} is no folder")
+            raise GitError(f"{cwd} is not a folder")
         words = error.decode(errors="replace").strip().splitlines() or ["no message"]
         raise GitError(f"git {args[0]} failed: {words[0]}")
     return said
 
 
-def _asked(start: Path, *args: str) -> bytes:
-    """What rev-parse says of the repository around ``start``."""
+def _rev_parse(start: Path, *args: str) -> bytes:
+    """Return the output of a rev-parse call in ``start``; GitError with the remedy if it fails."""
     try:
         return run_git(*args, cwd=start)
     except GitError as error:
@@ -106,28 +106,29 @@ def _asked(start: Path, *args: str) -> bytes:
 
 
 def _own_index(index: str, top: Path, common_dir: Path) -> str:
-    """The index that git made for a partial commit: it lies in a folder of the repository."""
+    """Return ``index``, which git made for a partial commit; GitError if it lies outside the
+    repository's git folder."""
     if index and common_dir.resolve() not in (top / index).resolve().parents:
         raise GitError(
-            f"GIT_INDEX_FILE names {index}, which is no index of this repository",
+            f"GIT_INDEX_FILE names {index}, which is not an index of this repository",
             help="unset GIT_INDEX_FILE; git sets it for a partial commit",
         )
     return index
 
 
 def split(output: bytes) -> list[str]:
-    """The fields of a ``-z`` output."""
+    """Split a ``-z`` output into its fields."""
     return [field for field in os.fsdecode(output).split("\0") if field]
 
 
 @dataclass(frozen=True)
 class Git:
-    """A repository seen from its working tree's top folder.
+    """A repository, as seen from the top folder of a working tree.
 
-    ``folder`` is the working tree's own git folder, ``common_dir`` the one that all share;
-    ``head`` the commit that is checked out ("" before the first one), ``branch`` its branch (""
-    when HEAD is detached). ``index`` is the GIT_INDEX_FILE of a partial commit. Where only objects
-    are asked for, ``top`` is any folder of the repository and ``prefix`` the path that leads there.
+    ``folder`` is the working tree's own git folder, ``common_dir`` the one that all working trees
+    share; ``head`` is the commit that is checked out ("" before the first one), ``branch`` its
+    branch ("" if HEAD is detached). ``index`` is the GIT_INDEX_FILE of a partial commit. If only
+    objects are needed, ``top`` is any folder of the repository, with the path ``prefix`` in it.
     """
 
     top: Path
@@ -141,13 +142,13 @@ class Git:
 
     @classmethod
     def discover(cls, start: Path, *, index: str = "") -> Git:
-        """The repository around ``start``; GitError with the remedy where there is none."""
+        """Find the repository around ``start``; GitError with the remedy if there is none."""
         where = ("--show-toplevel", "--git-common-dir", "--absolute-git-dir")
         asked = ("rev-parse", "--path-format=absolute", *where, "--is-shallow-repository")
         try:
             found = run_git(*asked, "HEAD", "--symbolic-full-name", "HEAD", cwd=start)
         except GitError:  # no commit yet, or no repository
-            found = _asked(start, *asked) + b"\n\n"
+            found = _rev_parse(start, *asked) + b"\n\n"
         top, common, folder, shallow, head, ref = os.fsdecode(found).split("\n")[:6]
         return cls(
             *(Path(top), Path(common), Path(folder)),
@@ -159,16 +160,17 @@ class Git:
 
     @classmethod
     def objects(cls, start: Path) -> Git:
-        """The repository around ``start`` for its objects alone: it may be bare."""
+        """Find the repository around ``start``, which may be bare, to read objects only."""
         where = ("--git-common-dir", "--absolute-git-dir", "--is-shallow-repository")
-        found = _asked(start, "rev-parse", "--path-format=absolute", *where, "--show-prefix")
+        found = _rev_parse(start, "rev-parse", "--path-format=absolute", *where, "--show-prefix")
         common, folder, shallow, prefix = os.fsdecode(found).split("\n")[:4]
         return cls(
             *(start, Path(common), Path(folder)), shallow=shallow == "true", prefix=prefix[:-1]
         )
 
     def relative(self, path: Path) -> str:
-        """``path``, itself not followed if it is a link, from the top folder; GitError outside."""
+        """Return ``path`` relative to the top folder, without following it if it is a link;
+        GitError if it lies outside."""
         try:
             return (path.parent.resolve() / path.name).relative_to(self.top.resolve()).as_posix()
         except ValueError:
@@ -182,26 +184,26 @@ class Git:
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
-        """Where names differ by case, Prepare.py is a file of its own, whatever the settings say;
-        asked of the disk as git asks it."""
+        """The setting that makes names case-sensitive, if the file system is: probed as git does
+        it, whatever the repository's settings say."""
         return () if (self.common_dir / "CoNfIg").exists() else ("core.ignoreCase=false",)
 
     def line(self, *args: str) -> str:
-        """The first line of the answer, or "" where git has none."""
+        """Return git's output, stripped; "" if git fails."""
         try:
             return os.fsdecode(self.call(*args)).strip()
         except GitError:
             return ""
 
     def commit(self, revision: str) -> str:
-        """The full id of the commit that ``revision`` names; "" if it names none."""
+        """Return the full id of the commit that ``revision`` names, or ""."""
         return self.line(
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
         )
 
     def is_ambiguous(self, revision: str) -> bool:
-        """Whether several refs have the name: git takes a tag, or a file of .git's, for a branch.
-        It says so in a warning alone."""
+        """Return whether several refs have this name: git prefers a tag, or a file in .git, to a
+        branch, and only warns about it."""
         asked = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         command = _command(*asked, cwd=self.top, also=("core.warnAmbiguousRefs=true",))
         return b" is ambiguous" in spawn.output(command, environment())[2]
@@ -211,13 +213,13 @@ class Git:
         return {}
 
     def tree(self, commit: str) -> dict[str, Entry]:
-        """Every file of a commit (its full id): path from the top folder, with ``/``."""
+        """Return every file of a commit (full id), by its path from the top folder, with ``/``."""
         if commit not in self._trees:
             self._trees[commit] = self.store.files(self.store.commit(commit)[0])
         return self._trees[commit]
 
     def files(self, *, untracked: bool = True) -> tuple[dict[str, Entry], list[str]]:
-        """The index, and the untracked files that git does not ignore.
+        """Return the index, and the untracked files that git does not ignore.
 
         GitError while a merge has conflicts.
         """
@@ -232,21 +234,21 @@ class Git:
             if stage != "0":
                 raise GitError(
                     f"{path} has a merge conflict",
-                    help="resolve it, or abort what made it (git status says how); then run again",
+                    help="resolve it, or abort the merge (git status says how); then run again",
                 )
             entries[path] = Entry(mode, blob, skip=flag in "Ss")
         return entries, unknown
 
     def blobs(self, ids: Iterable[str]) -> list[bytes]:
-        """The contents of objects by id, in order; GitError where one is not there."""
+        """Return the contents of objects by id, in order; GitError if one is missing."""
         return [self.store.read(blob) for blob in ids]
 
     def close(self) -> None:
-        """End the process that reads objects; the next one that is asked for starts it again."""
+        """End the process that reads objects; the next read starts it again."""
         if store := self.__dict__.pop("store", None):
             store.close()
 
     @cached_property
     def store(self) -> Objects:
-        """The objects themselves."""
+        """The reader of objects, a process that starts with the first read."""
         return Objects(_command("cat-file", "--batch", cwd=self.top), environment())

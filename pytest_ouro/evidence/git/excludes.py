@@ -1,4 +1,4 @@
-"""What one clone alone tells git to ignore: no commit says that it may."""
+"""Detect ignore patterns that only this clone has and no commit contains."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.git.client import Git
 
 
-def of_the_clone(git: Git) -> bool:
-    """Whether ``.git/info/exclude`` or a ``core.excludesFile`` of the clone's config hides any."""
+def has_local_excludes(git: Git) -> bool:
+    """Return whether the clone uses ``.git/info/exclude`` or its own ``core.excludesFile``."""
     lines = _text(git.common_dir / "info" / "exclude").splitlines()
     if any(line.strip() and not line.startswith("#") for line in lines):
         return True

@@ -1,4 +1,4 @@
-"""Git's objects, read from one process and believed only if their bytes hash to their names."""
+"""Read git's objects from one process, and verify that their bytes hash to their ids."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ class Entry(NamedTuple):
 
     mode: str
     blob: str
-    skip: bool = False  # git was told not to expect the file in the working tree
+    skip: bool = False  # skip-worktree is set: the file may be absent from the working tree
 
 
 Kind = Literal["added", "changed", "deleted"]
-#: A folder as a tree states it, by name; what git calls 40000 is a folder in it.
+#: The entries of one tree object by name; mode 40000 is a folder.
 Folder = dict[str, Entry]
 _FOLDER = "40000"
 _NOTHING = Entry("", "")
-#: Mode, name and id; the number is how many bytes an id has.
+#: Mode, name and id of a tree entry; the number is the length of an id in bytes.
 _FIELDS = rb"([0-7]+) ([^\0]*)\0(.{%d})"
-#: What a commit begins with: its tree, and its parents.
+#: The beginning of a commit: its tree and its parents.
 _COMMIT = r"tree ([0-9a-f]+)\n((?:parent [0-9a-f]+\n)*)"
 _NO_NAMES = frozenset({"", ".", ".."})
 
 
 class Objects:
-    """One ``git cat-file --batch`` that answers until it is closed, or this object is gone."""
+    """One ``git cat-file --batch``, which ends with :meth:`close` or with this object."""
 
     def __init__(self, command: list[str], env: dict[str, str]) -> None:
         git = Conversation(command, env)
@@ -47,8 +47,8 @@ class Objects:
         self.close = weakref.finalize(self, git.hang_up)
 
     def read(self, name: str) -> bytes:
-        """The bytes of an object by its id; GitError where it is not there, or is not what its
-        name says."""
+        """Return the bytes of an object by its id; GitError if it is missing, or its bytes do not
+        hash to the id."""
         if name not in self._known:
             self._known[name] = self._read(name)
         return self._known[name]
@@ -67,14 +67,14 @@ class Objects:
                 "git fetch --refetch --no-filter",
             )
         data = self._answer.read(int(header[2]) + 1)[:-1]
-        if object_id(header[1], data, like=name) != name:  # git believes the object's file
+        if object_id(header[1], data, like=name) != name:  # git does not verify this
             raise _damaged(name)
         return data
 
     def commit(self, name: str) -> tuple[str, list[str], str]:
-        """The tree of a commit, its parents, and the first paragraph of its message."""
+        """Return the tree of a commit, its parents, and the first paragraph of its message."""
         head, _, message = self.read(name).decode(errors="surrogateescape").partition("\n\n")
-        # As git reads it: what says "parent" further on, in an author's name too, is none.
+        # Like git, ignore a line "parent" further down, as in an author's name.
         lines = re.match(_COMMIT, head)
         if not lines:
             raise _damaged(name)
@@ -82,7 +82,7 @@ class Objects:
         return lines[1], lines[2].split()[1::2], " ".join(subject.split())
 
     def folder(self, tree: str) -> Folder:
-        """What a tree holds, one level deep."""
+        """Return the entries of a tree, one level deep."""
         if tree not in self._folders:
             self._folders[tree] = self._parse(tree)
         return self._folders[tree]
@@ -98,11 +98,11 @@ class Objects:
             for name, (mode, _, item) in zip(names, fields, strict=False)
         }
         if fields and (len(found) != len(names) or not _NO_NAMES.isdisjoint(found)):
-            raise GitError(f"tree {tree[:10]} has a name where none may stand: {sorted(names)}")
+            raise GitError(f"tree {tree[:10]} has an invalid or repeated name: {sorted(names)}")
         return found
 
     def files(self, tree: str, folder: str = "") -> dict[str, Entry]:
-        """Every file of a tree, by its path."""
+        """Return every file of a tree, by its path."""
         if (tree, folder) not in self._files:
             self._files[tree, folder] = found = {}
             for name, entry in self.folder(tree).items():
@@ -113,7 +113,7 @@ class Objects:
         return self._files[tree, folder]
 
     def entry(self, commit: str, path: str) -> Entry | None:
-        """What a commit has at a path; None where that is nothing, or a folder."""
+        """Return the entry of a commit at a path; None if it is absent or a folder."""
         *above, name = path.split("/")
         tree = self.commit(commit)[0]
         for folder in above:
@@ -125,7 +125,8 @@ class Objects:
         return None if entry.mode in ("", _FOLDER) else entry
 
     def difference(self, old: str, new: str, folder: str = "") -> Iterator[tuple[str, Kind]]:
-        """``(path, what happened)`` for every file that two trees have otherwise; "" is no tree."""
+        """Yield ``(path, kind)`` for every file that differs between two trees; "" is an empty
+        tree."""
         if old == new:
             return
         before = self.folder(old) if old else {}
@@ -143,13 +144,13 @@ class Objects:
 
 
 def object_id(kind: bytes, data: bytes, *, like: str) -> str:
-    """Git's id of an object with these bytes, by the hash function that made ``like``."""
+    """Return git's id of an object with these bytes, by the hash function that made ``like``."""
     new = hashlib.sha256 if len(like) == 64 else hashlib.sha1
     return new(b"%b %d\0" % (kind, len(data)) + data).hexdigest()
 
 
 def _damaged(name: str) -> GitError:
     return GitError(
-        f"object {name[:10]} does not hold what its name says",
-        help="the repository is damaged: git fsck, or clone it anew",
+        f"object {name[:10]} does not match its id",
+        help="the repository is damaged: git fsck, or clone it again",
     )

@@ -1,4 +1,4 @@
-"""What git is about to push: the lines of its pre-push hook, or all that a push could be."""
+"""Find the refs of a push: from the lines of git's pre-push hook, or all that it may contain."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ref:
-    """One ref of a push, by its name here, and the object that it is to point at there;
-    ``replaces`` is the object that it points at there now, where that is known."""
+    """One ref of a push: its local name and its new object; ``replaces`` is the object that the
+    remote has now ("" if unknown)."""
 
     name: str
     id: str
     replaces: str = ""
 
 
-def told(lines: str) -> list[Ref]:
-    """The refs in the lines ``<local ref> <local id> <remote ref> <remote id>``, without those
-    that are deleted. GitError for a line that git would not have written."""
+def parse_refs(lines: str) -> list[Ref]:
+    """Parse the lines ``<local ref> <local id> <remote ref> <remote id>``, without deleted refs.
+    GitError for a line of any other form."""
     refs = []
     for line in filter(None, lines.split("\n")):
         fields = line.split(" ")
@@ -41,11 +41,11 @@ def told(lines: str) -> list[Ref]:
     return refs
 
 
-def possible(git: Git, env: Mapping[str, str], remote: str = "") -> list[Ref]:
-    """Every branch and tag that the remote is not known to have, where nobody says what is pushed.
+def unpushed_refs(git: Git, env: Mapping[str, str], remote: str = "") -> list[Ref]:
+    """Return every branch and tag that the remote is not known to have.
 
-    A framework of hooks reads git's lines itself and hands on only the first of them, as
-    PRE_COMMIT_LOCAL_BRANCH and PRE_COMMIT_TO_REF: that one is among them in any case.
+    This is used when git's lines are missing: pre-commit reads them itself and passes on only the
+    first, as PRE_COMMIT_LOCAL_BRANCH and PRE_COMMIT_TO_REF. That ref is always included.
     """
     refs = []
     if first := env.get("PRE_COMMIT_TO_REF", ""):
@@ -64,16 +64,16 @@ def possible(git: Git, env: Mapping[str, str], remote: str = "") -> list[Ref]:
 
 
 def is_of_another_history(git: Git, ref: Ref, base: str) -> bool:
-    """Whether a ref shares no commit with ``base``, and what it replaces neither: a branch of
-    built pages. False where too little of the history is here to say so."""
+    """Return whether neither a ref nor the object it replaces shares a commit with ``base`` (a
+    branch of built pages). False if the local history is too short to decide."""
     if git.shallow or not git.commit(ref.id):
         return False
     if ref.replaces and not git.commit(ref.replaces):
         return False
-    return not any(_share(git, id_, base) for id_ in (ref.id, ref.replaces) if id_)
+    return not any(_share_history(git, id_, base) for id_ in (ref.id, ref.replaces) if id_)
 
 
-def _share(git: Git, one: str, other: str) -> bool:
+def _share_history(git: Git, one: str, other: str) -> bool:
     all_of, beside = git.call("rev-list", "--count", one), ("--not", other)
     return all_of != git.call("rev-list", "--count", one, *beside)
 

@@ -1,4 +1,4 @@
-"""A program that is started and asked: `subprocess` alone costs as much as our own start."""
+"""Start programs without `subprocess`, whose import takes as long as our own start."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: What is done to the program's streams before it starts.
+#: A posix_spawn file action, applied to the program's streams before it starts.
 Action = tuple[int, int, int] | tuple[int, int, str, int, int]
 
 
 def output(
-    command: list[str], env: Mapping[str, str], told: bytes = b""
+    command: list[str], env: Mapping[str, str], stdin: bytes = b""
 ) -> tuple[int, bytes, bytes]:
-    """The exit status of a program, its standard output and its standard error.
+    """Run a program; return its exit status, standard output and standard error.
 
-    ``told`` is its standard input. OSError where it cannot be started.
+    ``stdin`` is its standard input. OSError if it cannot be started.
     """
     (out, out_end), (err, err_end) = _pipe(), _pipe()
     try:
-        with _file(told) as fd:
-            heard = _nothing(0) if fd is None else _dup(fd, 0)
-            pid = _started(command, env, [heard, _dup(out_end, 1), _dup(err_end, 2)])
+        with _file(stdin) as fd:
+            given = _nothing(0) if fd is None else _dup(fd, 0)
+            pid = _start(command, env, [given, _dup(out_end, 1), _dup(err_end, 2)])
     except OSError:
         os.close(out)
         os.close(err)
@@ -44,7 +44,7 @@ def output(
 
 @contextlib.contextmanager
 def _file(contents: bytes) -> Iterator[int | None]:
-    """A file without a name that holds these bytes: unlike a pipe it is never full."""
+    """Yield an unnamed file with these bytes, or None without bytes; a pipe could fill up."""
     if not contents:
         yield None
         return
@@ -57,13 +57,13 @@ def _file(contents: bytes) -> Iterator[int | None]:
 
 
 class Conversation:
-    """A program that answers what it is asked, until it is hung up on."""
+    """A running program with open pipes to its standard input and output."""
 
     def __init__(self, command: list[str], env: Mapping[str, str]) -> None:
         (asked, ask), (answer, answered) = _pipe(), _pipe()
         self.ask, self.answer = os.fdopen(ask, "wb"), os.fdopen(answer, "rb")
         try:
-            self._pid = _started(command, env, [_dup(asked, 0), _dup(answered, 1), _nothing(2)])
+            self._pid = _start(command, env, [_dup(asked, 0), _dup(answered, 1), _nothing(2)])
         except OSError:
             self.ask.close()
             self.answer.close()
@@ -73,7 +73,7 @@ class Conversation:
             os.close(answered)
 
     def hang_up(self) -> None:
-        """End it: nothing more is asked."""
+        """Close the pipes and wait for the program to end."""
         for pipe in (self.ask, self.answer):
             with contextlib.suppress(OSError):  # it ended before
                 pipe.close()
@@ -81,8 +81,8 @@ class Conversation:
 
 
 def _pipe() -> tuple[int, int]:
-    """A pipe for reading and writing; neither end takes the number of a standard stream that is
-    closed, where it would be overwritten in the program."""
+    """Return the ends of a pipe, both above 2: a lower number, free because a standard stream is
+    closed, would be overwritten in the program."""
     ends = os.pipe()
     if min(ends) > 2:
         return ends
@@ -102,12 +102,12 @@ def _nothing(stream: int) -> Action:
     return (os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0)
 
 
-def _started(command: list[str], env: Mapping[str, str], files: list[Action]) -> int:
-    return os.posix_spawn(_found(command[0], env), command, env, file_actions=files)
+def _start(command: list[str], env: Mapping[str, str], files: list[Action]) -> int:
+    return os.posix_spawn(_find_program(command[0], env), command, env, file_actions=files)
 
 
-def _found(name: str, env: Mapping[str, str]) -> str:
-    """The program of that name in the folders of the PATH that it will have."""
+def _find_program(name: str, env: Mapping[str, str]) -> str:
+    """Return the path of a program, searched in the PATH of ``env``; FileNotFoundError."""
     for folder in env["PATH"].split(os.pathsep):
         path = f"{folder}/{name}"
         if os.access(path, os.X_OK) and os.path.isfile(path):  # noqa: PTH113 - text
@@ -116,7 +116,7 @@ def _found(name: str, env: Mapping[str, str]) -> str:
 
 
 def _read(*pipes: int) -> list[bytes]:
-    """All that is said through each pipe; neither waits for the other to be read."""
+    """Read all pipes to their ends at the same time, so that none blocks the program."""
     said: dict[int, list[bytes]] = {pipe: [] for pipe in pipes}
     poll = select.poll()
     for pipe in pipes:

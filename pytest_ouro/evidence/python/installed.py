@@ -1,4 +1,4 @@
-"""The project's own environment: which distributions lie in it. Nothing is imported from it."""
+"""List the distributions in the project's own environment, without importing from it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: What every environment holds, and what brought us here: never a dependency of an experiment.
+#: Distributions that are in every environment, and ours: never a dependency of an experiment.
 TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "pytest-ouro"})
 
 _INFO = r"(?P<name>.+?)-(?P<version>[^-]+)\.dist-info\Z"
 
 
 def installed(folders: list[Path]) -> dict[str, str]:
-    """Normalised names and versions of what the first ``.venv`` among ``folders`` holds.
+    """Return the versions of the distributions in the first ``.venv`` among ``folders``, by their
+    normalised names.
 
-    Empty where there is none: an environment elsewhere is not the repository's.
+    Empty if there is no ``.venv``: an environment elsewhere is not the repository's.
     """
     for folder in folders:
-        if not (folder / ".venv").is_dir():  # patterns cost more than this question
+        if not (folder / ".venv").is_dir():  # cheaper than a glob
             continue
         sites = [
             *folder.glob(".venv/lib/python*/site-packages"),
@@ -36,5 +37,5 @@ def installed(folders: list[Path]) -> dict[str, str]:
 
 
 def normal(name: str) -> str:
-    """A distribution's name as registries compare it (PEP 503)."""
+    """Normalise a distribution's name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()

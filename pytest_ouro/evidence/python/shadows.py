@@ -1,4 +1,4 @@
-"""Files that would be imported in place of the harness or of an installed package."""
+"""Find files that would be imported in place of the harness or of an installed package."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: Run by every interpreter that finds them, before any script.
+#: Modules that every interpreter imports before any script, if it finds them.
 _AT_START = ("sitecustomize", "usercustomize")
 _BINARY = r"\.(?:[\w-]+\.)?(?:so|pyd|dylib)\Z"
 
 
 def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
-    """``(file name, what it does)`` for everything in the folder ``root`` that shadows a module.
+    """Return ``(file name, what it does)`` for every file in ``root`` that shadows a module.
 
-    ``own`` are the names of files and folders in it that belong there; ``harness`` is one. Git
-    is not asked about the others: an ignored file shadows like any other.
+    ``own`` are the names of files and folders that belong there; ``harness`` is one. Ignored files
+    are included, since they shadow like any other.
     """
     wanted: set[str] | None = None
     found = []
@@ -41,12 +41,12 @@ def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
                 wanted = _imports(root, [own_name for own_name in own if own_name.endswith(".py")])
             if stem in wanted:
                 found.append((name, f"is imported in place of the installed {stem}"))
-    found += [(name, f"is run in place of {harness}") for name in _poisoned(root, harness)]
+    found += [(name, f"is run in place of {harness}") for name in _poisoned_pyc(root, harness)]
     return found
 
 
 def modules(root: Path) -> list[str]:
-    """The names in the folder that a script beside them could import, namespace packages too."""
+    """Return the names in the folder that a script in it could import, also as a namespace."""
     found = []
     for name in _names(root):
         path = root / name
@@ -69,14 +69,14 @@ def _names(root: Path) -> list[str]:
 
 
 def _read(path: Path) -> bytes:
-    """The bytes of a file; OSError for anything else: to read from a pipe could take for ever."""
+    """Return the bytes of a regular file; OSError for anything else, such as a pipe."""
     if not path.is_file():
         raise FileNotFoundError(path)
     return path.read_bytes()
 
 
 def _module(path: Path) -> tuple[str, bool]:
-    """The module that a file or folder would be imported as, and whether it would be."""
+    """Return the module name of a file or folder, and whether it can be imported."""
     name = path.name
     if match := re.search(_BINARY, name):
         return name[: match.start()], True
@@ -99,8 +99,8 @@ def _imports(root: Path, files: list[str]) -> set[str]:
     return names
 
 
-def _poisoned(root: Path, harness: str) -> Iterator[str]:
-    """Compiled files that an interpreter would run although the source says something else."""
+def _poisoned_pyc(root: Path, harness: str) -> Iterator[str]:
+    """Yield compiled files that an interpreter would run although the source differs."""
     source = root / harness
     stem = harness.removesuffix(".py")
     folder = root / "__pycache__"
@@ -109,16 +109,16 @@ def _poisoned(root: Path, harness: str) -> Iterator[str]:
             continue
         try:
             data = _read(folder / name)
-            runs = _is_taken(data, source)
+            runs = _is_used_for(data, source)
         except OSError:
             continue
         if runs and not _compiles_to(source, folder / name, data):
             yield f"__pycache__/{name}"
 
 
-def _is_taken(compiled: bytes, source: Path) -> bool:
-    """Whether an interpreter takes the compiled file for the source, by the file's own header:
-    unchecked, or it names the source's hash, or its time and size."""
+def _is_used_for(compiled: bytes, source: Path) -> bool:
+    """Return whether an interpreter would use this .pyc for the source, by its header: unchecked,
+    or with the source's hash, or with its time and size."""
     from importlib.util import source_hash
 
     flags, mtime, size = (int.from_bytes(compiled[i : i + 4], "little") for i in (4, 8, 12))
@@ -129,10 +129,10 @@ def _is_taken(compiled: bytes, source: Path) -> bool:
 
 
 def _compiles_to(source: Path, compiled: Path, data: bytes) -> bool:
-    """Whether ``compiled`` holds what ``source`` compiles to.
+    """Return whether ``compiled`` holds what ``source`` compiles to.
 
-    Asked of a throw-away interpreter: unmarshalling bytes of the judged tree may crash it. A file
-    of another Python version cannot be compared and is not ours to judge.
+    A separate interpreter compares them, since unmarshalling untrusted bytes may crash it. A file
+    of another Python version cannot be compared, and counts as equal.
     """
     import subprocess
     from importlib.util import MAGIC_NUMBER

@@ -1,7 +1,6 @@
-"""Python source as syntax trees: what a function reaches, what a file imports and rebinds.
+"""Analyse Python source by its syntax tree: imports, bindings, names that a function reaches.
 
-Everything here works on text that is never run. Layout and comments do not exist in a syntax
-tree; docstrings are dropped.
+The source is never run. Layout, comments and docstrings do not count.
 """
 
 from __future__ import annotations
@@ -19,22 +18,22 @@ if TYPE_CHECKING:
 
 Node = TypeVar("Node", bound=ast.AST)
 
-#: The pseudo-name of module-level code that is no definition: it may change anything.
+#: The pseudo-name of module-level code other than definitions, which may change anything.
 TOP_LEVEL = "module-level code"
 
 
-#: Names and attributes through which a statement can bind a name that it does not show.
+#: Names through which a statement can bind a name that does not appear in it.
 _INDIRECT = frozenset({"globals", "locals", "vars", "setattr", "delattr", "exec", "eval"})
 _WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-#: Nodes that stand for nothing that is written by itself.
+#: Nodes that do not count for the size, since no token of their own stands for them.
 _FREE = (ast.expr_context, ast.unaryop)
 _INDIRECT_ATTRIBUTES = frozenset({"__dict__", "__globals__"})
 
 
 @dataclass(frozen=True)
 class Source:
-    """One file's text. ``tree`` raises SyntaxError where it is no Python, RecursionError where it
-    is nested too deeply to be read; an interpreter may still run that."""
+    """One file's text. ``tree`` raises SyntaxError if it is not Python, RecursionError if it is
+    nested too deeply to parse; an interpreter may still run that."""
 
     text: str
 
@@ -44,11 +43,11 @@ class Source:
 
     @property
     def nodes(self) -> list[ast.AST]:
-        """Every node of the tree, outer ones first; to walk it costs more than to parse it."""
+        """Every node of the tree, outer ones first; cached, since a walk is slower than parsing."""
         return self._parsed[1]
 
     def of(self, *kinds: type[Node]) -> list[Node]:
-        """The nodes of these kinds, one kind after the other, outer ones first."""
+        """Return the nodes of these kinds, one kind after the other, outer ones first."""
         return [node for kind in kinds for node in cast("list[Node]", self._kinds.get(kind, []))]
 
     @cached_property
@@ -75,26 +74,26 @@ class Source:
 
     @property
     def size(self) -> int:
-        """The number of nodes of the syntax tree: layout, comments and docstrings are free.
+        """The number of nodes of the syntax tree, without docstrings.
 
-        A literal with its sign, a name and an attribute count one each, so that no spelling of a
+        A literal with its sign, a name and a dotted name count one each, so that no spelling of a
         value is shorter than another.
         """
         return sum(not isinstance(node, _FREE) and not _is_part(node) for node in self.nodes)
 
     @property
     def code(self) -> str:
-        """The code as text that no change of layout, comments or docstrings alters."""
+        """The code as text without layout, comments and docstrings."""
         return ast.dump(self.tree)
 
     @property
     def seedless(self) -> str:
-        """``code`` with every number made 0 that is a seed: ``SEED = 42``, ``manual_seed(42)``,
+        """``code`` with every seed replaced by 0: ``SEED = 42``, ``manual_seed(42)``,
         ``f(seed=42)``."""
         return ast.dump(_Seedless().visit(ast.parse(ast.unparse(self.tree))))
 
     def defines(self, name: str) -> bool:
-        """Whether the module binds ``name``; the tree is asked only if no plain line does."""
+        """Return whether the module binds ``name``; parse only if no plain line does."""
         return defines(self.text, name) or name in self.bindings
 
     @cached_property
@@ -102,12 +101,12 @@ class Source:
         """The module-level statements that bind, change or delete each name."""
         found: dict[str, list[ast.stmt]] = {}
         for statement in self.tree.body:
-            for name in _bound_by(statement):
+            for name in _names_bound_by(statement):
                 found.setdefault(name, []).append(statement)
         return {name: tuple(statements) for name, statements in found.items()}
 
     def reached_from(self, name: str) -> set[str]:
-        """``name`` and every module-level name that its definition uses, at any depth."""
+        """Return ``name`` and every module-level name that its definition uses, transitively."""
         seen: set[str] = set()
         waiting = [name, TOP_LEVEL]
         while waiting:
@@ -120,15 +119,15 @@ class Source:
         return seen
 
     def meaning(self, name: str) -> str:
-        """All that binds ``name``, as text that only a real change alters."""
+        """Return the statements that bind ``name``, as text without layout and comments."""
         return "\n".join(ast.dump(statement) for statement in self.bindings.get(name, ()))
 
     @cached_property
     def imports(self) -> dict[str, int]:
-        """The modules (dotted, absolute) that are imported anywhere in the file, with their line.
+        """The first line of each module (dotted, absolute) that is imported anywhere in the file.
 
-        ``importlib.import_module("x")`` and ``__import__("x")`` count; so does
-        ``get_kernel("owner/name")`` of the hub, as ``kernels:owner/name``.
+        ``importlib.import_module("x")`` and ``__import__("x")`` count, and
+        ``get_kernel("owner/name")`` of the hub as ``kernels:owner/name``.
         """
         found: dict[str, int] = {}
         for node in self.of(ast.Import, ast.ImportFrom, ast.Call):
@@ -140,33 +139,33 @@ class Source:
 
 @lru_cache(maxsize=8)
 def source(text: str) -> Source:
-    """The Source of a text that more than one rule, or commit, asks about."""
+    """Return the Source of a text, cached for other rules and commits."""
     return Source(text)
 
 
 def _is_part(node: ast.AST) -> bool:
-    """Whether a node is counted with the one below it: a sign, or the end of a dotted name."""
+    """Return whether a node is counted with its child: a sign, or a part of a dotted name."""
     if isinstance(node, ast.UnaryOp):
         return isinstance(node.operand, ast.Constant)
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute)
 
 
 class _Seedless(ast.NodeTransformer):
-    """Sets the numbers to 0 that seed a generator."""
+    """Replace numbers that seed a generator by 0."""
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
         if any(_is_seed(dotted(target)) for target in node.targets):
-            node.value = _zeroed(node.value)
+            node.value = _zero_number(node.value)
         return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if _is_seed(dotted(node.func)):
-            node.args = [_zeroed(arg) for arg in node.args]
+            node.args = [_zero_number(arg) for arg in node.args]
         return self.generic_visit(node)
 
     def visit_keyword(self, node: ast.keyword) -> ast.AST:
         if _is_seed(node.arg or ""):
-            node.value = _zeroed(node.value)
+            node.value = _zero_number(node.value)
         return self.generic_visit(node)
 
 
@@ -174,7 +173,7 @@ def _is_seed(name: str) -> bool:
     return "seed" in name.rpartition(".")[2].lower()
 
 
-def _zeroed(value: ast.expr) -> ast.expr:
+def _zero_number(value: ast.expr) -> ast.expr:
     number = isinstance(value, ast.Constant) and isinstance(value.value, int)
     return ast.Constant(0) if number else value
 
@@ -189,8 +188,8 @@ def _drop_docstring(
         node.body = body[1:] or [ast.Pass()]
 
 
-def _bound_by(statement: ast.stmt) -> set[str]:
-    """The module-level names that a statement binds; TOP_LEVEL for code that may bind any."""
+def _names_bound_by(statement: ast.stmt) -> set[str]:
+    """Return the module-level names that a statement binds; TOP_LEVEL if it may bind any name."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {statement.name} | _bound_within(statement)
     if isinstance(statement, ast.Import | ast.ImportFrom):
@@ -205,8 +204,8 @@ def _bound_by(statement: ast.stmt) -> set[str]:
 
 
 def _bound_within(statement: ast.stmt) -> set[str]:
-    """Names that a definition or an assignment binds by the way: ``global x``, ``(x := 1)``, and
-    TOP_LEVEL where it may reach any name."""
+    """Return the names that a statement also binds within: ``global x``, ``(x := 1)``; TOP_LEVEL if
+    it may reach any name."""
     found: set[str] = set()
     for node in ast.walk(statement):
         if isinstance(node, ast.Global):
@@ -222,7 +221,8 @@ def _bound_within(statement: ast.stmt) -> set[str]:
 
 
 def _targets(target: ast.expr) -> Iterator[str]:
-    """``a``, ``a.b``, ``a[0]``, ``a, b``: the module-level names that an assignment changes."""
+    """Yield the module-level names that an assignment to ``a``, ``a.b``, ``a[0]`` or ``a, b``
+    changes."""
     if isinstance(target, ast.Name):
         yield target.id
     elif isinstance(target, ast.Tuple | ast.List):
@@ -235,7 +235,7 @@ def _targets(target: ast.expr) -> Iterator[str]:
 
 
 def _is_main_guard(statement: ast.stmt) -> bool:
-    """``if __name__ == "__main__":`` without an else: not run when the file is imported."""
+    """Return whether a statement is ``if __name__ == "__main__":`` without an else."""
     return (
         isinstance(statement, ast.If)
         and not statement.orelse
@@ -250,7 +250,7 @@ def _is_main_guard(statement: ast.stmt) -> bool:
 
 
 def dotted(node: ast.expr) -> str:
-    """``a.b.c`` of a chain of names; "" for anything else."""
+    """Return a chain of names as ``a.b.c``; "" for any other expression."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -259,7 +259,7 @@ def dotted(node: ast.expr) -> str:
 
 
 def imported(node: ast.AST) -> Iterator[str]:
-    """The modules that one statement or call imports."""
+    """Yield the modules that one statement or call imports."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):

@@ -1,4 +1,4 @@
-"""Python source as text, before anything parses it: its encoding, and what its lines say."""
+"""Decode Python source, and search its lines without parsing it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 
 def decode(data: bytes) -> str:
-    """Source text as an interpreter reads it: by the encoding that its first lines declare."""
+    """Decode source as the interpreter does, by the encoding that its first lines declare."""
     declares = any(b"coding" in line for line in data.split(b"\n", 2)[:2])
     if not declares and not data.startswith(codecs.BOM_UTF8):
         return data.decode(errors="replace")
@@ -22,6 +22,6 @@ def decode(data: bytes) -> str:
 
 
 def defines(text: str, name: str) -> bool:
-    """Whether a line that is not indented defines ``name``; a syntax tree may know of more."""
+    """Return whether an unindented line defines ``name``; a syntax tree may show more cases."""
     plain = rf"^(?:async def|def|class) {re.escape(name)}\b|^{re.escape(name)}\s*[:=]"
     return re.search(plain, text, re.MULTILINE) is not None

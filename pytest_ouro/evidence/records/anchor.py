@@ -25,7 +25,7 @@ _DURABLE = ("core.fsync=loose-object,reference",)
 
 
 def _call(folder: Path, *args: str, told: bytes = b"") -> bytes:
-    return run_git("--git-dir=.", *args, cwd=folder, also=_DURABLE, told=told)
+    return run_git("--git-dir=.", *args, cwd=folder, also=_DURABLE, stdin=told)
 
 
 def exists(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The level a run is made at: the highest that is possible here, and why it is no higher."""
+"""Choose the level of a run: the highest that is possible here, and why not a higher one."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Assured:
-    """A job at its level; ``why`` it is no higher ("" where it is the highest there is)."""
+    """A job at its level; ``why`` not a higher one ("" at the highest)."""
 
     job: Job
     why: str = ""
 
     def unjudged(self, why: str) -> Assured:
-        """The same job without a judge, whose harness the judge could not use."""
+        """Return the job at level ``supervised``: the judge rejected the harness (``why``)."""
         message = {key: value for key, value in self.job.message.items() if key != "sandbox"}
         return Assured(replace(self.job, judge=None, message=message), f"no judge: {why}")
 
@@ -37,9 +37,9 @@ class Assured:
 def assure(
     case: Case, experiment: Experiment, job: Job, *, tree: Path, profile: Literal["cpu", "cuda"]
 ) -> Assured:
-    """The job with a judge and a sandbox, as far as the experiment and this machine have them.
+    """Add a judge and a sandbox to the job, if the experiment and this machine allow them.
 
-    ``tree`` is the checkout that the job runs in.
+    ``tree`` is the checkout in which the job runs.
     """
 
     def tried() -> Availability:
@@ -61,8 +61,8 @@ def assure(
 def reachable(
     case: Case, experiment: Experiment, tried: Callable[[], Availability]
 ) -> tuple[Level, str]:
-    """The level that a run can begin at, and why at no higher. ``tried`` is asked for the sandbox's
-    self-test, if all else allows one."""
+    """Return the level at which a run can start, and why not a higher one. ``tried`` runs the
+    sandbox's self-test; it is called only if everything else allows a sandbox."""
     if why := no_judge(case, experiment):
         return "supervised", why
     if why := no_sandbox(case, experiment, tried):
@@ -71,7 +71,7 @@ def reachable(
 
 
 def no_sandbox(case: Case, experiment: Experiment, tried: Callable[[], Availability]) -> str:
-    """Why the script cannot be shut in: the bound, or what the self-test on this machine found."""
+    """Return why the script cannot be sandboxed (by the bound or the self-test), or ""."""
     if experiment.highest == "judged":
         return 'the bound says highest = "judged"'
     if why := sandbox_spec.unhidden(case, experiment):
@@ -81,7 +81,7 @@ def no_sandbox(case: Case, experiment: Experiment, tried: Callable[[], Availabil
 
 
 def no_judge(case: Case, experiment: Experiment) -> str:
-    """Why the score cannot be the judge's, as far as that is seen without running anything."""
+    """Return why the judge cannot compute the score, as far as the source shows, or ""."""
     if experiment.command:
         return "a command is measured by its evaluate-command"
     if LEVELS.index(experiment.highest) < LEVELS.index("judged"):

@@ -151,8 +151,8 @@ def _readable(case: Case, experiment: Experiment) -> Iterator[Path]:
     root = case.evidence.root
     patterns = [*experiment.data, *experiment.validation]
     for rule in case.bound.rules:
-        if isinstance(rule.judge, FrozenData):
-            patterns += [*rule.judge.paths, *rule.judge.train]
+        if isinstance(rule.checker, FrozenData):
+            patterns += [*rule.checker.paths, *rule.checker.train]
     closed = [root.resolve(), case.repository.git.top.resolve(), Path.home().resolve()]
     for pattern in dict.fromkeys(p for p in patterns if not p.startswith(PACKAGE)):
         yield from data.files(pattern, root)

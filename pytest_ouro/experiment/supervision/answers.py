@@ -1,8 +1,8 @@
-"""What a run's answers to the judge cost, and how much of that is training.
+"""Measure how long a run takes to answer the judge, and how much of that counts as training.
 
-Nobody sees what a model does while the judge waits for it. Inference is steady: each batch of
-answers costs what the others cost. So the usual pace tells what inference explains, but no more
-than inference costs beside training; all other time counts as training.
+The supervisor cannot see what a model does while the judge waits for it. Inference is steady: each
+batch of answers takes about as long as the others. So inference explains the usual pace, up to a
+limit derived from the training time; all other time counts as training.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
-#: A forward pass is about a third of a training step, which also goes back; half leaves room.
+#: Cost of a forward pass relative to a training step: about a third; half leaves room.
 FORWARD = 0.5
-#: The tokens that were trained on are the script's own word: what they excuse is this share of the
-#: budget at most.
+#: The number of training tokens is claimed by the script: it excuses at most this share of the
+#: budget.
 EXCUSED = 0.25
-#: Parts of the answers, in order, whose median is the usual pace. A single batch may be shorter
-#: than a tick of the system's CPU clock.
+#: Number of consecutive parts of the answers whose median is the usual pace. A single batch may be
+#: shorter than a tick of the system's CPU clock.
 PARTS = 8
 
 Turn = Literal["run", "judge", "nobody"]
@@ -28,8 +28,8 @@ Turn = Literal["run", "judge", "nobody"]
 class Answers:
     """The seconds that each batch of answers took, on the bound's clock.
 
-    In the run's turn all seconds count: from a question to its answer. In the judge's turn, while
-    it computes, only those in which the run used the CPU count.
+    In the run's turn, from a question to its answer, all seconds count. In the judge's turn, while
+    the judge computes, only CPU seconds of the run count.
     """
 
     #: The bound's clock and the run's CPU seconds when the turn began.
@@ -37,9 +37,9 @@ class Answers:
     cpu: float
     turn: Turn = "judge"
     batches: list[float] = field(default_factory=list)
-    #: Seconds of the batch that is not answered yet, up to the present turn.
+    #: Seconds of the unanswered batch, up to the present turn.
     begun: float = 0.0
-    #: Seconds of the judge's turns between answers that do not count: none on the CPU clock.
+    #: Seconds of the judge's turns between answers that do not count (0 on the CPU clock).
     waited: float = 0.0
 
     def pass_to(self, turn: Turn, clock: float, cpu: float) -> None:
@@ -51,12 +51,12 @@ class Answers:
         self.turn, self.clock, self.cpu = turn, clock, cpu
 
     def end_batch(self) -> None:
-        """Note that the batch is answered."""
+        """Record that the batch is answered."""
         self.batches.append(self.begun)
         self.begun = 0.0
 
     def _counted(self, clock: float, cpu: float) -> float:
-        """Seconds of the present turn that count."""
+        """Return the seconds of the present turn that count."""
         if self.turn == "nobody":
             return 0.0
         passed = clock - self.clock
@@ -64,20 +64,21 @@ class Answers:
 
     @property
     def seconds(self) -> float:
-        """Seconds that all answered batches took."""
+        """The seconds that all answered batches took."""
         return sum(self.batches)
 
     def charged(self, excused: float) -> float:
-        """Seconds of the answered batches beyond the usual pace, or beyond what is ``excused``."""
+        """Return the seconds of the answered batches beyond the usual pace, or beyond ``excused``
+        if that is less."""
         return max(0.0, self.seconds - min(len(self.batches) * self._pace(), excused))
 
     def charged_by_now(self, clock: float, cpu: float) -> float:
-        """The same before all are answered, when only the usual pace is known."""
+        """Return the same while batches are still being answered, by the usual pace alone."""
         now = max(0.0, self.begun + self._counted(clock, cpu) - self._pace())
         return self.charged(self.seconds) + now
 
     def _pace(self) -> float:
-        """The median of the seconds that a batch took in each part of the answers."""
+        """Return the median, over the parts of the answers, of the mean seconds per batch."""
         count = len(self.batches)
         bounds = [count * part // PARTS for part in range(PARTS + 1)]
         parts = [self.batches[a:b] for a, b in pairwise(bounds) if a < b]
@@ -87,13 +88,13 @@ class Answers:
 def excused(
     *, window: float, served: int, budget: float, tokens: int, scoring: float, waited: float
 ) -> float:
-    """The most seconds that inference explains.
+    """Return the most seconds that inference explains.
 
-    That is what training on half as many tokens cost, plus what the judge itself took on the same
-    logits: handing them over costs the run no more than picking them up and scoring them costs the
-    judge. On the CPU clock these are the judge's CPU seconds (``scoring``). On the wall clock they
-    are the seconds that the run waited, if more: a busy machine delays both. All but ``scoring`` is
-    a quarter of the budget at most, as a script can lie about the one and slow down the other.
+    That is the training time of half as many tokens, plus the time of the judge for the same
+    logits: passing them on costs the run no more than reading and scoring them costs the judge.
+    The judge's time is its CPU seconds (``scoring``), or on the wall clock the time that the run
+    waited, if that is more: a busy machine delays both. Everything except ``scoring`` is limited to
+    a quarter of the budget, since a script can falsify it.
     """
     forward = FORWARD * tokens * window / max(served, 1)
     return min(forward + max(waited, scoring), EXCUSED * budget + scoring)

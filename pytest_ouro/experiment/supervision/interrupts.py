@@ -1,4 +1,4 @@
-"""Ctrl-C and TERM while a run goes on: noted, so that the run is ended and recorded in order."""
+"""Record Ctrl-C and TERM during a run, so that the run is ended and recorded properly."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def noted() -> Iterator[list[int]]:
-    """The numbers of the signals that have come, for who looks.
+def record_signals() -> Iterator[list[int]]:
+    """Yield a list to which the number of each received signal is appended.
 
-    An exception raised by a handler can be lost: Python drops it where a finalizer happens to run.
-    Off the main thread, where no handler can be set, the list stays empty.
+    An exception raised by a handler can be lost: Python drops it while a finalizer runs. Outside
+    the main thread, where Python allows no handler, the list stays empty.
     """
     came: list[int] = []
     if threading.current_thread() is not threading.main_thread():

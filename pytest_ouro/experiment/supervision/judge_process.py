@@ -1,4 +1,4 @@
-"""The judge of a run, as its parent has it: a process that starts with the run and ends with it."""
+"""Start and end the judge of a run."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judge:
-    """``channel`` is ours; ``lent`` are the descriptors that the training process is given: its
-    line to the judge, and the memory that both share."""
+    """``channel`` leads from us to the judge; ``lent`` are the two descriptors to pass to the
+    training process: its line to the judge, and the shared memory."""
 
     channel: socket.socket
     lent: tuple[int, int]
@@ -33,24 +33,24 @@ class Judge:
     log: BinaryIO
 
     def release(self) -> None:
-        """Close what was lent, once it was passed on."""
+        """Close the lent descriptors, once the training process has them."""
         self.kept.close()
 
     def last_words(self) -> str:
-        """The last line that the judge printed: why it failed, if it did."""
-        fd = self.log.fileno()  # the file that was opened: its name may lead elsewhere by now
+        """Return the last line that the judge printed: the reason, if it failed."""
+        fd = self.log.fileno()  # the opened file; its name may have been replaced
         lines = os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="replace").split("\n")
         return next((line for line in reversed(lines) if line.strip()), "")
 
 
 @contextmanager
-def judging(job: Job) -> Iterator[Judge]:
-    """Start the judge of a job; it is gone when the context ends."""
+def start_judge(job: Job) -> Iterator[Judge]:
+    """Start the judge of a job; end it when the context ends."""
     from pytest_ouro.experiment.terms.job import CHILD, environment
 
     assert job.judge is not None
     kept = contextlib.ExitStack()
-    # A folder and caches of its own: the job's are the script's to write.
+    # The judge has its own folder and caches, since the script can write to the job's.
     with kept, temp_folders.temporary() as scratch:
         ours, theirs = socket.socketpair()
         line, far = socket.socketpair()
@@ -84,7 +84,7 @@ def judging(job: Job) -> Iterator[Judge]:
 
 
 def _memory(folder: Path) -> int:
-    """A file without a name, in memory where the system has that."""
+    """Return the descriptor of an unnamed file, in memory if the system supports it."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("ouro-logits", os.MFD_ALLOW_SEALING)
     with tempfile.TemporaryFile(dir=folder) as file:

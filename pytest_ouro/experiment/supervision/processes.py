@@ -1,7 +1,7 @@
-"""The processes of a run: their CPU seconds, their memory, their end.
+"""Find the processes of a run, measure their CPU seconds and memory, and end them.
 
-A run is a session of its own. What leaves it by ``setsid`` or a double fork is still found: on
-Linux its orphans become children of this process, which asks to be their reaper.
+A run has its own session. Processes that leave it by ``setsid`` or a double fork are still found:
+on Linux orphans become children of this process, which is a subreaper.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from typing import NamedTuple
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _PR_SET_CHILD_SUBREAPER = 36
-#: CPU seconds that may be lost between a process's own count, in ticks, and its parent's.
+#: Rounding error in seconds between a process's own CPU time, in ticks, and its parent's sum.
 _ROUNDING = 0.05
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Of all living processes of a run and the children they have waited for."""
+    """The usage of all living processes of a run and the children they have waited for."""
 
     cpu_seconds: float
     resident_mb: float
 
 
 class _Used(NamedTuple):
-    """CPU seconds, and faults of pages: Linux tells both of a process and of the children that it
-    has waited for. Faults are counted, not measured: nobody starts without some."""
+    """CPU seconds and page faults. Linux reports both for a process and for the children that it
+    has waited for. Every process has page faults, so that even a short one is noticed."""
 
     seconds: float = 0.0
     faults: int = 0
@@ -45,7 +45,7 @@ class _Used(NamedTuple):
     def more(self, other: _Used, times: int = 1) -> _Used:
         return _Used(self.seconds + times * other.seconds, self.faults + times * other.faults)
 
-    def lacks(self, due: _Used) -> bool:
+    def is_below(self, due: _Used) -> bool:
         return self.seconds + _ROUNDING < due.seconds or self.faults < due.faults
 
 
@@ -60,40 +60,44 @@ class _Process:
     dead: bool
     cpu_seconds: float
     resident_mb: float
-    #: On Linux alone: what it and the children used that it has waited for; these by themselves.
+    #: Linux only: the usage of the process and the children it has waited for, and theirs alone.
     used: _Used = _Used()
     waited: _Used = _Used()
     born: str = ""
 
 
 @dataclass
-class _Gone:
-    """Who has gone between two looks, and whether somebody has what they used.
+class _Vanished:
+    """Processes that vanish between scans; checks that a parent accounts for their usage.
 
-    The system forgets children whose parent does not want to hear of their end: it ignores SIGCHLD.
+    The kernel drops the usage of children whose parent ignores SIGCHLD.
     """
 
     _last: dict[tuple[int, str], _Process] = field(default_factory=dict)
     _due: dict[tuple[int, str], _Used] = field(default_factory=dict)
-    #: Due to anyone who is left: who has outlived its parent is waited for by another.
+    #: Usage that any living process may have: a process that outlives its parent is reaped by
+    #: another one.
     _due_to_all: _Used = _Used()
 
-    def look(self, members: list[_Process]) -> bool:
-        """Whether somebody lacks what was due at the last look; so long it has, for it may have
-        been listed before its child was gone. Who is dead may have been outlived by its child."""
+    def scan(self, members: list[_Process]) -> bool:
+        """Return whether a parent still has not absorbed the usage of children that vanished before
+        the previous scan (one scan of grace). Dead parents are skipped: a child may outlive them.
+        """
         if sys.platform != "linux":
             return False
         now = {(process.pid, process.born): process for process in members}
         living = {at: process for at, process in now.items() if not process.dead}
-        lacking = any(living[at].waited.lacks(due) for at, due in self._due.items() if at in living)
+        lacking = any(
+            living[at].waited.is_below(due) for at, due in self._due.items() if at in living
+        )
         everyone = reduce(_Used.more, (process.waited for process in members), _Used())
-        lacking |= everyone.lacks(self._due_to_all)
-        self._bury(now)
+        lacking |= everyone.is_below(self._due_to_all)
+        self._note_vanished(now)
         self._last = now
         return lacking
 
-    def _bury(self, now: dict[tuple[int, str], _Process]) -> None:
-        """Note what those have used who were there at the last look."""
+    def _note_vanished(self, now: dict[tuple[int, str], _Process]) -> None:
+        """Add the usage of processes that vanished since the last scan to what is due."""
         living = {pid: (pid, born) for pid, born in now.keys() & self._last.keys()}
         parents = {seen.pid: seen.parent for seen in self._last.values()}
         for process, seen in self._last.items():
@@ -111,43 +115,44 @@ class _Gone:
 
 @dataclass
 class Family:
-    """The processes that descend from ``leader``, which leads a session of its own.
+    """The descendants of ``leader``, which leads a session.
 
-    ``strangers`` are children of ours that have nothing to do with the run.
+    ``strangers`` are child processes of ours that do not belong to the run.
     """
 
     leader: int
     strangers: frozenset[int] = frozenset()
     _adopted: dict[int, float] = field(default_factory=dict)
-    _gone: _Gone = field(default_factory=_Gone)
-    #: Whether children have gone that no parent waited for: nobody has their CPU seconds.
-    forgotten: bool = False
+    _vanished: _Vanished = field(default_factory=_Vanished)
+    #: Whether children vanished that no parent waited for, so that their CPU time is unknown.
+    unaccounted: bool = False
 
     def usage(self) -> Usage:
-        """What the family uses now; the CPU seconds of orphans that are gone stay counted."""
+        """Return the present usage; the CPU seconds of orphans that have ended stay included."""
         members = self._members()
         for process in members:
             if self._is_orphan(process):
                 self._adopted[process.pid] = process.cpu_seconds
-        # Twice: while everyone is listed, who was listed already may have waited for who was not.
-        if self._lacks(members) and self._lacks(self._members()):
-            self.forgotten = True
+        # Scan twice: a process listed early may reap one that would be listed late.
+        if self._lacks_usage(members) and self._lacks_usage(self._members()):
+            self.unaccounted = True
         cpu = sum(p.cpu_seconds for p in members if p.pid not in self._adopted)
         return Usage(cpu + sum(self._adopted.values()), sum(p.resident_mb for p in members))
 
-    def _lacks(self, members: list[_Process]) -> bool:
-        """Once the leader is gone the run is over, and nobody is left to have what others used."""
-        return any(p.pid == self.leader for p in members) and self._gone.look(members)
+    def _lacks_usage(self, members: list[_Process]) -> bool:
+        """Return whether usage is unaccounted; False once the leader has ended, with the run."""
+        return any(p.pid == self.leader for p in members) and self._vanished.scan(members)
 
     def end(self, process: subprocess.Popen[bytes], *, grace: float = 3.0) -> None:
-        """End the leader's group with TERM, then everyone with KILL; reap them."""
+        """End the leader's group with TERM, then all processes with KILL after ``grace`` seconds;
+        reap them."""
         deadline = time.monotonic() + grace
         if process.poll() is None and signal_group(self.leader, signal.SIGTERM):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=max(0.0, deadline - time.monotonic()))
         signal_group(self.leader, signal.SIGKILL)
         process.wait()
-        for _ in range(100):  # who forks while it is killed is found in the next round
+        for _ in range(100):  # a process that is forked meanwhile is found in the next round
             survivors = [member for member in self._members() if member.pid != self.leader]
             for member in survivors:
                 with contextlib.suppress(OSError):
@@ -176,14 +181,14 @@ class Family:
         return list(members.values())
 
 
-def reaped() -> float:
-    """CPU seconds of all the children that this process has waited for, and of theirs."""
+def reaped_cpu_seconds() -> float:
+    """Return the CPU seconds of all children that this process has waited for, and of theirs."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def adopt_orphans() -> frozenset[int]:
-    """Become the reaper of our descendants, where Linux has it; returns our children so far."""
+    """Become the subreaper of our descendants (Linux only); return our present children."""
     if sys.platform != "linux":
         return frozenset()
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -209,7 +214,7 @@ def _proc() -> list[_Process]:
                     group=int(fields[2]),
                     session=int(fields[3]),
                     dead=fields[0] == b"Z",
-                    # user and system time, its own and of children that it has waited for
+                    # user and system time, its own and that of children it has waited for
                     cpu_seconds=(seconds := sum(map(int, fields[11:15])) / _TICKS),
                     resident_mb=int(fields[21]) * _PAGE / 2**20,
                     used=_Used(seconds, int(fields[7]) + int(fields[8])),
@@ -248,20 +253,20 @@ def _ps() -> list[_Process]:
 
 
 def signal_group(group: int, number: signal.Signals) -> bool:
-    """Send a signal to the group; False once nobody is in it."""
+    """Send a signal to the group; return False if the group has no process left."""
     try:
         os.killpg(group, number)
     except ProcessLookupError:
         return False
-    except PermissionError:  # macOS says so of a group of zombies
+    except PermissionError:  # macOS raises this for a group of zombies
         return False
     return True
 
 
 def identity(pid: int) -> str:
-    """What tells this process from a later one of the same id; "" once it is gone.
+    """Return a text that differs between processes that reuse an id; "" once it has ended.
 
-    On Linux its start time since boot; elsewhere only that it exists.
+    It contains the start time since boot on Linux, elsewhere only the id.
     """
     if sys.platform != "linux":
         return str(pid) if alive(pid) else ""
@@ -274,7 +279,7 @@ def identity(pid: int) -> str:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process of this id exists."""
+    """Return whether a process with this id exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

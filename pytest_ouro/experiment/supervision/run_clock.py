@@ -1,4 +1,4 @@
-"""What is heard of a run while it goes on, and when it must be ended."""
+"""The state of a run: the events that it reports, its clock, and when it must be ended."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.supervision.answers import Answers, Turn, excused
-from pytest_ouro.experiment.terms.measurement import Judgment
+from pytest_ouro.experiment.terms.measurement import MetricScore
 
 if TYPE_CHECKING:
     from pytest_ouro.experiment.terms.job import Job
 
-#: A run that trains this much longer than its budget is ended: it cannot be kept any more.
+#: A run is ended when it has trained this many times its budget, and a second: it cannot be kept.
 OVERRUN = 1.5
-FORGOTTEN = (
+UNACCOUNTED = (
     "processes of the run have ended that no other waited for, so that the CPU seconds they used "
     "are not known"
 )
-#: Findings of one run that are kept; a script could write them without end.
+#: The largest number of findings kept for one run; a script could report them without end.
 _MOST = 20
 
 Stop = Literal["", "timeout", "overrun", "interrupted", "unjudged"]
 
 
 @dataclass
-class Watch:
-    """What has been heard of the child and of the judge so far."""
+class RunState:
+    """The events received from the training process and the judge so far."""
 
     job: Job
     began: float
@@ -38,7 +38,7 @@ class Watch:
     window_from: float | None = None
     window: float | None = None
     deadline: float | None = None
-    #: When the script was let go, on the bound's clock.
+    #: When the script was released, on the bound's clock.
     released: float | None = None
     seen: dict[str, Any] = field(default_factory=lambda: {"environment": {}, "exception": {}})
     value: float | None = None
@@ -47,45 +47,48 @@ class Watch:
     findings: list[str] = field(default_factory=list)
     peak_mb: float = 0.0
     cpu: float = 0.0
-    #: Whether the script may start: the judge, if there is one, has its rows.
+    #: Whether the judge has its rows, so that the script may start.
     judge_ready: bool = False
     waiting: bool = False
-    judgment: Judgment | None = None
+    judgment: MetricScore | None = None
     unable: str = ""
-    #: What the judge is answered, from the moment at which it is asked for the score.
+    #: The time of the answers to the judge, from the call of the evaluation on.
     answers: Answers | None = None
-    reaped: float = field(default_factory=processes.reaped)
-    #: When to look again at the latest: nobody foresees it, to be away then.
-    look_at: float = 0.0
+    reaped: float = field(default_factory=processes.reaped_cpu_seconds)
+    #: Time of the next scan; randomised so that a process cannot hide from it.
+    next_scan: float = 0.0
 
     def clock(self) -> float:
-        """Now, on the clock that the budget is counted in."""
+        """Return the present time on the bound's clock, in seconds."""
         if self.job.clock == "wall":
             return time.monotonic()
-        self.look()
+        self.scan()
         return self.cpu
 
-    def look(self) -> None:
-        """Read the group's CPU seconds and memory; both only ever grow."""
+    def scan(self) -> None:
+        """Update the run's CPU seconds and peak memory, neither of which ever decreases."""
         began = time.monotonic()
         used = self.family.usage()
         now = time.monotonic()
-        # On a machine with many processes a look is not for nothing.
-        self.look_at = now + max(1.0, 50 * (now - began)) * random.uniform(0.2, 1.8)
-        ended = processes.reaped() - self.reaped  # once it is waited for, no list has it
+        # A scan is expensive on a machine with many processes.
+        self.next_scan = now + max(1.0, 50 * (now - began)) * random.uniform(0.2, 1.8)
+        ended = (
+            processes.reaped_cpu_seconds() - self.reaped
+        )  # a scan does not list reaped processes
         self.cpu = max(self.cpu, used.cpu_seconds + ended)
         self.peak_mb = max(self.peak_mb, used.resident_mb)
-        if self.family.forgotten and self.job.clock == "cpu" and FORGOTTEN not in self.findings:
-            self.findings.append(FORGOTTEN)
+        if self.family.unaccounted and self.job.clock == "cpu" and UNACCOUNTED not in self.findings:
+            self.findings.append(UNACCOUNTED)
 
     def trained(self) -> float | None:
-        """Seconds of training so far: of the window, and what is charged of the answers."""
+        """Return the seconds of training so far: the window, and the charged part of the answers;
+        None before the window begins."""
         if self.window is not None:
             return self.window + self.charged()
         return None if self.window_from is None else self.clock() - self.window_from
 
     def charged(self) -> float:
-        """Seconds of the answers to the judge that inference does not explain."""
+        """Return the seconds of the answers to the judge that inference does not explain."""
         if self.answers is None:
             return 0.0
         if self.judgment is None:
@@ -93,7 +96,7 @@ class Watch:
         most = excused(
             window=self.window or 0.0,
             served=self.served,
-            # A rehearsal's budget is short beside its evaluation, and it gains nothing.
+            # A rehearsal's budget is short compared to its evaluation, and it is never kept.
             budget=math.inf if self.job.rehearsal else self.job.budget,
             tokens=self.judgment.tokens,
             scoring=self.judgment.scoring,
@@ -101,8 +104,8 @@ class Watch:
         )
         return self.answers.charged(most)
 
-    def hear(self, message: dict[str, Any]) -> None:
-        """An event that the training process reports."""
+    def on_event(self, message: dict[str, Any]) -> None:
+        """Handle an event that the training process reports."""
         event = message.pop("event", "")
         if event == "warm-up":
             if self.deadline is None:
@@ -111,7 +114,7 @@ class Watch:
             self.start()
         elif event == "evaluate":
             self.evaluations += 1
-            self.served = min(int(message["served"]), sys.maxsize)  # a script may say anything
+            self.served = min(int(message["served"]), sys.maxsize)  # a script may report anything
             if self.evaluations == 1 and self.job.judge is None:
                 self.close()
         elif event == "measured":
@@ -129,8 +132,8 @@ class Watch:
         elif event == "exception":
             self.seen["exception"] = _strings(message, "stage", "type", "text", "place", "module")
 
-    def hear_judge(self, message: dict[str, Any]) -> None:
-        """An event that the judge reports; the training window ends when the judge is asked."""
+    def on_judge_event(self, message: dict[str, Any]) -> None:
+        """Handle an event that the judge reports; ``asked`` ends the training window."""
         event = message.pop("event", "")
         if event == "ready":
             self.judge_ready = True
@@ -151,33 +154,33 @@ class Watch:
         elif event == "judged":
             assert self.answers is not None
             self.findings = [*self.findings, *message.pop("findings")][:_MOST]
-            self.judgment = Judgment(**message, answering=self.answers.seconds)
+            self.judgment = MetricScore(**message, answering=self.answers.seconds)
             self.value = self.judgment.value
 
     def _pass_to(self, turn: Turn) -> Answers:
-        """End the present turn with the judge's word, and begin the next with our answer to it."""
+        """End the present turn when the judge's message arrives, begin the next when we answer."""
         assert self.answers is not None
-        heard = time.monotonic()
-        self.look()
-        wall = time.monotonic() if turn == "run" else heard
+        received = time.monotonic()
+        self.scan()
+        wall = time.monotonic() if turn == "run" else received
         self.answers.pass_to(turn, wall if self.job.clock == "wall" else self.cpu, self.cpu)
         return self.answers
 
     def release(self) -> None:
-        """The script is let go now."""
+        """Record that the script is released now."""
         self.waiting = False
         self.released = self.clock()
 
-    def held(self, message: bytes) -> bool:
-        """Whether the message that was just heard is answered later: when the judge is ready."""
+    def answers_later(self, message: bytes) -> bool:
+        """Return whether the message just received is answered later, when the judge is ready."""
         return self.waiting
 
     def _startup(self) -> float:
-        """Seconds since the script was let go."""
+        """Return the seconds since the script was released."""
         return 0.0 if self.released is None else self.clock() - self.released
 
     def start(self) -> None:
-        """Begin the training window: now, or when it had to begin, if nobody looked then."""
+        """Begin the training window: now, or at the latest allowed start if that has passed."""
         if self.window_from is not None:
             return
         now = self.clock()
@@ -188,17 +191,17 @@ class Watch:
 
     def close(self) -> None:
         """End the training window."""
-        self.look()
+        self.scan()
         self.window = self.trained() or 0.0
 
     def tick(self) -> Stop:
-        """Whether the run must be ended now."""
+        """Update the clock; return why the run must be ended now, or ""."""
         if self.deadline is not None and time.monotonic() > self.deadline:
             self.start()  # the warm-up allowance is spent
         if self.window_from is None and self._startup() > self.job.startup_seconds:
-            self.start()  # a script that serves itself is timed all the same
-        if time.monotonic() > self.look_at:
-            self.look()
+            self.start()  # a script that reads its data itself is timed too
+        if time.monotonic() > self.next_scan:
+            self.scan()
         if self.unable:
             return "unjudged"
         if time.monotonic() - self.began > self.job.timeout:

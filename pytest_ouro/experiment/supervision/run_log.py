@@ -1,4 +1,4 @@
-"""run.log: what the run prints, written as it comes, and bounded."""
+"""Write run.log: the output of a run, written at once, with a limit on its size."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-#: Bytes that are written as they come; of what follows only the end is kept.
+#: Bytes that are written at once; of later output only the last TAIL bytes are kept.
 HEAD = 32 << 20
 TAIL = 1 << 20
 
 
 class RunLog:
-    """A fresh file, or with ``append`` what follows in one, never reached through a symlink.
-    ExperimentError where there can be none.
+    """A log file: new, or continued with ``append``; never opened through a symlink.
+    ExperimentError if it cannot be opened.
 
     A run that prints without end fills neither the disk nor the memory: its first ``HEAD`` and
-    last ``TAIL`` bytes are kept, with a line between them that says how much was left out.
+    last ``TAIL`` bytes are kept, with a line between them that says how many were left out.
     """
 
     def __init__(self, path: Path, *, append: bool = False) -> None:
@@ -39,7 +39,7 @@ class RunLog:
         self._late = 0
 
     def write(self, chunk: bytes) -> None:
-        """Add what was printed. A full disk ends the file, not the run."""
+        """Add output of the run. A full disk ends the log, not the run."""
         self._recent += chunk
         if len(self._recent) > 2 * TAIL:
             del self._recent[:-TAIL]
@@ -49,7 +49,7 @@ class RunLog:
 
     @property
     def end(self) -> bytes:
-        """The last bytes that were printed."""
+        """The last bytes of the output."""
         return bytes(self._recent[-TAIL:])
 
     def __enter__(self) -> RunLog:
@@ -74,4 +74,4 @@ class RunLog:
                 self._written += written
                 data = data[written:]
         except OSError:
-            self._written = HEAD  # nothing more is tried; the end stays in memory
+            self._written = HEAD  # write no more at once; the end stays in memory

@@ -1,4 +1,4 @@
-"""The parent of a run: starts the launcher, keeps the clock, drains the output, ends the group."""
+"""The supervisor of a run: start the launcher, time the run, read its output, end its processes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.core.errors import ExperimentError
 from pytest_ouro.experiment.supervision import processes
-from pytest_ouro.experiment.supervision.interrupts import noted
-from pytest_ouro.experiment.supervision.judge_process import judging
-from pytest_ouro.experiment.supervision.run_clock import Stop, Watch
+from pytest_ouro.experiment.supervision.interrupts import record_signals
+from pytest_ouro.experiment.supervision.judge_process import start_judge
+from pytest_ouro.experiment.supervision.run_clock import RunState, Stop
 from pytest_ouro.experiment.supervision.run_log import RunLog
-from pytest_ouro.experiment.supervision.undumpable import kept_to_itself
+from pytest_ouro.experiment.supervision.undumpable import make_undumpable
 from pytest_ouro.experiment.terms import console_text
 from pytest_ouro.experiment.terms.job import CHILD, Job, Position, Progress, environment
 from pytest_ouro.experiment.terms.measurement import Measurement
@@ -28,72 +28,73 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Level
 
 _TICK = 0.2
-#: No message of a child is longer.
+#: The longest message of a child, in bytes.
 _MESSAGE = 1 << 20
-#: What is raised by what is none: by its form, its depth, or what it says.
-_NO_MESSAGE = (
+#: Exceptions raised by a malformed message: by its form, its depth or its content.
+_MALFORMED = (
     *(ValueError, TypeError, LookupError, AttributeError),
     *(ArithmeticError, RecursionError),
 )
 
 
 def supervise(job: Job, progress: Progress | None = None) -> Measurement:
-    """Run the job to its end, whatever that is, and leave no process of it behind.
+    """Run the job until it ends or must be ended, and leave no process of it behind.
 
-    Ctrl-C and TERM end the run and return a measurement that says so.
+    Ctrl-C and TERM end the run; the measurement is then ``interrupted``.
+    ExperimentError if it cannot be started.
     """
     began = time.monotonic()
     with (
         contextlib.ExitStack() as stack,
         RunLog(job.log, append=job.append) as log,
-        noted() as signals,
-        kept_to_itself(),
+        record_signals() as signals,
+        make_undumpable(),
     ):
-        judge = stack.enter_context(judging(job)) if job.judge is not None else None
+        judge = stack.enter_context(start_judge(job)) if job.judge is not None else None
         strangers = processes.adopt_orphans()  # the judge is one of them
         ours, theirs = map(stack.enter_context, socket.socketpair())
         shared = [theirs.fileno(), *(judge.lent if judge else ())]
         process = _start(job, theirs.fileno(), shared)
         theirs.close()
         family = processes.Family(process.pid, strangers)
-        watch = Watch(job, began, family)
-        line = Line(ours, watch.hear, watch.held)
+        state = RunState(job, began, family)
+        line = Line(ours, state.on_event, state.answers_later)
         lines = [line]
         message = dict(job.message)
         if judge is not None:
             judge.release()
-            lines.append(Line(judge.channel, watch.hear_judge))
+            lines.append(Line(judge.channel, state.on_judge_event))
             message.update(line=judge.lent[0], shared=judge.lent[1])
         stopped: Stop = ""
         try:
             line.send(message)
-            stopped = _follow(process, lines, log, watch, signals, progress)
+            stopped = _follow(process, lines, log, state, signals, progress)
         except KeyboardInterrupt:
             stopped = "interrupted"
         finally:
-            trained, charged = watch.trained(), watch.charged()
+            trained, charged = state.trained(), state.charged()
             family.end(process, grace=3.0 if stopped else 0.0)
-            failed = judge.last_words() if judge and watch.answers and not watch.judgment else ""
+            failed = judge.last_words() if judge and state.answers and not state.judgment else ""
             _drain(process, log)
     text = log.end.decode(errors="replace")
     return Measurement(
         exit_code=process.returncode,
         wall_seconds=time.monotonic() - began,
-        cpu_seconds=watch.cpu,
+        cpu_seconds=state.cpu,
         window_seconds=trained,
         charged_seconds=charged,
-        value=watch.value,
-        evaluations=watch.evaluations,
-        served=watch.served,
+        value=state.value,
+        evaluations=state.evaluations,
+        served=state.served,
         claims=console_text.summary(text),
-        peak_mb=watch.peak_mb,
-        environment=watch.seen["environment"],
-        exception=watch.seen["exception"],
+        peak_mb=state.peak_mb,
+        environment=state.seen["environment"],
+        exception=state.seen["exception"],
         stopped=stopped,
         tail=tuple(console_text.tail(text)),
-        findings=tuple(watch.findings),
-        judgment=watch.judgment,
-        unable=watch.unable,
+        findings=tuple(state.findings),
+        judgment=state.judgment,
+        unable=state.unable,
         level=_level(job),
         judge_failed=failed,
     )
@@ -120,22 +121,22 @@ def _start(job: Job, channel: int, shared: list[int]) -> subprocess.Popen[bytes]
     except OSError as error:
         raise ExperimentError(
             f"'{job.python[0]}' cannot be started: {error.strerror or error}",
-            help="install it, or mend 'python' in bound.toml",
+            help="install it, or fix 'python' in bound.toml",
         ) from None
 
 
 class Line:
-    """Our end of a channel: each message is heard, then answered."""
+    """Our end of a channel: each message is handled, then answered."""
 
     def __init__(
         self,
         channel: socket.socket,
-        hear: Callable[[dict[str, Any]], None],
-        held: Callable[[bytes], bool] = lambda message: False,
+        handle: Callable[[dict[str, Any]], None],
+        answers_later: Callable[[bytes], bool] = lambda message: False,
     ) -> None:
-        """A message that is ``held`` is answered by :meth:`answer`, later."""
+        """A message for which ``answers_later`` is true is answered by a call of :meth:`answer`."""
         self.channel = channel
-        self._hear, self._held = hear, held
+        self._handle, self._answers_later = handle, answers_later
         self._pending = b""
 
     def send(self, message: Mapping[str, Any]) -> None:
@@ -143,20 +144,20 @@ class Line:
             self.channel.sendall(json.dumps(message).encode() + b"\n")
 
     def read(self) -> bool:
-        """Hear what has come; False once the other end is closed."""
+        """Handle the messages that have arrived; return False once the other end is closed."""
         data = b""
         with contextlib.suppress(ConnectionResetError):
             data = self.channel.recv(65536)
         *messages, self._pending = (self._pending[-_MESSAGE:] + data).split(b"\n")
         for message in messages:
-            with contextlib.suppress(*_NO_MESSAGE):
-                self._hear(json.loads(message))  # else the script wrote to our channel
-            if not self._held(message):
+            with contextlib.suppress(*_MALFORMED):  # the script may write to our channel
+                self._handle(json.loads(message))
+            if not self._answers_later(message):
                 self.answer()
         return bool(data)
 
     def answer(self) -> None:
-        """Let the child go on. One that writes and never reads is not waited for."""
+        """Answer, so that the child continues; never wait for a child that does not read."""
         with contextlib.suppress(OSError):
             self.channel.send(b"{}\n", socket.MSG_DONTWAIT)
 
@@ -165,25 +166,25 @@ def _follow(
     process: subprocess.Popen[bytes],
     lines: list[Line],
     log: RunLog,
-    watch: Watch,
+    state: RunState,
     signals: list[int],
     progress: Progress | None,
 ) -> Stop:
-    """Listen until the child has ended or must be ended."""
+    """Read messages and output until the child has ended or must be ended; return why."""
     assert process.stdout is not None
     recent = ""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         for line in lines:
             selector.register(line.channel, selectors.EVENT_READ, line)
-        looked = 0.0
+        ticked = 0.0
         while process.poll() is None:
             for key, _ in selector.select(timeout=_TICK):
                 if key.data is not None:
                     if not key.data.read():
                         selector.unregister(key.fileobj)
-                    if watch.waiting and watch.judge_ready:
-                        watch.release()
+                    if state.waiting and state.judge_ready:
+                        state.release()
                         lines[0].answer()
                 else:
                     chunk = os.read(process.stdout.fileno(), 65536)
@@ -193,20 +194,20 @@ def _follow(
                     recent = (recent + chunk.decode(errors="replace"))[-2000:]
             if signals:
                 return "interrupted"
-            if time.monotonic() - looked < _TICK and not watch.unable:
+            if time.monotonic() - ticked < _TICK and not state.unable:
                 continue
-            looked = time.monotonic()
-            if stop := watch.tick():
+            ticked = time.monotonic()
+            if stop := state.tick():
                 return stop
             if progress is not None:
-                wall = looked - watch.began
+                wall = ticked - state.began
                 text = console_text.position(recent)
-                progress(Position(watch.trained(), watch.job.budget, wall, text))
+                progress(Position(state.trained(), state.job.budget, wall, text))
     return ""
 
 
 def _drain(process: subprocess.Popen[bytes], log: RunLog) -> None:
-    """Write what the dead child had still in the pipe."""
+    """Write the output that is still in the pipe of the dead child to the log."""
     assert process.stdout is not None
     with process.stdout as pipe:
         os.set_blocking(pipe.fileno(), False)

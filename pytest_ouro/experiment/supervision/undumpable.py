@@ -1,4 +1,4 @@
-"""A supervisor that others of the same user may not read or trace while a run goes on."""
+"""Make the supervisor undumpable, so that processes of the same user cannot read or trace it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ _GET, _SET = 3, 4  # PR_GET_DUMPABLE, PR_SET_DUMPABLE
 
 
 @contextmanager
-def kept_to_itself() -> Iterator[None]:
-    """On Linux no process but root's reads this one's memory, or attaches to it, meanwhile.
+def make_undumpable() -> Iterator[None]:
+    """Keep other processes, except root's, from reading or tracing this one (Linux only).
 
-    What it starts is its own program after the exec, and can be read as ever. Nothing is dumped if
-    it crashes.
+    Child processes are not affected after their exec. A crash writes no core dump.
     """
     if sys.platform != "linux":
         yield
@@ -29,5 +28,5 @@ def kept_to_itself() -> Iterator[None]:
     try:
         yield
     finally:
-        if before == 1:  # other values only the kernel sets
+        if before == 1:  # only the kernel sets other values
             prctl(_SET, 1, 0, 0, 0)

@@ -1,11 +1,11 @@
-"""What train.py prints: its progress, its summary block, and a tail that is safe to show."""
+"""Parse the output of train.py: its progress, its summary, and a tail that is safe to show."""
 
 from __future__ import annotations
 
 import re
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-#: Also what turns, breaks or hides text: marks of direction, separators of lines, zero widths.
+#: Control characters, and text direction marks, line separators and zero-width characters.
 _CONTROLS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 )
@@ -16,13 +16,13 @@ _SPEED = re.compile(r"(?:tok(?:en)?s?/s(?:ec)?|tokens_per_second):?\s+([0-9][0-9
 
 
 def clean(text: str, *, width: int = 200) -> str:
-    """One line without escapes and control characters, at most ``width`` characters."""
+    """Remove escapes and control characters from a line; cut it to ``width`` characters."""
     text = _CONTROLS.sub("", _ESCAPES.sub("", text))
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def lines(text: str) -> list[str]:
-    """The lines as a terminal would leave them: of ``\\r`` redraws only the last one stays."""
+    """Return the lines as a terminal shows them: only the last of several ``\\r`` redraws."""
     return [
         next((part for part in reversed(line.split("\r")) if part.strip()), "")
         for line in text.replace("\r\n", "\n").split("\n")
@@ -30,7 +30,7 @@ def lines(text: str) -> list[str]:
 
 
 def summary(text: str) -> dict[str, str]:
-    """The ``key: value`` lines of a log; a later one replaces an earlier one."""
+    """Return the ``key: value`` lines of a log; a later line replaces an earlier one."""
     found: dict[str, str] = {}
     for line in re.split(r"[\r\n]", text):
         if match := _SUMMARY.match(clean(line)):
@@ -39,14 +39,14 @@ def summary(text: str) -> dict[str, str]:
 
 
 def tail(text: str, *, count: int = 20) -> list[str]:
-    """The last lines that say something, cleaned."""
+    """Return the last ``count`` lines that are not blank, cleaned."""
     return [clean(line) for line in lines(text) if line.strip()][-count:]
 
 
 def position(text: str) -> str:
-    """``step 123 loss 4.56 tok/s 1,234`` from the newest progress in ``text``, or nothing.
+    """Return ``step 123 loss 4.56 tok/s 1,234`` from the newest progress in ``text``, or "".
 
-    The loss is the one that is printed: smoothed where the script smooths it.
+    The loss is the printed one, which the script may smooth.
     """
     words = []
     if steps := _STEP.findall(text):

@@ -1,4 +1,4 @@
-"""What is run: a job, its environment, and how its progress is told."""
+"""A job to run, its environment variables, and its progress."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-#: What the child may see of our environment; the rest could colour the run or leak into it.
+#: Environment variables that are passed to the child; others could affect the run or leak into it.
 _PASSED = (
     *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "VIRTUAL_ENV"),
     *("CC", "CXX", "CUDA_HOME", "CUDA_PATH", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH"),
@@ -24,7 +24,7 @@ CHILD = Path(__file__).parents[2] / "child"
 
 @dataclass(frozen=True)
 class Position:
-    """Where a run stands. ``window`` is None until the clock has started."""
+    """The progress of a run, in seconds. ``window`` is None until the clock has started."""
 
     window: float | None
     budget: float
@@ -33,18 +33,20 @@ class Position:
 
 
 class Progress(Protocol):
-    """What is told while a run goes on: a position a few times a second."""
+    """A function that is called with the position a few times a second during a run."""
 
     def __call__(self, position: Position, /) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What to run. ``message`` goes to the launcher as it is; seconds; ``log`` is written live,
-    anew or with ``append`` at its end; ``settings`` are further environment variables. The window
-    begins ``startup_seconds`` after the script at the latest, and the run is ended once it is
-    longer than ``limit``. ``judge`` goes to a judge, a process that scores what the script's model
-    predicts; without it the script's own process evaluates. A ``rehearsal`` is never kept."""
+    """A script or command to run, with all times in seconds.
+
+    ``message`` is sent to the launcher. ``log`` is overwritten, or continued with ``append``.
+    ``settings`` are further environment variables. The window begins at most ``startup_seconds``
+    after the script; the run is ended when the window exceeds ``limit``. ``judge`` is sent to the
+    judge; without it the script's own process computes the metric. A ``rehearsal`` is never kept.
+    """
 
     python: tuple[str, ...]
     folder: Path
@@ -65,7 +67,7 @@ class Job:
 
 
 def passed() -> dict[str, str]:
-    """What every child has of our environment, and how its Python and its tools are set."""
+    """Return the environment of every child: passed variables, and settings for its Python."""
     env = {key: os.environ[key] for key in _PASSED if key in os.environ}
     env.update(
         PYTHONUNBUFFERED="1",
@@ -79,7 +81,7 @@ def passed() -> dict[str, str]:
 
 
 def environment(job: Job) -> dict[str, str]:
-    """The child's environment: a short list of ours, private caches, no way to the hub."""
+    """Return the environment of a job: the common one, private cache folders, its settings."""
     env = passed()
     for name in ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"):
         folder = job.scratch / name.lower()

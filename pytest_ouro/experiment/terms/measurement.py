@@ -1,4 +1,4 @@
-"""What the supervisor saw of one run, and what became of it."""
+"""The measurement of one run, and the outcome that follows from it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 Outcome = Literal["ok", "crash", "oom", "nan", "timeout", "breach", "interrupted"]
 
-#: Room for a float's last bits, beyond half a unit of the last digit that was printed.
+#: Tolerance for a float's last bits, beside half a unit of the last printed digit.
 CLAIM_TOLERANCE = 1e-9
 _DENIED = " (a sandboxed run writes under TMPDIR alone: docs/sandbox.md has what it may do)"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judgment:
+class MetricScore:
     """The judge's score: bits per byte with its standard error, over ``rows`` rows.
 
-    ``questions`` is what was asked of the model, tests included, in ``tokens`` tokens. It took
-    ``seconds`` on the wall's clock, in which the judge itself computed for ``scoring`` CPU
-    seconds. The run took ``answering`` seconds on the bound's clock for its answers.
+    ``questions`` is the number of questions, tests included, with ``tokens`` tokens together. They
+    took ``seconds`` of wall time, of which the judge computed for ``scoring`` CPU seconds. The run
+    took ``answering`` seconds on the bound's clock for its answers.
     """
 
     value: float
@@ -40,17 +40,17 @@ class Judgment:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """Seconds by our clocks, megabytes by our reading, and what the child reported.
+    """Seconds and megabytes that we measured, and what the child reported.
 
-    ``window_seconds`` is the training on the bound's clock, None if it never began;
-    ``charged_seconds`` of it passed while a judge waited for answers.
-    ``value`` is the metric as the trusted harness returned it, ``claims`` what the script printed.
-    ``judgment`` is the judge's, if there was one; then ``value`` is its score. ``unable`` says why
-    this harness cannot be judged; then nothing was run. ``findings`` is what the model was caught
-    at while it was evaluated, ``judge_failed`` what a judge without a score said last. ``served``
-    are the training tokens that the loader handed out, by the script's own word.
-    ``evaluation`` is the run of the bound's evaluate-command that followed; then ``value`` is the
-    metric that it printed.
+    ``window_seconds`` is the training time on the bound's clock, None if it never began;
+    ``charged_seconds`` of it passed while the judge waited for answers.
+    ``value`` is the metric that the trusted harness returned, ``claims`` what the script printed.
+    ``judgment`` is the judge's score, if there was a judge; then ``value`` is its value. ``unable``
+    says why the judge cannot score this harness; then the script was not run. ``findings`` are
+    faults of the model found during the evaluation, ``judge_failed`` the last line of a judge that
+    gave no score. ``served`` is the number of training tokens, as claimed by the script.
+    ``evaluation`` is the run of the bound's evaluate-command; then ``value`` is the metric that it
+    printed.
     """
 
     exit_code: int
@@ -68,14 +68,14 @@ class Measurement:
     stopped: Literal["", "timeout", "overrun", "interrupted", "unjudged"] = ""
     tail: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
-    judgment: Judgment | None = None
+    judgment: MetricScore | None = None
     unable: str = ""
     level: Level = "supervised"
     judge_failed: str = ""
     evaluation: Measurement | None = None
 
     def agrees(self, metric: str) -> bool:
-        """Whether the printed metric is the measured one, to the digits that were printed."""
+        """Return whether the printed metric equals the measured one, to the printed digits."""
         claimed = self.claim(metric)
         if claimed is None or self.value is None:
             return False
@@ -83,7 +83,7 @@ class Measurement:
         return abs(claimed - self.value) <= 0.5 * 10.0 ** -max(digits, 2) + CLAIM_TOLERANCE
 
     def claim(self, metric: str) -> float | None:
-        """The metric that the script printed; None if it printed none that is a finite number."""
+        """Return the printed metric; None if it is missing or not a finite number."""
         try:
             value = float(self.claims[metric])
         except (KeyError, ValueError):
@@ -92,7 +92,7 @@ class Measurement:
 
 
 def outcome(seen: Measurement, *, metric: str, script: str) -> tuple[Outcome, str]:
-    """What became of the run, and a line that says why ("" for ok)."""
+    """Return the outcome of the run, and a line that says why ("" for ok)."""
     ended, message = _outcome(seen, metric, script)
     if ended == "ok" and metric.endswith("bpb") and seen.value is not None and seen.value <= 0:
         ended, message = "breach", f"{metric} is {seen.value:g}: no text has so few bits a byte"
@@ -122,7 +122,7 @@ def _outcome(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str]
 
 
 def _evaluated(seen: Measurement, metric: str) -> tuple[Outcome, str]:
-    """What became of the evaluate-command, after a command that had ended well."""
+    """Return the outcome of the evaluate-command, after a command that succeeded."""
     if failed := _failed(seen, metric, "evaluate-command"):
         return failed
     if metric not in seen.claims:
@@ -133,7 +133,7 @@ def _evaluated(seen: Measurement, metric: str) -> tuple[Outcome, str]:
 
 
 def _failed(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str] | None:
-    """How a process came to a bad end; None where it ended well."""
+    """Return the outcome and the reason if a process failed; None if it succeeded."""
     where = f" at {seen.exception['place']}" if seen.exception.get("place") else ""
     if seen.stopped == "interrupted":
         return "interrupted", "interrupted by a person"

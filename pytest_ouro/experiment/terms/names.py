@@ -1,4 +1,4 @@
-"""Names and places that more than one part of an experiment uses."""
+"""Names, paths and small functions that several parts of an experiment use."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ if TYPE_CHECKING:
 
 #: The log of a run, in the experiment's root.
 LOG = "run.log"
-#: The namespace of the refs that keep tried commits reachable.
+#: The namespace of the refs that keep measured commits reachable.
 TRIED = "refs/ouro/tried/"
-#: Begins the name of an installed package among the validation files.
+#: The prefix of the name of an installed package among the validation files.
 PACKAGE = "package:"
-#: What the judge needs of a harness, beside its metric function.
+#: The names that a harness must define for the judge, beside its metric function.
 INTERFACE = ("Tokenizer", "get_token_bytes")
 
 
 def trusted_source(case: Case, path: str) -> str:
-    """The bytes of a file of the experiment, as trust has them, as Latin-1 text for JSON."""
+    """Return the trusted bytes of a file of the experiment, as Latin-1 text for JSON.
+
+    ExperimentError if trust has no such file.
+    """
     source = case.trust.read(case.bound.path(path))
     if source is None:
         raise ExperimentError(
@@ -34,11 +37,11 @@ def trusted_source(case: Case, path: str) -> str:
 
 
 def cache_folder() -> Path:
-    """Where pytest-ouro keeps what can be made again: ``$XDG_CACHE_HOME/pytest-ouro``."""
+    """Return the folder for files that can be made again: ``$XDG_CACHE_HOME/pytest-ouro``."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base, "pytest-ouro")
 
 
 def now() -> str:
-    """The time of a record: ISO 8601, UTC, seconds."""
+    """Return the present time as records have it: ISO 8601, UTC, in whole seconds."""
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

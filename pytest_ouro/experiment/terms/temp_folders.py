@@ -1,4 +1,4 @@
-"""Folders that are gone afterwards, whatever a script has left in them."""
+"""Make and remove temporary folders, whatever a script has left in them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def temporary() -> Iterator[Path]:
-    """A new folder for what is nobody's afterwards. ExperimentError where there can be none."""
+    """Make a new folder; remove it when the context ends. ExperimentError if it cannot be made."""
     try:
         folder = tempfile.TemporaryDirectory(prefix="ouro-", ignore_cleanup_errors=True)
     except OSError as error:
@@ -35,7 +35,7 @@ def temporary() -> Iterator[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder and all in it; what cannot be removed stays, and is no error."""
+    """Remove a folder and all in it; ignore what cannot be removed."""
     try:
         shutil.rmtree(folder, ignore_errors=True)
     except RecursionError:
@@ -43,5 +43,5 @@ def remove(folder: Path) -> None:
 
 
 def _remove_deep(folder: str) -> None:
-    """Folders that are nested deeper than Python's own walk can follow."""
+    """Remove folders that are nested deeper than shutil.rmtree can follow."""
     subprocess.run(["rm", "-rf", "--", folder], stderr=subprocess.DEVNULL, check=False)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pytest_ouro.child import salt
+from pytest_ouro.child import reseed
 from pytest_ouro.experiment.supervision.supervisor import supervise
 
 
@@ -98,9 +98,9 @@ def test_torch(bench):
     pytest.importorskip("torch")
     first, plain = (seeds(bench, TORCH, value) for value in (1, 0))
     assert first[0] == first[1] != plain[0] == plain[1]
-    assert (first[2], plain[2]) == (salt.salted(42, 1), 42)
+    assert (first[2], plain[2]) == (reseed.salted_seed(42, 1), 42)
     assert first[3] is True
-    assert first[4] == [salt.salted(42, 1)] * 3, "mixed in once, however torch passes it on"
+    assert first[4] == [reseed.salted_seed(42, 1)] * 3, "mixed in once, however torch passes it on"
     assert first[5] == plain[5]
 
 
@@ -133,16 +133,16 @@ def test_what_the_harness_seeds_stays(bench):
 
 @pytest.mark.parametrize("seed", [0, 1, -1, 2**64, True, "x", b"y", 1.5, (1, 2), [1, 2]])
 def test_every_generator_accepts_the_seed(seed):
-    mixed = salt.salted(seed, 3)
+    mixed = reseed.salted_seed(seed, 3)
     assert 0 <= mixed < 2**31
-    assert mixed == salt.salted(seed, 3) != salt.salted(seed, 4)
+    assert mixed == reseed.salted_seed(seed, 3) != reseed.salted_seed(seed, 4)
 
 
 @pytest.mark.parametrize("seed", [None, object()])
 def test_no_seed_is_none(seed):
-    assert salt.salted(seed, 3) is seed
+    assert reseed.salted_seed(seed, 3) is seed
 
 
 def test_it_needs_nothing_but_the_standard_library():
-    code = f"import runpy; runpy.run_path({salt.__file__!r})"
+    code = f"import runpy; runpy.run_path({reseed.__file__!r})"
     subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.experiment.supervision.undumpable import kept_to_itself
+from pytest_ouro.experiment.supervision.undumpable import make_undumpable
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux has this")
 
@@ -21,7 +21,7 @@ def dumpable():
 
 def test_it_ends_with_the_context_also_by_an_exception():
     before = dumpable()
-    with contextlib.suppress(ZeroDivisionError), kept_to_itself():
+    with contextlib.suppress(ZeroDivisionError), make_undumpable():
         assert dumpable() == 0
         raise ZeroDivisionError
     assert dumpable() == before == 1
@@ -32,13 +32,13 @@ def test_another_process_of_the_same_user_cannot_read_it():
     command = [sys.executable, "-c", reads, str(os.getpid())]
     if os.getuid() == 0:
         pytest.skip("root reads everything")
-    with kept_to_itself():
+    with make_undumpable():
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "PermissionError" in done.stderr
 
 
 def test_what_it_starts_can_look_at_itself():
-    with kept_to_itself():
+    with make_undumpable():
         looks = "from pathlib import Path; print(len(list(Path('/proc/self/fd').iterdir())))"
         done = subprocess.run([sys.executable, "-c", looks], capture_output=True, check=True)
     assert int(done.stdout) > 2

@@ -1,7 +1,6 @@
-"""A salt in the seeds that the experiment sets: repeats of one commit are runs of their own.
+"""Mix a salt into the seeds that the experiment sets, so that repeats of one commit differ.
 
-Nothing is imported on anyone's behalf: a library's functions are replaced once the experiment has
-imported it.
+No library is imported for this: its functions are replaced once the experiment imports it.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec
 
-#: What sets the seed of a generator that all share, and what makes one of numpy's, by module.
-#: What a script makes itself otherwise (random.Random, torch.Generator) keeps its seed. Without a
-#: seed all of them start from chance.
+#: Functions that seed a global generator (or make a numpy one): library, module, names.
+#: Other generators that a script makes (random.Random, torch.Generator) keep their seeds. All of
+#: them start randomly if the script sets no seed.
 SEEDERS: dict[str, dict[str, tuple[str, ...]]] = {
     "random": {"random": ("seed",)},
     "numpy.random": {"numpy.random": ("seed", "default_rng")},
@@ -34,22 +33,22 @@ SEEDERS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-def mix_in(salt: int, *, harness: str) -> None:
-    """Replace what sets a seed, now or once it is imported.
+def install(salt: int, *, harness: str) -> None:
+    """Replace the functions that set seeds, now or when their library is imported.
 
-    What the module named ``harness`` seeds is left alone: the evaluation stays the same.
+    Calls from the module named ``harness`` keep their seeds: the evaluation stays the same.
     """
-    after = _AfterImport(set(SEEDERS), functools.partial(_replace, salt=salt, harness=harness))
+    after = _ImportHook(set(SEEDERS), functools.partial(_replace, salt=salt, harness=harness))
     sys.meta_path.insert(0, after)
     for library in SEEDERS:
         if library in sys.modules:
-            after.loaded(library)
+            after.on_loaded(library)
 
 
-def salted(seed: object, salt: int) -> object:
-    """The seed that is used: it follows from both, and every generator accepts it.
+def salted_seed(seed: object, salt: int) -> object:
+    """Return a seed derived from both: 31 bits of a SHA-256, which every generator accepts.
 
-    What is no plain seed (None, a generator) is left as it is.
+    A seed that is not plain (None, a generator) is returned unchanged.
     """
     try:
         plain: object = operator.index(seed)  # type: ignore[arg-type]
@@ -67,11 +66,11 @@ def _replace(library: str, *, salt: int, harness: str) -> None:
             holder = sys.modules.get(module)
             function = getattr(holder, name, None)
             if function is not None and not hasattr(function, "_salted"):
-                setattr(holder, name, _wrapped(function, library, salt, harness))
+                setattr(holder, name, _wrap(function, library, salt, harness))
 
 
-def _wrapped(function: Any, library: str, salt: int, harness: str) -> Any:
-    package = library.split(".")[0]  # what it passes on to itself has a salt in it already
+def _wrap(function: Any, library: str, salt: int, harness: str) -> Any:
+    package = library.split(".")[0]  # its own calls pass on a seed that has the salt already
 
     @functools.wraps(function, updated=())
     def seeded(*args: Any, **kwargs: Any) -> Any:
@@ -79,22 +78,22 @@ def _wrapped(function: Any, library: str, salt: int, harness: str) -> Any:
         if caller == harness or caller.split(".")[0] == package:
             return function(*args, **kwargs)
         if args:
-            args = (salted(args[0], salt), *args[1:])
+            args = (salted_seed(args[0], salt), *args[1:])
         for name in kwargs.keys() & {"a", "seed"}:
-            kwargs[name] = salted(kwargs[name], salt)
+            kwargs[name] = salted_seed(kwargs[name], salt)
         return function(*args, **kwargs)
 
     seeded._salted = True  # type: ignore[attr-defined]
     return seeded
 
 
-class _AfterImport(importlib.abc.MetaPathFinder):
-    """Calls back when one of ``names`` has been loaded, by whoever finds it."""
+class _ImportHook(importlib.abc.MetaPathFinder):
+    """Call ``call`` when one of the modules ``names`` has been loaded, by any finder."""
 
     def __init__(self, names: set[str], call: Callable[[str], None]) -> None:
         self._waiting, self._call = names, call
 
-    def loaded(self, name: str) -> None:
+    def on_loaded(self, name: str) -> None:
         self._waiting.discard(name)
         self._call(name)
 
@@ -113,7 +112,7 @@ class _AfterImport(importlib.abc.MetaPathFinder):
 
             def exec_module(module: types.ModuleType) -> None:
                 run(module)
-                self.loaded(fullname)
+                self.on_loaded(fullname)
 
             spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec

@@ -26,7 +26,7 @@ def make(bench, clock):
 
     def made(**changes):
         nobody = processes.Family(2**22 + 1, strangers=processes.adopt_orphans())
-        made = run_clock.Watch(bench.job("", **changes), clock.now, nobody)
+        made = run_clock.RunState(bench.job("", **changes), clock.now, nobody)
         made.release()
         return made
 
@@ -44,22 +44,22 @@ def test_the_window_begins_with_the_first_batch(make, clock):
 def test_who_stops_the_supervisor_before_the_first_batch_gains_no_time(make, clock):
     run = make(startup_seconds=5.0)
     clock.now += 60  # nobody looked, and the first batch is heard of now
-    run.hear({"event": "start"})
+    run.on_event({"event": "start"})
     assert run.trained() == 55
 
 
 def test_a_warm_up_ends_when_it_had_to_though_nobody_looked(make, clock):
     run = make(warmup_seconds=10.0)
-    run.hear({"event": "warm-up"})
+    run.on_event({"event": "warm-up"})
     clock.now += 60
-    run.hear({"event": "start"})
+    run.on_event({"event": "start"})
     assert run.trained() == 50
 
 
 def test_a_warm_up_that_is_told_again_is_no_longer(make, clock):
     run = make(warmup_seconds=10.0)
     for _ in range(4):
-        run.hear({"event": "warm-up"})
+        run.on_event({"event": "warm-up"})
         clock.now += 6
         run.tick()
     assert run.trained() == 14
@@ -69,8 +69,8 @@ def asked(run, clock, *, trained=20.0, served=100 * TOKENS):
     """The run has trained, and the judge is asked for the score."""
     run.start()
     clock.now += trained
-    run.hear({"event": "evaluate", "served": served})
-    run.hear_judge({"event": "asked"})
+    run.on_event({"event": "evaluate", "served": served})
+    run.on_judge_event({"event": "asked"})
 
 
 def answered(run, clock, seconds, *, scoring=0.0, judging=0.0, **facts):
@@ -78,11 +78,11 @@ def answered(run, clock, seconds, *, scoring=0.0, judging=0.0, **facts):
     asked(run, clock, **facts)
     for one in seconds:
         clock.now += judging
-        run.hear_judge({"event": "question"})
+        run.on_judge_event({"event": "question"})
         clock.now += one
-        run.hear_judge({"event": "answered"})
+        run.on_judge_event({"event": "answered"})
     clock.now += judging
-    run.hear_judge({"event": "judged", "findings": [], "scoring": scoring, **JUDGED})
+    run.on_judge_event({"event": "judged", "findings": [], "scoring": scoring, **JUDGED})
     return run
 
 
@@ -184,16 +184,16 @@ def test_room_for_the_first_answer_is_made_in_the_judges_time(make, clock):
     run = make(budget=20.0, judge={})
     asked(run, clock)
     for event, seconds in [("question", 0.1), ("room", 9.0), ("question", 0.2), ("answered", 0.0)]:
-        run.hear_judge({"event": event})
+        run.on_judge_event({"event": event})
         clock.now += seconds
-    run.hear_judge({"event": "judged", "findings": [], "scoring": 1.0, **JUDGED})
+    run.on_judge_event({"event": "judged", "findings": [], "scoring": 1.0, **JUDGED})
     assert run.judgment.answering == pytest.approx(0.3)
 
 
 def test_a_run_that_trains_on_while_it_is_asked_is_ended_as_one_before(make, clock):
     run = make(budget=20.0, judge={}, timeout=1e6)
     asked(run, clock)
-    run.hear_judge({"event": "question"})
+    run.on_judge_event({"event": "question"})
     clock.now += 10.9
     assert (run.tick(), run.trained()) == ("", pytest.approx(30.9))
     clock.now += 0.2
@@ -210,9 +210,9 @@ def test_a_judge_that_computes_long_ends_no_run(make, clock):
 def test_what_is_no_prediction_ends_the_count(make, clock):
     run = make(budget=20.0, judge={}, timeout=1e6)
     asked(run, clock)
-    run.hear_judge({"event": "question"})
+    run.on_judge_event({"event": "question"})
     clock.now += 0.5
-    run.hear_judge({"event": "finding", "text": "no prediction"})
+    run.on_judge_event({"event": "finding", "text": "no prediction"})
     clock.now += 1000
     assert (run.tick(), run.trained()) == ("", pytest.approx(20.5))
     assert run.findings == ["no prediction"]
@@ -221,19 +221,19 @@ def test_what_is_no_prediction_ends_the_count(make, clock):
 def test_nobody_foresees_when_the_processes_are_looked_at(make, clock):
     run, waits = make(), set()
     for _ in range(50):
-        run.look()
-        waits.add(run.look_at - clock.now)
+        run.scan()
+        waits.add(run.next_scan - clock.now)
     assert len(waits) > 40
     assert 0.2 <= min(waits) < 0.6 < 1.4 < max(waits) <= 1.8
 
 
 def test_the_processes_are_looked_at_when_it_is_time(make, clock):
     run = make()
-    run.look()
-    planned = run.look_at
+    run.scan()
+    planned = run.next_scan
     clock.now = planned - 0.01
     run.tick()
-    assert run.look_at == planned
+    assert run.next_scan == planned
     clock.now = planned + 0.01
     run.tick()
-    assert run.look_at > planned
+    assert run.next_scan > planned

@@ -1,4 +1,4 @@
-"""What stays beside a run: it ends as the run ends, and ends the run with the supervisor."""
+"""A process that waits for the run, exits like it, and kills it when the supervisor ends."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from .channel import Channel
 
 
-def keep(channel: Channel) -> None:
-    """Fork, and return in the child. The parent keeps it: it ends as the child ends, and when the
-    supervisor is gone it ends the child with all that descends from it.
+def fork_supervised(channel: Channel) -> None:
+    """Fork, and return in the child; the parent waits and exits with the child's status.
 
-    Killed itself, it takes the child along on Linux; what is left then is the supervisor's to end.
+    The parent kills all descendants when the supervisor hangs up. If the parent itself is killed,
+    Linux kills the child too, and the supervisor ends the other descendants.
     """
     _adopt_orphans()
-    keeper = os.getpid()
+    parent = os.getpid()
     child = os.fork()
     if child:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # these are for the child
-        _end_as(_wait(child, channel))
-    _die_with(keeper)
+        _exit_like(_wait(child, channel))
+    _die_with(parent)
 
 
 def _adopt_orphans() -> None:
@@ -46,7 +46,7 @@ def _die_with(parent: int) -> None:
 
 
 def _wait(child: int, channel: Channel) -> int:
-    """Wait for the child's end, and bring it about when the supervisor hangs up; its status."""
+    """Wait for the child and return its status; kill all descendants if the supervisor hangs up."""
     awake, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
@@ -55,7 +55,7 @@ def _wait(child: int, channel: Channel) -> int:
     poll.register(awake, select.POLLIN)
     poll.register(channel.fileno(), getattr(select, "POLLRDHUP", 0))
     while True:
-        pid, status = os.waitpid(-1, os.WNOHANG)  # orphans that it has adopted too
+        pid, status = os.waitpid(-1, os.WNOHANG)  # adopted orphans too
         if pid == child:
             return status
         if pid:
@@ -64,13 +64,13 @@ def _wait(child: int, channel: Channel) -> int:
             if fd == awake:
                 os.read(awake, 512)
             else:
-                _end_everyone()
+                _kill_all()
 
 
-def _end_everyone() -> NoReturn:
-    """Kill all that descends from this process, then end."""
+def _kill_all() -> NoReturn:
+    """Kill all descendants of this process, then its own process group."""
     if sys.platform == "linux":
-        with contextlib.suppress(ChildProcessError):  # there is nobody left
+        with contextlib.suppress(ChildProcessError):  # no child is left
             for _ in range(1000):
                 for pid in _descendants():
                     with contextlib.suppress(OSError):
@@ -85,7 +85,7 @@ def _end_everyone() -> NoReturn:
 def _descendants() -> list[int]:
     parents: dict[int, int] = {}
     for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, ValueError):  # it has just gone
+        with contextlib.suppress(OSError, ValueError):  # the process has just ended
             fields = stat.read_bytes().rpartition(b")")[2].split()
             parents[int(stat.parent.name)] = int(fields[1])
     found = [os.getpid()]
@@ -94,8 +94,8 @@ def _descendants() -> list[int]:
     return found[1:]
 
 
-def _end_as(status: int) -> NoReturn:
-    """End with the status of a process that was waited for; by the same signal if by one."""
+def _exit_like(status: int) -> NoReturn:
+    """Exit with this wait status; if it names a signal, die by the same signal."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
