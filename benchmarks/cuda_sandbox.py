@@ -93,10 +93,9 @@ def main() -> int:
     if not device.cuda_present():
         print("no CUDA device here: there is nothing to try")
         return 2
-    card = nvml.card()
-    print(
-        f"card {card.name}, nodes {' '.join(card.nodes)}; Landlock version {landlock.version()}\n"
-    )
+    card = nvml.access()
+    nodes = " ".join(card.nodes)
+    print(f"card {card.visible}, nodes {nodes}; Landlock version {landlock.version()}\n")
     print("| | outside | inside |\n|---|---|---|")
     failed = False
     for words, code in DEEDS.items():
@@ -110,20 +109,20 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def specification(card: nvml.Card, scratch: str) -> dict[str, list[str]]:
+def specification(card: nvml.Access, scratch: str) -> dict[str, list[str]]:
     package = str(Path(pytest_ouro.__file__).parent)
     return {"read": [package], "write": [scratch], "devices": list(card.nodes)}
 
 
-def environment(card: nvml.Card, scratch: str) -> dict[str, str]:
+def environment(card: nvml.Access, scratch: str) -> dict[str, str]:
     """A run's: one card, its own caches, a compiler without helpers."""
     names = ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH")
     made = {**os.environ, **{name: f"{scratch}/{name.lower()}" for name in names}}
     for name in names:
         Path(made[name]).mkdir()
     made["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
-    if card.name:
-        made["CUDA_VISIBLE_DEVICES"] = card.name
+    if card.visible:
+        made["CUDA_VISIBLE_DEVICES"] = card.visible
     return made
 
 

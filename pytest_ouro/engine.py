@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
@@ -10,7 +9,7 @@ from pytest_ouro.core.errors import GitError, OuroError, TrustError
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.core.finding import RuleResult
 from pytest_ouro.evidence import trust as trusts
-from pytest_ouro.evidence.evidence import Evidence
+from pytest_ouro.evidence.evidence import Evidence, Layout
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.repository import Repository
 from pytest_ouro.evidence.trust import Trust
@@ -28,60 +27,6 @@ if TYPE_CHECKING:
 
 #: What stands for the harness of an experiment that has none: no module or function has this name.
 _EVALUATION = "evaluate-command"
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where a bound's files lie, as evidence needs it."""
-
-    bound: Bound
-
-    @cached_property
-    def folder(self) -> str:
-        return self.bound.folder
-
-    @cached_property
-    def root(self) -> str:
-        return self.bound.root
-
-    @property
-    def editable(self) -> tuple[str, ...]:
-        return self.bound.experiment.editable
-
-    @property
-    def allowed(self) -> tuple[str, ...]:
-        return self.bound.experiment.allowed
-
-    @property
-    def publish(self) -> tuple[str, ...]:
-        return self.bound.experiment.publish
-
-    @cached_property
-    def ledger(self) -> str:
-        return self.bound.path(self.bound.experiment.ledger)
-
-    @property
-    def harness(self) -> str:
-        return self.bound.experiment.harness or _EVALUATION
-
-    @property
-    def evaluate(self) -> str:
-        return self.bound.experiment.evaluate or _EVALUATION
-
-    @property
-    def loader(self) -> str:
-        return self.bound.experiment.loader
-
-    @property
-    def metric(self) -> str:
-        return self.bound.experiment.metric
-
-    @property
-    def data(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(p for e in self.bound.experiments.values() for p in e.data))
-
-    def path(self, relative: str) -> str:
-        return self.bound.path(relative)
 
 
 @dataclass(frozen=True)
@@ -109,7 +54,7 @@ class Case:
         """The same case with nothing observed yet: after a run, the evidence is new."""
         git = Git.discover(self.repository.git.top, index=self.repository.git.index)
         repository = Repository(git, trust=self.repository.trust, subject=self.repository.subject)
-        evidence = Evidence(Layout(self.bound), repository, self.trust, measured)
+        evidence = Evidence(layout(self.bound), repository, self.trust, measured)
         return Case(self.bound, self.trust, evidence)
 
 
@@ -139,6 +84,24 @@ class Answer:
         )
 
 
+def layout(bound: Bound) -> Layout:
+    """Where a bound's files lie, as evidence needs it."""
+    experiment = bound.experiment
+    return Layout(
+        folder=bound.folder,
+        root=bound.root,
+        editable=experiment.editable,
+        allowed=experiment.allowed,
+        publish=experiment.publish,
+        ledger=bound.path(experiment.ledger),
+        harness=experiment.harness or _EVALUATION,
+        evaluate=experiment.evaluate or _EVALUATION,
+        loader=experiment.loader,
+        metric=experiment.metric,
+        data=tuple(dict.fromkeys(p for e in bound.experiments.values() for p in e.data)),
+    )
+
+
 def open_case(
     path: Path,
     *,
@@ -165,7 +128,7 @@ def open_case(
         git.close()  # whoever keeps the error would keep it running
         raise
     repository = Repository(git, trust=trust_found.commit, subject=subject)
-    evidence = Evidence(Layout(bound), repository, trust_found, rehash=rehash)
+    evidence = Evidence(layout(bound), repository, trust_found, rehash=rehash)
     return Case(bound, trust_found, evidence)
 
 
@@ -192,7 +155,7 @@ def open_commit(
     found = trusts.resolve(git, asked=trust, bound_path=path, read_at="" if commit else head)
     rules = _rules(found, path)
     repository = Repository(git, trust=found.commit, subject="commit", head=head)
-    return Case(rules, found, Evidence(Layout(rules), repository, found))
+    return Case(rules, found, Evidence(layout(rules), repository, found))
 
 
 def _nearest_bound(git: Git, commit: str) -> str:
@@ -313,7 +276,7 @@ def _on_the_way(case: Case) -> Iterator[tuple[Commit, Evidence]]:
             after.add(commit.id)
         if truth is not None:
             repository = Repository(git, subject="commit", head=commit.id)
-            yield commit, Evidence(Layout(case.bound), repository, truth)
+            yield commit, Evidence(layout(case.bound), repository, truth)
 
 
 def _same_rules(case: Case, base: str) -> Trust | None:

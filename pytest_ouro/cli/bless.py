@@ -9,7 +9,7 @@ from pytest_ouro.bound import read as bounds
 from pytest_ouro.checks.frozen import Frozen
 from pytest_ouro.cli import find_bound
 from pytest_ouro.core.errors import TrustError
-from pytest_ouro.engine import Layout
+from pytest_ouro.engine import layout
 from pytest_ouro.evidence import data, lock
 from pytest_ouro.evidence.content import digest, read_file
 from pytest_ouro.evidence.evidence import Evidence
@@ -74,7 +74,7 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
             help="git add it, or mend 'script' in bound.toml",
         )
     nothing = Trust(git, lock.NAME, "", lock.Lock("", {}))
-    evidence = Evidence(Layout(bound), repository, nothing, rehash=True)
+    evidence = Evidence(layout(bound), repository, nothing, rehash=True)
     run_by_us = (bound.experiment.harness, bound.experiment.prepare)
     wanted = {bound_path, *(bound.path(name) for name in run_by_us if name)}
     for rule in bound.rules:

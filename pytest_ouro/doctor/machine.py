@@ -19,7 +19,7 @@ from pytest_ouro.doctor.item import Item
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.python.source import imported
 from pytest_ouro.experiment.assurance import level, sandbox_spec
-from pytest_ouro.experiment.devices import device, device_lock, nvidia_smi
+from pytest_ouro.experiment.devices import device, device_lock, nvml
 from pytest_ouro.experiment.steps.jobs import interpreter, settings
 from pytest_ouro.experiment.terms.job import passed
 from pytest_ouro.experiment.terms.names import INTERFACE, PACKAGE, trusted_source
@@ -167,13 +167,13 @@ class Machine:
         profile = device.choose(self.case.experiment.device)  # or it says what to do
         words = f"the processor ({device.cpu_name()})"
         if profile == "cuda":
-            seen = nvidia_smi.selected()
+            seen = device.selected()
             words = ", ".join(card.name for card in seen) or "CUDA, by a card that nobody names"
-            words += f", driver {version}" if (version := nvidia_smi.driver()) else ""
-            if strangers := nvidia_smi.foreign(seen):
+            words += f", driver {version}" if (version := nvml.driver_version()) else ""
+            if strangers := nvml.foreign(seen):
                 words += f", where process {strangers[0]['pid']} ({strangers[0]['name']}) computes"
                 return Item("device", "weak", words, "let it end, or set CUDA_VISIBLE_DEVICES")
-        if holder := device_lock.holder_of(nvidia_smi.lock_names(profile)):
+        if holder := device_lock.holder_of(device.lock_names(profile)):
             words += f", held by {holder}: the next run waits for it"
             return Item("device", "weak", words, "let that run end")
         return Item("device", "ok", f"{words}, free")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import dependencies
 from pytest_ouro.evidence.data import Fingerprints
-from pytest_ouro.evidence.paths import matches, matching
+from pytest_ouro.evidence.paths import join, matches, matching
 from pytest_ouro.evidence.python import installed, shadows
 from pytest_ouro.evidence.records import journal, ledger
 
@@ -22,32 +22,29 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.trust import Trust
 
 
-class Layout(Protocol):
-    """What evidence needs to know of a bound: where the experiment's files lie."""
+@dataclass(frozen=True)
+class Layout:
+    """Where the files of an experiment lie, and the names that its checks look for.
 
-    @property
-    def folder(self) -> str: ...
-    @property
-    def root(self) -> str: ...
-    @property
-    def editable(self) -> tuple[str, ...]: ...
-    @property
-    def allowed(self) -> tuple[str, ...]: ...
-    @property
-    def publish(self) -> tuple[str, ...]: ...
-    @property
-    def ledger(self) -> str: ...
-    @property
-    def harness(self) -> str: ...
-    @property
-    def evaluate(self) -> str: ...
-    @property
-    def loader(self) -> str: ...
-    @property
-    def metric(self) -> str: ...
-    @property
-    def data(self) -> tuple[str, ...]: ...
-    def path(self, relative: str) -> str: ...
+    ``folder``, ``root`` and ``ledger`` are seen from the repository's top, ``data`` and the globs
+    from ``root``. ``harness`` and ``evaluate`` are no identifiers where the experiment has none.
+    """
+
+    folder: str
+    root: str
+    editable: tuple[str, ...]
+    allowed: tuple[str, ...]
+    publish: tuple[str, ...]
+    ledger: str
+    harness: str
+    evaluate: str
+    loader: str
+    metric: str
+    data: tuple[str, ...]
+
+    def path(self, relative: str) -> str:
+        """A path or glob of the experiment, seen from the repository's top."""
+        return join(self.root, relative)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pytest_ouro.engine import judge_after_run, judge_before_run
 from pytest_ouro.evidence.records.verdicts import value_of
 from pytest_ouro.experiment.assurance.level import assure
-from pytest_ouro.experiment.devices import device, nvidia_smi
+from pytest_ouro.experiment.devices import device
 from pytest_ouro.experiment.devices.device_lock import device_held
 from pytest_ouro.experiment.records import record
 from pytest_ouro.experiment.records.integrity import Before
@@ -154,7 +154,7 @@ def _run_once(
     preconditions.demand_no_submodule(case)
     preconditions.demand_writable(case)
     rehearsal = experiment.budget < full.budget
-    holds = nvidia_smi.lock_names(profile)
+    holds = device.lock_names(profile)
     with (
         device_held(holds, say) as waited,
         preconditions.scratch_folder() as scratch,
@@ -162,7 +162,7 @@ def _run_once(
         made = make_data(case, experiment, profile=profile, scratch=scratch, say=say)
         if (made or waited) and (closed := _gate(case := case.again())):
             return closed, case
-        further = {**turn.facts, **nvidia_smi.surroundings(profile, say)}
+        further = {**turn.facts, **device.surroundings(profile, say)}
         further["holds"] = holds
         facts = record.start(
             case,

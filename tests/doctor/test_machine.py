@@ -13,6 +13,7 @@ from pytest_ouro.engine import open_case
 from pytest_ouro.experiment.devices import device
 from pytest_ouro.experiment.devices.device_lock import device_held
 from tests.doctor.conftest import NO_LANDLOCK, WITHOUT, Told
+from tests.experiment.nvml_stand_in import build, install
 from tests.experiment.test_confinement import needed
 
 
@@ -141,21 +142,10 @@ def test_an_interpreter_that_another_program_starts_is_found(doctor, bound):
     assert "Python 3." in told.words["python"]
 
 
-SMI = """\
-#!/bin/sh
-case $1 in
---query-gpu=driver_version) echo 570.10 ;;
---query-gpu=*) echo 0, GPU-1, NVIDIA H200 ;;
-*) cat %s/apps ;;
-esac
-"""
-
-
-def test_a_card_is_called_as_nvidia_smi_calls_it(project, tmp_path, monkeypatch):
-    (tmp_path / "nvidia-smi").write_text(SMI % tmp_path)
-    (tmp_path / "nvidia-smi").chmod(0o755)
-    (tmp_path / "apps").write_text("")
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+def test_a_card_is_called_as_its_driver_calls_it(project, tmp_path, monkeypatch):
+    folder = tmp_path / "nvml"
+    folder.mkdir()
+    install(monkeypatch, build(folder), folder, "GPU-1, NVIDIA H200\n")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     monkeypatch.setattr(device, "cuda_present", lambda: True)
     project.edit("bound.toml", 'device    = "cpu"', 'device    = "cuda"')
@@ -169,7 +159,7 @@ def test_a_card_is_called_as_nvidia_smi_calls_it(project, tmp_path, monkeypatch)
     with device_held(["cuda-0"], print):
         state, words = told()
         assert (state, "driver 570.10, held by process " in words) == ("weak", True)
-    (tmp_path / "apps").write_text("GPU-1, 77, 900, other\n")
+    (folder / "processes").write_text(f"GPU-1, 77, {900 << 20}, other\n")
     assert told() == ("weak", "NVIDIA H200, driver 570.10, where process 77 (other) computes")
 
 

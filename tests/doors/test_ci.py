@@ -229,7 +229,7 @@ EVERY += [s for w in (GATE, SCANNING, EXPERIMENT) for j in w["jobs"].values() fo
 def test_events_reach_the_shell_through_the_environment_alone():
     runs = [step["run"] for step in EVERY if "run" in step]
 
-    assert len(runs) == 10
+    assert len(runs) == 8
     assert not [run for run in runs if "${{" in run]
 
 
@@ -386,7 +386,9 @@ def test_the_action_installs_itself(tmp_path):
         [python, "-I", "-m", "pytest_ouro", "gate", "--help"], capture_output=True, check=False
     )
     assert done.returncode == 0
-    assert not list(runner.file("ouro").glob("lib/*/site-packages/torch"))
+    [package] = runner.file("ouro").glob("lib/*/site-packages/pytest_ouro")
+    assert (package / "cli/github.sh").is_file()
+    assert not (package.parent / "torch").exists()
 
 
 def test_no_tool_finds_fault_with_them(tmp_path):

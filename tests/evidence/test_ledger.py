@@ -20,74 +20,40 @@ def read(tmp_path):
     return read
 
 
-def cells(row):
-    return row.commit, row.metric, row.memory, row.status, row.description
-
-
 VARIANTS = {
-    "canonical": (
-        HEADER + "a1b2c3d\t1.722615\t44.0\tkeep\tbaseline\n",
-        ("a1b2c3d", "1.722615", "44.0", "keep", "baseline"),
-    ),
-    "without a header": (
-        "HEAD\t1.722615\t44.0\tkeep\tfirst\n",
-        ("HEAD", "1.722615", "44.0", "keep", "first"),
-    ),
+    "canonical": (HEADER + "a1b2c3d\t1.722615\t44.0\tkeep\tbaseline\n"),
+    "without a header": ("HEAD\t1.722615\t44.0\tkeep\tfirst\n"),
     "a comment, other columns, another order": (
         "# metric_direction: lower\n"
         "iteration\tcommit\tmetric\tdelta\tguard\tstatus\tdescription\n"
-        "1\ta1b2c3d\t0.91\t-0.1\tok\tkeep-candidate\tfirst\n",
-        ("a1b2c3d", "0.91", "", "keep-candidate", "first"),
+        "1\ta1b2c3d\t0.91\t-0.1\tok\tkeep-candidate\tfirst\n"
     ),
-    "another metric": (
-        "commit\tval_rmse\tstatus\tdescription\na1b2c3d\t0.5\tkeep\tx\n",
-        ("a1b2c3d", "0.5", "", "keep", "x"),
-    ),
+    "another metric": ("commit\tval_rmse\tstatus\tdescription\na1b2c3d\t0.5\tkeep\tx\n"),
     "extra columns": (
         "commit\tval_bpb\tmemory_gb\tmfu\ttok_per_sec\tstatus\tdescription\n"
-        "a1b2c3d\t1.7\t5.0\t39.8\t1000\tdiscard\tx\n",
-        ("a1b2c3d", "1.7", "5.0", "discard", "x"),
+        "a1b2c3d\t1.7\t5.0\t39.8\t1000\tdiscard\tx\n"
     ),
     "columns by other names": (
-        "git_commit\tscore\tmemory_mb\tstatus\tnotes\nunknown\t9.4\t9328.2\tok\tx\n",
-        ("unknown", "9.4", "9328.2", "ok", "x"),
+        "git_commit\tscore\tmemory_mb\tstatus\tnotes\nunknown\t9.4\t9328.2\tok\tx\n"
     ),
     "Windows line endings": (
-        HEADER.replace("\n", "\r\n") + "a1b2c3d\t1.7\t44.0\tkeep\tbaseline\r\n",
-        ("a1b2c3d", "1.7", "44.0", "keep", "baseline"),
+        HEADER.replace("\n", "\r\n") + "a1b2c3d\t1.7\t44.0\tkeep\tbaseline\r\n"
     ),
-    "a literal backslash t": (
-        HEADER + "a1b2c3d\\t1.7\\t-\\tkeep\\tbaseline\n",
-        ("a1b2c3d", "1.7", "-", "keep", "baseline"),
-    ),
-    "shouted, with words after the status": (
-        HEADER + "a1b2c3d\t1.7\t44.0\t KEEP (reworked)\tx\n",
-        ("a1b2c3d", "1.7", "44.0", "keep", "x"),
-    ),
-    "an invented commit": (
-        HEADER + "baseline\t1.7\t0.0\tkeep\tx\n",
-        ("baseline", "1.7", "0.0", "keep", "x"),
-    ),
-    "separators": (
-        HEADER + "\n===== night two =====\n   \na1b2c3d\t1.7\t44.0\tkeep\tx\n",
-        ("a1b2c3d", "1.7", "44.0", "keep", "x"),
-    ),
-    "no line ending": (
-        HEADER + "a1b2c3d\t1.7\t44.0\tkeep\tx",
-        ("a1b2c3d", "1.7", "44.0", "keep", "x"),
-    ),
-    "bytes that are no text": (
-        HEADER.encode() + b"a1b2c3d\t1.7\t44.0\tkeep\tcaf\xe9\n",
-        ("a1b2c3d", "1.7", "44.0", "keep", "caf\ufffd"),
-    ),
+    "a literal backslash t": (HEADER + "a1b2c3d\\t1.7\\t-\\tkeep\\tbaseline\n"),
+    "shouted, with words after the status": (HEADER + "a1b2c3d\t1.7\t44.0\t KEEP (reworked)\tx\n"),
+    "an invented commit": (HEADER + "baseline\t1.7\t0.0\tkeep\tx\n"),
+    "separators": (HEADER + "\n===== night two =====\n   \na1b2c3d\t1.7\t44.0\tkeep\tx\n"),
+    "no line ending": (HEADER + "a1b2c3d\t1.7\t44.0\tkeep\tx"),
+    "bytes that are no text": (HEADER.encode() + b"a1b2c3d\t1.7\t44.0\tkeep\tcaf\xe9\n"),
 }
 
 
-@pytest.mark.parametrize(("text", "expected"), VARIANTS.values(), ids=VARIANTS.keys())
-def test_every_way_to_write_a_row_is_read(read, text, expected):
+@pytest.mark.parametrize("text", VARIANTS.values(), ids=VARIANTS.keys())
+def test_every_way_to_write_a_row_is_read(read, text):
     found = read(text)
+    whole = text if isinstance(text, str) else text.decode(errors="replace")
 
-    assert [cells(row) for row in found.rows] == [expected]
+    assert [row.text for row in found.rows] == [whole.splitlines()[-1]]
     assert found.problems == ()
 
 
@@ -125,28 +91,6 @@ def test_no_file_is_no_ledger(tmp_path):
 def test_a_folder_is_an_error(tmp_path):
     with pytest.raises(RecordError, match="cannot be read"):
         ledger.read(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("metric", "value"),
-    [
-        ("1.722615", 1.722615),
-        (" 1.7 ", 1.7),
-        ("20", 20.0),
-        ("0.000000", None),
-        ("99.0", None),
-        ("-1.5", None),
-        ("-", None),
-        ("", None),
-        ("NA", None),
-        ("nan", None),
-        ("inf", None),
-    ],
-)
-def test_a_sentinel_of_a_crash_is_no_value(read, metric, value):
-    [row] = read(HEADER + f"a1b2c3d\t{metric}\t44.0\tkeep\tx\n").rows
-
-    assert row.value == value
 
 
 @pytest.mark.parametrize(

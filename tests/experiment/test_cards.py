@@ -2,62 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-
 import pytest
 
 from pytest_ouro.core.errors import ExperimentError
 from pytest_ouro.experiment.devices import nvml
 
+from .nvml_stand_in import build, install
+
 #: Two cards, of nodes 1 and 0, and a part of the first.
-LIBRARY = r"""
-#include <stdio.h>
-#include <string.h>
-static const char *names[] = {"GPU-aaaa-1", "GPU-bbbb-2", "MIG-cccc-3"};
-static int held[] = {0, 1, 2};
-int nvmlInit_v2(void) { return ALIVE; }
-int nvmlShutdown(void) { return 0; }
-int nvmlDeviceGetCount_v2(unsigned *n) { *n = 2; return 0; }
-int nvmlDeviceGetHandleByIndex_v2(unsigned i, int **card) {
-    if (i > 1) return 2;
-    *card = &held[i];
-    return 0;
-}
-int nvmlDeviceGetHandleByUUID(const char *name, int **card) {
-    for (int i = 0; i < 3; i++)
-        if (!strcmp(name, names[i])) { *card = &held[i]; return 0; }
-    return 2;
-}
-int nvmlDeviceGetUUID(int *card, char *name, unsigned n) {
-    snprintf(name, n, "%s", names[*card]);
-    return 0;
-}
-int nvmlDeviceGetMinorNumber(int *card, unsigned *n) { *n = 1 - *card; return 0; }
-int nvmlDeviceGetDeviceHandleFromMigDeviceHandle(int *part, int **card) {
-    *card = &held[0];
-    return 0;
-}
-int nvmlDeviceGetGpuInstanceId(int *part, unsigned *n) { *n = 7; return 0; }
-int nvmlDeviceGetComputeInstanceId(int *part, unsigned *n) { *n = 0; return 0; }
-"""
+CARDS = "GPU-aaaa-1, NVIDIA H200\nGPU-bbbb-2, NVIDIA H200\nMIG-cccc-3, a part\n"
 
 
 @pytest.fixture(scope="session")
-def build(tmp_path_factory):
-    """The library, whose driver answers with a status."""
-    if shutil.which("cc") is None:
-        pytest.skip("no C compiler")
-    folder = tmp_path_factory.mktemp("nvml")
-    (folder / "nvml.c").write_text(LIBRARY)
+def library(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("nvml"))
 
-    def build(status):
-        made = folder / f"libnvml{status}.so"
-        command = ["cc", "-shared", "-fPIC", f"-DALIVE={status}", "-o", made, folder / "nvml.c"]
-        subprocess.run(command, check=True)
-        return str(made)
 
-    return build
+@pytest.fixture
+def driver(library, tmp_path, monkeypatch):
+    return install(monkeypatch, library, tmp_path, CARDS)
 
 
 @pytest.fixture
@@ -89,20 +52,22 @@ def nodes(tmp_path, monkeypatch):
         ),
     ],
 )
-def test_one_card_and_its_nodes(build, nodes, asked, name, own):
-    found = nvml.card(asked, library=build(0))
+def test_one_card_and_its_nodes(driver, nodes, asked, name, own):
+    found = nvml.access(asked)
 
-    assert found.name == name
+    assert found.visible == name
     assert found.nodes == tuple(str(nodes / n) for n in ("nvidiactl", "nvidia-uvm", *own))
 
 
 @pytest.mark.parametrize("asked", ["2", "GPU-x", "MIG-x", "", "-1"])
-def test_a_card_that_there_is_not(build, nodes, asked):
+def test_a_card_that_there_is_not(driver, nodes, asked):
     with pytest.raises(ExperimentError, match="there is no such card"):
-        nvml.card({"CUDA_VISIBLE_DEVICES": asked}, library=build(0))
+        nvml.access({"CUDA_VISIBLE_DEVICES": asked})
 
 
-def test_without_a_driver_there_are_the_nodes_of_other_makers(build, nodes):
-    assert nvml.card({}, library=build(9)) == nvml.Card("", ())
+def test_without_a_driver_there_are_the_nodes_of_other_makers(driver, nodes, monkeypatch):
+    (driver / "cards").unlink()  # the driver does not answer
+    assert nvml.access({}) == nvml.Access("", ())
     (nodes / "kfd").touch()
-    assert nvml.card({}, library="libno-such.so") == nvml.Card("", (str(nodes / "kfd"),))
+    monkeypatch.setattr(nvml, "LIBRARY", "libno-such.so")
+    assert nvml.access({}) == nvml.Access("", (str(nodes / "kfd"),))

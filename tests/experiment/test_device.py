@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from pytest_ouro.core.errors import ExperimentError
-from pytest_ouro.experiment.devices import device
+from pytest_ouro.experiment.devices import device, nvml
 
 
 @pytest.mark.parametrize(
@@ -33,14 +33,14 @@ def test_cuda_that_is_not_there_is_refused_with_the_remedy(monkeypatch):
 
 @pytest.mark.parametrize("hidden", ["", " ", "-1", "none", "NoDevFiles"])
 def test_a_hidden_card_is_no_card(monkeypatch, hidden):
-    monkeypatch.setattr(device, "_nvml_count", lambda: 8)
+    monkeypatch.setattr(nvml, "cards", lambda: [CARD] * 8)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
     assert not device.cuda_present()
 
 
 @pytest.mark.parametrize("visible", [None, "0", "2,3", "GPU-8f2c"])
 def test_a_visible_card_is_one(monkeypatch, visible):
-    monkeypatch.setattr(device, "_nvml_count", lambda: 1)
+    monkeypatch.setattr(nvml, "cards", lambda: [CARD])
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
@@ -51,8 +51,11 @@ def test_no_driver_counts_no_card(monkeypatch):
     def missing(name):
         raise OSError(name)
 
-    monkeypatch.setattr(device.ctypes, "CDLL", missing)
-    assert device._nvml_count() == 0
+    monkeypatch.setattr(nvml.ctypes, "CDLL", missing)
+    assert nvml.cards() == []
+
+
+CARD = nvml.Card(0, "GPU-8f2c", "NVIDIA H200")
 
 
 class Nvml:
@@ -70,22 +73,30 @@ class Nvml:
         reference._obj.value = self.answers[2]
         return self.answers[1]
 
+    def nvmlDeviceGetHandleByIndex_v2(self, index, reference):
+        return 0
+
+    def nvmlDeviceGetUUID(self, handle, text, size):
+        return 9
+
+    nvmlDeviceGetName = nvmlDeviceGetUUID
+
     def nvmlShutdown(self):
         self.calls.append("shutdown")
 
 
 @pytest.mark.parametrize(
-    ("nvml", "count", "calls"),
+    ("library", "count", "calls"),
     [
         (Nvml(), 2, ["init", "shutdown"]),
         (Nvml(init=9), 0, ["init"]),
         (Nvml(count=1), 0, ["init", "shutdown"]),
     ],
 )
-def test_the_driver_is_asked_and_left(monkeypatch, nvml, count, calls):
-    monkeypatch.setattr(device.ctypes, "CDLL", lambda name: nvml)
-    assert device._nvml_count() == count
-    assert nvml.calls == calls
+def test_the_driver_is_asked_and_left(monkeypatch, library, count, calls):
+    monkeypatch.setattr(nvml.ctypes, "CDLL", lambda name: library)
+    assert len(nvml.cards()) == count
+    assert library.calls == calls
 
 
 def test_the_processor_has_a_name():

@@ -55,7 +55,8 @@ def environment() -> dict[str, str]:
     return env
 
 
-def _command(*args: str, cwd: Path, also: tuple[str, ...] = ()) -> list[str]:
+def command(*args: str, cwd: Path, also: tuple[str, ...] = ()) -> list[str]:
+    """The arguments of one git call in ``cwd``; ``also`` are further settings."""
     settings = [word for setting in (*_OVERRIDES, *also) for word in ("-c", setting)]
     start = ("git", "-C", str(cwd), "--no-optional-locks", "--no-replace-objects")
     return [*start, *settings, *args]
@@ -73,7 +74,7 @@ def run_git(
     if index:
         env["GIT_INDEX_FILE"] = index
     try:
-        status, said, error = spawn.output(_command(*args, cwd=cwd, also=also), env, stdin)
+        status, said, error = spawn.output(command(*args, cwd=cwd, also=also), env, stdin)
     except OSError:
         raise GitError(
             "git is not installed: rules are checked against its commits",
@@ -205,8 +206,8 @@ class Git:
         """Return whether several refs have this name: git prefers a tag, or a file in .git, to a
         branch, and only warns about it."""
         asked = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
-        command = _command(*asked, cwd=self.top, also=("core.warnAmbiguousRefs=true",))
-        return b" is ambiguous" in spawn.output(command, environment())[2]
+        called = command(*asked, cwd=self.top, also=("core.warnAmbiguousRefs=true",))
+        return b" is ambiguous" in spawn.output(called, environment())[2]
 
     @cached_property
     def _trees(self) -> dict[str, dict[str, Entry]]:
@@ -251,4 +252,4 @@ class Git:
     @cached_property
     def store(self) -> Objects:
         """The reader of objects, a process that starts with the first read."""
-        return Objects(_command("cat-file", "--batch", cwd=self.top), environment())
+        return Objects(command("cat-file", "--batch", cwd=self.top), environment())

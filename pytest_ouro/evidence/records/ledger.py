@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import math
 import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,36 +16,21 @@ if TYPE_CHECKING:
 STATUSES = ("keep", "discard", "crash")
 COLUMNS = ("commit", "metric", "memory_gb", "status", "description")
 
-#: Names other tools give the columns, beside the metric's own.
-_ALIASES = {
-    "commit": ("commit", "git_commit", "sha", "hash", "head_commit"),
-    "metric": ("val_bpb", "metric", "score", "bpb", "metric_after", "val_loss", "new_value"),
-    "memory_gb": ("memory_gb", "memory", "memory_mb", "mem_gb", "vram_gb", "peak_vram_gb"),
-    "status": ("status",),
-    "description": ("description", "notes", "hypothesis", "experiment", "param_changed"),
-}
+#: Names that other tools give the columns, in our order. The metric's own is not among them.
+_ALIASES = (
+    ("commit", "git_commit", "sha", "hash", "head_commit"),
+    ("val_bpb", "metric", "score", "bpb", "metric_after", "val_loss", "new_value"),
+    ("memory_gb", "memory", "memory_mb", "mem_gb", "vram_gb", "peak_vram_gb"),
+    ("status",),
+    ("description", "notes", "hypothesis", "experiment", "param_changed"),
+)
 
 
 class Row(NamedTuple):
-    """One line of the ledger. ``value`` is None where the metric is no number of a finished run."""
+    """One line of the ledger: its number, and its text without the line ending."""
 
     line: int
     text: str
-    commit: str
-    metric: str
-    memory: str
-    status: str
-    description: str
-    columns: int
-
-    @property
-    def value(self) -> float | None:
-        """The metric, unless it is a sentinel of a crash (not a number, ≤ 0, NaN, above 20)."""
-        try:
-            value = float(self.metric)
-        except ValueError:
-            return None
-        return value if math.isfinite(value) and 0 < value <= 20 else None
 
 
 @dataclass(frozen=True)
@@ -62,7 +46,7 @@ class Ledger:
 
 
 def read(path: Path) -> Ledger:
-    """The ledger as it lies there: columns by name, any order, comments and blank lines skipped."""
+    """The ledger as it is: comments and blank lines skipped, with or without a header."""
     if path.exists() and not path.is_file():  # to read from a pipe could take for ever
         raise RecordError(f"{path} cannot be read: it is no file", help=f"remove it: rm -r {path}")
     try:
@@ -71,8 +55,7 @@ def read(path: Path) -> Ledger:
         return Ledger(path, exists=False)
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror}") from None
-    places: dict[str, int] | None = None
-    width, swapped = len(COLUMNS), 0
+    width = swapped = 0
     rows: list[Row] = []
     problems: list[tuple[int, str]] = []
     for number, raw in enumerate(text.split("\n"), start=1):
@@ -80,53 +63,28 @@ def read(path: Path) -> Ledger:
         if not line.strip() or line.startswith(("#", "===")):
             continue
         cells = line.split("\t")
-        if places is None:
-            places = _header(cells)
-            if places is not None:
-                width = len(cells)
-                order = [places[column] for column in COLUMNS if column in places]
-                swapped = number if order != sorted(order) else 0
+        if not width:
+            width = len(COLUMNS)
+            names = [cell.strip().lower() for cell in cells]
+            if "commit" in names or "status" in names:
+                width, swapped = len(cells), 0 if _is_ordered(names) else number
                 continue
-            places = {name: i for i, name in enumerate(COLUMNS)}
-        if len(cells) == 1 and "\\t" in line:
+        if len(cells) == 1:
             cells = line.split("\\t")
         if len(cells) != width:
             problems.append((number, f"{len(cells)} columns, not {width}"))
-        rows.append(_row(number, line, cells, places))
+        rows.append(Row(number, line))
     return Ledger(path, True, tuple(rows), tuple(problems), swapped)
 
 
-def _header(cells: list[str]) -> dict[str, int] | None:
-    names = [cell.strip().lower() for cell in cells]
-    if "commit" not in names and "status" not in names:
-        return None
-    places = {}
-    for column, aliases in _ALIASES.items():
-        for alias in aliases:
-            if alias in names:
-                places[column] = names.index(alias)
-                break
-    if "metric" not in places:  # an unknown metric stands where the canonical order has it
-        places["metric"] = min(1, len(names) - 1)
-    return places
-
-
-def _row(number: int, line: str, cells: list[str], places: dict[str, int]) -> Row:
-    def cell(column: str) -> str:
-        at = places.get(column, len(cells))
-        return cells[at].strip() if at < len(cells) else ""
-
-    status = re.match(r"[A-Za-z_-]+", cell("status"))
-    return Row(
-        number,
-        line,
-        cell("commit"),
-        cell("metric"),
-        cell("memory_gb"),
-        status[0].lower() if status else "",
-        cell("description"),
-        len(cells),
-    )
+def _is_ordered(names: list[str]) -> bool:
+    """Whether a header names our columns, as far as it has them, in our order. A metric of another
+    name is taken to be the second column."""
+    found = [next((names.index(a) for a in column if a in names), None) for column in _ALIASES]
+    if found[1] is None:
+        found[1] = min(1, len(names) - 1)
+    places = [place for place in found if place is not None]
+    return places == sorted(places)
 
 
 def strict_fault(text: str) -> str:

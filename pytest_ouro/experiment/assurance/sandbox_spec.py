@@ -119,7 +119,7 @@ def unhidden(case: Case, experiment: Experiment) -> str:
 
 def confine(case: Case, experiment: Experiment, job: Job, *, tree: Path, cuda: bool) -> Job:
     """The same job in a sandbox. ``tree`` is the checkout that it runs in, which stays readable."""
-    card = nvml.card() if cuda else nvml.Card("", ())
+    card = nvml.access() if cuda else nvml.Access("", ())
     read = [tree, *_readable(case, experiment)]
     hidden = _hidden(case, experiment, job)
     hidden += _other_names(hidden, read)
@@ -133,8 +133,8 @@ def confine(case: Case, experiment: Experiment, job: Job, *, tree: Path, cuda: b
     }
     # Its pool of compilers talks through /dev/shm, which outlives a run.
     settings = {**job.settings, "TORCHINDUCTOR_COMPILE_THREADS": "1"}
-    if card.name:
-        settings["CUDA_VISIBLE_DEVICES"] = card.name
+    if card.visible:
+        settings["CUDA_VISIBLE_DEVICES"] = card.visible
     return replace(job, message={**job.message, "sandbox": spec}, settings=settings)
 
 

@@ -1,20 +1,27 @@
-"""Which device a run uses, told without importing torch."""
+"""Which device a run uses and who else computes there, found without importing torch."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.errors import ExperimentError
+from pytest_ouro.experiment.devices import nvml
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_ouro.bound.tables import Device
+    from pytest_ouro.evidence.records.journal import Record
+    from pytest_ouro.experiment.devices.nvml import Card
 
 
-def choose(wanted: Device) -> Literal["cpu", "cuda"]:
+Profile = Literal["cpu", "cuda"]
+
+
+def choose(wanted: Device) -> Profile:
     """The profile to run: ``wanted``, or for "auto" CUDA where there is a card.
 
     ExperimentError where "cuda" is demanded and there is none.
@@ -35,21 +42,7 @@ def cuda_present() -> bool:
     """Whether a card is visible: CUDA_VISIBLE_DEVICES allows one and the driver counts one."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1", "none", "NoDevFiles"):
         return False
-    return _nvml_count() > 0 or Path("/dev/kfd").exists()
-
-
-def _nvml_count() -> int:
-    try:
-        nvml = ctypes.CDLL("libnvidia-ml.so.1")
-    except OSError:
-        return 0
-    count = ctypes.c_uint(0)
-    if nvml.nvmlInit_v2() != 0:
-        return 0
-    try:
-        return count.value if nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)) == 0 else 0
-    finally:
-        nvml.nvmlShutdown()
+    return bool(nvml.cards()) or Path("/dev/kfd").exists()
 
 
 def cpu_name() -> str:
@@ -61,3 +54,38 @@ def cpu_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def visible() -> list[str]:
+    """What CUDA_VISIBLE_DEVICES names, by index or UUID; the first card where it is not set."""
+    words = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")
+    return [word.strip() for word in words if word.strip()]
+
+
+def selected() -> list[Card]:
+    """The visible cards, in that order, as far as the driver knows them."""
+    known = nvml.cards()
+    return [card for word in visible() for card in known if card.matches(word)]
+
+
+def lock_names(profile: Profile) -> list[str]:
+    """What must be held for a run: the same name for a card, however it was made visible."""
+    if profile == "cpu":
+        return ["cpu"]
+    found = [card.index for card in selected()] or visible()
+    return sorted({f"cuda-{word}".replace("/", "_") for word in found})
+
+
+def surroundings(profile: Profile, say: Callable[[str], None]) -> Record:
+    """The device's name and, with a warning for each, the processes of others on it."""
+    if profile == "cpu":
+        return {"device_name": cpu_name()}
+    cards = selected()
+    others = nvml.foreign(cards)
+    for one in others:
+        say(
+            f"ouro: warning: process {one['pid']} ({one['name']}, {one['memory_mb']} MB) computes "
+            "on the same card: the run may be slower or lack memory"
+        )
+    name = cards[0].name if cards else f"unknown card beside {cpu_name()}"
+    return {"device_name": name, "foreign": others}

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.evidence import data
-from pytest_ouro.evidence.git.client import run_git
 from pytest_ouro.evidence.records import record_format
 from pytest_ouro.evidence.records.anchor import REF
 from pytest_ouro.experiment.records.git_settings import Hooks
+from pytest_ouro.experiment.terms import repo
 from pytest_ouro.experiment.terms.names import PACKAGE, TRIED
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Before:
             tuple(facts["holds"]),
             patterns,
             case.evidence.journal.lines(),
-            _tried(case),
+            repo.refs(case.repository.git, TRIED),
             data.states(patterns, case.evidence.root),
             Hooks.look(case.repository.git),
         )
@@ -122,10 +122,10 @@ class Before:
         )
 
     def _refs(self) -> list[str]:
-        now = _tried(self.case)
+        now = repo.refs(self.case.repository.git, TRIED)
         lost = {ref: commit for ref, commit in self.tried.items() if now.get(ref) != commit}
         for ref, commit in lost.items():
-            run_git("update-ref", ref, commit, cwd=self.case.repository.git.top)
+            repo.set_ref(self.case.repository.git, ref, commit)
         if not lost:
             return []
         first, *more = lost
@@ -160,10 +160,3 @@ def _forged(count: int) -> str:
         f"the journal got {lines} while the run went on, for this working tree and device, which "
         "only this run had"
     )
-
-
-def _tried(case: Case) -> dict[str, str]:
-    """The commits that the refs of what was tried hold, by ref."""
-    wanted = ("for-each-ref", "--format=%(refname) %(objectname)", TRIED)
-    found = run_git(*wanted, cwd=case.repository.git.top).decode()
-    return dict(line.split(" ", 1) for line in found.splitlines())

@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from pytest_ouro.evidence.git.client import run_git
-from pytest_ouro.evidence.paths import matches
-from pytest_ouro.experiment.terms.names import TRIED
-
-if TYPE_CHECKING:
-    from pytest_ouro.engine import Case
 import contextlib
 import hashlib
 import os
@@ -18,10 +10,12 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.core.errors import RecordError
+from pytest_ouro.evidence.paths import matches
 from pytest_ouro.evidence.python.source import Source, decode
 from pytest_ouro.evidence.records import ledger, record_format
 from pytest_ouro.experiment.supervision import processes
-from pytest_ouro.experiment.terms.names import now
+from pytest_ouro.experiment.terms import repo
+from pytest_ouro.experiment.terms.names import TRIED, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -226,5 +220,5 @@ def _append_row(case: Case, row: str, *, torn: bool = False) -> None:
 def remember(case: Case, number: int) -> str:
     """Make the tried commit reachable under its number; returns the ref."""
     ref = f"{TRIED}{number}"
-    run_git("update-ref", ref, case.repository.head, cwd=case.repository.git.top)
+    repo.set_ref(case.repository.git, ref, case.repository.head)
     return ref

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import GitError
-from pytest_ouro.evidence.git.client import Git, run_git
 from pytest_ouro.evidence.paths import matches
+from pytest_ouro.experiment.terms import repo
 
 if TYPE_CHECKING:
     from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.git.client import Git
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def settle(case: Case, *, target: str, tried: str, apply: bool) -> Settlement:
     if why := _unsafe(case, target):
         return Settlement(advice.text, refused=f"ouro: not settled: {why}")
     try:
-        run_git("reset", "--keep", "--quiet", target, cwd=case.repository.git.top)
+        repo.return_branch(case.repository.git, target)
     except GitError as error:
         return Settlement(advice.text, refused=f"ouro: not settled: {error.message}")
     return Settlement(f"ouro: settled: {case.evidence.branch} is back at {target[:7]}   ({stays})")

@@ -1,38 +1,31 @@
-"""Which cards a run sees and who else computes there, by a stand-in for nvidia-smi."""
+"""Which cards a run sees and who else computes there, by a stand-in for the driver's library."""
 
 import os
 
 import pytest
 
-from pytest_ouro.experiment.devices import device, nvidia_smi
+from pytest_ouro.experiment.devices import device, nvml
 
-CARDS = "0, GPU-aaaa-1, NVIDIA H200\n1, GPU-bbbb-2, NVIDIA H200\n2, GPU-cccc-3, Tesla T4\n"
-SMI = """\
-#!/bin/sh
-echo "$@" >> {log}
-case "$1" in
---query-gpu=*) cat {folder}/cards ;;
---query-compute-apps=*) cat {folder}/apps ;;
-esac
-exit {code}
-"""
+from .nvml_stand_in import build, install
+
+CARDS = "GPU-aaaa-1, NVIDIA H200\nGPU-bbbb-2, NVIDIA H200\nGPU-cccc-3, Tesla T4\n"
+MB = 1 << 20
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("nvml"))
 
 
 @pytest.fixture
-def driver(tmp_path, monkeypatch):
-    """Put an nvidia-smi on PATH that says what it is told to."""
-    folder = tmp_path / "smi"
+def driver(library, tmp_path, monkeypatch):
+    """Install a driver that lists cards and processes."""
+    folder = tmp_path / "nvml"
     folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
-    def driver(apps="", *, listed=CARDS, code=0):
-        (folder / "cards").write_text(listed)
-        (folder / "apps").write_text(apps)
-        program = folder / "nvidia-smi"
-        program.write_text(SMI.format(folder=folder, log=folder / "log", code=code))
-        program.chmod(0o755)
-        return folder / "log"
+    def driver(processes="", *, cards=CARDS):
+        return install(monkeypatch, library, folder, cards, processes)
 
     return driver
 
@@ -53,26 +46,25 @@ def test_the_visible_cards_are_meant(driver, monkeypatch, visible, uuids, locks)
     driver()
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert [card.uuid for card in nvidia_smi.selected()] == uuids
-    assert nvidia_smi.lock_names("cuda") == locks
+    assert [card.uuid for card in device.selected()] == uuids
+    assert device.lock_names("cuda") == locks
 
 
-def test_the_processor_asks_no_driver(driver):
-    log = driver()
-    assert nvidia_smi.lock_names("cpu") == ["cpu"]
-    assert nvidia_smi.surroundings("cpu", print) == {"device_name": device.cpu_name()}
-    assert not log.exists()
+def test_the_processor_asks_no_driver(monkeypatch):
+    monkeypatch.setattr(nvml, "LIBRARY", None)  # which would be an error of its own
+    assert device.lock_names("cpu") == ["cpu"]
+    assert device.surroundings("cpu", print) == {"device_name": device.cpu_name()}
 
 
 def test_strangers_are_warned_about(driver):
     driver(
-        "GPU-aaaa-1, 4711, 1234, /usr/bin/python\n"
-        "GPU-aaaa-1, 4712, [N/A], an odd, name\x1b[31m\n"
-        "GPU-bbbb-2, 4713, 99, elsewhere\n"
-        f"GPU-aaaa-1, {os.getpid()}, 5, ourselves\n"
+        f"GPU-aaaa-1, 4711, {1234 * MB}, /usr/bin/python\n"
+        f"GPU-aaaa-1, 4712, {(1 << 64) - 1}, an odd, name\x1b[31m\n"
+        f"GPU-bbbb-2, 4713, {99 * MB}, elsewhere\n"
+        f"GPU-aaaa-1, {os.getpid()}, {5 * MB}, ourselves\n"
     )
     said = []
-    found = nvidia_smi.surroundings("cuda", said.append)
+    found = device.surroundings("cuda", said.append)
     assert found == {
         "device_name": "NVIDIA H200",
         "foreign": [
@@ -90,29 +82,41 @@ def test_strangers_are_warned_about(driver):
 def test_a_quiet_card_needs_no_words(driver):
     driver()
     said = []
-    assert nvidia_smi.surroundings("cuda", said.append)["foreign"] == []
+    assert device.surroundings("cuda", said.append)["foreign"] == []
     assert said == []
 
 
-@pytest.mark.parametrize("kind", ["missing", "fails", "garbage", "hangs", "no program"])
+@pytest.mark.parametrize("kind", ["no library", "no answer", "no cards", "no library at all"])
 def test_without_an_answer_nothing_fails(driver, monkeypatch, tmp_path, kind):
-    if kind == "missing":
-        monkeypatch.setenv("PATH", str(tmp_path))
-    elif kind == "fails":
-        driver(code=9)
-    elif kind == "garbage":
-        driver("No devices\n\n,,\x00\xff\n", listed="Unable to determine the device handle\n")
+    if kind == "no library":
+        monkeypatch.setattr(nvml, "LIBRARY", "libno-such.so")
+    elif kind == "no answer":
+        (driver() / "cards").unlink()
+    elif kind == "no cards":
+        driver(cards="")
     else:
-        monkeypatch.setattr(nvidia_smi, "PATIENCE", 0.3)
-        program = driver().with_name("nvidia-smi")
-        program.write_text("#!/bin/sh\nexec sleep 60\n" if kind == "hangs" else "not a program")
+        (tmp_path / "libtext.so").write_text("not a library")
+        monkeypatch.setattr(nvml, "LIBRARY", str(tmp_path / "libtext.so"))
     said = []
-    found = nvidia_smi.surroundings("cuda", said.append)
+    found = device.surroundings("cuda", said.append)
     assert found == {
         "device_name": f"unknown card beside {device.cpu_name()}",
         "foreign": [],
     }
-    assert (said, nvidia_smi.lock_names("cuda")) == ([], ["cuda-0"])
+    assert (said, device.lock_names("cuda")) == ([], ["cuda-0"])
+
+
+def test_a_driver_too_old_to_list_processes_lists_cards(driver, monkeypatch, tmp_path):
+    driver(f"GPU-aaaa-1, 4711, {MB}, python\n")
+    monkeypatch.setattr(nvml, "LIBRARY", str(build(tmp_path, "-DOLD")))
+    assert device.surroundings("cuda", print) == {"device_name": "NVIDIA H200", "foreign": []}
+
+
+def test_a_process_without_a_name_is_told_too(driver):
+    folder = driver(f"GPU-aaaa-1, 4711, {MB}, \x1b\n")
+    assert (folder / "processes").exists()
+    [found] = device.surroundings("cuda", lambda text: None)["foreign"]
+    assert found == {"pid": 4711, "name": "?", "memory_mb": 1}
 
 
 @pytest.fixture
@@ -120,7 +124,7 @@ def card(lab, driver, monkeypatch):
     """The toy project on a machine that seems to have a card."""
     monkeypatch.setattr(device, "cuda_present", lambda: True)
     lab.bound(('device    = "cpu"', 'device    = "cuda"'))
-    driver("GPU-aaaa-1, 4711, 1234, python\n")
+    driver(f"GPU-aaaa-1, 4711, {1234 * MB}, python\n")
     return lab
 
 

@@ -1,0 +1,113 @@
+"""Refs and working trees, read and changed by GitPython; no other module imports it.
+
+Git is called as the gate calls it: no hook, no filter and no other program that the repository
+configures runs, and no ``GIT_*`` variable is passed on. Every function raises GitError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import GitError
+from pytest_ouro.evidence.git.client import command, environment, run_git, split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_ouro.evidence.git.client import Git
+
+
+def refs(git: Git, prefix: str) -> dict[str, str]:
+    """The commits that the refs below ``prefix`` name, by ref."""
+    listed = _call(git.top, "for-each-ref", "--format=%(refname) %(objectname)", prefix)
+    return dict(line.split(" ", 1) for line in listed.splitlines())
+
+
+def set_ref(git: Git, ref: str, commit: str) -> None:
+    _call(git.top, "update-ref", ref, commit)
+
+
+def worktrees(git: Git) -> list[Path]:
+    """The folder of every working tree of the repository."""
+    lines = _call(git.top, "worktree", "list", "--porcelain").splitlines()
+    return [Path(s.removeprefix("worktree ")) for s in lines if s.startswith("worktree ")]
+
+
+def add_worktree(git: Git, folder: Path, commit: str) -> None:
+    """Check out a commit in a new working tree, its bytes as they are committed."""
+    _call(git.top, "worktree", "add", "--no-checkout", "--detach", "--force", str(folder), commit)
+    _reset(folder, "--hard", commit, also=("core.autocrlf=false",))
+
+
+def remove_worktree(git: Git, folder: Path) -> None:
+    _call(git.top, "worktree", "remove", "--force", str(folder))
+
+
+def return_branch(git: Git, commit: str) -> None:
+    """Move the branch that is checked out, and its files; GitError where a change that is not
+    committed would be lost."""
+    _reset(git.top, "--keep", commit)
+
+
+def _reset(folder: Path, mode: str, commit: str, *, also: tuple[str, ...] = ()) -> None:
+    _call(folder, "reset", mode, "--quiet", commit, also=also, env=_without_filters(folder))
+
+
+def _without_filters(folder: Path) -> dict[str, str]:
+    """Variables that turn off every filter that is configured for the working tree ``folder``.
+
+    Settings can depend on the working tree; and a filter's name may hold ``=``, which ``git -c``
+    takes for the end of the key.
+    """
+    try:
+        asked = ("config", "--name-only", "-z", "--get-regexp", r"^filter\.")
+        keys = sorted(set(split(run_git(*asked, cwd=folder))))
+    except GitError:  # there are none
+        return {}
+    settings = {"GIT_CONFIG_COUNT": str(len(keys))}
+    for number, key in enumerate(keys):
+        settings[f"GIT_CONFIG_KEY_{number}"] = key
+        settings[f"GIT_CONFIG_VALUE_{number}"] = "false" if key.endswith(".required") else ""
+    return settings
+
+
+def _call(
+    folder: Path, *args: str, also: tuple[str, ...] = (), env: Mapping[str, str] | None = None
+) -> str:
+    """Standard output of one git command in ``folder``. ``also`` are further settings."""
+    with _our_environment():
+        from git import Git as Program
+        from git.exc import GitCommandNotFound
+
+        try:
+            status, said, error = Program(folder).execute(
+                command(*args, cwd=folder, also=also),
+                env={**environment(), **(env or {})},
+                with_extended_output=True,
+                with_exceptions=False,
+            )
+        except GitCommandNotFound:
+            raise GitError("git is not installed", help="install git and run again") from None
+    if status:
+        words = str(error).strip().splitlines() or ["no message"]
+        raise GitError(f"git {args[0]} failed: {words[-1]}")
+    return str(said)
+
+
+@contextlib.contextmanager
+def _our_environment() -> Iterator[None]:
+    """The environment of git's calls as the process's own: GitPython adds to that, takes nothing
+    out of it, and runs git when it is imported."""
+    before, ours = dict(os.environ), environment()
+    for name in before.keys() - ours.keys():
+        del os.environ[name]
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)

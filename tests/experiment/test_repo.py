@@ -1,0 +1,124 @@
+"""The one caller of GitPython: nothing that a repository configures runs, nothing is passed on."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pytest_ouro
+from pytest_ouro.core.errors import GitError
+from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.experiment.terms import repo
+
+PACKAGE = Path(pytest_ouro.__file__).parent
+
+
+@pytest.fixture
+def git(project):
+    return Git.discover(project.path)
+
+
+@pytest.fixture
+def mark(tmp_path):
+    """The file that whatever must not run would write."""
+    return tmp_path / "ran"
+
+
+def test_no_other_module_imports_gitpython():
+    imports = re.compile(r"^\s*(?:from git(?:\.\w+)* import|import git\b)", re.MULTILINE)
+    found = [
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if imports.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == ["experiment/terms/repo.py"]
+
+
+def test_refs_are_written_and_listed(project, git):
+    head = project.git("rev-parse", "HEAD")
+    repo.set_ref(git, "refs/ouro/tried/7", head)
+    assert repo.refs(git, "refs/ouro/tried/") == {"refs/ouro/tried/7": head}
+    assert repo.refs(git, "refs/ouro/none/") == {}
+
+
+def test_a_ref_of_no_commit_is_an_error(git):
+    with pytest.raises(GitError, match="git update-ref failed: "):
+        repo.set_ref(git, "refs/ouro/tried/7", "f" * 40)
+
+
+def test_a_hook_on_refs_does_not_run(project, git, mark):
+    hook = project.path / ".git/hooks/reference-transaction"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    hook.chmod(0o755)
+    repo.set_ref(git, "refs/ouro/tried/7", project.git("rev-parse", "HEAD"))
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("name", ["evil", "a=b", "a.b"])
+@pytest.mark.parametrize("kind", ["smudge", "clean", "process"])
+def test_no_filter_runs_when_a_branch_returns(project, git, mark, name, kind):
+    project.write({".gitattributes": f"*.py filter={name}\n"})
+    first = project.commit("attributes")
+    project.edit("train.py", "import time", "import time, os")
+    project.commit("next")
+    project.git("config", f"filter.{name}.{kind}", f"sh -c 'touch {mark}; cat'")
+    project.git("config", f"filter.{name}.required", "true")
+    os.utime(project.path / "prepare.py", (1, 1))  # git must compare its contents
+    repo.return_branch(git, first)
+    assert project.git("rev-parse", "HEAD") == first
+    assert "import time, os" not in (project.path / "train.py").read_text()
+    assert not mark.exists()
+
+
+def test_no_filter_of_another_working_tree_s_settings_runs(project, git, mark, tmp_path):
+    head = project.commit("attributes", {".gitattributes": "*.py filter=a=b\n"})
+    settings = tmp_path / "settings"
+    settings.write_text(f'[filter "a=b"]\nsmudge = "touch {mark}; cat"\nrequired = true\n')
+    project.git("config", "includeIf.gitdir:**/worktrees/**.path", str(settings))
+    folder = tmp_path / "tree"
+    repo.add_worktree(git, folder, head)
+    assert (folder / "train.py").read_text() == (project.path / "train.py").read_text()
+    assert folder in repo.worktrees(git)
+    assert not mark.exists()
+    repo.remove_worktree(git, folder)
+    assert folder not in repo.worktrees(git)
+
+
+def test_a_change_that_is_not_committed_is_not_lost(project, git):
+    first = project.git("rev-parse", "HEAD")
+    project.edit("train.py", "import time", "import time, os")
+    project.commit("next")
+    project.edit("train.py", "import time, os", "import sys")
+    with pytest.raises(GitError, match="git reset failed: "):
+        repo.return_branch(git, first)
+    assert "import sys" in (project.path / "train.py").read_text()
+
+
+def test_variables_are_not_passed_on_and_are_there_afterwards(project, git, monkeypatch, tmp_path):
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "core.bare")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "maybe")
+    before = dict(os.environ)
+    assert repo.refs(git, "refs/heads/").keys() == {"refs/heads/main"}
+    assert dict(os.environ) == before
+
+
+def test_no_program_of_a_relative_path_is_taken_for_git(project, mark):
+    """Not when GitPython is imported either, which asks git for its version."""
+    program = project.path / "bin/git"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\ntouch {mark}\nPATH="${{PATH#bin:}}" exec git "$@"\n')
+    program.chmod(0o755)
+    code = (
+        "import pathlib\nfrom pytest_ouro.evidence.git.client import Git\n"
+        "from pytest_ouro.experiment.terms import repo\n"
+        "print(repo.refs(Git.discover(pathlib.Path.cwd()), 'refs/heads/'))\n"
+    )
+    env = {**os.environ, "PATH": f"bin:{os.environ['PATH']}"}
+    subprocess.run([sys.executable, "-c", code], cwd=project.path, env=env, check=True)
+    assert not mark.exists()
