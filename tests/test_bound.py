@@ -135,12 +135,13 @@ FAULTS = {
     ),
     "another type": (
         *("budget   = 300", 'budget = "300"'),
-        "bound.toml:9: 'budget' in [experiment] must be a number above 0, at most 31536000, not '300'",
+        "bound.toml:9: 'budget' in [experiment] must be a number above 0, at most "
+        "31536000, not '300'",
     ),
     "a text for a list": (
         *('editable = ["train.py"]', 'editable = "train.py"'),
-        "bound.toml:6: 'editable' in [experiment] must be a list of at least 1 text, each not empty, not "
-        "'train.py'",
+        "bound.toml:6: 'editable' in [experiment] must be a list of at least 1 text, each "
+        "not empty, not 'train.py'",
     ),
     "an unknown choice": (
         *("budget   = 300", 'budget = 300\ndirection = "lowest"'),
@@ -149,7 +150,8 @@ FAULTS = {
     ),
     "nothing editable": (
         *('editable = ["train.py"]', "editable = []"),
-        "bound.toml:6: 'editable' in [experiment] must be a list of at least 1 text, each not empty",
+        "bound.toml:6: 'editable' in [experiment] must be a list of at least 1 text, each "
+        "not empty, not []",
     ),
     "no budget": (
         *("budget   = 300", "budget = 0"),
@@ -157,7 +159,8 @@ FAULTS = {
     ),
     "an endless budget": (
         *("budget   = 300", "budget = inf"),
-        "bound.toml:9: 'budget' in [experiment] must be a number above 0, at most 31536000, not inf",
+        "bound.toml:9: 'budget' in [experiment] must be a number above 0, at most "
+        "31536000, not inf",
     ),
     "a timeout within the budget": (
         *("budget   = 300", "budget = 300\ntimeout = 300"),
@@ -214,8 +217,8 @@ FAULTS = {
     ),
     "no paths": (
         *('paths = ["prepare.py"]', "paths = []"),
-        "bound.toml:19: 'paths' in [danger-zone] must be a list of at least 1 text, each not empty, "
-        "not []",
+        "bound.toml:18: 'paths' in [danger-zone] must be a list of at least 1 text, each "
+        "not empty, not []",
     ),
     "an id that no node id could hold": (
         *('id    = "prepare"', 'id = "Prepare me"'),
@@ -432,8 +435,8 @@ def test_a_command_needs_neither_script_nor_harness():
         pytest.param('command = ["make"]\n', "",
                      "bound.toml:7: [experiment]: lacks the key 'command'", id="nothing is run"),
         pytest.param('["make"]', "[]",
-                     "bound.toml:7: 'command' in [experiment] must be a list of at least 1 text, not []",
-                     id="no words"),
+                     "bound.toml:7: 'command' in [experiment] must be a list of at least 1 text, "
+                     "not []", id="no words"),
         pytest.param('["make"]', '"make all"',
                      "bound.toml:7: 'command' in [experiment] must be a list of at least 1 text, "
                      "not 'make all'", id="words for a shell"),
