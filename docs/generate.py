@@ -14,16 +14,19 @@ import typing
 from pathlib import Path
 
 from pytest_ouro.bound.json_schema import schema
-from pytest_ouro.bound.tables import Experiment, RuleKeys, Title, VerdictRule
+from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, load
-from pytest_ouro.core.schema import keys_of
+from pytest_ouro.core.schema import NO_LIMITS, keys_of, members
 
 if typing.TYPE_CHECKING:
     from pytest_ouro.core.fast_dataclass import Field
+    from pytest_ouro.core.schema import Limits
 
 DOCS = Path(__file__).parent
 TABLES = {"bound": Title, "experiment": Experiment, "verdict": VerdictRule, "rule": RuleKeys}
-BLOCK = re.compile(r"(<!-- (options|purpose|table): (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(
+    r"(<!-- (options|purpose|relations|keys|table): (\S+) -->\n).*?(<!-- end -->)", re.DOTALL
+)
 
 
 def options(cls: type) -> str:
@@ -32,14 +35,37 @@ def options(cls: type) -> str:
     if not fields:
         return "No parameters.\n"
     hints = typing.get_type_hints(cls)
-    rows = ["| key | what it says | default |", "|---|---|---|"]
+    rows = ["| key | what it says | range | default |", "|---|---|---|---|"]
     for key, field in fields.items():
-        text = field.help
-        if typing.get_origin(hints[field.name]) is typing.Literal:
-            values = ", ".join(f'`"{value}"`' for value in typing.get_args(hints[field.name]))
-            text = f"{text}: {values}"
-        rows.append(f"| `{key}` | {text} | {default(field)} |")
+        values = span(hints[field.name], field.limits or NO_LIMITS)
+        rows.append(f"| `{key}` | {field.help} | {values} | {default(field)} |")
     return "\n".join(rows) + "\n"
+
+
+def span(hint: object, limits: Limits) -> str:
+    """The values that an option takes, beyond its type."""
+    words = []
+    for member in members(hint):
+        if typing.get_origin(member) is typing.Literal:
+            words += [f'`"{value}"`' for value in typing.get_args(member)]
+        elif typing.get_origin(member) is tuple:
+            words += [f"at least {limits.items} item"] if limits.items else []
+        elif member in (int, float):
+            words += [limits.range] if limits.range else []
+        if limits.pattern and member not in (int, float):
+            each = "each " if typing.get_origin(member) is tuple else ""
+            words.append(f"{each}{limits.pattern[1]}")
+    return ", ".join(words)
+
+
+def relations(cls: type) -> str:
+    """What must hold between the keys of a table, as a list."""
+    return "".join(f"- {relation.rule}\n" for relation in getattr(cls, "relations", ()))
+
+
+def keys() -> str:
+    """The keys that a device may replace."""
+    return ", ".join(f"`{key}`" for key in PER_DEVICE) + "\n"
 
 
 def default(field: Field) -> str:
@@ -68,10 +94,11 @@ def rendered(text: str) -> str:
     """A page with its generated blocks made anew."""
 
     def block(match: re.Match[str]) -> str:
-        if match[2] == "table":
-            return match[1] + attacks() + match[4]
+        if match[2] in ("table", "keys"):
+            return match[1] + (attacks if match[2] == "table" else keys)() + match[4]
         cls = TABLES[match[3]] if match[3] in TABLES else load(match[3])
-        return match[1] + (options if match[2] == "options" else purpose)(cls) + match[4]
+        make = {"options": options, "purpose": purpose, "relations": relations}[match[2]]
+        return match[1] + make(cls) + match[4]
 
     return BLOCK.sub(block, text)
 

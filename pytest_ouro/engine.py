@@ -182,7 +182,10 @@ def _rules(trust: Trust, path: str, checks: Mapping[str, type[Check]] | None = N
             help="name a commit that holds it",
         )
     folder = path.rpartition("/")[0]
-    return bounds.parse(bounds.decode(data, path), folder=folder, name=path, checks=checks)
+    help = f"these are the trusted rules, {trust}; {trust.renewal}"
+    return bounds.parse(
+        bounds.decode(data, path), folder=folder, name=path, checks=checks, help=help
+    )
 
 
 def judge(rule: Rule, evidence: Evidence) -> RuleResult:

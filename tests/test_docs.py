@@ -51,9 +51,9 @@ def test_every_check_has_its_section_and_no_other_has_one():
 def test_a_section_states_the_purpose_an_example_and_the_options(name):
     section = SECTIONS[name]
     [example, *_] = blocks("toml", section)
-    bound = parse(f"{EXPERIMENT}\n{example}")
+    bound = parse(f"{EXPERIMENT}\n{example}\n{SCOPE}")
 
-    [rule] = bound.rules
+    [rule] = [rule for rule in bound.rules if rule.id != "scope"]
     assert rule.check == name
     assert f"<!-- purpose: {name} -->" in section
     for key in keys_of(load(name)):
@@ -94,6 +94,7 @@ def test_the_repository_s_own_bound_is_valid(validator):
 
 SCOPE = '[[iron-law]]\nid = "scope"\nrule = "x"\ncheck = "scope"\n'
 FROZEN = '[[never-do]]\nid = "x"\nrule = "x"\ncheck = "frozen"\n'
+HUMAN = '[[iron-law]]\nid = "taste"\nrule = "x"\ncheck = "human"\nreason = "taste"\n'
 GOOD = {
     "the least": EXPERIMENT + SCOPE,
     "a title": '[bound]\nname = "x"\n' + EXPERIMENT + SCOPE,
@@ -104,8 +105,11 @@ GOOD = {
     "a parameter": EXPERIMENT + SCOPE + 'within = "lab"\n',
     "a list": EXPERIMENT + FROZEN + 'paths = ["a", "b/*"]\nhistory = true\n',
     "a rule that only warns": EXPERIMENT + SCOPE + 'severity = "warn"\nreason = "x"\n',
-    "for people": EXPERIMENT + SCOPE.replace('"scope"\n', '"human"\nreason = "taste"\n', 2)
-    .replace('id = "human"\nreason = "taste"', 'id = "scope"'),
+    "for people": EXPERIMENT + SCOPE + HUMAN,
+    "a warm-up": EXPERIMENT + "warmup-tokens = 3\nwarmup-seconds = 30\n" + SCOPE,
+    "no warm-up": EXPERIMENT + "warmup-tokens = 0\n" + SCOPE,
+    "a level": EXPERIMENT + 'level = "judged"\nhighest = "judged"\n' + SCOPE,
+    "a whole number written as another": EXPERIMENT + "judged-rows = 64.0\n" + SCOPE,
     "whole numbers for numbers": EXPERIMENT + "tolerance = 3\ntimeout = 900\n" + SCOPE,
 }  # fmt: skip
 BAD = {
@@ -130,16 +134,27 @@ BAD = {
     "a rule without words": EXPERIMENT + SCOPE.replace('rule = "x"\n', ""),
     "one bracket": EXPERIMENT + SCOPE.replace("[[iron-law]]", "[iron-law]"),
     "another severity": EXPERIMENT + SCOPE + 'severity = "info"\n',
-    "for people, and no reason": EXPERIMENT + SCOPE.replace('check = "scope"', 'check = "human"'),
-}
-#: What only the parser sees.
-FOR_THE_PARSER = {
     "an id with spaces": EXPERIMENT + SCOPE.replace('id = "scope"', 'id = "The scope"'),
     "no budget at all": EXPERIMENT.replace("300", "0") + SCOPE,
     "nothing editable": EXPERIMENT.replace('["train.py"]', "[]") + SCOPE,
     "nothing frozen": EXPERIMENT + FROZEN + "paths = []\n",
+    "a path without a name": EXPERIMENT + FROZEN + 'paths = [""]\n',
+    "a metric of two words": EXPERIMENT + 'metric = "val bpb"\n' + SCOPE,
+    "a negative number": EXPERIMENT + "[verdict]\nsigmas = -2\n" + SCOPE,
+    "a level that is not in this version": EXPERIMENT + 'level = "sealed"\n' + SCOPE,
+    "a level above the highest": EXPERIMENT + 'level = "judged"\nhighest = "supervised"\n' + SCOPE,
+    "a warm-up of tokens alone": EXPERIMENT + "warmup-tokens = 3\n" + SCOPE,
+    "a warm-up of seconds alone": EXPERIMENT + "warmup-seconds = 3\n" + SCOPE,
+    "for people, and no reason": EXPERIMENT + SCOPE.replace('check = "scope"', 'check = "human"'),
+}
+#: What only the parser sees.
+FOR_THE_PARSER = {
+    "rules for people alone": EXPERIMENT + HUMAN,
     "no rules": EXPERIMENT,
     "a warning without a reason": EXPERIMENT + SCOPE + 'severity = "warn"\n',
+    "a startup that cuts the warm-up": EXPERIMENT
+    + "warmup-tokens = 1\nwarmup-seconds = 300\nstartup-seconds = 60\n"
+    + SCOPE,
     "the timeout before the budget": EXPERIMENT + "timeout = 3\n" + SCOPE,
     "two rules with one id": EXPERIMENT + SCOPE + SCOPE,
     "a path outside": EXPERIMENT.replace('"prepare.py"', '"../prepare.py"') + SCOPE,

@@ -1,9 +1,23 @@
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 import pytest
 
-from pytest_ouro.core.schema import Problems, convert, line_numbers, nearest, read_table, shown
+from pytest_ouro.core.fast_dataclass import dataclass as fast_dataclass
+from pytest_ouro.core.schema import (
+    FILLED,
+    NAME,
+    Limits,
+    Problems,
+    Relation,
+    convert,
+    line_numbers,
+    nearest,
+    option,
+    read_table,
+    shown,
+)
 
 TEXT = '''\
 # a comment
@@ -132,17 +146,17 @@ def test_a_table_is_read_into_its_dataclass():
         ({"text": 1}, "f.toml:2: 'text' in [t] must be text, not 1"),
         ({"text": "x", "count": 1.5}, "'count' in [t] must be a whole number, not 1.5"),
         ({"text": "x", "count": True}, "'count' in [t] must be a whole number, not true"),
-        ({"text": "x", "long-name": "2"}, "'long-name' in [t] must be a number, not '2'"),
-        ({"text": "x", "long-name": True}, "'long-name' in [t] must be a number, not true"),
+        ({"text": "x", "long-name": "2"}, "'long-name' in [t] must be a finite number, not '2'"),
+        ({"text": "x", "long-name": True}, "'long-name' in [t] must be a finite number, not true"),
         ({"text": "x", "long-name": float("inf")}, "must be a finite number, not inf"),
         ({"text": "x", "long-name": float("nan")}, "must be a finite number, not nan"),
         ({"text": "x", "flag": 1}, "'flag' in [t] must be true or false, not 1"),
         ({"text": "x", "kind": "tow"}, "one of 'one', 'two', not 'tow'; did you mean 'two'?"),
         ({"text": "x", "kind": ["one"]}, "must be one of 'one', 'two', not ['one']"),
         ({"text": "x", "paths": "a"}, "'paths' in [t] must be a list of text, not 'a'"),
-        ({"text": "x", "paths": ["a", 1]}, "'paths' in [t] must be a list: each item text, not 1"),
-        ({"text": "x", "noise": "low"}, "must be a number or one of 'auto', not 'low'"),
-        ({"text": "x", "limit": "no"}, "'limit' in [t] must be a number, not 'no'"),
+        ({"text": "x", "paths": ["a", 1]}, "'paths' in [t] must be a list of text, not 1"),
+        ({"text": "x", "noise": "low"}, "must be a finite number or 'auto', not 'low'"),
+        ({"text": "x", "limit": "no"}, "'limit' in [t] must be a finite number, not 'no'"),
         ({"text": "x", "long_name": 1}, "unknown key 'long_name' in [t]; did you mean 'long-name'"),
         ({"text": "bad"}, "f.toml:1: [t]: 'text' is bad"),
     ],
@@ -179,3 +193,55 @@ def test_a_long_value_is_shortened():
     assert len(shown("x" * 100)) == 40
     with pytest.raises(ValueError, match=r"xxx\.\.\.$"):
         convert(int, "x" * 100)
+
+
+@pytest.mark.parametrize(
+    ("hint", "limits", "good", "bad", "wanted"),
+    [
+        (float, Limits(min=0, max=2), [0, 2, 1.5], [-0.1, 2.1, 10**400], "a number from 0 to 2"),
+        (float, Limits(above=0), [0.1], [0, -1], "a number above 0"),
+        (float, Limits(below=3, min=1), [1, 2.9], [3, 0], "a number at least 1, below 3"),
+        (int, Limits(min=1), [1, 2.0], [0, 1.5, True], "a whole number at least 1"),
+        (str, Limits(pattern=NAME), ["a_b"], ["", "a b", "a:b", "a\n", "\x07"], "text, a name"),
+        (str, Limits(pattern=FILLED), ["a b", "a\n"], ["", " ", "\n"], "text, not empty"),
+        (float | Literal["auto"], Limits(min=0), ["auto", 0], [-1, "x"], "at least 0 or 'auto'"),
+        (tuple[str, ...], Limits(items=1), [["a"], [""]], [[], "a"], "a list of at least 1 text"),
+        (tuple[str, ...], Limits(pattern=FILLED), [[], ["a"]], [[""]], "each not empty"),
+    ],
+)
+def test_a_value_is_held_to_its_limits(hint, limits, good, bad, wanted):
+    for value in good:
+        convert(hint, value, limits)
+    for value in bad:
+        with pytest.raises(ValueError, match=re.escape(wanted)):
+            convert(hint, value, limits)
+
+
+def test_an_item_that_is_at_fault_is_shown_alone():
+    with pytest.raises(ValueError, match=r", not ''$"):
+        convert(tuple[str, ...], ["a", "b", ""], Limits(pattern=FILLED))
+
+
+class _Pair:
+    low: "int" = option("the lower end", default=0, min=0)
+    high: "int" = option("the upper end", default=9, max=9)
+    relations = (
+        Relation(("low", "high"), "", lambda p: "" if p.low < p.high else "write a lower 'low'"),
+    )
+
+
+@pytest.mark.parametrize("decorator", [dataclass, fast_dataclass], ids=["standard", "ours"])
+def test_limits_and_relations_hold_for_either_kind_of_dataclass(decorator):
+    pair = decorator(frozen=True)(type("Pair", (), dict(vars(_Pair))))
+    lines = {("t",): 1, ("t", "low"): 2, ("t", "high"): 3}
+
+    def read(**table):
+        problems = Problems("f.toml", lines)
+        return read_table(pair, table, ("t",), problems), problems.sorted()
+
+    assert read(low=1, high=2) == (pair(low=1, high=2), ())
+    assert read(low=-1) == (
+        None, ("f.toml:2: 'low' in [t] must be a whole number at least 0, not -1",)
+    )  # fmt: skip
+    assert read(low=5, high=5) == (None, ("f.toml:2: [t]: write a lower 'low'",))
+    assert len(read(low=-1, high=10)[1]) == 2

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import types
 import typing
-from typing import TYPE_CHECKING, Any, Literal, Union
+from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.bound.read import SECTIONS
 from pytest_ouro.bound.tables import KINDS, PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, load
-from pytest_ouro.core.schema import keys_of
+from pytest_ouro.core.schema import NO_LIMITS, keys_of, members
 
 if TYPE_CHECKING:
     from pytest_ouro.core.fast_dataclass import Field
-
-_PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
+    from pytest_ouro.core.schema import Limits, Relation
 
 
 def schema() -> dict[str, Any]:
@@ -48,8 +46,12 @@ def table(cls: type) -> dict[str, Any]:
     hints = typing.get_type_hints(cls)
     fields = keys_of(cls)
     made = _closed({key: _property(hints[f.name], f) for key, f in fields.items()})
-    required = [key for key, f in fields.items() if f.required]
-    return {**made, "required": required} if required else made
+    if required := [key for key, f in fields.items() if f.required]:
+        made["required"] = required
+    relations: tuple[Relation, ...] = getattr(cls, "relations", ())
+    if schemas := [relation.schema for relation in relations if relation.schema]:
+        made["allOf"] = schemas
+    return made
 
 
 def _kind(kind: tuple[str, ...]) -> dict[str, Any]:
@@ -87,20 +89,35 @@ def _rule() -> dict[str, Any]:
 
 
 def _property(hint: Any, field: Field) -> dict[str, Any]:
-    made = {**_type(hint), "description": field.help}
+    made = {**_type(hint, field.limits or NO_LIMITS), "description": field.help}
     default = field.default
-    if not field.required and default is not None:
+    if not field.required and default not in (None, "", ()):
         made["default"] = list(default) if isinstance(default, tuple) else default
     return made
 
 
-def _type(hint: Any) -> dict[str, Any]:
-    origin = typing.get_origin(hint)
-    if origin in (Union, types.UnionType):
-        options = [_type(arg) for arg in typing.get_args(hint) if arg is not type(None)]
-        return options[0] if len(options) == 1 else {"anyOf": options}
-    if origin is Literal:
+def _type(hint: Any, limits: Limits) -> dict[str, Any]:
+    options = [_member(member, limits) for member in members(hint)]
+    return options[0] if len(options) == 1 else {"anyOf": options}
+
+
+def _member(hint: Any, limits: Limits) -> dict[str, Any]:
+    """The schema of a type that is no union."""
+    if typing.get_origin(hint) is Literal:
         return {"enum": list(typing.get_args(hint))}
-    if origin is tuple:
-        return {"type": "array", "items": _type(typing.get_args(hint)[0])}
-    return {"type": _PLAIN[hint]}
+    if typing.get_origin(hint) is tuple:
+        made = {"type": "array", "items": _member(typing.get_args(hint)[0], limits)}
+        return {**made, "minItems": limits.items} if limits.items else made
+    if hint is str:
+        text = {"type": "string"}
+        return {**text, "pattern": f"^(?:{limits.pattern[0]})$"} if limits.pattern else text
+    if hint is bool:
+        return {"type": "boolean"}
+    numbers = {
+        "minimum": limits.min,
+        "maximum": limits.max,
+        "exclusiveMinimum": limits.above,
+        "exclusiveMaximum": limits.below,
+    }
+    stated = {key: value for key, value in numbers.items() if value is not None}
+    return {"type": "integer" if hint is int else "number", **stated}

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load
 from pytest_ouro.core.errors import BoundError
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.schema import Problems, keys_of, line_numbers, nearest, read_table
+from pytest_ouro.core.schema import (
+    Problems,
+    keys_of,
+    line_numbers,
+    nearest,
+    read_table,
+    read_values,
+    table_name,
+)
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.paths import join
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pytest_ouro.checks import Check
     from pytest_ouro.core.schema import Where
@@ -23,6 +30,8 @@ NAME = "bound.toml"
 #: Beyond this it is no file of rules.
 MAX_BYTES = 1_000_000
 SECTIONS = ("danger-zone", "never-do", "iron-law")
+#: The devices that may have tables of their own in [experiment] and [verdict].
+DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -91,16 +100,17 @@ def parse(
     folder: str = "",
     name: str = NAME,
     checks: Mapping[str, type[Check]] | None = None,
+    help: str = "",
 ) -> Bound:
     """The Bound that ``text`` states; BoundError with every fault, each with its line.
 
     ``folder`` is bound.toml's folder from the repository's top, ``name`` how to call the file,
-    ``checks`` what was registered beside ours.
+    ``checks`` what was registered beside ours, ``help`` what a person does about a fault.
     """
     try:
         table = toml.loads(text)
     except ValueError as error:
-        raise BoundError((f"{name}: not TOML: {error}",)) from None
+        raise BoundError((f"{name}: not TOML: {error}",), help=help) from None
     problems = Problems(name, line_numbers(text))
     known = ("bound", "experiment", "verdict", *SECTIONS)
     for key in table.keys() - set(known):
@@ -112,7 +122,7 @@ def parse(
     if experiments:
         _check_paths(folder, experiments["cpu"], rules, problems)
     if problems.found or title is None:
-        raise BoundError(problems.sorted())
+        raise BoundError(problems.sorted(), help=help)
     return Bound(title.name, folder, tuple(rules.values()), experiments, verdicts)
 
 
@@ -121,45 +131,57 @@ def _experiments(table: dict[str, Any], problems: Problems) -> dict[str, Experim
         problems.add((), "the table [experiment] is missing")
         return {}
     base = table["experiment"]
-    whole = read_table(Experiment, base, ("experiment",), problems, also=("cpu", "cuda"))
+    whole = read_table(Experiment, base, ("experiment",), problems, also=DEVICES)
     if not isinstance(base, dict):
         return {}
-    shared = {key: value for key, value in base.items() if key not in ("cpu", "cuda")}
+    shared = {key: value for key, value in base.items() if key not in DEVICES}
     found = {}
-    for device in ("cpu", "cuda"):
-        override = base.get(device, {})
-        where = ("experiment", device) if override else ("experiment",)
-        if not isinstance(override, dict):
-            problems.add(("experiment", device), f"[experiment.{device}] must be a table")
+    for device in DEVICES:
+        where = ("experiment", device)
+        override = _override(Experiment, base, where, PER_DEVICE, problems)
+        if whole is None or override is None:
             continue
-        for key in override.keys() - set(PER_DEVICE):
-            problems.add(
-                ("experiment", device, key),
-                f"'{key}' cannot be set in [experiment.{device}]{nearest(key, PER_DEVICE)}",
-            )
-        if whole is None:
+        if not override:
+            found[device] = whole
             continue
         # Limits that were derived from another budget are not inherited with it.
-        kept = dict(shared)
-        if "budget" in override:
-            kept = {k: v for k, v in shared.items() if k not in ("tolerance", "timeout")}
-        known = {key: value for key, value in override.items() if key in PER_DEVICE}
-        if experiment := read_table(Experiment, {**kept, **known}, where, problems):
+        lost = ("tolerance", "timeout") if "budget" in override else ()
+        kept = {key: value for key, value in shared.items() if key not in lost}
+        if experiment := read_table(Experiment, {**kept, **override}, where, problems):
             found[device] = experiment
     return found if len(found) == 2 else {}
 
 
+def _override(
+    cls: type, base: dict[str, Any], where: Where, allowed: Iterable[str], problems: Problems
+) -> dict[str, Any] | None:
+    """The keys of one device's own table in ``base``; None with the reasons in ``problems``."""
+    override = base.get(str(where[-1]), {})
+    if not isinstance(override, dict):
+        problems.add(where, f"[{table_name(where)}] must be a table")
+        return None
+    before = len(problems.found)
+    for key in override.keys() - set(allowed):
+        text = f"'{key}' cannot be set in [{table_name(where)}]{nearest(key, allowed)}"
+        problems.add((*where, key), text)
+    known = {key: value for key, value in override.items() if key in allowed}
+    read_values(cls, known, where, problems)
+    return known if len(problems.found) == before else None
+
+
 def _verdicts(table: dict[str, Any], problems: Problems) -> dict[str, VerdictRule]:
     base = table.get("verdict", {})
-    if read_table(VerdictRule, base, ("verdict",), problems, also=("cpu", "cuda")) is None:
+    whole = read_table(VerdictRule, base, ("verdict",), problems, also=DEVICES)
+    if not isinstance(base, dict):
         return {}
-    shared = {key: value for key, value in base.items() if key not in ("cpu", "cuda")}
+    shared = {key: value for key, value in base.items() if key not in DEVICES}
     found = {}
-    for device in ("cpu", "cuda"):
-        where = ("verdict", device) if device in base else ("verdict",)
-        override = base.get(device, {})
-        merged = {**shared, **override} if isinstance(override, dict) else override
-        if verdict := read_table(VerdictRule, merged, where, problems):
+    for device in DEVICES:
+        where = ("verdict", device)
+        override = _override(VerdictRule, base, where, keys_of(VerdictRule), problems)
+        if whole is None or override is None:
+            continue
+        if verdict := read_table(VerdictRule, {**shared, **override}, where, problems):
             found[device] = verdict
     return found
 
@@ -190,6 +212,10 @@ def _rules(
             rules[where] = rule
     if not stated:
         problems.add((), f"no rules: state at least one [[{']], [['.join(SECTIONS)}]]")
+    elif len(rules) == stated and all(rule.check == "human" for rule in rules.values()):
+        problems.add(
+            (), 'no rule can be judged: each has check = "human"; state one with another check'
+        )
     return rules
 
 
@@ -241,11 +267,6 @@ def _rule(
     keys = read_table(RuleKeys, common, where, problems)
     checker = read_table(check, params, where, problems)
     if keys is None or checker is None:
-        return None
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", keys.id):
-        problems.add(
-            (*where, "id"), f"the id '{keys.id}' must be words of a-z and 0-9 with - between"
-        )
         return None
     if (keys.severity == "warn" or keys.check == "human") and not keys.reason:
         problems.add(where, f"the rule '{keys.id}' is weakened and must state a reason")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.schema import option
+from pytest_ouro.core.schema import FILLED, NAME, Relation, demand_relations, option
 from pytest_ouro.evidence.paths import matches
 
 Level = Literal["claimed", "supervised", "judged", "sandboxed", "sealed", "attested"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 
 Device = Literal["auto", "cpu", "cuda"]
+
+#: The longest time that a bound may state, in seconds: a year.
+YEAR = 31_536_000.0
+#: Budgets below this many seconds may have a tolerance of up to as many.
+SHORT = 10.0
 
 #: An experiment is a script that calls its harness, or a command that is evaluated afterwards.
 KINDS = (("script", "harness", "evaluate"), ("command", "evaluate-command"))
@@ -21,16 +26,19 @@ KINDS = (("script", "harness", "evaluate"), ("command", "evaluate-command"))
 class Title:
     """``[bound]``."""
 
-    name: str = option("how the experiment is called", default="experiment")
+    name: str = option("how the experiment is called", default="experiment", pattern=FILLED)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RuleKeys:
     """What every rule states, beside the parameters of its check."""
 
-    id: str = option("words of a-z and 0-9 with `-` between; part of the item's name")
-    rule: str = option("the rule in a person's words, printed when it is broken")
-    check: str = option("what judges it")
+    id: str = option(
+        "part of the item's name",
+        pattern=(r"[a-z0-9]+(-[a-z0-9]+)*", "words of a-z and 0-9 with `-` between"),
+    )
+    rule: str = option("the rule in a person's words, printed when it is broken", pattern=FILLED)
+    check: str = option("what judges it", pattern=FILLED)
     severity: Literal["error", "warn"] = option('`"warn"` reports without failing', default="error")
     reason: str = option("why it only warns, or why only a person can judge it", default="")
 
@@ -43,78 +51,114 @@ class Experiment:
     """
 
     root: str = option("the experiment's folder, from the folder of bound.toml", default="")
-    script: str = option("the Python file that is run; or else `command`", default="")
-    editable: tuple[str, ...] = option("all that an experiment may change (globs)")
+    script: str = option(
+        "the Python file that is run; or else `command`", default="", pattern=FILLED
+    )
+    editable: tuple[str, ...] = option(
+        "all that an experiment may change (globs)", items=1, pattern=FILLED
+    )
     allowed: tuple[str, ...] = option(
         "what a run may leave in the working tree, never committed (globs)",
         default=("run.log", "results.tsv"),
+        pattern=FILLED,
     )
     publish: tuple[str, ...] = option(
         "what a report commit may put into git at the end of a session: one that changes nothing "
         "else, with no other work after it (globs)",
         default=(),
+        pattern=FILLED,
     )
-    harness: str = option("the fixed module; the script imports it by its name", default="")
-    evaluate: str = option("the harness's function that returns the metric", default="")
+    harness: str = option(
+        "the fixed module; the script imports it by its name", default="", pattern=FILLED
+    )
+    evaluate: str = option(
+        "the harness's function that returns the metric", default="", pattern=NAME
+    )
     command: tuple[str, ...] = option(
         "instead of `script`, `harness` and `evaluate`: the program that is run, and its "
         "arguments; no shell",
         default=(),
+        items=1,
     )
     evaluate_command: tuple[str, ...] = option(
         "prints `metric: value`; run after `command`, from the trusted commit, with the folder of "
         "what is measured in `OURO_CANDIDATE`",
         default=(),
+        items=1,
     )
     loader: str = option(
         "the harness's function that yields training batches; the clock starts at the first one",
         default="make_dataloader",
+        pattern=NAME,
     )
     prepare: str = option(
         "a script that makes the data, run once from its trusted bytes when `data` is missing",
         default="",
+        pattern=FILLED,
     )
     data: tuple[str, ...] = option(
         "files the run needs (globs, `~` allowed); runs on other data are never compared",
         default=(),
+        pattern=FILLED,
     )
     validation: tuple[str, ...] = option(
         "files that only the evaluation may read: in a sandbox the script is denied them (globs, "
         "`~` allowed; `package:NAME` is an installed package)",
         default=(),
+        pattern=FILLED,
     )
     python: tuple[str, ...] = option(
         'the command that starts the interpreter; `"python"` is the one that runs pytest',
         default=("python",),
+        items=1,
     )
-    metric: str = option("its name where it is printed and in the ledger", default="val_bpb")
+    metric: str = option(
+        "its name where it is printed and in the ledger", default="val_bpb", pattern=NAME
+    )
     direction: Literal["lower", "higher"] = option("which is better", default="lower")
     budget: float = option(
         "seconds of training, the harness's `TIME_BUDGET` is set to it; the most that `command` "
-        "may take"
+        "may take",
+        above=0,
+        max=YEAR,
     )
     clock: Literal["wall", "cpu"] = option(
         '`"cpu"` counts CPU seconds of the run and its children', default="wall"
     )
     tolerance: float | None = option(
-        "seconds either side of the budget that still count as exact (2 % of it)", default=None
+        "seconds either side of the budget that still count as exact (2 % of it, at least 1)",
+        default=None,
+        min=0,
+        max=YEAR,
     )
     timeout: float | None = option(
-        "wall seconds for the whole run, then it is killed (twice the budget)", default=None
+        "wall seconds for the whole run, then it is killed (twice the budget, or the budget, "
+        "`warmup-seconds` and 30, whichever is more)",
+        default=None,
+        above=0,
+        max=YEAR,
     )
     warmup_tokens: int = option(
-        "tokens that may be served before the clock starts, for warm-up steps", default=0
+        "tokens that may be served before the clock starts, for warm-up steps",
+        default=0,
+        min=0,
+        max=1e15,
     )
     warmup_seconds: float = option(
-        "the clock starts at the latest this long after the first batch", default=0.0
+        "the clock starts at the latest this long after the first batch",
+        default=0.0,
+        min=0,
+        max=YEAR,
     )
     startup_seconds: float | None = option(
         "the clock starts at the latest this long after the script, with or without a batch "
-        "(20 % of the budget, at least 10)",
+        "(20 % of the budget, at least 10, and `warmup-seconds` more)",
         default=None,
+        min=0,
+        max=YEAR,
     )
     device: Device = option('`"auto"` is CUDA where there is a card', default="auto")
-    level: Level = option(
+    level: Literal["claimed", "supervised", "judged", "sandboxed"] = option(
         "the lowest level of assurance at which a run may be kept", default="supervised"
     )
     highest: Literal["supervised", "judged", "sandboxed"] = option(
@@ -125,48 +169,25 @@ class Experiment:
         "validation rows that the judge scores, always the same; 0: as many as are quickly "
         "asked, all of them where there are few",
         default=0,
+        min=0,
+        max=1_000_000_000,
     )
-    ledger: str = option("the table of results", default="results.tsv")
+    ledger: str = option("the table of results", default="results.tsv", pattern=FILLED)
+
+    relations: ClassVar[tuple[Relation, ...]]
 
     def __post_init__(self) -> None:
-        self._demand_one_kind()
-        if not self.editable:
-            raise ValueError("'editable' is empty: an experiment must be able to change something")
-        for path in (self.script, self.harness, *self.editable):
-            if matches(path, self.publish):
-                raise ValueError(f"'publish' names {path}, which is no report of results")
-        if self.budget <= 0:
-            raise ValueError("'budget' must be more than 0 seconds")
-        if not self.python:
-            raise ValueError("'python' is empty: it is the command that starts an interpreter")
-        # The seed's law allows 6 s of 300; a shorter budget has the same share.
-        object.__setattr__(
-            self, "tolerance", self.budget * 0.02 if self.tolerance is None else self.tolerance
-        )
-        object.__setattr__(
-            self, "timeout", self.budget * 2 if self.timeout is None else self.timeout
-        )
-        startup = max(10.0, self.budget * 0.2)
-        object.__setattr__(
-            self,
-            "startup_seconds",
-            startup if self.startup_seconds is None else self.startup_seconds,
-        )
-        if self.seconds("timeout") <= self.budget:
-            raise ValueError("'timeout' must leave time beyond 'budget'")
-
-    def _demand_one_kind(self) -> None:
-        kinds = " or ".join(", ".join(kind) for kind in KINDS)
-        script, command = (
-            [key for key in kind if getattr(self, key.replace("-", "_"))] for kind in KINDS
-        )
-        if script and command:
-            raise ValueError(
-                f"'{script[0]}' and '{command[0]}' exclude each other: an experiment has {kinds}"
-            )
-        for key in KINDS[1] if command else KINDS[0]:
-            if key not in (*script, *command):
-                raise ValueError(f"lacks the key '{key}': an experiment has {kinds}")
+        demand_relations(self)
+        startup = max(10.0, self.budget * 0.2) + self.warmup_seconds
+        derived = {
+            # The law of the original allows 6 s of 300; a shorter budget has the same share.
+            "tolerance": max(self.budget * 0.02, 1.0),
+            "timeout": max(self.budget * 2, self.budget + self.warmup_seconds + 30),
+            "startup_seconds": startup,
+        }
+        for name, seconds in derived.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, seconds)
 
     @property
     def program(self) -> str:
@@ -184,22 +205,161 @@ class Experiment:
         return value
 
 
+def _kind_fault(e: Any) -> str:
+    kinds = " or ".join(", ".join(kind) for kind in KINDS)
+    script, command = ([key for key in kind if getattr(e, key.replace("-", "_"))] for kind in KINDS)
+    if script and command:
+        return f"'{script[0]}' and '{command[0]}' exclude each other: an experiment has {kinds}"
+    lacking = [k for k in (KINDS[1] if command else KINDS[0]) if k not in (*script, *command)]
+    return f"lacks the key '{lacking[0]}': an experiment has {kinds}" if lacking else ""
+
+
+def _program_fault(e: Any) -> str:
+    programs = {"command": e.command, "evaluate-command": e.evaluate_command, "python": e.python}
+    empty = [key for key, words in programs.items() if words and not words[0].strip()]
+    return f"the first word of '{empty[0]}' is empty: write the program to start" if empty else ""
+
+
+def _publish_fault(e: Any) -> str:
+    own = (path for path in (e.script, e.harness, *e.editable) if matches(path, e.publish))
+    path = next(own, "")
+    return f"'publish' names {path}, which is no report of results: leave it out" if path else ""
+
+
+def _tolerance_fault(e: Any) -> str:
+    most = max(e.budget, SHORT)
+    if e.tolerance == 0 and not e.command:
+        return (
+            "'tolerance' is 0, and no script trains for exactly its budget: write a number above "
+            "0, or leave it out"
+        )
+    if e.tolerance is None or e.tolerance < most:
+        return ""
+    return (
+        f"'tolerance' is {e.tolerance:g}, so a run of no length would count as exact: write less "
+        f"than {most:g}, or leave it out"
+    )
+
+
+def _timeout_fault(e: Any) -> str:
+    if e.timeout is None or e.timeout > e.budget:
+        return ""
+    return (
+        f"'timeout' is {e.timeout:g} and 'budget' {e.budget:g}: every run would be killed; write "
+        f"a 'timeout' above {e.budget:g}, or leave it out"
+    )
+
+
+def _warmup_fault(e: Any) -> str:
+    if bool(e.warmup_tokens) == bool(e.warmup_seconds):
+        return ""
+    stated, other = ("tokens", "seconds") if e.warmup_tokens else ("seconds", "tokens")
+    return (
+        f"'warmup-{stated}' has no effect without 'warmup-{other}': write both above 0, or neither"
+    )
+
+
+def _startup_fault(e: Any) -> str:
+    if e.startup_seconds is None or e.startup_seconds >= e.warmup_seconds:
+        return ""
+    return (
+        f"'startup-seconds' is {e.startup_seconds:g} and cuts 'warmup-seconds', "
+        f"{e.warmup_seconds:g}: write 'startup-seconds' of at least {e.warmup_seconds:g}, or "
+        "leave it out"
+    )
+
+
+def _level_fault(e: Any) -> str:
+    if e.command and LEVELS.index(e.level) > LEVELS.index("supervised"):
+        return (
+            f"'level' is '{e.level}', which no command reaches, so no run could be kept: write "
+            "level = 'supervised', or leave it out"
+        )
+    if LEVELS.index(e.level) > LEVELS.index(e.highest):
+        return (
+            f"'level' is '{e.level}' and above 'highest', '{e.highest}', so no run could be "
+            f"kept: write level = '{e.highest}', or raise 'highest'"
+        )
+    return ""
+
+
+#: The same as JSON Schema: one of the two above 0 demands that both are.
+_WARMUP_SCHEMA = {
+    "if": {
+        "anyOf": [
+            {"required": [key], "properties": {key: {"exclusiveMinimum": 0}}}
+            for key in ("warmup-tokens", "warmup-seconds")
+        ]
+    },
+    "then": {
+        "required": ["warmup-tokens", "warmup-seconds"],
+        "properties": {
+            "warmup-tokens": {"exclusiveMinimum": 0},
+            "warmup-seconds": {"exclusiveMinimum": 0},
+        },
+    },
+}
+_LEVEL_SCHEMA = {
+    "allOf": [
+        {
+            "if": {"required": ["level"], "properties": {"level": {"const": level}}},
+            "then": {
+                "properties": {"highest": {"enum": list(LEVELS[LEVELS.index(level) : 4])}},
+                "not": {"required": ["command"]},
+            },
+        }
+        for level in ("judged", "sandboxed")
+    ]
+}
+
+Experiment.relations = (
+    Relation(
+        ("command", "evaluate-command", "script", "harness", "evaluate"),
+        "either `script`, `harness` and `evaluate`, or `command` and `evaluate-command`",
+        _kind_fault,
+    ),
+    Relation(
+        ("command", "evaluate-command", "python"),
+        "the first word of `command`, `evaluate-command` and `python` is not empty",
+        _program_fault,
+    ),
+    Relation(
+        ("publish", "script", "harness", "editable"),
+        "`publish` names neither `script` nor `harness` nor an `editable` file",
+        _publish_fault,
+    ),
+    Relation(
+        ("tolerance", "budget", "command"),
+        f"`tolerance` is less than `budget`, or than {SHORT:g} where the budget is shorter; above "
+        "0 with a `script`",
+        _tolerance_fault,
+    ),
+    Relation(("timeout", "budget"), "`timeout` is more than `budget`", _timeout_fault),
+    Relation(
+        ("warmup-tokens", "warmup-seconds"),
+        "`warmup-tokens` and `warmup-seconds` are both above 0, or neither",
+        _warmup_fault,
+        _WARMUP_SCHEMA,
+    ),
+    Relation(
+        ("startup-seconds", "warmup-seconds"),
+        "`startup-seconds` is at least `warmup-seconds`",
+        _startup_fault,
+    ),
+    Relation(
+        ("level", "highest", "command"),
+        "`level` is not above `highest`; with a `command` it is at most `supervised`",
+        _level_fault,
+        _LEVEL_SCHEMA,
+    ),
+)
+
+
 #: The keys of ``[experiment]`` that ``[experiment.cpu]`` and ``[experiment.cuda]`` may replace.
 PER_DEVICE = (
-    *(
-        "budget",
-        "clock",
-        "tolerance",
-        "timeout",
-        "warmup-tokens",
-        "warmup-seconds",
-        "startup-seconds",
-        "level",
-        "highest",
-        "judged-rows",
-        "data",
-        "validation",
-    ),
+    *("budget", "clock", "tolerance", "timeout"),
+    *("warmup-tokens", "warmup-seconds", "startup-seconds"),
+    *("level", "highest", "judged-rows", "data", "validation"),
 )
 
 
@@ -213,8 +373,12 @@ class VerdictRule:
     noise: float | Literal["auto"] = option(
         'the standard deviation of one run\'s metric; `"auto"`: from repeats of one code',
         default="auto",
+        min=0,
+        max=1e18,
     )
-    sigmas: float = option("an improvement below `sigmas` × `noise` is within noise", default=2.0)
+    sigmas: float = option(
+        "an improvement below `sigmas` × `noise` is within noise", default=2.0, min=0, max=100
+    )
     hard: bool = option(
         "`true`: within noise is a discard; `false`: a keep with the reason `marginal`",
         default=False,

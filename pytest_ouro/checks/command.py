@@ -23,8 +23,10 @@ class Command(Check):
     """A command, run in the experiment's folder, exits with 0. It may run code of the working
     tree, so it is judged there only, never of a commit or of the index alone."""
 
-    command: tuple[str, ...] = option("the program and its arguments; no shell")
-    timeout: float = option("seconds after which the rule counts as broken", default=60.0)
+    command: tuple[str, ...] = option("the program and its arguments; no shell", items=1)
+    timeout: float = option(
+        "seconds after which the rule counts as broken", default=60.0, above=0, max=86400
+    )
 
     def __post_init__(self) -> None:
         if not self.command:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.checks import Check
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
-from pytest_ouro.core.schema import option
+from pytest_ouro.core.schema import FILLED, NAME, option
 from pytest_ouro.evidence.content import digest
 from pytest_ouro.evidence.dependencies import in_script, provided, statements
 from pytest_ouro.evidence.paths import matching, quoted
@@ -35,10 +35,14 @@ class Dependencies(Check):
     import. What the repository's ``.venv`` holds beside the lock only warns."""
 
     modules: tuple[str, ...] = option(
-        "may be imported although no trusted file provides them", default=()
+        "may be imported although no trusted file provides them",
+        default=(),
+        pattern=NAME,
     )
     kernels: tuple[str, ...] = option(
-        "repositories of the hub whose kernels may be loaded by name", default=()
+        "repositories of the hub whose kernels may be loaded by name",
+        default=(),
+        pattern=FILLED,
     )
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.checks import Check
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
-from pytest_ouro.core.schema import option
+from pytest_ouro.core.schema import FILLED, option
 from pytest_ouro.evidence.content import digest, short
 from pytest_ouro.evidence.paths import matches, matching, quoted
 
@@ -23,7 +23,7 @@ class Frozen(Check):
     """The files are, byte for byte, what trust says they are: in the commit, in the index and in
     the working tree. Line endings do not count."""
 
-    paths: tuple[str, ...] = option("globs from the experiment's root")
+    paths: tuple[str, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
     history: bool = option(
         "no commit since trust may have touched them, not even one that was undone", default=False
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.checks import Check
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
-from pytest_ouro.core.schema import option
+from pytest_ouro.core.schema import FILLED, option
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.content import short
 from pytest_ouro.evidence.paths import quoted
@@ -25,10 +25,14 @@ class FrozenData(Check):
     them. Judged before and after every run; skipped where the data is not on this machine."""
 
     paths: tuple[str, ...] = option(
-        "the files (globs, `~` allowed); by default `data` of [experiment]", default=()
+        "the files (globs, `~` allowed); by default `data` of [experiment]",
+        default=(),
+        pattern=FILLED,
     )
     train: tuple[str, ...] = option(
-        "the training shards among them: none may hold the same bytes as another file", default=()
+        "the training shards among them: none may hold the same bytes as another file",
+        default=(),
+        pattern=FILLED,
     )
 
     after_run = True

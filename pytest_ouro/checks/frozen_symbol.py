@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.checks import Check
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
-from pytest_ouro.core.schema import option
+from pytest_ouro.core.schema import FILLED, NAME, option
 from pytest_ouro.evidence.paths import quoted
 from pytest_ouro.evidence.python.source_encoding import decode, defines
 
@@ -23,8 +23,8 @@ class FrozenSymbol(Check):
     """A function means what it meant, with the helpers and constants that it uses, and nothing
     stands in for its file when that is imported. Comments, layout and docstrings may change."""
 
-    path: str = option("the file, from the experiment's root")
-    symbol: str = option("the function or constant")
+    path: str = option("the file, from the experiment's root", pattern=FILLED)
+    symbol: str = option("the function or constant", pattern=NAME)
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         path = evidence.layout.path(self.path)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pytest_ouro.checks import Check
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding
-from pytest_ouro.core.schema import option
+from pytest_ouro.core.schema import Relation, option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,16 @@ if TYPE_CHECKING:
 class Metric(Check):
     """One finite and plausible metric, measured by us, orders the keeps."""
 
-    above: float = option("a value of this or less cannot be true", default=0.0)
-    below: float = option("a value of this or more cannot be true", default=20.0)
+    above: float = option(
+        "a value of this or less cannot be true", default=0.0, min=-1e18, max=1e18
+    )
+    below: float = option(
+        "a value of this or more cannot be true", default=20.0, min=-1e18, max=1e18
+    )
+
+    relations: ClassVar[tuple[Relation, ...]] = (
+        Relation(("above", "below"), "`above` is less than `below`", lambda m: _order_fault(m)),
+    )
 
     stage = "run"
 
@@ -52,6 +60,15 @@ class Metric(Check):
                     help="verdicts are made by the supervisor alone: run the commit again",
                     facts={"gain": gain},
                 )
+
+
+def _order_fault(metric: Metric) -> str:
+    if metric.above < metric.below:
+        return ""
+    return (
+        f"'above' is {metric.above:g} and 'below' {metric.below:g}, so no value could be true: "
+        "write an 'above' that is less than 'below'"
+    )
 
 
 def band_of(run: Record) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.checks import Check
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
-from pytest_ouro.core.schema import option
+from pytest_ouro.core.schema import FILLED, option
 from pytest_ouro.evidence.paths import matches, matching, quoted
 from pytest_ouro.evidence.published import published
 
@@ -22,7 +22,7 @@ class Untracked(Check):
     """The files stay out of git: out of the commit, the index and every commit since trust. What
     is published (``publish``) may be in report commits."""
 
-    paths: tuple[str, ...] = option("globs from the experiment's root")
+    paths: tuple[str, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
 
     def __post_init__(self) -> None:
         if not self.paths:

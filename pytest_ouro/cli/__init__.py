@@ -48,6 +48,8 @@ def run(argv: Sequence[str]) -> int:
     except BoundError as error:
         for problem in error.problems:
             print(f"ouro: error: {problem}", file=sys.stderr)
+        if error.help:
+            print(f"  help: {error.help}", file=sys.stderr)
         return 2
     except OuroError as error:
         print(f"ouro: error: {error}", file=sys.stderr)

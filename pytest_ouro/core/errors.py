@@ -26,8 +26,8 @@ class TrustError(OuroError):
 class BoundError(OuroError):
     """bound.toml cannot be used. ``problems`` holds every fault, each as ``file:line: text``."""
 
-    def __init__(self, problems: tuple[str, ...]) -> None:
-        super().__init__("\n".join(problems))
+    def __init__(self, problems: tuple[str, ...], *, help: str = "") -> None:
+        super().__init__("\n".join(problems), help=help)
         self.problems = problems
 
 

@@ -19,14 +19,21 @@ MISSING: Any = object()
 
 
 class Field:
-    """One field of a class. ``help`` says what it means, where it is a key of a format."""
+    """One field of a class. Where it is a key of a format, ``help`` says what it means and
+    ``limits`` which values it takes (`schema.Limits`)."""
 
     name = ""
 
     def __init__(
-        self, *, default: Any = MISSING, default_factory: Any = MISSING, help: str = ""
+        self,
+        *,
+        default: Any = MISSING,
+        default_factory: Any = MISSING,
+        help: str = "",
+        limits: Any = None,
     ) -> None:
-        self.default, self.default_factory, self.help = default, default_factory, help
+        self.default, self.default_factory = default, default_factory
+        self.help, self.limits = help, limits
 
     @property
     def required(self) -> bool:
@@ -72,9 +79,13 @@ def fields(cls: type) -> tuple[Field, ...]:
         if original.init:
             given = {"default": original.default, "default_factory": original.default_factory}
             given = {key: v for key, v in given.items() if v is not dataclasses.MISSING}
-            made = Field(**given, help=original.metadata.get("help", ""))
-            made.name = original.name
-            found += (made,)
+            stated = next(
+                (vars(c)[original.name] for c in cls.__mro__ if original.name in vars(c)), 0
+            )
+            if not isinstance(stated, Field):
+                stated = Field(**given, help=original.metadata.get("help", ""))
+                stated.name = original.name
+            found += (stated,)
     return found
 
 

@@ -10,12 +10,19 @@ import sys
 import types
 import typing
 from functools import cache
-from typing import Any, Literal, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 
-from pytest_ouro.core.fast_dataclass import MISSING, Field, fields
+from pytest_ouro.core.fast_dataclass import MISSING, Field, dataclass, fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
 Where = tuple[str | int, ...]
+
+#: Patterns of texts, each with what it demands in words; a text must match as a whole.
+FILLED = (r"[\s\S]*\S[\s\S]*", "not empty")
+NAME = (r"[^\s:\x00-\x1f\x7f-\x9f]+", "a name without spaces and colons")
 
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"^\s*(?:\"([^\"]+)\"|'([^']+)'|([A-Za-z0-9_-]+))\s*=")
@@ -60,9 +67,88 @@ def nearest(name: str, names: typing.Iterable[str]) -> str:
     return f"; did you mean '{match[0]}'?" if match else ""
 
 
-def option(help: str, *, default: Any = MISSING) -> Any:
-    """A field of a format: ``help`` says what it means, in the reference and in the JSON schema."""
-    return Field(default=default, help=help)
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a value must satisfy beside its type.
+
+    ``min``, ``max``, ``above`` and ``below`` are for numbers, ``pattern`` (a regular expression
+    and its meaning in words) for a text and for each text of a list; a list has at least ``items``.
+    """
+
+    min: float | None = None
+    max: float | None = None
+    above: float | None = None
+    below: float | None = None
+    pattern: tuple[str, str] | None = None
+    items: int = 0
+
+    def allow(self, value: float | str) -> bool:
+        """Whether a number or a text lies within the limits."""
+        if isinstance(value, str):
+            return self.pattern is None or re.fullmatch(self.pattern[0], value) is not None
+        return (
+            (self.min is None or value >= self.min)
+            and (self.max is None or value <= self.max)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+    @property
+    def range(self) -> str:
+        """The limits of a number in words: ``from 0 to 100``; "" where there are none."""
+        if self.min is not None and self.max is not None:
+            return f"from {self.min:.12g} to {self.max:.12g}"
+        words = {
+            "at least": self.min,
+            "above": self.above,
+            "at most": self.max,
+            "below": self.below,
+        }
+        return ", ".join(f"{word} {n:.12g}" for word, n in words.items() if n is not None)
+
+
+NO_LIMITS = Limits()
+
+
+def option(
+    help: str,
+    *,
+    default: Any = MISSING,
+    min: float | None = None,
+    max: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    pattern: tuple[str, str] | None = None,
+    items: int = 0,
+) -> Any:
+    """A key of a format: ``help`` says what it means, the rest are its `Limits`.
+
+    Validation, error messages, the reference and the JSON Schema are made from them. A default is
+    not checked: it may stand for a key that is absent.
+    """
+    limits = Limits(min=min, max=max, above=above, below=below, pattern=pattern, items=items)
+    return Field(default=default, help=help, limits=limits)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What must hold between keys of one table; a dataclass lists its own in ``relations``.
+
+    ``fault`` is given an object with the table's values as attributes. It returns what is wrong
+    and what to write, or "". ``schema`` is the same as JSON Schema, where that can say it.
+    """
+
+    keys: tuple[str, ...]
+    rule: str
+    fault: Callable[[Any], str]
+    schema: Mapping[str, Any] | None = None
+
+
+def demand_relations(table: object) -> None:
+    """ValueError where relations of the dataclass do not hold for ``table``, an instance."""
+    relations: tuple[Relation, ...] = getattr(table, "relations", ())
+    if faults := [fault for relation in relations if (fault := relation.fault(table))]:
+        raise ValueError("; ".join(faults))
 
 
 def keys_of(cls: type) -> dict[str, Field]:
@@ -108,77 +194,158 @@ def read_table(
     where: Where,
     problems: Problems,
     *,
-    also: typing.Iterable[str] = (),
+    also: Iterable[str] = (),
 ) -> T | None:
     """``table`` as a ``cls``, or None with the reasons in ``problems``.
 
     ``also`` names keys that belong to the same table and are read elsewhere.
     """
-    name = ".".join(str(part) for part in where if isinstance(part, str))
+    name = table_name(where)
     if not isinstance(table, dict):
         problems.add(where, f"[{name}] must be a table")
         return None
+    before = len(problems.found)
     known = keys_of(cls)
-    ok = True
     for key in table.keys() - known.keys() - set(also):
         problems.add((*where, key), f"unknown key '{key}' in [{name}]{nearest(key, known)}")
-        ok = False
-    values: dict[str, Any] = {}
+    values = read_values(cls, table, where, problems)
     for key, spec in known.items():
-        if key in table:
-            try:
-                hint = _hint(cls, spec.name)  # type: ignore[arg-type] # a class can be hashed
-                values[spec.name] = convert(hint, table[key])
-            except ValueError as error:
-                problems.add((*where, key), f"'{key}' in [{name}] must be {error}")
-                ok = False
-        elif spec.required:
+        if key not in table and spec.required:
             problems.add(where, f"[{name}] lacks the key '{key}'")
-            ok = False
-    if not ok:
+    _check_relations(cls, table, values, where, problems)
+    if len(problems.found) > before:
         return None
     try:
         return cls(**values)
-    except ValueError as error:  # a rule between keys, stated in __post_init__
+    except ValueError as error:  # a rule of a check's own, stated in its __post_init__
         problems.add(where, f"[{name}]: {error}")
         return None
 
 
-def convert(hint: Any, value: object) -> Any:
-    """``value`` as the annotated type; ValueError names the type that was wanted."""
-    origin = typing.get_origin(hint)
-    if origin in (Union, types.UnionType):
-        wanted = []
-        for option in typing.get_args(hint):
+def table_name(where: Where) -> str:
+    """How a table is called in messages: ``experiment.cpu``, ``never-do``."""
+    return ".".join(str(part) for part in where if isinstance(part, str))
+
+
+def read_values(
+    cls: type, table: Mapping[str, Any], where: Where, problems: Problems
+) -> dict[str, Any]:
+    """The sound values of the known keys of ``table``, by their fields' names."""
+    values: dict[str, Any] = {}
+    for key, spec in keys_of(cls).items():
+        if key in table:
             try:
-                return convert(option, value)
+                hint = _hint(cls, spec.name)
+                values[spec.name] = convert(hint, table[key], spec.limits or NO_LIMITS)
             except ValueError as error:
-                wanted.append(str(error).split(", not ")[0])
-        wanted = [w for w in wanted if w != "nothing"]
-        raise ValueError(f"{' or '.join(wanted)}, not {shown(value)}")
-    if hint is type(None):
-        raise ValueError("nothing")
+                text = f"'{key}' in [{table_name(where)}] must be {error}"
+                problems.add((*where, key), text)
+    return values
+
+
+def _check_relations(
+    cls: type, table: Mapping[str, Any], values: dict[str, Any], where: Where, problems: Problems
+) -> None:
+    """Report each relation that does not hold; one about a key that is faulty itself is left out.
+
+    It has the line of the first of its keys that is stated in this table.
+    """
+    relations: tuple[Relation, ...] = getattr(cls, "relations", ())
+    if not relations:
+        return
+    known = keys_of(cls)
+    defaults = {spec.name: spec.default for spec in known.values() if not spec.required}
+    whole = types.SimpleNamespace(**{**defaults, **values})
+    unsound = {key for key in table if key in known and known[key].name not in values}
+    unsound |= {key for key, spec in known.items() if spec.required and key not in table}
+    for relation in relations:
+        if unsound.isdisjoint(relation.keys) and (fault := relation.fault(whole)):
+            stated = [(*where, key) for key in relation.keys if (*where, key) in problems.lines]
+            problems.add((stated or [where])[0], f"[{table_name(where)}]: {fault}")
+
+
+def convert(hint: Any, value: object, limits: Limits = NO_LIMITS) -> Any:
+    """``value`` as the annotated type; ValueError says what was wanted instead."""
+    for member in members(hint):
+        if (converted := _as_type(member, value, limits)) is not MISSING:
+            return converted
+    choices = [choice for member in members(hint) for choice in _choices(member)]
+    hint_text = nearest(str(value), map(str, choices))
+    raise ValueError(
+        f"{wanted(hint, limits)}, not {shown(_culprit(hint, value, limits))}{hint_text}"
+    )
+
+
+def members(hint: Any) -> tuple[Any, ...]:
+    """The types of a union but None, which stands for an absent key; any other type alone."""
+    if typing.get_origin(hint) in (Union, types.UnionType):
+        return tuple(arg for arg in typing.get_args(hint) if arg is not type(None))
+    return (hint,)
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
+
+
+def _as_type(hint: Any, value: object, limits: Limits) -> Any:
+    """``value`` as one plain type; MISSING where it is of another, or beyond the limits."""
+    origin = typing.get_origin(hint)
     if origin is Literal:
-        choices = typing.get_args(hint)
-        if value in choices:
-            return value
-        hint_text = nearest(str(value), map(str, choices))
-        raise ValueError(f"one of {', '.join(map(repr, choices))}, not {shown(value)}{hint_text}")
+        return value if value in typing.get_args(hint) else MISSING
     if origin is tuple:
-        (item, _) = typing.get_args(hint)
-        if not isinstance(value, list):
-            raise ValueError(f"a list of {_NAMES[item]}, not {shown(value)}")
-        try:
-            return tuple(convert(item, element) for element in value)
-        except ValueError as error:
-            raise ValueError(f"a list: each item {error}") from None
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, bool) != (hint is bool) or not isinstance(value, hint):
-        raise ValueError(f"{_NAMES[hint]}, not {shown(value)}")
-    if hint is float and not abs(value) < float("inf"):
-        raise ValueError(f"a finite number, not {shown(value)}")
+        if not isinstance(value, list) or len(value) < limits.items:
+            return MISSING
+        items = tuple(_as_type(typing.get_args(hint)[0], item, limits) for item in value)
+        return MISSING if MISSING in items else items
+    if isinstance(value, bool) != (hint is bool):
+        return MISSING
+    if hint in (int, float) and isinstance(value, int | float):
+        return _as_number(hint, value, limits)
+    if not isinstance(value, hint) or (hint is str and not limits.allow(value)):
+        return MISSING
     return value
+
+
+def _as_number(hint: Any, value: float, limits: Limits) -> Any:
+    """A finite number within the limits; 2.0 is a whole number, as it is in JSON."""
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of 400 digits
+        return MISSING
+    if not abs(number) < float("inf") or not limits.allow(value):
+        return MISSING
+    if hint is float:
+        return number
+    return int(value) if number.is_integer() else MISSING
+
+
+def _culprit(hint: Any, value: object, limits: Limits) -> object:
+    """The part of ``value`` to show: of a list, the first item that is not as wanted."""
+    (item,) = typing.get_args(hint)[:1] if typing.get_origin(hint) is tuple else (None,)
+    if item is None or not isinstance(value, list):
+        return value
+    bad = (each for each in value if _as_type(item, each, limits) is MISSING)
+    return next(bad, value)
+
+
+def wanted(hint: Any, limits: Limits = NO_LIMITS) -> str:
+    """A type with its limits, in words: ``a number from 0 to 100 or 'auto'``."""
+    return " or ".join(_wanted(member, limits) for member in members(hint))
+
+
+def _wanted(hint: Any, limits: Limits) -> str:
+    if choices := _choices(hint):
+        return f"{'one of ' if len(choices) > 1 else ''}{', '.join(map(repr, choices))}"
+    shape = limits.pattern[1] if limits.pattern else ""
+    if typing.get_origin(hint) is tuple:
+        least = f"at least {limits.items} " if limits.items else ""
+        plain = f"a list of {least}{_NAMES[typing.get_args(hint)[0]]}"
+        return f"{plain}, each {shape}" if shape else plain
+    if hint in (int, float) and limits.range:
+        return f"{_NAMES[hint]} {limits.range}"
+    if hint is float:
+        return "a finite number"
+    return f"{_NAMES[hint]}, {shape}" if shape and hint is str else _NAMES[hint]
 
 
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}

@@ -35,6 +35,21 @@ class Trust:
     lock_path: str = lockfile.NAME
     read_at: str = ""
 
+    @property
+    def renewal(self) -> str:
+        """What a person does to have corrected rules trusted, in one line."""
+        edit = (
+            "correct bound.toml, run pytest-ouro bless, commit bound.toml and bound.lock together"
+        )
+        if self.lock is not None:
+            return edit
+        if self.source == "git config ouro.trust":
+            return (
+                f"git config --unset ouro.trust, {edit}, "
+                "then git config ouro.trust $(git rev-parse HEAD)"
+            )
+        return f"{edit}, and let {self.source} name that commit"
+
     def __str__(self) -> str:
         if self.lock is None:
             return f"{self.commit[:7]} ({self.source})"

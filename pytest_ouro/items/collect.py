@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ouro.core.errors import BoundError, ExperimentError, OuroError
+from pytest_ouro.core.errors import ExperimentError, OuroError
 from pytest_ouro.engine import judge, open_case
 from pytest_ouro.items import settings as options
 from pytest_ouro.items.outcome_audit import ADVICE, OutcomeAudit
@@ -216,8 +216,6 @@ class BoundFile(pytest.File):
     def collect(self) -> Iterator[pytest.Collector]:
         try:
             case = self.ouro.case
-        except BoundError as error:
-            raise self.CollectError("\n".join(error.problems)) from None
         except OuroError as error:
             raise self.CollectError(str(error)) from None
         for section in dict.fromkeys(rule.section for rule in case.bound.rules):

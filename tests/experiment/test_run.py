@@ -624,7 +624,7 @@ def test_runs_of_another_budget_are_not_compared(lab):
 
 
 def test_a_level_that_cannot_be_reached_keeps_nothing(lab):
-    lab.bound(('device    = "cpu"', 'device    = "cpu"\nlevel     = "sealed"'))
+    lab.bound(('device    = "cpu"', 'device    = "cpu"\nlevel     = "judged"'))
     result = lab.run(lab.script())
     assert (result.status, result.reason, result.level) == ("discard", "level", "supervised")
 

@@ -1,0 +1,300 @@
+"""The ranges of bound.toml: each fault has its file, line, key and range, and what validation
+accepts is what the JSON Schema accepts."""
+
+import re
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_ouro.bound.json_schema import table
+from pytest_ouro.bound.read import parse
+from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
+from pytest_ouro.checks import CHECKS, load
+from pytest_ouro.core.errors import BoundError
+from pytest_ouro.core.schema import Problems, keys_of, read_values
+
+SCRIPT = """\
+[experiment]
+script   = "train.py"
+editable = ["train.py"]
+harness  = "prepare.py"
+evaluate = "evaluate_bpb"
+budget   = 300
+"""
+COMMAND = """\
+[experiment]
+command          = ["make"]
+evaluate-command = ["./score"]
+editable         = ["flags.txt"]
+metric           = "bytes"
+budget           = 10
+"""
+SCOPE = '[[iron-law]]\nid = "scope"\nrule = "x"\ncheck = "scope"\n'
+YEAR = "31536000"
+DIGITS = "1" + "0" * 399
+
+
+def faults(text):
+    with pytest.raises(BoundError) as caught:
+        parse(text)
+    return caught.value.problems
+
+
+VALUES = [
+    ("verdict", "sigmas", "-2", "a number from 0 to 100"),
+    ("verdict", "sigmas", "101", "a number from 0 to 100"),
+    ("verdict", "sigmas", "true", "a number from 0 to 100"),
+    ("verdict", "noise", "-1", "a number from 0 to 1e+18 or 'auto'"),
+    ("verdict", "noise", "nan", "a number from 0 to 1e+18 or 'auto'"),
+    ("verdict", "noise", "inf", "a number from 0 to 1e+18 or 'auto'"),
+    ("experiment", "tolerance", "-5", f"a number from 0 to {YEAR}"),
+    ("experiment", "timeout", DIGITS, f"a number above 0, at most {YEAR}"),
+    ("experiment", "timeout", "-inf", f"a number above 0, at most {YEAR}"),
+    ("experiment", "warmup-tokens", "-1", "a whole number from 0 to 1e+15"),
+    ("experiment", "warmup-tokens", DIGITS, "a whole number from 0 to 1e+15"),
+    ("experiment", "warmup-tokens", "1.5", "a whole number from 0 to 1e+15"),
+    ("experiment", "warmup-seconds", "-0.1", f"a number from 0 to {YEAR}"),
+    ("experiment", "startup-seconds", "-1", f"a number from 0 to {YEAR}"),
+    ("experiment", "judged-rows", "-5", "a whole number from 0 to 1000000000"),
+    ("experiment", "judged-rows", "false", "a whole number from 0 to 1000000000"),
+    ("experiment", "metric", '""', "text, a name without spaces and colons"),
+    ("experiment", "metric", '"val bpb"', "text, a name without spaces and colons"),
+    ("experiment", "metric", '"val:bpb"', "text, a name without spaces and colons"),
+    ("experiment", "metric", r'"val\tbpb"', "text, a name without spaces and colons"),
+    ("experiment", "loader", '""', "text, a name without spaces and colons"),
+    ("experiment", "ledger", '""', "text, not empty"),
+    ("experiment", "ledger", '" "', "text, not empty"),
+    ("experiment", "prepare", '""', "text, not empty"),
+    ("experiment", "allowed", '["run.log", ""]', "a list of text, each not empty"),
+    ("experiment", "data", '[""]', "a list of text, each not empty"),
+    ("experiment", "python", "[]", "a list of at least 1 text"),
+    ("experiment", "level", '"attested"', "one of 'claimed', 'supervised', 'judged', 'sandboxed'"),
+    ("experiment", "level", '"sealed"', "one of 'claimed', 'supervised', 'judged', 'sandboxed'"),
+    ("bound", "name", '""', "text, not empty"),
+]
+
+
+@pytest.mark.parametrize(("section", "key", "value", "wanted"), VALUES)
+def test_a_value_out_of_range_has_line_key_and_range(section, key, value, wanted):
+    experiment = SCRIPT + (f"{key} = {value}\n" if section == "experiment" else "")
+    other = "" if section == "experiment" else f"[{section}]\n{key} = {value}\n"
+
+    (found,) = faults(experiment + other + SCOPE)
+
+    line = (experiment + other).splitlines().index(f"{key} = {value}") + 1
+    assert found.startswith(f"bound.toml:{line}: '{key}' in [{section}] must be {wanted}, not ")
+    assert len(found) < 250
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [("experiment", "budget", "0"), ("experiment", "judged-rows", "-5"), ("verdict", "noise", -1)],
+)
+def test_a_device_has_the_same_ranges(device, section, key, value):
+    text = SCRIPT + f"[{section}.{device}]\n{key} = {value}\n" + SCOPE
+
+    (found,) = faults(text)
+
+    assert found.startswith(f"bound.toml:8: '{key}' in [{section}.{device}] must be ")
+
+
+RELATIONS = [
+    ("timeout = 300", "timeout", "'timeout' is 300 and 'budget' 300"),
+    ("timeout = 20", "timeout", "write a 'timeout' above 300"),
+    ("tolerance = 300", "tolerance", "write less than 300"),
+    ("tolerance = 0", "tolerance", "write a number above 0"),
+    ("warmup-tokens = 3", "warmup-tokens", "no effect without 'warmup-seconds': write both"),
+    ("warmup-seconds = 30", "warmup-seconds", "no effect without 'warmup-tokens': write both"),
+    (
+        "startup-seconds = 60\nwarmup-tokens = 9\nwarmup-seconds = 90",
+        "startup-seconds",
+        "write 'startup-seconds' of at least 90",
+    ),
+    (
+        'level = "judged"\nhighest = "supervised"',
+        "level",
+        "so no run could be kept: write level = 'supervised'",
+    ),
+    ('level = "sandboxed"\nhighest = "judged"', "level", "write level = 'judged'"),
+    ('publish = ["*.py"]', "publish", "'publish' names train.py"),
+    ('python = [""]', "python", "the first word of 'python' is empty"),
+]
+
+
+@pytest.mark.parametrize(("lines", "key", "words"), RELATIONS)
+def test_keys_that_contradict_each_other_have_a_line_and_what_to_write(lines, key, words):
+    (found,) = faults(SCRIPT + lines + "\n" + SCOPE)
+
+    assert found.startswith("bound.toml:7: [experiment]: ")
+    assert lines.startswith(key)
+    assert words in found
+
+
+@pytest.mark.parametrize("level", ["judged", "sandboxed"])
+def test_a_command_reaches_no_level_above_supervised(level):
+    (found,) = faults(COMMAND + f'level = "{level}"\n' + SCOPE)
+
+    assert found.startswith(f"bound.toml:7: [experiment]: 'level' is '{level}', which no command")
+    assert "write level = 'supervised'" in found
+
+
+def test_a_relation_between_a_device_and_the_whole_has_the_device_s_line():
+    text = SCRIPT + 'highest = "supervised"\n[experiment.cuda]\nlevel = "judged"\n' + SCOPE
+
+    (found,) = faults(text)
+
+    assert found.startswith("bound.toml:9: [experiment.cuda]: 'level' is 'judged' and above")
+
+
+def test_limits_of_the_metric_are_in_order():
+    rule = '[[iron-law]]\nid = "m"\nrule = "x"\ncheck = "metric"\nabove = 30\n'
+
+    (found,) = faults(SCRIPT + rule)
+
+    assert found.startswith("bound.toml:11: [iron-law]: 'above' is 30 and 'below' 20")
+
+
+@pytest.mark.parametrize(
+    ("check", "stated", "key"),
+    [
+        ("command", 'command = ["true"]\ntimeout = 0', "timeout"),
+        ("command", 'command = ["true"]\ntimeout = -3', "timeout"),
+        ("command", "command = []", "command"),
+        ("frozen", 'paths = ["a", ""]', "paths"),
+        ("untracked", "paths = []", "paths"),
+        ("frozen-symbol", 'path = ""\nsymbol = "f"', "path"),
+        ("frozen-symbol", 'path = "a.py"\nsymbol = ""', "symbol"),
+        ("metric", "above = inf", "above"),
+    ],
+)
+def test_parameters_of_checks_have_ranges(check, stated, key):
+    rule = f'[[iron-law]]\nid = "r"\nrule = "x"\ncheck = "{check}"\n{stated}\n'
+
+    (found,) = faults(SCRIPT + rule)
+
+    assert re.match(rf"bound\.toml:1[12]: '{key}' in \[iron-law\] must be ", found)
+
+
+@pytest.mark.parametrize("key", ["id", "rule", "check"])
+def test_a_rule_has_no_empty_words(key):
+    rule = "".join('key = ""\n'.replace("key", key) if line.startswith(key) else line
+                   for line in SCOPE.splitlines(keepends=True))  # fmt: skip
+
+    (found,) = faults(SCRIPT + rule)
+
+    assert f"'{key}'" in found or "unknown check ''" in found
+
+
+def test_all_faults_are_told_at_once_those_of_devices_and_relations_too():
+    text = (
+        SCRIPT.replace("300", "-1")
+        + 'metric = ""\nlevel = "judged"\nhighest = "supervised"\n'
+        + '[experiment.cpu]\ntimeout = -1\n[verdict]\nsigmas = -2\n[verdict.cpu]\nnoise = -1\n'
+        + SCOPE
+        + "within = 3\n"
+    )  # fmt: skip
+
+    lines = [int(fault.split(":")[1]) for fault in faults(text)]
+
+    assert lines == [6, 7, 8, 11, 13, 15, 20]
+
+
+def test_a_faulty_value_is_not_told_again_as_a_relation():
+    found = faults(SCRIPT + "timeout = -1\nwarmup-tokens = -3\n" + SCOPE)
+
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("budget", "tolerance", "timeout", "startup"),
+    [(0.3, 1, 30.3, 10), (1, 1, 31, 10), (20, 1, 50, 10), (300, 6, 600, 60), (3000, 60, 6000, 600)],
+)
+def test_defaults_of_short_budgets_have_floors(budget, tolerance, timeout, startup):
+    experiment = parse(SCRIPT.replace("300", str(budget)) + SCOPE).experiment
+
+    found = (experiment.tolerance, experiment.timeout, experiment.startup_seconds)
+    assert found == pytest.approx((tolerance, timeout, startup))
+
+
+def test_defaults_leave_a_warm_up_whole():
+    text = SCRIPT.replace("300", "1") + "warmup-tokens = 5\nwarmup-seconds = 90\n"
+
+    experiment = parse(text + SCOPE).experiment
+
+    assert experiment.startup_seconds >= 90 + 10
+    assert experiment.timeout >= 1 + 90 + 30
+
+
+def test_a_warm_up_may_be_taken_back_for_a_device():
+    text = SCRIPT + (
+        "warmup-tokens = 5\nwarmup-seconds = 90\n"
+        "[experiment.cpu]\nwarmup-tokens = 0\nwarmup-seconds = 0\nstartup-seconds = 4\n"
+    )
+
+    cpu = parse(text + SCOPE).experiments["cpu"]
+
+    assert (cpu.warmup_tokens, cpu.startup_seconds) == (0, 4)
+
+
+TABLES = {"bound": Title, "experiment": Experiment, "verdict": VerdictRule, "rule": RuleKeys}
+TABLES |= {name: load(name) for name in CHECKS}
+NUMERIC = [
+    (name, key)
+    for name, cls in TABLES.items()
+    for key, option in table(cls)["properties"].items()
+    if {"number", "integer"} & {o.get("type") for o in [option, *option.get("anyOf", [])]}
+]
+NUMBERS = st.one_of(
+    st.integers(),
+    st.integers(-3, 200),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.floats(-3, 200),
+    st.integers(-200, 200).map(float),
+    st.sampled_from([0, -0.0, 1e15, 10**15 + 1, 1e18, 31536000, 31536000.5, 10**9 + 1, 10**399]),
+)
+
+
+def accepted(cls, key, value):
+    problems = Problems("bound.toml", {})
+    read_values(cls, {key: value}, ("t",), problems)
+    return not problems.found
+
+
+@pytest.mark.parametrize(("name", "key"), NUMERIC)
+@given(value=NUMBERS)
+def test_validation_and_json_schema_accept_the_same_numbers(name, key, value):
+    cls = TABLES[name]
+    option = jsonschema.Draft202012Validator(table(cls)["properties"][key])
+
+    assert accepted(cls, key, value) == option.is_valid(value)
+
+
+def test_every_number_has_both_ends_of_its_range():
+    assert ("experiment", "budget") in NUMERIC
+    assert ("metric", "above") in NUMERIC
+    for name, key in NUMERIC:
+        limits = keys_of(TABLES[name])[key].limits
+        assert limits.max is not None, (name, key)
+        assert (limits.min, limits.above) != (None, None), (name, key)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), True, 10**399, "1"])
+@pytest.mark.parametrize(("name", "key"), NUMERIC)
+def test_what_is_no_number_is_refused_everywhere(name, key, value):
+    assert not accepted(TABLES[name], key, value)
+
+
+def test_a_default_lies_within_its_own_range():
+    for name, cls in TABLES.items():
+        for key, option in keys_of(cls).items():
+            if not option.required and option.default not in (None, "", ()):
+                value = option.default
+                stated = list(value) if isinstance(value, tuple) else value
+                assert accepted(cls, key, stated), (name, key)
+
+
+def test_every_key_of_a_device_is_one_of_the_experiment():
+    assert set(PER_DEVICE) < set(keys_of(Experiment))
