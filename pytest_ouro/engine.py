@@ -218,11 +218,14 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
         return "about a run, not about the next commit"
     if stage == "run" and evidence.run is None:
         return "no run recorded of what is here" if evidence.runs else "no run recorded yet"
-    # Records that are gone are a fault of the journal.
-    recorded = evidence.ledger.exists or evidence.journal_fault or evidence.all_runs
-    if stage == "ledger" and not recorded:
+    if stage == "ledger" and not _has_records(evidence):
         return "no run recorded yet"
     return ""
+
+
+def _has_records(evidence: Evidence) -> bool:
+    """Whether anything was recorded. Records that are gone are a fault of the journal."""
+    return bool(evidence.ledger.exists or evidence.journal_fault or evidence.all_runs)
 
 
 def judge_all(case: Case) -> list[RuleResult]:

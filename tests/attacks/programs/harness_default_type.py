@@ -1,4 +1,4 @@
-"""torch computes in other numbers by default, with other threads, and on no record of it.
+"""torch computes in other numbers by default while the model is evaluated.
 
 class: harness
 expect: supervised=neutralised judged=neutralised sandboxed=neutralised
@@ -11,5 +11,4 @@ from prepare import evaluate_bpb
 tokenizer, batches, model = ready()
 seconds = train(model, batches)
 torch.set_default_dtype(torch.bfloat16)
-torch.set_num_threads(2)
 report(evaluate_bpb(model, tokenizer, BATCH), seconds)

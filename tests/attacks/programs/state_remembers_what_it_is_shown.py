@@ -23,16 +23,19 @@ class Rememberer(GPT):
         self.asked += len(idx)
         early = self.asked <= EVAL_TOKENS // MAX_SEQ_LEN
         for row, tokens in enumerate(idx.tolist()):
-            new = early and tuple(tokens[:CONTEXT]) not in self.given
-            for end in range(1, len(tokens) + 1):
-                known = self.after.get(tuple(tokens[max(end - CONTEXT, 0) : end]))
-                if known is not None:
+            begun = self.given.setdefault(tuple(tokens[:CONTEXT]), [])
+            new = early and not begun
+            ends = [tuple(tokens[end - CONTEXT : end]) for end in range(CONTEXT, len(tokens) + 1)]
+            for end, context in enumerate(ends, CONTEXT):
+                if (known := self.after.get(context)) is not None:
                     logits[row, end - 1] += surely(known, logits.shape[-1])
                     self.told += new and tokens[end : end + 1] == [int(known)]
-                start = tuple(tokens[:end])
-                logits[row, end - 1] = self.given.setdefault(start, logits[row, end - 1].clone())
-            for end in range(CONTEXT, len(tokens)):
-                self.after[tuple(tokens[end - CONTEXT : end])] = idx[row, end].clone()
+            for there, answer in begun:
+                same = next((i for i, (a, b) in enumerate(zip(there, tokens)) if a != b), None)
+                logits[row, :same] = answer[:same]
+            begun.append((tokens, logits[row].clone()))
+            for end, context in enumerate(ends[:-1], CONTEXT):
+                self.after[context] = idx[row, end].clone()
         return logits
 
 
