@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.engine import open_case
-from pytest_ouro.evidence.git.client import run_git
 from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.experiment.run import Order, run_experiment
+from pytest_ouro.experiment.terms import repo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,11 +191,7 @@ def _lay_out(ground: _Ground, name: str, python: str, highest: Level, torch: boo
     (folder / "around.json").write_text(json.dumps(around))
     rules = _BOUND.format(python=json.dumps(python), highest=highest)
     (folder / "bound.toml").write_text(rules)
-    run_git("init", "--quiet", "--template=", cwd=folder)
-    run_git("add", "--all", "--force", cwd=folder)
-    who = ("-c", "user.name=canary", "-c", "user.email=canary@localhost")
-    commit = ("commit", "--quiet", "--no-gpg-sign", "--message", name)
-    run_git(*who, *commit, cwd=folder)
+    repo.create(folder, name)
 
 
 def _tokens(split: str) -> bytes:

@@ -7,39 +7,71 @@ from typing import TYPE_CHECKING
 from pytest_ouro.onboarding import Statement, slug, stem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
     from pytest_ouro.bound.tables import Experiment
     from pytest_ouro.onboarding import Value
 
+#: By section, a rule a line: its id, its check, and its words after the first colon.
+_RULES = {
+    "danger-zone": """\
+{file_id} frozen: {harness}: fixed evaluation harness. Modifying this invalidates all comparisons.
+{evaluate_id} frozen-symbol: {evaluate}(): the ground truth metric must never change.
+data-pipeline {data_check}: Data pipeline: tokenizer and dataloader are fixed constants.
+""",
+    "never-do": """\
+modify-{file_id} frozen: Never modify {harness}: it is read-only.
+add-dependencies dependencies: Never install new packages or add dependencies.
+modify-evaluation evaluation: Never modify the evaluation harness.
+skip-logging logged: Never skip logging results to {ledger}.
+exceed-budget budget-limit: Never use more than {budget} training time budget.
+commit-{ledger_id} untracked: Never commit {ledger} to git: keep it untracked.
+""",
+    "iron-law": """\
+{metric_id}-only metric: {metric} is the only metric that matters: {direction} is better.
+exact-budget budget-exact: Training always runs for exactly {budget} wall clock.
+only-{editable_id} scope: Only {editable} modified: everything else is fixed.
+log-every-experiment log-schema: Every experiment is logged: commit hash, {metric}, memory, status.
+keep-or-revert settled: Improvements keep the commit, regressions revert to the previous one.
+simplicity simplicity: Simplicity wins: equal {metric} with less code is a positive result.
+""",
+}
+
 
 def statements(experiment: Experiment) -> list[Statement]:
     """The fifteen rules, in the names of this experiment."""
-    return [*_danger_zones(experiment), *_never_do(experiment), *_iron_laws(experiment)]
-
-
-def _danger_zones(experiment: Experiment) -> Iterator[Statement]:
-    harness, evaluate = experiment.harness, experiment.evaluate
-    yield Statement(
-        "danger-zone",
-        stem(harness),
-        f"{harness}: fixed evaluation harness. Modifying this invalidates all comparisons.",
-        "frozen",
-        {"paths": [harness]},
-    )
-    yield Statement(
-        "danger-zone",
-        slug(evaluate),
-        f"{evaluate}(): the ground truth metric must never change.",
-        "frozen-symbol",
-        {"path": harness, "symbol": evaluate},
-    )
-    yield Statement(
-        "danger-zone",
-        "data-pipeline",
-        "Data pipeline: tokenizer and dataloader are fixed constants.",
-        *data_pipeline(experiment),
-    )
+    data_check, data_params = data_pipeline(experiment)
+    is_are = "is" if len(experiment.editable) == 1 else "are"
+    names = {
+        "harness": experiment.harness,
+        "file_id": stem(experiment.harness),
+        "evaluate": experiment.evaluate,
+        "evaluate_id": slug(experiment.evaluate) or "metric-function",
+        "data_check": data_check,
+        "ledger": experiment.ledger,
+        "ledger_id": stem(experiment.ledger),
+        "budget": duration(experiment.budget),
+        "metric": experiment.metric,
+        "metric_id": slug(experiment.metric),
+        "direction": experiment.direction,
+        "editable": f"{' and '.join(experiment.editable)} {is_are}",
+        "editable_id": slug(experiment.editable[0]) or "these",
+    }
+    frozen: dict[str, Value] = {"paths": [experiment.harness]}
+    params: dict[str, Mapping[str, Value]] = {
+        "{file_id} frozen": frozen,
+        "{evaluate_id} frozen-symbol": {"path": experiment.harness, "symbol": experiment.evaluate},
+        "data-pipeline {data_check}": data_params,
+        "modify-{file_id} frozen": {**frozen, "history": True},
+        "commit-{ledger_id} untracked": {"paths": [experiment.ledger]},
+    }
+    found = []
+    for section, rules in _RULES.items():
+        for rule in rules.splitlines():
+            head, _, words = rule.partition(": ")
+            id, check = head.format(**names).split()
+            found.append(Statement(section, id, words.format(**names), check, params.get(head, {})))
+    return found
 
 
 def data_pipeline(experiment: Experiment) -> tuple[str, dict[str, Value]]:
@@ -47,84 +79,6 @@ def data_pipeline(experiment: Experiment) -> tuple[str, dict[str, Value]]:
     if experiment.data:
         return "frozen-data", {}
     return "frozen-symbol", {"path": experiment.harness, "symbol": experiment.loader}
-
-
-def _never_do(experiment: Experiment) -> Iterator[Statement]:
-    harness, ledger = experiment.harness, experiment.ledger
-    yield Statement(
-        "never-do",
-        f"modify-{stem(harness)}",
-        f"Never modify {harness}: it is read-only.",
-        "frozen",
-        {"paths": [harness], "history": True},
-    )
-    yield Statement(
-        "never-do",
-        "add-dependencies",
-        "Never install new packages or add dependencies.",
-        "dependencies",
-    )
-    yield Statement(
-        "never-do", "modify-evaluation", "Never modify the evaluation harness.", "evaluation"
-    )
-    yield Statement(
-        "never-do", "skip-logging", f"Never skip logging results to {ledger}.", "logged"
-    )
-    yield Statement(
-        "never-do",
-        "exceed-budget",
-        f"Never use more than {duration(experiment.budget)} training time budget.",
-        "budget-limit",
-    )
-    yield Statement(
-        "never-do",
-        f"commit-{stem(ledger)}",
-        f"Never commit {ledger} to git: keep it untracked.",
-        "untracked",
-        {"paths": [ledger]},
-    )
-
-
-def _iron_laws(experiment: Experiment) -> Iterator[Statement]:
-    metric, direction = experiment.metric, experiment.direction
-    only = " and ".join(experiment.editable)
-    is_are = "is" if len(experiment.editable) == 1 else "are"
-    yield Statement(
-        "iron-law",
-        f"{slug(metric)}-only",
-        f"{metric} is the only metric that matters: {direction} is better.",
-        "metric",
-    )
-    yield Statement(
-        "iron-law",
-        "exact-budget",
-        f"Training always runs for exactly {duration(experiment.budget)} wall clock.",
-        "budget-exact",
-    )
-    yield Statement(
-        "iron-law",
-        f"only-{slug(experiment.editable[0]) or 'these'}",
-        f"Only {only} {is_are} modified: everything else is fixed.",
-        "scope",
-    )
-    yield Statement(
-        "iron-law",
-        "log-every-experiment",
-        f"Every experiment is logged: commit hash, {metric}, memory, status.",
-        "log-schema",
-    )
-    yield Statement(
-        "iron-law",
-        "keep-or-revert",
-        "Improvements keep the commit, regressions revert to the previous one.",
-        "settled",
-    )
-    yield Statement(
-        "iron-law",
-        "simplicity",
-        f"Simplicity wins: equal {metric} with less code is a positive result.",
-        "simplicity",
-    )
 
 
 def duration(seconds: float) -> str:

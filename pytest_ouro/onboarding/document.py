@@ -39,15 +39,8 @@ _KEYS = {
     "validation": "hidden from the script in a sandbox",
 }
 _ALWAYS = (
-    "allowed",
-    "metric",
-    "direction",
-    "clock",
-    "tolerance",
-    "timeout",
-    "device",
-    "level",
-    "ledger",
+    *("allowed", "metric", "direction", "clock", "tolerance", "timeout"),
+    *("device", "level", "ledger"),
 )
 _TITLES = {"danger-zone": "danger zones", "never-do": "never do", "iron-law": "iron laws"}
 _WIDTH = 98

@@ -9,7 +9,7 @@ from pytest_ouro.bound.read import NAME
 from pytest_ouro.onboarding.section import TITLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pytest_ouro.bound.read import Bound, Rule
 
@@ -18,28 +18,85 @@ MARK = "<!-- Rendered from bound.toml: pytest-ouro init --program FILE -->"
 _DEVICES = {"cuda": "on a GPU", "cpu": "without one"}
 
 
+_TEXT = """\
+{mark}
+# {name}
+
+An experiment changes {editable}; then `{program}` is run
+and judged by one number, `{metric}`: {direction} is better.
+
+Read before you begin:
+
+{harness}- `{rules_file}`: the rules below, as the referee reads them. Fixed.
+- `{ledger}`: one row per run, written by the referee (`pytest-ouro log`).
+
+{limits}
+
+## Rules
+
+They are judged before and after every run. A run that breaks one does not count; it is
+told by its name, with what to do.
+{rules}
+
+## Loop
+
+The first run is of the code as it is: the baseline. Then, again and again, without
+waiting for a person:
+
+1. Edit {editable}: one idea, with a reason why it should help.
+2. `git commit -am "what you tried"`. The message becomes the description in `{ledger}`.
+3. `pytest --ouro-experiment --ouro-settle`. It judges the rules, runs what is committed,
+   measures, writes the row and settles the branch.
+4. Read its last line: `ouro: discard val_bpb=… best=… reason=worse`.
+
+| it says | then |
+|---|---|
+| `keep` | go on from this commit |
+| `discard` | the branch is back at its last keep: try another idea |
+| `crash` | the same; `run.log` ends with what went wrong |
+| `closed` | nothing ran: a rule is broken, or a run cannot start; do what `help:` says |
+
+## Verdict
+
+- Better by more than {margin} is `improved`; by less, {small}.
+- Within half of that either way, less code is kept (`simpler`).
+- What else is worse, equal, unchanged or differs in its seed alone is discarded.
+- So is a run below the level {level}.
+"""
+
+
 def render(bound: Bound) -> str:
     """The whole program as Markdown."""
-    parts = [
-        [MARK, f"# {bound.name}", "", *_task(bound)],
-        ["## Rules", "", *rules(bound)],
-        ["## Loop", "", *_loop(bound)],
-        ["## Verdict", "", *_verdict(bound)],
-    ]
-    return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
+    experiment = bound.experiment
+    harness = (
+        f"- `{experiment.harness}`: fixed. `{experiment.evaluate}` measures, "
+        f"`{experiment.loader}` serves what to train on.\n"
+    )
+    hard = any(bound.verdicts[device].hard for device in _devices(bound))
+    return _TEXT.format(
+        mark=MARK,
+        name=bound.name,
+        editable=", ".join(f"`{name}`" for name in experiment.editable),
+        program=experiment.program,
+        metric=experiment.metric,
+        direction=experiment.direction,
+        harness=harness if experiment.script else "",
+        rules_file=posixpath.relpath(posixpath.join(bound.folder, NAME), bound.root or "."),
+        ledger=experiment.ledger,
+        limits=_limits(bound),
+        rules="\n".join(rules(bound)),
+        margin=_each(bound, _margin),
+        small="a discard (`within-noise`)" if hard else "a keep (`marginal`)",
+        level=_each(bound, lambda bound, device: f"`{bound.experiments[device].level}`"),
+    )
 
 
-def rules(bound: Bound) -> list[str]:
+def rules(bound: Bound) -> Iterator[str]:
     """The rules as lines: those enforced under the headings of the bound, then all others."""
-    lines = [
-        "They are judged before and after every run. A run that breaks one does not count; it is",
-        "told by its name, with what to do.",
-    ]
     enforced = [rule for rule in bound.rules if _is_enforced(rule)]
     for section, title in TITLES.items():
-        lines += _bullets(title, [rule for rule in enforced if rule.section == section])
-    others = [rule for rule in bound.rules if not _is_enforced(rule)]
-    return lines + _bullets("NOT ENFORCED", others)
+        yield from _bullets(title, [rule for rule in enforced if rule.section == section])
+    yield from _bullets("NOT ENFORCED", [r for r in bound.rules if not _is_enforced(r)])
 
 
 def _is_enforced(rule: Rule) -> bool:
@@ -60,31 +117,7 @@ def _bullet(rule: Rule) -> str:
     return f"- {words} (`{rule.key}`, {how}: {' '.join(rule.reason.split())})"
 
 
-def _task(bound: Bound) -> list[str]:
-    experiment = bound.experiment
-    lines = [
-        f"An experiment changes {_names(experiment.editable)}; then `{experiment.program}` is run",
-        f"and judged by one number, `{experiment.metric}`: {experiment.direction} is better.",
-        "",
-        "Read before you begin:",
-        "",
-    ]
-    if experiment.script:
-        lines.append(
-            f"- `{experiment.harness}`: fixed. `{experiment.evaluate}` measures, "
-            f"`{experiment.loader}` serves what to train on."
-        )
-    rules_file = posixpath.relpath(posixpath.join(bound.folder, NAME), bound.root or ".")
-    lines += [
-        f"- `{rules_file}`: the rules below, as the referee reads them. Fixed.",
-        f"- `{experiment.ledger}`: one row per run, written by the referee (`pytest-ouro log`).",
-        "",
-        *_limits(bound),
-    ]
-    return lines
-
-
-def _limits(bound: Bound) -> list[str]:
+def _limits(bound: Bound) -> str:
     """A table of what ends a run, with a column for each device."""
     devices = _devices(bound)
     rows = {"training": _budget, "its clock starts": _start, "a run is killed after": _timeout}
@@ -93,43 +126,7 @@ def _limits(bound: Bound) -> list[str]:
     heads = [_DEVICES[device] if len(devices) > 1 else "" for device in devices]
     lines = [["", *heads], ["---"] * (len(devices) + 1)]
     lines += [[title, *(words(bound, d) for d in devices)] for title, words in rows.items()]
-    return [f"| {' | '.join(cells)} |" for cells in lines]
-
-
-def _loop(bound: Bound) -> list[str]:
-    experiment = bound.experiment
-    return [
-        "The first run is of the code as it is: the baseline. Then, again and again, without",
-        "waiting for a person:",
-        "",
-        f"1. Edit {_names(experiment.editable)}: one idea, with a reason why it should help.",
-        '2. `git commit -am "what you tried"`. The message becomes the description in '
-        f"`{experiment.ledger}`.",
-        "3. `pytest --ouro-experiment --ouro-settle`. It judges the rules, runs what is committed,",
-        "   measures, writes the row and settles the branch.",
-        "4. Read its last line: `ouro: discard val_bpb=… best=… reason=worse`.",
-        "",
-        "| it says | then |",
-        "|---|---|",
-        "| `keep` | go on from this commit |",
-        "| `discard` | the branch is back at its last keep: try another idea |",
-        "| `crash` | the same; `run.log` ends with what went wrong |",
-        "| `closed` | nothing ran: a rule is broken, or a run cannot start; do what `help:` says |",
-    ]
-
-
-def _verdict(bound: Bound) -> list[str]:
-    small = "a discard (`within-noise`)" if _is_hard(bound) else "a keep (`marginal`)"
-    return [
-        f"- Better by more than {_each(bound, _margin)} is `improved`; by less, {small}.",
-        "- Within half of that either way, less code is kept (`simpler`).",
-        "- What else is worse, equal, unchanged or differs in its seed alone is discarded.",
-        f"- So is a run below the level {_each(bound, _level)}.",
-    ]
-
-
-def _is_hard(bound: Bound) -> bool:
-    return any(bound.verdicts[device].hard for device in _devices(bound))
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def _devices(bound: Bound) -> tuple[str, ...]:
@@ -145,24 +142,20 @@ def _each(bound: Bound, words: Callable[[Bound, str], str]) -> str:
     return ", ".join(f"{text} {_DEVICES[device]}" for device, text in said.items())
 
 
+def _unit(bound: Bound, device: str) -> str:
+    return "CPU seconds" if bound.experiments[device].clock == "cpu" else "seconds"
+
+
 def _budget(bound: Bound, device: str) -> str:
-    experiment = bound.experiments[device]
-    unit = "CPU seconds" if experiment.clock == "cpu" else "seconds"
-    return f"{experiment.budget:g} {unit}"
-
-
-def _level(bound: Bound, device: str) -> str:
-    return f"`{bound.experiments[device].level}`"
+    return f"{bound.experiments[device].budget:g} {_unit(bound, device)}"
 
 
 def _start(bound: Bound, device: str) -> str:
     experiment = bound.experiments[device]
     served = experiment.warmup_tokens
     first = f"after {served:,} tokens" if served else "with the first batch"
-    unit = "CPU seconds" if experiment.clock == "cpu" else "seconds"
-    return (
-        f"{first}, at the latest {experiment.seconds('startup_seconds'):g} {unit} after the start"
-    )
+    latest = f"{experiment.seconds('startup_seconds'):g} {_unit(bound, device)}"
+    return f"{first}, at the latest {latest} after the start"
 
 
 def _timeout(bound: Bound, device: str) -> str:
@@ -174,7 +167,3 @@ def _margin(bound: Bound, device: str) -> str:
     if verdict.noise == "auto":
         return f"{verdict.sigmas:g} standard deviations of repeats"
     return f"{verdict.sigmas * verdict.noise:.4g}"
-
-
-def _names(names: tuple[str, ...]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

@@ -3,6 +3,7 @@ a rule for people, in the same words."""
 
 from __future__ import annotations
 
+import operator
 import posixpath
 import re
 import unicodedata
@@ -20,23 +21,8 @@ if TYPE_CHECKING:
 
 Params = dict[str, Value]
 
-#: What a rule is called, under NEVER DO and elsewhere; {} is the file or name that it guards.
-_IDS = {
-    "scope": ("modify-others", "only-{}"),
-    "untracked": ("commit-{}", "{}-untracked"),
-    "frozen-symbol": ("modify-{}", "{}"),
-    "frozen": ("modify-{}", "{}"),
-    "frozen-data": ("modify-data", "data-pipeline"),
-    "log-schema": ("log-less", "log-every-experiment"),
-    "logged": ("skip-logging", "log-every-run"),
-    "dependencies": ("add-dependencies", "dependencies"),
-    "budget-limit": ("exceed-budget", "budget-limit"),
-    "budget-exact": ("change-budget", "exact-budget"),
-    "simplicity": ("add-complexity", "simplicity"),
-    "settled": ("keep-regressions", "keep-or-revert"),
-    "metric": ("other-metrics", "{}-only"),
-    "evaluation": ("modify-evaluation", "evaluation"),
-}
+#: Words that tell nothing in an id.
+_DULL = re.compile("never|always|do|not|the|a|an|is|are|to|of|must|all")
 
 
 @dataclass(frozen=True)
@@ -134,10 +120,11 @@ def recognise(section: str, words: str, grounds: Grounds, *, place: str) -> Stat
     ProjectError where the words and the experiment contradict each other.
     """
     rule = _Rule(section, words, place, grounds)
-    for topic, check, read in _READERS:
+    for check, ids, read in _READERS:
         params = read(rule)
         if params is not None:
-            id, reason = _id(topic, rule, params), _unguarded(rule, params)
+            id = ids[section != "never-do"].format(_about(check, rule, params))
+            reason = _unguarded(rule, params)
             return Statement(section, id, words, check, params, reason=reason)
     return Statement(section, _words_id(rule.subject), words, "human", reason=_why_not(rule))
 
@@ -252,41 +239,30 @@ def _dependencies(rule: _Rule) -> Params | None:
 
 
 def _budget_exact(rule: _Rule) -> Params | None:
-    if not _is_budget(rule):
-        return None
     exact = rule.says(r"\bexact(?:ly)?\b|\bprecisely\b|\bto the second\b")
     always = rule.says(r"\balways\b|\bfixed\b|\bconstant\b") or _guards(rule, phrases.BUDGET)
     if not exact and (rule.says(phrases.MORE) or not always):
         return None
-    said, budget = phrases.seconds(rule.text), rule.grounds.experiment.budget
-    if said is not None and said != budget:
-        raise _other_budget(rule, said)
-    return {}
+    return _budget(rule, operator.eq)
 
 
 def _budget_limit(rule: _Rule) -> Params | None:
-    if not _is_budget(rule) or not rule.says(phrases.MORE):
-        return None
+    return _budget(rule, operator.ge) if rule.says(phrases.MORE) else None
+
+
+def _budget(rule: _Rule, agrees: Callable[[float, float], bool]) -> Params | None:
+    """A rule about the time of training; ProjectError where it states other seconds."""
     said, budget = phrases.seconds(rule.text), rule.grounds.experiment.budget
-    if said is not None and said < budget:
-        raise _other_budget(rule, said)
+    if said is None and not rule.says(phrases.BUDGET):
+        return None
+    if not rule.says(phrases.TRAINING) or rule.says(r"\b(?:memory|vram|tokens|parameters?) budget"):
+        return None
+    if said is not None and not agrees(said, budget):
+        raise ProjectError(
+            f"{rule.place} says {said:g} seconds, but the budget is {budget:g}",
+            help=f"give --budget {said:g}, or mend the rule",
+        )
     return {}
-
-
-def _is_budget(rule: _Rule) -> bool:
-    if phrases.seconds(rule.text) is None and not rule.says(phrases.BUDGET):
-        return False
-    return rule.says(phrases.TRAINING) and not rule.says(
-        r"\b(?:memory|vram|tokens|parameters?) budget"
-    )
-
-
-def _other_budget(rule: _Rule, said: float) -> ProjectError:
-    budget = rule.grounds.experiment.budget
-    return ProjectError(
-        f"{rule.place} says {said:g} seconds, but the budget is {budget:g}",
-        help=f"give --budget {said:g}, or mend the rule",
-    )
 
 
 def _simplicity(rule: _Rule) -> Params | None:
@@ -334,53 +310,40 @@ def _guards(rule: _Rule, nouns: str) -> bool:
     )
 
 
-#: What words may be about, the more particular first: its key in _IDS, its check, its reader.
-_READERS: tuple[tuple[str, str, Callable[[_Rule], Params | None]], ...] = (
-    ("scope", "scope", _scope),
-    ("untracked", "untracked", _untracked),
-    ("frozen-symbol", "frozen-symbol", _frozen_symbol),
-    ("frozen", "frozen", _frozen),
-    ("frozen-data", "frozen-data", _frozen_data),
-    ("frozen-data", "frozen-symbol", _loader_code),
-    ("simplicity", "simplicity", _simplicity),
-    ("settled", "settled", _settled),
-    ("log-schema", "log-schema", _log_schema),
-    ("logged", "logged", _logged),
-    ("dependencies", "dependencies", _dependencies),
-    ("budget-exact", "budget-exact", _budget_exact),
-    ("budget-limit", "budget-limit", _budget_limit),
-    ("metric", "metric", _metric),
-    ("evaluation", "evaluation", _evaluation),
+#: What words may be about, the more particular first: the check, the rule's id under NEVER DO and
+#: elsewhere ({} is the file or name that it guards), and the reader of its parameters.
+_READERS: tuple[tuple[str, tuple[str, str], Callable[[_Rule], Params | None]], ...] = (
+    ("scope", ("modify-others", "only-{}"), _scope),
+    ("untracked", ("commit-{}", "{}-untracked"), _untracked),
+    ("frozen-symbol", ("modify-{}", "{}"), _frozen_symbol),
+    ("frozen", ("modify-{}", "{}"), _frozen),
+    ("frozen-data", ("modify-data", "data-pipeline"), _frozen_data),
+    ("frozen-symbol", ("modify-data", "data-pipeline"), _loader_code),
+    ("simplicity", ("add-complexity", "simplicity"), _simplicity),
+    ("settled", ("keep-regressions", "keep-or-revert"), _settled),
+    ("log-schema", ("log-less", "log-every-experiment"), _log_schema),
+    ("logged", ("skip-logging", "log-every-run"), _logged),
+    ("dependencies", ("add-dependencies", "dependencies"), _dependencies),
+    ("budget-exact", ("change-budget", "exact-budget"), _budget_exact),
+    ("budget-limit", ("exceed-budget", "budget-limit"), _budget_limit),
+    ("metric", ("other-metrics", "{}-only"), _metric),
+    ("evaluation", ("modify-evaluation", "evaluation"), _evaluation),
 )
 
 
-def _id(topic: str, rule: _Rule, params: Params) -> str:
+def _about(check: str, rule: _Rule, params: Params) -> str:
+    """What an id names: the file, the function or the metric."""
     experiment, paths = rule.grounds.experiment, params.get("paths")
-    about = {"scope": slug(experiment.editable[0]), "metric": slug(experiment.metric)}.get(topic)
-    if about is None:
-        about = stem(paths[0]) if isinstance(paths, list) else slug(str(params.get("symbol", "")))
-    return _IDS[topic][rule.section != "never-do"].format(about)
+    if isinstance(paths, list):
+        return stem(paths[0])
+    names = {"scope": experiment.editable[0], "metric": experiment.metric}
+    return slug(names.get(check) or str(params.get("symbol", "")))
 
 
 def _words_id(words: str) -> str:
     """The first few telling words of a rule as an id."""
     plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode()
-    dull = {
-        "never",
-        "always",
-        "do",
-        "not",
-        "the",
-        "a",
-        "an",
-        "is",
-        "are",
-        "to",
-        "of",
-        "must",
-        "all",
-    }
-    telling = [word for word in slug(plain).split("-") if word not in dull]
+    telling = [word for word in slug(plain).split("-") if not _DULL.fullmatch(word)]
     return "-".join(telling[:5]) or slug(plain) or "rule"
 
 

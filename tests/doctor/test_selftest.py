@@ -138,8 +138,8 @@ def test_without_torch_only_supervised_is_available(project, bare_python):
     assert "torch is missing in " in done.stdout
     assert states(done) == {
         "honest": "held at supervised",
-        "forged": "caught at supervised",
-        **dict.fromkeys(("network", "records", "supervisor"), "open at supervised"),
+        **dict.fromkeys(("forged", "records"), "caught at supervised"),
+        **dict.fromkeys(("network", "supervisor"), "open at supervised"),
     }
     assert done.stdout.splitlines()[-1] == "ouro: level supervised is available here"
 
@@ -176,9 +176,9 @@ def test_where_the_kernel_refuses_the_sandbox_its_cheats_are_open(torch, project
     assert (done.returncode, done.stderr) == (0, "")
     assert states(done) == {
         "honest": "held at judged",
-        **dict.fromkeys(("forged", "future"), "caught at judged"),
-        "loss": "neutralised at judged",
         **dict.fromkeys(CHEATS[3:], "open at judged"),
+        **dict.fromkeys(("forged", "future", "records"), "caught at judged"),
+        "loss": "neutralised at judged",
     }
     assert "(to be stopped from sandboxed on)" in done.stdout
     assert done.stdout.splitlines()[-2:] == [

@@ -10,6 +10,7 @@ import ctypes
 import errno
 import os
 import platform
+import re
 import struct
 from typing import NamedTuple
 
@@ -35,122 +36,56 @@ _MACHINES = {
 }
 _X32 = 0x40000000
 
-#: Numbers on x86_64 and aarch64; None where there is no such call.
-_NUMBERS: dict[str, tuple[int | None, int | None]] = {
+
+def _calls(table: str) -> dict[str, tuple[int | None, int | None]]:
+    """The calls of a table, ``name x86_64 aarch64, …``: their numbers on each machine, None where
+    it has no such call."""
+    rows = (row.split() for row in re.sub("#.*", "", table).split(",") if row.strip())
+    return {name: (int(x86), None if arm == "-" else int(arm)) for name, x86, arm in rows}
+
+
+_REFUSED = _calls("""
     # other processes: their memory, files, handles
-    "ptrace": (101, 117),
-    "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271),
-    "kcmp": (312, 272),
-    "pidfd_getfd": (438, 438),
-    "process_madvise": (440, 440),
-    "process_mrelease": (448, 448),
-    "migrate_pages": (256, 238),
-    "move_pages": (279, 239),
+    ptrace 101 117, process_vm_readv 310 270, process_vm_writev 311 271, kcmp 312 272,
+    pidfd_getfd 438 438, process_madvise 440 440, process_mrelease 448 448, migrate_pages 256 238,
+    move_pages 279 239,
     # ways around this filter
-    "io_uring_setup": (425, 425),
-    "io_uring_enter": (426, 426),
-    "io_uring_register": (427, 427),
-    "bpf": (321, 280),
-    "userfaultfd": (323, 282),
-    "perf_event_open": (298, 241),
-    "modify_ldt": (154, None),
-    "iopl": (172, None),
-    "ioperm": (173, None),
+    io_uring_setup 425 425, io_uring_enter 426 426, io_uring_register 427 427, bpf 321 280,
+    userfaultfd 323 282, perf_event_open 298 241, modify_ldt 154 -, iopl 172 -, ioperm 173 -,
     # other views of the file system
-    "unshare": (272, 97),
-    "setns": (308, 268),
-    "mount": (165, 40),
-    "umount2": (166, 39),
-    "pivot_root": (155, 41),
-    "chroot": (161, 51),
-    "open_tree": (428, 428),
-    "move_mount": (429, 429),
-    "fsopen": (430, 430),
-    "fsconfig": (431, 431),
-    "fsmount": (432, 432),
-    "fspick": (433, 433),
-    "mount_setattr": (442, 442),
-    "open_tree_attr": (467, 467),
-    "name_to_handle_at": (303, 264),
-    "open_by_handle_at": (304, 265),
-    "fanotify_init": (300, 262),
+    unshare 272 97, setns 308 268, mount 165 40, umount2 166 39, pivot_root 155 41, chroot 161 51,
+    open_tree 428 428, move_mount 429 429, fsopen 430 430, fsconfig 431 431, fsmount 432 432,
+    fspick 433 433, mount_setattr 442 442, open_tree_attr 467 467, name_to_handle_at 303 264,
+    open_by_handle_at 304 265, fanotify_init 300 262,
     # what outlives the run in the kernel
-    "add_key": (248, 217),
-    "request_key": (249, 218),
-    "keyctl": (250, 219),
-    "shmget": (29, 194),
-    "shmat": (30, 196),
-    "shmctl": (31, 195),
-    "semget": (64, 190),
-    "semctl": (66, 191),
-    "semop": (65, 193),
-    "semtimedop": (220, 192),
-    "msgget": (68, 186),
-    "msgctl": (71, 187),
-    "msgsnd": (69, 189),
-    "msgrcv": (70, 188),
-    "mq_open": (240, 180),
-    "mq_unlink": (241, 181),
+    add_key 248 217, request_key 249 218, keyctl 250 219, shmget 29 194, shmat 30 196,
+    shmctl 31 195, semget 64 190, semctl 66 191, semop 65 193, semtimedop 220 192, msgget 68 186,
+    msgctl 71 187, msgsnd 69 189, msgrcv 70 188, mq_open 240 180, mq_unlink 241 181,
     # the machine
-    "kexec_load": (246, 104),
-    "kexec_file_load": (320, 294),
-    "init_module": (175, 105),
-    "finit_module": (313, 273),
-    "delete_module": (176, 106),
-    "reboot": (169, 142),
-    "swapon": (167, 224),
-    "swapoff": (168, 225),
-    "acct": (163, 89),
-    "quotactl": (179, 60),
-    "quotactl_fd": (443, 443),
-    "syslog": (103, 116),
-    "settimeofday": (164, 170),
-    "clock_settime": (227, 112),
-    "sethostname": (170, 161),
-    "setdomainname": (171, 162),
-    "vhangup": (153, 58),
-    # judged by an argument, or answered with another error
-    "setxattr": (188, 5),
-    "lsetxattr": (189, 6),
-    "fsetxattr": (190, 7),
-    "removexattr": (197, 14),
-    "lremovexattr": (198, 15),
-    "fremovexattr": (199, 16),
-    "setxattrat": (463, 463),
-    "removexattrat": (466, 466),
-    "file_setattr": (469, 469),
-    "utime": (132, None),
-    "utimes": (235, None),
-    "futimesat": (261, None),
-    "utimensat": (280, 88),
-    "clone": (56, 220),
-    "clone3": (435, 435),
-    "socket": (41, 198),
-    "socketpair": (53, 199),
-    "connect": (42, 203),
-    "prctl": (157, 167),
-    "prlimit64": (302, 261),
-    "setpriority": (141, 140),
-    "sched_setparam": (142, 118),
-    "sched_setscheduler": (144, 119),
-    "sched_setattr": (314, 274),
-    "sched_setaffinity": (203, 122),
-    "ioprio_set": (251, 30),
-    "ioctl": (16, 29),
-    # older kernels only
-    "kill": (62, 129),
-    "tkill": (200, 130),
-    "tgkill": (234, 131),
-    "rt_sigqueueinfo": (129, 138),
-    "rt_tgsigqueueinfo": (297, 240),
-    "pidfd_send_signal": (424, 424),
-    "fcntl": (72, 25),
-    "truncate": (76, 45),
-    "open": (2, None),
-    "openat": (257, 56),
-    "openat2": (437, 437),
-}
+    kexec_load 246 104, kexec_file_load 320 294, init_module 175 105, finit_module 313 273,
+    delete_module 176 106, reboot 169 142, swapon 167 224, swapoff 168 225, acct 163 89,
+    quotactl 179 60, quotactl_fd 443 443, syslog 103 116, settimeofday 164 170,
+    clock_settime 227 112, sethostname 170 161, setdomainname 171 162, vhangup 153 58,
+""")
+#: What would leave up to 64 KiB with every file, after the run.
+_ATTRIBUTES = _calls("""
+    setxattr 188 5, lsetxattr 189 6, fsetxattr 190 7, removexattr 197 14, lremovexattr 198 15,
+    fremovexattr 199 16, setxattrat 463 463, removexattrat 466 466, file_setattr 469 469,
+""")
+#: Judged by an argument, or answered with another error.
+_JUDGED = _calls("""
+    utime 132 -, utimes 235 -, futimesat 261 -, utimensat 280 88, clone 56 220, clone3 435 435,
+    socket 41 198, socketpair 53 199, connect 42 203, prctl 157 167, prlimit64 302 261,
+    setpriority 141 140, sched_setparam 142 118, sched_setscheduler 144 119, sched_setattr 314 274,
+    sched_setaffinity 203 122, ioprio_set 251 30, ioctl 16 29, fcntl 72 25,
+""")
+#: Judged on older kernels only.
+_JUDGED_BEFORE = _calls("""
+    kill 62 129, tkill 200 130, tgkill 234 131, rt_sigqueueinfo 129 138, rt_tgsigqueueinfo 297 240,
+    pidfd_send_signal 424 424, truncate 76 45, open 2 -, openat 257 56,
+    openat2 437 437,
+""")
+_NUMBERS = {**_REFUSED, **_ATTRIBUTES, **_JUDGED, **_JUDGED_BEFORE}
 
 #: TIOCSTI and TIOCLINUX type into a terminal; FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, and FS_IOC_ and
 #: EXT4_IOC_SETVERSION leave 32 bits or more with every file that is the user's, opened to be read;
@@ -194,11 +129,9 @@ def program(machine: str, abi: int, pid: int) -> _Code:
 
 def _always() -> dict[str, _Code]:
     """Every call that is not simply allowed, with what decides about it."""
-    names = list(_NUMBERS)
-    rules = {name: _refuse() for name in names[: names.index("setxattr")]}
-    # As a file system without them answers: 64 KiB a file would outlive the run.
-    for name in names[names.index("setxattr") : names.index("utime")]:
-        rules[name] = _refuse(errno.EOPNOTSUPP)
+    rules = {name: _refuse() for name in _REFUSED}
+    # As a file system without them answers.
+    rules |= {name: _refuse(errno.EOPNOTSUPP) for name in _ATTRIBUTES}
     # Any time but now is not set, and no error: programs that copy files insist on it.
     rules["utime"] = rules["utimes"] = rules["futimesat"] = _refuse(0)
     now = [_argument(2), _if(0, 0, 3), _load(16 + 8 * 2 + 4), *_equal(0)]

@@ -67,8 +67,7 @@ def _unsafe(case: Case, target: str) -> str:
 def _trusted_branch(case: Case) -> str:
     """The branch that trust names, if it names one."""
     name = case.trust.git.line("config", "--get", "ouro.trust")
-    full = case.trust.git.line("rev-parse", "--symbolic-full-name", name) if name else ""
-    return full.removeprefix("refs/heads/") if full.startswith("refs/heads/") else ""
+    return repo.branch_of(case.trust.git, name) if name else ""
 
 
 def _others(git: Git, target: str, head: str, editable: list[str]) -> str:

@@ -30,6 +30,23 @@ def set_ref(git: Git, ref: str, commit: str) -> None:
     _call(git.top, "update-ref", ref, commit)
 
 
+def branch_of(git: Git, name: str) -> str:
+    """The branch that ``name`` names, without ``refs/heads/``; "" where it names none."""
+    try:
+        full = _call(git.top, "rev-parse", "--symbolic-full-name", name)
+    except GitError:
+        return ""
+    return full.removeprefix("refs/heads/") if full.startswith("refs/heads/") else ""
+
+
+def create(folder: Path, message: str) -> None:
+    """Make a repository of a folder, with all its files in one commit."""
+    author = ("user.name=pytest-ouro", "user.email=pytest-ouro@localhost", "commit.gpgSign=false")
+    _call(folder, "init", "--quiet", "--template=")
+    _call(folder, "add", "--all", "--force")
+    _call(folder, "commit", "--quiet", "--message", message, also=author)
+
+
 def worktrees(git: Git) -> list[Path]:
     """The folder of every working tree of the repository."""
     lines = _call(git.top, "worktree", "list", "--porcelain").splitlines()
