@@ -75,7 +75,7 @@ def _rule() -> dict[str, Any]:
         then = {"properties": properties, "additionalProperties": False}
         if "required" in check:
             then["required"] = check["required"]
-        if name == "human":
+        if load(name).stage == "human":
             then["required"] = ["reason"]
         cases.append({"if": {"properties": {"check": {"const": name}}}, "then": then})
     return {
@@ -103,4 +103,4 @@ def _type(hint: Any) -> dict[str, Any]:
         return {"enum": list(typing.get_args(hint))}
     if origin is tuple:
         return {"type": "array", "items": _type(typing.get_args(hint)[0])}
-    return {"type": _PLAIN[hint]}
+    return {"type": next(_PLAIN[base] for base in hint.__mro__ if base in _PLAIN)}

@@ -9,9 +9,17 @@ from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, Ve
 from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load
 from pytest_ouro.core.errors import BoundError
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.schema import Problems, keys_of, line_numbers, nearest, read_table
+from pytest_ouro.core.schema import (
+    Problems,
+    keys_of,
+    line_numbers,
+    nearest,
+    read_table,
+    shown,
+    values_of,
+)
 from pytest_ouro.evidence import toml
-from pytest_ouro.evidence.paths import join
+from pytest_ouro.evidence.paths import PathParameter, join
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +118,7 @@ def parse(
     verdicts = _verdicts(table, problems)
     rules = _rules(table, problems, checks or {})
     if experiments:
-        _check_paths(folder, experiments["cpu"], rules, problems)
+        _check_paths(folder, experiments, rules, problems)
     if problems.found or title is None:
         raise BoundError(problems.sorted())
     return Bound(title.name, folder, tuple(rules.values()), experiments, verdicts)
@@ -256,28 +264,28 @@ def _rule(
 
 def _check_paths(
     folder: str,
-    experiment: Experiment,
+    experiments: dict[str, Experiment],
     rules: dict[Where, Rule],
     problems: Problems,
 ) -> None:
-    """Every path must stay in the repository: a rule about anything else protects nothing."""
-    try:
-        root = join(folder, experiment.root)
-    except ValueError as error:
-        problems.add(("experiment", "root"), str(error))
-        return
-    for key in ("script", "harness", "ledger", "prepare"):
-        _check_path(root, getattr(experiment, key), ("experiment", key), problems)
-    for key in ("editable", "allowed", "publish"):
-        for path in getattr(experiment, key):
-            _check_path(root, path, ("experiment", key), problems)
-    for where, rule in rules.items():
-        for path in getattr(rule.judge, "paths", ()):
-            _check_path(root, path, (*where, "paths"), problems)
+    """Refuse a path that no rule can be about: outside of the repository, absolute or empty.
 
-
-def _check_path(root: str, path: str, where: Where, problems: Problems) -> None:
+    What is a path is told by the types of the tables' fields, also of checks of packages.
+    """
     try:
-        join(root, path)
-    except ValueError as error:
-        problems.add(where, f"{error}, in '{where[-1]}'")
+        root = join(folder, experiments["cpu"].root)
+    except ValueError:
+        root = folder  # its own fault is found below
+    tables: list[tuple[Where, object]] = [(("experiment", d), e) for d, e in experiments.items()]
+    tables += [(where, rule.judge) for where, rule in rules.items()]
+    found = {}
+    for where, table in tables:
+        for key, path in values_of(table, PathParameter):
+            if fault := path.fault(folder, root):
+                text = f"must be {path.wanted}, not {shown(path)}: {fault}"
+                stated = (*where, key)
+                if where[0] == "experiment" and stated not in problems.lines:
+                    stated = ("experiment", key)
+                found[stated, path] = f"'{key}' in [{where[0]}] {text}"
+    for (stated, _), text in found.items():
+        problems.add(stated, text)

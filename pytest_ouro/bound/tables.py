@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.schema import option
-from pytest_ouro.evidence.paths import matches
+from pytest_ouro.evidence.paths import BoundFolder, DataGlob, Glob, RepoPath, matches
 
 Level = Literal["claimed", "supervised", "judged", "sandboxed", "sealed", "attested"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -42,19 +42,19 @@ class Experiment:
     Paths are relative to ``root``, which is relative to the folder of bound.toml. Seconds.
     """
 
-    root: str = option("the experiment's folder, from the folder of bound.toml", default="")
-    script: str = option("the Python file that is run; or else `command`", default="")
-    editable: tuple[str, ...] = option("all that an experiment may change (globs)")
-    allowed: tuple[str, ...] = option(
+    root: BoundFolder = option("the experiment's folder, from the folder of bound.toml", default="")
+    script: RepoPath = option("the Python file that is run; or else `command`", default="")
+    editable: tuple[Glob, ...] = option("all that an experiment may change (globs)")
+    allowed: tuple[Glob, ...] = option(
         "what a run may leave in the working tree, never committed (globs)",
         default=("run.log", "results.tsv"),
     )
-    publish: tuple[str, ...] = option(
+    publish: tuple[Glob, ...] = option(
         "what a report commit may put into git at the end of a session: one that changes nothing "
         "else, with no other work after it (globs)",
         default=(),
     )
-    harness: str = option("the fixed module; the script imports it by its name", default="")
+    harness: RepoPath = option("the fixed module; the script imports it by its name", default="")
     evaluate: str = option("the harness's function that returns the metric", default="")
     command: tuple[str, ...] = option(
         "instead of `script`, `harness` and `evaluate`: the program that is run, and its "
@@ -70,15 +70,15 @@ class Experiment:
         "the harness's function that yields training batches; the clock starts at the first one",
         default="make_dataloader",
     )
-    prepare: str = option(
+    prepare: RepoPath = option(
         "a script that makes the data, run once from its trusted bytes when `data` is missing",
         default="",
     )
-    data: tuple[str, ...] = option(
+    data: tuple[DataGlob, ...] = option(
         "files the run needs (globs, `~` allowed); runs on other data are never compared",
         default=(),
     )
-    validation: tuple[str, ...] = option(
+    validation: tuple[DataGlob, ...] = option(
         "files that only the evaluation may read: in a sandbox the script is denied them (globs, "
         "`~` allowed; `package:NAME` is an installed package)",
         default=(),
@@ -126,7 +126,7 @@ class Experiment:
         "asked, all of them where there are few",
         default=0,
     )
-    ledger: str = option("the table of results", default="results.tsv")
+    ledger: RepoPath = option("the table of results", default="results.tsv")
 
     def __post_init__(self) -> None:
         self._demand_one_kind()

@@ -9,7 +9,7 @@ from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import option
 from pytest_ouro.evidence.content import digest, short
-from pytest_ouro.evidence.paths import matches, matching, quoted
+from pytest_ouro.evidence.paths import Glob, matches, matching, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ class Frozen(Check):
     """The files are, byte for byte, what trust says they are: in the commit, in the index and in
     the working tree. Line endings do not count."""
 
-    paths: tuple[str, ...] = option("globs from the experiment's root")
+    paths: tuple[Glob, ...] = option("globs from the experiment's root")
     history: bool = option(
         "no commit since trust may have touched them, not even one that was undone", default=False
     )

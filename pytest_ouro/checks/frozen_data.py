@@ -10,7 +10,7 @@ from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import option
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.content import short
-from pytest_ouro.evidence.paths import quoted
+from pytest_ouro.evidence.paths import DataGlob, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +24,10 @@ class FrozenData(Check):
     """Tokenizer, token bytes and data are those that were blessed, and no foreign file lies among
     them. Judged before and after every run; skipped where the data is not on this machine."""
 
-    paths: tuple[str, ...] = option(
+    paths: tuple[DataGlob, ...] = option(
         "the files (globs, `~` allowed); by default `data` of [experiment]", default=()
     )
-    train: tuple[str, ...] = option(
+    train: tuple[DataGlob, ...] = option(
         "the training shards among them: none may hold the same bytes as another file", default=()
     )
 

@@ -8,7 +8,7 @@ from pytest_ouro.checks import Check
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import option
-from pytest_ouro.evidence.paths import quoted
+from pytest_ouro.evidence.paths import RepoPath, quoted
 from pytest_ouro.evidence.python.source_encoding import decode, defines
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class FrozenSymbol(Check):
     """A function means what it meant, with the helpers and constants that it uses, and nothing
     stands in for its file when that is imported. Comments, layout and docstrings may change."""
 
-    path: str = option("the file, from the experiment's root")
+    path: RepoPath = option("the file, from the experiment's root")
     symbol: str = option("the function or constant")
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:

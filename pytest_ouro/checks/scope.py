@@ -9,7 +9,7 @@ from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import option
 from pytest_ouro.evidence.git.client import split
-from pytest_ouro.evidence.paths import inside, join, matches, quoted
+from pytest_ouro.evidence.paths import BoundFolder, inside, join, matches, quoted
 from pytest_ouro.evidence.published import published
 from pytest_ouro.evidence.python import shadows
 from pytest_ouro.evidence.repository import Change
@@ -30,7 +30,7 @@ class Scope(Check):
     tree, or by an untracked file. What a run leaves (``allowed``) may lie there untracked, and
     what is published (``publish``) may be in report commits."""
 
-    within: str = option(
+    within: BoundFolder = option(
         "the folder that is watched, from the folder of bound.toml; by default the repository",
         default="",
     )

@@ -8,7 +8,7 @@ from pytest_ouro.checks import Check
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import option
-from pytest_ouro.evidence.paths import matches, matching, quoted
+from pytest_ouro.evidence.paths import Glob, matches, matching, quoted
 from pytest_ouro.evidence.published import published
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Untracked(Check):
     """The files stay out of git: out of the commit, the index and every commit since trust. What
     is published (``publish``) may be in report commits."""
 
-    paths: tuple[str, ...] = option("globs from the experiment's root")
+    paths: tuple[Glob, ...] = option("globs from the experiment's root")
 
     def __post_init__(self) -> None:
         if not self.paths:

@@ -102,6 +102,15 @@ class Problems:
         )
 
 
+def values_of(table: object, kind: type[T]) -> typing.Iterator[tuple[str, T]]:
+    """The values of one type that a table holds, alone or in lists, each with its key."""
+    for key, field in keys_of(type(table)).items():
+        value = getattr(table, field.name)
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, kind):
+                yield key, one
+
+
 def read_table(
     cls: type[T],
     table: object,
@@ -167,7 +176,7 @@ def convert(hint: Any, value: object) -> Any:
     if origin is tuple:
         (item, _) = typing.get_args(hint)
         if not isinstance(value, list):
-            raise ValueError(f"a list of {_NAMES[item]}, not {shown(value)}")
+            raise ValueError(f"a list of {_name(item)}, not {shown(value)}")
         try:
             return tuple(convert(item, element) for element in value)
         except ValueError as error:
@@ -175,13 +184,20 @@ def convert(hint: Any, value: object) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(value, bool) != (hint is bool) or not isinstance(value, hint):
-        raise ValueError(f"{_NAMES[hint]}, not {shown(value)}")
+        if issubclass(hint, str) and isinstance(value, str):
+            return hint(value)  # such as a RepoPath
+        raise ValueError(f"{_name(hint)}, not {shown(value)}")
     if hint is float and not abs(value) < float("inf"):
         raise ValueError(f"a finite number, not {shown(value)}")
     return value
 
 
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _name(hint: type) -> str:
+    """What a type is called; one derived from ``str`` is text."""
+    return next(_NAMES[base] for base in hint.__mro__ if base in _NAMES)
 
 
 def shown(value: object) -> str:
