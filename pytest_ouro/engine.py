@@ -65,6 +65,12 @@ class Layout:
         return self.bound.experiment.harness or _EVALUATION
 
     @property
+    def run_by_us(self) -> tuple[str, ...]:
+        """The fixed files that a run executes: the harness and what prepares the data."""
+        experiment = self.bound.experiment
+        return tuple(name for name in (experiment.harness, experiment.prepare) if name)
+
+    @property
     def evaluate(self) -> str:
         return self.bound.experiment.evaluate or _EVALUATION
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
-from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load
+from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load, registered
 from pytest_ouro.core.errors import BoundError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.schema import (
@@ -206,18 +206,18 @@ def _check(
 ) -> type[Check] | None:
     """The class that a rule's ``check`` names."""
     if isinstance(name, str):
-        if name in checks and name not in CHECKS:  # nothing stands in for a check of ours
+        if name in checks and name not in CHECKS:  # nothing replaces a check of ours
             return checks[name]
         try:
             return load(name)
         except ImportError as error:
-            problems.add((*where, "check"), f"the check {name!r} of a package: {error}")
+            problems.add((*where, "check"), f"the check {name!r} cannot be used: {error}")
             return None
         except KeyError:
             pass
-    hint = nearest(str(name), [*CHECKS, *checks]) or (
+    hint = nearest(str(name), [*CHECKS, *checks, *registered()]) or (
         f" (a check of your own must be an entry point of the group {ENTRY_POINTS}: "
-        "the gate sees no conftest.py)"
+        "the gate runs no conftest.py)"
     )
     problems.add((*where, "check"), f"unknown check {name!r}{hint}")
     return None
@@ -247,7 +247,7 @@ def _rule(
     common = {key: value for key, value in entry.items() if key in known}
     params = {key: value for key, value in entry.items() if key not in known}
     keys = read_table(RuleKeys, common, where, problems)
-    judge = read_table(check, params, where, problems)
+    judge = _judge(entry["check"], check, params, where, problems)
     if keys is None or judge is None:
         return None
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", keys.id):
@@ -255,11 +255,25 @@ def _rule(
             (*where, "id"), f"the id '{keys.id}' must be words of a-z and 0-9 with - between"
         )
         return None
-    if (keys.severity == "warn" or keys.check == "human") and not keys.reason:
+    if (keys.severity == "warn" or check.stage == "human") and not keys.reason:
         problems.add(where, f"the rule '{keys.id}' is weakened and must state a reason")
         return None
     line = problems.lines.get(where, 0)
     return Rule(section, keys.id, keys.rule, line, keys.check, judge, keys.severity, keys.reason)
+
+
+def _judge(
+    name: str, check: type[Check], params: dict[str, Any], where: Where, problems: Problems
+) -> Check | None:
+    """The check with its parameters; a package's class may be faulty in any way."""
+    try:
+        return read_table(check, params, where, problems)
+    except Exception as error:
+        if name in CHECKS:
+            raise
+        fault = f"{check.__module__}.{check.__qualname__}: {type(error).__name__}: {error}"
+        problems.add((*where, "check"), f"the check {name!r} cannot be used: {fault}")
+        return None
 
 
 def _check_paths(

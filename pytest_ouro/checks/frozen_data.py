@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_ouro.evidence.evidence import Evidence
+    from pytest_ouro.evidence.evidence import Evidence, Layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +91,10 @@ class FrozenData(Check):
                 )
 
     def _present(self, evidence: Evidence) -> list[Path]:
-        patterns = (*(self.paths or evidence.layout.data), *self.train)
-        return sorted(self._files(evidence, patterns))
+        return sorted(self.trusted_data(evidence))
 
     def _files(self, evidence: Evidence, patterns: tuple[str, ...]) -> set[Path]:
         return {path for glob in patterns for path in data.files(glob, evidence.root)}
 
-    def trusted_data(self, evidence: Evidence) -> list[Path]:
-        return self._present(evidence)
+    def data_globs(self, layout: Layout) -> tuple[str, ...]:
+        return (*(self.paths or layout.data), *self.train)

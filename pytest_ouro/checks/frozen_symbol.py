@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.checks import Check
+from pytest_ouro.checks import Check, Protection
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import option
@@ -14,7 +14,7 @@ from pytest_ouro.evidence.python.source_encoding import decode, defines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ouro.evidence.evidence import Evidence
+    from pytest_ouro.evidence.evidence import Evidence, Layout
     from pytest_ouro.evidence.repository import Place
 
 
@@ -105,6 +105,9 @@ class FrozenSymbol(Check):
                 help=f"remove it: rm -r {quoted(path)}",
                 facts={"path": path},
             )
+
+    def protects(self, layout: Layout) -> Protection:
+        return Protection(frozen=[layout.path(self.path)])
 
     def trusted_paths(self, evidence: Evidence) -> list[str]:
         return [evidence.layout.path(self.path)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.checks import Check
+from pytest_ouro.checks import Check, Protection
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import option
@@ -17,7 +17,7 @@ from pytest_ouro.evidence.repository import Change
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ouro.evidence.evidence import Evidence
+    from pytest_ouro.evidence.evidence import Evidence, Layout
 
 
 #: Interpreters write it beside every module; what is poisoned is found as a shadow.
@@ -37,12 +37,11 @@ class Scope(Check):
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         layout = evidence.layout
-        within = join(layout.folder, self.within)
+        within = self._watched(layout)
         editable = [layout.path(path) for path in layout.editable]
         allowed = [layout.path(path) for path in layout.allowed]
         reports = published(evidence)
         strays: dict[str, list[Change]] = {}
-        within = within.rstrip("/")
         watched = [*evidence.repository.changes(within), *_ignore_files(evidence, within)]
         links: list[str] = []
         for change in (*watched, *_hidden(evidence, within, watched)):
@@ -66,6 +65,14 @@ class Scope(Check):
                 help=f"put the code itself into {path}",
                 facts={"path": path},
             )
+
+    def _watched(self, layout: Layout) -> str:
+        """The watched folder from the repository's top; "" for the whole repository."""
+        return join(layout.folder, self.within).rstrip("/")
+
+    def protects(self, layout: Layout) -> Protection:
+        free = [*map(layout.path, (*layout.editable, *layout.allowed)), *BYTECODE]
+        return Protection(within=self._watched(layout), free=free)
 
 
 def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:

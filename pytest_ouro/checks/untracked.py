@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.checks import Check
+from pytest_ouro.checks import Check, Protection
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import option
@@ -14,7 +14,7 @@ from pytest_ouro.evidence.published import published
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ouro.evidence.evidence import Evidence
+    from pytest_ouro.evidence.evidence import Evidence, Layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,9 @@ class Untracked(Check):
                 + ("" if where == ["the index"] else ", and drop it from the commits that hold it"),
                 facts={"path": path},
             )
+
+    def protects(self, layout: Layout) -> Protection:
+        return Protection(untracked=[layout.path(path) for path in self.paths])
 
 
 def _beside_work(path: str, where: list[str]) -> Finding:
