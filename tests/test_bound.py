@@ -233,23 +233,23 @@ FAULTS = {
     ),
     "a rule's path outside": (
         *('paths = ["results.tsv"]', 'paths = ["../results.tsv"]'),
-        "bound.toml:24: 'paths' in [never-do] must be a glob of files inside the repository, relative to the experiment's root"
-        ", not '../results.tsv': it lies outside the repository",
+        "bound.toml:24: 'paths' in [never-do] must be a glob of files inside the repository, "
+        "relative to the experiment's root, not '../results.tsv': it lies outside the repository",
     ),
     "an absolute path": (
         *('paths = ["results.tsv"]', 'paths = ["/etc/passwd"]'),
-        "bound.toml:24: 'paths' in [never-do] must be a glob of files inside the repository, relative to the experiment's root"
-        ", not '/etc/passwd': it lies outside the repository",
+        "bound.toml:24: 'paths' in [never-do] must be a glob of files inside the repository, "
+        "relative to the experiment's root, not '/etc/passwd': it lies outside the repository",
     ),
     "a script outside": (
         *('script   = "train.py"', 'script = "../train.py"'),
-        "bound.toml:5: 'script' in [experiment] must be a path inside the repository, relative to the experiment's root"
-        ", not '../train.py': it lies outside the repository",
+        "bound.toml:5: 'script' in [experiment] must be a path inside the repository, "
+        "relative to the experiment's root, not '../train.py': it lies outside the repository",
     ),
     "an editable file outside": (
         *('editable = ["train.py"]', 'editable = ["../*"]'),
-        "bound.toml:6: 'editable' in [experiment] must be a glob of files inside the repository, relative to the experiment's root"
-        ", not '../*': it lies outside the repository",
+        "bound.toml:6: 'editable' in [experiment] must be a glob of files inside the repository, "
+        "relative to the experiment's root, not '../*': it lies outside the repository",
     ),
     "a root outside": (
         *('script   = "train.py"', 'script = "train.py"\nroot = ".."'),
@@ -264,7 +264,8 @@ FAULTS = {
     "a home folder": (
         *('paths = ["results.tsv"]', 'paths = ["~/results.tsv"]'),
         "bound.toml:24: 'paths' in [never-do] must be a glob of files inside the repository, "
-        "relative to the experiment's root, not '~/results.tsv': ~ is the home folder only for files of data",
+        "relative to the experiment's root, not '~/results.tsv': "
+        "~ is the home folder only for files of data",
     ),
     "a glob that names a folder": (
         *('paths = ["results.tsv"]', 'paths = ["./"]'),

@@ -66,7 +66,7 @@ def test_a_section_shows_what_a_person_will_read(name):
     first, why, *_, help = shown.splitlines()
 
     assert re.match(r"(danger-zone|never-do|iron-law)::[a-z-]+ BROKEN: ", first)
-    assert re.match(r"  bound\.toml:\d+  why: ", why)
+    assert re.match(rf"  bound\.toml:\d+ \[{name}\]  why: ", why)
     assert help.startswith("  help: ")
 
 

@@ -107,7 +107,7 @@ def load(name: str) -> type[Check]:
     ImportError where it cannot be loaded, or where more than one distribution gives the name.
     """
     entries = _registered(tuple(sys.path), known=name in CHECKS).get(name, [])
-    givers = ["pytest-ouro"] * (name in CHECKS) + [provider(entry) for entry in entries]
+    givers = ["pytest-ouro"] * (name in CHECKS) + sorted(map(provider, entries))
     if len(givers) > 1:
         raise ImportError(
             f"{' and '.join(givers)} each have a check of this name: "
