@@ -40,6 +40,12 @@ class Scope(Check):
         within = self._watched(layout)
         editable = [layout.path(path) for path in layout.editable]
         allowed = [layout.path(path) for path in layout.allowed]
+        if not _holds_files(evidence, within):
+            yield Finding(
+                f"no file lies in {within}: nothing is watched",
+                where=f"trust: {evidence.trust}",
+                help="fix 'within' in bound.toml, then: pytest-ouro bless",
+            )
         reports = published(evidence)
         strays: dict[str, list[Change]] = {}
         watched = [*evidence.repository.changes(within), *_ignore_files(evidence, within)]
@@ -68,7 +74,7 @@ class Scope(Check):
 
     def _watched(self, layout: Layout) -> str:
         """The watched folder from the repository's top; "" for the whole repository."""
-        return join(layout.folder, self.within).rstrip("/")
+        return join(layout.folder, self.within).rstrip("/") if self.within else ""
 
     def protects(self, layout: Layout) -> Protection:
         free = [*map(layout.path, (*layout.editable, *layout.allowed)), *BYTECODE]
@@ -93,9 +99,23 @@ def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:
     return Finding(
         headline,
         where=where,
-        help=_remedy(evidence, last),
+        help=_remedy(evidence, last) + _narrower(evidence, path),
         facts={"files": len(strays), "path": path, "place": last.place},
     )
+
+
+def _narrower(evidence: Evidence, path: str) -> str:
+    """How a person leaves out what lies beside the folder of bound.toml."""
+    if inside(path, evidence.layout.folder):
+        return ""
+    return '   (a person may watch that folder alone: within = "." in bound.toml)'
+
+
+def _holds_files(evidence: Evidence, folder: str) -> bool:
+    """Whether a tracked or trusted file lies in a folder."""
+    repository = evidence.repository
+    places = (repository.index, repository.head_tree, evidence.trust.committed)
+    return not folder or any(inside(path, folder) for place in places for path in place)
 
 
 def _is_link(evidence: Evidence, path: str) -> bool:
