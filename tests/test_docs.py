@@ -13,6 +13,7 @@ from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.core.errors import BoundError
 from pytest_ouro.core.schema import keys_of
 from pytest_ouro.evidence import toml
+from pytest_ouro.onboarding.recognise import READERS
 
 ROOT = Path(__file__).parents[1]
 RULES = (ROOT / "docs/rules.md").read_text(encoding="utf-8")
@@ -45,6 +46,18 @@ def test_what_is_generated_is_up_to_date():
 def test_every_check_has_its_section_and_no_other_has_one():
     assert list(SECTIONS) == list(dict.fromkeys(SECTIONS))
     assert set(SECTIONS) == set(CHECKS)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_check_s_code_and_tests_are_found_by_its_name(name):
+    module = name.replace("-", "_")
+
+    assert load(name).__module__ == f"pytest_ouro.checks.{module}"
+    assert (ROOT / f"tests/checks/test_{module}.py").is_file()
+
+
+def test_every_check_is_recognised_in_a_person_s_words_or_must_be_stated():
+    assert {check for check, *_ in READERS} | {"command", "human"} == set(CHECKS)
 
 
 @pytest.mark.parametrize("name", CHECKS)

@@ -20,24 +20,6 @@ if TYPE_CHECKING:
 
 Params = dict[str, Value]
 
-#: What a rule is called, under NEVER DO and elsewhere; {} is the file or name that it guards.
-_IDS = {
-    "scope": ("modify-others", "only-{}"),
-    "untracked": ("commit-{}", "{}-untracked"),
-    "frozen-symbol": ("modify-{}", "{}"),
-    "frozen": ("modify-{}", "{}"),
-    "frozen-data": ("modify-data", "data-pipeline"),
-    "log-schema": ("log-less", "log-every-experiment"),
-    "logged": ("skip-logging", "log-every-run"),
-    "dependencies": ("add-dependencies", "dependencies"),
-    "budget-limit": ("exceed-budget", "budget-limit"),
-    "budget-exact": ("change-budget", "exact-budget"),
-    "simplicity": ("add-complexity", "simplicity"),
-    "settled": ("keep-regressions", "keep-or-revert"),
-    "metric": ("other-metrics", "{}-only"),
-    "evaluation": ("modify-evaluation", "evaluation"),
-}
-
 
 @dataclass(frozen=True)
 class Grounds:
@@ -134,10 +116,10 @@ def recognise(section: str, words: str, grounds: Grounds, *, place: str) -> Stat
     ProjectError where the words and the experiment contradict each other.
     """
     rule = _Rule(section, words, place, grounds)
-    for topic, check, read in _READERS:
+    for check, ids, read in READERS:
         params = read(rule)
         if params is not None:
-            id, reason = _id(topic, rule, params), _unguarded(rule, params)
+            id, reason = _id(check, ids, rule, params), _unguarded(rule, params)
             return Statement(section, id, words, check, params, reason=reason)
     return Statement(section, _words_id(rule.subject), words, "human", reason=_why_not(rule))
 
@@ -334,32 +316,33 @@ def _guards(rule: _Rule, nouns: str) -> bool:
     )
 
 
-#: What words may be about, the more particular first: its key in _IDS, its check, its reader.
-_READERS: tuple[tuple[str, str, Callable[[_Rule], Params | None]], ...] = (
-    ("scope", "scope", _scope),
-    ("untracked", "untracked", _untracked),
-    ("frozen-symbol", "frozen-symbol", _frozen_symbol),
-    ("frozen", "frozen", _frozen),
-    ("frozen-data", "frozen-data", _frozen_data),
-    ("frozen-data", "frozen-symbol", _loader_code),
-    ("simplicity", "simplicity", _simplicity),
-    ("settled", "settled", _settled),
-    ("log-schema", "log-schema", _log_schema),
-    ("logged", "logged", _logged),
-    ("dependencies", "dependencies", _dependencies),
-    ("budget-exact", "budget-exact", _budget_exact),
-    ("budget-limit", "budget-limit", _budget_limit),
-    ("metric", "metric", _metric),
-    ("evaluation", "evaluation", _evaluation),
+#: How the words of a rule are read, the more particular first: the check that judges it, what the
+#: rule is called under NEVER DO and elsewhere ({} is the file or name that it guards), its reader.
+READERS: tuple[tuple[str, tuple[str, str], Callable[[_Rule], Params | None]], ...] = (
+    ("scope", ("modify-others", "only-{}"), _scope),
+    ("untracked", ("commit-{}", "{}-untracked"), _untracked),
+    ("frozen-symbol", ("modify-{}", "{}"), _frozen_symbol),
+    ("frozen", ("modify-{}", "{}"), _frozen),
+    ("frozen-data", ("modify-data", "data-pipeline"), _frozen_data),
+    ("frozen-symbol", ("modify-data", "data-pipeline"), _loader_code),
+    ("simplicity", ("add-complexity", "simplicity"), _simplicity),
+    ("settled", ("keep-regressions", "keep-or-revert"), _settled),
+    ("log-schema", ("log-less", "log-every-experiment"), _log_schema),
+    ("logged", ("skip-logging", "log-every-run"), _logged),
+    ("dependencies", ("add-dependencies", "dependencies"), _dependencies),
+    ("budget-exact", ("change-budget", "exact-budget"), _budget_exact),
+    ("budget-limit", ("exceed-budget", "budget-limit"), _budget_limit),
+    ("metric", ("other-metrics", "{}-only"), _metric),
+    ("evaluation", ("modify-evaluation", "evaluation"), _evaluation),
 )
 
 
-def _id(topic: str, rule: _Rule, params: Params) -> str:
+def _id(check: str, ids: tuple[str, str], rule: _Rule, params: Params) -> str:
     experiment, paths = rule.grounds.experiment, params.get("paths")
-    about = {"scope": slug(experiment.editable[0]), "metric": slug(experiment.metric)}.get(topic)
+    about = {"scope": slug(experiment.editable[0]), "metric": slug(experiment.metric)}.get(check)
     if about is None:
         about = stem(paths[0]) if isinstance(paths, list) else slug(str(params.get("symbol", "")))
-    return _IDS[topic][rule.section != "never-do"].format(about)
+    return ids[rule.section != "never-do"].format(about)
 
 
 def _words_id(words: str) -> str:
