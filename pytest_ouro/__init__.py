@@ -1,14 +1,67 @@
 """pytest-ouro: the referee of autonomous experiment loops.
 
-Imports nothing: the pytest entry point imports this package first, on every pytest run.
+Imports nothing: the pytest entry point imports this package first, on every pytest run. What the
+author of a check needs is imported from its module when it is first asked for.
 """
 
-__all__ = ["__version__"]
+TYPE_CHECKING = False  # as typing.TYPE_CHECKING, which would have to be imported
+if TYPE_CHECKING:
+    from pytest_ouro.checks import Check as Check
+    from pytest_ouro.checks import Protection as Protection
+    from pytest_ouro.core.errors import OuroError as OuroError
+    from pytest_ouro.core.finding import Finding as Finding
+    from pytest_ouro.core.schema import option as option
+    from pytest_ouro.evidence.evidence import Evidence as Evidence
+    from pytest_ouro.evidence.evidence import Layout as Layout
+    from pytest_ouro.evidence.paths import BoundFolder as BoundFolder
+    from pytest_ouro.evidence.paths import DataGlob as DataGlob
+    from pytest_ouro.evidence.paths import Glob as Glob
+    from pytest_ouro.evidence.paths import RepoPath as RepoPath
+    from pytest_ouro.evidence.paths import matching as matching
+
+    __version__: str
+
+#: The modules that hold what is public.
+_MODULES = {
+    "Check": "checks",
+    "Protection": "checks",
+    "OuroError": "core.errors",
+    "Finding": "core.finding",
+    "option": "core.schema",
+    "Evidence": "evidence.evidence",
+    "Layout": "evidence.evidence",
+    "BoundFolder": "evidence.paths",
+    "DataGlob": "evidence.paths",
+    "Glob": "evidence.paths",
+    "RepoPath": "evidence.paths",
+    "matching": "evidence.paths",
+}
+
+__all__ = [
+    "BoundFolder",
+    "Check",
+    "DataGlob",
+    "Evidence",
+    "Finding",
+    "Glob",
+    "Layout",
+    "OuroError",
+    "Protection",
+    "RepoPath",
+    "__version__",
+    "matching",
+    "option",
+]
 
 
-def __getattr__(name: str) -> str:
+def __getattr__(name: str) -> object:
     if name == "__version__":
         from importlib.metadata import version
 
         return version("pytest-ouro")
+    if name in _MODULES:
+        from importlib import import_module
+
+        found = globals()[name] = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -99,6 +99,7 @@ def layout(bound: Bound) -> Layout:
         loader=experiment.loader,
         metric=experiment.metric,
         data=tuple(dict.fromkeys(p for e in bound.experiments.values() for p in e.data)),
+        run_by_us=tuple(name for name in (experiment.harness, experiment.prepare) if name),
     )
 
 

@@ -11,23 +11,29 @@ if TYPE_CHECKING:
 
 
 def pytest_ouro_checks() -> Mapping[str, type[Check]]:  # type: ignore[empty-body]
-    """Checks of your own, by the names that bound.toml uses.
+    """Checks of your own, by the names that bound.toml uses, for pytest alone.
 
-    A check is a frozen dataclass derived from ``pytest_ouro.checks.Check``; its fields are its
+    A check is a frozen dataclass derived from ``pytest_ouro.Check``; its fields are its
     parameters::
+
+        from dataclasses import dataclass
+
+        from pytest_ouro import Check, Finding
 
         @dataclass(frozen=True, kw_only=True)
         class Size(Check):
-            limit: int
+            lines: int
 
             def findings(self, evidence):
-                for path, entry in evidence.repository.index.items():
-                    ...
-                    yield Finding(f"{path} is too large", help="make it smaller")
+                for name in evidence.layout.editable:
+                    count = (evidence.root / name).read_text().count("\\n")
+                    if count > self.lines:
+                        yield Finding(f"{name} has {count} lines", help="shorten it")
 
         def pytest_ouro_checks():
             return {"size": Size}
 
-    The gate runs no code of the judged tree and does not see a conftest.py: a check that it shall
-    judge is registered as an entry point of the group ``pytest_ouro.checks``, in a package.
+    The other commands run no code of the judged tree and do not see a conftest.py: a check for
+    them is registered as an entry point of the group ``pytest_ouro.checks``, in a package. A name
+    that is given twice, or that one of our checks has, is an error.
     """

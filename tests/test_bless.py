@@ -195,8 +195,8 @@ REFUSED = {
     misspell: "bound.toml:19: unknown key 'histroy' in [danger-zone]; did you mean 'history'?",
     name_nothing: "danger-zone::prepare: no tracked file matches perpare.py",
     misspell_script: "trian.py is not tracked, and it is what is run",
-    remove_harness: "prepare.py is no regular file here, so it cannot be blessed",
-    link_harness: "prepare.py is no regular file here, so it cannot be blessed",
+    remove_harness: "prepare.py is not a regular file, so it cannot be blessed",
+    link_harness: "prepare.py is not a regular file, so it cannot be blessed",
     remove_bound: "no bound.toml in ",
     no_git: "no git repository at ",
 }

@@ -240,23 +240,71 @@ FAULTS = {
     ),
     "a rule's path outside": (
         *('paths = ["results.tsv"]', 'paths = ["../results.tsv"]'),
-        "bound.toml:24: '../results.tsv' lies outside the repository, in 'paths'",
+        "bound.toml:24: 'paths' in [never-do] must be a glob of files inside the repository, "
+        "relative to the experiment's root, not '../results.tsv': it lies outside the repository",
     ),
     "an absolute path": (
         *('paths = ["results.tsv"]', 'paths = ["/etc/passwd"]'),
-        "bound.toml:24: '/etc/passwd' lies outside the repository, in 'paths'",
+        "bound.toml:24: 'paths' in [never-do] must be a glob of files inside the repository, "
+        "relative to the experiment's root, not '/etc/passwd': it lies outside the repository",
     ),
     "a script outside": (
         *('script   = "train.py"', 'script = "../train.py"'),
-        "bound.toml:5: '../train.py' lies outside the repository, in 'script'",
+        "bound.toml:5: 'script' in [experiment] must be a path inside the repository, "
+        "relative to the experiment's root, not '../train.py': it lies outside the repository",
     ),
     "an editable file outside": (
         *('editable = ["train.py"]', 'editable = ["../*"]'),
-        "bound.toml:6: '../*' lies outside the repository, in 'editable'",
+        "bound.toml:6: 'editable' in [experiment] must be a glob of files inside the repository, "
+        "relative to the experiment's root, not '../*': it lies outside the repository",
     ),
     "a root outside": (
         *('script   = "train.py"', 'script = "train.py"\nroot = ".."'),
-        "bound.toml:6: '..' lies outside the repository",
+        "bound.toml:6: 'root' in [experiment] must be a folder inside the repository, relative to "
+        "the folder of bound.toml, which is \".\", not '..': it lies outside the repository",
+    ),
+    "an empty path": (
+        *('paths = ["results.tsv"]', 'paths = ["a", ""]'),
+        "bound.toml:24: 'paths' in [never-do] must be a glob of files inside the repository, "
+        "relative to the experiment's root, not '': it is empty",
+    ),
+    "a home folder": (
+        *('paths = ["results.tsv"]', 'paths = ["~/results.tsv"]'),
+        "bound.toml:24: 'paths' in [never-do] must be a glob of files inside the repository, "
+        "relative to the experiment's root, not '~/results.tsv': "
+        "~ is the home folder only for files of data",
+    ),
+    "a glob that names a folder": (
+        *('paths = ["results.tsv"]', 'paths = ["./"]'),
+        "bound.toml:24: 'paths' in [never-do] must be a glob of files inside the repository, "
+        "relative to the experiment's root, not './': write ** for all files",
+    ),
+    "a null character": (
+        *('paths = ["results.tsv"]', 'paths = ["a\\u0000"]'),
+        "bound.toml:24: 'paths' in [never-do] must be a glob of files",
+    ),
+    "a symbol's file outside": (
+        *(
+            'check = "frozen"\npaths = ["prepare.py"]',
+            'check = "frozen-symbol"\npath = "../x"\nsymbol = "f"',
+        ),
+        "bound.toml:18: 'path' in [danger-zone] must be a path inside the repository",
+    ),
+    "a watched folder outside": (
+        *('check = "scope"', 'check = "scope"\nwithin = "../.."'),
+        "bound.toml:30: 'within' in [iron-law] must be a folder inside the repository",
+    ),
+    "an empty watched folder": (
+        *('check = "scope"', 'check = "scope"\nwithin = ""'),
+        "bound.toml:30: 'within' in [iron-law] must be a folder inside the repository",
+    ),
+    "an empty pattern of data": (
+        *('check = "scope"', 'check = "frozen-data"\ntrain = [""]'),
+        "bound.toml:30: 'train' in [iron-law] must be a glob of data files, not '': it is empty",
+    ),
+    "data of one device": (
+        *("[verdict]", '[experiment.cuda]\ndata = [""]\n[verdict]'),
+        "bound.toml:12: 'data' in [experiment] must be a glob of data files, not '': it is empty",
     ),
     "an unknown key for a device": (
         *("[verdict]", "[experiment.cpu]\nbudgt = 20\n[verdict]"),

@@ -13,6 +13,7 @@ from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.core.errors import BoundError
 from pytest_ouro.core.schema import keys_of
 from pytest_ouro.evidence import toml
+from pytest_ouro.onboarding.recognise import READERS
 
 ROOT = Path(__file__).parents[1]
 RULES = (ROOT / "docs/rules.md").read_text(encoding="utf-8")
@@ -48,6 +49,18 @@ def test_every_check_has_its_section_and_no_other_has_one():
 
 
 @pytest.mark.parametrize("name", CHECKS)
+def test_a_check_s_code_and_tests_are_found_by_its_name(name):
+    module = name.replace("-", "_")
+
+    assert load(name).__module__ == f"pytest_ouro.checks.{module}"
+    assert (ROOT / f"tests/checks/test_{module}.py").is_file()
+
+
+def test_every_check_is_recognised_in_a_person_s_words_or_must_be_stated():
+    assert {check for check, *_ in READERS} | {"command", "human"} == set(CHECKS)
+
+
+@pytest.mark.parametrize("name", CHECKS)
 def test_a_section_states_the_purpose_an_example_and_the_options(name):
     section = SECTIONS[name]
     [example, *_] = blocks("toml", section)
@@ -66,7 +79,7 @@ def test_a_section_shows_what_a_person_will_read(name):
     first, why, *_, help = shown.splitlines()
 
     assert re.match(r"(danger-zone|never-do|iron-law)::[a-z-]+ BROKEN: ", first)
-    assert re.match(r"  bound\.toml:\d+  why: ", why)
+    assert re.match(rf"  bound\.toml:\d+ \[{name}\]  why: ", why)
     assert help.startswith("  help: ")
 
 

@@ -48,7 +48,7 @@ def test_a_broken_rule_is_told_where_why_and_what_to_do(project, gate):
     assert status == 1
     lines = out.splitlines()
     assert lines[0].startswith("danger-zone::prepare BROKEN: prepare.py changed (sha256 ")
-    assert lines[1] == "  bound.toml:17  why: prepare.py is the fixed harness."
+    assert lines[1] == "  bound.toml:17 [frozen]  why: prepare.py is the fixed harness."
     assert lines[2] == "  changed in: the working tree"
     assert lines[3].startswith(f"  help: git checkout {trust} -- prepare.py")
     assert lines[-1].startswith("ouro: broken: 2 rules hold, 3 broken, 2 skipped, trust: ")

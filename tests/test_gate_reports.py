@@ -158,6 +158,7 @@ def demand_sarif(log):
         ids = [rule["id"] for rule in driver["rules"]]
         assert len(ids) == len(set(ids))
         assert all(rule["shortDescription"]["text"] for rule in driver["rules"])
+        assert all(rule["properties"]["check"] for rule in driver["rules"])
         for invocation in run_["invocations"]:
             assert isinstance(invocation["executionSuccessful"], bool)
             for notification in invocation.get("toolExecutionNotifications", []):

@@ -87,6 +87,13 @@ def test_the_gate_needs_no_pytest_and_nothing_heavy(ask):
     assert not {name for name in ours if ".collect" in name or ".plugin" in name}
 
 
+def test_the_package_itself_imports_nothing():
+    code = "import sys; seen = set(sys.modules); import pytest_ouro; print(set(sys.modules) - seen)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "{'pytest_ouro'}"
+
+
 def test_the_package_knows_its_version_when_it_is_asked(ask):
     import pytest_ouro
 

@@ -197,6 +197,19 @@ def files_of(project):
     }
 
 
+@pytest.mark.parametrize("beside", [{}, {"web/site.py": ""}], ids=["alone", "beside other work"])
+def test_a_scope_watches_its_folder_alone_where_the_repository_holds_other_work(
+    repository, init, beside
+):
+    made = repository({f"lab/{name}": text for name, text in ORIGINAL.items()} | beside)
+    lab = dataclasses.replace(made, path=made.path / "lab")
+
+    assert init(lab)[0] == 0
+
+    [scope] = [rule.checker for rule in parsed(lab).rules if rule.check == "scope"]
+    assert scope.within == ("." if beside else "")
+
+
 # --- the preset ------------------------------------------------------------------------------
 
 

@@ -110,7 +110,7 @@ def test_a_broken_rule_fails_with_its_remedy_and_no_traceback(project, run_pytes
         [
             "*_ danger-zone::prepare _*",
             "danger-zone::prepare BROKEN: prepare.py changed (sha256 * → *)",
-            "  bound.toml:17  why: prepare.py is the fixed harness.",
+            "  bound.toml:17 [frozen]  why: prepare.py is the fixed harness.",
             "  changed in: the working tree",
             "  help: git checkout *",
             "FAILED bound.toml::danger-zone::prepare - danger-zone::prepare BROKEN: *",

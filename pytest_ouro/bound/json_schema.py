@@ -77,7 +77,7 @@ def _rule() -> dict[str, Any]:
         then = {"properties": properties, "additionalProperties": False}
         if "required" in check:
             then["required"] = check["required"]
-        if name == "human":
+        if load(name).stage == "human":
             then["required"] = ["reason"]
         cases.append({"if": {"properties": {"check": {"const": name}}}, "then": then})
     return {
@@ -108,7 +108,7 @@ def _member(hint: Any, limits: Limits) -> dict[str, Any]:
     if typing.get_origin(hint) is tuple:
         made = {"type": "array", "items": _member(typing.get_args(hint)[0], limits)}
         return {**made, "minItems": limits.items} if limits.items else made
-    if hint is str:
+    if issubclass(hint, str):
         text = {"type": "string"}
         return {**text, "pattern": f"^(?:{limits.pattern[0]})$"} if limits.pattern else text
     if hint is bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
-from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load
+from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load, registered
 from pytest_ouro.core.errors import BoundError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.schema import (
@@ -15,10 +15,12 @@ from pytest_ouro.core.schema import (
     nearest,
     read_table,
     read_values,
+    shown,
     table_name,
+    values_of,
 )
 from pytest_ouro.evidence import toml
-from pytest_ouro.evidence.paths import join
+from pytest_ouro.evidence.paths import PathParameter, join
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -120,7 +122,7 @@ def parse(
     verdicts = _verdicts(table, problems)
     rules = _rules(table, problems, checks or {})
     if experiments:
-        _check_paths(folder, experiments["cpu"], rules, problems)
+        _check_paths(folder, experiments, rules, problems)
     if problems.found or title is None:
         raise BoundError(problems.sorted(), help=help)
     return Bound(title.name, folder, tuple(rules.values()), experiments, verdicts)
@@ -224,18 +226,18 @@ def _check(
 ) -> type[Check] | None:
     """The class that a rule's ``check`` names."""
     if isinstance(name, str):
-        if name in checks and name not in CHECKS:  # nothing stands in for a check of ours
+        if name in checks and name not in CHECKS:  # nothing replaces a check of ours
             return checks[name]
         try:
             return load(name)
         except ImportError as error:
-            problems.add((*where, "check"), f"the check {name!r} of a package: {error}")
+            problems.add((*where, "check"), f"the check {name!r} cannot be used: {error}")
             return None
         except KeyError:
             pass
-    hint = nearest(str(name), [*CHECKS, *checks]) or (
+    hint = nearest(str(name), [*CHECKS, *checks, *registered()]) or (
         f" (a check of your own must be an entry point of the group {ENTRY_POINTS}: "
-        "the gate sees no conftest.py)"
+        "the gate runs no conftest.py)"
     )
     problems.add((*where, "check"), f"unknown check {name!r}{hint}")
     return None
@@ -265,40 +267,54 @@ def _rule(
     common = {key: value for key, value in entry.items() if key in known}
     params = {key: value for key, value in entry.items() if key not in known}
     keys = read_table(RuleKeys, common, where, problems)
-    checker = read_table(check, params, where, problems)
+    checker = _checker(entry["check"], check, params, where, problems)
     if keys is None or checker is None:
         return None
-    if (keys.severity == "warn" or keys.check == "human") and not keys.reason:
+    if (keys.severity == "warn" or check.stage == "human") and not keys.reason:
         problems.add(where, f"the rule '{keys.id}' is weakened and must state a reason")
         return None
     line = problems.lines.get(where, 0)
     return Rule(section, keys.id, keys.rule, line, keys.check, checker, keys.severity, keys.reason)
 
 
+def _checker(
+    name: str, check: type[Check], params: dict[str, Any], where: Where, problems: Problems
+) -> Check | None:
+    """The check with its parameters; a package's class may be faulty in any way."""
+    try:
+        return read_table(check, params, where, problems)
+    except Exception as error:
+        if name in CHECKS:
+            raise
+        fault = f"{check.__module__}.{check.__qualname__}: {type(error).__name__}: {error}"
+        problems.add((*where, "check"), f"the check {name!r} cannot be used: {fault}")
+        return None
+
+
 def _check_paths(
     folder: str,
-    experiment: Experiment,
+    experiments: dict[str, Experiment],
     rules: dict[Where, Rule],
     problems: Problems,
 ) -> None:
-    """Every path must stay in the repository: a rule about anything else protects nothing."""
-    try:
-        root = join(folder, experiment.root)
-    except ValueError as error:
-        problems.add(("experiment", "root"), str(error))
-        return
-    for key in ("script", "harness", "ledger", "prepare"):
-        _check_path(root, getattr(experiment, key), ("experiment", key), problems)
-    for key in ("editable", "allowed", "publish"):
-        for path in getattr(experiment, key):
-            _check_path(root, path, ("experiment", key), problems)
-    for where, rule in rules.items():
-        for path in getattr(rule.checker, "paths", ()):
-            _check_path(root, path, (*where, "paths"), problems)
+    """Refuse a path that no rule can be about: outside of the repository, absolute or empty.
 
-
-def _check_path(root: str, path: str, where: Where, problems: Problems) -> None:
+    What is a path is told by the types of the tables' fields, also of checks of packages.
+    """
     try:
-        join(root, path)
-    except ValueError as error:
-        problems.add(where, f"{error}, in '{where[-1]}'")
+        root = join(folder, experiments["cpu"].root)
+    except ValueError:
+        root = folder  # its own fault is found below
+    tables: list[tuple[Where, object]] = [(("experiment", d), e) for d, e in experiments.items()]
+    tables += [(where, rule.checker) for where, rule in rules.items()]
+    found = {}
+    for where, table in tables:
+        for key, path in values_of(table, PathParameter):
+            if fault := path.fault(folder, root):
+                text = f"must be {path.wanted}, not {shown(path)}: {fault}"
+                stated = (*where, key)
+                if where[0] == "experiment" and stated not in problems.lines:
+                    stated = ("experiment", key)
+                found[stated, path] = f"'{key}' in [{where[0]}] {text}"
+    for (stated, _), text in found.items():
+        problems.add(stated, text)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.schema import FILLED, NAME, Relation, demand_relations, option
-from pytest_ouro.evidence.paths import matches
+from pytest_ouro.evidence.paths import BoundFolder, DataGlob, Glob, RepoPath, matches
 
 Level = Literal["claimed", "supervised", "judged", "sandboxed", "sealed", "attested"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -50,25 +50,25 @@ class Experiment:
     Paths are relative to ``root``, which is relative to the folder of bound.toml. Seconds.
     """
 
-    root: str = option("the experiment's folder, from the folder of bound.toml", default="")
-    script: str = option(
+    root: BoundFolder = option("the experiment's folder, from the folder of bound.toml", default="")
+    script: RepoPath = option(
         "the Python file that is run; or else `command`", default="", pattern=FILLED
     )
-    editable: tuple[str, ...] = option(
+    editable: tuple[Glob, ...] = option(
         "all that an experiment may change (globs)", items=1, pattern=FILLED
     )
-    allowed: tuple[str, ...] = option(
+    allowed: tuple[Glob, ...] = option(
         "what a run may leave in the working tree, never committed (globs)",
         default=("run.log", "results.tsv"),
         pattern=FILLED,
     )
-    publish: tuple[str, ...] = option(
+    publish: tuple[Glob, ...] = option(
         "what a report commit may put into git at the end of a session: one that changes nothing "
         "else, with no other work after it (globs)",
         default=(),
         pattern=FILLED,
     )
-    harness: str = option(
+    harness: RepoPath = option(
         "the fixed module; the script imports it by its name", default="", pattern=FILLED
     )
     evaluate: str = option(
@@ -91,17 +91,17 @@ class Experiment:
         default="make_dataloader",
         pattern=NAME,
     )
-    prepare: str = option(
+    prepare: RepoPath = option(
         "a script that makes the data, run once from its trusted bytes when `data` is missing",
         default="",
         pattern=FILLED,
     )
-    data: tuple[str, ...] = option(
+    data: tuple[DataGlob, ...] = option(
         "files the run needs (globs, `~` allowed); runs on other data are never compared",
         default=(),
         pattern=FILLED,
     )
-    validation: tuple[str, ...] = option(
+    validation: tuple[DataGlob, ...] = option(
         "files that only the evaluation may read: in a sandbox the script is denied them (globs, "
         "`~` allowed; `package:NAME` is an installed package)",
         default=(),
@@ -172,7 +172,7 @@ class Experiment:
         min=0,
         max=1_000_000_000,
     )
-    ledger: str = option("the table of results", default="results.tsv", pattern=FILLED)
+    ledger: RepoPath = option("the table of results", default="results.tsv", pattern=FILLED)
 
     relations: ClassVar[tuple[Relation, ...]]
 

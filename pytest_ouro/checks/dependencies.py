@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_ouro.checks import Check
+from pytest_ouro.checks import Check, Protection
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, NAME, option
 from pytest_ouro.evidence.content import digest
-from pytest_ouro.evidence.dependencies import in_script, provided, statements
+from pytest_ouro.evidence.dependencies import dependency_globs, in_script, provided, statements
 from pytest_ouro.evidence.paths import matching, quoted
 from pytest_ouro.evidence.python.installed import normal
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_ouro.evidence.dependencies import DependencyFile
-    from pytest_ouro.evidence.evidence import Evidence
+    from pytest_ouro.evidence.evidence import Evidence, Layout
 
 #: Distributions whose module has another name.
 _MODULES = {
@@ -54,6 +54,9 @@ class Dependencies(Check):
     def trusted_paths(self, evidence: Evidence) -> list[str]:
         index = evidence.repository.index
         return [file.path for file in evidence.dependency_files if file.path in index]
+
+    def protects(self, layout: Layout) -> Protection:
+        return Protection(frozen=dependency_globs(layout.root), installs=True)
 
     def _imported(self, evidence: Evidence) -> Iterator[Finding]:
         layout = evidence.layout

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.checks import Check
+from pytest_ouro.checks import Check, Protection
+from pytest_ouro.core.errors import TrustError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, option
 from pytest_ouro.evidence.content import digest, short
-from pytest_ouro.evidence.paths import matches, matching, quoted
+from pytest_ouro.evidence.paths import Glob, matches, matching, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from pytest_ouro.evidence.evidence import Evidence
+    from pytest_ouro.evidence.evidence import Evidence, Layout
     from pytest_ouro.evidence.repository import Place
 
 
@@ -23,7 +24,7 @@ class Frozen(Check):
     """The files are, byte for byte, what trust says they are: in the commit, in the index and in
     the working tree. Line endings do not count."""
 
-    paths: tuple[str, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
+    paths: tuple[Glob, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
     history: bool = option(
         "no commit since trust may have touched them, not even one that was undone", default=False
     )
@@ -104,9 +105,17 @@ class Frozen(Check):
                 facts={"commits": len(touched)},
             )
 
-    def trusted_paths(self, evidence: Evidence) -> list[str]:
-        globs = [evidence.layout.path(path) for path in self.paths]
-        return matching(evidence.repository.index, globs)
+    def protects(self, layout: Layout) -> Protection:
+        return Protection(frozen=[layout.path(path) for path in self.paths])
+
+    def trusted_paths(self, evidence: Evidence) -> Iterable[str]:
+        found = super().trusted_paths(evidence)
+        if not found:
+            raise TrustError(
+                f"no tracked file matches {', '.join(self.paths)}",
+                help="git add the file, or fix the paths in bound.toml",
+            )
+        return found
 
 
 def _places(evidence: Evidence, path: str, wrong: dict[Place, bytes | None]) -> list[str]:

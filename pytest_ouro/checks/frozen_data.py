@@ -10,13 +10,13 @@ from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, option
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.content import short
-from pytest_ouro.evidence.paths import quoted
+from pytest_ouro.evidence.paths import DataGlob, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_ouro.evidence.evidence import Evidence
+    from pytest_ouro.evidence.evidence import Evidence, Layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +24,12 @@ class FrozenData(Check):
     """Tokenizer, token bytes and data are those that were blessed, and no foreign file lies among
     them. Judged before and after every run; skipped where the data is not on this machine."""
 
-    paths: tuple[str, ...] = option(
+    paths: tuple[DataGlob, ...] = option(
         "the files (globs, `~` allowed); by default `data` of [experiment]",
         default=(),
         pattern=FILLED,
     )
-    train: tuple[str, ...] = option(
+    train: tuple[DataGlob, ...] = option(
         "the training shards among them: none may hold the same bytes as another file",
         default=(),
         pattern=FILLED,
@@ -95,11 +95,10 @@ class FrozenData(Check):
                 )
 
     def _present(self, evidence: Evidence) -> list[Path]:
-        patterns = (*(self.paths or evidence.layout.data), *self.train)
-        return sorted(self._files(evidence, patterns))
+        return sorted(self.trusted_data(evidence))
 
     def _files(self, evidence: Evidence, patterns: tuple[str, ...]) -> set[Path]:
         return {path for glob in patterns for path in data.files(glob, evidence.root)}
 
-    def trusted_data(self, evidence: Evidence) -> list[Path]:
-        return self._present(evidence)
+    def data_globs(self, layout: Layout) -> tuple[str, ...]:
+        return (*(self.paths or layout.data), *self.train)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.checks import Check
+from pytest_ouro.checks import Check, Protection
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, NAME, option
-from pytest_ouro.evidence.paths import quoted
+from pytest_ouro.evidence.paths import RepoPath, quoted
 from pytest_ouro.evidence.python.source_encoding import decode, defines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ouro.evidence.evidence import Evidence
+    from pytest_ouro.evidence.evidence import Evidence, Layout
     from pytest_ouro.evidence.repository import Place
 
 
@@ -23,7 +23,7 @@ class FrozenSymbol(Check):
     """A function means what it meant, with the helpers and constants that it uses, and nothing
     stands in for its file when that is imported. Comments, layout and docstrings may change."""
 
-    path: str = option("the file, from the experiment's root", pattern=FILLED)
+    path: RepoPath = option("the file, from the experiment's root", pattern=FILLED)
     symbol: str = option("the function or constant", pattern=NAME)
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
@@ -105,6 +105,9 @@ class FrozenSymbol(Check):
                 help=f"remove it: rm -r {quoted(path)}",
                 facts={"path": path},
             )
+
+    def protects(self, layout: Layout) -> Protection:
+        return Protection(frozen=[layout.path(self.path)])
 
     def trusted_paths(self, evidence: Evidence) -> list[str]:
         return [evidence.layout.path(self.path)]

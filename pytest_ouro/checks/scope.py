@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.checks import Check
+from pytest_ouro.checks import Check, Protection
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import option
 from pytest_ouro.evidence.git.client import split
-from pytest_ouro.evidence.paths import inside, join, matches, quoted
+from pytest_ouro.evidence.paths import BoundFolder, inside, join, matches, quoted
 from pytest_ouro.evidence.published import published
 from pytest_ouro.evidence.python import shadows
 from pytest_ouro.evidence.repository import Change
@@ -17,7 +17,7 @@ from pytest_ouro.evidence.repository import Change
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ouro.evidence.evidence import Evidence
+    from pytest_ouro.evidence.evidence import Evidence, Layout
 
 
 #: Interpreters write it beside every module; what is poisoned is found as a shadow.
@@ -30,19 +30,24 @@ class Scope(Check):
     tree, or by an untracked file. What a run leaves (``allowed``) may lie there untracked, and
     what is published (``publish``) may be in report commits."""
 
-    within: str = option(
+    within: BoundFolder = option(
         "the folder that is watched, from the folder of bound.toml; by default the repository",
         default="",
     )
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         layout = evidence.layout
-        within = join(layout.folder, self.within)
+        within = self._watched(layout)
         editable = [layout.path(path) for path in layout.editable]
         allowed = [layout.path(path) for path in layout.allowed]
+        if not _holds_files(evidence, within):
+            yield Finding(
+                f"no file lies in {within}: nothing is watched",
+                where=f"trust: {evidence.trust}",
+                help="fix 'within' in bound.toml, then: pytest-ouro bless",
+            )
         reports = published(evidence)
         strays: dict[str, list[Change]] = {}
-        within = within.rstrip("/")
         watched = [*evidence.repository.changes(within), *_ignore_files(evidence, within)]
         links: list[str] = []
         for change in (*watched, *_hidden(evidence, within, watched)):
@@ -67,6 +72,14 @@ class Scope(Check):
                 facts={"path": path},
             )
 
+    def _watched(self, layout: Layout) -> str:
+        """The watched folder from the repository's top; "" for the whole repository."""
+        return join(layout.folder, self.within).rstrip("/") if self.within else ""
+
+    def protects(self, layout: Layout) -> Protection:
+        free = [*map(layout.path, (*layout.editable, *layout.allowed)), *BYTECODE]
+        return Protection(within=self._watched(layout), free=free)
+
 
 def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:
     """One finding for all the files, so that a hundred of them stay readable."""
@@ -86,9 +99,23 @@ def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:
     return Finding(
         headline,
         where=where,
-        help=_remedy(evidence, last),
+        help=_remedy(evidence, last) + _narrower(evidence, path),
         facts={"files": len(strays), "path": path, "place": last.place},
     )
+
+
+def _narrower(evidence: Evidence, path: str) -> str:
+    """How a person leaves out what lies beside the folder of bound.toml."""
+    if inside(path, evidence.layout.folder):
+        return ""
+    return '   (a person may watch that folder alone: within = "." in bound.toml)'
+
+
+def _holds_files(evidence: Evidence, folder: str) -> bool:
+    """Whether a tracked or trusted file lies in a folder."""
+    repository = evidence.repository
+    places = (repository.index, repository.head_tree, evidence.trust.committed)
+    return not folder or any(inside(path, folder) for place in places for path in place)
 
 
 def _is_link(evidence: Evidence, path: str) -> bool:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.checks import Check
+from pytest_ouro.checks import Check, Protection
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, option
-from pytest_ouro.evidence.paths import matches, matching, quoted
+from pytest_ouro.evidence.paths import Glob, matches, matching, quoted
 from pytest_ouro.evidence.published import published
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ouro.evidence.evidence import Evidence
+    from pytest_ouro.evidence.evidence import Evidence, Layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Untracked(Check):
     """The files stay out of git: out of the commit, the index and every commit since trust. What
     is published (``publish``) may be in report commits."""
 
-    paths: tuple[str, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
+    paths: tuple[Glob, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
 
     def __post_init__(self) -> None:
         if not self.paths:
@@ -52,6 +52,9 @@ class Untracked(Check):
                 + ("" if where == ["the index"] else ", and drop it from the commits that hold it"),
                 facts={"path": path},
             )
+
+    def protects(self, layout: Layout) -> Protection:
+        return Protection(untracked=[layout.path(path) for path in self.paths])
 
 
 def _beside_work(path: str, where: list[str]) -> Finding:

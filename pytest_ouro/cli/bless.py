@@ -6,7 +6,6 @@ import datetime
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
-from pytest_ouro.checks.frozen import Frozen
 from pytest_ouro.cli import find_bound
 from pytest_ouro.core.errors import TrustError
 from pytest_ouro.engine import layout
@@ -75,23 +74,20 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
         )
     nothing = Trust(git, lock.NAME, "", lock.Lock("", {}))
     evidence = Evidence(layout(bound), repository, nothing, rehash=True)
-    run_by_us = (bound.experiment.harness, bound.experiment.prepare)
-    wanted = {bound_path, *(bound.path(name) for name in run_by_us if name)}
+    wanted = {bound_path, *map(bound.path, evidence.layout.run_by_us)}
     for rule in bound.rules:
-        found = list(rule.checker.trusted_paths(evidence))
-        if isinstance(rule.checker, Frozen) and not found:
-            raise TrustError(
-                f"{rule.key}: no tracked file matches {', '.join(rule.checker.paths)}",
-                help="git add the file, or mend the paths in bound.toml",
-            )
-        wanted.update(found)
+        try:
+            wanted.update(rule.checker.trusted_paths(evidence))
+        except TrustError as error:
+            raise TrustError(f"{rule.key}: {error.message}", help=error.help) from None
     files = {}
     for name in sorted(wanted):
         contents = read_file(git.top / name)
         if contents is None or (git.top / name).is_symlink():
             raise TrustError(
-                f"{name} is no regular file here, so it cannot be blessed",
-                help="put it there as a file of its own, or mend its name in bound.toml",
+                f"{name or 'the top of the repository'} is not a regular file, so it cannot be "
+                "blessed",
+                help="put a regular file there, or fix its name in bound.toml",
             )
         files[name] = digest(contents)
     target = path.with_name(lock.NAME)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,6 +114,7 @@ def main(args: argparse.Namespace) -> int:
         _read_statements(rules, found, _context(found, git, target.parent)) if rules else []
     )
     statements = unique(statements or PRESETS[args.preset](found.experiment))
+    statements = _narrowed(statements, git, target.parent)
     text = document.text(found.name, found.experiment, statements)
     bounds.parse(text, folder=git.relative(target).rpartition("/")[0], name=target.name)
     _write(target, text)
@@ -135,6 +137,17 @@ def _init_options(args: argparse.Namespace) -> Asked:
         data=tuple(args.data or ()),
         device=args.device,
     )
+
+
+def _narrowed(statements: list[Statement], git: Git, folder: Path) -> list[Statement]:
+    """The rules for a folder of a repository that holds other work: a scope watches it alone."""
+    prefix = git.relative(folder / "x").removesuffix("x")
+    if all(path.startswith(prefix) for path in git.files(untracked=False)[0]):
+        return statements
+    return [
+        replace(s, params={"within": ".", **s.params}) if s.check == "scope" else s
+        for s in statements
+    ]
 
 
 def _find_section(folder: Path, top: Path, source: str | None) -> Section | None:

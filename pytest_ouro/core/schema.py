@@ -188,6 +188,15 @@ class Problems:
         )
 
 
+def values_of(table: object, kind: type[T]) -> typing.Iterator[tuple[str, T]]:
+    """The values of one type that a table holds, alone or in lists, each with its key."""
+    for key, field in keys_of(type(table)).items():
+        value = getattr(table, field.name)
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, kind):
+                yield key, one
+
+
 def read_table(
     cls: type[T],
     table: object,
@@ -301,7 +310,9 @@ def _as_type(hint: Any, value: object, limits: Limits) -> Any:
         return MISSING
     if hint in (int, float) and isinstance(value, int | float):
         return _as_number(hint, value, limits)
-    if not isinstance(value, hint) or (hint is str and not limits.allow(value)):
+    if issubclass(hint, str):  # a RepoPath is text too
+        return hint(value) if isinstance(value, str) and limits.allow(value) else MISSING
+    if not isinstance(value, hint):
         return MISSING
     return value
 
@@ -349,6 +360,11 @@ def _wanted(hint: Any, limits: Limits) -> str:
 
 
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _name(hint: type) -> str:
+    """What a type is called; one derived from ``str`` is text."""
+    return next(_NAMES[base] for base in hint.__mro__ if base in _NAMES)
 
 
 def shown(value: object) -> str:

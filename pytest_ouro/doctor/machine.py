@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.bound.tables import LEVELS
-from pytest_ouro.checks.frozen_data import FrozenData
 from pytest_ouro.core.errors import ExperimentError, OuroError
 from pytest_ouro.doctor.item import Item
 from pytest_ouro.evidence import data
@@ -191,9 +190,11 @@ class Machine:
                 return Item("data", "weak", words, "pytest --ouro-experiment")
             maker = f"{shlex.join(experiment.python)} {self.case.bound.path(experiment.harness)}"
             return Item("data", "fails", words, maker if experiment.harness else "put it there")
-        found = {data.name(p, root) for g in experiment.data for p in data.files(g, root)}
+        files = {p for g in experiment.data for p in data.files(g, root)}
+        found = {data.name(path, root) for path in files}
         words = f"{len(found)} files"
-        if not any(isinstance(rule.checker, FrozenData) for rule in self.case.bound.rules):
+        rules, evidence = self.case.bound.rules, self.case.evidence
+        if files.isdisjoint(p for rule in rules for p in rule.checker.trusted_data(evidence)):
             words += ", compared by no rule"
             return Item("data", "weak", words, 'a rule with check = "frozen-data", then bless')
         if unknown := found - self.case.trust.data.keys():

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
+from pytest_ouro.checks import provider, registered
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.doctor.item import Item
 from pytest_ouro.evidence.content import read_file
@@ -37,7 +38,11 @@ def bound_item(bound: Bound) -> Item:
     """The rules, and those of them that cannot fail."""
     words = f"{len(bound.rules)} rules of '{bound.name}'"
     warning = [rule.key for rule in bound.rules if rule.severity == "warn"]
-    human = [rule.key for rule in bound.rules if rule.check == "human"]
+    human = [rule.key for rule in bound.rules if rule.checker.stage == "human"]
+    foreign = [entry for rule in bound.rules for entry in registered().get(rule.check, ())]
+    if foreign:
+        given = dict.fromkeys(f"{entry.name} of {provider(entry)}" for entry in foreign)
+        words += f", with checks of packages: {', '.join(given)}"
     if warning:
         words += f", only warning: {', '.join(warning)}"
     if human:

@@ -75,6 +75,13 @@ def is_dependency_file(path: str, root: str) -> bool:
     return above and matches(name, (*DECLARED, *LOCKED))
 
 
+def dependency_globs(root: str) -> list[str]:
+    """The globs of manifests and locks in the experiment's folder ``root`` and in all above."""
+    parts = root.split("/") if root else []
+    folders = ["/".join(parts[:depth]) for depth in range(len(parts), -1, -1)]
+    return [join(folder, name) for folder in folders for name in (*DECLARED, *LOCKED)]
+
+
 def observe(repository: Repository, trust: Trust, root: str) -> tuple[DependencyFile, ...]:
     """Return the dependency files in trust, commit, index or working tree, and their includes."""
     candidates = {*trust.paths, *repository.head_tree, *repository.index, *repository.untracked}

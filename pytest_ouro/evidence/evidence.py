@@ -41,6 +41,7 @@ class Layout:
     loader: str
     metric: str
     data: tuple[str, ...]
+    run_by_us: tuple[str, ...] = ()
 
     def path(self, relative: str) -> str:
         """A path or glob of the experiment, seen from the repository's top."""

@@ -9,6 +9,69 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import ClassVar
+
+
+class PathParameter(str):
+    """A path or glob as bound.toml states it. The type of a parameter says which it may be."""
+
+    __slots__ = ()
+    #: What a person must write, for the error message.
+    wanted: ClassVar[str]
+
+    def fault(self, folder: str, root: str) -> str:
+        """Why no rule may name this path; "" where it may.
+
+        ``folder`` is bound.toml's folder and ``root`` the experiment's, from the repository's top.
+        """
+        return "it has a null character" if "\0" in self else "" if self else "it is empty"
+
+
+class DataGlob(PathParameter):
+    """Files of data, in the repository or not: a glob that is absolute, begins with ``~``, or is
+    relative to the experiment's root."""
+
+    __slots__ = ()
+    wanted = "a glob of data files"
+
+
+class RepoPath(PathParameter):
+    """A file or folder of the repository, relative to the experiment's root. ``../`` may lead out
+    of the root, but not out of the repository."""
+
+    __slots__ = ()
+    wanted = "a path inside the repository, relative to the experiment's root"
+
+    def fault(self, folder: str, root: str) -> str:
+        if self.split("/")[0] == "~":
+            return "~ is the home folder only for files of data"
+        try:
+            join(root, self)
+        except ValueError:
+            return "it lies outside the repository"
+        return super().fault(folder, root)
+
+
+class Glob(RepoPath):
+    """Files of the repository, relative to the experiment's root: ``*`` and ``?`` stay in one
+    folder, ``**`` does not, and ``folder/`` means all files below the folder."""
+
+    __slots__ = ()
+    wanted = "a glob of files inside the repository, relative to the experiment's root"
+
+    def fault(self, folder: str, root: str) -> str:
+        whole = self and posixpath.normpath(self) == "."
+        return super().fault(folder, root) or ("write ** for all files" if whole else "")
+
+
+class BoundFolder(RepoPath):
+    """A folder of the repository, relative to the folder of bound.toml."""
+
+    __slots__ = ()
+    wanted = 'a folder inside the repository, relative to the folder of bound.toml, which is "."'
+
+    def fault(self, folder: str, root: str) -> str:
+        return super().fault(folder, folder)
 
 
 @lru_cache(maxsize=512)

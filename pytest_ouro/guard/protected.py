@@ -64,14 +64,14 @@ def load(bound: str) -> Zones:
     try:
         with open(path, encoding="utf-8") as handle:
             kept = loads(handle.read())
-        if kept["state"] == state(bound, folder, common, kept["revision"]):
+        if kept["state"] == state(bound, folder, common, kept["revision"], kept["sources"]):
             return Zones(kept["table"])
     except Exception:
         pass
     from pytest_ouro.guard import rules
 
-    def seen(revision: str) -> list[Any]:
-        return state(bound, folder, common, revision)
+    def seen(revision: str, sources: list[str]) -> list[Any]:
+        return state(bound, folder, common, revision, sources)
 
     return Zones(rules.keep(bound, path, common, seen))
 
@@ -96,14 +96,15 @@ def _git_folders(start: str) -> tuple[str, str]:
     return os.path.realpath(git), os.path.realpath(common)
 
 
-def state(bound: str, folder: str, common: str, revision: str) -> list[Any]:
-    """All that the zones follow from: files, settings, and where a trusted name points to."""
+def state(bound: str, folder: str, common: str, revision: str, sources: list[str]) -> list[Any]:
+    """All that the zones follow from: files, settings, where a trusted name points to, and
+    ``sources``, the files of packages' checks."""
     home = os.path.expanduser("~")
     files = [
         *(os.path.join(bound, name) for name in ("bound.toml", "bound.lock")),
         *(os.path.join(folder, "config.worktree"), os.path.join(common, "config")),
         *(os.path.join(home, ".gitconfig"), os.path.join(home, ".config/git/config")),
-        *("/etc/gitconfig", os.path.join(os.path.dirname(__file__), "rules.py")),
+        *("/etc/gitconfig", os.path.join(os.path.dirname(__file__), "rules.py"), *sources),
     ]
     if revision:
         files += [os.path.join(common, "packed-refs"), os.path.join(folder, "HEAD")]
@@ -241,7 +242,7 @@ class Zones:
             within = scope["within"]
             if within and name != within and not name.startswith(within + "/"):
                 continue
-            if not any(_hit(name, glob) for glob in (*scope["editable"], *scope["allowed"])):
+            if not any(_hit(name, glob) for glob in scope["free"]):
                 return scope["rule"], scope["words"]
         return None
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.bound.read import NAME
-from pytest_ouro.checks.scope import BYTECODE
+from pytest_ouro.checks import sources
 from pytest_ouro.core.errors import GitError
 from pytest_ouro.engine import open_case
-from pytest_ouro.evidence.dependencies import DECLARED, LOCKED
 from pytest_ouro.evidence.git.client import environment, run_git
 from pytest_ouro.evidence.paths import join, matches
 
@@ -32,19 +31,24 @@ PROJECT = (".pre-commit-config.yaml",)
 GIT = ("ouro/", "hooks/", "config")
 
 
-def keep(bound: str, path: str, common: str, state: Callable[[str], list[Any]]) -> dict[str, Any]:
+def keep(
+    bound: str, path: str, common: str, state: Callable[[str, list[str]], list[Any]]
+) -> dict[str, Any]:
     """The table of what is protected, also written to ``path``. OuroError as from the gate.
 
-    ``state`` tells the state of all that the table follows from, given the trusted revision.
+    ``state`` tells the state of all that the table follows from, given the trusted revision and
+    the files of packages' checks.
     """
     case = open_case(Path(bound) / NAME)
     table = _table(case, common)
     revision = _revision(case)
     # A name such as main~3 may come to mean another commit without a trace here.
     if not set(revision) & set("~^@{}:"):
+        files = sorted({file for rule in case.bound.rules for file in sources(type(rule.checker))})
         kept = {
             "revision": revision,
-            "state": state(revision),
+            "sources": files,
+            "state": state(revision, files),
             "table": table,
         }
         part = f"{path}.{os.getpid()}"
@@ -93,9 +97,10 @@ def _revision(case: Case) -> str:
 
 
 def _table(case: Case, common: str) -> dict[str, Any]:
-    bound, trust = case.bound, case.trust
+    bound, trust, layout = case.bound, case.trust, case.evidence.layout
     rules = [rule for rule in bound.rules if rule.severity == "error"]
-    frozen = [(glob, rule.key, rule.sentence) for rule in rules for glob in _globs(case, rule)]
+    protections = [(rule.key, rule.sentence, rule.checker.protects(layout)) for rule in rules]
+    frozen = [(glob, rule.key, rule.sentence) for rule in rules for glob in _frozen(case, rule)]
     top = os.path.realpath(case.repository.git.top)
     home = os.path.expanduser("~")
     return {
@@ -116,56 +121,29 @@ def _table(case: Case, common: str) -> dict[str, Any]:
             *(os.path.join(common, name).removeprefix(f"{top}/") for name in GIT),
         ],
         "scopes": [
-            {
-                "within": join(bound.folder, getattr(rule.checker, "within", "")).rstrip("/"),
-                "editable": [bound.path(path) for path in bound.experiment.editable],
-                "allowed": [*map(bound.path, bound.experiment.allowed), *BYTECODE],
-                "rule": rule.key,
-                "words": rule.sentence,
-            }
-            for rule in rules
-            if rule.check == "scope"
+            {"within": kept.within, "free": list(kept.free), "rule": key, "words": words}
+            for key, words, kept in protections
+            if kept.within is not None
         ],
         "untracked": [
-            (bound.path(path), rule.key, rule.sentence)
-            for rule in rules
-            if rule.check == "untracked"
-            for path in getattr(rule.checker, "paths", ())
+            (glob, key, words) for key, words, kept in protections for glob in kept.untracked
         ],
-        "install": next(
-            ([rule.key, rule.sentence] for rule in rules if rule.check == "dependencies"), []
-        ),
+        "install": next(([key, words] for key, words, kept in protections if kept.installs), []),
         "editable": list(bound.experiment.editable),
     }
 
 
-def _globs(case: Case, rule: Rule) -> Iterator[str]:
-    """What one rule freezes: globs from the repository's top, absolute ones for data."""
-    bound, checker = case.bound, rule.checker
-    if rule.check == "frozen":
-        yield from map(bound.path, getattr(checker, "paths", ()))
-    elif rule.check == "frozen-symbol":
-        yield bound.path(getattr(checker, "path", ""))
-    elif rule.check == "frozen-data":
-        data = getattr(checker, "paths", ()) or case.evidence.layout.data
-        for glob in (*data, *getattr(checker, "train", ())):
-            yield _real(case, os.path.join(bound.root, os.path.expanduser(glob)))
-    elif rule.check == "evaluation":
-        experiment = bound.experiment
-        yield from (bound.path(name) for name in (experiment.harness, experiment.prepare) if name)
-    elif rule.check == "dependencies":
-        folder, _, last = bound.root.rpartition("/")
-        folders = [bound.root]
-        while last:
-            folders.append(folder)
-            folder, _, last = folder.rpartition("/")
-        for folder in dict.fromkeys(folders):
-            yield from (join(folder, name) for name in (*DECLARED, *LOCKED))
+def _frozen(case: Case, rule: Rule) -> Iterator[str]:
+    """What one rule freezes: globs from the repository's top, absolute for data elsewhere."""
+    layout = case.evidence.layout
+    yield from rule.checker.protects(layout).frozen
+    yield from (_real(case, glob) for glob in rule.checker.data_globs(layout))
 
 
 def _real(case: Case, glob: str) -> str:
-    """A glob of data without links in its folder: relative where it lies in the repository."""
+    """A glob of data, its folder without links: from the top where it lies in the repository."""
     top = os.path.realpath(case.repository.git.top)
+    glob = os.path.join(case.bound.root, os.path.expanduser(glob))
     literal = glob.partition("*")[0].partition("?")[0].rpartition("/")[0]
     real = os.path.realpath(os.path.join(top, literal)) + glob[len(literal) :]
     return real.removeprefix(f"{top}/")

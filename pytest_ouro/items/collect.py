@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_ouro.core.errors import ExperimentError, OuroError
+from pytest_ouro.checks import CHECKS, Check, load, provider, registered
+from pytest_ouro.core.errors import BoundError, ExperimentError, OuroError
 from pytest_ouro.engine import judge, open_case
 from pytest_ouro.items import settings as options
 from pytest_ouro.items.outcome_audit import ADVICE, OutcomeAudit
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from pytest_ouro.bound.read import Rule
-    from pytest_ouro.checks import Check
     from pytest_ouro.core.finding import RuleResult
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.run import Result
@@ -91,9 +92,33 @@ class Session:
         return self._case
 
     def _registered(self) -> dict[str, type[Check]]:
-        """The checks that conftest.py files and plugins offer."""
-        offered = self.config.hook.pytest_ouro_checks()
-        return {name: check for checks in offered for name, check in checks.items()}
+        """The checks of conftest.py files and plugins.
+
+        BoundError where two of them, or one of them and a package, give different checks one name.
+        """
+        found: dict[str, object] = {}
+        givers = dict.fromkeys(CHECKS, "pytest-ouro")
+        givers |= {n: provider(e[0]) for n, e in registered().items() if n not in givers}
+        problems = []
+        for hook in self.config.hook.pytest_ouro_checks.get_hookimpls():
+            given: object = hook.function() or {}
+            if not isinstance(given, Mapping):
+                problems.append(f"{hook.plugin_name}: pytest_ouro_checks returns no mapping")
+                continue
+            for name, check in given.items():
+                other = givers.setdefault(name, hook.plugin_name)
+                if other != hook.plugin_name and check is not found.get(name, _loaded(name)):
+                    problems.append(
+                        f"{other} and {hook.plugin_name} each have a check {name!r}: "
+                        "rename it in one of them"
+                    )
+                elif not (isinstance(check, type) and issubclass(check, Check)):
+                    words = f"the check {name!r} is not a class derived from pytest_ouro.Check"
+                    problems.append(f"{hook.plugin_name}: {words}")
+                found[name] = check
+        if problems:
+            raise BoundError(tuple(problems))
+        return cast("dict[str, type[Check]]", found)
 
     def experiment(self) -> Result:
         """The session's one run, made when first asked for. OuroError: none could be made."""
@@ -204,6 +229,14 @@ class Session:
         found = outside(self.config, self._case.repository.git.top)
         steered = "steers this session from outside of the repository"
         return [*(f"{file} {steered}; {ADVICE}" for file in found), *self.audit.notes()]
+
+
+def _loaded(name: str) -> type[Check] | None:
+    """The check of a package, or of ours; None where there is none that can be loaded."""
+    try:
+        return load(name)
+    except (ImportError, KeyError):
+        return None
 
 
 class BoundFile(pytest.File):

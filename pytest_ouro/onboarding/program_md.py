@@ -100,7 +100,7 @@ def rules(bound: Bound) -> Iterator[str]:
 
 
 def _is_enforced(rule: Rule) -> bool:
-    return rule.check != "human" and rule.severity == "error"
+    return rule.checker.stage != "human" and rule.severity == "error"
 
 
 def _bullets(title: str, rules: list[Rule]) -> list[str]:
@@ -113,7 +113,7 @@ def _bullet(rule: Rule) -> str:
     words = " ".join(rule.sentence.split())
     if _is_enforced(rule):
         return f"- {words} (`{rule.key}`)"
-    how = "judged by people" if rule.check == "human" else "only warns"
+    how = "judged by people" if rule.checker.stage == "human" else "only warns"
     return f"- {words} (`{rule.key}`, {how}: {' '.join(rule.reason.split())})"
 
 

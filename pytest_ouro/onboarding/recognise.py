@@ -120,7 +120,7 @@ def recognise(section: str, words: str, grounds: Grounds, *, place: str) -> Stat
     ProjectError where the words and the experiment contradict each other.
     """
     rule = _Rule(section, words, place, grounds)
-    for check, ids, read in _READERS:
+    for check, ids, read in READERS:
         params = read(rule)
         if params is not None:
             id = ids[section != "never-do"].format(_about(check, rule, params))
@@ -310,9 +310,9 @@ def _guards(rule: _Rule, nouns: str) -> bool:
     )
 
 
-#: What words may be about, the more particular first: the check, the rule's id under NEVER DO and
-#: elsewhere ({} is the file or name that it guards), and the reader of its parameters.
-_READERS: tuple[tuple[str, tuple[str, str], Callable[[_Rule], Params | None]], ...] = (
+#: How the words of a rule are read, the more particular first: the check that judges it, what the
+#: rule is called under NEVER DO and elsewhere ({} is the file or name that it guards), its reader.
+READERS: tuple[tuple[str, tuple[str, str], Callable[[_Rule], Params | None]], ...] = (
     ("scope", ("modify-others", "only-{}"), _scope),
     ("untracked", ("commit-{}", "{}-untracked"), _untracked),
     ("frozen-symbol", ("modify-{}", "{}"), _frozen_symbol),

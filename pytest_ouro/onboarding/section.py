@@ -241,6 +241,9 @@ def _validate(statement: Statement, file: str, line: int) -> None:
         read_table(load(statement.check), dict(statement.params), (statement.section,), problems)
     except KeyError:
         raise ProjectError(f"{file}:{line}: there is no check '{statement.check}'") from None
+    except ImportError as error:
+        fault = f"the check '{statement.check}' cannot be used: {error}"
+        raise ProjectError(f"{file}:{line}: {fault}") from None
     if problems.found:
         raise BoundError(problems.sorted())
 

@@ -37,7 +37,11 @@ def told(answers: Sequence[Answer]) -> str:
         for finding in judgement.findings
     ]
     rules = [
-        {"id": rule, "shortDescription": {"text": judgement.sentence or rule}}
+        {
+            "id": rule,
+            "shortDescription": {"text": judgement.sentence or rule},
+            "properties": {"check": judgement.check},
+        }
         for rule, judgement in stated.items()
     ]
     return _log(rules, results, {"executionSuccessful": True})

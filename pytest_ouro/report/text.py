@@ -52,7 +52,7 @@ def judgement_text(judgement: RuleResult, *, bound: str) -> str:
     parts = []
     for finding in judgement.findings[:SHOWN]:
         lines = [f"{judgement.rule} {word}: {finding.headline}"]
-        lines.append(f"  {bound}:{judgement.line}  why: {judgement.sentence}")
+        lines.append(f"  {bound}:{judgement.line} [{judgement.check}]  why: {judgement.sentence}")
         if finding.where:
             lines.append(f"  {finding.where}")
         if judgement.reason:

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from pytest_ouro import guard
+from pytest_ouro.cli.bless import bless
 from pytest_ouro.guard import hosts
 
 
@@ -277,3 +278,18 @@ def test_a_command_may_come_as_words(project, refused):
     assert refused("shell", command=["bash", "-lc", "echo x > prepare.py"]) != ""
     assert refused("shell", command=["cat", "prepare.py"]) == ""
     assert refused("shell", command=["rm", "prepare.py"], workdir=str(project.path)) != ""
+
+
+def test_a_scope_without_a_folder_holds_for_the_whole_repository(project, refused):
+    files = [path.name for path in project.path.iterdir() if path.name != ".git"]
+    (project.path / "lab").mkdir()
+    project.git("mv", *files, "lab")
+    project.commit("a folder of a repository", {"shared/tricks.py": "LR = 1\n"})
+    lab = project.path / "lab"
+    bless(lab / "bound.toml")
+    project.commit("bless")
+
+    assert "iron-law::only-train-py" in refused(
+        "Edit", cwd=lab, file_path=str(project.path / "shared/tricks.py")
+    )
+    assert refused("Edit", cwd=lab, file_path=str(lab / "train.py")) == ""

@@ -4,6 +4,8 @@ import subprocess
 
 import pytest
 
+from pytest_ouro.engine import judge, open_case
+
 RULE = "iron-law::only-train-py"
 
 
@@ -201,6 +203,43 @@ def test_within_watches_its_folder(project, judged, within, name):
     project.commit("text")
     [finding] = judged(RULE, trust=within).findings
     assert finding.facts["path"] == name
+
+
+@pytest.fixture
+def in_a_folder(project):
+    """The experiment in the folder ``lab`` of a repository that holds more; the trusted commit."""
+    files = [path.name for path in project.path.iterdir() if path.name != ".git"]
+    (project.path / "lab").mkdir()
+    project.git("mv", *files, "lab")
+    return project.commit("move into a folder", {"shared/tricks.py": "LR = 1\n"})
+
+
+def test_by_default_the_whole_repository_is_watched(project, in_a_folder):
+    project.write({"shared/tricks.py": "LR = 2\n"})
+
+    case = open_case(project.path / "lab/bound.toml", trust=in_a_folder)
+    [finding] = next(judge(r, case.evidence) for r in case.bound.rules if r.key == RULE).findings
+
+    assert finding.headline == "shared/tricks.py was changed; only train.py may change"
+    assert finding.help.endswith('that folder alone: within = "." in bound.toml)')
+
+
+def test_a_person_may_watch_the_folder_of_the_bound_alone(project, in_a_folder):
+    project.edit("lab/bound.toml", 'check = "scope"', 'check = "scope"\nwithin = "."')
+    trust = project.commit("watch the lab alone", {"shared/tricks.py": "LR = 2\n"})
+    project.write({"shared/tricks.py": "LR = 3\n"})
+
+    case = open_case(project.path / "lab/bound.toml", trust=trust)
+
+    assert next(judge(r, case.evidence) for r in case.bound.rules if r.key == RULE).findings == ()
+
+
+def test_a_watched_folder_must_hold_files(project, judged, restate):
+    restate('check = "scope"', 'check = "scope"\nwithin = "nowhere"')
+
+    [finding] = judged(RULE).findings
+
+    assert finding.headline == "no file lies in nowhere: nothing is watched"
 
 
 def edit_train(project):

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ouro.checks.frozen_data import FrozenData
+from pytest_ouro.core.schema import values_of
 from pytest_ouro.evidence import data
+from pytest_ouro.evidence.paths import DataGlob
 from pytest_ouro.experiment.devices import nvml
 from pytest_ouro.experiment.terms.job import CHILD
 from pytest_ouro.experiment.terms.names import PACKAGE
@@ -150,9 +151,7 @@ def _readable(case: Case, experiment: Experiment) -> Iterator[Path]:
     them; a folder with the project or a person's home in it stays closed."""
     root = case.evidence.root
     patterns = [*experiment.data, *experiment.validation]
-    for rule in case.bound.rules:
-        if isinstance(rule.checker, FrozenData):
-            patterns += [*rule.checker.paths, *rule.checker.train]
+    patterns += [glob for rule in case.bound.rules for _, glob in values_of(rule.checker, DataGlob)]
     closed = [root.resolve(), case.repository.git.top.resolve(), Path.home().resolve()]
     for pattern in dict.fromkeys(p for p in patterns if not p.startswith(PACKAGE)):
         yield from data.files(pattern, root)
