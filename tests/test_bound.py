@@ -265,8 +265,8 @@ FAULTS = {
     ),
     "an empty path": (
         *('paths = ["results.tsv"]', 'paths = ["a", ""]'),
-        "bound.toml:24: 'paths' in [never-do] must be a glob of files inside the repository, "
-        "relative to the experiment's root, not '': it is empty",
+        "bound.toml:24: 'paths' in [never-do] must be a list of at least 1 text, each not empty, "
+        "not ''",
     ),
     "a home folder": (
         *('paths = ["results.tsv"]', 'paths = ["~/results.tsv"]'),
@@ -300,11 +300,11 @@ FAULTS = {
     ),
     "an empty pattern of data": (
         *('check = "scope"', 'check = "frozen-data"\ntrain = [""]'),
-        "bound.toml:30: 'train' in [iron-law] must be a glob of data files, not '': it is empty",
+        "bound.toml:30: 'train' in [iron-law] must be a list of text, each not empty, not ''",
     ),
     "data of one device": (
         *("[verdict]", '[experiment.cuda]\ndata = [""]\n[verdict]'),
-        "bound.toml:12: 'data' in [experiment] must be a glob of data files, not '': it is empty",
+        "bound.toml:12: 'data' in [experiment.cuda] must be a list of text, each not empty, not ''",
     ),
     "an unknown key for a device": (
         *("[verdict]", "[experiment.cpu]\nbudgt = 20\n[verdict]"),

