@@ -90,10 +90,11 @@ def test_the_gate_runs_no_conftest_and_says_where_checks_are_registered(project,
     status, out, err = gate(project, capsys)
 
     assert (status, out) == (2, "")
-    [line] = err.splitlines()
+    line, help = err.splitlines()
     assert "bound.toml:" in line
     assert "unknown check 'size'" in line
     assert "entry point of the group pytest_ouro.checks" in line
+    assert help.startswith("  help: the trusted rules are those of ")
     assert "the gate sees no conftest.py" in line
 
 
@@ -148,9 +149,10 @@ def test_a_package_that_does_not_load_is_said(project, stated, package, entry, c
     status, out, err = gate(project, capsys)
 
     assert (status, out) == (2, "")
-    [line] = err.splitlines()
+    line, help = err.splitlines()
     assert line.startswith("ouro: error: bound.toml:")
     assert f"the check 'size' of a package: {entry.partition(' = ')[2]} " in line
+    assert help.startswith("  help: ")
 
 
 @pytest.mark.parametrize("answer", ["3", "Size", "type('Never', (Size,), {'paths': ()})"])

@@ -90,6 +90,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     found.add_argument("--device", choices=("auto", "cpu", "cuda"), help="what it runs on")
 
 
+#: What a person does where the bound that would be written is refused.
+_NOT_WRITTEN = (
+    "bound.toml was not written; give another value by an option (pytest-ouro init --help), or "
+    "correct the rules that the project states"
+)
+
+
 def main(args: argparse.Namespace) -> int:
     if args.program is not None:
         return _program(args)
@@ -107,7 +114,8 @@ def main(args: argparse.Namespace) -> int:
     statements = _read(rules, found, _grounds(found, git, target.parent)) if rules else []
     statements = unique(statements or PRESETS[args.preset](found.experiment))
     text = document.text(found.name, found.experiment, statements)
-    bounds.parse(text, folder=git.relative(target).rpartition("/")[0], name=target.name)
+    folder = git.relative(target).rpartition("/")[0]
+    bounds.parse(text, folder=folder, name=target.name, help=_NOT_WRITTEN)
     _write(target, text)
     for line in _told(target, found, statements, rules, args.preset):
         print(printable(line))
