@@ -183,7 +183,7 @@ def _rules(trust: Trust, path: str, checks: Mapping[str, type[Check]] | None = N
             help="name a commit that holds it",
         )
     folder = path.rpartition("/")[0]
-    help = f"these are the trusted rules, {trust}; {trust.renewal}"
+    help = f"the trusted rules are those of {trust}; to replace them, {trust.renewal}"
     return bounds.parse(
         bounds.decode(data, path), folder=folder, name=path, checks=checks, help=help
     )

@@ -69,7 +69,7 @@ VALUES = [
     ("experiment", "prepare", '""', "text, not empty"),
     ("experiment", "allowed", '["run.log", ""]', "a list of text, each not empty"),
     ("experiment", "data", '[""]', "a list of text, each not empty"),
-    ("experiment", "python", "[]", "a list of at least 1 text"),
+    ("experiment", "python", "[]", "a list of text with at least 1 item"),
     ("experiment", "level", '"attested"', "one of 'claimed', 'supervised', 'judged', 'sandboxed'"),
     ("experiment", "level", '"sealed"', "one of 'claimed', 'supervised', 'judged', 'sandboxed'"),
     ("bound", "name", '""', "text, not empty"),

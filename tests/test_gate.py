@@ -241,7 +241,7 @@ def test_every_fault_of_the_bound_is_a_line(project, gate):
 
     assert (status, out) == (2, "")
     *faults, help = err.splitlines()
-    assert help.startswith(f"  help: these are the trusted rules, {trust[:7]} (--trust);")
+    assert help.startswith("  help: the trusted rules are those of ")
     assert faults == [
         "ouro: error: bound.toml:15: unknown key 'nois' in [verdict]; did you mean 'noise'?",
         "ouro: error: bound.toml:49: unknown check 'scpoe'; did you mean 'scope'?",

@@ -245,7 +245,7 @@ def test_the_original_experiment_is_found(original, init):
         budget=300,
         clock="wall",
         tolerance=6,
-        timeout=600,
+        timeout=630,
         warmup_tokens=12 * 2**19,
         warmup_seconds=300,
         device="cuda",
@@ -382,7 +382,12 @@ REFUSED = {
         "harness.py states no TIME_BUDGET",
         "--budget SECONDS",
     ),
-    "a budget of nothing": ({}, ("--budget", "0"), "'budget' must be more than 0", ""),
+    "a budget of nothing": (
+        {},
+        ("--budget", "0"),
+        "'budget' in [experiment] must be a number above 0, at most 31536000, not 0",
+        "",
+    ),
     "no direction": (
         {},
         ("--metric", "quux", "--budget", "5"),
@@ -782,12 +787,14 @@ def test_a_file_without_the_section(text):
 
 
 def test_a_bullet_under_no_heading_is_told(original, init):
-    original.write({"CLAUDE.md": "## BOUND\n- stray\n### IRON LAWS\n- Be kind\n"})
+    original.write(
+        {"CLAUDE.md": "## BOUND\n- stray\n### IRON LAWS\n- Be kind\n- Only train.py changes\n"}
+    )
 
     _, out, _ = init(original)
 
     assert "note: CLAUDE.md:2 is under none of the three headings" in out
-    assert len(parsed(original).rules) == 1
+    assert len(parsed(original).rules) == 2
 
 
 # --- render ----------------------------------------------------------------------------------
@@ -908,7 +915,7 @@ def test_a_bound_that_is_not_there_or_is_faulty_is_not_rendered(original, init):
 
 def test_words_with_quotes_and_control_characters_stay_one_rule(original, init):
     words = 'Never say "no" \\ or \x7f\x07 — “ever” 🚫'
-    original.write({"CLAUDE.md": f"## BOUND\n### NEVER DO\n- {words}\n"})
+    original.write({"CLAUDE.md": f"## BOUND\n### NEVER DO\n- {words}\n- Modify prepare.py\n"})
 
     status, out, _ = init(original)
 

@@ -82,14 +82,15 @@ def test_devices_differ_where_the_bound_has_them_differ():
     text = rendered(
         (
             'device   = "cuda"\n',
-            'warmup-tokens = 4096\n[experiment.cpu]\nbudget = 20\nclock = "cpu"\n',
+            "warmup-tokens = 4096\nwarmup-seconds = 30\n"
+            '[experiment.cpu]\nbudget = 20\nclock = "cpu"\n',
         ),
     )
 
     assert "| | on a GPU | without one |" in text.replace("|  |", "| |")
     assert "| training | 300 seconds | 20 CPU seconds |" in text
-    assert "| a run is killed after | 600 seconds | 40 seconds |" in text
-    assert "| after 4,096 tokens, at the latest 10 CPU seconds after the start |" in text
+    assert "| a run is killed after | 600 seconds | 80 seconds |" in text
+    assert "| after 4,096 tokens, at the latest 40 CPU seconds after the start |" in text
 
 
 def test_a_command_is_told_as_one():

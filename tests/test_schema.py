@@ -205,7 +205,13 @@ def test_a_long_value_is_shortened():
         (str, Limits(pattern=NAME), ["a_b"], ["", "a b", "a:b", "a\n", "\x07"], "text, a name"),
         (str, Limits(pattern=FILLED), ["a b", "a\n"], ["", " ", "\n"], "text, not empty"),
         (float | Literal["auto"], Limits(min=0), ["auto", 0], [-1, "x"], "at least 0 or 'auto'"),
-        (tuple[str, ...], Limits(items=1), [["a"], [""]], [[], "a"], "a list of at least 1 text"),
+        (
+            tuple[str, ...],
+            Limits(items=1),
+            [["a"], [""]],
+            [[], "a"],
+            "a list of text with at least 1 item",
+        ),
         (tuple[str, ...], Limits(pattern=FILLED), [[], ["a"]], [[""]], "each not empty"),
     ],
 )

@@ -96,6 +96,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     found.add_argument("--device", choices=("auto", "cpu", "cuda"), help="the device of a run")
 
 
+#: What a person does where the bound that would be written is refused.
+_NOT_WRITTEN = (
+    "bound.toml was not written; give another value by an option (pytest-ouro init --help), or "
+    "correct the rules that the project states"
+)
+
+
 def main(args: argparse.Namespace) -> int:
     if args.program is not None:
         return _program(args)
@@ -116,7 +123,8 @@ def main(args: argparse.Namespace) -> int:
     statements = unique(statements or PRESETS[args.preset](found.experiment))
     statements = _narrowed(statements, git, target.parent)
     text = document.text(found.name, found.experiment, statements)
-    bounds.parse(text, folder=git.relative(target).rpartition("/")[0], name=target.name)
+    folder = git.relative(target).rpartition("/")[0]
+    bounds.parse(text, folder=folder, name=target.name, help=_NOT_WRITTEN)
     _write(target, text)
     for line in _report_lines(target, found, statements, rules, args.preset):
         print(printable(line))

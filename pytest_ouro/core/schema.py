@@ -349,8 +349,8 @@ def _wanted(hint: Any, limits: Limits) -> str:
         return f"{'one of ' if len(choices) > 1 else ''}{', '.join(map(repr, choices))}"
     shape = limits.pattern[1] if limits.pattern else ""
     if typing.get_origin(hint) is tuple:
-        least = f"at least {limits.items} " if limits.items else ""
-        plain = f"a list of {least}{_name(typing.get_args(hint)[0])}"
+        least = f" with at least {limits.items} item" if limits.items else ""
+        plain = f"a list of {_name(typing.get_args(hint)[0])}{least}"
         return f"{plain}, each {shape}" if shape else plain
     if hint in (int, float) and limits.range:
         return f"{_NAMES[hint]} {limits.range}"

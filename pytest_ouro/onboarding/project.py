@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_ouro.bound.tables import Experiment
+from pytest_ouro.bound.tables import YEAR, Experiment
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.content import read_file
 from pytest_ouro.experiment.terms.names import INTERFACE
@@ -204,7 +204,7 @@ def _budget(harness: PythonFile, asked: Asked, rules: Iterable[str]) -> float:
     if asked.budget is not None:
         return asked.budget
     stated = harness.constants.get(BUDGET)
-    if isinstance(stated, int | float):
+    if isinstance(stated, int | float) and not isinstance(stated, bool) and abs(stated) <= YEAR:
         return float(stated)
     said = {seconds for rule in rules if (seconds := phrases.budget_of(rule))}
     if len(said) != 1:

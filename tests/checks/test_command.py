@@ -100,7 +100,7 @@ def test_it_is_never_judged_of_less_than_a_working_tree(command, judged, subject
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
-        ("command = []", "'command' is empty"),
+        ("command = []", "with at least 1 item"),
         ('command = "mypy"', "must be a list of text"),
         ("timeout = 1.0", "lacks the key 'command'"),
         ('command = ["x"]\nshell = true', "unknown key 'shell'"),
