@@ -1,4 +1,7 @@
-"""Judgements as JUnit XML: what CI servers show beside the tests."""
+"""Judgements as JUnit XML: what CI servers show beside the tests.
+
+pytest's own writer would bring pytest, and with it what a project configures for it, into the gate.
+"""
 
 from __future__ import annotations
 
