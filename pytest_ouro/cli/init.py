@@ -24,7 +24,7 @@ from pytest_ouro.onboarding import (
     project,
     section,
 )
-from pytest_ouro.onboarding.recognise import Grounds, recognise, unique
+from pytest_ouro.onboarding.recognise import Context, recognise, unique
 from pytest_ouro.report.text import printable
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_ouro.bound.read import Bound, Rule
-    from pytest_ouro.onboarding.project import Asked, Project
+    from pytest_ouro.onboarding.project import InitOptions, Project
     from pytest_ouro.onboarding.section import Section
 
 PRESETS = {"autoresearch": autoresearch.statements}
@@ -103,8 +103,8 @@ def main(args: argparse.Namespace) -> int:
     git = Git.discover(target.parent)
     rules = _section(target.parent, git.top, args.source)
     words = [bullet.words for bullet in rules.bullets] if rules else []
-    found = project.find(target.parent, git.top, _asked(args), words)
-    statements = _read(rules, found, _grounds(found, git, target.parent)) if rules else []
+    found = project.find(target.parent, git.top, _init_options(args), words)
+    statements = _read(rules, found, _context(found, git, target.parent)) if rules else []
     statements = unique(statements or PRESETS[args.preset](found.experiment))
     text = document.text(found.name, found.experiment, statements)
     bounds.parse(text, folder=git.relative(target).rpartition("/")[0], name=target.name)
@@ -114,8 +114,8 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _asked(args: argparse.Namespace) -> Asked:
-    return project.Asked(
+def _init_options(args: argparse.Namespace) -> InitOptions:
+    return project.InitOptions(
         script=args.script,
         harness=args.harness,
         evaluate=args.evaluate,
@@ -156,17 +156,17 @@ def _read_section(path: Path, name: str) -> Section | None:
     return section.read(path.read_bytes().decode(errors="replace"), name)
 
 
-def _grounds(found: Project, git: Git, folder: Path) -> Grounds:
+def _context(found: Project, git: Git, folder: Path) -> Context:
     root = git.relative(folder / found.experiment.root / found.script.name).rpartition("/")[0]
     tracked = [posixpath.relpath(path, root or ".") for path in git.files(untracked=False)[0]]
-    return Grounds(found.experiment, tracked, found.harness.source.defines)
+    return Context(found.experiment, tracked, found.harness.source.defines)
 
 
-def _read(rules: Section, found: Project, grounds: Grounds) -> list[Statement]:
+def _read(rules: Section, found: Project, context: Context) -> list[Statement]:
     """A statement of every bullet, none left out."""
     return [
         bullet.statement
-        or recognise(bullet.section, bullet.words, grounds, place=f"{rules.file}:{bullet.line}")
+        or recognise(bullet.section, bullet.words, context, place=f"{rules.file}:{bullet.line}")
         for bullet in rules.bullets
     ]
 
@@ -207,7 +207,7 @@ def _told(
             judged = "for people" if statement.check == "human" else f"judged by {statement.check}"
             rule = f"{statement.section}::{statement.id}"
             yield f"  note: {rule} is {judged}: {statement.reason}"
-    for line in rules.strays if rules else ():
+    for line in rules.orphan_lines if rules else ():
         yield f"  note: {rules.file if rules else ''}:{line} is under none of the three headings"
     if not found.harness.source.defines(experiment.loader):
         yield (

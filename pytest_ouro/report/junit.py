@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_ouro.engine import Answer
 
 
-def told(answers: Sequence[Answer]) -> str:
+def render(answers: Sequence[Answer]) -> str:
     """One suite for each case, one test case for each rule."""
     suites = Element("testsuites")
     for answer in answers:
@@ -36,7 +36,7 @@ def told(answers: Sequence[Answer]) -> str:
     return ElementTree.tostring(suites, encoding="unicode")
 
 
-def failed(error: OuroError) -> str:
+def render_error(error: OuroError) -> str:
     """One suite with an error in it: nothing could be judged."""
     suites = Element("testsuites")
     suite = _suite(suites, "ouro", {"tests": 1, "failures": 0, "errors": 1, "skipped": 0})
