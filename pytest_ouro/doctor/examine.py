@@ -83,4 +83,4 @@ def _examined(path: Path, trust: str | None, found: Examination) -> Iterator[Ite
 def _no_bound(error: BoundError) -> Item:
     first, *more = error.problems
     words = first + (f" (and {len(more)} more)" if more else "")
-    return Item("bound", "unknown", words, "mend it: pytest-ouro init --render tells every fault")
+    return Item("bound", "unknown", words, "fix it: pytest-ouro init --render tells every fault")

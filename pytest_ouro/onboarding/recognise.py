@@ -101,7 +101,7 @@ class _Rule:
         return bool(re.search(r"[./]", token)) or bool(self.context.glob(token))
 
     def _is_attribute(self, path: str) -> bool:
-        """``torch.compile`` and ``e.g`` are no files."""
+        """``torch.compile`` and ``e.g`` are not files."""
         return not re.search(phrases.ENDING, path) and not self.context.glob(path)
 
     @cached_property
@@ -152,7 +152,7 @@ def _scope(rule: _Rule) -> Params | None:
         options = " ".join(f"--editable {path}" for path in files)
         raise ProjectError(
             f"{rule.place} lets only {', '.join(files)} change, not {', '.join(editable)}",
-            help=f"give {options}, or mend the rule",
+            help=f"give {options}, or fix the rule",
         )
     return {}
 
@@ -260,7 +260,7 @@ def _budget(rule: _Rule, agrees: Callable[[float, float], bool]) -> Params | Non
     if said is not None and not agrees(said, budget):
         raise ProjectError(
             f"{rule.place} says {said:g} seconds, but the budget is {budget:g}",
-            help=f"give --budget {said:g}, or mend the rule",
+            help=f"give --budget {said:g}, or fix the rule",
         )
     return {}
 
@@ -290,7 +290,7 @@ def _metric(rule: _Rule) -> Params | None:
     if said and said != direction:
         raise ProjectError(
             f"{rule.place} says that {said} is better, but the direction is {direction}",
-            help=f"give --direction {said}, or mend the rule",
+            help=f"give --direction {said}, or fix the rule",
         )
     return {}
 

@@ -231,7 +231,7 @@ def _params(rest: str, place: str) -> tuple[dict[str, Any], str]:
             return toml.loads(f"x = {rest[: brace.end()]}")["x"], rest[brace.end() :]
         except ValueError:
             continue
-    raise ProjectError(f"{place}: {rest.strip()} is no TOML table")
+    raise ProjectError(f"{place}: {rest.strip()} is not a TOML table")
 
 
 def _validate(statement: Statement, file: str, line: int) -> None:
