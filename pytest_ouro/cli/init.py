@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,19 +116,10 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _init_options(args: argparse.Namespace) -> InitOptions:
-    return project.InitOptions(
-        script=args.script,
-        harness=args.harness,
-        evaluate=args.evaluate,
-        loader=args.loader,
-        metric=args.metric,
-        direction=args.direction,
-        budget=args.budget,
-        ledger=args.ledger,
-        editable=tuple(args.editable or ()),
-        data=tuple(args.data or ()),
-        device=args.device,
-    )
+    given = {field.name: getattr(args, field.name) for field in fields(project.InitOptions)}
+    named = {key: value for key, value in given.items() if value is not None}
+    named |= {key: tuple(named.get(key, ())) for key in ("editable", "data")}
+    return project.InitOptions(**named)
 
 
 def _section(folder: Path, top: Path, source: str | None) -> Section | None:
