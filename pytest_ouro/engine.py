@@ -144,7 +144,7 @@ def open_commit(
     """
     head = git.commit(revision)
     if not head:
-        raise GitError(f"'{revision}' names no commit", help="git fetch it, or mend the name")
+        raise GitError(f"'{revision}' names no commit", help="git fetch it, or fix the name")
     commit, _ = trusts.named(git, asked=trust)
     if named and not commit:
         raise TrustError(
@@ -208,7 +208,7 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
     """Why there is no run or record that this rule could judge here; "" where there is one.
 
     A rule about a run judges that run: when it is measured, and later while what was run is still
-    there. It never judges the next commit, or nobody could commit what mends the run.
+    there. It never judges the next commit, or nobody could commit what fixes the run.
     """
     stage, subject = rule.checker.stage, evidence.repository.subject
     if stage == "repository":

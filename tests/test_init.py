@@ -12,7 +12,7 @@ from pytest_ouro.bound.tables import Experiment
 from pytest_ouro.cli import run
 from pytest_ouro.onboarding import autoresearch, section
 from pytest_ouro.onboarding.phrases import seconds
-from pytest_ouro.onboarding.recognise import Grounds, recognise
+from pytest_ouro.onboarding.recognise import Context, recognise
 
 PREPARE = '''\
 import os
@@ -274,9 +274,9 @@ def test_what_is_written_can_be_blessed_and_holds(original, init):
 
 def test_the_words_of_the_preset_ask_for_its_checks():
     for changes in ({}, {"data": ()}, {"metric": "accuracy", "direction": "higher"}):
-        experiment = dataclasses.replace(grounds().experiment, **changes)
+        experiment = dataclasses.replace(context().experiment, **changes)
         for rule in autoresearch.statements(experiment):
-            read = recognise(rule.section, rule.words, grounds(experiment), place="here")
+            read = recognise(rule.section, rule.words, context(experiment), place="here")
             assert read == rule
 
 
@@ -540,7 +540,7 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 # --- rules in people's words -----------------------------------------------------------------
 
 
-def grounds(experiment=None):
+def context(experiment=None):
     experiment = experiment or Experiment(
         script="train.py",
         editable=("train.py",),
@@ -551,7 +551,7 @@ def grounds(experiment=None):
     )
     files = ["train.py", "prepare.py", "pyproject.toml", "uv.lock", "vendor/a.py", "vendor/b.py"]
     names = {"evaluate_bpb", "make_dataloader", "TIME_BUDGET", "Tokenizer"}
-    return Grounds(experiment, files, names.__contains__)
+    return Context(experiment, files, names.__contains__)
 
 
 MEANT = [
@@ -651,7 +651,7 @@ MEANT = [
 
 @pytest.mark.parametrize(("table", "words", "check", "params"), MEANT, ids=[m[1] for m in MEANT])
 def test_words_find_their_check(table, words, check, params):
-    found = recognise(table, words, grounds(), place="here")
+    found = recognise(table, words, context(), place="here")
 
     assert (found.section, found.words, found.check) == (table, words, check)
     assert found.reason == ""
@@ -686,7 +686,7 @@ FOR_PEOPLE = [
 
 @pytest.mark.parametrize(("table", "words", "reason"), FOR_PEOPLE, ids=[f[1] for f in FOR_PEOPLE])
 def test_what_no_check_judges_is_for_people(table, words, reason):
-    found = recognise(table, words, grounds(), place="here")
+    found = recognise(table, words, context(), place="here")
 
     assert (found.section, found.words, found.check) == (table, words, "human")
     assert reason in found.reason
@@ -694,7 +694,7 @@ def test_what_no_check_judges_is_for_people(table, words, reason):
 
 
 def test_a_named_file_that_stays_open_is_told():
-    found = recognise("danger-zone", "`prepare.py` and `results.tsv`", grounds(), place="here")
+    found = recognise("danger-zone", "`prepare.py` and `results.tsv`", context(), place="here")
 
     assert (found.check, found.params) == ("frozen", {"paths": ["prepare.py"]})
     assert found.reason == "it does not guard results.tsv"

@@ -61,12 +61,12 @@ def _examine(given: Path | None, trust: str | None) -> Examination:
 
 
 def _selftest(found: Examination, *, quiet: bool) -> Selftest:
-    """Run the canaries under the bound's interpreter, or under ours if it has none."""
-    from pytest_ouro.doctor.selftest import CANARIES, selftest, told
+    """Run the canaries under the bound's interpreter, or where it has none under ours."""
+    from pytest_ouro.doctor.selftest import CANARIES, describe, selftest
 
     def say(trial: Trial) -> None:
         if not quiet:
-            print(printable(told(trial)), flush=True)
+            print(printable(describe(trial)), flush=True)
 
     try:
         python = found.machine.interpreter if found.machine else ours()

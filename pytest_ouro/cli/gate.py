@@ -97,10 +97,10 @@ def main(args: Options) -> int:
         for answer in answers:
             _demand_judged(answer, args.expect)
     except OuroError as error:
-        if said := form.failed(error):
+        if said := form.render_error(error):
             print(said)
         raise
-    print(form.told(answers))
+    print(form.render(answers))
     broken = any(answer.broken for answer in answers)
     if broken and (args.staged or args.pre_push):
         print(_REFUSED, file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from pytest_ouro.onboarding import (
     project,
     section,
 )
-from pytest_ouro.onboarding.recognise import Grounds, recognise, unique
+from pytest_ouro.onboarding.recognise import Context, recognise, unique
 from pytest_ouro.report.text import printable
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_ouro.bound.read import Bound, Rule
-    from pytest_ouro.onboarding.project import Asked, Project
+    from pytest_ouro.onboarding.project import InitOptions, Project
     from pytest_ouro.onboarding.section import Section
 
 PRESETS = {"autoresearch": autoresearch.statements}
@@ -117,9 +117,7 @@ def main(args: argparse.Namespace) -> int:
     rules = _find_section(target.parent, git.top, args.source)
     words = [bullet.words for bullet in rules.bullets] if rules else []
     found = project.find(target.parent, git.top, _init_options(args), words)
-    statements = (
-        _read_statements(rules, found, _context(found, git, target.parent)) if rules else []
-    )
+    statements = _read_statements(rules, found, _context(found, git, target.parent)) if rules else []
     statements = unique(statements or PRESETS[args.preset](found.experiment))
     statements = _narrowed(statements, git, target.parent)
     text = document.text(found.name, found.experiment, statements)
@@ -131,20 +129,11 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _init_options(args: argparse.Namespace) -> Asked:
-    return project.Asked(
-        script=args.script,
-        harness=args.harness,
-        evaluate=args.evaluate,
-        loader=args.loader,
-        metric=args.metric,
-        direction=args.direction,
-        budget=args.budget,
-        ledger=args.ledger,
-        editable=tuple(args.editable or ()),
-        data=tuple(args.data or ()),
-        device=args.device,
-    )
+def _init_options(args: argparse.Namespace) -> InitOptions:
+    given = {field.name: getattr(args, field.name) for field in fields(project.InitOptions)}
+    named = {key: value for key, value in given.items() if value is not None}
+    named |= {key: tuple(named.get(key, ())) for key in ("editable", "data")}
+    return project.InitOptions(**named)
 
 
 def _narrowed(statements: list[Statement], git: Git, folder: Path) -> list[Statement]:
@@ -184,17 +173,17 @@ def _read_section(path: Path, name: str) -> Section | None:
     return section.read(path.read_bytes().decode(errors="replace"), name)
 
 
-def _context(found: Project, git: Git, folder: Path) -> Grounds:
+def _context(found: Project, git: Git, folder: Path) -> Context:
     root = git.relative(folder / found.experiment.root / found.script.name).rpartition("/")[0]
     tracked = [posixpath.relpath(path, root or ".") for path in git.files(untracked=False)[0]]
-    return Grounds(found.experiment, tracked, found.harness.source.defines)
+    return Context(found.experiment, tracked, found.harness.source.defines)
 
 
-def _read_statements(rules: Section, found: Project, grounds: Grounds) -> list[Statement]:
-    """Return one statement for each bullet."""
+def _read_statements(rules: Section, found: Project, context: Context) -> list[Statement]:
+    """A statement of every bullet, none left out."""
     return [
         bullet.statement
-        or recognise(bullet.section, bullet.words, grounds, place=f"{rules.file}:{bullet.line}")
+        or recognise(bullet.section, bullet.words, context, place=f"{rules.file}:{bullet.line}")
         for bullet in rules.bullets
     ]
 
@@ -235,7 +224,7 @@ def _report_lines(
             judged = "for people" if statement.check == "human" else f"judged by {statement.check}"
             rule = f"{statement.section}::{statement.id}"
             yield f"  note: {rule} is {judged}: {statement.reason}"
-    for line in rules.strays if rules else ():
+    for line in rules.orphan_lines if rules else ():
         yield f"  note: {rules.file if rules else ''}:{line} is under none of the three headings"
     if not found.harness.source.defines(experiment.loader):
         yield (

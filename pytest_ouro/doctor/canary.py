@@ -94,12 +94,12 @@ def attempt(
     ``honest`` is the honest canary's metric at that level, with which a cheat's is compared.
     """
     try:
-        with _ground(name, python, highest, torch) as ground:
-            case = open_case(ground.repository / "bound.toml", trust="HEAD")
+        with _workspace(name, python, highest, torch) as workspace:
+            case = open_case(workspace.repository / "bound.toml", trust="HEAD")
             result = run_experiment(case, Order(device="cpu"))
             if result.interrupted:
                 raise KeyboardInterrupt
-            state, words = _became(name, result, ground, honest)
+            state, words = _classify(name, result, workspace, honest)
     except (OuroError, OSError) as error:
         return Trial(name, highest, "failed", str(error).splitlines()[0])
     record = result.record or {}
@@ -107,8 +107,10 @@ def attempt(
     return Trial(name, level, state, words, record.get("level_why", ""), result.val_bpb)
 
 
-def _became(name: str, result: Result, ground: _Ground, honest: float | None) -> tuple[_State, str]:
-    if seen := ground.effect():
+def _classify(
+    name: str, result: Result, workspace: _Workspace, honest: float | None
+) -> tuple[_State, str]:
+    if seen := workspace.effect():
         return "open", seen
     if result.status == "closed":
         return "failed", f"no run: {result.closed[0].findings[0].headline}"
@@ -122,13 +124,13 @@ def _became(name: str, result: Result, ground: _Ground, honest: float | None) ->
     if honest is None or abs(result.val_bpb - honest) > _SAME:
         return "open", f"it scored {result.val_bpb:.6f}, not {honest or 0:.6f}"
     if name in _OUTSIDE:
-        refused = ground.refused()
+        refused = workspace.refused()
         return ("neutralised", refused) if refused else ("failed", "it is not known what it did")
     return "neutralised", f"it scored {result.val_bpb:.6f}, what the honest run scores"
 
 
 @dataclass
-class _Ground:
+class _Workspace:
     """A repository with the canary as its experiment, and what its cheats would change."""
 
     repository: Path
@@ -160,22 +162,24 @@ class _Ground:
 
 
 @contextmanager
-def _ground(name: str, python: str, highest: Level, torch: bool) -> Iterator[_Ground]:
+def _workspace(name: str, python: str, highest: Level, torch: bool) -> Iterator[_Workspace]:
     """Everything a canary needs, gone afterwards."""
     with (
         tempfile.TemporaryDirectory(prefix="ouro-canary-") as made,
         socket.create_server(("127.0.0.1", 0)) as listener,
-        _heard() as signals,
+        _signals_received() as signals,
         _cache(Path(made) / "cache"),
     ):
         listener.setblocking(False)
-        ground = _Ground(Path(made).resolve() / "repository", listener, signals)
-        _lay_out(ground, name, python, highest, torch)
-        yield ground
+        workspace = _Workspace(Path(made).resolve() / "repository", listener, signals)
+        _write_files(workspace, name, python, highest, torch)
+        yield workspace
 
 
-def _lay_out(ground: _Ground, name: str, python: str, highest: Level, torch: bool) -> None:
-    folder = ground.repository
+def _write_files(
+    workspace: _Workspace, name: str, python: str, highest: Level, torch: bool
+) -> None:
+    folder = workspace.repository
     folder.mkdir()
     common = PROGRAMS if torch else PROGRAMS / "plain"
     for file in ("prepare.py", "canary_model.py"):
@@ -184,8 +188,8 @@ def _lay_out(ground: _Ground, name: str, python: str, highest: Level, torch: boo
     for split in ("train", "val"):
         (folder / f"{split}.bin").write_bytes(_tokens(split))
     around = {
-        "port": ground.listener.getsockname()[1],
-        "journal": str(ground.journal.path),
+        "port": workspace.listener.getsockname()[1],
+        "journal": str(workspace.journal.path),
         "supervisor": os.getpid(),
     }
     (folder / "around.json").write_text(json.dumps(around))
@@ -205,7 +209,7 @@ def _tokens(split: str) -> bytes:
 
 
 @contextmanager
-def _heard() -> Iterator[list[int]]:
+def _signals_received() -> Iterator[list[int]]:
     """The signals that a canary may send."""
     came: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda number, _: came.append(number))

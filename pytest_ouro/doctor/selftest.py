@@ -63,7 +63,7 @@ def selftest(python: str, *, torch: bool, say: Callable[[Trial], None]) -> Selft
     return Selftest(tuple(trials), "claimed", why)
 
 
-def told(trial: Trial) -> str:
+def describe(trial: Trial) -> str:
     """A trial as a line; of a cheat that is open, from which level on it is stopped."""
     line = f"ouro: canary {trial.canary}: {trial.state} at {trial.level} - {trial.words}"
     if trial.stopped or _promised(trial.canary, trial.level):

@@ -124,7 +124,7 @@ class Evidence:
     def runs(self) -> tuple[Record, ...]:
         """The finished runs of this working tree under this trust, oldest first.
 
-        A blessing starts anew: what was recorded under another truth is not judged by this one.
+        Runs recorded under another trust are not judged by this one.
         """
         return tuple(run for run in self.all_runs if run.get("trust") == self.trust.commit)
 

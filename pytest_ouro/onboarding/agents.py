@@ -89,17 +89,17 @@ def _is_ours(data: bytes) -> bool:
 def merged(agent: Agent, before: str) -> str:
     """The text of the agent's settings with the guard in it; unchanged if it was there.
 
-    ProjectError, with the line, where it is no JSON that can be merged.
+    ProjectError, with the line, where it is not JSON that can be merged.
     """
     settings = _read(before, agent.settings) if before.strip() else {}
     hooks = settings.get("hooks", {})
     if not isinstance(hooks, dict):
-        raise _unmergeable(agent.settings, "'hooks' is no object")
+        raise _unmergeable(agent.settings, "'hooks' is not an object")
     added = False
     for event, entry in agent.hooks.items():
         entries = hooks.get(event, [])
         if not isinstance(entries, list):
-            raise _unmergeable(agent.settings, f"'hooks.{event}' is no list")
+            raise _unmergeable(agent.settings, f"'hooks.{event}' is not a list")
         if not any(COMMAND in command for command in _commands(entries)):
             hooks = {**hooks, event: [*entries, entry]}
             added = True
@@ -139,7 +139,7 @@ def _read(text: str, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise _unmergeable(name, str(error)) from None
     if not isinstance(settings, dict):
-        raise _unmergeable(name, "no JSON object")
+        raise _unmergeable(name, "not a JSON object")
     return settings
 
 
@@ -155,7 +155,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _unmergeable(place: str, what: str) -> ProjectError:
     return ProjectError(
         f"{place}: {what}; nothing was written",
-        help="mend it (comments would be lost, so they are not read), or add the hook by hand: "
+        help="fix it (comments would be lost, so they are not read), or add the hook by hand: "
         "docs/agents.md",
     )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.read import Bound, Rule
 
-#: The first line: a program that begins so was rendered, and may be rendered anew.
+#: The first line: a program that begins so was rendered, and may be rendered again.
 MARK = "<!-- Rendered from bound.toml: pytest-ouro init --program FILE -->"
 _DEVICES = {"cuda": "on a GPU", "cpu": "without one"}
 

@@ -47,7 +47,7 @@ _HIGHER = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class InitOptions:
     """What the person said; "" , () and None where it is left to the project."""
 
     script: str = ""
@@ -73,33 +73,33 @@ class Project:
     harness: PythonFile
 
 
-def find(folder: Path, top: Path, asked: Asked, rules: Sequence[str] = ()) -> Project:
+def find(folder: Path, top: Path, options: InitOptions, rules: Sequence[str] = ()) -> Project:
     """The experiment in ``folder`` of the repository at ``top``; ``rules`` are people's words
     about it. ProjectError names what is missing or ambiguous."""
-    path = _script(folder, asked)
+    path = _script(folder, options)
     script = PythonFile.read(path, path.name)
-    harness = _harness(path.parent, script, asked)
-    evaluate = _evaluate(script, harness, asked)
-    metric = asked.metric or _metric(script, evaluate)
-    ledger = asked.ledger or _ledger(rules)
+    harness = _harness(path.parent, script, options)
+    evaluate = _evaluate(script, harness, options)
+    metric = options.metric or _metric(script, evaluate)
+    ledger = options.ledger or _ledger(rules)
     tokens = _warmup_tokens(script)
     values: dict[str, Any] = {
         "root": _relative(path.parent, folder),
         "script": script.name,
         "python": _python(path.parent, top),
-        "editable": asked.editable or _editable(rules) or (script.name,),
+        "editable": options.editable or _editable(rules) or (script.name,),
         "allowed": ("run.log", ledger),
         "harness": harness.name,
         "evaluate": evaluate,
-        "loader": asked.loader or _loader(script, harness),
+        "loader": options.loader or _loader(script, harness),
         "metric": metric,
-        "direction": asked.direction or _direction(metric, rules),
-        "budget": _budget(harness, asked, rules),
-        "device": asked.device or _device(script),
+        "direction": options.direction or _direction(metric, rules),
+        "budget": _budget(harness, options, rules),
+        "device": options.device or _device(script),
         "level": _level(harness),
         "ledger": ledger,
-        "data": asked.data or _data(harness),
-        "validation": () if asked.data else _validation(harness),
+        "data": options.data or _data(harness),
+        "validation": () if options.data else _validation(harness),
         "warmup_tokens": tokens,
         "warmup_seconds": WARMUP_SECONDS if tokens else 0.0,
     }
@@ -107,7 +107,7 @@ def find(folder: Path, top: Path, asked: Asked, rules: Sequence[str] = ()) -> Pr
         experiment = Experiment(**values)
     except ValueError as error:
         raise ProjectError(str(error)) from None
-    for glob in asked.editable:
+    for glob in options.editable:
         if not any(path.parent.glob(glob)):
             raise ProjectError(
                 f"no file in {path.parent} is {glob}", help="name what may change: --editable GLOB"
@@ -115,11 +115,11 @@ def find(folder: Path, top: Path, asked: Asked, rules: Sequence[str] = ()) -> Pr
     return Project(_name(path.parent, top), experiment, script, harness)
 
 
-def _script(folder: Path, asked: Asked) -> Path:
-    if asked.script:
-        path = folder / asked.script
+def _script(folder: Path, options: InitOptions) -> Path:
+    if options.script:
+        path = folder / options.script
         if not path.is_file():
-            raise ProjectError(f"there is no {asked.script} in {folder}")
+            raise ProjectError(f"there is no {options.script} in {folder}")
         return path
     if (folder / "train.py").is_file():
         return folder / "train.py"
@@ -134,9 +134,9 @@ def _runs_a_harness(path: Path) -> bool:
         return False
 
 
-def _harness(folder: Path, script: PythonFile, asked: Asked) -> PythonFile:
-    if asked.harness:
-        return PythonFile.read(folder / asked.harness, asked.harness)
+def _harness(folder: Path, script: PythonFile, options: InitOptions) -> PythonFile:
+    if options.harness:
+        return PythonFile.read(folder / options.harness, options.harness)
     found = _harnesses(folder, script)
     evaluating = [file for file in found if _evaluating(file)]
     names = [file.name for file in evaluating or found]
@@ -159,11 +159,11 @@ def _evaluating(file: PythonFile) -> list[str]:
     return [name for name in file.functions if _EVALUATE.match(name)]
 
 
-def _evaluate(script: PythonFile, harness: PythonFile, asked: Asked) -> str:
-    if asked.evaluate:
-        if asked.evaluate not in harness.functions:
-            raise ProjectError(f"{harness.name} defines no function {asked.evaluate}")
-        return asked.evaluate
+def _evaluate(script: PythonFile, harness: PythonFile, options: InitOptions) -> str:
+    if options.evaluate:
+        if options.evaluate not in harness.functions:
+            raise ProjectError(f"{harness.name} defines no function {options.evaluate}")
+        return options.evaluate
     found = _evaluating(harness)
     used = [name for name in found if name in script.names]
     return _one("function that evaluates", "--evaluate", used or found, harness.name)
@@ -200,9 +200,9 @@ def _direction(metric: str, rules: Iterable[str]) -> str:
     return "lower" if parts & _LOWER else "higher"
 
 
-def _budget(harness: PythonFile, asked: Asked, rules: Iterable[str]) -> float:
-    if asked.budget is not None:
-        return asked.budget
+def _budget(harness: PythonFile, options: InitOptions, rules: Iterable[str]) -> float:
+    if options.budget is not None:
+        return options.budget
     stated = harness.constants.get(BUDGET)
     if isinstance(stated, int | float) and not isinstance(stated, bool) and abs(stated) <= YEAR:
         return float(stated)

@@ -26,7 +26,7 @@ _DULL = re.compile("never|always|do|not|the|a|an|is|are|to|of|must|all")
 
 
 @dataclass(frozen=True)
-class Grounds:
+class Context:
     """What words are read against. ``tracked`` is what git holds, seen from the experiment's
     folder, and ``defines`` tells whether the harness has a name."""
 
@@ -57,7 +57,7 @@ class _Rule:
     section: str
     words: str
     place: str
-    grounds: Grounds
+    context: Context
 
     @cached_property
     def text(self) -> str:
@@ -98,11 +98,11 @@ class _Rule:
         """Whether a quoted token names files: ``prepare.py``, ``src/``, ``data/*.bin``."""
         if not re.fullmatch(r"[~\w*./@+-]+", token):
             return False
-        return bool(re.search(r"[./]", token)) or bool(self.grounds.glob(token))
+        return bool(re.search(r"[./]", token)) or bool(self.context.glob(token))
 
     def _is_attribute(self, path: str) -> bool:
-        """``torch.compile`` and ``e.g`` are no files."""
-        return not re.search(phrases.ENDING, path) and not self.grounds.glob(path)
+        """``torch.compile`` and ``e.g`` are not files."""
+        return not re.search(phrases.ENDING, path) and not self.context.glob(path)
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
@@ -111,15 +111,15 @@ class _Rule:
         quoted = re.findall(r"`([A-Za-z_]\w*)(?:\(\))?`", self.words)
         plain = re.findall(r"\b([A-Za-z]+_\w+)\b", self.subject)
         names = dict.fromkeys((*called, *quoted, *plain))
-        return tuple(name for name in names if self.grounds.defines(name))
+        return tuple(name for name in names if self.context.defines(name))
 
 
-def recognise(section: str, words: str, grounds: Grounds, *, place: str) -> Statement:
+def recognise(section: str, words: str, context: Context, *, place: str) -> Statement:
     """The rule with its check; ``human`` where no check judges what it says.
 
     ProjectError where the words and the experiment contradict each other.
     """
-    rule = _Rule(section, words, place, grounds)
+    rule = _Rule(section, words, place, context)
     for check, ids, read in READERS:
         params = read(rule)
         if params is not None:
@@ -147,12 +147,12 @@ def _scope(rule: _Rule) -> Params | None:
     files = phrases.only_files(rule.words)
     if not files:
         return None
-    editable = rule.grounds.experiment.editable
+    editable = rule.context.experiment.editable
     if set(files) != set(editable):
         options = " ".join(f"--editable {path}" for path in files)
         raise ProjectError(
             f"{rule.place} lets only {', '.join(files)} change, not {', '.join(editable)}",
-            help=f"give {options}, or mend the rule",
+            help=f"give {options}, or fix the rule",
         )
     return {}
 
@@ -161,8 +161,8 @@ def _untracked(rule: _Rule) -> Params | None:
     stays_out = (
         rf"{phrases.NEVER}(?:be )?(?:committed|commit|pushed|push|tracked|track|added to git|add)\b"
     )
-    ledger = rule.grounds.experiment.ledger
-    paths: Value = [p for p in rule.paths if p == ledger or not rule.grounds.glob(p)]
+    ledger = rule.context.experiment.ledger
+    paths: Value = [p for p in rule.paths if p == ledger or not rule.context.glob(p)]
     if not paths or not rule.says(rf"{stays_out}|\buntracked\b|\bout of git\b|\bgit-?ignored?\b"):
         return None
     return {"paths": paths}
@@ -176,7 +176,7 @@ def _frozen_symbol(rule: _Rule) -> Params | None:
     before = rule.words[: rule.words.find(symbol)]
     if _guarded(rule) and any(path in before for path in rule.paths):
         return None
-    return {"path": rule.grounds.experiment.harness, "symbol": symbol}
+    return {"path": rule.context.experiment.harness, "symbol": symbol}
 
 
 def _frozen(rule: _Rule) -> Params | None:
@@ -188,15 +188,15 @@ def _frozen(rule: _Rule) -> Params | None:
 
 def _guarded(rule: _Rule) -> list[str]:
     """The named files that can be frozen: git holds them, and nobody may change them."""
-    globs = dict.fromkeys(glob for path in rule.paths if (glob := rule.grounds.glob(path)))
-    return [glob for glob in globs if not rule.grounds.may_change(glob)]
+    globs = dict.fromkeys(glob for path in rule.paths if (glob := rule.context.glob(path)))
+    return [glob for glob in globs if not rule.context.may_change(glob)]
 
 
 def _frozen_data(rule: _Rule) -> Params | None:
     outside: Value = [path for path in rule.paths if path.startswith(("~", "/"))]
     if outside and rule.protects:
         return {"paths": outside}
-    if rule.paths or not rule.grounds.experiment.data:
+    if rule.paths or not rule.context.experiment.data:
         return None
     if rule.section == "danger-zone" and rule.says(phrases.DATA):
         return {}
@@ -205,23 +205,23 @@ def _frozen_data(rule: _Rule) -> Params | None:
 
 def _loader_code(rule: _Rule) -> Params | None:
     """The data pipeline where no files of data are known: its code is what can be guarded."""
-    experiment = rule.grounds.experiment
+    experiment = rule.context.experiment
     about = rule.section == "danger-zone" and rule.says(phrases.DATA)
     if experiment.data or rule.paths or not (about or _guards(rule, phrases.DATA)):
         return None
-    if not rule.grounds.defines(experiment.loader):
+    if not rule.context.defines(experiment.loader):
         return None
     return {"path": experiment.harness, "symbol": experiment.loader}
 
 
 def _log_schema(rule: _Rule) -> Params | None:
-    metric = rf"\b{re.escape(rule.grounds.experiment.metric.lower())}\b"
+    metric = rf"\b{re.escape(rule.context.experiment.metric.lower())}\b"
     columns = sum(rule.says(pattern) for pattern in (*phrases.COLUMNS, metric))
     return {} if columns >= 2 and rule.says(rf"{phrases.LOG}|\brows?\b|\bcolumns?\b") else None
 
 
 def _logged(rule: _Rule) -> Params | None:
-    ledger = re.escape(rule.grounds.experiment.ledger.lower())
+    ledger = re.escape(rule.context.experiment.ledger.lower())
     if rule.says(ledger) and rule.protects:
         return {}
     if not rule.says(phrases.LOG, rf"{phrases.RUNS}|{ledger}"):
@@ -252,7 +252,7 @@ def _budget_limit(rule: _Rule) -> Params | None:
 
 def _budget(rule: _Rule, agrees: Callable[[float, float], bool]) -> Params | None:
     """A rule about the time of training; ProjectError where it states other seconds."""
-    said, budget = phrases.seconds(rule.text), rule.grounds.experiment.budget
+    said, budget = phrases.seconds(rule.text), rule.context.experiment.budget
     if said is None and not rule.says(phrases.BUDGET):
         return None
     if not rule.says(phrases.TRAINING) or rule.says(r"\b(?:memory|vram|tokens|parameters?) budget"):
@@ -260,7 +260,7 @@ def _budget(rule: _Rule, agrees: Callable[[float, float], bool]) -> Params | Non
     if said is not None and not agrees(said, budget):
         raise ProjectError(
             f"{rule.place} says {said:g} seconds, but the budget is {budget:g}",
-            help=f"give --budget {said:g}, or mend the rule",
+            help=f"give --budget {said:g}, or fix the rule",
         )
     return {}
 
@@ -280,7 +280,7 @@ def _settled(rule: _Rule) -> Params | None:
 
 
 def _metric(rule: _Rule) -> Params | None:
-    metric, direction = rule.grounds.experiment.metric, rule.grounds.experiment.direction
+    metric, direction = rule.context.experiment.metric, rule.context.experiment.direction
     if not rule.says(rf"\b{re.escape(metric.lower())}\b|\bmetric\b"):
         return None
     only = r"\b(?:only|sole|alone)\b(?:\s+\w+){0,2}\s+metric\b|\bmetric\b.*\b(?:only|alone)\b"
@@ -290,7 +290,7 @@ def _metric(rule: _Rule) -> Params | None:
     if said and said != direction:
         raise ProjectError(
             f"{rule.place} says that {said} is better, but the direction is {direction}",
-            help=f"give --direction {said}, or mend the rule",
+            help=f"give --direction {said}, or fix the rule",
         )
     return {}
 
@@ -333,7 +333,7 @@ READERS: tuple[tuple[str, tuple[str, str], Callable[[_Rule], Params | None]], ..
 
 def _about(check: str, rule: _Rule, params: Params) -> str:
     """What an id names: the file, the function or the metric."""
-    experiment, paths = rule.grounds.experiment, params.get("paths")
+    experiment, paths = rule.context.experiment, params.get("paths")
     if isinstance(paths, list):
         return stem(paths[0])
     names = {"scope": experiment.editable[0], "metric": experiment.metric}
@@ -352,12 +352,12 @@ def _unguarded(rule: _Rule, params: Params) -> str:
     paths = params.get("paths")
     if not isinstance(paths, list):
         return ""
-    left = [path for path in rule.paths if not {path, rule.grounds.glob(path)} & {*paths}]
+    left = [path for path in rule.paths if not {path, rule.context.glob(path)} & {*paths}]
     return f"it does not guard {', '.join(left)}" if left else ""
 
 
 def _why_not(rule: _Rule) -> str:
-    absent = [path for path in rule.paths if not rule.grounds.glob(path)]
+    absent = [path for path in rule.paths if not rule.context.glob(path)]
     if rule.protects and absent:
         return f"git holds no {' and no '.join(absent)}, so that no check can guard it"
     return "no check reads this rule"

@@ -58,7 +58,7 @@ class Section:
 
     file: str
     bullets: tuple[Bullet, ...]
-    strays: tuple[int, ...]
+    orphan_lines: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def read(text: str, file: str) -> Section | None:
         below = {line for title in titled for line in _under(title, lines)}
         lines = [line for line in lines if line in below]
     found: list[tuple[str, int, list[str]]] = []
-    strays: list[int] = []
+    orphan_lines: list[int] = []
     kind, level, is_open = "", 0, False
     for line in lines:
         bullet = _BULLET.match(line.text)
@@ -95,7 +95,7 @@ def read(text: str, file: str) -> Section | None:
             found.append((kind, line.number, [bullet[1].strip()]))
             is_open = True
         elif bullet:
-            strays += [line.number] if titled else []
+            orphan_lines += [line.number] if titled else []
         elif not line.text.strip():
             is_open = False
         elif found and kind and (is_open or line.text.startswith(("  ", "\t"))):
@@ -105,7 +105,7 @@ def read(text: str, file: str) -> Section | None:
             f"{file} states no rule under {', '.join(TITLES.values())}",
             help="write each rule as a bullet under one of these headings, or remove the section",
         )
-    return Section(file, tuple(_bullet(file, *one) for one in found), tuple(strays))
+    return Section(file, tuple(_bullet(file, *one) for one in found), tuple(orphan_lines))
 
 
 def render(statements: Iterable[Statement]) -> list[str]:
@@ -231,7 +231,7 @@ def _params(rest: str, place: str) -> tuple[dict[str, Any], str]:
             return toml.loads(f"x = {rest[: brace.end()]}")["x"], rest[brace.end() :]
         except ValueError:
             continue
-    raise ProjectError(f"{place}: {rest.strip()} is no TOML table")
+    raise ProjectError(f"{place}: {rest.strip()} is not a TOML table")
 
 
 def _validate(statement: Statement, file: str, line: int) -> None:

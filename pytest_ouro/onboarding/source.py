@@ -29,7 +29,7 @@ _NUMBERS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Pow: operator.pow,
 }
-#: Powers beyond this are no settings of an experiment.
+#: Powers beyond this are not settings of an experiment.
 _MAX_POWER = 64
 
 
@@ -46,7 +46,7 @@ class PythonFile:
 
     @classmethod
     def read(cls, path: Path, name: str) -> PythonFile:
-        """The file at ``path``; ProjectError where there is none, or it is no Python."""
+        """The file at ``path``; ProjectError where there is none, or it is not Python."""
         data = read_file(path)
         if data is None:
             raise ProjectError(f"there is no {name} in {path.parent}")

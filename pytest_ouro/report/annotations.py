@@ -22,13 +22,13 @@ SHOWN = 10
 SUMMARY_BYTES = 900_000
 
 
-def told(answers: Sequence[Answer]) -> str:
+def render(answers: Sequence[Answer]) -> str:
     """The text that everybody gets, then the annotations; the summary is written beside it."""
     _summarise([_table(answer) for answer in answers])
-    return "\n".join([text.told(answers), *_annotations(answers)])
+    return "\n".join([text.render(answers), *_annotations(answers)])
 
 
-def failed(error: OuroError) -> str:
+def render_error(error: OuroError) -> str:
     """One annotation that says why nothing could be judged."""
     _summarise([f"### ouro: could not judge\n\n{_cell(error.message)}\n"])
     return f"::error title=ouro could not judge::{_data(str(error))}"

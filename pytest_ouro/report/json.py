@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_ouro.engine import Answer
 
 
-def told(answers: Sequence[Answer]) -> str:
+def render(answers: Sequence[Answer]) -> str:
     """``lawful`` and, of the one case that was judged, all that is known. Of a push, with its
     refs, ``refs`` lists it for each."""
     lawful = not any(answer.broken for answer in answers)
@@ -23,7 +23,7 @@ def told(answers: Sequence[Answer]) -> str:
     return _dumps({"lawful": lawful, "refs": refs})
 
 
-def failed(error: OuroError) -> str:
+def render_error(error: OuroError) -> str:
     """``lawful`` is null where nothing could be judged."""
     return _dumps({"lawful": None, "error": error.message, "help": error.help})
 

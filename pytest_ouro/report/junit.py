@@ -1,4 +1,7 @@
-"""Judgements as JUnit XML: what CI servers show beside the tests."""
+"""Judgements as JUnit XML: what CI servers show beside the tests.
+
+pytest's own writer would bring pytest, and with it what a project configures for it, into the gate.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_ouro.engine import Answer
 
 
-def told(answers: Sequence[Answer]) -> str:
+def render(answers: Sequence[Answer]) -> str:
     """One suite for each case, one test case for each rule."""
     suites = Element("testsuites")
     for answer in answers:
@@ -33,7 +36,7 @@ def told(answers: Sequence[Answer]) -> str:
     return ElementTree.tostring(suites, encoding="unicode")
 
 
-def failed(error: OuroError) -> str:
+def render_error(error: OuroError) -> str:
     """One suite with an error in it: nothing could be judged."""
     suites = Element("testsuites")
     suite = _suite(suites, "ouro", {"tests": 1, "failures": 0, "errors": 1, "skipped": 0})

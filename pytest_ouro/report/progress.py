@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.experiment.terms.job import Position
 
-#: Seconds between lines where the output is no terminal.
+#: Seconds between lines where the output is not a terminal.
 EVERY = 30.0
 
 #: Characters of a line that stays; what is said may quote files of the repository.

@@ -23,7 +23,7 @@ _SCHEMA = (
 _LEVELS = {"broken": "error", "warned": "warning"}
 
 
-def told(answers: Sequence[Answer]) -> str:
+def render(answers: Sequence[Answer]) -> str:
     """One run: every rule of the bound, and a result for each finding."""
     stated: dict[str, RuleResult] = {}
     for answer in answers:
@@ -47,7 +47,7 @@ def told(answers: Sequence[Answer]) -> str:
     return _log(rules, results, {"executionSuccessful": True})
 
 
-def failed(error: OuroError) -> str:
+def render_error(error: OuroError) -> str:
     """A run that did not succeed, and why."""
     notification = {"level": "error", "message": {"text": str(error)}}
     invocation = {

@@ -18,7 +18,7 @@ SHOWN = 3
 _WORDS = {"broken": "BROKEN", "warned": "WARNS", "holds": "HOLDS", "skipped": "SKIPPED"}
 
 
-def told(answers: Sequence[Answer]) -> str:
+def render(answers: Sequence[Answer]) -> str:
     """What the gate says: the rules that are broken or warn, and a line that sums it up."""
     lines = []
     for answer in answers:
@@ -39,7 +39,7 @@ def told(answers: Sequence[Answer]) -> str:
     return "\n".join(lines) or "ouro: nothing is pushed that could be judged"
 
 
-def failed(error: OuroError) -> str:
+def render_error(error: OuroError) -> str:
     """What stands on standard output where nothing could be judged: no text."""
     return ""
 

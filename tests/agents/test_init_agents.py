@@ -191,9 +191,9 @@ UNREADABLE = {
     "a comment": ('{\n  "model": "x", // mine\n  "hooks": {}\n}', ":2: no JSON"),
     "a comma": ('{\n  "model": "x",\n}', ": no JSON"),  # at line 2 or 3: Pythons differ
     "half": ('{"hooks": ', ":1: no JSON"),
-    "a list": ("[]", "no JSON object"),
-    "hooks that are none": ('{"hooks": []}', "'hooks' is no object"),
-    "an event that is none": ('{"hooks": {"PreToolUse": {}}}', "'hooks.PreToolUse' is no list"),
+    "a list": ("[]", "not a JSON object"),
+    "hooks that are none": ('{"hooks": []}', "'hooks' is not an object"),
+    "an event that is none": ('{"hooks": {"PreToolUse": {}}}', "'hooks.PreToolUse' is not a list"),
     "a key twice": ('{"hooks": {}, "hooks": {}}', "'hooks' stands twice"),
     "nested too deeply": ("[" * 100_000, "recursion"),
 }

@@ -53,7 +53,7 @@ def test_whole_rows_hold(project, judged, first_run, text):
 @pytest.mark.parametrize(
     ("row", "fault"),
     [
-        ("baseline\t1.722615\t44.0\tkeep\tx", "'baseline' is no commit hash"),
+        ("baseline\t1.722615\t44.0\tkeep\tx", "'baseline' is not a commit hash"),
         ("a1b2c3d\t1.72\t44.0\tkeep\tx", "the metric is '1.72', not a number with six decimals"),
         ("a1b2c3d\t\u0661.722615\t44.0\tkeep\tx", "the metric is '\u0661.722615', not a number"),
         ("a1b2c3d\t1.722615\t-\tkeep\tx", "the memory is '-', not a number of GB"),
@@ -130,7 +130,7 @@ def test_strict_judges_every_row(project, judged, restate):
 
     [finding] = judged(RULE).findings
 
-    assert finding.headline == "results.tsv:2: 'baseline' is no commit hash"
+    assert finding.headline == "results.tsv:2: 'baseline' is not a commit hash"
 
 
 def test_windows_line_endings_are_no_fault(project, judged, first_run):

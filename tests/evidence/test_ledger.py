@@ -104,9 +104,9 @@ def test_a_folder_is_an_error(tmp_path):
         ("", "1 columns"),
         ("a1b2c3d,1.722615,44.0,keep,x", "1 columns"),
         ("a1b2c3d\t1.722615\t44.0\tkeep\tx\ty", "6 columns"),
-        ("g1b2c3d\t1.722615\t44.0\tkeep\tx", "no commit hash"),
-        ("A1B2C3D\t1.722615\t44.0\tkeep\tx", "no commit hash"),
-        ("a1b2\t1.722615\t44.0\tkeep\tx", "no commit hash"),
+        ("g1b2c3d\t1.722615\t44.0\tkeep\tx", "not a commit hash"),
+        ("A1B2C3D\t1.722615\t44.0\tkeep\tx", "not a commit hash"),
+        ("a1b2\t1.722615\t44.0\tkeep\tx", "not a commit hash"),
         ("a1b2c3d\t1.722615\t44.0\tKEEP\tx", "the status is 'KEEP'"),
         ("a1b2c3d\t1.722615\t44.0\t\tx", "the status is ''"),
         ("a1b2c3d\tnan\t44.0\tkeep\tx", "the metric is 'nan'"),
@@ -181,5 +181,7 @@ def test_a_pipe_is_no_ledger(tmp_path):
     path = tmp_path / "results.tsv"
     os.mkfifo(path)
 
-    with pytest.raises(RecordError, match=r"results\.tsv cannot be written: it is no regular file"):
+    with pytest.raises(
+        RecordError, match=r"results\.tsv cannot be written: it is not a regular file"
+    ):
         ledger.append(path, "a1b2c3d\t1.0\t0.0\tkeep\tx", metric="val_bpb", lock=tmp_path / "lock")

@@ -61,8 +61,9 @@ CARD = nvml.Card(0, "GPU-8f2c", "NVIDIA H200")
 class Nvml:
     """Stands in for the driver's library."""
 
-    def __init__(self, *, init=0, count=0, cards=2):
+    def __init__(self, *, init=0, count=0, cards=2, lost=0):
         self.answers = init, count, cards
+        self.lost = lost
         self.calls = []
 
     def nvmlInit_v2(self):
@@ -77,9 +78,11 @@ class Nvml:
         return 0
 
     def nvmlDeviceGetUUID(self, handle, text, size):
-        return 9
+        text.value = b"GPU-8f2c"
+        return self.lost
 
-    nvmlDeviceGetName = nvmlDeviceGetUUID
+    def nvmlDeviceGetName(self, handle, text, size):
+        return 9
 
     def nvmlShutdown(self):
         self.calls.append("shutdown")
@@ -91,6 +94,7 @@ class Nvml:
         (Nvml(), 2, ["init", "shutdown"]),
         (Nvml(init=9), 0, ["init"]),
         (Nvml(count=1), 0, ["init", "shutdown"]),
+        (Nvml(lost=15), 0, ["init", "shutdown"]),
     ],
 )
 def test_the_driver_is_asked_and_left(monkeypatch, library, count, calls):

@@ -110,7 +110,7 @@ def test_a_folder_in_the_ledgers_place_is_told_before_the_run(lab, last_line):
     ledger(lab).mkdir()
     done = lab.pytest()
     assert done.returncode == 1
-    assert "results.tsv cannot be read: it is no file" in done.stdout
+    assert "results.tsv cannot be read: it is not a file" in done.stdout
     assert last_line(done) == "ouro: closed reason=cannot-run"
     assert lab.journal.records() == []
     ledger(lab).rmdir()

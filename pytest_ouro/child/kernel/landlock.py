@@ -28,7 +28,7 @@ DEVICE = READ_FILE | WRITE_FILE | _IOCTL_DEV
 REWRITE = READ | WRITE_FILE | _TRUNCATE
 #: All but the making of device nodes.
 WRITE = (1 << 16) - 1 & ~(_MAKE_CHAR | _MAKE_BLOCK)
-#: What can be said of something that is no folder.
+#: What can be said of something that is not a folder.
 _OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | _TRUNCATE | _IOCTL_DEV
 
 

@@ -48,7 +48,9 @@ class Ledger:
 def read(path: Path) -> Ledger:
     """The ledger as it is: comments and blank lines skipped, with or without a header."""
     if path.exists() and not path.is_file():  # to read from a pipe could take for ever
-        raise RecordError(f"{path} cannot be read: it is no file", help=f"remove it: rm -r {path}")
+        raise RecordError(
+            f"{path} cannot be read: it is not a file", help=f"remove it: rm -r {path}"
+        )
     try:
         text = path.read_bytes().decode(errors="replace")
     except FileNotFoundError:
@@ -94,7 +96,7 @@ def strict_fault(text: str) -> str:
         return f"{len(cells)} columns, not {len(COLUMNS)}"
     commit, metric, memory, status, _ = cells
     if not re.fullmatch(r"[0-9a-f]{7,64}", commit):
-        return f"'{commit[:20]}' is no commit hash"
+        return f"'{commit[:20]}' is not a commit hash"
     if status not in STATUSES:
         return f"the status is '{status[:20]}', not one of {', '.join(STATUSES)}"
     if not re.fullmatch(r"-?[0-9]+\.[0-9]{6}", metric):
@@ -126,7 +128,7 @@ def append(path: Path, line: str, *, metric: str, lock: Path, torn: bool = False
     try:
         with FileLock(lock), path.open("a+b", buffering=0) as handle:
             if not handle.seekable():
-                raise OSError(errno.ESPIPE, "it is no regular file")
+                raise OSError(errno.ESPIPE, "it is not a regular file")
             handle.seek(0)
             there = handle.read()
             missing = _missing(there, f"{header}\n", f"{line}\n", torn)
@@ -140,7 +142,7 @@ def append(path: Path, line: str, *, metric: str, lock: Path, torn: bool = False
     except OSError as error:
         raise RecordError(
             f"{path} cannot be written: {error.strerror or error}",
-            help="free some space or mend the permissions; the journal holds the run, and the "
+            help="free some space or fix the permissions; the journal holds the run, and the "
             "next run writes its row",
         ) from None
 

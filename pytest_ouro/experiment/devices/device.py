@@ -87,5 +87,5 @@ def surroundings(profile: Profile, say: Callable[[str], None]) -> Record:
             f"ouro: warning: process {one['pid']} ({one['name']}, {one['memory_mb']} MB) computes "
             "on the same card: the run may be slower or lack memory"
         )
-    name = cards[0].name if cards else f"unknown card beside {cpu_name()}"
+    name = (cards[0].name if cards else "") or f"unknown card beside {cpu_name()}"
     return {"device_name": name, "foreign": others}

@@ -50,7 +50,7 @@ def _held(name: str, say: Callable[[str], None]) -> Iterator[bool]:
     except OSError as error:
         raise ExperimentError(
             f"{folder} cannot be written: {error.strerror or error}",
-            help="mend its permissions, or set XDG_CACHE_HOME to a folder with room",
+            help="fix its permissions, or set XDG_CACHE_HOME to a folder with room",
         ) from None
     try:
         with contextlib.suppress(OSError):  # it only tells others

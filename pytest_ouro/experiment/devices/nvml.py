@@ -148,13 +148,15 @@ def _no_such_card(asked: str) -> ExperimentError:
 
 
 def _cards(nvml: ctypes.CDLL) -> list[Card]:
+    """The cards that the driver can reach."""
     count = ctypes.c_uint(0)
     if nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)) != 0:
         return []
     handles = [_handle(nvml, index) for index in range(count.value)]
     return [
-        Card(index, _text(nvml.nvmlDeviceGetUUID, one), _text(nvml.nvmlDeviceGetName, one))
-        for index, one in enumerate(handles)
+        Card(index, uuid, _text(nvml.nvmlDeviceGetName, handle))
+        for index, handle in enumerate(handles)
+        if (uuid := _text(nvml.nvmlDeviceGetUUID, handle))
     ]
 
 

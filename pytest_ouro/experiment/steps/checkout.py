@@ -37,7 +37,7 @@ def checkout(git: Git, commit: str, *, role: str = "tried") -> Iterator[Path]:
         words = error.message if isinstance(error, GitError) else error.strerror or error
         raise ExperimentError(
             f"no clean worktree of {commit[:7]} in {folder.parent}: {words}",
-            help="mend the folder's permissions, or set XDG_CACHE_HOME to one with room",
+            help="fix the folder's permissions, or set XDG_CACHE_HOME to one with room",
         ) from None
     try:
         yield folder
