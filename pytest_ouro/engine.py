@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
+from pytest_ouro.checks import CHECKS
 from pytest_ouro.core.errors import GitError, OuroError, TrustError
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.core.finding import RuleResult
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.read import Bound, Rule
     from pytest_ouro.bound.tables import Experiment
     from pytest_ouro.checks import Check
+    from pytest_ouro.core.finding import Finding
     from pytest_ouro.evidence.records.journal import Record
     from pytest_ouro.evidence.repository import Commit, Subject
 
@@ -196,12 +198,32 @@ def judge(rule: Rule, evidence: Evidence) -> RuleResult:
         return RuleResult(*said, "skipped", reason=f"only a person can judge it: {rule.reason}")
     if reason := _no_run_for(rule, evidence) or rule.checker.skipped(evidence):
         return RuleResult(*said, "skipped", reason=reason)
-    findings = tuple(rule.checker.findings(evidence))
+    findings = _findings(rule, evidence)
     if not findings:
         return RuleResult(*said, "holds")
     if rule.severity == "warn" or all(finding.warns for finding in findings):
         return RuleResult(*said, "warned", findings, reason=rule.reason)
     return RuleResult(*said, "broken", findings)
+
+
+def _findings(rule: Rule, evidence: Evidence) -> tuple[Finding, ...]:
+    """The findings of a rule. OuroError where the check of a package has a fault."""
+    try:
+        return tuple(rule.checker.findings(evidence))
+    except OuroError:
+        raise
+    except Exception as error:
+        if rule.check in CHECKS:
+            raise
+        last = error.__traceback__
+        while last and last.tb_next:
+            last = last.tb_next
+        where = f"{last.tb_frame.f_code.co_filename}:{last.tb_lineno}" if last else ""
+        raise OuroError(
+            f"{rule.key}: the check '{rule.check}' failed at {where}: "
+            f"{type(error).__name__}: {error}",
+            help="fix it in the package that it comes from",
+        ) from error
 
 
 def _no_run_for(rule: Rule, evidence: Evidence) -> str:

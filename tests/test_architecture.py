@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,3 +22,11 @@ def test_imports_keep_the_contracts():
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 broken" in done.stdout
+
+
+def test_no_command_imports_a_check_by_its_name():
+    named = re.compile(r"(?:from|import) pytest_ouro\.checks\.")
+    files = (ROOT / "pytest_ouro").rglob("*.py")
+    others = [path for path in files if path.relative_to(ROOT).parts[1] != "checks"]
+
+    assert [path for path in others if named.search(path.read_text(encoding="utf-8"))] == []

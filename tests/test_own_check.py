@@ -167,6 +167,21 @@ def test_two_packages_with_one_name_are_refused_by_the_names_of_both(own, enviro
     assert (refused.returncode, re.sub(r":\d+:", ":55:", line)) == (2, SAID[3])
 
 
+def test_the_hook_of_the_page_registers_the_check_for_pytest_alone(project):
+    hook = re.findall(r"(?ms)^```python\n(def pytest_ouro_checks.*?)^```$", PAGE)[0]
+    bound = (project.path / "bound.toml").read_text(encoding="utf-8")
+    files = {"conftest.py": FILES["my_rules.py"] + hook, "labels.csv": "id,label\n"}
+    trust = project.commit("a rule", {**files, "bound.toml": f"{bound}\n{RULE}"})
+    project.git("config", "ouro.trust", trust)
+
+    done = project.pytest(f"bound.toml::{KEY}")
+    gate = project.ouro("gate")
+
+    assert "1 passed" in done.stdout
+    assert gate.returncode == 2
+    assert "unknown check 'same-columns'" in gate.stderr
+
+
 def test_all_that_is_public_is_there():
     for name in pytest_ouro.__all__:
         assert getattr(pytest_ouro, name)

@@ -275,6 +275,17 @@ def test_a_hook_that_gives_no_checks_is_said(project, stated, answer):
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_a_check_that_fails_by_itself_is_said_with_its_line(project, stated, package, capsys):
+    (package / "my_rules.py").write_text(MODULE.replace("if count > self.lines", "if count / 0"))
+    stated(100)
+
+    status, out, err = run_gate(project, capsys)
+
+    assert (status, out) == (2, "")
+    assert f"{KEY}: the check 'size' failed at {package}/my_rules.py:16: ZeroDivisionError" in err
+    assert err.splitlines()[1].startswith("  help: fix it in the package")
+
+
 @pytest.fixture
 def walls(project, package, monkeypatch):
     """A project whose only rule is of a package's check that protects in every way; blessed."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_ouro.core.schema import Where
 
 NAME = "bound.toml"
-#: Beyond this it is no file of rules.
+#: A longer file is refused.
 MAX_BYTES = 1_000_000
 SECTIONS = ("danger-zone", "never-do", "iron-law")
 #: The devices that may have tables of their own in [experiment] and [verdict].

@@ -57,7 +57,7 @@ class Command(Check):
         except OSError as error:
             raise OuroError(
                 f"`{words}` cannot be started: {error.strerror}",
-                help="mend 'command' in bound.toml",
+                help="fix 'command' in bound.toml",
             ) from None
         if done.returncode:
             said = done.stdout.decode(errors="replace").strip().splitlines()

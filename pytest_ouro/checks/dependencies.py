@@ -82,7 +82,7 @@ class Dependencies(Check):
                 known = _known_modules(evidence) | set(self.modules)
             imports = {k: v for text in texts for k, v in _imports(text).items()}
             foreign = {module: self._foreign(module, known) for module in imports}
-            # Where nothing is foreign, the blessed text need not be parsed.
+            # The blessed text is parsed only if there is something to report.
             seen = {_top(module) for module in _imports(blessed)} if any(foreign.values()) else ()
             for module, line in imports.items():
                 if _top(module) in seen or not (what := foreign[module]):
@@ -117,7 +117,7 @@ def _imports(data: bytes | None) -> dict[str, int]:
 
 
 def _top(module: str) -> str:
-    """What an installed distribution provides of a module: all of it, from its first name on."""
+    """The top-level name of a module, which is what a distribution provides."""
     return module if module.startswith("kernels:") else module.split(".")[0]
 
 
@@ -156,7 +156,7 @@ def _stated(evidence: Evidence, file: DependencyFile) -> Iterator[Finding]:
 
 
 def _difference(file: DependencyFile, data: bytes | None) -> str:
-    """What changed in one place, in words; "" if nothing that matters did."""
+    """What changed in one place, in words; "" where nothing relevant did."""
     if data is None:
         return "deleted" if file.known else ""
     if not file.known:
@@ -173,7 +173,7 @@ def _difference(file: DependencyFile, data: bytes | None) -> str:
 
 
 def _change(before: dict[str, str], after: dict[str, str]) -> str:
-    """What is stated otherwise, in words; "" if nothing is."""
+    """The statements that were added, removed or changed, in words; "" for none."""
     words = []
     if added := sorted(after.keys() - before.keys()):
         words.append(f"added {several([_named(name, after) for name in added])}")
@@ -208,7 +208,7 @@ def _installed(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             f"{len(spare)} installed and not locked: {several(spare)}",
             where="in .venv",
-            help="make the environment anew from the lock, if this was not a person's wish",
+            help="build the environment again from the lock, unless a person wanted these",
             facts={"packages": len(spare)},
             warns=True,
         )

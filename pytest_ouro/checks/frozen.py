@@ -41,7 +41,7 @@ class Frozen(Check):
                 yield Finding(
                     f"{given} is not among the trusted files: nothing is protected",
                     where=f"trust: {evidence.trust}",
-                    help="mend the path in bound.toml, or a person blesses the file: "
+                    help="fix the path in bound.toml, or a person blesses the file: "
                     "pytest-ouro bless",
                 )
         yield from self._added(evidence, globs)

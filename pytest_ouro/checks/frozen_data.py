@@ -61,7 +61,7 @@ class FrozenData(Check):
     def _changed(
         self, blessed: dict[str, str], now: dict[str, str], folders: set[str]
     ) -> Iterator[Finding]:
-        help = "make the data anew, or a person blesses it as it is: pytest-ouro bless"
+        help = "make the data again, or a person blesses it as it is: pytest-ouro bless"
         for name, digest in sorted(now.items()):
             if name not in blessed:
                 yield Finding(

@@ -1,4 +1,4 @@
-"""``frozen-symbol``: a function of the harness means what it meant, with all that it reaches."""
+"""``frozen-symbol``: a function of the harness means what it meant, with all that it uses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class FrozenSymbol(Check):
     """A function means what it meant, with the helpers and constants that it uses, and nothing
-    stands in for its file when that is imported. Comments, layout and docstrings may change."""
+    else is imported in place of its file. Comments, layout and docstrings may change."""
 
     path: RepoPath = option("the file, from the experiment's root", pattern=FILLED)
     symbol: str = option("the function or constant", pattern=NAME)
@@ -33,14 +33,14 @@ class FrozenSymbol(Check):
             yield Finding(
                 f"{self.path} is not among the trusted files: {self.symbol} is not protected",
                 where=f"trust: {evidence.trust}",
-                help="mend 'path' in bound.toml, or a person blesses the file: pytest-ouro bless",
+                help="fix 'path' in bound.toml, or a person blesses the file: pytest-ouro bless",
             )
             return
         if not self._is_defined(blessed):
             yield Finding(
                 f"{self.path} defines no {self.symbol}: nothing is protected",
                 where=f"trust: {evidence.trust}",
-                help="mend 'symbol' in bound.toml",
+                help="fix 'symbol' in bound.toml",
             )
             return
         yield from self._changed(evidence, path, blessed)

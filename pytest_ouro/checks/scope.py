@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.evidence import Evidence, Layout
 
 
-#: Interpreters write it beside every module; what is poisoned is found as a shadow.
+#: Interpreters write it beside every module; `shadows` finds bytecode that was tampered with.
 BYTECODE = ("**/__pycache__/*.pyc",)
 
 
@@ -82,7 +82,7 @@ class Scope(Check):
 
 
 def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:
-    """One finding for all the files, so that a hundred of them stay readable."""
+    """One finding for all files: a hundred findings would be unreadable."""
     only = several(list(evidence.layout.editable))
     path, changes = next(iter(sorted(strays.items())))
     last = changes[-1]
@@ -127,8 +127,8 @@ def _is_link(evidence: Evidence, path: str) -> bool:
 
 
 def _hidden(evidence: Evidence, within: str, seen: list[Change]) -> list[Change]:
-    """Modules beside the script that git ignores for a reason which no commit holds: the
-    settings of one clone, or a .gitignore that hides itself."""
+    """Modules beside the script that git ignores only in this clone: by the clone's settings, or
+    by a .gitignore that ignores itself."""
     repository = evidence.repository
     if repository.subject != "working tree":
         return []
@@ -166,7 +166,7 @@ def _remedy(evidence: Evidence, change: Change) -> str:
     if change.commit is None and trust.commit and trust.before(change.path) is not None:
         return f"git checkout {trust.commit[:7]} -- {path}"  # the guard lets this pass
     if change.place == "index":
-        # What is new is taken out of the index alone: it may be the ledger, and nowhere else.
+        # A new file stays in the working tree: it may be the ledger.
         worktree = "" if change.kind == "added" else " --worktree"
         return f"git restore --staged{worktree} -- {path}"
     if change.place == "working tree":

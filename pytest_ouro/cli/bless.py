@@ -55,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
 def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
     """Write bound.lock beside the bound.toml at ``path``; the locks before and after.
 
-    TrustError where a file that a rule freezes does not exist or is no regular file, or where the
+    TrustError where a file that a rule freezes is missing or is not a regular file, or where the
     script is not tracked.
     """
     git = Git.discover(path.parent)
@@ -70,7 +70,7 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
     if script and bound.path(script) not in repository.index:
         raise TrustError(
             f"{bound.path(script)} is not tracked, and it is what is run",
-            help="git add it, or mend 'script' in bound.toml",
+            help="git add it, or fix 'script' in bound.toml",
         )
     nothing = Trust(git, lock.NAME, "", lock.Lock("", {}))
     evidence = Evidence(layout(bound), repository, nothing, rehash=True)

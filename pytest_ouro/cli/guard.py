@@ -1,4 +1,4 @@
-"""``pytest-ouro guard --help``; `__main__` handles real calls before argparse is loaded."""
+"""``pytest-ouro guard --help``. `__main__` handles real calls before argparse is loaded."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     if args.bound:
-        raise OuroError("guard finds the rules of the project itself: --bound is not allowed")
+        raise OuroError("guard reads the rules of the project that a call is about, not --bound")
     return guard.main()

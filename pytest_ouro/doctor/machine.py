@@ -73,7 +73,7 @@ def ask(command: tuple[str, ...], *, folder: Path, settings: Mapping[str, str]) 
             why = f"no answer within {_SECONDS:.0f} seconds"
         raise ExperimentError(
             f"'{shlex.join(command)}' starts no Python: {why}",
-            help="install it, or mend 'python' in bound.toml",
+            help="install it, or fix 'python' in bound.toml",
         ) from None
 
 
@@ -147,8 +147,8 @@ class Machine:
             try:
                 yield item()
             except (SyntaxError, ValueError) as error:
-                words = f"{self.experiment.harness} is no Python: {error}"
-                yield Item(topic, "fails", words, f"mend {self.experiment.harness}, and bless it")
+                words = f"{self.experiment.harness} is not Python: {error}"
+                yield Item(topic, "fails", words, f"fix {self.experiment.harness}, and bless it")
             except OuroError as error:
                 yield Item(topic, "fails", error.message, error.help)
 

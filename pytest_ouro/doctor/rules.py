@@ -127,7 +127,7 @@ def ledger_item(case: Case) -> Item:
 
 
 def user_item(case: Case, path: Path) -> Item:
-    """Whether who asks could change what is judged by: the same user is no other party."""
+    """Whether the present user could change the rules or the records."""
     git = case.repository.git
     places = (git.common_dir, path, case.evidence.journal.path)
     own = [path for path in places if os.access(path, os.W_OK)]

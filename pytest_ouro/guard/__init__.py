@@ -1,8 +1,8 @@
-"""``pytest-ouro guard``: an agent asks before it calls a tool; a frozen path is denied.
+"""``pytest-ouro guard``: refuse an agent's tool call that a rule forbids, before it is made.
 
-It helps an honest agent and is no fence: the gate judges what was really done. It starts before
-every edit and every command, so nothing is imported here that the answer does not need: no `re`,
-`json`, `pathlib` or `subprocess`, which each cost about as much as the interpreter's own start.
+It helps an honest agent and does not stop a dishonest one: the gate judges what was really done. It
+starts before every edit and every command, so it imports only what the answer needs: no `re`,
+`json`, `pathlib` or `subprocess`, each of which costs about as much as the interpreter's own start.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.guard.hosts import Call
 
-#: A tool call that is longer is not read.
+#: A longer tool call is refused.
 MAX_BYTES = 16 << 20
 
 
@@ -26,7 +26,7 @@ class Unreadable(Exception):
 def main() -> int:
     """Answer the tool call on standard input: 0 (silent, or the agent's own refusal) or 2.
 
-    Never 1, and no traceback: agents take a hook that failed for one that has no objection.
+    Never 1, and no traceback: agents treat a failing hook as approval.
     """
     try:
         return _answer()
@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def _refuse(error: BaseException) -> int:
-    """Exit status 2, which every agent takes as a refusal, and the reason."""
+    """Write the reason; exit status 2, which every agent treats as a refusal."""
     words = str(error).strip() or type(error).__name__
     text = (
         f"pytest-ouro guard: this call could not be judged, so it is refused: {words}\n"
@@ -96,7 +96,7 @@ def _write(descriptor: int, text: str) -> None:
 
 
 class _Json:
-    """What the scanner of the standard library's json asks of its decoder."""
+    """The attributes that the standard library's JSON scanner reads from its decoder."""
 
     strict = True
     object_hook = object_pairs_hook = None
@@ -106,7 +106,7 @@ class _Json:
 
 
 def loads(text: str) -> Any:
-    """The value of a JSON text; Unreadable where it is none."""
+    """The value of a JSON text. Unreadable for an invalid one."""
     try:
         from _json import make_scanner  # without `json`, which brings `re`
     except ImportError:  # another Python

@@ -1,11 +1,11 @@
-"""What a shell's command line would change: files by the programs that change them, and deeds."""
+"""What a shell's command line would do: the files it would change, and other actions."""
 
 from __future__ import annotations
 
 import os
 
 from pytest_ouro.guard import git, packages
-from pytest_ouro.guard.effects import Deed, Write
+from pytest_ouro.guard.effects import Action, Write
 from pytest_ouro.guard.options import patched, split
 from pytest_ouro.guard.shell import Command, parse
 
@@ -25,7 +25,7 @@ _SHELLS = ("sh", "bash", "zsh", "dash", "ksh")
 _DEPTH = 8
 
 
-def effects(text: str, folder: str, depth: int = 0) -> Iterator[Write | Deed]:
+def effects(text: str, folder: str, depth: int = 0) -> Iterator[Write | Action]:
     """Everything that a command line would change, as far as its text tells; run in ``folder``."""
     outer: list[str] = []
     for item in parse(text) if depth < _DEPTH else ():
@@ -45,7 +45,7 @@ def effects(text: str, folder: str, depth: int = 0) -> Iterator[Write | Deed]:
 
 
 def _program(words: list[str]) -> tuple[list[str], dict[str, str]]:
-    """The command that is really run, and the variables that are set for it."""
+    """The command below `sudo`, `env` and the like, and the variables that are set for it."""
     words, assigned = list(words), {}
     while words:
         name = os.path.basename(words[0])
@@ -71,9 +71,9 @@ def _program(words: list[str]) -> tuple[list[str], dict[str, str]]:
     return [], assigned
 
 
-def _expanded(effect: Write | Deed, command: Command, folder: str) -> Iterator[Write | Deed]:
+def _expanded(effect: Write | Action, command: Command, folder: str) -> Iterator[Write | Action]:
     """The effect on every file that its path means, from the folder where it is run."""
-    if isinstance(effect, Deed):
+    if isinstance(effect, Action):
         yield effect
         return
     paths = [effect.path]
@@ -87,7 +87,7 @@ def _expanded(effect: Write | Deed, command: Command, folder: str) -> Iterator[W
 
 def _effects(
     words: list[str], assigned: dict[str, str], command: Command, folder: str, depth: int
-) -> Iterator[Write | Deed]:
+) -> Iterator[Write | Action]:
     name, *args = words
     if name in _SHELLS and "-c" in (options := split(args, ("-c", "-o"))[1]):
         yield from effects(options["-c"], folder, depth + 1)
@@ -137,7 +137,7 @@ def _awk(args: list[str], command: Command, folder: str) -> Iterator[Write]:
 
 
 def _copied(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    """The last argument, or what is made in it where it is a folder."""
+    """The last argument, or the new file in it where it is a folder."""
     valued = ("-t", "-S", "-m", "-o", "-g", "-e", "--target-directory", "--suffix", "--exclude")
     paths, options = split(args, valued)
     target = options.get("-t") or options.get("--target-directory") or ""
@@ -166,7 +166,7 @@ def _linked(args: list[str], command: Command, folder: str) -> Iterator[Write]:
 
 
 def _formatted(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    """Files that a formatter is told by name; a folder's it may leave as they are."""
+    """The files that a formatter is given by name. Of a folder it may change none."""
     paths, options = split(args)
     if not options.keys() & {"--check", "--check-only", "--diff", "-c", "-d"}:
         for path in paths:
@@ -233,7 +233,7 @@ def _apply_patch(args: list[str], command: Command, folder: str) -> Iterator[Wri
             yield Write(path, how)
 
 
-def _found(args: list[str], command: Command, folder: str) -> Iterator[Write | Deed]:
+def _found(args: list[str], command: Command, folder: str) -> Iterator[Write | Action]:
     """``find``: what it deletes, or has another program change."""
     roots = []
     for arg in args:
@@ -254,7 +254,7 @@ def _found(args: list[str], command: Command, folder: str) -> Iterator[Write | D
 
 
 def envelope(text: str) -> Iterator[tuple[str, str]]:
-    """The files of a patch in the form that `apply_patch` takes, and what becomes of each."""
+    """The files of a patch in the form that `apply_patch` takes, and how each is changed."""
     for line in text.splitlines():
         for start, how in (
             ("*** Update File: ", "write"),
@@ -266,7 +266,7 @@ def envelope(text: str) -> Iterator[tuple[str, str]]:
                 yield line[len(start) :].strip(), how
 
 
-_WRITERS: dict[str, Callable[[list[str], Command, str], Iterator[Write | Deed]]] = {
+_WRITERS: dict[str, Callable[[list[str], Command, str], Iterator[Write | Action]]] = {
     "sed": _sed, "gsed": _sed, "perl": _perl, "ruby": _perl, "awk": _awk, "gawk": _awk,
     "tee": _all, "ed": _all, "ex": _all, "sponge": _all,
     "cp": _copied, "gcp": _copied, "install": _copied, "rsync": _copied, "scp": _copied,

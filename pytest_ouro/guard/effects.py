@@ -20,8 +20,8 @@ class Write:
         self.source = source
 
 
-class Deed:
-    """Something that is no change of a file: ``kind`` is a key of `zones.DEEDS`."""
+class Action:
+    """An action other than a change of a file: ``kind`` is a key of `protected.ACTIONS`."""
 
     __slots__ = ("kind", "what")
 

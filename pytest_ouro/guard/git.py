@@ -1,10 +1,10 @@
-"""What a git command would change: frozen files, the index, the hooks and what is trusted."""
+"""What a git command would change: files, the index, hooks and the trusted commit."""
 
 from __future__ import annotations
 
 import os
 
-from pytest_ouro.guard.effects import Deed, Write
+from pytest_ouro.guard.effects import Action, Write
 from pytest_ouro.guard.options import patched, split
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ _COMMIT = (
 
 def effects(
     args: list[str], assigned: dict[str, str], command: Command, folder: str
-) -> Iterator[Write | Deed]:
+) -> Iterator[Write | Action]:
     """The effects of ``git ARGS``, run in ``folder``; paths stay relative to that folder."""
     base = ""
     while args and args[0].startswith("-"):
@@ -31,12 +31,12 @@ def effects(
             if option == "-C":
                 base = os.path.join(base, value)
             elif option == "-c" and _protected(value.partition("=")[0]):
-                yield Deed("hooks", f"git -c {value}")
+                yield Action("hooks", f"git -c {value}")
     name, *args = args or [""]
     if name in ("commit", "push", "merge", "am") and "--no-verify" in args:
-        yield Deed("no-verify", f"git {name} --no-verify")
+        yield Action("no-verify", f"git {name} --no-verify")
     if name == "commit" and assigned.keys() & {"SKIP", "PRE_COMMIT_ALLOW_NO_CONFIG", "HUSKY"}:
-        yield Deed("no-verify", "a commit without its hooks")
+        yield Action("no-verify", "a commit without its hooks")
     found = _COMMANDS.get(name)
     for effect in found(args, command, os.path.join(folder, base)) if found else ():
         if isinstance(effect, Write):
@@ -49,7 +49,7 @@ def _protected(key: str) -> bool:
     return key == "core.hookspath" or key.startswith("ouro.")
 
 
-def _config(args: list[str], command: Command, folder: str) -> Iterator[Deed]:
+def _config(args: list[str], command: Command, folder: str) -> Iterator[Action]:
     words, options = split(args, ("-f", "--file", "--type", "--default"))
     writes = options.keys() & {"--unset", "--unset-all", "--add", "--replace-all"}
     if words[:1] in (["set"], ["unset"]):
@@ -59,13 +59,13 @@ def _config(args: list[str], command: Command, folder: str) -> Iterator[Deed]:
     reads = options.keys() & {"--get", "--get-all", "--get-regexp", "--list", "-l"}
     if words and _protected(words[0]) and not reads and (writes or len(words) > 1):
         kind = "hooks" if words[0].lower() == "core.hookspath" else "trust"
-        yield Deed(kind, f"git config {words[0]}")
+        yield Action(kind, f"git config {words[0]}")
 
 
-def _commit(args: list[str], command: Command, folder: str) -> Iterator[Write | Deed]:
+def _commit(args: list[str], command: Command, folder: str) -> Iterator[Write | Action]:
     paths, options = split(args, _COMMIT)
     if "-n" in options:
-        yield Deed("no-verify", "git commit -n")
+        yield Action("no-verify", "git commit -n")
     for path in paths:
         yield Write(path, "add")
 

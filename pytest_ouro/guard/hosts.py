@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 
 from pytest_ouro.guard import Unreadable, loads
-from pytest_ouro.guard.effects import Deed, Write
+from pytest_ouro.guard.effects import Action, Write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-#: Events before a tool is called; every other is none of ours.
+#: Events before a tool is called; all others pass.
 _EVENTS = ("PreToolUse", "preToolUse", "beforeShellExecution", "beforeMCPExecution", "BeforeTool")
 _SHELLS = ("bash", "shell", "exec", "terminal", "command", "cmd")
 _VERBS = (
     *("write", "edit", "create", "delete", "move", "rename", "replace", "patch", "update"),
     *("remove", "append", "insert", "save"),
 )
-#: Tools that are nothing without a file.
+#: Tools that always name a file.
 _EDITORS = ("edit", "multiedit", "write", "notebookedit", "write_file", "replace", "apply_patch")
 _PATHS = (
     *("file_path", "notebook_path", "path", "absolute_path", "target_file", "filePath", "file"),
@@ -38,7 +38,7 @@ class Call:
     __slots__ = ("effects", "event", "host", "starts")
 
     def __init__(
-        self, host: str, event: str, starts: list[str], effects: list[Write | Deed]
+        self, host: str, event: str, starts: list[str], effects: list[Write | Action]
     ) -> None:
         self.host = host
         self.event = event
@@ -47,7 +47,7 @@ class Call:
 
 
 def read(payload: Any) -> Call:
-    """The call that an agent describes; Unreadable where it describes none."""
+    """The call that an agent describes. Unreadable for a payload of another form."""
     if not isinstance(payload, dict):
         raise Unreadable("the tool call is no JSON object")
     event = payload.get("hook_event_name")
@@ -61,7 +61,7 @@ def read(payload: Any) -> Call:
 
 
 def _host(payload: dict[str, Any], event: str) -> str:
-    """By what is sent, not by whose settings started us: Cursor reads Claude Code's too."""
+    """The agent, told by the payload: Cursor also starts hooks from Claude Code's settings."""
     if event == "BeforeTool":
         return "gemini"
     if any(key in payload for key in ("cursor_version", "workspace_roots", "conversation_id")):
@@ -82,7 +82,7 @@ def _folder(payload: dict[str, Any]) -> str:
     return os.path.join(os.getcwd(), folder)
 
 
-def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write | Deed]:
+def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write | Action]:
     if event == "beforeShellExecution":
         yield from _run(payload.get("command"), folder)
         return
@@ -114,7 +114,7 @@ def _words(name: str) -> list[str]:
 
 
 def _given(text: str, words: list[str]) -> Any:
-    """A tool's input that came as text: JSON, or the command or patch itself."""
+    """A tool's input given as text: JSON, or the command or patch itself."""
     try:
         return loads(text)
     except Unreadable:
@@ -123,7 +123,7 @@ def _given(text: str, words: list[str]) -> Any:
         raise Unreadable("tool_input is no JSON") from None
 
 
-def _run(command: object, folder: str) -> Iterator[Write | Deed]:
+def _run(command: object, folder: str) -> Iterator[Write | Action]:
     from pytest_ouro.guard.commands import effects, envelope
 
     if isinstance(command, list) and all(isinstance(word, str) for word in command):
@@ -167,7 +167,7 @@ def _edited(name: str, words: list[str], given: dict[str, Any], folder: str) -> 
 
 
 def refusal(call: Call, reason: str) -> tuple[str, int]:
-    """What goes to standard output, and the exit status. Each agent has a form of its own."""
+    """The standard output and the exit status by which each agent refuses a call."""
     said = _text(reason)
     if call.host == "cursor":
         return f'{{"permission": "deny", "user_message": {said}, "agent_message": {said}}}\n', 2
@@ -181,7 +181,7 @@ def refusal(call: Call, reason: str) -> tuple[str, int]:
 
 
 def _text(words: str) -> str:
-    """``words`` as JSON has it."""
+    """``words`` as a JSON string."""
     try:
         from _json import encode_basestring_ascii
     except ImportError:  # another Python

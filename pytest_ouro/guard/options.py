@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.guard.shell import Command
 
-#: A patch that is longer is not read.
+#: Characters of a patch that are read.
 _MAX_PATCH = 1 << 20
 
 

@@ -1,8 +1,8 @@
-"""Commands that install packages, and those that only a person runs."""
+"""Commands that install packages, and commands that only a person may run."""
 
 from __future__ import annotations
 
-from pytest_ouro.guard.effects import Deed, Write
+from pytest_ouro.guard.effects import Action, Write
 from pytest_ouro.guard.options import split
 
 TYPE_CHECKING = False
@@ -22,7 +22,7 @@ _CHANGES = {
 }  # fmt: skip
 
 
-def effects(name: str, args: list[str]) -> Iterator[Write | Deed]:
+def effects(name: str, args: list[str]) -> Iterator[Write | Action]:
     """What a package manager, or one of our own commands, would change."""
     if name.startswith("python") and args[:1] == ["-m"] and len(args) > 1:
         name, args = args[1].replace("_", "-"), args[2:]
@@ -34,26 +34,26 @@ def effects(name: str, args: list[str]) -> Iterator[Write | Deed]:
         yield from _installed(args[1:])
     elif args[:1] and args[0] in _CHANGES.get(name, ()):
         if name != "pipenv" or len(split(args)[0]) > 1:
-            yield Deed("install", f"{name} {args[0]}")
+            yield Action("install", f"{name} {args[0]}")
     elif name == "uv" and args[:1] == ["lock"]:
         if split(args)[1].keys() & {"-U", "--upgrade", "--upgrade-package", "-P"}:
-            yield Deed("install", "uv lock --upgrade")
+            yield Action("install", "uv lock --upgrade")
     elif name == "pre-commit" and args[:1] == ["uninstall"]:
-        yield Deed("hooks", "pre-commit uninstall")
+        yield Action("hooks", "pre-commit uninstall")
     elif name == "pytest-ouro":
         yield from _ours(args)
 
 
-def _installed(args: list[str]) -> Iterator[Deed]:
-    """What is declared already, by a file or by the project itself, is no new package."""
+def _installed(args: list[str]) -> Iterator[Action]:
+    """Report a package that is named; one from a requirements file or a path is declared."""
     named, options = split(args, _PIP)
     new = [word for word in named if not word.startswith((".", "/", "~", "file:"))]
     if new and "--dry-run" not in options:
-        yield Deed("install", f"pip install {new[0]}")
+        yield Action("install", f"pip install {new[0]}")
 
 
-def _ours(args: list[str]) -> Iterator[Write | Deed]:
+def _ours(args: list[str]) -> Iterator[Write | Action]:
     if args[:1] == ["bless"] and not {"-h", "--help"} & {*args}:
-        yield Deed("bless", "pytest-ouro bless")
+        yield Action("bless", "pytest-ouro bless")
     elif args[:1] == ["init"] and "--force" in args:
         yield Write("bound.toml")

@@ -1,8 +1,8 @@
-"""What the trusted rules protect, read from a file that is made anew when they change.
+"""The table of what the rules protect, cached in the git folder.
 
-To read bound.toml, bound.lock and git's settings costs many times what the answer may cost. So
-what follows from them is kept in the git folder, beside the state of every file it follows from.
-Whoever can write there can forge it; the gate and a run never read it.
+Reading bound.toml, bound.lock and git's settings costs many times what the answer may cost. So the
+table is stored beside the state (times, size, inode) of every file it is built from, and is built
+again when one of them changes. Whoever can write there can forge it; the gate never reads it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from pytest_ouro.guard import loads
-from pytest_ouro.guard.effects import Deed, Write
+from pytest_ouro.guard.effects import Action, Write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from pytest_ouro.guard.hosts import Call
 
-#: Files that tell agents the rules.
+#: Files in which a person tells agents the rules.
 _TOLD = ("CLAUDE.md", "AGENTS.md", "GEMINI.md")
-#: What no rule need forbid by itself, in words.
-DEEDS = {
+#: Actions that are refused, and the text shown.
+ACTIONS = {
     "install": "installs a package or changes what is declared",
     "no-verify": "leaves out the hooks that judge",
     "hooks": "turns off the hooks that judge",
@@ -32,9 +32,9 @@ _OWN = ("bound.toml", "A person states the rules, and what enforces them.")
 
 
 def bounds(call: Call) -> list[str]:
-    """The folders of the rules that hold for a call: of its session, and of the files it names.
+    """The folders of the bound.toml files that apply to a call: to its session and its files.
 
-    A project that is merely named counts when it is blessed.
+    Where only a file of the call lies in a project, the project counts if it is blessed.
     """
     found = dict.fromkeys(folder for start in call.starts if (folder := _bound(start)))
     for effect in call.effects:
@@ -58,7 +58,7 @@ def _bound(start: str) -> str:
 
 
 def load(bound: str) -> Zones:
-    """What the rules in the folder ``bound`` protect; OuroError where they cannot be read."""
+    """What the rules in the folder ``bound`` protect. OuroError where they cannot be read."""
     folder, common = _git_folders(bound)
     path = os.path.join(folder, "ouro", "guard.json")
     try:
@@ -82,7 +82,7 @@ def _git_folders(start: str) -> tuple[str, str]:
     while not os.path.lexists(os.path.join(folder, ".git")):
         above = os.path.dirname(folder)
         if above == folder:
-            return "", ""  # the engine says what is wrong
+            return "", ""  # the engine reports the fault
         folder = above
     git = os.path.join(folder, ".git")
     if os.path.isfile(git):
@@ -97,8 +97,8 @@ def _git_folders(start: str) -> tuple[str, str]:
 
 
 def state(bound: str, folder: str, common: str, revision: str, sources: list[str]) -> list[Any]:
-    """All that the zones follow from: files, settings, where a trusted name points to, and
-    ``sources``, the files of packages' checks."""
+    """The state of all that the table is built from: rules, git's settings, the ref ``revision``
+    that a person trusts, and ``sources``, the files of packages' checks."""
     home = os.path.expanduser("~")
     files = [
         *(os.path.join(bound, name) for name in ("bound.toml", "bound.lock")),
@@ -122,7 +122,7 @@ def _seen(path: str) -> list[int] | None:
 
 
 class Zones:
-    """What one bound protects. Globs are seen from ``top``, or absolute."""
+    """What one bound.toml protects. Globs are from ``top``, or absolute."""
 
     def __init__(self, table: dict[str, Any]) -> None:
         self.top: str = table["top"]
@@ -136,9 +136,9 @@ class Zones:
         self.install: list[str] = table["install"]
         self.editable: list[str] = table["editable"]
 
-    def refusal(self, effect: Write | Deed) -> str:
+    def refusal(self, effect: Write | Action) -> str:
         """Why the rules forbid it, and what to do instead; "" where they do not."""
-        if isinstance(effect, Deed):
+        if isinstance(effect, Action):
             return self._forbidden(effect)
         place = os.path.join(
             os.path.realpath(os.path.dirname(effect.path)), os.path.basename(effect.path)
@@ -162,14 +162,14 @@ class Zones:
     def _frozen(self, path: str, effect: Write) -> str:
         name = self._name(path)
         if effect.how == "restore" and os.path.isdir(path):
-            return ""  # whatever git has, and it judges that
+            return ""  # the files come from git, where the gate judges them
         zone = self._zone(path, name, effect)
         if zone is None or self._is_trusted(effect, name):
             return ""
-        return self._told(f"{name} is frozen", *zone)
+        return self._refusal_text(f"{name} is frozen", *zone)
 
     def _zone(self, path: str, name: str, effect: Write) -> tuple[str, str] | None:
-        """The rule, and its words, of the zone that a change of ``path`` would touch."""
+        """The rule that freezes ``path``, and its words."""
         if effect.how == "find":
             from fnmatch import fnmatch
 
@@ -193,10 +193,12 @@ class Zones:
                 return rule, words
         if any(_hit(name, glob) for glob in self.own) or self._tells_rules(path, name):
             return self._scope(name) or _OWN
-        return self._same(path)
+        return self._as_link(path)
 
     def _removed(self, path: str, name: str) -> tuple[str, str] | None:
-        """Only what trust knows is lost when it is removed; a folder is lost with its files."""
+        """The rule that freezes the removed file, or a file of the removed folder.
+
+        Of the repository's files only trusted ones count: no others can be lost."""
         below = path.rstrip("/") + "/"
         for file, rule, words in self.files:
             if file == path or file.startswith(below):
@@ -209,8 +211,9 @@ class Zones:
                 return found[0] if found else _OWN
         return None
 
-    def _same(self, path: str) -> tuple[str, str] | None:
-        """A hard link, or another case on a file system that does not tell them apart."""
+    def _as_link(self, path: str) -> tuple[str, str] | None:
+        """The rule of a frozen file that ``path`` is by a hard link, or by letters of another case
+        on a file system that ignores case."""
         try:
             links = os.stat(path).st_nlink
         except (OSError, ValueError):
@@ -225,7 +228,7 @@ class Zones:
         return None
 
     def _tells_rules(self, path: str, name: str) -> bool:
-        """Whether it is where a person tells agents the rules."""
+        """Whether the file has the section in which a person tells agents the rules."""
         if name.startswith("/") or os.path.basename(path) not in _TOLD:
             return False
         try:
@@ -235,7 +238,7 @@ class Zones:
             return False
 
     def _scope(self, name: str) -> tuple[str, str] | None:
-        """The rule of a scope in which ``name`` lies and may not change."""
+        """The scope rule that ``name`` would break."""
         if name.startswith("/") or name.split("/")[0] == ".git":
             return None
         for scope in self.scopes:
@@ -247,16 +250,16 @@ class Zones:
         return None
 
     def _outside(self, path: str, effect: Write) -> str:
-        """Why a file may not change because it is none of those that may."""
+        """Why a scope forbids the change; "" where none does."""
         name = self._name(path)
         zone = self._scope(name)
         if zone is None or not self._strays(path, name, effect) or self._is_trusted(effect, name):
             return ""
-        return self._told(f"{name} is none of the files that may change", *zone)
+        return self._refusal_text(f"{name} is none of the files that may change", *zone)
 
     def _strays(self, path: str, name: str, effect: Write) -> bool:
-        """Whether the gate would find it afterwards. What git ignores it does not; nor does the
-        guard mind what a shell leaves, as long as nothing imports it."""
+        """Whether the gate would report the change. It reports no file that git ignores. A new file
+        that a shell writes is allowed too, unless Python could import it."""
         if effect.how == "restore":
             return effect.source not in ("", "HEAD") and not os.path.isdir(path)
         if effect.how in ("find", "fill") and os.path.isdir(path):
@@ -271,15 +274,15 @@ class Zones:
         return (effect.how == "edit" or code) and not rules.is_ignored(self.top, name)
 
     def _added(self, path: str, effect: Write) -> str:
-        """Why it may not come into git's index."""
+        """Why the path may not be added to git's index; "" where it may."""
         name = self._name(path)
         for glob, rule, words in self.untracked:
             if _hit(name, glob) or self._sweeps(path, _literal(glob), effect.source == "force"):
-                return self._told(f"{glob} stays out of git", rule, words)
+                return self._refusal_text(f"{glob} stays out of git", rule, words)
         return ""
 
     def _sweeps(self, folder: str, name: str, force: bool) -> bool:
-        """Whether to add the folder adds the file called ``name``, which is there."""
+        """Whether adding the folder adds the existing file ``name``."""
         path = os.path.join(self.top, name)
         if not path.startswith(folder.rstrip("/") + "/") or not os.path.isfile(path):
             return False
@@ -288,21 +291,21 @@ class Zones:
         return force or not rules.is_ignored(self.top, name)
 
     def _is_trusted(self, effect: Write, name: str) -> bool:
-        """Whether it restores a file as the gate's own remedy says: from the trusted commit."""
+        """Whether the file is restored from the trusted commit, as the gate advises."""
         if effect.how != "restore" or len(effect.source) < 7:
             return False
         from pytest_ouro.guard import rules
 
         return rules.trusted_commit(self.bound).startswith(effect.source)
 
-    def _forbidden(self, deed: Deed) -> str:
-        if deed.kind == "install":
+    def _forbidden(self, action: Action) -> str:
+        if action.kind == "install":
             if not self.install:
                 return ""
-            return self._told(f"`{deed.what}` {DEEDS['install']}", *self.install)
-        return self._told(f"`{deed.what}` {DEEDS[deed.kind]}", *_OWN)
+            return self._refusal_text(f"`{action.what}` {ACTIONS['install']}", *self.install)
+        return self._refusal_text(f"`{action.what}` {ACTIONS[action.kind]}", *_OWN)
 
-    def _told(self, what: str, rule: str, words: str) -> str:
+    def _refusal_text(self, what: str, rule: str, words: str) -> str:
         instead = " or ".join(self.editable)
         text = (
             f"pytest-ouro: {what} ({rule}: {words}) Do not retry it in another way: "

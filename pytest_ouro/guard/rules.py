@@ -1,4 +1,4 @@
-"""From the trusted bound, as the gate reads it, to what the guard protects."""
+"""Build the guard's table of protections from the trusted rules, as the gate reads them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.read import Rule
     from pytest_ouro.engine import Case
 
-#: What holds agents' hooks, and git's: to edit it is to disarm the guard.
+#: Settings of agents' hooks: an edit could turn the guard off.
 SETTINGS = (
     *(".claude/settings.json", ".claude/settings.local.json", ".claude/hooks/"),
     *(".codex/config.toml", ".codex/hooks.json", ".codex/hooks/"),
@@ -42,7 +42,7 @@ def keep(
     case = open_case(Path(bound) / NAME)
     table = _table(case, common)
     revision = _revision(case)
-    # A name such as main~3 may come to mean another commit without a trace here.
+    # The commit of a name such as main~3 may change while no watched file does.
     if not set(revision) & set("~^@{}:"):
         files = sorted({file for rule in case.bound.rules for file in sources(type(rule.checker))})
         kept = {
@@ -58,7 +58,7 @@ def keep(
                 json.dump(kept, handle)
             os.replace(part, path)
         except OSError:
-            pass  # what cannot be kept costs time, no truth
+            pass  # the table is built again next time
     return table
 
 
@@ -85,12 +85,12 @@ def is_known(bound: str, name: str) -> bool:
 
 
 def trusted_commit(bound: str) -> str:
-    """The commit that holds the truth; "" while a blessing is not committed."""
+    """The trusted commit; "" while a blessing is not committed."""
     return open_case(Path(bound) / NAME).trust.commit
 
 
 def _revision(case: Case) -> str:
-    """The name by which a person trusts a commit; "" where bound.lock is the truth."""
+    """The name that a person gave for the trusted commit; "" where bound.lock is the truth."""
     if case.trust.lock is not None:
         return ""
     return os.environ.get("OURO_TRUST") or case.trust.git.line("config", "--get", "ouro.trust")

@@ -42,7 +42,7 @@ class Command:
 
 def parse(text: str) -> list[Command | str]:
     """The commands in the order they stand, with ``"("`` and ``")"`` around what a subshell, or a
-    shell of its own, would run. What no shell could run is read as far as it goes."""
+    shell of its own, would run. Invalid text is read as far as possible."""
     return _Reader(text, {}, 0).items()
 
 
@@ -100,7 +100,7 @@ class _Reader:
             self.closed = self.open == 0
 
     def _end(self) -> None:
-        """The command is over: what it assigns is known to those that follow."""
+        """End the command; later commands know the variables that it assigned."""
         if self.command:
             words = self.command.words
             if words[:1] == ["for"] and words[2:3] == ["in"]:
@@ -143,7 +143,7 @@ class _Reader:
                 )
 
     def _documents(self) -> None:
-        """The here-documents that begin at this line."""
+        """Read the here-documents that begin at this line."""
         for end, tabs, command in self.awaited:
             lines: list[str] = []
             while self.at < len(self.text):
@@ -157,7 +157,7 @@ class _Reader:
         self.awaited = []
 
     def _word(self, into: list[str]) -> None:
-        """Read one word, after spaces, and add all that it may be."""
+        """Read one word, after spaces, and add its possible values."""
         while self.text.startswith((" ", "\t"), self.at):
             self.at += 1
         found, globs, start = [""], False, self.at
@@ -228,7 +228,7 @@ class _Reader:
         return self.text[start : self.at]
 
     def _expanded(self) -> list[str]:
-        """What stands for ``$name``, ``${name}``, ``$(…)`` or a pair of backticks."""
+        """The possible values of ``$name``, ``${name}``, ``$(…)`` or a pair of backticks."""
         text, start = self.text, self.at
         if text[start] == "`":
             inner = _Reader(self._until("`"), self.variables, self.depth + 1)
@@ -261,7 +261,7 @@ class _Reader:
         return {"HOME": [os.path.expanduser("~")], "PWD": ["."]}.get(name, [])
 
     def _inside(self, opens: str, closes: str) -> str:
-        """What is between the bracket here and the one that closes it; quotes are skipped."""
+        """The text from the bracket here to the one that closes it; quoted brackets are skipped."""
         start, level = self.at + 1, 0
         while self.at < len(self.text):
             char = self.text[self.at]
@@ -277,8 +277,8 @@ class _Reader:
         return self.text[start:]
 
     def _substituted(self) -> None:
-        """The commands in the brackets here, which are run while this one's words are made. Read
-        as commands, because a bracket or a quote in a here-document closes nothing."""
+        """Read the commands of a substitution. They are read as commands, because a bracket or a
+        quote in a here-document closes nothing."""
         if self.depth >= _DEPTH:
             self._inside("(", ")")
             return

@@ -139,7 +139,7 @@ def test_what_is_installed_and_not_locked_only_warns(project, judged, environmen
     [finding] = judgement.findings
     assert finding.headline == "2 installed and not locked: einops, typing-extensions"
     assert finding.where == "in .venv"
-    assert finding.help.startswith("make the environment anew from the lock")
+    assert finding.help.startswith("build the environment again from the lock")
 
 
 def test_what_is_locked_may_be_installed(project, judged, environment):

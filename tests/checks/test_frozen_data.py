@@ -49,7 +49,7 @@ def test_changed_bytes_are_found(cache, judged, change):
     assert judgement.status == "broken"
     [finding] = judgement.findings
     assert finding.headline.startswith("~/.cache/toy/tokenizer/token_bytes.txt changed (sha256 ")
-    assert finding.help.startswith("make the data anew, or a person blesses it")
+    assert finding.help.startswith("make the data again, or a person blesses it")
 
 
 def test_a_foreign_file_is_found(cache, judged):

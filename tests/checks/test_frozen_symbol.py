@@ -1,4 +1,4 @@
-"""``frozen-symbol``: the meaning of a function stays, and nothing stands in for its file."""
+"""``frozen-symbol``: the meaning of a function stays, and nothing else is imported in its place."""
 
 import pytest
 

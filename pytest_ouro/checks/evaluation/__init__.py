@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.evidence import Evidence, Layout
 
 
-#: What to do, by the first word of what was found; of all else the metric is the point.
+#: What to do about a construct, by the first word of its description.
 _HELP = {
     "imports": "remove it: a run's record has the commit, the device and the memory already",
     "starts": "remove it: a run's record has the commit, the device and the memory already",
@@ -50,7 +50,7 @@ class Evaluation(Check):
                 try:
                     found = self._constructs(evidence, data)
                 except SyntaxError:
-                    continue  # no Python: it cannot run, and the run will say so
+                    continue  # the run fails on it
                 before = self._before(evidence, blessed) if found else ()
                 for construct in _introduced(before, found):
                     key = (construct.what, construct.hard)
@@ -67,7 +67,7 @@ class Evaluation(Check):
         try:
             return self._constructs(evidence, blessed)
         except SyntaxError:
-            return ()  # nothing of what is there now was blessed
+            return ()  # so every construct is new
 
     def _constructs(self, evidence: Evidence, data: bytes | None) -> tuple[Construct, ...]:
         if data is None:
@@ -102,7 +102,7 @@ def _help(construct: Construct) -> str:
 
 
 def _introduced(before: tuple[Construct, ...], after: tuple[Construct, ...]) -> Iterator[Construct]:
-    """What ``after`` has more of than ``before``."""
+    """The constructs that ``after`` has more often than ``before``."""
     known = Counter(construct.what for construct in before)
     for construct in after:
         if known[construct.what] > 0:
@@ -112,7 +112,7 @@ def _introduced(before: tuple[Construct, ...], after: tuple[Construct, ...]) -> 
 
 
 def _mismatch(evidence: Evidence) -> Iterator[Finding]:
-    """The run just measured: what was printed must be what was measured."""
+    """Report a run that printed another metric than was measured."""
     run = evidence.run
     assert run is not None
     value, claimed = run.get("value"), run.get("claimed")

@@ -1,4 +1,4 @@
-"""What a call prints, as far as the source tells."""
+"""Find calls that print the metric as a literal number."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def states(node: ast.Call, metric: str) -> bool:
 
 
 def _spelled(part: ast.expr) -> str:
-    """A part of an f-string as it will be printed; a NUL for what only a run would tell."""
+    """A part of an f-string as it will be printed; NUL for a value unknown before the run."""
     value = part.value if isinstance(part, ast.FormattedValue) else part
     return str(value.value) if isinstance(value, ast.Constant) else "\0"

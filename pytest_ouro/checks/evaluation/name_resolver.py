@@ -1,4 +1,4 @@
-"""What the expressions of a script stand for: modules and what is in them, by any name."""
+"""Resolve expressions of a script to the modules and attributes that they name."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _IMPORTERS = ("import_module", "__import__")
 
 
 class Names:
-    """The real dotted names of what a script calls otherwise: of the modules ``known``, of those
-    that lead to them, and of ``given``, what it imports by name from one."""
+    """The real dotted names behind a script's own names: for the modules ``known``, for modules
+    that contain them, and for ``given``, the names that it imports from one."""
 
     def __init__(self, source: Source, known: tuple[str, ...], given: Mapping[str, str]) -> None:
         self._known = known
@@ -43,7 +43,7 @@ class Names:
             self._name(walrus.target, walrus.value)
 
     def _import_from(self, node: ast.ImportFrom, stored: set[str]) -> None:
-        """A name that something else is called later stands for nothing."""
+        """Forget a name that is assigned something else later."""
         top = (node.module or "").split(".")[0]
         for alias in () if node.level else node.names:
             local = alias.asname or alias.name
@@ -53,7 +53,7 @@ class Names:
                 self._real[local] = f"{node.module}.{alias.name}"
 
     def _name(self, target: ast.expr, value: ast.expr) -> None:
-        """``short = long.name``, and so for each of a tuple."""
+        """Follow ``short = long.name``, also within tuples."""
         if isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
             for one, other in zip(target.elts, value.elts, strict=False):
                 self._name(one, other)
@@ -64,7 +64,7 @@ class Names:
                 self._real[target.id] = meant
 
     def meant(self, node: ast.expr) -> str:
-        """The real name of what an expression stands for; "" where that is nothing known."""
+        """The real dotted name that an expression refers to; "" for an unknown one."""
         if isinstance(node, ast.Name):
             return self._real.get(node.id, "")
         if isinstance(node, ast.Attribute):
@@ -83,7 +83,7 @@ class Names:
         return ""
 
     def imported(self, node: ast.Call) -> Iterator[str]:
-        """The module that a call imports, by whatever name of the function that does."""
+        """The module that a call imports, whatever the import function is called here."""
         importer = dotted(node.func).rpartition(".")[2] in self._importers
         if importer and node.args and (name := _text(node.args[0])):
             yield name

@@ -54,7 +54,7 @@ _NOTED = (
     *("multiprocessing", "requests", "urllib", "http", "ftplib", "httpx", "aiohttp"),
     *("pickle", "signal", "inspect"),
 )
-#: Kinds of nodes, as tuples: a union would be made anew for each of thousands of nodes.
+#: Kinds of nodes, as tuples: a union would be built for each of thousands of nodes.
 _ASSIGNING = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete, ast.For)
 _BINDING = (ast.NamedExpr, ast.withitem)
 _DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -91,7 +91,7 @@ class Script:
 
     @cached_property
     def constructs(self) -> tuple[Construct, ...]:
-        """Everything found, in the order of lines. SyntaxError where the text is no Python."""
+        """All constructs, in the order of lines. SyntaxError for text that is not Python."""
         try:
             found = [found for node in self._source.of(*_TELLING) for found in self._of(node)]
             found += self._evaluations()
@@ -108,7 +108,7 @@ class Script:
 
     @cached_property
     def _from_harness(self) -> dict[str, str]:
-        """Local names of what is imported from the harness, by what they are called there."""
+        """The local names of what is imported from the harness, by their names in the harness."""
         names: dict[str, str] = {}
         for node in self._source.of(ast.ImportFrom):
             if node.module == self.harness:
@@ -134,7 +134,7 @@ class Script:
         return found
 
     def _guarded(self, node: ast.expr) -> str:
-        """The module that no script may write into, or the part of it, that the node stands for."""
+        """The protected module, or the part of it, that the node refers to."""
         meant = self._names.meant(node)
         return meant if meant.split(".")[0] in (*_CLOCKS, self.harness) else ""
 
@@ -258,7 +258,7 @@ class Script:
                         yield self._rebinds(node.lineno, key)
 
     def _executed(self, node: ast.Call) -> Iterator[Construct]:
-        """What a text that is written in the source does when it is run."""
+        """The constructs in source text that is a literal and is executed."""
         text = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
         if not isinstance(text, str):
             return
@@ -273,7 +273,7 @@ class Script:
         return self._names.meant(node) == f"{self.harness}.{function}" or dotted(node) == function
 
     def _texts(self, call: ast.Call) -> Iterator[str]:
-        """The strings that the loader gets, also by a name or put together."""
+        """The strings passed to the loader, also by a variable or concatenated."""
         for value in (*call.args, *(k.value for k in call.keywords if k.arg in ("split", None))):
             if isinstance(value, ast.Starred | ast.Dict):
                 nodes = (n.value for n in ast.walk(value) if isinstance(n, ast.Constant))
@@ -312,12 +312,12 @@ class Script:
 def constructs(
     text: str, harness: str, evaluate: str, loader: str, metric: str
 ) -> tuple[Construct, ...]:
-    """The constructs of a Script: of many commits the blessed text is judged once."""
+    """The constructs of a Script, cached: the blessed text is compared with many commits."""
     return Script(text, harness, evaluate, loader, metric).constructs
 
 
 def _in_turn(node: ast.AST, calls: list[ast.Call]) -> list[ast.Call]:
-    """Those of the calls that one run can make: of the branches of an ``if`` it takes one."""
+    """The calls that one run can make: only one branch of each ``if`` counts."""
     if isinstance(node, _BRANCHING):
         test = _in_turn(node.test, calls)
         branches = []
@@ -336,7 +336,7 @@ def _holds_text(node: ast.expr) -> bool:
 
 
 def _written(leaf: ast.Attribute | ast.Subscript) -> str:
-    """What an assignment writes into, up to the first index; ``globals()`` for what that gives."""
+    """The object that an assignment writes into, without indices; ``globals()`` for its result."""
     node: ast.expr = leaf if isinstance(leaf, ast.Attribute) else leaf.value
     while not (name := dotted(node)) and isinstance(node, ast.Attribute | ast.Subscript):
         node = node.value
@@ -356,7 +356,7 @@ def _leaves(target: ast.expr) -> Iterator[ast.expr]:
 
 
 def _is_setting(name: str) -> bool:
-    """Assignments that torch documents as its way to be configured."""
+    """Whether the assignment is one of torch's documented settings."""
     return name.startswith(_SETTINGS)
 
 
@@ -390,7 +390,7 @@ def _spans(outer: ast.stmt | ast.expr, inner: ast.expr) -> bool:
 
 
 def _repeated(loop: ast.AST) -> Iterator[ast.AST]:
-    """What a loop or comprehension does again and again: not what a function in it does."""
+    """The nodes that a loop or comprehension repeats, without those of functions defined in it."""
     waiting = list(ast.iter_child_nodes(loop))
     for node in waiting:
         yield node
