@@ -376,7 +376,7 @@ def test_a_supervisor_sees_the_seconds_that_the_script_reports(
     values = dict(re.findall(r"^(\w+): +(\S+)$", capsys.readouterr().out, re.MULTILINE))
     window = seen["evaluation"] - seen["first batch"]
     reported = float(values["training_seconds"])
-    assert 1.0 <= reported < 2.0
+    assert reported >= 1.0
     assert reported == pytest.approx(window, abs=0.15)
     assert values["val_bpb"] == f"{seen['val_bpb']:.6f}"
 
