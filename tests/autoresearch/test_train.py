@@ -346,6 +346,7 @@ def test_running_out_of_gpu_memory_names_the_knob(
     assert last == "FAIL: CUDA out of memory: lower DEVICE_BATCH_SIZE (now 4)"
 
 
+@pytest.mark.tier(2)
 def test_a_supervisor_sees_the_seconds_that_the_script_reports(
     prepare: ModuleType,
     script: Path,

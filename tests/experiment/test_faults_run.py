@@ -74,6 +74,7 @@ def test_a_jump_of_the_systems_clock_changes_no_window(lab, monkeypatch, jump):
     lab.whole("baseline")
 
 
+@pytest.mark.tier(2)
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
 def test_gigabytes_of_output_fill_neither_disk_nor_memory(lab):
     """2 GB in blocks of a megabyte."""
