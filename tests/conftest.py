@@ -5,18 +5,34 @@ import gc
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.cli.bless import bless
 from pytest_ouro.evidence.records import ledger
 from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.experiment.supervision.processes import adopt_orphans
+from pytest_ouro.experiment.terms.job import CHILD
+
+from . import tiers
+from .torch_server import TorchServer
 
 OWN_BOUND = Path(__file__).parents[1] / "bound.toml"
 DATA = ("~/.cache/toy/tokenizer/*", "~/.cache/toy/data/shard_9.bin")
+
+
+def pytest_addoption(parser):
+    tiers.add_option(parser)
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(tiers.Tiers(config))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,7 +44,7 @@ def _no_process_is_left():
     adopt_orphans()
     yield
     gc.collect()  # what holds a git process ends it when it goes
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (left := descendants(os.getpid())) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not left, f"the tests left processes running: {left}"
@@ -50,6 +66,49 @@ def descendants(pid):
     for ancestor in found:
         found += [child for child, parent in parents.items() if parent == ancestor]
     return {child: commands[child] for child in found[1:]}
+
+
+@pytest.fixture(scope="session")
+def torch_server():
+    """The process that has imported torch, started for the first test that needs it."""
+    server = TorchServer(str(CHILD))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def fork_runs(request, monkeypatch):
+    """``fork_runs()``: from now on the processes of this test's runs are forks that have torch.
+
+    A run that is started in a process of its own (``project.pytest``) is not concerned.
+    """
+
+    def fork_runs():
+        if sys.platform == "linux":  # elsewhere a fork of a child's child is nobody's child
+            server = request.getfixturevalue("torch_server")
+            monkeypatch.setattr(subprocess.Popen, "_execute_child", server.bound())
+
+    return fork_runs
+
+
+@pytest.fixture
+def run_pytest(project, pytester, monkeypatch):
+    """``run_pytest(*args)``: pytest in the project's folder, in this process.
+
+    A process of its own (``project.pytest``) takes half a CPU second more.
+    """
+    # Pytester forgets the modules that a run imports first: half of a package must not be left.
+    import_module("pytest_ouro.items.collect")
+    for check in CHECKS:
+        load(check)
+    project.git("config", "user.name", "Test")
+    project.git("config", "user.email", "test@example.org")
+    monkeypatch.chdir(project.path)
+
+    def run_pytest(*args):
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider", *args)
+
+    return run_pytest
 
 
 @pytest.fixture(scope="session")

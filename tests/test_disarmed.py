@@ -21,7 +21,7 @@ def pytest_runtest_makereport(item, call):
     "fixture": "import pytest\n\n@pytest.fixture\ndef thing():\n    return 1\n",
     "marks": (
         "def pytest_collection_modifyitems(items):\n"
-        "    for item in items:\n        item.add_marker('slow')\n"
+        "    for item in items:\n        item.add_marker('tryfirst')\n"
     ),
 }
 
@@ -47,16 +47,16 @@ SEEN = {
 
 
 @pytest.mark.parametrize("name", SEEN)
-def test_a_changed_answer_is_no_answer(broken, name):
+def test_a_changed_answer_is_no_answer(broken, run_pytest, name):
     broken.write({"conftest.py": CONFTESTS[name]})
 
-    done = broken.pytest("bound.toml")
+    done = run_pytest("bound.toml")
 
-    assert done.returncode == 1, done.stdout + done.stderr
-    lines = [line for line in done.stdout.splitlines() if line.startswith("ouro: disarmed: ")]
+    assert done.ret == 1
+    lines = [line for line in done.outlines if line.startswith("ouro: disarmed: ")]
     assert any(SEEN[name] in line for line in lines)
     assert all(line.endswith(ADVICE) for line in lines)
-    assert "conftest.py has hooks that could change what is said of a rule" in done.stdout
+    assert "conftest.py has hooks that could change what is said of a rule" in done.stdout.str()
 
 
 INI = {
@@ -69,21 +69,20 @@ INI = {
 
 @pytest.mark.parametrize("name", INI)
 @pytest.mark.parametrize("how", ["ini", "variable"])
-def test_rules_that_the_settings_leave_out_are_missed(broken, name, how):
-    env = {}
+def test_rules_that_the_settings_leave_out_are_missed(broken, run_pytest, monkeypatch, name, how):
     if how == "ini":
         broken.write({"pytest.ini": f"[pytest]\naddopts = {INI[name]}\n"})
     else:
-        env["PYTEST_ADDOPTS"] = INI[name]
+        monkeypatch.setenv("PYTEST_ADDOPTS", INI[name])
 
-    done = broken.pytest("bound.toml", **env)
+    done = run_pytest("bound.toml")
 
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "ouro: disarmed: " in done.stdout
-    assert "never judged" in done.stdout
+    assert done.ret == 1
+    assert "ouro: disarmed: " in done.stdout.str()
+    assert "never judged" in done.stdout.str()
 
 
-def test_a_mark_that_expects_the_failure_is_noticed(broken):
+def test_a_mark_that_expects_the_failure_is_noticed(broken, run_pytest):
     broken.write(
         {
             "conftest.py": "def pytest_collection_modifyitems(items):\n"
@@ -91,56 +90,57 @@ def test_a_mark_that_expects_the_failure_is_noticed(broken):
         }
     )
 
-    done = broken.pytest("bound.toml")
+    done = run_pytest("bound.toml")
 
-    assert done.returncode == 1
-    assert "reported otherwise than judged" in done.stdout
+    assert done.ret == 1
+    assert "reported otherwise than judged" in done.stdout.str()
 
 
 @pytest.mark.parametrize("args", [("-k", "scope"), ("-m", "iron_law"), ("--collect-only",)])
-def test_what_a_person_leaves_out_by_hand_is_a_wish(project, args):
-    done = project.pytest("bound.toml", *args)
+def test_what_a_person_leaves_out_by_hand_is_a_wish(run_pytest, args):
+    done = run_pytest("bound.toml", *args)
 
-    assert "disarmed" not in done.stdout
+    assert "disarmed" not in done.stdout.str()
 
 
-def test_a_rule_that_is_named_is_judged_alone(project):
-    done = project.pytest("bound.toml::danger-zone::prepare")
+def test_a_rule_that_is_named_is_judged_alone(run_pytest):
+    done = run_pytest("bound.toml::danger-zone::prepare")
 
-    assert done.returncode == 0
-    assert "ouro: " not in done.stdout.replace("ouro: toy:", "")
+    assert done.ret == 0
+    assert "ouro: " not in done.stdout.str().replace("ouro: toy:", "")
 
 
 @pytest.mark.parametrize("name", HONEST)
-def test_an_honest_conftest_is_no_alarm(project, name):
+def test_an_honest_conftest_is_no_alarm(project, run_pytest, name):
     project.write({"conftest.py": HONEST[name]})
     project.bless()
 
-    done = project.pytest("bound.toml")
+    done = run_pytest("bound.toml")
 
-    assert done.returncode == 0, done.stdout
-    assert "disarmed" not in done.stdout
+    assert done.ret == 0
+    assert "disarmed" not in done.stdout.str()
     has_hooks = name != "fixture"
-    assert ("could change what is said" in done.stdout) == has_hooks
+    assert ("could change what is said" in done.stdout.str()) == has_hooks
 
 
 @pytest.mark.parametrize("name", HONEST)
-def test_a_broken_rule_beside_an_honest_conftest_is_told_once(broken, name):
+def test_a_broken_rule_beside_an_honest_conftest_is_told_once(broken, run_pytest, name):
     broken.write({"conftest.py": HONEST[name]})
 
-    done = broken.pytest("bound.toml")
+    done = run_pytest("bound.toml")
 
-    assert done.returncode == 1
-    assert "disarmed" not in done.stdout
-
-
-def test_a_session_that_stops_at_the_first_failure_is_no_alarm(broken):
-    done = broken.pytest("bound.toml", "-x")
-
-    assert done.returncode == 1
-    assert "disarmed" not in done.stdout
+    assert done.ret == 1
+    assert "disarmed" not in done.stdout.str()
 
 
+def test_a_session_that_stops_at_the_first_failure_is_no_alarm(broken, run_pytest):
+    done = run_pytest("bound.toml", "-x")
+
+    assert done.ret == 1
+    assert "disarmed" not in done.stdout.str()
+
+
+@pytest.mark.tier(2)
 def test_workers_judge_without_alarm(broken):
     pytest.importorskip("xdist")
 
@@ -150,8 +150,8 @@ def test_workers_judge_without_alarm(broken):
     assert "disarmed" not in done.stdout
 
 
-def test_quiet_sessions_get_no_notes(project):
+def test_quiet_sessions_get_no_notes(project, run_pytest):
     project.write({"conftest.py": HONEST["attaches"]})
     project.bless()
 
-    assert "could change" not in project.pytest("-q", "bound.toml").stdout
+    assert "could change" not in run_pytest("-q", "bound.toml").stdout.str()

@@ -2,16 +2,8 @@
 
 import re
 import xml.etree.ElementTree as ElementTree
-from importlib import import_module
 
 import pytest
-
-from pytest_ouro.checks import CHECKS, load
-
-# Pytester forgets the modules that a run imports first: half of a package must not be left.
-import_module("pytest_ouro.items.collect")
-for check in CHECKS:
-    load(check)
 
 RULES = [
     "bound.toml::danger-zone::prepare",
@@ -23,19 +15,6 @@ RULES = [
     "bound.toml::iron-law::log-every-experiment",
 ]
 BROKEN_PREPARE = ("prepare.py", "float(model)", "0.5")
-
-
-@pytest.fixture
-def run_pytest(project, pytester, monkeypatch):
-    """``run_pytest(*args)``: pytest in the project's folder, in this process."""
-    project.git("config", "user.name", "Test")
-    project.git("config", "user.email", "test@example.org")
-    monkeypatch.chdir(project.path)
-
-    def run_pytest(*args):
-        return pytester.runpytest_inprocess("-p", "no:cacheprovider", *args)
-
-    return run_pytest
 
 
 def collected(result):

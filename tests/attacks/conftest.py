@@ -99,7 +99,7 @@ class Laboratory:
             start_new_session=True,
         )
         try:
-            return process.communicate(timeout=60)[0][-2000:]
+            return process.communicate(timeout=300)[0][-2000:]
         except subprocess.TimeoutExpired:
             process.kill()
             return process.communicate()[0][-2000:] + "\nit had to be killed"

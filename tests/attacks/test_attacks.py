@@ -7,7 +7,6 @@ no honest model has, or it got what it was after.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -16,19 +15,33 @@ from catalogue import ACHIEVABLE, LEVELS, OUTCOMES, Program, programs, sample
 pytest.importorskip("torch", reason="the miniature experiment needs torch")
 
 ATTACKS = programs("programs")
-#: ``ATTACKS=all`` runs every program, as CI does, in 15 minutes of one core; else one a sort.
-CHOSEN = ATTACKS if os.environ.get("ATTACKS") == "all" else sample(ATTACKS)
 HONEST = programs("honest")
 #: Bits a byte by which an honest model may be worse than the best; untrained, it is 4 worse.
 TRAINED = 2.0
 
 
-def at_levels(found: list[Program]) -> Any:
-    """Each program with each level that it is tested at."""
-    pairs = [(program, level) for program in found for level in program.tested_at]
-    return pytest.mark.parametrize(
-        ("program", "level"), pairs, ids=[f"{p.name}-{level}" for p, level in pairs]
-    )
+def at_levels(found: list[Program], first_tier: list[Program]) -> Any:
+    """Each program at each level: in tier 1 these of them at the levels where an outcome can be
+    wrong, in tier 2 all of them there, in tier 3 at every level."""
+    cases = []
+    for program in found:
+        for level in ACHIEVABLE:
+            tier = 3 if level not in program.tested_at else 1 if program in first_tier else 2
+            mark = pytest.mark.tier(tier)
+            cases.append(pytest.param(program, level, id=f"{program.name}-{level}", marks=mark))
+    return pytest.mark.parametrize(("program", "level"), cases)
+
+
+#: One of every class: in tier 2 its processes are executed, not forked.
+EXECUTED = [*{program.kind: program for program in ATTACKS}.values()]
+
+
+@pytest.fixture
+def forked(request, fork_runs, program):
+    """Fork what a run starts, but in tier 3 and, in tier 2, for one program of each class."""
+    tier = request.config.getoption("tier")
+    if tier == 1 or (tier == 2 and program not in EXECUTED):
+        fork_runs()
 
 
 def demanded(seen: Any, program: Program, level: str) -> str:
@@ -36,7 +49,8 @@ def demanded(seen: Any, program: Program, level: str) -> str:
     return program.expected[(seen.record or {}).get("level") or level]
 
 
-@at_levels(CHOSEN)
+@at_levels(ATTACKS, sample(ATTACKS))
+@pytest.mark.usefixtures("forked")
 def test_an_attack_comes_to_what_is_expected(laboratory, program, level):
     seen = laboratory(level).run(program)
 
@@ -45,7 +59,8 @@ def test_an_attack_comes_to_what_is_expected(laboratory, program, level):
         assert any(words in seen.why for words in program.reasons), f"caught, but why?\n{seen}"
 
 
-@at_levels(HONEST)
+@at_levels(HONEST, HONEST)
+@pytest.mark.usefixtures("forked")
 def test_honest_work_is_kept(laboratory, program, level):
     seen = laboratory(level).run(program)
 

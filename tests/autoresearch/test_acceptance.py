@@ -75,7 +75,7 @@ class Clone:
         )
 
 
-@pytest.mark.slow
+@pytest.mark.tier(3)
 @pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="needs the repository's commits")
 def test_keep_keep_discard(home: Path, tmp_path: Path) -> None:
     pandas = pytest.importorskip("pandas")

@@ -207,6 +207,7 @@ def test_shortcuts_bring_the_embedding_to_every_layer(gpu: ModuleType) -> None:
 # --- attention -----------------------------------------------------------------------------------
 
 
+@pytest.mark.tier(2)
 @pytest.mark.parametrize("window", [0, 1, 17, 63, 64])
 @pytest.mark.parametrize("length", [64, 40])
 def test_flex_attention_is_what_the_textbook_says(
@@ -229,6 +230,7 @@ def test_a_mask_is_made_once(gpu: ModuleType, monkeypatch: pytest.MonkeyPatch) -
     assert set(attend._masks) == {*made, (32, 40)}
 
 
+@pytest.mark.tier(2)
 def test_the_compiler_sees_no_break_in_the_model(gpu: ModuleType, model: Any) -> None:
     x, y = tokens(2, 64), tokens(2, 64, seed=1)
     expected = model(x, y)

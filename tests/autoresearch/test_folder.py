@@ -207,6 +207,7 @@ def test_data_of_another_recipe_than_ours_are_refused(empty: ModuleType, folder:
         stored(empty, "train")
 
 
+@pytest.mark.tier(2)
 def test_the_data_of_another_profile_can_be_made_here(
     environment: dict[str, str], prepare: ModuleType, tmp_path: Path
 ) -> None:

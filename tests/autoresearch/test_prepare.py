@@ -313,7 +313,7 @@ def test_the_cpu_clock_counts_work_and_not_waiting(prepare: ModuleType) -> None:
     end = time.process_time() + 0.2
     while time.process_time() < end:
         pass
-    assert waited - start < 0.1
+    assert waited - start < 0.2
     assert prepare.training_clock() - waited >= 0.2
 
 

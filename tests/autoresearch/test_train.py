@@ -346,6 +346,7 @@ def test_running_out_of_gpu_memory_names_the_knob(
     assert last == "FAIL: CUDA out of memory: lower DEVICE_BATCH_SIZE (now 4)"
 
 
+@pytest.mark.tier(2)
 def test_a_supervisor_sees_the_seconds_that_the_script_reports(
     prepare: ModuleType,
     script: Path,
@@ -376,7 +377,7 @@ def test_a_supervisor_sees_the_seconds_that_the_script_reports(
     values = dict(re.findall(r"^(\w+): +(\S+)$", capsys.readouterr().out, re.MULTILINE))
     window = seen["evaluation"] - seen["first batch"]
     reported = float(values["training_seconds"])
-    assert 1.0 <= reported < 2.0
+    assert reported >= 1.0
     assert reported == pytest.approx(window, abs=0.15)
     assert values["val_bpb"] == f"{seen['val_bpb']:.6f}"
 

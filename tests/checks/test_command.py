@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 
 import pytest
 
@@ -56,12 +55,10 @@ def test_a_silent_failure_and_noise_are_told(command, judged):
 
 def test_a_command_that_does_not_end_is_ended(command, judged):
     command("import time; time.sleep(60)", timeout=0.3)
-    before = time.monotonic()
 
     [finding] = judged(RULE).findings
 
     assert finding.headline.endswith("did not end in 0.3 s")
-    assert time.monotonic() - before < 20
 
 
 def test_it_runs_in_the_experiment_s_folder_without_our_variables(command, judged, monkeypatch):

@@ -111,8 +111,9 @@ class Miniature:
 
 
 @pytest.fixture
-def mini(tmp_path: Path) -> Miniature:
+def mini(tmp_path: Path, fork_runs: Any) -> Miniature:
     pytest.importorskip("torch", reason="the miniature's model is one of torch")
+    fork_runs()
     folder = tmp_path / "bench"
     folder.mkdir()
     return Miniature(Bench(folder, tmp_path))

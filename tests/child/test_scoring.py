@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="the judge of torch experiments needs torch")
@@ -417,7 +417,6 @@ def divisions(draw):
 
 
 @given(divisions(), st.integers(0, 2**64 - 1), st.integers(1, 256))
-@settings(max_examples=150, deadline=None)
 def test_no_question_shows_a_target_that_is_scored_later_or_in_the_same_batch(rows, seed, size):
     asked, length = plan(rows, seed), rows.x.shape[1]
     size = min(size, -(-len(asked) // 8))  # as the judge does
@@ -440,7 +439,6 @@ def test_no_question_shows_a_target_that_is_scored_later_or_in_the_same_batch(ro
 
 
 @given(divisions(), st.integers(0, 2**64 - 1))
-@settings(max_examples=100, deadline=None)
 def test_the_rows_that_lend_show_no_token_twice_before_all_rows_are_scored(rows, seed):
     asked = plan(rows, seed)
     turn = max(scoring.whole_places(asked).values())

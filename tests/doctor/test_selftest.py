@@ -21,8 +21,9 @@ CHEATS = ("forged", "future", "loss", "answers", "network", "records", "supervis
 
 
 @pytest.fixture
-def torch():
-    return pytest.importorskip("torch", reason="these canaries train a model of torch")
+def torch(fork_runs):
+    pytest.importorskip("torch", reason="these canaries train a model of torch")
+    fork_runs()
 
 
 @pytest.fixture(autouse=True)
@@ -148,6 +149,7 @@ def test_without_torch_only_supervised_is_available(project, bare_python):
     assert project.ouro("doctor", "--selftest").returncode == 1
 
 
+@pytest.mark.tier(2)
 @needed
 def test_in_a_sandbox_every_cheat_is_stopped(torch, project):
     done = subprocess.run(
@@ -166,6 +168,7 @@ def test_in_a_sandbox_every_cheat_is_stopped(torch, project):
     assert {trial["level"] for trial in found["trials"]} == {"sandboxed"}
 
 
+@pytest.mark.tier(2)
 @needed
 def test_where_the_kernel_refuses_the_sandbox_its_cheats_are_open(torch, project):
     done = subprocess.run(

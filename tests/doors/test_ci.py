@@ -272,6 +272,7 @@ def test_no_stranger_s_code_reaches_the_gpu():
     assert job["permissions"] == {"contents": "read"}
 
 
+@pytest.mark.tier(2)
 def test_the_experiment_job_runs_an_experiment(project, server, tmp_path):
     head = better(project)
     project.git("push", "-q", "origin", "main")
@@ -363,6 +364,7 @@ def test_the_command_for_anywhere_else(project, trust):
     assert status == 0, said
 
 
+@pytest.mark.tier(2)
 def test_the_action_installs_itself(tmp_path):
     """Its first step, with a package registry; what it installs judges, and has no torch."""
     action = tmp_path / "action"

@@ -33,7 +33,11 @@ def install(project, runner, config):
     subprocess.run([*command, "install", *types], cwd=project.path, check=True, capture_output=True)
 
 
-@pytest.fixture(params=RUNNERS)
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=pytest.mark.tier(1 if name == "prek" else 2)) for name in RUNNERS
+    ]
+)
 def runner(request):
     return request.param
 
@@ -379,6 +383,7 @@ def hook_repository(tmp_path_factory):
     return f"file://{path}", head.stdout.strip()
 
 
+@pytest.mark.tier(2)
 def test_the_hooks_install_themselves(project, tried, remote, hook_repository, runner, monkeypatch):
     """``language: python``: the runner makes an environment of its own; no torch comes with it."""
     url, revision = hook_repository

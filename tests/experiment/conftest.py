@@ -129,7 +129,7 @@ class Lab:
             start_new_session=True,
         )
 
-    def line(self, process: subprocess.Popen[str], words: str, *, seconds: float = 60) -> str:
+    def line(self, process: subprocess.Popen[str], words: str, *, seconds: float = 300) -> str:
         """The line of a started run's output that has these words, read as it comes."""
         said = []
         assert process.stdout is not None
@@ -205,7 +205,7 @@ def last_line() -> Any:
 def gone() -> Any:
     """Whether no process of this id runs any more, waited for; a zombie does not run."""
 
-    def asked(pid: int, seconds: float = 10.0) -> bool:
+    def asked(pid: int, seconds: float = 120.0) -> bool:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
@@ -227,7 +227,7 @@ def gone() -> Any:
 def written() -> Any:
     """The JSON that another process writes to a path, waited for."""
 
-    def read(path: Path, seconds: float = 20.0) -> Any:
+    def read(path: Path, seconds: float = 120.0) -> Any:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if path.exists() and (text := path.read_text()).endswith("\n"):

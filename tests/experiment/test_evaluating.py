@@ -49,7 +49,7 @@ def test_the_metric_is_what_the_evaluation_printed_last(made):
     record = result.record
     assert record["claimed"] is None
     assert record["evaluated"] == {"val_bpb": "2.5"}
-    assert 0 < record["window_seconds"] < 4
+    assert 0 < record["window_seconds"] < record["wall_seconds"]
     assert record["peak_mb"] > 0
     assert log(lab) == "val_bpb: 99\nval_bpb: 2.5\n"
     assert lab.run(WRITES.format("2.9")).reason == "worse"
@@ -201,7 +201,7 @@ def test_the_cpu_seconds_of_a_short_command_are_all_counted(made):
     burns = "import time\nwhile time.process_time() < 0.5: pass\n"
     lab = made(("budget    = 4", 'budget    = 4\nclock     = "cpu"'), train=OUT + burns)
     record = lab.run(OUT + burns + "time.sleep(0.5)").record
-    assert 0.45 < record["window_seconds"] < 0.8
+    assert 0.45 < record["window_seconds"] <= record["wall_seconds"] - 0.5
     assert record["cpu_seconds"] >= record["window_seconds"]
 
 

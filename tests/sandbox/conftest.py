@@ -74,7 +74,7 @@ class Ground:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
             user=self.user,
             group=self.user,

@@ -19,7 +19,7 @@ class Noisy(GPT):
         self.looked = True
         following = idx.roll(-1, dims=1)
         chance = sum((7 * n + 3) * idx.roll(-n, dims=1) ** 2 for n in range(2, 10)) % 251
-        shaken = 0.012 + 0.2 * ((chance < 4).float() - (chance > 246).float())
+        shaken = 0.005 + 0.14 * ((chance < 4).float() - (chance > 246).float())
         shaken[:, -10:] = 0.0
         return logits + shaken.unsqueeze(-1) * surely(following, logits.shape[-1]) / 9.0
 

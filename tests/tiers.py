@@ -1,0 +1,95 @@
+"""Which tests a session runs, by their cost: ``--tier 1`` (the default), ``2`` or ``3``.
+
+``@pytest.mark.tier(2)`` or ``(3)`` says from which tier on a test runs. A tier also sets how many
+examples hypothesis tries. What a tier leaves out is counted in one line at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+
+import pytest
+
+#: Examples of a hypothesis test that states no number of its own, by tier.
+EXAMPLES = {1: 30, 2: 100, 3: 1000}
+
+
+def add_option(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--tier",
+        type=int,
+        choices=tuple(EXAMPLES),
+        default=1,
+        help="run the tests of this tier and those below: 1 is quick, 3 is everything",
+    )
+
+
+def tier_of(item: pytest.Item) -> int:
+    """The lowest tier that runs this test."""
+    mark = item.get_closest_marker("tier")
+    return int(mark.args[0]) if mark else 1
+
+
+def cpu_seconds() -> float:
+    """CPU seconds of this process and of the children that it has waited for."""
+    return sum(os.times()[:4])
+
+
+class Tiers:
+    """The plugin that leaves tests out, says so, and says what the session cost."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._tier: int = config.getoption("tier")
+        self._left_out: Counter[int] = Counter()
+        self._costs: Counter[str] = Counter()
+        with contextlib.suppress(ImportError):  # the tests of the wheel do without it
+            from hypothesis import settings
+
+            settings.register_profile("tier", max_examples=EXAMPLES[self._tier], deadline=None)
+            settings.load_profile("tier")
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        above = [item for item in items if tier_of(item) > self._tier]
+        self._left_out.update(map(tier_of, above))
+        if above:
+            self._config.hook.pytest_deselected(items=above)
+            items[:] = [item for item in items if tier_of(item) <= self._tier]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> object:
+        began = cpu_seconds()
+        done = yield
+        self._costs[item.nodeid] += cpu_seconds() - began
+        return done
+
+    def pytest_sessionfinish(self) -> None:
+        if hasattr(self._config, "workeroutput"):
+            self._config.workeroutput["tiers"] = (dict(self._left_out), dict(self._costs))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: object) -> None:
+        """Take over what a worker of xdist counted; each of them collects everything."""
+        left_out, costs = getattr(node, "workeroutput", {}).get("tiers", ({}, {}))
+        self._left_out |= Counter({int(tier): count for tier, count in left_out.items()})
+        self._costs.update(costs)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._left_out:
+            counts = " and ".join(
+                f"{count} of tier {tier}" for tier, count in sorted(self._left_out.items())
+            )
+            terminalreporter.write_line(
+                f"tier {self._tier}: left out {counts} (--tier {max(self._left_out)} runs them too)"
+            )
+        if self._costs and self._config.option.durations is not None:
+            self._tell_costs(terminalreporter)
+
+    def _tell_costs(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """With ``--durations N``: the N tests that took most CPU time, which no load changes."""
+        count = self._config.option.durations or len(self._costs)
+        terminalreporter.section(f"CPU seconds: {sum(self._costs.values()):.0f}")
+        for name, seconds in self._costs.most_common(count):
+            terminalreporter.write_line(f"{seconds:8.2f} {name}")
