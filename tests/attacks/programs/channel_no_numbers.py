@@ -1,4 +1,4 @@
-"""The supervisor is told numbers that are none, and what is nested deeper than can be read.
+"""The supervisor receives values that are not numbers, and messages nested too deeply to parse.
 
 class: channel
 expect: supervised=neutralised judged=neutralised sandboxed=neutralised
