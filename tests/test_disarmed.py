@@ -47,7 +47,7 @@ SEEN = {
 
 
 @pytest.mark.parametrize("name", SEEN)
-def test_a_changed_answer_is_no_answer(broken, name):
+def test_a_changed_outcome_is_detected(broken, name):
     broken.write({"conftest.py": CONFTESTS[name]})
 
     done = broken.pytest("bound.toml")
@@ -112,7 +112,7 @@ def test_a_rule_that_is_named_is_judged_alone(project):
 
 
 @pytest.mark.parametrize("name", HONEST)
-def test_an_honest_conftest_is_no_alarm(project, name):
+def test_an_honest_conftest_gives_no_alarm(project, name):
     project.write({"conftest.py": HONEST[name]})
     project.bless()
 
@@ -125,7 +125,7 @@ def test_an_honest_conftest_is_no_alarm(project, name):
 
 
 @pytest.mark.parametrize("name", HONEST)
-def test_a_broken_rule_beside_an_honest_conftest_is_told_once(broken, name):
+def test_a_broken_rule_beside_an_honest_conftest_is_reported_once(broken, name):
     broken.write({"conftest.py": HONEST[name]})
 
     done = broken.pytest("bound.toml")
@@ -134,7 +134,7 @@ def test_a_broken_rule_beside_an_honest_conftest_is_told_once(broken, name):
     assert "disarmed" not in done.stdout
 
 
-def test_a_session_that_stops_at_the_first_failure_is_no_alarm(broken):
+def test_a_session_that_stops_at_the_first_failure_gives_no_alarm(broken):
     done = broken.pytest("bound.toml", "-x")
 
     assert done.returncode == 1

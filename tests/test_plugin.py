@@ -267,7 +267,7 @@ UNJUDGED = {
     no_commit: ["the repository has no commit yet: *", "  help: *"],
     no_lock: ["no trusted rules: bound.lock does not exist*", "  help: *bless*"],
     altered: ["bound.toml is not the one that was blessed*", "  help: undo the change: *"],
-    unknown_trust: ["git config ouro.trust names 'nowhere', which is no commit*", "  help: *"],
+    unknown_trust: ["git config ouro.trust names 'nowhere', which is not a commit*", "  help: *"],
 }
 
 
@@ -293,7 +293,7 @@ def test_a_trust_that_is_no_commit_names_the_option(run_pytest):
     result = run_pytest("bound.toml", "--ouro-trust", "nowhere")
 
     assert result.ret == 2
-    result.stdout.fnmatch_lines(["--ouro-trust names 'nowhere', which is no commit*"])
+    result.stdout.fnmatch_lines(["--ouro-trust names 'nowhere', which is not a commit*"])
 
 
 def test_what_cannot_be_judged_later_is_an_error_too(project, run_pytest):

@@ -26,12 +26,22 @@ CLEAN = [
     *("pytest_ouro/experiment/supervision", "pytest_ouro/experiment/terms"),
     *("pytest_ouro/items/outcome_audit.py", "pytest_ouro/items/outside_config.py"),
     *("pytest_ouro/items/settings.py", "tests/attacks/programs", "tests/attacks/honest"),
+    *("tests/child", "tests/evidence/test_git.py", "tests/evidence/test_lock.py"),
+    *("tests/evidence/test_objects.py", "tests/evidence/test_repository.py"),
+    *("tests/evidence/test_spawn.py", "tests/evidence/test_trust.py"),
+    *("tests/experiment/test_interpreters.py", "tests/experiment/test_launcher.py"),
+    *("tests/experiment/test_measurement.py", "tests/experiment/test_processes.py"),
+    *("tests/experiment/test_reseed.py", "tests/experiment/test_run_clock.py"),
+    *("tests/experiment/test_supervisor.py", "tests/experiment/test_undumpable.py"),
+    *("tests/sandbox", "tests/test_disarmed.py", "tests/test_gate.py"),
+    *("tests/test_gate_commits.py", "tests/test_gate_pytest.py", "tests/test_gate_reports.py"),
+    *("tests/test_outside.py", "tests/test_cli.py"),
 ]
 #: The released history, this list itself, and code that imitates what agents write.
 EXCLUDED = ("CHANGELOG.md", "tests/test_words.py", "tests/attacks/harness")
 #: Attack programs: only their headers (the comments and docstring at the top) are ours.
 HEADER_ONLY = ("tests/attacks/programs/", "tests/attacks/honest/")
-_COMPARED = r"(?!\W+(?:longer|more|less|fewer|worse|better|\w+er\W+than)\b)"
+_COMPARED = r"(?![\W_]+(?:longer|more|less|fewer|worse|better|\w+er\W+than)\b)"
 #: A pattern, and what to write instead. A word is also found within an identifier; ``~`` is a
 #: space or the end of a line.
 BANNED = {
