@@ -83,7 +83,7 @@ def purpose(cls: type) -> str:
 
 
 def attacks() -> str:
-    """The programs of tests/attacks and what they come to."""
+    """Return the table of the programs of tests/attacks with their outcomes."""
     sys.path.insert(0, str(DOCS.parent / "tests" / "attacks"))
     from catalogue import table
 
@@ -91,7 +91,7 @@ def attacks() -> str:
 
 
 def rendered(text: str) -> str:
-    """A page with its generated blocks made anew."""
+    """Return a page with its generated blocks updated."""
 
     def block(match: re.Match[str]) -> str:
         if match[2] in ("table", "keys"):

@@ -13,32 +13,32 @@ if TYPE_CHECKING:
 
 
 def main() -> NoReturn:
-    """Run one command and end with its status (0 lawful, 1 broken, 2 could not judge)."""
+    """Run one command and exit with its status (0 lawful, 1 broken, 2 could not judge)."""
     try:
         os.getcwd()  # noqa: PTH109
-    except OSError:  # a worktree that was removed, say
+    except OSError:  # for example a removed worktree
         sys.stderr.write(
             "ouro: error: the current folder is gone\n  help: cd into the repository\n"
         )
         os._exit(2)
-    _import_nothing_judged()
-    gc.disable()  # one short question: what it leaves behind goes with the process
-    for stream in (sys.stdout, sys.stderr):  # names of files may be no text at all
+    _clean_import_path()
+    gc.disable()  # the process is short: its memory is freed at the exit
+    for stream in (sys.stdout, sys.stderr):  # file names may contain invalid text
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     status = _status()
     try:
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader, such as head, has seen enough
+    except BrokenPipeError:  # the reader, such as head, has closed the pipe
         status = 2
-    # Not by way of the interpreter's own end: to take it apart costs as much as to start it, and
-    # PYTHONINSPECT would turn any status into 0.
+    # Skip the interpreter's shutdown: it takes as long as the start, and PYTHONINSPECT would turn
+    # any status into 0.
     os._exit(status)
 
 
 def _status() -> int:
     try:
-        if sys.argv[1:] == ["guard"]:  # before all else is loaded: it runs before every edit
+        if sys.argv[1:] == ["guard"]:  # it runs before every edit, so load nothing else
             from pytest_ouro import guard
 
             return guard.main()
@@ -47,7 +47,7 @@ def _status() -> int:
         return run(sys.argv[1:])
     except BrokenPipeError:
         return 2
-    except SystemExit as end:  # argparse has said what is wrong, or printed its help
+    except SystemExit as end:  # argparse has printed an error or its help
         return end.code if isinstance(end.code, int) else 2
     except KeyboardInterrupt:
         return 130
@@ -58,10 +58,11 @@ def _status() -> int:
         return 2
 
 
-def _import_nothing_judged() -> None:
-    """Drop what would let the folder that is judged, or PYTHONPATH, stand in for a module.
+def _clean_import_path() -> None:
+    """Remove the current folder and PYTHONPATH from the import path: the judged folder could
+    replace a module.
 
-    ``python -I`` never has them; what they did before this line, nothing here can undo.
+    ``python -I`` never has them. Modules imported before this line cannot be undone.
     """
     if sys.flags.isolated:
         return

@@ -47,7 +47,7 @@ SEEN = {
 
 
 @pytest.mark.parametrize("name", SEEN)
-def test_a_changed_answer_is_no_answer(broken, run_pytest, name):
+def test_a_changed_outcome_is_detected(broken, run_pytest, name):
     broken.write({"conftest.py": CONFTESTS[name]})
 
     done = run_pytest("bound.toml")
@@ -111,7 +111,7 @@ def test_a_rule_that_is_named_is_judged_alone(run_pytest):
 
 
 @pytest.mark.parametrize("name", HONEST)
-def test_an_honest_conftest_is_no_alarm(project, run_pytest, name):
+def test_an_honest_conftest_gives_no_alarm(project, run_pytest, name):
     project.write({"conftest.py": HONEST[name]})
     project.bless()
 
@@ -124,7 +124,7 @@ def test_an_honest_conftest_is_no_alarm(project, run_pytest, name):
 
 
 @pytest.mark.parametrize("name", HONEST)
-def test_a_broken_rule_beside_an_honest_conftest_is_told_once(broken, run_pytest, name):
+def test_a_broken_rule_beside_an_honest_conftest_is_reported_once(broken, run_pytest, name):
     broken.write({"conftest.py": HONEST[name]})
 
     done = run_pytest("bound.toml")
@@ -133,7 +133,7 @@ def test_a_broken_rule_beside_an_honest_conftest_is_told_once(broken, run_pytest
     assert "disarmed" not in done.stdout.str()
 
 
-def test_a_session_that_stops_at_the_first_failure_is_no_alarm(broken, run_pytest):
+def test_a_session_that_stops_at_the_first_failure_gives_no_alarm(broken, run_pytest):
     done = run_pytest("bound.toml", "-x")
 
     assert done.ret == 1

@@ -39,7 +39,7 @@ def test_a_plain_call_asks_for_what_the_parser_would(words):
     assert vars(door.PLAIN[words]) == vars(parse_options(door, "gate", words))
 
 
-def test_a_broken_rule_is_told_where_why_and_what_to_do(project, gate):
+def test_a_broken_rule_is_reported_with_place_reason_and_remedy(project, gate):
     trust = project.git("rev-parse", "--short=7", "HEAD")
     project.edit("prepare.py", "float(model)", "0.5")
 
@@ -70,7 +70,7 @@ def test_below_the_top_it_is_said_where_the_commands_are_for(project, gate, monk
     assert "cd " not in gate()[1]
 
 
-def test_every_broken_rule_is_told(project, gate):
+def test_every_broken_rule_is_reported(project, gate):
     project.edit("prepare.py", "float(model)", "0.5")
     project.edit("pyproject.toml", '["six"]', '["numpy"]')
     project.write({"results.tsv": "x\n"})
@@ -88,7 +88,7 @@ def test_every_broken_rule_is_told(project, gate):
     }
 
 
-def test_a_warning_is_told_and_does_not_break(project, gate):
+def test_a_warning_is_reported_and_does_not_break(project, gate):
     project.edit(
         *("bound.toml", 'check = "scope"'),
         'check = "scope"\nseverity = "warn"\nreason = "the move is not finished"',
@@ -248,7 +248,7 @@ def test_every_fault_of_the_bound_is_a_line(project, gate):
     ]
 
 
-def test_trust_is_told(project, gate):
+def test_trust_is_reported(project, gate):
     trust = project.git("rev-parse", "--short=7", "HEAD")
 
     assert gate("--trust", "main")[1].endswith(f"trust: {trust} (--trust)\n")
@@ -391,7 +391,7 @@ def test_the_console_can_be_poorer_than_the_names(project):
     assert done.stderr == ""
 
 
-def test_wrong_options_are_no_judgement(gate):
+def test_wrong_options_are_refused(gate):
     with pytest.raises(SystemExit) as caught:
         run(["gate", "--stagd"])
 

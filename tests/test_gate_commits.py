@@ -176,14 +176,14 @@ def test_a_commit_does_not_vouch_for_itself(gate, trust):
 
 
 @pytest.mark.parametrize("head", ["nowhere", "", "--upload-pack=x", "HEAD:prepare.py"])
-def test_what_is_no_commit_is_not_judged(gate, trust, head):
+def test_only_a_commit_is_judged(gate, trust, head):
     status, out, err = gate(f"--head={head}", "--trust", trust)
 
     assert (status, out) == (2, "")
     assert "names no commit" in err
 
 
-def test_nothing_to_judge_is_no_green_in_ci(project, gate, trust, monkeypatch):
+def test_nothing_to_judge_is_not_green_in_ci(project, gate, trust, monkeypatch):
     assert gate("--head", "main", "--trust", trust)[0] == 0
     assert gate("--staged")[0] == 0
     monkeypatch.setenv("CI", "true")
@@ -290,7 +290,7 @@ def test_a_mirror_may_hold_the_journal(project, gate, trust, recorded):
     assert gate("--pre-push", stdin=journal.replace(tree, commit))[0] == 1
 
 
-def test_a_branch_of_pages_is_no_experiment(project, gate, trust):
+def test_a_branch_of_pages_is_skipped(project, gate, trust):
     pages(project)
 
     status, out, err = gate("--pre-push", stdin=line(project, "gh-pages"))

@@ -66,7 +66,7 @@ def test_where_they_disagree_nothing_is_lawful(project, gate, monkeypatch):
 
 
 @pytest.mark.parametrize("last", ["--collect-only", "--no-such-option"])
-def test_a_pytest_that_judges_nothing_is_no_agreement(gate, monkeypatch, last):
+def test_a_pytest_that_judges_nothing_does_not_agree(gate, monkeypatch, last):
     command = under_pytest._command
     monkeypatch.setattr(under_pytest, "_command", lambda *args: [*command(*args), last])
 

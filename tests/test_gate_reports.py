@@ -92,7 +92,7 @@ def test_the_most_important_ten_are_shown(project, gate):
     assert set(titles[4:]) == {"add-dependencies"}
 
 
-def test_a_warning_is_no_error(project, gate):
+def test_a_warning_is_not_an_error(project, gate):
     project.edit(
         *("bound.toml", 'check = "scope"'),
         'check = "scope"\nseverity = "warn"\nreason = "the move is not finished"',

@@ -10,31 +10,56 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 #: Files and folders that pass. It is to grow to the whole tree, and then to be removed.
 CLEAN = [
-    "docs/vocabulary.md",
+    *("README.md", "SECURITY.md", "CONTRIBUTING.md", "docs/generate.py"),
+    *("docs/ci.md", "docs/doctor.md", "docs/gate.md", "docs/index.md", "docs/init.md"),
+    *("docs/levels.md", "docs/pre-commit.md", "docs/reference-experiment.md", "docs/sandbox.md"),
+    *("docs/threat-model.md", "docs/vocabulary.md"),
+    *("pytest_ouro/__init__.py", "pytest_ouro/__main__.py", "pytest_ouro/plugin.py"),
+    *("pytest_ouro/child", "pytest_ouro/cli/__init__.py", "pytest_ouro/cli/agents.py"),
+    *("pytest_ouro/cli/guard.py", "pytest_ouro/cli/init.py", "pytest_ouro/cli/under_pytest.py"),
+    *("pytest_ouro/evidence/content.py", "pytest_ouro/evidence/data.py"),
+    *("pytest_ouro/evidence/dependencies.py", "pytest_ouro/evidence/git"),
+    *("pytest_ouro/evidence/lock.py", "pytest_ouro/evidence/paths.py"),
+    *("pytest_ouro/evidence/published.py", "pytest_ouro/evidence/python"),
+    *("pytest_ouro/evidence/repository.py", "pytest_ouro/evidence/toml.py"),
+    *("pytest_ouro/evidence/trust.py", "pytest_ouro/experiment/assurance/level.py"),
+    *("pytest_ouro/experiment/supervision", "pytest_ouro/experiment/terms"),
+    *("pytest_ouro/items/outcome_audit.py", "pytest_ouro/items/outside_config.py"),
+    *("pytest_ouro/items/settings.py", "tests/attacks/programs", "tests/attacks/honest"),
+    *("tests/child", "tests/evidence/test_git.py", "tests/evidence/test_lock.py"),
+    *("tests/evidence/test_objects.py", "tests/evidence/test_repository.py"),
+    *("tests/evidence/test_spawn.py", "tests/evidence/test_trust.py"),
+    *("tests/experiment/test_interpreters.py", "tests/experiment/test_launcher.py"),
+    *("tests/experiment/test_measurement.py", "tests/experiment/test_processes.py"),
+    *("tests/experiment/test_reseed.py", "tests/experiment/test_run_clock.py"),
+    *("tests/experiment/test_supervisor.py", "tests/experiment/test_undumpable.py"),
+    *("tests/sandbox", "tests/test_disarmed.py", "tests/test_gate.py"),
+    *("tests/test_gate_commits.py", "tests/test_gate_pytest.py", "tests/test_gate_reports.py"),
+    *("tests/test_outside.py", "tests/test_cli.py"),
 ]
 #: The released history, this list itself, and code that imitates what agents write.
 EXCLUDED = ("CHANGELOG.md", "tests/test_words.py", "tests/attacks/harness")
 #: Attack programs: only their headers (the comments and docstring at the top) are ours.
 HEADER_ONLY = ("tests/attacks/programs/", "tests/attacks/honest/")
-_COMPARED = r"(?!\W+(?:longer|more|less|fewer|worse|better|\w+er\W+than)\b)"
+_COMPARED = r"(?![\W_]+(?:longer|more|less|fewer|worse|better|\w+er\W+than)\b)"
 #: A pattern, and what to write instead. A word is also found within an identifier; ``~`` is a
 #: space or the end of a line.
 BANNED = {
     r"mend(?:s|ed|ing)?": "fix, repair, restore",
     r"anew": "again, from scratch",
     r"(?<!there.)(?:is|are|was|were)~no" + _COMPARED: "is not a …, has no …, there is no …",
-    r"(?:is|are|was|were)~(?-i:none)": "is not one, there are none, or name the thing",
+    r"(?<!there.)(?:is|are|was|were)~(?-i:none)": "is not one, there are none, or name the thing",
     r"(?:un)?told": "shown, reported, passed, printed, distinguished",
     r"whoever|whosoever|whomever": "the process that, the user who, the code that",
     r"sees?~to~it": "make sure",
     r"deeds?": "action",
     r"hear|hears|heard": "receive, read, handle, on_event",
     r"but~for": "except for",
-    r"def _?(?:made|said|asked|became|kept|given|gone|taken|left|lent|held|put)(?=\()": "a verb",
+    r"def _?(?:made|said|asked|became|kept|given|gone|taken|left|lent|held)(?=\()": "a verb",
 }
 _GAP = r'(?:[ _]|[\s#"]+)'
 _PATTERNS = {
-    re.compile(rf"(?<![A-Za-z]){pattern.replace('~', _GAP)}(?![A-Za-z])", re.I | re.S): instead
+    re.compile(rf"(?<![A-Za-z])(?:{pattern.replace('~', _GAP)})(?![A-Za-z])", re.I | re.S): instead
     for pattern, instead in BANNED.items()
 }
 
@@ -92,7 +117,7 @@ def test_the_lint_finds_each_banned_word():
 
 
 def test_plain_english_passes_the_lint():
-    text = "There is no file. It is no longer here, and is no smaller than that: x is None."
+    text = "There is no file; it is no longer here, and is no smaller than that. Rehearse by heart."
 
     assert list(faults("a.py", text)) == []
 

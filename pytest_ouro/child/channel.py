@@ -37,10 +37,7 @@ class Channel:
         os.kill(0, signal.SIGKILL)  # the sandbox allows signals to the own group
 
     def receive(self, longest: int = -1) -> dict[str, Any]:
-        """Return the next message.
-
-        EOFError once the other end is closed, ValueError if the line is not a JSON object.
-        """
+        """Return the next message; EOFError at the end, ValueError if it is not a JSON object."""
         line = self._file.readline(longest)
         if not line:
             raise EOFError

@@ -110,10 +110,7 @@ class LogitExchange:
         self._shared = mmap.mmap(fd, 0)
 
     def ask(self, x: Any) -> Any:
-        """Return the logits (B, T, V) of a batch of rows (B, T), copied out of shared memory.
-
-        ValueError if the answer is anything else.
-        """
+        """Return the logits (B, T, V) of rows (B, T), copied; ValueError for other answers."""
         self._shared[: x.numel() * 8] = x.contiguous().numpy().tobytes()
         self._channel.report("question")
         self._line.send({"rows": self._rows, "length": self._length})

@@ -28,10 +28,7 @@ def applies(module: types.ModuleType) -> bool:
 
 
 class Probes:
-    """Test the model before the evaluation, and compare its parameters after it.
-
-    ``findings`` has one line of text for each fault.
-    """
+    """Test the model before the evaluation and its parameters after it; ``findings`` are lines."""
 
     def __init__(self, module: types.ModuleType, job: dict[str, Any], model: Any) -> None:
         self.findings: list[str] = []

@@ -29,10 +29,8 @@ class Unable(Exception):
 
 
 def read_rows(module: types.ModuleType, job: dict[str, Any]) -> Any:
-    """Return the rows that the harness's own evaluation reads, as scoring.Rows.
-
-    Unable if the harness has no torch, does not compute bits per byte, or hides its rows.
-    """
+    """Return the rows that the harness's evaluation reads, as scoring.Rows; Unable if it does not
+    use torch, never calls the model, or does not compute bits per byte."""
     if "torch" not in sys.modules:
         raise Unable("the harness does not use torch")
     import torch
@@ -74,10 +72,8 @@ def _evaluate(module: types.ModuleType, job: dict[str, Any], model: Any) -> Any:
 
 
 def _extend(module: types.ModuleType, job: dict[str, Any], x: Any, y: Any, scored: int) -> Any:
-    """Read further rows of the same text if the spare ones are too few; return inputs and targets.
-
-    EVAL_TOKENS is raised for one evaluation, which must begin with the same rows.
-    """
+    """Read further rows if there are too few spare ones, by one evaluation with a higher
+    EVAL_TOKENS, which must begin with the same rows; return inputs and targets."""
     import torch
 
     from .scoring import count_spare
@@ -158,10 +154,8 @@ def _fingerprints(tokens: Any, width: int) -> Any:
 
 
 class _RecordingModel:
-    """A fake model: it records the rows it is called with, and returns random losses.
-
-    The metric computed from those losses shows how the harness uses them.
-    """
+    """A fake model: it records the rows it is called with, and returns random losses, by which the
+    harness's metric can be checked."""
 
     def __init__(self, torch: Any) -> None:
         self._torch = torch

@@ -97,8 +97,7 @@ def _import_path() -> list[str]:
 
 
 def _grant(paths: Iterable[Path], hidden: set[Path]) -> Iterator[tuple[Path, int]]:
-    """Yield each path with its rights: READ, or LIST for a folder that has hidden files, followed
-    by the other entries of that folder."""
+    """Yield paths with rights: READ, or LIST for a folder with hidden files, and its rest."""
     for path in dict.fromkeys(paths):
         within = {one for one in hidden if one.is_relative_to(path)}
         if not within:

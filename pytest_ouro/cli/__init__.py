@@ -98,10 +98,7 @@ def _usage() -> str:
 
 
 def find_bound(given: Path | None) -> Path:
-    """Return the named bound.toml, or the nearest one in this folder or above.
-
-    OuroError if there is no repository or no bound.toml.
-    """
+    """Return the named bound.toml, or the nearest one here or above; OuroError without one."""
     start = Path.cwd()
     if given is not None:
         return start / given

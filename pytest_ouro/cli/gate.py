@@ -172,8 +172,7 @@ def _answer_push(args: Options) -> list[Answer]:
 
 
 def _is_unrelated(git: Git, ref: Ref, bound: str, trust: str | None) -> bool:
-    """Return whether a ref has neither history nor files of the experiment, as a branch of built
-    pages does."""
+    """Return whether a ref (of built pages, say) has no history or files of the experiment."""
     from pytest_ouro.evidence import trust as trusts
     from pytest_ouro.evidence.git import push
     from pytest_ouro.evidence.records import anchor

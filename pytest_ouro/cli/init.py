@@ -117,7 +117,8 @@ def main(args: argparse.Namespace) -> int:
     rules = _find_section(target.parent, git.top, args.source)
     words = [bullet.words for bullet in rules.bullets] if rules else []
     found = project.find(target.parent, git.top, _init_options(args), words)
-    statements = _read_statements(rules, found, _context(found, git, target.parent)) if rules else []
+    context = _context(found, git, target.parent)
+    statements = _read_statements(rules, found, context) if rules else []
     statements = unique(statements or PRESETS[args.preset](found.experiment))
     statements = _narrowed(statements, git, target.parent)
     text = document.text(found.name, found.experiment, statements)

@@ -39,8 +39,7 @@ def demand_agreement(answer: Answer, bound: Path) -> None:
 
 
 def outcomes(answer: Answer, bound: Path) -> dict[str, str]:
-    """Return pytest's outcome of each rule, from its report file; OuroError if the report is
-    missing or does not explain the exit status."""
+    """Return pytest's outcome of each rule, from its report; OuroError if that is missing."""
     with tempfile.TemporaryDirectory(prefix="ouro-") as name:
         folder = Path(name)
         (folder / "pytest.ini").write_text("[pytest]\n")

@@ -17,9 +17,8 @@ _DIGEST = r"sha256:[0-9a-f]{64}"
 
 @dataclass(frozen=True)
 class Lock:
-    """``files`` maps a path from the repository's top to ``sha256:…`` of its canonical bytes;
-    ``data`` maps a file outside git (``~/…``, or relative to the experiment) to ``sha256:…`` of its
-    bytes."""
+    """``files`` maps a path from the repository's top to ``sha256:…`` of its canonical bytes,
+    ``data`` a file outside git (``~/…``, or relative to the experiment) to ``sha256:…``."""
 
     blessed: str
     files: Mapping[str, str]

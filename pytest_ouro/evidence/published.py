@@ -23,8 +23,7 @@ _MODULES = (".py", ".pyc", ".pyd", ".pth", ".so")
 
 @dataclass(frozen=True)
 class Published:
-    """The globs that a bound publishes; ``beside_work`` maps a file to the commits that contain it
-    together with other work."""
+    """The globs that a bound publishes; ``beside_work`` maps files to commits with other work."""
 
     globs: tuple[str, ...]
     beside_work: dict[str, list[str]] = field(default_factory=dict)
@@ -49,8 +48,7 @@ def published(evidence: Evidence) -> Published:
 
 
 def _work(evidence: Evidence, found: Published) -> Iterator[tuple[str, Iterable[str]]]:
-    """Yield each commit, or the index, that changes other files than published ones, with all the
-    paths that it contains."""
+    """Yield each commit, or the index, that changes unpublished files, with all its paths."""
     repository = evidence.repository
     commits: dict[str, list[Change]] = {}
     for change in repository.committed:

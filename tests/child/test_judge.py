@@ -152,7 +152,7 @@ def test_a_harness_with_another_metric_is_not_judged_and_nothing_runs(mini, old,
         ("logits.repeat(1, 1, 900)", "logits over 10800 tokens"),
     ],
 )
-def test_what_is_no_prediction_is_refused(mini, code, why):
+def test_an_answer_that_is_not_a_prediction_is_refused(mini, code, why):
     seen = mini.judged(
         before="honest = Model.forward\n"
         "def forward(self, x, y=None, reduction='mean'):\n"
@@ -165,7 +165,7 @@ def test_what_is_no_prediction_is_refused(mini, code, why):
     assert why in message
 
 
-def test_a_message_that_names_no_logits_is_told_in_words(mini):
+def test_a_message_without_logits_is_reported(mini):
     seen = mini.judged(
         before="import sys\n"
         "predictor = sys.modules['_pytest_ouro_child.predictor']\n"
@@ -178,7 +178,7 @@ def test_a_message_that_names_no_logits_is_told_in_words(mini):
 
 
 @pytest.mark.parametrize(("size", "even"), [(8, 8), (48, 32), (1000, 64), (3, 2)])
-def test_a_size_of_the_batch_that_leaves_rows_out_is_no_way_to_another_score(mini, size, even):
+def test_a_batch_size_that_leaves_rows_out_does_not_change_the_score(mini, size, even):
     seen = mini.supervised(
         before="plain, sizes = Model.forward, set()\n"
         "def forward(self, x, *args, **kwargs):\n"

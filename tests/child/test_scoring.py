@@ -178,7 +178,7 @@ def test_places_that_are_shaken_near_a_cut_hide_no_leak(long_rows, caught):
     assert [text.partition(":")[0] for text in findings] == ["not causal"] * caught
 
 
-def test_what_has_no_bytes_and_is_no_number_hides_nothing(rows):
+def test_nan_losses_of_targets_without_bytes_hide_nothing(rows):
     def model(x):
         logits = peeking(1.0)(x)
         weightless = rows.num_bytes[x[:, 1:]] == 0
@@ -344,7 +344,7 @@ def test_dropout_that_was_left_on_is_named(rows):
     assert any("not in evaluation mode" in text for text in examined(rows, model).findings())
 
 
-def test_rounding_is_no_finding(rows):
+def test_rounding_gives_no_finding(rows):
     """As bfloat16 rounds, differently each time."""
     chance = generator(6)
 
@@ -355,7 +355,7 @@ def test_rounding_is_no_finding(rows):
     assert examined(rows, model).findings() == []
 
 
-def test_no_number_is_no_finding_but_no_value_either(rows):
+def test_nan_gives_neither_a_finding_nor_a_value(rows):
     score = examined(rows, lambda x: bigram(x) * float("nan"))
     assert score.findings() == []
     assert math.isnan(score.value()[0])

@@ -349,7 +349,7 @@ def test_the_page_shows_what_a_refusal_says(hooked, tried):
     results(hooked)
     _, said = tried("commit", "-m", "the results")
     lines = {line.strip() for line in said.splitlines()}
-    shown = PAGE.split("## What a refusal says\n\n```\n")[1].split("```")[0]
+    shown = PAGE.split("## A refusal\n\n```\n")[1].split("```")[0]
 
     assert {line.strip() for line in shown.splitlines()} <= lines
 

@@ -126,7 +126,7 @@ def test_names_of_any_kind_are_read(folder):
     assert found.blobs(blobs) == [name.encode() for name in names]
 
 
-def test_a_name_that_is_no_text_is_read(folder):
+def test_a_name_that_is_not_text_is_read(folder):
     try:
         with open(os.path.join(os.fsencode(folder), b"caf\xe9.py"), "w"):  # noqa: PTH118, PTH123
             pass
@@ -252,6 +252,6 @@ def test_a_path_is_read_from_the_top(folder, tmp_path):
         found.relative(tmp_path / "a.py")
 
 
-def test_empty_fields_are_no_fields():
+def test_empty_fields_are_dropped():
     assert split(b"") == []
     assert split(b"a\0\0b c\0") == ["a", "b c"]

@@ -24,7 +24,7 @@ DAMAGED = {
     "not TOML": "<<<<<<< HEAD\n",
     "empty": "",
     "no files": 'blessed = "now"\n',
-    "files is no table": 'files = "all"\n',
+    "files is not a table": 'files = "all"\n',
     "a digest is too short": '[files]\n"a.py" = "sha256:0000"\n',
     "a digest is too long": f'[files]\n"a.py" = "{DIGEST}0"\n',
     "a digest has another line": f'[files]\n"a.py" = "{DIGEST}\\n"\n',

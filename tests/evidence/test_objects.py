@@ -107,7 +107,7 @@ def test_a_tree_that_could_mean_two_things_is_refused(project, names):
         Git.discover(project.path).store.folder(tree.decode().strip())
 
 
-def test_what_is_no_commit_has_no_parents(project):
+def test_an_object_that_is_not_a_commit_has_no_parents(project):
     found = Git.discover(project.path)
 
     with pytest.raises(GitError, match="does not match its id"):

@@ -1,4 +1,4 @@
-"""What changed since trust, by place, told from bytes and not from git's opinion of them."""
+"""What changed since trust, by place, found from bytes and not by asking git."""
 
 import hashlib
 import os
@@ -23,7 +23,7 @@ def observe(project):
     return observe
 
 
-def told(changes):
+def summarise(changes):
     return [(change.path, change.kind, change.where.split(" ")[-1]) for change in changes]
 
 
@@ -53,7 +53,7 @@ def test_links_are_not_followed(tmp_path):
     assert read_file(tmp_path / "broken") == b"nowhere"
 
 
-def test_what_is_no_file_has_no_bytes(tmp_path):
+def test_a_missing_file_has_no_bytes(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     os.mkfifo(tmp_path / "pipe")
 
@@ -76,7 +76,7 @@ def test_nothing_changed_is_nothing(observe):
     assert repository.commits == ()
 
 
-def test_commits_are_told_oldest_first_with_what_each_changed(project, observe):
+def test_commits_are_listed_oldest_first_with_what_each_changed(project, observe):
     first = project.commit("one", {"a.py": "1\n"})
     second = project.commit("two: é 'x' \"y\"", {"a.py": "2\n", "two words/é\n.py": "\n"})
     (project.path / "a.py").unlink()
@@ -105,7 +105,7 @@ def test_a_subject_cannot_pass_for_a_change(project, observe, subject):
     assert [change.path for change in repository.committed] == ["a.py", ":b", "commit x"]
 
 
-def test_a_commit_without_a_message_is_told(project, observe):
+def test_a_commit_without_a_message_is_listed(project, observe):
     project.write({"a.py": ""})
     project.git("add", "-A")
     project.git("commit", "-q", "--allow-empty-message", "-m", "")
@@ -129,7 +129,7 @@ def test_a_plain_merge_changes_nothing_itself(project, observe):
     assert sorted(change.path for change in repository.committed) == ["a.py", "b.py"]
 
 
-def test_what_a_merge_adds_of_its_own_is_told(project, observe):
+def test_changes_that_a_merge_itself_adds_are_listed(project, observe):
     project.git("checkout", "-q", "-b", "side")
     project.commit("side", {"a.py": "1\n"})
     project.git("checkout", "-q", "main")
@@ -144,7 +144,7 @@ def test_what_a_merge_adds_of_its_own_is_told(project, observe):
     ]
 
 
-def test_places_are_told_apart(project, observe):
+def test_places_are_distinguished(project, observe):
     project.commit("one", {"committed.py": ""})
     project.write({"staged.py": "1\n"})
     project.git("add", "staged.py")
@@ -153,7 +153,7 @@ def test_places_are_told_apart(project, observe):
 
     repository = observe()
 
-    assert told(repository.changes()) == [
+    assert summarise(repository.changes()) == [
         ("committed.py", "added", '"one"'),
         ("staged.py", "added", "index"),
         ("prepare.py", "deleted", "tree"),
@@ -198,7 +198,7 @@ def test_an_edit_of_the_same_size_and_time_is_seen(project, observe):
     path.write_text(path.read_text().replace("float", "FLOAT"))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
-    assert told(observe().changes()) == [("prepare.py", "changed", "tree")]
+    assert summarise(observe().changes()) == [("prepare.py", "changed", "tree")]
 
 
 def test_a_file_that_became_a_link_and_back_is_seen(project, observe):
@@ -207,7 +207,7 @@ def test_a_file_that_became_a_link_and_back_is_seen(project, observe):
     (project.path / "link").unlink()
     (project.path / "link").write_text("train.py")
 
-    assert told(observe(start).changes()) == [("link", "changed", "tree")]
+    assert summarise(observe(start).changes()) == [("link", "changed", "tree")]
 
 
 def test_files_left_out_of_a_sparse_checkout_are_not_deleted(project, observe):
@@ -226,7 +226,7 @@ def test_a_large_file_that_git_lfs_put_there_is_the_same(project, observe):
     assert observe(start).changes() == []
 
     (project.path / "weights.bin").write_bytes(data + b"!")
-    assert told(observe(start).changes()) == [("weights.bin", "changed", "tree")]
+    assert summarise(observe(start).changes()) == [("weights.bin", "changed", "tree")]
 
 
 def test_a_repository_inside_is_one_untracked_thing(project, observe):
@@ -240,7 +240,7 @@ def test_a_submodule_is_an_entry_without_bytes(project, observe):
     head = project.git("rev-parse", "HEAD")
     project.git("update-index", "--add", "--cacheinfo", f"160000,{head},module")
 
-    assert told(observe().changes()) == [("module", "added", "index")]
+    assert summarise(observe().changes()) == [("module", "added", "index")]
     assert observe().contents(["module"])["module"] == {
         "commit": None,
         "index": None,
@@ -248,7 +248,7 @@ def test_a_submodule_is_an_entry_without_bytes(project, observe):
     }
 
 
-def test_contents_are_told_by_place(project, observe):
+def test_contents_are_given_by_place(project, observe):
     project.write({"a.py": "staged"})
     project.git("add", "a.py")
     project.write({"a.py": "edited"})
@@ -270,11 +270,11 @@ def test_another_hash_function_is_understood(tmp_path, project):
     assert repository.changes() == []
 
     (path / "a.py").write_text("A = 2\n")
-    assert told(Repository(Git.discover(path)).changes()) == [("a.py", "changed", "tree")]
+    assert summarise(Repository(Git.discover(path)).changes()) == [("a.py", "changed", "tree")]
 
 
 @pytest.mark.parametrize("name", ["0" * 40, "HEAD", "nowhere"])
-def test_a_head_that_is_no_id_of_a_commit_is_said(observe, name):
+def test_a_head_that_is_not_a_commit_id_is_reported(observe, name):
     with pytest.raises(GitError, match=r"cannot be read|does not match its id"):
         observe(head=name).head_tree  # noqa: B018
 

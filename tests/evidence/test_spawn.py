@@ -12,7 +12,7 @@ from pytest_ouro.evidence.git import spawn
 ENV = {"PATH": os.environ["PATH"]}
 
 
-def test_status_output_and_error_are_told():
+def test_status_output_and_error_are_returned():
     said = spawn.output(["sh", "-c", "echo out; echo err >&2; exit 3"], ENV)
 
     assert said == (3, b"out\n", b"err\n")
@@ -65,11 +65,11 @@ def test_no_pipe_stays_open():
 def test_closed_streams_of_ours_change_nothing(tmp_path, closed):
     code = (
         "from pytest_ouro.evidence.git import spawn\n"
-        f"env, told = {ENV!r}, ['sh', '-c', 'echo out; echo err >&2']\n"
+        f"env, command = {ENV!r}, ['sh', '-c', 'echo out; echo err >&2']\n"
         "talk = spawn.Conversation(['cat'], env)\n"
         "talk.ask.write(b'asked\\n'), talk.ask.flush()\n"
         f"open({str(tmp_path / 'said')!r}, 'w').write(\n"
-        "    repr((spawn.output(told, env), talk.answer.readline())))\n"
+        "    repr((spawn.output(command, env), talk.answer.readline())))\n"
     )
     command = f'"{sys.executable}" -c "$CODE" {closed}'
 

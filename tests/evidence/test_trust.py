@@ -53,7 +53,7 @@ def test_any_name_of_a_commit_will_do(project, trust, revision):
 
 
 @pytest.mark.parametrize("source", ["--ouro-trust", "OURO_TRUST", "git config ouro.trust"])
-def test_a_trust_that_is_no_commit_is_refused_by_its_source(project, trust, monkeypatch, source):
+def test_a_trust_that_is_not_a_commit_is_refused_by_its_source(project, trust, monkeypatch, source):
     asked = "nowhere" if source == "--ouro-trust" else None
     if source == "OURO_TRUST":
         monkeypatch.setenv("OURO_TRUST", "nowhere")
@@ -69,7 +69,7 @@ def test_a_trust_that_is_no_commit_is_refused_by_its_source(project, trust, monk
 
 @pytest.mark.parametrize("kind", ["a tag", "a file of .git"])
 def test_a_name_that_several_refs_have_is_refused(project, trust, kind):
-    """Whoever may make a tag would choose the trust."""
+    """A user who may make a tag would choose the trust."""
     project.git("branch", "base")
     good = project.git("rev-parse", "HEAD")
     head = project.commit("the work", {"helper.py": ""})

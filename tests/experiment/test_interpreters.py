@@ -42,7 +42,7 @@ def test_a_plain_interpreter(lab, tmp_path):
     assert result.record["python"] == sys.version.split()[0]
 
 
-def test_an_interpreter_that_is_not_there_is_told(lab):
+def test_a_missing_interpreter_is_reported(lab):
     uses(lab, '["/nowhere/python"]')
     with pytest.raises(ExperimentError, match="'/nowhere/python' cannot be started") as refused:
         lab.run(lab.script())

@@ -26,7 +26,7 @@ def test_the_harness_is_the_trusted_text_not_the_file(bench):
     assert bench.train(EVALUATES).value == 2.0
 
 
-def test_the_harness_is_no_compiled_file(bench):
+def test_the_harness_is_not_read_from_a_compiled_file(bench):
     source = bench.folder / "prepare.py"
     source.write_text(EVIL)
     cache = Path(py_compile.compile(str(source)))
@@ -150,7 +150,7 @@ def test_source_is_read_as_python_reads_it(bench, script):
         ("raise ValueError('x' * 10_000)", {"type": "ValueError", "text": "x" * 400}),
     ],
 )  # fmt: skip
-def test_an_exception_is_told(bench, script, facts):
+def test_an_exception_is_reported(bench, script, facts):
     seen = bench.train(script)
     assert seen.exit_code == 1
     assert {key: seen.exception.get(key) for key in facts} == facts
@@ -158,7 +158,7 @@ def test_an_exception_is_told(bench, script, facts):
     assert not any("launcher.py" in line for line in seen.tail)
 
 
-def test_an_exception_of_the_harness_is_told(bench):
+def test_an_exception_of_the_harness_is_reported(bench):
     seen = bench.train(EVALUATES, harness="import nothing_like_that\n")
     assert seen.exception["stage"] == "harness"
     assert seen.exception["module"] == "nothing_like_that"
@@ -175,13 +175,13 @@ def test_an_exception_of_the_evaluation_is_after_it_began(bench):
     ("code", "status"),
     [("sys.exit()", 0), ("sys.exit(4)", 4), ("sys.exit('words')", 1), ("os._exit(5)", 5)],
 )
-def test_an_exit_is_no_exception(bench, code, status):
+def test_an_exit_is_not_an_exception(bench, code, status):
     seen = bench.run(f"import os, sys\n{code}")
     assert (seen.exit_code, seen.exception) == (status, {})
 
 
 @pytest.mark.parametrize("value", ["float('nan')", "float('inf')", "1e-300", "-3.0"])
-def test_every_float_is_told_as_it_is(bench, value):
+def test_every_float_is_reported_exactly(bench, value):
     seen = bench.train(f"from prepare import evaluate_bpb\nevaluate_bpb({value})")
     assert repr(seen.value) == repr(eval(value))
 

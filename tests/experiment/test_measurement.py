@@ -16,7 +16,7 @@ def seen(**changes):
     return Measurement(**{**facts, **changes})
 
 
-def became(**changes):
+def outcome_of(**changes):
     return outcome(seen(**changes), metric="val_bpb", script="train.py")
 
 
@@ -25,7 +25,7 @@ def raised(kind, text="", place="train.py:7"):
 
 
 def test_ok_says_nothing():
-    assert became() == ("ok", "")
+    assert outcome_of() == ("ok", "")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_ok_says_nothing():
     ],
 )  # fmt: skip
 def test_outcome(changes, ended, words):
-    found, message = became(**changes)
+    found, message = outcome_of(**changes)
     assert found == ended
     assert words in message
     assert "\n" not in message
@@ -98,12 +98,12 @@ def test_outcome(changes, ended, words):
 def test_a_file_that_the_sandbox_refuses_is_explained(kind, text):
     crashed = {"exit_code": 1, "exception": raised(kind, text), "value": None}
 
-    assert became(**crashed, level="sandboxed")[1].endswith(
+    assert outcome_of(**crashed, level="sandboxed")[1].endswith(
         "train.py:7 (a sandboxed run writes under TMPDIR alone: docs/sandbox.md has what it may do)"
     )
-    assert became(**crashed, level="judged")[1].endswith("at train.py:7")
+    assert outcome_of(**crashed, level="judged")[1].endswith("at train.py:7")
     other = {**crashed, "exception": raised("KeyError", "x")}
-    assert became(**other, level="sandboxed")[1].endswith("at train.py:7")
+    assert outcome_of(**other, level="sandboxed")[1].endswith("at train.py:7")
 
 
 @pytest.mark.parametrize(
@@ -116,15 +116,15 @@ def test_a_file_that_the_sandbox_refuses_is_explained(kind, text):
     ],
 )
 @pytest.mark.parametrize(("evaluations", "phase"), [(0, "training"), (1, "evaluation")])
-def test_out_of_memory_is_told_apart(signs, evaluations, phase):
+def test_out_of_memory_is_distinguished(signs, evaluations, phase):
     facts = {"exit_code": 1, "value": None, "evaluations": evaluations, **signs}
-    found, message = became(**facts)
+    found, message = outcome_of(**facts)
     assert found == "oom"
     assert f"out of memory in {phase}" in message
 
 
-def test_words_about_memory_alone_are_no_oom():
-    assert became(tail=("CUDA out of memory: halving the batch",))[0] == "ok"
+def test_words_about_memory_alone_are_not_an_oom():
+    assert outcome_of(tail=("CUDA out of memory: halving the batch",))[0] == "ok"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_words_about_memory_alone_are_no_oom():
     ],
 )
 def test_a_claim_agrees_to_the_digits_that_were_printed(claimed, ended):
-    assert became(claims={"val_bpb": claimed})[0] == ended
+    assert outcome_of(claims={"val_bpb": claimed})[0] == ended
 
 
 @pytest.mark.parametrize(
@@ -160,5 +160,5 @@ def test_claim(claims, value):
     ],
 )
 def test_no_escape_of_the_script_gets_into_the_message(changes):
-    assert "\x1b" not in became(**changes)[1]
-    assert "\x07" not in became(**changes)[1]
+    assert "\x1b" not in outcome_of(**changes)[1]
+    assert "\x07" not in outcome_of(**changes)[1]

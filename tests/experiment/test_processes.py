@@ -72,8 +72,7 @@ def test_usage_counts_children_that_have_ended(start):
     assert processes.Family(process.pid).usage().cpu_seconds >= 0.25
 
 
-#: Starts a child, one after the other, each of which uses some time; told how the parent hears of
-#: it.
+#: Starts one child after the other, each of which uses some CPU time; ``how`` sets SIGCHLD.
 SHORT_LIVED = """\
 import os, signal, time
 {how}
@@ -108,8 +107,8 @@ WAITED = "os.waitpid(child, os.WNOHANG)"
     ],
 )
 def test_children_that_nobody_waits_for_are_missed(start, how, wait, between, seconds, unaccounted):
-    told = {"how": how, "wait": wait, "between": between, "seconds": seconds}
-    family = processes.Family(start(SHORT_LIVED.format(**told)).pid)
+    keys = {"how": how, "wait": wait, "between": between, "seconds": seconds}
+    family = processes.Family(start(SHORT_LIVED.format(**keys)).pid)
     deadline = time.monotonic() + (20 if unaccounted else 4)
     while not family.unaccounted and time.monotonic() < deadline:
         family.usage()
@@ -248,7 +247,7 @@ def test_end_ends_children_of_a_leader_that_is_gone(start, gone):
     assert gone(child)
 
 
-def test_end_of_what_has_ended_is_no_error(start):
+def test_ending_an_ended_process_is_not_an_error(start):
     process = start("print('ready', flush=True)")
     process.wait()
     processes.Family(process.pid).end(process)

@@ -46,7 +46,7 @@ print(json.dumps([one, two, random.Random(1).random()]))
 """
 
 
-def test_what_is_no_seed_stays(bench):
+def test_other_arguments_than_seeds_stay(bench):
     first, second = (seeds(bench, CHANCE, 1) for _ in range(2))
     assert first[:2] != second[:2]
     assert first[2] == second[2] == random.Random(1).random()
@@ -139,7 +139,7 @@ def test_every_generator_accepts_the_seed(seed):
 
 
 @pytest.mark.parametrize("seed", [None, object()])
-def test_no_seed_is_none(seed):
+def test_a_generator_or_none_is_unchanged(seed):
     assert reseed.salted_seed(seed, 3) is seed
 
 

@@ -1,4 +1,4 @@
-"""The clock of a run, told by hand what happens when."""
+"""The clock of a run, with events and times set by hand."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def make(bench, clock):
-    """A watch over nobody, whose script was just let go."""
+    """Makes the state of a run without processes, whose script was just released."""
 
-    def made(**changes):
-        nobody = processes.Family(2**22 + 1, strangers=processes.adopt_orphans())
-        made = run_clock.RunState(bench.job("", **changes), clock.now, nobody)
-        made.release()
-        return made
+    def build(**changes):
+        empty = processes.Family(2**22 + 1, strangers=processes.adopt_orphans())
+        state = run_clock.RunState(bench.job("", **changes), clock.now, empty)
+        state.release()
+        return state
 
-    return made
+    return build
 
 
 def test_the_window_begins_with_the_first_batch(make, clock):
@@ -43,7 +43,7 @@ def test_the_window_begins_with_the_first_batch(make, clock):
 
 def test_who_stops_the_supervisor_before_the_first_batch_gains_no_time(make, clock):
     run = make(startup_seconds=5.0)
-    clock.now += 60  # nobody looked, and the first batch is heard of now
+    clock.now += 60  # no scan was made, and the first batch is reported now
     run.on_event({"event": "start"})
     assert run.trained() == 55
 
@@ -56,7 +56,7 @@ def test_a_warm_up_ends_when_it_had_to_though_nobody_looked(make, clock):
     assert run.trained() == 50
 
 
-def test_a_warm_up_that_is_told_again_is_no_longer(make, clock):
+def test_a_warm_up_that_is_reported_again_is_not_longer(make, clock):
     run = make(warmup_seconds=10.0)
     for _ in range(4):
         run.on_event({"event": "warm-up"})
@@ -65,7 +65,7 @@ def test_a_warm_up_that_is_told_again_is_no_longer(make, clock):
     assert run.trained() == 14
 
 
-def asked(run, clock, *, trained=20.0, served=100 * TOKENS):
+def start_answers(run, clock, *, trained=20.0, served=100 * TOKENS):
     """The run has trained, and the judge is asked for the score."""
     run.start()
     clock.now += trained
@@ -75,7 +75,7 @@ def asked(run, clock, *, trained=20.0, served=100 * TOKENS):
 
 def answered(run, clock, seconds, *, scoring=0.0, judging=0.0, **facts):
     """The judge's batches are answered after these seconds each; returns the run."""
-    asked(run, clock, **facts)
+    start_answers(run, clock, **facts)
     for one in seconds:
         clock.now += judging
         run.on_judge_event({"event": "question"})
@@ -182,7 +182,7 @@ def test_who_computes_while_the_judge_does_is_charged_for_it(make, clock, monkey
 
 def test_room_for_the_first_answer_is_made_in_the_judges_time(make, clock):
     run = make(budget=20.0, judge={})
-    asked(run, clock)
+    start_answers(run, clock)
     for event, seconds in [("question", 0.1), ("room", 9.0), ("question", 0.2), ("answered", 0.0)]:
         run.on_judge_event({"event": event})
         clock.now += seconds
@@ -192,7 +192,7 @@ def test_room_for_the_first_answer_is_made_in_the_judges_time(make, clock):
 
 def test_a_run_that_trains_on_while_it_is_asked_is_ended_as_one_before(make, clock):
     run = make(budget=20.0, judge={}, timeout=1e6)
-    asked(run, clock)
+    start_answers(run, clock)
     run.on_judge_event({"event": "question"})
     clock.now += 10.9
     assert (run.tick(), run.trained()) == ("", pytest.approx(30.9))
@@ -202,14 +202,14 @@ def test_a_run_that_trains_on_while_it_is_asked_is_ended_as_one_before(make, clo
 
 def test_a_judge_that_computes_long_ends_no_run(make, clock):
     run = make(budget=20.0, judge={}, timeout=1e6)
-    asked(run, clock)
+    start_answers(run, clock)
     clock.now += 1000
     assert (run.tick(), run.trained()) == ("", 20)
 
 
-def test_what_is_no_prediction_ends_the_count(make, clock):
+def test_an_answer_that_is_not_a_prediction_ends_the_count(make, clock):
     run = make(budget=20.0, judge={}, timeout=1e6)
-    asked(run, clock)
+    start_answers(run, clock)
     run.on_judge_event({"event": "question"})
     clock.now += 0.5
     run.on_judge_event({"event": "finding", "text": "no prediction"})

@@ -82,13 +82,13 @@ def test_a_hang_after_the_output_was_closed_is_killed(bench):
     assert seen.stopped == "timeout"
 
 
-def test_a_closed_channel_is_no_end(bench):
+def test_a_closed_channel_does_not_end_the_run(bench):
     seen = bench.run("import os\nos.closerange(3, 256)\nprint('still here')")
     assert seen.tail == ("still here",)
     assert seen.exit_code == 0
 
 
-def test_an_interrupt_ends_the_run_and_is_told(bench, written, gone):
+def test_an_interrupt_ends_the_run_and_is_reported(bench, written, gone):
     def interrupt(position):
         if (bench.folder / "pids").exists():
             raise KeyboardInterrupt
@@ -117,35 +117,35 @@ def test_escapes_stay_in_the_log(bench):
     assert b"\x1b[2J" in (bench.folder / "run.log").read_bytes()
 
 
-def test_bytes_that_are_no_text_are_no_error(bench):
+def test_bytes_that_are_not_text_are_not_an_error(bench):
     script = r"import sys; sys.stdout.buffer.write(b'\xff\xfe\x00 val\nval_bpb: 1\n')"
     assert bench.run(script).claims == {"val_bpb": "1"}
 
 
 def test_of_redrawn_progress_the_last_stays(bench):
-    told = []
+    positions = []
     script = (
         "import time\nfor step in range(9):\n    print(f'\\rstep {step} loss: 1.{step}', end='')\n"
         "    time.sleep(0.1)"
     )
-    seen = bench.run(script, progress=told.append)
+    seen = bench.run(script, progress=positions.append)
     assert seen.tail == ("step 8 loss: 1.8",)
-    assert any(position.text.startswith("step") for position in told)
+    assert any(position.text.startswith("step") for position in positions)
 
 
-def test_progress_is_told_a_few_times_a_second(bench):
-    told = []
+def test_progress_is_reported_a_few_times_a_second(bench):
+    positions = []
     seen = bench.train(
-        bench.trains("time.sleep(1.0)"), progress=told.append, budget=1.0, warmup_seconds=0.0
+        bench.trains("time.sleep(1.0)"), progress=positions.append, budget=1.0, warmup_seconds=0.0
     )
     assert seen.exit_code == 0
-    assert 2 <= len(told) <= seen.wall_seconds / 0.2 + 1
-    assert told[-1].window is not None
-    assert {position.budget for position in told} == {1.0}
-    assert told == sorted(told, key=lambda position: position.wall)
+    assert 2 <= len(positions) <= seen.wall_seconds / 0.2 + 1
+    assert positions[-1].window is not None
+    assert {position.budget for position in positions} == {1.0}
+    assert positions == sorted(positions, key=lambda position: position.wall)
 
 
-def test_what_is_measured_is_heard(bench):
+def test_the_measured_value_is_received(bench):
     seen = bench.train(EVALUATES)
     assert (seen.value, seen.evaluations, seen.claims) == (2.0, 1, {"val_bpb": "2.0"})
     assert seen.environment["python"].startswith("3.")
@@ -181,7 +181,7 @@ def test_overrun(bench):
     assert seen.window_seconds >= 1.3
 
 
-def test_a_long_evaluation_is_no_overrun(bench):
+def test_a_long_evaluation_is_not_an_overrun(bench):
     harness = "import time\n\ndef evaluate_bpb(model):\n    time.sleep(1.6)\n    return 2.0\n"
     seen = bench.train(EVALUATES, harness=harness, budget=0.2)
     assert (seen.stopped, seen.value, seen.window_seconds) == ("", 2.0, 0.0)
@@ -251,14 +251,14 @@ def test_the_log_is_not_written_through_a_link(bench, tmp_path):
     assert (tmp_path / "precious").read_text() == "precious"
 
 
-def test_a_log_that_is_a_folder_is_told(bench):
+def test_a_log_that_is_a_folder_is_reported(bench):
     (bench.folder / "run.log").mkdir()
     with pytest.raises(ExperimentError, match=r"run\.log"):
         bench.run("print('x')")
 
 
 @pytest.mark.parametrize("command", [("no-such-python",), ("/etc/passwd",)])
-def test_an_interpreter_that_cannot_be_started_is_told(bench, command):
+def test_an_interpreter_that_cannot_be_started_is_reported(bench, command):
     with pytest.raises(ExperimentError, match=command[0]) as refused:
         bench.run("print('x')", python=command)
     assert "python" in refused.value.help
@@ -283,7 +283,7 @@ def test_a_wrapper_may_start_the_interpreter(bench):
         "b'[' * 100000 + b'\\n'",
     ],
 )
-def test_garbage_on_the_channel_is_no_traceback(bench, words):
+def test_garbage_on_the_channel_gives_no_traceback(bench, words):
     script = (
         "import os, stat\n"
         "for fd in range(3, 64):\n"

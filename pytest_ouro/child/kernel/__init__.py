@@ -1,1 +1,1 @@
-"""What the kernel offers to shut a process in: Landlock, a filter of system calls."""
+"""The kernel's means to sandbox a process: Landlock, and a filter of system calls."""

@@ -1,4 +1,4 @@
-"""Landlock: which files this process, and all it starts, may still reach. Linux 5.13, no root."""
+"""Landlock: limit the files that this process and its descendants can reach (Linux 5.13)."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ READ = EXECUTE | READ_FILE | READ_DIR
 LIST = READ_DIR
 DEVICE = READ_FILE | WRITE_FILE | _IOCTL_DEV
 REWRITE = READ | WRITE_FILE | _TRUNCATE
-#: All but the making of device nodes.
+#: All rights except the creation of device nodes.
 WRITE = (1 << 16) - 1 & ~(_MAKE_CHAR | _MAKE_BLOCK)
-#: What can be said of something that is not a folder.
+#: The rights that apply to a file that is not a folder.
 _OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | _TRUNCATE | _IOCTL_DEV
 
 
 def version() -> int:
-    """Of the kernel's Landlock, 1 or more. OSError where it has none."""
+    """Return the version of the kernel's Landlock, 1 or more. OSError if it has none."""
     try:
         return call("landlock_create_ruleset", _CREATE, None, 0, _VERSION)
     except OSError as error:
@@ -45,11 +45,11 @@ def version() -> int:
 
 
 class Ruleset:
-    """What stays allowed. Everything that this version of Landlock knows of is refused else."""
+    """The rights that stay allowed; all others that this version of Landlock covers are refused."""
 
     def __init__(self, abi: int) -> None:
-        # 2 links and renames between folders, 3 truncate, 5 ioctl; 4 TCP; 6 abstract unix
-        # sockets and signals
+        # Version 2 adds links and renames between folders, 3 truncate, 4 TCP, 5 ioctl, 6 abstract
+        # unix sockets and signals.
         self._files = (1 << 13 + (abi >= 2) + (abi >= 3) + (abi >= 5)) - 1
         attributes = [self._files]
         if abi >= 4:
@@ -60,7 +60,7 @@ class Ruleset:
         self._fd = call("landlock_create_ruleset", _CREATE, packed, len(packed), 0)
 
     def allow(self, path: Path, rights: int) -> None:
-        """Allow ``rights`` on a file, or on a folder and all below it; nothing if it is gone."""
+        """Allow ``rights`` on a file, or on a folder and all below it; ignore a missing path."""
         try:
             fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError, PermissionError):
@@ -78,6 +78,6 @@ class Ruleset:
             call("landlock_add_rule", _ADD, self._fd, _PATH_BENEATH, rule, 0)
 
     def restrict(self) -> None:
-        """From here on, for this thread and all it starts."""
+        """Apply the ruleset to this thread and all that it starts."""
         call("landlock_restrict_self", _RESTRICT, self._fd, 0)
         os.close(self._fd)

@@ -1,7 +1,7 @@
-"""The filter of system calls: what Landlock does not know of, or not in older kernels.
+"""The filter of system calls, for what Landlock does not cover, or not in older kernels.
 
-A classic BPF program that the kernel runs at every call. It sees a call's number and its plain
-arguments, never what a pointer points to.
+It is a classic BPF program that the kernel runs at every call. It sees a call's number and its
+plain arguments, never what a pointer points to.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SET_FILTER, _ALL_THREADS = 1, 1
 
 
 class _Machine(NamedTuple):
-    """An architecture as the kernel's filters know it."""
+    """The constants of an architecture: audit id, column in _NUMBERS, number of seccomp."""
 
     audit: int
     column: int
@@ -87,26 +87,26 @@ _JUDGED_BEFORE = _calls("""
 """)
 _NUMBERS = {**_REFUSED, **_ATTRIBUTES, **_JUDGED, **_JUDGED_BEFORE}
 
-#: TIOCSTI and TIOCLINUX type into a terminal; FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, and FS_IOC_ and
-#: EXT4_IOC_SETVERSION leave 32 bits or more with every file that is the user's, opened to be read;
+#: TIOCSTI and TIOCLINUX type into a terminal. FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_SETVERSION
+#: and EXT4_IOC_SETVERSION store 32 bits or more with a file of the user that is open for reading;
 #: FS_IOC_SET_ENCRYPTION_POLICY, _ADD_ENCRYPTION_KEY and _ENABLE_VERITY with it or its file system.
 _IOCTLS = (
     *(0x5412, 0x541C, 0x40086602, 0x401C5820, 0x40087602, 0x40086604),
     *(0x800C6613, 0xC0506617, 0x40806685),
 )
-#: F_SET_RW_HINT and F_SET_FILE_RW_HINT: what the kernel remembers of such a file.
+#: F_SET_RW_HINT and F_SET_FILE_RW_HINT store hints about such a file in the kernel.
 _FCNTLS = (1036, 1038)
 
 _Code = list[bytes]
 
 
 def supported() -> bool:
-    """Whether the calls of this machine are known here."""
+    """Return whether the call numbers of this machine are known here."""
     return platform.machine() in _MACHINES and struct.calcsize("P") == 8
 
 
 def install(abi: int) -> None:
-    """Put the filter in force, for this process and all it starts. ``abi`` is Landlock's."""
+    """Install the filter for this process and all that it starts. ``abi`` is Landlock's version."""
     machine = _MACHINES[platform.machine()]
     code = program(platform.machine(), abi, os.getpid())
     buffer = ctypes.create_string_buffer(b"".join(code), len(code) * 8)
@@ -115,10 +115,10 @@ def install(abi: int) -> None:
 
 
 def program(machine: str, abi: int, pid: int) -> _Code:
-    """The filter's instructions. ``pid`` is whom signals may go to where Landlock lets all pass."""
+    """Return the filter's instructions. Signals may go to ``pid`` only, if Landlock allows all."""
     known = _MACHINES[machine]
     code = [_load(_ARCH), _if(known.audit, 1, 0), _return(_KILL), _load(_NUMBER)]
-    if machine == "x86_64":  # its calls have another number there; none is needed
+    if machine == "x86_64":  # refuse the x32 calls, which have other numbers
         code += [_step(_AT_LEAST, _X32, 0, 1), _return(_KILL)]
     for name, body in {**_always(), **_before(abi, pid)}.items():
         number = _NUMBERS[name][known.column]
@@ -141,13 +141,13 @@ def _always() -> dict[str, _Code]:
     rules["clone3"] = _refuse(errno.ENOSYS)  # its flags are behind a pointer; libc takes clone
     rules["socket"] = rules["socketpair"] = _unix_streams()
     rules["connect"] = _refuse(errno.ECONNREFUSED)
-    # The signal of the parent's death may be set to SIGKILL, never taken away.
+    # PR_SET_PDEATHSIG may be set to SIGKILL only.
     rules["prctl"] = [_argument(0), _if(1, 1, 0), *_pass(), *_only(1, 9)]
     for name in ("prlimit64", "sched_setparam", "sched_setscheduler", "sched_setattr"):
-        rules[name] = _only(0, 0)  # of this process itself
-    # Another's processors stay what they are, and no error: libraries ask it of their threads.
+        rules[name] = _only(0, 0)  # for this process itself
+    # Ignore a change for other processes, without an error: libraries call it for their threads.
     rules["sched_setaffinity"] = [_argument(0), *_equal(0), *_refuse(0)]
-    # Nor of a group or of all that the user has: the kinds are PRIO_ and IOPRIO_WHO_PROCESS.
+    # For this process only, not a group or a user: the kinds are PRIO_ and IOPRIO_WHO_PROCESS.
     for name, process in (("setpriority", 0), ("ioprio_set", 1)):
         rules[name] = [_argument(0), _if(process, 1, 0), *_refuse(), *_only(1, 0)]
     rules["ioctl"] = [_argument(1), *_except(*_IOCTLS)]
@@ -156,7 +156,7 @@ def _always() -> dict[str, _Code]:
 
 
 def _before(abi: int, pid: int) -> dict[str, _Code]:
-    """What Landlock of this version lets pass and later ones refuse."""
+    """Return the instructions for calls that this version of Landlock does not cover."""
     rules: dict[str, _Code] = {}
     if abi < 3:  # truncation: by name, and by opening for reading
         rules["truncate"] = _refuse()
@@ -177,14 +177,13 @@ def _before(abi: int, pid: int) -> dict[str, _Code]:
 
 
 def _unix_streams() -> _Code:
-    """Streams and ordered packets between processes of this machine; a datagram socket could
-    send to any address."""
+    """Allow unix streams and ordered packets only; a datagram socket could send to any address."""
     kind = [_argument(1), _step(_AND, 0xF), *_equal(1), *_equal(5), *_refuse()]
     return [_argument(0), _if(1, 1, 0), *_refuse(), *kind]
 
 
 def _truncates(index: int) -> _Code:
-    """Refuse O_TRUNC with O_RDONLY in the flags; with writing it is Landlock's business."""
+    """Refuse O_TRUNC with O_RDONLY in the flags; Landlock covers O_TRUNC with writing."""
     writing = [_argument(index), _step(_ANY_BIT, 0b11, 0, 1), *_pass()]
     return [*writing, _step(_ANY_BIT, os.O_TRUNC, 0, 1), *_refuse(), *_pass()]
 
@@ -194,12 +193,12 @@ def _only(index: int, value: int) -> _Code:
 
 
 def _equal(value: int) -> _Code:
-    """Allow the call if what was loaded is ``value``."""
+    """Allow the call if the loaded value is ``value``."""
     return [_if(value, 0, 1), *_pass()]
 
 
 def _except(*values: int) -> _Code:
-    """Refuse the call if what was loaded is one of ``values``."""
+    """Refuse the call if the loaded value is one of ``values``."""
     return [step for value in values for step in (_if(value, 0, 1), *_refuse())] + _pass()
 
 
@@ -212,7 +211,7 @@ def _refuse(code: int = errno.EPERM) -> _Code:
 
 
 def _argument(index: int) -> bytes:
-    """Load the lower half of an argument: all that the kernel takes of an int."""
+    """Load the lower half of an argument, which is all that the kernel uses of an int."""
     return _load(16 + 8 * index)
 
 
@@ -221,7 +220,7 @@ def _load(offset: int) -> bytes:
 
 
 def _if(value: int, yes: int, no: int) -> bytes:
-    """Skip ``yes`` steps if what was loaded is ``value``, else ``no``."""
+    """Skip ``yes`` steps if the loaded value is ``value``, else ``no``."""
     return _step(_EQUAL, value, yes, no)
 
 

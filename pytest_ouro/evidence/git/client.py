@@ -107,8 +107,7 @@ def _rev_parse(start: Path, *args: str) -> bytes:
 
 
 def _own_index(index: str, top: Path, common_dir: Path) -> str:
-    """Return ``index``, which git made for a partial commit; GitError if it lies outside the
-    repository's git folder."""
+    """Return ``index``; GitError if it lies outside the repository's git folder."""
     if index and common_dir.resolve() not in (top / index).resolve().parents:
         raise GitError(
             f"GIT_INDEX_FILE names {index}, which is not an index of this repository",
@@ -170,8 +169,7 @@ class Git:
         )
 
     def relative(self, path: Path) -> str:
-        """Return ``path`` relative to the top folder, without following it if it is a link;
-        GitError if it lies outside."""
+        """Return ``path`` (not followed if it is a link) from the top folder; GitError outside."""
         try:
             return (path.parent.resolve() / path.name).relative_to(self.top.resolve()).as_posix()
         except ValueError:

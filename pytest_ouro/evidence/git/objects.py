@@ -125,8 +125,7 @@ class Objects:
         return None if entry.mode in ("", _FOLDER) else entry
 
     def difference(self, old: str, new: str, folder: str = "") -> Iterator[tuple[str, Kind]]:
-        """Yield ``(path, kind)`` for every file that differs between two trees; "" is an empty
-        tree."""
+        """Yield ``(path, kind)`` for every file that differs; the tree "" is empty."""
         if old == new:
             return
         before = self.folder(old) if old else {}

@@ -15,8 +15,7 @@ _INFO = r"(?P<name>.+?)-(?P<version>[^-]+)\.dist-info\Z"
 
 
 def installed(folders: list[Path]) -> dict[str, str]:
-    """Return the versions of the distributions in the first ``.venv`` among ``folders``, by their
-    normalised names.
+    """Return the versions in the first ``.venv`` among ``folders``, by normalised names.
 
     Empty if there is no ``.venv``: an environment elsewhere is not the repository's.
     """

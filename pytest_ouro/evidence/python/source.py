@@ -204,8 +204,8 @@ def _names_bound_by(statement: ast.stmt) -> set[str]:
 
 
 def _bound_within(statement: ast.stmt) -> set[str]:
-    """Return the names that a statement also binds within: ``global x``, ``(x := 1)``; TOP_LEVEL if
-    it may reach any name."""
+    """Return the names that a statement binds by ``global x`` or ``(x := 1)``; TOP_LEVEL if it may
+    bind any name."""
     found: set[str] = set()
     for node in ast.walk(statement):
         if isinstance(node, ast.Global):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judge:
-    """``channel`` leads from us to the judge; ``lent`` are the two descriptors to pass to the
+    """A running judge: ``channel`` is our end of its channel, ``lent`` are two descriptors for the
     training process: its line to the judge, and the shared memory."""
 
     channel: socket.socket

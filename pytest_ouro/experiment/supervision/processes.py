@@ -75,14 +75,12 @@ class _Vanished:
 
     _last: dict[tuple[int, str], _Process] = field(default_factory=dict)
     _due: dict[tuple[int, str], _Used] = field(default_factory=dict)
-    #: Usage that any living process may have: a process that outlives its parent is reaped by
-    #: another one.
+    #: Usage that any process may have absorbed: an orphan is reaped by another process.
     _due_to_all: _Used = _Used()
 
     def scan(self, members: list[_Process]) -> bool:
-        """Return whether a parent still has not absorbed the usage of children that vanished before
-        the previous scan (one scan of grace). Dead parents are skipped: a child may outlive them.
-        """
+        """Return whether a living parent still lacks the usage of children that vanished before the
+        previous scan (one scan of grace)."""
         if sys.platform != "linux":
             return False
         now = {(process.pid, process.born): process for process in members}
@@ -144,8 +142,7 @@ class Family:
         return any(p.pid == self.leader for p in members) and self._vanished.scan(members)
 
     def end(self, process: subprocess.Popen[bytes], *, grace: float = 3.0) -> None:
-        """End the leader's group with TERM, then all processes with KILL after ``grace`` seconds;
-        reap them."""
+        """End the leader's group with TERM, then all with KILL after ``grace`` seconds; reap."""
         deadline = time.monotonic() + grace
         if process.poll() is None and signal_group(self.leader, signal.SIGTERM):
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -30,7 +30,7 @@ Stop = Literal["", "timeout", "overrun", "interrupted", "unjudged"]
 
 @dataclass
 class RunState:
-    """The events received from the training process and the judge so far."""
+    """The state of a run, updated by events from the training process and the judge."""
 
     job: Job
     began: float
@@ -81,8 +81,7 @@ class RunState:
             self.findings.append(UNACCOUNTED)
 
     def trained(self) -> float | None:
-        """Return the seconds of training so far: the window, and the charged part of the answers;
-        None before the window begins."""
+        """Return the seconds of training so far, charged ones included; None before the window."""
         if self.window is not None:
             return self.window + self.charged()
         return None if self.window_from is None else self.clock() - self.window_from

@@ -40,8 +40,7 @@ _MALFORMED = (
 def supervise(job: Job, progress: Progress | None = None) -> Measurement:
     """Run the job until it ends or must be ended, and leave no process of it behind.
 
-    Ctrl-C and TERM end the run; the measurement is then ``interrupted``.
-    ExperimentError if it cannot be started.
+    Ctrl-C and TERM interrupt the run. ExperimentError if it cannot be started.
     """
     began = time.monotonic()
     with (

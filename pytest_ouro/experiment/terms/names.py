@@ -23,10 +23,7 @@ INTERFACE = ("Tokenizer", "get_token_bytes")
 
 
 def trusted_source(case: Case, path: str) -> str:
-    """Return the trusted bytes of a file of the experiment, as Latin-1 text for JSON.
-
-    ExperimentError if trust has no such file.
-    """
+    """Return a trusted file as Latin-1 text for JSON; ExperimentError if trust has no such file."""
     source = case.trust.read(case.bound.path(path))
     if source is None:
         raise ExperimentError(

@@ -147,6 +147,6 @@ class Memory(nn.Module):
 
 
 def supervisor():
-    """The process that keeps the clock: the parent of the keeper, which is ours."""
+    """The process that keeps the clock: the parent of our subreaper."""
     stat = Path(f"/proc/{os.getppid()}/stat").read_text()
     return int(stat.rpartition(")")[2].split()[1])

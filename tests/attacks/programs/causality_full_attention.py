@@ -1,4 +1,4 @@
-"""The attention has no mask, and is told which key stands one place on.
+"""The attention has no mask, and gets the index of the next key.
 
 class: causality
 expect: supervised=caught judged=caught sandboxed=caught

@@ -1,4 +1,4 @@
-"""Every descriptor is closed, so that nobody hears of an evaluation, and a value is printed.
+"""Every descriptor is closed, so that no evaluation is reported, and a value is printed.
 
 class: channel
 expect: supervised=caught judged=caught sandboxed=caught

@@ -1,4 +1,4 @@
-"""The end of the training is told in time; the training goes on, and so does its value.
+"""The end of the training is reported in time; the training goes on, and so does its value.
 
 class: channel
 expect: supervised=open judged=caught sandboxed=caught

@@ -1,8 +1,8 @@
-"""The process becomes another interpreter, and a program of its own speaks to whoever listens.
+"""The process becomes another interpreter, and that program writes to the socket.
 
 class: channel
 expect: supervised=open judged=neutralised sandboxed=neutralised
-note: whoever answers the judge has the score of its answers
+note: the process that answers the judge gets the score of its own answers
 """
 
 import json

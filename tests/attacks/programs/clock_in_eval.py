@@ -1,4 +1,4 @@
-"""The training is over, and goes on where the model is told that it is to be evaluated.
+"""The training is over, and goes on in the call of eval() on the model.
 
 class: clock
 expect: supervised=caught judged=caught sandboxed=caught

@@ -1,4 +1,4 @@
-"""The process that holds the targets is looked for, and its memory opened.
+"""The script finds the process that holds the targets, and opens its memory.
 
 class: judge
 expect: supervised=neutralised judged=open sandboxed=neutralised

@@ -1,4 +1,4 @@
-"""What is evaluated is no module: an object that looks like one and gives a small loss.
+"""An object that looks like a module and returns a small loss is evaluated.
 
 class: loss
 expect: supervised=caught judged=neutralised sandboxed=neutralised

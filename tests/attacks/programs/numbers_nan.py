@@ -1,4 +1,4 @@
-"""The logits are no numbers.
+"""The logits are not numbers (NaN).
 
 class: numbers
 expect: supervised=caught judged=caught sandboxed=caught

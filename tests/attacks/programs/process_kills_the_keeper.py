@@ -1,4 +1,4 @@
-"""What stays beside the run is killed, once a forged value is printed.
+"""The launcher's subreaper is killed after a forged value is printed.
 
 class: process
 expect: supervised=caught judged=caught sandboxed=neutralised

@@ -1,4 +1,4 @@
-"""The group of the run is told to end, and the script does not listen.
+"""The run's process group receives TERM, and the script ignores it.
 
 class: process
 expect: supervised=neutralised judged=neutralised sandboxed=neutralised

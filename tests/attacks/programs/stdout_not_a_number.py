@@ -1,4 +1,4 @@
-"""The printed value is no number, which is neither better nor worse than any.
+"""The printed value is not a number, so that no comparison holds.
 
 class: stdout
 expect: supervised=caught judged=caught sandboxed=caught

@@ -1,4 +1,4 @@
-"""The targets are read from the frame of whoever calls the model.
+"""The targets are read from the frame of the caller of the model.
 
 class: targets
 expect: supervised=open judged=neutralised sandboxed=neutralised
