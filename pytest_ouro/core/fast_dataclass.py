@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 
@@ -19,14 +19,23 @@ MISSING: Any = object()
 
 
 class Field:
-    """One field of a class. ``help`` says what it means, where it is a key of a format."""
+    """One field of a class. ``help`` says what it means, where it is a key of a format.
+
+    ``metadata`` is what a user of the field says about it, as in `dataclasses`.
+    """
 
     name = ""
 
     def __init__(
-        self, *, default: Any = MISSING, default_factory: Any = MISSING, help: str = ""
+        self,
+        *,
+        default: Any = MISSING,
+        default_factory: Any = MISSING,
+        help: str = "",
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         self.default, self.default_factory, self.help = default, default_factory, help
+        self.metadata: Mapping[str, Any] = metadata or {}
 
     @property
     def required(self) -> bool:
@@ -70,9 +79,13 @@ def fields(cls: type) -> tuple[Field, ...]:
     found = ()
     for original in dataclasses.fields(cls):
         if original.init:
-            given = {"default": original.default, "default_factory": original.default_factory}
+            given: dict[str, Any] = {
+                "default": original.default,
+                "default_factory": original.default_factory,
+            }
             given = {key: v for key, v in given.items() if v is not dataclasses.MISSING}
-            made = Field(**given, help=original.metadata.get("help", ""))
+            about = original.metadata
+            made = Field(**given, help=about.get("help", ""), metadata=about)
             made.name = original.name
             found += (made,)
     return found
@@ -178,4 +191,4 @@ def _original(made: Field) -> Any:
 
     given = {"default": made.default, "default_factory": made.default_factory}
     given = {key: value for key, value in given.items() if value is not MISSING}
-    return dataclasses.field(**given, metadata={"help": made.help})
+    return dataclasses.field(**given, metadata={"help": made.help, **made.metadata})

@@ -60,7 +60,7 @@ def test_the_visible_cards_are_meant(driver, monkeypatch, visible, uuids, locks)
 def test_the_processor_asks_no_driver(driver):
     log = driver()
     assert nvidia_smi.lock_names("cpu") == ["cpu"]
-    assert nvidia_smi.surroundings("cpu", print) == {"device_name": device.cpu_name()}
+    assert nvidia_smi.surroundings("cpu", print) == (device.cpu_name(), None)
     assert not log.exists()
 
 
@@ -73,13 +73,11 @@ def test_strangers_are_warned_about(driver):
     )
     said = []
     found = nvidia_smi.surroundings("cuda", said.append)
-    assert found == {
-        "device_name": "NVIDIA H200",
-        "foreign": [
-            {"pid": 4711, "name": "/usr/bin/python", "memory_mb": 1234},
-            {"pid": 4712, "name": "an odd, name", "memory_mb": 0},
-        ],
-    }
+    assert found.device_name == "NVIDIA H200"
+    assert found.foreign == (
+        {"pid": 4711, "name": "/usr/bin/python", "memory_mb": 1234},
+        {"pid": 4712, "name": "an odd, name", "memory_mb": 0},
+    )
     assert said[0] == (
         "ouro: warning: process 4711 (/usr/bin/python, 1234 MB) computes on the same card: the run "
         "may be slower or lack memory"
@@ -90,7 +88,7 @@ def test_strangers_are_warned_about(driver):
 def test_a_quiet_card_needs_no_words(driver):
     driver()
     said = []
-    assert nvidia_smi.surroundings("cuda", said.append)["foreign"] == []
+    assert nvidia_smi.surroundings("cuda", said.append).foreign == ()
     assert said == []
 
 
@@ -108,10 +106,7 @@ def test_without_an_answer_nothing_fails(driver, monkeypatch, tmp_path, kind):
         program.write_text("#!/bin/sh\nexec sleep 60\n" if kind == "hangs" else "not a program")
     said = []
     found = nvidia_smi.surroundings("cuda", said.append)
-    assert found == {
-        "device_name": f"unknown card beside {device.cpu_name()}",
-        "foreign": [],
-    }
+    assert found == (f"unknown card beside {device.cpu_name()}", ())
     assert (said, nvidia_smi.lock_names("cuda")) == ([], ["cuda-0"])
 
 

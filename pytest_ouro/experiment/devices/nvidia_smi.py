@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_ouro.experiment.devices.device import cpu_name
 from pytest_ouro.experiment.terms.console_text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_ouro.evidence.records.journal import Record
+    from collections.abc import Callable, Mapping
 
 #: Seconds; a driver that is not kept loaded needs some of them.
 PATIENCE = 15.0
@@ -24,6 +22,13 @@ class Card:
     index: str
     uuid: str
     name: str
+
+
+class Surroundings(NamedTuple):
+    """The device's name, and the other programs that compute on it; None where it is no card."""
+
+    device_name: str
+    foreign: tuple[Mapping[str, str | int], ...] | None = None
 
 
 def visible() -> list[str]:
@@ -51,10 +56,10 @@ def lock_names(profile: Literal["cpu", "cuda"]) -> list[str]:
     return sorted({f"cuda-{word}".replace("/", "_") for word in found})
 
 
-def surroundings(profile: Literal["cpu", "cuda"], say: Callable[[str], None]) -> Record:
-    """The device's name and, with a warning for each, the strangers that compute on it."""
+def surroundings(profile: Literal["cpu", "cuda"], say: Callable[[str], None]) -> Surroundings:
+    """What a run's device is. Warns of each other program that computes on it."""
     if profile == "cpu":
-        return {"device_name": cpu_name()}
+        return Surroundings(cpu_name())
     cards = selected()
     strangers = foreign(cards)
     for one in strangers:
@@ -62,10 +67,8 @@ def surroundings(profile: Literal["cpu", "cuda"], say: Callable[[str], None]) ->
             f"ouro: warning: process {one['pid']} ({one['name']}, {one['memory_mb']} MB) computes "
             "on the same card: the run may be slower or lack memory"
         )
-    return {
-        "device_name": cards[0].name if cards else f"unknown card beside {cpu_name()}",
-        "foreign": strangers,
-    }
+    name = cards[0].name if cards else f"unknown card beside {cpu_name()}"
+    return Surroundings(name, tuple(strangers))
 
 
 def driver() -> str:
@@ -74,7 +77,7 @@ def driver() -> str:
     return rows[0][0] if rows else ""
 
 
-def foreign(cards: list[Card]) -> list[Record]:
+def foreign(cards: list[Card]) -> list[Mapping[str, str | int]]:
     """The compute processes on these cards that are not ours."""
     uuids = {card.uuid for card in cards}
     return [

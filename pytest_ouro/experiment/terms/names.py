@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 #: The log of a run, in the experiment's root.
 LOG = "run.log"
-#: The namespace of the refs that keep tried commits reachable.
-TRIED = "refs/ouro/tried/"
 #: Begins the name of an installed package among the validation files.
 PACKAGE = "package:"
 #: What the judge needs of a harness, beside its metric function.
