@@ -71,7 +71,9 @@ class Result:
 
     def told(self, *, quiet: bool = False) -> tuple[str, ...]:
         """What is said before the last line."""
-        repeated = (self.repeats.line(self.commit),) if self.repeats else ()
+        repeated: tuple[str, ...] = ()
+        if self.repeats and self.record:
+            repeated = (self.repeats.line(self.commit, self.record.metric),)
         before = (self.before,) if self.before else ()
         return (*(() if quiet else self.notes), *before, *repeated, *self.settlement)
 

@@ -70,8 +70,9 @@ def _repeated(run: FinishedRun, begun: StartedRun | None) -> Iterator[_Fact]:
         return
     for key, known in keys_of(StartedRun).items():
         if known.attribute not in _OTHERWISE:
-            expected, actual = (getattr(record, known.attribute) for record in (begun, run))
-            if begun.version > 1 or (expected and actual):  # lines of version 1 may lack it
+            expected, actual = getattr(begun, known.attribute), getattr(run, known.attribute)
+            stated = begun.version > 1 or (expected and actual)  # lines of version 1 may lack it
+            if expected != actual and stated:
                 yield _Fact(key, expected, actual)
     for key in begun.unknown.keys() & run.unknown.keys():
         yield _Fact(key, begun.unknown[key], run.unknown[key])

@@ -13,25 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
 class Kind(NamedTuple):
     """``words`` say what a field may hold, ``holds`` tests a JSON value, ``convert`` makes it the
-    attribute's value. ``nullable``: null stands for a value that is not known."""
+    attribute's value where that is another. ``nullable``: null stands for what is not known."""
 
     words: str
     holds: Callable[[Any], bool]
-    convert: Callable[[Any], Any] = _as_it_is
+    convert: Callable[[Any], Any] | None = None
     nullable: bool = False
 
     def or_null(self) -> Kind:
         """The same kind, or null."""
+        assert self.convert is None
         return self._replace(
             words=f"{self.words} or null",
             holds=lambda value: value is None or self.holds(value),
-            convert=lambda value: None if value is None else self.convert(value),
             nullable=True,
         )
 

@@ -202,12 +202,17 @@ class StartedRun:
         values: dict[str, Any] = {"version": 1}
         unknown: dict[str, Any] = {}
         for key, value in table.items():
-            if key in every and not every[key].about.kind.holds(value):
-                raise ValueError(f"'{key}' must be {every[key].about.kind.words}")
-            if key in keys:
-                values[keys[key].attribute] = keys[key].about.kind.convert(value)
-            else:
+            stated = every.get(key)
+            if stated is None:
                 unknown[key] = value
+                continue
+            kind = stated.about.kind
+            if not kind.holds(value):
+                raise ValueError(f"'{key}' must be {kind.words}")
+            if key not in keys:
+                unknown[key] = value
+            else:
+                values[stated.attribute] = kind.convert(value) if kind.convert else value
         if values["version"] > VERSION:
             raise NewerVersion(f"its version is {values['version']}, and {VERSION} is known here")
         return cls(**values, unknown=unknown)

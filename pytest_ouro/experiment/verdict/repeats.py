@@ -13,6 +13,7 @@ from pytest_ouro.experiment.verdict.conditions import differences
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from pytest_ouro.core.metric import Metric
     from pytest_ouro.evidence.records.run_record import MeasuredRun
     from pytest_ouro.experiment.terms.job import Job
 
@@ -42,11 +43,11 @@ class Repeats:
         """The standard deviation of one run; at least two are needed."""
         return statistics.stdev(self.values)
 
-    def line(self, commit: str) -> str:
+    def line(self, commit: str, metric: Metric) -> str:
         """The stable line that people and agents grep for."""
         return (
-            f"ouro: repeat n={len(self.values)} mean={self.mean:.6f} sd={self.sd:.6f} "
-            f"commit={commit[:7]}"
+            f"ouro: repeat n={len(self.values)} mean={metric.text(self.mean)} "
+            f"sd={metric.text(self.sd)} commit={commit[:7]}"
         )
 
 
