@@ -1,5 +1,5 @@
-"""Write what the docs state from the code: option tables, the table of attacks and the JSON
-Schema of bound.toml.
+"""Write what the docs state from the code: option tables, the fields of records, the reasons of
+verdicts, the table of attacks and the JSON Schema of bound.toml.
 
 python docs/generate.py            write
 python docs/generate.py --check    exit 1 and name the files that are out of date
@@ -17,6 +17,9 @@ from pytest_ouro.bound.json_schema import schema
 from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.core.schema import NO_LIMITS, keys_of, members
+from pytest_ouro.evidence.records import kinds
+from pytest_ouro.evidence.records.reasons import Reason
+from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
 
 if typing.TYPE_CHECKING:
     from pytest_ouro.core.fast_dataclass import Field
@@ -25,8 +28,10 @@ if typing.TYPE_CHECKING:
 DOCS = Path(__file__).parent
 TABLES = {"bound": Title, "experiment": Experiment, "verdict": VerdictRule, "rule": RuleKeys}
 BLOCK = re.compile(
-    r"(<!-- (options|purpose|relations|keys|table): (\S+) -->\n).*?(<!-- end -->)", re.DOTALL
+    r"(<!-- (options|purpose|relations|keys|table|record|reasons): (\S+) -->\n).*?(<!-- end -->)",
+    re.DOTALL,
 )
+PAGES = ("bound.md", "rules.md", "threat-model.md", "experiment.md", "journal.md")
 
 
 def options(cls: type) -> str:
@@ -90,12 +95,44 @@ def attacks() -> str:
     return table()
 
 
+def record(event: str) -> str:
+    """A Markdown table of the keys of a line; of a finished one, those it adds to the started."""
+    keys = kinds.keys_of(StartedRun)
+    if event == "finished":
+        every = kinds.keys_of(FinishedRun)
+        keys = {key: every[key] for key in every if key not in keys}
+    rows = ["| key | holds | unit | meaning | since |", "|---|---|---|---|---|"]
+    for key, stated in keys.items():
+        about = stated.about
+        name = f"**`{key}`**" if stated.required else f"`{key}`"
+        rows.append(
+            f"| {name} | {about.kind.words} | {about.unit} | {about.meaning} | {about.since} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def reasons() -> str:
+    """A Markdown table of the reasons of verdicts."""
+    rows = ["| reason | of | meaning | decides about its commit | counts as a try |"]
+    rows.append("|---|---|---|---|---|")
+    for reason in Reason:
+        decides, counts = ("yes" if it else "" for it in (reason.decides, reason.counts_as_try))
+        rows.append(f"| `{reason}` | {reason.status} | {reason.meaning} | {decides} | {counts} |")
+    return "\n".join(rows) + "\n"
+
+
 def rendered(text: str) -> str:
     """Return a page with its generated blocks updated."""
 
     def block(match: re.Match[str]) -> str:
-        if match[2] in ("table", "keys"):
-            return match[1] + (attacks if match[2] == "table" else keys)() + match[4]
+        made = {
+            "table": attacks,
+            "keys": keys,
+            "reasons": reasons,
+            "record": lambda: record(match[3]),
+        }
+        if match[2] in made:
+            return match[1] + made[match[2]]() + match[4]
         cls = TABLES[match[3]] if match[3] in TABLES else load(match[3])
         make = {"options": options, "purpose": purpose, "relations": relations}[match[2]]
         return match[1] + make(cls) + match[4]
@@ -105,7 +142,7 @@ def rendered(text: str) -> str:
 
 def main() -> int:
     wanted = {DOCS / "bound.schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"}
-    for name in ("bound.md", "rules.md", "threat-model.md"):
+    for name in PAGES:
         wanted[DOCS / name] = rendered((DOCS / name).read_text(encoding="utf-8"))
     undocumented = [name for name in CHECKS if f"## `{name}`" not in wanted[DOCS / "rules.md"]]
     if undocumented:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Experiment
     from pytest_ouro.checks import Check
     from pytest_ouro.core.finding import Finding
-    from pytest_ouro.evidence.records.journal import Record
+    from pytest_ouro.evidence.records.run_record import MeasuredRun
     from pytest_ouro.evidence.repository import Commit, Subject
 
 
@@ -52,7 +52,7 @@ class Case:
         for git in (self.trust.git, self.repository.git):
             git.close()
 
-    def again(self, measured: Record | None = None) -> Case:
+    def again(self, measured: MeasuredRun | None = None) -> Case:
         """The same case with nothing observed yet: after a run, the evidence is new."""
         git = Git.discover(self.repository.git.top, index=self.repository.git.index)
         repository = Repository(git, trust=self.repository.trust, subject=self.repository.subject)

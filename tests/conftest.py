@@ -17,6 +17,7 @@ from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.cli.bless import bless
 from pytest_ouro.evidence.records import ledger
 from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.evidence.records.record_format import from_json
 from pytest_ouro.experiment.supervision.processes import adopt_orphans
 from pytest_ouro.experiment.terms.job import CHILD
 
@@ -196,7 +197,7 @@ def recorded(project):
         }
         if facts.get("gain") is not None and status != "crash":
             facts["best"] = value + facts["gain"]
-        journal.append({"event": "started", **facts})
+        journal.append(from_json({"event": "started", **facts}))
         measured = {
             "outcome": "crash" if status == "crash" else "ok",
             "value": value,
@@ -216,7 +217,7 @@ def recorded(project):
             whole["commit"], whole["val_bpb"], 0.0, whole["status"], whole["description"]
         )
         whole["row"] = line
-        written = journal.append({"event": "finished", **whole})
+        written = journal.append(from_json({"event": "finished", **whole}))
         if row != "":
             ledger.append(path, row or line, metric="val_bpb", lock=journal.folder / "ledger.lock")
         return written

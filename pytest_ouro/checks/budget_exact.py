@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_ouro.evidence.evidence import Evidence
-    from pytest_ouro.evidence.records.journal import Record
+    from pytest_ouro.evidence.records.run_record import MeasuredRun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,18 +27,18 @@ class BudgetExact(Check):
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         yield from BudgetLimit().findings(evidence)
         run = evidence.run
-        if run is None or not run.get("evaluations"):
+        if run is None or not run.evaluations:
             return
-        short = run["budget"] - (run["window_seconds"] or 0.0)
-        if short > run["tolerance"]:
+        window = run.window_seconds or 0.0
+        short = run.budget - window
+        if short > run.tolerance:
             yield window_finding(
                 run,
                 f"{short:.1f} less than",
                 help="train until TIME_BUDGET has passed, counted from the first batch",
             )
         claimed = _claimed(run)
-        window = run["window_seconds"] or 0.0
-        if claimed is not None and abs(claimed - window) > run["tolerance"]:
+        if claimed is not None and abs(claimed - window) > run.tolerance:
             yield Finding(
                 f"printed training_seconds {claimed:.1f}, but {window:.1f} were measured",
                 where=where(run),
@@ -49,10 +49,10 @@ class BudgetExact(Check):
             )
 
 
-def _claimed(run: Record) -> float | None:
+def _claimed(run: MeasuredRun) -> float | None:
     """The training time that the script printed; None where it printed none that is a number."""
     try:
-        value = float(run.get("claims", {}).get("training_seconds", "nan"))
+        value = float(run.claims.get("training_seconds", "nan"))
     except ValueError:
         return None
     return value if math.isfinite(value) else None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_ouro.evidence.evidence import Evidence
-    from pytest_ouro.evidence.records.journal import Record
+    from pytest_ouro.evidence.records.run_record import MeasuredRun
 
 
 _LONG = (
@@ -35,18 +35,19 @@ class BudgetLimit(Check):
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         run = evidence.run
-        if run is None or run.get("window_seconds") is None:
+        if run is None or run.window_seconds is None:
             return
-        over = run["window_seconds"] - run["budget"]
-        if over > run["tolerance"]:
-            late = over - _charged(run) <= run["tolerance"]
+        over = run.window_seconds - run.budget
+        if over > run.tolerance:
+            late = over - run.charged_seconds <= run.tolerance
             yield window_finding(run, f"{over:.1f} more than", help=_LATE if late else _LONG)
 
 
-def window_finding(run: Record, difference: str, *, help: str) -> Finding:
-    window, budget, tolerance = run["window_seconds"] or 0.0, run["budget"], run["tolerance"]
-    kind = "CPU seconds" if run["clock"] == "cpu" else "seconds"
-    charged = _charged(run)
+def window_finding(run: MeasuredRun, difference: str, *, help: str) -> Finding:
+    """The finding that a run trained too long, or not long enough."""
+    window, budget, tolerance = run.window_seconds or 0.0, run.budget, run.tolerance
+    kind = "CPU seconds" if run.clock == "cpu" else "seconds"
+    charged = run.charged_seconds
     late = f", {charged:.1f} of them while the judge waited" if charged >= 0.05 else ""
     return Finding(
         f"trained {window:.1f} {kind}{late}, {difference} the budget of {budget:g} "
@@ -59,10 +60,6 @@ def window_finding(run: Record, difference: str, *, help: str) -> Finding:
     )
 
 
-def _charged(run: Record) -> float:
-    """The seconds of the answers to the judge that count as training; 0 without a judge."""
-    return float(run.get("charged_seconds") or 0.0)
-
-
-def where(run: Record) -> str:
-    return f"run {run['run']}, commit {run['commit'][:7]}, {run['device']} profile"
+def where(run: MeasuredRun) -> str:
+    """The run that a finding is about."""
+    return f"run {run.run}, commit {run.commit[:7]}, {run.device} profile"

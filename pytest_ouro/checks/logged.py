@@ -41,22 +41,22 @@ class Logged(Check):
     def _moved(self, evidence: Evidence) -> Iterator[Finding]:
         """The commit of a run is in its record, and its ref holds it."""
         for record in evidence.records:
-            commit = evidence.tried.get(record.get("seq", 0))
-            if commit and record["event"] == "started" and record["commit"] != commit:
-                ref = f"refs/ouro/tried/{record['seq']}"
+            commit = evidence.tried.get(record.seq or 0)
+            if commit and record.event == "started" and record.commit != commit:
+                ref = record.tried_ref
                 yield Finding(
                     f"{ref} is not the commit that was tried",
-                    where=f"run {record['run']}",
-                    expected=record["commit"],
+                    where=f"run {record.run}",
+                    expected=record.commit,
                     actual=commit,
-                    help=f"git update-ref {ref} {record['commit']}",
+                    help=f"git update-ref {ref} {record.commit}",
                     facts={"ref": ref},
                 )
 
     def _forgotten(self, evidence: Evidence) -> Iterator[Finding]:
         if not evidence.records:
             return  # a copy of a repository, which brings refs and no journal
-        known = {record.get("seq") for record in evidence.records}
+        known = {record.seq for record in evidence.records}
         forgotten = sorted(number for number in evidence.tried if number not in known)
         if forgotten:
             count = len(forgotten)
@@ -71,16 +71,16 @@ class Logged(Check):
 
     def _lost(self, evidence: Evidence) -> Iterator[Finding]:
         name = evidence.layout.ledger
-        wanted = Counter(run["row"] for run in evidence.runs)
+        wanted = Counter(run.row for run in evidence.runs)
         lost = wanted - Counter(row.text for row in evidence.ledger.rows)
         if lost:
-            first = next(run for run in evidence.runs if run["row"] in lost)
-            recorded = {run["row"] for run in evidence.all_runs}
+            first = next(run for run in evidence.runs if run.row in lost)
+            recorded = {run.row for run in evidence.all_runs}
             older = evidence.ledger.rows[: evidence.inherited_rows]
             others = any(row.text not in recorded for row in older)
             yield Finding(
                 f"{name} lacks {_rows(lost.total())} of recorded runs",
-                where=f"the first: {first['status']} of commit {first['commit'][:7]}",
+                where=f"the first: {first.status} of commit {first.commit[:7]}",
                 help=f"copy these rows from `pytest-ouro log --tsv` to the end of {name}, "
                 "which has others"
                 if others
@@ -89,7 +89,7 @@ class Logged(Check):
             )
 
     def _strays(self, evidence: Evidence) -> Iterator[Finding]:
-        recorded = Counter(run["row"] for run in evidence.all_runs)
+        recorded = Counter(run.row for run in evidence.all_runs)
         strays = []
         for row in evidence.ledger.rows[evidence.inherited_rows :]:
             if recorded[row.text] > 0:

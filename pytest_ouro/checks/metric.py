@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_ouro.checks import Check
-from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.core.finding import Finding
+from pytest_ouro.core.metric import PLAUSIBLE
 from pytest_ouro.core.schema import Relation, option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_ouro.evidence.evidence import Evidence
-    from pytest_ouro.evidence.records.journal import Record
+    from pytest_ouro.evidence.records.run_record import MeasuredRun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +22,10 @@ class Metric(Check):
     """One finite and plausible metric, measured by us, orders the keeps."""
 
     above: float = option(
-        "a value of this or less cannot be true", default=0.0, min=-1e18, max=1e18
+        "a value of this or less cannot be true", default=PLAUSIBLE[0], min=-1e18, max=1e18
     )
     below: float = option(
-        "a value of this or more cannot be true", default=20.0, min=-1e18, max=1e18
+        "a value of this or more cannot be true", default=PLAUSIBLE[1], min=-1e18, max=1e18
     )
 
     relations: ClassVar[tuple[Relation, ...]] = (
@@ -36,11 +36,12 @@ class Metric(Check):
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         run = evidence.run
-        if run is not None and run.get("value") is not None:
-            value = float(run["value"])
-            if not (math.isfinite(value) and self.above < value < self.below):
+        if run is not None and run.measured_value is not None:
+            value = run.measured_value
+            metric = replace(run.metric, plausible=(self.above, self.below))
+            if not metric.is_plausible(value):
                 yield Finding(
-                    f"{run['metric']} is {value:.6g}, which cannot be true",
+                    f"{metric.name} is {value:.6g}, which cannot be true",
                     where=where(run),
                     expected=f"more than {self.above:g}, less than {self.below:g}",
                     actual=f"{value:.6g}",
@@ -48,17 +49,16 @@ class Metric(Check):
                     facts={"value": value},
                 )
         for kept in evidence.runs:
-            gain = kept.get("gain")
-            if kept["status"] != "keep" or gain is None:
+            if kept.status != "keep" or kept.gain is None:
                 continue
-            if gain < -max(band_of(kept), 0.0):
+            if kept.gain < -max(kept.tie_band, 0.0):
                 yield Finding(
-                    f"a run was kept although its {kept['metric']} is worse than the best",
+                    f"a run was kept although its {kept.metric.name} is worse than the best",
                     where=where(kept),
-                    expected=f"better than {kept['best']:.6f}",
-                    actual=f"{kept['val_bpb']:.6f}",
+                    expected=f"better than {kept.metric.text(kept.best)}",
+                    actual=kept.metric.text(kept.value),
                     help="verdicts are made by the supervisor alone: run the commit again",
-                    facts={"gain": gain},
+                    facts={"gain": kept.gain},
                 )
 
 
@@ -71,10 +71,6 @@ def _order_fault(metric: Metric) -> str:
     )
 
 
-def band_of(run: Record) -> float:
-    """How far a tie may lie from the best; in older records, the whole margin."""
-    return float(run.get("band", run.get("margin")) or 0.0)
-
-
-def where(run: Record) -> str:
-    return f"run {run['run']}, commit {run['commit'][:7]}"
+def where(run: MeasuredRun) -> str:
+    """The run that a finding is about."""
+    return f"run {run.run}, commit {run.commit[:7]}"

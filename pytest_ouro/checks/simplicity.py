@@ -5,19 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.checks.metric import band_of, where
+from pytest_ouro.checks.metric import where
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding
-from pytest_ouro.evidence.records.verdicts import LITERAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_ouro.evidence.evidence import Evidence
-    from pytest_ouro.evidence.records.journal import Record
-
-#: Reasons that do not follow from how the metric compares.
-_ASIDE = ("rehearsal", "level", "unchanged", "seed-only", "repeat")
+    from pytest_ouro.evidence.records.run_record import FinishedRun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,25 +24,25 @@ class Simplicity(Check):
     stage = "run"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        from pytest_ouro.evidence.records.verdicts import LITERAL  # needed where there are runs
+
         for run in evidence.runs:
-            gain, band = run.get("gain"), band_of(run)
-            smaller_than = run.get("best_code_size")
-            if gain is None or smaller_than is None or run["reason"] in _ASIDE:
+            if run.gain is None or run.best_code_size is None or not run.reason.compares:
                 continue
-            less = smaller_than - run["code_size"]
-            simpler = less > (LITERAL if "band" in run else 0)
-            lost = run["gain_on_peak"] if "band" in run else gain
-            ties = abs(gain) <= band and lost >= -band
-            if ties and simpler and run["status"] == "discard":
+            less = run.best_code_size - run.code_size
+            simpler = less > (0 if run.band is None else LITERAL)  # as the older records
+            lost = run.gain if run.gain_on_peak is None else run.gain_on_peak
+            ties = abs(run.gain) <= run.tie_band and lost >= -run.tie_band
+            if ties and simpler and run.status == "discard":
                 yield self._finding(run, f"a tie with {less} nodes less code was discarded")
-            if gain <= 0 and not (ties and simpler) and run["status"] == "keep":
+            if run.gain <= 0 and not (ties and simpler) and run.status == "keep":
                 yield self._finding(run, "a run was kept without a gain and without less code")
 
-    def _finding(self, run: Record, headline: str) -> Finding:
+    def _finding(self, run: FinishedRun, headline: str) -> Finding:
         return Finding(
             headline,
             where=where(run),
             help="verdicts are made by the supervisor: run the commit again, "
             "pytest --ouro-experiment",
-            facts={"gain": run["gain"], "code_size": run["code_size"]},
+            facts={"gain": run.gain or 0.0, "code_size": run.code_size},
         )

@@ -16,7 +16,7 @@ from pytest_ouro.experiment.verdict.summary import tally
 if TYPE_CHECKING:
     import argparse
 
-    from pytest_ouro.evidence.records.journal import Record
+    from pytest_ouro.evidence.records.run_record import FinishedRun
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,14 +34,14 @@ def main(args: argparse.Namespace) -> int:
     journal = Journal(Git.discover(find_bound(args.bound).parent).common_dir)
     if args.restore:
         return _restore(journal)
-    runs = list(journal.runs())
+    runs = journal.runs()
     if args.tsv:
         print("\t".join(("commit", "val_bpb", "memory_gb", "status", "description")))
         for run in runs:
-            print(run["row"])
+            print(run.row)
     elif args.json:
         for run in runs:
-            print(json.dumps(run, ensure_ascii=False))
+            print(json.dumps(run.to_json(), ensure_ascii=False))
     else:
         print(
             f"{'time':19}  {'commit':7}  {'val_bpb':>9}  {'status':7}  {'level':10}  "
@@ -50,7 +50,7 @@ def main(args: argparse.Namespace) -> int:
         for run in runs:
             print(_line(run))
         for started in journal.unfinished():
-            print(f"{started['time'][:19]}  {started['commit'][:7]}  {'':9}  running or killed")
+            print(f"{started.time[:19]}  {started.commit[:7]}  {'':9}  running or killed")
         if summed_up := _sum(runs):
             print(summed_up)
         if not journal.records():
@@ -67,16 +67,16 @@ def _restore(journal: Journal) -> int:
     return 0
 
 
-def _sum(runs: list[Record]) -> str:
+def _sum(runs: list[FinishedRun]) -> str:
     """The tally of the runs that can be compared with the last one that was measured."""
     measured = [run for run in runs if comparable(run, run)]
     return tally([run for run in measured if comparable(run, measured[-1])])
 
 
-def _line(run: Record) -> str:
-    value = f"{run['val_bpb']:.6f}" if run.get("val_bpb") is not None else "-"
+def _line(run: FinishedRun) -> str:
+    value = "-" if run.value is None else run.metric.text(run.value)
     return (
-        f"{run['time'][:19]}  {run['commit'][:7]}  {value:>9}  {run['status']:7}  "
-        f"{run.get('level', ''):10}  {run['reason']:12}  "
-        f"{clean(run.get('description', ''), width=60)}"
+        f"{run.time[:19]}  {run.commit[:7]}  {value:>9}  {run.status:7}  "
+        f"{run.level or '':10}  {run.reason:12}  "
+        f"{clean(run.description, width=60)}"
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 
@@ -20,7 +20,10 @@ MISSING: Any = object()
 
 class Field:
     """One field of a class. Where it is a key of a format, ``help`` says what it means and
-    ``limits`` which values it takes (`schema.Limits`)."""
+    ``limits`` which values it takes (`schema.Limits`).
+
+    ``metadata`` is what a user of the field says about it, as in `dataclasses`.
+    """
 
     name = ""
 
@@ -31,9 +34,11 @@ class Field:
         default_factory: Any = MISSING,
         help: str = "",
         limits: Any = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         self.default, self.default_factory = default, default_factory
         self.help, self.limits = help, limits
+        self.metadata: Mapping[str, Any] = metadata or {}
 
     @property
     def required(self) -> bool:
@@ -77,13 +82,17 @@ def fields(cls: type) -> tuple[Field, ...]:
     found = ()
     for original in dataclasses.fields(cls):
         if original.init:
-            given = {"default": original.default, "default_factory": original.default_factory}
+            given: dict[str, Any] = {
+                "default": original.default,
+                "default_factory": original.default_factory,
+            }
             given = {key: v for key, v in given.items() if v is not dataclasses.MISSING}
             stated = next(
                 (vars(c)[original.name] for c in cls.__mro__ if original.name in vars(c)), 0
             )
             if not isinstance(stated, Field):
-                stated = Field(**given, help=original.metadata.get("help", ""))
+                about = original.metadata
+                stated = Field(**given, help=about.get("help", ""), metadata=about)
                 stated.name = original.name
             found += (stated,)
     return found
@@ -189,4 +198,4 @@ def _original(made: Field) -> Any:
 
     given = {"default": made.default, "default_factory": made.default_factory}
     given = {key: value for key, value in given.items() if value is not MISSING}
-    return dataclasses.field(**given, metadata={"help": made.help})
+    return dataclasses.field(**given, metadata={"help": made.help, **made.metadata})

@@ -102,9 +102,8 @@ def attempt(
             state, words = _classify(name, result, workspace, honest)
     except (OuroError, OSError) as error:
         return Trial(name, highest, "failed", str(error).splitlines()[0])
-    record = result.record or {}
-    level: Level = record.get("level", highest)
-    return Trial(name, level, state, words, record.get("level_why", ""), result.val_bpb)
+    why = result.record.level_why if result.record else ""
+    return Trial(name, result.level or highest, state, words, why, result.value)
 
 
 def _classify(
@@ -114,19 +113,19 @@ def _classify(
         return "open", seen
     if result.status == "closed":
         return "failed", f"no run: {result.closed[0].findings[0].headline}"
-    outcome = result.record["outcome"] if result.record else ""
+    outcome = result.record.outcome if result.record else ""
     if outcome == "breach" and name != HONEST:
         return "caught", result.message
-    if outcome != "ok" or result.val_bpb is None:
+    if outcome != "ok" or result.value is None:
         return "failed", f"it ended as {outcome}: {result.message}"
     if name == HONEST:
-        return "held", f"{result.val_bpb:.6f} bits per byte"
-    if honest is None or abs(result.val_bpb - honest) > _SAME:
-        return "open", f"it scored {result.val_bpb:.6f}, not {honest or 0:.6f}"
+        return "held", f"{result.value:.6f} bits per byte"
+    if honest is None or abs(result.value - honest) > _SAME:
+        return "open", f"it scored {result.value:.6f}, not {honest or 0:.6f}"
     if name in _OUTSIDE:
         refused = workspace.refused()
         return ("neutralised", refused) if refused else ("failed", "it is not known what it did")
-    return "neutralised", f"it scored {result.val_bpb:.6f}, what the honest run scores"
+    return "neutralised", f"it scored {result.value:.6f}, what the honest run scores"
 
 
 @dataclass

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.read import Bound
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.git.client import Git
+    from pytest_ouro.evidence.records.run_record import StartedRun
 
 #: Branches that a person, not the loop, usually moves.
 _BRANCHES = ("origin/HEAD", "origin/main", "origin/master", "upstream/main", "upstream/master")
@@ -88,7 +89,7 @@ def journal_item(case: Case) -> Item:
     journal = case.evidence.journal
     try:
         journal.demand_whole()
-        runs, unfinished = len(list(journal.runs())), journal.unfinished()
+        runs, unfinished = len(journal.runs()), journal.unfinished()
     except OuroError as error:
         return Item("journal", "fails", error.message, error.help)
     folder = next(p for p in (journal.folder, *journal.folder.parents) if p.exists())
@@ -105,9 +106,8 @@ def journal_item(case: Case) -> Item:
     return Item("journal", "ok", words)
 
 
-def _lives(started: dict[str, object]) -> bool:
-    pid = started.get("pid")
-    return isinstance(pid, int) and processes.identity(pid) == started.get("process")
+def _lives(started: StartedRun) -> bool:
+    return bool(started.process) and processes.identity(started.pid) == started.process
 
 
 def ledger_item(case: Case) -> Item:

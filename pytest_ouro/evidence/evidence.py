@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ouro.evidence.dependencies import DependencyFile
-    from pytest_ouro.evidence.records.journal import Fault, Journal, Record
+    from pytest_ouro.evidence.records.journal import Fault, Journal
     from pytest_ouro.evidence.records.ledger import Ledger
+    from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
     from pytest_ouro.evidence.repository import Repository
     from pytest_ouro.evidence.trust import Trust
 
@@ -52,14 +53,14 @@ class Layout:
 class Evidence:
     """``layout`` says where to look, ``repository`` and ``trust`` what is there and what was.
 
-    ``measured`` is a run that has just ended and is not recorded yet. ``rehash`` reads every
-    data file again instead of trusting its size and times.
+    ``measured`` is the run that has just ended, recorded or not. ``rehash`` reads every data file
+    again instead of trusting its size and times.
     """
 
     layout: Layout
     repository: Repository
     trust: Trust
-    measured: Record | None = None
+    measured: MeasuredRun | None = None
     rehash: bool = False
 
     @cached_property
@@ -83,7 +84,7 @@ class Evidence:
         return self.journal.fault()
 
     @cached_property
-    def records(self) -> tuple[Record, ...]:
+    def records(self) -> tuple[StartedRun, ...]:
         """Every record of the journal, oldest first."""
         return tuple(self.journal.records())
 
@@ -115,18 +116,18 @@ class Evidence:
         return [(folder + name, what) for name, what in found]
 
     @cached_property
-    def all_runs(self) -> tuple[Record, ...]:
+    def all_runs(self) -> tuple[FinishedRun, ...]:
         """Every finished run of this working tree, oldest first."""
-        finished = (record for record in self.records if record["event"] == "finished")
-        return tuple(run for run in finished if run.get("worktree") == self.worktree)
+        finished = journal.finished(self.records)
+        return tuple(run for run in finished if run.worktree == self.worktree)
 
     @cached_property
-    def runs(self) -> tuple[Record, ...]:
+    def runs(self) -> tuple[FinishedRun, ...]:
         """The finished runs of this working tree under this trust, oldest first.
 
         Runs recorded under another trust are not judged by this one.
         """
-        return tuple(run for run in self.all_runs if run.get("trust") == self.trust.commit)
+        return tuple(run for run in self.all_runs if run.trust == self.trust.commit)
 
     @cached_property
     def tried(self) -> dict[int, str]:
@@ -148,17 +149,17 @@ class Evidence:
     def inherited_rows(self) -> int:
         """How many rows the ledger had before the first of ``runs``: claims, and older runs."""
         for record in self.records:
-            if (record.get("worktree"), record.get("trust")) == (self.worktree, self.trust.commit):
-                return int(record.get("ledger_rows", 0))
+            if (record.worktree, record.trust) == (self.worktree, self.trust.commit):
+                return record.ledger_rows
         return len(self.ledger.rows)
 
     @cached_property
-    def run(self) -> Record | None:
+    def run(self) -> MeasuredRun | None:
         """The run just measured; else the last one, under this trust, of what is here now: of HEAD,
         while no editable file has changed since."""
         if self.measured is not None:
             return self.measured
-        of_head = [run for run in self.runs if run["commit"] == self.repository.head]
+        of_head = [run for run in self.runs if run.commit == self.repository.head]
         return of_head[-1] if of_head and not self._edited else None
 
     @property

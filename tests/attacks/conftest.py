@@ -111,8 +111,8 @@ class Laboratory:
             time.sleep(0.1)
         commit = self.project.git("rev-parse", "HEAD")
         try:
-            runs = list(Journal(self.project.path / ".git").runs())
-            own = [run for run in runs if run["commit"] == commit]
+            runs = Journal(self.project.path / ".git").runs()
+            own = [run.to_json() for run in runs if run.commit == commit]
             judged = judge_all(open_case(self.project.path / "bound.toml"))
         except OuroError as error:
             return Seen(None, self.best_possible, (str(error),), output=said)

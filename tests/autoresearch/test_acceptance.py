@@ -115,5 +115,5 @@ def test_keep_keep_discard(home: Path, tmp_path: Path) -> None:
     journal = Journal(clone.path / ".git")
     assert journal.broken_link() == 0
     assert not journal.unfinished()
-    assert [run["row"].split("\t")[0] for run in journal.runs()] == list(table["commit"])
-    assert [round(run["val_bpb"], 6) for run in journal.runs()] == list(table["val_bpb"])
+    assert [run.row.split("\t")[0] for run in journal.runs()] == list(table["commit"])
+    assert [round(run.value, 6) for run in journal.runs()] == list(table["val_bpb"])

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_ouro.checks.budget_limit import BudgetLimit
+from pytest_ouro.evidence.records.record_format import from_json
 
 RULE = "never-do::exceed-budget"
 RUN = {
@@ -26,7 +27,7 @@ RUN = {
 
 
 def findings(**facts):
-    return list(BudgetLimit().findings(SimpleNamespace(run={**RUN, **facts})))
+    return list(BudgetLimit().findings(SimpleNamespace(run=from_json({**RUN, **facts}))))
 
 
 @pytest.mark.parametrize("window", [1.0, 299.0, 300.0, 306.0])

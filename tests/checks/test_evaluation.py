@@ -297,8 +297,11 @@ def test_deep_nesting_stops_no_judgement(project, judged, trust, code):
 
 def test_a_printed_number_that_was_not_measured_is_found(project):
     from pytest_ouro.engine import judge, open_case
+    from pytest_ouro.evidence.records.run_record import MeasuredRun
 
-    measured = {"run": "1", "commit": "a" * 40, "metric": "val_bpb", "value": 1.5, "claimed": 1.2}
+    measured = MeasuredRun(
+        time="", run="1", commit="a" * 40, metric_name="val_bpb", measured_value=1.5, claimed=1.2
+    )
     case = open_case(project.path / "bound.toml").again(measured)
     [rule] = [rule for rule in case.bound.rules if rule.key == RULE]
 

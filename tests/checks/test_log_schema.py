@@ -3,6 +3,7 @@
 import pytest
 
 from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.evidence.records.record_format import from_json
 
 RULE = "iron-law::log-every-experiment"
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
@@ -17,15 +18,17 @@ def first_run(project):
     def first_run(rows):
         trust = project.git("rev-parse", "HEAD")
         Journal(project.path / ".git").append(
-            {
-                "event": "started",
-                "run": "0123456789ab",
-                "commit": trust,
-                "time": "2025-01-01T00:00:00",
-                "worktree": "",
-                "trust": trust,
-                "ledger_rows": rows,
-            }
+            from_json(
+                {
+                    "event": "started",
+                    "run": "0123456789ab",
+                    "commit": trust,
+                    "time": "2025-01-01T00:00:00",
+                    "worktree": "",
+                    "trust": trust,
+                    "ledger_rows": rows,
+                }
+            )
         )
 
     return first_run

@@ -2,11 +2,12 @@
 
 import pytest
 
+from pytest_ouro.core.metric import Metric
 from pytest_ouro.experiment.terms.measurement import outcome
 
 
 def came_to(seen):
-    return outcome(seen, metric="val_bpb", script="train.py")
+    return outcome(seen, metric=Metric.named("val_bpb"), script="train.py")
 
 
 def test_an_honest_run_has_the_score_that_the_harness_itself_gives(mini):

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_ouro.doctor.rules import user_item
 from pytest_ouro.engine import open_case
+from pytest_ouro.evidence.records.record_format import from_json
 from tests.doctor.conftest import Told, follow
 
 
@@ -188,15 +189,17 @@ def test_recorded_runs_and_a_chain_that_was_broken(doctor, project):
 def test_a_run_that_was_killed_is_told(doctor, project):
     case = open_case(project.path / "bound.toml")
     case.evidence.journal.append(
-        {
-            "event": "started",
-            "run": "0123456789ab",
-            "commit": case.repository.head,
-            "time": "2025-01-01T00:00:00",
-            "pid": 2**22,
-            "process": "gone",
-            "worktree": "",
-        }
+        from_json(
+            {
+                "event": "started",
+                "run": "0123456789ab",
+                "commit": case.repository.head,
+                "time": "2025-01-01T00:00:00",
+                "pid": 2**22,
+                "process": "gone",
+                "worktree": "",
+            }
+        )
     )
 
     told = doctor()

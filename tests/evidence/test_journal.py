@@ -10,8 +10,9 @@ import pytest
 from pytest_ouro.core.errors import RecordError
 from pytest_ouro.evidence.git.client import run_git
 from pytest_ouro.evidence.records import anchor
+from pytest_ouro.evidence.records.conflicts import row_of
 from pytest_ouro.evidence.records.journal import Journal
-from pytest_ouro.evidence.records.record_format import row_of
+from pytest_ouro.evidence.records.record_format import from_json
 
 
 def record(run, event="started", **facts):
@@ -25,7 +26,17 @@ def record(run, event="started", **facts):
         **(more if event == "finished" else {}),
         **facts,
     }
-    return {**whole, "row": row_of(whole)} if event == "finished" else whole
+    return {**whole, "row": row(whole)} if event == "finished" else whole
+
+
+def row(table):
+    """The row of a finished run."""
+    return row_of(from_json({"row": "", **table}))
+
+
+def add(journal, table):
+    """Record a run as the supervisor does."""
+    return journal.append(from_json(table))
 
 
 def append(journal, *lines):
@@ -53,41 +64,41 @@ def test_there_is_nothing_before_the_first_run(journal):
 
 
 def test_lines_are_numbered_and_chained(journal):
-    first = journal.append(record("1"))
-    second = journal.append(record("1", "finished", description="é\n\t\u2028"))
+    first = add(journal, record("1"))
+    second = add(journal, record("1", "finished", description="é\n\t\u2028"))
 
-    assert (first["seq"], first["prev"]) == (1, "")
-    assert second["seq"] == 2
-    assert len(second["prev"]) == 64
+    assert (first.seq, first.prev) == (1, "")
+    assert second.seq == 2
+    assert len(second.prev) == 64
     assert journal.records() == [first, second]
     assert journal.broken_link() == 0
 
 
 def test_a_run_that_never_finished_is_known(journal):
-    journal.append(record("1"))
-    journal.append(record("2"))
-    journal.append(record("1", "finished"))
+    add(journal, record("1"))
+    add(journal, record("2"))
+    add(journal, record("1", "finished"))
 
-    assert [record["run"] for record in journal.unfinished()] == ["2" * 12]
-    assert [record["run"] for record in journal.runs()] == ["1" * 12]
+    assert [record.run for record in journal.unfinished()] == ["2" * 12]
+    assert [record.run for record in journal.runs()] == ["1" * 12]
 
 
 @pytest.mark.parametrize("torn", [b"{", b'{"prev": "", "seq": 3, "run": "3"}', b"\0\0\0\0"])
 def test_a_torn_last_line_is_no_record_and_is_cut_off(journal, torn):
-    journal.append(record("1"))
-    journal.append(record("2"))
+    add(journal, record("1"))
+    add(journal, record("2"))
     with journal.path.open("ab") as handle:
         handle.write(torn)
 
-    assert [record["run"] for record in journal.records()] == ["1" * 12, "2" * 12]
-    assert journal.append(record("4"))["seq"] == 3
-    assert [record["run"] for record in journal.records()] == ["1" * 12, "2" * 12, "4" * 12]
+    assert [record.run for record in journal.records()] == ["1" * 12, "2" * 12]
+    assert add(journal, record("4")).seq == 3
+    assert [record.run for record in journal.records()] == ["1" * 12, "2" * 12, "4" * 12]
     assert journal.broken_link() == 0
 
 
 def test_an_edited_line_breaks_the_chain_at_the_next(journal):
     for run in "123":
-        journal.append(record(run, val_bpb=1.7))
+        add(journal, record(run, val_bpb=1.7))
     lines = journal.path.read_text().splitlines()
     lines[1] = lines[1].replace("1.7", "1.6")
     journal.path.write_text("\n".join(lines) + "\n")
@@ -98,7 +109,7 @@ def test_an_edited_line_breaks_the_chain_at_the_next(journal):
 @pytest.mark.parametrize(("removed", "broken"), [(0, 1), (1, 2)])
 def test_a_removed_line_breaks_the_chain(journal, removed, broken):
     for run in "123":
-        journal.append(record(run))
+        add(journal, record(run))
     lines = journal.path.read_text().splitlines()
     del lines[removed]
     journal.path.write_text("\n".join(lines) + "\n")
@@ -108,7 +119,7 @@ def test_a_removed_line_breaks_the_chain(journal, removed, broken):
 
 @pytest.mark.parametrize("line", ["no JSON", "[1]", '"text"', ""])
 def test_a_line_that_is_no_record_is_refused_by_its_number(journal, line):
-    journal.append(record("1"))
+    add(journal, record("1"))
     with journal.path.open("a") as handle:
         handle.write(line + "\n")
 
@@ -124,8 +135,9 @@ def test_several_processes_at_once_keep_the_chain(journal):
         "journal = Journal(pathlib.Path(sys.argv[1]))\n"
         "print('ready', flush=True)\n"
         "sys.stdin.readline()\n"
-        "facts = {'event': 'started', 'commit': 'a' * 40, 'time': '2025-01-01T00:00:00'}\n"
-        "for n in range(10): journal.append({**facts, 'run': sys.argv[2] * 12, 'n': n})\n"
+        "from pytest_ouro.evidence.records.run_record import StartedRun\n"
+        "facts = {'commit': 'a' * 40, 'time': '2025-01-01T00:00:00', 'run': sys.argv[2] * 12}\n"
+        "for n in range(10): journal.append(StartedRun(**facts, salt=n))\n"
     )
     command = [sys.executable, "-c", script, str(journal.common_dir)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -140,17 +152,17 @@ def test_several_processes_at_once_keep_the_chain(journal):
 
     assert [child.returncode for child in children] == [0, 0, 0]
     records = journal.records()
-    assert [record["seq"] for record in records] == list(range(1, 31))
+    assert [record.seq for record in records] == list(range(1, 31))
     assert journal.broken_link() == 0
     for name in "abc":
-        assert [r["n"] for r in records if r["run"] == name * 12] == list(range(10))
+        assert [r.salt for r in records if r.run == name * 12] == list(range(10))
 
 
 def test_a_journal_that_cannot_be_written_is_an_error_with_its_remedy(tmp_path):
     (tmp_path / "ouro").write_text("in the way")
 
     with pytest.raises(RecordError, match=r"journal\.jsonl cannot be written") as caught:
-        Journal(tmp_path).append(record("1"))
+        add(Journal(tmp_path), record("1"))
 
     assert "no run is made without its record" in caught.value.help
 
@@ -162,18 +174,18 @@ def test_a_read_only_folder_is_an_error(tmp_path):
     tmp_path.chmod(0o555)
     try:
         with pytest.raises(RecordError, match=r"cannot be written: Permission denied"):
-            Journal(tmp_path).append(record("1"))
+            add(Journal(tmp_path), record("1"))
     finally:
         tmp_path.chmod(0o755)
 
 
 def test_a_full_disk_leaves_whole_lines_only(journal, monkeypatch):
-    journal.append(record("1"))
+    add(journal, record("1"))
     write = os.write
     monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:-4]))
 
     with pytest.raises(RecordError, match="No space left"):
-        journal.append(record("2"))
+        add(journal, record("2"))
 
     monkeypatch.undo()
     assert [json.loads(line)["run"] for line in journal.path.read_text().splitlines()] == ["1" * 12]
@@ -207,7 +219,7 @@ ODD = {
 
 @pytest.mark.parametrize("kind", ODD)
 def test_a_field_that_no_run_has_is_refused_by_its_line(journal, kind):
-    journal.append(record("1"))
+    add(journal, record("1"))
     append(journal, {**record("2"), **ODD[kind]})
 
     with pytest.raises(RecordError, match=r"journal\.jsonl:2: not a record of a run") as told:
@@ -223,7 +235,7 @@ def test_a_record_without_its_facts_is_refused_by_its_line(journal, fact):
     append(journal, whole)
 
     with pytest.raises(RecordError, match=rf"journal\.jsonl:1: .*{fact}|status"):
-        [run["status"] for run in journal.records()]
+        [run.status for run in journal.records()]
 
 
 @pytest.mark.parametrize(
@@ -247,7 +259,7 @@ def test_a_record_without_its_facts_is_refused_by_its_line(journal, fact):
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_odd_json_is_refused_by_its_line_and_put_back(journal, line, place):
     for run in "12":
-        journal.append(record(run))
+        add(journal, record(run))
     whole = journal.lines()
     odd = [*whole[:place], line, *whole[place:]]
     journal.path.write_bytes(b"\n".join([*odd, b""]))
@@ -255,13 +267,13 @@ def test_odd_json_is_refused_by_its_line_and_put_back(journal, line, place):
     with pytest.raises(RecordError, match=rf"journal\.jsonl:{place + 1}: not a record of a run"):
         journal.records()
     with pytest.raises(RecordError, match=rf"journal\.jsonl:{place + 1}: ") as told:
-        journal.append(record("3"))
+        add(journal, record("3"))
     assert told.value.help == "put back what was recorded: pytest-ouro log --restore"
 
     aside = journal.restore()
     assert journal.lines() == whole
     assert aside.read_bytes().split(b"\n")[:-1] == odd
-    assert journal.append(record("3"))["seq"] == 3
+    assert add(journal, record("3")).seq == 3
 
 
 @pytest.mark.parametrize("run", ["../x", "/tmp/x", "", "0123456789ab/..", None])
@@ -306,8 +318,8 @@ def test_a_line_that_is_not_what_was_recorded_is_found_and_put_back(tmp_path, de
     run_git("init", "--quiet", f"--object-format={hashed}", ".", cwd=tmp_path)
     journal = Journal(tmp_path / ".git")
     for run in "12":
-        journal.append(record(run))
-        journal.append(record(run, "finished"))
+        add(journal, record(run))
+        add(journal, record(run, "finished"))
     whole = journal.lines()
     assert journal.fault() is None
     lines = journal.lines()
@@ -316,21 +328,21 @@ def test_a_line_that_is_not_what_was_recorded_is_found_and_put_back(tmp_path, de
 
     assert journal.fault()
     with pytest.raises(RecordError, match=r"journal\.jsonl:\d") as told:
-        journal.append(record("3"))
+        add(journal, record("3"))
     assert told.value.help == "put back what was recorded: pytest-ouro log --restore"
     journal.restore()
     assert journal.lines() == whole
     assert journal.fault() is None
     assert journal.restore() is None
     run_git("gc", "--quiet", "--prune=now", cwd=tmp_path)
-    assert journal.append(record("3"))["seq"] == 5
+    assert add(journal, record("3")).seq == 5
     assert journal.fault() is None
     run_git("fsck", "--strict", cwd=tmp_path)
 
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_journal_that_is_gone_is_found_and_put_back(journal, packed):
-    journal.append(record("1"))
+    add(journal, record("1"))
     whole = journal.lines()
     if packed:
         run_git("pack-refs", "--all", cwd=journal.common_dir)
@@ -338,7 +350,7 @@ def test_a_journal_that_is_gone_is_found_and_put_back(journal, packed):
 
     assert journal.fault().headline == "lines that were recorded are gone"
     with pytest.raises(RecordError, match="expected 1 lines, not 0"):
-        journal.append(record("2"))
+        add(journal, record("2"))
     journal.restore()
     assert journal.lines() == whole
 
@@ -347,7 +359,7 @@ def test_records_that_git_does_not_hold_are_taken_as_they_are_and_held_from_then
     append(journal, record("1"), record("1", "finished"))
     assert journal.fault() is None
 
-    journal.append(record("2"))
+    add(journal, record("2"))
 
     assert journal.recorded() == journal.lines()
 
@@ -359,14 +371,14 @@ def test_edited_records_that_git_does_not_hold_are_built_on_by_nobody(journal):
     assert (fault.line, fault.headline) == (2, "'row' in line 2 contradicts what it follows from")
     assert f"mv {journal.path}" in fault.help
     with pytest.raises(RecordError, match="'row' in line 2"):
-        journal.append(record("2"))
+        add(journal, record("2"))
 
 
 def test_a_new_journal_goes_on_behind_the_numbers_of_what_was_tried(journal):
     blob = run_git("hash-object", "-w", "--stdin", cwd=journal.common_dir).decode().strip()
     run_git("update-ref", "refs/ouro/tried/41", blob, cwd=journal.common_dir)
 
-    assert [journal.append(record(run))["seq"] for run in "12"] == [42, 43]
+    assert [add(journal, record(run)).seq for run in "12"] == [42, 43]
 
 
 @pytest.mark.parametrize("torn", [b"", b'{"prev": "'])
@@ -381,18 +393,18 @@ def test_who_is_killed_before_the_line_is_written_loses_nothing(journal, monkeyp
             file.write(torn)
         raise Killed
 
-    journal.append(record("1"))
+    add(journal, record("1"))
     place = journal.place("1" * 12)
     place.parent.mkdir()
     place.touch()
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "_write", killed)
         with pytest.raises(Killed):
-            journal.append(record("1", "finished"))
+            add(journal, record("1", "finished"))
 
     assert journal.fault() is None
     journal.complete()
-    assert [one["event"] for one in journal.records()] == ["started", "finished"]
+    assert [one.event for one in journal.records()] == ["started", "finished"]
     assert journal.recorded() == journal.lines()
 
 
@@ -406,18 +418,18 @@ def test_what_lies_in_the_way_of_the_ref_keeps_no_record_from_being_written(jour
         (place / "x").mkdir(parents=True)
         (place / "x" / "y").write_text("in the way")
 
-    journal.append(record("1"))
+    add(journal, record("1"))
 
     assert journal.recorded() == journal.lines()
 
 
 def test_objects_that_git_lost_keep_no_record_from_being_written(journal):
-    journal.append(record("1"))
+    add(journal, record("1"))
     for folder in (journal.common_dir / "objects").iterdir():
         if len(folder.name) == 2:
             shutil.rmtree(folder)
 
-    journal.append(record("2"))
+    add(journal, record("2"))
 
     assert journal.fault() is None
     assert journal.recorded() is None
@@ -457,7 +469,7 @@ def test_what_is_recorded_twice_must_agree(journal, field):
     lines = journal.path.read_bytes().splitlines()
     last = {**json.loads(lines[-1]), **TWICE[field]}
     if field != "row":
-        last["row"] = row_of(last)
+        last["row"] = row(last)
     journal.path.write_bytes(b"\n".join([*lines[:-1], json.dumps(last).encode(), b""]))
 
     fault = journal.fault()

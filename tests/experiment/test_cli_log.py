@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from pytest_ouro.evidence.records.record_format import from_json
+
 
 @pytest.fixture
 def two_runs(lab):
@@ -28,7 +30,7 @@ def test_json_is_one_record_a_line(two_runs):
     done = two_runs.project.ouro("log", "--json")
     assert done.returncode == 0
     records = [json.loads(line) for line in done.stdout.splitlines()]
-    assert records == list(two_runs.journal.runs())
+    assert records == [run.to_json() for run in two_runs.journal.runs()]
 
 
 def test_tsv_is_the_ledger(two_runs):
@@ -47,12 +49,14 @@ def test_no_run_yet(project):
 
 def test_a_run_without_an_end_is_shown(lab):
     lab.journal.append(
-        {
-            "event": "started",
-            "run": "0123456789ab",
-            "time": "2025-01-01T00:00:00",
-            "commit": "a" * 40,
-        }
+        from_json(
+            {
+                "event": "started",
+                "run": "0123456789ab",
+                "time": "2025-01-01T00:00:00",
+                "commit": "a" * 40,
+            }
+        )
     )
     assert "running or killed" in lab.project.ouro("log").stdout
 

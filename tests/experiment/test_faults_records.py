@@ -165,7 +165,7 @@ def test_a_torn_line_is_a_run_that_was_killed_and_said_so(lab):
     """Killed while it wrote how the run had ended: the row is not there yet."""
     script = (
         "import os, signal, sys\n"
-        "from pytest_ouro.evidence import journal\n"
+        "from pytest_ouro.evidence.records import journal\n"
         "write = os.write\n"
         "def tears(handle, data):\n"
         "    if b'finished' in data:\n"
@@ -382,7 +382,7 @@ def test_a_row_for_which_there_was_no_room_is_written_by_the_next_start(logged):
     """The journal's line was written; then the disk was full."""
     script = (
         "import errno, os, sys\n"
-        "from pytest_ouro.evidence import ledger\n"
+        "from pytest_ouro.evidence.records import ledger\n"
         "def full(handle): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
         "ledger.os = type(sys)('os')\n"
         "ledger.os.__dict__.update(os.__dict__, fsync=full)\n"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pytest_ouro.core.metric import Metric
 from pytest_ouro.experiment.terms.measurement import Measurement, outcome
 
 
@@ -17,7 +18,7 @@ def seen(**changes):
 
 
 def outcome_of(**changes):
-    return outcome(seen(**changes), metric="val_bpb", script="train.py")
+    return outcome(seen(**changes), metric=Metric.named("val_bpb"), script="train.py")
 
 
 def raised(kind, text="", place="train.py:7"):

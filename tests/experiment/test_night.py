@@ -14,6 +14,7 @@ from pytest_ouro.bound.tables import VerdictRule
 from pytest_ouro.checks.metric import Metric
 from pytest_ouro.checks.settled import Settled
 from pytest_ouro.checks.simplicity import Simplicity
+from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun
 from pytest_ouro.evidence.records.verdicts import last_verdicts
 from pytest_ouro.experiment.verdict.compare import compare
 
@@ -49,7 +50,7 @@ class Night:
         self.experiment = parse(text, folder="", name="bound.toml").experiment
         self.rule = RULES[rule]
         self.branch: list[str] = []
-        self.runs: list[dict] = []
+        self.runs: list[FinishedRun] = []
         self.codes: list[tuple[str, str, int]] = []
 
     @property
@@ -59,7 +60,7 @@ class Night:
         return [
             commit
             for commit in self.branch
-            if commit in verdicts and verdicts[commit]["status"] == "keep"
+            if commit in verdicts and verdicts[commit].status == "keep"
         ]
 
     def run(
@@ -72,7 +73,7 @@ class Night:
         seed: bool = False,
         head: bool = False,
         level: str = "sandboxed",
-    ) -> dict:
+    ) -> FinishedRun:
         """One try, settled: of new code, of the code of an earlier try (``again``), of it under
         another seed, or of the commit that is checked out."""
         number = len(self.runs)
@@ -84,35 +85,35 @@ class Night:
         if not (head and self.branch):
             self.branch.append(f"{number:040x}")
         elif self.codes:
-            before = next(run for run in self.runs if run["commit"] == self.branch[-1])
-            code = (before["code_meaning"], before["code_seedless"], before["code_size"])
+            before = next(run for run in self.runs if run.commit == self.branch[-1])
+            code = (before.code_meaning, before.code_seedless, before.code_size)
         self.codes.append(code)
         measured = ended == "ok"
-        facts = {
-            "run": f"{number:012x}",
-            "commit": self.branch[-1],
-            "description": f"try {number}",
-            "branch": "main",
-            "metric": "val_bpb",
-            "device": "cpu",
-            "level": level,
-            "rows": 64 if measured and level != "supervised" else None,
-            "rehearsal": False,
-            "outcome": ended,
-            "val_bpb": value if measured else None,
-            "value": value,
-            "code_meaning": code[0],
-            "code_seedless": code[1],
-            "code_size": code[2],
-        }
-        verdict, compared = compare(
-            self.runs, self.branch[::-1], facts, experiment=self.experiment, rule=self.rule
+        ran = MeasuredRun(
+            time="",
+            run=f"{number:012x}",
+            commit=self.branch[-1],
+            description=f"try {number}",
+            branch="main",
+            metric_name="val_bpb",
+            direction=self.experiment.direction,
+            device="cpu",
+            level=level,
+            rows=64 if measured and level != "supervised" else None,
+            outcome=ended,
+            value=value if measured else None,
+            measured_value=value,
+            code_meaning=code[0],
+            code_seedless=code[1],
+            code_size=code[2],
         )
-        record = {**facts, **compared, "status": verdict.status, "reason": verdict.reason}
+        record = compare(
+            self.runs, self.branch[::-1], ran, experiment=self.experiment, rule=self.rule
+        )
         self.runs.append(record)
-        if record["status"] != "keep" and record["incumbent"] is not None:
-            assert record["incumbent"] in self.branch
-            del self.branch[self.branch.index(record["incumbent"]) + 1 :]
+        if record.status != "keep" and record.incumbent is not None:
+            assert record.incumbent in self.branch
+            del self.branch[self.branch.index(record.incumbent) + 1 :]
         return record
 
     def is_gate_open(self) -> bool:
@@ -162,24 +163,24 @@ def test_any_night_ends_on_its_last_keep(tries, direction, rule, level):
         record = night.run(value, size, ended=ended, again=again, seed=seed, head=head, level=at)
         assert night.is_gate_open()
         kept = night.kept
-        if record["status"] == "keep":
+        if record.status == "keep":
             assert kept[: len(before)] == before
-            assert kept[-1] == record["commit"]
+            assert kept[-1] == record.commit
         else:
-            anew = record["commit"] if head and record["reason"] != "unchanged" else ""
+            anew = record.commit if head and record.reason != "unchanged" else ""
             assert [c for c in kept if c != anew] == [c for c in before if c != anew]
         if kept:
             assert night.branch[-1] == kept[-1]
-        if record["status"] == "keep" and record["best"] is not None:
+        if record.status == "keep" and record.best is not None:
             sign = 1 if direction == "lower" else -1
             band = NOISE if rule != "none" else 0.0
-            loss = sign * (record["val_bpb"] - record["best"])
+            loss = sign * (record.value - record.best)
             assert loss <= band + 1e-9
-            peak = peaks.get(at, record["best"])
-            assert sign * (record["val_bpb"] - peak) <= band + 1e-9 or loss < 0
-        if record["status"] == "keep":
+            peak = peaks.get(at, record.best)
+            assert sign * (record.value - peak) <= band + 1e-9 or loss < 0
+        if record.status == "keep":
             choose = min if direction == "lower" else max
-            peaks[at] = choose(peaks.get(at, record["val_bpb"]), record["val_bpb"])
+            peaks[at] = choose(peaks.get(at, record.value), record.value)
 
 
 def test_a_crash_names_the_last_keep_at_every_level():
@@ -187,17 +188,17 @@ def test_a_crash_names_the_last_keep_at_every_level():
         night = Night("lower", "soft", "supervised")
         kept = night.run(2.0, 10, level=level)
         crashed = night.run(0.0, 10, ended="crash", level=level)
-        assert (crashed["best"], crashed["incumbent"]) == (2.0, kept["commit"])
+        assert (crashed.best, crashed.incumbent) == (2.0, kept.commit)
 
 
 def test_a_keep_at_another_level_is_never_dropped():
     night = Night("lower", "none", "supervised")
     night.run(1.0, 10)
     other = night.run(9.0, 10, level="judged")
-    assert (other["status"], other["reason"]) == ("keep", "baseline")
+    assert (other.status, other.reason) == ("keep", "baseline")
     worse = night.run(2.0, 10)
-    assert (worse["status"], worse["best"]) == ("discard", 1.0)
-    assert night.branch[-1] == other["commit"]
+    assert (worse.status, worse.best) == ("discard", 1.0)
+    assert night.branch[-1] == other.commit
 
 
 def test_code_that_lost_elsewhere_is_decided_anew():
@@ -206,16 +207,16 @@ def test_code_that_lost_elsewhere_is_decided_anew():
     baseline = night.run(2.0, 10)
     night.run(1.0, 10)
     lost = night.run(1.5, 10)
-    assert lost["reason"] == "worse"
-    night.branch = [baseline["commit"]]  # a person takes the keep back
-    assert night.run(1.5, 10, again=2)["reason"] == "improved"
+    assert lost.reason == "worse"
+    night.branch = [baseline.commit]  # a person takes the keep back
+    assert night.run(1.5, 10, again=2).reason == "improved"
 
 
 def test_a_superseded_code_is_not_kept_by_luck():
     night = Night("lower", "none", "supervised")
     night.run(2.0, 10)
     night.run(1.0, 10)
-    assert night.run(0.5, 10, again=0)["reason"] == "unchanged"
+    assert night.run(0.5, 10, again=0).reason == "unchanged"
 
 
 # The same with commits, processes and pytest's door.

@@ -6,25 +6,36 @@ import statistics
 import pytest
 
 from pytest_ouro.bound.tables import VerdictRule
+from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.core.metric import Metric
+from pytest_ouro.evidence.records.reasons import RECORDED
+from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.experiment.verdict.decide import Candidate, decide
 from pytest_ouro.experiment.verdict.summary import luckiest, memory, tally
 
 
+def ran(value, reason="improved", **facts):
+    """The record of a run."""
+    found = RECORDED[reason]
+    facts = {"commit": f"{value}", "time": "", "run": "", "row": "", **facts}
+    return FinishedRun(value=value, status=found.status, reason=found, **facts)
+
+
 @pytest.mark.parametrize(
-    ("peak", "best", "status", "text"),
+    ("peak", "best", "reason", "text"),
     [
-        (1234.5, 1196.2, "keep", "memory 1234.5 MB, +3.2 % against best"),
-        (100.0, 200.0, "discard", "memory 100.0 MB, -50.0 % against best"),
-        (100.0, 100.0, "discard", "memory 100.0 MB, +0.0 % against best"),
-        (100.0, None, "keep", "memory 100.0 MB"),
-        (100.0, 0.0, "keep", "memory 100.0 MB"),
-        (0.0, 100.0, "keep", ""),
-        (None, None, "keep", ""),
-        (100.0, 100.0, "crash", ""),
+        (1234.5, 1196.2, "improved", "memory 1234.5 MB, +3.2 % against best"),
+        (100.0, 200.0, "worse", "memory 100.0 MB, -50.0 % against best"),
+        (100.0, 100.0, "worse", "memory 100.0 MB, +0.0 % against best"),
+        (100.0, None, "improved", "memory 100.0 MB"),
+        (100.0, 0.0, "improved", "memory 100.0 MB"),
+        (0.0, 100.0, "improved", ""),
+        (None, None, "improved", ""),
+        (100.0, 100.0, "oom", ""),
     ],
 )
-def test_memory(peak, best, status, text):
-    assert memory({"peak_mb": peak, "best_peak_mb": best, "status": status}) == text
+def test_memory(peak, best, reason, text):
+    assert memory(ran(2.0, reason, peak_mb=peak, best_peak_mb=best)) == text
 
 
 @pytest.mark.parametrize(
@@ -43,11 +54,7 @@ def test_the_luckiest_is_what_chance_gives():
     assert luckiest(20) == pytest.approx(statistics.mean(largest), abs=0.02)
 
 
-def ran(value, status="keep", reason="improved", **facts):
-    return {"val_bpb": value, "status": status, "reason": reason, "commit": f"{value}", **facts}
-
-
-BASE = ran(2.0, reason="baseline", noise=None)
+BASE = ran(2.0, "baseline")
 
 
 @pytest.mark.parametrize(
@@ -55,22 +62,22 @@ BASE = ran(2.0, reason="baseline", noise=None)
     [
         ([], ""),
         ([BASE], ""),
-        ([BASE, ran(2.0, "discard", "unchanged"), ran(1.9, "discard", "rehearsal")], ""),
-        ([BASE, ran(None, "crash", "oom")], ""),
-        ([BASE, ran(2.1, "discard", "worse")],
+        ([BASE, ran(2.0, "unchanged"), ran(1.9, "rehearsal")], ""),
+        ([BASE, ran(None, "oom")], ""),
+        ([BASE, ran(2.1, "worse")],
          "2 tries, 1 kept: 2.000000 to 2.000000, a gain of 0.000000"),
-        ([BASE, ran(1.9), ran(1.95, reason="simpler"), ran(None, "crash", "nan")],
+        ([BASE, ran(1.9), ran(1.95, "simpler"), ran(None, "nan")],
          "3 tries, 3 kept: 2.000000 to 1.900000, a gain of 0.100000"),
         ([ran(9.0), BASE, ran(1.9)],
          "2 tries, 2 kept: 2.000000 to 1.900000, a gain of 0.100000"),
         ([BASE, ran(1.9, noise=0.01)],
          "2 tries, 2 kept: 2.000000 to 1.900000, a gain of 0.100000; "
          "noise alone would give about 0.005642"),
-        ([{**BASE, "direction": "higher"}, ran(2.5), ran(2.4, "discard", "worse")],
+        ([replace(BASE, direction="higher"), ran(2.5), ran(2.4, "worse")],
          "3 tries, 2 kept: 2.000000 to 2.500000, a gain of 0.500000"),
-        ([BASE, ran(1.0, "discard", "repeat"), ran(1.4, mean=1.5)],
+        ([BASE, ran(1.0, "repeat"), ran(1.4, mean=1.5)],
          "2 tries, 2 kept: 2.000000 to 1.500000, a gain of 0.500000"),
-        ([BASE, ran(1.0, commit="x"), ran(2.2, "discard", "worse", commit="x", mean=2.1)],
+        ([BASE, ran(1.0, commit="x"), ran(2.2, "worse", commit="x", mean=2.1)],
          "3 tries, 1 kept: 2.000000 to 2.000000, a gain of 0.000000"),
     ],
 )  # fmt: skip
@@ -154,8 +161,9 @@ def test_a_rehearsal_is_no_run_to_compare_with(lab):
 def test_what_is_no_number_is_never_kept(value, best, direction):
     run = Candidate(value, 1, "new")
     rule = VerdictRule(noise=0.01)
-    verdict = decide("ok", run, best, rule=rule, noise=0.01, direction=direction)
-    assert (verdict.status, verdict.reason) == ("crash", "nan")
+    metric = Metric("val_bpb", direction)
+    reason = decide("ok", run, best, rule=rule, noise=0.01, metric=metric)
+    assert (reason.status, reason) == ("crash", "nan")
 
 
 @pytest.mark.parametrize("value", [0.0, -37.8])

@@ -6,7 +6,10 @@ import sys
 
 import pytest
 
+from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.engine import open_case
+from pytest_ouro.evidence.records.reasons import Reason
+from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun
 from pytest_ouro.evidence.records.verdicts import LITERAL
 from pytest_ouro.experiment.records import record
 from pytest_ouro.experiment.steps import evaluate_command
@@ -24,8 +27,16 @@ def start(case, *, rehearsal=False):
 
 
 @pytest.fixture
-def facts(case):
+def started(case):
     return start(case, rehearsal=False)
+
+
+def finished(started, reason, **facts):
+    """The record of a run that ended so."""
+    shared = started.shared()
+    return FinishedRun(
+        **shared, time=started.time, status=reason.status, reason=reason, row="", **facts
+    )
 
 
 SAME = [
@@ -53,15 +64,15 @@ def test_formatting_and_comments_change_neither_size_nor_meaning():
 )
 def test_a_seed_has_no_meaning(before, after, same):
     one, two = (record.described({"train.py": source.encode()}) for source in (before, after))
-    assert one["code_meaning"] != two["code_meaning"]
-    assert (one["code_seedless"] == two["code_seedless"]) is same
+    assert one.meaning != two.meaning
+    assert (one.seedless == two.seedless) is same
 
 
 @pytest.mark.parametrize(
     "source", [b"x = (", b"'unclosed", b"\xff\xfe", b"x\x00 = 1 2", b"  x\n y"]
 )
 def test_what_is_no_code_is_counted_in_words(source):
-    assert record.described({"train.py": source})["code_size"] >= 0
+    assert record.described({"train.py": source}).size >= 0
 
 
 @pytest.mark.parametrize(
@@ -75,7 +86,7 @@ def test_what_is_no_code_is_counted_in_words(source):
 )
 def test_a_literal_is_as_large_as_what_it_stands_for(one, other):
     one, other = (record.described({"train.py": text.encode()}) for text in (one, other))
-    assert one["code_size"] == other["code_size"]
+    assert one.size == other.size
 
 
 @pytest.mark.parametrize(
@@ -89,51 +100,54 @@ def test_a_literal_is_as_large_as_what_it_stands_for(one, other):
 )
 def test_what_is_dropped_is_more_than_a_literal(path, more, less):
     more, less = (record.described({path: text.encode()}) for text in (more, less))
-    assert more["code_size"] - less["code_size"] > LITERAL
+    assert more.size - less.size > LITERAL
 
 
 def test_other_languages_are_not_read_as_python():
     one, two = (record.described({"k.h": f"#define TILE {n}".encode()}) for n in (8, 64))
-    assert one["code_meaning"] != two["code_meaning"]
-    assert one["code_size"] == two["code_size"] == 6
+    assert one.meaning != two.meaning
+    assert one.size == two.size == 6
 
 
 def test_now_is_utc():
     assert record.now().endswith("+00:00")
 
 
-def test_start_is_written_before_the_run(case, facts):
-    (started,) = case.evidence.journal.records()
-    assert started["event"] == "started"
-    assert facts.pop("tried") == "refs/ouro/tried/1"
-    assert {key: started[key] for key in facts} == facts
-    assert started["pid"] == os.getpid()
-    assert (started["worktree"], started["ledger_rows"]) == ("", 0)
+def test_start_is_written_before_the_run(case, started, project):
+    assert case.evidence.journal.records() == [started]
+    assert (started.seq, started.event, started.version) == (1, "started", 2)
+    assert started.pid == os.getpid()
+    assert (started.worktree, started.ledger_rows) == ("", 0)
+    assert started.tried_ref == "refs/ouro/tried/1"
+    assert project.git("rev-parse", started.tried_ref) == started.commit
 
 
-def test_finish_writes_record_and_row(case, facts, project):
-    measured = {**facts, "val_bpb": 1.23456789, "peak_mb": 2048.0}
-    written = record.finish(case, measured, {"status": "keep", "reason": "baseline"})
-    assert written["seq"] == 2
+def test_finish_writes_record_and_row(case, started, project):
+    run = finished(
+        started, Reason.BASELINE, outcome="ok", measured_value=1.23456789, value=1.23456789,
+        peak_mb=2048.0,
+    )  # fmt: skip
+    written = record.finish(case, run)
+    assert written.seq == 2
+    assert case.evidence.journal.records() == [started, written]
     assert not case.evidence.journal.unfinished()
-    row = f"{facts['commit'][:7]}\t1.234568\t2.0\tkeep\tbless"
-    assert written["row"] == row
+    row = f"{started.commit[:7]}\t1.234568\t2.0\tkeep\tbless"
+    assert written.row == row
     assert (project.path / "results.tsv").read_text().splitlines() == [
         "commit\tval_bpb\tmemory_gb\tstatus\tdescription",
         row,
     ]
 
 
-def test_a_crash_has_no_value_in_its_row(case, facts):
-    measured = {**facts, "val_bpb": 1.5, "peak_mb": 2048.0}
-    written = record.finish(case, measured, {"status": "crash", "reason": "breach"})
-    assert written["row"].split("\t")[1:4] == ["0.000000", "0.0", "crash"]
+def test_a_crash_has_no_value_in_its_row(case, started):
+    run = finished(started, Reason.BREACH, outcome="breach", measured_value=1.5, peak_mb=2048.0)
+    assert record.finish(case, run).row.split("\t")[1:4] == ["0.000000", "0.0", "crash"]
 
 
 def test_a_rehearsal_says_so_in_its_row(case):
-    facts = start(case, rehearsal=True)
-    written = record.finish(case, {**facts, "val_bpb": 1.5}, {"status": "discard", "reason": "x"})
-    assert written["row"].endswith("[rehearsal 0.3s] bless")
+    ok = {"outcome": "ok", "measured_value": 1.5, "value": 1.5}
+    run = finished(start(case, rehearsal=True), Reason.REHEARSAL, **ok)
+    assert record.finish(case, run).row.endswith("[rehearsal 0.3s] bless")
 
 
 @pytest.mark.parametrize(
@@ -148,47 +162,36 @@ def test_a_rehearsal_says_so_in_its_row(case):
 def test_a_description_is_one_plain_cell(project, message, words):
     project.commit(message)
     case = open_case(project.path / "bound.toml")
-    facts = start(case, rehearsal=False)
-    row = record.finish(case, facts, {"status": "crash", "reason": "x"})["row"]
+    row = record.finish(case, finished(start(case), Reason.CRASH)).row
     assert row.count("\t") == 4
     assert row.split("\t")[4] == words
 
 
-def test_rows_that_were_there_are_left_alone(case, facts, project):
+def test_rows_that_were_there_are_left_alone(case, started, project):
     path = project.path / "results.tsv"
     path.write_bytes(b"commit\tval_bpb\r\nabc\t1.0")
-    record.finish(case, facts, {"status": "crash", "reason": "x"})
+    record.finish(case, finished(started, Reason.CRASH))
     data = path.read_bytes()
     assert data.startswith(b"commit\tval_bpb\r\nabc\t1.0\n")
     assert data.count(b"\n") == 3
 
 
-def test_abandon_is_a_crash_without_a_measurement(case, facts):
-    record.abandon(case, facts, "not-started")
+def test_abandon_is_a_crash_without_a_measurement(case, started):
+    record.abandon(case, started, "not-started")
     (run,) = case.evidence.journal.runs()
-    assert (run["status"], run["reason"], run["outcome"]) == ("crash", "not-started", "not-started")
-    assert run["val_bpb"] is None
+    assert (run.status, run.reason, run.outcome) == ("crash", "not-started", "not-started")
+    assert (run.value, run.window_seconds) == (None, None)
 
 
-def test_the_dead_are_buried_once(case, facts):
+def test_the_dead_are_buried_once(case, started):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    facts.pop("tried")  # what a started line cannot know yet
-    case.evidence.journal.append(
-        {
-            **facts,
-            "event": "started",
-            "time": record.now(),
-            "run": "dead" * 3,
-            "pid": dead.pid,
-        }
-    )
+    case.evidence.journal.append(replace(started, seq=None, run="dead" * 3, pid=dead.pid))
     record.bury_the_dead(case)
     record.bury_the_dead(case)
-    assert [(run["run"], run["reason"]) for run in case.evidence.journal.runs()] == [
-        ("dead" * 3, "lost")
-    ]
-    assert [run["run"] for run in case.evidence.journal.unfinished()] == [facts["run"]]
+    runs = case.evidence.journal.runs()
+    assert [(run.run, run.reason) for run in runs] == [("dead" * 3, "lost")]
+    assert [run.run for run in case.evidence.journal.unfinished()] == [started.run]
 
 
 def test_archive_keeps_a_copy(case, project):
@@ -197,18 +200,20 @@ def test_archive_keeps_a_copy(case, project):
     assert (case.evidence.journal.folder / "runs" / "abc.log").read_text() == "words\n"
 
 
-PAST = {
-    "device": "cuda",
-    "device_name": "H100",
-    "budget": 300.0,
-    "clock": "wall",
-    "data": "d",
-    "harness": "h",
-    "metric": "val_bpb",
-    "level": "supervised",
-    "outcome": "ok",
-    "rehearsal": False,
-}
+PAST = MeasuredRun(
+    time="2025-01-01T00:00:00",
+    run="0" * 12,
+    commit="a" * 40,
+    device="cuda",
+    device_name="H100",
+    budget=300.0,
+    clock="wall",
+    data="d",
+    harness="h",
+    metric_name="val_bpb",
+    level="supervised",
+    outcome="ok",
+)
 
 
 @pytest.mark.parametrize(
@@ -216,18 +221,22 @@ PAST = {
     [
         ({}, True),
         ({"commit": "another"}, True),
-        ({"status": "discard"}, True),
         ({"device": "cpu"}, False),
         ({"device_name": "H200"}, False),
         ({"budget": 20}, False),
         ({"clock": "cpu"}, False),
         ({"data": "e"}, False),
         ({"harness": "i"}, False),
-        ({"metric": "val_loss"}, False),
+        ({"metric_name": "val_loss"}, False),
         ({"level": "judged"}, False),
+        ({"rows": 64}, False),
         ({"rehearsal": True}, False),
         ({"outcome": "nan"}, False),
     ],
 )
 def test_only_like_is_compared_with_like(change, is_comparable):
-    assert comparable({**PAST, **change}, PAST) is is_comparable
+    assert comparable(replace(PAST, **change), PAST) is is_comparable
+
+
+def test_what_a_crash_could_not_measure_is_not_compared():
+    assert comparable(PAST, replace(PAST, outcome="crash", level=None))

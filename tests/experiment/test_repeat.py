@@ -62,7 +62,7 @@ def test_an_ordinary_run_leaves_the_seeds_alone(lab):
     first, second = lab.run(), lab.run()
     assert first.val_bpb == second.val_bpb
     assert (first.record["salt"], second.reason) == (0, "unchanged")
-    assert "repeat" not in first.record
+    assert "repeat" not in first.record.to_json()
     assert first.repeats is None
 
 

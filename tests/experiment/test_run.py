@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock
 
 from pytest_ouro.core.errors import ExperimentError, OuroError
+from pytest_ouro.evidence.records.record_format import from_json
 from pytest_ouro.experiment.terms.names import cache_folder
 
 TIMEOUT = ("timeout   = 20", "timeout   = 2")
@@ -365,7 +366,7 @@ def test_a_run_that_failed(lab, before, after, reason, message):
         f"ouro: crash val_bpb=0.000000 level=supervised commit={commit[:7]} reason={reason}"
     )
     assert lab.rows == [[commit[:7], "0.000000", "0.0", "crash", "an idea"]]
-    assert [record.get("outcome") for record in lab.journal.records()] == [None, reason]
+    assert lab.journal.runs()[-1].outcome == reason
     lab.clean()
 
 
@@ -519,13 +520,15 @@ def test_a_run_whose_pytest_was_killed_is_recorded_as_lost(lab, written, gone):
 
 def test_a_run_in_progress_elsewhere_is_not_lost(lab):
     lab.journal.append(
-        {
-            "event": "started",
-            "run": "0123456789ab",
-            "time": "2025-01-01T00:00:00",
-            "commit": "c" * 40,
-            "pid": os.getpid(),
-        }
+        from_json(
+            {
+                "event": "started",
+                "run": "0123456789ab",
+                "time": "2025-01-01T00:00:00",
+                "commit": "c" * 40,
+                "pid": os.getpid(),
+            }
+        )
     )
     assert lab.run(lab.script()).status == "keep"
     assert [record["run"] for record in lab.journal.unfinished()] == ["0123456789ab"]

@@ -53,7 +53,7 @@ def test_the_visible_cards_are_meant(driver, monkeypatch, visible, uuids, locks)
 def test_the_processor_asks_no_driver(monkeypatch):
     monkeypatch.setattr(nvml, "LIBRARY", None)  # which would be an error of its own
     assert device.lock_names("cpu") == ["cpu"]
-    assert device.surroundings("cpu", print) == {"device_name": device.cpu_name()}
+    assert device.surroundings("cpu", print) == (device.cpu_name(), None)
 
 
 def test_strangers_are_warned_about(driver):
@@ -65,13 +65,11 @@ def test_strangers_are_warned_about(driver):
     )
     said = []
     found = device.surroundings("cuda", said.append)
-    assert found == {
-        "device_name": "NVIDIA H200",
-        "foreign": [
-            {"pid": 4711, "name": "/usr/bin/python", "memory_mb": 1234},
-            {"pid": 4712, "name": "an odd, name", "memory_mb": 0},
-        ],
-    }
+    assert found.device_name == "NVIDIA H200"
+    assert found.foreign == (
+        {"pid": 4711, "name": "/usr/bin/python", "memory_mb": 1234},
+        {"pid": 4712, "name": "an odd, name", "memory_mb": 0},
+    )
     assert said[0] == (
         "ouro: warning: process 4711 (/usr/bin/python, 1234 MB) computes on the same card: the run "
         "may be slower or lack memory"
@@ -82,7 +80,7 @@ def test_strangers_are_warned_about(driver):
 def test_a_quiet_card_needs_no_words(driver):
     driver()
     said = []
-    assert device.surroundings("cuda", said.append)["foreign"] == []
+    assert device.surroundings("cuda", said.append).foreign == ()
     assert said == []
 
 
@@ -99,23 +97,20 @@ def test_without_an_answer_nothing_fails(driver, monkeypatch, tmp_path, kind):
         monkeypatch.setattr(nvml, "LIBRARY", str(tmp_path / "libtext.so"))
     said = []
     found = device.surroundings("cuda", said.append)
-    assert found == {
-        "device_name": f"unknown card beside {device.cpu_name()}",
-        "foreign": [],
-    }
+    assert found == (f"unknown card beside {device.cpu_name()}", ())
     assert (said, device.lock_names("cuda")) == ([], ["cuda-0"])
 
 
 def test_a_driver_too_old_to_list_processes_lists_cards(driver, monkeypatch, tmp_path):
     driver(f"GPU-aaaa-1, 4711, {MB}, python\n")
     monkeypatch.setattr(nvml, "LIBRARY", str(build(tmp_path, "-DOLD")))
-    assert device.surroundings("cuda", print) == {"device_name": "NVIDIA H200", "foreign": []}
+    assert device.surroundings("cuda", print) == ("NVIDIA H200", ())
 
 
 def test_a_process_without_a_name_is_told_too(driver):
     folder = driver(f"GPU-aaaa-1, 4711, {MB}, \x1b\n")
     assert (folder / "processes").exists()
-    [found] = device.surroundings("cuda", lambda text: None)["foreign"]
+    [found] = device.surroundings("cuda", lambda text: None).foreign
     assert found == {"pid": 4711, "name": "?", "memory_mb": 1}
 
 

@@ -25,9 +25,10 @@ RECORD = (
     "import subprocess, sys\n"
     "facts = json.loads(lines[-1]) | {FACTS}\n"
     "facts = {k: v for k, v in facts.items() if k not in ('prev', 'seq')}\n"
-    "code = 'import sys, json, pathlib; '\n"
+    "code = 'import sys, pathlib; '\n"
     "code += 'from pytest_ouro.evidence.records.journal import Journal; '\n"
-    "code += 'Journal(pathlib.Path(sys.argv[1])).append(json.loads(sys.argv[2]))'\n"
+    "code += 'from pytest_ouro.evidence.records.record_format import read; '\n"
+    "code += 'Journal(pathlib.Path(sys.argv[1])).append(read(sys.argv[2].encode()))'\n"
     "subprocess.run([sys.executable, '-c', code, str(git), json.dumps(facts)], check=True)\n"
 )
 ELSEWHERE = "'worktree': 'another', 'run': 'abcabcabcabc'"
@@ -116,10 +117,11 @@ def held(facts):
     """Adds a line to the file and to what git holds, past what refuses to record it."""
     return (
         "import subprocess, sys\n"
-        "code = 'import sys, json, pathlib; '\n"
+        "code = 'import sys, pathlib; '\n"
         "code += 'from pytest_ouro.evidence.records.journal import Journal; '\n"
+        "code += 'from pytest_ouro.evidence.records.record_format import read; '\n"
         "code += 'Journal._conflict = lambda self, lines: None; '\n"
-        "code += 'Journal(pathlib.Path(sys.argv[1])).append(json.loads(sys.argv[2]))'\n"
+        "code += 'Journal(pathlib.Path(sys.argv[1])).append(read(sys.argv[2].encode()))'\n"
         f"facts = json.loads(lines[-1]) | {facts}\n"
         "subprocess.run([sys.executable, '-c', code, str(git), json.dumps(facts)], check=True)\n"
     )

@@ -115,13 +115,13 @@ def _mismatch(evidence: Evidence) -> Iterator[Finding]:
     """Report a run that printed another metric than was measured."""
     run = evidence.run
     assert run is not None
-    value, claimed = run.get("value"), run.get("claimed")
-    if value is None or claimed is None or run.get("claim_agrees"):
+    value, claimed, metric = run.measured_value, run.claimed, run.metric
+    if value is None or claimed is None or run.claim_agrees:
         return
     yield Finding(
-        f"printed {run['metric']} {claimed:.6f}, but {value:.6f} was measured",
-        where=f"run {run['run']}, commit {run['commit'][:7]}",
-        expected=f"{value:.6f}",
-        actual=f"{claimed:.6f}",
+        f"printed {metric.name} {metric.text(claimed)}, but {metric.text(value)} was measured",
+        where=f"run {run.run}, commit {run.commit[:7]}",
+        expected=metric.text(value),
+        actual=metric.text(claimed),
         help="print what the evaluation returns",
     )

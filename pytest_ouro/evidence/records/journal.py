@@ -11,30 +11,22 @@ import hashlib
 import os
 import stat
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_ouro.core.errors import GitError, RecordError
-from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.evidence.records import anchor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-Record = dict[str, Any]
+    from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
+
+R = TypeVar("R", bound="StartedRun")
 
 #: What is done about a file that is not what was recorded, where git holds what was.
 RESTORE = "put back what was recorded: pytest-ouro log --restore"
-
-
-class _Line(Record):
-    """A record as it was read: a fact that it lacks is damage, not a mistake of whoever asks."""
-
-    journal: Journal
-    number: int
-
-    def __missing__(self, key: str) -> Any:
-        raise self.journal._damaged(self.number, f"it lacks '{key}'")
 
 
 @dataclass(frozen=True)
@@ -67,33 +59,37 @@ class Journal:
 
         RecordError where ``run`` is no id of a run: an id that was read may be any path.
         """
-        from pytest_ouro.evidence.records.record_format import RUN
+        from pytest_ouro.evidence.records.kinds import RUN
 
         if not RUN.holds(run):
             raise RecordError(f"{self.path}: {run!r:.40} is no id of a run", help=self._help())
         return self.folder / "open" / run
 
-    def records(self) -> list[Record]:
-        """Every whole line, oldest first. A torn last line (no newline) is not a record.
+    def records(self) -> list[StartedRun]:
+        """The record of every whole line, oldest first. A torn last line (no newline) is not one.
 
         RecordError names the first line that is no record of a run.
         """
         return self._records(self.lines())
 
-    def _records(self, lines: list[bytes]) -> list[Record]:
+    def _records(self, lines: list[bytes]) -> list[StartedRun]:
         if not lines:
             return []
         from pytest_ouro.evidence.records import record_format
 
-        made: list[Record] = []
+        made: list[StartedRun] = []
         for number, line in enumerate(lines, start=1):
             try:
-                record = _Line(record_format.read(line))
+                made.append(record_format.read(line))
+            except record_format.NewerVersion as error:
+                raise self._newer(number, str(error)) from None
             except ValueError as error:
                 raise self._damaged(number, str(error)) from None
-            record.journal, record.number = self, number
-            made.append(record)
         return made
+
+    def _newer(self, number: int, why: str) -> RecordError:
+        words = f"{self.path}:{number}: written by a later pytest-ouro: {why}"
+        return RecordError(words, help="update pytest-ouro: pip install -U pytest-ouro")
 
     def _damaged(self, number: int, why: str) -> RecordError:
         words = f"{self.path}:{number}: not a record of a run: {why}"
@@ -105,15 +101,15 @@ class Journal:
             return RESTORE
         return self._anew()
 
-    def runs(self) -> Iterator[Record]:
+    def runs(self) -> list[FinishedRun]:
         """The finished runs, oldest first."""
-        return (record for record in self.records() if record.get("event") == "finished")
+        return finished(self.records())
 
-    def unfinished(self) -> list[Record]:
-        """``started`` lines whose run has no ``finished`` line."""
+    def unfinished(self) -> list[StartedRun]:
+        """The started runs that have no ``finished`` line."""
         records = self.records()
-        ended = {r.get("run") for r in records if r.get("event") == "finished"}
-        return [r for r in records if r.get("event") == "started" and r.get("run") not in ended]
+        ended = {run.run for run in finished(records)}
+        return [run for run in records if run.event == "started" and run.run not in ended]
 
     def broken_link(self) -> int:
         """The first line (from 1) whose ``prev`` is not the hash of the line before; 0: none."""
@@ -164,7 +160,7 @@ class Journal:
         or there is none."""
         if not lines:
             return None
-        from pytest_ouro.evidence.records.record_format import conflicts
+        from pytest_ouro.evidence.records.conflicts import conflicts
 
         for found in conflicts(self._records(lines)):
             expected, actual = (f"{value!r:.100}" for value in (found.expected, found.actual))
@@ -190,7 +186,7 @@ class Journal:
 
         recorded = anchor.read(self.common_dir, held) or [b""]
         try:
-            run = record_format.read(recorded[-1])["run"]
+            run = record_format.read(recorded[-1]).run
         except ValueError:
             return []
         return recorded if recorded[:-1] == lines and self.place(run).exists() else []
@@ -204,7 +200,7 @@ class Journal:
         counts = f" (expected {fault.expected}, not {fault.actual})" if fault.expected else ""
         return RecordError(f"{self.path}:{fault.line}: {fault.headline}{counts}", help=fault.help)
 
-    def append(self, record: Record) -> Record:
+    def append(self, record: R) -> R:
         """Write one line under the lock, flushed to disk; returns it with ``prev`` and ``seq``.
 
         A torn last line, left by a crash, is cut off first: its run stays known as started.
@@ -274,21 +270,19 @@ class Journal:
                 help="free some space or mend the permissions: no run is made without its record",
             ) from None
 
-    def _append(self, record: Record) -> Record:
-        import json
+    def _append(self, record: R) -> R:
+        from pytest_ouro.evidence.records import record_format
 
         lines, refs = self.write_awaited(), anchor.refs(self.common_dir)
         held = refs.get(anchor.REF, "")
         if fault := self._fault(held, lines):
             raise self._refusal(fault)
-        if lines:
-            before = self.records()[-1].get("seq", len(lines))
-        else:  # the numbers of earlier tries are taken: their refs hold their commits
-            numbers = (ref.rpartition("/")[2] for ref in refs)
-            before = max((int(number) for number in numbers if number.isdigit()), default=0)
-        prev = hashlib.sha256(lines[-1]).hexdigest() if lines else ""
-        written = {"prev": prev, "seq": before + 1, **record}
-        line = json.dumps(written, ensure_ascii=False, allow_nan=False, sort_keys=False).encode()
+        written = replace(
+            record,
+            prev=hashlib.sha256(lines[-1]).hexdigest() if lines else "",
+            seq=self._next_number(lines, refs) if record.seq is None else record.seq,
+        )
+        line = record_format.write(written)
         if fault := self._conflict([*lines, line]):  # it would close the journal for ever
             raise self._refusal(fault)
         anchor.write(self.common_dir, [*lines, line], held)
@@ -298,6 +292,15 @@ class Journal:
             anchor.name(self.common_dir, held)
             raise
         return written
+
+    def _next_number(self, lines: list[bytes], refs: dict[str, str]) -> int:
+        """The number of the line that follows these."""
+        if lines:
+            last = self._records(lines)[-1].seq
+            return (len(lines) if last is None else last) + 1
+        # The numbers of earlier tries are taken: their refs hold their commits.
+        numbers = (ref.rpartition("/")[2] for ref in refs)
+        return max((int(number) for number in numbers if number.isdigit()), default=0) + 1
 
     def _write(self, lines: list[bytes], line: bytes) -> None:
         """Write a line behind these, and flush it to disk; whole or not at all."""
@@ -325,10 +328,12 @@ class Journal:
 
         Returns the file beside the journal that holds what was there instead.
         """
+        from pytest_ouro.evidence.records import record_format
+
         anchor.write(self.common_dir, lines, "")
         aside = self._exchange(lines, name=name)
         for line in others:
-            self._append({k: v for k, v in _read(line).items() if k != "prev"})
+            self._append(record_format.read(line))
         return aside
 
     def _exchange(self, lines: list[bytes], *, name: str) -> Path:
@@ -359,6 +364,15 @@ class Journal:
         if data is None:  # to read from a pipe could take for ever
             raise RecordError(f"{self.path} cannot be read: it is no file", help=self._help())
         return data.split(b"\n")[:-1]
+
+
+def finished(records: Sequence[StartedRun]) -> list[FinishedRun]:
+    """Of these records, those of finished runs."""
+    if not records:
+        return []
+    from pytest_ouro.evidence.records.run_record import FinishedRun
+
+    return [record for record in records if isinstance(record, FinishedRun)]
 
 
 def _contents(fd: int) -> bytes:

@@ -5,20 +5,26 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_ouro.core.errors import ExperimentError
 from pytest_ouro.experiment.devices import nvml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pytest_ouro.bound.tables import Device
-    from pytest_ouro.evidence.records.journal import Record
     from pytest_ouro.experiment.devices.nvml import Card
 
 
 Profile = Literal["cpu", "cuda"]
+
+
+class Surroundings(NamedTuple):
+    """The device's name, and the other programs that compute on it; None where it is no card."""
+
+    device_name: str
+    foreign: tuple[Mapping[str, str | int], ...] | None = None
 
 
 def choose(wanted: Device) -> Profile:
@@ -76,10 +82,10 @@ def lock_names(profile: Profile) -> list[str]:
     return sorted({f"cuda-{word}".replace("/", "_") for word in found})
 
 
-def surroundings(profile: Profile, say: Callable[[str], None]) -> Record:
+def surroundings(profile: Profile, say: Callable[[str], None]) -> Surroundings:
     """The device's name and, with a warning for each, the processes of others on it."""
     if profile == "cpu":
-        return {"device_name": cpu_name()}
+        return Surroundings(cpu_name())
     cards = selected()
     others = nvml.foreign(cards)
     for one in others:
@@ -88,4 +94,4 @@ def surroundings(profile: Profile, say: Callable[[str], None]) -> Record:
             "on the same card: the run may be slower or lack memory"
         )
     name = (cards[0].name if cards else "") or f"unknown card beside {cpu_name()}"
-    return {"device_name": name, "foreign": others}
+    return Surroundings(name, tuple(others))

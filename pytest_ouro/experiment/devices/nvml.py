@@ -17,7 +17,6 @@ from pytest_ouro.experiment.terms.console_text import clean
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_ouro.evidence.records.journal import Record
 
 LIBRARY = "libnvidia-ml.so.1"
 #: How many processes of one card are asked for.
@@ -77,7 +76,7 @@ def driver_version() -> str:
     return ""
 
 
-def foreign(cards: list[Card]) -> list[Record]:
+def foreign(cards: list[Card]) -> list[Mapping[str, str | int]]:
     """The processes of others that compute on these cards: ``pid``, ``name`` and ``memory_mb``."""
     with contextlib.suppress(OSError), _driver() as nvml:
         return [

@@ -14,9 +14,13 @@ from typing import TYPE_CHECKING
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.records import record_format
 from pytest_ouro.evidence.records.anchor import REF
+from pytest_ouro.evidence.records.conflicts import conflicts
+from pytest_ouro.evidence.records.journal import finished
+from pytest_ouro.evidence.records.reasons import Reason
+from pytest_ouro.evidence.records.run_record import TRIED, FinishedRun
 from pytest_ouro.experiment.records.git_settings import Hooks
 from pytest_ouro.experiment.terms import repo
-from pytest_ouro.experiment.terms.names import PACKAGE, TRIED
+from pytest_ouro.experiment.terms.names import PACKAGE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Experiment, Level
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.data import State
-    from pytest_ouro.evidence.records.journal import Record
+    from pytest_ouro.evidence.records.run_record import StartedRun
 
 
 @dataclass(frozen=True)
@@ -42,14 +46,14 @@ class Before:
     hooks: Hooks
 
     @classmethod
-    def look(cls, case: Case, experiment: Experiment, facts: Record) -> Before:
+    def look(cls, case: Case, experiment: Experiment, started: StartedRun) -> Before:
         """To be called before the script is started."""
         named = (*experiment.data, *experiment.validation)
         patterns = tuple(p for p in named if not p.startswith(PACKAGE))
         return cls(
             case,
-            facts["run"],
-            tuple(facts["holds"]),
+            started.run,
+            started.holds,
             patterns,
             case.evidence.journal.lines(),
             repo.refs(case.repository.git, TRIED),
@@ -105,8 +109,8 @@ class Before:
     def _is_alone(self, others: list[bytes]) -> bool:
         """Whether no other run was under way, whose script could have done it as well."""
         begun = [record_format.read(line) for line in (*self.lines, *others)]
-        ended = {record["run"] for record in begun if record["event"] == "finished"}
-        return not {record["run"] for record in begun} - ended - {self.run}
+        ended = {run.run for run in finished(begun)}
+        return not {record.run for record in begun} - ended - {self.run}
 
     def _claims_our_place(self, line: bytes) -> bool:
         """Whether a line says that a run was made where only this one can have been."""
@@ -114,11 +118,10 @@ class Before:
             record = record_format.read(line)
         except ValueError:
             return True  # none of our writers leaves a line that is no record
-        if record.get("status") == "crash" and record.get("outcome") == "lost":
-            return bool(record["run"] == self.run)  # else who starts later buried the dead
-        return bool(
-            record.get("worktree") == self.case.evidence.worktree
-            and set(record.get("holds", self.holds)) & set(self.holds)
+        if isinstance(record, FinishedRun) and record.reason is Reason.LOST:
+            return record.run == self.run  # else who starts later buried the dead
+        return record.worktree == self.case.evidence.worktree and bool(
+            set(record.holds or self.holds) & set(self.holds)
         )
 
     def _refs(self) -> list[str]:
@@ -147,10 +150,8 @@ class Before:
 def _contradict(lines: list[bytes]) -> bool:
     """Whether lines say one fact twice, and not the same, or are no records."""
     try:
-        return any(
-            True for _ in record_format.conflicts([record_format.read(line) for line in lines])
-        )
-    except (ValueError, LookupError):
+        return any(True for _ in conflicts([record_format.read(line) for line in lines]))
+    except ValueError:
         return True
 
 

@@ -4,29 +4,45 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import shutil
 import uuid
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pytest_ouro.core.errors import RecordError
+from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.evidence.python.source import Source, decode
-from pytest_ouro.evidence.records import ledger, record_format
+from pytest_ouro.evidence.records import ledger
+from pytest_ouro.evidence.records.conflicts import row_of
+from pytest_ouro.evidence.records.reasons import RECORDED
+from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.terms import repo
-from pytest_ouro.experiment.terms.names import TRIED, now
+from pytest_ouro.experiment.terms.names import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from pytest_ouro.bound.tables import Experiment
     from pytest_ouro.engine import Case
-    from pytest_ouro.evidence.records.journal import Record
+    from pytest_ouro.experiment.terms.measurement import Measurement, MetricScore
 
 #: Bytes that are held on the disk for the records of a run.
 ROOM = 1 << 18
+#: Lines of a summary that a record keeps.
+MAX_CLAIMS = 40
+
+
+class Code(NamedTuple):
+    """The editable code: its size, and digests of its meaning with and without its seeds."""
+
+    size: int
+    meaning: str
+    seedless: str
 
 
 def start(
@@ -36,60 +52,113 @@ def start(
     harness: str,
     profile: str,
     rehearsal: bool,
-    **further: Any,
-) -> Record:
+    device_name: str = "",
+    holds: Sequence[str] = (),
+    foreign: tuple[Mapping[str, Any], ...] | None = None,
+    salt: int = 0,
+    repeat: int | None = None,
+    repeats: int | None = None,
+    series: str | None = None,
+) -> StartedRun:
     """Write the ``started`` line, before the child exists; returns what is known of the run.
 
     ``harness`` is the digest of what measures the metric.
     """
     repository, git = case.repository, case.repository.git
     globs = [case.bound.path(glob) for glob in experiment.editable]
-    code = {
+    files = {
         path: entry.blob
         for path, entry in sorted(repository.head_tree.items())
         if matches(path, globs)
     }
-    facts: Record = {
-        "run": uuid.uuid4().hex[:12],
-        "commit": repository.head,
-        "description": git.line("show", "-s", "--format=%s", repository.head),
-        "code": code,
-        **described(dict(zip(code, git.blobs(code.values()), strict=True))),
-        "trust": case.trust.commit,
-        "trust_source": case.trust.source,
-        "harness": harness,
-        "data": case.evidence.fingerprints.total(experiment.data, case.evidence.root),
-        "metric": experiment.metric,
-        "direction": experiment.direction,
-        "device": profile,
-        "budget": experiment.budget,
-        "clock": experiment.clock,
-        "tolerance": experiment.seconds("tolerance"),
-        "rehearsal": rehearsal,
-        "worktree": case.evidence.worktree,
-        "branch": case.evidence.branch,
-        "ledger_rows": len(case.evidence.ledger.rows),
-        "pid": os.getpid(),
-        "process": processes.identity(os.getpid()),
-        **further,
-    }
-    _hold(case, facts["run"])
-    started = case.evidence.journal.append({"event": "started", "time": now(), **facts})
-    return {**facts, "tried": remember(case, started["seq"])}
+    code = described(dict(zip(files, git.blobs(files.values()), strict=True)))
+    run = StartedRun(
+        time=now(),
+        run=uuid.uuid4().hex[:12],
+        commit=repository.head,
+        description=git.line("show", "-s", "--format=%s", repository.head),
+        code=files,
+        code_size=code.size,
+        code_meaning=code.meaning,
+        code_seedless=code.seedless,
+        trust=case.trust.commit,
+        trust_source=case.trust.source,
+        harness=harness,
+        data=case.evidence.fingerprints.total(experiment.data, case.evidence.root),
+        metric_name=experiment.metric,
+        direction=experiment.direction,
+        device=profile,
+        device_name=device_name,
+        budget=experiment.budget,
+        clock=experiment.clock,
+        tolerance=experiment.seconds("tolerance"),
+        rehearsal=rehearsal,
+        worktree=case.evidence.worktree,
+        branch=case.evidence.branch,
+        ledger_rows=len(case.evidence.ledger.rows),
+        pid=os.getpid(),
+        process=processes.identity(os.getpid()),
+        holds=tuple(holds),
+        foreign=foreign,
+        salt=salt,
+        repeat=repeat,
+        repeats=repeats,
+        series=series,
+    )
+    _hold(case, run.run)
+    started = case.evidence.journal.append(run)
+    remember(case, started)
+    return started
 
 
-def finish(case: Case, facts: Record, verdict: dict[str, Any]) -> Record:
-    """Write the ``finished`` line and the ledger's row; returns the whole record.
+def measured_run(started: StartedRun, seen: Measurement, *, level_why: str) -> MeasuredRun:
+    """The record of a measurement; whether it was lawful is not known yet."""
+    judged = seen.evaluation.claims if seen.evaluation else {}
+    device_name = seen.environment.get("device_name") or started.device_name
+    return MeasuredRun(
+        **replace(started, device_name=device_name).shared(),
+        time=started.time,
+        tried=started.tried_ref,
+        python=seen.environment.get("python", ""),
+        torch=seen.environment.get("torch", ""),
+        level=seen.level,
+        level_why=level_why,
+        judgment=_numbers(seen.judgment) if seen.judgment else None,
+        rows=seen.judgment.rows if seen.judgment else None,
+        caught=seen.findings,
+        measured_value=_finite(seen.value),
+        evaluations=seen.evaluations,
+        claimed=seen.claim(started.metric.name),
+        claim_agrees=seen.agrees(started.metric.name),
+        window_seconds=None if seen.window_seconds is None else round(seen.window_seconds, 3),
+        charged_seconds=round(seen.charged_seconds, 3),
+        wall_seconds=round(seen.wall_seconds, 3),
+        cpu_seconds=round(seen.cpu_seconds, 3),
+        peak_mb=round(seen.peak_mb, 1),
+        claims=dict(list(seen.claims.items())[:MAX_CLAIMS]),
+        evaluated=dict(list(judged.items())[:MAX_CLAIMS]),
+    )
+
+
+def _numbers(judgment: MetricScore) -> dict[str, float | None]:
+    """The judge's score for JSON, which has no infinity and no NaN: None stands for them."""
+    return {name: _finite(value) for name, value in asdict(judgment).items()}
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def finish(case: Case, run: FinishedRun) -> FinishedRun:
+    """Write the ``finished`` line and the ledger's row; returns the record as it was written.
 
     Whoever is killed between the two leaves the run's place, and :func:`recover` writes the row.
     """
-    record = {"event": "finished", "time": now(), **facts, **verdict}
-    row = record["row"] = record_format.row_of(record)
-    place = case.evidence.journal.place(facts["run"])
+    place = case.evidence.journal.place(run.run)
     with contextlib.suppress(OSError):
         os.truncate(place, 0)
-    written = case.evidence.journal.append(record)
-    _append_row(case, row)
+    written = case.evidence.journal.append(replace(run, time=now(), row=row_of(run)))
+    _append_row(case, written.row)
     place.unlink(missing_ok=True)
     return written
 
@@ -108,10 +177,23 @@ def _hold(case: Case, run: str) -> None:
         ) from None
 
 
-def abandon(case: Case, facts: Record, reason: str) -> None:
+def abandon(
+    case: Case, started: StartedRun, outcome: Literal["lost", "not-started"], *, tried: str = ""
+) -> None:
     """Record a run that has no measurement as a crash."""
-    unmeasured = {"outcome": reason, "val_bpb": None, "window_seconds": None}
-    finish(case, facts, {**unmeasured, "status": "crash", "reason": reason})
+    reason = RECORDED[outcome]
+    finish(
+        case,
+        FinishedRun(
+            **started.shared(),
+            time=started.time,
+            tried=tried,
+            outcome=outcome,
+            status=reason.status,
+            reason=reason,
+            row="",
+        ),
+    )
 
 
 def recover(case: Case, say: Callable[[str], None]) -> bool:
@@ -137,17 +219,15 @@ def recover(case: Case, say: Callable[[str], None]) -> bool:
 
 def bury_the_dead(case: Case, say: Callable[[str], None] = lambda text: None) -> bool:
     """A run whose supervisor was killed becomes a crash; whether there was one."""
-    own = ("prev", "seq", "event", "time")
     buried = False
     for started in case.evidence.journal.unfinished():
-        if started.get("worktree") != case.evidence.worktree:
+        if started.worktree != case.evidence.worktree:
             continue  # its row belongs into that working tree's ledger: the next run there does it
         if _is_dead(started):
-            facts = {key: value for key, value in started.items() if key not in own}
-            abandon(case, facts, "lost")
+            abandon(case, started, "lost")
             buried = True
             say(
-                f"ouro: the run of {facts['commit'][:7]} that started {started.get('time') or '?'} "
+                f"ouro: the run of {started.commit[:7]} that started {started.time} "
                 "was killed: recorded as a crash"
             )
     return buried
@@ -156,25 +236,25 @@ def bury_the_dead(case: Case, say: Callable[[str], None] = lambda text: None) ->
 def _write_rows(case: Case, say: Callable[[str], None]) -> bool:
     """Write the rows of recorded runs whose supervisor did not come to it."""
     journal = case.evidence.journal
-    runs = [run for run in journal.runs() if run.get("worktree") == case.evidence.worktree]
+    runs = [run for run in journal.runs() if run.worktree == case.evidence.worktree]
     path = case.repository.git.top / case.bound.path(case.experiment.ledger)
     written = False
     for run in runs:
-        place = journal.place(run["run"])
+        place = journal.place(run.run)
         if not place.exists() or not _is_dead(run):
             continue
         rows = [row.text for row in ledger.read(path).rows]
-        if rows.count(run["row"]) < sum(other["row"] == run["row"] for other in runs):
-            _append_row(case, run["row"], torn=True)
-            say(f"ouro: {path.name} lacked the row of the run of {run['commit'][:7]}: written now")
+        if rows.count(run.row) < sum(other.row == run.row for other in runs):
+            _append_row(case, run.row, torn=True)
+            say(f"ouro: {path.name} lacked the row of the run of {run.commit[:7]}: written now")
             written = True
         place.unlink()
     return written
 
 
-def _is_dead(run: Record) -> bool:
+def _is_dead(run: StartedRun) -> bool:
     """Whether the process that supervised the run is gone."""
-    return processes.identity(int(run.get("pid", 0))) != str(run.get("process", ""))
+    return processes.identity(run.pid) != run.process
 
 
 def archive(case: Case, log: Path, run: str) -> None:
@@ -185,7 +265,7 @@ def archive(case: Case, log: Path, run: str) -> None:
         shutil.copyfile(log, folder / f"{run}.log")
 
 
-def described(files: dict[str, bytes]) -> Record:
+def described(files: dict[str, bytes]) -> Code:
     """What the editable code is: its size, and digests of its meaning with and without seeds.
 
     The size is that of Python's syntax trees; a file in another language counts two for each word,
@@ -204,11 +284,7 @@ def described(files: dict[str, bytes]) -> Record:
             size += 2 * len(blob.split())
             code.update(blob)
             seedless.update(blob)
-    return {
-        "code_size": size,
-        "code_meaning": code.hexdigest(),
-        "code_seedless": seedless.hexdigest(),
-    }
+    return Code(size, code.hexdigest(), seedless.hexdigest())
 
 
 def _append_row(case: Case, row: str, *, torn: bool = False) -> None:
@@ -217,8 +293,6 @@ def _append_row(case: Case, row: str, *, torn: bool = False) -> None:
     ledger.append(path, row, metric=case.experiment.metric, lock=lock, torn=torn)
 
 
-def remember(case: Case, number: int) -> str:
-    """Make the tried commit reachable under its number; returns the ref."""
-    ref = f"{TRIED}{number}"
-    repo.set_ref(case.repository.git, ref, case.repository.head)
-    return ref
+def remember(case: Case, started: StartedRun) -> None:
+    """Make the tried commit reachable under the number of its started line."""
+    repo.set_ref(case.repository.git, started.tried_ref, started.commit)

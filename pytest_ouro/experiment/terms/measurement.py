@@ -11,8 +11,8 @@ from pytest_ouro.experiment.terms.console_text import clean
 
 if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Level
-
-Outcome = Literal["ok", "crash", "oom", "nan", "timeout", "breach", "interrupted"]
+    from pytest_ouro.core.metric import Metric
+    from pytest_ouro.evidence.records.run_record import Outcome
 
 #: Tolerance for a float's last bits, beside half a unit of the last printed digit.
 CLAIM_TOLERANCE = 1e-9
@@ -91,15 +91,16 @@ class Measurement:
         return value if math.isfinite(value) else None
 
 
-def outcome(seen: Measurement, *, metric: str, script: str) -> tuple[Outcome, str]:
+def outcome(seen: Measurement, *, metric: Metric, script: str) -> tuple[Outcome, str]:
     """Return the outcome of the run, and a line that says why ("" for ok)."""
     ended, message = _outcome(seen, metric, script)
-    if ended == "ok" and metric.endswith("bpb") and seen.value is not None and seen.value <= 0:
-        ended, message = "breach", f"{metric} is {seen.value:g}: no text has so few bits a byte"
+    if ended == "ok" and seen.value is not None and metric.is_impossible(seen.value):
+        ended = "breach"
+        message = f"{metric.name} is {seen.value:g}: no text has so few bits a byte"
     return ended, clean(message, width=400)  # it quotes the script
 
 
-def _outcome(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str]:
+def _outcome(seen: Measurement, metric: Metric, script: str) -> tuple[Outcome, str]:
     if failed := _failed(seen, metric, script):
         return failed
     if seen.findings:
@@ -107,32 +108,34 @@ def _outcome(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str]
     if seen.evaluation is not None:
         return _evaluated(seen.evaluation, metric)
     if seen.value is None:
-        return "crash", f"{script} ended without calling the evaluation: there is no {metric}"
-    claimed = seen.claims.get(metric)
+        return "crash", f"{script} ended without calling the evaluation: there is no {metric.name}"
+    measured = metric.text(seen.value)
+    claimed = seen.claims.get(metric.name)
     if claimed is None:
-        return "crash", f"{script} printed no '{metric}:' line (measured {seen.value:.6f})"
-    number = seen.claim(metric)
+        return "crash", f"{script} printed no '{metric.name}:' line (measured {measured})"
+    number = seen.claim(metric.name)
     if seen.evaluations != 1:
         return "breach", f"{script} called the evaluation {seen.evaluations} times, not once"
     if number is None:
-        return "nan", f"{script} printed {metric}: {claimed}"
-    if not seen.agrees(metric):
-        return "breach", f"{script} printed {metric} {claimed}, but {seen.value:.6f} was measured"
+        return "nan", f"{script} printed {metric.name}: {claimed}"
+    if not seen.agrees(metric.name):
+        told = f"{script} printed {metric.name} {claimed}, but {measured} was measured"
+        return "breach", told
     return "ok", ""
 
 
-def _evaluated(seen: Measurement, metric: str) -> tuple[Outcome, str]:
+def _evaluated(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
     """Return the outcome of the evaluate-command, after a command that succeeded."""
     if failed := _failed(seen, metric, "evaluate-command"):
         return failed
-    if metric not in seen.claims:
-        return "crash", f"evaluate-command printed no '{metric}:' line"
-    if seen.claim(metric) is None:
-        return "nan", f"evaluate-command printed {metric}: {seen.claims[metric]}"
+    if metric.name not in seen.claims:
+        return "crash", f"evaluate-command printed no '{metric.name}:' line"
+    if seen.claim(metric.name) is None:
+        return "nan", f"evaluate-command printed {metric.name}: {seen.claims[metric.name]}"
     return "ok", ""
 
 
-def _failed(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str] | None:
+def _failed(seen: Measurement, metric: Metric, script: str) -> tuple[Outcome, str] | None:
     """Return the outcome and the reason if a process failed; None if it succeeded."""
     where = f" at {seen.exception['place']}" if seen.exception.get("place") else ""
     if seen.stopped == "interrupted":
@@ -146,7 +149,7 @@ def _failed(seen: Measurement, metric: str, script: str) -> tuple[Outcome, str] 
         phase = "evaluation" if seen.evaluations else "training"
         return "oom", f"out of memory in {phase}{where}"
     if seen.value is not None and not math.isfinite(seen.value):
-        return "nan", f"{metric} is {seen.value}"
+        return "nan", f"{metric.name} is {seen.value}"
     if seen.judge_failed:
         return "crash", f"the judge gave no score: {seen.judge_failed}"
     if seen.exit_code:

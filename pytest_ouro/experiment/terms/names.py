@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 #: The log of a run, in the experiment's root.
 LOG = "run.log"
-#: The namespace of the refs that keep measured commits reachable.
-TRIED = "refs/ouro/tried/"
 #: The prefix of the name of an installed package among the validation files.
 PACKAGE = "package:"
 #: The names that a harness must define for the judge, beside its metric function.

@@ -5,154 +5,179 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound.tables import LEVELS
-from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts, value_of
+from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.evidence.records.reasons import Reason
+from pytest_ouro.evidence.records.run_record import FinishedRun
+from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts
 from pytest_ouro.experiment.verdict import repeats
 from pytest_ouro.experiment.verdict.conditions import comparable, differences
-from pytest_ouro.experiment.verdict.decide import (
-    Candidate,
-    Verdict,
-    band,
-    decide,
-    gain,
-    margin,
-    noise_of,
-)
+from pytest_ouro.experiment.verdict.decide import Candidate, band, decide, margin, noise_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_ouro.bound.tables import Experiment, VerdictRule
-    from pytest_ouro.evidence.records.journal import Record
+    from pytest_ouro.evidence.records.run_record import MeasuredRun, StartedRun
+    from pytest_ouro.experiment.verdict.repeats import Repeats
 
 
 def compare(
-    runs: Sequence[Record],
+    runs: Sequence[FinishedRun],
     history: Sequence[str],
-    facts: Record,
+    measured: MeasuredRun,
     *,
     experiment: Experiment,
     rule: VerdictRule,
-) -> tuple[Verdict, Record]:
-    """The verdict on the run that ``facts`` describe, and what it was made from.
+) -> FinishedRun:
+    """The measured run with its verdict, and with what the verdict was made from.
 
     ``runs`` are the finished ones of the journal, oldest first; ``history`` the judged commit and
     all that it descends from, newest first. The reference is the last keep in ``history`` that can
     be compared. The last run of a series is judged on the series' mean, against the last keep among
     the other commits.
     """
-    past = [run for run in runs if comparable(run, facts)]
-    series = _series(runs, facts)
-    noise = _noise(rule, [*past, facts] if series and not facts["rehearsal"] else past)
-    run = None if facts["val_bpb"] is None else _candidate({**facts, **series})
-    anew = facts["commit"] if facts.get("series") and run is not None else ""
-    others = [commit for commit in history if commit != anew]
-    kept = kept_in(others, past)
-    found = kept[0] if kept else None
-    best = _candidate(found) if found else None
-    choose = min if experiment.direction == "lower" else max
-    peak = choose(map(value_of, kept), default=None)
-    verdict = decide(
-        facts["outcome"],
+    metric = measured.metric
+    past = [run for run in runs if comparable(run, measured)]
+    series = _series(runs, measured)
+    salted: list[MeasuredRun] = [measured] if series and not measured.rehearsal else []
+    noise = _noise(rule, [*past, *salted])
+    run = _measured_candidate(measured, series)
+    anew = measured.commit if measured.series and run is not None else ""
+    kept = kept_in([commit for commit in history if commit != anew], past)
+    candidates = _candidates(kept)
+    best = candidates[0] if candidates else None
+    peak = metric.best(one.value for one in candidates) if candidates else None
+    reason = decide(
+        measured.outcome or "crash",
         run,
         best,
         rule=rule,
         noise=noise,
-        direction=experiment.direction,
+        metric=metric,
         peak=peak,
-        earlier=[] if anew else [_candidate(r) for r in _lost(past, kept)],
-        rehearsal=facts["rehearsal"],
-        early=repeats.is_early(facts),
-        below_level=LEVELS.index(facts["level"]) < LEVELS.index(experiment.level),
+        earlier=[] if anew else _candidates(_lost(past, kept)),
+        rehearsal=measured.rehearsal,
+        early=measured.is_early,
+        below_level=_level(measured.level) < _level(experiment.level),
     )
-    # A commit that was kept and is discarded now, measured anew, is no longer what is returned to.
-    now: Record = {**facts, "status": verdict.status, "reason": verdict.reason, "incumbent": None}
-    standing = kept_in(history, runs if verdict.status == "keep" else [*runs, now])
-    compared: Record = {
-        **series,
-        "incumbent": standing[0]["commit"] if standing else None,
-        "best": best.value if best else None,
-        "best_commit": best.commit if best else None,
-        "best_code_size": best.size if best else None,
-        "best_peak_mb": found.get("peak_mb") if found else None,
-        "noise": noise,
-        "gain": None,
-        "gain_on_peak": None,
-        "margin": 0.0,
-        "band": 0.0,
-        "apart": "" if found else _apart(runs, past, facts),
-    }
-    if run is not None and best is not None and peak is not None and verdict.reason != "repeat":
-        within = margin(run, best, rule, noise)
-        compared["gain"] = gain(run.value, best.value, experiment.direction)
-        compared["gain_on_peak"] = gain(run.value, peak, experiment.direction)
-        compared |= {"margin": within, "band": band(within)}
-    return verdict, compared
+    finished = FinishedRun(
+        **measured.shared(),
+        time=measured.time,
+        status=reason.status,
+        reason=reason,
+        row="",
+        mean=series.mean if series else None,
+        sd=series.sd if series else None,
+        n=len(series.values) if series else None,
+        best=best.value if best else None,
+        best_commit=best.commit if best else None,
+        best_code_size=best.size if best else None,
+        best_peak_mb=kept[0].peak_mb if kept else None,
+        noise=noise,
+        margin=0.0,
+        band=0.0,
+        apart="" if kept else _apart(runs, past, measured),
+    )
+    finished = replace(finished, incumbent=_incumbent(history, runs, finished))
+    if run is None or best is None or peak is None or reason is Reason.REPEAT:
+        return finished
+    within = margin(run, best, rule, noise)
+    return replace(
+        finished,
+        gain=metric.gain(run.value, best.value),
+        gain_on_peak=metric.gain(run.value, peak),
+        margin=within,
+        band=band(within),
+    )
 
 
-def measured_before(runs: Sequence[Record], facts: Record) -> tuple[Record, str] | None:
-    """The last run of the same code, or of the same code under other seeds, that can be compared;
-    and the fact that both have in common. ``facts`` may be those of a run that is not made yet."""
-    past = [run for run in reversed(runs) if comparable(run, facts)]
-    for key in ("code_meaning", "code_seedless"):
-        for run in past:
-            if facts.get(key) and run.get(key) == facts[key]:
-                return run, key
-    return None
+def measured_before(
+    runs: Sequence[FinishedRun], run: StartedRun
+) -> tuple[FinishedRun | None, bool]:
+    """The last comparable run of the same code, else of the same code under other seeds, None
+    where there is neither; and whether the seeds are the same. ``run`` need not be made yet."""
+    past = [one for one in reversed(runs) if comparable(one, run)]
+    for one in past:
+        if run.code_meaning and one.code_meaning == run.code_meaning:
+            return one, True
+    for one in past:
+        if run.code_seedless and one.code_seedless == run.code_seedless:
+            return one, False
+    return None, False
 
 
-def _lost(past: Sequence[Record], kept: Sequence[Record]) -> list[Record]:
+def _level(name: str | None) -> int:
+    return LEVELS.index(name)
+
+
+def _incumbent(
+    history: Sequence[str], runs: Sequence[FinishedRun], finished: FinishedRun
+) -> str | None:
+    """The last keep of the branch after a verdict.
+
+    A commit that was kept and is discarded now, measured anew, is no longer what is returned to.
+    """
+    standing = kept_in(history, runs if finished.status == "keep" else [*runs, finished])
+    return standing[0].commit if standing else None
+
+
+def _lost(past: Sequence[FinishedRun], kept: Sequence[FinishedRun]) -> list[FinishedRun]:
     """The runs whose code lost to the last keep: those that were discarded in comparison with it,
     and the kept ones that it superseded."""
     if not kept:
         return []
-    verdicts = last_verdicts(past).values()
     best, *superseded = kept
-    return [
-        *superseded,
-        *(
-            run
-            for run in verdicts
-            if run["status"] == "discard" and run.get("best_commit") == best["commit"]
-        ),
+    discarded = [
+        run
+        for run in last_verdicts(past).values()
+        if run.status == "discard" and run.best_commit == best.commit
     ]
+    return [*superseded, *discarded]
 
 
-def _series(runs: Sequence[Record], facts: Record) -> Record:
-    """Mean, deviation and number of a series that ends with this run; nothing for other runs."""
-    if facts["val_bpb"] is None or repeats.is_early(facts):
-        return {}
-    found = repeats.of_series([*runs, facts], facts.get("series", ""))
-    if found is None:
-        return {}
-    return {"mean": found.mean, "sd": found.sd, "n": len(found.values)}
+def _series(runs: Sequence[FinishedRun], measured: MeasuredRun) -> Repeats | None:
+    """The values of a series that ends with this run; None for other runs."""
+    if measured.value is None or measured.is_early:
+        return None
+    return repeats.of_series([*runs, measured], measured.series)
 
 
-def _noise(rule: VerdictRule, runs: Sequence[Record]) -> float | None:
+def _noise(rule: VerdictRule, runs: Sequence[MeasuredRun]) -> float | None:
     """The standard deviation of one run; from salted repeats where there are any."""
     if rule.noise != "auto":
         return rule.noise
-    salted = [run for run in runs if run.get("salt")]
+    salted = [run for run in runs if run.salt]
     for group in (salted, runs):
-        found = noise_of((run.get("code_meaning", ""), run["val_bpb"]) for run in group)
+        found = noise_of((run.code_meaning, run.value) for run in group if run.value is not None)
         if found is not None:
             return found
     return None
 
 
-def _candidate(run: Record) -> Candidate:
-    return Candidate(
-        value_of(run),
-        run.get("code_size", 0),
-        run.get("code_meaning", ""),
-        run.get("code_seedless", ""),
-        run["commit"],
-        int(run.get("n", 1)),
-    )
+def _measured_candidate(run: MeasuredRun, series: Repeats | None) -> Candidate | None:
+    """The run as the verdict sees it, by the mean of the series that it ends; None for a crash."""
+    if run.value is None:
+        return None
+    if series is None:
+        return _candidate(run, run.value, 1)
+    return _candidate(run, series.mean, len(series.values))
 
 
-def _apart(runs: Sequence[Record], past: Sequence[Record], facts: Record) -> str:
+def _candidates(runs: Iterable[FinishedRun]) -> list[Candidate]:
+    return [
+        _candidate(run, run.mean_or_value, run.n or 1)
+        for run in runs
+        if run.mean_or_value is not None
+    ]
+
+
+def _candidate(run: MeasuredRun, value: float, count: int) -> Candidate:
+    return Candidate(value, run.code_size, run.code_meaning, run.code_seedless, run.commit, count)
+
+
+def _apart(runs: Sequence[FinishedRun], past: Sequence[FinishedRun], measured: MeasuredRun) -> str:
     """What keeps the runs before this one from being compared with it; "" where there is none."""
-    others = [run for run in runs if run.get("outcome") == "ok" and not run.get("rehearsal")]
-    if past or not others or facts["rehearsal"]:
+    others = [run for run in runs if run.outcome == "ok" and not run.rehearsal]
+    if past or not others or measured.rehearsal:
         return ""
-    return ", ".join(differences(others[-1], facts))
+    return ", ".join(differences(others[-1], measured))

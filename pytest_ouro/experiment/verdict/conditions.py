@@ -4,46 +4,48 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ouro.evidence.records.run_record import MeasuredRun
+
 if TYPE_CHECKING:
-    from pytest_ouro.evidence.records.journal import Record
+    from pytest_ouro.evidence.records.run_record import StartedRun
 
 
-#: What two runs must have in common for their metrics to be compared.
-_COMPARED = (
-    "device",
-    "device_name",
-    "budget",
-    "clock",
-    "data",
-    "harness",
-    "metric",
-    "level",
-    "rows",
-)
-
-
-#: Of these, what only a finished measurement knows: of a crash they are unknown, not different.
-_MEASURED = ("level", "rows")
-
-
-def comparable(past: Record, facts: Record) -> bool:
+def comparable(past: MeasuredRun, run: StartedRun) -> bool:
     """Whether the same thing was measured in the same way on the same kind of device."""
-    return (
-        not differences(past, facts) and not past.get("rehearsal") and past.get("outcome") == "ok"
-    )
+    return past.outcome == "ok" and not past.rehearsal and not differences(past, run)
 
 
-def differences(past: Record, facts: Record) -> list[str]:
+def differences(past: MeasuredRun, run: StartedRun) -> list[str]:
     """In words, what keeps two runs from being compared: ``budget (20 → 300)``.
 
     What a run without a measurement could not find out is not compared.
     """
-    unknown = () if facts.get("outcome") == "ok" else _MEASURED
+    pairs = zip(_stated(past), _stated(run), strict=True)
+    if isinstance(run, MeasuredRun) and run.outcome == "ok":
+        pairs = zip(_stated(past) + _found(past), _stated(run) + _found(run), strict=True)
     return [
-        f"{key.replace('_name', '')} ({_brief(past.get(key))} → {_brief(facts.get(key))})"
-        for key in _COMPARED
-        if key not in unknown and past.get(key) != facts.get(key)
+        f"{name} ({_brief(then)} → {_brief(now)})"
+        for (name, then), (_, now) in pairs
+        if then != now
     ]
+
+
+def _stated(run: StartedRun) -> list[tuple[str, object]]:
+    """The conditions that are known before the run."""
+    return [
+        ("device", run.device),
+        ("device", run.device_name),
+        ("budget", run.budget),
+        ("clock", run.clock),
+        ("data", run.data),
+        ("harness", run.harness),
+        ("metric", run.metric.name),
+    ]
+
+
+def _found(run: MeasuredRun) -> list[tuple[str, object]]:
+    """The conditions that only a finished measurement knows."""
+    return [("level", run.level), ("rows", run.rows)]
 
 
 def _brief(value: object) -> str:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from pytest_ouro.core.metric import DECIMALS
+from pytest_ouro.evidence.records.reasons import RECORDED, Reason
 from pytest_ouro.evidence.records.verdicts import LITERAL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from pytest_ouro.bound.tables import VerdictRule
-    from pytest_ouro.experiment.terms.measurement import Outcome
-
-Decision = Literal["keep", "discard", "crash"]
-
+    from pytest_ouro.core.metric import Metric
+    from pytest_ouro.evidence.records.run_record import Outcome
 
 #: The share of the margin within which two runs tie.
 TIE = 0.5
@@ -36,12 +36,6 @@ class Candidate:
     runs: int = 1
 
 
-@dataclass(frozen=True)
-class Verdict:
-    status: Decision
-    reason: str
-
-
 def decide(
     outcome: Outcome,
     run: Candidate | None,
@@ -49,14 +43,14 @@ def decide(
     *,
     rule: VerdictRule,
     noise: float | None,
-    direction: Literal["lower", "higher"] = "lower",
+    metric: Metric,
     peak: float | None = None,
     earlier: Collection[Candidate] = (),
     rehearsal: bool = False,
     early: bool = False,
     below_level: bool = False,
-) -> Verdict:
-    """The verdict on ``run`` against ``best``, the last keep on its branch.
+) -> Reason:
+    """The verdict on ``run`` against ``best``, the last keep on its branch, by its reason.
 
     ``noise`` is the standard deviation of one run (None: not known yet). An improvement counts
     beyond the ``margin``; a tie, within the ``band``, is broken by size: less code is kept, unless
@@ -65,33 +59,33 @@ def decide(
     repeats follow, and the last one decides.
     """
     if outcome != "ok" or run is None:
-        return Verdict("crash", "crash" if outcome == "ok" else outcome)
+        return Reason.CRASH if outcome == "ok" else RECORDED[outcome]
     if not math.isfinite(run.value):
-        return Verdict("crash", "nan")
+        return Reason.NAN
     if rehearsal:
-        return Verdict("discard", "rehearsal")
+        return Reason.REHEARSAL
     if early:
-        return Verdict("discard", "repeat")
+        return Reason.REPEAT
     if below_level:
-        return Verdict("discard", "level")
+        return Reason.LEVEL
     if best is None:
-        return Verdict("keep", "baseline")
+        return Reason.BASELINE
     if run.code and run.code in {other.code for other in (best, *earlier)}:
-        return Verdict("discard", "unchanged")
+        return Reason.UNCHANGED
     if run.seedless and run.seedless in {other.seedless for other in (best, *earlier)}:
-        return Verdict("discard", "seed-only")
-    gained = gain(run.value, best.value, direction)
+        return Reason.SEED_ONLY
+    gained = metric.gain(run.value, best.value)
     within = margin(run, best, rule, noise)
     if gained > within:
-        return Verdict("keep", "improved")
-    lost = gain(run.value, best.value if peak is None else peak, direction)
+        return Reason.IMPROVED
+    lost = metric.gain(run.value, best.value if peak is None else peak)
     if is_tie(gained, lost, band(within)) and best.size - run.size > LITERAL:
-        return Verdict("keep", "simpler")
+        return Reason.SIMPLER
     if gained > 0 and not rule.hard:
-        return Verdict("keep", "marginal")
+        return Reason.MARGINAL
     if gained == 0:
-        return Verdict("discard", "equal")
-    return Verdict("discard", "within-noise" if abs(gained) <= within else "worse")
+        return Reason.EQUAL
+    return Reason.WITHIN_NOISE if abs(gained) <= within else Reason.WORSE
 
 
 def is_tie(gained: float, lost: float, within: float) -> bool:
@@ -100,11 +94,6 @@ def is_tie(gained: float, lost: float, within: float) -> bool:
     The second demand keeps ties from adding up: each alone may be a small loss.
     """
     return abs(gained) <= within and lost >= -within
-
-
-def gain(value: float, best: float, direction: Literal["lower", "higher"]) -> float:
-    """How much better ``value`` is, in units of the metric, to the six decimals that are logged."""
-    return round(best - value if direction == "lower" else value - best, 6)
 
 
 def margin(run: Candidate, best: Candidate, rule: VerdictRule, noise: float | None) -> float:
@@ -119,7 +108,7 @@ def band(margin: float) -> float:
 
     Rounded as gains are, so that a gain at its edge is not decided by a float's last bits.
     """
-    return round(TIE * margin, 6)
+    return round(TIE * margin, DECIMALS)
 
 
 def noise_of(runs: Iterable[tuple[str, float]]) -> float | None:

@@ -13,30 +13,19 @@ from pytest_ouro.experiment.verdict.conditions import differences
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_ouro.evidence.records.journal import Record
+    from pytest_ouro.core.metric import Metric
+    from pytest_ouro.evidence.records.run_record import MeasuredRun
     from pytest_ouro.experiment.terms.job import Job
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One run of ``of``. ``salt`` goes into its seeds; 0 leaves them, as in an ordinary run."""
+    """One run of ``of``; None in an ordinary run. ``salt`` goes into its seeds; 0 leaves them."""
 
-    number: int = 1
-    of: int = 1
+    number: int | None = None
+    of: int | None = None
     salt: int = 0
-    series: str = ""
-
-    @property
-    def facts(self) -> Record:
-        """What the journal keeps of it."""
-        if not self.series:
-            return {"salt": self.salt}
-        return {
-            "salt": self.salt,
-            "repeat": self.number,
-            "repeats": self.of,
-            "series": self.series,
-        }
+    series: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,11 +43,11 @@ class Repeats:
         """The standard deviation of one run; at least two are needed."""
         return statistics.stdev(self.values)
 
-    def line(self, commit: str) -> str:
+    def line(self, commit: str, metric: Metric) -> str:
         """The stable line that people and agents grep for."""
         return (
-            f"ouro: repeat n={len(self.values)} mean={self.mean:.6f} sd={self.sd:.6f} "
-            f"commit={commit[:7]}"
+            f"ouro: repeat n={len(self.values)} mean={metric.text(self.mean)} "
+            f"sd={metric.text(self.sd)} commit={commit[:7]}"
         )
 
 
@@ -83,20 +72,13 @@ def salted(job: Job, salt: int) -> Job:
     return replace(job, message={**job.message, "salt": salt}, settings=settings)
 
 
-def is_early(run: Record) -> bool:
-    """Whether the run belongs to a series that goes on after it."""
-    return int(run.get("repeat", 1)) < int(run.get("repeats", 1))
-
-
-def of_series(runs: Iterable[Record], series: str) -> Repeats | None:
+def of_series(runs: Iterable[MeasuredRun], series: str | None) -> Repeats | None:
     """The values of a series so far, of runs that can be compared with the last one measured.
 
     None for an ordinary run, or before the second value.
     """
-    measured = [
-        run
-        for run in runs
-        if series and run.get("series") == series and run.get("val_bpb") is not None
-    ]
-    values = [float(run["val_bpb"]) for run in measured if not differences(run, measured[-1])]
+    if series is None:
+        return None
+    measured = [(run, run.value) for run in runs if run.series == series and run.value is not None]
+    values = [value for run, value in measured if not differences(run, measured[-1][0])]
     return Repeats(tuple(values)) if len(values) > 1 else None

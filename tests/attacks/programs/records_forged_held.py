@@ -14,9 +14,10 @@ from gpt import BATCH, ready, report, train
 from prepare import evaluate_bpb
 
 CODE = """
-import json, pathlib, sys
+import pathlib, sys
 from pytest_ouro.evidence.records.journal import Journal
-Journal(pathlib.Path(sys.argv[1])).append(json.loads(sys.argv[2]))
+from pytest_ouro.evidence.records.record_format import read
+Journal(pathlib.Path(sys.argv[1])).append(read(sys.argv[2].encode()))
 """
 
 git = Path(Path(__file__).with_name(".git").read_text().split(maxsplit=1)[1].strip()).parents[1]

@@ -1,0 +1,141 @@
+"""Facts that the records state twice: where they disagree, a record was edited."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ouro.evidence.records import ledger
+from pytest_ouro.evidence.records.kinds import keys_of
+from pytest_ouro.evidence.records.run_record import OWN, FinishedRun, StartedRun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: What a finished line may say otherwise than the started line of its run.
+_OTHERWISE = (*OWN, "device_name")
+
+
+class Conflict(NamedTuple):
+    """Two places that hold one fact and disagree; ``line`` counts from 1, ``field`` is its key."""
+
+    line: int
+    field: str
+    expected: object
+    actual: object
+
+
+class _Fact(NamedTuple):
+    """One key of a record, what it follows from other facts to be, and what it is."""
+
+    key: str
+    expected: object
+    actual: object
+
+
+def row_of(run: FinishedRun) -> str:
+    """The line of a finished run in the ledger, which follows from its record."""
+    value = run.value if run.status != "crash" else None
+    prefix = f"[rehearsal {run.budget:g}s] " if run.rehearsal else ""
+    if run.repeat is not None:
+        prefix += f"[repeat {run.repeat}/{run.repeats}] "
+    memory = (run.peak_mb or 0.0) / 1024
+    return ledger.row(run.commit, value, memory, run.status, prefix + run.description)
+
+
+def conflicts(records: Sequence[StartedRun]) -> Iterator[Conflict]:
+    """Where the records state one fact twice, and not the same; oldest first."""
+    started: dict[str, StartedRun] = {}
+    finished: list[FinishedRun] = []
+    last = 0
+    for line, record in enumerate(records, start=1):
+        number = line if record.seq is None else record.seq
+        if number <= last:  # what was forged between two was taken out
+            yield Conflict(line, "seq", f"more than {last}", number)
+        last = number
+        if not isinstance(record, FinishedRun):
+            started[record.run] = record
+            continue
+        begun = started.get(record.run)
+        for fact in (*_repeated(record, begun), *_derived(record, begun, finished)):
+            if not _same(fact.actual, fact.expected):
+                yield Conflict(line, *fact)
+        finished.append(record)
+
+
+def _repeated(run: FinishedRun, begun: StartedRun | None) -> Iterator[_Fact]:
+    """What the started line states of the run, and its finished line repeats."""
+    if begun is None:
+        return
+    for key, known in keys_of(StartedRun).items():
+        if known.attribute not in _OTHERWISE:
+            expected, actual = getattr(begun, known.attribute), getattr(run, known.attribute)
+            stated = begun.version > 1 or (expected and actual)  # lines of version 1 may lack it
+            if expected != actual and stated:
+                yield _Fact(key, expected, actual)
+    for key in begun.unknown.keys() & run.unknown.keys():
+        yield _Fact(key, begun.unknown[key], run.unknown[key])
+
+
+def _derived(
+    run: FinishedRun, begun: StartedRun | None, before: Sequence[FinishedRun]
+) -> Iterator[_Fact]:
+    """What follows from other facts of the run and of the runs before."""
+    yield _Fact("status", run.reason.status, run.status)
+    yield _Fact("row", row_of(run), run.row)
+    lawful = run.measured_value if run.outcome == "ok" else None
+    lacks = run.outcome is None or run.value is None or (run.outcome == "ok" and lawful is None)
+    if run.version > 1 or not lacks:  # lines of version 1 may lack some of it
+        yield _Fact("val_bpb", lawful, run.value)
+    if run.tried and begun is not None and begun.seq is not None:
+        yield _Fact("tried", begun.tried_ref, run.tried)
+    value = run.mean_or_value
+    if run.best is not None and run.gain is not None and value is not None:
+        sign = -1 if run.direction == "higher" else 1
+        yield _Fact("gain", sign * (run.best - value), run.gain)
+    yield from _reference(run, before)
+    yield from _series(run, before)
+
+
+def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
+    """What is repeated of the reference, one of the kept runs of its commit."""
+    if run.best is None or run.best_commit is None:
+        return
+    kept = [one for one in before if one.commit == run.best_commit and one.status == "keep"]
+    if not kept:
+        yield _Fact("best_commit", "the commit of a kept run", run.best_commit)
+    repeated = [
+        (
+            _Fact("best", one.mean_or_value, run.best),
+            _Fact("best_code_size", one.code_size, run.best_code_size),
+            _Fact("best_peak_mb", one.peak_mb, run.best_peak_mb),
+        )
+        for one in kept
+    ]
+    if any(all(_same(fact.actual, fact.expected) for fact in facts) for facts in repeated):
+        return
+    for fact in repeated[-1] if repeated else ():
+        if fact.actual is not None or run.version > 1:  # lines of version 1 may lack it
+            yield fact
+
+
+def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
+    """Number, mean and deviation of the series that the run ended."""
+    if run.n is None or run.series is None:
+        return
+    runs = [one for one in (*before, run) if one.series == run.series]
+    values = [one.value for one in runs if one.value is not None]
+    if run.n > len(values):
+        yield _Fact("n", len(values), run.n)
+    if run.n != len(values) or len(values) < 2:  # a run on other hardware does not count
+        return
+    yield _Fact("mean", statistics.fmean(values), run.mean)
+    yield _Fact("sd", statistics.stdev(values), run.sd)
+
+
+def _same(one: object, other: object) -> bool:
+    """Equal; numbers to the six decimals that are logged, whatever rounding did to them."""
+    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1.5e-6)
+    return one == other

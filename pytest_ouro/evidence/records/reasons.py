@@ -1,0 +1,116 @@
+"""Why a run got its verdict: every reason, and what follows from it.
+
+A reason says by itself which status it goes with, whether it decides about the commit of the run,
+whether the run counts as a try, and whether the verdict follows from a comparison of metrics.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Literal
+
+Status = Literal["keep", "discard", "crash", "closed"]
+
+
+class Reason(str, Enum):
+    """The word in the journal and in the last line, with its status and its meaning."""
+
+    status: Status
+    meaning: str
+
+    BASELINE = "baseline", "keep", "the first run that can be compared, on this line of commits"
+    IMPROVED = "improved", "keep", "better by more than `sigmas` × `noise`"
+    MARGINAL = "marginal", "keep", "better, but within noise"
+    SIMPLER = "simpler", "keep", "a tie, with less code by more than a literal"
+    EQUAL = "equal", "discard", "the same value, to six decimals"
+    WITHIN_NOISE = (
+        "within-noise",
+        "discard",
+        "not better, and worse by no more than `sigmas` × `noise`; where `hard = true`, better by "
+        "no more than that too",
+    )
+    WORSE = "worse", "discard", "worse by more than that"
+    UNCHANGED = (
+        "unchanged",
+        "discard",
+        "the code of the reference, or code that lost to it before (comments do not count); it "
+        "decides only about a commit of which no other run did",
+    )
+    SEED_ONLY = "seed-only", "discard", "the same with other seeds"
+    REHEARSAL = "rehearsal", "discard", "run with `--ouro-budget`: never kept"
+    REPEAT = "repeat", "discard", "one of `--ouro-repeat`, not the last: decides nothing"
+    LEVEL = "level", "discard", "measured at a lower level than the bound asks for"
+    CRASH = "crash", "crash", "an exception, a bad exit status, a signal, no metric"
+    OOM = (
+        "oom",
+        "crash",
+        "out of memory; the message says whether in training or in evaluation",
+    )
+    NAN = (
+        "nan",
+        "crash",
+        "the metric, or the loss at which the script gave up, is not a number",
+    )
+    TIMEOUT = "timeout", "crash", "killed at the timeout"
+    BREACH = (
+        "breach",
+        "crash",
+        "a rule about the run is broken, the printed metric was not the measured one, or two "
+        "evaluations",
+    )
+    INTERRUPTED = "interrupted", "crash", "Ctrl-C or TERM"
+    LOST = "lost", "crash", "the supervisor was killed; the next start records it"
+    NOT_STARTED = "not-started", "crash", "the process could not be started"
+    RULES_BROKEN = "rules-broken", "closed", "a rule is broken: nothing was run"
+    CANNOT_RUN = (
+        "cannot-run",
+        "closed",
+        "uncommitted work, no trust, a record that cannot be written: the message says what",
+    )
+
+    def __new__(cls, word: str, status: Status, meaning: str) -> Reason:
+        made = str.__new__(cls, word)
+        made._value_ = word
+        made.status, made.meaning = status, meaning
+        return made
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    @property
+    def decides(self) -> bool:
+        """Whether the verdict decides about the commit of the run. A crash decides nothing: it
+        measured nothing."""
+        return self.status in ("keep", "discard") and self not in _PRELIMINARY
+
+    @property
+    def decides_only_alone(self) -> bool:
+        """Whether any other verdict on the same commit prevails over this one."""
+        return self is Reason.UNCHANGED
+
+    @property
+    def counts_as_try(self) -> bool:
+        """Whether the run could have been kept, had it been lucky."""
+        return self.decides and self not in _KNOWN_CODE
+
+    @property
+    def compares(self) -> bool:
+        """Whether the verdict follows from how the metric compares with the reference's."""
+        return self.counts_as_try and self is not Reason.BASELINE
+
+    @property
+    def unsettled(self) -> str:
+        """Why the branch is left as it is after such a run; "" where it may be settled."""
+        return _UNSETTLED.get(self, "")
+
+
+#: A rule of the run's kind gave the verdict before anything was compared.
+_PRELIMINARY = (Reason.REHEARSAL, Reason.REPEAT, Reason.LEVEL)
+#: The code had been measured before.
+_KNOWN_CODE = (Reason.UNCHANGED, Reason.SEED_ONLY)
+_UNSETTLED = {
+    Reason.REHEARSAL: "a rehearsal decides nothing",
+    Reason.INTERRUPTED: "the run was interrupted",
+}
+#: The reasons that a record may have: nothing is recorded where the gate is closed.
+RECORDED = {reason.value: reason for reason in Reason if reason.status != "closed"}
