@@ -9,6 +9,7 @@ from pytest_ouro.bound import tables
 from pytest_ouro.bound.json_schema import schema
 from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.core.errors import BoundError
+from pytest_ouro.core.schema import demand_relations
 
 TEXT = """\
 [bound]
@@ -503,7 +504,7 @@ def test_the_schema_for_editors_demands_the_same_keys(given):
     values = {key: ("x",) if "command" in key else "x.py" for key in stated}
     values = {key.replace("-", "_"): value for key, value in values.items()}
     try:
-        tables.Experiment(editable=("x.py",), budget=1.0, **values)
+        demand_relations(tables.Experiment(editable=("x.py",), budget=1.0, **values))
     except ValueError:
         assert not valid
     else:

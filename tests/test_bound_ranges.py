@@ -14,6 +14,7 @@ from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, Ve
 from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.core.errors import BoundError
 from pytest_ouro.core.schema import Problems, keys_of, read_values
+from pytest_ouro.experiment.steps.preconditions import rehearse
 
 SCRIPT = """\
 [experiment]
@@ -139,6 +140,20 @@ def test_a_command_reaches_no_level_above_supervised(level):
 
     assert found.startswith(f"bound.toml:7: [experiment]: 'level' is '{level}', which no command")
     assert "write level = 'supervised'" in found
+
+
+def test_a_command_has_no_warm_up():
+    (found,) = faults(COMMAND + "warmup-tokens = 3\nwarmup-seconds = 30\n" + SCOPE)
+
+    assert found.startswith("bound.toml:7: [experiment]: 'warmup-tokens' and 'warmup-seconds' have")
+
+
+def test_a_rehearsal_keeps_the_limits_of_the_whole_budget():
+    text = SCRIPT.replace("300", "3000") + "tolerance = 60\ntimeout = 4000\n" + SCOPE
+
+    short = rehearse(parse(text).experiment, 5.0)
+
+    assert (short.budget, short.tolerance, short.timeout) == (5, 60, 4000)
 
 
 def test_a_relation_between_a_device_and_the_whole_has_the_device_s_line():

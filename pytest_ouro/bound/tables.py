@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal, get_args
 
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.schema import FILLED, NAME, Relation, demand_relations, option
+from pytest_ouro.core.schema import FILLED, NAME, Relation, option
 from pytest_ouro.evidence.paths import BoundFolder, DataGlob, Glob, RepoPath, matches
 
 Level = Literal["claimed", "supervised", "judged", "sandboxed", "sealed", "attested"]
@@ -177,7 +177,6 @@ class Experiment:
     relations: ClassVar[tuple[Relation, ...]]
 
     def __post_init__(self) -> None:
-        demand_relations(self)
         startup = max(10.0, self.budget * 0.2) + self.warmup_seconds
         derived = {
             # The law of the original allows 6 s of 300; a shorter budget has the same share.
@@ -251,6 +250,11 @@ def _timeout_fault(e: Any) -> str:
 
 
 def _warmup_fault(e: Any) -> str:
+    if e.command and (e.warmup_tokens or e.warmup_seconds):
+        return (
+            "'warmup-tokens' and 'warmup-seconds' have no effect with 'command', all of which is "
+            "timed: leave them out"
+        )
     if bool(e.warmup_tokens) == bool(e.warmup_seconds):
         return ""
     stated, other = ("tokens", "seconds") if e.warmup_tokens else ("seconds", "tokens")
@@ -293,6 +297,7 @@ _WARMUP_SCHEMA = {
     },
     "then": {
         "required": ["warmup-tokens", "warmup-seconds"],
+        "not": {"required": ["command"]},
         "properties": {
             "warmup-tokens": {"exclusiveMinimum": 0},
             "warmup-seconds": {"exclusiveMinimum": 0},
@@ -336,8 +341,9 @@ Experiment.relations = (
     ),
     Relation(("timeout", "budget"), "`timeout` is more than `budget`", _timeout_fault),
     Relation(
-        ("warmup-tokens", "warmup-seconds"),
-        "`warmup-tokens` and `warmup-seconds` are both above 0, or neither",
+        ("warmup-tokens", "warmup-seconds", "command"),
+        "`warmup-tokens` and `warmup-seconds` are both above 0, or neither is; with a `command` "
+        "neither is",
         _warmup_fault,
         _WARMUP_SCHEMA,
     ),

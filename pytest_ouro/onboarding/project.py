@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.bound.tables import YEAR, Experiment
+from pytest_ouro.core.schema import demand_relations
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.content import read_file
 from pytest_ouro.experiment.terms.names import INTERFACE
@@ -105,6 +106,7 @@ def find(folder: Path, top: Path, options: InitOptions, rules: Sequence[str] = (
     }
     try:
         experiment = Experiment(**values)
+        demand_relations(experiment)
     except ValueError as error:
         raise ProjectError(str(error)) from None
     for glob in options.editable:
