@@ -108,7 +108,7 @@ def test_a_branch_that_moved_during_the_run_is_left_alone(lab, loop):
 def test_uncommitted_work_is_never_lost(lab, loop):
     """A file outside the watched folder may be dirty when a run starts."""
     lab.project.write({"notes.md": "one\n"})
-    lab.bound(('check = "scope"', 'check = "scope"\nwithin = "src"'))
+    lab.bound(('check = "scope"', 'check = "scope"\nwithin = "src"'), **{"src/code.txt": ""})
     loop(2.0)
     lab.project.write({"notes.md": "two\n"})
     lab.project.write({"train.py": lab.script(3.0)})
@@ -121,7 +121,7 @@ def test_uncommitted_work_is_never_lost(lab, loop):
 
 
 def test_a_commit_that_is_no_experiment_is_not_dropped(lab, loop):
-    lab.bound(('check = "scope"', 'check = "scope"\nwithin = "src"'))
+    lab.bound(('check = "scope"', 'check = "scope"\nwithin = "src"'), **{"src/code.txt": ""})
     loop(2.0)
     lab.project.commit("a person's notes", {"notes.md": "kept\n"})
     worse = loop(3.0)
