@@ -9,7 +9,7 @@ import pytest
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records.reasons import Reason
-from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun
+from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
 from pytest_ouro.evidence.records.verdicts import LITERAL
 from pytest_ouro.experiment.records import record
 from pytest_ouro.experiment.steps import evaluate_command
@@ -18,7 +18,9 @@ from pytest_ouro.experiment.verdict.conditions import comparable
 
 @pytest.fixture
 def case(project):
-    return open_case(project.path / "bound.toml")
+    opened = open_case(project.path / "bound.toml")
+    yield opened
+    opened.close()
 
 
 def start(case, *, rehearsal=False):
@@ -192,6 +194,14 @@ def test_the_dead_are_buried_once(case, started):
     runs = case.evidence.journal.runs()
     assert [(run.run, run.reason) for run in runs] == [("dead" * 3, "lost")]
     assert [run.run for run in case.evidence.journal.unfinished()] == [started.run]
+
+
+def test_what_a_started_line_says_of_its_end_is_not_recorded(case, started):
+    """Keys of a finished line in a started one are another's doing, or another version's."""
+    line = {**started.to_json(), "val_bpb": 0.1, "status": "keep", "level": "judged", "more": 1}
+    record.abandon(case, StartedRun.from_json(line), "lost")
+    [run] = case.evidence.journal.runs()
+    assert (run.value, run.status, run.level, run.unknown) == (None, "crash", None, {"more": 1})
 
 
 def test_archive_keeps_a_copy(case, project):

@@ -181,7 +181,9 @@ class StartedRun:
     def shared(self) -> dict[str, Any]:
         """The attributes that the later records of this run repeat."""
         names = [made.name for made in fields(type(self)) if made.name not in OWN]
-        return {name: getattr(self, name) for name in names}
+        finished = keys_of(FinishedRun)  # what a started line says of the end is no part of it
+        unknown = {key: value for key, value in self.unknown.items() if key not in finished}
+        return {**{name: getattr(self, name) for name in names}, "unknown": unknown}
 
     def to_json(self) -> dict[str, Any]:
         """The record as a line of the journal states it."""
