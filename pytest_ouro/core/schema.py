@@ -85,6 +85,8 @@ class Limits:
     def allow(self, value: float | str) -> bool:
         """Whether a number or a text lies within the limits."""
         if isinstance(value, str):
+            if self.pattern is FILLED:  # most texts; to compile the pattern costs more
+                return bool(value.strip())
             return self.pattern is None or re.fullmatch(self.pattern[0], value) is not None
         return (
             (self.min is None or value >= self.min)
@@ -110,24 +112,13 @@ class Limits:
 NO_LIMITS = Limits()
 
 
-def option(
-    help: str,
-    *,
-    default: Any = MISSING,
-    min: float | None = None,
-    max: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
-    pattern: tuple[str, str] | None = None,
-    items: int = 0,
-) -> Any:
-    """A key of a format: ``help`` says what it means, the rest are its `Limits`.
+def option(help: str, *, default: Any = MISSING, **limits: Any) -> Any:
+    """A key of a format: ``help`` says what it means, ``limits`` are those of `Limits`.
 
     Validation, error messages, the reference and the JSON Schema are made from them. A default is
     not checked: it may stand for a key that is absent.
     """
-    limits = Limits(min=min, max=max, above=above, below=below, pattern=pattern, items=items)
-    return Field(default=default, help=help, limits=limits)
+    return Field(default=default, help=help, limits=Limits(**limits) if limits else NO_LIMITS)
 
 
 @dataclass(frozen=True)
