@@ -824,5 +824,5 @@ def test_the_record_says_what_was_run(lab):
     assert (record["device"], record["clock"], record["budget"]) == ("cpu", "wall", 0.3)
     assert record["device_name"]
     assert record["branch"] == "main"
-    assert json.loads(lab.journal.path.read_text().splitlines()[-1]) == record
+    assert json.loads(lab.journal.path.read_text().splitlines()[-1]) == record.to_json()
     subprocess.run(["git", "fsck"], cwd=lab.path, check=True, capture_output=True)
