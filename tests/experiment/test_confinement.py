@@ -93,7 +93,7 @@ def test_a_kernel_that_refuses_has_none(call, error, why):
     [
         ("    ruleset.restrict()\n", "reading a hidden file did not fail"),
         ("    seccomp.install(abi)\n", "a TCP socket did not fail"),
-        ("    _allow_names_of_threads(ruleset)\n", "naming a thread failed: "),
+        ("    _allow_thread_names(ruleset)\n", "naming a thread failed: "),
     ],
 )
 def test_a_sandbox_that_leaks_or_hinders_is_none(monkeypatch, tmp_path, broken, why):
