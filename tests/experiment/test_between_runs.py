@@ -18,7 +18,7 @@ evaluate-command = ["python", "evaluate.py"]
 editable         = ["work.py"]
 metric           = "score"
 budget           = {budget}
-tolerance        = {budget}
+tolerance        = {tolerance}
 clock            = "cpu"
 timeout          = 600
 device           = "cpu"
@@ -128,7 +128,7 @@ def make_loop(new_repository):
         loop = Loop(new_repository, new_repository.path)
         new_repository.write(
             {
-                "bound.toml": BOUND.format(check=check, budget=budget),
+                "bound.toml": BOUND.format(check=check, budget=budget, tolerance=budget / 2),
                 "evaluate.py": EVALUATE,
                 "work.py": "x = 2.0\n",
                 ".gitignore": "results.tsv\nrun.log\n",
