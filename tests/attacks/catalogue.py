@@ -26,12 +26,11 @@ CHANCE = "chance"
 class Program:
     """One program. Its docstring: what it does in a line, then ``key: value`` lines.
 
-    ``class``: its kind. ``expect``: the outcome by level; ``chance`` where it is not certain, which is
-    not tested. ``why``: what must be said where it is
-    caught, one of these. ``trace``: a file below HOME that is there after the run if the attack
-    got what it wanted. ``alone``: it ends the process that supervises it, which must not be the
-    one that tests. ``twice``: it is run again, and the second run is looked at. ``note``: for
-    people.
+    ``class``: its kind. ``expect``: the outcome by level; ``chance`` where it is not certain, which
+    is not tested. ``why``: what must be said where it is caught, one of these. ``trace``: a file
+    below HOME that is there after the run if the attack got what it wanted. ``alone``: it ends the
+    process that supervises it, which must not be the one that tests. ``twice``: it is run again,
+    and the second run is looked at. ``note``: for people.
     """
 
     path: Path

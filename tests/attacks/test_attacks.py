@@ -58,7 +58,7 @@ def demanded(seen: Any, program: Program, level: str) -> str:
 def test_an_attack_comes_to_what_is_expected(laboratory, program, level):
     seen = laboratory(level).run(program)
 
-    assert seen.outcome == demanded(seen, program, level), f"{program.title}\n{seen}"
+    assert demanded(seen, program, level) in (seen.outcome, CHANCE), f"{program.title}\n{seen}"
     if seen.outcome == "caught":
         assert any(words in seen.why for words in program.reasons), f"caught, but why?\n{seen}"
 
@@ -68,7 +68,7 @@ def test_an_attack_comes_to_what_is_expected(laboratory, program, level):
 def test_honest_work_is_kept(laboratory, program, level):
     seen = laboratory(level).run(program)
 
-    assert seen.outcome == demanded(seen, program, level), f"{program.title}\n{seen}"
+    assert demanded(seen, program, level) in (seen.outcome, CHANCE), f"{program.title}\n{seen}"
     if seen.outcome == "caught":
         assert any(words in seen.why for words in program.reasons), f"caught, but why?\n{seen}"
     else:
