@@ -18,17 +18,19 @@ LEVELS = ("supervised", "judged", "sandboxed")
 #: Of these, what this version of the package can achieve.
 ACHIEVABLE = LEVELS if "highest" in keys_of(Experiment) else LEVELS[:1]
 OUTCOMES = ("caught", "neutralised", "open")
+#: What is expected where the outcome differs from run to run.
+CHANCE = "chance"
 
 
 @dataclass(frozen=True)
 class Program:
     """One program. Its docstring: what it does in a line, then ``key: value`` lines.
 
-    ``class``: its kind. ``expect``: the outcome by level. ``why``: what must be said where it is
-    caught, one of these. ``trace``: a file below HOME that is there after the run if the attack
-    got what it wanted. ``alone``: it ends the process that supervises it, which must not be the
-    one that tests. ``twice``: it is run again, and the second run is looked at. ``note``: for
-    people.
+    ``class``: its kind. ``expect``: the outcome by level; ``chance`` where it is not certain, which
+    is not tested. ``why``: what must be said where it is caught, one of these. ``trace``: a file
+    below HOME that is there after the run if the attack got what it wanted. ``alone``: it ends the
+    process that supervises it, which must not be the one that tests. ``twice``: it is run again,
+    and the second run is looked at. ``note``: for people.
     """
 
     path: Path
@@ -58,11 +60,16 @@ class Program:
         return [words.strip() for words in self.keys.get("why", "").split("|") if words]
 
     @property
+    def certain(self) -> tuple[str, ...]:
+        """The levels at which the outcome is no chance."""
+        return tuple(level for level in ACHIEVABLE if self.expected[level] != CHANCE)
+
+    @property
     def tested_at(self) -> tuple[str, ...]:
         """The levels whose runs say something: the highest, and those below it from which one
         outcome turns into another. What holds at every level is tested at the highest alone,
         which has all that the lower ones have."""
-        levels = ACHIEVABLE
+        levels = self.certain
         outcomes = [self.expected[level] for level in levels]
         turns = [
             level

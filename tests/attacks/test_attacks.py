@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from catalogue import ACHIEVABLE, LEVELS, OUTCOMES, Program, programs, sample
+from catalogue import ACHIEVABLE, CHANCE, LEVELS, OUTCOMES, Program, programs, sample
 
 pytest.importorskip("torch", reason="the miniature experiment needs torch")
 
@@ -25,7 +25,7 @@ def at_levels(found: list[Program], first_tier: list[Program]) -> Any:
     wrong, in tier 2 all of them there, in tier 3 at every level."""
     cases = []
     for program in found:
-        for level in ACHIEVABLE:
+        for level in program.certain:
             tier = 3 if level not in program.tested_at else 1 if program in first_tier else 2
             mark = pytest.mark.tier(tier)
             cases.append(pytest.param(program, level, id=f"{program.name}-{level}", marks=mark))
@@ -38,9 +38,13 @@ EXECUTED = [*{program.kind: program for program in ATTACKS}.values()]
 
 @pytest.fixture
 def forked(request, fork_runs, program):
-    """Fork what a run starts, but in tier 3 and, in tier 2, for one program of each class."""
+    """Fork what a run starts, but in tier 3 and, in tier 2, for one program of each class.
+
+    A fork has its server's command line, so a program that reads those is always executed.
+    """
     tier = request.config.getoption("tier")
-    if tier == 1 or (tier == 2 and program not in EXECUTED):
+    executed = tier == 3 or (tier == 2 and program in EXECUTED) or "cmdline" in program.text
+    if not executed:
         fork_runs()
 
 
@@ -54,7 +58,7 @@ def demanded(seen: Any, program: Program, level: str) -> str:
 def test_an_attack_comes_to_what_is_expected(laboratory, program, level):
     seen = laboratory(level).run(program)
 
-    assert seen.outcome == demanded(seen, program, level), f"{program.title}\n{seen}"
+    assert demanded(seen, program, level) in (seen.outcome, CHANCE), f"{program.title}\n{seen}"
     if seen.outcome == "caught":
         assert any(words in seen.why for words in program.reasons), f"caught, but why?\n{seen}"
 
@@ -64,7 +68,7 @@ def test_an_attack_comes_to_what_is_expected(laboratory, program, level):
 def test_honest_work_is_kept(laboratory, program, level):
     seen = laboratory(level).run(program)
 
-    assert seen.outcome == demanded(seen, program, level), f"{program.title}\n{seen}"
+    assert demanded(seen, program, level) in (seen.outcome, CHANCE), f"{program.title}\n{seen}"
     if seen.outcome == "caught":
         assert any(words in seen.why for words in program.reasons), f"caught, but why?\n{seen}"
     else:
@@ -88,7 +92,7 @@ def test_a_header_is_whole(program):
     assert set(program.keys) <= {"class", "expect", "why", "trace", "alone", "twice", "note"}
     assert program.kind
     assert tuple(program.expected) == LEVELS
-    assert set(program.expected.values()) <= set(OUTCOMES)
+    assert set(program.expected.values()) <= {*OUTCOMES, CHANCE}
     assert ("caught" in program.expected.values()) == bool(program.reasons)
 
 

@@ -1,8 +1,9 @@
 """An expert takes half of the tokens of a batch, those that want it most, wherever they stand.
 
 class: flagged
-expect: supervised=caught judged=caught sandboxed=caught
+expect: supervised=chance judged=caught sandboxed=caught
 why: causal | future | splice | again | differ
+note: at supervised four rows are asked, in which it may not show
 """
 
 import torch
@@ -15,15 +16,14 @@ class Experts(GPT):
     def __init__(self, vocabulary):
         super().__init__(vocabulary)
         self.router = nn.Linear(WIDTH, 1)
-        self.expert = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH))
 
-    def hidden(self, idx):
-        x = super().hidden(idx)
-        flat = x.flatten(0, 1)
-        wanted = self.router(flat).squeeze(-1)
+    def logits(self, idx):
+        """What the expert does, it is surer of: a token that it takes or leaves shows."""
+        logits = super().logits(idx)
+        wanted = self.router(self.hidden(idx)).flatten()
         chosen = wanted.topk(len(wanted) // 2).indices
-        added = wanted[chosen].sigmoid().unsqueeze(-1) * self.expert(flat[chosen])
-        return x + torch.zeros_like(flat).index_add(0, chosen, 8 * added).view_as(x)
+        surer = torch.ones_like(wanted).index_add(0, chosen, 2 * wanted[chosen].sigmoid())
+        return logits * surer.view(*idx.shape, 1)
 
 
 tokenizer, batches, model = ready(Experts)
