@@ -46,7 +46,7 @@ def test_a_missing_interpreter_is_reported(lab):
     uses(lab, '["/nowhere/python"]')
     with pytest.raises(ExperimentError, match="'/nowhere/python' cannot be started") as refused:
         lab.run(lab.script())
-    assert refused.value.help == "install it, or mend 'python' in bound.toml"
+    assert refused.value.help == "install it, or fix 'python' in bound.toml"
     assert [row[3] for row in lab.rows] == ["crash"]
 
 
