@@ -265,19 +265,39 @@ def test_a_damaged_journal(project, command, kind):
     assert "\n  help: " in err
 
 
-@pytest.mark.parametrize("fact", ["commit", "status", "row", "tolerance", "budget"])
-def test_a_record_that_lacks_a_fact(project, recorded, command, fact):
-    recorded()
-    path = Journal(project.path / ".git").path
-    first, last = path.read_text().splitlines()
-    record = json.loads(last)
-    del record[fact]
-    path.write_text(f"{first}\n{json.dumps(record)}\n")
+@pytest.fixture
+def without(project, recorded):
+    """Remove a fact from the last record of the journal."""
+
+    def without(fact):
+        recorded()
+        path = Journal(project.path / ".git").path
+        first, last = path.read_text().splitlines()
+        record = json.loads(last)
+        del record[fact]
+        path.write_text(f"{first}\n{json.dumps(record)}\n")
+
+    return without
+
+
+@pytest.mark.parametrize("fact", ["commit", "status", "row"])
+def test_a_record_that_lacks_a_fact(without, command, fact):
+    without(fact)
 
     status, out, err = command("gate")
 
     assert (status, out) == (2, "")
     one_clear_line(err, f"lacks '{fact}'")
+
+
+@pytest.mark.parametrize("fact", ["tolerance", "budget"])
+def test_a_record_that_lost_a_fact_that_older_ones_lack(without, command, fact):
+    without(fact)
+
+    status, out, err = command("gate")
+
+    assert (status, err) == (1, "")
+    assert "BROKEN: journal.jsonl: line 2 is not what was recorded" in out
 
 
 def test_a_journal_that_is_a_folder(project, command):
