@@ -142,7 +142,7 @@ TRIES = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(
     tries=TRIES,
     direction=st.sampled_from(["lower", "higher"]),
@@ -230,7 +230,7 @@ def _script(lab, value: float, filler: int, seed: int, *, before: str = "", word
     return lab.script(value, before=text, after=f"# {words}" if words else "")
 
 
-@pytest.mark.tier(3)
+@pytest.mark.tier(2)
 def test_a_scripted_night(lab):
     """30 runs drawn at random; what each comes to is known beforehand."""
     lab.bound(("noise = 0.01", "noise = 0.25"))
