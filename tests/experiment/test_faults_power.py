@@ -13,7 +13,7 @@ from pytest_ouro.engine import judge_before_run, open_case
 CUTS = """\
 import os, pathlib, shutil, sys
 from pytest_ouro.evidence.records import anchor, journal, ledger
-from pytest_ouro.experiment.records import record
+from pytest_ouro.experiment.terms import repo
 
 top, copies = pathlib.Path.cwd(), pathlib.Path(sys.argv[1])
 taken = []
@@ -57,14 +57,14 @@ def cuts(*args):
     return row
 
 ledger._missing = cuts
-run_git = record.run_git
+set_ref = repo.set_ref
 
 def remembers(*args, **kwargs):
-    done = run_git(*args, **kwargs)
+    done = set_ref(*args, **kwargs)
     copy("remembered")
     return done
 
-record.run_git = remembers
+repo.set_ref = remembers
 from pytest_ouro.experiment.run import Order, run_experiment
 from pytest_ouro.engine import open_case
 result = run_experiment(open_case(top / "bound.toml"), Order())

@@ -119,8 +119,8 @@ def _outcome(seen: Measurement, metric: Metric, script: str) -> tuple[Outcome, s
     if number is None:
         return "nan", f"{script} printed {metric.name}: {claimed}"
     if not seen.agrees(metric.name):
-        told = f"{script} printed {metric.name} {claimed}, but {measured} was measured"
-        return "breach", told
+        words = f"{script} printed {metric.name} {claimed}, but {measured} was measured"
+        return "breach", words
     return "ok", ""
 
 
