@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SPLICED = 128
 #: The smallest number of spare rows for the test of the loss at unseen targets.
 LEAST = 8
+#: Tokens at the end of a splice that must not be those of a scored row, and draws to avoid it.
+END = 8
+TRIES = 16
 #: The difference in nats between two answers to the same tokens that bfloat16 explains.
 TOLERANCE = 0.25
 #: The same for the mean difference: equal kernels give equal bits, a change of state does not.
@@ -88,10 +91,9 @@ def plan(rows: Rows, seed: int) -> list[Question]:
     first = [Question(row) for row in scored]
     if length > 1:
         spare = chance.sample(rows.spare, min(len(rows.spare), count_spare(len(scored))))
+        ends = {tuple(row) for row in rows.x[scored, -END:].tolist()}
         for one, other in zip(spare[::2], spare[1::2], strict=False):
-            # One cut for both rows, so that no token is shown twice.
-            cut = chance.randrange(1, length)
-            first += [Question(one, cut, other), Question(other, cut, one)]
+            first += _exchange_ends(rows, (one, other), ends, chance)
     chance.shuffle(first)
     second = []
     if len(rows.x) > 1 and length > 1:
@@ -110,6 +112,23 @@ def _count_spliced(scored: int) -> int:
 def count_spare(scored: int) -> int:
     """Return how many spare rows a plan uses: half the number of spliced scored rows."""
     return _count_spliced(scored) // 4 * 2
+
+
+def _exchange_ends(
+    rows: Rows, spare: tuple[int, int], ends: set[tuple[int, ...]], chance: random.Random
+) -> list[Question]:
+    """Return both splices of two spare rows, at one cut, so that no token is shown twice.
+
+    Draw the cut again if a splice ends by chance like a scored row, whose last tokens are ``ends``.
+    """
+    one, other = spare
+    pair: list[Question] = []
+    for _ in range(TRIES):
+        cut = chance.randrange(1, rows.x.shape[1])
+        pair = [Question(one, cut, other), Question(other, cut, one)]
+        if ends.isdisjoint(tuple(rows.tokens(question)[-END:].tolist()) for question in pair):
+            break
+    return pair
 
 
 def batches(asked: list[Question], size: int) -> Iterator[list[Question]]:

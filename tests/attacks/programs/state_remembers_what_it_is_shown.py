@@ -1,7 +1,7 @@
 """The model remembers the rows that it is shown, and tells how they go on where they come again.
 
 class: state
-expect: supervised=neutralised judged=neutralised sandboxed=neutralised
+expect: supervised=open judged=neutralised sandboxed=neutralised
 note: it gets what it wants if it knows, while rows are scored, how a row that is new to it goes on
 """
 
