@@ -1,5 +1,5 @@
 """Write what the docs state from the code: option tables, the fields of records, the reasons of
-verdicts, the table of attacks and the JSON Schema of bound.toml.
+verdicts, the errors, the table of attacks and the JSON Schema of bound.toml.
 
 python docs/generate.py            write
 python docs/generate.py --check    exit 1 and name the files that are out of date
@@ -7,12 +7,16 @@ python docs/generate.py --check    exit 1 and name the files that are out of dat
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
+import pkgutil
 import re
 import sys
 import typing
 from pathlib import Path
 
+from pytest_ouro import messages
 from pytest_ouro.bound.json_schema import schema
 from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, load
@@ -28,10 +32,11 @@ if typing.TYPE_CHECKING:
 DOCS = Path(__file__).parent
 TABLES = {"bound": Title, "experiment": Experiment, "verdict": VerdictRule, "rule": RuleKeys}
 BLOCK = re.compile(
-    r"(<!-- (options|purpose|relations|keys|table|record|reasons): (\S+) -->\n).*?(<!-- end -->)",
+    r"(<!-- (options|purpose|relations|keys|table|record|reasons|errors): (\S+) -->\n)"
+    r".*?(<!-- end -->)",
     re.DOTALL,
 )
-PAGES = ("bound.md", "rules.md", "threat-model.md", "experiment.md", "journal.md")
+PAGES = ("bound.md", "rules.md", "threat-model.md", "experiment.md", "journal.md", "messages.md")
 
 
 def options(cls: type) -> str:
@@ -121,6 +126,39 @@ def reasons() -> str:
     return "\n".join(rows) + "\n"
 
 
+class Placeholder(str):
+    """What stands in a message for a value that varies: its name, whatever the format."""
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def errors() -> str:
+    """Every error by its module, with placeholders for what varies."""
+    text = ""
+    for module in pkgutil.iter_modules(messages.__path__):
+        subject = importlib.import_module(f"{messages.__name__}.{module.name}")
+        text += f"\n## `{module.name}`\n\n{subject.__doc__}\n"
+        for name, function in inspect.getmembers(subject, inspect.isfunction):
+            if function.__module__ == subject.__name__ and not name.startswith("_"):
+                text += f"\n### `{name}`\n\n{inspect.getdoc(function)}\n\n"
+                text += f"```text\n{example(function)}\n```\n"
+    return text
+
+
+def example(function: typing.Callable[..., Exception]) -> str:
+    """The error that a function returns, with placeholders for its arguments."""
+    arguments = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        value: object = Placeholder(f"<{name.replace('_', ' ')}>")
+        many = re.match("list|tuple|Sequence|Iterable|Collection", str(parameter.annotation))
+        arguments[name] = [value] if many else value
+    return str(function(**arguments))
+
+
 def rendered(text: str) -> str:
     """Return a page with its generated blocks updated."""
 
@@ -128,6 +166,7 @@ def rendered(text: str) -> str:
         made = {
             "table": attacks,
             "keys": keys,
+            "errors": errors,
             "reasons": reasons,
             "record": lambda: record(match[3]),
         }

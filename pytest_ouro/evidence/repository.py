@@ -19,6 +19,7 @@ from pytest_ouro.evidence.git import excludes
 from pytest_ouro.evidence.git.client import Git, split
 from pytest_ouro.evidence.git.objects import object_id
 from pytest_ouro.evidence.paths import inside
+from pytest_ouro.messages import git as messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -81,10 +82,7 @@ class Repository:
         """The full id of the judged commit."""
         commit = self._head or self.git.head or self.git.commit("HEAD")
         if not commit:
-            raise GitError(
-                "the repository has no commit yet: rules are judged against commits",
-                help="git add the experiment and git commit it",
-            )
+            raise messages.no_commit_yet()
         return commit
 
     @cached_property
@@ -131,11 +129,7 @@ class Repository:
             return ()
         git = self.git
         if git.shallow and not git.line("merge-base", self.trust, self.head):
-            raise GitError(
-                f"a shallow clone: the commits between trust {self.trust[:7]} and "
-                f"{self.head[:7]} are incomplete",
-                help="git fetch --unshallow (in CI: fetch-depth: 0)",
-            )
+            raise messages.shallow_history(self.trust, self.head)
         ids = self._linear_commits() or self._list_commits()
         return tuple(_changes_of(git, commit) for commit in ids)
 

@@ -54,7 +54,7 @@ def test_no_repository_is_said_with_the_remedy(tmp_path):
 
 
 def test_a_folder_that_does_not_exist_is_not_taken_for_a_missing_git(tmp_path):
-    with pytest.raises(GitError, match="nowhere is not a folder"):
+    with pytest.raises(GitError, match="nowhere is not a directory"):
         Git.discover(tmp_path / "nowhere")
 
 

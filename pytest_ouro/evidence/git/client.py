@@ -11,6 +11,7 @@ from pytest_ouro.core.errors import GitError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.git import spawn
 from pytest_ouro.evidence.git.objects import Entry, Objects
+from pytest_ouro.messages import git as messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,15 +77,12 @@ def run_git(
     try:
         status, said, error = spawn.output(command(*args, cwd=cwd, also=also), env, stdin)
     except OSError:
-        raise GitError(
-            "git is not installed: rules are checked against its commits",
-            help="install git and run again",
-        ) from None
+        raise messages.not_installed() from None
     if status:
         if not cwd.is_dir():
-            raise GitError(f"{cwd} is not a folder")
+            raise messages.not_a_directory(cwd)
         words = error.decode(errors="replace").strip().splitlines() or ["no message"]
-        raise GitError(f"git {args[0]} failed: {words[0]}")
+        raise messages.failed(args[0], words[0])
     return said
 
 
@@ -94,25 +92,16 @@ def _rev_parse(start: Path, *args: str) -> bytes:
         return run_git(*args, cwd=start)
     except GitError as error:
         if "not a git repository" in error.message:
-            raise GitError(
-                f"no git repository at {start}: rules are judged against commits",
-                help="git init, then commit the experiment",
-            ) from None
+            raise messages.no_repository(start) from None
         if "must be run in a work tree" in error.message:
-            raise GitError(
-                f"{start} has no working tree, as in a bare repository or a folder .git",
-                help="go to a clone; a commit is judged here by pytest-ouro gate --head REV",
-            ) from None
+            raise messages.no_working_tree(start) from None
         raise
 
 
 def _own_index(index: str, top: Path, common_dir: Path) -> str:
     """Return ``index``; GitError if it lies outside the repository's git folder."""
     if index and common_dir.resolve() not in (top / index).resolve().parents:
-        raise GitError(
-            f"GIT_INDEX_FILE names {index}, which is not an index of this repository",
-            help="unset GIT_INDEX_FILE; git sets it for a partial commit",
-        )
+        raise messages.foreign_index(index)
     return index
 
 
@@ -173,10 +162,7 @@ class Git:
         try:
             return (path.parent.resolve() / path.name).relative_to(self.top.resolve()).as_posix()
         except ValueError:
-            raise GitError(
-                f"{path} lies outside the working tree {self.top}",
-                help="git config --unset core.worktree, if it names another folder",
-            ) from None
+            raise messages.outside_working_tree(path, self.top) from None
 
     def call(self, *args: str) -> bytes:
         return run_git(*args, cwd=self.top, index=self.index, also=self._names)
@@ -231,10 +217,7 @@ class Git:
             meta, _, path = field.partition("\t")
             flag, mode, blob, stage = meta.split(" ")
             if stage != "0":
-                raise GitError(
-                    f"{path} has a merge conflict",
-                    help="resolve it, or abort the merge (git status says how); then run again",
-                )
+                raise messages.merge_conflict(path)
             entries[path] = Entry(mode, blob, skip=flag in "Ss")
         return entries, unknown
 

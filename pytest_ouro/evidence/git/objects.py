@@ -8,8 +8,8 @@ import re
 import weakref
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pytest_ouro.core.errors import GitError
 from pytest_ouro.evidence.git.spawn import Conversation
+from pytest_ouro.messages import git as messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,14 +61,10 @@ class Objects:
         except OSError:
             header = []
         if len(header) != 3:
-            raise GitError(
-                f"object {name[:10]} cannot be read from the repository",
-                help="a shallow clone lacks it: git fetch --unshallow, or a partial one: "
-                "git fetch --refetch --no-filter",
-            )
+            raise messages.missing_object(name)
         data = self._answer.read(int(header[2]) + 1)[:-1]
         if object_id(header[1], data, like=name) != name:  # git does not verify this
-            raise _damaged(name)
+            raise messages.damaged_object(name)
         return data
 
     def commit(self, name: str) -> tuple[str, list[str], str]:
@@ -77,7 +73,7 @@ class Objects:
         # Like git, ignore a line "parent" further down, as in an author's name.
         lines = re.match(_COMMIT, head)
         if not lines:
-            raise _damaged(name)
+            raise messages.damaged_object(name)
         subject = message.lstrip("\n").partition("\n\n")[0]
         return lines[1], lines[2].split()[1::2], " ".join(subject.split())
 
@@ -91,14 +87,14 @@ class Objects:
         data = self.read(tree)
         fields = re.findall(_FIELDS % (len(tree) // 2), data, re.DOTALL)
         if b"".join([b"%b %b\0%b" % field for field in fields]) != data:
-            raise _damaged(tree)
+            raise messages.damaged_object(tree)
         names = os.fsdecode(b"/".join([name for _, name, _ in fields])).split("/")
         found = {
             name: Entry(mode.decode(), item.hex())
             for name, (mode, _, item) in zip(names, fields, strict=False)
         }
         if fields and (len(found) != len(names) or not _NO_NAMES.isdisjoint(found)):
-            raise GitError(f"tree {tree[:10]} has an invalid or repeated name: {sorted(names)}")
+            raise messages.invalid_tree(tree, sorted(names))
         return found
 
     def files(self, tree: str, folder: str = "") -> dict[str, Entry]:
@@ -146,10 +142,3 @@ def object_id(kind: bytes, data: bytes, *, like: str) -> str:
     """Return git's id of an object with these bytes, by the hash function that made ``like``."""
     new = hashlib.sha256 if len(like) == 64 else hashlib.sha1
     return new(b"%b %d\0" % (kind, len(data)) + data).hexdigest()
-
-
-def _damaged(name: str) -> GitError:
-    return GitError(
-        f"object {name[:10]} does not match its id",
-        help="the repository is damaged: git fsck, or clone it again",
-    )

@@ -6,8 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import GitError
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.messages import git as messages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,10 +32,7 @@ def parse_refs(lines: str) -> list[Ref]:
     for line in filter(None, lines.split("\n")):
         fields = line.split(" ")
         if len(fields) != 4 or not re.fullmatch(r"[0-9a-f]{40,64}", fields[1]):
-            raise GitError(
-                f"not a line of a pre-push hook: {line[:80]!r}",
-                help="git hands its hook <local ref> <local id> <remote ref> <remote id>",
-            )
+            raise messages.not_a_push_line(line)
         if fields[1].strip("0"):
             refs.append(Ref(fields[0], fields[1], fields[3] if fields[3].strip("0") else ""))
     return refs

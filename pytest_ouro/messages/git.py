@@ -1,0 +1,122 @@
+"""Errors of git: the repository, its objects, its index and its refs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import GitError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def not_installed() -> GitError:
+    """The program git is not found."""
+    return GitError(
+        "git is not installed: rules are checked against its commits",
+        help="install git and run again",
+    )
+
+
+def not_a_directory(folder: Path) -> GitError:
+    """The folder to start in does not exist, or is not a directory."""
+    return GitError(f"{folder} is not a directory", help="name the directory of the experiment")
+
+
+def failed(command: str, words: str) -> GitError:
+    """A git command failed for a reason that has no message of its own."""
+    return GitError(f"git {command} failed: {words}", help="git status, or git fsck, may say more")
+
+
+def no_repository(folder: Path) -> GitError:
+    """No repository contains the folder."""
+    return GitError(
+        f"no git repository at {folder}: rules are judged against commits",
+        help="git init, then commit the experiment",
+    )
+
+
+def no_working_tree(folder: Path) -> GitError:
+    """The repository is bare, or the folder is the repository's own."""
+    return GitError(
+        f"{folder} has no working tree, as in a bare repository or a folder .git",
+        help="go to a clone; a commit is judged here by pytest-ouro gate --head REV",
+    )
+
+
+def foreign_index(index: str) -> GitError:
+    """GIT_INDEX_FILE names a file outside of the repository's git directory."""
+    return GitError(
+        f"GIT_INDEX_FILE names {index}, which is not an index of this repository",
+        help="unset GIT_INDEX_FILE; git sets it for a partial commit",
+    )
+
+
+def outside_working_tree(path: Path, top: Path) -> GitError:
+    """A path that must be in the working tree is elsewhere."""
+    return GitError(
+        f"{path} lies outside the working tree {top}",
+        help="git config --unset core.worktree, if it names another folder",
+    )
+
+
+def merge_conflict(path: str) -> GitError:
+    """The index holds several versions of a file."""
+    return GitError(
+        f"{path} has a merge conflict",
+        help="resolve it, or abort the merge (git status says how); then run again",
+    )
+
+
+def missing_object(name: str) -> GitError:
+    """An object is not in the repository, as in a shallow or partial clone."""
+    return GitError(
+        f"object {name:.10} cannot be read from the repository",
+        help="a shallow clone lacks it: git fetch --unshallow, or a partial one: "
+        "git fetch --refetch --no-filter",
+    )
+
+
+def damaged_object(name: str) -> GitError:
+    """The bytes of an object do not match its id, or cannot be parsed."""
+    return GitError(
+        f"object {name:.10} does not match its id",
+        help="the repository is damaged: git fsck, or clone it again",
+    )
+
+
+def invalid_tree(name: str, names: list[str]) -> GitError:
+    """A tree has a name that git refuses, or one name twice."""
+    return GitError(
+        f"tree {name:.10} has an invalid or repeated name: {names}",
+        help="the repository is damaged: git fsck, or clone it again",
+    )
+
+
+def not_a_push_line(line: str) -> GitError:
+    """Standard input of ``gate --pre-push`` is not what git gives to its hook."""
+    return GitError(
+        f"not a line of a pre-push hook: {line!r:.80}",
+        help="git hands its hook <local ref> <local id> <remote ref> <remote id>",
+    )
+
+
+def no_commit_yet() -> GitError:
+    """The repository has no commit."""
+    return GitError(
+        "the repository has no commit yet: rules are judged against commits",
+        help="git add the experiment and git commit it",
+    )
+
+
+def no_such_commit(revision: str) -> GitError:
+    """A revision given on the command line or in git's configuration names no commit."""
+    return GitError(f"'{revision}' names no commit", help="git fetch it, or fix the name")
+
+
+def shallow_history(trust: str, head: str) -> GitError:
+    """A shallow clone lacks commits between the trusted one and the judged one."""
+    return GitError(
+        f"a shallow clone: the commits between trust {trust:.7} and {head:.7} are incomplete",
+        help="git fetch --unshallow (in CI: fetch-depth: 0)",
+    )

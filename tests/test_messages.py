@@ -1,0 +1,73 @@
+"""Refuse an error that is built outside of ``pytest_ouro/messages``, and one without a remedy."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_ouro import messages
+from pytest_ouro.core import errors
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "docs"))
+from generate import example  # noqa: E402
+
+#: Rooms whose errors still stand where they are raised. It is to shrink to nothing.
+ELSEWHERE = (
+    *("bound", "checks", "cli", "core", "doctor", "engine.py", "evidence", "experiment"),
+    *("guard", "items", "onboarding"),
+)
+ERRORS = {name for name, it in vars(errors).items() if inspect.isclass(it)}
+
+
+def functions():
+    for module in pkgutil.iter_modules(messages.__path__):
+        subject = importlib.import_module(f"{messages.__name__}.{module.name}")
+        for name, function in inspect.getmembers(subject, inspect.isfunction):
+            if function.__module__ == subject.__name__ and not name.startswith("_"):
+                yield pytest.param(function, id=f"{module.name}.{name}")
+
+
+def built_errors(source):
+    """The lines that call the class of an error, under its own name or a subclass's."""
+    tree = ast.parse(source)
+    known = ERRORS | {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and ERRORS & {getattr(b, "id", "") for b in node.bases}
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if name in known:
+                yield node.lineno
+
+
+def test_errors_are_built_in_one_place():
+    package = ROOT / "pytest_ouro"
+    found = []
+    for file in sorted(package.rglob("*.py")):
+        path = file.relative_to(package)
+        if path.parts[0] != "messages" and path.parts[0] not in ELSEWHERE:
+            found += [f"pytest_ouro/{path}:{line}" for line in built_errors(file.read_text())]
+    assert not found, "build these errors in pytest_ouro/messages"
+
+
+def test_an_error_built_elsewhere_is_found():
+    source = "from x import GitError\nclass Own(GitError): ...\nraise GitError('a')\nOwn('b')\n"
+    assert list(built_errors(source)) == [3, 4]
+    assert not list(built_errors("from x import GitError\ntry: ...\nexcept GitError: raise\n"))
+
+
+@pytest.mark.parametrize("function", list(functions()))
+def test_every_error_has_a_docstring_a_message_and_one_remedy(function):
+    text = example(function)
+    message, _, remedy = text.partition("\n  help: ")
+    assert function.__doc__
+    assert message.strip()
+    assert remedy.strip()
+    assert "help: " not in remedy
