@@ -104,6 +104,7 @@ def run(example, edit):
     return run_experiment(open_case(example.path / "bound.toml"), Order())
 
 
+@pytest.mark.tier(2, but=1)
 def test_a_baseline_then_a_keep_a_discard_a_crash_and_a_closed_gate(example, name):
     done = example.pytest("--ouro-experiment")
     last = done.stdout.rstrip().splitlines()[-1]

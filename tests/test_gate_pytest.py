@@ -65,6 +65,7 @@ def test_where_they_disagree_nothing_is_lawful(project, gate, monkeypatch):
     )
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("last", ["--collect-only", "--no-such-option"])
 def test_a_pytest_that_judges_nothing_does_not_agree(gate, monkeypatch, last):
     command = under_pytest._command

@@ -71,6 +71,7 @@ def helped(done):
     return shlex.split(line.partition("leave it out: pytest ")[2])
 
 
+@pytest.mark.tier(2, but=3)
 @pytest.mark.parametrize("name", STEERED)
 def test_an_experiment_is_refused_before_a_conftest_from_there_is_imported(project, above, name):
     files, named = STEERED[name]
@@ -134,6 +135,7 @@ def test_a_conftest_alone_above_is_not_loaded_and_no_alarm(project, above):
     assert not trace.exists()
 
 
+@pytest.mark.tier(2, but=2)
 @pytest.mark.parametrize("how", ["-c", "--config-file=", "-cglued", "--rootdir=", "PYTEST_ADDOPTS"])
 def test_what_a_person_names_is_taken(project, above, how):
     trace = above({"pytest.ini": "[pytest]\nouro_bound = project/bound.toml\n"})

@@ -1,6 +1,7 @@
 """Which tests a session runs, by their cost: ``--tier 1`` (the default), ``2`` or ``3``.
 
-``@pytest.mark.tier(2)`` or ``(3)`` says from which tier on a test runs. A tier also sets how many
+``@pytest.mark.tier(2)`` or ``(3)`` says from which tier on a test runs; ``tier(2, but=1)`` leaves
+the first case of a parametrized test to every tier. A tier also sets how many
 examples hypothesis tries. What a tier leaves out is counted in one line at the end.
 """
 
@@ -26,10 +27,17 @@ def add_option(parser: pytest.Parser) -> None:
     )
 
 
-def tier_of(item: pytest.Item) -> int:
-    """The lowest tier that runs this test."""
-    mark = item.get_closest_marker("tier")
-    return int(mark.args[0]) if mark else 1
+def tiers_of(items: list[pytest.Item]) -> dict[pytest.Item, int]:
+    """The lowest tier that runs each of these tests."""
+    cases: Counter[str] = Counter()
+    found = {}
+    for item in items:
+        mark = item.get_closest_marker("tier")
+        function = item.nodeid.partition("[")[0]
+        cases[function] += 1
+        is_rest = mark is not None and cases[function] > mark.kwargs.get("but", 0)
+        found[item] = int(mark.args[0]) if mark and is_rest else 1
+    return found
 
 
 def cpu_seconds() -> float:
@@ -52,11 +60,12 @@ class Tiers:
             settings.load_profile("tier")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        above = [item for item in items if tier_of(item) > self._tier]
-        self._left_out.update(map(tier_of, above))
+        tiers = tiers_of(items)
+        above = [item for item in items if tiers[item] > self._tier]
+        self._left_out.update(tiers[item] for item in above)
         if above:
             self._config.hook.pytest_deselected(items=above)
-            items[:] = [item for item in items if tier_of(item) <= self._tier]
+            items[:] = [item for item in items if tiers[item] <= self._tier]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> object:

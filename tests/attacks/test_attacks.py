@@ -21,12 +21,13 @@ TRAINED = 2.0
 
 
 def at_levels(found: list[Program], first_tier: list[Program]) -> Any:
-    """Each program at each level: in tier 1 these of them at the levels where an outcome can be
-    wrong, in tier 2 all of them there, in tier 3 at every level."""
+    """Each program at each level: in tier 1 these of them at the highest, in tier 2 all of them at
+    the levels where an outcome can be wrong, in tier 3 at every level."""
     cases = []
     for program in found:
         for level in program.certain:
-            tier = 3 if level not in program.tested_at else 1 if program in first_tier else 2
+            first = program in first_tier and level == program.certain[-1]
+            tier = 1 if first else 2 if level in program.tested_at else 3
             mark = pytest.mark.tier(tier)
             cases.append(pytest.param(program, level, id=f"{program.name}-{level}", marks=mark))
     return pytest.mark.parametrize(("program", "level"), cases)
@@ -63,7 +64,7 @@ def test_an_attack_comes_to_what_is_expected(laboratory, program, level):
         assert any(words in seen.why for words in program.reasons), f"caught, but why?\n{seen}"
 
 
-@at_levels(HONEST, HONEST)
+@at_levels(HONEST, sample(HONEST))
 @pytest.mark.usefixtures("forked")
 def test_honest_work_is_kept(laboratory, program, level):
     seen = laboratory(level).run(program)

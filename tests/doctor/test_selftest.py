@@ -129,6 +129,7 @@ def test_a_cheat_that_is_not_stopped_at_its_level_lowers_it(programs):
     assert done.level == "claimed"
 
 
+@pytest.mark.tier(2)
 def test_without_torch_only_supervised_is_available(project, bare_python):
     project.edit("bound.toml", "editable ", f'python = ["{bare_python}"]\neditable ')
     project.bless()

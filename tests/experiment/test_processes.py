@@ -93,6 +93,7 @@ IGNORED = "signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
 WAITED = "os.waitpid(child, os.WNOHANG)"
 
 
+@pytest.mark.tier(2, but=3)
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux says what a parent has waited for")
 @pytest.mark.parametrize(
     ("how", "wait", "between", "seconds", "unaccounted"),

@@ -195,6 +195,7 @@ def speaking(lab):
     return lab
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("args", [(), ("-s",), ("--capture=sys", "-v")])
 def test_a_person_sees_the_run_go_on(speaking, args):
     got = on_a_terminal(speaking, *args)

@@ -43,6 +43,7 @@ def aside(lab):
     return [path.name for path in lab.journal.folder.glob("journal.*.jsonl")]
 
 
+@pytest.mark.tier(2, but=2)
 @pytest.mark.parametrize(
     ("deed", "what"),
     [
