@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import TrustError
 from pytest_ouro.core.fast_dataclass import dataclass, field
+from pytest_ouro.messages import trust as messages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,19 +44,16 @@ def loads(text: str, *, name: str = NAME) -> Lock:
     """Parse the file's text; TrustError if it is damaged."""
     from pytest_ouro.evidence import toml
 
-    help = "a person writes it again: pytest-ouro bless"
     try:
         table = toml.loads(text)
     except ValueError as error:
-        raise TrustError(f"{name} is damaged: {error}", help=help) from None
+        raise messages.damaged_lock(name, str(error)) from None
     files, data = table.get("files"), table.get("data", {})
     for title, digests in (("files", files), ("data", data)):
         if not isinstance(digests, dict) or not all(
             isinstance(value, str) and re.fullmatch(_DIGEST, value) for value in digests.values()
         ):
-            raise TrustError(
-                f"{name} is damaged: [{title}] must map paths to sha256 digests", help=help
-            )
+            raise messages.damaged_lock(name, f"[{title}] must map paths to sha256 digests")
     return Lock(str(table.get("blessed", "")), files or {}, data)
 
 

@@ -205,7 +205,7 @@ class Repository:
         for path, entry in self.index.items():
             if not asked(path):
                 continue
-            if entry.mode == "160000":
+            if entry.is_submodule:
                 if submodule_differs(self.git.top / path, entry.blob):
                     changes.append(Change(path, "working tree", "changed"))
                 continue
@@ -295,7 +295,7 @@ class Repository:
             places.append(("index", self.index))
         found: dict[str, dict[Place, bytes | None]] = {path: {} for path in paths}
         for place, entries in places:
-            here = [p for p in paths if p in entries and entries[p].mode != "160000"]
+            here = [p for p in paths if p in entries and not entries[p].is_submodule]
             blobs = dict(zip(here, self.git.blobs(entries[p].blob for p in here), strict=True))
             for path in paths:
                 found[path][place] = blobs.get(path)

@@ -6,10 +6,11 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import TrustError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import lock as lockfile
 from pytest_ouro.evidence.content import digest, read_file
+from pytest_ouro.evidence.paths import join
+from pytest_ouro.messages import trust as messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,10 +38,8 @@ class Trust:
 
     @property
     def renewal(self) -> str:
-        """What a person does to have corrected rules trusted, in one line."""
-        edit = (
-            "correct bound.toml, run pytest-ouro bless, commit bound.toml and bound.lock together"
-        )
+        """How a person has corrected rules trusted: the end of a sentence."""
+        edit = "correct bound.toml, run pytest-ouro bless, commit bound.toml and bound.lock together"
         if self.lock is not None:
             return edit
         if self.source == "git config ouro.trust":
@@ -75,11 +74,8 @@ class Trust:
         """The blessed digests of files outside git, from bound.lock."""
         if self.lock is not None:
             return dict(self.lock.data)
-        text = self.read(self.lock_path)
-        if text is None:
-            return {}
-        lock = lockfile.loads(text.decode(errors="replace"), name=self.lock_path)
-        return dict(lock.data)
+        committed = self.read(self.lock_path)
+        return {} if committed is None else dict(_parse(committed, self.lock_path).data)
 
     @property
     def committed(self) -> list[str]:
@@ -89,8 +85,7 @@ class Trust:
 
     def before(self, path: str) -> bytes | None:
         """Return the bytes of a file of the trusted commit, frozen or not; None if it is absent."""
-        entry = self._tree.get(path)
-        return self.git.blobs([entry.blob])[0] if entry and entry.mode != "160000" else None
+        return self.git.file(self.commit, path) if self.commit else None
 
     def digest(self, path: str) -> str:
         """Return ``sha256:…`` of the trusted bytes of ``path``; "" if the file is not trusted."""
@@ -105,23 +100,21 @@ class Trust:
         Under bound.lock they are read from the commit that blessed it or from the working tree, and
         must have the blessed digest.
         """
-        entry = self._tree.get(path)
-        data = self.git.blobs([entry.blob])[0] if entry and entry.mode != "160000" else None
+        data = self.before(path)
         if self.lock is None:
             return data
         wanted = self.lock.files.get(path)
-        for found in (data, present(self.git, path, self.read_at) if wanted else None):
-            if found is not None and digest(found) == wanted:
-                return found
-        return None
+        if not wanted:
+            return None
+        if data is not None and digest(data) == wanted:
+            return data
+        found = present(self.git, path, self.read_at)
+        return found if found is not None and digest(found) == wanted else None
 
 
 def present(git: Git, path: str, commit: str) -> bytes | None:
     """Return the bytes of ``path`` in a commit ("": the working tree); None if it is absent."""
-    if not commit:
-        return read_file(git.top / path)
-    entry = git.tree(commit).get(path)
-    return git.blobs([entry.blob])[0] if entry and entry.mode != "160000" else None
+    return git.file(commit, path) if commit else read_file(git.top / path)
 
 
 def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> tuple[str, str]:
@@ -137,15 +130,9 @@ def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> t
             # An empty name is an unset variable: a fallback would weaken what is checked.
             commit = git.commit(revision) if revision else ""
             if not commit:
-                raise TrustError(
-                    f"{source} names '{revision}', which is not a commit of this repository",
-                    help="git fetch it, or name a commit, branch or tag that a person trusts",
-                )
+                raise messages.not_a_commit(source, revision)
             if not commit.startswith(revision) and git.is_ambiguous(revision):
-                raise TrustError(
-                    f"{source} names '{revision}', which several refs are called",
-                    help="name one of them in full (git for-each-ref lists them), or the commit",
-                )
+                raise messages.ambiguous_name(source, revision)
             return commit, source
     return "", ""
 
@@ -163,23 +150,22 @@ def resolve(
     ``bound_path`` is bound.toml's path from the top; bound.lock lies beside it, in the commit
     ``read_at`` or in the working tree. TrustError says what is missing and how to supply it.
     """
-    lock_path = bound_path.rpartition("/")[0]
-    lock_path = f"{lock_path}/{lockfile.NAME}" if lock_path else lockfile.NAME
+    lock_path = join(bound_path.rpartition("/")[0], lockfile.NAME)
     commit, source = named(git, asked=asked, asked_by=asked_by)
     if commit:
         return Trust(git, source, commit, lock_path=lock_path)
     data = present(git, lock_path, read_at)
     if data is None:
-        raise TrustError(
-            f"no trusted rules: {lock_path} does not exist and no trusted commit was named",
-            help="a person runs `pytest-ouro bless` and commits bound.lock, "
-            "or names a commit: git config ouro.trust <commit>",
-        )
-    lock = lockfile.loads(data.decode(errors="replace"), name=lock_path)
+        raise messages.no_trusted_rules(lock_path)
+    lock = _parse(data, lock_path)
     commit = _blessing(git, lock_path, data, read_at or git.head)
     trust = Trust(git, lockfile.NAME, commit, lock, lock_path, read_at)
     _refuse_altered_bound(trust, bound_path)
     return trust
+
+
+def _parse(data: bytes, lock_path: str) -> Lock:
+    return lockfile.loads(data.decode(errors="replace"), name=lock_path)
 
 
 def _blessing(git: Git, lock_path: str, data: bytes, head: str) -> str:
@@ -194,10 +180,7 @@ def _blessing(git: Git, lock_path: str, data: bytes, head: str) -> str:
         if not older:
             return commit
         commit = older[0]
-    raise TrustError(
-        f"a shallow clone: the history since the blessing of {lock_path} is incomplete",
-        help="git fetch --unshallow (in CI: fetch-depth: 0)",
-    )
+    raise messages.shallow_history(lock_path)
 
 
 def _edges(git: Git) -> list[str]:
@@ -213,16 +196,6 @@ def _edges(git: Git) -> list[str]:
 def _refuse_altered_bound(trust: Trust, bound_path: str) -> None:
     data, blessed = present(trust.git, bound_path, trust.read_at), trust.digest(bound_path)
     if data is None and not blessed:
-        raise TrustError(
-            f"{bound_path} does not exist: there are no rules to judge",
-            help="fix the name: --bound PATH",
-        )
+        raise messages.no_bound(bound_path)
     if data is None or digest(data) != blessed:
-        since = (
-            f"git checkout {trust.commit[:7]} -- {bound_path}" if trust.commit and blessed else ""
-        )
-        raise TrustError(
-            f"{bound_path} is not the one that was blessed (bound.lock): its rules are not trusted",
-            help=f"undo the change{f': {since}' if since else ''}; "
-            "a person may declare it the truth: pytest-ouro bless",
-        )
+        raise messages.altered_bound(bound_path, trust.commit if blessed else "")

@@ -203,6 +203,11 @@ class Git:
             self._trees[commit] = self.store.files(self.store.commit(commit)[0])
         return self._trees[commit]
 
+    def file(self, commit: str, path: str) -> bytes | None:
+        """Return the bytes of a file of a commit (full id); None if it is absent or a submodule."""
+        entry = self.tree(commit).get(path)
+        return None if entry is None or entry.is_submodule else self.store.read(entry.blob)
+
     def files(self, *, untracked: bool = True) -> tuple[dict[str, Entry], list[str]]:
         """Return the index, and the untracked files that git does not ignore.
 

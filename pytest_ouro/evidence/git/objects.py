@@ -22,6 +22,10 @@ class Entry(NamedTuple):
     blob: str
     skip: bool = False  # skip-worktree is set: the file may be absent from the working tree
 
+    @property
+    def is_submodule(self) -> bool:
+        return self.mode == "160000"
+
 
 Kind = Literal["added", "changed", "deleted"]
 #: The entries of one tree object by name; mode 40000 is a folder.

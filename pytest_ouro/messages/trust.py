@@ -1,0 +1,62 @@
+"""Errors of trust: the trusted commit, bound.lock, and the rules that they vouch for."""
+
+from __future__ import annotations
+
+from pytest_ouro.core.errors import TrustError
+
+
+def not_a_commit(source: str, revision: str) -> TrustError:
+    """The revision that an option, OURO_TRUST or git's configuration names as trust is unknown."""
+    return TrustError(
+        f"{source} names '{revision}', which is not a commit of this repository",
+        help="git fetch it, or name a commit, branch or tag that a person trusts",
+    )
+
+
+def ambiguous_name(source: str, revision: str) -> TrustError:
+    """The name of the trusted commit is that of several refs, such as a branch and a tag."""
+    return TrustError(
+        f"{source} names '{revision}', which several refs are called",
+        help="name one of them in full (git for-each-ref lists them), or the commit",
+    )
+
+
+def no_trusted_rules(lock: str) -> TrustError:
+    """There is no bound.lock, and no option, variable or setting names a trusted commit."""
+    return TrustError(
+        f"no trusted rules: {lock} does not exist and no trusted commit was named",
+        help="a person runs `pytest-ouro bless` and commits bound.lock, "
+        "or names a commit: git config ouro.trust <commit>",
+    )
+
+
+def damaged_lock(lock: str, why: str) -> TrustError:
+    """bound.lock is not valid TOML, or not what ``pytest-ouro bless`` writes."""
+    return TrustError(
+        f"{lock} is damaged: {why}", help="a person writes it again: pytest-ouro bless"
+    )
+
+
+def shallow_history(lock: str) -> TrustError:
+    """A shallow clone lacks the commits among which bound.lock was committed."""
+    return TrustError(
+        f"a shallow clone: the history since the blessing of {lock} is incomplete",
+        help="git fetch --unshallow (in CI: fetch-depth: 0)",
+    )
+
+
+def no_bound(bound: str) -> TrustError:
+    """Neither bound.lock nor the checkout has the bound.toml that was named."""
+    return TrustError(
+        f"{bound} does not exist: there are no rules to judge", help="fix the name: --bound PATH"
+    )
+
+
+def altered_bound(bound: str, blessed_in: str) -> TrustError:
+    """bound.toml differs from the digest in bound.lock. ``blessed_in`` is the commit to restore it
+    from; "" if there is none."""
+    command = f": git checkout {blessed_in:.7} -- {bound}" if blessed_in else ""
+    return TrustError(
+        f"{bound} is not the one that was blessed (bound.lock): its rules are not trusted",
+        help=f"undo the change{command}; a person may declare it the truth: pytest-ouro bless",
+    )
