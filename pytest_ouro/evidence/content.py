@@ -8,7 +8,7 @@ import re
 import stat
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import OuroError
+from pytest_ouro.messages import git as messages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,9 +53,7 @@ def on_disk(path: str) -> tuple[int, bytes] | None:
     except (FileNotFoundError, NotADirectoryError):
         pass
     except OSError as error:
-        raise OuroError(
-            f"{path} cannot be read: {error.strerror}", help="fix its permissions, or the disk"
-        ) from None
+        raise messages.unreadable_file(path, str(error.strerror)) from None
     return None
 
 

@@ -39,7 +39,9 @@ class Trust:
     @property
     def renewal(self) -> str:
         """How a person has corrected rules trusted: the end of a sentence."""
-        edit = "correct bound.toml, run pytest-ouro bless, commit bound.toml and bound.lock together"
+        edit = (
+            "correct bound.toml, run pytest-ouro bless, commit bound.toml and bound.lock together"
+        )
         if self.lock is not None:
             return edit
         if self.source == "git config ouro.trust":

@@ -1,10 +1,10 @@
-"""Errors of git: the repository, its objects, its index and its refs."""
+"""Errors of git: the repository, its files, its objects, its index and its refs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import GitError
+from pytest_ouro.core.errors import GitError, OuroError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +66,11 @@ def merge_conflict(path: str) -> GitError:
         f"{path} has a merge conflict",
         help="resolve it, or abort the merge (git status says how); then run again",
     )
+
+
+def unreadable_file(path: str, why: str) -> OuroError:
+    """A file of the working tree cannot be read."""
+    return OuroError(f"{path} cannot be read: {why}", help="fix its permissions, or the disk")
 
 
 def missing_object(name: str) -> GitError:

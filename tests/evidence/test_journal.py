@@ -16,7 +16,7 @@ from pytest_ouro.evidence.records.record_format import from_json
 
 
 def record(run, event="started", **facts):
-    """A record of the run with this digit."""
+    """The JSON of a record of the run with this digit."""
     more = {"status": "keep", "reason": "baseline", "val_bpb": 2.0, "description": "an idea"}
     whole = {
         "event": event,
@@ -35,12 +35,12 @@ def row(table):
 
 
 def add(journal, table):
-    """Record a run as the supervisor does."""
+    """Append a record as the supervisor does."""
     return journal.append(from_json(table))
 
 
 def append(journal, *lines):
-    """Add lines by hand, chained to those that are there."""
+    """Add lines to the file alone, chained to those that are there."""
     for line in lines:
         there = journal.lines()
         prev = hashlib.sha256(there[-1]).hexdigest() if there else ""
@@ -57,7 +57,7 @@ def journal(tmp_path):
     return Journal(tmp_path)
 
 
-def test_there_is_nothing_before_the_first_run(journal):
+def test_a_new_journal_is_empty(journal):
     assert journal.records() == []
     assert journal.unfinished() == []
     assert journal.broken_link() == 0
@@ -74,7 +74,7 @@ def test_lines_are_numbered_and_chained(journal):
     assert journal.broken_link() == 0
 
 
-def test_a_run_that_never_finished_is_known(journal):
+def test_a_run_without_a_finished_line_is_unfinished(journal):
     add(journal, record("1"))
     add(journal, record("2"))
     add(journal, record("1", "finished"))
@@ -84,7 +84,7 @@ def test_a_run_that_never_finished_is_known(journal):
 
 
 @pytest.mark.parametrize("torn", [b"{", b'{"prev": "", "seq": 3, "run": "3"}', b"\0\0\0\0"])
-def test_a_torn_last_line_is_no_record_and_is_cut_off(journal, torn):
+def test_a_torn_last_line_is_ignored_and_cut_off(journal, torn):
     add(journal, record("1"))
     add(journal, record("2"))
     with journal.path.open("ab") as handle:
@@ -118,7 +118,7 @@ def test_a_removed_line_breaks_the_chain(journal, removed, broken):
 
 
 @pytest.mark.parametrize("line", ["no JSON", "[1]", '"text"', ""])
-def test_a_line_that_is_no_record_is_refused_by_its_number(journal, line):
+def test_a_line_that_is_not_a_record_is_refused_by_its_number(journal, line):
     add(journal, record("1"))
     with journal.path.open("a") as handle:
         handle.write(line + "\n")
@@ -192,7 +192,7 @@ def test_a_full_disk_leaves_whole_lines_only(journal, monkeypatch):
     assert journal.fault() is None
 
 
-# What may stand in a line.
+# Values that a line may have.
 
 DEEP = 200_000
 ODD = {
@@ -208,7 +208,7 @@ ODD = {
     "a commit that is short": {"commit": "abc"},
     "a commit that is an option": {"commit": "--output=x"},
     "a number in words": {"window_seconds": "1.0"},
-    "a time that is none": {"time": 5},
+    "a time that is a number": {"time": 5},
     "a working tree that is a list": {"worktree": ["a"]},
     "holds that are a text": {"holds": "cpu"},
     "a huge number": {"anything": 10**400},
@@ -218,18 +218,18 @@ ODD = {
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_a_field_that_no_run_has_is_refused_by_its_line(journal, kind):
+def test_a_field_with_an_invalid_value_is_refused_by_its_line(journal, kind):
     add(journal, record("1"))
     append(journal, {**record("2"), **ODD[kind]})
 
-    with pytest.raises(RecordError, match=r"journal\.jsonl:2: not a record of a run") as told:
+    with pytest.raises(RecordError, match=r"journal\.jsonl:2: not a record of a run") as caught:
         journal.records()
 
-    assert "pytest-ouro log --restore" in told.value.help
+    assert "pytest-ouro log --restore" in caught.value.help
 
 
 @pytest.mark.parametrize("fact", ["event", "run", "commit", "time", "status", "reason", "row"])
-def test_a_record_without_its_facts_is_refused_by_its_line(journal, fact):
+def test_a_record_without_a_required_key_is_refused_by_its_line(journal, fact):
     whole = record("1", "finished")
     del whole[fact]
     append(journal, whole)
@@ -257,7 +257,7 @@ def test_a_record_without_its_facts_is_refused_by_its_line(journal, fact):
     ids=lambda line: line[:30].decode(errors="replace"),
 )
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_odd_json_is_refused_by_its_line_and_put_back(journal, line, place):
+def test_odd_json_is_refused_by_its_line_and_the_journal_restored(journal, line, place):
     for run in "12":
         add(journal, record(run))
     whole = journal.lines()
@@ -266,9 +266,9 @@ def test_odd_json_is_refused_by_its_line_and_put_back(journal, line, place):
 
     with pytest.raises(RecordError, match=rf"journal\.jsonl:{place + 1}: not a record of a run"):
         journal.records()
-    with pytest.raises(RecordError, match=rf"journal\.jsonl:{place + 1}: ") as told:
+    with pytest.raises(RecordError, match=rf"journal\.jsonl:{place + 1}: ") as caught:
         add(journal, record("3"))
-    assert told.value.help == "put back what was recorded: pytest-ouro log --restore"
+    assert caught.value.help == "put back what was recorded: pytest-ouro log --restore"
 
     aside = journal.restore()
     assert journal.lines() == whole
@@ -277,12 +277,12 @@ def test_odd_json_is_refused_by_its_line_and_put_back(journal, line, place):
 
 
 @pytest.mark.parametrize("run", ["../x", "/tmp/x", "", "0123456789ab/..", None])
-def test_no_path_is_made_of_what_is_no_id(journal, run):
-    with pytest.raises(RecordError, match="is no id of a run"):
+def test_an_invalid_run_id_never_becomes_a_path(journal, run):
+    with pytest.raises(RecordError, match="is not the id of a run"):
         journal.place(run)
 
 
-# What git holds of it.
+# Git's copy.
 
 
 def edited(lines):
@@ -309,12 +309,12 @@ def doubled(lines):
     lines.append(lines[-1])
 
 
-DEEDS = [edited, removed, cut, emptied, exchanged, doubled]
+EDITS = [edited, removed, cut, emptied, exchanged, doubled]
 
 
-@pytest.mark.parametrize("deed", DEEDS)
+@pytest.mark.parametrize("edit", EDITS)
 @pytest.mark.parametrize("hashed", ["sha1", "sha256"])
-def test_a_line_that_is_not_what_was_recorded_is_found_and_put_back(tmp_path, deed, hashed):
+def test_an_edited_journal_is_detected_and_restored(tmp_path, edit, hashed):
     run_git("init", "--quiet", f"--object-format={hashed}", ".", cwd=tmp_path)
     journal = Journal(tmp_path / ".git")
     for run in "12":
@@ -323,13 +323,13 @@ def test_a_line_that_is_not_what_was_recorded_is_found_and_put_back(tmp_path, de
     whole = journal.lines()
     assert journal.fault() is None
     lines = journal.lines()
-    deed(lines)
+    edit(lines)
     journal.path.write_bytes(b"".join(line + b"\n" for line in lines))
 
     assert journal.fault()
-    with pytest.raises(RecordError, match=r"journal\.jsonl:\d") as told:
+    with pytest.raises(RecordError, match=r"journal\.jsonl:\d") as caught:
         add(journal, record("3"))
-    assert told.value.help == "put back what was recorded: pytest-ouro log --restore"
+    assert caught.value.help == "put back what was recorded: pytest-ouro log --restore"
     journal.restore()
     assert journal.lines() == whole
     assert journal.fault() is None
@@ -341,7 +341,7 @@ def test_a_line_that_is_not_what_was_recorded_is_found_and_put_back(tmp_path, de
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_journal_that_is_gone_is_found_and_put_back(journal, packed):
+def test_a_removed_journal_is_detected_and_restored(journal, packed):
     add(journal, record("1"))
     whole = journal.lines()
     if packed:
@@ -355,7 +355,7 @@ def test_a_journal_that_is_gone_is_found_and_put_back(journal, packed):
     assert journal.lines() == whole
 
 
-def test_records_that_git_does_not_hold_are_taken_as_they_are_and_held_from_then_on(journal):
+def test_records_that_git_does_not_hold_are_accepted_and_then_stored_in_git(journal):
     append(journal, record("1"), record("1", "finished"))
     assert journal.fault() is None
 
@@ -364,7 +364,7 @@ def test_records_that_git_does_not_hold_are_taken_as_they_are_and_held_from_then
     assert journal.recorded() == journal.lines()
 
 
-def test_edited_records_that_git_does_not_hold_are_built_on_by_nobody(journal):
+def test_a_journal_with_edited_records_that_git_does_not_hold_refuses_a_new_line(journal):
     append(journal, record("1"), {**record("1", "finished"), "val_bpb": 9.0})
 
     fault = journal.fault()
@@ -374,7 +374,7 @@ def test_edited_records_that_git_does_not_hold_are_built_on_by_nobody(journal):
         add(journal, record("2"))
 
 
-def test_a_new_journal_goes_on_behind_the_numbers_of_what_was_tried(journal):
+def test_a_new_journal_continues_the_numbers_of_tried_commits(journal):
     blob = run_git("hash-object", "-w", "--stdin", cwd=journal.common_dir).decode().strip()
     run_git("update-ref", "refs/ouro/tried/41", blob, cwd=journal.common_dir)
 
@@ -382,8 +382,8 @@ def test_a_new_journal_goes_on_behind_the_numbers_of_what_was_tried(journal):
 
 
 @pytest.mark.parametrize("torn", [b"", b'{"prev": "'])
-def test_who_is_killed_before_the_line_is_written_loses_nothing(journal, monkeypatch, torn):
-    """Git has it already; the run's place says that its records are not all written."""
+def test_a_writer_that_is_killed_before_it_writes_the_line_loses_nothing(journal, monkeypatch, torn):
+    """Git has the line already, and the place of the run shows that a record is missing."""
 
     class Killed(BaseException):
         pass
@@ -409,7 +409,7 @@ def test_who_is_killed_before_the_line_is_written_loses_nothing(journal, monkeyp
 
 
 @pytest.mark.parametrize("way", ["lock", "folder"])
-def test_what_lies_in_the_way_of_the_ref_keeps_no_record_from_being_written(journal, way):
+def test_a_lock_or_folder_in_the_place_of_the_ref_does_not_stop_a_record(journal, way):
     place = journal.common_dir / anchor.REF
     if way == "lock":
         place.parent.mkdir(parents=True)
@@ -423,7 +423,7 @@ def test_what_lies_in_the_way_of_the_ref_keeps_no_record_from_being_written(jour
     assert journal.recorded() == journal.lines()
 
 
-def test_objects_that_git_lost_keep_no_record_from_being_written(journal):
+def test_lost_git_objects_do_not_stop_a_record(journal):
     add(journal, record("1"))
     for folder in (journal.common_dir / "objects").iterdir():
         if len(folder.name) == 2:
@@ -437,7 +437,7 @@ def test_objects_that_git_lost_keep_no_record_from_being_written(journal):
     assert "git update-ref -d refs/ouro/journal" in journal.fault().help
 
 
-# What is recorded twice.
+# Facts that are recorded twice.
 
 
 def series(number, value, **facts):

@@ -145,4 +145,4 @@ class Objects:
 def object_id(kind: bytes, data: bytes, *, like: str) -> str:
     """Return git's id of an object with these bytes, by the hash function that made ``like``."""
     new = hashlib.sha256 if len(like) == 64 else hashlib.sha1
-    return new(b"%b %d\0" % (kind, len(data)) + data).hexdigest()
+    return new(b"%b %d\0" % (kind, len(data)) + data, usedforsecurity=False).hexdigest()

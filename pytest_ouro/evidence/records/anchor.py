@@ -1,18 +1,18 @@
-"""The journal's second copy: ``refs/ouro/journal`` names a tree of git's with a file a line.
+"""The journal's copy in git: ``refs/ouro/journal`` names a tree with one file for each line.
 
-An editor of the journal's file does not reach it. Whether the file is what was recorded is told
-from the ref alone: the id of the tree follows from the lines.
+An edit of the journal's file does not reach it. To compare the file with it, no object is read: the
+id of the tree follows from the lines. In every function ``folder`` is the common git folder.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import shutil
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import GitError
-from pytest_ouro.evidence.git.client import run_git
+from pytest_ouro.evidence.git.client import command, environment, run_git
+from pytest_ouro.evidence.git.objects import Objects, object_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,19 +20,17 @@ if TYPE_CHECKING:
 
 REF = "refs/ouro/journal"
 
-#: What is written must outlive a loss of power as the journal does.
+#: The copy must survive a loss of power, as the journal does.
 _DURABLE = ("core.fsync=loose-object,reference",)
 
 
-def _call(folder: Path, *args: str, told: bytes = b"") -> bytes:
-    return run_git("--git-dir=.", *args, cwd=folder, also=_DURABLE, stdin=told)
+def _call(folder: Path, *args: str, stdin: bytes = b"") -> bytes:
+    return run_git("--git-dir=.", *args, cwd=folder, also=_DURABLE, stdin=stdin)
 
 
 def exists(folder: Path) -> bool:
-    """Whether the ref may be there, without a call of git's. ``folder`` is the common git folder.
-
-    Only where git keeps refs as files, which is its default.
-    """
+    """Return whether the ref exists, without calling git; only if git keeps refs as files, which is
+    its default."""
     if folder.joinpath(*REF.split("/")).exists():
         return True
     with contextlib.suppress(OSError):
@@ -41,76 +39,65 @@ def exists(folder: Path) -> bool:
 
 
 def refs(folder: Path) -> dict[str, str]:
-    """All refs of ours, with the ids of what they name."""
-    told = _call(folder, "for-each-ref", "--format=%(refname) %(objectname)", "refs/ouro/")
-    return dict(line.split(" ", 1) for line in told.decode().splitlines())
+    """Return all refs in refs/ouro/, with the ids of their objects."""
+    listed = _call(folder, "for-each-ref", "--format=%(refname) %(objectname)", "refs/ouro/")
+    return dict(line.split(" ", 1) for line in listed.decode().splitlines())
 
 
-def tree(lines: Sequence[bytes], digits: int) -> str:
-    """The id of the tree that holds these lines; ``digits`` are those of git's ids, 40 or 64."""
+def held(folder: Path) -> str:
+    """Return the id of the tree that the ref names; "" if there is no ref."""
+    return refs(folder).get(REF, "")
+
+
+def tree(lines: Sequence[bytes], *, like: str) -> str:
+    """Return the id of the tree of these lines, by the hash function that made the id ``like``."""
     entries = b"".join(
-        b"100644 %s\0" % name.encode() + bytes.fromhex(_blob(line, digits))
+        b"100644 %b\0" % name.encode() + bytes.fromhex(_blob(line, like))
         for name, line in _named(lines)
     )
-    return _id(b"tree", entries, digits)
+    return object_id(b"tree", entries, like=like)
 
 
 def write(folder: Path, lines: Sequence[bytes], before: str) -> None:
-    """Make these the lines that git holds. ``before`` is what the ref names now, "" for nothing."""
-    known = bool(before) and tree(lines[:-1], len(before)) == before
+    """Make these the lines that git holds. ``before`` is the tree that the ref names now, or ""."""
+    known = bool(before) and tree(lines[:-1], like=before) == before
     for line in lines[-1:] if known else lines:
-        _call(folder, "hash-object", "-w", "--stdin", told=line + b"\n")
-    digits = len(before or _call(folder, "hash-object", "--stdin").strip())
-    entries = "".join(
-        f"100644 blob {_blob(line, digits)}\t{name}\n" for name, line in _named(lines)
-    )
-    made = _call(folder, "mktree", "--missing", told=entries.encode())
-    name(folder, made.decode().strip())
+        _call(folder, "hash-object", "-w", "--stdin", stdin=line + b"\n")
+    like = before or _call(folder, "hash-object", "--stdin").decode().strip()
+    entries = [f"100644 blob {_blob(line, like)}\t{name}\n" for name, line in _named(lines)]
+    new = _call(folder, "mktree", "--missing", stdin="".join(entries).encode())
+    name(folder, new.decode().strip())
 
 
 def name(folder: Path, tree: str) -> None:
-    """Let the ref name this tree; "" removes it. Only who holds the journal's lock may call it."""
-    command = ("update-ref", REF, tree) if tree else ("update-ref", "-d", REF)
+    """Let the ref name this tree, or remove the ref (""). The caller holds the journal's lock."""
+    update = ("update-ref", REF, tree) if tree else ("update-ref", "-d", REF)
     try:
-        _call(folder, *command)
+        _call(folder, *update)
     except GitError:  # a lock that a killed process left, or what a script put in the ref's place
         place = folder.joinpath(*REF.split("/"))
         place.with_name(f"{place.name}.lock").unlink(missing_ok=True)
         if place.is_dir():
             shutil.rmtree(place, ignore_errors=True)
-        _call(folder, *command)
+        _call(folder, *update)
 
 
 def read(folder: Path, tree_id: str) -> list[bytes] | None:
-    """The lines that a tree holds; None where git has lost it, or it is no copy of a journal."""
-    try:
-        listed = _call(folder, "ls-tree", tree_id).decode(errors="replace").splitlines()
-        ids = [line.split("\t")[0].split(" ")[-1] for line in listed]
-        told = _call(folder, "cat-file", "--batch", told="".join(f"{i}\n" for i in ids).encode())
-    except GitError:
-        return None
-    lines, at = [], 0
-    for _ in ids:
-        start = told.find(b"\n", at) + 1
-        words = told[at:start].split()
-        if len(words) != 3:
+    """Return the lines of a tree; None if git has lost a part, or it is not a copy of a journal."""
+    batch = command("--git-dir=.", "cat-file", "--batch", cwd=folder)
+    with contextlib.closing(Objects(batch, environment())) as store:
+        try:
+            blobs = [store.read(entry.blob) for entry in store.folder(tree_id).values()]
+        except GitError:
             return None
-        end = start + int(words[2])
-        lines.append(told[start:end].removesuffix(b"\n"))
-        at = end + 1
-    return lines if tree(lines, len(tree_id)) == tree_id else None
+    lines = [blob.removesuffix(b"\n") for blob in blobs]
+    return lines if tree(lines, like=tree_id) == tree_id else None
 
 
 def _named(lines: Sequence[bytes]) -> list[tuple[str, bytes]]:
-    """Each line with the name of its file: its number, so that git's order is the journal's."""
+    """Return each line with the name of its file, its number: git's order is the journal's."""
     return [(f"{number:08}", line) for number, line in enumerate(lines, start=1)]
 
 
-def _blob(line: bytes, digits: int) -> str:
-    return _id(b"blob", line + b"\n", digits)
-
-
-def _id(kind: bytes, data: bytes, digits: int) -> str:
-    """The id that git gives an object."""
-    new = hashlib.sha1 if digits == 40 else hashlib.sha256
-    return new(b"%s %d\0" % (kind, len(data)) + data, usedforsecurity=False).hexdigest()
+def _blob(line: bytes, like: str) -> str:
+    return object_id(b"blob", line + b"\n", like=like)

@@ -1,7 +1,7 @@
-"""The journal: our append-only, hash-chained record of runs, shared by all working trees.
+"""The journal: an append-only, hash-chained record of runs, shared by all working trees.
 
-It is held twice: as a file, which is read, and by git (`anchor`). Git's copy says whether the file
-is what was recorded, and `pytest-ouro log --restore` puts it back.
+It is stored twice: as a file, which is read, and in git (see `anchor`). Git's copy shows whether
+the file is what was recorded, and `pytest-ouro log --restore` restores the file from it.
 """
 
 from __future__ import annotations
@@ -11,22 +11,21 @@ import hashlib
 import os
 import stat
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from pytest_ouro.core.errors import GitError, RecordError
+from pytest_ouro.core.errors import GitError
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.evidence.records import anchor
+from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pytest_ouro.core.errors import RecordError
     from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
 
 R = TypeVar("R", bound="StartedRun")
-
-#: What is done about a file that is not what was recorded, where git holds what was.
-RESTORE = "put back what was recorded: pytest-ouro log --restore"
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,19 @@ class Fault:
     headline: str
     expected: str = ""
     actual: str = ""
-    help: str = ""
+    help: str = messages.RESTORE
+
+
+_LOST = Fault(1, "what git holds of the journal cannot be read", help=messages.ACCEPT_FILE)
 
 
 @dataclass(frozen=True)
 class Journal:
-    """``<git common dir>/ouro/journal.jsonl``: a ``started`` and a ``finished`` line a run."""
+    """``<git common dir>/ouro/journal.jsonl``: a ``started`` and a ``finished`` line for each run.
+
+    Methods that read the file raise RecordError if it cannot be read, methods that write raise it
+    if the file is not what was recorded, or cannot be written.
+    """
 
     common_dir: Path
 
@@ -55,21 +61,19 @@ class Journal:
         return self.folder / "journal.jsonl"
 
     def place(self, run: str) -> Path:
-        """Holds room on the disk for the records of a run, until they are all written.
+        """Return the file that reserves disk space for the records of a run until all are written.
 
-        RecordError where ``run`` is no id of a run: an id that was read may be any path.
+        RecordError unless ``run`` is the id of a run: an id from a record could be any path.
         """
         from pytest_ouro.evidence.records.kinds import RUN
 
         if not RUN.holds(run):
-            raise RecordError(f"{self.path}: {run!r:.40} is no id of a run", help=self._help())
+            raise messages.not_a_run_id(self.path, run, self._remedy())
         return self.folder / "open" / run
 
     def records(self) -> list[StartedRun]:
-        """The record of every whole line, oldest first. A torn last line (no newline) is not one.
-
-        RecordError names the first line that is no record of a run.
-        """
+        """Return the record of every whole line, oldest first; not of a torn last line (without a
+        newline). RecordError names the first line that is not the record of a run."""
         return self._records(self.lines())
 
     def _records(self, lines: list[bytes]) -> list[StartedRun]:
@@ -77,48 +81,36 @@ class Journal:
             return []
         from pytest_ouro.evidence.records import record_format
 
-        made: list[StartedRun] = []
+        found: list[StartedRun] = []
         for number, line in enumerate(lines, start=1):
             try:
-                made.append(record_format.read(line))
+                found.append(record_format.read(line))
             except record_format.NewerVersion as error:
-                raise self._newer(number, str(error)) from None
+                raise messages.newer_record(self.path, number, str(error)) from None
             except ValueError as error:
-                raise self._damaged(number, str(error)) from None
-        return made
-
-    def _newer(self, number: int, why: str) -> RecordError:
-        words = f"{self.path}:{number}: written by a later pytest-ouro: {why}"
-        return RecordError(words, help="update pytest-ouro: pip install -U pytest-ouro")
-
-    def _damaged(self, number: int, why: str) -> RecordError:
-        words = f"{self.path}:{number}: not a record of a run: {why}"
-        return RecordError(words, help=self._help())
-
-    def _help(self) -> str:
-        """What to do about a damaged journal."""
-        if anchor.refs(self.common_dir).get(anchor.REF):
-            return RESTORE
-        return self._anew()
+                why = str(error)
+                raise messages.damaged_record(self.path, number, why, self._remedy()) from None
+        return found
 
     def runs(self) -> list[FinishedRun]:
-        """The finished runs, oldest first."""
+        """Return the finished runs, oldest first."""
         return finished(self.records())
 
     def unfinished(self) -> list[StartedRun]:
-        """The started runs that have no ``finished`` line."""
+        """Return the started runs that have no ``finished`` line."""
         records = self.records()
         ended = {run.run for run in finished(records)}
         return [run for run in records if run.event == "started" and run.run not in ended]
 
     def broken_link(self) -> int:
-        """The first line (from 1) whose ``prev`` is not the hash of the line before; 0: none."""
+        """Return the first line (from 1) whose ``prev`` is not the hash of the line before; 0 if
+        there is none."""
         return _broken_link(self.lines())
 
     def fault(self) -> Fault | None:
-        """Why the file is not what was recorded; None where it is, or there is no journal.
+        """Return why the file is not what was recorded; None if it is, or if there is no journal.
 
-        Others may write meanwhile: what differs is looked at until it stays the same.
+        Others may write meanwhile: look until two looks in a row show the same.
         """
         if not os.path.lexists(self.path) and not anchor.exists(self.common_dir):
             return None
@@ -129,35 +121,30 @@ class Journal:
                 return found
 
     def _look(self) -> tuple[str, list[bytes]]:
-        """What git holds, and the lines of the file."""
-        return anchor.refs(self.common_dir).get(anchor.REF, ""), self.lines()
+        """Return the id of git's copy ("" if there is none), and the lines of the file."""
+        return anchor.held(self.common_dir), self.lines()
 
     def _fault(self, held: str, lines: list[bytes]) -> Fault | None:
         if not held:  # records from before git held a copy
             line = _broken_link(lines)
             headline = f"the chain is broken at line {line}: a record was changed or removed"
-            return Fault(line, headline, help=self._help()) if line else self._conflict(lines)
-        if anchor.tree(lines, len(held)) == held or self._awaited(held, lines):
+            return Fault(line, headline, help=self._remedy()) if line else self._conflict(lines)
+        if anchor.tree(lines, like=held) == held or self._awaited(held, lines):
             return self._conflict(lines)
         recorded = anchor.read(self.common_dir, held)
         if recorded is None:
-            return Fault(1, "what git holds of the journal cannot be read", help=self._help_lost())
-        pairs = enumerate(zip(lines, recorded, strict=False), start=1)
-        line = next((n for n, (one, other) in pairs if one != other), 0)
-        if line:
-            return Fault(line, f"line {line} is not what was recorded", help=RESTORE)
-        fewer = len(lines) < len(recorded)
-        return Fault(
-            min(len(lines), len(recorded)) + (not fewer),
-            "lines that were recorded are gone" if fewer else "it has lines that nobody recorded",
-            f"{len(recorded)} lines",
-            f"{len(lines)} lines",
-            RESTORE,
-        )
+            return _LOST
+        for number, (one, other) in enumerate(zip(lines, recorded, strict=False), start=1):
+            if one != other:
+                return Fault(number, f"line {number} is not what was recorded")
+        counts = (f"{len(recorded)} lines", f"{len(lines)} lines")
+        if len(lines) < len(recorded):
+            return Fault(len(lines), "lines that were recorded are gone", *counts)
+        return Fault(len(recorded) + 1, "it has lines that nobody recorded", *counts)
 
     def _conflict(self, lines: list[bytes]) -> Fault | None:
-        """The first fact that the records say twice and not the same: git's copy too was edited,
-        or there is none."""
+        """Return the first fact that the records state twice and differently, as a fault: git's
+        copy was edited too, or there is none."""
         if not lines:
             return None
         from pytest_ouro.evidence.records.conflicts import conflicts
@@ -165,22 +152,26 @@ class Journal:
         for found in conflicts(self._records(lines)):
             expected, actual = (f"{value!r:.100}" for value in (found.expected, found.actual))
             headline = f"'{found.field}' in line {found.line} contradicts what it follows from"
-            return Fault(found.line, headline, expected, actual, self._anew())
+            return Fault(found.line, headline, expected, actual, self._start_again())
         return None
 
-    def _anew(self) -> str:
-        """What a person does about a journal that cannot be put back."""
-        old = self.path.with_name("journal.old.jsonl")
-        forget = f"git update-ref -d {anchor.REF}; pytest-ouro bless"
-        return f"a person moves it away, to start anew, and blesses: mv {self.path} {old}; {forget}"
+    def _remedy(self) -> str:
+        """Return what to do about a damaged journal."""
+        return messages.RESTORE if anchor.held(self.common_dir) else self._start_again()
 
-    def _help_lost(self) -> str:
-        return f"git fsck; a person takes the file as it is: git update-ref -d {anchor.REF}"
+    def _start_again(self) -> str:
+        return messages.START_AGAIN.format(journal=self.path, old=self._old)
+
+    @property
+    def _old(self) -> Path:
+        return self.path.with_name("journal.old.jsonl")
 
     def _awaited(self, held: str, lines: list[bytes]) -> list[bytes]:
-        """The lines with the one that a writer was killed before, and which git has; else none.
+        """Return the lines with the last one, which git has and whose writer was killed before it
+        wrote the file; [] if there is no such line.
 
-        Its run still has its place: what is missing of a run that is all written was removed.
+        The place of its run still exists. Otherwise all its records were written, and a line that
+        is missing was removed.
         """
         from pytest_ouro.evidence.records import record_format
 
@@ -192,19 +183,18 @@ class Journal:
         return recorded if recorded[:-1] == lines and self.place(run).exists() else []
 
     def demand_whole(self) -> None:
-        """RecordError where the file is not what was recorded: nothing may be built on it."""
+        """RecordError if the file is not what was recorded: nothing may be built on it."""
         if fault := self.fault():
             raise self._refusal(fault)
 
     def _refusal(self, fault: Fault) -> RecordError:
-        counts = f" (expected {fault.expected}, not {fault.actual})" if fault.expected else ""
-        return RecordError(f"{self.path}:{fault.line}: {fault.headline}{counts}", help=fault.help)
+        facts = (fault.line, fault.headline, fault.expected, fault.actual, fault.help)
+        return messages.altered_journal(self.path, *facts)
 
     def append(self, record: R) -> R:
-        """Write one line under the lock, flushed to disk; returns it with ``prev`` and ``seq``.
+        """Write one line under the lock, flushed to disk; return it with ``prev`` and ``seq``.
 
         A torn last line, left by a crash, is cut off first: its run stays known as started.
-        RecordError where the file is not what was recorded.
         """
         with self.locked():
             return self._append(record)
@@ -212,12 +202,12 @@ class Journal:
     def complete(self) -> None:
         """Write the line that a writer was killed before, if there is one."""
         held, lines = self._look()
-        if held and anchor.tree(lines, len(held)) != held:
+        if held and anchor.tree(lines, like=held) != held:
             with self.locked():
                 self.write_awaited()
 
     def write_awaited(self) -> list[bytes]:
-        """The same; call it locked. Returns the lines of the file."""
+        """Do the same, with the lock held by the caller; return the lines of the file."""
         held, lines = self._look()
         awaited = self._awaited(held, lines) if held else []
         if awaited:
@@ -225,38 +215,32 @@ class Journal:
         return awaited or lines
 
     def restore(self) -> Path | None:
-        """Make the file what git holds. Returns the file beside it that holds what was there, None
-        where it is as it was recorded. RecordError where git holds nothing."""
+        """Replace the file by git's copy. Return the file beside it that holds what was there; None
+        if nothing was changed. RecordError if git holds no copy."""
         with self.locked():
-            held = anchor.refs(self.common_dir).get(anchor.REF, "")
+            held = anchor.held(self.common_dir)
             if not held:
-                raise RecordError(
-                    f"git holds no copy of {self.path}: there is nothing to restore",
-                    help=self._help(),
-                )
+                raise messages.no_copy(self.path, self._old)
             number = 1
             while (self.folder / f"journal.found-{number}.jsonl").exists():
                 number += 1
             name = f"found-{number}"
             self.clear(name)
-            if anchor.tree(self.lines(), len(held)) == held:
+            if anchor.tree(self.lines(), like=held) == held:
                 return None
             recorded = anchor.read(self.common_dir, held)
             if recorded is None:
-                fault = Fault(
-                    1, "what git holds of the journal cannot be read", help=self._help_lost()
-                )
-                raise self._refusal(fault)
+                raise self._refusal(_LOST)
             return self._exchange(recorded, name=name)
 
     def clear(self, name: str) -> None:
-        """Move aside what is no file in the journal's place: a folder, a pipe, a broken link."""
+        """Move aside what has the journal's name but is not a file: a folder, a broken link, …"""
         if not self.path.is_file() and os.path.lexists(self.path):
             self.path.rename(self.folder / f"journal.{name}.other")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Nobody else writes meanwhile; RecordError where the journal cannot be written."""
+        """Keep all other writers out; RecordError if the journal cannot be written."""
         from filelock import FileLock
 
         try:
@@ -264,11 +248,8 @@ class Journal:
             with FileLock(self.folder / "journal.lock"):
                 yield
         except (OSError, GitError) as error:
-            words = error.message if isinstance(error, GitError) else error.strerror or error
-            raise RecordError(
-                f"{self.path} cannot be written: {words}",
-                help="free some space or mend the permissions: no run is made without its record",
-            ) from None
+            why = error.message if isinstance(error, GitError) else str(error.strerror or error)
+            raise messages.unwritable_journal(self.path, why) from None
 
     def _append(self, record: R) -> R:
         from pytest_ouro.evidence.records import record_format
@@ -294,7 +275,7 @@ class Journal:
         return written
 
     def _next_number(self, lines: list[bytes], refs: dict[str, str]) -> int:
-        """The number of the line that follows these."""
+        """Return the number of the next line."""
         if lines:
             last = self._records(lines)[-1].seq
             return (len(lines) if last is None else last) + 1
@@ -303,7 +284,7 @@ class Journal:
         return max((int(number) for number in numbers if number.isdigit()), default=0) + 1
 
     def _write(self, lines: list[bytes], line: bytes) -> None:
-        """Write a line behind these, and flush it to disk; whole or not at all."""
+        """Write a line after these and flush it to disk; whole or not at all."""
         whole = sum(len(line) + 1 for line in lines)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -318,16 +299,13 @@ class Journal:
             os.close(handle)
 
     def recorded(self) -> list[bytes] | None:
-        """The lines that git holds; None where it holds none."""
-        held = anchor.refs(self.common_dir).get(anchor.REF, "")
+        """Return the lines that git holds; None if it holds none."""
+        held = anchor.held(self.common_dir)
         return anchor.read(self.common_dir, held) if held else None
 
     def put_back(self, lines: list[bytes], others: list[bytes], *, name: str) -> Path:
-        """Make these the lines again, with those of others chained to them, which keep their
-        numbers; call it locked.
-
-        Returns the file beside the journal that holds what was there instead.
-        """
+        """Restore ``lines``, and chain ``others`` to them, which keep their numbers; the caller
+        holds the lock. Return the file beside the journal that holds what was there."""
         from pytest_ouro.evidence.records import record_format
 
         anchor.write(self.common_dir, lines, "")
@@ -337,7 +315,7 @@ class Journal:
         return aside
 
     def _exchange(self, lines: list[bytes], *, name: str) -> Path:
-        """Make these the lines of the file; returns the file beside it with what was there."""
+        """Make these the lines of the file; return the file beside it with what was there."""
         aside = self.folder / f"journal.{name}.jsonl"
         aside.write_bytes(b"".join(line + b"\n" for line in self.lines()))
         part = self.folder / f"journal.{name}.part"
@@ -346,28 +324,24 @@ class Journal:
         return aside
 
     def lines(self) -> list[bytes]:
-        """The bytes of every whole line."""
+        """Return the bytes of every whole line."""
         try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+            fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe could block for ever
             try:
-                regular = stat.S_ISREG(os.fstat(fd).st_mode)
-                data = _contents(fd) if regular else None
+                if stat.S_ISREG(os.fstat(fd).st_mode):
+                    with open(fd, "rb", closefd=False) as file:
+                        return file.read().split(b"\n")[:-1]
             finally:
                 os.close(fd)
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise RecordError(
-                f"{self.path} cannot be read: {error.strerror}",
-                help="mend its permissions, or move it away to start anew",
-            ) from None
-        if data is None:  # to read from a pipe could take for ever
-            raise RecordError(f"{self.path} cannot be read: it is no file", help=self._help())
-        return data.split(b"\n")[:-1]
+            raise messages.unreadable_journal(self.path, str(error.strerror)) from None
+        raise messages.journal_not_a_file(self.path, self._remedy())
 
 
 def finished(records: Sequence[StartedRun]) -> list[FinishedRun]:
-    """Of these records, those of finished runs."""
+    """Return those of the records that are of finished runs."""
     if not records:
         return []
     from pytest_ouro.evidence.records.run_record import FinishedRun
@@ -375,26 +349,16 @@ def finished(records: Sequence[StartedRun]) -> list[FinishedRun]:
     return [record for record in records if isinstance(record, FinishedRun)]
 
 
-def _contents(fd: int) -> bytes:
-    with open(fd, "rb", closefd=False) as file:
-        return file.read()
-
-
 def _broken_link(lines: list[bytes]) -> int:
+    import json
+
     prev = ""
     for number, line in enumerate(lines, start=1):
         try:
-            linked = _read(line).get("prev") == prev
+            linked = json.loads(line).get("prev") == prev
         except (ValueError, AttributeError, RecursionError):
             linked = False
         if not linked:
             return number
         prev = hashlib.sha256(line).hexdigest()
     return 0
-
-
-def _read(line: bytes) -> Any:
-    """What a line says, whatever it is; ValueError where it is no JSON."""
-    import json
-
-    return json.loads(line)

@@ -7,8 +7,8 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ouro.core.errors import RecordError
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,15 +48,13 @@ class Ledger:
 def read(path: Path) -> Ledger:
     """The ledger as it is: comments and blank lines skipped, with or without a header."""
     if path.exists() and not path.is_file():  # to read from a pipe could take for ever
-        raise RecordError(
-            f"{path} cannot be read: it is not a file", help=f"remove it: rm -r {path}"
-        )
+        raise messages.ledger_not_a_file(path)
     try:
         text = path.read_bytes().decode(errors="replace")
     except FileNotFoundError:
         return Ledger(path, exists=False)
     except OSError as error:
-        raise RecordError(f"{path} cannot be read: {error.strerror}") from None
+        raise messages.unreadable_ledger(path, str(error.strerror)) from None
     width = swapped = 0
     rows: list[Row] = []
     problems: list[tuple[int, str]] = []
@@ -140,11 +138,7 @@ def append(path: Path, line: str, *, metric: str, lock: Path, torn: bool = False
                 handle.truncate(len(there))
                 raise
     except OSError as error:
-        raise RecordError(
-            f"{path} cannot be written: {error.strerror or error}",
-            help="free some space or fix the permissions; the journal holds the run, and the "
-            "next run writes its row",
-        ) from None
+        raise messages.unwritable_ledger(path, str(error.strerror or error)) from None
 
 
 def _missing(there: bytes, header: str, row: str, torn: bool) -> bytes:

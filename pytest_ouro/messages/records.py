@@ -1,0 +1,96 @@
+"""Errors of records: the journal of runs, and the ledger results.tsv."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import RecordError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: How to repair the journal from the copy in git, where there is one.
+RESTORE = "put back what was recorded: pytest-ouro log --restore"
+#: What a person does about a journal that cannot be restored. The fields are paths.
+START_AGAIN = (
+    "a person moves it away, to start again, and blesses: mv {journal} {old}; "
+    "git update-ref -d refs/ouro/journal; pytest-ouro bless"
+)
+#: What a person does if git has lost the objects of its copy.
+ACCEPT_FILE = "git fsck; a person accepts the file as it is: git update-ref -d refs/ouro/journal"
+
+
+def not_a_run_id(journal: Path, text: str, remedy: str) -> RecordError:
+    """A record names a run by something else than 12 hexadecimal digits, such as a path."""
+    return RecordError(f"{journal}: {text!r:.40} is not the id of a run", help=remedy)
+
+
+def newer_record(journal: Path, line: int, why: str) -> RecordError:
+    """A line of the journal has a version that this pytest-ouro does not know."""
+    return RecordError(
+        f"{journal}:{line}: written by a later pytest-ouro: {why}",
+        help="update pytest-ouro: pip install -U pytest-ouro",
+    )
+
+
+def damaged_record(journal: Path, line: int, why: str, remedy: str) -> RecordError:
+    """A line of the journal is not JSON, or has a key that is missing or of another type."""
+    return RecordError(f"{journal}:{line}: not a record of a run: {why}", help=remedy)
+
+
+def altered_journal(
+    journal: Path, line: int, headline: str, expected: str, actual: str, remedy: str
+) -> RecordError:
+    """The journal is not what was recorded: lines were changed, added or removed."""
+    counts = f" (expected {expected}, not {actual})" if expected else ""
+    return RecordError(f"{journal}:{line}: {headline}{counts}", help=remedy)
+
+
+def no_copy(journal: Path, old: Path) -> RecordError:
+    """``pytest-ouro log --restore`` finds no copy of the journal in git."""
+    return RecordError(
+        f"git holds no copy of {journal}: there is nothing to restore",
+        help=START_AGAIN.format(journal=journal, old=old),
+    )
+
+
+def unwritable_journal(journal: Path, why: str) -> RecordError:
+    """The journal, its lock or its copy in git cannot be written."""
+    return RecordError(
+        f"{journal} cannot be written: {why}",
+        help="free some space or fix the permissions: no run is made without its record",
+    )
+
+
+def unreadable_journal(journal: Path, why: str) -> RecordError:
+    """The journal's file cannot be read."""
+    return RecordError(
+        f"{journal} cannot be read: {why}",
+        help="fix its permissions, or move it away to start again",
+    )
+
+
+def journal_not_a_file(journal: Path, remedy: str) -> RecordError:
+    """A directory, a pipe or another special file has the journal's name."""
+    return RecordError(f"{journal} cannot be read: it is not a regular file", help=remedy)
+
+
+def ledger_not_a_file(ledger: Path) -> RecordError:
+    """A directory, a pipe or another special file has the ledger's name."""
+    return RecordError(
+        f"{ledger} cannot be read: it is not a file", help=f"remove it: rm -r {ledger}"
+    )
+
+
+def unreadable_ledger(ledger: Path, why: str) -> RecordError:
+    """The ledger cannot be read."""
+    return RecordError(f"{ledger} cannot be read: {why}", help="fix its permissions")
+
+
+def unwritable_ledger(ledger: Path, why: str) -> RecordError:
+    """A row cannot be added to the ledger; its run is in the journal."""
+    return RecordError(
+        f"{ledger} cannot be written: {why}",
+        help="free some space or fix the permissions; the journal holds the run, and the "
+        "next run writes its row",
+    )
