@@ -74,7 +74,7 @@ def test_tables_and_keys_have_their_lines(where, line):
     assert line_numbers(TEXT)[where] == line
 
 
-def test_text_in_quotes_is_no_table_and_no_key():
+def test_quoted_text_is_neither_a_table_nor_a_key():
     found = line_numbers(TEXT)
 
     assert ("not-a-table",) not in found
@@ -169,20 +169,20 @@ def test_a_fault_says_what_was_wanted(table, problem):
     assert problem in problems[0]
 
 
-def test_all_faults_are_told_at_once():
+def test_all_faults_are_reported_at_once():
     _, problems = read({"txt": "x", "count": "many", "flag": "yes"})
 
     assert len(problems) == 4
 
 
-def test_what_is_no_table_is_said():
+def test_a_value_that_is_not_a_table_is_refused():
     problems = Problems("f.toml", {})
 
     assert read_table(Table, [1], ("t", 0, "cpu"), problems) is None
     assert problems.sorted() == ("f.toml: [t.cpu] must be a table",)
 
 
-def test_keys_that_are_read_elsewhere_are_no_faults():
+def test_keys_that_are_read_elsewhere_are_accepted():
     problems = Problems("f.toml", {})
 
     assert read_table(Table, {"text": "x", "cpu": {}}, ("t",), problems, also=("cpu",))

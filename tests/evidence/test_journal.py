@@ -382,7 +382,9 @@ def test_a_new_journal_continues_the_numbers_of_tried_commits(journal):
 
 
 @pytest.mark.parametrize("torn", [b"", b'{"prev": "'])
-def test_a_writer_that_is_killed_before_it_writes_the_line_loses_nothing(journal, monkeypatch, torn):
+def test_a_writer_that_is_killed_before_it_writes_the_line_loses_nothing(
+    journal, monkeypatch, torn
+):
     """Git has the line already, and the place of the run shows that a record is missing."""
 
     class Killed(BaseException):

@@ -44,7 +44,7 @@ VARIANTS = {
     "an invented commit": (HEADER + "baseline\t1.7\t0.0\tkeep\tx\n"),
     "separators": (HEADER + "\n===== night two =====\n   \na1b2c3d\t1.7\t44.0\tkeep\tx\n"),
     "no line ending": (HEADER + "a1b2c3d\t1.7\t44.0\tkeep\tx"),
-    "bytes that are no text": (HEADER.encode() + b"a1b2c3d\t1.7\t44.0\tkeep\tcaf\xe9\n"),
+    "bytes that are not UTF-8": (HEADER.encode() + b"a1b2c3d\t1.7\t44.0\tkeep\tcaf\xe9\n"),
 }
 
 
@@ -69,7 +69,7 @@ def test_lines_are_counted_as_an_editor_counts_them(read):
     assert [row.line for row in found.rows] == [5]
 
 
-def test_ragged_rows_are_kept_and_named_by_their_line(read):
+def test_rows_of_another_width_are_kept_and_reported_with_their_line(read):
     found = read(HEADER + "a1b2c3d\t1.7\t44.0\tcrash\tTraceback\n  File x\n\tat\ta\tb\tc\td\n")
 
     assert len(found.rows) == 3
@@ -77,14 +77,14 @@ def test_ragged_rows_are_kept_and_named_by_their_line(read):
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing yet\n", HEADER, HEADER.rstrip()])
-def test_a_ledger_without_rows_has_none(read, text):
+def test_a_ledger_may_have_no_rows(read, text):
     found = read(text)
 
     assert found.exists
     assert found.rows == ()
 
 
-def test_no_file_is_no_ledger(tmp_path):
+def test_a_missing_ledger_does_not_exist(tmp_path):
     assert not ledger.read(tmp_path / "results.tsv").exists
 
 
@@ -116,7 +116,7 @@ def test_a_folder_is_an_error(tmp_path):
         ("a1b2c3d\t1.722615\t44\tkeep\tx", "the memory is '44'"),
     ],
 )
-def test_a_row_of_ours_has_a_strict_form(row, fault):
+def test_strict_faults(row, fault):
     found = ledger.strict_fault(row)
 
     assert fault in found
@@ -131,7 +131,7 @@ def test_a_row_of_ours_has_a_strict_form(row, fault):
         (0.98765432, "discard", "é"),
     ],
 )
-def test_what_we_write_has_the_strict_form(value, status, description):
+def test_written_rows_have_the_strict_form(value, status, description):
     row = ledger.row("a" * 40, value, 44.01, status, description)
 
     assert ledger.strict_fault(row) == ""
@@ -153,7 +153,7 @@ def append(tmp_path):
     return append
 
 
-def test_the_first_row_brings_the_header(append):
+def test_the_first_row_is_written_with_the_header(append):
     assert append("a\tb") == HEADER.encode() + b"a\tb\n"
     assert append("c\td") == HEADER.encode() + b"a\tb\nc\td\n"
 
@@ -164,7 +164,7 @@ def test_an_empty_file_gets_the_header_too(append, tmp_path):
     assert append("a\tb") == HEADER.encode() + b"a\tb\n"
 
 
-def test_what_was_there_is_never_rewritten(append, tmp_path):
+def test_existing_lines_are_never_rewritten(append, tmp_path):
     (tmp_path / "results.tsv").write_bytes(b"by hand\r\nno end of line")
 
     assert append("a\tb") == b"by hand\r\nno end of line\na\tb\n"
@@ -177,7 +177,7 @@ def test_a_ledger_that_cannot_be_written_is_an_error(tmp_path):
     assert "the journal holds the run" in caught.value.help
 
 
-def test_a_pipe_is_no_ledger(tmp_path):
+def test_a_pipe_is_refused(tmp_path):
     path = tmp_path / "results.tsv"
     os.mkfifo(path)
 

@@ -1,4 +1,4 @@
-"""The records of runs: from a line and back, lines of older versions, what is refused."""
+"""Records of runs: reading and writing lines, lines of other versions, invalid values."""
 
 import hashlib
 import json
@@ -19,8 +19,8 @@ from pytest_ouro.evidence.records.reasons import RECORDED, Reason
 from pytest_ouro.evidence.records.record_format import from_json, read, write
 from pytest_ouro.evidence.records.run_record import VERSION, FinishedRun, StartedRun
 
-#: A journal as it was written before lines had a version: keeps, discards, repeats, a rehearsal,
-#: crashes, a run that was not started and one that goes on.
+#: A journal from before lines had a version: keeps, discards, repeats, a rehearsal, crashes, a run
+#: that was not started and an unfinished one.
 OLDER = Path(__file__).parents[1] / "data" / "journal-version-1.jsonl"
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=5)
@@ -52,7 +52,7 @@ BY_WORDS = {kind.words: values for kind, values in VALUES.items()}
 
 
 def tables(event, cls):
-    """Lines of this event, with any of the keys that they may have and some that are not known."""
+    """Lines of this event, with any of their optional keys, and sometimes an unknown one."""
     required, optional = {"event": st.just(event)}, {"from tomorrow": TABLE}
     for key, known in keys_of(cls).items():
         if key == "event":
@@ -71,7 +71,7 @@ LINES = tables("started", StartedRun) | tables("finished", FinishedRun)
 
 
 @given(LINES)
-def test_a_record_is_read_as_it_is_written(table):
+def test_reading_and_writing_a_record_changes_nothing(table):
     record = from_json(table)
 
     assert type(record).from_json(record.to_json()) == record
@@ -82,7 +82,7 @@ def test_a_record_is_read_as_it_is_written(table):
 
 
 @given(LINES, st.data())
-def test_a_value_of_another_kind_is_refused_by_its_key(table, data):
+def test_a_value_of_another_kind_is_refused_with_its_key(table, data):
     keys = keys_of(FinishedRun)
     key = data.draw(st.sampled_from(sorted(keys)))
 
@@ -90,7 +90,7 @@ def test_a_value_of_another_kind_is_refused_by_its_key(table, data):
         from_json({**table, key: object()})
 
 
-def test_attributes_are_what_the_line_states():
+def test_attributes_have_the_values_of_the_line():
     run = from_json(json.loads(OLDER.read_text().splitlines()[1]))
 
     assert isinstance(run, FinishedRun)
@@ -114,7 +114,7 @@ def older(tmp_path):
     return journal
 
 
-def test_an_older_journal_is_read_whole(older):
+def test_an_older_journal_is_read(older):
     assert older.fault() is None
     assert {record.version for record in older.records()} == {1}
     assert [run.reason for run in older.runs()] == [
@@ -124,7 +124,7 @@ def test_an_older_journal_is_read_whole(older):
     assert len(older.unfinished()) == 1
 
 
-def test_an_older_journal_is_gone_on_with(older):
+def test_an_older_journal_takes_new_lines(older):
     before = older.lines()
     started = older.unfinished()[0]
 
@@ -137,7 +137,7 @@ def test_an_older_journal_is_gone_on_with(older):
 
 
 @pytest.mark.parametrize("key", sorted(json.loads(OLDER.read_text().splitlines()[1])))
-def test_what_an_older_line_lacks_contradicts_nothing(key):
+def test_a_key_that_an_older_line_lacks_is_not_a_conflict(key):
     lines = [json.loads(line) for line in OLDER.read_text().splitlines()[:2]]
     del lines[1][key]
     if key in ("event", "run", "commit", "time", "status", "reason", "row"):
@@ -150,7 +150,7 @@ def test_what_an_older_line_lacks_contradicts_nothing(key):
     assert [found.field for found in conflicts([from_json(lines[0]), run])] == []
 
 
-def test_a_line_of_this_version_repeats_what_was_started():
+def test_a_line_of_this_version_must_repeat_its_started_line():
     started, finished = (from_json(json.loads(line)) for line in OLDER.read_text().splitlines()[:2])
     started, finished = (replace(record, version=VERSION) for record in (started, finished))
     assert list(conflicts([started, finished])) == []
@@ -160,7 +160,7 @@ def test_a_line_of_this_version_repeats_what_was_started():
     assert (found.line, found.field, found.expected) == (2, "tolerance", started.tolerance)
 
 
-def test_a_status_that_its_reason_does_not_go_with_is_found():
+def test_a_status_that_does_not_fit_its_reason_is_a_conflict():
     started, finished = (from_json(json.loads(line)) for line in OLDER.read_text().splitlines()[:2])
     finished = replace(finished, reason=Reason.WORSE)
 
@@ -169,18 +169,18 @@ def test_a_status_that_its_reason_does_not_go_with_is_found():
     assert (found.field, found.expected, found.actual) == ("status", "discard", "keep")
 
 
-def test_a_line_of_a_later_version_says_what_to_do(older):
+def test_a_line_of_a_later_version_is_refused_with_a_remedy(older):
     line = json.loads(older.lines()[-1])
     with older.path.open("a") as file:
         file.write(json.dumps({**line, "version": VERSION + 1, "seq": 20}) + "\n")
 
-    with pytest.raises(RecordError, match=r"jsonl:20: written by a later pytest-ouro") as told:
+    with pytest.raises(RecordError, match=r"jsonl:20: written by a later pytest-ouro") as caught:
         older.records()
 
-    assert told.value.help == "update pytest-ouro: pip install -U pytest-ouro"
+    assert caught.value.help == "update pytest-ouro: pip install -U pytest-ouro"
 
 
-def test_keys_that_are_not_known_are_written_back_where_a_line_is_chained_anew(older):
+def test_unknown_keys_are_kept_when_a_line_is_chained_again(older):
     first, second, *_ = older.lines()
     others = {**json.loads(second), "from tomorrow": {"a": [1, None]}}
 
@@ -194,13 +194,13 @@ def test_keys_that_are_not_known_are_written_back_where_a_line_is_chained_anew(o
 # Reasons.
 
 
-def test_a_reason_is_its_word():
+def test_a_reason_is_written_as_its_word():
     assert json.dumps({"reason": Reason.WORSE}) == '{"reason": "worse"}'
     assert f"{Reason.NOT_STARTED} {Reason.WORSE!s}" == "not-started worse"
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_what_decides_is_kept_or_discarded(reason):
+def test_only_kept_and_discarded_runs_decide(reason):
     assert not reason.decides or reason.status in ("keep", "discard")
     assert not reason.counts_as_try or reason.decides
     assert not reason.compares or reason.counts_as_try

@@ -1,4 +1,4 @@
-"""Facts that the records state twice: where they disagree, a record was edited."""
+"""Find facts that the records state twice and differently: then a record was edited."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pytest_ouro.evidence.records.run_record import OWN, FinishedRun, StartedRun
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: What a finished line may say otherwise than the started line of its run.
-_OTHERWISE = (*OWN, "device_name")
+#: Attributes that may differ between the started and the finished line of a run.
+_MAY_DIFFER = (*OWN, "device_name")
 
 
 class Conflict(NamedTuple):
-    """Two places that hold one fact and disagree; ``line`` counts from 1, ``field`` is its key."""
+    """Two places that state one fact differently. ``line`` counts from 1, ``field`` is the key."""
 
     line: int
     field: str
@@ -27,7 +27,7 @@ class Conflict(NamedTuple):
 
 
 class _Fact(NamedTuple):
-    """One key of a record, what it follows from other facts to be, and what it is."""
+    """One key of a record, the value that follows from other facts, and the recorded value."""
 
     key: str
     expected: object
@@ -35,7 +35,7 @@ class _Fact(NamedTuple):
 
 
 def row_of(run: FinishedRun) -> str:
-    """The line of a finished run in the ledger, which follows from its record."""
+    """Return the line of a finished run in the ledger."""
     value = run.value if run.status != "crash" else None
     prefix = f"[rehearsal {run.budget:g}s] " if run.rehearsal else ""
     if run.repeat is not None:
@@ -45,13 +45,13 @@ def row_of(run: FinishedRun) -> str:
 
 
 def conflicts(records: Sequence[StartedRun]) -> Iterator[Conflict]:
-    """Where the records state one fact twice, and not the same; oldest first."""
+    """Yield the facts that the records state twice and differently, oldest first."""
     started: dict[str, StartedRun] = {}
     finished: list[FinishedRun] = []
     last = 0
     for line, record in enumerate(records, start=1):
         number = line if record.seq is None else record.seq
-        if number <= last:  # what was forged between two was taken out
+        if number <= last:  # gaps are allowed: forged lines between two were removed
             yield Conflict(line, "seq", f"more than {last}", number)
         last = number
         if not isinstance(record, FinishedRun):
@@ -65,11 +65,11 @@ def conflicts(records: Sequence[StartedRun]) -> Iterator[Conflict]:
 
 
 def _repeated(run: FinishedRun, begun: StartedRun | None) -> Iterator[_Fact]:
-    """What the started line states of the run, and its finished line repeats."""
+    """Yield the facts that the started line states and the finished line repeats."""
     if begun is None:
         return
     for key, known in keys_of(StartedRun).items():
-        if known.attribute not in _OTHERWISE:
+        if known.attribute not in _MAY_DIFFER:
             expected, actual = getattr(begun, known.attribute), getattr(run, known.attribute)
             stated = begun.version > 1 or (expected and actual)  # lines of version 1 may lack it
             if expected != actual and stated:
@@ -81,7 +81,7 @@ def _repeated(run: FinishedRun, begun: StartedRun | None) -> Iterator[_Fact]:
 def _derived(
     run: FinishedRun, begun: StartedRun | None, before: Sequence[FinishedRun]
 ) -> Iterator[_Fact]:
-    """What follows from other facts of the run and of the runs before."""
+    """Yield the facts that follow from others of the run and of the runs before."""
     yield _Fact("status", run.reason.status, run.status)
     yield _Fact("row", row_of(run), run.row)
     lawful = run.measured_value if run.outcome == "ok" else None
@@ -99,7 +99,7 @@ def _derived(
 
 
 def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
-    """What is repeated of the reference, one of the kept runs of its commit."""
+    """Yield the facts of the reference, which one of the kept runs of its commit states too."""
     if run.best is None or run.best_commit is None:
         return
     kept = [one for one in before if one.commit == run.best_commit and one.status == "keep"]
@@ -121,21 +121,21 @@ def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fac
 
 
 def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
-    """Number, mean and deviation of the series that the run ended."""
+    """Yield the number, mean and deviation of the series that the run ended."""
     if run.n is None or run.series is None:
         return
     runs = [one for one in (*before, run) if one.series == run.series]
     values = [one.value for one in runs if one.value is not None]
     if run.n > len(values):
         yield _Fact("n", len(values), run.n)
-    if run.n != len(values) or len(values) < 2:  # a run on other hardware does not count
+    if run.n != len(values) or len(values) < 2:  # runs on other hardware do not count
         return
     yield _Fact("mean", statistics.fmean(values), run.mean)
     yield _Fact("sd", statistics.stdev(values), run.sd)
 
 
 def _same(one: object, other: object) -> bool:
-    """Equal; numbers to the six decimals that are logged, whatever rounding did to them."""
+    """Return whether two values are equal; numbers to the six decimals that are logged."""
     if isinstance(one, (int, float)) and isinstance(other, (int, float)):
         return math.isclose(one, other, rel_tol=1e-9, abs_tol=1.5e-6)
     return one == other

@@ -1,21 +1,23 @@
-"""What the fields of a record may hold: each kind in words, as a test and as a conversion."""
+"""The kinds of fields of a record: each in words, as a test and as a conversion."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pytest_ouro.core.fast_dataclass import fields
+from pytest_ouro.core.fast_dataclass import field, fields
 from pytest_ouro.evidence.records.reasons import RECORDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+T = TypeVar("T")
+
 
 class Kind(NamedTuple):
-    """``words`` say what a field may hold, ``holds`` tests a JSON value, ``convert`` makes it the
-    attribute's value where that is another. ``nullable``: null stands for what is not known."""
+    """``words`` describe the JSON values of a field, ``holds`` tests one, and ``convert`` (if any)
+    returns the attribute's value for it. ``nullable``: null stands for a value that is unknown."""
 
     words: str
     holds: Callable[[Any], bool]
@@ -23,7 +25,7 @@ class Kind(NamedTuple):
     nullable: bool = False
 
     def or_null(self) -> Kind:
-        """The same kind, or null."""
+        """Return the same kind, or null."""
         assert self.convert is None
         return self._replace(
             words=f"{self.words} or null",
@@ -89,14 +91,14 @@ REASON = Kind(
 
 
 class About(NamedTuple):
-    """What the format says of a field: its kind, its meaning, its key where that is not the
-    attribute's name, its unit, and the version that brought it."""
+    """A field as the format states it. ``key`` is "" if it is the attribute's name; ``since`` is
+    the version that introduced it."""
 
     kind: Kind
     meaning: str
-    key: str
-    unit: str
-    since: int
+    key: str = ""
+    unit: str = ""
+    since: int = 1
 
 
 class Key(NamedTuple):
@@ -107,23 +109,26 @@ class Key(NamedTuple):
     about: About
 
 
-def about(
-    kind: Kind, meaning: str, *, key: str = "", unit: str = "", since: int = 1
-) -> Mapping[str, About]:
-    """The metadata of a field."""
-    return {"about": About(kind, meaning, key, unit, since)}
+def about(kind: Kind, meaning: str, **facts: Any) -> Mapping[str, About]:
+    """Return the metadata of a field; ``facts`` are those of `About`."""
+    return {"about": About(kind, meaning, **facts)}
+
+
+def optional(default: T, kind: Kind, meaning: str, **facts: Any) -> T:
+    """Return a field with a default; ``facts`` are those of `About`."""
+    return field(default=default, metadata=about(kind, meaning, **facts))
 
 
 def keys_of(cls: type) -> dict[str, Key]:
-    """The keys of a line, by the class of its record."""
+    """Return the keys of a line, by the class of its record."""
     return _keys(cls)
 
 
-@cache
+@cache  # a cached function cannot be called directly: mypy does not take these classes as hashable
 def _keys(cls: type) -> dict[str, Key]:
     keys = [
-        Key(made.name, made.required, made.metadata["about"])
-        for made in fields(cls)
-        if "about" in made.metadata
+        Key(known.name, known.required, known.metadata["about"])
+        for known in fields(cls)
+        if "about" in known.metadata
     ]
     return {key.about.key or key.attribute: key for key in keys}

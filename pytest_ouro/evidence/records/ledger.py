@@ -1,4 +1,4 @@
-"""The people's ledger: results.tsv, read tolerantly, written strictly, never rewritten."""
+"""The ledger results.tsv for people: read tolerantly, written strictly, never rewritten."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 STATUSES = ("keep", "discard", "crash")
 COLUMNS = ("commit", "metric", "memory_gb", "status", "description")
 
-#: Names that other tools give the columns, in our order. The metric's own is not among them.
+#: Names of the columns in other tools, in our order; the name of the metric is not among them.
 _ALIASES = (
     ("commit", "git_commit", "sha", "hash", "head_commit"),
     ("val_bpb", "metric", "score", "bpb", "metric_after", "val_loss", "new_value"),
@@ -35,8 +35,8 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Ledger:
-    """``exists`` is False where there is no file; ``problems`` are ``(line, what)``. ``swapped``
-    is the line of a header that names the columns in another order than rows have; 0 for none."""
+    """``exists`` is False if there is no file; ``problems`` are ``(line, text)``. ``swapped`` is
+    the line of a header whose columns are in another order than those of rows; 0 for none."""
 
     path: Path
     exists: bool
@@ -46,7 +46,10 @@ class Ledger:
 
 
 def read(path: Path) -> Ledger:
-    """The ledger as it is: comments and blank lines skipped, with or without a header."""
+    """Read the ledger, with or without a header; comments and blank lines are skipped.
+
+    RecordError if it cannot be read.
+    """
     if path.exists() and not path.is_file():  # to read from a pipe could take for ever
         raise messages.ledger_not_a_file(path)
     try:
@@ -78,8 +81,8 @@ def read(path: Path) -> Ledger:
 
 
 def _is_ordered(names: list[str]) -> bool:
-    """Whether a header names our columns, as far as it has them, in our order. A metric of another
-    name is taken to be the second column."""
+    """Return whether the columns of a header that we know are in our order. A metric of another
+    name is assumed to be the second column."""
     found = [next((names.index(a) for a in column if a in names), None) for column in _ALIASES]
     if found[1] is None:
         found[1] = min(1, len(names) - 1)
@@ -88,7 +91,7 @@ def _is_ordered(names: list[str]) -> bool:
 
 
 def strict_fault(text: str) -> str:
-    """Why a line is not a row as we write them; "" if it is."""
+    """Return why a line is not a row as we write it; "" if it is."""
     cells = text.split("\t")
     if len(cells) != len(COLUMNS):
         return f"{len(cells)} columns, not {len(COLUMNS)}"
@@ -107,7 +110,10 @@ def strict_fault(text: str) -> str:
 
 
 def row(commit: str, value: float | None, memory_gb: float, status: str, description: str) -> str:
-    """The line of one run: ``0.000000`` and ``0.0`` for a crash, tabs and newlines made spaces."""
+    """Return the line of one run, with ``0.000000`` and ``0.0`` if it has no value (a crash).
+
+    Control characters in the description become spaces.
+    """
     words = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", description).split())
     if value is None:
         return f"{commit[:7]}\t0.000000\t0.0\t{status}\t{words}"
@@ -115,10 +121,10 @@ def row(commit: str, value: float | None, memory_gb: float, status: str, descrip
 
 
 def append(path: Path, line: str, *, metric: str, lock: Path, torn: bool = False) -> None:
-    """Add one row, flushed to disk, whole or not at all; the header too where there is no file yet.
+    """Add one row and flush it to disk, whole or not at all; add the header to an empty file.
 
-    ``lock`` is the lock file that every writer of this ledger takes. ``torn`` says that this row
-    may have been cut off while it was written: then what is there of it is completed.
+    ``lock`` is the lock file of all writers of this ledger. ``torn``: the row may have been cut off
+    while it was written, and its beginning is completed. RecordError if it cannot be written.
     """
     from filelock import FileLock
 
@@ -142,7 +148,7 @@ def append(path: Path, line: str, *, metric: str, lock: Path, torn: bool = False
 
 
 def _missing(there: bytes, header: str, row: str, torn: bool) -> bytes:
-    """What is to be added to the file for its last row to be this one."""
+    """Return the bytes to add to the file, so that its last row is this one."""
     whole = (header + row).encode()
     if torn and whole.startswith(there):
         return whole[len(there) :]

@@ -1,7 +1,7 @@
-"""Why a run got its verdict: every reason, and what follows from it.
+"""The reasons of verdicts.
 
-A reason says by itself which status it goes with, whether it decides about the commit of the run,
-whether the run counts as a try, and whether the verdict follows from a comparison of metrics.
+Each has its status, and says whether it decides about the commit of the run, whether the run counts
+as a try, and whether the verdict follows from a comparison of metrics.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Status = Literal["keep", "discard", "crash", "closed"]
 
 
 class Reason(str, Enum):
-    """The word in the journal and in the last line, with its status and its meaning."""
+    """A reason is its word in the journal and in the last line; it has a status and a meaning."""
 
     status: Status
     meaning: str
@@ -69,28 +69,27 @@ class Reason(str, Enum):
     )
 
     def __new__(cls, word: str, status: Status, meaning: str) -> Reason:
-        made = str.__new__(cls, word)
-        made._value_ = word
-        made.status, made.meaning = status, meaning
-        return made
+        reason = str.__new__(cls, word)
+        reason._value_ = word
+        reason.status, reason.meaning = status, meaning
+        return reason
 
     def __str__(self) -> str:
         return str(self.value)
 
     @property
     def decides(self) -> bool:
-        """Whether the verdict decides about the commit of the run. A crash decides nothing: it
-        measured nothing."""
+        """Whether the verdict decides about the commit of the run. A crash measured nothing."""
         return self.status in ("keep", "discard") and self not in _PRELIMINARY
 
     @property
     def decides_only_alone(self) -> bool:
-        """Whether any other verdict on the same commit prevails over this one."""
+        """Whether any other verdict on the same commit has priority."""
         return self is Reason.UNCHANGED
 
     @property
     def counts_as_try(self) -> bool:
-        """Whether the run could have been kept, had it been lucky."""
+        """Whether the run had a chance to be kept."""
         return self.decides and self not in _KNOWN_CODE
 
     @property
@@ -100,17 +99,17 @@ class Reason(str, Enum):
 
     @property
     def unsettled(self) -> str:
-        """Why the branch is left as it is after such a run; "" where it may be settled."""
+        """Why the branch is left as it is after such a run; "" if it may be settled."""
         return _UNSETTLED.get(self, "")
 
 
-#: A rule of the run's kind gave the verdict before anything was compared.
+#: The verdict follows from the kind of the run; nothing was compared.
 _PRELIMINARY = (Reason.REHEARSAL, Reason.REPEAT, Reason.LEVEL)
-#: The code had been measured before.
+#: The code was measured before.
 _KNOWN_CODE = (Reason.UNCHANGED, Reason.SEED_ONLY)
 _UNSETTLED = {
     Reason.REHEARSAL: "a rehearsal decides nothing",
     Reason.INTERRUPTED: "the run was interrupted",
 }
-#: The reasons that a record may have: nothing is recorded where the gate is closed.
+#: The reasons of records, by word: nothing is recorded if the gate is closed.
 RECORDED = {reason.value: reason for reason in Reason if reason.status != "closed"}

@@ -1,50 +1,52 @@
-"""One line of the journal: from its bytes to the record that it states, and back."""
+"""The format of a line of the journal: parse it to a record, and write a record as a line."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.evidence.records.run_record import FinishedRun, NewerVersion, StartedRun
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = ["NewerVersion", "from_json", "read", "write"]
 
-#: How deep values may be nested in a record. Ours are nested twice.
+#: The deepest nesting of values in a record. Ours are nested twice.
 _DEPTH = 6
-_CLASSES: dict[object, type[StartedRun]] = {"started": StartedRun, "finished": FinishedRun}
 
 
 def read(line: bytes) -> StartedRun:
-    """The record of a line, a `FinishedRun` where it is one. ValueError says what is wrong."""
-    return from_json(_table(line))
+    """Return the record of a line, a `FinishedRun` if it is one. ValueError if it is invalid."""
+    return from_json(_parse(line))
 
 
-def from_json(table: dict[str, Any]) -> StartedRun:
-    """The record that a table states, a `FinishedRun` where it is one. ValueError says what is
-    wrong with the table."""
+def from_json(table: Mapping[str, object]) -> StartedRun:
+    """Return the record of a JSON object, a `FinishedRun` if it is one. ValueError if it is
+    invalid."""
     if "event" not in table:
         raise ValueError("it lacks 'event'")
-    event = table["event"]
-    cls = _CLASSES.get(event if isinstance(event, str) else "", StartedRun)  # refuses the event
+    cls = FinishedRun if table["event"] == "finished" else StartedRun  # it refuses other events
     return cls.from_json(table)
 
 
 def write(record: StartedRun) -> bytes:
-    """The line of a record, without its end. ValueError where JSON cannot hold it."""
+    """Return the line of a record, without a newline. ValueError if JSON has no such value."""
     return json.dumps(record.to_json(), ensure_ascii=False, allow_nan=False).encode()
 
 
-def _table(line: bytes) -> dict[str, Any]:
-    """The JSON object of a line, if a record may hold what it holds."""
+def _parse(line: bytes) -> dict[str, object]:
+    """Return the JSON object of a line, if a record may hold its values; else ValueError."""
     try:
         table = json.loads(line, object_pairs_hook=_unique)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
-    except ValueError as error:
-        own = isinstance(error, _DuplicateKey)
-        raise ValueError(str(error) if own else "it is not JSON in UTF-8") from None
+    except _DuplicateKey:
+        raise
+    except ValueError:
+        raise ValueError("it is not JSON in UTF-8") from None
     if not isinstance(table, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     if not _is_plain(table, _DEPTH):
         raise ValueError("it holds what no record holds: NaN, a huge number, deep nesting")
     return table
@@ -54,15 +56,16 @@ class _DuplicateKey(ValueError):
     pass
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
         raise _DuplicateKey("it holds a key twice")
-    return made
+    return table
 
 
 def _is_plain(value: Any, depth: int) -> bool:
-    """Whether a value can be written and printed: finite numbers, real characters, few levels."""
+    """Return whether a value can be written and printed: finite numbers, valid characters, and at
+    most ``depth`` levels of nesting."""
     if isinstance(value, str):
         return value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value)
     if isinstance(value, (int, float)):

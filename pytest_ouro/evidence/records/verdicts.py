@@ -1,4 +1,4 @@
-"""What recorded verdicts say of commits: the last one on each, and the last keep on a branch."""
+"""Find the verdicts on commits: the last one on each, and the keeps on a branch."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.records.run_record import FinishedRun
 
-#: The size of a literal: a tie is simpler by more than that.
+#: The size of a literal, in nodes: simpler code is smaller by more than that.
 LITERAL = 1
 
 
 def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
-    """The last run that decided about each commit, by commit; ``runs`` are finished, oldest first.
+    """Return the last run that decided about each commit, by commit; ``runs``: oldest first.
 
-    ``unchanged`` decides only about a commit of which no other run did: it measured a code again
-    that has its verdict.
+    ``unchanged`` decides only about a commit without another verdict: it measured known code.
     """
     found: dict[str, FinishedRun] = {}
     for run in runs:
@@ -31,7 +30,7 @@ def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
 
 
 def kept_in(history: Iterable[str], runs: Iterable[FinishedRun]) -> list[FinishedRun]:
-    """The runs whose commits are kept, in the order of ``history``: commit ids, newest first.
+    """Return the kept runs of the commits in ``history`` (ids, newest first), in its order.
 
     The first is the last keep on that history.
     """
@@ -46,5 +45,5 @@ def _is_measured(run: FinishedRun) -> bool:
 
 
 def _is_older(run: FinishedRun) -> bool:
-    """Whether the record is of a time in which an unchanged commit was allowed to stay."""
+    """Return whether the record is from a version that let an unchanged commit stay."""
     return run.version == 1 and run.incumbent is None
