@@ -1,1 +1,1 @@
-"""What was observed: repository, trust, dependencies, journal, ledger. Observes, never judges."""
+"""Observe the repository, trust, dependencies, journal and ledger. Nothing here judges."""

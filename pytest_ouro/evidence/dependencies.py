@@ -76,7 +76,7 @@ def is_dependency_file(path: str, root: str) -> bool:
 
 
 def dependency_globs(root: str) -> list[str]:
-    """The globs of manifests and locks in the experiment's folder ``root`` and in all above."""
+    """Return the globs of manifests and lock files in the folder ``root`` and all above it."""
     parts = root.split("/") if root else []
     folders = ["/".join(parts[:depth]) for depth in range(len(parts), -1, -1)]
     return [join(folder, name) for folder in folders for name in (*DECLARED, *LOCKED)]
@@ -118,8 +118,7 @@ def statements(path: str, data: bytes) -> dict[str, str]:
         if name == "pyproject.toml":
             return _pyproject(toml.loads(text))
         if name.endswith((".lock", ".toml")) and matches(name, LOCKED):
-            table = toml.loads(text)
-            return _locked(table)
+            return _locked(toml.loads(text))
     except (ValueError, TypeError, AttributeError, LookupError):
         pass
     lines = (line.split(" #")[0].strip() for line in text.splitlines())
@@ -169,7 +168,7 @@ def _requirement(line: str) -> tuple[str, str]:
     match = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(.*)", line)
     if not match or line.startswith("-"):
         return line, ""
-    return re.sub(r"[-_.]+", "-", match[1]).lower(), re.sub(r"\s+", "", match[2])
+    return normal(match[1]), re.sub(r"\s+", "", match[2])
 
 
 def _pyproject(table: dict[str, Any]) -> dict[str, str]:

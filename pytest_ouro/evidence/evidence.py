@@ -1,4 +1,4 @@
-"""Evidence: everything a rule may be judged from, gathered when first asked for, once."""
+"""Evidence: all facts that rules are judged by. Each is observed once, on its first use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import dependencies
 from pytest_ouro.evidence.data import Fingerprints
-from pytest_ouro.evidence.paths import join, matches, matching
+from pytest_ouro.evidence.paths import join, matching
 from pytest_ouro.evidence.python import installed, shadows
 from pytest_ouro.evidence.records import journal, ledger
 
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the files of an experiment lie, and the names that its checks look for.
+    """The paths of an experiment, and the names that its checks look for.
 
-    ``folder``, ``root`` and ``ledger`` are seen from the repository's top, ``data`` and the globs
-    from ``root``. ``harness`` and ``evaluate`` are no identifiers where the experiment has none.
+    ``folder`` (of bound.toml), ``root`` and ``ledger`` are relative to the repository's top, and
+    ``data`` and the globs to ``root``. If there is no harness, ``harness`` and ``evaluate`` are
+    not identifiers.
     """
 
     folder: str
@@ -45,16 +46,16 @@ class Layout:
     run_by_us: tuple[str, ...] = ()
 
     def path(self, relative: str) -> str:
-        """A path or glob of the experiment, seen from the repository's top."""
+        """Return a path or glob of the experiment, relative to the repository's top."""
         return join(self.root, relative)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """``layout`` says where to look, ``repository`` and ``trust`` what is there and what was.
+    """The facts about one experiment: its ``layout``, its ``repository`` now, and its ``trust``.
 
-    ``measured`` is the run that has just ended, recorded or not. ``rehash`` reads every data file
-    again instead of trusting its size and times.
+    ``measured`` is the run that has just ended, recorded or not. With ``rehash`` every data file is
+    read again, even if its size and times are unchanged.
     """
 
     layout: Layout
@@ -69,7 +70,7 @@ class Evidence:
 
     @cached_property
     def installed(self) -> dict[str, str]:
-        """Distributions in the repository's own environment, by normalised name."""
+        """The versions in the repository's own environment, by normalised name of distribution."""
         if self.repository.subject == "commit":
             return {}
         return installed.installed([self.root, self.repository.git.top])
@@ -80,7 +81,7 @@ class Evidence:
 
     @cached_property
     def journal_fault(self) -> Fault | None:
-        """Why the journal is not what was recorded; None where it is."""
+        """Why the journal is not what was recorded; None if it is."""
         return self.journal.fault()
 
     @cached_property
@@ -103,17 +104,14 @@ class Evidence:
 
     @cached_property
     def shadows(self) -> list[tuple[str, str]]:
-        """What would be imported in place of the harness or a package: ``(path, what it does)``."""
+        """Files that would be imported in place of the harness or a package: ``(path, effect)``."""
         if self.repository.subject != "working tree":
             return []
         folder = f"{self.layout.root}/" if self.layout.root else ""
-        editable = [self.layout.path(path) for path in self.layout.editable]
-        belongs = matching(self.repository.index, editable)
-        belongs += self.trust.committed
-        own = {p[len(folder) :].split("/")[0] for p in belongs if p.startswith(folder)}
-        harness = self.layout.harness
-        found = shadows.shadows(self.root, harness, own)
-        return [(folder + name, what) for name, what in found]
+        known = [*matching(self.repository.index, self._editable), *self.trust.committed]
+        own = {p[len(folder) :].split("/")[0] for p in known if p.startswith(folder)}
+        found = shadows.shadows(self.root, self.layout.harness, own)
+        return [(folder + name, effect) for name, effect in found]
 
     @cached_property
     def all_runs(self) -> tuple[FinishedRun, ...]:
@@ -131,8 +129,8 @@ class Evidence:
 
     @cached_property
     def tried(self) -> dict[int, str]:
-        """The commits tried under this trust that refs/ouro/tried/ remembers, by the number of
-        their ``started`` line; none while a blessing is pending."""
+        """The commits that were tried under this trust, by the number of their ``started`` line,
+        from refs/ouro/tried/; empty while a blessing is pending."""
         if self.trust.blessing_pending:
             return {}
         wanted = ("--format=%(refname:lstrip=3) %(objectname)", f"--contains={self.trust.commit}")
@@ -142,12 +140,12 @@ class Evidence:
 
     @property
     def branch(self) -> str:
-        """The branch that is checked out; "" when HEAD is detached."""
+        """The branch that is checked out; "" if HEAD is detached."""
         return self.repository.git.branch
 
     @cached_property
     def inherited_rows(self) -> int:
-        """How many rows the ledger had before the first of ``runs``: claims, and older runs."""
+        """The number of rows in the ledger before the first of ``runs``: claims, and older runs."""
         for record in self.records:
             if (record.worktree, record.trust) == (self.worktree, self.trust.commit):
                 return record.ledger_rows
@@ -155,22 +153,25 @@ class Evidence:
 
     @cached_property
     def run(self) -> MeasuredRun | None:
-        """The run just measured; else the last one, under this trust, of what is here now: of HEAD,
-        while no editable file has changed since."""
+        """The run that was just measured; else the last run of HEAD under this trust, if no editable
+        file has uncommitted changes."""
         if self.measured is not None:
             return self.measured
         of_head = [run for run in self.runs if run.commit == self.repository.head]
         return of_head[-1] if of_head and not self._edited else None
 
     @property
+    def _editable(self) -> list[str]:
+        return [self.layout.path(glob) for glob in self.layout.editable]
+
+    @property
     def _edited(self) -> bool:
-        """Whether an editable file has changes that are not committed."""
-        editable = [self.layout.path(glob) for glob in self.layout.editable]
+        """Whether an editable file has uncommitted changes."""
         changes = (*self.repository.staged, *self.repository.unstaged(self.layout.root))
-        return any(matches(change.path, editable) for change in changes)
+        return bool(matching([change.path for change in changes], self._editable))
 
     @cached_property
     def worktree(self) -> str:
-        """Which of the repository's working trees this is: "" for the main one."""
+        """The name of this working tree; "" for the main one."""
         git = self.repository.git
         return "" if git.folder == git.common_dir else git.folder.name

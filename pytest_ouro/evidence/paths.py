@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class PathParameter(str):
-    """A path or glob as bound.toml states it. The type of a parameter says which it may be."""
+    """A path or glob in bound.toml. The subclass says which ones the parameter accepts."""
 
     __slots__ = ()
-    #: What a person must write, for the error message.
+    #: The accepted values in words, for error messages.
     wanted: ClassVar[str]
 
     def fault(self, folder: str, root: str) -> str:
-        """Why no rule may name this path; "" where it may.
+        """Return why a rule may not name this path; "" if it may.
 
         ``folder`` is bound.toml's folder and ``root`` the experiment's, from the repository's top.
         """
@@ -28,8 +28,8 @@ class PathParameter(str):
 
 
 class DataGlob(PathParameter):
-    """Files of data, in the repository or not: a glob that is absolute, begins with ``~``, or is
-    relative to the experiment's root."""
+    """A glob of data files, in the repository or outside: absolute, from ``~``, or relative to the
+    experiment's root."""
 
     __slots__ = ()
     wanted = "a glob of data files"

@@ -10,6 +10,7 @@ import os
 import re
 import stat
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.errors import GitError
@@ -23,7 +24,6 @@ from pytest_ouro.messages import git as messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from pathlib import Path
 
     from pytest_ouro.evidence.git.objects import Entry, Kind
 
@@ -200,34 +200,27 @@ class Repository:
         if self.subject != "working tree":
             return []
         top = str(self.git.top)
-        changes: list[Change] = []
-        doubtful: list[tuple[str, Entry, bytes]] = []
-        for path, entry in self.index.items():
-            if not asked(path):
-                continue
-            if entry.is_submodule:
-                if submodule_differs(self.git.top / path, entry.blob):
-                    changes.append(Change(path, "working tree", "changed"))
-                continue
-            found = on_disk(f"{top}/{path}")
-            if found is None:
-                if not entry.skip:
-                    changes.append(Change(path, "working tree", "deleted"))
-                continue
-            mode, data = found
-            if (entry.mode == "120000") != stat.S_ISLNK(mode) or self._is_other(mode, entry):
-                changes.append(Change(path, "working tree", "changed"))
-            elif object_id(b"blob", data, like=entry.blob) != entry.blob:
-                doubtful.append((path, entry, data))
-        blobs = self.git.blobs(entry.blob for _, entry, _ in doubtful)
-        changes += [
-            Change(path, "working tree", "changed")
-            for (path, _, data), blob in zip(doubtful, blobs, strict=True)
-            if not same_content(blob, data)
+        return [
+            Change(path, "working tree", kind)
+            for path, entry in self.index.items()
+            if asked(path) and (kind := self._changed_on_disk(f"{top}/{path}", entry))
         ]
-        return changes
 
-    def _is_other(self, mode: int, entry: Entry) -> bool:
+    def _changed_on_disk(self, path: str, entry: Entry) -> Kind | None:
+        """Return how a tracked file differs from its entry in the index; None if it does not."""
+        if entry.is_submodule:
+            return "changed" if submodule_differs(Path(path), entry.blob) else None
+        found = on_disk(path)
+        if found is None:
+            return None if entry.skip else "deleted"
+        mode, data = found
+        if (entry.mode == "120000") != stat.S_ISLNK(mode) or self._mode_differs(mode, entry):
+            return "changed"
+        if object_id(b"blob", data, like=entry.blob) == entry.blob:
+            return None
+        return None if same_content(self.git.store.read(entry.blob), data) else "changed"
+
+    def _mode_differs(self, mode: int, entry: Entry) -> bool:
         """Return whether the executable bit changed, if core.fileMode is not false."""
         if entry.mode not in ("100644", "100755"):
             return False
@@ -250,9 +243,7 @@ class Repository:
     def net(self) -> tuple[Change, ...]:
         """Differences between the judged commit and the common ancestor that no single commit
         shows: a merge that takes one side only drops the changes of the other side."""
-        if not self.trust or self.trust == self.head:
-            return ()
-        base = self._base
+        base = self._base if self.trust and self.trust != self.head else ""
         if not base:
             return ()
         seen = {change.path for change in self.committed}
@@ -273,34 +264,30 @@ class Repository:
         return self._changes(paths.__contains__)
 
     def _changes(self, asked: Callable[[str], bool]) -> list[Change]:
-        found = [*self.committed, *self.net, *self.staged]
-        found = [change for change in found if asked(change.path)]
-        found += self._unstaged(asked)
-        found += [
-            Change(path, "untracked", "added")
-            for path in [*self.untracked, *self.hidden]
-            if asked(path)
+        recorded = [*self.committed, *self.net, *self.staged]
+        new = [Change(path, "untracked", "added") for path in (*self.untracked, *self.hidden)]
+        return [
+            *(change for change in recorded if asked(change.path)),
+            *self._unstaged(asked),
+            *(change for change in new if asked(change.path)),
         ]
-        return found
 
     def contents(self, paths: list[str]) -> dict[str, dict[Place, bytes | None]]:
         """Return the bytes of each path in commit, index and working tree (None: absent).
 
         In an unfinished merge the commit is left out: the index will be the commit.
         """
-        places: list[tuple[Place, dict[str, Entry]]] = []
+        trees: dict[Place, dict[str, Entry]] = {}
         if not self.merging:
-            places.append(("commit", self.head_tree))
+            trees["commit"] = self.head_tree
         if self.subject != "commit":
-            places.append(("index", self.index))
-        found: dict[str, dict[Place, bytes | None]] = {path: {} for path in paths}
-        for place, entries in places:
-            here = [p for p in paths if p in entries and not entries[p].is_submodule]
-            blobs = dict(zip(here, self.git.blobs(entries[p].blob for p in here), strict=True))
-            for path in paths:
-                found[path][place] = blobs.get(path)
-        if self.subject == "working tree":
-            for path in paths:
+            trees["index"] = self.index
+        found: dict[str, dict[Place, bytes | None]] = {}
+        for path in paths:
+            found[path] = {
+                place: self.git.contents(tree.get(path)) for place, tree in trees.items()
+            }
+            if self.subject == "working tree":
                 data = read_file(self.git.top / path)
                 if data is not None or not (path in self.index and self.index[path].skip):
                     found[path]["working tree"] = data

@@ -205,7 +205,10 @@ class Git:
 
     def file(self, commit: str, path: str) -> bytes | None:
         """Return the bytes of a file of a commit (full id); None if it is absent or a submodule."""
-        entry = self.tree(commit).get(path)
+        return self.contents(self.tree(commit).get(path))
+
+    def contents(self, entry: Entry | None) -> bytes | None:
+        """Return the bytes of an entry of a tree or the index; None for a submodule or no entry."""
         return None if entry is None or entry.is_submodule else self.store.read(entry.blob)
 
     def files(self, *, untracked: bool = True) -> tuple[dict[str, Entry], list[str]]:

@@ -24,35 +24,31 @@ def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
     """
     wanted: set[str] | None = None
     found = []
-    for name in sorted(_names(root)):
-        path = root / name
-        stem, is_module = _module(path)
-        if name in own:
-            continue
-        if not is_module:
+    for name in sorted(set(_names(root)) - own):
+        module = _module(root / name)
+        if not module:
             if name.endswith(".pth"):
                 found.append((name, "is run by an interpreter that takes the folder for a site"))
-        elif stem in _AT_START:
+        elif module in _AT_START:
             found.append((name, "is run by every interpreter that is started here"))
-        elif stem == harness.removesuffix(".py"):
+        elif module == harness.removesuffix(".py"):
             found.append((name, f"is imported in place of {harness}"))
         else:
             if wanted is None:
                 wanted = _imports(root, [own_name for own_name in own if own_name.endswith(".py")])
-            if stem in wanted:
-                found.append((name, f"is imported in place of the installed {stem}"))
+            if module in wanted:
+                found.append((name, f"is imported in place of the installed {module}"))
     found += [(name, f"is run in place of {harness}") for name in _poisoned_pyc(root, harness)]
     return found
 
 
 def modules(root: Path) -> list[str]:
     """Return the names in the folder that a script in it could import, also as a namespace."""
-    found = []
-    for name in _names(root):
-        path = root / name
-        if _module(path)[1] or (name.isidentifier() and _holds_modules(path)):
-            found.append(name)
-    return sorted(found)
+    return sorted(
+        name
+        for name in _names(root)
+        if _module(root / name) or (name.isidentifier() and _holds_modules(root / name))
+    )
 
 
 def _holds_modules(path: Path) -> bool:
@@ -75,15 +71,15 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _module(path: Path) -> tuple[str, bool]:
-    """Return the module name of a file or folder, and whether it can be imported."""
+def _module(path: Path) -> str:
+    """Return the name under which a file or folder can be imported; "" if it cannot."""
     name = path.name
     if match := re.search(_BINARY, name):
-        return name[: match.start()], True
+        return name[: match.start()]
     if name.endswith((".py", ".pyc")):
-        return name.rpartition(".")[0], True
+        return name.rpartition(".")[0]
     package = path.is_dir() and any(inner.startswith("__init__.") for inner in _names(path))
-    return name, package
+    return name if package else ""
 
 
 def _imports(root: Path, files: list[str]) -> set[str]:
@@ -146,19 +142,7 @@ def _compiles_to(source: Path, compiled: Path, data: bytes) -> bool:
         "text = open(source, 'rb').read()\n"
         "sys.exit(code != compile(text, source, 'exec', dont_inherit=True, optimize=int(level)))\n"
     )
-    level = re.search(r"\.opt-(\d)\.", compiled.name)
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-I",
-            "-S",
-            "-c",
-            program,
-            str(source),
-            str(compiled),
-            level[1] if level else "0",
-        ],
-        capture_output=True,
-        check=False,
-    )
-    return done.returncode == 0
+    match = re.search(r"\.opt-(\d)\.", compiled.name)
+    level = match[1] if match else "0"
+    command = [sys.executable, "-I", "-S", "-c", program, str(source), str(compiled), level]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -236,17 +236,9 @@ def _targets(target: ast.expr) -> Iterator[str]:
 
 def _is_main_guard(statement: ast.stmt) -> bool:
     """Return whether a statement is ``if __name__ == "__main__":`` without an else."""
-    return (
-        isinstance(statement, ast.If)
-        and not statement.orelse
-        and isinstance(statement.test, ast.Compare)
-        and isinstance(statement.test.left, ast.Name)
-        and statement.test.left.id == "__name__"
-        and len(statement.test.ops) == 1
-        and isinstance(statement.test.ops[0], ast.Eq)
-        and isinstance(statement.test.comparators[0], ast.Constant)
-        and statement.test.comparators[0].value == "__main__"
-    )
+    if not isinstance(statement, ast.If) or statement.orelse:
+        return False
+    return ast.unparse(statement.test) == "__name__ == '__main__'"
 
 
 def dotted(node: ast.expr) -> str:

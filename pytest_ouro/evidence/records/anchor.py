@@ -44,7 +44,7 @@ def refs(folder: Path) -> dict[str, str]:
     return dict(line.split(" ", 1) for line in listed.decode().splitlines())
 
 
-def held(folder: Path) -> str:
+def read_ref(folder: Path) -> str:
     """Return the id of the tree that the ref names; "" if there is no ref."""
     return refs(folder).get(REF, "")
 

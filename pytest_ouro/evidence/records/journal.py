@@ -122,7 +122,7 @@ class Journal:
 
     def _look(self) -> tuple[str, list[bytes]]:
         """Return the id of git's copy ("" if there is none), and the lines of the file."""
-        return anchor.held(self.common_dir), self.lines()
+        return anchor.read_ref(self.common_dir), self.lines()
 
     def _fault(self, held: str, lines: list[bytes]) -> Fault | None:
         if not held:  # records from before git held a copy
@@ -157,7 +157,7 @@ class Journal:
 
     def _remedy(self) -> str:
         """Return what to do about a damaged journal."""
-        return messages.RESTORE if anchor.held(self.common_dir) else self._start_again()
+        return messages.RESTORE if anchor.read_ref(self.common_dir) else self._start_again()
 
     def _start_again(self) -> str:
         return messages.START_AGAIN.format(journal=self.path, old=self._old)
@@ -218,7 +218,7 @@ class Journal:
         """Replace the file by git's copy. Return the file beside it that holds what was there; None
         if nothing was changed. RecordError if git holds no copy."""
         with self.locked():
-            held = anchor.held(self.common_dir)
+            held = anchor.read_ref(self.common_dir)
             if not held:
                 raise messages.no_copy(self.path, self._old)
             number = 1
@@ -300,7 +300,7 @@ class Journal:
 
     def recorded(self) -> list[bytes] | None:
         """Return the lines that git holds; None if it holds none."""
-        held = anchor.held(self.common_dir)
+        held = anchor.read_ref(self.common_dir)
         return anchor.read(self.common_dir, held) if held else None
 
     def put_back(self, lines: list[bytes], others: list[bytes], *, name: str) -> Path:
