@@ -1,10 +1,10 @@
-"""What could not be judged. A broken rule is a finding, never one of these."""
+"""The errors of everything that could not be done. A broken rule is a finding, not an error."""
 
 from __future__ import annotations
 
 
 class OuroError(Exception):
-    """A question that could not be answered: one line for a person, and what to do next."""
+    """An error for the user: ``message`` says what is wrong, ``help`` what to do about it."""
 
     def __init__(self, message: str, *, help: str = "") -> None:
         super().__init__(message)
@@ -16,7 +16,7 @@ class OuroError(Exception):
 
 
 class GitError(OuroError):
-    """Git is missing, the folder is no repository, or an object cannot be read."""
+    """Git is missing or fails, there is no repository, or an object cannot be read."""
 
 
 class TrustError(OuroError):
@@ -36,4 +36,4 @@ class RecordError(OuroError):
 
 
 class ExperimentError(OuroError):
-    """An experiment cannot be started: nothing was measured."""
+    """An experiment cannot be started; nothing was measured."""

@@ -1,8 +1,9 @@
-"""Frozen dataclasses at a fraction of their price, for all that the gate reads and says.
+"""Frozen dataclasses that are fast to define, for all values that the gate reads and reports.
 
-`dataclasses` imports `inspect`, and writes and compiles the methods of every class: half of what a
-gate used to cost. Here they are made of closures. Type checkers see the original, and its
-`replace`, `asdict` and `fields` work too: what they look for is made when they do.
+`dataclasses` imports `inspect`, and writes and compiles the methods of every class, which took half
+the time of a gate. Here the methods are closures. Type checkers see the original decorator, and
+`dataclasses.replace`, `asdict` and `fields` accept these classes: the attributes that they read are
+computed on demand.
 """
 
 from __future__ import annotations
@@ -14,29 +15,28 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: What stands for a default where there is none.
+#: The default of a field that has none.
 MISSING: Any = object()
 
 
 class Field:
-    """One field of a class. Where it is a key of a format, ``help`` says what it means and
-    ``limits`` which values it takes (`schema.Limits`).
+    """One field of a class. If it is a key of a format, ``help`` says what it means and ``limits``
+    which values are allowed (`schema.Limits`).
 
-    ``metadata`` is what a user of the field says about it, as in `dataclasses`.
+    ``metadata`` is free for users of the class, as in `dataclasses`.
     """
-
-    name = ""
 
     def __init__(
         self,
         *,
+        name: str = "",
         default: Any = MISSING,
         default_factory: Any = MISSING,
         help: str = "",
         limits: Any = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        self.default, self.default_factory = default, default_factory
+        self.name, self.default, self.default_factory = name, default, default_factory
         self.help, self.limits = help, limits
         self.metadata: Mapping[str, Any] = metadata or {}
 
@@ -48,7 +48,7 @@ class Field:
         self.name = name
 
     def __get__(self, instance: object, owner: type) -> Any:
-        """The default alone, as `dataclasses` wants to find it in a class of people's own."""
+        """Return the default, which `dataclasses` looks for in a class that it decorates."""
         if self.default is MISSING:
             raise AttributeError(self.name)
         return self.default
@@ -62,48 +62,50 @@ else:
     field = Field
 
     def replace(value: T, /, **changes: Any) -> T:
-        """A copy with some fields changed."""
-        now = {made.name: getattr(value, made.name) for made in fields(type(value))}
+        """Return a copy with some fields changed."""
+        now = {field.name: getattr(value, field.name) for field in fields(type(value))}
         return type(value)(**{**now, **changes})
 
     def dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type[T]], type[T]]:
-        """As in `dataclasses`; only frozen ones are made here."""
+        """Make a dataclass as `dataclasses` does; only frozen ones are supported."""
         assert frozen
-        return lambda cls: _made(cls, kw_only=kw_only)
+        return lambda cls: _add_methods(cls, kw_only=kw_only)
 
 
 def fields(cls: type) -> tuple[Field, ...]:
-    """The fields of a class that was made here, or by `dataclasses` itself."""
+    """Return the fields of a class that was decorated here or by `dataclasses`."""
     if not isinstance(vars(cls).get("__dataclass_fields__"), dict):
         found: tuple[Field, ...] = getattr(cls, "__fields__", ())
         return found
     import dataclasses
 
-    found = ()
-    for original in dataclasses.fields(cls):
-        if original.init:
-            given: dict[str, Any] = {
-                "default": original.default,
-                "default_factory": original.default_factory,
-            }
-            given = {key: v for key, v in given.items() if v is not dataclasses.MISSING}
-            stated = next(
-                (vars(c)[original.name] for c in cls.__mro__ if original.name in vars(c)), 0
-            )
-            if not isinstance(stated, Field):
-                about = original.metadata
-                stated = Field(**given, help=about.get("help", ""), metadata=about)
-                stated.name = original.name
-            found += (stated,)
-    return found
+    return tuple(_convert(cls, field) for field in dataclasses.fields(cls) if field.init)
 
 
-def _made(cls: type[T], *, kw_only: bool) -> type[T]:
+def _convert(cls: type, original: Any) -> Field:
+    """Return a field of `dataclasses` as a Field: the one that the class states, or a new one."""
+    name, metadata = original.name, original.metadata
+    stated = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+    if isinstance(stated, Field):
+        return stated
+    import dataclasses
+
+    default = _default(original, dataclasses.MISSING)
+    return Field(name=name, help=metadata.get("help", ""), metadata=metadata, **default)
+
+
+def _default(field: Any, missing: object) -> dict[str, Any]:
+    """Return the default of either kind of field, as an argument for the other kind."""
+    given = {"default": field.default, "default_factory": field.default_factory}
+    return {key: value for key, value in given.items() if value is not missing}
+
+
+def _add_methods(cls: type[T], *, kw_only: bool) -> type[T]:
     own = [_own(cls, name) for name, hint in cls.__annotations__.items() if "ClassVar" not in hint]
-    every = {made.name: made for made in (*fields(cls), *own)}
+    every = tuple({field.name: field for field in (*fields(cls), *own)}.values())
     methods = {
-        "__fields__": tuple(every.values()),
-        "__init__": _initialiser(cls, tuple(every.values()), kw_only=kw_only),
+        "__fields__": every,
+        "__init__": _initialiser(cls, every, kw_only=kw_only),
         "__repr__": _repr,
         "__eq__": _eq,
         "__hash__": _hash,
@@ -118,12 +120,10 @@ def _made(cls: type[T], *, kw_only: bool) -> type[T]:
 
 
 def _own(cls: type, name: str) -> Field:
-    """A field that the class states, whose default alone stays in it."""
+    """Return a field that the class itself states, and replace it in the class by its default."""
     stated = vars(cls).get(name, MISSING)
     if not isinstance(stated, Field):
-        made = Field(default=stated)
-        made.name = name
-        return made
+        return Field(name=name, default=stated)
     if stated.default is MISSING:
         delattr(cls, name)
     else:
@@ -132,9 +132,9 @@ def _own(cls: type, name: str) -> Field:
 
 
 def _initialiser(cls: type, every: tuple[Field, ...], *, kw_only: bool) -> Callable[..., None]:
-    names = [made.name for made in every]
+    names = [field.name for field in every]
     places = () if kw_only else tuple(names)
-    defaults = {made.name: made.default for made in every if made.default is not MISSING}
+    defaults = {field.name: field.default for field in every if field.default is not MISSING}
     factories = {f.name: f.default_factory for f in every if f.default_factory is not MISSING}
     known = frozenset(names)
     has_post_init = hasattr(cls, "__post_init__")
@@ -155,11 +155,11 @@ def _initialiser(cls: type, every: tuple[Field, ...], *, kw_only: bool) -> Calla
 
 def _values(self: Any) -> tuple[Any, ...]:
     state = vars(self)
-    return tuple([state[made.name] for made in self.__fields__])
+    return tuple([state[field.name] for field in self.__fields__])
 
 
 def _repr(self: Any) -> str:
-    words = [f"{made.name}={getattr(self, made.name)!r}" for made in self.__fields__]
+    words = [f"{field.name}={getattr(self, field.name)!r}" for field in self.__fields__]
     return f"{type(self).__qualname__}({', '.join(words)})"
 
 
@@ -176,7 +176,7 @@ def _refuse(self: Any, name: str, value: object = None) -> None:
 
 
 class _Original:
-    """An attribute by which `dataclasses` knows what it made, copied from what it would make."""
+    """An attribute that `dataclasses` reads, computed by decorating an equal class with it."""
 
     def __init__(self, name: str, kw_only: bool) -> None:
         self._name, self._kw_only = name, kw_only
@@ -184,18 +184,17 @@ class _Original:
     def __get__(self, instance: object, owner: type) -> Any:
         import dataclasses
 
-        made = dataclasses.make_dataclass(
+        equal = dataclasses.make_dataclass(
             owner.__name__,
             [(f.name, "object", _original(f)) for f in fields(owner)],
             frozen=True,
             kw_only=self._kw_only,
         )
-        return getattr(made, self._name)
+        return getattr(equal, self._name)
 
 
-def _original(made: Field) -> Any:
+def _original(field: Field) -> Any:
     import dataclasses
 
-    given = {"default": made.default, "default_factory": made.default_factory}
-    given = {key: value for key, value in given.items() if value is not MISSING}
-    return dataclasses.field(**given, metadata={"help": made.help, **made.metadata})
+    metadata = {"help": field.help, **field.metadata}
+    return dataclasses.field(**_default(field, MISSING), metadata=metadata)

@@ -1,4 +1,4 @@
-"""What a judgement says: findings of one rule, and whether the rule holds."""
+"""The result of judging a rule: whether it holds, and its findings."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ if TYPE_CHECKING:
 
 Scalar = str | int | float | bool | None
 
-#: ``could-not`` never reads as green: the doors answer it with exit status 2 or an error.
 Status = Literal["holds", "broken", "warned", "skipped"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One violation. ``headline`` stands alone; the rest says where and what to do next.
+    """One violation. ``headline`` is a complete message; the rest says where, and how to fix it.
 
     ``warns``: it has innocent explanations, and breaks no rule by itself.
     """
@@ -33,7 +32,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class RuleResult:
-    """The answer about one rule. ``reason`` says why it was skipped or only warns."""
+    """The result for one rule. ``reason`` says why it was skipped, or why it only warns."""
 
     rule: str
     sentence: str
@@ -49,11 +48,11 @@ class RuleResult:
 
     @property
     def id(self) -> str:
-        """The rule without its table: ``only-train-py``."""
+        """The id of the rule without its table: ``only-train-py``."""
         return self.rule.partition("::")[2]
 
 
 def several(items: list[str], *, limit: int = 3) -> str:
-    """The first few of many, and how many more there are: ``a, b, c and 4 more``."""
+    """Return the first items, and the number of the others: ``a, b, c and 4 more``."""
     shown = ", ".join(items[:limit])
     return f"{shown} and {len(items) - limit} more" if len(items) > limit else shown

@@ -1,6 +1,6 @@
-"""Strict reading of TOML tables into frozen dataclasses: the dataclass is the format.
+"""Read TOML tables strictly into frozen dataclasses, which define the format.
 
-Every fault is collected, none is raised here, so that a person sees all of them at once.
+All faults are collected, so that a person sees them at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Where = tuple[str | int, ...]
 
-#: Patterns of texts, each with what it demands in words; a text must match as a whole.
+#: Patterns of texts, each with its meaning in words; the whole text must match.
 FILLED = (r"[\s\S]*\S[\s\S]*", "not empty")
 NAME = (r"[^\s:\x00-\x1f\x7f-\x9f]+", "a name without spaces and colons")
 
@@ -30,7 +30,7 @@ _TRIPLE = re.compile(r"\"\"\"|'''")
 
 
 def line_numbers(text: str) -> dict[Where, int]:
-    """Lines (from 1) of every table header and of every ``key =`` of a TOML text.
+    """Return the lines (from 1) of every table header and ``key =`` in a TOML text.
 
     Keys are paths: ``("experiment", "cpu", "budget")``; the second ``[[never-do]]`` is
     ``("never-do", 1)``, and ``("never-do",)`` is the first. Keys inside inline tables have no
@@ -60,7 +60,7 @@ def line_numbers(text: str) -> dict[Where, int]:
 
 
 def nearest(name: str, names: typing.Iterable[str]) -> str:
-    """``; did you mean 'x'?`` for the most similar of ``names``, or nothing."""
+    """Return ``; did you mean 'x'?`` for the most similar of ``names``, or ""."""
     import difflib
 
     match = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
@@ -69,7 +69,7 @@ def nearest(name: str, names: typing.Iterable[str]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a value must satisfy beside its type.
+    """What a value must satisfy, apart from its type.
 
     ``min``, ``max``, ``above`` and ``below`` are for numbers, ``pattern`` (a regular expression
     and its meaning in words) for a text and for each text of a list; a list has at least ``items``.
@@ -83,7 +83,7 @@ class Limits:
     items: int = 0
 
     def allow(self, value: float | str) -> bool:
-        """Whether a number or a text lies within the limits."""
+        """Return whether a number or a text is within the limits."""
         if isinstance(value, str):
             if self.pattern is FILLED:  # most texts; to compile the pattern costs more
                 return bool(value.strip())
@@ -97,7 +97,7 @@ class Limits:
 
     @property
     def range(self) -> str:
-        """The limits of a number in words: ``from 0 to 100``; "" where there are none."""
+        """The limits of a number in words: ``from 0 to 100``; "" if there are none."""
         if self.min is not None and self.max is not None:
             return f"from {self.min:.12g} to {self.max:.12g}"
         words = {
@@ -113,20 +113,20 @@ NO_LIMITS = Limits()
 
 
 def option(help: str, *, default: Any = MISSING, **limits: Any) -> Any:
-    """A key of a format: ``help`` says what it means, ``limits`` are those of `Limits`.
+    """Return a field for a key: ``help`` says what it means, ``limits`` are those of `Limits`.
 
-    Validation, error messages, the reference and the JSON Schema are made from them. A default is
-    not checked: it may stand for a key that is absent.
+    Validation, error messages, the reference and the JSON Schema use them. A default is not
+    checked: it may stand for an absent key.
     """
     return Field(default=default, help=help, limits=Limits(**limits) if limits else NO_LIMITS)
 
 
 @dataclass(frozen=True)
 class Relation:
-    """What must hold between keys of one table; a dataclass lists its own in ``relations``.
+    """A condition on several keys of a table; a dataclass lists its own in ``relations``.
 
-    ``fault`` is given an object with the table's values as attributes. It returns what is wrong
-    and what to write, or "". ``schema`` is the same as JSON Schema, where that can say it.
+    ``fault`` takes an object with the table's values as attributes. It returns what is wrong and
+    what to write, or "". ``schema`` is the condition as JSON Schema, if that can express it.
     """
 
     keys: tuple[str, ...]
@@ -136,20 +136,20 @@ class Relation:
 
 
 def demand_relations(table: object) -> None:
-    """ValueError where relations of the dataclass do not hold for ``table``, an instance."""
+    """ValueError if a relation of the dataclass does not hold for ``table``, an instance."""
     relations: tuple[Relation, ...] = getattr(table, "relations", ())
     if faults := [fault for relation in relations if (fault := relation.fault(table))]:
         raise ValueError("; ".join(faults))
 
 
 def keys_of(cls: type) -> dict[str, Field]:
-    """The TOML keys of a dataclass: ``evaluate_command`` is written ``evaluate-command``."""
+    """Return a dataclass's fields by TOML key: ``evaluate_command`` is ``evaluate-command``."""
     return {f.name.replace("_", "-"): f for f in fields(cls)}
 
 
 @cache
 def _hint(cls: type, name: str) -> Any:
-    """The annotation of one field, evaluated; most fields are never stated."""
+    """Return the evaluated annotation of a field. Most are not needed: tables omit most keys."""
     for base in cls.__mro__:
         if name in getattr(base, "__annotations__", ()):
             hint = base.__annotations__[name]
@@ -158,18 +158,16 @@ def _hint(cls: type, name: str) -> Any:
 
 
 class Problems:
-    """The faults of one file, each with its line."""
+    """Collect the faults of one file, each with its line."""
 
     def __init__(self, file: str, lines: dict[Where, int]) -> None:
         self.file, self.lines = file, lines
         self.found: list[tuple[int, str]] = []
 
     def add(self, where: Where, text: str) -> None:
-        line = 0
-        for end in range(len(where), -1, -1):
-            if where[:end] in self.lines:
-                line = self.lines[where[:end]]
-                break
+        """Add a fault at ``where``, or at the nearest table around it that has a line."""
+        around = (where[:end] for end in range(len(where), -1, -1))
+        line = next((self.lines[place] for place in around if place in self.lines), 0)
         self.found.append((line, text))
 
     def sorted(self) -> tuple[str, ...]:
@@ -180,7 +178,7 @@ class Problems:
 
 
 def values_of(table: object, kind: type[T]) -> typing.Iterator[tuple[str, T]]:
-    """The values of one type that a table holds, alone or in lists, each with its key."""
+    """Yield each value of one type in a table, alone or in a list, with its key."""
     for key, field in keys_of(type(table)).items():
         value = getattr(table, field.name)
         for one in value if isinstance(value, tuple) else (value,):
@@ -196,9 +194,9 @@ def read_table(
     *,
     also: Iterable[str] = (),
 ) -> T | None:
-    """``table`` as a ``cls``, or None with the reasons in ``problems``.
+    """Return ``table`` as a ``cls``, or None and add the faults to ``problems``.
 
-    ``also`` names keys that belong to the same table and are read elsewhere.
+    ``also`` are keys of the same table that are read elsewhere.
     """
     name = table_name(where)
     if not isinstance(table, dict):
@@ -223,14 +221,14 @@ def read_table(
 
 
 def table_name(where: Where) -> str:
-    """How a table is called in messages: ``experiment.cpu``, ``never-do``."""
+    """Return the name of a table for messages: ``experiment.cpu``, ``never-do``."""
     return ".".join(str(part) for part in where if isinstance(part, str))
 
 
 def read_values(
     cls: type, table: Mapping[str, Any], where: Where, problems: Problems
 ) -> dict[str, Any]:
-    """The sound values of the known keys of ``table``, by their fields' names."""
+    """Return the valid values of the known keys of ``table``, by the names of their fields."""
     values: dict[str, Any] = {}
     for key, spec in keys_of(cls).items():
         if key in table:
@@ -246,9 +244,9 @@ def read_values(
 def _check_relations(
     cls: type, table: Mapping[str, Any], values: dict[str, Any], where: Where, problems: Problems
 ) -> None:
-    """Report each relation that does not hold; one about a key that is faulty itself is left out.
+    """Report each relation that does not hold, except those with a key that is invalid itself.
 
-    It has the line of the first of its keys that is stated in this table.
+    The fault has the line of the first of its keys in this table.
     """
     relations: tuple[Relation, ...] = getattr(cls, "relations", ())
     if not relations:
@@ -256,16 +254,16 @@ def _check_relations(
     known = keys_of(cls)
     defaults = {spec.name: spec.default for spec in known.values() if not spec.required}
     whole = types.SimpleNamespace(**{**defaults, **values})
-    unsound = {key for key in table if key in known and known[key].name not in values}
-    unsound |= {key for key, spec in known.items() if spec.required and key not in table}
+    invalid = {key for key in table if key in known and known[key].name not in values}
+    invalid |= {key for key, spec in known.items() if spec.required and key not in table}
     for relation in relations:
-        if unsound.isdisjoint(relation.keys) and (fault := relation.fault(whole)):
+        if invalid.isdisjoint(relation.keys) and (fault := relation.fault(whole)):
             stated = [(*where, key) for key in relation.keys if (*where, key) in problems.lines]
             problems.add((stated or [where])[0], f"[{table_name(where)}]: {fault}")
 
 
 def convert(hint: Any, value: object, limits: Limits = NO_LIMITS) -> Any:
-    """``value`` as the annotated type; ValueError says what was wanted instead."""
+    """Return ``value`` as the annotated type; ValueError says what is expected instead."""
     for member in members(hint):
         if (converted := _as_type(member, value, limits)) is not MISSING:
             return converted
@@ -277,7 +275,7 @@ def convert(hint: Any, value: object, limits: Limits = NO_LIMITS) -> Any:
 
 
 def members(hint: Any) -> tuple[Any, ...]:
-    """The types of a union but None, which stands for an absent key; any other type alone."""
+    """Return the types of a union except None, which stands for an absent key; else the type."""
     if typing.get_origin(hint) in (Union, types.UnionType):
         return tuple(arg for arg in typing.get_args(hint) if arg is not type(None))
     return (hint,)
@@ -288,7 +286,7 @@ def _choices(hint: Any) -> tuple[Any, ...]:
 
 
 def _as_type(hint: Any, value: object, limits: Limits) -> Any:
-    """``value`` as one plain type; MISSING where it is of another, or beyond the limits."""
+    """Return ``value`` as one plain type; MISSING for another type, or beyond the limits."""
     origin = typing.get_origin(hint)
     if origin is Literal:
         return value if value in typing.get_args(hint) else MISSING
@@ -303,13 +301,11 @@ def _as_type(hint: Any, value: object, limits: Limits) -> Any:
         return _as_number(hint, value, limits)
     if issubclass(hint, str):  # a RepoPath is text too
         return hint(value) if isinstance(value, str) and limits.allow(value) else MISSING
-    if not isinstance(value, hint):
-        return MISSING
-    return value
+    return value if isinstance(value, hint) else MISSING
 
 
 def _as_number(hint: Any, value: float, limits: Limits) -> Any:
-    """A finite number within the limits; 2.0 is a whole number, as it is in JSON."""
+    """Return a finite number within the limits, else MISSING; 2.0 is a whole number, as in JSON."""
     try:
         number = float(value)
     except OverflowError:  # an integer of 400 digits
@@ -322,7 +318,7 @@ def _as_number(hint: Any, value: float, limits: Limits) -> Any:
 
 
 def _culprit(hint: Any, value: object, limits: Limits) -> object:
-    """The part of ``value`` to show: of a list, the first item that is not as wanted."""
+    """Return the part of ``value`` to show: the first invalid item of a list, else all of it."""
     (item,) = typing.get_args(hint)[:1] if typing.get_origin(hint) is tuple else (None,)
     if item is None or not isinstance(value, list):
         return value
@@ -331,7 +327,7 @@ def _culprit(hint: Any, value: object, limits: Limits) -> object:
 
 
 def wanted(hint: Any, limits: Limits = NO_LIMITS) -> str:
-    """A type with its limits, in words: ``a number from 0 to 100 or 'auto'``."""
+    """Return a type with its limits in words: ``a number from 0 to 100 or 'auto'``."""
     return " or ".join(_wanted(member, limits) for member in members(hint))
 
 
@@ -354,11 +350,11 @@ _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or 
 
 
 def _name(hint: type) -> str:
-    """What a type is called; one derived from ``str`` is text."""
+    """Return the name of a type; one derived from ``str`` is text."""
     return next(_NAMES[base] for base in hint.__mro__ if base in _NAMES)
 
 
 def shown(value: object) -> str:
-    """A value as a person wrote it, shortened."""
+    """Return a value as it is written in TOML, shortened to 40 characters."""
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 40 else text[:37] + "..."

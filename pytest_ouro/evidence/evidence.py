@@ -153,8 +153,8 @@ class Evidence:
 
     @cached_property
     def run(self) -> MeasuredRun | None:
-        """The run that was just measured; else the last run of HEAD under this trust, if no editable
-        file has uncommitted changes."""
+        """The run that was just measured; else the last run of HEAD under this trust, unless an
+        editable file has uncommitted changes."""
         if self.measured is not None:
             return self.measured
         of_head = [run for run in self.runs if run.commit == self.repository.head]
