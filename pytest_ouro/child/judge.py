@@ -132,19 +132,15 @@ class LogitExchange:
         return answer.clone().view(*shape)
 
     def _checked(self, shape: Any, dtype: Any) -> tuple[tuple[int, ...], Any]:
-        known = {name: getattr(self._torch, name) for name in ("float32", "bfloat16", "float16")}
-        known["float64"] = self._torch.float64
+        names = ("float32", "bfloat16", "float16", "float64")
+        known = {name: getattr(self._torch, name) for name in names}
         if dtype not in known:
             raise ValueError(f"logits of type {str(dtype)[:40]}")
-        if (
-            not isinstance(shape, list)
-            or len(shape) != 3
-            or shape[:2] != [self._rows, self._length]
-        ):
+        expected = [self._rows, self._length]
+        if not isinstance(shape, list) or len(shape) != 3 or shape[:2] != expected:
             raise ValueError(f"logits of shape {str(shape)[:60]}")
-        if not isinstance(shape[2], int) or not (
-            self._vocabulary <= shape[2] <= 2 * self._vocabulary + 1024
-        ):
+        most = 2 * self._vocabulary + 1024
+        if not isinstance(shape[2], int) or not self._vocabulary <= shape[2] <= most:
             raise ValueError(f"logits over {shape[2]} tokens; there are {self._vocabulary}")
         return tuple(shape), known[dtype]
 

@@ -33,7 +33,9 @@ class HarnessHooks:
         self._job, self._channel = job, channel
         self._load = getattr(module, job["loader"], None)
         self._evaluate = getattr(module, job["evaluate"])
-        self._plain = {str, int, bool, type(None), *_classes(module)}
+        # A split may be an instance of a class of the harness.
+        classes = {value for value in vars(module).values() if isinstance(value, type)}
+        self._plain = {str, int, bool, type(None), *classes}
         self._served = 0
         self._started = False
         self._device: Any = None
@@ -63,10 +65,13 @@ class HarnessHooks:
             yield batch
 
     def evaluation(self, *args: Any, **kwargs: Any) -> Any:
-        _synchronize()
+        if cuda := _cuda():
+            cuda.synchronize()
         self._channel.report("evaluate", served=self._served)
         value = self._ask_judge(args, kwargs) if "line" in self._job else self._score(args, kwargs)
-        self._channel.report("measured", value=repr(float(value)), peak_mb=_peak_mb())
+        cuda = _cuda()
+        peak_mb = cuda.max_memory_allocated() / 2**20 if cuda else 0.0
+        self._channel.report("measured", value=repr(float(value)), peak_mb=peak_mb)
         return value
 
     def _ask_judge(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
@@ -89,11 +94,6 @@ class HarnessHooks:
         for text in found.findings:
             self._channel.report("finding", text=text)
         return value
-
-
-def _classes(module: types.ModuleType) -> set[type]:
-    """Return the classes that the harness defines: a split may be an instance of one."""
-    return {value for value in vars(module).values() if isinstance(value, type)}
 
 
 def _argument(
@@ -138,18 +138,9 @@ def _even_batch_size(size: int, rows: int) -> int:
 
 
 def _cuda() -> Any:
+    """Return torch.cuda if the script uses it, else None."""
     torch = sys.modules.get("torch")
     return torch.cuda if torch is not None and torch.cuda.is_initialized() else None
-
-
-def _synchronize() -> None:
-    if cuda := _cuda():
-        cuda.synchronize()
-
-
-def _peak_mb() -> float:
-    cuda = _cuda()
-    return cuda.max_memory_allocated() / 2**20 if cuda else 0.0
 
 
 def describe() -> dict[str, str]:

@@ -21,19 +21,17 @@ LOSS_TOLERANCE = 0.02
 LOGIT_TOLERANCE = 0.25
 
 
-def applies(module: types.ModuleType) -> bool:
-    """Return whether the harness has the interface that the tests need."""
-    parts = ("Tokenizer", "get_token_bytes", "MAX_SEQ_LEN")
-    return all(hasattr(module, part) for part in parts) and "torch" in sys.modules
-
-
 class Probes:
-    """Test the model before the evaluation and its parameters after it; ``findings`` are lines."""
+    """Test the model before the evaluation and its parameters after it; ``findings`` are lines.
+
+    Nothing is tested if the harness lacks the interface that the tests need.
+    """
 
     def __init__(self, module: types.ModuleType, job: dict[str, Any], model: Any) -> None:
         self.findings: list[str] = []
         self._module, self._job, self._model = module, job, model
-        self._applies = applies(module)
+        parts = ("Tokenizer", "get_token_bytes", "MAX_SEQ_LEN")
+        self._applies = "torch" in sys.modules and all(hasattr(module, part) for part in parts)
 
     def __enter__(self) -> Probes:
         if self._applies:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import types
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
 
 #: Functions that seed a global generator (or make a numpy one): library, module, names.
@@ -38,11 +38,11 @@ def install(salt: int, *, harness: str) -> None:
 
     Calls from the module named ``harness`` keep their seeds: the evaluation stays the same.
     """
-    after = _ImportHook(set(SEEDERS), functools.partial(_replace, salt=salt, harness=harness))
-    sys.meta_path.insert(0, after)
+    hook = _ImportHook(salt, harness)
+    sys.meta_path.insert(0, hook)
     for library in SEEDERS:
         if library in sys.modules:
-            after.on_loaded(library)
+            hook.replace(library)
 
 
 def salted_seed(seed: object, salt: int) -> object:
@@ -58,15 +58,6 @@ def salted_seed(seed: object, salt: int) -> object:
         return seed
     digest = hashlib.sha256(f"{salt}:{plain!r}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
-
-
-def _replace(library: str, *, salt: int, harness: str) -> None:
-    for module, names in SEEDERS[library].items():
-        for name in names:
-            holder = sys.modules.get(module)
-            function = getattr(holder, name, None)
-            if function is not None and not hasattr(function, "_salted"):
-                setattr(holder, name, _wrap(function, library, salt, harness))
 
 
 def _wrap(function: Any, library: str, salt: int, harness: str) -> Any:
@@ -88,20 +79,23 @@ def _wrap(function: Any, library: str, salt: int, harness: str) -> Any:
 
 
 class _ImportHook(importlib.abc.MetaPathFinder):
-    """Call ``call`` when one of the modules ``names`` has been loaded, by any finder."""
+    """Replace the functions that set seeds once their library has been loaded, by any finder."""
 
-    def __init__(self, names: set[str], call: Callable[[str], None]) -> None:
-        self._waiting, self._call = names, call
+    def __init__(self, salt: int, harness: str) -> None:
+        self._salt, self._harness = salt, harness
+        self._waiting = set(SEEDERS)
 
-    def on_loaded(self, name: str) -> None:
-        self._waiting.discard(name)
-        self._call(name)
+    def replace(self, library: str) -> None:
+        self._waiting.discard(library)
+        for module, names in SEEDERS[library].items():
+            holder = sys.modules.get(module)
+            for name in names:
+                function = getattr(holder, name, None)
+                if function is not None and not hasattr(function, "_salted"):
+                    setattr(holder, name, _wrap(function, library, self._salt, self._harness))
 
     def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None,
-        target: types.ModuleType | None = None,
+        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname not in self._waiting:
             return None
@@ -112,7 +106,7 @@ class _ImportHook(importlib.abc.MetaPathFinder):
 
             def exec_module(module: types.ModuleType) -> None:
                 run(module)
-                self.on_loaded(fullname)
+                self.replace(fullname)
 
             spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec

@@ -20,8 +20,6 @@ SEED = 20260
 FURTHER = 4
 #: Bounds of the number of consecutive tokens above which two rows hold the same text.
 SAME = (16, 64)
-#: The number of tokens at either end of a row that are compared with those of other rows.
-END = 8
 
 
 class Unable(Exception):
@@ -121,6 +119,8 @@ def _spare(x: Any, y: Any, scored: Sequence[int]) -> list[int]:
     or end like a scored row come last: they are used only if there are no others.
     """
     import torch
+
+    from .scoring import END
 
     some = set(scored)
     rows = torch.tensor([*scored, *(n for n in range(len(x)) if n not in some)])

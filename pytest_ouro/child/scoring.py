@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 SPLICED = 128
 #: The smallest number of spare rows for the test of the loss at unseen targets.
 LEAST = 8
-#: Tokens at the end of a splice that must not be those of a scored row, and draws to avoid it.
+#: The number of tokens at the end of a row by which rows are compared, and draws of a cut to avoid
+#: that a splice ends like a scored row.
 END = 8
 TRIES = 16
 #: The difference in nats between two answers to the same tokens that bfloat16 explains.
@@ -181,9 +183,11 @@ class Score:
 
     rows: Rows
     asked: list[Question]
+    _nats: list[torch.Tensor] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self._nats: list[torch.Tensor] = []
+    @cached_property
+    def _whole(self) -> dict[int, int]:
+        return whole_places(self.asked)
 
     def add(self, nats: torch.Tensor) -> None:
         """Add the losses (B, T) of the next questions, for the targets of their whole rows."""
@@ -191,9 +195,8 @@ class Score:
 
     def value(self) -> tuple[float, float]:
         """Return bits per byte of the scored rows, and its standard error."""
-        whole = whole_places(self.asked)
-        order = sorted(whole)
-        nats = torch.stack([self._nats[whole[row]] for row in order])
+        order = sorted(self._whole)
+        nats = torch.stack([self._nats[self._whole[row]] for row in order])
         num_bytes = self.rows.num_bytes[self.rows.y[order]]
         return bits_per_byte(nats, num_bytes), standard_error(nats, num_bytes)
 
@@ -208,7 +211,7 @@ class Score:
 
     def _check_splices(self) -> str:
         """Fail if the losses of a spliced row before its cut differ from those of the whole row."""
-        whole = whole_places(self.asked)
+        whole = self._whole
         apart = [
             self._nats[place][: question.cut] - self._nats[whole[question.row]][: question.cut]
             for place, question in enumerate(self.asked)
@@ -227,18 +230,18 @@ class Score:
         Only spare rows are used, which no earlier question shows: a model that stores its answers
         cannot distinguish them from scored rows.
         """
-        whole, counts = whole_places(self.asked), self._counts()
-        unseen = torch.tensor(
-            [
-                float(self._nats[place][question.cut - 1])
-                for place, question in self._unseen_places(whole)
-                if counts[question.row, question.cut - 1]
-            ],
-            dtype=torch.float64,
-        )
-        if len(unseen) < LEAST:
+        counts = self._counts()
+        values = [
+            float(self._nats[place][question.cut - 1])
+            for place, question in enumerate(self.asked)
+            if question.cut and question.row not in self._whole
+            if counts[question.row, question.cut - 1]
+        ]
+        if len(values) < LEAST:
             return ""
-        usual = torch.cat([self._nats[at][:-1][counts[row, :-1]] for row, at in whole.items()])
+        unseen = torch.tensor(values, dtype=torch.float64)
+        whole = self._whole.items()
+        usual = torch.cat([self._nats[place][:-1][counts[row, :-1]] for row, place in whole])
         spread = max(float(unseen.std()), float(usual.std()))
         above = _sigmas_above(unseen, float(usual.mean()), spread)
         if above <= SIGMAS:
@@ -248,17 +251,12 @@ class Score:
             f"shown, {float(usual.mean()):.2f} elsewhere ({above:.0f} standard errors)"
         )
 
-    def _unseen_places(self, whole: dict[int, int]) -> list[tuple[int, Question]]:
-        """Return the questions, with their places, whose target at the cut no question shows."""
-        return [(n, one) for n, one in enumerate(self.asked) if one.cut and one.row not in whole]
-
     def _check_repeats(self) -> str:
         """Fail if a repeated question is answered differently."""
-        whole = whole_places(self.asked)
         apart = [
-            self._nats[place] - self._nats[whole[question.row]]
+            self._nats[place] - self._nats[self._whole[question.row]]
             for place, question in enumerate(self.asked)
-            if not question.cut and whole[question.row] != place
+            if not question.cut and self._whole[question.row] != place
         ]
         if differ := _count_differing(apart):
             return (
@@ -274,12 +272,10 @@ class Score:
         The order is random, so that the spread of a rank statistic is known for any model. The
         part of the loss that rare tokens explain is removed first.
         """
-        whole = whole_places(self.asked)
-        if len(whole) < TREND:
+        if len(self._whole) < TREND:
             return ""
-        rows = sorted(whole, key=lambda row: whole[row])
-        counts = self._counts()
-        nats = torch.stack([(self._nats[whole[row]] * counts[row]).mean() for row in rows])
+        rows, counts = list(self._whole), self._counts()  # in the order of questions
+        nats = torch.stack([(self._nats[self._whole[row]] * counts[row]).mean() for row in rows])
         above = trend(_residuals(nats, self._rarity()[rows]))
         if above <= SIGMAS:
             return ""

@@ -23,7 +23,8 @@ def fork_supervised(channel: Channel) -> None:
     The parent kills all descendants when the supervisor hangs up. If the parent itself is killed,
     Linux kills the child too, and the supervisor ends the other descendants.
     """
-    _adopt_orphans()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: adopt orphans
     parent = os.getpid()
     child = os.fork()
     if child:
@@ -31,11 +32,6 @@ def fork_supervised(channel: Channel) -> None:
             signal.signal(number, signal.SIG_IGN)  # these are for the child
         _exit_like(_wait(child, channel))
     _die_with(parent)
-
-
-def _adopt_orphans() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
 
 
 def _die_with(parent: int) -> None:
