@@ -5,7 +5,10 @@ from __future__ import annotations
 import gc
 import sys
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .job import Job
 
 
 def execute(source: str, path: str, namespace: dict[str, Any]) -> None:
@@ -14,7 +17,7 @@ def execute(source: str, path: str, namespace: dict[str, Any]) -> None:
     exec(code, namespace)
 
 
-def build(job: dict[str, Any], *, install: bool = False) -> types.ModuleType:
+def build(job: Job, *, install: bool = False) -> types.ModuleType:
     """Compile the harness from the bytes in the job, never from a file or a .pyc.
 
     With ``install`` the module stays in ``sys.modules``; otherwise the previous one is restored.

@@ -16,11 +16,14 @@ import os
 import random
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import harness
 from .channel import LONGEST, Channel, die_with, make_undumpable
 from .rows import read_rows
+
+if TYPE_CHECKING:
+    from .job import Job
 
 _MAX_BATCH = 256
 #: The smallest number of batches. The supervisor takes their median time as the usual pace.
@@ -30,7 +33,7 @@ _BATCHES = 8
 def start(fd: int) -> None:
     channel = Channel(fd)
     make_undumpable()
-    job = channel.receive()
+    job = cast("Job", channel.receive())
     die_with(job["supervisor"], channel)
     sys.stdout = sys.stderr  # the harness may print; nothing reads it as an answer
     try:
@@ -54,7 +57,7 @@ def start(fd: int) -> None:
 
 
 def score_model(
-    rows: Any, line: Channel, job: dict[str, Any], batch_size: Any, channel: Channel
+    rows: Any, line: Channel, job: Job, batch_size: Any, channel: Channel
 ) -> dict[str, Any]:
     """Ask every question of a randomly drawn plan; return the score and the findings.
 

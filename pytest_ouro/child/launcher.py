@@ -16,11 +16,14 @@ import signal
 import sys
 import traceback
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import harness, predictor, probes
 from .channel import Channel
 from .subreaper import fork_supervised
+
+if TYPE_CHECKING:
+    from .job import Job
 
 #: Names of a split that only the evaluation reads.
 HELD_OUT = ("val", "valid", "validation", "test", "eval")
@@ -29,7 +32,7 @@ HELD_OUT = ("val", "valid", "validation", "test", "eval")
 class HarnessHooks:
     """Wrap the harness's loader and evaluation to report the first batch and the metric."""
 
-    def __init__(self, module: types.ModuleType, job: dict[str, Any], channel: Channel) -> None:
+    def __init__(self, module: types.ModuleType, job: Job, channel: Channel) -> None:
         self._job, self._channel = job, channel
         self._load = getattr(module, job["loader"], None)
         self._evaluate = getattr(module, job["evaluate"])
@@ -155,7 +158,7 @@ def describe() -> dict[str, str]:
     return facts
 
 
-def run_script(job: dict[str, Any]) -> None:
+def run_script(job: Job) -> None:
     """Execute the script's bytes as ``__main__``."""
     main = types.ModuleType("__main__")
     main.__file__ = job["script_path"]
@@ -186,7 +189,7 @@ def error_text(error: Exception) -> str:
 
 def start(fd: int) -> None:
     channel = Channel(fd)
-    job = channel.receive()
+    job = cast("Job", channel.receive())
     fork_supervised(channel)  # the parent stays outside the sandbox
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, CPU seconds of children are lost
     # The experiment's folder comes last: no file in it can replace an installed package.

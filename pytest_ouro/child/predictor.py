@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import mmap
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .channel import Channel
 
+if TYPE_CHECKING:
+    from .job import Job
 
-def serve(model: Any, batch_size: Any, device: Any, job: dict[str, Any]) -> float:
+
+def serve(model: Any, batch_size: Any, device: Any, job: Job) -> float:
     """Answer the judge's questions until it sends the score; return the score.
 
     TypeError if ``model(x)`` does not return logits, RuntimeError if the judge has ended.
@@ -54,7 +57,7 @@ def _logits(torch: Any, answer: Any, rows: int, length: int) -> Any:
     )
 
 
-def _tensor(torch: Any, job: dict[str, Any], shape: Any, dtype: Any, offset: int = 0) -> Any:
+def _tensor(torch: Any, job: Job, shape: Any, dtype: Any, offset: int = 0) -> Any:
     """Return a tensor of this shape in the memory shared with the judge; ``offset`` in bytes."""
     shared = mmap.mmap(job["shared"], 0)
     count = 1

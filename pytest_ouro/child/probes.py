@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import types
 
+    from .job import Job
+
 #: The number of rows that are tested, and of cuts that each row is tested with.
 ROWS, CUTS = 4, 4
 #: The mean difference in nats between two ways to compute one loss that bfloat16 explains.
@@ -27,7 +29,7 @@ class Probes:
     Nothing is tested if the harness lacks the interface that the tests need.
     """
 
-    def __init__(self, module: types.ModuleType, job: dict[str, Any], model: Any) -> None:
+    def __init__(self, module: types.ModuleType, job: Job, model: Any) -> None:
         self.findings: list[str] = []
         self._module, self._job, self._model = module, job, model
         parts = ("Tokenizer", "get_token_bytes", "MAX_SEQ_LEN")

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import types
     from collections.abc import Sequence
 
+    from .job import Job
+
 #: Default number of logits requested: 2^34 float32 are 69 GB through shared memory.
 COST = 2**34
 #: Seed for the choice of the scored rows if not all are asked: always the same rows.
@@ -26,7 +28,7 @@ class Unable(Exception):
     """The judge cannot score this harness, for the reason in the message."""
 
 
-def read_rows(module: types.ModuleType, job: dict[str, Any]) -> Any:
+def read_rows(module: types.ModuleType, job: Job) -> Any:
     """Return the rows that the harness's evaluation reads, as scoring.Rows; Unable if it does not
     use torch, never calls the model, or does not compute bits per byte."""
     if "torch" not in sys.modules:
@@ -52,7 +54,7 @@ def read_rows(module: types.ModuleType, job: dict[str, Any]) -> Any:
     return Rows(x, y, num_bytes, *split_rows(x, y, order))
 
 
-def _count_scored(module: types.ModuleType, job: dict[str, Any], vocabulary: int) -> int:
+def _count_scored(module: types.ModuleType, job: Job, vocabulary: int) -> int:
     """Return how many rows to score; limit the harness to about twice as many (EVAL_TOKENS)."""
     length, tokens = getattr(module, "MAX_SEQ_LEN", 0), getattr(module, "EVAL_TOKENS", 0)
     asked = int(job.get("rows") or 0)
@@ -65,11 +67,11 @@ def _count_scored(module: types.ModuleType, job: dict[str, Any], vocabulary: int
     return wanted
 
 
-def _evaluate(module: types.ModuleType, job: dict[str, Any], model: Any) -> Any:
+def _evaluate(module: types.ModuleType, job: Job, model: Any) -> Any:
     return getattr(module, job["evaluate"])(model, module.Tokenizer.from_directory(), 1)
 
 
-def _extend(module: types.ModuleType, job: dict[str, Any], x: Any, y: Any, scored: int) -> Any:
+def _extend(module: types.ModuleType, job: Job, x: Any, y: Any, scored: int) -> Any:
     """Read further rows if there are too few spare ones, by one evaluation with a higher
     EVAL_TOKENS, which must begin with the same rows; return inputs and targets."""
     import torch

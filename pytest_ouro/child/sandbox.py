@@ -12,13 +12,13 @@ import site
 import struct
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .kernel import landlock, seccomp
 from .kernel.system import call, prctl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 #: Readable folders: programs, libraries and their settings; the kernel's description of processor,
 #: memory and cards. /proc shows public facts of other processes; Landlock denies the rest (ptrace).
@@ -40,7 +40,7 @@ _CAPGET = {"x86_64": 125, "aarch64": 90}
 _kept_open: list[int] = []
 
 
-def enter(spec: dict[str, Any], *, newest: int = 7) -> None:
+def enter(spec: Mapping[str, Iterable[str]], *, newest: int = 7) -> None:
     """Enter the sandbox permanently. Call this while the process has one thread.
 
     ``spec`` has lists of paths: ``read`` and ``write`` (files, or folders and all below them),

@@ -1,0 +1,36 @@
+"""The job that the supervisor sends to a launcher or a judge, as a JSON object."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+
+class Job(TypedDict, total=False):
+    """The keys of a job. Sources are the bytes of files, as Latin-1 text; paths are absolute."""
+
+    mode: Literal["experiment", "script", "command"]
+    root: str
+    command: list[str]
+    script_source: str
+    script_path: str
+    #: The harness, a module, and the names of its functions.
+    harness: str
+    harness_source: str
+    harness_path: str
+    loader: str
+    evaluate: str
+    #: Seconds of training, which replace the harness's own.
+    budget: float
+    #: Tokens that are served before the clock starts.
+    warmup_tokens: int
+    #: The number of rows to score; 0 for the judge's choice.
+    rows: int
+    #: A number to mix into the seeds; 0 for none.
+    salt: int
+    #: Lists of paths, see sandbox.enter.
+    sandbox: dict[str, list[str]]
+    #: The supervisor's process id.
+    supervisor: int
+    #: Descriptors of the socket and the memory that the launcher and the judge share.
+    line: int
+    shared: int
