@@ -70,7 +70,7 @@ id = "three"
         (("iron-law", 0, "id"), 27),
     ],
 )
-def test_tables_and_keys_have_their_lines(where, line):
+def test_lines_of_tables_and_keys(where, line):
     assert line_numbers(TEXT)[where] == line
 
 
@@ -91,11 +91,11 @@ def test_quoted_text_is_neither_a_table_nor_a_key():
         ("", ""),
     ],
 )
-def test_the_nearest_name_is_offered(name, hint):
+def test_the_nearest_name_is_suggested(name, hint):
     assert nearest(name, ["script", "budget"]) == hint
 
 
-def test_a_fault_has_the_line_of_the_nearest_thing_that_has_one():
+def test_a_fault_has_the_line_of_the_nearest_table_or_key():
     problems = Problems("f.toml", {("a",): 3, ("a", "key"): 4})
     problems.add(("a", "other"), "lacks a line of its own")
     problems.add(("a", "key"), "has a line")
@@ -161,7 +161,7 @@ def test_a_table_is_read_into_its_dataclass():
         ({"text": "bad"}, "f.toml:1: [t]: 'text' is bad"),
     ],
 )
-def test_a_fault_says_what_was_wanted(table, problem):
+def test_a_fault_says_what_is_expected(table, problem):
     found, problems = read(table)
 
     assert found is None
@@ -215,7 +215,7 @@ def test_a_long_value_is_shortened():
         (tuple[str, ...], Limits(pattern=FILLED), [[], ["a"]], [[""]], "each not empty"),
     ],
 )
-def test_a_value_is_held_to_its_limits(hint, limits, good, bad, wanted):
+def test_a_value_must_be_within_its_limits(hint, limits, good, bad, wanted):
     for value in good:
         convert(hint, value, limits)
     for value in bad:
@@ -223,12 +223,12 @@ def test_a_value_is_held_to_its_limits(hint, limits, good, bad, wanted):
             convert(hint, value, limits)
 
 
-def test_an_item_that_is_at_fault_is_shown_alone():
+def test_only_the_invalid_item_is_shown():
     with pytest.raises(ValueError, match=r", not ''$"):
         convert(tuple[str, ...], ["a", "b", ""], Limits(pattern=FILLED))
 
 
-#: What a class has of its own, which another one must not take over.
+#: Attributes of a class itself, which a copy must not take over.
 _OWN = ("__dict__", "__weakref__")
 
 

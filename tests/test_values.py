@@ -1,4 +1,4 @@
-"""Our dataclasses are what `dataclasses` would make, as far as they are used."""
+"""The fast dataclasses behave like those of `dataclasses`, as far as they are used."""
 
 import dataclasses
 from functools import cached_property
@@ -11,7 +11,7 @@ from pytest_ouro.core.schema import Problems, keys_of, option, read_table
 
 
 def classes(dataclass, field):
-    """The same two classes by either decorator."""
+    """Return the same two classes by either decorator."""
 
     @dataclass(frozen=True)
     class Point:
@@ -37,14 +37,14 @@ def classes(dataclass, field):
 
 
 @pytest.fixture(params=["ours", "original"])
-def made(request):
+def decorated(request):
     if request.param == "ours":
         return classes(dataclass, field)
     return classes(dataclasses.dataclass, dataclasses.field)
 
 
-def test_fields_are_given_by_place_or_by_name_and_have_defaults(made):
-    Point, Named = made
+def test_fields_are_positional_or_named_and_have_defaults(decorated):
+    Point, Named = decorated
 
     assert Point(1) == Point(x=1, y=0, facts={}) != Point(1, 2)
     assert Point(1) != (1, 0, {})
@@ -55,8 +55,8 @@ def test_fields_are_given_by_place_or_by_name_and_have_defaults(made):
     assert repr(Point(1)).endswith("Point(x=1, y=0, facts={})")
 
 
-def test_values_that_are_equal_have_one_hash(made):
-    Point, _ = made
+def test_equal_values_have_equal_hashes(decorated):
+    Point, _ = decorated
 
     assert len({Point(1, 2, ()), Point(1, 2, ()), Point(2, 2, ())}) == 2
 
@@ -65,8 +65,8 @@ def test_values_that_are_equal_have_one_hash(made):
     ("args", "named"),
     [((), {}), ((1, 2, {}, 4), {}), ((1,), {"x": 1}), ((1,), {"z": 1}), ((), {"y": 1})],
 )
-def test_what_is_no_field_or_lacks_one_is_refused(made, args, named):
-    Point, Named = made
+def test_unknown_and_missing_arguments_are_refused(decorated, args, named):
+    Point, Named = decorated
 
     with pytest.raises(TypeError):
         Point(*args, **named)
@@ -74,15 +74,15 @@ def test_what_is_no_field_or_lacks_one_is_refused(made, args, named):
         Named("a", Point(1))
 
 
-def test_what_post_init_refuses_is_refused(made):
-    Point, Named = made
+def test_errors_of_post_init_are_raised(decorated):
+    Point, Named = decorated
 
     with pytest.raises(ValueError, match="a name is missing"):
         Named(point=Point(1))
 
 
-def test_nothing_can_be_changed(made):
-    Point, _ = made
+def test_fields_are_frozen(decorated):
+    Point, _ = decorated
     point = Point(1)
 
     with pytest.raises(AttributeError):
@@ -93,7 +93,7 @@ def test_nothing_can_be_changed(made):
 
 
 @pytest.mark.parametrize("replace", [replace, dataclasses.replace], ids=["ours", "original"])
-def test_a_copy_may_differ(replace):
+def test_replace_returns_a_changed_copy(replace):
     Point, Named = classes(dataclass, field)
 
     assert replace(Point(1, 2), y=5) == Point(1, 5)
@@ -103,7 +103,7 @@ def test_a_copy_may_differ(replace):
         replace(Named(name="a", point=Point(1)), name="")
 
 
-def test_dataclasses_takes_them_for_its_own():
+def test_functions_of_dataclasses_accept_them():
     Point, Named = classes(dataclass, field)
 
     assert [f.name for f in dataclasses.fields(Point)] == ["x", "y", "facts"]
@@ -113,7 +113,7 @@ def test_dataclasses_takes_them_for_its_own():
     }
 
 
-def test_either_kind_may_be_derived_from_ours():
+def test_either_kind_may_be_a_subclass():
     Point, _ = classes(dataclass, field)
 
     @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def test_either_kind_may_be_derived_from_ours():
         assert (derived(1, 2).y, derived(1, 2).z, derived(1, 2).sum) == (2, 3, 3)
 
 
-def test_an_original_dataclass_may_have_options():
+def test_a_dataclass_of_dataclasses_may_have_options():
     @dataclasses.dataclass(frozen=True, kw_only=True)
     class Size:
         lines: int = option("how many")

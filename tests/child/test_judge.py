@@ -10,7 +10,7 @@ def came_to(seen):
     return outcome(seen, metric=Metric.named("val_bpb"), script="train.py")
 
 
-def test_an_honest_run_has_the_score_that_the_harness_itself_gives(mini):
+def test_an_honest_run_has_the_score_of_the_harness(mini):
     judged, alone = mini.judged(), mini.supervised()
     assert came_to(judged) == ("ok", ""), judged.tail
     assert judged.value == pytest.approx(alone.value, abs=1e-6)
@@ -20,13 +20,13 @@ def test_an_honest_run_has_the_score_that_the_harness_itself_gives(mini):
     assert judged.window_seconds is not None
 
 
-def test_fewer_rows_are_the_same_ones_each_time(mini):
+def test_a_smaller_number_of_rows_selects_the_same_rows_each_time(mini):
     first, second = (mini.judged(rows=20).judgment for _ in range(2))
     assert first.rows == second.rows == 20
     assert first.value == pytest.approx(second.value, abs=1e-9)
 
 
-def test_the_wrapper_of_a_compiled_model_is_asked_for_what_it_wraps(mini):
+def test_the_model_inside_a_compiled_wrapper_is_asked(mini):
     seen = mini.judged(
         before="inner = model\n"
         "class Compiled:\n"
@@ -47,7 +47,7 @@ FOCAL = (
 )
 
 
-def test_a_loss_that_the_model_makes_up_moves_no_score(mini):
+def test_a_made_up_loss_does_not_change_the_score(mini):
     seen = mini.judged(before=FOCAL)
     assert came_to(seen)[0] == "ok"
     assert seen.value == pytest.approx(mini.supervised().value, abs=1e-6)
@@ -117,7 +117,7 @@ def test_the_validation_split_is_not_served_to_train_on(mini):
     assert "the split 'val' is for the evaluation alone" in came_to(seen)[1]
 
 
-def test_changes_to_the_harness_in_memory_move_no_score(mini):
+def test_changes_to_the_harness_in_memory_do_not_change_the_score(mini):
     honest = mini.supervised().value
     before = (
         "import prepare\n"
@@ -194,7 +194,7 @@ def test_a_batch_size_that_leaves_rows_out_does_not_change_the_score(mini, size,
     assert seen.claims["largest"] == str(max(even, 4))  # 4 in training and in the questions
 
 
-def test_no_number_for_the_questions_alone_does_not_keep_them_from_being_asked(mini):
+def test_nan_for_the_questions_alone_does_not_skip_the_tests(mini):
     seen = mini.supervised(
         before="honest = Model.forward\n"
         "def forward(self, x, y=None, reduction='mean'):\n"
@@ -208,7 +208,7 @@ def test_no_number_for_the_questions_alone_does_not_keep_them_from_being_asked(m
     assert "is not the cross-entropy of its logits" in message
 
 
-def test_who_trains_on_while_the_judge_waits_is_charged_for_it(mini):
+def test_training_while_the_judge_waits_is_charged(mini):
     seen = mini.judged(
         budget=5.0,
         before="import time\n"
@@ -225,7 +225,7 @@ def test_who_trains_on_while_the_judge_waits_is_charged_for_it(mini):
     assert seen.window_seconds >= seen.charged_seconds
 
 
-def test_what_the_judge_itself_computes_is_known(mini):
+def test_the_time_of_the_judge_itself_is_reported(mini):
     judgment = mini.judged().judgment
     assert 0 < judgment.scoring <= judgment.seconds
 

@@ -20,7 +20,7 @@ class Name(str):
 ASKED = "next(make_dataloader(tokenizer, 4, MAX_SEQ_LEN, {}))"
 
 
-def test_a_batch_size_that_multiplies_as_it_likes_leaves_no_row_out(mini):
+def test_a_batch_size_with_its_own_multiplication_leaves_no_row_out(mini):
     plain = mini.supervised()
 
     sly = mini.supervised(before=SIZE, evaluate="evaluate_bpb(model, tokenizer, Size(8))")
@@ -29,14 +29,14 @@ def test_a_batch_size_that_multiplies_as_it_likes_leaves_no_row_out(mini):
 
 
 @pytest.mark.parametrize("split", ["'val'", "Name('val')"])
-def test_no_name_of_a_split_is_the_held_out_one_in_disguise(mini, split):
+def test_a_disguised_name_of_the_held_out_split_is_refused(mini, split):
     seen = mini.supervised(before=NAME + ASKED.format(split))
 
     assert seen.exception["type"] == "PermissionError", seen.tail
     assert "split" in seen.exception["text"]
 
 
-def test_a_harness_may_have_a_kind_of_its_own_for_splits(mini):
+def test_a_harness_may_define_its_own_type_of_split(mini):
     kind = "import enum\nclass Split(str, enum.Enum):\n    TRAIN = 'train'\n"
 
     seen = mini.supervised(before=ASKED.format("Split.TRAIN"), harness=HARNESS + kind)

@@ -1,4 +1,4 @@
-"""Which rows are scored, and which only lend their tokens, by what a harness reads."""
+"""The choice of scored and spare rows among those that a harness reads."""
 
 import types
 from itertools import islice
@@ -16,12 +16,12 @@ COUNT, LENGTH = 64, 16
 
 @pytest.fixture(scope="module")
 def text():
-    """Rows without end, as the harness makes them."""
+    """Endless rows, as the harness makes them."""
     return torch.randint(0, 12, (1000, LENGTH + 1), generator=torch.Generator().manual_seed(4))
 
 
 def harness(text, **names):
-    """The harness of the miniature, whose validation rows are these."""
+    """The harness of the miniature with these validation rows."""
     module = types.ModuleType("prepare")
     exec(HARNESS, module.__dict__)
 
@@ -36,7 +36,7 @@ def read(module, rows=0):
     return read_rows(module, {"evaluate": "evaluate_bpb", "rows": rows})
 
 
-def test_all_rows_of_the_evaluation_are_scored_and_later_ones_lend(text):
+def test_all_rows_of_the_evaluation_are_scored_and_later_ones_are_spare(text):
     rows = read(harness(text))
     assert rows.scored == tuple(range(COUNT))
     assert len(rows.spare) == count_spare(COUNT)
@@ -44,13 +44,13 @@ def test_all_rows_of_the_evaluation_are_scored_and_later_ones_lend(text):
     assert torch.equal(rows.x, text[: len(rows.x), :-1])
 
 
-def test_the_number_of_tokens_is_put_back(text):
+def test_the_number_of_tokens_is_restored(text):
     module = harness(text)
     read(module)
     assert module.EVAL_TOKENS == COUNT * LENGTH
 
 
-def test_where_few_rows_are_scored_the_others_lend(text):
+def test_if_few_rows_are_scored_the_others_are_spare(text):
     rows = read(harness(text), rows=20)
     assert len(rows.scored) == 20
     assert len(rows.spare) == count_spare(20)
@@ -58,14 +58,14 @@ def test_where_few_rows_are_scored_the_others_lend(text):
     assert len(rows.x) == 40
 
 
-def test_a_text_that_ends_lends_what_is_left(text):
+def test_a_text_that_ends_has_fewer_spare_rows(text):
     rows = read(harness(text[: COUNT + count_spare(COUNT)]))
     assert rows.scored == tuple(range(COUNT))
     assert sorted(rows.spare) == list(range(COUNT, COUNT + count_spare(COUNT)))
 
 
 @pytest.mark.parametrize("left", [0, 10])
-def test_a_text_with_too_few_other_rows_lends_some_of_its_own(text, left):
+def test_with_too_few_other_rows_some_of_its_own_are_spare(text, left):
     rows = read(harness(text[: COUNT + left]))
     assert len(rows.scored) + count_spare(len(rows.scored)) <= COUNT + left
     assert len(rows.spare) == count_spare(len(rows.scored)) >= LEAST
@@ -73,7 +73,7 @@ def test_a_text_with_too_few_other_rows_lends_some_of_its_own(text, left):
     assert len(rows.scored) >= COUNT * 2 // 3
 
 
-def test_a_harness_that_does_not_say_how_much_it_reads_lends_some_of_its_own(text):
+def test_without_a_number_of_tokens_some_of_its_own_rows_are_spare(text):
     def evaluate(model, tokenizer, batch_size):
         module.EVAL_TOKENS = COUNT * LENGTH
         value = plain(model, tokenizer, batch_size)
@@ -89,8 +89,8 @@ def test_a_harness_that_does_not_say_how_much_it_reads_lends_some_of_its_own(tex
 
 
 @pytest.mark.parametrize("shift", [0, 5])
-def test_rows_of_a_text_that_begins_again_lend_nothing(text, shift):
-    """Whether its rows are cut at the same places or at others."""
+def test_rows_of_a_repeated_text_are_not_spare(text, shift):
+    """The rows may be cut at the same places or at others."""
     length = 64
     stream = torch.randint(0, 12, (COUNT * (length + 1) + shift,))
     rows = stream.repeat(4)[: 2 * COUNT * (length + 1)].view(-1, length + 1)
@@ -99,13 +99,13 @@ def test_rows_of_a_text_that_begins_again_lend_nothing(text, shift):
     assert len(scored) + len(spare) <= COUNT
 
 
-def test_a_row_that_lends_twice_the_same_text_lends_once(text):
+def test_of_two_equal_spare_rows_one_is_used(text):
     twice = torch.cat([text[:COUNT], text[COUNT : COUNT + 40], text[COUNT : COUNT + 40]])
     _, spare = split_rows(twice[:, :-1], twice[:, 1:], range(COUNT))
     assert max(spare) < COUNT + 40
 
 
-def test_rows_that_end_or_begin_as_a_scored_row_are_taken_last(text):
+def test_rows_that_end_or_begin_like_a_scored_row_come_last(text):
     rows = text[: COUNT + 50].clone()
     rows[COUNT : COUNT + 5, 8:-1] = rows[:5, 8:-1]
     rows[COUNT + 5 : COUNT + 10, :8] = rows[:5, :8]
@@ -125,8 +125,8 @@ def test_rows_of_one_token_are_scored(text):
     assert (scored, spare) == (tuple(range(COUNT)), ())
 
 
-def test_a_harness_that_goes_on_elsewhere_is_read_no_further(text):
-    """A second evaluation reads other rows: which they are is not known."""
+def test_if_a_second_evaluation_reads_other_rows_they_are_ignored(text):
+    """It is not known which rows they are."""
     source = iter(text)
 
     def onward(tokenizer, B, T, split):

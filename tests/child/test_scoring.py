@@ -23,7 +23,7 @@ def rows():
 
 
 def divided(tokens, num_bytes, count=COUNT):
-    """The first rows are scored, the others lend."""
+    """The first rows are scored, the others are spare."""
     scored, spare = tuple(range(count)), tuple(range(count, len(tokens)))
     return Rows(tokens[:, :-1], tokens[:, 1:], num_bytes, scored, spare)
 
@@ -36,12 +36,12 @@ TABLE = torch.randn(VOCABULARY, VOCABULARY, generator=generator(2))
 
 
 def bigram(x):
-    """An honest model: what follows depends on the token before."""
+    """An honest model: the next token depends on the one before."""
     return TABLE[x]
 
 
 def examined(rows, model, *, seed=0, batch=16):
-    """The score of what a model answers, batch after batch."""
+    """The score of a model's answers, batch after batch."""
     asked = plan(rows, seed)
     score = Score(rows, asked)
     for some in batches(asked, batch):
@@ -65,7 +65,7 @@ def test_a_token_without_bytes_counts_neither_above_nor_below():
     assert scoring.bits_per_byte(nats, torch.tensor([2, 0])) == pytest.approx(0.5 / math.log(2))
 
 
-def test_the_softmax_is_the_judges(rows):
+def test_the_judge_computes_the_softmax_itself(rows):
     honest, _ = examined(rows, bigram).value()
     shifted, _ = examined(rows, lambda x: bigram(x) + 100.0).value()
     assert shifted == pytest.approx(honest, abs=1e-5)
@@ -126,7 +126,7 @@ def test_a_model_that_looks_ahead_by_more_is_not_causal(rows):
     assert examined(rows, model).findings()[0].startswith("not causal: ")
 
 
-def test_a_model_that_looks_at_the_other_rows_is_caught(rows):
+def test_a_model_that_looks_at_the_other_rows_is_found(rows):
     def model(x):
         share = torch.nn.functional.one_hot(x, VOCABULARY).double().mean((0, 1))
         return bigram(x) + 20 * share
@@ -190,7 +190,7 @@ def test_nan_losses_of_targets_without_bytes_hide_nothing(rows):
     assert score.findings()[0].startswith("not causal: ")
 
 
-def test_an_honest_model_may_rule_out_what_has_no_bytes(rows):
+def test_an_honest_model_may_exclude_tokens_without_bytes(rows):
     def model(x):
         return bigram(x).masked_fill(rows.num_bytes == 0, -math.inf)
 
@@ -201,7 +201,7 @@ def test_an_honest_model_may_rule_out_what_has_no_bytes(rows):
 
 @dataclass
 class Replay:
-    """Peeks, and answers what it has answered before to the same tokens: paired tests are blind."""
+    """Peeks, and repeats its answer to tokens that it has seen: paired tests cannot find it."""
 
     answers: dict = field(default_factory=dict)
 
@@ -217,14 +217,14 @@ class Replay:
         return logits
 
 
-def test_a_cheat_that_replays_its_answers_is_found_where_it_was_not_shown_the_target(rows):
+def test_a_model_that_replays_answers_is_found_at_targets_that_were_not_shown(rows):
     findings = examined(rows, Replay()).findings()
     assert any("nats where the target was not shown" in text for text in findings)
 
 
 @dataclass
 class KnowingReplay(Replay):
-    """The same, but it does not look ahead where it knows the end of the row from another one."""
+    """The same, but it does not look ahead if it knows the end of the row from another one."""
 
     ends: set = field(default_factory=set)
 
@@ -235,19 +235,19 @@ class KnowingReplay(Replay):
         return bigram(row) if known else super().answer(row)
 
 
-def test_a_cheat_that_knows_what_it_was_shown_does_not_know_which_rows_are_spliced(rows):
+def test_a_model_that_remembers_tokens_cannot_tell_which_rows_are_spliced(rows):
     findings = examined(rows, KnowingReplay()).findings()
     assert any("nats where the target was not shown" in text for text in findings)
 
 
-def test_losses_without_bytes_do_not_hide_what_is_replayed(rows):
+def test_losses_without_bytes_do_not_hide_a_replay(rows):
     replay = Replay()
     far = torch.where(rows.num_bytes == 0, -1e6, 0.0)
     findings = examined(rows, lambda x: replay(x) + far).findings()
     assert any("nats where the target was not shown" in text for text in findings)
 
 
-def test_a_model_that_learns_from_what_it_is_asked_is_caught(rows):
+def test_a_model_that_learns_from_the_questions_is_found(rows):
     counts = torch.zeros(VOCABULARY, VOCABULARY)
 
     def model(x):
@@ -263,7 +263,7 @@ CHAIN = torch.softmax(2 * torch.randn(VOCABULARY, VOCABULARY, generator=generato
 
 
 def natural(count=512):
-    """Rows of a text with something to learn in it: what follows depends on the token before."""
+    """Rows of a text that can be learnt: the next token depends on the one before."""
     chance, tokens = generator(10), torch.zeros(count + count_spare(count), LENGTH + 1).long()
     for place in range(1, LENGTH + 1):
         after = CHAIN[tokens[:, place - 1]]
@@ -273,7 +273,7 @@ def natural(count=512):
 
 @dataclass
 class LearnAndReplay:
-    """Learns from what it is asked, and repeats its answer to each beginning that it knows."""
+    """Learns from the questions, and repeats its answer to each beginning that it knows."""
 
     counts: torch.Tensor
     answers: dict = field(default_factory=dict)
@@ -291,7 +291,7 @@ class LearnAndReplay:
         return torch.stack(given)
 
 
-def test_who_learns_and_replays_is_caught_by_the_fall_of_the_loss():
+def test_a_model_that_learns_and_replays_is_found_by_the_fall_of_the_loss():
     model = LearnAndReplay(torch.ones(VOCABULARY, VOCABULARY))
     findings = examined(natural(), model, seed=1).findings()
     assert len(findings) == 1, findings
@@ -309,7 +309,7 @@ def test_losses_without_bytes_do_not_hide_a_fall():
     assert findings[0].startswith("the loss falls while rows are asked")
 
 
-def test_who_has_learnt_before_shows_no_fall():
+def test_a_model_that_has_learnt_before_shows_no_fall():
     rows = natural()
     for seed in range(5):
         assert examined(rows, lambda x: CHAIN[x].log(), seed=seed).findings() == []
@@ -319,7 +319,7 @@ def test_who_has_learnt_before_shows_no_fall():
 @pytest.mark.parametrize(
     "spread", [torch.randn, lambda *a, **k: torch.rand(*a, **k).reciprocal() ** 2, torch.zeros]
 )
-def test_chance_makes_no_trend_however_heavy_its_tails(size, spread):
+def test_random_losses_have_no_trend_even_with_heavy_tails(size, spread):
     makes = {} if spread is torch.zeros else {"generator": generator(11)}
     found = [abs(scoring.trend(spread(size, **makes).double())) for _ in range(200)]
     assert max(found) < 4.5
@@ -334,7 +334,7 @@ def test_a_trend_has_the_sign_and_size_of_the_fall():
     assert scoring.trend(values - fall) < -scoring.SIGMAS
 
 
-def test_dropout_that_was_left_on_is_named(rows):
+def test_dropout_that_was_left_on_is_reported(rows):
     chance = generator(5)
 
     def model(x):
@@ -362,14 +362,14 @@ def test_nan_gives_neither_a_finding_nor_a_value(rows):
 
 
 def endless(x):
-    """Sees the next token, and is so sure of it that where it was exchanged the loss is endless."""
+    """Sees the next token, and gives it all probability: if it differs, the loss is infinite."""
     sure = torch.full((*x.shape, VOCABULARY), -math.inf)
     sure[:, :-1].scatter_(2, x[:, 1:, None], 0.0)
     sure[:, -1] = 0.0
     return sure
 
 
-def test_no_number_in_the_tests_alone_hides_nothing(rows):
+def test_nan_in_the_test_questions_alone_hides_nothing(rows):
     score = examined(rows, endless)
     assert math.isfinite(score.value()[0])
     assert score.findings()[0].startswith("not causal: ")
@@ -439,14 +439,14 @@ def test_no_question_shows_a_target_that_is_scored_later_or_in_the_same_batch(ro
 
 
 @given(divisions(), st.integers(0, 2**64 - 1))
-def test_the_rows_that_lend_show_no_token_twice_before_all_rows_are_scored(rows, seed):
+def test_spare_rows_show_no_token_twice_before_all_rows_are_scored(rows, seed):
     asked = plan(rows, seed)
     turn = max(scoring.whole_places(asked).values())
     seen = [token for question in asked[:turn] for token in shown(question, rows.x.shape[1])]
     assert len(seen) == len(set(seen))
 
 
-def test_a_plan_is_not_foreseen(rows):
+def test_plans_differ_by_seed(rows):
     assert plan(rows, 1) != plan(rows, 2)
     assert plan(rows, 1) == plan(rows, 1)
 

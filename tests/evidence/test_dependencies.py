@@ -33,17 +33,17 @@ def test_names_are_normalised():
     assert statements("requirements.txt", b"Foo_Bar.baz == 1\n") == {"foo-bar-baz": "==1"}
 
 
-def test_each_statement_about_a_name_counts():
+def test_each_requirement_of_a_name_counts():
     text = b"six; python_version < '3'\nsix==2\n"
 
     assert statements("requirements.txt", text) == {"six": ";python_version<'3', ==2"}
 
 
-def test_options_stand_for_themselves():
+def test_options_stay_whole():
     assert statements("requirements.txt", b"-r more.txt\n") == {"-r more.txt": ""}
 
 
-def test_only_what_decides_about_packages_is_read_from_pyproject():
+def test_only_keys_that_decide_about_packages_are_read_from_pyproject():
     text = b"""
 [project]
 name = "x"
@@ -58,7 +58,7 @@ package = false
 
 
 @pytest.mark.parametrize("table", ["package", "packages"])
-def test_a_lock_states_packages_and_versions(table):
+def test_packages_and_versions_are_read_from_a_lock(table):
     text = f'[[{table}]]\nname = "a"\nversion = "1"\n[[{table}]]\nname = "a"\nversion = "2"\n'
     name = "uv.lock" if table == "package" else "pylock.toml"
 
@@ -77,7 +77,7 @@ def test_a_lock_without_names_counts_line_by_line():
     assert "line version = '1'" in statements("uv.lock", b"[[package]]\nversion = '1'\n")
 
 
-def test_a_script_states_what_its_block_of_comments_does():
+def test_requirements_are_read_from_a_block_of_comments_in_a_script():
     text = b"# /// script\n# requires-python = '>=3.12'\n# dependencies = ['six>1']\n#\n# ///\n"
 
     assert in_script(text.replace(b"\n", b"\r\n")) == {

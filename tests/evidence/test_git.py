@@ -46,26 +46,26 @@ def test_a_linked_working_tree_shares_the_common_folder(folder, tmp_path):
     assert found.common_dir == folder / ".git"
 
 
-def test_no_repository_is_said_with_the_remedy(tmp_path):
+def test_a_missing_repository_is_reported_with_a_remedy(tmp_path):
     with pytest.raises(GitError, match="no git repository at") as caught:
         Git.discover(tmp_path)
 
     assert caught.value.help.startswith("git init")
 
 
-def test_a_folder_that_does_not_exist_is_not_taken_for_a_missing_git(tmp_path):
+def test_a_missing_folder_is_not_reported_as_a_missing_git(tmp_path):
     with pytest.raises(GitError, match="nowhere is not a directory"):
         Git.discover(tmp_path / "nowhere")
 
 
-def test_a_missing_git_is_said(folder, monkeypatch):
+def test_a_missing_git_is_reported(folder, monkeypatch):
     monkeypatch.setenv("PATH", str(folder))
 
     with pytest.raises(GitError, match="git is not installed"):
         Git.discover(folder)
 
 
-def test_a_failing_call_says_what_git_said(folder):
+def test_a_failing_call_is_reported_with_the_words_of_git(folder):
     with pytest.raises(GitError, match=r"git cat-file failed: fatal: Not a valid object name no"):
         run_git("cat-file", "-p", "no", cwd=folder)
 
@@ -88,7 +88,7 @@ def test_variables_of_git_do_not_reach_it(folder, tmp_path, monkeypatch):
     assert "GIT_CONFIG_COUNT" not in environment()
 
 
-def test_an_index_that_was_asked_for_is_kept(folder, tmp_path):
+def test_a_given_index_is_used(folder, tmp_path):
     index = tmp_path / "index"
     shutil.copy(folder / ".git" / "index", index)
     (folder / "b.py").write_text("B = 1\n")
@@ -146,14 +146,14 @@ def test_contents_come_in_the_order_asked_for(folder):
     assert Git.discover(folder).blobs([]) == []
 
 
-def test_an_object_that_is_missing_is_said_with_the_remedy(folder):
+def test_a_missing_object_is_reported_with_a_remedy(folder):
     with pytest.raises(GitError, match="object 0000000000 cannot be read") as caught:
         Git.discover(folder).blobs(["0" * 40])
 
     assert "git fetch --unshallow" in caught.value.help
 
 
-def test_the_remedy_for_a_partial_clone_is_one(folder, tmp_path):
+def test_the_remedy_for_a_partial_clone_works(folder, tmp_path):
     first = git(folder, "rev-parse", "HEAD:a.py")
     (folder / "a.py").write_text("A = 2\n")
     git(folder, "commit", "-qam", "two")
@@ -179,7 +179,7 @@ def test_replaced_objects_are_read_as_they_were(folder):
     assert Git.discover(folder).blobs([first]) == [b"A = 1\n"]
 
 
-def test_flags_of_the_index_are_seen(folder):
+def test_flags_of_the_index_are_read(folder):
     (folder / "b.py").write_text("B = 1\n")
     git(folder, "add", "-A")
     git(folder, "update-index", "--skip-worktree", "a.py")
@@ -191,7 +191,7 @@ def test_flags_of_the_index_are_seen(folder):
     assert not staged["b.py"].skip
 
 
-def test_a_merge_conflict_is_said(folder):
+def test_a_merge_conflict_is_reported(folder):
     git(folder, "checkout", "-q", "-b", "side")
     (folder / "a.py").write_text("A = 2\n")
     git(folder, "commit", "-q", "-a", "-m", "two")

@@ -12,7 +12,7 @@ def test_a_lock_is_read_as_it_was_written():
     assert loads(lock.dumps()) == lock
 
 
-def test_files_are_sorted_so_that_two_blessings_differ_only_where_the_truth_does():
+def test_files_are_sorted_so_that_a_diff_shows_only_changes():
     one = Lock("now", {"b.py": DIGEST, "a.py": DIGEST}).dumps()
     other = Lock("now", {"a.py": DIGEST, "b.py": DIGEST}).dumps()
 

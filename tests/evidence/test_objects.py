@@ -17,7 +17,7 @@ def git(folder, *args, data=None):
 
 @pytest.fixture
 def eventful(project):
-    """A history with everything that can happen to a file, merges and a second root among it."""
+    """A history with every kind of change to a file, merges and a second root."""
     trust = project.git("rev-parse", "HEAD")
     project.commit("one", {"a/b/c.txt": "1\n", "a/d.txt": "1\n", "été \n.txt": "x"})
     (project.path / "a/d.txt").unlink()
@@ -41,7 +41,7 @@ def eventful(project):
     return trust
 
 
-def test_changes_are_those_that_git_finds(project, eventful):
+def test_changes_equal_those_of_git(project, eventful):
     repository = Repository(Git.discover(project.path), trust=eventful)
     ids = git(project.path, "rev-list", "--reverse", "--topo-order", f"{eventful}..HEAD")
     wanted = git(
@@ -70,7 +70,7 @@ def test_changes_are_those_that_git_finds(project, eventful):
     assert {("a/d.txt", "deleted"), ("a/d.txt/e.txt", "added"), ("train.py", "changed")} <= kinds
 
 
-def test_a_tree_is_what_git_lists(project, eventful):
+def test_a_tree_equals_that_of_git(project, eventful):
     found = Git.discover(project.path)
     listed = git(project.path, "ls-tree", "-r", "-z", "HEAD").split(b"\0")[:-1]
 
@@ -83,7 +83,7 @@ def test_a_tree_is_what_git_lists(project, eventful):
 
 
 @pytest.mark.parametrize("what", ["HEAD", "HEAD^{tree}", "HEAD:train.py"])
-def test_an_object_that_is_not_what_its_name_says_is_refused(project, what):
+def test_an_object_that_does_not_match_its_id_is_refused(project, what):
     name = project.git("rev-parse", what)
     kind = project.git("cat-file", "-t", name)
     data = git(project.path, "cat-file", kind, name) + b"\n"
@@ -96,7 +96,7 @@ def test_an_object_that_is_not_what_its_name_says_is_refused(project, what):
 
 
 @pytest.mark.parametrize("names", [("a", "a"), ("a/b",), ("..",), ("",)])
-def test_a_tree_that_could_mean_two_things_is_refused(project, names):
+def test_an_ambiguous_tree_is_refused(project, names):
     blob = bytes.fromhex(project.git("rev-parse", "HEAD:train.py"))
     data = b"".join(b"100644 %b\0" % name.encode() + blob for name in names)
     tree = git(

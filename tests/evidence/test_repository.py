@@ -14,7 +14,7 @@ from pytest_ouro.evidence.repository import Commit, Repository
 
 @pytest.fixture
 def observe(project):
-    """What is seen since the commit that the fixture found, or since ``trust``."""
+    """The changes since the commit that the fixture found, or since ``trust``."""
     start = project.git("rev-parse", "HEAD")
 
     def observe(trust=start, **how):
@@ -32,7 +32,7 @@ def test_text_has_one_kind_of_line_ending():
     assert digest(b"a\r\n") == digest(b"a\n")
 
 
-def test_binary_data_is_taken_as_it_is():
+def test_binary_data_is_unchanged():
     assert canonical(b"\0a\r\n") == b"\0a\r\n"
     assert digest(b"\0\r\n") != digest(b"\0\n")
 
@@ -69,14 +69,14 @@ def test_blobs_are_named_as_git_names_them(project):
     assert len(object_id(b"blob", data, like="0" * 64)) == 64
 
 
-def test_nothing_changed_is_nothing(observe):
+def test_without_changes_the_list_is_empty(observe):
     repository = observe()
 
     assert repository.changes() == []
     assert repository.commits == ()
 
 
-def test_commits_are_listed_oldest_first_with_what_each_changed(project, observe):
+def test_commits_are_listed_oldest_first_with_their_changes(project, observe):
     first = project.commit("one", {"a.py": "1\n"})
     second = project.commit("two: é 'x' \"y\"", {"a.py": "2\n", "two words/é\n.py": "\n"})
     (project.path / "a.py").unlink()
@@ -95,7 +95,7 @@ def test_commits_are_listed_oldest_first_with_what_each_changed(project, observe
 
 
 @pytest.mark.parametrize("subject", [": colon", "commit 1234 x", ":100644 100644 a b M", "\ttab"])
-def test_a_subject_cannot_pass_for_a_change(project, observe, subject):
+def test_a_subject_cannot_imitate_a_change(project, observe, subject):
     project.commit(subject, {"a.py": "1\n"})
     project.commit("next", {"commit x": "1\n", ":b": "1\n"})
 
@@ -162,7 +162,7 @@ def test_places_are_distinguished(project, observe):
     ]
 
 
-def test_a_subject_without_the_working_tree_does_not_look_there(project, observe):
+def test_a_subject_without_the_working_tree_ignores_it(project, observe):
     project.write({"untracked.py": ""})
     project.edit("prepare.py", "float", "int")
 
@@ -173,14 +173,14 @@ def test_a_subject_without_the_working_tree_does_not_look_there(project, observe
     assert observe(subject="commit").changes() == []
 
 
-def test_a_folder_can_be_looked_at_alone(project, observe):
+def test_changes_can_be_limited_to_a_folder(project, observe):
     project.commit("one", {"lab/a.py": "", "laboratory/a.py": ""})
     project.write({"lab/b.py": "", "b.py": ""})
 
     assert [change.path for change in observe().changes("lab")] == ["lab/a.py", "lab/b.py"]
 
 
-def test_only_the_bytes_decide_about_the_working_tree(project, observe):
+def test_the_working_tree_is_compared_by_its_bytes(project, observe):
     path = project.path / "prepare.py"
     data = path.read_bytes()
     path.write_bytes(data.replace(b"\n", b"\r\n"))
@@ -192,7 +192,7 @@ def test_only_the_bytes_decide_about_the_working_tree(project, observe):
     assert observe().changes() == []
 
 
-def test_an_edit_of_the_same_size_and_time_is_seen(project, observe):
+def test_an_edit_of_the_same_size_and_time_is_found(project, observe):
     path = project.path / "prepare.py"
     before = path.stat()
     path.write_text(path.read_text().replace("float", "FLOAT"))
@@ -201,7 +201,7 @@ def test_an_edit_of_the_same_size_and_time_is_seen(project, observe):
     assert summarise(observe().changes()) == [("prepare.py", "changed", "tree")]
 
 
-def test_a_file_that_became_a_link_and_back_is_seen(project, observe):
+def test_a_file_that_became_a_link_and_back_is_found(project, observe):
     (project.path / "link").symlink_to("train.py")
     start = project.commit("a link")
     (project.path / "link").unlink()
@@ -217,7 +217,7 @@ def test_files_left_out_of_a_sparse_checkout_are_not_deleted(project, observe):
     assert observe().changes() == []
 
 
-def test_a_large_file_that_git_lfs_put_there_is_the_same(project, observe):
+def test_a_file_that_git_lfs_checked_out_is_unchanged(project, observe):
     data = b"weights" * 100
     name = hashlib.sha256(data).hexdigest()
     pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{name}\nsize 700\n"
@@ -229,7 +229,7 @@ def test_a_large_file_that_git_lfs_put_there_is_the_same(project, observe):
     assert summarise(observe(start).changes()) == [("weights.bin", "changed", "tree")]
 
 
-def test_a_repository_inside_is_one_untracked_thing(project, observe):
+def test_a_nested_repository_is_one_untracked_path(project, observe):
     project.git("init", "-q", "inside")
     project.write({"inside/a.py": ""})
 
@@ -248,7 +248,7 @@ def test_a_submodule_is_an_entry_without_bytes(project, observe):
     }
 
 
-def test_contents_are_given_by_place(project, observe):
+def test_contents_are_returned_by_place(project, observe):
     project.write({"a.py": "staged"})
     project.git("add", "a.py")
     project.write({"a.py": "edited"})
@@ -259,7 +259,7 @@ def test_contents_are_given_by_place(project, observe):
     }
 
 
-def test_another_hash_function_is_understood(tmp_path, project):
+def test_sha256_repositories_are_supported(tmp_path, project):
     path = tmp_path / "sha256"
     project.git("init", "-q", "--object-format=sha256", str(path))
     (path / "a.py").write_text("A = 1\n")
@@ -279,7 +279,7 @@ def test_a_head_that_is_not_a_commit_id_is_reported(observe, name):
         observe(head=name).head_tree  # noqa: B018
 
 
-def test_a_repository_without_a_commit_is_said(tmp_path, project):
+def test_a_repository_without_a_commit_is_reported(tmp_path, project):
     project.git("init", "-q", str(tmp_path / "new"))
 
     with pytest.raises(GitError, match="the repository has no commit yet") as caught:

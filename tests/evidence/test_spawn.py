@@ -18,7 +18,7 @@ def test_status_output_and_error_are_returned():
     assert said == (3, b"out\n", b"err\n")
 
 
-def test_neither_stream_waits_for_the_other():
+def test_both_streams_are_read_at_the_same_time():
     many = "i=0; while [ $i -lt 3000 ]; do echo %s$i >&2; echo %s$i; i=$((i+1)); done"
     status, out, error = spawn.output(["sh", "-c", many.replace("%s", "x" * 100)], ENV)
 
@@ -27,13 +27,13 @@ def test_neither_stream_waits_for_the_other():
     assert len(out) > 300_000
 
 
-def test_it_has_nothing_to_read_and_its_own_environment():
+def test_standard_input_is_empty_and_the_environment_is_its_own():
     said = spawn.output(["sh", "-c", "cat; echo $WORD"], {**ENV, "WORD": "mine"})
 
     assert said == (0, b"mine\n", b"")
 
 
-def test_it_is_looked_for_in_its_own_path(tmp_path):
+def test_the_program_is_searched_in_its_own_path(tmp_path):
     tool = tmp_path / "tool"
     tool.write_text("#!/bin/sh\necho found\n")
     (tmp_path / "folder" / "tool").mkdir(parents=True)
@@ -62,7 +62,7 @@ def test_no_pipe_stays_open():
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_of_ours_change_nothing(tmp_path, closed):
+def test_our_closed_streams_change_nothing(tmp_path, closed):
     code = (
         "from pytest_ouro.evidence.git import spawn\n"
         f"env, command = {ENV!r}, ['sh', '-c', 'echo out; echo err >&2']\n"

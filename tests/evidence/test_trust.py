@@ -19,11 +19,11 @@ def trust(project):
 
 @pytest.fixture
 def commits(project):
-    """Four commits by the source that shall name them."""
+    """Four commits, by the source that names each."""
     return {name: project.commit(name) for name in ("--trust", "OURO_TRUST", "config")}
 
 
-def test_the_nearest_source_wins(project, trust, commits, monkeypatch):
+def test_priority_of_the_sources(project, trust, commits, monkeypatch):
     assert trust().source == "bound.lock"
 
     project.git("config", "ouro.trust", commits["config"])
@@ -43,7 +43,7 @@ def test_a_commit_that_is_trusted_needs_no_lock(project, trust):
 
 
 @pytest.mark.parametrize("revision", ["main", "v1", "HEAD~0", "refs/heads/main"])
-def test_any_name_of_a_commit_will_do(project, trust, revision):
+def test_any_name_of_a_commit_is_accepted(project, trust, revision):
     project.git("tag", "v1")
 
     found = trust(revision)
@@ -53,7 +53,9 @@ def test_any_name_of_a_commit_will_do(project, trust, revision):
 
 
 @pytest.mark.parametrize("source", ["--ouro-trust", "OURO_TRUST", "git config ouro.trust"])
-def test_a_trust_that_is_not_a_commit_is_refused_by_its_source(project, trust, monkeypatch, source):
+def test_a_trust_that_is_not_a_commit_is_refused_with_its_source(
+    project, trust, monkeypatch, source
+):
     asked = "nowhere" if source == "--ouro-trust" else None
     if source == "OURO_TRUST":
         monkeypatch.setenv("OURO_TRUST", "nowhere")
@@ -85,7 +87,7 @@ def test_a_name_that_several_refs_have_is_refused(project, trust, kind):
     assert trust(good).commit == trust(good[:12]).commit == good
 
 
-def test_no_trust_at_all_is_refused_with_the_remedy(project, trust):
+def test_without_trust_the_error_has_a_remedy(project, trust):
     (project.path / "bound.lock").unlink()
 
     with pytest.raises(TrustError, match=r"no trusted rules: bound\.lock does not exist") as caught:
@@ -152,7 +154,7 @@ def test_rules_with_other_line_endings_are_the_same(project, trust):
     assert trust().source == "bound.lock"
 
 
-def test_the_blessing_is_the_commit_that_brought_the_lock(project, trust):
+def test_the_blessing_is_the_commit_that_added_the_lock(project, trust):
     blessed = project.git("rev-parse", "HEAD")
     project.commit("train", {"train.py": "x = 1\n"})
 
