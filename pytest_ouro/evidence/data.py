@@ -7,12 +7,20 @@ import os
 from fnmatch import fnmatchcase
 from glob import glob
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core.fast_dataclass import dataclass
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 #: Files below this many bytes are hashed every time.
 _SMALL = 1 << 20
+
+
+def matched(patterns: Iterable[str], root: Path) -> list[Path]:
+    """Return the files that any of the patterns matches, sorted."""
+    return sorted({path for pattern in patterns for path in files(pattern, root)})
 
 
 def missing(patterns: tuple[str, ...], root: Path) -> list[str]:
@@ -71,13 +79,12 @@ class State(NamedTuple):
 
 def states(patterns: tuple[str, ...], root: Path) -> dict[Path, State]:
     """Return the state of every file that the patterns match."""
-    found: dict[Path, State] = {}
-    for path in sorted({path for pattern in patterns for path in files(pattern, root)}):
-        stat = path.stat()
-        found[path] = State(
-            stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_nlink
-        )
-    return found
+    return {path: _state(path) for path in matched(patterns, root)}
+
+
+def _state(path: Path) -> State:
+    stat = path.stat()
+    return State(stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_nlink)
 
 
 @dataclass(frozen=True)
@@ -94,10 +101,9 @@ class Fingerprints:
         found: dict[Path, str] = {}
         learnt = False
         for path in paths:
-            stat = path.stat()
-            key = str(path)
-            state = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
-            if stat.st_size < _SMALL:
+            key, stat = str(path), _state(path)
+            state = [stat.size, stat.mtime, stat.ctime, stat.inode]
+            if stat.size < _SMALL:
                 found[path] = _hash(path)
             elif key in known and known[key][:4] == state:
                 found[path] = str(known[key][4])
@@ -113,8 +119,8 @@ class Fingerprints:
         """Return one sha256 over the names and contents of all files; "" without patterns."""
         if not patterns:
             return ""
-        paths = sorted({path for pattern in patterns for path in files(pattern, root)})
-        rows = [f"{name(path, root)} {digest}\n" for path, digest in self.of(paths).items()]
+        digests = self.of(matched(patterns, root))
+        rows = [f"{name(path, root)} {digest}\n" for path, digest in digests.items()]
         return hashlib.sha256("".join(rows).encode()).hexdigest()
 
     def _read(self) -> dict[str, list[int | str]]:

@@ -175,30 +175,25 @@ def _pyproject(table: dict[str, Any]) -> dict[str, str]:
     """Return the parts of pyproject.toml that decide what is installed."""
     found: dict[str, str] = {}
     project, tool = table.get("project", {}), table.get("tool", {})
-
-    def requirements(label: str, lines: list[Any]) -> None:
+    extras, groups = project.get("optional-dependencies", {}), table.get("dependency-groups", {})
+    requirements = {
+        "dependencies": project.get("dependencies", []),
+        **{f"extra {name}": lines for name, lines in extras.items()},
+        **{f"group {name}": lines for name, lines in groups.items()},
+        "build-system": table.get("build-system", {}).get("requires", []),
+    }
+    for label, lines in requirements.items():
         for line in lines:
-            if isinstance(line, str):
-                key, value = _requirement(line)
-                _add(found, f"{key} ({label})", value)
-            else:
-                found[f"{line!r} ({label})"] = ""
-
-    requirements("dependencies", project.get("dependencies", []))
-    for extra, lines in project.get("optional-dependencies", {}).items():
-        requirements(f"extra {extra}", lines)
-    for group, lines in table.get("dependency-groups", {}).items():
-        requirements(f"group {group}", lines)
-    requirements("build-system", table.get("build-system", {}).get("requires", []))
+            key, value = _requirement(line) if isinstance(line, str) else (repr(line), "")
+            _add(found, f"{key} ({label})", value)
     if "requires-python" in project:
         found["python"] = str(project["requires-python"])
     for key in ("dependencies", "optional-dependencies"):
         if key in project.get("dynamic", []):
             found[f"{key} (dynamic)"] = "yes"
     for name, keys in _TOOLS.items():
-        table_of = tool.get(name, {})
-        for key in filter(table_of.__contains__, keys):
-            found[f"tool.{name}.{key}"] = repr(table_of[key])
+        settings = tool.get(name, {})
+        found |= {f"tool.{name}.{key}": repr(settings[key]) for key in keys if key in settings}
     return found
 
 

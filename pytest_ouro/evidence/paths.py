@@ -87,20 +87,13 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
     return lambda path: path in plain or match(path)
 
 
+_WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
 def _translate(pattern: str) -> str:
-    out, at = "", 0
-    while at < len(pattern):
-        if pattern.startswith("**/", at):
-            out, at = out + "(?:.*/)?", at + 3
-        elif pattern.startswith("**", at):
-            out, at = out + ".*", at + 2
-        elif pattern[at] == "*":
-            out, at = out + "[^/]*", at + 1
-        elif pattern[at] == "?":
-            out, at = out + "[^/]", at + 1
-        else:
-            out, at = out + re.escape(pattern[at]), at + 1
-    return out
+    """Return a glob as a regular expression."""
+    parts = re.findall(r"\*\*/|\*\*|[*?]|[^*?]+", pattern)
+    return "".join(_WILDCARDS.get(part) or re.escape(part) for part in parts)
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:

@@ -37,13 +37,9 @@ def environment() -> dict[str, str]:
     Relative folders are removed from PATH: the judged folder could contain a program "git".
     """
     env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    path = env.get("PATH", os.defpath).split(os.pathsep)
+    folders = env.get("PATH", os.defpath).split(os.pathsep)
     env.update(
-        PATH=os.pathsep.join(
-            folder
-            for folder in path
-            if os.path.isabs(folder)  # noqa: PTH117 - text
-        ),
+        PATH=os.pathsep.join(filter(os.path.isabs, folders)),
         LC_ALL="C",
         GIT_NO_REPLACE_OBJECTS="1",
         GIT_GRAFT_FILE=os.devnull,
