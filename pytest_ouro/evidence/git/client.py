@@ -189,15 +189,9 @@ class Git:
         called = command(*asked, cwd=self.top, also=("core.warnAmbiguousRefs=true",))
         return b" is ambiguous" in spawn.output(called, environment())[2]
 
-    @cached_property
-    def _trees(self) -> dict[str, dict[str, Entry]]:
-        return {}
-
     def tree(self, commit: str) -> dict[str, Entry]:
         """Return every file of a commit (full id), by its path from the top folder, with ``/``."""
-        if commit not in self._trees:
-            self._trees[commit] = self.store.files(self.store.commit(commit)[0])
-        return self._trees[commit]
+        return self.store.files(self.store.commit(commit)[0])
 
     def file(self, commit: str, path: str) -> bytes | None:
         """Return the bytes of a file of a commit (full id); None if it is absent or a submodule."""
