@@ -11,18 +11,25 @@ if TYPE_CHECKING:
 
 #: How to repair the journal from the copy in git, where there is one.
 RESTORE = "put back what was recorded: pytest-ouro log --restore"
-#: What a person does about a journal that cannot be restored. The fields are paths.
+#: What a person does about a journal that cannot be restored.
 START_AGAIN = (
-    "a person moves it away, to start again, and blesses: mv {journal} {old}; "
+    "a person moves it away, to start again, and blesses: mv {journal} {journal}.old; "
     "git update-ref -d refs/ouro/journal; pytest-ouro bless"
 )
 #: What a person does if git has lost the objects of its copy.
 ACCEPT_FILE = "git fsck; a person accepts the file as it is: git update-ref -d refs/ouro/journal"
 
 
-def not_a_run_id(journal: Path, text: str, remedy: str) -> RecordError:
+def _remedy(journal: Path, held: str) -> str:
+    """Return what to do about a damaged journal. ``held``: git's copy, "" if there is none."""
+    return RESTORE if held else START_AGAIN.format(journal=journal)
+
+
+def not_a_run_id(journal: Path, text: str, held: str) -> RecordError:
     """A record names a run by something else than 12 hexadecimal digits, such as a path."""
-    return RecordError(f"{journal}: {text!r:.40} is not the id of a run", help=remedy)
+    return RecordError(
+        f"{journal}: {text!r:.40} is not the id of a run", help=_remedy(journal, held)
+    )
 
 
 def newer_record(journal: Path, line: int, why: str) -> RecordError:
@@ -33,9 +40,11 @@ def newer_record(journal: Path, line: int, why: str) -> RecordError:
     )
 
 
-def damaged_record(journal: Path, line: int, why: str, remedy: str) -> RecordError:
+def damaged_record(journal: Path, line: int, why: str, held: str) -> RecordError:
     """A line of the journal is not JSON, or has a key that is missing or of another type."""
-    return RecordError(f"{journal}:{line}: not a record of a run: {why}", help=remedy)
+    return RecordError(
+        f"{journal}:{line}: not a record of a run: {why}", help=_remedy(journal, held)
+    )
 
 
 def altered_journal(
@@ -46,11 +55,11 @@ def altered_journal(
     return RecordError(f"{journal}:{line}: {headline}{counts}", help=remedy)
 
 
-def no_copy(journal: Path, old: Path) -> RecordError:
+def no_copy(journal: Path) -> RecordError:
     """``pytest-ouro log --restore`` finds no copy of the journal in git."""
     return RecordError(
         f"git holds no copy of {journal}: there is nothing to restore",
-        help=START_AGAIN.format(journal=journal, old=old),
+        help=START_AGAIN.format(journal=journal),
     )
 
 
@@ -70,9 +79,11 @@ def unreadable_journal(journal: Path, why: str) -> RecordError:
     )
 
 
-def journal_not_a_file(journal: Path, remedy: str) -> RecordError:
+def journal_not_a_file(journal: Path, held: str) -> RecordError:
     """A directory, a pipe or another special file has the journal's name."""
-    return RecordError(f"{journal} cannot be read: it is not a regular file", help=remedy)
+    return RecordError(
+        f"{journal} cannot be read: it is not a regular file", help=_remedy(journal, held)
+    )
 
 
 def ledger_not_a_file(ledger: Path) -> RecordError:

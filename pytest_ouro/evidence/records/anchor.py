@@ -44,11 +44,6 @@ def refs(folder: Path) -> dict[str, str]:
     return dict(line.split(" ", 1) for line in listed.decode().splitlines())
 
 
-def read_ref(folder: Path) -> str:
-    """Return the id of the tree that the ref names; "" if there is no ref."""
-    return refs(folder).get(REF, "")
-
-
 def tree(lines: Sequence[bytes], *, like: str) -> str:
     """Return the id of the tree of these lines, by the hash function that made the id ``like``."""
     entries = b"".join(

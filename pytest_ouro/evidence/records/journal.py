@@ -68,7 +68,7 @@ class Journal:
         from pytest_ouro.evidence.records.kinds import RUN
 
         if not RUN.holds(run):
-            raise messages.not_a_run_id(self.path, run, self._remedy())
+            raise messages.not_a_run_id(self.path, run, self._held())
         return self.folder / "open" / run
 
     def records(self) -> list[StartedRun]:
@@ -88,8 +88,8 @@ class Journal:
             except record_format.NewerVersion as error:
                 raise messages.newer_record(self.path, number, str(error)) from None
             except ValueError as error:
-                why = str(error)
-                raise messages.damaged_record(self.path, number, why, self._remedy()) from None
+                facts = (number, str(error), self._held())
+                raise messages.damaged_record(self.path, *facts) from None
         return found
 
     def runs(self) -> list[FinishedRun]:
@@ -120,15 +120,20 @@ class Journal:
             if found is None or seen == self._look():
                 return found
 
+    def _held(self) -> str:
+        """Return the id of git's copy; "" if there is none."""
+        return anchor.refs(self.common_dir).get(anchor.REF, "")
+
     def _look(self) -> tuple[str, list[bytes]]:
-        """Return the id of git's copy ("" if there is none), and the lines of the file."""
-        return anchor.read_ref(self.common_dir), self.lines()
+        """Return the id of git's copy, and the lines of the file."""
+        return self._held(), self.lines()
 
     def _fault(self, held: str, lines: list[bytes]) -> Fault | None:
         if not held:  # records from before git held a copy
             line = _broken_link(lines)
             headline = f"the chain is broken at line {line}: a record was changed or removed"
-            return Fault(line, headline, help=self._remedy()) if line else self._conflict(lines)
+            help = messages.START_AGAIN.format(journal=self.path)
+            return Fault(line, headline, help=help) if line else self._conflict(lines)
         if anchor.tree(lines, like=held) == held or self._awaited(held, lines):
             return self._conflict(lines)
         recorded = anchor.read(self.common_dir, held)
@@ -152,19 +157,9 @@ class Journal:
         for found in conflicts(self._records(lines)):
             expected, actual = (f"{value!r:.100}" for value in (found.expected, found.actual))
             headline = f"'{found.field}' in line {found.line} contradicts what it follows from"
-            return Fault(found.line, headline, expected, actual, self._start_again())
+            help = messages.START_AGAIN.format(journal=self.path)
+            return Fault(found.line, headline, expected, actual, help)
         return None
-
-    def _remedy(self) -> str:
-        """Return what to do about a damaged journal."""
-        return messages.RESTORE if anchor.read_ref(self.common_dir) else self._start_again()
-
-    def _start_again(self) -> str:
-        return messages.START_AGAIN.format(journal=self.path, old=self._old)
-
-    @property
-    def _old(self) -> Path:
-        return self.path.with_name("journal.old.jsonl")
 
     def _awaited(self, held: str, lines: list[bytes]) -> list[bytes]:
         """Return the lines with the last one, which git has and whose writer was killed before it
@@ -218,9 +213,9 @@ class Journal:
         """Replace the file by git's copy. Return the file beside it that holds what was there; None
         if nothing was changed. RecordError if git holds no copy."""
         with self.locked():
-            held = anchor.read_ref(self.common_dir)
+            held = self._held()
             if not held:
-                raise messages.no_copy(self.path, self._old)
+                raise messages.no_copy(self.path)
             number = 1
             while (self.folder / f"journal.found-{number}.jsonl").exists():
                 number += 1
@@ -300,7 +295,7 @@ class Journal:
 
     def recorded(self) -> list[bytes] | None:
         """Return the lines that git holds; None if it holds none."""
-        held = anchor.read_ref(self.common_dir)
+        held = self._held()
         return anchor.read(self.common_dir, held) if held else None
 
     def put_back(self, lines: list[bytes], others: list[bytes], *, name: str) -> Path:
@@ -337,7 +332,7 @@ class Journal:
             return []
         except OSError as error:
             raise messages.unreadable_journal(self.path, str(error.strerror)) from None
-        raise messages.journal_not_a_file(self.path, self._remedy())
+        raise messages.journal_not_a_file(self.path, self._held())
 
 
 def finished(records: Sequence[StartedRun]) -> list[FinishedRun]:
