@@ -41,16 +41,8 @@ class Reason(str, Enum):
     REPEAT = "repeat", "discard", "one of `--ouro-repeat`, not the last: decides nothing"
     LEVEL = "level", "discard", "measured at a lower level than the bound asks for"
     CRASH = "crash", "crash", "an exception, a bad exit status, a signal, no metric"
-    OOM = (
-        "oom",
-        "crash",
-        "out of memory; the message says whether in training or in evaluation",
-    )
-    NAN = (
-        "nan",
-        "crash",
-        "the metric, or the loss at which the script gave up, is not a number",
-    )
+    OOM = "oom", "crash", "out of memory; the message says whether in training or in evaluation"
+    NAN = "nan", "crash", "the metric, or the loss at which the script gave up, is not a number"
     TIMEOUT = "timeout", "crash", "killed at the timeout"
     BREACH = (
         "breach",
