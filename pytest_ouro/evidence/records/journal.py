@@ -68,7 +68,7 @@ class Journal:
         from pytest_ouro.evidence.records.kinds import RUN
 
         if not RUN.holds(run):
-            raise messages.not_a_run_id(self.path, run, self._held())
+            raise messages.not_a_run_id(self.path, run, self._read_ref())
         return self.folder / "open" / run
 
     def records(self) -> list[StartedRun]:
@@ -88,7 +88,7 @@ class Journal:
             except record_format.NewerVersion as error:
                 raise messages.newer_record(self.path, number, str(error)) from None
             except ValueError as error:
-                facts = (number, str(error), self._held())
+                facts = (number, str(error), self._read_ref())
                 raise messages.damaged_record(self.path, *facts) from None
         return found
 
@@ -120,13 +120,13 @@ class Journal:
             if found is None or seen == self._look():
                 return found
 
-    def _held(self) -> str:
+    def _read_ref(self) -> str:
         """Return the id of git's copy; "" if there is none."""
         return anchor.refs(self.common_dir).get(anchor.REF, "")
 
     def _look(self) -> tuple[str, list[bytes]]:
         """Return the id of git's copy, and the lines of the file."""
-        return self._held(), self.lines()
+        return self._read_ref(), self.lines()
 
     def _fault(self, held: str, lines: list[bytes]) -> Fault | None:
         if not held:  # records from before git held a copy
@@ -213,7 +213,7 @@ class Journal:
         """Replace the file by git's copy. Return the file beside it that holds what was there; None
         if nothing was changed. RecordError if git holds no copy."""
         with self.locked():
-            held = self._held()
+            held = self._read_ref()
             if not held:
                 raise messages.no_copy(self.path)
             number = 1
@@ -295,7 +295,7 @@ class Journal:
 
     def recorded(self) -> list[bytes] | None:
         """Return the lines that git holds; None if it holds none."""
-        held = self._held()
+        held = self._read_ref()
         return anchor.read(self.common_dir, held) if held else None
 
     def put_back(self, lines: list[bytes], others: list[bytes], *, name: str) -> Path:
@@ -332,7 +332,7 @@ class Journal:
             return []
         except OSError as error:
             raise messages.unreadable_journal(self.path, str(error.strerror)) from None
-        raise messages.journal_not_a_file(self.path, self._held())
+        raise messages.journal_not_a_file(self.path, self._read_ref())
 
 
 def finished(records: Sequence[StartedRun]) -> list[FinishedRun]:
