@@ -57,8 +57,14 @@ def on_disk(path: str) -> tuple[int, bytes] | None:
     return None
 
 
+def large_file(blob: bytes) -> str | None:
+    """Return the sha256 of the file that a Git LFS pointer stands for; None for other contents."""
+    pointer = re.match(_LFS, blob)
+    return pointer[1].decode() if pointer else None
+
+
 def same_content(blob: bytes, data: bytes) -> bool:
     """Return whether ``data`` is the content of ``blob``, or of the file its LFS pointer names."""
-    if pointer := re.match(_LFS, blob):
-        return hashlib.sha256(data).hexdigest().encode() == pointer[1]
+    if name := large_file(blob):
+        return hashlib.sha256(data).hexdigest() == name
     return canonical(blob) == canonical(data)

@@ -71,7 +71,7 @@ def test_the_candidate_cannot_bring_its_own_evaluation(made):
 
 def test_the_evaluation_stands_in_the_trusted_tree_and_is_told_of_the_other(made):
     says = "import pathlib\nprint('cwd:', pathlib.Path.cwd())\nprint('env:', os.environ)\n"
-    says += "print('val_bpb:', 1.0 + pathlib.Path('train.py').read_text().count('#'))"
+    says += "print('val_bpb:', 1.0 + pathlib.Path('train.py').exists())"
     lab = made(train="x = 1", evaluation="import os\n" + says)
     result = lab.run("x = 1  # a comment that trust does not have\n# and one more")
     assert result.val_bpb == 1.0

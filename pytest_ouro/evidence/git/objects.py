@@ -37,6 +37,11 @@ _FIELDS = rb"([0-7]+) ([^\0]*)\0(.{%d})"
 #: The beginning of a commit: its tree and its parents.
 _COMMIT = r"tree ([0-9a-f]+)\n((?:parent [0-9a-f]+\n)*)"
 _NO_NAMES = frozenset({"", ".", ".."})
+#: Names that git refuses because a file system may take them for ``.git``: in any case, with what
+#: NTFS ignores after a name, and by the short name that NTFS gives it.
+_GIT_FOLDER = re.compile(rb"(?:^|[/\\])(?:\.git|git~1)[ .]*(?::[^/]*)?(?=[/\\]|\Z)", re.IGNORECASE)
+#: The characters that HFS+ ignores within a name, in UTF-8.
+_IGNORED = re.compile(rb"\xe2\x80[\x8c-\x8f\xaa-\xae]|\xe2\x81[\xaa-\xaf]|\xef\xbb\xbf")
 
 
 class Objects:
@@ -50,12 +55,15 @@ class Objects:
         self._files: dict[tuple[str, str], dict[str, Entry]] = {}
         self.close = weakref.finalize(self, git.hang_up)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, *, keep: bool = True) -> bytes:
         """Return the bytes of an object by its id; GitError if it is missing, or its bytes do not
-        hash to the id."""
-        if name not in self._known:
-            self._known[name] = self._read(name)
-        return self._known[name]
+        hash to the id. ``keep`` them in memory for the next read."""
+        if name in self._known:
+            return self._known[name]
+        data = self._read(name)
+        if keep:
+            self._known[name] = data
+        return data
 
     def _read(self, name: str) -> bytes:
         try:
@@ -92,12 +100,14 @@ class Objects:
         fields = re.findall(_FIELDS % (len(tree) // 2), data, re.DOTALL)
         if b"".join([b"%b %b\0%b" % field for field in fields]) != data:
             raise messages.damaged_object(tree)
-        names = os.fsdecode(b"/".join([name for _, name, _ in fields])).split("/")
+        joined = b"/".join([name for _, name, _ in fields])
+        names = os.fsdecode(joined).split("/")
         found = {
             name: Entry(mode.decode(), item.hex())
             for name, (mode, _, item) in zip(names, fields, strict=False)
         }
-        if fields and (len(found) != len(names) or not _NO_NAMES.isdisjoint(found)):
+        invalid = not _NO_NAMES.isdisjoint(found) or _GIT_FOLDER.search(_IGNORED.sub(b"", joined))
+        if fields and (invalid or len(found) != len(names)):
             raise messages.invalid_tree(tree, sorted(names))
         return found
 

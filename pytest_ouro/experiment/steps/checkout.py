@@ -8,41 +8,56 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import ExperimentError, GitError
+from pytest_ouro.core.errors import GitError
+from pytest_ouro.experiment.steps.write_tree import TreeWriter
 from pytest_ouro.experiment.supervision.processes import alive
 from pytest_ouro.experiment.terms import repo, temp_folders
 from pytest_ouro.experiment.terms.names import cache_folder
+from pytest_ouro.messages import checkout as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pytest_ouro.evidence.git.client import Git
 
 
+def nothing(path: str) -> bool:
+    """Leave out no path."""
+    return False
+
+
 @contextmanager
-def checkout(git: Git, commit: str, *, role: str = "tried") -> Iterator[Path]:
-    """The commit's files in a folder of their own, gone afterwards; one folder a ``role``."""
+def checkout(
+    git: Git, commit: str, *, role: str = "tried", leave_out: Callable[[str], bool] = nothing
+) -> Iterator[Path]:
+    """Write the commit's files into a folder of their own, and remove it afterwards.
+
+    There is one folder a ``role``. ``leave_out`` says which paths are not written; compiled Python
+    never is, because it would be run in place of its source. ExperimentError if a file cannot be
+    written as it is committed, GitError if git refuses one of its names.
+    """
     name = hashlib.sha256(os.fsencode(git.common_dir)).hexdigest()[:12]
     folder = cache_folder() / "worktrees" / name / f"{role}-{commit[:12]}-{os.getpid()}"
+    try:
+        _write(git, commit, folder, lambda path: path.endswith((".pyc", ".pyo")) or leave_out(path))
+        yield folder
+    finally:
+        _remove(git, folder)
+
+
+def _write(git: Git, commit: str, folder: Path, leave_out: Callable[[str], bool]) -> None:
+    """Make a working tree without files, then write them from git's objects."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _remove_the_dead(git, folder.parent)
         temp_folders.remove(folder)
         repo.add_worktree(git, folder, commit)
-        for compiled in folder.rglob("*.py[co]"):
-            compiled.unlink()  # a committed .pyc would be run in place of its source
-    except (GitError, OSError) as error:
-        _remove(git, folder)
-        words = error.message if isinstance(error, GitError) else error.strerror or error
-        raise ExperimentError(
-            f"no clean worktree of {commit[:7]} in {folder.parent}: {words}",
-            help="fix the folder's permissions, or set XDG_CACHE_HOME to one with room",
-        ) from None
-    try:
-        yield folder
-    finally:
-        _remove(git, folder)
+        writer = TreeWriter(git.store, git.common_dir / "lfs" / "objects", leave_out)
+        writer.write(git.store.commit(commit)[0], folder)
+    except OSError as error:
+        why = str(error.strerror or error)
+        raise messages.failed(commit, str(folder.parent), why) from None
 
 
 def _remove(git: Git, folder: Path) -> None:

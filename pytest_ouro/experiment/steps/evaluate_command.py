@@ -30,7 +30,13 @@ def evaluated(case: Case, experiment: Experiment, run: Job, seen: Measurement) -
     if seen.exit_code or seen.stopped:
         return seen
     left = experiment.seconds("timeout") - seen.wall_seconds
-    with checkout(case.repository.git, case.trust.commit, role="trusted") as tree:
+    editable = [case.bound.path(glob) for glob in experiment.editable]
+    with checkout(
+        case.repository.git,
+        case.trust.commit,
+        role="trusted",
+        leave_out=lambda path: matches(path, editable),
+    ) as tree:
         judged = supervise(evaluation_job(case, experiment, run, tree=tree, seconds=left))
     failed = judged.exit_code or judged.stopped
     return replace(

@@ -9,13 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import GitError
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.evidence.content import canonical, on_disk
 from pytest_ouro.evidence.paths import matches
+from pytest_ouro.experiment.steps.write_tree import replace_file
 from pytest_ouro.experiment.terms import repo
+from pytest_ouro.messages import checkout as messages
 
 if TYPE_CHECKING:
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.git.client import Git
+    from pytest_ouro.evidence.git.objects import Entry
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,41 @@ def settle(case: Case, *, target: str, tried: str, apply: bool) -> Settlement:
     if why := _unsafe(case, target):
         return Settlement(advice.text, refused=f"ouro: not settled: {why}")
     try:
-        repo.return_branch(case.repository.git, target)
-    except GitError as error:
-        return Settlement(advice.text, refused=f"ouro: not settled: {error.message}")
+        return_branch(case.repository.git, target)
+    except (OuroError, OSError) as error:
+        why = error.message if isinstance(error, OuroError) else str(error)
+        return Settlement(advice.text, refused=f"ouro: not settled: {why}")
     return Settlement(f"ouro: settled: {case.evidence.branch} is back at {target[:7]}   ({stays})")
+
+
+def return_branch(git: Git, target: str) -> None:
+    """Move the branch, the index and the files that differ to ``target``, without any filter or
+    hook. GitError if a change that is not committed would be lost; OSError if a file cannot be
+    written."""
+    head, tree = git.tree(git.head), git.tree(target)
+    paths = [path for path in sorted(head.keys() | tree.keys()) if head.get(path) != tree.get(path)]
+    for path in paths:
+        _demand_unchanged(git, path, head.get(path))
+    for path in paths:
+        entry = tree.get(path)
+        if entry is None:
+            (git.top / path).unlink(missing_ok=True)
+        else:
+            replace_file(git.top, path, entry.mode, git.store.read(entry.blob))
+        repo.stage(git, path, entry)
+    repo.move_branch(git, to=target)
+
+
+def _demand_unchanged(git: Git, path: str, entry: Entry | None) -> None:
+    """GitError if the file on the disk is not the one that is committed, or is kept by Git LFS."""
+    found = on_disk(str(git.top / path))
+    if entry is None:
+        unchanged = found is None
+    else:
+        blob = git.store.read(entry.blob)
+        unchanged = found is None or canonical(found[1]) == canonical(blob)
+    if not unchanged:
+        raise messages.not_as_committed(path)
 
 
 def _unsafe(case: Case, target: str) -> str:

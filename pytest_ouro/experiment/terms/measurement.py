@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 #: Tolerance for a float's last bits, beside half a unit of the last printed digit.
 CLAIM_TOLERANCE = 1e-9
+_ELSEWHERE = " (the editable files are in the folder OURO_CANDIDATE, not beside the evaluation)"
 _DENIED = " (a sandboxed run writes under TMPDIR alone: docs/sandbox.md has what it may do)"
 
 
@@ -127,7 +128,9 @@ def _outcome(seen: Measurement, metric: Metric, script: str) -> tuple[Outcome, s
 def _evaluated(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
     """Return the outcome of the evaluate-command, after a command that succeeded."""
     if failed := _failed(seen, metric, "evaluate-command"):
-        return failed
+        ended, message = failed
+        missing = any("No such file" in line or "No module named" in line for line in seen.tail)
+        return ended, message + (_ELSEWHERE if ended == "crash" and missing else "")
     if metric.name not in seen.claims:
         return "crash", f"evaluate-command printed no '{metric.name}:' line"
     if seen.claim(metric.name) is None:

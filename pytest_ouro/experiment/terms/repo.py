@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import GitError
-from pytest_ouro.evidence.git.client import command, environment, run_git, split
+from pytest_ouro.evidence.git.client import command, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from pytest_ouro.evidence.git.client import Git
+    from pytest_ouro.evidence.git.objects import Entry
 
 
 def refs(git: Git, prefix: str) -> dict[str, str]:
@@ -54,46 +55,31 @@ def worktrees(git: Git) -> list[Path]:
 
 
 def add_worktree(git: Git, folder: Path, commit: str) -> None:
-    """Check out a commit in a new working tree, its bytes as they are committed."""
+    """Make a working tree at a commit, with its index and without its files."""
     _call(git.top, "worktree", "add", "--no-checkout", "--detach", "--force", str(folder), commit)
-    _reset(folder, "--hard", commit, also=("core.autocrlf=false",))
+    _call(folder, "read-tree", commit)
 
 
 def remove_worktree(git: Git, folder: Path) -> None:
     _call(git.top, "worktree", "remove", "--force", str(folder))
 
 
-def return_branch(git: Git, commit: str) -> None:
-    """Move the branch that is checked out, and its files; GitError where a change that is not
-    committed would be lost."""
-    _reset(git.top, "--keep", commit)
+def stage(git: Git, path: str, entry: Entry | None) -> None:
+    """Set a path's entry in the index; None removes it. No file is read or written."""
+    if entry is None:
+        _call(git.top, "update-index", "--force-remove", "--", path)
+    else:
+        info = f"{entry.mode},{entry.blob},{path}"
+        _call(git.top, "update-index", "--add", "--cacheinfo", info)
 
 
-def _reset(folder: Path, mode: str, commit: str, *, also: tuple[str, ...] = ()) -> None:
-    _call(folder, "reset", mode, "--quiet", commit, also=also, env=_without_filters(folder))
+def move_branch(git: Git, *, to: str) -> None:
+    """Move the branch that is checked out from ``git.head`` to a commit; GitError if it is at
+    another commit by now."""
+    _call(git.top, "update-ref", "-m", "pytest-ouro: settle", "HEAD", to, git.head)
 
 
-def _without_filters(folder: Path) -> dict[str, str]:
-    """Variables that turn off every filter that is configured for the working tree ``folder``.
-
-    Settings can depend on the working tree; and a filter's name may hold ``=``, which ``git -c``
-    takes for the end of the key.
-    """
-    try:
-        asked = ("config", "--name-only", "-z", "--get-regexp", r"^filter\.")
-        keys = sorted(set(split(run_git(*asked, cwd=folder))))
-    except GitError:  # there are none
-        return {}
-    settings = {"GIT_CONFIG_COUNT": str(len(keys))}
-    for number, key in enumerate(keys):
-        settings[f"GIT_CONFIG_KEY_{number}"] = key
-        settings[f"GIT_CONFIG_VALUE_{number}"] = "false" if key.endswith(".required") else ""
-    return settings
-
-
-def _call(
-    folder: Path, *args: str, also: tuple[str, ...] = (), env: Mapping[str, str] | None = None
-) -> str:
+def _call(folder: Path, *args: str, also: tuple[str, ...] = ()) -> str:
     """Standard output of one git command in ``folder``. ``also`` are further settings."""
     with _our_environment():
         from git import Git as Program
@@ -102,7 +88,7 @@ def _call(
         try:
             status, said, error = Program(folder).execute(
                 command(*args, cwd=folder, also=also),
-                env={**environment(), **(env or {})},
+                env=environment(),
                 with_extended_output=True,
                 with_exceptions=False,
             )

@@ -1,0 +1,169 @@
+"""Write the files of a commit from git's objects, and verify them against their ids.
+
+Git itself checks out files through attributes, filters, encodings and hooks, all of which a
+repository can set. None applies here: a file is the bytes of its blob.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_ouro.evidence.content import large_file
+from pytest_ouro.evidence.git.objects import object_id
+from pytest_ouro.messages import checkout as messages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pytest_ouro.evidence.git.objects import Objects
+
+#: File modes of git's tree entries, and the permissions that they stand for.
+PERMISSIONS = {"100644": 0o644, "100664": 0o644, "100755": 0o755}
+_FOLDER, _LINK, _SUBMODULE = "40000", "120000", "160000"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass
+class TreeWriter:
+    """Write a tree into an empty folder.
+
+    ``leave_out`` says which paths are not written. ``large_files`` is the repository's folder of
+    Git LFS objects: a pointer is replaced by the file that it names.
+    """
+
+    objects: Objects
+    large_files: Path
+    leave_out: Callable[[str], bool] = lambda path: False
+    #: Permissions and object id of every file written, by path; a link has the permissions 0.
+    written: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def write(self, tree: str, folder: Path) -> None:
+        """Write the tree and verify it. GitError if git refuses one of its names, ExperimentError
+        if a file cannot be written as it is committed; OSError for the disk's own faults."""
+        links: list[tuple[str, str]] = []
+        top = os.open(folder, _OPEN_FOLDER)
+        try:
+            self._write_folder(tree, top, "", links)
+        finally:
+            os.close(top)
+        for path, blob in links:  # last, so that no file is written through one
+            target = self.objects.read(blob, keep=False)
+            (folder / path).symlink_to(os.fsdecode(target))
+            self.written[path] = (0, blob)
+        self._verify(tree, folder)
+
+    def _write_folder(
+        self, tree: str, folder: int, prefix: str, links: list[tuple[str, str]]
+    ) -> None:
+        for name, (mode, blob, _) in self.objects.folder(tree).items():
+            path = prefix + name
+            if mode != _FOLDER and self.leave_out(path):
+                continue
+            try:
+                if mode == _FOLDER:
+                    self._write_subfolder(name, blob, folder, path, links)
+                elif mode == _LINK:
+                    links.append((path, blob))
+                elif mode == _SUBMODULE:
+                    os.mkdir(name, dir_fd=folder)
+                elif mode in PERMISSIONS:
+                    self._write_file(name, folder, path, PERMISSIONS[mode], blob)
+                else:
+                    raise messages.unknown_mode(path, mode)
+            except FileExistsError:
+                raise messages.names_collide(path) from None
+
+    def _write_subfolder(
+        self, name: str, tree: str, folder: int, path: str, links: list[tuple[str, str]]
+    ) -> None:
+        os.mkdir(name, dir_fd=folder)
+        below = os.open(name, _OPEN_FOLDER, dir_fd=folder)
+        try:
+            self._write_folder(tree, below, f"{path}/", links)
+        finally:
+            os.close(below)
+
+    def _write_file(self, name: str, folder: int, path: str, permissions: int, blob: str) -> None:
+        data = self.objects.read(blob, keep=False)
+        if name_of_content := large_file(data):
+            data = _read_large(self.large_files, name_of_content, path)
+            blob = object_id(b"blob", data, like=blob)
+        _write_new(name, folder, permissions, data)
+        self.written[path] = (permissions, blob)
+
+    def _verify(self, tree: str, folder: Path) -> None:
+        """Compare every file on the disk with what was to be written: no more, and no less."""
+        found = dict(_files_of(folder, like=tree))
+        for path in sorted(found.keys() | self.written.keys()):
+            if found.get(path) != self.written.get(path):
+                raise messages.changed_while_written(path)
+
+
+def _write_new(name: str, folder: int, permissions: int, data: bytes) -> None:
+    """Write a file that does not exist yet, in the folder with this descriptor."""
+    descriptor = os.open(name, _NEW, permissions, dir_fd=folder)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        os.fchmod(descriptor, permissions)  # whatever the umask took away
+
+
+def _read_large(store: Path, name: str, path: str) -> bytes:
+    """Read a file from Git LFS's own folder, where it lies under its sha256."""
+    try:
+        data = (store / name[:2] / name[2:4] / name).read_bytes()
+    except OSError:
+        raise messages.large_file_missing(path) from None
+    if hashlib.sha256(data).hexdigest() != name:
+        raise messages.large_file_missing(path)
+    return data
+
+
+def _files_of(
+    folder: Path, *, like: str, prefix: str = ""
+) -> Iterator[tuple[str, tuple[int, str]]]:
+    """Yield the path of every file below a folder, with its permissions and object id."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = prefix + entry.name
+            if path == ".git":  # the link to the repository, which git has written
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files_of(folder / entry.name, like=like, prefix=f"{path}/")
+                continue
+            mode = entry.stat(follow_symlinks=False).st_mode
+            if stat.S_ISLNK(mode):
+                data, permissions = os.fsencode(os.readlink(entry.path)), 0  # noqa: PTH115
+            else:
+                data, permissions = (folder / entry.name).read_bytes(), stat.S_IMODE(mode)
+            yield path, (permissions, object_id(b"blob", data, like=like))
+
+
+def replace_file(top: Path, path: str, mode: str, data: bytes) -> None:
+    """Write one file or link of a tree over what is at its path; OSError if that is a folder, or
+    if a link is on the way to it."""
+    *folders, name = path.split("/")
+    folder = os.open(top, _OPEN_FOLDER)
+    temporary = f".{name}.ouro"
+    try:
+        for below in folders:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(below, dir_fd=folder)
+            inner = os.open(below, _OPEN_FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=folder)
+        if mode == _LINK:
+            os.symlink(data, os.fsencode(temporary), dir_fd=folder)
+        else:
+            _write_new(temporary, folder, PERMISSIONS[mode], data)
+        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    finally:
+        os.close(folder)

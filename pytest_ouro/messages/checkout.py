@@ -1,0 +1,53 @@
+"""Errors of writing a commit's files for a run."""
+
+from __future__ import annotations
+
+from pytest_ouro.core.errors import ExperimentError
+
+
+def failed(commit: str, folder: str, why: str) -> ExperimentError:
+    """The folder for a commit's files cannot be made, or its disk is full."""
+    return ExperimentError(
+        f"the files of commit {commit:.7} cannot be written in {folder}: {why}",
+        help="fix the folder's permissions, or set XDG_CACHE_HOME to one with room",
+    )
+
+
+def large_file_missing(path: str) -> ExperimentError:
+    """Git LFS keeps a file's contents, and they are not on this machine."""
+    return ExperimentError(
+        f"{path} is kept by Git LFS, and its contents are not in .git/lfs",
+        help=f"git lfs fetch --include '{path}', then run again",
+    )
+
+
+def names_collide(path: str) -> ExperimentError:
+    """Two names of a folder are one name on the disk, as in upper and lower case."""
+    return ExperimentError(
+        f"{path} and another file of its folder have one name on this disk",
+        help="rename one of them (git mv), or set XDG_CACHE_HOME to a case-sensitive file system",
+    )
+
+
+def changed_while_written(path: str) -> ExperimentError:
+    """A file of a run differs from its commit right after it was written."""
+    return ExperimentError(
+        f"{path} was changed while the files of the commit were written",
+        help="stop what else writes to the cache folder of pytest-ouro, then run again",
+    )
+
+
+def not_as_committed(path: str) -> ExperimentError:
+    """A file would be overwritten, and it is not what the branch's commit holds."""
+    return ExperimentError(
+        f"{path} differs from the commit that it belongs to",
+        help=f"keep what you need of it, then git checkout HEAD -- {path}",
+    )
+
+
+def unknown_mode(path: str, mode: str) -> ExperimentError:
+    """A tree entry is no file, folder, link or submodule."""
+    return ExperimentError(
+        f"{path} has the mode {mode}, which git does not write",
+        help=f"git rm --cached {path}, git add {path} and git commit",
+    )
