@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -81,12 +82,13 @@ class Objects:
 
     def commit(self, name: str) -> tuple[str, list[str], str]:
         """Return the tree of a commit, its parents, and the first paragraph of its message."""
-        head, _, message = self.read(name).decode(errors="surrogateescape").partition("\n\n")
+        head, _, message = self.read(name).partition(b"\n\n")
         # Like git, ignore a line "parent" further down, as in an author's name.
-        lines = re.match(_COMMIT, head)
+        lines = re.match(_COMMIT, head.decode(errors="replace"))
         if not lines:
             raise messages.damaged_object(name)
-        subject = message.lstrip("\n").partition("\n\n")[0]
+        paragraph = message.lstrip(b"\n").partition(b"\n\n")[0]
+        subject = _decode(paragraph, re.search(rb"^encoding (.+)$", head, re.MULTILINE))
         return lines[1], lines[2].split()[1::2], " ".join(subject.split())
 
     def folder(self, tree: str) -> Folder:
@@ -150,6 +152,13 @@ class Objects:
             if was_file or is_file:
                 kind: Kind = "changed" if was_file and is_file else "added"
                 yield folder + name, kind if is_file else "deleted"
+
+
+def _decode(text: bytes, encoding: re.Match[bytes] | None) -> str:
+    """Decode a commit's message by its header ``encoding``, or as UTF-8."""
+    with contextlib.suppress(LookupError, ValueError):
+        return text.decode(encoding[1].decode() if encoding else "utf-8")
+    return text.decode(errors="replace")
 
 
 def object_id(kind: bytes, data: bytes, *, like: str) -> str:

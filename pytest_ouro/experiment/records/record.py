@@ -76,7 +76,7 @@ def start(
         time=now(),
         run=uuid.uuid4().hex[:12],
         commit=repository.head,
-        description=git.line("show", "-s", "--format=%s", repository.head),
+        description=git.store.commit(repository.head)[2],
         code=files,
         code_size=code.size,
         code_meaning=code.meaning,

@@ -55,6 +55,7 @@ def _write(git: Git, commit: str, folder: Path, leave_out: Callable[[str], bool]
         repo.add_worktree(git, folder, commit)
         writer = TreeWriter(git.store, git.common_dir / "lfs" / "objects", leave_out)
         writer.write(git.store.commit(commit)[0], folder)
+        repo.fill_index(folder, commit)
     except OSError as error:
         why = str(error.strerror or error)
         raise messages.failed(commit, str(folder.parent), why) from None

@@ -55,8 +55,12 @@ def worktrees(git: Git) -> list[Path]:
 
 
 def add_worktree(git: Git, folder: Path, commit: str) -> None:
-    """Make a working tree at a commit, with its index and without its files."""
+    """Make a working tree at a commit, without its files."""
     _call(git.top, "worktree", "add", "--no-checkout", "--detach", "--force", str(folder), commit)
+
+
+def fill_index(folder: Path, commit: str) -> None:
+    """Set the index of a working tree to a commit."""
     _call(folder, "read-tree", commit)
 
 
