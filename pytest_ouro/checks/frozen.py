@@ -9,7 +9,7 @@ from pytest_ouro.core.errors import TrustError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, option
-from pytest_ouro.evidence.content import digest, short
+from pytest_ouro.evidence.content import digest, has_digest, short
 from pytest_ouro.evidence.paths import Glob, matches, matching, quoted
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Frozen(Check):
             wrong = {
                 place: data
                 for place, data in states.items()
-                if data is None or digest(data) != wanted
+                if data is None or not has_digest(data, wanted)
             }
             if evidence.repository.subject == "working tree":
                 full = evidence.repository.git.top / path

@@ -10,7 +10,7 @@ from pytest_ouro.cli import find_bound
 from pytest_ouro.core.errors import TrustError
 from pytest_ouro.engine import layout
 from pytest_ouro.evidence import data, lock
-from pytest_ouro.evidence.content import digest, read_file
+from pytest_ouro.evidence.content import digest, large_file, read_file, same_content
 from pytest_ouro.evidence.evidence import Evidence
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.repository import Repository
@@ -89,13 +89,20 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
                 "blessed",
                 help="put a regular file there, or fix its name in bound.toml",
             )
-        files[name] = digest(contents)
+        files[name] = _digest(repository, name, contents)
     target = path.with_name(lock.NAME)
     before = _read(target)
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     after = lock.Lock(now, files, _data(bound, evidence, before))
     target.write_text(after.dumps(), encoding="utf-8", newline="\n")
     return before, after
+
+
+def _digest(repository: Repository, path: str, contents: bytes) -> str:
+    """The digest of a file's contents, or the one that its Git LFS pointer states."""
+    entry = repository.index.get(path)
+    (blob,) = repository.git.blobs([entry.blob]) if entry else (contents,)
+    return digest(blob if large_file(blob) and same_content(blob, contents) else contents)
 
 
 def _read(target: Path) -> lock.Lock:

@@ -22,9 +22,21 @@ def canonical(data: bytes) -> bytes:
     return data if b"\0" in data[:8000] else data.replace(b"\r\n", b"\n")
 
 
+def large_file(blob: bytes) -> str | None:
+    """Return the sha256 of the file that a Git LFS pointer stands for; None for other contents."""
+    pointer = re.match(_LFS, blob)
+    return pointer[1].decode() if pointer else None
+
+
 def digest(data: bytes) -> str:
-    """Return ``sha256:…`` of the canonical bytes."""
-    return "sha256:" + hashlib.sha256(canonical(data)).hexdigest()
+    """Return ``sha256:…`` of the canonical bytes; for a Git LFS pointer, of the file it names."""
+    return "sha256:" + (large_file(data) or hashlib.sha256(canonical(data)).hexdigest())
+
+
+def has_digest(data: bytes, wanted: str) -> bool:
+    """Return whether ``data`` is what a digest stands for; Git LFS takes it of the bytes as they
+    are, without making line endings canonical."""
+    return wanted in (digest(data), f"sha256:{hashlib.sha256(data).hexdigest()}")
 
 
 def short(value: str) -> str:
@@ -55,12 +67,6 @@ def on_disk(path: str) -> tuple[int, bytes] | None:
     except OSError as error:
         raise messages.unreadable_file(path, str(error.strerror)) from None
     return None
-
-
-def large_file(blob: bytes) -> str | None:
-    """Return the sha256 of the file that a Git LFS pointer stands for; None for other contents."""
-    pointer = re.match(_LFS, blob)
-    return pointer[1].decode() if pointer else None
 
 
 def same_content(blob: bytes, data: bytes) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import lock as lockfile
-from pytest_ouro.evidence.content import digest, read_file
+from pytest_ouro.evidence.content import digest, has_digest, read_file
 from pytest_ouro.evidence.paths import join
 from pytest_ouro.messages import trust as messages
 
@@ -108,10 +108,10 @@ class Trust:
         wanted = self.lock.files.get(path)
         if not wanted:
             return None
-        if data is not None and digest(data) == wanted:
+        if data is not None and has_digest(data, wanted):
             return data
         found = present(self.git, path, self.read_at)
-        return found if found is not None and digest(found) == wanted else None
+        return found if found is not None and has_digest(found, wanted) else None
 
 
 def present(git: Git, path: str, commit: str) -> bytes | None:

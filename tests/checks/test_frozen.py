@@ -1,5 +1,7 @@
 """``frozen``: every way to change a file is seen, honest work is not."""
 
+import hashlib
+
 import pytest
 
 from pytest_ouro.engine import open_case
@@ -279,6 +281,21 @@ def test_a_file_committed_with_crlf_is_the_same_text(project, judged):
     project.git("-c", "core.autocrlf=false", "commit", "-q", "-a", "-m", "line endings")
 
     assert judged(NOW).status == "holds"
+
+
+@pytest.mark.parametrize("content", [b"\0weights" * 100, b"a,b\r\n1,2\r\n"], ids=["binary", "text"])
+def test_a_file_that_git_lfs_keeps_is_compared_by_its_contents(project, judged, restate, content):
+    name = hashlib.sha256(content).hexdigest()
+    text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{name}\nsize {len(content)}\n"
+    project.commit("a pointer", {"vocab.bin": text})
+    (project.path / "vocab.bin").write_bytes(content)
+    restate('paths = ["prepare.py"]\n\n', 'paths = ["vocab.bin"]\n\n')
+    project.git("reset", "-q", "HEAD~1", "--", "vocab.bin")  # as git's own filter would have it
+    project.git("commit", "-q", "--amend", "--no-edit")
+    assert judged(NOW).status == "holds"
+
+    (project.path / "vocab.bin").write_bytes(content + b"!")
+    assert judged(NOW).broken
 
 
 def test_a_change_that_a_person_blessed_is_the_truth(project, judged):
