@@ -198,6 +198,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     for name in list(os.environ):
         if name.startswith(_FOREIGN) or name in ("CI", "PYTHONUNBUFFERED"):
             monkeypatch.delenv(name)
