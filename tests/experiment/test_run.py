@@ -539,7 +539,7 @@ def test_a_worktree_that_cannot_be_made_is_told_and_recorded(lab, monkeypatch, t
     (tmp_path / "cache" / "pytest-ouro").mkdir()
     (tmp_path / "cache" / "pytest-ouro" / "worktrees").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with pytest.raises(ExperimentError, match="no clean worktree of"):
+    with pytest.raises(ExperimentError, match="cannot be written in"):
         lab.run()
     assert lab.journal.records()[-1]["reason"] == "not-started"
 
