@@ -46,7 +46,7 @@ def not_as_committed(path: str) -> ExperimentError:
 
 
 def unknown_mode(path: str, mode: str) -> ExperimentError:
-    """A tree entry is no file, folder, link or submodule."""
+    """A tree entry is neither a file nor a folder, link or submodule."""
     return ExperimentError(
         f"{path} has the mode {mode}, which git does not write",
         help=f"git rm --cached {path}, git add {path} and git commit",
