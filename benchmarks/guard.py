@@ -1,8 +1,8 @@
-"""What the guard costs before a tool call: CPU time, and instructions where valgrind is there.
+"""Measure what the guard costs before a tool call: CPU time, and instructions if valgrind exists.
 
     python benchmarks/guard.py [--rounds N]
 
-CPU times are medians of N interleaved rounds; instructions are the same in every run, nearly.
+CPU times are medians of N interleaved rounds; instructions are nearly the same in every run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 GUARD = [sys.executable, str(Path(sys.executable).with_name("pytest-ouro")), "guard"]
-ANEW = "train.py is edited, rules anew"
+REBUILT = "train.py is edited, new rules"
 COUNT = (
     *("valgrind", "--tool=cachegrind", "--cache-sim=no", "--trace-children=yes"),
     "--cachegrind-out-file=/dev/null",
@@ -47,8 +47,8 @@ def run(command: list[str], stdin: bytes, folder: Path) -> tuple[float, str]:
 
 def instructions(command: list[str], stdin: bytes, folder: Path) -> int:
     """Instructions of a command and its children, in millions."""
-    _, told = run([*COUNT, *command], stdin, folder)
-    counts = re.findall(r"I +refs: +([\d,]+)", told)
+    _, errors = run([*COUNT, *command], stdin, folder)
+    counts = re.findall(r"I +refs: +([\d,]+)", errors)
     return round(sum(int(count.replace(",", "")) for count in counts) / 1e6)
 
 
@@ -72,12 +72,12 @@ def main() -> None:
                 call(lab, "Bash", command="python train.py > run.log 2>&1"),
             ),
             "prepare.py is edited: refused": (GUARD, call(folder, "Edit", file_path=frozen)),
-            ANEW: (GUARD, call(folder, "Edit", file_path=train)),
+            REBUILT: (GUARD, call(folder, "Edit", file_path=train)),
         }
         seconds: dict[str, list[float]] = {title: [] for title in cases}
         for number in range(rounds + 1):
             for title, (command, stdin) in cases.items():
-                if title == ANEW:
+                if title == REBUILT:
                     (folder / ".git/ouro/guard.json").unlink(missing_ok=True)
                 cpu, _ = run(command, stdin, folder)
                 if number:  # the first round compiles modules
@@ -87,7 +87,7 @@ def main() -> None:
         millions = {
             title: instructions(*case, folder)
             for title, case in cases.items()
-            if counted and title != ANEW
+            if counted and title != REBUILT
         }
         for title, measured in seconds.items():
             median = statistics.median(measured)

@@ -1,6 +1,6 @@
-"""``pytest-ouro guard``: refuse an agent's tool call that a rule forbids, before it is made.
+"""``pytest-ouro guard``: refuse an agent's tool call that a rule forbids, before it runs.
 
-It helps an honest agent and does not stop a dishonest one: the gate judges what was really done. It
+The guard helps an honest agent and does not stop a dishonest one: the gate judges what was done. It
 starts before every edit and every command, so it imports only what the answer needs: no `re`,
 `json`, `pathlib` or `subprocess`, each of which costs about as much as the interpreter's own start.
 """
@@ -24,9 +24,10 @@ class Unreadable(Exception):
 
 
 def main() -> int:
-    """Answer the tool call on standard input: 0 (silent, or the agent's own refusal) or 2.
+    """Answer the tool call on standard input; return the exit status.
 
-    Never 1, and no traceback: agents treat a failing hook as approval.
+    It is 0 (with no output, or with a refusal in the agent's form) or 2. It is never 1, and no
+    traceback is printed: agents treat a failing hook as approval.
     """
     try:
         return _answer()
@@ -35,7 +36,7 @@ def main() -> int:
 
 
 def _refuse(error: BaseException) -> int:
-    """Write the reason; exit status 2, which every agent treats as a refusal."""
+    """Write the reason and return 2, which every agent treats as a refusal."""
     words = str(error).strip() or type(error).__name__
     text = (
         f"pytest-ouro guard: this call could not be judged, so it is refused: {words}\n"
@@ -52,13 +53,13 @@ def _answer() -> int:
     from pytest_ouro.guard import hosts
 
     call = hosts.read(loads(_input()))
-    said = reason(call) if call.effects else ""
-    if not said:
+    text = reason(call) if call.effects else ""
+    if not text:
         return 0
-    out, status = hosts.refusal(call, said)
+    out, status = hosts.refusal(call, text)
     _write(1, out)
     if status:
-        _write(2, said + "\n")
+        _write(2, text + "\n")
     return status
 
 
@@ -67,10 +68,10 @@ def reason(call: Call) -> str:
     from pytest_ouro.guard import protected
 
     for bound in protected.bounds(call):
-        known = protected.load(bound)
+        protections = protected.load(bound)
         for effect in call.effects:
-            if said := known.refusal(effect):
-                return said
+            if text := protections.refusal(effect):
+                return text
     return ""
 
 
@@ -86,7 +87,7 @@ def _input() -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise Unreadable("the tool call is no UTF-8") from None
+        raise Unreadable("the tool call is not UTF-8") from None
 
 
 def _write(descriptor: int, text: str) -> None:
@@ -106,7 +107,7 @@ class _Json:
 
 
 def loads(text: str) -> Any:
-    """The value of a JSON text. Unreadable for an invalid one."""
+    """Parse a JSON text. Unreadable where it is invalid."""
     try:
         from _json import make_scanner  # without `json`, which brings `re`
     except ImportError:  # another Python
@@ -115,14 +116,14 @@ def loads(text: str) -> Any:
         try:
             return json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise Unreadable(f"no JSON: {error}") from None
+            raise Unreadable(f"not JSON: {error}") from None
     text = text.strip(" \t\r\n")
     try:
         value, end = make_scanner(_Json)(text, 0)  # type: ignore[arg-type]
     except StopIteration:
-        raise Unreadable("no JSON: no value") from None
+        raise Unreadable("not JSON: no value") from None
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"no JSON: {error}") from None
+        raise Unreadable(f"not JSON: {error}") from None
     if end != len(text):
-        raise Unreadable(f"no JSON: more text at character {end}")
+        raise Unreadable(f"not JSON: more text at character {end}")
     return value

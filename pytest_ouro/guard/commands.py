@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import os
 
-from pytest_ouro.guard import git, packages
+from pytest_ouro.guard import git, programs
 from pytest_ouro.guard.effects import Action, Write
-from pytest_ouro.guard.options import patched, split
+from pytest_ouro.guard.options import split
 from pytest_ouro.guard.shell import Command, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-#: What runs the command that follows, with the options of it that take a value.
-_WRAPPERS = {
-    "sudo": ("-u", "-g"), "doas": ("-u",), "env": ("-u", "-S"), "nice": ("-n",), "nohup": (),
-    "setsid": (), "command": (), "builtin": (), "exec": (), "time": (), "ionice": ("-c", "-n"),
-    "stdbuf": ("-i", "-o", "-e"), "timeout": ("-s", "-k"),
-    "xargs": ("-I", "-n", "-P", "-d", "-L", "-a"),
-}  # fmt: skip
-_KEYWORDS = ("{", "}", "!", "if", "then", "else", "elif", "while", "until", "do", "done", "fi")
+_PLAIN = (
+    *("{", "}", "!", "if", "then", "else", "elif", "while", "until", "do", "done", "fi"),
+    *("nohup", "setsid", "command", "builtin", "exec", "time", "nice", "ionice", "stdbuf"),
+)
+#: Words before the command that runs, each with those of its options that take a value. Numbers,
+#: such as the seconds of `timeout`, are skipped too.
+_WRAPPERS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(_PLAIN, ()),
+    "sudo": ("-u", "-g"),
+    "env": ("-u",),
+    "timeout": ("-s",),
+    "xargs": ("-I", "-d", "-a"),
+    "uvx": ("--from", "--with", "--python", "-p"),
+    **dict.fromkeys(
+        ("uv run", "poetry run", "pdm run", "hatch run", "pixi run"),
+        ("--with", "--python", "-p", "--group", "--extra", "--project"),
+    ),
+    "python -m": (),
+}
 _SHELLS = ("sh", "bash", "zsh", "dash", "ksh")
+_PATCHES = ("apply_patch", "applypatch")
 _DEPTH = 8
 
 
 def effects(text: str, folder: str, depth: int = 0) -> Iterator[Write | Action]:
-    """Everything that a command line would change, as far as its text tells; run in ``folder``."""
+    """Everything that a command line would change in ``folder``, as far as its text shows."""
     outer: list[str] = []
     for item in parse(text) if depth < _DEPTH else ():
         if item == "(":
@@ -45,29 +57,26 @@ def effects(text: str, folder: str, depth: int = 0) -> Iterator[Write | Action]:
 
 
 def _program(words: list[str]) -> tuple[list[str], dict[str, str]]:
-    """The command below `sudo`, `env` and the like, and the variables that are set for it."""
-    words, assigned = list(words), {}
+    """The command after `sudo`, `env` and the like, and the variables that are set for it."""
+    words, assigned, module = list(words), {}, False
     while words:
         name = os.path.basename(words[0])
+        pair = f"{'python' if name.startswith('python') else name} {''.join(words[1:2])}"
         variable, equals, value = words[0].partition("=")
         if equals and variable.isidentifier():
             assigned[variable] = value
             del words[0]
-        elif words[0] in _KEYWORDS:
+            continue
+        if name in _WRAPPERS:
+            valued = _WRAPPERS[name]
             del words[0]
-        elif name in _WRAPPERS:
-            del words[0]
-            while words and words[0].startswith("-"):
-                del words[: 2 if words[0] in _WRAPPERS[name] else 1]
-            if name == "timeout":
-                del words[:1]
-        elif name in ("uv", "poetry", "pdm", "hatch", "pixi") and words[1:2] == ["run"]:
+        elif pair in _WRAPPERS:
+            valued, module = _WRAPPERS[pair], pair == "python -m"
             del words[:2]
-            while words and words[0].startswith("-"):
-                valued = words[0] in ("--with", "--python", "-p", "--group", "--extra", "--project")
-                del words[: 2 if valued else 1]
         else:
-            return [name, *words[1:]], assigned
+            return [name.replace("_", "-") if module else name, *words[1:]], assigned
+        while words and (words[0].startswith("-") or words[0][:1].isdigit()):
+            del words[: 2 if words[0] in valued else 1]
     return [], assigned
 
 
@@ -89,172 +98,25 @@ def _effects(
     words: list[str], assigned: dict[str, str], command: Command, folder: str, depth: int
 ) -> Iterator[Write | Action]:
     name, *args = words
-    if name in _SHELLS and "-c" in (options := split(args, ("-c", "-o"))[1]):
-        yield from effects(options["-c"], folder, depth + 1)
-    elif name in _SHELLS:
-        for document in command.documents:
-            yield from effects(document, folder, depth + 1)
+    scripts: list[str] = []
+    if name in _SHELLS:
+        options = split(args, ("-c", "-o"))[1]
+        scripts = [options["-c"]] if "-c" in options else command.documents
     elif name == "eval":
-        yield from effects(" ".join(args), folder, depth + 1)
+        scripts = [" ".join(args)]
+    elif name in _PATCHES:
+        for text in (*args, *command.documents):
+            yield from patched(text)
     elif name == "git":
-        yield from git.effects(args, assigned, command, folder)
-    elif name in _WRITERS:
-        yield from _WRITERS[name](args, command, folder)
+        yield from git.effects(args, assigned, folder)
     else:
-        yield from packages.effects(name, args)
+        yield from programs.effects(name, args, folder)
+    for script in scripts:
+        yield from effects(script, folder, depth + 1)
 
 
-def _all(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    for path in split(args)[0]:
-        yield Write(path)
-
-
-def _removed(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    for path in split(args)[0]:
-        yield Write(path, "remove")
-
-
-def _sed(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    paths, options = split(args, ("-e", "-f", "-l", "--expression", "--file"))
-    if "-i" in options or "--in-place" in options:
-        scripted = options.keys() & {"-e", "-f", "--expression", "--file"}
-        for path in paths if scripted else paths[1:]:
-            yield Write(path)
-
-
-def _perl(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    paths, options = split(args, ("-e", "-E", "-M", "-m", "-I", "-r"))
-    if "-i" in options:
-        for path in paths:
-            yield Write(path)
-
-
-def _awk(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    paths, options = split(args, ("-i", "-f", "-v", "-F", "--include"))
-    if "inplace" in (options.get("-i"), options.get("--include")):
-        for path in paths if "-f" in options else paths[1:]:
-            yield Write(path)
-
-
-def _copied(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    """The last argument, or the new file in it where it is a folder."""
-    valued = ("-t", "-S", "-m", "-o", "-g", "-e", "--target-directory", "--suffix", "--exclude")
-    paths, options = split(args, valued)
-    target = options.get("-t") or options.get("--target-directory") or ""
-    if not target and len(paths) > 1:
-        target = paths.pop()
-    elif not target:
-        target = "."
-    into = os.path.isdir(os.path.join(folder, target)) and "-T" not in options
-    for source in paths:
-        name = os.path.basename(source.rstrip("/"))
-        made = os.path.join(target, name) if into and name not in ("", ".", "..") else target
-        full = os.path.join(folder, source)
-        yield Write(made, "fill", full) if os.path.isdir(full) else Write(made)
-
-
-def _moved(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    paths, options = split(args, ("-t", "-S", "--target-directory", "--suffix"))
-    for path in paths if options.keys() & {"-t", "--target-directory"} else paths[:-1]:
-        yield Write(path, "remove")
-    yield from _copied(args, command, folder)
-
-
-def _linked(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    if len(split(args, ("-t", "-S"))[0]) > 1 or "-t" in args:
-        yield from _copied([arg for arg in args if arg != "-T"], command, folder)
-
-
-def _formatted(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    """The files that a formatter is given by name. Of a folder it may change none."""
-    paths, options = split(args)
-    if not options.keys() & {"--check", "--check-only", "--diff", "-c", "-d"}:
-        for path in paths:
-            yield Write(path)
-
-
-def _in_place(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    if split(args)[1].keys() & {"-i", "--in-place"}:
-        yield from _formatted(args, command, folder)
-
-
-def _ruff(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    if args[:1] == ["format"] or (args[:1] == ["check"] and "--fix" in args):
-        yield from _formatted(args[1:], command, folder)
-
-
-def _sorted(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    options = split(args, ("-o", "--output"))[1]
-    if made := options.get("-o") or options.get("--output"):
-        yield Write(made)
-
-
-def _truncated(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    for path in split(args, ("-s", "-r", "--size", "--reference"))[0]:
-        yield Write(path)
-
-
-def _dd(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    for arg in args:
-        if arg.startswith("of="):
-            yield Write(arg[3:])
-
-
-def _touched(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    for path in split(args, ("-d", "-r", "-t"))[0]:
-        if not os.path.lexists(os.path.join(folder, path)):
-            yield Write(path)
-
-
-def _fetched(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    _, options = split(args, ("-o", "-O", "--output", "--output-document"))
-    for name in ("-o", "-O", "--output", "--output-document"):
-        if options.get(name):
-            yield Write(options[name])
-
-
-def _patch(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    named, options = split(args, ("-p", "-i", "-d", "-o", "--input", "--strip", "--directory"))
-    if "--dry-run" in options:
-        return
-    folder = os.path.join(folder, options.get("-d") or options.get("--directory") or "")
-    if named:
-        yield Write(os.path.join(folder, named[0]))
-        return
-    files = [name for key in ("-i", "--input") if (name := options.get(key))]
-    strip = options.get("-p", options.get("--strip", ""))
-    for path in patched(command, files, folder, int(strip) if strip.isdigit() else 0):
-        yield Write(os.path.join(folder, path))
-
-
-def _apply_patch(args: list[str], command: Command, folder: str) -> Iterator[Write]:
-    for text in (*args, *command.documents):
-        for path, how in envelope(text):
-            yield Write(path, how)
-
-
-def _found(args: list[str], command: Command, folder: str) -> Iterator[Write | Action]:
-    """``find``: what it deletes, or has another program change."""
-    roots = []
-    for arg in args:
-        if arg.startswith(("-", "(", "!")):
-            break
-        roots.append(arg)
-    names = [args[n + 1] for n, arg in enumerate(args[:-1]) if arg in ("-name", "-path")]
-    writes = "-delete" in args
-    for n, arg in enumerate(args):
-        if arg in ("-exec", "-execdir", "-ok"):
-            words, _ = _program(args[n + 1 :])
-            inner = Command()
-            changed = _effects(words, {}, inner, folder, _DEPTH) if words else iter(())
-            writes = writes or any(isinstance(e, Write) and e.path == "{}" for e in changed)
-    if writes:
-        for root in roots or ["."]:
-            yield Write(root, "find", names[-1] if names else "*")
-
-
-def envelope(text: str) -> Iterator[tuple[str, str]]:
-    """The files of a patch in the form that `apply_patch` takes, and how each is changed."""
+def patched(text: str) -> Iterator[Write]:
+    """The files that a patch changes, in the form that `apply_patch` takes."""
     for line in text.splitlines():
         for start, how in (
             ("*** Update File: ", "write"),
@@ -263,16 +125,4 @@ def envelope(text: str) -> Iterator[tuple[str, str]]:
             ("*** Move to: ", "write"),
         ):
             if line.startswith(start):
-                yield line[len(start) :].strip(), how
-
-
-_WRITERS: dict[str, Callable[[list[str], Command, str], Iterator[Write | Action]]] = {
-    "sed": _sed, "gsed": _sed, "perl": _perl, "ruby": _perl, "awk": _awk, "gawk": _awk,
-    "tee": _all, "ed": _all, "ex": _all, "sponge": _all,
-    "cp": _copied, "gcp": _copied, "install": _copied, "rsync": _copied, "scp": _copied,
-    "mv": _moved, "ln": _linked, "rm": _removed, "unlink": _removed, "shred": _removed,
-    "truncate": _truncated, "dd": _dd, "touch": _touched, "curl": _fetched, "wget": _fetched,
-    "black": _formatted, "isort": _formatted, "pyupgrade": _formatted, "dos2unix": _all,
-    "autopep8": _in_place, "yapf": _in_place, "ruff": _ruff, "sort": _sorted,
-    "patch": _patch, "apply_patch": _apply_patch, "applypatch": _apply_patch, "find": _found,
-}  # fmt: skip
+                yield Write(line[len(start) :].strip(), how)

@@ -1,4 +1,4 @@
-"""What a tool call would do, as far as rules are about it."""
+"""The effects of a tool call that rules are about."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ class Write:
     """A path that would be changed, and how.
 
     ``edit``: by an agent's own tool; ``write``: by the shell; ``remove``; ``restore``: from the
-    revision ``source`` ("" is the index); ``fill``: with the files of the folder ``source``;
-    ``find``: all files below it whose names match the glob ``source``; ``add``: to git's index
-    (``source`` is "force" where ignored files are added too).
+    revision ``source`` ("" is the index); ``add``: to git's index (``source`` is "force" where
+    ignored files are added too).
     """
 
     __slots__ = ("how", "path", "source")

@@ -1,4 +1,4 @@
-"""The agents whose tool calls are read: what they send, and how each is refused."""
+"""Read the tool calls of each agent, and write refusals in each agent's form."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _FOLDERS = ("workdir", "working_directory", "cwd", "directory", "dir_path")
 
 
 class Call:
-    """One tool call: which agent asks, where, and what it would do.
+    """One tool call: the agent, its event, and the effects of the call.
 
-    ``starts`` are folders of the session: the rules of their projects hold.
+    ``starts`` are the folders of the session: the rules of their projects apply.
     """
 
     __slots__ = ("effects", "event", "host", "starts")
@@ -49,7 +49,7 @@ class Call:
 def read(payload: Any) -> Call:
     """The call that an agent describes. Unreadable for a payload of another form."""
     if not isinstance(payload, dict):
-        raise Unreadable("the tool call is no JSON object")
+        raise Unreadable("the tool call is not a JSON object")
     event = payload.get("hook_event_name")
     if not isinstance(event, str):
         raise Unreadable("the tool call has no hook_event_name")
@@ -61,7 +61,7 @@ def read(payload: Any) -> Call:
 
 
 def _host(payload: dict[str, Any], event: str) -> str:
-    """The agent, told by the payload: Cursor also starts hooks from Claude Code's settings."""
+    """The agent that sent the payload. Cursor also starts hooks from Claude Code's settings."""
     if event == "BeforeTool":
         return "gemini"
     if any(key in payload for key in ("cursor_version", "workspace_roots", "conversation_id")):
@@ -75,10 +75,10 @@ def _roots(payload: dict[str, Any]) -> list[str]:
 
 
 def _folder(payload: dict[str, Any]) -> str:
-    """Where the call's relative paths start."""
+    """The folder that the call's relative paths start from."""
     folder = payload.get("cwd") or (_roots(payload) or [""])[0]
     if not isinstance(folder, str):
-        raise Unreadable("cwd is no text")
+        raise Unreadable("cwd is not text")
     return os.path.join(os.getcwd(), folder)
 
 
@@ -92,9 +92,9 @@ def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write
     given = payload.get("tool_input", {})
     words = _words(name)
     if isinstance(given, str):
-        given = _given(given, words)
+        given = _parse(given, words)
     if not isinstance(given, dict):
-        raise Unreadable("tool_input is no JSON object")
+        raise Unreadable("tool_input is not a JSON object")
     for key in _FOLDERS:
         if isinstance(given.get(key), str):
             folder = os.path.join(folder, given[key])
@@ -108,32 +108,33 @@ def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write
 
 
 def _words(name: str) -> list[str]:
-    """``NotebookEdit`` and ``mcp__files__notebook_edit`` both have the word ``edit``."""
+    """The words of a tool's name: ``NotebookEdit`` and ``mcp__x__notebook_edit`` both have
+    ``edit``."""
     spaced = "".join(f" {c}" if c.isupper() else c if c.isalnum() else " " for c in name)
     return spaced.lower().split() or [name]
 
 
-def _given(text: str, words: list[str]) -> Any:
-    """A tool's input given as text: JSON, or the command or patch itself."""
+def _parse(text: str, words: list[str]) -> Any:
+    """Parse a tool's input that is text: JSON, or the command or patch itself."""
     try:
         return loads(text)
     except Unreadable:
         if "patch" in words or any(word in _SHELLS for word in words):
             return {"command": text}
-        raise Unreadable("tool_input is no JSON") from None
+        raise Unreadable("tool_input is not JSON") from None
 
 
 def _run(command: object, folder: str) -> Iterator[Write | Action]:
-    from pytest_ouro.guard.commands import effects, envelope
+    from pytest_ouro.guard.commands import effects, patched
 
     if isinstance(command, list) and all(isinstance(word, str) for word in command):
         command = " ".join(map(_quoted, command))
     if not isinstance(command, str):
-        raise Unreadable("the command is no text")
+        raise Unreadable("the command is not text")
     yield from effects(command, folder)
     if command.lstrip().startswith("*** Begin Patch"):
-        for path, how in envelope(command):
-            yield Write(os.path.join(folder, path), how)
+        for write in patched(command):
+            yield Write(os.path.join(folder, write.path), write.how)
 
 
 def _quoted(word: str) -> str:
@@ -141,15 +142,16 @@ def _quoted(word: str) -> str:
 
 
 def _patch(given: dict[str, Any], folder: str) -> Iterator[Write]:
-    from pytest_ouro.guard.commands import envelope
+    from pytest_ouro.guard.commands import patched
 
     texts = [given[key] for key in ("command", "input", "patch") if key in given]
     flat = [text for each in texts for text in (each if isinstance(each, list) else [each])]
-    found = [one for text in flat if isinstance(text, str) for one in envelope(text)]
+    found = [one for text in flat if isinstance(text, str) for one in patched(text)]
     if not found:
         raise Unreadable("apply_patch names no file")
-    for path, how in found:
-        yield Write(os.path.join(folder, path), "edit" if how == "write" else how)
+    for write in found:
+        how = "edit" if write.how == "write" else write.how
+        yield Write(os.path.join(folder, write.path), how)
 
 
 def _edited(name: str, words: list[str], given: dict[str, Any], folder: str) -> Iterator[Write]:
@@ -173,7 +175,7 @@ def refusal(call: Call, reason: str) -> tuple[str, int]:
         return f'{{"permission": "deny", "user_message": {said}, "agent_message": {said}}}\n', 2
     if call.host == "gemini":
         return f'{{"decision": "deny", "reason": {said}}}\n', 0
-    # Exactly these fields: Codex runs the tool where one is unknown to it.
+    # Exactly these fields: Codex runs the tool if the answer has a field that it does not know.
     return (
         '{"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "deny", '
         f'"permissionDecisionReason": {said}}}}}\n'

@@ -1,8 +1,9 @@
-"""The table of what the rules protect, cached in the git folder.
+"""Judge effects by a table of what the rules protect, which is cached in the git folder.
 
-Reading bound.toml, bound.lock and git's settings costs many times what the answer may cost. So the
-table is stored beside the state (times, size, inode) of every file it is built from, and is built
-again when one of them changes. Whoever can write there can forge it; the gate never reads it.
+To read bound.toml, bound.lock and git's settings costs many times what the answer may cost. So the
+table is stored beside the state (times, size, inode) of every file that it is built from, and it is
+built again when one of them changes. A program that can write there can forge it; the gate never
+reads it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
     from pytest_ouro.guard.hosts import Call
 
-#: Files in which a person tells agents the rules.
-_TOLD = ("CLAUDE.md", "AGENTS.md", "GEMINI.md")
+#: Files in which a person states the rules for agents, in a section BOUND.
+_AGENT_FILES = ("CLAUDE.md", "AGENTS.md", "GEMINI.md")
 #: Actions that are refused, and the text shown.
 ACTIONS = {
     "install": "installs a package or changes what is declared",
@@ -57,23 +58,24 @@ def _bound(start: str) -> str:
         folder = above
 
 
-def load(bound: str) -> Zones:
+def load(bound: str) -> Protections:
     """What the rules in the folder ``bound`` protect. OuroError where they cannot be read."""
     folder, common = _git_folders(bound)
     path = os.path.join(folder, "ouro", "guard.json")
     try:
         with open(path, encoding="utf-8") as handle:
-            kept = loads(handle.read())
-        if kept["state"] == state(bound, folder, common, kept["revision"], kept["sources"]):
-            return Zones(kept["table"])
+            cached = loads(handle.read())
+        revision, sources = cached["revision"], cached["sources"]
+        if cached["state"] == state(bound, folder, common, revision, sources):
+            return Protections(cached["table"])
     except Exception:
         pass
     from pytest_ouro.guard import rules
 
-    def seen(revision: str, sources: list[str]) -> list[Any]:
+    def current(revision: str, sources: list[str]) -> list[Any]:
         return state(bound, folder, common, revision, sources)
 
-    return Zones(rules.keep(bound, path, common, seen))
+    return Protections(rules.build(bound, path, common, current))
 
 
 def _git_folders(start: str) -> tuple[str, str]:
@@ -97,8 +99,10 @@ def _git_folders(start: str) -> tuple[str, str]:
 
 
 def state(bound: str, folder: str, common: str, revision: str, sources: list[str]) -> list[Any]:
-    """The state of all that the table is built from: rules, git's settings, the ref ``revision``
-    that a person trusts, and ``sources``, the files of packages' checks."""
+    """The state of everything that the table is built from: the rules, git's settings, the ref
+    ``revision`` that a person trusts, and ``sources``, the files of packages' checks.
+
+    Of a file it is the modification time (in nanoseconds), the size (in bytes) and the inode."""
     home = os.path.expanduser("~")
     files = [
         *(os.path.join(bound, name) for name in ("bound.toml", "bound.lock")),
@@ -110,10 +114,10 @@ def state(bound: str, folder: str, common: str, revision: str, sources: list[str
         files += [os.path.join(common, "packed-refs"), os.path.join(folder, "HEAD")]
         names = ("", "refs", "refs/tags", "refs/heads", "refs/remotes")
         files += [os.path.join(common, name, revision) for name in names]
-    return [bound, home, os.environ.get("OURO_TRUST"), revision, *map(_seen, files)]
+    return [bound, home, os.environ.get("OURO_TRUST"), revision, *map(_stat, files)]
 
 
-def _seen(path: str) -> list[int] | None:
+def _stat(path: str) -> list[int] | None:
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -121,17 +125,23 @@ def _seen(path: str) -> list[int] | None:
     return [found.st_mtime_ns, found.st_size, found.st_ino]
 
 
-class Zones:
-    """What one bound.toml protects. Globs are from ``top``, or absolute."""
+class Protections:
+    """What one bound.toml protects. Globs are from ``top``, or absolute.
+
+    Of the triples in ``frozen``, ``files``, ``own`` and ``untracked``, the first is a glob or a
+    file, the second the rule that names it, and the third that rule's words.
+    """
 
     def __init__(self, table: dict[str, Any]) -> None:
         self.top: str = table["top"]
         self.bound: str = table["bound"]
-        self.root: str = table["root"]
-        self.frozen: list[tuple[str, str, str]] = table["frozen"]  # glob, rule, its words
-        self.own: list[str] = table["own"]
-        self.files: list[tuple[str, str, str]] = table["files"]  # those that trust knows
-        self.scopes: list[dict[str, Any]] = table["scopes"]
+        self.frozen: list[tuple[str, str, str]] = table["frozen"]
+        #: The frozen files that the trusted commit has, absolute.
+        self.files: list[tuple[str, str, str]] = table["files"]
+        #: What enforces the rules, which no rule needs to name.
+        self.own = [(glob, *_OWN) for glob in table["own"]]
+        #: Within which folder which globs may change, by which rule.
+        self.scopes: list[tuple[str, list[str], str, str]] = table["scopes"]
         self.untracked: list[tuple[str, str, str]] = table["untracked"]
         self.install: list[str] = table["install"]
         self.editable: list[str] = table["editable"]
@@ -139,79 +149,56 @@ class Zones:
     def refusal(self, effect: Write | Action) -> str:
         """Why the rules forbid it, and what to do instead; "" where they do not."""
         if isinstance(effect, Action):
-            return self._forbidden(effect)
+            by = self.install if effect.kind == "install" else _OWN
+            return self._text(f"`{effect.what}` {ACTIONS[effect.kind]}", *by) if by else ""
         place = os.path.join(
             os.path.realpath(os.path.dirname(effect.path)), os.path.basename(effect.path)
         )
         if os.path.basename(effect.path) in ("", ".", ".."):
             place = os.path.realpath(effect.path)
         if effect.how == "add":
-            return self._added(place, effect)
+            return self._added(place, effect.source == "force")
+        # The gate judges the files of a restored folder.
+        if effect.how == "restore" and (os.path.isdir(place) or self._is_trusted(effect.source)):
+            return ""
         places = {place: None}
-        if effect.how != "remove":  # to remove a link leaves what it names
+        if effect.how != "remove":  # the target of a removed link stays
             places[os.path.realpath(place)] = None
         for path in places:
-            if said := self._frozen(path, effect) or self._outside(path, effect):
-                return said
+            name = self._name(path)
+            find = self._removed if effect.how == "remove" else self._changed
+            if rule := find(path, name):
+                return self._text(f"{name} is frozen", *rule)
+            if (rule := self._scope(name)) and self._is_judged(path, name, effect):
+                return self._text(f"{name} is not one of the files that may change", *rule)
         return ""
 
     def _name(self, path: str) -> str:
         """``path`` from the top; the absolute path where it lies elsewhere."""
-        return path[len(self.top) + 1 :] if path.startswith(self.top + "/") else path
+        return path.removeprefix(self.top + "/")
 
-    def _frozen(self, path: str, effect: Write) -> str:
-        name = self._name(path)
-        if effect.how == "restore" and os.path.isdir(path):
-            return ""  # the files come from git, where the gate judges them
-        zone = self._zone(path, name, effect)
-        if zone is None or self._is_trusted(effect, name):
-            return ""
-        return self._refusal_text(f"{name} is frozen", *zone)
-
-    def _zone(self, path: str, name: str, effect: Write) -> tuple[str, str] | None:
-        """The rule that freezes ``path``, and its words."""
-        if effect.how == "find":
-            from fnmatch import fnmatch
-
-            below = path.rstrip("/") + "/"
-            for file, rule, words in self.files:
-                if file.startswith(below) and fnmatch(os.path.basename(file), effect.source):
-                    return rule, words
-            return None
-        if effect.how == "fill" and os.path.isdir(path):
-            below = path.rstrip("/") + "/"
-            for file, rule, words in self.files:
-                if file.startswith(below) and os.path.lexists(
-                    os.path.join(effect.source, file[len(below) :])
-                ):
-                    return rule, words
-            return None
-        if effect.how == "remove":
-            return self._removed(path, name)
-        for glob, rule, words in self.frozen:
+    def _changed(self, path: str, name: str) -> tuple[str, str] | None:
+        """The rule, and its words, that forbids a change of the file."""
+        for glob, rule, words in self.frozen + self.own:
             if _hit(name, glob):
                 return rule, words
-        if any(_hit(name, glob) for glob in self.own) or self._tells_rules(path, name):
-            return self._scope(name) or _OWN
-        return self._as_link(path)
+        return _OWN if self._states_rules(path, name) else self._linked(path)
 
     def _removed(self, path: str, name: str) -> tuple[str, str] | None:
-        """The rule that freezes the removed file, or a file of the removed folder.
+        """The rule that forbids to remove the file, or a file of the folder.
 
         Of the repository's files only trusted ones count: no others can be lost."""
         below = path.rstrip("/") + "/"
         for file, rule, words in self.files:
             if file == path or file.startswith(below):
                 return rule, words
-        for glob in [g for g, *_ in self.frozen if g.startswith("/")] + self.own:
-            literal = _literal(glob)
-            full = os.path.join(self.top, literal)
+        for glob, rule, words in [each for each in self.frozen if each[0][0] == "/"] + self.own:
+            full = os.path.join(self.top, _literal(glob))
             if _hit(name, glob) or (full.startswith(below) and os.path.lexists(full)):
-                found = [(rule, words) for other, rule, words in self.frozen if other == glob]
-                return found[0] if found else _OWN
+                return rule, words
         return None
 
-    def _as_link(self, path: str) -> tuple[str, str] | None:
+    def _linked(self, path: str) -> tuple[str, str] | None:
         """The rule of a frozen file that ``path`` is by a hard link, or by letters of another case
         on a file system that ignores case."""
         try:
@@ -227,9 +214,9 @@ class Zones:
                     continue
         return None
 
-    def _tells_rules(self, path: str, name: str) -> bool:
-        """Whether the file has the section in which a person tells agents the rules."""
-        if name.startswith("/") or os.path.basename(path) not in _TOLD:
+    def _states_rules(self, path: str, name: str) -> bool:
+        """Whether the file has the section in which a person states the rules for agents."""
+        if name.startswith("/") or os.path.basename(path) not in _AGENT_FILES:
             return False
         try:
             with open(path, encoding="utf-8", errors="replace") as handle:
@@ -238,32 +225,20 @@ class Zones:
             return False
 
     def _scope(self, name: str) -> tuple[str, str] | None:
-        """The scope rule that ``name`` would break."""
+        """The scope rule, and its words, that does not let ``name`` change."""
         if name.startswith("/") or name.split("/")[0] == ".git":
             return None
-        for scope in self.scopes:
-            within = scope["within"]
-            if within and name != within and not name.startswith(within + "/"):
-                continue
-            if not any(_hit(name, glob) for glob in scope["free"]):
-                return scope["rule"], scope["words"]
+        for within, free, rule, words in self.scopes:
+            is_within = not within or f"{name}/".startswith(f"{within}/")
+            if is_within and not any(_hit(name, glob) for glob in free):
+                return rule, words
         return None
 
-    def _outside(self, path: str, effect: Write) -> str:
-        """Why a scope forbids the change; "" where none does."""
-        name = self._name(path)
-        zone = self._scope(name)
-        if zone is None or not self._strays(path, name, effect) or self._is_trusted(effect, name):
-            return ""
-        return self._refusal_text(f"{name} is none of the files that may change", *zone)
-
-    def _strays(self, path: str, name: str, effect: Write) -> bool:
+    def _is_judged(self, path: str, name: str, effect: Write) -> bool:
         """Whether the gate would report the change. It reports no file that git ignores. A new file
         that a shell writes is allowed too, unless Python could import it."""
         if effect.how == "restore":
-            return effect.source not in ("", "HEAD") and not os.path.isdir(path)
-        if effect.how in ("find", "fill") and os.path.isdir(path):
-            return False
+            return effect.source not in ("", "HEAD")
         from pytest_ouro.guard import rules
 
         if effect.how == "remove":
@@ -273,16 +248,15 @@ class Zones:
         code = name.endswith((".py", ".pyi", ".pth", ".so"))
         return (effect.how == "edit" or code) and not rules.is_ignored(self.top, name)
 
-    def _added(self, path: str, effect: Write) -> str:
-        """Why the path may not be added to git's index; "" where it may."""
-        name = self._name(path)
+    def _added(self, path: str, force: bool) -> str:
+        """Why the file or folder may not be added to git's index; "" where it may."""
         for glob, rule, words in self.untracked:
-            if _hit(name, glob) or self._sweeps(path, _literal(glob), effect.source == "force"):
-                return self._refusal_text(f"{glob} stays out of git", rule, words)
+            if _hit(self._name(path), glob) or self._is_added_with(path, _literal(glob), force):
+                return self._text(f"{glob} stays out of git", rule, words)
         return ""
 
-    def _sweeps(self, folder: str, name: str, force: bool) -> bool:
-        """Whether adding the folder adds the existing file ``name``."""
+    def _is_added_with(self, folder: str, name: str, force: bool) -> bool:
+        """Whether git adds the existing file ``name`` when it adds the folder."""
         path = os.path.join(self.top, name)
         if not path.startswith(folder.rstrip("/") + "/") or not os.path.isfile(path):
             return False
@@ -290,43 +264,36 @@ class Zones:
 
         return force or not rules.is_ignored(self.top, name)
 
-    def _is_trusted(self, effect: Write, name: str) -> bool:
-        """Whether the file is restored from the trusted commit, as the gate advises."""
-        if effect.how != "restore" or len(effect.source) < 7:
+    def _is_trusted(self, revision: str) -> bool:
+        """Whether the gate advises to restore files from this revision."""
+        if len(revision) < 7:
             return False
         from pytest_ouro.guard import rules
 
-        return rules.trusted_commit(self.bound).startswith(effect.source)
+        return rules.trusted_commit(self.bound).startswith(revision)
 
-    def _forbidden(self, action: Action) -> str:
-        if action.kind == "install":
-            if not self.install:
-                return ""
-            return self._refusal_text(f"`{action.what}` {ACTIONS['install']}", *self.install)
-        return self._refusal_text(f"`{action.what}` {ACTIONS[action.kind]}", *_OWN)
-
-    def _refusal_text(self, what: str, rule: str, words: str) -> str:
-        instead = " or ".join(self.editable)
+    def _text(self, what: str, rule: str, words: str) -> str:
         text = (
             f"pytest-ouro: {what} ({rule}: {words}) Do not retry it in another way: "
-            f"put the idea into {instead} instead. A person may change it and bless it "
-            "(pytest-ouro bless)."
+            f"put the idea into {' or '.join(self.editable)} instead. A person may change it and "
+            "bless it (pytest-ouro bless)."
         )
         return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _literal(glob: str) -> str:
     """The part of a glob before its first wildcard."""
-    ends = [at for at in (glob.find("*"), glob.find("?")) if at >= 0]
-    return glob[: min(ends)] if ends else glob
+    return glob.partition("*")[0].partition("?")[0]
 
 
 def _hit(name: str, glob: str) -> bool:
-    literal = _literal(glob)
-    if not name.startswith(literal):
+    """Whether a glob names the file. Most globs are decided by their ends, without `re`."""
+    start = _literal(glob)
+    if start == glob:
+        return name == glob or (glob.endswith("/") and name.startswith(glob))
+    end = glob.rpartition("*")[2].rpartition("?")[2].lstrip("/")
+    if not name.startswith(start) or not (name.endswith(end) or glob.endswith("/")):
         return False
-    if literal == glob:
-        return name == glob or glob.endswith("/")
     from pytest_ouro.evidence.paths import matches
 
     return matches(name, [glob])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,32 +11,33 @@ from pytest_ouro.bound.read import NAME
 from pytest_ouro.checks import sources
 from pytest_ouro.core.errors import GitError
 from pytest_ouro.engine import open_case
-from pytest_ouro.evidence.git.client import environment, run_git
+from pytest_ouro.evidence.git import spawn
+from pytest_ouro.evidence.git.client import command, environment, run_git
 from pytest_ouro.evidence.paths import join, matches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from pytest_ouro.bound.read import Rule
     from pytest_ouro.engine import Case
 
-#: Settings of agents' hooks: an edit could turn the guard off.
-SETTINGS = (
+#: Files that turn hooks on: an edit could turn the guard or the gate off. Those of agents also
+#: count in the home folder, and those of git are in the repository's git folder.
+_AGENTS = (
     *(".claude/settings.json", ".claude/settings.local.json", ".claude/hooks/"),
     *(".codex/config.toml", ".codex/hooks.json", ".codex/hooks/"),
     *(".cursor/hooks.json", ".cursor/hooks/", ".gemini/settings.json", ".gemini/hooks/"),
 )
-PROJECT = (".pre-commit-config.yaml",)
-GIT = ("ouro/", "hooks/", "config")
+_GIT = ("ouro/", "hooks/", "config")
 
 
-def keep(
+def build(
     bound: str, path: str, common: str, state: Callable[[str, list[str]], list[Any]]
 ) -> dict[str, Any]:
-    """The table of what is protected, also written to ``path``. OuroError as from the gate.
+    """Build the table of what is protected, write it to ``path`` and return it. OuroError as from
+    the gate.
 
-    ``state`` tells the state of all that the table follows from, given the trusted revision and
-    the files of packages' checks.
+    ``state`` returns the state of everything that the table is built from, given the trusted
+    revision and the files of packages' checks.
     """
     case = open_case(Path(bound) / NAME)
     table = _table(case, common)
@@ -45,7 +45,7 @@ def keep(
     # The commit of a name such as main~3 may change while no watched file does.
     if not set(revision) & set("~^@{}:"):
         files = sorted({file for rule in case.bound.rules for file in sources(type(rule.checker))})
-        kept = {
+        cached = {
             "revision": revision,
             "sources": files,
             "state": state(revision, files),
@@ -55,7 +55,7 @@ def keep(
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(part, "w", encoding="utf-8") as handle:
-                json.dump(kept, handle)
+                json.dump(cached, handle)
             os.replace(part, path)
         except OSError:
             pass  # the table is built again next time
@@ -63,11 +63,11 @@ def keep(
 
 
 def is_ignored(top: str, name: str) -> bool:
-    """Whether git ignores a file, there or not yet."""
+    """Whether git ignores a file, which need not exist."""
     env = environment()
     del env["GIT_LITERAL_PATHSPECS"]  # this one command refuses it
-    asked = ["git", "-c", "core.fsmonitor=false", "check-ignore", "-q", "--", f"./{name}"]
-    return not subprocess.run(asked, cwd=top, env=env, capture_output=True, check=False).returncode
+    asked = command("check-ignore", "-q", "--", f"./{name}", cwd=Path(top))
+    return spawn.output(asked, env)[0] == 0
 
 
 def is_tracked(top: str, name: str) -> bool:
@@ -90,58 +90,57 @@ def trusted_commit(bound: str) -> str:
 
 
 def _revision(case: Case) -> str:
-    """The name that a person gave for the trusted commit; "" where bound.lock is the truth."""
+    """The name that a person gave for the trusted commit; "" where bound.lock states what is
+    trusted."""
     if case.trust.lock is not None:
         return ""
     return os.environ.get("OURO_TRUST") or case.trust.git.line("config", "--get", "ouro.trust")
 
 
 def _table(case: Case, common: str) -> dict[str, Any]:
-    bound, trust, layout = case.bound, case.trust, case.evidence.layout
-    rules = [rule for rule in bound.rules if rule.severity == "error"]
-    protections = [(rule.key, rule.sentence, rule.checker.protects(layout)) for rule in rules]
-    frozen = [(glob, rule.key, rule.sentence) for rule in rules for glob in _frozen(case, rule)]
+    layout = case.evidence.layout
+    frozen, scopes, untracked = [], [], []
+    install: list[str] = []
+    for rule in case.bound.rules:
+        if rule.severity != "error":
+            continue
+        words = (rule.key, rule.sentence)
+        protection = rule.checker.protects(layout)
+        data = [_real(case, glob) for glob in rule.checker.data_globs(layout)]
+        frozen += [(glob, *words) for glob in (*protection.frozen, *data)]
+        untracked += [(glob, *words) for glob in protection.untracked]
+        if protection.within is not None:
+            scopes.append((protection.within, list(protection.free), *words))
+        if protection.installs:
+            install = install or [*words]
     top = os.path.realpath(case.repository.git.top)
     home = os.path.expanduser("~")
     return {
         "top": top,
-        "bound": os.path.join(top, bound.folder),
-        "root": bound.root,
+        "bound": os.path.join(top, case.bound.folder),
         "frozen": frozen,
         "files": [
-            (os.path.join(top, path), rule, words)
-            for path in sorted(trust.paths)
-            for glob, rule, words in frozen
+            (os.path.join(top, path), *words)
+            for path in sorted(case.trust.paths)
+            for glob, *words in frozen
             if matches(path, [glob])
         ],
         "own": [
-            *(join(bound.folder, name) for name in (NAME, "bound.lock")),
-            *(*SETTINGS, *PROJECT),
-            *(os.path.join(home, name) for name in SETTINGS),
-            *(os.path.join(common, name).removeprefix(f"{top}/") for name in GIT),
+            *(join(case.bound.folder, name) for name in (NAME, "bound.lock")),
+            *(*_AGENTS, ".pre-commit-config.yaml"),
+            *(os.path.join(home, name) for name in _AGENTS),
+            *(os.path.join(common, name).removeprefix(f"{top}/") for name in _GIT),
         ],
-        "scopes": [
-            {"within": kept.within, "free": list(kept.free), "rule": key, "words": words}
-            for key, words, kept in protections
-            if kept.within is not None
-        ],
-        "untracked": [
-            (glob, key, words) for key, words, kept in protections for glob in kept.untracked
-        ],
-        "install": next(([key, words] for key, words, kept in protections if kept.installs), []),
-        "editable": list(bound.experiment.editable),
+        "scopes": scopes,
+        "untracked": untracked,
+        "install": install,
+        "editable": list(case.bound.experiment.editable),
     }
 
 
-def _frozen(case: Case, rule: Rule) -> Iterator[str]:
-    """What one rule freezes: globs from the repository's top, absolute for data elsewhere."""
-    layout = case.evidence.layout
-    yield from rule.checker.protects(layout).frozen
-    yield from (_real(case, glob) for glob in rule.checker.data_globs(layout))
-
-
 def _real(case: Case, glob: str) -> str:
-    """A glob of data, its folder without links: from the top where it lies in the repository."""
+    """A glob of data with the links in its folder resolved: from the repository's top, or absolute
+    for data elsewhere."""
     top = os.path.realpath(case.repository.git.top)
     glob = os.path.join(case.bound.root, os.path.expanduser(glob))
     literal = glob.partition("*")[0].partition("?")[0].rpartition("/")[0]

@@ -1,7 +1,7 @@
-"""A shell's command line as the simple commands it holds.
+"""Split a shell's command line into the simple commands that it contains.
 
-Written by hand: shlex knows neither here-documents nor substitutions, and it brings `re`, which
-costs more than all else that the guard does.
+`shlex` reads neither here-documents nor substitutions, and it imports `re`, which costs more than
+everything else that the guard does.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Deeper than this, or more alternatives of one word, is not followed.
+#: Substitutions nested more deeply are skipped, and further alternatives of one word are dropped.
 _DEPTH = 8
 _ALTERNATIVES = 64
-#: No name of a file is longer; a variable may be doubled without end.
+#: The values of variables are cut here, because a variable may double itself without end.
 _LONGEST = 4096
 _META = " \t\n;&|<>()"
 _GLOB = "*?["
+_REDIRECTIONS = ("&>>", "&>", "<<<", "<<-", "<<", "<>", "<&", "<", ">>", ">|", ">&", ">")
 
 
 class Command:
-    """One simple command: its words, what it redirects to and from, its here-documents.
+    """One simple command: its words, the files that it redirects to, and its here-documents.
 
-    ``globs`` are those of the words and targets that the shell would expand to names of files.
+    ``globs`` are the words and files that the shell would expand to names of files.
     """
 
-    __slots__ = ("documents", "globs", "reads", "words", "writes")
+    __slots__ = ("documents", "globs", "words", "writes")
 
     def __init__(self) -> None:
         self.words: list[str] = []
         self.writes: list[str] = []
-        self.reads: list[str] = []
         self.documents: list[str] = []
         self.globs: set[str] = set()
 
@@ -41,13 +41,13 @@ class Command:
 
 
 def parse(text: str) -> list[Command | str]:
-    """The commands in the order they stand, with ``"("`` and ``")"`` around what a subshell, or a
-    shell of its own, would run. Invalid text is read as far as possible."""
-    return _Reader(text, {}, 0).items()
+    """Return the commands in their order, with ``"("`` and ``")"`` around those that run in a
+    shell of their own. Invalid text is read as far as possible."""
+    return _Reader(text, {"HOME": [os.path.expanduser("~")], "PWD": ["."]}, 0).items()
 
 
 class _Reader:
-    """Reads one text; ``variables`` are what it assigned so far, each with all that it may be."""
+    """Reads one text; ``variables`` are those known so far, each with all its possible values."""
 
     def __init__(self, text: str, variables: dict[str, list[str]], depth: int) -> None:
         self.text = text
@@ -56,8 +56,9 @@ class _Reader:
         self.depth = depth
         self.found: list[Command | str] = []
         self.command = Command()
-        self.awaited: list[tuple[str, bool, Command]] = []  # here-documents: end, tabs, of whom
-        self.open: int | None = None  # brackets, where a substitution is read
+        #: Here-documents that start at the next line: end, whether tabs are stripped, command.
+        self.awaited: list[tuple[str, bool, Command]] = []
+        self.open: int | None = None  # the open brackets, within a substitution
         self.closed = False
 
     def items(self) -> list[Command | str]:
@@ -78,18 +79,16 @@ class _Reader:
         elif char == "\n":
             self.at += 1
             self._end()
-            self._documents()
-        elif self.text.startswith(("&>", "<(", ">("), self.at):
-            self._redirected_all() if char == "&" else self._word(self.command.words)
-        elif char in ";&|":
+            self._read_documents()
+        elif self.text.startswith(("<(", ">("), self.at):
+            self._word(self.command.words)
+        elif char in "<>" or self.text.startswith("&>", self.at):
+            self._redirection()
+        elif char in ";&|()":
             self.at += 1
             self._end()
-        elif char in "()":
-            self.at += 1
-            self._end()
-            self._bracket(char)
-        elif char in "<>":
-            self._redirected()
+            if char in "()":
+                self._bracket(char)
         else:
             self._word(self.command.words)
 
@@ -113,37 +112,25 @@ class _Reader:
             self.found.append(self.command)
             self.command = Command()
 
-    def _redirected_all(self) -> None:
-        self.at += 2
-        if self.text.startswith(">", self.at):
-            self.at += 1
-        self._word(self.command.writes)
-
-    def _redirected(self) -> None:
+    def _redirection(self) -> None:
         words, text = self.command.words, self.text
         if words and words[-1].isdigit() and self.at and text[self.at - 1].isdigit():
-            words.pop()  # the number of what is redirected
-        start = self.at
-        for operator in ("<<<", "<<-", "<<", "<>", "<&", "<", ">>", ">|", ">&", ">"):
-            if text.startswith(operator, start):
-                break
+            words.pop()  # the number of the redirected descriptor
+        operator = next(each for each in _REDIRECTIONS if text.startswith(each, self.at))
         self.at += len(operator)
         target: list[str] = []
+        self._word(target)
         if operator in ("<<", "<<-"):
-            self._word(target)
             self.awaited += [(end, operator == "<<-", self.command) for end in target[:1]]
         elif operator == "<<<":
-            self._word(self.command.documents)
-        else:
-            self._word(target)
-            copies = operator.endswith("&") and target[:1] and target[0].rstrip("-").isdigit()
-            if not copies and target != ["-"]:
-                (self.command.reads if operator in ("<", "<&") else self.command.writes).extend(
-                    target
-                )
+            self.command.documents += target
+        elif operator not in ("<", "<&"):
+            is_descriptor = operator == ">&" and target[:1] and target[0].rstrip("-").isdigit()
+            if not is_descriptor and target != ["-"]:
+                self.command.writes += target
 
-    def _documents(self) -> None:
-        """Read the here-documents that begin at this line."""
+    def _read_documents(self) -> None:
+        """Read the here-documents that start at this line."""
         for end, tabs, command in self.awaited:
             lines: list[str] = []
             while self.at < len(self.text):
@@ -160,41 +147,46 @@ class _Reader:
         """Read one word, after spaces, and add its possible values."""
         while self.text.startswith((" ", "\t"), self.at):
             self.at += 1
-        found, globs, start = [""], False, self.at
-        if self.text.startswith("~", self.at):
-            end = self.at + 1
-            if end >= len(self.text) or self.text[end] in "/" + _META:
-                found, self.at = [os.path.expanduser("~")], end
+        found, globs, quoted, start = [""], False, False, self.at
+        if self.text.startswith("~", start) and self.text[start + 1 : start + 2] in "/" + _META:
+            found, self.at = [os.path.expanduser("~")], start + 1
         while self.at < len(self.text):
             char = self.text[self.at]
-            if self.text.startswith(("<(", ">("), self.at) and start == self.at:
+            literal = quoted or char in "'\\"
+            if char == '"':
+                quoted = not quoted
                 self.at += 1
-                self._substituted()
                 continue
-            if char in _META:
-                break
-            if char == "'":
-                found = _joined(found, [self._until("'")])
-            elif char == '"':
-                found = self._double_quoted(found)
+            if char in "$`":
+                values = self._expand()
             elif char == "\\":
-                self.at += 2
-                if self.text[self.at - 1 : self.at] != "\n":
-                    found = _joined(found, [self.text[self.at - 1 : self.at]])
-            elif char in "$`":
-                values = self._expanded()
-                globs = globs or any(c in value for value in values for c in _GLOB)
-                found = _joined(found, values)
+                values = [self._escaped(quoted)]
+            elif quoted:
+                values = [self._run('"\\$`')]
+            elif char == "'":
+                values = [self._until("'")]
+            elif self.at == start and self.text.startswith(("<(", ">("), start):
+                self.at += 1
+                self._substitution()
+                continue
+            elif char in _META:
+                break
             else:
-                part = self._run(_META + "'\"\\$`")
-                globs = globs or any(c in part for c in _GLOB)
-                found = _joined(found, [part])
+                values = [self._run(_META + "'\"\\$`")]
+            found = _joined(found, values)
+            globs = globs or (not literal and any(c in value for value in values for c in _GLOB))
         if self.at > start:
-            into.extend(found)
+            into += found
             if globs:
                 self.command.globs.update(found)
-        elif self.at < len(self.text) and self.text[self.at] not in _META:
-            self.at += 1
+
+    def _escaped(self, quoted: bool) -> str:
+        """Read a backslash and the character after it."""
+        char = self.text[self.at + 1 : self.at + 2]
+        self.at += 2
+        if char == "\n":
+            return ""
+        return char if not quoted or char in '"\\$`' else f"\\{char}"
 
     def _until(self, quote: str) -> str:
         end = self.text.find(quote, self.at + 1)
@@ -202,66 +194,42 @@ class _Reader:
         inner, self.at = self.text[self.at + 1 : end], end + 1
         return inner
 
-    def _double_quoted(self, found: list[str]) -> list[str]:
-        self.at += 1
-        while self.at < len(self.text):
-            char = self.text[self.at]
-            if char == '"':
-                self.at += 1
-                break
-            if char == "\\" and self.text[self.at + 1 : self.at + 2] in ('"', "\\", "$", "`", "\n"):
-                escaped = self.text[self.at + 1 : self.at + 2]
-                found = _joined(found, ["" if escaped == "\n" else escaped])
-                self.at += 2
-            elif char in "$`":
-                found = _joined(found, self._expanded())
-            else:
-                found = _joined(found, [self._run('"\\$`')])
-        return found
-
     def _run(self, stops: str) -> str:
-        """The characters up to the next of ``stops``, one at least."""
+        """Read the characters up to the next of ``stops``, at least one."""
         start = self.at
         self.at += 1
         while self.at < len(self.text) and self.text[self.at] not in stops:
             self.at += 1
         return self.text[start : self.at]
 
-    def _expanded(self) -> list[str]:
-        """The possible values of ``$name``, ``${name}``, ``$(…)`` or a pair of backticks."""
+    def _expand(self) -> list[str]:
+        """Read ``$name``, ``${name}``, ``$(…)`` or text in backticks; return its possible values,
+        or the text itself where they are not known."""
         text, start = self.text, self.at
         if text[start] == "`":
             inner = _Reader(self._until("`"), self.variables, self.depth + 1)
             self.found += ["(", *(inner.items() if self.depth < _DEPTH else ()), ")"]
             return [text[start : self.at]]
-        if text.startswith("$((", start):
-            self.at += 1
+        self.at += 1
+        if text.startswith("((", self.at):
             return ["$" + self._inside("(", ")")]
-        if text.startswith("$(", start):
-            self.at += 1
-            self._substituted()
+        if text.startswith("(", self.at):
+            self._substitution()
             whole = text[start : self.at]
             return ["."] if whole[2:-1].strip() == "pwd" else [whole]
-        if text.startswith("$'", start):
-            self.at += 1
+        if text.startswith("'", self.at):
             return [self._until("'")]
-        if text.startswith("${", start):
-            self.at += 1
+        if text.startswith("{", self.at):
             name = self._inside("{", "}")
-            return self._values(name) or [f"${{{name}}}"]
-        end = start + 1
-        while end < len(text) and (text[end].isalnum() or text[end] == "_"):
-            end += 1
-        self.at = max(end, start + 1)
-        return self._values(text[start + 1 : end]) or [text[start:end]]
-
-    def _values(self, name: str) -> list[str]:
-        if name in self.variables:
-            return self.variables[name]
-        return {"HOME": [os.path.expanduser("~")], "PWD": ["."]}.get(name, [])
+        else:
+            while self.at < len(text) and (text[self.at].isalnum() or text[self.at] == "_"):
+                self.at += 1
+            name = text[start + 1 : self.at]
+        return self.variables.get(name) or [text[start : self.at]]
 
     def _inside(self, opens: str, closes: str) -> str:
-        """The text from the bracket here to the one that closes it; quoted brackets are skipped."""
+        """Read from this bracket to the one that closes it, and return the text in between.
+        Quoted brackets do not count."""
         start, level = self.at + 1, 0
         while self.at < len(self.text):
             char = self.text[self.at]
@@ -276,9 +244,9 @@ class _Reader:
                 return self.text[start : self.at - 1]
         return self.text[start:]
 
-    def _substituted(self) -> None:
-        """Read the commands of a substitution. They are read as commands, because a bracket or a
-        quote in a here-document closes nothing."""
+    def _substitution(self) -> None:
+        """Read the commands of a substitution. Text is not searched for the closing bracket,
+        because a bracket or a quote in a here-document closes nothing."""
         if self.depth >= _DEPTH:
             self._inside("(", ")")
             return
@@ -289,6 +257,4 @@ class _Reader:
 
 
 def _joined(found: list[str], values: Sequence[str]) -> list[str]:
-    if len(values) == 1:
-        return [word + values[0] for word in found]
     return [word + value for word in found for value in values][:_ALTERNATIVES]

@@ -16,7 +16,7 @@ PAYLOADS = Path(__file__).parent / "payloads"
 
 @pytest.fixture
 def answer():
-    """``answer(bytes or a payload, folder)``: the guard as an agent starts it."""
+    """``answer(bytes or a payload, folder)``: run the guard as an agent starts it."""
 
     def answer(sent, folder, **env):
         data = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
@@ -73,7 +73,7 @@ def shell(refused):
 
 @pytest.fixture
 def standing(templates, request, monkeypatch):
-    """A project that is made once and that no test changes: these only ask."""
+    """A project that is made once. No test may change it."""
     if "standing" not in templates:
         made = request.getfixturevalue("project")
         made.write({"tests/prepare.py": "# another one\n", "helper.py": "x = 1\n"})

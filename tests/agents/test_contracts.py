@@ -1,4 +1,4 @@
-"""Each agent's own form: what it sends, how it is refused, and what is malformed.
+"""Test each agent's own form: its payloads, its refusals, and malformed calls.
 
 The payloads in payloads/ have the fields that the agents document; each is sent to a process.
 """
@@ -19,7 +19,7 @@ NAMES = sorted(path.stem for path in PAYLOADS.glob("*.json"))
 
 
 def reason(host, done):
-    """What the agent is told, from the form that its host reads."""
+    """The reason of a refusal, in the form that the host reads."""
     said = json.loads(done.stdout)
     if host == "cursor":
         assert said.keys() == {"permission", "user_message", "agent_message"}
@@ -74,21 +74,21 @@ BASH = {"hook_event_name": "PreToolUse", "tool_name": "Bash"}
 PATCH = {"hook_event_name": "PreToolUse", "tool_name": "apply_patch"}
 MALFORMED = {
     "nothing": b"",
-    "no JSON": b"{",
-    "no UTF-8": b'{"hook_event_name": "\xff"}',
+    "not JSON": b"{",
+    "not UTF-8": b'{"hook_event_name": "\xff"}',
     "more than one": b"{} {}",
     "a list": b"[]",
     "a number": b"3",
     "null": b"null",
     "no event": b"{}",
-    "an event that is none": b'{"hook_event_name": 3}',
+    "an event that is not text": b'{"hook_event_name": 3}',
     "no tool": b'{"hook_event_name": "PreToolUse"}',
-    "an input that is none": json.dumps({**GOOD, "tool_input": 3}).encode(),
-    "an input that is no JSON": json.dumps({**GOOD, "tool_input": "{"}).encode(),
+    "an input that is not an object": json.dumps({**GOOD, "tool_input": 3}).encode(),
+    "an input that is not JSON": json.dumps({**GOOD, "tool_input": "{"}).encode(),
     "no file": json.dumps({**GOOD, "tool_input": {}}).encode(),
-    "a command that is none": json.dumps({**BASH, "tool_input": {"command": 3}}).encode(),
+    "a command that is not text": json.dumps({**BASH, "tool_input": {"command": 3}}).encode(),
     "an empty patch": json.dumps({**PATCH, "tool_input": {"command": "x"}}).encode(),
-    "a folder that is none": json.dumps({**GOOD, "cwd": 3}).encode(),
+    "a folder that is not text": json.dumps({**GOOD, "cwd": 3}).encode(),
     "a path with NUL": json.dumps({**GOOD, "tool_input": {"file_path": "a\0b"}}).encode(),
     "nested too deeply": b'{"a": ' * 200_000,
 }  # fmt: skip
@@ -142,7 +142,7 @@ def test_rules_that_are_gone_close_the_guard(project, answer, gone):
     assert answer(edit(project), project.path).returncode == 2
 
 
-def test_a_project_without_rules_is_none_of_ours(tmp_path, answer):
+def test_in_a_project_without_rules_every_call_passes(tmp_path, answer):
     done = answer({**GOOD, "cwd": str(tmp_path)}, tmp_path)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
@@ -157,7 +157,7 @@ def test_its_options_never_end_in_status_1_either(project):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs /dev/full")
-def test_an_answer_that_cannot_be_told_is_a_refusal_all_the_same(standing, recorded_payload):
+def test_an_answer_that_cannot_be_written_is_a_refusal(standing, recorded_payload):
     import subprocess
 
     payload = json.dumps(recorded_payload("claude-edit-deny", standing.path))
@@ -201,10 +201,11 @@ PAYLOADS_OF_ANY_KIND = st.fixed_dictionaries(
 
 
 @pytest.fixture
-def asked(standing, monkeypatch):
-    """The guard in this process: its status, with what was sent on a real standard input."""
+def run_guard(standing, monkeypatch):
+    """``run_guard(data)``: the guard's exit status, in this process, with ``data`` as its standard
+    input."""
 
-    def asked(data):
+    def run_guard(data):
         read, write = os.pipe()
         sink = os.open(os.devnull, os.O_WRONLY)
         kept = [os.dup(number) for number in (0, 1, 2)]
@@ -221,7 +222,7 @@ def asked(standing, monkeypatch):
             os.close(read)
             os.close(sink)
 
-    return asked
+    return run_guard
 
 
 FUZZ = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -229,11 +230,11 @@ FUZZ = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 @FUZZ
 @given(data=st.binary(max_size=200))
-def test_no_bytes_end_in_status_1(asked, data):
-    assert asked(data) == 2
+def test_no_bytes_end_in_status_1(run_guard, data):
+    assert run_guard(data) == 2
 
 
 @FUZZ
 @given(payload=PAYLOADS_OF_ANY_KIND)
-def test_no_payload_ends_in_status_1(asked, payload):
-    assert asked(json.dumps(payload).encode()) in (0, 2)
+def test_no_payload_ends_in_status_1(run_guard, payload):
+    assert run_guard(json.dumps(payload).encode()) in (0, 2)

@@ -1,4 +1,5 @@
-"""docs/agents.md: what it says to write by hand is what is written, and it works."""
+"""Check docs/agents.md: its settings are those that `init` writes, they work, and its limits are
+true."""
 
 import json
 import os
@@ -17,7 +18,7 @@ CONSOLE = re.findall(r"(?ms)^```console\n(.*?)^```$", PAGE)
 
 
 def run(command, folder, stdin=""):
-    """A line as the shell of a person runs it who has activated the environment of the tests."""
+    """Run a command line in a shell where the environment of the tests is active."""
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
     return subprocess.run(
         command, shell=True, cwd=folder, input=stdin, env={**os.environ, "PATH": path},
@@ -26,7 +27,7 @@ def run(command, folder, stdin=""):
 
 
 def commands(settings):
-    """Every command that stands anywhere in settings."""
+    """Every command in settings, at any depth."""
     if isinstance(settings, dict):
         yield from [v for k, v in settings.items() if k == "command"]
         settings = list(settings.values())
@@ -49,12 +50,12 @@ def test_settings_by_hand_are_those_that_init_writes(name):
 @pytest.mark.parametrize("name", AGENTS)
 def test_the_command_of_the_settings_refuses_and_passes(name, standing, recorded_payload):
     kinds = {"claude": "edit", "codex": "patch", "cursor": "write", "gemini": "replace"}
-    for word, told in (("deny", True), ("allow", False)):
+    for word, is_refused in (("deny", True), ("allow", False)):
         payload = recorded_payload(f"{name}-{kinds[name]}-{word}", standing.path)
         for command in commands(json.loads(BY_HAND[AGENTS[name].settings])):
             done = run(command, standing.path, json.dumps(payload))
-            assert bool(done.stdout) is told
-            assert done.returncode == (2 if told and name == "cursor" else 0)
+            assert bool(done.stdout) is is_refused
+            assert done.returncode == (2 if is_refused and name == "cursor" else 0)
 
 
 def test_the_commands_of_the_page_run(project):
@@ -70,11 +71,29 @@ def test_the_commands_of_the_page_run(project):
     assert (project.path / "CLAUDE.md").read_text() == "# Us\n@AGENTS.md\n"
 
 
-def test_a_here_document_of_python_gets_through_as_the_page_says(standing, answer):
-    command = "python - <<'EOF'\nopen('prepare.py', 'w').write('')\nEOF"
-    call = {"cwd": str(standing.path), "hook_event_name": "PreToolUse", "tool_name": "Bash"}
+UNSEEN = {
+    "python - <<EOF": "python - <<'EOF'\nopen('prepare.py', 'w').write('')\nEOF",
+    "tar x": "tar x prepare.py -f /tmp/x.tar",
+    "find -delete": "find . -name 'prep*' -delete",
+    "find -exec": "find . -name prepare.py -exec sed -i s/a/b/ {} +",
+    "patch": "patch -p1 <<'EOF'\n--- a/prepare.py\n+++ b/prepare.py\nEOF",
+    "git apply": "git apply <<'EOF'\n--- a/prepare.py\n+++ b/prepare.py\nEOF",
+    "awk -i inplace": "awk -i inplace '{print}' prepare.py",
+    "dd": "dd if=/tmp/x of=prepare.py",
+    "sort -o": "sort -o prepare.py train.py",
+    "curl -o": "curl -o prepare.py https://example.org",
+    "wget -O": "wget -O prepare.py https://example.org",
+    "dos2unix": "dos2unix prepare.py",
+    "yapf": "yapf -i prepare.py",
+    "cp -r new/. .": "cp -r {new}/. .",
+}
 
-    done = answer({**call, "tool_input": {"command": command}}, standing.path)
 
-    assert (done.returncode, done.stdout) == (0, b"")
-    assert "a Python here-document" in PAGE
+@pytest.mark.parametrize("name", UNSEEN)
+def test_the_guard_does_not_see_the_changes_that_the_page_lists(name, shell, tmp_path):
+    new = tmp_path / "new"
+    new.mkdir()
+    (new / "prepare.py").write_text("")
+
+    assert shell(UNSEEN[name].replace("{new}", str(new))) == ""
+    assert f"`{name}`" in PAGE.partition("## Limits")[2]

@@ -1,4 +1,4 @@
-"""``pytest-ouro init --agents``: what is there is kept, and a second run changes nothing."""
+"""``pytest-ouro init --agents`` keeps what a file has, and a second run changes nothing."""
 
 import json
 
@@ -101,7 +101,7 @@ def test_no_agent_is_found(init, files):
     assert files() == before
 
 
-def test_an_agent_that_is_none(init, files):
+def test_an_unknown_agent_is_refused(init, files):
     before = files()
 
     status, _, err = init("--agents=claude,cursr")
@@ -111,7 +111,7 @@ def test_an_agent_that_is_none(init, files):
     assert files() == before
 
 
-def test_without_rules_there_is_nothing_to_tell(project, init):
+def test_without_rules_nothing_is_written(project, init):
     (project.path / "bound.toml").unlink()
 
     status, _, err = init(ALL)
@@ -120,7 +120,7 @@ def test_without_rules_there_is_nothing_to_tell(project, init):
     assert "no bound.toml" in err
 
 
-def test_what_is_there_is_kept(project, init, files):
+def test_existing_settings_are_kept(project, init, files):
     settings = {
         "model": "opus",
         "permissions": {"allow": ["Bash(git *)"], "deny": []},
@@ -160,7 +160,7 @@ def test_what_is_there_is_kept(project, init, files):
     assert files() == now
 
 
-def test_the_section_is_made_anew_in_its_place(project, init):
+def test_the_section_is_replaced_in_its_place(project, init):
     project.write({"AGENTS.md": "# Us\n"})
     init("--agents=claude")
     with (project.path / "AGENTS.md").open("a") as handle:
@@ -192,15 +192,18 @@ UNREADABLE = {
     "a comma": ('{\n  "model": "x",\n}', ": no JSON"),  # at line 2 or 3: Pythons differ
     "half": ('{"hooks": ', ":1: no JSON"),
     "a list": ("[]", "not a JSON object"),
-    "hooks that are none": ('{"hooks": []}', "'hooks' is not an object"),
-    "an event that is none": ('{"hooks": {"PreToolUse": {}}}', "'hooks.PreToolUse' is not a list"),
+    "hooks that are not an object": ('{"hooks": []}', "'hooks' is not an object"),
+    "an event that is not a list": (
+        '{"hooks": {"PreToolUse": {}}}',
+        "'hooks.PreToolUse' is not a list",
+    ),
     "a key twice": ('{"hooks": {}, "hooks": {}}', "'hooks' stands twice"),
     "nested too deeply": ("[" * 100_000, "recursion"),
 }
 
 
 @pytest.mark.parametrize("kind", UNREADABLE)
-def test_what_cannot_be_merged_is_refused_and_nothing_is_lost(project, init, files, kind):
+def test_settings_that_cannot_be_merged_are_refused_and_nothing_is_lost(project, init, files, kind):
     text, said = UNREADABLE[kind]
     project.write({".claude/settings.json": text, "AGENTS.md": "# Us\n"})
     before = files()
@@ -214,7 +217,7 @@ def test_what_cannot_be_merged_is_refused_and_nothing_is_lost(project, init, fil
     assert files() == before
 
 
-def test_rules_told_in_two_places_are_refused(project, init, files):
+def test_rules_stated_in_two_places_are_refused(project, init, files):
     project.write({"AGENTS.md": "## NEVER DO\n\n- Never.\n"})
     before = files()
 
@@ -225,7 +228,7 @@ def test_rules_told_in_two_places_are_refused(project, init, files):
     assert files() == before
 
 
-def test_a_folder_in_the_way_is_told(project, init):
+def test_a_file_in_place_of_a_folder_is_an_error(project, init):
     project.write({".claude": "a file\n"})
 
     status, _, err = init("--agents=claude")
@@ -244,7 +247,7 @@ def test_one_file_under_two_names(project, init, files):
     assert (project.path / "CLAUDE.md").is_symlink()
 
 
-def test_hooks_that_are_all_off_are_told(project, init):
+def test_disabled_hooks_are_reported(project, init):
     project.write({".claude/settings.json": '{"disableAllHooks": true}'})
 
     _, out, _ = init("--agents")
@@ -252,7 +255,7 @@ def test_hooks_that_are_all_off_are_told(project, init):
     assert ".claude/settings.json has disableAllHooks" in out
 
 
-def test_what_git_ignores_is_told_as_it_will_not_be_committed(project, init):
+def test_files_that_git_ignores_are_reported(project, init):
     project.write({".gitignore": "CLAUDE.md\nAGENTS.md\n", "CLAUDE.md": "be kind\n"})
 
     _, out, _ = init("--agents=claude")
@@ -265,7 +268,7 @@ def test_what_git_ignores_is_told_as_it_will_not_be_committed(project, init):
     assert "git add -f" not in out
 
 
-def test_what_was_written_is_frozen_once_it_is_blessed(project, init):
+def test_the_written_files_are_frozen_once_they_are_blessed(project, init):
     """By scope: no file but the editable ones may change since the blessing."""
     init(ALL)
     assert project.ouro("gate").returncode == 1
@@ -280,7 +283,7 @@ def test_what_was_written_is_frozen_once_it_is_blessed(project, init):
     assert "iron-law::only-train-py BROKEN: .claude/settings.json was changed" in done.stdout
 
 
-def test_what_was_written_makes_the_guard_answer(project, init, refused):
+def test_the_guard_protects_the_written_files(project, init, refused):
     init(ALL)
 
     for agent in AGENTS.values():

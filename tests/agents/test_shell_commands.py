@@ -1,4 +1,5 @@
-"""Which commands the guard lets a shell run: no frozen file is written, no honest work stopped."""
+"""Which commands the guard lets a shell run: it refuses to write frozen files, and lets honest
+work pass."""
 
 import os
 
@@ -17,8 +18,7 @@ PASS = [
     "find . -name prepare.py -exec grep -l time {} +", "echo 'rm prepare.py'",
     "grep -n 'sed -i' prepare.py", "cat <<'EOF'\nrm prepare.py\n> prepare.py\nEOF",
     "# rm prepare.py", "ls # > prepare.py", "stat prepare.py 2>&1", "ls 2>/dev/null",
-    "perl -ne 'print if /time/' prepare.py", "patch --dry-run prepare.py < /tmp/p",
-    "git apply --check /tmp/p", "git log --oneline -- prepare.py results.tsv",
+    "perl -ne 'print if /time/' prepare.py", "git log --oneline -- prepare.py results.tsv",
     "[[ -f prepare.py ]]",
     # the loop
     "python train.py", "python train.py > run.log 2>&1", "uv run train.py > run.log 2>&1",
@@ -32,7 +32,7 @@ PASS = [
     "git config core.hooksPath", "git config --get ouro.trust", "git config user.name me",
     "git config get core.hooksPath", "pytest-ouro gate", "pytest-ouro log", "rm helper.py",
     "git commit -m \"$(cat <<'EOF'\nDon't (yet\n\nrm prepare.py > prepare.py\nEOF\n)\"",
-    "for i in 1 2; do python train.py > run.log; done",
+    "git checkout -q -- train.py", "for i in 1 2; do python train.py > run.log; done",
     "diff <(git show HEAD:prepare.py) prepare.py", "git log --format='%h > %s' | head",
     "test $(wc -l < prepare.py) -gt 3 && echo ok",
     "python -c \"print(1 > 2)\"", "awk -F: '$1 > 3' run.log", "echo \"a > prepare.py\"",
@@ -50,12 +50,13 @@ PASS = [
     "rm -rf __pycache__ /tmp/project", "touch run.log", "sed -e s/a/b/ prepare.py",
     "apply_patch <<'EOF'\n*** Begin Patch\n*** Update File: train.py\n*** End Patch\nEOF",
     "black --check prepare.py", "ruff check prepare.py", "ruff format --diff prepare.py",
-    "ruff format .", "black train.py", "yapf --diff prepare.py", "sort prepare.py",
+    "ruff format .", "black train.py", "sort prepare.py",
     # packages that are declared
     "pip install -e .", "pip install -r requirements.txt", "pip list", "uv sync", "pip install .",
     "pip install -c constraints.txt -e '.[experiment]'", "python -m pip --version",
     "pip3 show six",
     "uv run --with pytest-ouro pytest --ouro-experiment", "uv lock", "npm install",
+    "pytest-ouro init --program program.md --force",
 ]  # fmt: skip
 
 DENIED = [
@@ -80,17 +81,14 @@ DENIED = [
     "sed --in-place s/a/b/ prepare.py",
     "sed -ni '1,5p' prepare.py", "sed -i '' s/a/b/ prepare.py", "perl -pi -e s/a/b/ prepare.py",
     "black prepare.py", "ruff format train.py prepare.py", "ruff check --fix prepare.py",
-    "isort -q ./prepare.py", "yapf -i prepare.py", "uv run black prepare.py",
-    "sort -o prepare.py train.py", "dos2unix prepare.py",
-    "awk -i inplace '{print}' prepare.py", "sed -i s/a/b/ *.py", "sed -i s/a/b/ pre*.py",
+    "isort -q ./prepare.py", "uv run black prepare.py", "uvx black prepare.py",
+    "python -m black prepare.py", "sed -i s/a/b/ *.py", "sed -i s/a/b/ pre*.py",
     "cp /tmp/x prepare.py", "cp /tmp/prepare.py .", "cp -t . /tmp/prepare.py",
     "install -m 644 /tmp/x prepare.py", "mv prepare.py old.py", "mv /tmp/x prepare.py",
     "mv train.py prepare.py", "rm prepare.py", "rm -rf .", "rm -f -- prepare.py",
     "unlink prepare.py",
-    "ln -sf /tmp/x prepare.py", "truncate -s 0 prepare.py", "dd if=/tmp/x of=prepare.py",
-    "patch prepare.py < /tmp/p", "patch -p1 <<'EOF'\n--- a/prepare.py\n+++ b/prepare.py\nEOF",
-    "curl -o prepare.py https://example.org", "wget -O prepare.py https://example.org",
-    "find . -name 'prep*' -delete", "find . -name prepare.py -exec sed -i s/a/b/ {} +",
+    "ln -sf /tmp/x prepare.py", "truncate -s 0 prepare.py", "xargs -n 1 rm prepare.py",
+    "nice -n 5 rm prepare.py", "timeout -k 5 10 rm prepare.py",
     "cd tests && rm ../prepare.py", "cd /tmp; cd -; rm \"$OLDPWD\"; echo > {project}/prepare.py",
     "apply_patch <<'EOF'\n*** Begin Patch\n*** Delete File: prepare.py\n*** End Patch\nEOF",
     # git
@@ -98,7 +96,6 @@ DENIED = [
     "git checkout main prepare.py",
     "git restore prepare.py", "git restore -s main prepare.py", "git rm prepare.py",
     "git mv prepare.py old.py", "git -C . checkout idea -- prepare.py",
-    "git apply <<'EOF'\n--- a/prepare.py\n+++ b/prepare.py\nEOF",
     "git update-index --assume-unchanged prepare.py", "git add results.tsv",
     "git add -f results.tsv",
     "git commit results.tsv -m x", "git commit --no-verify -m x", "git commit -nm x",
@@ -116,14 +113,14 @@ DENIED = [
     # dependencies
     "pip install einops", "pip install -U torch", "python -m pip install einops", "uv add einops",
     "uv pip install einops", "poetry add einops", "conda install einops",
-    "pip install git+https://x/y",
+    "pip install git+https://x/y", "uvx pip install einops", "pytest-ouro init --force",
     "sed -i s/six/numpy/ pyproject.toml", "echo einops > requirements.txt", "uv lock --upgrade",
     # scope
     "echo x > helper.py", "sed -i s/a/b/ .gitignore", "rm .gitignore", "cp /tmp/x conftest.py",
 ]  # fmt: skip
 
 
-def asked(project, command):
+def refusal(project, command):
     """Why a shell may not run it; "" if it may."""
     call = {"cwd": str(project.path), "hook_event_name": "PreToolUse", "tool_name": "Bash"}
     return guard.reason(hosts.read({**call, "tool_input": {"command": command}}))
@@ -131,12 +128,12 @@ def asked(project, command):
 
 @pytest.mark.parametrize("command", PASS)
 def test_honest_work_passes(standing, command):
-    assert asked(standing, command) == ""
+    assert refusal(standing, command) == ""
 
 
 @pytest.mark.parametrize("command", DENIED)
 def test_what_a_rule_forbids_is_refused(standing, command):
-    said = asked(standing, command.replace("{project}", str(standing.path)))
+    said = refusal(standing, command.replace("{project}", str(standing.path)))
 
     assert said.startswith("pytest-ouro: ")
     assert "Do not retry it" in said
@@ -168,17 +165,7 @@ def test_whatever_the_gate_advises_may_be_done(project, shell, name, staged):
     assert project.ouro("gate").returncode == 0
 
 
-def test_a_folder_full_of_files_is_copied_over_a_frozen_one(project, shell, tmp_path):
-    (tmp_path / "new").mkdir()
-    (tmp_path / "new" / "prepare.py").write_text("")
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "notes.txt").write_text("")
-
-    assert shell(f"cp -r {tmp_path}/new/. .") != ""
-    assert shell(f"cp -r {tmp_path}/other/. .") == ""
-
-
-def test_add_all_sweeps_a_ledger_in_that_nothing_ignores(project, shell):
+def test_add_all_is_refused_where_it_adds_a_ledger_that_git_does_not_ignore(project, shell):
     project.write({"results.tsv": "x\n"})
     assert shell("git add -A") == ""
     assert shell("git add -f .") != ""
@@ -199,17 +186,6 @@ def test_another_file_of_the_same_name_is_another_file(project, shell):
     assert shell("sed -i s/a/b/ tests/prepare.py") == ""
     assert shell("cd tests && echo > prepare.py") == ""
     assert shell("sed -i s/a/b/ prepare.py") != ""
-
-
-def test_a_patch_in_a_file_is_read(project, shell, tmp_path):
-    patch = tmp_path / "p.diff"
-    patch.write_text("--- a/prepare.py\n+++ b/prepare.py\n@@ -1 +1 @@\n-a\n+b\n")
-
-    assert shell(f"git apply {patch}") != ""
-    assert shell(f"patch -p1 < {patch}") != ""
-    assert shell(f"patch -p1 -i {patch}") != ""
-    patch.write_text("--- a/train.py\n+++ b/train.py\n")
-    assert shell(f"git apply {patch}") == ""
 
 
 def test_a_hard_link_or_a_link_is_the_file_that_it_names(project, shell):

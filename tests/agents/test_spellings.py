@@ -1,13 +1,16 @@
-"""One file has many names: every spelling of a frozen path is frozen, and no other path is."""
+"""Every spelling of a frozen path is frozen, and no other path is."""
 
 import json
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_ouro import guard
 from pytest_ouro.cli.bless import bless
-from pytest_ouro.guard import hosts
+from pytest_ouro.evidence.paths import matches
+from pytest_ouro.guard import hosts, protected
 
 
 def test_the_rule_is_named_in_a_person_s_words(refused):
@@ -224,7 +227,7 @@ def test_in_a_linked_working_tree(project, refused, tmp_path):
     )
 
 
-def test_what_is_kept_is_made_anew_when_the_rules_change(project, refused):
+def test_the_cache_is_built_again_when_the_rules_change(project, refused):
     assert refused("Edit", file_path="prepare.py") != ""
     kept = project.path / ".git/ouro/guard.json"
     first = kept.stat().st_mtime_ns
@@ -258,7 +261,7 @@ def test_a_trusted_name_that_moves_is_followed(project, refused):
     assert "Hands off." in refused("Edit", file_path="prepare.py")
 
 
-def test_what_is_kept_may_be_damaged(project, refused):
+def test_the_cache_may_be_damaged(project, refused):
     kept = project.path / ".git/ouro/guard.json"
     assert refused("Edit", file_path="prepare.py") != ""
 
@@ -293,3 +296,11 @@ def test_a_scope_without_a_folder_holds_for_the_whole_repository(project, refuse
         "Edit", cwd=lab, file_path=str(project.path / "shared/tricks.py")
     )
     assert refused("Edit", cwd=lab, file_path=str(lab / "train.py")) == ""
+
+
+GLOBS = st.lists(st.sampled_from(["a", "b", "/", "*", "**", "**/", "?", "."]), max_size=6)
+
+
+@given(name=st.text("ab/.", max_size=6), glob=GLOBS.map("".join))
+def test_globs_mean_what_they_mean_to_the_gate(name, glob):
+    assert protected._hit(name, glob) == matches(name, [glob])
