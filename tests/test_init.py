@@ -1,9 +1,11 @@
-"""``pytest-ouro init``: an existing project gets its bound.toml, and agents get it in words."""
+"""``pytest-ouro init`` writes the bound.toml of an existing project, and its rules for agents."""
 
 import dataclasses
+import errno
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -111,7 +113,7 @@ FIFTEEN = [
 CLAUDE = """\
 # A lab
 
-- this bullet is no rule
+- this bullet is not a rule
 
 ## BOUND
 
@@ -316,7 +318,7 @@ def test_an_experiment_in_a_folder_has_its_root(repository, init):
     assert project.ouro("gate").returncode == 0
 
 
-def test_what_a_person_says_goes_first(original, init):
+def test_options_override_what_is_found(original, init):
     original.commit("more", {"model.py": "", "score.py": "def evaluate_it(): ...\n"})
 
     init(
@@ -345,7 +347,7 @@ def test_what_a_person_says_goes_first(original, init):
         ("pass", "auto"),
     ],
 )
-def test_the_device_is_what_the_script_cannot_do_without(original, init, line, device):
+def test_the_device_is_the_one_that_the_script_requires(original, init, line, device):
     original.edit("train.py", 'device = torch.device("cuda")', line)
 
     init(original)
@@ -354,24 +356,24 @@ def test_the_device_is_what_the_script_cannot_do_without(original, init, line, d
 
 
 REFUSED = {
-    "no script": ({"fit.py": None}, (), "no script that is run was found", "--script"),
-    "a script that is not there": ({}, ("--script", "x.py"), "there is no x.py", ""),
+    "no script": ({"fit.py": None}, (), "no script that imports a harness was found", "--script"),
+    "a script that is not there": ({}, ("--script", "x.py"), "there is no file x.py in", ""),
     "several scripts": (
         {"again.py": OTHER_SCRIPT},
         (),
-        "several of what may be the script that is run: again.py, fit.py",
+        "several candidates for the script that imports a harness: again.py, fit.py",
         "--script SCRIPT",
     ),
     "no harness": (
         {"fit.py": "print(1)\n"},
         ("--script", "fit.py"),
-        "no harness that it imports was found in fit.py",
+        "no imported harness was found in fit.py",
         "--harness",
     ),
     "several evaluations": (
         {"harness.py": OTHER_HARNESS.replace("evaluate(", "evaluate_a(") + "def eval_b(): ...\n"},
         ("--script", "fit.py"),
-        "several of what may be the function that evaluates: evaluate_a, eval_b",
+        "several candidates for the evaluation function: evaluate_a, eval_b",
         "--evaluate",
     ),
     "no such evaluation": ({}, ("--evaluate", "judge"), "defines no function judge", ""),
@@ -409,7 +411,7 @@ REFUSED = {
     "nothing that may change": (
         {},
         ("--budget", "5", "--editable", "fti.py"),
-        "is fti.py",
+        "matches fti.py",
         "--editable GLOB",
     ),
     "no file of rules": ({}, ("--from", "RULES.md"), "there is no file RULES.md in", "--from"),
@@ -474,7 +476,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("files", "args", "message", "help"), REFUSED.values(), ids=REFUSED)
-def test_what_is_missing_or_unclear_is_one_line_and_nothing_is_written(
+def test_a_missing_or_unclear_fact_is_one_line_and_nothing_is_written(
     repository, init, files, args, message, help
 ):
     wanted = {**OTHER, **files}
@@ -498,7 +500,7 @@ def test_a_bound_that_is_there_is_replaced_only_by_force(original, init):
     forced, _, _ = init(original, "--force")
 
     assert (status, kept, forced) == (2, "mine", 0)
-    assert "bound.toml is already there\n  help: replace it: --force" in err
+    assert "bound.toml exists already\n  help: replace it: --force" in err
     assert len(parsed(original).rules) == 15
 
 
@@ -660,7 +662,7 @@ def test_words_find_their_check(table, words, check, params):
 
 
 FOR_PEOPLE = [
-    ("danger-zone", "`crypto/` — a wrong change loses funds", "git holds no crypto/"),
+    ("danger-zone", "`crypto/` — a wrong change loses funds", "git tracks no crypto/"),
     ("danger-zone", "`train.py` — mind its comments", "no check reads"),
     ("danger-zone", "Billing — money", "no check reads"),
     ("never-do", "Never commit secrets, API keys or passwords", "no check reads"),
@@ -685,7 +687,7 @@ FOR_PEOPLE = [
 
 
 @pytest.mark.parametrize(("table", "words", "reason"), FOR_PEOPLE, ids=[f[1] for f in FOR_PEOPLE])
-def test_what_no_check_judges_is_for_people(table, words, reason):
+def test_a_rule_that_no_check_judges_is_for_people(table, words, reason):
     found = recognise(table, words, context(), place="here")
 
     assert (found.section, found.words, found.check) == (table, words, "human")
@@ -693,7 +695,7 @@ def test_what_no_check_judges_is_for_people(table, words, reason):
     assert found.id
 
 
-def test_a_named_file_that_stays_open_is_told():
+def test_a_named_file_that_the_check_does_not_guard_is_reported():
     found = recognise("danger-zone", "`prepare.py` and `results.tsv`", context(), place="here")
 
     assert (found.check, found.params) == ("frozen", {"paths": ["prepare.py"]})
@@ -786,7 +788,7 @@ def test_a_file_without_the_section(text):
     assert section.read(text, "CLAUDE.md") is None
 
 
-def test_a_bullet_under_no_heading_is_told(original, init):
+def test_a_bullet_under_no_heading_is_reported(original, init):
     original.write(
         {"CLAUDE.md": "## BOUND\n- stray\n### IRON LAWS\n- Be kind\n- Only train.py changes\n"}
     )
@@ -872,7 +874,7 @@ def test_all_else_in_a_file_stays_as_it_is(original, init, before, tail):
         assert text.startswith(before)
 
 
-def test_bytes_that_are_no_text_are_kept(original, init):
+def test_bytes_that_are_not_text_are_kept(original, init):
     init(original)
     file = original.path / "NOTES.md"
     file.write_bytes(b"\xff\xfe caf\xe9\n")
@@ -880,6 +882,34 @@ def test_bytes_that_are_no_text_are_kept(original, init):
     init(original, "--render", "NOTES.md")
 
     assert file.read_bytes().startswith(b"\xff\xfe caf\xe9\n\n<!-- pytest-ouro")
+
+
+def test_a_full_disk_leaves_the_file_whole(original, init, monkeypatch):
+    init(original)
+    original.write({"CLAUDE.md": "# Mine\n"})
+
+    def write_bytes(path, data):
+        with path.open("wb") as handle:
+            handle.write(data[:9])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    status, _, err = init(original, "--render", "CLAUDE.md")
+
+    assert status == 2
+    assert "CLAUDE.md cannot be written: No space left on device" in err
+    assert (original.path / "CLAUDE.md").read_text() == "# Mine\n"
+
+
+def test_a_link_to_the_rendered_file_is_kept(original, init):
+    init(original)
+    original.write({"AGENTS.md": "# Mine\n"})
+    (original.path / "CLAUDE.md").symlink_to("AGENTS.md")
+
+    init(original, "--render", "CLAUDE.md")
+
+    assert (original.path / "CLAUDE.md").is_symlink()
+    assert section.BEGIN in (original.path / "AGENTS.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`init --program`: what an agent is told follows from the bound, wholly and with nothing added."""
+"""`init --program` renders every rule of the bound for an agent, and adds nothing."""
 
 import subprocess
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_the_committed_program_is_up_to_date():
     assert committed == expected, "pytest-ouro init --program autoresearch/program.md"
 
 
-def test_every_rule_is_told_once_with_its_name_and_no_other_is():
+def test_every_rule_is_listed_once_with_its_name_and_no_other_is():
     bound = bounds.parse(BOUND)
     bullets = [line for line in program_md.rules(bound) if line.startswith("- ")]
 
@@ -93,7 +93,7 @@ def test_devices_differ_where_the_bound_has_them_differ():
     assert "| after 4,096 tokens, at the latest 40 CPU seconds after the start |" in text
 
 
-def test_a_command_is_told_as_one():
+def test_a_command_is_shown_as_one():
     text = rendered(
         ('script   = "train.py"', 'command = ["make", "bench"]\nevaluate-command = ["./score"]'),
         ('harness  = "prepare.py"\nevaluate = "evaluate_bpb"\n', ""),
@@ -119,7 +119,7 @@ def project(repository):
     return repository
 
 
-def test_it_is_printed_or_written_and_written_anew(project, capsys):
+def test_it_is_printed_or_written_and_written_again(project, capsys):
     expected = program_md.render(bounds.parse(EXPERIMENT + SCOPE))
 
     assert run(["init", "--program"]) == 0
@@ -128,13 +128,13 @@ def test_it_is_printed_or_written_and_written_anew(project, capsys):
     assert capsys.readouterr().out == "ouro: wrote program.md, the program of bound.toml\n"
     assert (project / "program.md").read_text() == expected
     assert run(["init", "--program", "program.md"]) == 0
-    assert "says what bound.toml says already" in capsys.readouterr().out
+    assert "is up to date with bound.toml" in capsys.readouterr().out
     (project / "bound.toml").write_text(EXPERIMENT.replace("300", "90") + SCOPE)
     assert run(["init", "--program", "program.md"]) == 0
     assert "| training | 90 seconds |" in (project / "program.md").read_text()
 
 
-def test_what_a_person_wrote_is_not_replaced(project, capsys):
+def test_a_file_that_a_person_wrote_is_not_replaced(project, capsys):
     (project / "program.md").write_text("# Mine\n")
 
     assert run(["init", "--program", "program.md"]) == 2

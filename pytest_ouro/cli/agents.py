@@ -6,8 +6,8 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.schema import nearest
+from pytest_ouro.messages import agents as messages
 from pytest_ouro.onboarding import agents, section
 
 if TYPE_CHECKING:
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 def files(top: Path, asked: str, rules: list[str]) -> tuple[dict[str, str], list[str]]:
-    """Return the new texts by their names from the top folder, and a person's next steps.
+    """Return the new texts by their paths from the top folder, and a person's next steps.
 
-    Nothing is written here: OuroError leaves every file unchanged.
+    ``asked`` are the agents' names joined by commas, "" for those that are found, and ``rules`` are
+    the lines of the rendered section. Nothing is written here, so an OuroError changes no file.
     """
     names = _names(top, asked)
     new: dict[str, str] = {}
@@ -29,12 +30,12 @@ def files(top: Path, asked: str, rules: list[str]) -> tuple[dict[str, str], list
         new[name] = changed(old[name])
 
     for agent in (agents.AGENTS[name] for name in names):
-        change(agent.settings, partial(agents.merged, agent))
+        change(agent.settings, partial(agents.merge, agent))
     change("AGENTS.md", lambda before: section.replace(before, rules, "AGENTS.md"))
     for name in agents.IMPORTING:
         is_link = (top / name).resolve() == (top / "AGENTS.md").resolve()
         if (top / name).is_file() and not is_link:
-            change(name, agents.imports)
+            change(name, agents.add_import)
     return {name: text for name, text in new.items() if text != old[name]}, list(_next(names, new))
 
 
@@ -42,19 +43,14 @@ def _names(top: Path, asked: str) -> list[str]:
     if not asked:
         found = agents.found(top)
         if not found:
-            signs = ", ".join(sign for agent in agents.AGENTS.values() for sign in agent.signs)
-            raise OuroError(
-                f"no agent is known to work in {top}: it contains none of {signs}",
-                help=f"name them: --agents={','.join(agents.AGENTS)}",
-            )
+            signs = [sign for agent in agents.AGENTS.values() for sign in agent.signs]
+            raise messages.none_found(top, signs, [*agents.AGENTS])
         return found
     names = list(dict.fromkeys(name.strip().lower() for name in asked.split(",")))
     for name in names:
         if name not in agents.AGENTS:
-            raise OuroError(
-                f"--agents: '{name}' is not a known agent{nearest(name, agents.AGENTS)}",
-                help=f"known are {', '.join(agents.AGENTS)}",
-            )
+            hint = nearest(name, agents.AGENTS)
+            raise messages.unknown_agent(name, hint, [*agents.AGENTS])
     return names
 
 
@@ -62,12 +58,12 @@ def _text(path: Path, name: str) -> str:
     """Return the text of a file, "" if it does not exist. Bytes other than UTF-8 are preserved."""
     if not path.is_file():
         if path.exists() or path.is_symlink():
-            raise OuroError(f"{name} is not a regular file; nothing was written")
+            raise messages.not_a_file(name)
         return ""
     try:
         return path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError as error:
-        raise OuroError(f"{name} cannot be read: {error.strerror}; nothing was written") from None
+        raise messages.unreadable(name, str(error.strerror)) from None
 
 
 def _next(names: list[str], new: dict[str, str]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro import guard
-from pytest_ouro.core.errors import OuroError
+from pytest_ouro.messages import agents as messages
 
 if TYPE_CHECKING:
     import argparse
@@ -17,5 +17,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     if args.bound:
-        raise OuroError("guard reads the rules of the project that a call is about, not --bound")
+        raise messages.guard_takes_no_bound()
     return guard.main()

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
 from pytest_ouro.cli import agents, find_bound
-from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.schema import keys_of
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.git.client import Git, split
+from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding import (
-    ProjectError,
     Statement,
     autoresearch,
     document,
@@ -36,28 +35,20 @@ if TYPE_CHECKING:
     from pytest_ouro.onboarding.project import InitOptions, Project
     from pytest_ouro.onboarding.section import Section
 
-PRESETS = {"autoresearch": autoresearch.statements}
+_PRESETS = {"autoresearch": autoresearch.statements}
 #: Files in which people state their rules for agents.
-AGENT_FILES = ("CLAUDE.md", "AGENTS.md")
+_AGENT_FILES = ("CLAUDE.md", "AGENTS.md")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    for name, value, words in (
+        ("render", "FILE", "print the rules as a BOUND section, or write the section into FILE"),
+        ("agents", "NAMES", "write hooks and rules for the agents found, or those named: claude,…"),
+        ("program", "FILE", "print the agent's loop and rules as a program, or write FILE"),
+    ):
+        parser.add_argument(f"--{name}", nargs="?", const="", metavar=value, help=words)
     parser.add_argument(
-        "--render",
-        nargs="?",
-        const="",
-        metavar="FILE",
-        help="print the rules of bound.toml as a BOUND section, or write the section into FILE",
-    )
-    parser.add_argument(
-        "--agents",
-        nargs="?",
-        const="",
-        metavar="NAMES",
-        help="write hooks and rules for the agents found, or for those named: claude,codex,…",
-    )
-    parser.add_argument(
-        "--preset", choices=PRESETS, default="autoresearch", help="the kind of experiment"
+        "--preset", choices=_PRESETS, default="autoresearch", help="the kind of experiment"
     )
     parser.add_argument(
         "--from",
@@ -66,13 +57,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the file with the BOUND section (default: CLAUDE.md or AGENTS.md, if it has one)",
     )
     parser.add_argument("--force", action="store_true", help="replace an existing file")
-    parser.add_argument(
-        "--program",
-        nargs="?",
-        const="",
-        metavar="FILE",
-        help="print the agent's loop and rules that follow from bound.toml, or write FILE",
-    )
     found = parser.add_argument_group("project facts (detected unless given)")
     found.add_argument("--script", default="", metavar="FILE", help="the script to run")
     found.add_argument("--harness", default="", metavar="FILE", help="the fixed module")
@@ -112,15 +96,15 @@ def main(args: argparse.Namespace) -> int:
         return _agents(args)
     target = Path.cwd() / (args.bound or bounds.NAME)
     if os.path.lexists(target) and not args.force:
-        raise OuroError(f"{target.name} is already there", help="replace it: --force")
+        raise messages.file_exists(target.name)
     git = Git.discover(target.parent)
     rules = _find_section(target.parent, git.top, args.source)
     words = [bullet.words for bullet in rules.bullets] if rules else []
     found = project.find(target.parent, git.top, _init_options(args), words)
     context = _context(found, git, target.parent)
     statements = _read_statements(rules, found, context) if rules else []
-    statements = unique(statements or PRESETS[args.preset](found.experiment))
-    statements = _narrowed(statements, git, target.parent)
+    statements = unique(statements or _PRESETS[args.preset](found.experiment))
+    statements = _confine_scope(statements, git, target.parent)
     text = document.text(found.name, found.experiment, statements)
     folder = git.relative(target).rpartition("/")[0]
     bounds.parse(text, folder=folder, name=target.name, help=_NOT_WRITTEN)
@@ -133,12 +117,12 @@ def main(args: argparse.Namespace) -> int:
 def _init_options(args: argparse.Namespace) -> InitOptions:
     given = {field.name: getattr(args, field.name) for field in fields(project.InitOptions)}
     named = {key: value for key, value in given.items() if value is not None}
-    named |= {key: tuple(named.get(key, ())) for key in ("editable", "data")}
-    return project.InitOptions(**named)
+    lists = {key: tuple(value) for key, value in named.items() if isinstance(value, list)}
+    return project.InitOptions(**named | lists)
 
 
-def _narrowed(statements: list[Statement], git: Git, folder: Path) -> list[Statement]:
-    """The rules for a folder of a repository that holds other work: a scope watches it alone."""
+def _confine_scope(statements: list[Statement], git: Git, folder: Path) -> list[Statement]:
+    """Confine each scope to its folder, if the repository has files elsewhere."""
     prefix = git.relative(folder / "x").removesuffix("x")
     if all(path.startswith(prefix) for path in git.files(untracked=False)[0]):
         return statements
@@ -149,22 +133,18 @@ def _narrowed(statements: list[Statement], git: Git, folder: Path) -> list[State
 
 
 def _find_section(folder: Path, top: Path, source: str | None) -> Section | None:
-    """Return the rules that people stated for agents, or None."""
+    """The rules that people stated for agents, in the file ``source`` if it is given, or None."""
     if source is not None:
         if not (folder / source).is_file():
-            raise ProjectError(f"there is no file {source} in {folder}", help="fix --from")
+            raise messages.no_such_file(source, folder, "--from FILE")
         given = _read_section(folder / source, source)
         if given is None:
-            raise ProjectError(
-                f"{source} has no BOUND section",
-                help="write `## BOUND` with DANGER ZONES, NEVER DO and IRON LAWS",
-            )
+            raise messages.no_section(source)
         return given
-    paths = [path for name in AGENT_FILES for path in dict.fromkeys((folder / name, top / name))]
+    paths = [path for name in _AGENT_FILES for path in dict.fromkeys((folder / name, top / name))]
     found = [section for path in paths if (section := _read_section(path, path.name))]
     if len({tuple(bullet.words for bullet in each.bullets) for each in found}) > 1:
-        names = " and ".join(each.file for each in found)
-        raise ProjectError(f"{names} state different rules", help="say which: --from FILE")
+        raise messages.different_rules([each.file for each in found])
     return found[0] if found else None
 
 
@@ -181,7 +161,7 @@ def _context(found: Project, git: Git, folder: Path) -> Context:
 
 
 def _read_statements(rules: Section, found: Project, context: Context) -> list[Statement]:
-    """A statement of every bullet, none left out."""
+    """One statement for every bullet."""
     return [
         bullet.statement
         or recognise(bullet.section, bullet.words, context, place=f"{rules.file}:{bullet.line}")
@@ -190,7 +170,7 @@ def _read_statements(rules: Section, found: Project, context: Context) -> list[S
 
 
 def _write(target: Path, text: str) -> None:
-    """Replace the file atomically, without following a link."""
+    """Write the file as a whole or not at all; a link is replaced and not followed."""
     part = target.with_name(f"{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -201,7 +181,7 @@ def _write(target: Path, text: str) -> None:
     except OSError as error:
         with suppress(OSError):
             part.unlink()
-        raise OuroError(f"{target} cannot be written: {error.strerror}") from None
+        raise messages.not_writable(target, str(error.strerror)) from None
 
 
 def _report_lines(
@@ -225,8 +205,9 @@ def _report_lines(
             judged = "for people" if statement.check == "human" else f"judged by {statement.check}"
             rule = f"{statement.section}::{statement.id}"
             yield f"  note: {rule} is {judged}: {statement.reason}"
-    for line in rules.orphan_lines if rules else ():
-        yield f"  note: {rules.file if rules else ''}:{line} is under none of the three headings"
+    if rules:
+        for line in rules.orphan_lines:
+            yield f"  note: {rules.file}:{line} is under none of the three headings"
     if not found.harness.source.defines(experiment.loader):
         yield (
             f"  note: {experiment.harness} defines no {experiment.loader}: no clock starts before "
@@ -247,17 +228,14 @@ def _render(args: argparse.Namespace) -> int:
     if not args.render:
         print("\n".join(map(printable, lines)))
         return 0
-    target = Path.cwd() / args.render
+    target = (Path.cwd() / args.render).resolve()  # keep a person's link
     old = target.read_bytes() if target.is_file() else b""
     before = old.decode("utf-8", "surrogateescape")
     after = section.replace(before, lines, args.render)
     if after == before:
         print(printable(f"ouro: {args.render} states the rules of {path.name} already"))
         return 0
-    try:
-        target.write_bytes(after.encode("utf-8", "surrogateescape"))
-    except OSError as error:
-        raise OuroError(f"{args.render} cannot be written: {error.strerror}") from None
+    _write(target, after)
     print(printable(f"ouro: {args.render} states the {len(bound.rules)} rules of {path.name}"))
     return 0
 
@@ -266,19 +244,16 @@ def _agents(args: argparse.Namespace) -> int:
     path = find_bound(args.bound)
     lines = section.render([_statement(rule) for rule in _bound(path).rules])
     git = Git.discover(path.parent)
-    written, then = agents.files(top := git.top, args.agents, lines)
+    written, then = agents.files(git.top, args.agents, lines)
     for name, text in written.items():
-        target = (top / name).resolve()  # keep a person's link
-        _write(target, text)
+        _write((git.top / name).resolve(), text)  # keep a person's link
         print(printable(f"ouro: wrote {name}"))
     if not written:
         print("ouro: the agents' files state the rules and call the guard already")
-    ignored = (
-        split(git.call("ls-files", "-oiz", "--exclude-standard", "--", *written)) if written else []
-    )
-    if ignored:
+        return 0
+    if ignored := split(git.call("ls-files", "-oiz", "--exclude-standard", "--", *written)):
         then.insert(-1, f"git ignores some of them, so: git add -f {' '.join(ignored)}")
-    for line in then if written else ():
+    for line in then:
         print(printable(f"  next: {line}"))
     return 0
 
@@ -292,12 +267,10 @@ def _program(args: argparse.Namespace) -> int:
     target = Path.cwd() / args.program
     before = target.read_bytes() if os.path.lexists(target) else b""
     if before == text.encode():
-        print(printable(f"ouro: {args.program} says what {path.name} says already"))
+        print(printable(f"ouro: {args.program} is up to date with {path.name}"))
         return 0
     if before and not before.startswith(program_md.MARK.encode()) and not args.force:
-        raise OuroError(
-            f"{args.program} was written by hand", help="name another file, or replace it: --force"
-        )
+        raise messages.written_by_hand(args.program)
     _write(target, text)
     print(printable(f"ouro: wrote {args.program}, the program of {path.name}"))
     return 0
@@ -306,7 +279,7 @@ def _program(args: argparse.Namespace) -> int:
 def _bound(path: Path) -> Bound:
     text = read_file(path)
     if text is None:
-        raise OuroError(f"{path} does not exist: there are no rules to render")
+        raise messages.no_bound(path)
     folder = Git.discover(path.parent).relative(path).rpartition("/")[0]
     return bounds.parse(text.decode(errors="replace"), folder=folder, name=path.name)
 

@@ -100,9 +100,7 @@ def _asks(top: Path, agent: agents.Agent) -> bool:
     text = "\n".join(_lines(top / agent.settings))
     try:
         return (
-            bool(text.strip())
-            and agents.merged(agent, text) == text
-            and not (agents.disables(text))
+            bool(text.strip()) and agents.merge(agent, text) == text and not (agents.disables(text))
         )
     except OuroError:
         return False

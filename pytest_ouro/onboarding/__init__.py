@@ -1,5 +1,5 @@
-"""From an existing project to its bound.toml: what the project says of itself, its rules in
-people's words, the checks that judge them, and the text of the file."""
+"""Write bound.toml for an existing project: find the experiment, read the rules that people state,
+choose a check for each, and render the file."""
 
 from __future__ import annotations
 
@@ -7,17 +7,11 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from pytest_ouro.core.errors import OuroError
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: A parameter of a check, as TOML has it.
+#: The value of a check's parameter in TOML.
 Value = str | bool | int | float | list[str]
-
-
-class ProjectError(OuroError):
-    """The project does not say something that its bound needs, or says it twice."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +28,11 @@ class Statement:
 
 
 def slug(text: str) -> str:
-    """``text`` as words of a-z and 0-9 with ``-`` between; "" where it has none."""
+    """``text`` as words of a-z and 0-9 joined by ``-``; "" where it has none."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def stem(path: str) -> str:
-    """What a path is called in an id: ``src/prepare.py`` is ``prepare``, ``data/`` is ``data``."""
+    """The name of a path in an id: ``prepare`` for ``src/prepare.py``, ``data`` for ``data/``."""
     name = path.rstrip("/*").rpartition("/")[2]
     return slug(name.lstrip(".").partition(".")[0]) or slug(path) or "files"

@@ -1,4 +1,4 @@
-"""The settings by which agents call the guard, merged into what their files hold already."""
+"""Merge the hooks that call the guard into the settings of agents."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_ouro.onboarding import ProjectError
+from pytest_ouro.messages import agents as messages
 from pytest_ouro.onboarding.section import BEGIN, END
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ COMMAND = "pytest-ouro guard"
 
 @dataclass(frozen=True)
 class Agent:
-    """One agent: its file of hooks, what shows that a project uses it, and what is added.
+    """One agent: its settings file, and the files that show that a project uses it.
 
     ``hooks`` maps an event to the entry that calls the guard; ``base`` are keys that the file
-    must have. ``next`` is what a person does then; "" if nothing.
+    must have. ``next`` is what a person must do after the file is written; "" if nothing.
     """
 
     settings: str
@@ -69,8 +69,8 @@ _IMPORT = "@AGENTS.md"
 
 
 def found(top: Path) -> list[str]:
-    """The agents that the project at ``top`` uses, by their files. AGENTS.md shows one only when
-    it holds more than our own section."""
+    """The agents that the project at ``top`` uses, according to their files. AGENTS.md counts only
+    if it has more than the section that init writes."""
     names = []
     for name, agent in AGENTS.items():
         signs = [sign for sign in agent.signs if (top / sign).exists()]
@@ -86,20 +86,20 @@ def _is_ours(data: bytes) -> bool:
     return text.startswith(BEGIN) and text.endswith(END)
 
 
-def merged(agent: Agent, before: str) -> str:
-    """The text of the agent's settings with the guard in it; unchanged if it was there.
+def merge(agent: Agent, before: str) -> str:
+    """Add the guard's hooks to the text of the agent's settings, unless it has them.
 
-    ProjectError, with the line, where it is not JSON that can be merged.
+    OuroError, with the line, where the text cannot be merged without loss.
     """
     settings = _read(before, agent.settings) if before.strip() else {}
     hooks = settings.get("hooks", {})
     if not isinstance(hooks, dict):
-        raise _unmergeable(agent.settings, "'hooks' is not an object")
+        raise messages.unmergeable(agent.settings, "'hooks' is not an object")
     added = False
     for event, entry in agent.hooks.items():
         entries = hooks.get(event, [])
         if not isinstance(entries, list):
-            raise _unmergeable(agent.settings, f"'hooks.{event}' is not a list")
+            raise messages.unmergeable(agent.settings, f"'hooks.{event}' is not a list")
         if not any(COMMAND in command for command in _commands(entries)):
             hooks = {**hooks, event: [*entries, entry]}
             added = True
@@ -109,8 +109,8 @@ def merged(agent: Agent, before: str) -> str:
     return json.dumps(new, indent=_indent(before), ensure_ascii=False) + "\n"
 
 
-def imports(before: str) -> str:
-    """The text of a file for agents, with AGENTS.md imported."""
+def add_import(before: str) -> str:
+    """Add the line that imports AGENTS.md to the text of a file for agents, unless it has it."""
     if any(line.strip() in (_IMPORT, "@./AGENTS.md") for line in before.splitlines()):
         return before
     gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
@@ -123,7 +123,7 @@ def disables(text: str) -> bool:
 
 
 def _commands(entries: list[Any]) -> list[str]:
-    """The commands of an event's hooks, whichever agent's form they have."""
+    """The commands of an event's hooks, in the form of any agent."""
     inner = [entry for entry in entries if isinstance(entry, dict)]
     for entry in list(inner):
         nested = entry.get("hooks", [])
@@ -135,29 +135,21 @@ def _read(text: str, name: str) -> dict[str, Any]:
     try:
         settings = json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
-        raise _unmergeable(f"{name}:{error.lineno}", f"no JSON: {error.msg}") from None
+        raise messages.unmergeable(f"{name}:{error.lineno}", f"not JSON: {error.msg}") from None
     except (ValueError, RecursionError) as error:
-        raise _unmergeable(name, str(error)) from None
+        raise messages.unmergeable(name, str(error)) from None
     if not isinstance(settings, dict):
-        raise _unmergeable(name, "not a JSON object")
+        raise messages.unmergeable(name, "not a JSON object")
     return settings
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; ValueError where a key stands twice, because one of the two would be lost."""
+    """The object; ValueError where it has a key twice, because one of the values would be lost."""
+    keys = [key for key, _ in pairs]
     table = dict(pairs)
-    if len(table) < len(pairs):
-        twice = next(key for n, (key, _) in enumerate(pairs) if key in dict(pairs[:n]))
-        raise ValueError(f"the key '{twice}' stands twice in one object")
+    if len(table) < len(keys):
+        raise ValueError(f"an object has the key '{max(keys, key=keys.count)}' twice")
     return table
-
-
-def _unmergeable(place: str, what: str) -> ProjectError:
-    return ProjectError(
-        f"{place}: {what}; nothing was written",
-        help="fix it (comments would be lost, so they are not read), or add the hook by hand: "
-        "docs/agents.md",
-    )
 
 
 def _indent(text: str) -> int | str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Experiment
     from pytest_ouro.onboarding import Value
 
-#: By section, a rule a line: its id, its check, and its words after the first colon.
+#: The rules of each section, one a line: its id, its check, and after the colon its words.
 _RULES = {
     "danger-zone": """\
 {file_id} frozen: {harness}: fixed evaluation harness. Modifying this invalidates all comparisons.
@@ -39,7 +39,7 @@ simplicity simplicity: Simplicity wins: equal {metric} with less code is a posit
 
 
 def statements(experiment: Experiment) -> list[Statement]:
-    """The fifteen rules, in the names of this experiment."""
+    """The fifteen rules with the names of this experiment."""
     data_check, data_params = data_pipeline(experiment)
     is_are = "is" if len(experiment.editable) == 1 else "are"
     names = {
@@ -75,13 +75,14 @@ def statements(experiment: Experiment) -> list[Statement]:
 
 
 def data_pipeline(experiment: Experiment) -> tuple[str, dict[str, Value]]:
-    """The check of the data; where no files of data are known, the loader's code is guarded."""
+    """The check of the data pipeline and its parameters. Where no files of data are known, it
+    guards the loader's code."""
     if experiment.data:
         return "frozen-data", {}
     return "frozen-symbol", {"path": experiment.harness, "symbol": experiment.loader}
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: ``5 minutes``, ``90 seconds``."""
+    """Seconds in words: ``5 minutes``, ``90 seconds``."""
     many, unit = (seconds / 60, "minute") if seconds and seconds % 60 == 0 else (seconds, "second")
     return f"{many:g} {unit}" + ("" if many == 1 else "s")

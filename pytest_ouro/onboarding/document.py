@@ -1,4 +1,4 @@
-"""The text of a bound.toml: aligned, commented, in the order that a person reads."""
+"""Render a bound.toml: aligned, with comments, in the order in which a person reads it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.onboarding import Statement, Value
 
-#: The keys of [experiment], in order, with what a reader may ask. Others have their defaults.
+#: The keys of [experiment] in their order, each with its comment.
 _KEYS = {
     "root": "the paths below are relative to it",
     "script": "",
@@ -38,6 +38,7 @@ _KEYS = {
     "data": "",
     "validation": "hidden from the script in a sandbox",
 }
+#: Keys that are written even if they have their defaults.
 _ALWAYS = (
     *("allowed", "metric", "direction", "clock", "tolerance", "timeout"),
     *("device", "level", "ledger"),
@@ -63,7 +64,7 @@ hard   = false                      # true: within noise is a discard; false: a 
 
 
 def text(name: str, experiment: Experiment, statements: Sequence[Statement]) -> str:
-    """A whole bound.toml."""
+    """Render a whole bound.toml."""
     parts = [_HEAD.format(name=value(name), experiment=_experiment(experiment))]
     for section, title in _TITLES.items():
         own = [statement for statement in statements if statement.section == section]
@@ -74,15 +75,9 @@ def text(name: str, experiment: Experiment, statements: Sequence[Statement]) -> 
 
 
 def value(given: Value | tuple[str, ...]) -> str:
-    """A value as TOML writes it."""
-    if isinstance(given, bool):
-        return "true" if given else "false"
-    if isinstance(given, list | tuple):
-        return f"[{', '.join(map(value, given))}]"
-    if isinstance(given, float):
-        return repr(int(given) if given.is_integer() else given)
-    if isinstance(given, int):
-        return repr(given)
+    """Render a value as TOML, which is JSON except for one control character."""
+    if isinstance(given, float) and given.is_integer():
+        given = int(given)
     return json.dumps(given, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

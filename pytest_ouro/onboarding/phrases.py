@@ -1,4 +1,4 @@
-"""What words of a rule mean: durations, files, directions, and the phrases that tell them."""
+"""Patterns of the words of a rule, and the durations, files and directions that they state."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ MORE = (
 
 
 def seconds(words: str) -> float | None:
-    """The first duration that is named: ``5 minutes``, ``a 90-second run``, ``five minutes``."""
+    """The first duration in the words, in seconds; None without one. It may be written
+    ``5 minutes``, ``a 90-second run`` or ``five minutes``."""
     found = DURATION.search(words.lower())
     if found is None:
         return None
@@ -47,14 +48,15 @@ def seconds(words: str) -> float | None:
 
 
 def budget_of(words: str) -> float | None:
-    """The training time that a rule names as the exact one or the longest; None for any other."""
+    """The training time, in seconds, that a rule states as exact or as the longest; None for any
+    other rule."""
     text = words.lower()
     about = re.search(TRAINING, text) and re.search(rf"\bexactly\b|{MORE}", text)
     return seconds(text) if about else None
 
 
 def only_files(words: str) -> tuple[str, ...]:
-    """The files that a rule lets change: of ``Only a.py and b.py are modified``."""
+    """The only files that a rule lets change, as in ``Only a.py and b.py are modified``."""
     text = words.replace("`", "")
     files = rf"((?:{FILE})(?:(?:,? and |,? or |, | & )(?:{FILE}))*)"
     verb = r"(?:modif|chang|edit|touch|alter)\w*"
@@ -72,6 +74,6 @@ def only_files(words: str) -> tuple[str, ...]:
 
 
 def direction_of(words: str) -> str:
-    """``lower`` or ``higher``, where the words say which is better; else ""."""
+    """``lower`` or ``higher``, where the words say that it is better; else ""."""
     found = re.search(r"\b(lower|higher) is better\b", words.lower())
     return found[1] if found else ""

@@ -1,4 +1,4 @@
-"""The program of a bound: what an agent is told, with every rule that is enforced and no other."""
+"""Render the program of a bound: an agent's instructions, with every enforced rule and no other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.read import Bound, Rule
 
-#: The first line: a program that begins so was rendered, and may be rendered again.
+#: The first line of a rendered program; a file that starts with it may be replaced.
 MARK = "<!-- Rendered from bound.toml: pytest-ouro init --program FILE -->"
 _DEVICES = {"cuda": "on a GPU", "cpu": "without one"}
 
@@ -34,8 +34,8 @@ Read before you begin:
 
 ## Rules
 
-They are judged before and after every run. A run that breaks one does not count; it is
-told by its name, with what to do.
+They are judged before and after every run. A run that breaks one does not count; the
+message names the rule and says what to do.
 {rules}
 
 ## Loop
@@ -66,7 +66,7 @@ waiting for a person:
 
 
 def render(bound: Bound) -> str:
-    """The whole program as Markdown."""
+    """Render the whole program as Markdown."""
     experiment = bound.experiment
     harness = (
         f"- `{experiment.harness}`: fixed. `{experiment.evaluate}` measures, "
@@ -92,7 +92,7 @@ def render(bound: Bound) -> str:
 
 
 def rules(bound: Bound) -> Iterator[str]:
-    """The rules as lines: those enforced under the headings of the bound, then all others."""
+    """Yield the rules as lines: the enforced ones under their headings, then all others."""
     enforced = [rule for rule in bound.rules if _is_enforced(rule)]
     for section, title in TITLES.items():
         yield from _bullets(title, [rule for rule in enforced if rule.section == section])
@@ -118,7 +118,7 @@ def _bullet(rule: Rule) -> str:
 
 
 def _limits(bound: Bound) -> str:
-    """A table of what ends a run, with a column for each device."""
+    """Render the limits of a run as a table with a column for each device."""
     devices = _devices(bound)
     rows = {"training": _budget, "its clock starts": _start, "a run is killed after": _timeout}
     if not bound.experiment.script:
@@ -136,10 +136,10 @@ def _devices(bound: Bound) -> tuple[str, ...]:
 
 def _each(bound: Bound, words: Callable[[Bound, str], str]) -> str:
     """The words for every device that the bound allows, once where they are the same."""
-    said = {device: words(bound, device) for device in _devices(bound)}
-    if len(set(said.values())) == 1:
-        return next(iter(said.values()))
-    return ", ".join(f"{text} {_DEVICES[device]}" for device, text in said.items())
+    texts = {device: words(bound, device) for device in _devices(bound)}
+    if len(set(texts.values())) == 1:
+        return next(iter(texts.values()))
+    return ", ".join(f"{text} {_DEVICES[device]}" for device, text in texts.items())
 
 
 def _unit(bound: Bound, device: str) -> str:

@@ -1,7 +1,7 @@
-"""What an existing project says of itself: its script, its harness, its metric, its budget.
+"""Find the experiment in an existing project: its script, its harness, its metric, its budget.
 
-Files are read as syntax trees and never run. What a person said goes first; what stays unclear
-is one line that names the option to give.
+Files are parsed and never run. An option overrides what is found; a fact that is missing or
+ambiguous is an error that names the option to give.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.bound.tables import YEAR, Experiment
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.schema import demand_relations
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.content import read_file
 from pytest_ouro.experiment.terms.names import INTERFACE
-from pytest_ouro.onboarding import ProjectError, phrases
+from pytest_ouro.messages import project as messages
+from pytest_ouro.onboarding import phrases
 from pytest_ouro.onboarding.source import PythonFile
 
 if TYPE_CHECKING:
@@ -25,13 +27,13 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.tables import Device
 
-#: Names by which the harness is known, and what it says under them.
+#: Constants of the harness (the batch: of the script) that state facts of the experiment.
 BUDGET, BATCH, TOKENIZER, DATA, VALIDATION = (
     *("TIME_BUDGET", "TOTAL_BATCH_SIZE"),
     *("TOKENIZER_DIR", "DATA_DIR", "VAL_FILENAME"),
 )
 LOADER = "make_dataloader"
-#: Seconds for compilation before the clock starts all the same.
+#: Seconds before the clock starts at the latest; compilation may take them.
 WARMUP_SECONDS = 300.0
 
 _EVALUATE = re.compile(r"eval(uate)?(_|$)")
@@ -49,7 +51,7 @@ _HIGHER = {
 
 @dataclass(frozen=True, kw_only=True)
 class InitOptions:
-    """What the person said; "" , () and None where it is left to the project."""
+    """The facts that options give; "", () or None where the project is to state them."""
 
     script: str = ""
     harness: str = ""
@@ -75,8 +77,10 @@ class Project:
 
 
 def find(folder: Path, top: Path, options: InitOptions, rules: Sequence[str] = ()) -> Project:
-    """The experiment in ``folder`` of the repository at ``top``; ``rules`` are people's words
-    about it. ProjectError names what is missing or ambiguous."""
+    """Find the experiment in ``folder`` of the repository at ``top``.
+
+    ``rules`` are the rules that people state. OuroError where a fact is missing or ambiguous.
+    """
     path = _script(folder, options)
     script = PythonFile.read(path, path.name)
     harness = _harness(path.parent, script, options)
@@ -84,8 +88,9 @@ def find(folder: Path, top: Path, options: InitOptions, rules: Sequence[str] = (
     metric = options.metric or _metric(script, evaluate)
     ledger = options.ledger or _ledger(rules)
     tokens = _warmup_tokens(script)
+    root = os.path.relpath(path.parent, folder)
     values: dict[str, Any] = {
-        "root": _relative(path.parent, folder),
+        "root": "" if root == "." else root,
         "script": script.name,
         "python": _python(path.parent, top),
         "editable": options.editable or _editable(rules) or (script.name,),
@@ -108,12 +113,10 @@ def find(folder: Path, top: Path, options: InitOptions, rules: Sequence[str] = (
         experiment = Experiment(**values)
         demand_relations(experiment)
     except ValueError as error:
-        raise ProjectError(str(error)) from None
+        raise messages.invalid_experiment(str(error)) from None
     for glob in options.editable:
         if not any(path.parent.glob(glob)):
-            raise ProjectError(
-                f"no file in {path.parent} is {glob}", help="name what may change: --editable GLOB"
-            )
+            raise messages.nothing_editable(glob, path.parent)
     return Project(_name(path.parent, top), experiment, script, harness)
 
 
@@ -121,18 +124,19 @@ def _script(folder: Path, options: InitOptions) -> Path:
     if options.script:
         path = folder / options.script
         if not path.is_file():
-            raise ProjectError(f"there is no {options.script} in {folder}")
+            raise messages.no_such_file(options.script, folder, "--script FILE")
         return path
     if (folder / "train.py").is_file():
         return folder / "train.py"
     scripts = [path for path in sorted(folder.glob("*.py")) if _runs_a_harness(path)]
-    return folder / _one("script that is run", "--script", [path.name for path in scripts], folder)
+    names = [path.name for path in scripts]
+    return folder / _one("script that imports a harness", "--script", names, str(folder))
 
 
 def _runs_a_harness(path: Path) -> bool:
     try:
         return bool(_harnesses(path.parent, PythonFile.read(path, path.name)))
-    except ProjectError:
+    except OuroError:
         return False
 
 
@@ -142,12 +146,12 @@ def _harness(folder: Path, script: PythonFile, options: InitOptions) -> PythonFi
     found = _harnesses(folder, script)
     evaluating = [file for file in found if _evaluating(file)]
     names = [file.name for file in evaluating or found]
-    name = _one("harness that it imports", "--harness", names, script.name)
+    name = _one("imported harness", "--harness", names, script.name)
     return next(file for file in found if file.name == name)
 
 
 def _harnesses(folder: Path, script: PythonFile) -> list[PythonFile]:
-    """The modules beside the script that it imports and that look like a harness."""
+    """The modules that the script imports from its folder and that look like a harness."""
     found = []
     for module in sorted(script.source.imports):
         if (folder / f"{module}.py").is_file() and f"{module}.py" != script.name:
@@ -164,11 +168,11 @@ def _evaluating(file: PythonFile) -> list[str]:
 def _evaluate(script: PythonFile, harness: PythonFile, options: InitOptions) -> str:
     if options.evaluate:
         if options.evaluate not in harness.functions:
-            raise ProjectError(f"{harness.name} defines no function {options.evaluate}")
+            raise messages.no_such_function(harness.name, options.evaluate)
         return options.evaluate
     found = _evaluating(harness)
     used = [name for name in found if name in script.names]
-    return _one("function that evaluates", "--evaluate", used or found, harness.name)
+    return _one("evaluation function", "--evaluate", used or found, harness.name)
 
 
 def _loader(script: PythonFile, harness: PythonFile) -> str:
@@ -177,11 +181,11 @@ def _loader(script: PythonFile, harness: PythonFile) -> str:
     used = [name for name in found if name in script.names]
     if LOADER in found or not found:
         return LOADER
-    return _one("function that yields batches", "--loader", used or found, harness.name)
+    return _one("batch loader", "--loader", used or found, harness.name)
 
 
 def _metric(script: PythonFile, evaluate: str) -> str:
-    """The label under which the script prints what the evaluation returned."""
+    """The label under which the script prints the result of the evaluation."""
     results = script.results_of(evaluate)
     printed = [label for label, name in script.summary.items() if name in results]
     suffix = evaluate.partition("_")[2]
@@ -195,10 +199,7 @@ def _direction(metric: str, rules: Iterable[str]) -> str:
         return said.pop()
     parts = set(re.split(r"[_\W]+", metric.lower()))
     if bool(parts & _LOWER) == bool(parts & _HIGHER):
-        raise ProjectError(
-            f"it is not clear whether a lower or a higher {metric} is better",
-            help="say it: --direction lower, or --direction higher",
-        )
+        raise messages.unclear_direction(metric)
     return "lower" if parts & _LOWER else "higher"
 
 
@@ -210,10 +211,7 @@ def _budget(harness: PythonFile, options: InitOptions, rules: Iterable[str]) -> 
         return float(stated)
     said = {seconds for rule in rules if (seconds := phrases.budget_of(rule))}
     if len(said) != 1:
-        raise ProjectError(
-            f"{harness.name} states no {BUDGET} that can be read without running it",
-            help="say the seconds of training: --budget SECONDS",
-        )
+        raise messages.no_budget(harness.name, BUDGET)
     return said.pop()
 
 
@@ -227,7 +225,7 @@ def _ledger(rules: Iterable[str]) -> str:
 
 
 def _data(harness: PythonFile) -> tuple[str, ...]:
-    """The tokenizer and the validation shard, where the harness says where they lie."""
+    """The tokenizer and the validation shard, where the harness states their paths."""
     tokenizer, validation = harness.constants.get(TOKENIZER), _validation(harness)
     return (f"{tokenizer}/*", *validation) if isinstance(tokenizer, str) and validation else ()
 
@@ -241,13 +239,13 @@ def _validation(harness: PythonFile) -> tuple[str, ...]:
 
 
 def _level(harness: PythonFile) -> Literal["supervised", "judged"]:
-    """What can be demanded everywhere: a judge needs nothing but the harness's interface."""
-    names = {getattr(node, "name", "") for node in harness.tree.body}
+    """The level that the harness allows: a judge needs nothing but the harness's interface."""
+    names = {getattr(node, "name", "") for node in harness.source.tree.body}
     return "judged" if names.issuperset(INTERFACE) else "supervised"
 
 
 def _warmup_tokens(script: PythonFile) -> int:
-    """The tokens of the steps that the script does not time, and of the one it fetches ahead."""
+    """The tokens of the steps that the script does not time, and of one batch fetched ahead."""
     batch = script.constants.get(BATCH)
     if not script.untimed_steps or not isinstance(batch, int):
         return 0
@@ -255,12 +253,12 @@ def _warmup_tokens(script: PythonFile) -> int:
 
 
 def _device(script: PythonFile) -> Device:
-    """ "cuda" for a script that asks for it and never whether it is there."""
+    """ "cuda" for a script that requires it and never checks whether it is available."""
     return "cuda" if script.demands("cuda") and "is_available" not in script.names else "auto"
 
 
 def _python(root: Path, top: Path) -> tuple[str, ...]:
-    """An uv project runs in the environment that its lock describes."""
+    """The command of the interpreter; in a uv project, that of the locked environment."""
     folders = (folder for folder in (root, *root.parents) if folder.is_relative_to(top))
     if any((folder / "uv.lock").is_file() for folder in folders):
         return ("uv", "run", "--frozen", "python")
@@ -268,7 +266,7 @@ def _python(root: Path, top: Path) -> tuple[str, ...]:
 
 
 def _name(root: Path, top: Path) -> str:
-    """The project's own name, else that of its repository's folder."""
+    """The name in pyproject.toml, else that of the repository's folder."""
     try:
         project = toml.loads((read_file(root / "pyproject.toml") or b"").decode())["project"]
         name = project["name"]
@@ -277,19 +275,12 @@ def _name(root: Path, top: Path) -> str:
     return name if isinstance(name, str) and name else top.name or "experiment"
 
 
-def _relative(root: Path, folder: Path) -> str:
-    found = os.path.relpath(root, folder).replace(os.sep, "/")
-    return "" if found == "." else found
-
-
-def _one(what: str, option: str, found: Sequence[str], where: object) -> str:
-    """The only one; ProjectError with the option to give where there are none or several."""
+def _one(what: str, option: str, found: Iterable[str], where: str) -> str:
+    """The only candidate; OuroError with the option to give where there are none or several."""
     found = list(dict.fromkeys(found))
-    if len(found) == 1:
-        return found[0]
-    raise ProjectError(
-        f"{where} has several of what may be the {what}: {', '.join(found)}"
-        if found
-        else f"no {what} was found in {where}",
-        help=f"name it: {option} {option.removeprefix('--').upper()}",
-    )
+    option = f"{option} {option.removeprefix('--').upper()}"
+    if not found:
+        raise messages.nothing_found(what, where, option)
+    if len(found) > 1:
+        raise messages.several_found(what, where, found, option)
+    return found[0]

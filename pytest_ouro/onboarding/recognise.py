@@ -1,5 +1,5 @@
-"""A rule in a person's words, and the check that judges it. What no check can judge is stated as
-a rule for people, in the same words."""
+"""Choose the check for a rule in a person's words. A rule that no check can judge becomes a rule
+for people, in the same words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_ouro.evidence.paths import matches
-from pytest_ouro.onboarding import ProjectError, Statement, Value, phrases, slug, stem
+from pytest_ouro.messages import project as messages
+from pytest_ouro.onboarding import Statement, Value, phrases, slug, stem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -20,23 +21,25 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Experiment
 
 Params = dict[str, Value]
+#: Parameters of a check; True for none, False where a rule is not for this check.
+Found = Params | bool
 
-#: Words that tell nothing in an id.
+#: Words that an id leaves out.
 _DULL = re.compile("never|always|do|not|the|a|an|is|are|to|of|must|all")
 
 
 @dataclass(frozen=True)
 class Context:
-    """What words are read against. ``tracked`` is what git holds, seen from the experiment's
-    folder, and ``defines`` tells whether the harness has a name."""
+    """The facts that words are compared with. ``tracked`` are git's files, relative to the
+    experiment's folder, and ``defines`` says whether the harness defines a name."""
 
     experiment: Experiment
     tracked: Collection[str]
     defines: Callable[[str], bool]
 
     def glob(self, path: str) -> str:
-        """What to write for a path that words name from here or from the folder of bound.toml,
-        a file, a folder or a glob; "" where git holds nothing of that name."""
+        """The glob for a file, a folder or a glob that words name, relative to the experiment's
+        folder or to the folder of bound.toml; "" where git tracks nothing of that name."""
         for one in (path, posixpath.relpath(path, self.experiment.root or ".")):
             folder = f"{one.removesuffix('*').rstrip('/')}/"
             for glob in (one.removesuffix("/"), folder):
@@ -52,7 +55,7 @@ class Context:
 
 @dataclass(frozen=True)
 class _Rule:
-    """One rule being read. ``place`` is where it stands: ``CLAUDE.md:12``."""
+    """One rule being read; ``place`` is its file and line: ``CLAUDE.md:12``."""
 
     section: str
     words: str
@@ -61,7 +64,7 @@ class _Rule:
 
     @cached_property
     def text(self) -> str:
-        """The words in small letters, without marks of emphasis."""
+        """The words in lower case, without Markdown's marks."""
         return " ".join(re.sub(r"[`]|\*\*|__", "", self.words).lower().split())
 
     @cached_property
@@ -74,7 +77,7 @@ class _Rule:
 
     @property
     def protects(self) -> bool:
-        """Whether it forbids a change, in these or those words."""
+        """Whether the rule forbids a change."""
         begins = self.section == "never-do" and re.match(phrases.CHANGE, self.text)
         return (
             self.section == "danger-zone"
@@ -84,7 +87,7 @@ class _Rule:
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
-        """Files and folders that it is about: named in the subject, else anywhere in the words."""
+        """The files and folders that the subject names, else those anywhere in the words."""
         return self._paths(self.subject) or self._paths(self.words)
 
     def _paths(self, words: str) -> tuple[str, ...]:
@@ -115,22 +118,22 @@ class _Rule:
 
 
 def recognise(section: str, words: str, context: Context, *, place: str) -> Statement:
-    """The rule with its check; ``human`` where no check judges what it says.
+    """Choose the check of a rule; ``human`` where no check judges it.
 
-    ProjectError where the words and the experiment contradict each other.
+    OuroError where the words and the experiment contradict each other.
     """
     rule = _Rule(section, words, place, context)
     for check, ids, read in READERS:
-        params = read(rule)
-        if params is not None:
-            id = ids[section != "never-do"].format(_about(check, rule, params))
+        if (found := read(rule)) is not False:
+            params = {} if found is True else found
+            id = ids[section != "never-do"].format(_name_in_id(check, rule, params))
             reason = _unguarded(rule, params)
             return Statement(section, id, words, check, params, reason=reason)
     return Statement(section, _words_id(rule.subject), words, "human", reason=_why_not(rule))
 
 
 def unique(statements: Iterable[Statement]) -> list[Statement]:
-    """The statements, later ones of the same id in a section numbered from 2."""
+    """Number the later statements of the same id in a section from 2."""
     taken: set[tuple[str, str]] = set()
     found = []
     for statement in statements:
@@ -143,176 +146,159 @@ def unique(statements: Iterable[Statement]) -> list[Statement]:
     return found
 
 
-def _scope(rule: _Rule) -> Params | None:
+def _scope(rule: _Rule) -> bool:
     files = phrases.only_files(rule.words)
     if not files:
-        return None
+        return False
     editable = rule.context.experiment.editable
     if set(files) != set(editable):
-        options = " ".join(f"--editable {path}" for path in files)
-        raise ProjectError(
-            f"{rule.place} lets only {', '.join(files)} change, not {', '.join(editable)}",
-            help=f"give {options}, or fix the rule",
-        )
-    return {}
+        raise messages.other_scope(rule.place, [*files], [*editable])
+    return True
 
 
-def _untracked(rule: _Rule) -> Params | None:
+def _untracked(rule: _Rule) -> Found:
     stays_out = (
         rf"{phrases.NEVER}(?:be )?(?:committed|commit|pushed|push|tracked|track|added to git|add)\b"
     )
     ledger = rule.context.experiment.ledger
     paths: Value = [p for p in rule.paths if p == ledger or not rule.context.glob(p)]
     if not paths or not rule.says(rf"{stays_out}|\buntracked\b|\bout of git\b|\bgit-?ignored?\b"):
-        return None
+        return False
     return {"paths": paths}
 
 
-def _frozen_symbol(rule: _Rule) -> Params | None:
+def _frozen_symbol(rule: _Rule) -> Found:
     """A name of the harness, unless a file is named before it."""
     if not rule.symbols or not rule.protects:
-        return None
+        return False
     symbol = rule.symbols[0]
     before = rule.words[: rule.words.find(symbol)]
     if _guarded(rule) and any(path in before for path in rule.paths):
-        return None
+        return False
     return {"path": rule.context.experiment.harness, "symbol": symbol}
 
 
-def _frozen(rule: _Rule) -> Params | None:
+def _frozen(rule: _Rule) -> Found:
     paths: Value = _guarded(rule)
     if not paths or not rule.protects:
-        return None
+        return False
     return {"paths": paths, "history": True} if rule.section == "never-do" else {"paths": paths}
 
 
 def _guarded(rule: _Rule) -> list[str]:
-    """The named files that can be frozen: git holds them, and nobody may change them."""
+    """The named files that can be frozen: git tracks them, and no experiment may change them."""
     globs = dict.fromkeys(glob for path in rule.paths if (glob := rule.context.glob(path)))
     return [glob for glob in globs if not rule.context.may_change(glob)]
 
 
-def _frozen_data(rule: _Rule) -> Params | None:
+def _frozen_data(rule: _Rule) -> Found:
     outside: Value = [path for path in rule.paths if path.startswith(("~", "/"))]
     if outside and rule.protects:
         return {"paths": outside}
-    if rule.paths or not rule.context.experiment.data:
-        return None
-    if rule.section == "danger-zone" and rule.says(phrases.DATA):
-        return {}
-    return {} if _guards(rule, phrases.DATA) else None
+    return bool(rule.context.experiment.data) and _guards_unnamed(rule, phrases.DATA)
 
 
-def _loader_code(rule: _Rule) -> Params | None:
-    """The data pipeline where no files of data are known: its code is what can be guarded."""
+def _loader_code(rule: _Rule) -> Found:
+    """The code of the data pipeline, where no files of data are known."""
     experiment = rule.context.experiment
-    about = rule.section == "danger-zone" and rule.says(phrases.DATA)
-    if experiment.data or rule.paths or not (about or _guards(rule, phrases.DATA)):
-        return None
-    if not rule.context.defines(experiment.loader):
-        return None
+    if experiment.data or not rule.context.defines(experiment.loader):
+        return False
+    if not _guards_unnamed(rule, phrases.DATA):
+        return False
     return {"path": experiment.harness, "symbol": experiment.loader}
 
 
-def _log_schema(rule: _Rule) -> Params | None:
+def _log_schema(rule: _Rule) -> bool:
     metric = rf"\b{re.escape(rule.context.experiment.metric.lower())}\b"
     columns = sum(rule.says(pattern) for pattern in (*phrases.COLUMNS, metric))
-    return {} if columns >= 2 and rule.says(rf"{phrases.LOG}|\brows?\b|\bcolumns?\b") else None
+    return columns >= 2 and rule.says(rf"{phrases.LOG}|\brows?\b|\bcolumns?\b")
 
 
-def _logged(rule: _Rule) -> Params | None:
+def _logged(rule: _Rule) -> bool:
     ledger = re.escape(rule.context.experiment.ledger.lower())
-    if rule.says(ledger) and rule.protects:
-        return {}
-    if not rule.says(phrases.LOG, rf"{phrases.RUNS}|{ledger}"):
-        return None
-    return (
-        {} if rule.says(r"\b(?:skip|omit|forget|without|every|each|all|always|fail to)") else None
+    always = r"\b(?:skip|omit|forget|without|every|each|all|always|fail to)"
+    return (rule.says(ledger) and rule.protects) or rule.says(
+        phrases.LOG, rf"{phrases.RUNS}|{ledger}", always
     )
 
 
-def _dependencies(rule: _Rule) -> Params | None:
+def _dependencies(rule: _Rule) -> bool:
     verbs = r"\b(?:install|add|introduc|upgrad|bump|chang|modif|new\b|uv add)\w*"
     gap = r"(?:\s+(?!without|before|after)\S+){0,5}?\s+"
     nouns = r"(?:packages?|dependenc(?:y|ies)|librar(?:y|ies)|requirements)\b"
-    return {} if rule.says(f"{verbs}{gap}{nouns}", r"\b(?:never|no|not|nothing|only)\b") else None
+    return rule.says(f"{verbs}{gap}{nouns}", r"\b(?:never|no|not|nothing|only)\b")
 
 
-def _budget_exact(rule: _Rule) -> Params | None:
+def _budget_exact(rule: _Rule) -> bool:
     exact = rule.says(r"\bexact(?:ly)?\b|\bprecisely\b|\bto the second\b")
     always = rule.says(r"\balways\b|\bfixed\b|\bconstant\b") or _guards(rule, phrases.BUDGET)
-    if not exact and (rule.says(phrases.MORE) or not always):
-        return None
-    return _budget(rule, operator.eq)
+    is_exact = exact or (always and not rule.says(phrases.MORE))
+    return is_exact and _budget(rule, operator.eq)
 
 
-def _budget_limit(rule: _Rule) -> Params | None:
-    return _budget(rule, operator.ge) if rule.says(phrases.MORE) else None
+def _budget_limit(rule: _Rule) -> bool:
+    return rule.says(phrases.MORE) and _budget(rule, operator.ge)
 
 
-def _budget(rule: _Rule, agrees: Callable[[float, float], bool]) -> Params | None:
-    """A rule about the time of training; ProjectError where it states other seconds."""
+def _budget(rule: _Rule, agrees: Callable[[float, float], bool]) -> bool:
+    """Whether the rule is about the time of training; OuroError where it states other seconds."""
     said, budget = phrases.seconds(rule.text), rule.context.experiment.budget
     if said is None and not rule.says(phrases.BUDGET):
-        return None
+        return False
     if not rule.says(phrases.TRAINING) or rule.says(r"\b(?:memory|vram|tokens|parameters?) budget"):
-        return None
+        return False
     if said is not None and not agrees(said, budget):
-        raise ProjectError(
-            f"{rule.place} says {said:g} seconds, but the budget is {budget:g}",
-            help=f"give --budget {said:g}, or fix the rule",
-        )
-    return {}
+        raise messages.other_budget(rule.place, said, budget)
+    return True
 
 
-def _simplicity(rule: _Rule) -> Params | None:
-    words = r"\bsimplicity\b|\bsimpler\b|\b(?:less|smaller) code\b|\bfewer (?:lines|tokens)\b"
-    return {} if rule.says(words) else None
+def _simplicity(rule: _Rule) -> bool:
+    return rule.says(
+        r"\bsimplicity\b|\bsimpler\b|\b(?:less|smaller) code\b|\bfewer (?:lines|tokens)\b"
+    )
 
 
-def _settled(rule: _Rule) -> Params | None:
+def _settled(rule: _Rule) -> bool:
     kept = r"\bkeeps?\b|\bkept\b|\badvances?\b"
     undone = r"\brevert|\breset|\bdiscard|\broll(?:ed)? back|\bundone\b|\bdropped\b"
     compared = r"\bimprov|\bregress|\bworse\b|\bbetter\b"
     both = rule.says(kept, undone) or rule.says(r"\bimprov", undone)
     worse = rule.section == "never-do" and rule.says(kept, r"\bworse\b|\bregress")
-    return {} if (both and rule.says(compared)) or worse else None
+    return (both and rule.says(compared)) or worse
 
 
-def _metric(rule: _Rule) -> Params | None:
+def _metric(rule: _Rule) -> bool:
     metric, direction = rule.context.experiment.metric, rule.context.experiment.direction
     if not rule.says(rf"\b{re.escape(metric.lower())}\b|\bmetric\b"):
-        return None
+        return False
     only = r"\b(?:only|sole|alone)\b(?:\s+\w+){0,2}\s+metric\b|\bmetric\b.*\b(?:only|alone)\b"
     said = phrases.direction_of(rule.words)
-    if not said and not rule.says(only):
-        return None
     if said and said != direction:
-        raise ProjectError(
-            f"{rule.place} says that {said} is better, but the direction is {direction}",
-            help=f"give --direction {said}, or fix the rule",
-        )
-    return {}
+        raise messages.other_direction(rule.place, said, direction)
+    return bool(said) or rule.says(only)
 
 
-def _evaluation(rule: _Rule) -> Params | None:
-    about = (
-        rule.section == "danger-zone" and not rule.paths and rule.says(rf"\b{phrases.EVALUATION}")
-    )
-    return {} if about or _guards(rule, phrases.EVALUATION) else None
+def _evaluation(rule: _Rule) -> bool:
+    return _guards(rule, phrases.EVALUATION) or _guards_unnamed(rule, phrases.EVALUATION)
+
+
+def _guards_unnamed(rule: _Rule, nouns: str) -> bool:
+    """Whether the rule guards what the nouns name, and names no file."""
+    is_zone = rule.section == "danger-zone" and rule.says(rf"\b{nouns}")
+    return not rule.paths and (is_zone or _guards(rule, nouns))
 
 
 def _guards(rule: _Rule, nouns: str) -> bool:
-    """Whether it forbids to change what the nouns name, or says that this is fixed."""
+    """Whether the rule forbids to change what the nouns name, or says that this is fixed."""
     changed = rule.says(rf"{phrases.CHANGE}{phrases.GAP}{nouns}") and rule.protects
     return changed or rule.says(
         rf"\b{nouns}.{{0,40}}(?:{phrases.FIXED}|\b(?:never|not)\b.{{0,12}}{phrases.CHANGE})"
     )
 
 
-#: How the words of a rule are read, the more particular first: the check that judges it, what the
-#: rule is called under NEVER DO and elsewhere ({} is the file or name that it guards), its reader.
-READERS: tuple[tuple[str, tuple[str, str], Callable[[_Rule], Params | None]], ...] = (
+#: How rules are read, in this order: the check, the rule's id under NEVER DO and elsewhere ({} is
+#: the file or name that it guards), and the function that returns the check's parameters.
+READERS: tuple[tuple[str, tuple[str, str], Callable[[_Rule], Found]], ...] = (
     ("scope", ("modify-others", "only-{}"), _scope),
     ("untracked", ("commit-{}", "{}-untracked"), _untracked),
     ("frozen-symbol", ("modify-{}", "{}"), _frozen_symbol),
@@ -331,8 +317,8 @@ READERS: tuple[tuple[str, tuple[str, str], Callable[[_Rule], Params | None]], ..
 )
 
 
-def _about(check: str, rule: _Rule, params: Params) -> str:
-    """What an id names: the file, the function or the metric."""
+def _name_in_id(check: str, rule: _Rule, params: Params) -> str:
+    """The file, the function or the metric that an id names."""
     experiment, paths = rule.context.experiment, params.get("paths")
     if isinstance(paths, list):
         return stem(paths[0])
@@ -341,14 +327,14 @@ def _about(check: str, rule: _Rule, params: Params) -> str:
 
 
 def _words_id(words: str) -> str:
-    """The first few telling words of a rule as an id."""
+    """An id of the first few words of a rule that are worth keeping."""
     plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode()
-    telling = [word for word in slug(plain).split("-") if not _DULL.fullmatch(word)]
-    return "-".join(telling[:5]) or slug(plain) or "rule"
+    words_kept = [word for word in slug(plain).split("-") if not _DULL.fullmatch(word)]
+    return "-".join(words_kept[:5]) or slug(plain) or "rule"
 
 
 def _unguarded(rule: _Rule, params: Params) -> str:
-    """Which of the named files the check leaves open; "" where there are none."""
+    """The named files that the check does not guard, in words; "" where there are none."""
     paths = params.get("paths")
     if not isinstance(paths, list):
         return ""
@@ -359,5 +345,5 @@ def _unguarded(rule: _Rule, params: Params) -> str:
 def _why_not(rule: _Rule) -> str:
     absent = [path for path in rule.paths if not rule.context.glob(path)]
     if rule.protects and absent:
-        return f"git holds no {' and no '.join(absent)}, so that no check can guard it"
+        return f"git tracks no {' and no '.join(absent)}, so that no check can guard it"
     return "no check reads this rule"

@@ -1,7 +1,8 @@
-"""The BOUND section of a Markdown file: DANGER ZONES, NEVER DO and IRON LAWS as bullets.
+"""Read and write the BOUND section of a Markdown file: DANGER ZONES, NEVER DO and IRON LAWS as
+bullets.
 
-What `init --render` writes is read back with the same ids and checks: below a bullet's words
-stands how it is judged, ``(enforced: modify-prepare, frozen {paths = ["prepare.py"]})``.
+`init --render` adds to each bullet how it is judged, as in
+``(enforced: modify-prepare, frozen {paths = ["prepare.py"]})``; that is read back as the same rule.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.checks import load
-from pytest_ouro.core.errors import BoundError
 from pytest_ouro.core.schema import Problems, read_table
 from pytest_ouro.evidence import toml
-from pytest_ouro.onboarding import ProjectError, Statement
+from pytest_ouro.messages import project as messages
+from pytest_ouro.onboarding import Statement
 from pytest_ouro.onboarding.document import inline_table
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ _INTRO = (
 
 @dataclass(frozen=True)
 class Bullet:
-    """One rule of a section, in its own words; ``statement`` where it says how it is judged."""
+    """One rule of a section in its own words; ``statement`` is None unless the rule says how it is
+    judged."""
 
     section: str
     words: str
@@ -54,7 +56,7 @@ class Bullet:
 
 @dataclass(frozen=True)
 class Section:
-    """The rules of one file, and the lines of bullets that stand under none of the headings."""
+    """The rules of one file, and the numbers of bullets' lines that are under no heading."""
 
     file: str
     bullets: tuple[Bullet, ...]
@@ -69,9 +71,9 @@ class _Line:
 
 
 def read(text: str, file: str) -> Section | None:
-    """The rules that a Markdown text states; None where it has no such section.
+    """Read the rules that a Markdown text states; None where it has no such section.
 
-    ProjectError if it has the section and no rule in it.
+    OuroError where the section has no rule.
     """
     lines = list(_lines(text))
     titled = [line for line in lines if line.level and _BOUND.match(line.text)]
@@ -101,15 +103,12 @@ def read(text: str, file: str) -> Section | None:
         elif found and kind and (is_open or line.text.startswith(("  ", "\t"))):
             found[-1][2].append(line.text.strip())
     if not found:
-        raise ProjectError(
-            f"{file} states no rule under {', '.join(TITLES.values())}",
-            help="write each rule as a bullet under one of these headings, or remove the section",
-        )
+        raise messages.no_rule(file)
     return Section(file, tuple(_bullet(file, *one) for one in found), tuple(orphan_lines))
 
 
 def render(statements: Iterable[Statement]) -> list[str]:
-    """The section as lines, with its markers."""
+    """Render the section as lines, with its markers."""
     lines = [BEGIN, "## BOUND", "", *_INTRO]
     statements = list(statements)
     for section, title in TITLES.items():
@@ -122,9 +121,10 @@ def render(statements: Iterable[Statement]) -> list[str]:
 
 
 def replace(text: str, section: list[str], file: str) -> str:
-    """``text`` with the section in place of the one between the markers, or of the one under
-    ``## BOUND``, or at its end; everything else stays as it is. ProjectError if it is not clear
-    where."""
+    """Replace the section between the markers, or the one under ``## BOUND``, or append it.
+
+    All other text stays the same. OuroError if the place is not clear.
+    """
     newline = "\r\n" if "\r\n" in text else "\n"
     kept = text.split("\n")
     start, end = _place(kept, text, file)
@@ -137,41 +137,33 @@ def replace(text: str, section: list[str], file: str) -> str:
 
 
 def _place(lines: list[str], text: str, file: str) -> tuple[int, int]:
-    """The lines, from 0 and without the last, that the section takes the place of."""
+    """The range of lines, from 0, that the section replaces; empty where it is appended."""
     begins = [n for n, line in enumerate(lines) if line.strip() == BEGIN]
     ends = [n for n, line in enumerate(lines) if line.strip() == END]
     if begins or ends:
         if len(begins) != 1 or len(ends) != 1 or ends[0] < begins[0]:
-            raise ProjectError(
-                f"{file} has {len(begins)} begin and {len(ends)} end markers of pytest-ouro",
-                help="leave one pair, the begin before the end",
-            )
+            raise messages.unpaired_markers(file, len(begins), len(ends))
         return begins[0], ends[0] + 1
     read_lines = list(_lines(text))
     titled = [line for line in read_lines if line.level and _BOUND.match(line.text)]
     if len(titled) > 1:
-        numbers = ", ".join(str(line.number) for line in titled)
-        raise ProjectError(
-            f"{file} has several BOUND sections: lines {numbers}", help="leave the one to replace"
-        )
+        raise messages.several_sections(file, [line.number for line in titled])
     if not titled:
         if any(line.level and _kind(line.text) for line in read_lines):
-            raise ProjectError(
-                f"{file} states rules outside of a BOUND section",
-                help="put them under a heading `## BOUND`, which is then replaced",
-            )
+            raise messages.rules_outside_section(file)
         return len(lines), len(lines)
-    start = titled[0].number - 1
-    later = (n.number - 1 for n in read_lines if n.level and n.number - 1 > start)
-    levels = {n.number - 1: n.level for n in read_lines}
-    end = next((n for n in later if levels[n] <= titled[0].level), len(lines))
-    while end > start + 1 and not lines[end - 1].strip():
+    title, end = titled[0], len(lines)
+    for line in read_lines:
+        if line.number > title.number and 0 < line.level <= title.level:
+            end = line.number - 1
+            break
+    while end > title.number and not lines[end - 1].strip():
         end -= 1
-    return start, end
+    return title.number - 1, end
 
 
 def _lines(text: str) -> Iterator[_Line]:
-    """The lines outside of fenced code and comments, headings with their level."""
+    """Yield the lines outside of fenced code and comments, headings with their level."""
     fence, comment = "", False
     for number, line in enumerate(text.split("\n"), start=1):
         line = line.rstrip("\r")
@@ -190,7 +182,7 @@ def _lines(text: str) -> Iterator[_Line]:
 
 
 def _under(title: _Line, lines: list[_Line]) -> Iterator[_Line]:
-    """The lines below a heading, up to the next of its level or above."""
+    """Yield the lines below a heading, up to the next heading of its level or above."""
     for line in lines[lines.index(title) + 1 :]:
         if line.level and line.level <= title.level:
             return
@@ -202,7 +194,7 @@ def _kind(heading: str) -> str:
 
 
 def _bullet(file: str, section: str, line: int, parts: list[str]) -> Bullet:
-    """A bullet of its lines; the last may say how it is judged."""
+    """Parse the lines of a bullet; the last may say how the rule is judged."""
     said = _JUDGED.match(parts[-1]) if len(parts) > 1 else None
     if said is None:
         return Bullet(section, " ".join(parts), line)
@@ -223,7 +215,7 @@ def _bullet(file: str, section: str, line: int, parts: list[str]) -> Bullet:
 
 
 def _params(rest: str, place: str) -> tuple[dict[str, Any], str]:
-    """``" {paths = []}; why"`` as the table and what follows it; braces may stand in both."""
+    """Split ``" {paths = []}; why"`` into the table and the rest; both may contain braces."""
     if not rest.startswith(" {"):
         return {}, rest
     for brace in re.finditer("}", rest):
@@ -231,25 +223,24 @@ def _params(rest: str, place: str) -> tuple[dict[str, Any], str]:
             return toml.loads(f"x = {rest[: brace.end()]}")["x"], rest[brace.end() :]
         except ValueError:
             continue
-    raise ProjectError(f"{place}: {rest.strip()} is not a TOML table")
+    raise messages.not_a_table(place, rest.strip())
 
 
 def _validate(statement: Statement, file: str, line: int) -> None:
-    """ProjectError, with the line, where the check or its parameters are none of ours."""
-    problems = Problems(file, {(): line})
+    """OuroError, with the line, where the check does not exist or does not take the parameters."""
+    problems, place = Problems(file, {(): line}), f"{file}:{line}"
     try:
         read_table(load(statement.check), dict(statement.params), (statement.section,), problems)
     except KeyError:
-        raise ProjectError(f"{file}:{line}: there is no check '{statement.check}'") from None
+        raise messages.no_such_check(place, statement.check) from None
     except ImportError as error:
-        fault = f"the check '{statement.check}' cannot be used: {error}"
-        raise ProjectError(f"{file}:{line}: {fault}") from None
+        raise messages.unusable_check(place, statement.check, str(error)) from None
     if problems.found:
-        raise BoundError(problems.sorted())
+        raise messages.invalid_parameters([*problems.sorted()])
 
 
 def _judged(statement: Statement) -> str:
-    """How a rule is judged, as the line below its words."""
+    """Render how a rule is judged, as the line below its words."""
     if statement.check == "human":
         return f"(judged by people: {statement.id}; {statement.reason})"
     how = "warns" if statement.severity == "warn" else "enforced"

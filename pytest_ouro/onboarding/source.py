@@ -1,4 +1,4 @@
-"""What a Python file says without being run: its functions, its constants, what it prints."""
+"""Read a Python file without running it: its functions, its constants, and what it prints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.python.source import Source, dotted
-from pytest_ouro.onboarding import ProjectError
+from pytest_ouro.messages import project as messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 Constant = str | int | float
 
+_TEXTS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Div: posixpath.join,  # of two paths
+}
 _NUMBERS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -34,7 +38,7 @@ _MAX_POWER = 64
 
 
 class _Unknown(Exception):
-    """An expression whose value only a run would tell."""
+    """The value of an expression is known only to a run."""
 
 
 @dataclass(frozen=True)
@@ -46,54 +50,42 @@ class PythonFile:
 
     @classmethod
     def read(cls, path: Path, name: str) -> PythonFile:
-        """The file at ``path``; ProjectError where there is none, or it is not Python."""
+        """Read the file at ``path``; OuroError where it does not exist or is not Python."""
         data = read_file(path)
         if data is None:
-            raise ProjectError(f"there is no {name} in {path.parent}")
+            raise messages.no_such_file(name, path.parent, "--harness FILE")
         found = cls(name, Source(data.decode(errors="replace")))
         try:
-            found.tree  # noqa: B018 - is it Python?
-        except (SyntaxError, ValueError) as error:
-            raise ProjectError(f"{name} cannot be read as Python: {error}") from None
+            found.source.tree  # noqa: B018 - is it Python?
+        except (SyntaxError, RecursionError) as error:
+            raise messages.not_python(name, str(error)) from None
         return found
-
-    @property
-    def tree(self) -> ast.Module:
-        return self.source.tree
 
     @cached_property
     def functions(self) -> tuple[str, ...]:
         """Module-level functions, in the order of the file."""
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-        return tuple(node.name for node in self.tree.body if isinstance(node, kinds))
+        return tuple(node.name for node in self.source.tree.body if isinstance(node, kinds))
 
     @cached_property
     def names(self) -> frozenset[str]:
         """Every name and attribute that the file uses."""
-        found = set()
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Name):
-                found.add(node.id)
-            elif isinstance(node, ast.Attribute):
-                found.add(node.attr)
-        return frozenset(found)
+        names = {node.id for node in self.source.of(ast.Name)}
+        return frozenset(names | {node.attr for node in self.source.of(ast.Attribute)})
 
     def demands(self, word: str) -> bool:
-        """Whether a call is given the text ``word``, and nothing is compared with it."""
-        given = compared = False
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Call):
-                values = [*node.args, *(keyword.value for keyword in node.keywords)]
-                given = given or any(_is_text(value, word) for value in values)
-            elif isinstance(node, ast.Compare):
-                compared = compared or any(_is_text(one, word) for one in node.comparators)
-        return given and not compared
+        """Whether a call gets the text ``word``, and nothing is compared with it."""
+        calls, comparisons = self.source.of(ast.Call), self.source.of(ast.Compare)
+        given = [value for call in calls for value in call.args]
+        given += [keyword.value for call in calls for keyword in call.keywords]
+        compared = [value for comparison in comparisons for value in comparison.comparators]
+        return _has_text(given, word) and not _has_text(compared, word)
 
     @cached_property
     def constants(self) -> dict[str, Constant]:
-        """Module-level names whose value can be told from the text: ``2**19``, joined paths."""
+        """Module-level names whose value follows from the text: ``2**19``, joined paths."""
         known: dict[str, Constant] = {}
-        for statement in self.tree.body:
+        for statement in self.source.tree.body:
             for target, value in _assignments(statement):
                 try:
                     known[target] = _fold(value, known)
@@ -105,8 +97,7 @@ class PythonFile:
         """The names that a call of ``function`` is assigned to."""
         found = [
             target
-            for node in ast.walk(self.tree)
-            if isinstance(node, ast.stmt)
+            for node in (*self.source.of(ast.Assign), *self.source.of(ast.AnnAssign))
             for target, value in _assignments(node)
             if isinstance(value, ast.Call) and dotted(value.func).rpartition(".")[2] == function
         ]
@@ -114,18 +105,15 @@ class PythonFile:
 
     @cached_property
     def summary(self) -> dict[str, str]:
-        """The labels of printed ``label: value`` lines, and the name of what each one shows."""
-        found: dict[str, str] = {}
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Call) and dotted(node.func) == "print":
-                found.update(_labels(node))
-        return found
+        """The labels of printed ``label: value`` lines, each with the name of its value."""
+        calls = [call for call in self.source.of(ast.Call) if dotted(call.func) == "print"]
+        return dict(pair for call in calls for pair in _labels(call))
 
     @cached_property
     def untimed_steps(self) -> int:
-        """Steps that are not counted as training time: 11 of ``if step > 10: total += dt``."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.If) and any(_adds_time(line) for line in node.body):
+        """How many steps do not count as training time: 11 for ``if step > 10: total += dt``."""
+        for node in self.source.of(ast.If):
+            if any(_adds_time(line) for line in node.body):
                 match node.test:
                     case ast.Compare(ops=[ast.Gt()], comparators=[ast.Constant(value=int(n))]):
                         return n + 1
@@ -134,8 +122,8 @@ class PythonFile:
         return 0
 
 
-def _is_text(node: ast.expr, word: str) -> bool:
-    return isinstance(node, ast.Constant) and node.value == word
+def _has_text(nodes: list[ast.expr], word: str) -> bool:
+    return any(isinstance(node, ast.Constant) and node.value == word for node in nodes)
 
 
 def _adds_time(statement: ast.stmt) -> bool:
@@ -144,11 +132,9 @@ def _adds_time(statement: ast.stmt) -> bool:
 
 def _assignments(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
     """``(name, value)`` of ``name = value``, annotated or not."""
-    if isinstance(statement, ast.Assign):
-        for target in statement.targets:
-            if isinstance(target, ast.Name):
-                yield target.id, statement.value
     match statement:
+        case ast.Assign(targets=targets, value=value):
+            yield from ((target.id, value) for target in targets if isinstance(target, ast.Name))
         case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
             yield name, value
 
@@ -179,31 +165,28 @@ def _fold(node: ast.expr, known: dict[str, Constant]) -> Constant:
         case ast.JoinedStr(values=parts):
             return "".join(str(_fold(part, known)) for part in parts)
         case ast.FormattedValue(value=value, conversion=-1, format_spec=spec):
-            return _formatted(_fold(value, known), str(_fold(spec, known)) if spec else "")
+            return _format(_fold(value, known), str(_fold(spec, known)) if spec else "")
         case ast.Call(func=function, args=args, keywords=[]):
             return _call(function, args, known)
     raise _Unknown
 
 
-def _operate(operation: ast.operator, left: Constant, right: Constant) -> Constant:
-    if isinstance(left, str) and isinstance(right, str):
-        if isinstance(operation, ast.Div):  # of two paths
-            return posixpath.join(left, right)
-        if isinstance(operation, ast.Add):
-            return left + right
-    if isinstance(left, str) or isinstance(right, str):
+def _operate(operation: ast.operator, left: Any, right: Any) -> Constant:
+    """The value of ``left operation right``: two numbers, or two texts."""
+    is_text = isinstance(left, str)
+    compute = (_TEXTS if is_text else _NUMBERS).get(type(operation))
+    if compute is None or is_text != isinstance(right, str):
         raise _Unknown
-    compute = _NUMBERS.get(type(operation))
-    if compute is None or (compute is operator.pow and not 0 <= right <= _MAX_POWER):
+    if compute is operator.pow and not 0 <= right <= _MAX_POWER:
         raise _Unknown
     try:
-        value = compute(left, right)
+        value: Constant = compute(left, right)
     except ArithmeticError:
         raise _Unknown from None
-    return value if isinstance(value, int) else float(value)
+    return value
 
 
-def _formatted(value: Constant, spec: str) -> str:
+def _format(value: Constant, spec: str) -> str:
     try:
         return format(value, spec) if len(spec) < 8 else str(value)
     except ValueError:
@@ -211,7 +194,7 @@ def _formatted(value: Constant, spec: str) -> str:
 
 
 def _call(function: ast.expr, args: list[ast.expr], known: dict[str, Constant]) -> Constant:
-    """Calls that only build a path; the home folder stays ``~``."""
+    """The value of a call that only builds a path; the home folder stays ``~``."""
     name = dotted(function)
     if isinstance(function, ast.Attribute) and function.attr == "expanduser" and not args:
         return _fold(function.value, known)

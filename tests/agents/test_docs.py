@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.onboarding.agents import AGENTS, merged
+from pytest_ouro.onboarding.agents import AGENTS, merge
 
 PAGE = (Path(__file__).parents[2] / "docs/agents.md").read_text(encoding="utf-8")
 BY_HAND = dict(re.findall(r"(?ms)^`(\.[\w./]+)`[^\n]*:\n\n```json\n(.*?)^```$", PAGE))
@@ -44,7 +44,7 @@ def test_every_agent_has_its_settings():
 def test_settings_by_hand_are_those_that_init_writes(name):
     agent = AGENTS[name]
 
-    assert json.loads(BY_HAND[agent.settings]) == json.loads(merged(agent, ""))
+    assert json.loads(BY_HAND[agent.settings]) == json.loads(merge(agent, ""))
 
 
 @pytest.mark.parametrize("name", AGENTS)

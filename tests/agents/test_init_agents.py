@@ -188,16 +188,16 @@ def test_a_hook_that_a_person_wrote_is_left_as_it_is(project, init, files):
 
 
 UNREADABLE = {
-    "a comment": ('{\n  "model": "x", // mine\n  "hooks": {}\n}', ":2: no JSON"),
-    "a comma": ('{\n  "model": "x",\n}', ": no JSON"),  # at line 2 or 3: Pythons differ
-    "half": ('{"hooks": ', ":1: no JSON"),
+    "a comment": ('{\n  "model": "x", // mine\n  "hooks": {}\n}', ":2: not JSON"),
+    "a comma": ('{\n  "model": "x",\n}', ": not JSON"),  # at line 2 or 3: Pythons differ
+    "half": ('{"hooks": ', ":1: not JSON"),
     "a list": ("[]", "not a JSON object"),
     "hooks that are not an object": ('{"hooks": []}', "'hooks' is not an object"),
     "an event that is not a list": (
         '{"hooks": {"PreToolUse": {}}}',
         "'hooks.PreToolUse' is not a list",
     ),
-    "a key twice": ('{"hooks": {}, "hooks": {}}', "'hooks' stands twice"),
+    "a key twice": ('{"hooks": {}, "hooks": {}}', "an object has the key 'hooks' twice"),
     "nested too deeply": ("[" * 100_000, "recursion"),
 }
 

@@ -1,0 +1,57 @@
+"""Errors of the agents' settings that `pytest-ouro init --agents` writes, and of the guard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import OuroError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def none_found(folder: Path, signs: list[str], names: list[str]) -> OuroError:
+    """The project has no file of an agent, and none was named."""
+    return OuroError(
+        f"no agent is known to work in {folder}: it contains none of {', '.join(signs)}",
+        help=f"name the agents: --agents={','.join(names)}",
+    )
+
+
+def unknown_agent(name: str, hint: str, names: list[str]) -> OuroError:
+    """``--agents`` names an agent that is not supported."""
+    return OuroError(
+        f"--agents: '{name}' is not a known agent{hint}",
+        help=f"name one or more of {', '.join(names)}",
+    )
+
+
+def unmergeable(place: str, fault: str) -> OuroError:
+    """The settings of an agent cannot be changed without loss."""
+    return OuroError(
+        f"{place}: {fault}; nothing was written",
+        help="fix it (comments would be lost, so they are not read), or add the hook by hand: "
+        "docs/agents.md",
+    )
+
+
+def not_a_file(name: str) -> OuroError:
+    """Something other than a file stands where the settings or the rules are to be written."""
+    return OuroError(
+        f"{name} is not a regular file; nothing was written", help="move it away, then run again"
+    )
+
+
+def unreadable(name: str, words: str) -> OuroError:
+    """A file to change cannot be read."""
+    return OuroError(
+        f"{name} cannot be read: {words}; nothing was written", help="check its permissions"
+    )
+
+
+def guard_takes_no_bound() -> OuroError:
+    """``--bound`` was given to the guard."""
+    return OuroError(
+        "guard reads the rules of the project that a call is about, not --bound",
+        help="leave out --bound",
+    )

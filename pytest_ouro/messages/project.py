@@ -1,0 +1,198 @@
+"""Errors of `pytest-ouro init`: facts of the project, its stated rules, and the files it writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import BoundError, OuroError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_BULLETS = "write each rule as a bullet under one of the headings DANGER ZONES, NEVER DO, IRON LAWS"
+
+
+def no_such_file(name: str, folder: Path, option: str) -> OuroError:
+    """A file that an option names, or a module of the project, does not exist."""
+    return OuroError(f"there is no file {name} in {folder}", help=f"name another file: {option}")
+
+
+def not_python(name: str, words: str) -> OuroError:
+    """The script or the harness cannot be parsed as Python."""
+    return OuroError(
+        f"{name} cannot be read as Python: {words}",
+        help="fix the syntax, or name another file: --script SCRIPT, --harness HARNESS",
+    )
+
+
+def nothing_found(what: str, where: str, option: str) -> OuroError:
+    """A fact of the experiment is not in the project."""
+    return OuroError(f"no {what} was found in {where}", help=f"name it: {option}")
+
+
+def several_found(what: str, where: str, names: list[str], option: str) -> OuroError:
+    """A fact of the experiment is ambiguous."""
+    return OuroError(
+        f"{where} has several candidates for the {what}: {', '.join(names)}",
+        help=f"name one of them: {option}",
+    )
+
+
+def no_such_function(file: str, function: str) -> OuroError:
+    """The function that ``--evaluate`` names is not in the harness."""
+    return OuroError(
+        f"{file} defines no function {function}",
+        help="name a function of the harness: --evaluate NAME",
+    )
+
+
+def unclear_direction(metric: str) -> OuroError:
+    """Neither the rules nor the metric's name say which value is better."""
+    return OuroError(
+        f"it is not clear whether a lower or a higher {metric} is better",
+        help="say it: --direction lower, or --direction higher",
+    )
+
+
+def no_budget(file: str, constant: str) -> OuroError:
+    """The seconds of training are neither in the harness nor in the rules."""
+    return OuroError(
+        f"{file} states no {constant} that can be read without running it",
+        help="say the seconds of training: --budget SECONDS",
+    )
+
+
+def invalid_experiment(fault: str) -> OuroError:
+    """The options and the project together make an experiment that bound.toml does not allow."""
+    return OuroError(fault, help="give another value by an option: pytest-ouro init --help")
+
+
+def nothing_editable(glob: str, folder: Path) -> OuroError:
+    """``--editable`` names no file."""
+    return OuroError(
+        f"no file in {folder} matches {glob}", help="name what may change: --editable GLOB"
+    )
+
+
+def other_scope(place: str, files: list[str], editable: list[str]) -> OuroError:
+    """A rule lets other files change than the experiment does."""
+    options = " ".join(f"--editable {path}" for path in files)
+    return OuroError(
+        f"{place} lets only {', '.join(files)} change, not {', '.join(editable)}",
+        help=f"give {options}, or fix the rule",
+    )
+
+
+def other_budget(place: str, stated: float, budget: float) -> OuroError:
+    """A rule states another time of training than the experiment has."""
+    return OuroError(
+        f"{place} says {stated:g} seconds, but the budget is {budget:g}",
+        help=f"give --budget {stated:g}, or fix the rule",
+    )
+
+
+def other_direction(place: str, stated: str, direction: str) -> OuroError:
+    """A rule says that the other direction of the metric is better."""
+    return OuroError(
+        f"{place} says that {stated} is better, but the direction is {direction}",
+        help=f"give --direction {stated}, or fix the rule",
+    )
+
+
+def no_section(file: str) -> OuroError:
+    """The file that ``--from`` names has no BOUND section."""
+    return OuroError(
+        f"{file} has no BOUND section", help=f"add a heading `## BOUND`, then {_BULLETS}"
+    )
+
+
+def no_rule(file: str) -> OuroError:
+    """A BOUND section has no rule."""
+    return OuroError(
+        f"{file} states no rule in its BOUND section", help=f"{_BULLETS}, or remove the section"
+    )
+
+
+def different_rules(files: list[str]) -> OuroError:
+    """The files for agents state different rules."""
+    return OuroError(f"{' and '.join(files)} state different rules", help="say which: --from FILE")
+
+
+def unpaired_markers(file: str, begins: int, ends: int) -> OuroError:
+    """The markers around the rendered section are not one pair."""
+    return OuroError(
+        f"{file} has {begins} begin and {ends} end markers of pytest-ouro",
+        help="leave one pair, the begin before the end",
+    )
+
+
+def several_sections(file: str, lines: list[int]) -> OuroError:
+    """A file has several BOUND sections, so that it is not clear which one to replace."""
+    return OuroError(
+        f"{file} has several BOUND sections: lines {', '.join(map(str, lines))}",
+        help="leave the one to replace",
+    )
+
+
+def rules_outside_section(file: str) -> OuroError:
+    """A file states rules under the headings of a BOUND section, but has no such section."""
+    return OuroError(
+        f"{file} states rules outside of a BOUND section",
+        help="put them under a heading `## BOUND`, which is then replaced",
+    )
+
+
+def not_a_table(place: str, text: str) -> OuroError:
+    """The parameters of a rendered rule are not TOML."""
+    return OuroError(
+        f"{place}: {text} is not a TOML table",
+        help='write the parameters as in {paths = ["prepare.py"]}, or delete the line',
+    )
+
+
+def no_such_check(place: str, check: str) -> OuroError:
+    """A rendered rule names a check that does not exist."""
+    return OuroError(
+        f"{place}: there is no check '{check}'",
+        help="name a check of docs/rules.md, or delete the line: init then chooses a check",
+    )
+
+
+def unusable_check(place: str, check: str, words: str) -> OuroError:
+    """A check of a package that a rendered rule names cannot be imported."""
+    return OuroError(
+        f"{place}: the check '{check}' cannot be used: {words}",
+        help="install the package that provides the check, or name another check",
+    )
+
+
+def invalid_parameters(problems: list[str]) -> BoundError:
+    """The parameters of a rendered rule are not those of its check."""
+    return BoundError(tuple(problems), help="docs/rules.md lists the parameters of each check")
+
+
+def file_exists(name: str) -> OuroError:
+    """The bound that would be written exists already."""
+    return OuroError(f"{name} exists already", help="replace it: --force")
+
+
+def written_by_hand(name: str) -> OuroError:
+    """The file for the program exists, and this command did not write it."""
+    return OuroError(
+        f"{name} was written by hand", help="name another file, or replace it: --force"
+    )
+
+
+def not_writable(path: Path, words: str) -> OuroError:
+    """A file cannot be written."""
+    return OuroError(
+        f"{path} cannot be written: {words}", help="check the permissions and the disk's free space"
+    )
+
+
+def no_bound(path: Path) -> OuroError:
+    """The bound.toml whose rules are to be rendered does not exist."""
+    return OuroError(
+        f"{path} does not exist: there are no rules to render",
+        help="name an existing file: --bound FILE, or write one: pytest-ouro init",
+    )
