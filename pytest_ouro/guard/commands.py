@@ -115,14 +115,11 @@ def _effects(
         yield from effects(script, folder, depth + 1)
 
 
-def patched(text: str) -> Iterator[Write]:
+def patched(text: str, how: str = "write") -> Iterator[Write]:
     """The files that a patch changes, in the form that `apply_patch` takes."""
     for line in text.splitlines():
-        for start, how in (
-            ("*** Update File: ", "write"),
-            ("*** Add File: ", "write"),
-            ("*** Delete File: ", "remove"),
-            ("*** Move to: ", "write"),
-        ):
-            if line.startswith(start):
-                yield Write(line[len(start) :].strip(), how)
+        action, colon, path = line.partition(": ")
+        if colon and action in ("*** Update File", "*** Add File", "*** Move to"):
+            yield Write(path.strip(), how)
+        elif colon and action == "*** Delete File":
+            yield Write(path.strip(), "remove")

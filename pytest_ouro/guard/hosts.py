@@ -30,34 +30,31 @@ _FOLDERS = ("workdir", "working_directory", "cwd", "directory", "dir_path")
 
 
 class Call:
-    """One tool call: the agent, its event, and the effects of the call.
+    """One tool call: the agent that makes it, and its effects.
 
     ``starts`` are the folders of the session: the rules of their projects apply.
     """
 
-    __slots__ = ("effects", "event", "host", "starts")
+    __slots__ = ("effects", "host", "starts")
 
-    def __init__(
-        self, host: str, event: str, starts: list[str], effects: list[Write | Action]
-    ) -> None:
+    def __init__(self, host: str, starts: list[str], effects: list[Write | Action]) -> None:
         self.host = host
-        self.event = event
         self.starts = starts
         self.effects = effects
 
 
 def read(payload: Any) -> Call:
-    """The call that an agent describes. Unreadable for a payload of another form."""
+    """Read the call that an agent describes. Unreadable for a payload of another form."""
     if not isinstance(payload, dict):
         raise Unreadable("the tool call is not a JSON object")
     event = payload.get("hook_event_name")
     if not isinstance(event, str):
         raise Unreadable("the tool call has no hook_event_name")
-    host, folder = _host(payload, event), _folder(payload)
+    folder = _folder(payload)
     effects = list(_effects(payload, event, folder)) if event in _EVENTS else []
     projects = (os.environ.get(f"{name}_PROJECT_DIR") for name in ("CLAUDE", "GEMINI", "CURSOR"))
     starts = [folder, *(name for name in projects if name), *_roots(payload), os.getcwd()]
-    return Call(host, event, starts, effects)
+    return Call(_host(payload, event), starts, effects)
 
 
 def _host(payload: dict[str, Any], event: str) -> str:
@@ -95,10 +92,8 @@ def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write
         given = _parse(given, words)
     if not isinstance(given, dict):
         raise Unreadable("tool_input is not a JSON object")
-    for key in _FOLDERS:
-        if isinstance(given.get(key), str):
-            folder = os.path.join(folder, given[key])
-            break
+    folders = [given[key] for key in _FOLDERS if isinstance(given.get(key), str)]
+    folder = os.path.join(folder, *folders[:1])
     if "patch" in words and "apply" in words:
         yield from _patch(given, folder)
     elif any(word in _SHELLS for word in words):
@@ -125,16 +120,13 @@ def _parse(text: str, words: list[str]) -> Any:
 
 
 def _run(command: object, folder: str) -> Iterator[Write | Action]:
-    from pytest_ouro.guard.commands import effects, patched
+    from pytest_ouro.guard.commands import effects
 
     if isinstance(command, list) and all(isinstance(word, str) for word in command):
         command = " ".join(map(_quoted, command))
     if not isinstance(command, str):
         raise Unreadable("the command is not text")
     yield from effects(command, folder)
-    if command.lstrip().startswith("*** Begin Patch"):
-        for write in patched(command):
-            yield Write(os.path.join(folder, write.path), write.how)
 
 
 def _quoted(word: str) -> str:
@@ -146,12 +138,11 @@ def _patch(given: dict[str, Any], folder: str) -> Iterator[Write]:
 
     texts = [given[key] for key in ("command", "input", "patch") if key in given]
     flat = [text for each in texts for text in (each if isinstance(each, list) else [each])]
-    found = [one for text in flat if isinstance(text, str) for one in patched(text)]
+    found = [one for text in flat if isinstance(text, str) for one in patched(text, "edit")]
     if not found:
         raise Unreadable("apply_patch names no file")
     for write in found:
-        how = "edit" if write.how == "write" else write.how
-        yield Write(os.path.join(folder, write.path), how)
+        yield Write(os.path.join(folder, write.path), write.how)
 
 
 def _edited(name: str, words: list[str], given: dict[str, Any], folder: str) -> Iterator[Write]:
