@@ -108,17 +108,14 @@ class _Json:
 
 def loads(text: str) -> Any:
     """Parse a JSON text. Unreadable where it is invalid."""
+    text = text.strip("\ufeff \t\r\n")  # some programs write a byte order mark first
     try:
-        from _json import make_scanner  # without `json`, which brings `re`
-    except ImportError:  # another Python
-        import json
-
         try:
+            from _json import make_scanner  # without `json`, which imports `re`
+        except ImportError:  # not CPython
+            import json
+
             return json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise Unreadable(f"not JSON: {error}") from None
-    text = text.strip(" \t\r\n")
-    try:
         value, end = make_scanner(_Json)(text, 0)  # type: ignore[arg-type]
     except StopIteration:
         raise Unreadable("not JSON: no value") from None

@@ -177,6 +177,6 @@ def _text(words: str) -> str:
     """``words`` as a JSON string."""
     try:
         from _json import encode_basestring_ascii
-    except ImportError:  # another Python
+    except ImportError:  # not CPython
         from json import dumps as encode_basestring_ascii
     return encode_basestring_ascii(words)

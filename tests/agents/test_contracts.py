@@ -103,6 +103,15 @@ def test_what_cannot_be_read_is_refused(standing, answer, kind):
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("name", ["claude-edit-allow", "claude-edit-deny"])
+def test_a_call_may_begin_with_a_byte_order_mark(standing, answer, recorded_payload, name):
+    payload = json.dumps(recorded_payload(name, standing.path))
+
+    done = answer(f"\ufeff{payload}".encode(), standing.path)
+
+    assert (done.returncode, bool(done.stdout)) == (0, name.endswith("deny"))
+
+
 def test_a_call_that_is_too_long_is_refused(standing, answer, monkeypatch):
     done = answer(b" " * (guard.MAX_BYTES + 1), standing.path)
 
