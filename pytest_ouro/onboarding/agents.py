@@ -119,15 +119,17 @@ def add_import(before: str) -> str:
 
 def disables(text: str) -> bool:
     """Whether the settings turn all hooks off."""
-    return bool(_read(text, "").get("disableAllHooks")) if text.strip() else False
+    return bool(json.loads(text).get("disableAllHooks"))
 
 
 def _commands(entries: list[Any]) -> list[str]:
     """The commands of an event's hooks, in the form of any agent."""
     inner = [entry for entry in entries if isinstance(entry, dict)]
     for entry in list(inner):
-        nested = entry.get("hooks", [])
-        inner += [hook for hook in nested if isinstance(hook, dict)] if nested else []
+        nested = entry.get("hooks")
+        inner += (
+            [hook for hook in nested if isinstance(hook, dict)] if isinstance(nested, list) else []
+        )
     return [entry["command"] for entry in inner if isinstance(entry.get("command"), str)]
 
 

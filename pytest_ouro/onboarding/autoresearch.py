@@ -43,17 +43,13 @@ def statements(experiment: Experiment) -> list[Statement]:
     data_check, data_params = data_pipeline(experiment)
     is_are = "is" if len(experiment.editable) == 1 else "are"
     names = {
-        "harness": experiment.harness,
+        **vars(experiment),
         "file_id": stem(experiment.harness),
-        "evaluate": experiment.evaluate,
         "evaluate_id": slug(experiment.evaluate) or "metric-function",
         "data_check": data_check,
-        "ledger": experiment.ledger,
         "ledger_id": stem(experiment.ledger),
         "budget": duration(experiment.budget),
-        "metric": experiment.metric,
         "metric_id": slug(experiment.metric),
-        "direction": experiment.direction,
         "editable": f"{' and '.join(experiment.editable)} {is_are}",
         "editable_id": slug(experiment.editable[0]) or "these",
     }

@@ -171,17 +171,20 @@ def _evaluate(script: PythonFile, harness: PythonFile, options: InitOptions) -> 
             raise messages.no_such_function(harness.name, options.evaluate)
         return options.evaluate
     found = _evaluating(harness)
-    used = [name for name in found if name in script.names]
-    return _one("evaluation function", "--evaluate", used or found, harness.name)
+    return _one("evaluation function", "--evaluate", _used(found, script), harness.name)
 
 
 def _loader(script: PythonFile, harness: PythonFile) -> str:
     """The function that yields training batches; the usual name where there is none."""
     found = [name for name in harness.functions if _LOADERS.search(name)]
-    used = [name for name in found if name in script.names]
     if LOADER in found or not found:
         return LOADER
-    return _one("batch loader", "--loader", used or found, harness.name)
+    return _one("batch loader", "--loader", _used(found, script), harness.name)
+
+
+def _used(names: list[str], script: PythonFile) -> list[str]:
+    """Those of the names that the script uses, if it uses any."""
+    return [name for name in names if name in script.names] or names
 
 
 def _metric(script: PythonFile, evaluate: str) -> str:

@@ -187,6 +187,16 @@ def test_a_hook_that_a_person_wrote_is_left_as_it_is(project, init, files):
     assert json.loads(files()[".claude/settings.json"]) == own
 
 
+def test_hooks_of_an_unknown_form_are_kept(project, init, files):
+    project.write({".claude/settings.json": '{"hooks": {"PreToolUse": [{"hooks": 3}, 4]}}'})
+
+    assert init("--agents=claude")[0] == 0
+
+    entries = json.loads(files()[".claude/settings.json"])["hooks"]["PreToolUse"]
+    assert entries[:2] == [{"hooks": 3}, 4]
+    assert entries[2]["hooks"][0]["command"] == COMMAND
+
+
 UNREADABLE = {
     "a comment": ('{\n  "model": "x", // mine\n  "hooks": {}\n}', ":2: not JSON"),
     "a comma": ('{\n  "model": "x",\n}', ": not JSON"),  # at line 2 or 3: Pythons differ
