@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pytest_ouro.guard import git, programs
+from pytest_ouro.guard import Unreadable, git, programs
 from pytest_ouro.guard.effects import Action, Write
 from pytest_ouro.guard.options import split
 from pytest_ouro.guard.shell import Command, parse
@@ -34,13 +34,20 @@ _WRAPPERS: dict[str, tuple[str, ...]] = {
 }
 _SHELLS = ("sh", "bash", "zsh", "dash", "ksh")
 _PATCHES = ("apply_patch", "applypatch")
+
+#: How deeply the scripts of `eval` and `bash -c` may be nested; each level is parsed again.
 _DEPTH = 8
 
 
 def effects(text: str, folder: str, depth: int = 0) -> Iterator[Write | Action]:
-    """Everything that a command line would change in ``folder``, as far as its text shows."""
+    """Everything that a command line would change in ``folder``, as far as its text shows.
+
+    Unreadable or RecursionError where commands are nested too deeply.
+    """
+    if depth > _DEPTH:
+        raise Unreadable("its scripts are nested too deeply")
     outer: list[str] = []
-    for item in parse(text) if depth < _DEPTH else ():
+    for item in parse(text):
         if item == "(":
             outer.append(folder)
         elif item == ")":

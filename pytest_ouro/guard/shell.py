@@ -12,8 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Substitutions nested more deeply are skipped, and further alternatives of one word are dropped.
-_DEPTH = 8
+#: Further alternatives of one word are dropped.
 _ALTERNATIVES = 64
 #: The values of variables are cut here, because a variable may double itself without end.
 _LONGEST = 4096
@@ -42,18 +41,20 @@ class Command:
 
 def parse(text: str) -> list[Command | str]:
     """Return the commands in their order, with ``"("`` and ``")"`` around those that run in a
-    shell of their own. Invalid text is read as far as possible."""
-    return _Reader(text, {"HOME": [os.path.expanduser("~")], "PWD": ["."]}, 0).items()
+    shell of their own. Invalid text is read as far as possible.
+
+    RecursionError where substitutions are nested too deeply.
+    """
+    return _Reader(text, {"HOME": [os.path.expanduser("~")], "PWD": ["."]}).items()
 
 
 class _Reader:
     """Reads one text; ``variables`` are those known so far, each with all its possible values."""
 
-    def __init__(self, text: str, variables: dict[str, list[str]], depth: int) -> None:
+    def __init__(self, text: str, variables: dict[str, list[str]]) -> None:
         self.text = text
         self.at = 0
         self.variables = variables
-        self.depth = depth
         self.found: list[Command | str] = []
         self.command = Command()
         #: Here-documents that start at the next line: end, whether tabs are stripped, command.
@@ -207,8 +208,7 @@ class _Reader:
         or the text itself where they are not known."""
         text, start = self.text, self.at
         if text[start] == "`":
-            inner = _Reader(self._until("`"), self.variables, self.depth + 1)
-            self.found += ["(", *(inner.items() if self.depth < _DEPTH else ()), ")"]
+            self.found += ["(", *_Reader(self._until("`"), self.variables).items(), ")"]
             return [text[start : self.at]]
         self.at += 1
         if text.startswith("((", self.at):
@@ -247,10 +247,7 @@ class _Reader:
     def _substitution(self) -> None:
         """Read the commands of a substitution. Text is not searched for the closing bracket,
         because a bracket or a quote in a here-document closes nothing."""
-        if self.depth >= _DEPTH:
-            self._inside("(", ")")
-            return
-        inner = _Reader(self.text, self.variables, self.depth + 1)
+        inner = _Reader(self.text, self.variables)
         inner.at, inner.open = self.at, 0
         self.found += inner.items()
         self.at = inner.at

@@ -72,6 +72,7 @@ GOOD = {
 }
 BASH = {"hook_event_name": "PreToolUse", "tool_name": "Bash"}
 PATCH = {"hook_event_name": "PreToolUse", "tool_name": "apply_patch"}
+DEEP = {word: {**BASH, "tool_input": {"command": word * 5_000}} for word in ("echo $(", "eval ")}
 MALFORMED = {
     "nothing": b"",
     "not JSON": b"{",
@@ -91,6 +92,8 @@ MALFORMED = {
     "a folder that is not text": json.dumps({**GOOD, "cwd": 3}).encode(),
     "a path with NUL": json.dumps({**GOOD, "tool_input": {"file_path": "a\0b"}}).encode(),
     "nested too deeply": b'{"a": ' * 200_000,
+    "substitutions nested too deeply": json.dumps(DEEP["echo $("]).encode(),
+    "scripts nested too deeply": json.dumps(DEEP["eval "]).encode(),
 }  # fmt: skip
 
 
