@@ -20,15 +20,15 @@ _DEVICES = {"cuda": "on a GPU", "cpu": "without one"}
 
 _TEXT = """\
 {mark}
-# {name}
+# {bound.name}
 
-An experiment changes {editable}; then `{program}` is run
-and judged by one number, `{metric}`: {direction} is better.
+An experiment changes {editable}; then `{experiment.program}` is run
+and judged by one number, `{experiment.metric}`: {experiment.direction} is better.
 
 Read before you begin:
 
 {harness}- `{rules_file}`: the rules below, as the referee reads them. Fixed.
-- `{ledger}`: one row per run, written by the referee (`pytest-ouro log`).
+- `{experiment.ledger}`: one row per run, written by the referee (`pytest-ouro log`).
 
 {limits}
 
@@ -44,7 +44,7 @@ The first run is of the code as it is: the baseline. Then, again and again, with
 waiting for a person:
 
 1. Edit {editable}: one idea, with a reason why it should help.
-2. `git commit -am "what you tried"`. The message becomes the description in `{ledger}`.
+2. `git commit -am "what you tried"`. The message becomes the description in `{experiment.ledger}`.
 3. `pytest --ouro-experiment --ouro-settle`. It judges the rules, runs what is committed,
    measures, writes the row and settles the branch.
 4. Read its last line: `ouro: discard val_bpb=… best=… reason=worse`.
@@ -75,14 +75,11 @@ def render(bound: Bound) -> str:
     hard = any(bound.verdicts[device].hard for device in _devices(bound))
     return _TEXT.format(
         mark=MARK,
-        name=bound.name,
+        bound=bound,
+        experiment=experiment,
         editable=", ".join(f"`{name}`" for name in experiment.editable),
-        program=experiment.program,
-        metric=experiment.metric,
-        direction=experiment.direction,
         harness=harness if experiment.script else "",
         rules_file=posixpath.relpath(posixpath.join(bound.folder, NAME), bound.root or "."),
-        ledger=experiment.ledger,
         limits=_limits(bound),
         rules="\n".join(rules(bound)),
         margin=_each(bound, _margin),
@@ -103,10 +100,9 @@ def _is_enforced(rule: Rule) -> bool:
     return rule.checker.stage != "human" and rule.severity == "error"
 
 
-def _bullets(title: str, rules: list[Rule]) -> list[str]:
-    if not rules:
-        return []
-    return ["", f"### {title}", "", *(_bullet(rule) for rule in rules)]
+def _bullets(title: str, rules: list[Rule]) -> Iterator[str]:
+    if rules:
+        yield from ("", f"### {title}", "", *map(_bullet, rules))
 
 
 def _bullet(rule: Rule) -> str:
