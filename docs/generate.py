@@ -150,9 +150,11 @@ def errors() -> str:
 
 
 def example(function: typing.Callable[..., Exception]) -> str:
-    """The error that a function returns, with placeholders for its arguments."""
+    """The error that a function returns, with placeholders for its required arguments."""
     arguments = {}
     for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.default is not parameter.empty:
+            continue
         value: object = Placeholder(f"<{name.replace('_', ' ')}>")
         many = re.match("list|tuple|Sequence|Iterable|Collection", str(parameter.annotation))
         arguments[name] = [value] if many else value

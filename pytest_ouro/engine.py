@@ -1,4 +1,4 @@
-"""The engine: rules × evidence → judgements. Every door calls this and nothing else."""
+"""Apply the rules of a bound to the evidence. Every door calls this module to judge."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
 from pytest_ouro.checks import CHECKS
-from pytest_ouro.core.errors import GitError, OuroError, TrustError
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.core.finding import RuleResult
 from pytest_ouro.evidence import trust as trusts
 from pytest_ouro.evidence.evidence import Evidence, Layout
 from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.paths import join
 from pytest_ouro.evidence.repository import Repository
 from pytest_ouro.evidence.trust import Trust
+from pytest_ouro.messages import checks as messages
+from pytest_ouro.messages import git as git_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,13 +30,13 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.repository import Commit, Subject
 
 
-#: What stands for the harness of an experiment that has none: no module or function has this name.
+#: The harness and the function of an experiment without them: no code can have this name.
 _EVALUATION = "evaluate-command"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A bound, what it is judged against, and what it is judged from."""
+    """The trusted rules of an experiment and the evidence on which they are judged."""
 
     bound: Bound
     trust: Trust
@@ -48,12 +51,15 @@ class Case:
         return self.bound.experiment
 
     def close(self) -> None:
-        """Leave no git running."""
+        """Stop the git processes of the case."""
         for git in (self.trust.git, self.repository.git):
             git.close()
 
     def again(self, measured: MeasuredRun | None = None) -> Case:
-        """The same case with nothing observed yet: after a run, the evidence is new."""
+        """Return the case with nothing observed yet, for use after a run.
+
+        ``measured`` is the run that has just ended.
+        """
         git = Git.discover(self.repository.git.top, index=self.repository.git.index)
         repository = Repository(git, trust=self.repository.trust, subject=self.repository.subject)
         evidence = Evidence(layout(self.bound), repository, self.trust, measured)
@@ -62,7 +68,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the gate says of one case; ``ref`` is how a push calls what was judged."""
+    """The results of the rules in one case. ``ref`` is the git ref that was judged for a push."""
 
     case: Case
     judgements: list[RuleResult]
@@ -70,24 +76,23 @@ class Answer:
 
     @property
     def broken(self) -> bool:
-        return any(judgement.broken for judgement in self.judgements)
+        return any(result.broken for result in self.judgements)
 
     @property
     def ran(self) -> list[RuleResult]:
-        """The judgements of rules that were not skipped."""
-        return [judgement for judgement in self.judgements if judgement.status != "skipped"]
+        """The results of the rules that were not skipped."""
+        return [result for result in self.judgements if result.status != "skipped"]
 
     @property
     def empty(self) -> bool:
-        """Whether trust already holds all that was judged, so that no rule could be broken."""
+        """Whether nothing differs from trust in git, so that no rule could be broken."""
         repository = self.case.repository
-        return repository.subject != "working tree" and not (
-            repository.commits or repository.staged
-        )
+        changed = repository.commits or repository.staged
+        return repository.subject != "working tree" and not changed
 
 
 def layout(bound: Bound) -> Layout:
-    """Where a bound's files lie, as evidence needs it."""
+    """Return where the files of a bound's experiment are, and the names its checks look for."""
     experiment = bound.experiment
     return Layout(
         folder=bound.folder,
@@ -101,7 +106,7 @@ def layout(bound: Bound) -> Layout:
         loader=experiment.loader,
         metric=experiment.metric,
         data=tuple(dict.fromkeys(p for e in bound.experiments.values() for p in e.data)),
-        run_by_us=tuple(name for name in (experiment.harness, experiment.prepare) if name),
+        run_by_us=tuple(filter(None, (experiment.harness, experiment.prepare))),
     )
 
 
@@ -115,99 +120,83 @@ def open_case(
     rehash: bool = False,
     checks: Mapping[str, type[Check]] | None = None,
 ) -> Case:
-    """Read the trusted rules that belong to the bound.toml at ``path``.
+    """Read the trusted rules of the bound.toml at ``path``.
 
-    OuroError (git, trust or bound) says what keeps them from being judged. ``index`` is the
-    GIT_INDEX_FILE to keep for a partial commit; ``rehash`` reads all data again; ``checks`` are
-    those registered beside ours.
+    ``trust`` is the revision that the option ``trust_by`` names. ``index`` is the GIT_INDEX_FILE
+    to keep for a partial commit. With ``rehash`` all data is read again. ``checks`` are registered
+    beside ours. GitError, TrustError or BoundError if the rules cannot be read.
     """
     git = Git.discover(path.parent, index=index)
     bound_path = git.relative(path)
     try:
-        Repository(git).head  # noqa: B018 - no commit yet: say so before anything else
-        trust_found = trusts.resolve(git, asked=trust, asked_by=trust_by, bound_path=bound_path)
-        bound = _rules(trust_found, bound_path, checks)
+        Repository(git).head  # noqa: B018 - report a repository without a commit first
+        found = trusts.resolve(git, asked=trust, asked_by=trust_by, bound_path=bound_path)
+        bound = _read_rules(found, bound_path, checks)
     except OuroError:
-        git.close()  # whoever keeps the error would keep it running
+        git.close()  # the error's traceback would keep its process running
         raise
-    repository = Repository(git, trust=trust_found.commit, subject=subject)
-    evidence = Evidence(layout(bound), repository, trust_found, rehash=rehash)
-    return Case(bound, trust_found, evidence)
+    repository = Repository(git, trust=found.commit, subject=subject)
+    return Case(bound, found, Evidence(layout(bound), repository, found, rehash=rehash))
 
 
 def open_commit(
     git: Git, revision: str, *, bound: str = "", trust: str | None = None, named: bool = True
 ) -> Case:
-    """The case of one commit, as git objects alone: nothing is read from any working tree.
+    """Return the case of one commit. Only git objects are read, no file of a working tree.
 
     ``bound`` is bound.toml's path in the repository, by default the nearest to ``git.prefix``.
-    ``named``: the trusted commit must be named from outside; else a bound.lock of the judged
-    commit itself will do.
+    ``named``: the trusted commit must be named; else a bound.lock of the judged commit is enough.
+    GitError, TrustError or BoundError if the rules cannot be read.
     """
     head = git.commit(revision)
     if not head:
-        raise GitError(f"'{revision}' names no commit", help="git fetch it, or fix the name")
+        raise git_messages.no_such_commit(revision)
     commit, _ = trusts.named(git, asked=trust)
     if named and not commit:
-        raise TrustError(
-            "no trusted commit was named: a commit cannot vouch for its own rules",
-            help="name one: --trust REF (in CI: the commit of the base branch), "
-            "or git config ouro.trust <commit>",
-        )
+        raise messages.no_trusted_commit()
     path = bound or _nearest_bound(git, commit or head)
     found = trusts.resolve(git, asked=trust, bound_path=path, read_at="" if commit else head)
-    rules = _rules(found, path)
+    rules = _read_rules(found, path)
     repository = Repository(git, trust=found.commit, subject="commit", head=head)
     return Case(rules, found, Evidence(layout(rules), repository, found))
 
 
 def _nearest_bound(git: Git, commit: str) -> str:
-    """The bound.toml of a commit that is nearest to where the question was asked."""
+    """Find the commit's bound.toml in the folder ``git.prefix`` or above; TrustError if none."""
     tree, folder = git.tree(commit), git.prefix
-    while True:
-        path = f"{folder}/{bounds.NAME}".lstrip("/")
-        if path in tree:
-            return path
+    while (path := join(folder, bounds.NAME)) not in tree:
         if not folder:
-            raise TrustError(
-                f"commit {commit[:7]} has no {bounds.NAME} here or above: no trusted rules",
-                help="name a commit that holds it (--trust REF), or the file: --bound PATH",
-            )
+            raise messages.no_bound_in_commit(commit, bounds.NAME)
         folder = folder.rpartition("/")[0]
+    return path
 
 
-def _rules(trust: Trust, path: str, checks: Mapping[str, type[Check]] | None = None) -> Bound:
-    """The trusted rules."""
+def _read_rules(trust: Trust, path: str, checks: Mapping[str, type[Check]] | None = None) -> Bound:
+    """Read bound.toml from trust; TrustError if trust lacks it."""
     data = trust.read(path)
     if data is None:
-        raise TrustError(
-            f"trust {trust} has no {path}: there are no trusted rules",
-            help="name a commit that holds it",
-        )
-    folder = path.rpartition("/")[0]
-    help = f"the trusted rules are those of {trust}; to replace them, {trust.renewal}"
-    return bounds.parse(
-        bounds.decode(data, path), folder=folder, name=path, checks=checks, help=help
-    )
+        raise messages.no_trusted_bound(str(trust), path)
+    remedy = f"the trusted rules are those of {trust}; to replace them, {trust.renewal}"
+    return bounds.read(data, path, checks=checks, remedy=remedy)
 
 
 def judge(rule: Rule, evidence: Evidence) -> RuleResult:
-    """Whether one rule holds."""
-    said = (rule.key, rule.sentence, rule.line, rule.check)
+    """Judge one rule. OuroError if it cannot be judged."""
+    about = (rule.key, rule.sentence, rule.line, rule.check)
     if rule.checker.stage == "human":
-        return RuleResult(*said, "skipped", reason=f"only a person can judge it: {rule.reason}")
+        return RuleResult(*about, "skipped", reason=f"only a person can judge it: {rule.reason}")
     if reason := _no_run_for(rule, evidence) or rule.checker.skipped(evidence):
-        return RuleResult(*said, "skipped", reason=reason)
+        return RuleResult(*about, "skipped", reason=reason)
     findings = _findings(rule, evidence)
     if not findings:
-        return RuleResult(*said, "holds")
+        return RuleResult(*about, "holds")
     if rule.severity == "warn" or all(finding.warns for finding in findings):
-        return RuleResult(*said, "warned", findings, reason=rule.reason)
-    return RuleResult(*said, "broken", findings)
+        return RuleResult(*about, "warned", findings, reason=rule.reason)
+    return RuleResult(*about, "broken", findings)
 
 
 def _findings(rule: Rule, evidence: Evidence) -> tuple[Finding, ...]:
-    """The findings of a rule. OuroError where the check of a package has a fault."""
+    """Return the findings of a rule. OuroError if the check of a package raises an exception."""
     try:
         return tuple(rule.checker.findings(evidence))
     except OuroError:
@@ -215,22 +204,18 @@ def _findings(rule: Rule, evidence: Evidence) -> tuple[Finding, ...]:
     except Exception as error:
         if rule.check in CHECKS:
             raise
-        last = error.__traceback__
-        while last and last.tb_next:
-            last = last.tb_next
-        where = f"{last.tb_frame.f_code.co_filename}:{last.tb_lineno}" if last else ""
-        raise OuroError(
-            f"{rule.key}: the check '{rule.check}' failed at {where}: "
-            f"{type(error).__name__}: {error}",
-            help="fix it in the package that it comes from",
-        ) from error
+        import traceback  # only a faulty check needs it
+
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place, reason = f"{last.filename}:{last.lineno}", f"{type(error).__name__}: {error}"
+        raise messages.check_failed(rule.key, rule.check, place, reason) from error
 
 
 def _no_run_for(rule: Rule, evidence: Evidence) -> str:
-    """Why there is no run or record that this rule could judge here; "" where there is one.
+    """Say why there is no run or record for this rule to judge; "" if there is one.
 
-    A rule about a run judges that run: when it is measured, and later while what was run is still
-    there. It never judges the next commit, or nobody could commit what fixes the run.
+    A rule about a run judges that run: when it is measured, and afterwards while the code that ran
+    is still there. It never judges the next commit: that commit may be the one that fixes the run.
     """
     stage, subject = rule.checker.stage, evidence.repository.subject
     if stage == "repository":
@@ -247,82 +232,86 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
 
 
 def _has_records(evidence: Evidence) -> bool:
-    """Whether anything was recorded. Records that are gone are a fault of the journal."""
+    """Return whether a run was recorded. A journal that was removed is a fault, so it counts."""
     return bool(evidence.ledger.exists or evidence.journal_fault or evidence.all_runs)
 
 
 def judge_all(case: Case) -> list[RuleResult]:
-    """Every rule, in the order of the bound."""
+    """Judge every rule, in the order of the bound."""
     return [judge(rule, case.evidence) for rule in case.bound.rules]
 
 
-def judge_history(case: Case) -> list[RuleResult]:
-    """Every rule on the judged commit, and on each commit between trust and it: a bad commit and
-    its revert are still a bad commit."""
-    judgements = judge_all(case)
-    at = [n for n, judgement in enumerate(judgements) if judgement.status == "holds"]
-    bad: dict[int, list[tuple[Commit, RuleResult]]] = {}
-    for commit, evidence in _on_the_way(case):
-        for n in at:
-            judgement = judge(case.bound.rules[n], evidence)
-            if judgement.broken or (case.bound.rules[n].severity == "warn" and judgement.findings):
-                bad.setdefault(n, []).append((commit, judgement))
-    for n, commits in bad.items():
-        commit, judgement = commits[0]
-        more = f" and {len(commits) - 1} more commits" if len(commits) > 1 else ""
-        judgements[n] = replace(
-            judgement,
-            findings=tuple(
-                replace(
-                    finding,
-                    where=f"in {commit}{more}, undone since",
-                    help="a revert leaves the bad commit in the history: "
-                    f"git rebase -i {commit.id[:7]}~1 and drop it",
-                )
-                for finding in judgement.findings
-            ),
-        )
-    return judgements
-
-
-def _on_the_way(case: Case) -> Iterator[tuple[Commit, Evidence]]:
-    """The commits between trust and the judged one, each as a tree of its own.
-
-    What lies beside trust is compared with where it left trust's history, if the rules were the
-    same there.
-    """
-    git, trust, head = case.repository.git, case.trust, case.repository.head
-    commits = [commit for commit in case.repository.commits if commit.id != head]
-    if not commits:
-        return
-    after = {trust.commit}  # and all that descends from it
-    for commit in commits:
-        truth: Trust | None = trust
-        if after.isdisjoint(git.store.commit(commit.id)[1]):
-            base = git.line("merge-base", trust.commit, commit.id)
-            truth = _same_rules(case, base) if base else None
-        else:
-            after.add(commit.id)
-        if truth is not None:
-            repository = Repository(git, subject="commit", head=commit.id)
-            yield commit, Evidence(layout(case.bound), repository, truth)
-
-
-def _same_rules(case: Case, base: str) -> Trust | None:
-    """An ancestor of trust as the truth; None where it had other rules."""
-    path = f"{case.bound.folder}/{bounds.NAME}".lstrip("/")
-    then = trusts.present(case.repository.git, path, base)
-    if then is None or then != case.trust.read(path):
-        return None
-    return Trust(case.repository.git, case.trust.source, base, lock_path=case.trust.lock_path)
-
-
 def judge_before_run(case: Case) -> list[RuleResult]:
-    """Every rule but those about a run that is not made yet."""
+    """Judge every rule except for those about the run that is still to be made."""
     return [judge(r, case.evidence) for r in case.bound.rules if r.checker.stage != "run"]
 
 
 def judge_after_run(case: Case) -> list[RuleResult]:
-    """The rules about the run that has just been measured, and those that it may have broken."""
+    """Judge the rules about the run that has just ended, and those that it may have broken."""
     rules = [r for r in case.bound.rules if r.checker.stage == "run" or r.checker.after_run]
     return [judge(rule, case.evidence) for rule in rules]
+
+
+def judge_history(case: Case) -> list[RuleResult]:
+    """Judge every rule on the judged commit and on each commit between trust and it.
+
+    A commit that breaks a rule is reported even if a later one reverts it.
+    """
+    results = judge_all(case)
+    held = [number for number, result in enumerate(results) if result.status == "holds"]
+    bad: dict[int, list[tuple[Commit, RuleResult]]] = {}
+    for commit, evidence in _earlier_commits(case):
+        for number in held:
+            rule = case.bound.rules[number]
+            result = judge(rule, evidence)
+            if result.broken or (rule.severity == "warn" and result.findings):
+                bad.setdefault(number, []).append((commit, result))
+    for number, [(commit, result), *others] in bad.items():
+        results[number] = _undone(result, commit, len(others))
+    return results
+
+
+def _undone(result: RuleResult, commit: Commit, others: int) -> RuleResult:
+    """Return the result of a bad commit, with findings that say how to drop it.
+
+    ``others`` is the number of later commits that broke the same rule.
+    """
+    more = f" and {others} more commits" if others else ""
+    help = (
+        "a revert leaves the bad commit in the history: "
+        f"git rebase -i {commit.id[:7]}~1 and drop it"
+    )
+    where = f"in {commit}{more}, undone since"
+    findings = tuple(replace(finding, where=where, help=help) for finding in result.findings)
+    return replace(result, findings=findings)
+
+
+def _earlier_commits(case: Case) -> Iterator[tuple[Commit, Evidence]]:
+    """Yield the commits between trust and the judged one, each with its tree as evidence.
+
+    A commit that does not descend from trust is compared with their merge base, if the rules were
+    the same there; otherwise it is left out.
+    """
+    git, trust, head = case.repository.git, case.trust, case.repository.head
+    descendants = {trust.commit}
+    for commit in case.repository.commits:
+        if commit.id == head:
+            continue
+        reference: Trust | None = trust
+        if descendants.isdisjoint(git.store.commit(commit.id)[1]):
+            base = git.line("merge-base", trust.commit, commit.id)
+            reference = _trust_at(case, base) if base else None
+        else:
+            descendants.add(commit.id)
+        if reference is not None:
+            repository = Repository(git, subject="commit", head=commit.id)
+            yield commit, Evidence(layout(case.bound), repository, reference)
+
+
+def _trust_at(case: Case, base: str) -> Trust | None:
+    """Return an ancestor of trust as the trust; None if its rules were different."""
+    path = join(case.bound.folder, bounds.NAME)
+    rules = trusts.present(case.repository.git, path, base)
+    if rules is None or rules != case.trust.read(path):
+        return None
+    return Trust(case.repository.git, case.trust.source, base, lock_path=case.trust.lock_path)

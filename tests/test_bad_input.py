@@ -74,7 +74,9 @@ def test_a_bound_that_is_none(project, command, kind):
     status, out, err = command("bless")
     assert (status, out) == (2, "")
     assert message in err
-    assert all(line.startswith("ouro: error: bound.toml") for line in err.splitlines())
+    *problems, remedy = err.splitlines()
+    assert all(line.startswith("ouro: error: bound.toml") for line in problems)
+    assert remedy.startswith("  help: ")
 
     trust = project.commit("a bad bound")
     status, out, err = command("gate", "--trust", trust)

@@ -178,6 +178,7 @@ def test_limits_of_the_metric_are_in_order():
         ("command", 'command = ["true"]\ntimeout = 0', "timeout"),
         ("command", 'command = ["true"]\ntimeout = -3', "timeout"),
         ("command", "command = []", "command"),
+        ("frozen", "paths = []", "paths"),
         ("frozen", 'paths = ["a", ""]', "paths"),
         ("untracked", "paths = []", "paths"),
         ("frozen-symbol", 'path = ""\nsymbol = "f"', "path"),

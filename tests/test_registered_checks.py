@@ -283,7 +283,7 @@ def test_a_check_that_fails_by_itself_is_said_with_its_line(project, stated, pac
 
     assert (status, out) == (2, "")
     assert f"{KEY}: the check 'size' failed at {package}/my_rules.py:16: ZeroDivisionError" in err
-    assert err.splitlines()[1].startswith("  help: fix it in the package")
+    assert err.splitlines()[1].startswith("  help: fix it in the package that provides it")
 
 
 @pytest.fixture

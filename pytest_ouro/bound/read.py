@@ -1,12 +1,11 @@
-"""bound.toml: the rules of an experiment, read strictly, all faults at once."""
+"""Read bound.toml, the rules of an experiment: strictly, and with all faults at once."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load, registered
-from pytest_ouro.core.errors import BoundError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.schema import (
     Problems,
@@ -21,12 +20,15 @@ from pytest_ouro.core.schema import (
 )
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.paths import PathParameter, join
+from pytest_ouro.messages import bound as messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pytest_ouro.checks import Check
     from pytest_ouro.core.schema import Where
+
+T = TypeVar("T")
 
 NAME = "bound.toml"
 #: A longer file is refused.
@@ -36,9 +38,16 @@ SECTIONS = ("danger-zone", "never-do", "iron-law")
 DEVICES = ("cpu", "cuda")
 
 
+class _CheckFault(Exception):
+    """The check that a rule names cannot be used; the message says why."""
+
+
 @dataclass(frozen=True)
 class Rule:
-    """One DANGER ZONE, NEVER DO or IRON LAW."""
+    """One rule: an entry of a table such as ``[[never-do]]``, with its check.
+
+    ``line`` is its line in bound.toml (0 if unknown).
+    """
 
     section: str
     id: str
@@ -56,7 +65,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Bound:
-    """A whole bound.toml. ``folder`` is its folder from the repository's top ("" for the top)."""
+    """The content of one bound.toml.
+
+    ``folder`` is its folder from the repository's top ("" for the top). ``experiments`` and
+    ``verdicts`` have one entry for each of `DEVICES`.
+    """
 
     name: str
     folder: str
@@ -65,12 +78,12 @@ class Bound:
     verdicts: dict[str, VerdictRule]
 
     def path(self, relative: str) -> str:
-        """A path or glob of a rule, seen from the repository's top."""
+        """Return a path or glob of the experiment relative to the repository's top."""
         return join(self.root, relative)
 
     @property
     def files(self) -> tuple[str, ...]:
-        """What makes a tree one of the experiment (globs, seen from the repository's top)."""
+        """Globs of the files that a tree of the experiment has, from the repository's top."""
         names = (self.experiment.script, self.experiment.harness, *self.experiment.editable)
         return (join(self.folder, NAME), *(self.path(name) for name in names if name))
 
@@ -81,19 +94,27 @@ class Bound:
 
     @property
     def experiment(self) -> Experiment:
-        """The experiment, for what does not depend on the device."""
+        """The experiment, for the keys that do not depend on the device."""
         return self.experiments["cpu"]
 
 
-def decode(data: bytes, name: str) -> str:
-    """The text of a bound; BoundError where it is too long or no UTF-8."""
+def read(
+    data: bytes,
+    path: str,
+    *,
+    checks: Mapping[str, type[Check]] | None = None,
+    remedy: str = "",
+) -> Bound:
+    """Read the bytes of the bound.toml at ``path``, from the repository's top; see `parse`."""
     if len(data) > MAX_BYTES:
-        raise BoundError((f"{name}: {len(data)} bytes; a bound has at most {MAX_BYTES}",))
+        raise messages.too_long(path, len(data), MAX_BYTES, remedy)
     try:
-        return data.decode()
+        text = data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise BoundError((f"{name}:{line}: not UTF-8",)) from None
+        raise messages.not_utf8(path, line, remedy) from None
+    folder = path.rpartition("/")[0]
+    return parse(text, folder=folder, name=path, checks=checks, remedy=remedy)
 
 
 def parse(
@@ -102,96 +123,83 @@ def parse(
     folder: str = "",
     name: str = NAME,
     checks: Mapping[str, type[Check]] | None = None,
-    help: str = "",
+    remedy: str = "",
 ) -> Bound:
-    """The Bound that ``text`` states; BoundError with every fault, each with its line.
+    """Read the text of a bound.toml. BoundError with every fault, each with its line.
 
-    ``folder`` is bound.toml's folder from the repository's top, ``name`` how to call the file,
-    ``checks`` what was registered beside ours, ``help`` what a person does about a fault.
+    ``folder`` is bound.toml's folder from the repository's top, ``name`` the file's name in
+    messages, ``checks`` are registered beside ours, ``remedy`` is the help of a BoundError.
     """
     try:
         table = toml.loads(text)
     except ValueError as error:
-        raise BoundError((f"{name}: not TOML: {error}",), help=help) from None
+        raise messages.not_toml(name, str(error), remedy) from None
     problems = Problems(name, line_numbers(text))
     known = ("bound", "experiment", "verdict", *SECTIONS)
     for key in table.keys() - set(known):
         problems.add((key,), f"unknown table '{key}'{nearest(key, known)}")
     title = read_table(Title, table.get("bound", {}), ("bound",), problems)
-    experiments = _experiments(table, problems)
-    verdicts = _verdicts(table, problems)
-    rules = _rules(table, problems, checks or {})
-    if experiments:
+    experiments: dict[str, Experiment] = {}
+    if "experiment" in table:
+        experiments = _profiles(Experiment, table["experiment"], "experiment", PER_DEVICE, problems)
+    else:
+        problems.add((), "the table [experiment] is missing")
+    verdict = table.get("verdict", {})
+    verdicts = _profiles(VerdictRule, verdict, "verdict", keys_of(VerdictRule), problems)
+    rules = _read_rules(table, problems, checks or {})
+    if len(experiments) == len(DEVICES):
         _check_paths(folder, experiments, rules, problems)
     if problems.found or title is None:
-        raise BoundError(problems.sorted(), help=help)
+        raise messages.faulty(problems.sorted(), remedy)
     return Bound(title.name, folder, tuple(rules.values()), experiments, verdicts)
 
 
-def _experiments(table: dict[str, Any], problems: Problems) -> dict[str, Experiment]:
-    if "experiment" not in table:
-        problems.add((), "the table [experiment] is missing")
-        return {}
-    base = table["experiment"]
-    whole = read_table(Experiment, base, ("experiment",), problems, also=DEVICES)
+def _profiles(
+    cls: type[T], base: object, name: str, replaceable: Iterable[str], problems: Problems
+) -> dict[str, T]:
+    """Read the table ``name`` once for each device, whose own table replaces some keys.
+
+    A device is left out if its table or the whole one is faulty.
+    """
+    whole = read_table(cls, base, (name,), problems, also=DEVICES)
     if not isinstance(base, dict):
         return {}
     shared = {key: value for key, value in base.items() if key not in DEVICES}
     found = {}
     for device in DEVICES:
-        where = ("experiment", device)
-        override = _override(Experiment, base, where, PER_DEVICE, problems)
+        where = (name, device)
+        override = _override(cls, base.get(device, {}), where, replaceable, problems)
         if whole is None or override is None:
-            continue
-        if not override:
-            found[device] = whole
             continue
         # Limits that were derived from another budget are not inherited with it.
         lost = ("tolerance", "timeout") if "budget" in override else ()
         kept = {key: value for key, value in shared.items() if key not in lost}
-        if experiment := read_table(Experiment, {**kept, **override}, where, problems):
-            found[device] = experiment
-    return found if len(found) == 2 else {}
+        profile = read_table(cls, {**kept, **override}, where, problems) if override else whole
+        if profile is not None:
+            found[device] = profile
+    return found
 
 
 def _override(
-    cls: type, base: dict[str, Any], where: Where, allowed: Iterable[str], problems: Problems
+    cls: type, override: object, where: Where, replaceable: Iterable[str], problems: Problems
 ) -> dict[str, Any] | None:
-    """The keys of one device's own table in ``base``; None with the reasons in ``problems``."""
-    override = base.get(str(where[-1]), {})
+    """Read the table of one device; return its keys, or None if it is faulty."""
     if not isinstance(override, dict):
         problems.add(where, f"[{table_name(where)}] must be a table")
         return None
     before = len(problems.found)
-    for key in override.keys() - set(allowed):
-        text = f"'{key}' cannot be set in [{table_name(where)}]{nearest(key, allowed)}"
+    for key in override.keys() - set(replaceable):
+        text = f"'{key}' cannot be set in [{table_name(where)}]{nearest(key, replaceable)}"
         problems.add((*where, key), text)
-    known = {key: value for key, value in override.items() if key in allowed}
+    known = {key: value for key, value in override.items() if key in replaceable}
     read_values(cls, known, where, problems)
     return known if len(problems.found) == before else None
 
 
-def _verdicts(table: dict[str, Any], problems: Problems) -> dict[str, VerdictRule]:
-    base = table.get("verdict", {})
-    whole = read_table(VerdictRule, base, ("verdict",), problems, also=DEVICES)
-    if not isinstance(base, dict):
-        return {}
-    shared = {key: value for key, value in base.items() if key not in DEVICES}
-    found = {}
-    for device in DEVICES:
-        where = ("verdict", device)
-        override = _override(VerdictRule, base, where, keys_of(VerdictRule), problems)
-        if whole is None or override is None:
-            continue
-        if verdict := read_table(VerdictRule, {**shared, **override}, where, problems):
-            found[device] = verdict
-    return found
-
-
-def _rules(
+def _read_rules(
     table: dict[str, Any], problems: Problems, checks: Mapping[str, type[Check]]
 ) -> dict[Where, Rule]:
-    """The sound rules, each by its table and its number there."""
+    """Read the rules. Returns those without a fault, by their table and their number in it."""
     rules: dict[Where, Rule] = {}
     stated = 0
     for section in SECTIONS:
@@ -203,7 +211,7 @@ def _rules(
         seen: dict[str, int] = {}
         for number, entry in enumerate(entries):
             where = (section, number)
-            rule = _rule(section, entry, where, problems, checks)
+            rule = _read_rule(entry, where, problems, checks)
             if rule is None:
                 continue
             if rule.id in seen:
@@ -221,53 +229,29 @@ def _rules(
     return rules
 
 
-def _check(
-    name: object, where: Where, problems: Problems, checks: Mapping[str, type[Check]]
-) -> type[Check] | None:
-    """The class that a rule's ``check`` names."""
-    if isinstance(name, str):
-        if name in checks and name not in CHECKS:  # nothing replaces a check of ours
-            return checks[name]
-        try:
-            return load(name)
-        except ImportError as error:
-            problems.add((*where, "check"), f"the check {name!r} cannot be used: {error}")
-            return None
-        except KeyError:
-            pass
-    hint = nearest(str(name), [*CHECKS, *checks, *registered()]) or (
-        f" (a check of your own must be an entry point of the group {ENTRY_POINTS}: "
-        "the gate runs no conftest.py)"
-    )
-    problems.add((*where, "check"), f"unknown check {name!r}{hint}")
-    return None
-
-
-def _rule(
-    section: str,
-    entry: object,
-    where: Where,
-    problems: Problems,
-    checks: Mapping[str, type[Check]],
+def _read_rule(
+    entry: object, where: Where, problems: Problems, checks: Mapping[str, type[Check]]
 ) -> Rule | None:
-    known = keys_of(RuleKeys)
+    """Read one rule; None if it is faulty."""
+    section, known = str(where[0]), keys_of(RuleKeys)
     if not isinstance(entry, dict):
         problems.add(where, f"[[{section}]] must be a table")
         return None
     if "check" not in entry:
-        problems.add(
-            where,
-            f"the rule '{entry.get('id', '?')}' has no check: a law nobody can check is not a law "
-            '(check = "human" states one openly)',
+        text = (
+            f"the rule '{entry.get('id', '?')}' has no check: a law nobody can check is not a law"
         )
-        return None
-    check = _check(entry["check"], where, problems, checks)
-    if check is None:
+        problems.add(where, f'{text} (check = "human" states one openly)')
         return None
     common = {key: value for key, value in entry.items() if key in known}
     params = {key: value for key, value in entry.items() if key not in known}
-    keys = read_table(RuleKeys, common, where, problems)
-    checker = _checker(entry["check"], check, params, where, problems)
+    try:
+        check = _load_check(entry["check"], checks)
+        keys = read_table(RuleKeys, common, where, problems)
+        checker = _read_check(entry["check"], check, params, where, problems)
+    except _CheckFault as error:
+        problems.add((*where, "check"), str(error))
+        return None
     if keys is None or checker is None:
         return None
     if (keys.severity == "warn" or check.stage == "human") and not keys.reason:
@@ -277,18 +261,33 @@ def _rule(
     return Rule(section, keys.id, keys.rule, line, keys.check, checker, keys.severity, keys.reason)
 
 
-def _checker(
+def _load_check(name: object, checks: Mapping[str, type[Check]]) -> type[Check]:
+    """Return the class that a rule's key ``check`` names. _CheckFault if there is none."""
+    if isinstance(name, str) and name in checks and name not in CHECKS:
+        return checks[name]  # it never replaces a check of ours
+    try:
+        return load(str(name))
+    except ImportError as error:
+        raise _CheckFault(f"the check {name!r} cannot be used: {error}") from None
+    except KeyError:
+        hint = nearest(str(name), [*CHECKS, *checks, *registered()]) or (
+            f" (a check of your own must be an entry point of the group {ENTRY_POINTS}: "
+            "the gate runs no conftest.py)"
+        )
+        raise _CheckFault(f"unknown check {name!r}{hint}") from None
+
+
+def _read_check(
     name: str, check: type[Check], params: dict[str, Any], where: Where, problems: Problems
 ) -> Check | None:
-    """The check with its parameters; a package's class may be faulty in any way."""
+    """Read the parameters of a check. _CheckFault if a package's class fails."""
     try:
         return read_table(check, params, where, problems)
-    except Exception as error:
+    except Exception as error:  # the class of a package may raise any exception
         if name in CHECKS:
             raise
         fault = f"{check.__module__}.{check.__qualname__}: {type(error).__name__}: {error}"
-        problems.add((*where, "check"), f"the check {name!r} cannot be used: {fault}")
-        return None
+        raise _CheckFault(f"the check {name!r} cannot be used: {fault}") from error
 
 
 def _check_paths(
@@ -297,14 +296,14 @@ def _check_paths(
     rules: dict[Where, Rule],
     problems: Problems,
 ) -> None:
-    """Refuse a path that no rule can be about: outside of the repository, absolute or empty.
+    """Report paths that are empty, absolute or outside of the repository.
 
-    What is a path is told by the types of the tables' fields, also of checks of packages.
+    The types of the tables' fields say which values are paths, also in checks of packages.
     """
     try:
         root = join(folder, experiments["cpu"].root)
     except ValueError:
-        root = folder  # its own fault is found below
+        root = folder  # the fault of `root` is reported below
     tables: list[tuple[Where, object]] = [(("experiment", d), e) for d, e in experiments.items()]
     tables += [(where, rule.checker) for where, rule in rules.items()]
     found = {}

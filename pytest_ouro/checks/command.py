@@ -6,11 +6,11 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding
 from pytest_ouro.core.schema import option
 from pytest_ouro.evidence.git.client import environment
+from pytest_ouro.messages import checks as messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,10 +27,6 @@ class Command(Check):
     timeout: float = option(
         "seconds after which the rule counts as broken", default=60.0, above=0, max=86400
     )
-
-    def __post_init__(self) -> None:
-        if not self.command:
-            raise ValueError("'command' is empty")
 
     def skipped(self, evidence: Evidence) -> str:
         subject = evidence.repository.subject
@@ -55,10 +51,7 @@ class Command(Check):
             yield self._finding(f"`{words}` did not end in {self.timeout:g} s", "")
             return
         except OSError as error:
-            raise OuroError(
-                f"`{words}` cannot be started: {error.strerror}",
-                help="fix 'command' in bound.toml",
-            ) from None
+            raise messages.command_not_started(words, error.strerror) from None
         if done.returncode:
             said = done.stdout.decode(errors="replace").strip().splitlines()
             last = said[-1][:160] if said else ""

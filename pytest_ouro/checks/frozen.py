@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
-from pytest_ouro.core.errors import TrustError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, option
 from pytest_ouro.evidence.content import digest, has_digest, short
 from pytest_ouro.evidence.paths import Glob, matches, matching, quoted
+from pytest_ouro.messages import checks as messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,10 +28,6 @@ class Frozen(Check):
     history: bool = option(
         "no commit since trust may have touched them, not even one that was undone", default=False
     )
-
-    def __post_init__(self) -> None:
-        if not self.paths:
-            raise ValueError("'paths' is empty: the rule protects nothing")
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         globs = [evidence.layout.path(path) for path in self.paths]
@@ -111,10 +107,7 @@ class Frozen(Check):
     def trusted_paths(self, evidence: Evidence) -> Iterable[str]:
         found = super().trusted_paths(evidence)
         if not found:
-            raise TrustError(
-                f"no tracked file matches {', '.join(self.paths)}",
-                help="git add the file, or fix the paths in bound.toml",
-            )
+            raise messages.no_tracked_file(self.paths)
         return found
 
 

@@ -24,10 +24,6 @@ class Untracked(Check):
 
     paths: tuple[Glob, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
 
-    def __post_init__(self) -> None:
-        if not self.paths:
-            raise ValueError("'paths' is empty: the rule keeps nothing out of git")
-
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         repository = evidence.repository
         globs = [evidence.layout.path(path) for path in self.paths]

@@ -63,8 +63,7 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
     if rules is None:
         raise TrustError(f"{path} does not exist: there are no rules to bless")
     bound_path = git.relative(path)
-    folder = bound_path.rpartition("/")[0]
-    bound = bounds.parse(bounds.decode(rules, bound_path), folder=folder, name=bound_path)
+    bound = bounds.read(rules, bound_path)
     repository = Repository(git)
     script = bound.experiment.script
     if script and bound.path(script) not in repository.index:

@@ -107,7 +107,7 @@ def main(args: argparse.Namespace) -> int:
     statements = _confine_scope(statements, git, target.parent)
     text = document.text(found.name, found.experiment, statements)
     folder = git.relative(target).rpartition("/")[0]
-    bounds.parse(text, folder=folder, name=target.name, help=_NOT_WRITTEN)
+    bounds.parse(text, folder=folder, name=target.name, remedy=_NOT_WRITTEN)
     _write(target, text)
     for line in _report_lines(target, found, statements, rules, args.preset):
         print(printable(line))

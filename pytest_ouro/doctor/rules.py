@@ -59,9 +59,7 @@ def readable_bound(git: Git, path: Path) -> Item:
 
     BoundError where it cannot be read.
     """
-    name = git.relative(path)
-    text = bounds.decode(read_file(path) or b"", name)
-    return bound_item(bounds.parse(text, folder=name.rpartition("/")[0], name=name))
+    return bound_item(bounds.read(read_file(path) or b"", git.relative(path)))
 
 
 def trust_item(case: Case, path: Path) -> Item:

@@ -1,0 +1,38 @@
+"""Errors of bound.toml.
+
+``remedy`` is given where correcting the file is not enough, as it is under trusted rules.
+"""
+
+from __future__ import annotations
+
+from pytest_ouro.core.errors import BoundError
+
+
+def too_long(file: str, size: int, most: int, remedy: str = "") -> BoundError:
+    """The file has more bytes than any set of rules needs."""
+    return BoundError(
+        (f"{file}: {size} bytes; a bound has at most {most}",),
+        help=remedy or "keep only tables and rules in it",
+    )
+
+
+def not_utf8(file: str, line: int, remedy: str = "") -> BoundError:
+    """The file has bytes that are not UTF-8."""
+    return BoundError((f"{file}:{line}: not UTF-8",), help=remedy or "save the file as UTF-8")
+
+
+def not_toml(file: str, reason: str, remedy: str = "") -> BoundError:
+    """The file is not valid TOML."""
+    return BoundError(
+        (f"{file}: not TOML: {reason}",),
+        help=remedy or "fix the syntax at that place (https://toml.io)",
+    )
+
+
+def faulty(problems: tuple[str, ...], remedy: str = "") -> BoundError:
+    """Keys, values or rules are wrong. Each problem has the form ``file:line: text``."""
+    return BoundError(
+        problems,
+        help=remedy
+        or "fix each line that is named; pytest-ouro bless names the faults that are left",
+    )

@@ -1,0 +1,62 @@
+"""Errors that keep a rule from being judged: raised by the engine and by checks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import OuroError, TrustError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def no_trusted_commit() -> TrustError:
+    """A commit is to be judged, and nothing names the commit whose rules are trusted."""
+    return TrustError(
+        "no trusted commit was named: a commit cannot vouch for its own rules",
+        help="name one: --trust REF (in CI: the commit of the base branch), "
+        "or git config ouro.trust <commit>",
+    )
+
+
+def no_bound_in_commit(commit: str, name: str) -> TrustError:
+    """The trusted commit has no bound.toml in the present folder or above."""
+    return TrustError(
+        f"commit {commit:.7} has no {name} here or above: no trusted rules",
+        help="name a commit that has it (--trust REF), or the file: --bound PATH",
+    )
+
+
+def no_trusted_bound(trust: str, path: str) -> TrustError:
+    """The trusted commit lacks the bound.toml whose rules are asked for."""
+    return TrustError(
+        f"trust {trust} has no {path}: there are no trusted rules",
+        help="name a commit that has it (--trust REF, under pytest --ouro-trust REF), "
+        "or another file: --bound PATH",
+    )
+
+
+def check_failed(rule: str, check: str, place: str, reason: str) -> OuroError:
+    """The check of a package raised an exception."""
+    return OuroError(
+        f"{rule}: the check '{check}' failed at {place}: {reason}",
+        help="fix it in the package that provides it; or a person removes the rule from "
+        "bound.toml and blesses that: pytest-ouro bless",
+    )
+
+
+def no_tracked_file(paths: Sequence[str]) -> TrustError:
+    """A rule freezes files, and none of them is tracked."""
+    return TrustError(
+        f"no tracked file matches {', '.join(paths)}",
+        help="git add the file, or fix the paths in bound.toml",
+    )
+
+
+def command_not_started(command: str, reason: str) -> OuroError:
+    """The program of a rule with the check ``command`` cannot be started."""
+    return OuroError(
+        f"`{command}` cannot be started: {reason}",
+        help="install the program; or a person fixes 'command' in bound.toml and blesses that: "
+        "pytest-ouro bless",
+    )
