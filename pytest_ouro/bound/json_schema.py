@@ -1,4 +1,4 @@
-"""The JSON Schema of bound.toml, made from the dataclasses that validate it; editors use it."""
+"""Make the JSON Schema of bound.toml, for editors, from the dataclasses that validate it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def schema() -> dict[str, Any]:
-    """The whole schema, draft 2020-12. Checks of packages are not in it and stay allowed."""
+    """Return the whole schema, draft 2020-12. It accepts every check of a package."""
     rule = {"$ref": "#/$defs/rule"}
     experiment = {**table(Experiment), "oneOf": [_kind(kind) for kind in KINDS]}
     per_device = {key: experiment["properties"][key] for key in PER_DEVICE}
@@ -42,43 +42,42 @@ def schema() -> dict[str, Any]:
 
 
 def table(cls: type) -> dict[str, Any]:
-    """The schema of one dataclass."""
+    """Return the schema of one dataclass, the table of its keys."""
     hints = typing.get_type_hints(cls)
     fields = keys_of(cls)
-    made = _closed({key: _property(hints[f.name], f) for key, f in fields.items()})
+    found = _closed({key: _property(hints[f.name], f) for key, f in fields.items()})
     if required := [key for key, f in fields.items() if f.required]:
-        made["required"] = required
+        found["required"] = required
     relations: tuple[Relation, ...] = getattr(cls, "relations", ())
     if schemas := [relation.schema for relation in relations if relation.schema]:
-        made["allOf"] = schemas
-    return made
+        found["allOf"] = schemas
+    return found
 
 
 def _kind(kind: tuple[str, ...]) -> dict[str, Any]:
-    """One kind of experiment: all of its keys, and none of another kind's."""
+    """Require all keys of one kind of experiment, and forbid those of the others."""
     others = [key for other in KINDS if other != kind for key in other]
     return {"required": list(kind), "properties": dict.fromkeys(others, False)}
 
 
 def _closed(properties: dict[str, Any], description: str = "") -> dict[str, Any]:
-    made: dict[str, Any] = {"type": "object", "properties": properties}
-    if description:
-        made["description"] = description
-    return {**made, "additionalProperties": False}
+    """Return the schema of an object that has no other properties."""
+    about = {"description": description} if description else {}
+    return {"type": "object", "properties": properties, **about, "additionalProperties": False}
 
 
 def _rule() -> dict[str, Any]:
-    """A rule: its own keys, and by its check the check's parameters and no others."""
+    """Return the schema of a rule: its own keys, and the parameters of the check that it names."""
     common = table(RuleKeys)
     cases = []
     for name in CHECKS:
-        check = table(load(name))
-        properties = {**dict.fromkeys(common["properties"], True), **check["properties"]}
+        check = load(name)
+        params = table(check)
+        properties = {**dict.fromkeys(common["properties"], True), **params["properties"]}
         then = {"properties": properties, "additionalProperties": False}
-        if "required" in check:
-            then["required"] = check["required"]
-        if load(name).stage == "human":
-            then["required"] = ["reason"]
+        required = ["reason"] if check.stage == "human" else params.get("required")
+        if required:
+            then["required"] = required
         cases.append({"if": {"properties": {"check": {"const": name}}}, "then": then})
     return {
         "type": "object",
@@ -89,25 +88,23 @@ def _rule() -> dict[str, Any]:
 
 
 def _property(hint: Any, field: Field) -> dict[str, Any]:
-    made = {**_type(hint, field.limits or NO_LIMITS), "description": field.help}
+    """Return the schema of one key."""
+    options = [_type(member, field.limits or NO_LIMITS) for member in members(hint)]
+    found = options[0] if len(options) == 1 else {"anyOf": options}
+    found |= {"description": field.help}
     default = field.default
     if not field.required and default not in (None, "", ()):
-        made["default"] = list(default) if isinstance(default, tuple) else default
-    return made
+        found["default"] = list(default) if isinstance(default, tuple) else default
+    return found
 
 
 def _type(hint: Any, limits: Limits) -> dict[str, Any]:
-    options = [_member(member, limits) for member in members(hint)]
-    return options[0] if len(options) == 1 else {"anyOf": options}
-
-
-def _member(hint: Any, limits: Limits) -> dict[str, Any]:
-    """The schema of a type that is no union."""
+    """Return the schema of a type that is not a union."""
     if typing.get_origin(hint) is Literal:
         return {"enum": list(typing.get_args(hint))}
     if typing.get_origin(hint) is tuple:
-        made = {"type": "array", "items": _member(typing.get_args(hint)[0], limits)}
-        return {**made, "minItems": limits.items} if limits.items else made
+        items = {"type": "array", "items": _type(typing.get_args(hint)[0], limits)}
+        return {**items, "minItems": limits.items} if limits.items else items
     if issubclass(hint, str):
         text = {"type": "string"}
         return {**text, "pattern": f"^(?:{limits.pattern[0]})$"} if limits.pattern else text

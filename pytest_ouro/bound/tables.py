@@ -1,4 +1,4 @@
-"""The tables of bound.toml as dataclasses: their keys, types, defaults and meanings."""
+"""Define the tables of bound.toml as dataclasses: keys, types, defaults and meanings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Device = Literal["auto", "cpu", "cuda"]
 
 #: The longest time that a bound may state, in seconds: a year.
 YEAR = 31_536_000.0
-#: Budgets below this many seconds may have a tolerance of up to as many.
+#: A tolerance below this many seconds is allowed even if the budget is shorter.
 SHORT = 10.0
 
 #: An experiment is a script that calls its harness, or a command that is evaluated afterwards.
@@ -31,7 +31,7 @@ class Title:
 
 @dataclass(frozen=True, kw_only=True)
 class RuleKeys:
-    """What every rule states, beside the parameters of its check."""
+    """The keys that every rule has, beside the parameters of its check."""
 
     id: str = option(
         "part of the item's name",
@@ -45,9 +45,10 @@ class RuleKeys:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """``[experiment]``: what is run, what it may change, and how it is measured.
+    """``[experiment]``: the program to run, the files that may change, and how to measure.
 
-    Paths are relative to ``root``, which is relative to the folder of bound.toml. Seconds.
+    Paths are relative to ``root``, which is relative to the folder of bound.toml. Times are in
+    seconds.
     """
 
     root: BoundFolder = option("the experiment's folder, from the folder of bound.toml", default="")
@@ -179,7 +180,7 @@ class Experiment:
     def __post_init__(self) -> None:
         startup = max(10.0, self.budget * 0.2) + self.warmup_seconds
         derived = {
-            # The law of the original allows 6 s of 300; a shorter budget has the same share.
+            # 6 s of 300 s, as in autoresearch; a shorter budget has the same share.
             "tolerance": max(self.budget * 0.02, 1.0),
             "timeout": max(self.budget * 2, self.budget + self.warmup_seconds + 30),
             "startup_seconds": startup,
@@ -190,16 +191,16 @@ class Experiment:
 
     @property
     def program(self) -> str:
-        """What is run, as a person calls it."""
+        """The script or the command, as a person writes it."""
         return self.script or " ".join(self.command)
 
     @property
     def module(self) -> str:
-        """The name by which the script imports the harness."""
+        """The module name of the harness, by which the script imports it."""
         return self.harness.removesuffix(".py").replace("/", ".")
 
     def seconds(self, name: Literal["tolerance", "timeout", "startup_seconds"]) -> float:
-        """One of the seconds that have their defaults filled in by now."""
+        """Return a time whose default `__post_init__` has filled in."""
         value: float = getattr(self, name)
         return value
 
@@ -222,21 +223,21 @@ def _program_fault(e: Any) -> str:
 def _publish_fault(e: Any) -> str:
     own = (path for path in (e.script, e.harness, *e.editable) if matches(path, e.publish))
     path = next(own, "")
-    return f"'publish' names {path}, which is no report of results: leave it out" if path else ""
+    return f"'publish' names {path}, which is not a result: leave it out" if path else ""
 
 
 def _tolerance_fault(e: Any) -> str:
     most = max(e.budget, SHORT)
     if e.tolerance == 0 and not e.command:
         return (
-            "'tolerance' is 0, and no script trains for exactly its budget: write a number above "
+            "'tolerance' is 0, but no script trains for exactly its budget: write a number above "
             "0, or leave it out"
         )
     if e.tolerance is None or e.tolerance < most:
         return ""
     return (
-        f"'tolerance' is {e.tolerance:g}, so a run of no length would count as exact: write less "
-        f"than {most:g}, or leave it out"
+        f"'tolerance' is {e.tolerance:g}, so a run of any length would count as exact: write less than "
+        f"{most:g}, or leave it out"
     )
 
 
@@ -287,7 +288,7 @@ def _level_fault(e: Any) -> str:
     return ""
 
 
-#: The same as JSON Schema: one of the two above 0 demands that both are.
+#: The relation of the warm-up keys as JSON Schema: if one is above 0, both must be.
 _WARMUP_SCHEMA = {
     "if": {
         "anyOf": [
@@ -371,10 +372,7 @@ PER_DEVICE = (
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictRule:
-    """``[verdict]``: when a difference of the metric counts.
-
-    ``noise`` is the standard deviation of one run's metric, or "auto": from repeats.
-    """
+    """``[verdict]``: which differences of the metric decide a verdict."""
 
     noise: float | Literal["auto"] = option(
         'the standard deviation of one run\'s metric; `"auto"`: from repeats of one code',

@@ -51,7 +51,7 @@ class Command(Check):
             yield self._finding(f"`{words}` did not end in {self.timeout:g} s", "")
             return
         except OSError as error:
-            raise messages.command_not_started(words, error.strerror) from None
+            raise messages.command_not_started(words, str(error.strerror)) from None
         if done.returncode:
             said = done.stdout.decode(errors="replace").strip().splitlines()
             last = said[-1][:160] if said else ""

@@ -198,4 +198,4 @@ def test_what_is_run_cannot_be_published(project, glob):
         parse(text)
 
     [problem] = caught.value.problems
-    assert "which is no report of results" in str(problem)
+    assert "which is not a result" in str(problem)
