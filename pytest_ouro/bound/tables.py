@@ -236,8 +236,8 @@ def _tolerance_fault(e: Any) -> str:
     if e.tolerance is None or e.tolerance < most:
         return ""
     return (
-        f"'tolerance' is {e.tolerance:g}, so a run of any length would count as exact: write less than "
-        f"{most:g}, or leave it out"
+        f"'tolerance' is {e.tolerance:g}, so a run of 0 seconds would count as exact: write "
+        f"less than {most:g}, or leave it out"
     )
 
 
