@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
+from pytest_ouro.checks._wording import describe_run
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding
 
@@ -62,4 +63,4 @@ def window_finding(run: MeasuredRun, difference: str, *, help: str) -> Finding:
 
 def where(run: MeasuredRun) -> str:
     """The run that a finding is about."""
-    return f"run {run.run}, commit {run.commit[:7]}, {run.device} profile"
+    return f"{describe_run(run)}, {run.device} profile"

@@ -1,4 +1,4 @@
-"""``dependencies``: nothing was added to what is declared, locked, imported and installed."""
+"""``dependencies``: no package was added to those declared, locked, imported and installed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
+from pytest_ouro.checks._editable import changed_scripts
+from pytest_ouro.checks._wording import undo
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, NAME, option
 from pytest_ouro.evidence.content import digest
 from pytest_ouro.evidence.dependencies import dependency_globs, in_script, provided, statements
-from pytest_ouro.evidence.paths import matching, quoted
+from pytest_ouro.evidence.paths import matching
 from pytest_ouro.evidence.python.installed import normal
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.dependencies import DependencyFile
     from pytest_ouro.evidence.evidence import Evidence, Layout
 
-#: Distributions whose module has another name.
+#: The distributions of modules that have another name.
 _MODULES = {
     "attr": "attrs", "bs4": "beautifulsoup4", "cv2": "opencv-python", "dateutil": "python-dateutil",
     "flash_attn_interface": "flash-attn-3", "git": "gitpython", "google": "protobuf",
@@ -31,8 +33,9 @@ _MODULES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Dependencies(Check):
-    """Nothing was added to what manifests declare, what locks pin and what the editable files
-    import. What the repository's ``.venv`` holds beside the lock only warns."""
+    """No dependency was added: manifests declare, locks pin and editable files import the same
+    packages as in trust. A package that the repository's ``.venv`` has and no lock names only
+    warns."""
 
     modules: tuple[str, ...] = option(
         "may be imported although no trusted file provides them",
@@ -47,7 +50,7 @@ class Dependencies(Check):
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         for file in evidence.dependency_files:
-            yield from _stated(evidence, file)
+            yield from _declared(evidence, file)
         yield from self._imported(evidence)
         yield from _installed(evidence)
 
@@ -59,44 +62,26 @@ class Dependencies(Check):
         return Protection(frozen=dependency_globs(layout.root), installs=True)
 
     def _imported(self, evidence: Evidence) -> Iterator[Finding]:
-        layout = evidence.layout
-        globs = [layout.path(path) for path in layout.editable]
-        files = matching(evidence.repository.index, globs)
-        paths = [path for path in files if path.endswith(".py")]
-        known: set[str] | None = None
-        for path, contents in evidence.repository.contents(paths).items():
-            blessed = evidence.trust.before(path)
-            texts = {data for data in contents.values() if data is not None and data != blessed}
-            if not texts:
-                continue
-            for words in sorted({_change(in_script(blessed), in_script(text)) for text in texts}):
-                if words:
+        changed = list(changed_scripts(evidence))
+        known = _known_modules(evidence) | set(self.modules) if changed else set()
+        for path, trusted, versions in changed:
+            yield from _settings(path, trusted, versions)
+            lines = {module: line for data in versions for module, line in _imports(data).items()}
+            foreign = {module: self._foreign(module, known) for module in lines}
+            # The trusted bytes are parsed only if there is something to report.
+            before = {_top(module) for module in _imports(trusted)} if any(foreign.values()) else ()
+            for module, line in lines.items():
+                if foreign[module] and _top(module) not in before:
                     yield Finding(
-                        f"{path}: {words}",
-                        where="in its block of settings: # /// script",
-                        help="undo it there; a person adds a dependency and blesses it: "
+                        f"{path}:{line} {foreign[module]}",
+                        where=f"imported since {evidence.trust.commit[:7] or 'trust'}",
+                        help="use what is there; a person adds a dependency and blesses it: "
                         "pytest-ouro bless",
-                        facts={"path": path},
+                        facts={"path": path, "line": line, "module": module},
                     )
-            if known is None:
-                known = _known_modules(evidence) | set(self.modules)
-            imports = {k: v for text in texts for k, v in _imports(text).items()}
-            foreign = {module: self._foreign(module, known) for module in imports}
-            # The blessed text is parsed only if there is something to report.
-            seen = {_top(module) for module in _imports(blessed)} if any(foreign.values()) else ()
-            for module, line in imports.items():
-                if _top(module) in seen or not (what := foreign[module]):
-                    continue
-                yield Finding(
-                    f"{path}:{line} {what}",
-                    where=f"imported since {evidence.trust.commit[:7] or 'trust'}",
-                    help="use what is there; a person adds a dependency and blesses it: "
-                    "pytest-ouro bless",
-                    facts={"path": path, "line": line, "module": module},
-                )
 
     def _foreign(self, module: str, known: set[str]) -> str:
-        """What is wrong with importing ``module``, in words; "" if it is provided."""
+        """Return what is wrong with importing ``module``; "" if a dependency provides it."""
         if module.startswith("kernels:"):
             name = module.partition(":")[2]
             return "" if name in self.kernels else f"loads the kernel {name} from the hub"
@@ -107,7 +92,20 @@ class Dependencies(Check):
         return f"imports {top}, which no trusted dependency provides"
 
 
+def _settings(path: str, trusted: bytes | None, versions: list[bytes]) -> Iterator[Finding]:
+    """Report changes of the dependencies that a script declares in its comments."""
+    for words in sorted({_change(in_script(trusted), in_script(data)) for data in versions}):
+        if words:
+            yield Finding(
+                f"{path}: {words}",
+                where="in its block of settings: # /// script",
+                help="undo it there; a person adds a dependency and blesses it: pytest-ouro bless",
+                facts={"path": path},
+            )
+
+
 def _imports(data: bytes | None) -> dict[str, int]:
+    """Return the imported modules with their lines; none if the text is not Python."""
     from pytest_ouro.evidence.python.source import decode, source
 
     try:
@@ -117,27 +115,27 @@ def _imports(data: bytes | None) -> dict[str, int]:
 
 
 def _top(module: str) -> str:
-    """The top-level name of a module, which is what a distribution provides."""
+    """Return the top-level name of a module, which a distribution provides."""
     return module if module.startswith("kernels:") else module.split(".")[0]
 
 
 def _known_modules(evidence: Evidence) -> set[str]:
-    """Names that may be imported: the trusted dependencies, the harness, the repository's own."""
+    """Return the modules of trusted dependencies, the harness and the repository's own modules."""
     layout = evidence.layout
     found = {layout.harness.removesuffix(".py")}
     for file in evidence.dependency_files:
         if file.trusted is not None:
             found |= provided(file.path, file.trusted)
-    globs = [layout.path(path) for path in layout.editable]
     folder = f"{layout.root}/" if layout.root else ""
-    own = matching(evidence.repository.index, globs)
+    own = matching(evidence.repository.index, layout.editable_globs)
     for path in (*own, *evidence.trust.committed):
         if path.startswith(folder):
             found.add(path[len(folder) :].split("/")[0].removesuffix(".py"))
     return found
 
 
-def _stated(evidence: Evidence, file: DependencyFile) -> Iterator[Finding]:
+def _declared(evidence: Evidence, file: DependencyFile) -> Iterator[Finding]:
+    """Report the changes of a manifest or lock file."""
     differences: dict[str, list[str]] = {}
     for place, data in file.now.items():
         if difference := _difference(file, data):
@@ -145,18 +143,16 @@ def _stated(evidence: Evidence, file: DependencyFile) -> Iterator[Finding]:
             where = f"commit {head}" if place == "commit" else f"the {place}"
             differences.setdefault(difference, []).append(where)
     for difference, places in differences.items():
-        restore = f"git checkout {evidence.trust.commit[:7]} -- {quoted(file.path)}"
         yield Finding(
             f"{file.path}: {difference}",
             where=f"changed in: {several(places)}",
-            help=(restore if file.known and evidence.trust.commit else f"undo it in {file.path}")
-            + "   (a person may bless a change: pytest-ouro bless)",
+            help=undo(file.path, evidence.trust, known=file.known),
             facts={"path": file.path},
         )
 
 
 def _difference(file: DependencyFile, data: bytes | None) -> str:
-    """What changed in one place, in words; "" where nothing relevant did."""
+    """Return what changed in one place; "" if nothing relevant did."""
     if data is None:
         return "deleted" if file.known else ""
     if not file.known:
@@ -173,15 +169,15 @@ def _difference(file: DependencyFile, data: bytes | None) -> str:
 
 
 def _change(before: dict[str, str], after: dict[str, str]) -> str:
-    """The statements that were added, removed or changed, in words; "" for none."""
+    """Return which statements were added, removed or changed; "" for none."""
     words = []
     if added := sorted(after.keys() - before.keys()):
         words.append(f"added {several([_named(name, after) for name in added])}")
     if removed := sorted(before.keys() - after.keys()):
         words.append(f"removed {several([_short(name) for name in removed])}")
-    changed = sorted(name for name in before.keys() & after.keys() if before[name] != after[name])
-    if changed:
-        moves = [f"{n} {_short(before[n])} → {_short(after[n])}" for n in changed]
+    both = sorted(before.keys() & after.keys())
+    moves = [f"{n} {_short(before[n])} → {_short(after[n])}" for n in both if before[n] != after[n]]
+    if moves:
         words.append(f"changed {several(moves)}")
     return "; ".join(words)
 
@@ -195,15 +191,14 @@ def _short(text: str) -> str:
 
 
 def _installed(evidence: Evidence) -> Iterator[Finding]:
-    """Distributions in the repository's environment that no trusted lock pins."""
-    there = evidence.installed
-    if not there:
+    """Report distributions in the repository's environment that no trusted lock pins."""
+    if not evidence.installed:
         return
     locked: dict[str, str] = {}
     for file in evidence.dependency_files:
         if file.locks and file.trusted is not None:
-            locked.update({normal(k): v for k, v in statements(file.path, file.trusted).items()})
-    spare = sorted(name for name in there if name not in locked) if locked else []
+            locked |= {normal(k): v for k, v in statements(file.path, file.trusted).items()}
+    spare = sorted(evidence.installed.keys() - locked) if locked else []
     if spare:
         yield Finding(
             f"{len(spare)} installed and not locked: {several(spare)}",

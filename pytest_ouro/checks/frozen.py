@@ -1,10 +1,11 @@
-"""``frozen``: these files are, byte for byte, what trust says they are."""
+"""``frozen``: these files are equal, byte for byte, to the trusted ones."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
+from pytest_ouro.checks._wording import count, undo
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, option
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Frozen(Check):
-    """The files are, byte for byte, what trust says they are: in the commit, in the index and in
+    """The files are equal, byte for byte, to the trusted ones: in the commit, in the index and in
     the working tree. Line endings do not count."""
 
     paths: tuple[Glob, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
@@ -61,7 +62,7 @@ class Frozen(Check):
         trust, contents = evidence.trust, evidence.repository.contents(trusted)
         for path in trusted:
             wanted, states = trust.digest(path), contents[path]
-            if trust.blessing_pending:  # what lies here was just declared the truth
+            if trust.blessing_pending:  # a person has just blessed the working tree
                 states = dict(list(states.items())[-1:])
             wrong = {
                 place: data
@@ -81,7 +82,7 @@ class Frozen(Check):
                 where=f"changed in: {several(_places(evidence, path, wrong))}",
                 expected=wanted,
                 actual=digest(found) if found is not None else "",
-                help=_restore(evidence, path),
+                help=undo(path, trust),
                 facts={"path": path},
             )
 
@@ -92,9 +93,8 @@ class Frozen(Check):
                 touched.setdefault(str(change.commit), []).append(change.path)
         if touched:
             names = several(sorted({path for paths in touched.values() for path in paths}))
-            many = "a commit" if len(touched) == 1 else f"{len(touched)} commits"
             yield Finding(
-                f"{names} was changed by {many} since trust",
+                f"{names} was changed by {count(len(touched), 'commit')} since trust",
                 where=f"changed in: {several(list(touched))}",
                 help="a revert leaves the bad commit in the history: "
                 f"git rebase -i {evidence.repository.trust[:7]} and drop it",
@@ -112,7 +112,7 @@ class Frozen(Check):
 
 
 def _places(evidence: Evidence, path: str, wrong: dict[Place, bytes | None]) -> list[str]:
-    """Where the wrong bytes came in; a place that only inherits them is not named."""
+    """Return the places that introduced wrong bytes, without those that only inherit them."""
     words: list[str] = []
     before: bytes | None = b""
     for place, data in wrong.items():
@@ -125,11 +125,3 @@ def _places(evidence: Evidence, path: str, wrong: dict[Place, bytes | None]) -> 
         else:
             words.append(f"the {place}")
     return words
-
-
-def _restore(evidence: Evidence, path: str) -> str:
-    trust = evidence.trust
-    bless = "(a person may bless a change: pytest-ouro bless)"
-    if trust.commit:
-        return f"git checkout {trust.commit[:7]} -- {quoted(path)}   {bless}"
-    return f"undo the change of {path}   {bless}"

@@ -1,4 +1,4 @@
-"""``frozen-data``: tokenizer, token bytes and validation data are those that were blessed."""
+"""``frozen-data``: tokenizer, token bytes and validation data are the blessed ones."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FrozenData(Check):
-    """Tokenizer, token bytes and data are those that were blessed, and no foreign file lies among
-    them. Judged before and after every run; skipped where the data is not on this machine."""
+    """Tokenizer, token bytes and data are the blessed ones, and no other file is among them. Judged
+    before and after every run; skipped if the data is not on this machine."""
 
     paths: tuple[DataGlob, ...] = option(
         "the files (globs, `~` allowed); by default `data` of [experiment]",
@@ -51,7 +51,7 @@ class FrozenData(Check):
             yield Finding(
                 f"no fingerprint of the data is blessed ({several(sorted(now))})",
                 where=f"trust: {evidence.trust}",
-                help="a person blesses the data as it lies there: pytest-ouro bless",
+                help="a person blesses the data as it is: pytest-ouro bless",
                 warns=True,
             )
         else:

@@ -1,10 +1,11 @@
-"""``frozen-symbol``: a function of the harness means what it meant, with all that it uses."""
+"""``frozen-symbol``: a function of the harness has the trusted meaning, with all it uses."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
+from pytest_ouro.checks._wording import undo
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, NAME, option
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FrozenSymbol(Check):
-    """A function means what it meant, with the helpers and constants that it uses, and nothing
-    else is imported in place of its file. Comments, layout and docstrings may change."""
+    """A function has the same meaning as in trust, with the helpers and constants that it uses, and
+    no other module is imported in place of its file. Comments, layout and docstrings may change."""
 
     path: RepoPath = option("the file, from the experiment's root", pattern=FILLED)
     symbol: str = option("the function or constant", pattern=NAME)
@@ -47,7 +48,7 @@ class FrozenSymbol(Check):
         yield from self._shadowed(evidence)
 
     def _is_defined(self, blessed: bytes) -> bool:
-        """Whether the file binds the name; its syntax tree is asked only if no plain line does."""
+        """Return whether the file binds the name. It is parsed only if no plain line does."""
         text = decode(blessed)
         if defines(text, self.symbol):
             return True
@@ -63,18 +64,16 @@ class FrozenSymbol(Check):
         for place, data in evidence.repository.contents([path])[path].items():
             if data != blessed and (change := self._difference(blessed, data)):
                 found.setdefault(change, []).append(place)
-        since = evidence.trust.commit[:7]
         for change, places in found.items():
             yield Finding(
                 f"{self.symbol} changed: {change}",
                 where=f"{path}, changed in: {several([f'the {place}' for place in places])}",
-                help=(f"git checkout {since} -- {quoted(path)}" if since else f"undo it in {path}")
-                + "   (a person may bless a change: pytest-ouro bless)",
+                help=undo(path, evidence.trust),
                 facts={"path": path, "symbol": self.symbol},
             )
 
     def _difference(self, blessed: bytes, data: bytes | None) -> str:
-        """Which of the reached names changed, in words; "" if none did."""
+        """Return which of the names that the symbol uses changed; "" if none did."""
         if data is None:
             return f"{self.path} is gone"
         from pytest_ouro.evidence.python.source import Source

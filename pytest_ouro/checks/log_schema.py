@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
+from pytest_ouro.checks._wording import count
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import option
@@ -19,10 +20,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class LogSchema(Check):
     """Every row of the ledger has a commit hash, the metric with six decimals, the memory in GB,
-    keep, discard or crash, and a description. Older rows, of people and other tools, are not
-    judged."""
+    keep, discard or crash, and a description. Rows from before our first record are not judged."""
 
-    strict: bool = option("judge the rows from before our first record too", default=False)
+    strict: bool = option("judge the rows from before our first record as well", default=False)
 
     stage = "ledger"
 
@@ -39,14 +39,14 @@ class LogSchema(Check):
             yield Finding(
                 f"{name}:{ledger.swapped}: the header names the columns in another order",
                 expected="commit, metric, memory, status, description, as the rows have them",
-                help="mend the header: whoever reads the rows by it would read other numbers",
+                help="fix the header: a program that reads the rows by it reads wrong numbers",
                 facts={"line": ledger.swapped},
             )
         if faults:
-            many = f"{len(faults)} rows" if len(faults) > 1 else "a row"
+            lines = several([str(line) for line, _ in faults])
             yield Finding(
                 f"{name}:{faults[0][0]}: {faults[0][1]}",
-                where=f"{many}: line {several([str(line) for line, _ in faults])}",
+                where=f"{count(len(faults), 'row')}: line {lines}",
                 expected="commit, metric with six decimals, memory in GB, keep|discard|crash, text",
                 help="rows are written by the supervisor: remove what was written by hand "
                 "(pytest-ouro log shows the recorded runs)",

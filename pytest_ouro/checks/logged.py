@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
+from pytest_ouro.checks._wording import count
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Logged(Check):
-    """Journal and ledger agree, both ways, since the last blessing; the journal is what was
-    recorded, and holds every run that was tried. Rows that were there before our first record are
-    claims and are not judged."""
+    """Since the last blessing every recorded run has its row in the ledger, and every row its
+    record. The journal is unchanged and has every run that was tried. Rows from before our first
+    record are claims and are not judged."""
 
     stage = "ledger"
 
@@ -39,7 +40,7 @@ class Logged(Check):
         yield from self._strays(evidence)
 
     def _moved(self, evidence: Evidence) -> Iterator[Finding]:
-        """The commit of a run is in its record, and its ref holds it."""
+        """Report refs of runs that name another commit than the record."""
         for record in evidence.records:
             commit = evidence.tried.get(record.seq or 0)
             if commit and record.event == "started" and record.commit != commit:
@@ -54,22 +55,22 @@ class Logged(Check):
                 )
 
     def _forgotten(self, evidence: Evidence) -> Iterator[Finding]:
+        """Report runs that git remembers and the journal does not."""
         if not evidence.records:
-            return  # a copy of a repository, which brings refs and no journal
+            return  # a clone, which has refs and no journal
         known = {record.seq for record in evidence.records}
         forgotten = sorted(number for number in evidence.tried if number not in known)
         if forgotten:
-            count = len(forgotten)
-            many = "a run that was" if count == 1 else f"{count} runs that were"
             yield Finding(
-                f"journal.jsonl lacks {many} tried here",
+                f"journal.jsonl lacks {count(len(forgotten), 'run')} tried here",
                 where=several([f"refs/ouro/tried/{number}" for number in forgotten]),
                 help="restore the journal from a backup; a person starts a new one by moving it "
                 "away and blessing",
-                facts={"runs": count},
+                facts={"runs": len(forgotten)},
             )
 
     def _lost(self, evidence: Evidence) -> Iterator[Finding]:
+        """Report recorded runs without a row."""
         name = evidence.layout.ledger
         wanted = Counter(run.row for run in evidence.runs)
         lost = wanted - Counter(row.text for row in evidence.ledger.rows)
@@ -79,7 +80,7 @@ class Logged(Check):
             older = evidence.ledger.rows[: evidence.inherited_rows]
             others = any(row.text not in recorded for row in older)
             yield Finding(
-                f"{name} lacks {_rows(lost.total())} of recorded runs",
+                f"{name} lacks {count(lost.total(), 'row')} of recorded runs",
                 where=f"the first: {first.status} of commit {first.commit[:7]}",
                 help=f"copy these rows from `pytest-ouro log --tsv` to the end of {name}, "
                 "which has others"
@@ -89,6 +90,7 @@ class Logged(Check):
             )
 
     def _strays(self, evidence: Evidence) -> Iterator[Finding]:
+        """Report rows without a recorded run."""
         recorded = Counter(run.row for run in evidence.all_runs)
         strays = []
         for row in evidence.ledger.rows[evidence.inherited_rows :]:
@@ -99,13 +101,9 @@ class Logged(Check):
         if strays:
             name = evidence.layout.ledger
             yield Finding(
-                f"{name}:{strays[0]}: no recorded run stands behind {_rows(len(strays))}",
+                f"{name}:{strays[0]}: no run was recorded for {count(len(strays), 'row')}",
                 where=f"line {several([str(line) for line in strays])}",
                 help="remove what was written by hand: only the supervisor logs runs "
                 "(pytest --ouro-experiment)",
                 facts={"rows": len(strays)},
             )
-
-
-def _rows(count: int) -> str:
-    return "a row" if count == 1 else f"{count} rows"

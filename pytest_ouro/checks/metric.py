@@ -1,10 +1,11 @@
-"""``metric``: one plausible number, measured by us, orders the keeps."""
+"""``metric``: one plausible metric, measured and not claimed, orders the keeps."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_ouro.checks import Check
+from pytest_ouro.checks._wording import describe_run
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.core.finding import Finding
 from pytest_ouro.core.metric import PLAUSIBLE
@@ -14,12 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_ouro.evidence.evidence import Evidence
-    from pytest_ouro.evidence.records.run_record import MeasuredRun
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric(Check):
-    """One finite and plausible metric, measured by us, orders the keeps."""
+    """One finite and plausible metric, measured and not claimed, orders the keeps."""
 
     above: float = option(
         "a value of this or less cannot be true", default=PLAUSIBLE[0], min=-1e18, max=1e18
@@ -42,7 +42,7 @@ class Metric(Check):
             if not metric.is_plausible(value):
                 yield Finding(
                     f"{metric.name} is {value:.6g}, which cannot be true",
-                    where=where(run),
+                    where=describe_run(run),
                     expected=f"more than {self.above:g}, less than {self.below:g}",
                     actual=f"{value:.6g}",
                     help="the loss in evaluation must be the plain cross-entropy of each token",
@@ -54,7 +54,7 @@ class Metric(Check):
             if kept.gain < -max(kept.tie_band, 0.0):
                 yield Finding(
                     f"a run was kept although its {kept.metric.name} is worse than the best",
-                    where=where(kept),
+                    where=describe_run(kept),
                     expected=f"better than {kept.metric.text(kept.best)}",
                     actual=kept.metric.text(kept.value),
                     help="verdicts are made by the supervisor alone: run the commit again",
@@ -69,8 +69,3 @@ def _order_fault(metric: Metric) -> str:
         f"'above' is {metric.above:g} and 'below' {metric.below:g}, so no value could be true: "
         "write an 'above' that is less than 'below'"
     )
-
-
-def where(run: MeasuredRun) -> str:
-    """The run that a finding is about."""
-    return f"run {run.run}, commit {run.commit[:7]}"

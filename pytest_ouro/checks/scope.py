@@ -1,4 +1,4 @@
-"""``scope``: only the editable files were changed since trust; everything else is fixed."""
+"""``scope``: only the editable files were changed since trust."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.evidence import Evidence, Layout
 
 
-#: Interpreters write it beside every module; `shadows` finds bytecode that was tampered with.
+#: Interpreters write it beside every module. `frozen-symbol` finds bytecode that was altered.
 BYTECODE = ("**/__pycache__/*.pyc",)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope(Check):
     """Only the editable files were changed since trust: by a commit, in the index, in the working
-    tree, or by an untracked file. What a run leaves (``allowed``) may lie there untracked, and
-    what is published (``publish``) may be in report commits."""
+    tree, or by an untracked file. Files that a run leaves (``allowed``) may be untracked, and
+    published files (``publish``) may be in report commits."""
 
     within: BoundFolder = option(
         "the folder that is watched, from the folder of bound.toml; by default the repository",
@@ -38,11 +38,11 @@ class Scope(Check):
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         layout = evidence.layout
         within = self._watched(layout)
-        editable = [layout.path(path) for path in layout.editable]
+        editable = layout.editable_globs
         allowed = [layout.path(path) for path in layout.allowed]
         if not _holds_files(evidence, within):
             yield Finding(
-                f"no file lies in {within}: nothing is watched",
+                f"no file is in {within}: nothing is watched",
                 where=f"trust: {evidence.trust}",
                 help="fix 'within' in bound.toml, then: pytest-ouro bless",
             )
@@ -60,7 +60,7 @@ class Scope(Check):
             if reports.lawful(change.path):
                 continue
             if evidence.trust.blessing_pending and change.place != "commit":
-                continue  # the files that lie here were just declared the truth
+                continue  # a person has just blessed the working tree
             strays.setdefault(change.path, []).append(change)
         if strays:
             yield _finding(evidence, strays)
@@ -73,16 +73,16 @@ class Scope(Check):
             )
 
     def _watched(self, layout: Layout) -> str:
-        """The watched folder from the repository's top; "" for the whole repository."""
+        """Return the watched folder from the repository's top; "" for the whole repository."""
         return join(layout.folder, self.within).rstrip("/") if self.within else ""
 
     def protects(self, layout: Layout) -> Protection:
-        free = [*map(layout.path, (*layout.editable, *layout.allowed)), *BYTECODE]
+        free = [*layout.editable_globs, *map(layout.path, layout.allowed), *BYTECODE]
         return Protection(within=self._watched(layout), free=free)
 
 
 def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:
-    """One finding for all files: a hundred findings would be unreadable."""
+    """Report all files in one finding: a hundred findings would be unreadable."""
     only = several(list(evidence.layout.editable))
     path, changes = next(iter(sorted(strays.items())))
     last = changes[-1]
@@ -105,20 +105,21 @@ def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:
 
 
 def _narrower(evidence: Evidence, path: str) -> str:
-    """How a person leaves out what lies beside the folder of bound.toml."""
+    """Return how a person stops watching files outside of the folder of bound.toml."""
     if inside(path, evidence.layout.folder):
         return ""
     return '   (a person may watch that folder alone: within = "." in bound.toml)'
 
 
 def _holds_files(evidence: Evidence, folder: str) -> bool:
-    """Whether a tracked or trusted file lies in a folder."""
+    """Return whether a tracked or trusted file is in a folder."""
     repository = evidence.repository
     places = (repository.index, repository.head_tree, evidence.trust.committed)
     return not folder or any(inside(path, folder) for place in places for path in place)
 
 
 def _is_link(evidence: Evidence, path: str) -> bool:
+    """Return whether the commit, the index or the working tree has a link or a submodule."""
     repository = evidence.repository
     modes = [tree[path].mode for tree in (repository.head_tree, repository.index) if path in tree]
     if any(mode in ("120000", "160000") for mode in modes):
@@ -127,8 +128,8 @@ def _is_link(evidence: Evidence, path: str) -> bool:
 
 
 def _hidden(evidence: Evidence, within: str, seen: list[Change]) -> list[Change]:
-    """Modules beside the script that git ignores only in this clone: by the clone's settings, or
-    by a .gitignore that ignores itself."""
+    """Return modules beside the script that git ignores only in this clone: by the settings of the
+    clone, or by a .gitignore that ignores itself."""
     repository = evidence.repository
     if repository.subject != "working tree":
         return []
@@ -147,7 +148,7 @@ def _hidden(evidence: Evidence, within: str, seen: list[Change]) -> list[Change]
 
 
 def _ignore_files(evidence: Evidence, within: str) -> list[Change]:
-    """Changes of .gitignore files above the watched folder: they decide what is seen in it."""
+    """Return changes of .gitignore files above the watched folder, which can hide files in it."""
     above = within.split("/")
     names = {"/".join([*above[:depth], ".gitignore"]) for depth in range(len(above))}
     names -= {"/".join([within, ".gitignore"]).lstrip("/")}
@@ -155,10 +156,9 @@ def _ignore_files(evidence: Evidence, within: str) -> list[Change]:
 
 
 def _remedy(evidence: Evidence, change: Change) -> str:
+    """Return how to undo a change."""
     path = quoted(change.path)
-    if change.place == "untracked" and change.path.endswith(
-        "/"
-    ):  # to remove it could lose its work
+    if change.place == "untracked" and path.endswith("/"):  # to remove it could lose its work
         return f"{path} is a repository of its own: move it elsewhere, as by git worktree move"
     if change.place == "untracked":
         return f"rm {path}, or put the idea into an editable file"

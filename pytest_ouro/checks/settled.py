@@ -1,10 +1,11 @@
-"""``settled``: improvements are on the branch, regressions are not."""
+"""``settled``: kept commits are on the branch, discarded ones are not."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
+from pytest_ouro.checks._wording import count
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Settled(Check):
-    """Of the runs recorded on this branch since the last blessing, every kept commit is in its
-    history and no discarded one is. The last verdict on a commit counts. The last run may still
-    await its revert."""
+    """The branch has every kept commit and no discarded one, of the runs recorded on it since the
+    last blessing. The last verdict on a commit counts. The commit of the last run may still be at
+    the tip, waiting for its revert."""
 
     stage = "ledger"
 
@@ -31,36 +32,27 @@ class Settled(Check):
         from pytest_ouro.evidence.records.verdicts import last_verdicts
 
         ancestors = evidence.repository.ancestors
-        verdicts = last_verdicts(runs)
-        stays = [
-            run for run in verdicts.values() if run.status == "discard" and run.commit in ancestors
-        ]
+        last = last_verdicts(runs).values()
+        stays = [run for run in last if run.status == "discard" and run.commit in ancestors]
         awaiting = runs[-1].commit
         if evidence.repository.head == awaiting:
             stays = [run for run in stays if run.commit != awaiting]
         if stays:
+            commit = stays[-1].commit[:7]
             yield Finding(
-                f"{_commits(stays)} discarded and still on {branch}",
+                f"{branch} still has {count(len(stays), 'discarded commit')}",
                 where=several([_name(run) for run in stays]),
-                help=f"drop it: git rebase --onto {stays[-1].commit[:7]}~1 "
-                f"{stays[-1].commit[:7]} {branch}",
+                help=f"drop it: git rebase --onto {commit}~1 {commit} {branch}",
                 facts={"commits": len(stays)},
             )
-        gone = [
-            run for run in verdicts.values() if run.status == "keep" and run.commit not in ancestors
-        ]
-        if gone:
+        lost = [run for run in last if run.status == "keep" and run.commit not in ancestors]
+        if lost:
             yield Finding(
-                f"{_commits(gone)} kept and no longer on {branch}",
-                where=several([_name(run) for run in gone]),
-                help=f"bring it back: git reset --keep {gone[-1].commit[:7]}",
-                facts={"commits": len(gone)},
+                f"{branch} lacks {count(len(lost), 'kept commit')}",
+                where=several([_name(run) for run in lost]),
+                help=f"bring it back: git reset --keep {lost[-1].commit[:7]}",
+                facts={"commits": len(lost)},
             )
-
-
-def _commits(runs: list[FinishedRun]) -> str:
-    count = len({run.commit for run in runs})
-    return "a commit was" if count == 1 else f"{count} commits were"
 
 
 def _name(run: FinishedRun) -> str:

@@ -1,11 +1,11 @@
-"""``simplicity``: a tie is decided by the size of the code, and by nothing else."""
+"""``simplicity``: the size of the code alone decides a tie."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.checks.metric import where
+from pytest_ouro.checks._wording import describe_run
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Simplicity(Check):
-    """A tie is decided by the size of the editable code: less code is kept, by more than a literal;
-    as much or more without a gain is not."""
+    """The size of the editable code decides a tie. Code that is smaller by more than a literal is
+    kept; code of the same size, or larger, without a gain is not."""
 
     stage = "run"
 
@@ -41,7 +41,7 @@ class Simplicity(Check):
     def _finding(self, run: FinishedRun, headline: str) -> Finding:
         return Finding(
             headline,
-            where=where(run),
+            where=describe_run(run),
             help="verdicts are made by the supervisor: run the commit again, "
             "pytest --ouro-experiment",
             facts={"gain": run.gain or 0.0, "code_size": run.code_size},

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Untracked(Check):
-    """The files stay out of git: out of the commit, the index and every commit since trust. What
-    is published (``publish``) may be in report commits."""
+    """The files stay out of git: out of the commit, the index and every commit since trust. Files
+    that are published (``publish``) may be in report commits."""
 
     paths: tuple[Glob, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
 

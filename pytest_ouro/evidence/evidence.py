@@ -45,6 +45,11 @@ class Layout:
     data: tuple[str, ...]
     run_by_us: tuple[str, ...] = ()
 
+    @property
+    def editable_globs(self) -> list[str]:
+        """The globs of the editable files, relative to the repository's top."""
+        return [self.path(glob) for glob in self.editable]
+
     def path(self, relative: str) -> str:
         """Return a path or glob of the experiment, relative to the repository's top."""
         return join(self.root, relative)
@@ -108,7 +113,7 @@ class Evidence:
         if self.repository.subject != "working tree":
             return []
         folder = f"{self.layout.root}/" if self.layout.root else ""
-        known = [*matching(self.repository.index, self._editable), *self.trust.committed]
+        known = [*matching(self.repository.index, self.layout.editable_globs), *self.trust.committed]
         own = {p[len(folder) :].split("/")[0] for p in known if p.startswith(folder)}
         found = shadows.shadows(self.root, self.layout.harness, own)
         return [(folder + name, effect) for name, effect in found]
@@ -161,14 +166,10 @@ class Evidence:
         return of_head[-1] if of_head and not self._edited else None
 
     @property
-    def _editable(self) -> list[str]:
-        return [self.layout.path(glob) for glob in self.layout.editable]
-
-    @property
     def _edited(self) -> bool:
         """Whether an editable file has uncommitted changes."""
         changes = (*self.repository.staged, *self.repository.unstaged(self.layout.root))
-        return bool(matching([change.path for change in changes], self._editable))
+        return bool(matching([change.path for change in changes], self.layout.editable_globs))
 
     @cached_property
     def worktree(self) -> str:

@@ -97,7 +97,7 @@ def test_a_new_dependency_file_is_found(project, judged, name):
     [finding] = judged(RULE).findings
 
     assert finding.headline.startswith(f"{name}: {words}")
-    assert finding.help.startswith(f"undo it in {name}")
+    assert finding.help.startswith(f"remove {name} ")
 
 
 @pytest.mark.parametrize(

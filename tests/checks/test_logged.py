@@ -107,7 +107,7 @@ def test_a_row_that_no_run_stands_behind_is_found(recorded, ledger, judged, coun
     assert judgement.status == "broken"
     [finding] = judgement.findings
     many = "a row" if count == 1 else f"{count} rows"
-    assert finding.headline == f"results.tsv:3: no recorded run stands behind {many}"
+    assert finding.headline == f"results.tsv:3: no run was recorded for {many}"
     assert finding.where == ("line 3" if count == 1 else "line 3, 4, 5 and 2 more")
     assert "only the supervisor logs runs" in finding.help
 
@@ -129,7 +129,7 @@ def test_rows_from_before_our_first_record_are_claims(recorded, ledger, judged):
 
     with ledger.open("a") as file:
         file.write("baseline\t1.0\t-\tbest\tby hand\n")
-    assert judged(RULE).findings[0].headline.startswith("results.tsv:7: no recorded run")
+    assert judged(RULE).findings[0].headline.startswith("results.tsv:7: no run was recorded")
 
 
 def test_a_blessing_starts_anew(project, recorded, ledger, judged):

@@ -239,7 +239,7 @@ def test_a_watched_folder_must_hold_files(project, judged, restate):
 
     [finding] = judged(RULE).findings
 
-    assert finding.headline == "no file lies in nowhere: nothing is watched"
+    assert finding.headline == "no file is in nowhere: nothing is watched"
 
 
 def edit_train(project):

@@ -50,7 +50,7 @@ def test_a_discarded_commit_under_newer_work_is_found(project, idea, judged):
 
     assert judgement.status == "broken"
     [finding] = judgement.findings
-    assert finding.headline == "a commit was discarded and still on main"
+    assert finding.headline == "main still has a discarded commit"
     assert finding.where == f'{bad[:7]} "idea 2.5"'
     assert finding.help == f"drop it: git rebase --onto {bad[:7]}~1 {bad[:7]} main"
 
@@ -61,7 +61,7 @@ def test_several_are_counted(idea, judged):
 
     [finding] = judged(RULE).findings
 
-    assert finding.headline == "4 commits were discarded and still on main"
+    assert finding.headline == "main still has 4 discarded commits"
     assert finding.where.endswith("and 1 more")
 
 
@@ -71,7 +71,7 @@ def test_a_kept_commit_that_is_gone_is_found(idea, revert, judged):
 
     [finding] = judged(RULE).findings
 
-    assert finding.headline == "a commit was kept and no longer on main"
+    assert finding.headline == "main lacks a kept commit"
     assert finding.where == f'{good[:7]} "idea 1.9"'
     assert finding.help == f"bring it back: git reset --keep {good[:7]}"
 
@@ -95,7 +95,7 @@ def test_an_amended_keep_is_no_longer_what_was_measured(project, idea, judged):
     idea("keep", 1.9)
     project.git("commit", "-q", "--amend", "-m", "a nicer name")
 
-    assert judged(RULE).findings[0].headline == "a commit was kept and no longer on main"
+    assert judged(RULE).findings[0].headline == "main lacks a kept commit"
 
 
 def test_a_discard_that_was_kept_by_another_run_may_stay(project, idea, recorded, judged):

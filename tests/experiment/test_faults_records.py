@@ -73,7 +73,7 @@ def emptied(lines):
     [
         (removed, "results.tsv lacks a row of recorded runs"),
         (changed, "results.tsv lacks a row of recorded runs"),
-        (added, "results.tsv:4: no recorded run stands behind a row"),
+        (added, "results.tsv:4: no run was recorded for a row"),
         (emptied, "results.tsv lacks 2 rows of recorded runs"),
     ],
 )

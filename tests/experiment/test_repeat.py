@@ -225,7 +225,7 @@ def test_a_discard_that_stays_is_still_found(lab):
     lab.run(lab.script(3.0), repeat=2)
     lab.commit(lab.script(1.9))
     (finding,) = Settled().findings(open_case(lab.path / "bound.toml").evidence)
-    assert finding.headline == "a commit was discarded and still on main"
+    assert finding.headline == "main still has a discarded commit"
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "many"])

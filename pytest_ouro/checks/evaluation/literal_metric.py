@@ -6,8 +6,8 @@ import ast
 import re
 
 
-def states(node: ast.Call, metric: str) -> bool:
-    """Whether a call prints a line of the metric whose number stands in the source."""
+def prints_literal(node: ast.Call, metric: str) -> bool:
+    """Return whether a call prints a line of the metric with a number from the source."""
     first, *rest = node.args
     text = ""
     if isinstance(first, ast.BinOp) and isinstance(first.op, ast.Mod):
@@ -27,12 +27,12 @@ def states(node: ast.Call, metric: str) -> bool:
     elif isinstance(first, ast.JoinedStr):
         text = "".join(_spelled(part) for part in first.values)
     before, found, value = text.partition(f"{metric}:")
-    # The metric is read from the start of a line; behind words it is but mentioned.
+    # The metric is read from the start of a line; after words it is only mentioned.
     prose = re.search("[A-Za-z]{2}", re.split(r"[\r\n]", before)[-1])
     return bool(found) and value.strip()[:1].isdigit() and not prose
 
 
 def _spelled(part: ast.expr) -> str:
-    """A part of an f-string as it will be printed; NUL for a value unknown before the run."""
+    """Return a part of an f-string as it is printed; NUL for a value unknown before the run."""
     value = part.value if isinstance(part, ast.FormattedValue) else part
     return str(value.value) if isinstance(value, ast.Constant) else "\0"

@@ -1,7 +1,7 @@
-"""Constructs in an editable file that touch the measurement, found on its syntax tree.
+"""Find constructs in an editable file that interfere with the measurement, on its syntax tree.
 
-A list of tripwires, not a fence: what is not on it is not therefore innocent. Each has nearly no
-innocent use in a training script; what has one only warns.
+This is a list of tripwires, not a fence: a construct that is not on it can still do harm. Those on
+it have nearly no innocent use in a training script; one that has some only warns.
 """
 
 from __future__ import annotations
@@ -9,70 +9,69 @@ from __future__ import annotations
 import ast
 import contextlib
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, get_args
 
-from pytest_ouro.checks.evaluation import literal_metric
+from pytest_ouro.checks.evaluation.literal_metric import prints_literal
 from pytest_ouro.checks.evaluation.name_resolver import Names
+from pytest_ouro.checks.evaluation.repetition import calls_in_loops, calls_of_one_run
 from pytest_ouro.core.fast_dataclass import dataclass, replace
-from pytest_ouro.evidence.python.source import dotted, source
+from pytest_ouro.evidence.python.source import dotted, imported, source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_ouro.evidence.python.source import Source
 
-#: Beyond this a script can carry a payload: the largest of a thousand real ones had 59.7 KB.
+#: A longer script can carry a payload: the longest of a thousand real ones had 59.7 KB.
 MAX_BYTES = 64 * 1024
 #: Modules that no script has a reason to write into, beside the harness.
-_CLOCKS = ("time", "torch", "math", "builtins")
-_PEEKING = (
-    *("_getframe", "_current_frames", "f_back", "f_globals", "f_locals", "gi_frame", "getppid"),
-    *("untyped_storage", "__array_interface__", "__globals__"),
-)
-_GC = ("get_objects", "get_referrers", "get_referents")
+_PROTECTED = ("time", "torch", "math", "builtins")
+#: Settings of torch that a script may assign.
 _SETTINGS = (
     "torch.backends.",
     *(f"torch.{part}.config." for part in ("_dynamo", "_inductor", "_functorch")),
 )
-_REFUSED = (
-    "socket",
-    "_socket",
-    "ctypes",
-    "_ctypes",
-    "cffi",
-    "subprocess",
-    "pty",
-    "unittest",
-    "mock",
+#: Attributes that reach the variables of other code, or raw memory.
+_INTERNALS = (
+    *("_getframe", "_current_frames", "f_back", "f_globals", "f_locals", "gi_frame", "getppid"),
+    *("untyped_storage", "__array_interface__", "__globals__"),
 )
-_STARTING = ("os.system", "os.popen", "os.exec", "os.spawn", "os.posix_spawn")
-#: Methods by which a dictionary is written into.
-_WRITING = ("update", "pop", "popitem", "setdefault", "clear", "__setitem__", "__delitem__")
-#: Splits that only the evaluation reads.
-HELD_OUT = ("val", "valid", "validation", "test", "eval")
+#: The same, as functions of the module gc.
+_GC = ("get_objects", "get_referrers", "get_referents")
+#: Modules whose import fails the rule, and those whose import only warns.
+_REFUSED = (
+    *("socket", "_socket", "ctypes", "_ctypes", "cffi", "subprocess", "pty"),
+    *("unittest", "mock"),
+)
 _NOTED = (
     *("multiprocessing", "requests", "urllib", "http", "ftplib", "httpx", "aiohttp"),
     *("pickle", "signal", "inspect"),
 )
+#: Calls that only warn.
+_NOTED_CALLS = (
+    *("open", "torch.save", "torch.load"),
+    *("exec", "eval", "compile", "globals", "vars"),
+)
+_STARTING = ("os.system", "os.popen", "os.exec", "os.spawn", "os.posix_spawn")
+#: Methods that change a dictionary.
+_WRITING = ("update", "pop", "popitem", "setdefault", "clear", "__setitem__", "__delitem__")
+#: Splits that only the evaluation reads.
+HELD_OUT = ("val", "valid", "validation", "test", "eval")
 #: Kinds of nodes, as tuples: a union would be built for each of thousands of nodes.
-_ASSIGNING = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete, ast.For)
-_BINDING = (ast.NamedExpr, ast.withitem)
+_Assigning: TypeAlias = (
+    ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Delete | ast.For | ast.NamedExpr | ast.withitem
+)
+_ASSIGNING = get_args(_Assigning)
 _DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTING = (ast.Import, ast.ImportFrom)
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-_BRANCHING = (ast.If, ast.IfExp)
-_NAMING = (ast.Name, ast.Attribute)
-_LOOPS: tuple[type[ast.stmt | ast.expr], ...] = (
-    *(ast.For, ast.AsyncFor, ast.While),
-    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
-)
-#: All that one node alone can tell something of.
-_TELLING = (*_ASSIGNING, *_BINDING, *_DEFINING, *_IMPORTING, ast.Call, ast.Attribute)
 
 
 @dataclass(frozen=True)
 class Construct:
-    """One construct: ``what`` is its identity across versions, ``hard`` whether it fails a rule."""
+    """One construct on a line of the file.
+
+    ``what`` describes it and identifies it across versions. ``hard``: it fails the rule.
+    """
 
     line: int
     what: str
@@ -81,7 +80,10 @@ class Construct:
 
 @dataclass(frozen=True)
 class Script:
-    """An editable file, and the harness whose measurement it must leave alone."""
+    """The text of an editable file, and the names of the harness that measures it.
+
+    ``harness`` is a module, ``evaluate`` and ``loader`` are its functions.
+    """
 
     text: str
     harness: str
@@ -91,9 +93,10 @@ class Script:
 
     @cached_property
     def constructs(self) -> tuple[Construct, ...]:
-        """All constructs, in the order of lines. SyntaxError for text that is not Python."""
+        """All constructs, in the order of lines. SyntaxError if the text is not Python."""
         try:
-            found = [found for node in self._source.of(*_TELLING) for found in self._of(node)]
+            kinds = (*_ASSIGNING, *_DEFINING, *_IMPORTING, ast.Call, ast.Attribute)
+            found = [found for node in self._source.of(*kinds) for found in self._constructs(node)]
             found += self._evaluations()
         except RecursionError:
             found = [Construct(1, "is nested too deeply to be read")]
@@ -108,7 +111,7 @@ class Script:
 
     @cached_property
     def _from_harness(self) -> dict[str, str]:
-        """The local names of what is imported from the harness, by their names in the harness."""
+        """The names in the harness of what is imported from it, by their local names."""
         names: dict[str, str] = {}
         for node in self._source.of(ast.ImportFrom):
             if node.module == self.harness:
@@ -120,11 +123,11 @@ class Script:
     @cached_property
     def _names(self) -> Names:
         ours = {local: f"{self.harness}.{name}" for local, name in self._from_harness.items()}
-        return Names(self._source, (*_CLOCKS, self.harness), ours)
+        return Names(self._source, (*_PROTECTED, self.harness), ours)
 
     @cached_property
     def _strings(self) -> dict[str, set[str]]:
-        """The strings that are assigned to each plain name anywhere."""
+        """The strings that are assigned to each plain name."""
         found: dict[str, set[str]] = {}
         for node in self._source.of(ast.Assign):
             if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
@@ -134,57 +137,48 @@ class Script:
         return found
 
     def _guarded(self, node: ast.expr) -> str:
-        """The protected module, or the part of it, that the node refers to."""
+        """Return the name in a protected module that the node refers to; "" if none."""
         meant = self._names.meant(node)
-        return meant if meant.split(".")[0] in (*_CLOCKS, self.harness) else ""
+        return meant if meant.split(".")[0] in (*_PROTECTED, self.harness) else ""
 
-    def _of(self, node: ast.AST) -> Iterator[Construct]:
+    def _constructs(self, node: ast.AST) -> Iterator[Construct]:
+        """Yield the constructs that one node shows by itself."""
         if isinstance(node, _ASSIGNING):
-            yield from self._assigned(node)
-        elif isinstance(node, _BINDING):
-            target = node.target if isinstance(node, ast.NamedExpr) else node.optional_vars
-            yield from self._bound(target) if target else ()
+            for target in _targets(node):
+                yield from self._assigned(target)
         elif isinstance(node, _DEFINING):
             if node.name in self._from_harness:
                 yield Construct(node.lineno, f"redefines {node.name}, which {self.harness} defines")
         elif isinstance(node, ast.Call):
             yield from self._called(node)
         elif isinstance(node, ast.Attribute):
-            base = dotted(node.value)
-            if node.attr in _PEEKING or (base == "gc" and node.attr in _GC):
+            if node.attr in _INTERNALS or (node.attr in _GC and dotted(node.value) == "gc"):
                 yield Construct(node.lineno, f"reaches for {node.attr}")
             elif node.attr == "__dict__" and (meant := self._guarded(node.value)):
                 yield Construct(node.lineno, f"reaches for __dict__ of {meant}")
         elif isinstance(node, _IMPORTING):
-            yield from _imports(node)
-            yield from self._reimported(node)
+            yield from self._imported(node)
 
-    def _assigned(
-        self, node: ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Delete | ast.For
-    ) -> Iterator[Construct]:
-        if isinstance(node, ast.AnnAssign) and node.value is None:
-            return
-        targets = node.targets if isinstance(node, ast.Assign | ast.Delete) else [node.target]
-        for target in targets:
-            yield from self._bound(target)
-
-    def _bound(self, target: ast.expr) -> Iterator[Construct]:
-        for leaf in _leaves(target):
-            if isinstance(leaf, ast.Name) and leaf.id in self._from_harness:
-                yield self._rebinds(leaf.lineno, leaf.id)
-            elif isinstance(leaf, ast.Attribute | ast.Subscript):
-                yield from self._written_into(leaf)
+    def _assigned(self, target: ast.expr) -> Iterator[Construct]:
+        if isinstance(target, ast.Name) and target.id in self._from_harness:
+            yield self._rebinds(target.lineno, target.id)
+        elif isinstance(target, ast.Attribute | ast.Subscript):
+            yield from self._written_into(target)
 
     def _rebinds(self, line: int, local: str) -> Construct:
         return Construct(line, f"rebinds {self._from_harness[local]}, which {self.harness} defines")
 
-    def _reimported(self, node: ast.Import | ast.ImportFrom) -> Iterator[Construct]:
-        """A name of the harness that is imported from somewhere else as well."""
-        if isinstance(node, ast.ImportFrom) and node.module == self.harness:
-            return
+    def _imported(self, node: ast.Import | ast.ImportFrom) -> Iterator[Construct]:
+        """Yield refused modules, internals, and names of the harness from another module."""
+        for name in imported(node):
+            yield from _module(node.lineno, name)
+        module = node.module if isinstance(node, ast.ImportFrom) else ""
+        absolute = module and not getattr(node, "level", 0)
         for alias in node.names:
+            if absolute and (alias.name in _INTERNALS or (module == "gc" and alias.name in _GC)):
+                yield Construct(node.lineno, f"reaches for {alias.name}")
             local = alias.asname or alias.name.split(".")[0]
-            if local in self._from_harness:
+            if local in self._from_harness and module != self.harness:
                 yield self._rebinds(node.lineno, local)
 
     def _written_into(self, leaf: ast.Attribute | ast.Subscript) -> Iterator[Construct]:
@@ -205,7 +199,7 @@ class Script:
                 yield Construct(
                     leaf.lineno, f"writes into {self._from_harness[base]} of {self.harness}"
                 )
-        elif meant and not _is_setting(self._names.meant(leaf) or meant):
+        elif meant and not (self._names.meant(leaf) or meant).startswith(_SETTINGS):
             module = self._guarded(ast.Name(base)) or meant
             yield Construct(leaf.lineno, f"writes into the module {module}: {ast.unparse(leaf)}")
 
@@ -218,10 +212,10 @@ class Script:
                 if split != "train":
                     yield Construct(node.lineno, f"loads the split '{split}', not 'train'")
         prints = (name == "print" or last == "write") and node.args
-        if prints and literal_metric.states(node, self.metric):
+        if prints and prints_literal(node, self.metric):
             yield Construct(node.lineno, f"prints a {self.metric} that is written in the source")
         for module in self._names.imported(node):
-            yield from _refused(node.lineno, module)
+            yield from _module(node.lineno, module)
         meant = self._names.meant(node.func)
         if meant.startswith(_STARTING):
             yield Construct(node.lineno, f"starts another program: {meant}")
@@ -229,11 +223,9 @@ class Script:
             yield Construct(node.lineno, f"reloads {self._guarded(node.args[0])}")
         if name == "getattr" and len(node.args) > 1:
             wanted = node.args[1].value if isinstance(node.args[1], ast.Constant) else ""
-            if wanted in _PEEKING:
+            if wanted in _INTERNALS:
                 yield Construct(node.lineno, f"reaches for {wanted}")
-        if name in ("open", "torch.save", "torch.load"):
-            yield Construct(node.lineno, f"calls {name}", hard=False)
-        if name in ("exec", "eval", "compile", "globals", "vars"):
+        if name in _NOTED_CALLS:
             yield Construct(node.lineno, f"calls {name}", hard=False)
         if name in ("exec", "eval", "compile") and node.args:
             yield from self._executed(node)
@@ -258,14 +250,13 @@ class Script:
                         yield self._rebinds(node.lineno, key)
 
     def _executed(self, node: ast.Call) -> Iterator[Construct]:
-        """The constructs in source text that is a literal and is executed."""
+        """Yield the constructs in a literal text that is executed."""
         text = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
         if not isinstance(text, str):
             return
         imports = "\n".join(map(ast.unparse, self._source.of(*_IMPORTING)))
-        parts = (self.harness, self.evaluate, self.loader, self.metric)
         with contextlib.suppress(SyntaxError):
-            for found in Script(f"{imports}\n{text.strip()}\n", *parts).constructs:
+            for found in replace(self, text=f"{imports}\n{text.strip()}\n").constructs:
                 if found.line > imports.count("\n") + 1:
                     yield replace(found, line=node.lineno)
 
@@ -273,7 +264,7 @@ class Script:
         return self._names.meant(node) == f"{self.harness}.{function}" or dotted(node) == function
 
     def _texts(self, call: ast.Call) -> Iterator[str]:
-        """The strings passed to the loader, also by a variable or concatenated."""
+        """Yield the strings passed to the loader, also by a variable or concatenated."""
         for value in (*call.args, *(k.value for k in call.keywords if k.arg in ("split", None))):
             if isinstance(value, ast.Starred | ast.Dict):
                 nodes = (n.value for n in ast.walk(value) if isinstance(n, ast.Constant))
@@ -288,18 +279,16 @@ class Script:
                 yield ast.unparse(value)
 
     def _evaluations(self) -> Iterator[Construct]:
-        """A second call of the evaluation, or one in a loop; its name used for anything else."""
-        of = self._source.of
-        calls = [call for call in of(ast.Call) if self._is_harness(call.func, self.evaluate)]
-        loops = [loop for loop in of(*_LOOPS) if any(_spans(loop, call) for call in calls)]
-        repeated = {id(node) for loop in loops for node in _repeated(loop)}
-        for call in calls:
-            if id(call) in repeated:
-                yield Construct(call.lineno, f"calls {self.evaluate} in a loop")
-        for call in _in_turn(self._source.tree, calls)[1:] if len(calls) > 1 else ():
+        """Yield calls of the evaluation in a loop or again, and other uses of its name."""
+        calls = [
+            call for call in self._source.of(ast.Call) if self._is_harness(call.func, self.evaluate)
+        ]
+        for call in calls_in_loops(self._source, calls):
+            yield Construct(call.lineno, f"calls {self.evaluate} in a loop")
+        for call in calls_of_one_run(self._source.tree, calls)[1:] if len(calls) > 1 else ():
             yield Construct(call.lineno, f"calls {self.evaluate} again")
         called = {id(call.func) for call in calls}
-        for name in of(ast.Name):
+        for name in self._source.of(ast.Name):
             if (
                 isinstance(name.ctx, ast.Load)
                 and self._from_harness.get(name.id) == self.evaluate
@@ -312,23 +301,8 @@ class Script:
 def constructs(
     text: str, harness: str, evaluate: str, loader: str, metric: str
 ) -> tuple[Construct, ...]:
-    """The constructs of a Script, cached: the blessed text is compared with many commits."""
+    """Return the constructs of a `Script`, cached: many commits are compared with one of trust."""
     return Script(text, harness, evaluate, loader, metric).constructs
-
-
-def _in_turn(node: ast.AST, calls: list[ast.Call]) -> list[ast.Call]:
-    """The calls that one run can make: only one branch of each ``if`` counts."""
-    if isinstance(node, _BRANCHING):
-        test = _in_turn(node.test, calls)
-        branches = []
-        for branch in (node.body, node.orelse):
-            nodes = branch if isinstance(branch, list) else [branch]
-            branches.append([call for child in nodes for call in _in_turn(child, calls)])
-        return test + max(branches, key=len)
-    found = [node] if isinstance(node, ast.Call) and any(node is call for call in calls) else []
-    for child in ast.iter_child_nodes(node):
-        found += _in_turn(child, calls)
-    return found
 
 
 def _holds_text(node: ast.expr) -> bool:
@@ -345,54 +319,27 @@ def _written(leaf: ast.Attribute | ast.Subscript) -> str:
     return f"{dotted(node.func)}()"
 
 
-def _leaves(target: ast.expr) -> Iterator[ast.expr]:
-    if isinstance(target, ast.Tuple | ast.List):
-        for element in target.elts:
-            yield from _leaves(element)
-    elif isinstance(target, ast.Starred):
-        yield from _leaves(target.value)
+def _targets(node: _Assigning) -> Iterator[ast.expr]:
+    """Yield what a node assigns to or deletes, without the tuples around it."""
+    if isinstance(node, ast.Assign | ast.Delete):
+        waiting = list(node.targets)
+    elif isinstance(node, ast.withitem):
+        waiting = [node.optional_vars] if node.optional_vars else []
+    elif isinstance(node, ast.AnnAssign) and node.value is None:
+        waiting = []
     else:
-        yield target
+        waiting = [node.target]
+    for target in waiting:
+        if isinstance(target, ast.Tuple | ast.List):
+            waiting += target.elts
+        elif isinstance(target, ast.Starred):
+            waiting.append(target.value)
+        else:
+            yield target
 
 
-def _is_setting(name: str) -> bool:
-    """Whether the assignment is one of torch's documented settings."""
-    return name.startswith(_SETTINGS)
-
-
-def _imports(node: ast.Import | ast.ImportFrom) -> Iterator[Construct]:
-    if isinstance(node, ast.ImportFrom) and node.level:
-        return
-    names = (
-        [alias.name for alias in node.names]
-        if isinstance(node, ast.Import)
-        else [node.module or ""]
-    )
-    for name in names:
-        yield from _refused(node.lineno, name)
-    if isinstance(node, ast.ImportFrom):
-        for alias in node.names:
-            if alias.name in _PEEKING or (node.module == "gc" and alias.name in _GC):
-                yield Construct(node.lineno, f"reaches for {alias.name}")
-
-
-def _refused(line: int, module: str) -> Iterator[Construct]:
-    top = module.split(".")[0]
-    if top in _REFUSED:
-        yield Construct(line, f"imports {top}")
-    elif top in _NOTED:
-        yield Construct(line, f"imports {top}", hard=False)
-
-
-def _spans(outer: ast.stmt | ast.expr, inner: ast.expr) -> bool:
-    """Whether the lines of one node are among those of another."""
-    return outer.lineno <= inner.lineno <= (outer.end_lineno or inner.lineno)
-
-
-def _repeated(loop: ast.AST) -> Iterator[ast.AST]:
-    """The nodes that a loop or comprehension repeats, without those of functions defined in it."""
-    waiting = list(ast.iter_child_nodes(loop))
-    for node in waiting:
-        yield node
-        if not isinstance(node, _FUNCTIONS):
-            waiting += ast.iter_child_nodes(node)
+def _module(line: int, name: str) -> Iterator[Construct]:
+    """Yield the construct that the import of a module is, if it is one."""
+    top = name.split(".")[0]
+    if top in _REFUSED or top in _NOTED:
+        yield Construct(line, f"imports {top}", hard=top in _REFUSED)
