@@ -1,8 +1,8 @@
-"""Checks: pure functions of a rule's parameters and the evidence, one file or folder each.
+"""Define what a check is, and load checks by name. Each check has its own file or folder.
 
-A check is a frozen dataclass: its fields are the parameters that bound.toml may give it (their
-TOML keys are the names with ``-``), and ``findings`` judges. It is loaded when a rule names it.
-The check ``frozen-data`` is the class ``FrozenData`` of the module ``frozen_data``.
+A check is a frozen dataclass. Its fields are its parameters in bound.toml, where ``_`` is written
+``-``; its method ``findings`` judges evidence. It is imported when a rule names it. The check
+``frozen-data`` is the class ``FrozenData`` of the module ``frozen_data``.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from pytest_ouro.core.finding import Finding
     from pytest_ouro.evidence.evidence import Evidence, Layout
 
-#: What a check looks at. ``repository`` is judged before any run, ``run`` is judged on a run.
+#: What a check judges: ``repository`` without any run, ``ledger`` the records, ``run`` one run.
 Stage = Literal["repository", "ledger", "run", "human"]
 
 
 def _own_names() -> Iterator[str]:
+    """Yield the names of the modules and packages in this folder, with ``-``."""
     folder = os.path.dirname(__file__)  # noqa: PTH120 - pathlib costs more
     for name in os.listdir(folder):  # noqa: PTH208
         stem, _, ending = name.partition(".")
@@ -47,11 +48,11 @@ ENTRY_POINTS = "pytest_ouro.checks"
 
 @dataclass(frozen=True, kw_only=True)
 class Protection:
-    """What `pytest-ouro guard` refuses before it is done. Globs are from the repository's top.
+    """The actions that `pytest-ouro guard` refuses. Globs are from the repository's top.
 
     ``frozen`` files may not be changed, moved or removed; ``untracked`` ones may not be added to
-    git. In the folder ``within`` ("" is the whole repository) only ``free`` files may change; None
-    confines nothing. ``installs``: no package may be installed.
+    git. In the folder ``within`` ("" is the whole repository) only ``free`` files may change; with
+    None all may. ``installs``: no package may be installed.
     """
 
     frozen: Sequence[str] = ()
@@ -62,39 +63,39 @@ class Protection:
 
 
 class Check(ABC):
-    """What every check is: parameters as fields, a stage, findings, and what the other commands
-    ask of it."""
+    """The base class of checks: parameters as fields, a stage, findings, and what it protects."""
 
     stage: ClassVar[Stage] = "repository"
-    #: Judged once more on the run that has just ended; what it finds then is a breach.
+    #: Whether it is judged again when a run has ended; a finding is then a breach.
     after_run: ClassVar[bool] = False
 
     @abstractmethod
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """The violations, none if the rule holds."""
+        """Yield the violations of the rule. OuroError if it cannot be judged."""
 
     def skipped(self, evidence: Evidence) -> str:
-        """Why there is nothing to judge here; "" where there is."""
+        """Return why there is nothing to judge here; "" if there is."""
         return ""
 
     def protects(self, layout: Layout) -> Protection:
-        """What the guard refuses. It follows from bound.toml alone, because the guard keeps it."""
+        """Return what the guard refuses; by bound.toml alone, since the guard caches it."""
         return Protection()
 
     def data_globs(self, layout: Layout) -> Iterable[str]:
-        """The data that it judges: blessed, refused to edits, and readable in the sandbox.
+        """Return the globs of the data that it judges; by default its `DataGlob` parameters.
 
-        Globs from the experiment's root, absolute or below ``~``; by default its `DataGlob`s.
+        They are relative to the experiment's root, absolute, or below ``~``. The data is blessed,
+        protected from edits, and readable in the sandbox.
         """
         return [glob for _, glob in values_of(self, DataGlob)]
 
     def trusted_paths(self, evidence: Evidence) -> Iterable[str]:
-        """Files (from the repository's top) whose present bytes `bless` must record for it; by
-        default the tracked ones that it freezes. TrustError where none of them can be blessed."""
+        """Return the files that `bless` records for it, from the repository's top; by default the
+        tracked ones that it freezes. TrustError if there must be one and there is none."""
         return matching(evidence.repository.index, self.protects(evidence.layout).frozen)
 
     def trusted_data(self, evidence: Evidence) -> Iterable[Path]:
-        """Files of data whose present bytes `bless` must record for it."""
+        """Return the files of data that `bless` records for it."""
         from pytest_ouro.evidence import data
 
         globs = self.data_globs(evidence.layout)
@@ -102,9 +103,9 @@ class Check(ABC):
 
 
 def load(name: str) -> type[Check]:
-    """The class of a check of ours, or of a package's; KeyError for an unknown name.
+    """Return the class of a check, ours or a package's. KeyError if the name is unknown.
 
-    ImportError where it cannot be loaded, or where more than one distribution gives the name.
+    ImportError if it cannot be loaded, or if more than one distribution registers the name.
     """
     entries = _registered(tuple(sys.path), known=name in CHECKS).get(name, [])
     givers = ["pytest-ouro"] * (name in CHECKS) + sorted(map(provider, entries))
@@ -113,22 +114,21 @@ def load(name: str) -> type[Check]:
             f"{' and '.join(givers)} each have a check of this name: "
             "rename it in one of them, or uninstall that"
         )
-    return _own(name) if name in CHECKS else _of_package(entries[0] if entries else None, name)
-
-
-def _own(name: str) -> type[Check]:
+    if name not in CHECKS:
+        return _load_registered(entries[0] if entries else None, name)
     module = import_module(f"{__name__}.{name.replace('-', '_')}")
-    found: type[Check] = getattr(module, "".join(map(str.capitalize, name.split("-"))))
+    found: type[Check] = getattr(module, name.title().replace("-", ""))
     return found
 
 
-def _of_package(entry: EntryPoint | None, name: str) -> type[Check]:
+def _load_registered(entry: EntryPoint | None, name: str) -> type[Check]:
+    """Return the class of a package's check; ImportError if it is not a class of a check."""
     if entry is None:
         raise KeyError(name)
     given = f"{entry.value} of {provider(entry)}"
     try:
         loaded = entry.load()
-    except Exception as error:  # whatever a package's module does when it is imported
+    except Exception as error:  # the module of a package may raise any exception
         raise ImportError(f"{given} cannot be loaded: {error}") from error
     if not (isinstance(loaded, type) and issubclass(loaded, Check)):
         raise ImportError(f"{given} is not a class derived from pytest_ouro.Check")
@@ -136,20 +136,20 @@ def _of_package(entry: EntryPoint | None, name: str) -> type[Check]:
 
 
 def registered() -> dict[str, list[EntryPoint]]:
-    """The entry points by which installed packages register checks, by the checks' names."""
+    """Return the entry points by which packages register checks, by the names of the checks."""
     return _registered(tuple(sys.path), known=False)
 
 
 def provider(entry: EntryPoint) -> str:
-    """The distribution that has an entry point, and its version: ``my-rules 1.0``."""
+    """Return the distribution of an entry point, and its version: ``my-rules 1.0``."""
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
 
 
 @lru_cache(maxsize=4)
 def _registered(path: tuple[str, ...], *, known: bool) -> dict[str, list[EntryPoint]]:
-    """As `registered`. ``known``: whether to save the costly import of `importlib.metadata` where
-    no folder of ``path`` has a distribution with such entry points."""
-    if known and not any(map(_registers, path)):
+    """Return the same as `registered`. ``known``: skip the costly import of `importlib.metadata`
+    if no folder of ``path`` has a distribution with such entry points."""
+    if known and not any(map(_registers_checks, path)):
         return {}
     from importlib.metadata import entry_points
 
@@ -159,8 +159,8 @@ def _registered(path: tuple[str, ...], *, known: bool) -> dict[str, list[EntryPo
     return found
 
 
-def _registers(folder: str) -> bool:
-    """Whether a distribution in a folder of ``sys.path`` registers a check."""
+def _registers_checks(folder: str) -> bool:
+    """Return whether a distribution in a folder of ``sys.path`` registers a check."""
     try:
         names = os.listdir(folder)  # noqa: PTH208
     except OSError:
@@ -177,7 +177,7 @@ def _registers(folder: str) -> bool:
 
 
 def sources(check: type[Check]) -> list[str]:
-    """The files of a package's check that decide what it protects; none for a check of ours."""
+    """Return the files of a package's check that decide what it protects; none for one of ours."""
     modules = {cls.__module__ for cls in check.__mro__ if issubclass(cls, Check)}
     foreign = [name for name in sorted(modules) if name.partition(".")[0] != "pytest_ouro"]
     return [file for name in foreign if (file := getattr(sys.modules[name], "__file__", None))]

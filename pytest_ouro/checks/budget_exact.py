@@ -1,4 +1,4 @@
-"""``budget-exact``: a run trains for the whole budget, and prints so."""
+"""``budget-exact``: a run trains for the whole budget, and prints that time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class BudgetExact(Check):
     """A run that reached its evaluation trained for the whole budget, neither more nor less, and
-    printed so."""
+    printed that time."""
 
     stage = "run"
 
@@ -50,7 +50,7 @@ class BudgetExact(Check):
 
 
 def _claimed(run: MeasuredRun) -> float | None:
-    """The training time that the script printed; None where it printed none that is a number."""
+    """Return the training time that the script printed; None if it did not print a number."""
     try:
         value = float(run.claims.get("training_seconds", "nan"))
     except ValueError:

@@ -29,8 +29,8 @@ _LATE = (
 @dataclass(frozen=True, kw_only=True)
 class BudgetLimit(Check):
     """No run trains longer than its budget and the tolerance, by the supervisor's clock: from the
-    first training batch served to the call of the evaluation. What the answers to a judge take
-    beyond inference counts as training."""
+    first training batch to the call of the evaluation. Time that answers to the judge take beyond
+    inference counts as training."""
 
     stage = "run"
 
@@ -45,7 +45,7 @@ class BudgetLimit(Check):
 
 
 def window_finding(run: MeasuredRun, difference: str, *, help: str) -> Finding:
-    """The finding that a run trained too long, or not long enough."""
+    """Return the finding that a run trained too long, or not long enough."""
     window, budget, tolerance = run.window_seconds or 0.0, run.budget, run.tolerance
     kind = "CPU seconds" if run.clock == "cpu" else "seconds"
     charged = run.charged_seconds
@@ -62,5 +62,5 @@ def window_finding(run: MeasuredRun, difference: str, *, help: str) -> Finding:
 
 
 def where(run: MeasuredRun) -> str:
-    """The run that a finding is about."""
+    """Return the run that a finding is about, with its profile."""
     return f"{describe_run(run)}, {run.device} profile"

@@ -1,4 +1,4 @@
-"""``command``: any command of the bound's author; the rule holds if it exits with 0."""
+"""``command``: a command of the bound's author exits with 0."""
 
 from __future__ import annotations
 
@@ -20,19 +20,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Command(Check):
-    """A command, run in the experiment's folder, exits with 0. It may run code of the working
-    tree, so it is judged there only, never of a commit or of the index alone."""
+    """A command that is run in the experiment's folder exits with 0. It may run code of the working
+    tree, so it is only judged there, not on a commit or on the index alone."""
 
     command: tuple[str, ...] = option("the program and its arguments; no shell", items=1)
     timeout: float = option(
-        "seconds after which the rule counts as broken", default=60.0, above=0, max=86400
+        "seconds after which the command is stopped and the rule is broken",
+        default=60.0,
+        above=0,
+        max=86400,
     )
 
     def skipped(self, evidence: Evidence) -> str:
         subject = evidence.repository.subject
         if subject == "working tree":
             return ""
-        return f"a command needs a working tree: it cannot be judged of the {subject} alone"
+        return f"a command needs a working tree: it cannot be judged on the {subject} alone"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         words = " ".join(self.command)
@@ -53,14 +56,13 @@ class Command(Check):
         except OSError as error:
             raise messages.command_not_started(words, str(error.strerror)) from None
         if done.returncode:
-            said = done.stdout.decode(errors="replace").strip().splitlines()
-            last = said[-1][:160] if said else ""
+            last = done.stdout.decode(errors="replace").strip().rpartition("\n")[2][:160]
             yield self._finding(f"`{words}` exited with {done.returncode}", last)
 
-    def _finding(self, headline: str, said: str) -> Finding:
+    def _finding(self, headline: str, output: str) -> Finding:
         return Finding(
             headline,
-            where=f"it said: {said}" if said else "",
+            where=f"it said: {output}" if output else "",
             expected="exit status 0",
             help=f"run it: {' '.join(self.command)}",
         )

@@ -51,10 +51,11 @@ class Frozen(Check):
         present = {*repository.head_tree, *repository.index, *repository.untracked}
         new = sorted(matching(present - evidence.trust.paths, globs))
         if new:
+            remove = "git rm -f" if new[0] in repository.index else "rm"
             yield Finding(
                 f"{several(new)} was added among the frozen files",
                 where=f"trust: {evidence.trust}",
-                help=f"git rm -f {quoted(new[0])}   (a person may bless it: pytest-ouro bless)",
+                help=f"{remove} {quoted(new[0])}   (a person may bless it: pytest-ouro bless)",
                 facts={"path": new[0], "files": len(new)},
             )
 
@@ -87,18 +88,16 @@ class Frozen(Check):
             )
 
     def _history(self, evidence: Evidence, globs: list[str]) -> Iterator[Finding]:
-        touched: dict[str, list[str]] = {}
-        for change in evidence.repository.committed:
-            if matches(change.path, globs):
-                touched.setdefault(str(change.commit), []).append(change.path)
-        if touched:
-            names = several(sorted({path for paths in touched.values() for path in paths}))
+        changes = [c for c in evidence.repository.committed if matches(c.path, globs)]
+        if changes:
+            names = several(sorted({change.path for change in changes}))
+            commits = list(dict.fromkeys(change.where for change in changes))
             yield Finding(
-                f"{names} was changed by {count(len(touched), 'commit')} since trust",
-                where=f"changed in: {several(list(touched))}",
+                f"{names} was changed by {count(len(commits), 'commit')} since trust",
+                where=f"changed in: {several(commits)}",
                 help="a revert leaves the bad commit in the history: "
                 f"git rebase -i {evidence.repository.trust[:7]} and drop it",
-                facts={"commits": len(touched)},
+                facts={"commits": len(commits)},
             )
 
     def protects(self, layout: Layout) -> Protection:

@@ -1,4 +1,4 @@
-"""``human``: a rule that only a person can judge; stated openly, reported as skipped."""
+"""``human``: a rule that only a person can judge is reported as skipped."""
 
 from __future__ import annotations
 

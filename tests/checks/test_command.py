@@ -91,7 +91,7 @@ def test_it_is_never_judged_of_less_than_a_working_tree(command, judged, subject
     judgement = judged(RULE, subject=subject)
 
     assert judgement.status == "skipped"
-    assert judgement.reason.endswith(f"cannot be judged of the {subject} alone")
+    assert judgement.reason.endswith(f"cannot be judged on the {subject} alone")
 
 
 @pytest.mark.parametrize(

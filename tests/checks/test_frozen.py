@@ -1,6 +1,7 @@
 """``frozen``: every way to change a file is seen, honest work is not."""
 
 import hashlib
+import subprocess
 
 import pytest
 
@@ -220,6 +221,24 @@ def test_a_glob_protects_each_of_its_files(project, judged, restate):
     assert len(headlines) == 2
     assert headlines[0].startswith("harness/a.py changed")
     assert headlines[1].startswith("harness/b.py changed")
+
+
+@pytest.mark.parametrize("staged", [False, True], ids=["untracked", "staged"])
+def test_the_help_removes_a_file_that_was_added(project, judged, restate, staged):
+    project.write({"lib/a.py": ""})
+    project.commit("a library")
+    restate('paths = ["prepare.py"]\n\n', 'paths = ["prepare.py", "lib/*.py"]\n\n')
+    project.write({"lib/new.py": "x = 1\n"})
+    if staged:
+        project.git("add", "lib/new.py")
+
+    [finding] = judged(NOW).findings
+
+    assert finding.headline == "lib/new.py was added among the frozen files"
+    command, _, _ = finding.help.partition("   ")
+    assert command == ("git rm -f lib/new.py" if staged else "rm lib/new.py")
+    subprocess.run(command, cwd=project.path, shell=True, check=True)
+    assert judged(NOW).status == "holds"
 
 
 def test_what_is_staged_is_judged_without_the_working_tree(project, judged):

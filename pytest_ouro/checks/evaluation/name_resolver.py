@@ -12,14 +12,17 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.python.source import Source
 
-#: Modules through which others are reached, or programs started.
+#: Modules that give access to other modules, or start programs.
 _WAYS = ("sys", "os", "importlib")
 _IMPORTERS = ("import_module", "__import__")
 
 
 class Names:
-    """The real dotted names behind a script's own names: for the modules ``known``, for modules
-    that contain them, and for ``given``, the names that it imports from one."""
+    """The real dotted names of the names in a script.
+
+    Only names of the modules ``known`` and `_WAYS`, and of what they contain, are resolved.
+    ``given`` has names that are resolved already, by the script's names.
+    """
 
     def __init__(self, source: Source, known: tuple[str, ...], given: Mapping[str, str]) -> None:
         self._known = known
@@ -35,15 +38,15 @@ class Names:
             self._import_from(named, stored)
         for one in source.of(ast.Assign):
             for target in one.targets:
-                self._name(target, one.value)
+                self._assign(target, one.value)
         for stated in source.of(ast.AnnAssign):
             if stated.value is not None:
-                self._name(stated.target, stated.value)
+                self._assign(stated.target, stated.value)
         for walrus in source.of(ast.NamedExpr):
-            self._name(walrus.target, walrus.value)
+            self._assign(walrus.target, walrus.value)
 
     def _import_from(self, node: ast.ImportFrom, stored: set[str]) -> None:
-        """Forget a name that is assigned something else later."""
+        """Resolve imported names, without those that are assigned something else (``stored``)."""
         top = (node.module or "").split(".")[0]
         for alias in () if node.level else node.names:
             local = alias.asname or alias.name
@@ -52,11 +55,11 @@ class Names:
             elif (top == "torch" or top in _WAYS) and local not in stored:
                 self._real[local] = f"{node.module}.{alias.name}"
 
-    def _name(self, target: ast.expr, value: ast.expr) -> None:
-        """Follow ``short = long.name``, also within tuples."""
+    def _assign(self, target: ast.expr, value: ast.expr) -> None:
+        """Resolve the target of ``short = long.name``, also within tuples."""
         if isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
             for one, other in zip(target.elts, value.elts, strict=False):
-                self._name(one, other)
+                self._assign(one, other)
         elif isinstance(target, ast.Name) and target.id not in self._real:
             if isinstance(value, ast.Name) and value.id in self._importers:
                 self._importers.add(target.id)
@@ -64,7 +67,7 @@ class Names:
                 self._real[target.id] = meant
 
     def meant(self, node: ast.expr) -> str:
-        """The real dotted name that an expression refers to; "" for an unknown one."""
+        """Return the real dotted name of an expression; "" if it is unknown."""
         if isinstance(node, ast.Name):
             return self._real.get(node.id, "")
         if isinstance(node, ast.Attribute):
@@ -83,11 +86,12 @@ class Names:
         return ""
 
     def imported(self, node: ast.Call) -> Iterator[str]:
-        """The module that a call imports, whatever the import function is called here."""
+        """Yield the module that a call imports, under any name of the import function."""
         importer = dotted(node.func).rpartition(".")[2] in self._importers
         if importer and node.args and (name := _text(node.args[0])):
             yield name
 
 
 def _text(node: ast.expr) -> str:
+    """Return the string that a literal is; "" for any other expression."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
