@@ -26,7 +26,7 @@ KINDS = (("script", "harness", "evaluate"), ("command", "evaluate-command"))
 class Title:
     """``[bound]``."""
 
-    name: str = option("how the experiment is called", default="experiment", pattern=FILLED)
+    name: str = option("the name of the experiment", default="experiment", pattern=FILLED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +37,8 @@ class RuleKeys:
         "part of the item's name",
         pattern=(r"[a-z0-9]+(-[a-z0-9]+)*", "words of a-z and 0-9 with `-` between"),
     )
-    rule: str = option("the rule in a person's words, printed when it is broken", pattern=FILLED)
-    check: str = option("what judges it", pattern=FILLED)
+    rule: str = option("the rule in plain words, printed when it is broken", pattern=FILLED)
+    check: str = option("the check that judges it", pattern=FILLED)
     severity: Literal["error", "warn"] = option('`"warn"` reports without failing', default="error")
     reason: str = option("why it only warns, or why only a person can judge it", default="")
 
@@ -53,18 +53,18 @@ class Experiment:
 
     root: BoundFolder = option("the experiment's folder, from the folder of bound.toml", default="")
     script: RepoPath = option(
-        "the Python file that is run; or else `command`", default="", pattern=FILLED
+        "the Python file to run; or use `command`", default="", pattern=FILLED
     )
     editable: tuple[Glob, ...] = option(
-        "all that an experiment may change (globs)", items=1, pattern=FILLED
+        "the only files that an experiment may change (globs)", items=1, pattern=FILLED
     )
     allowed: tuple[Glob, ...] = option(
-        "what a run may leave in the working tree, never committed (globs)",
+        "files that a run may leave in the working tree; they are never committed (globs)",
         default=("run.log", "results.tsv"),
         pattern=FILLED,
     )
     publish: tuple[Glob, ...] = option(
-        "what a report commit may put into git at the end of a session: one that changes nothing "
+        "files that a report commit may add at the end of a session: a commit that changes nothing "
         "else, with no other work after it (globs)",
         default=(),
         pattern=FILLED,
@@ -76,14 +76,14 @@ class Experiment:
         "the harness's function that returns the metric", default="", pattern=NAME
     )
     command: tuple[str, ...] = option(
-        "instead of `script`, `harness` and `evaluate`: the program that is run, and its "
-        "arguments; no shell",
+        "instead of `script`, `harness` and `evaluate`: the program to run, and its arguments; no "
+        "shell",
         default=(),
         items=1,
     )
     evaluate_command: tuple[str, ...] = option(
-        "prints `metric: value`; run after `command`, from the trusted commit, with the folder of "
-        "what is measured in `OURO_CANDIDATE`",
+        "prints `metric: value`; run after `command`, from the trusted commit; `OURO_CANDIDATE` is "
+        "the folder to measure",
         default=(),
         items=1,
     )
@@ -114,11 +114,11 @@ class Experiment:
         items=1,
     )
     metric: str = option(
-        "its name where it is printed and in the ledger", default="val_bpb", pattern=NAME
+        "the name of the metric, in the output and in the ledger", default="val_bpb", pattern=NAME
     )
-    direction: Literal["lower", "higher"] = option("which is better", default="lower")
+    direction: Literal["lower", "higher"] = option("which values are better", default="lower")
     budget: float = option(
-        "seconds of training, the harness's `TIME_BUDGET` is set to it; the most that `command` "
+        "seconds of training, to which the harness's `TIME_BUDGET` is set; the most that `command` "
         "may take",
         above=0,
         max=YEAR,
@@ -127,13 +127,13 @@ class Experiment:
         '`"cpu"` counts CPU seconds of the run and its children', default="wall"
     )
     tolerance: float | None = option(
-        "seconds either side of the budget that still count as exact (2 % of it, at least 1)",
+        "seconds below and above the budget that still count as exact (2 % of it, at least 1)",
         default=None,
         min=0,
         max=YEAR,
     )
     timeout: float | None = option(
-        "wall seconds for the whole run, then it is killed (twice the budget, or the budget, "
+        "wall seconds after which the run is killed (twice the budget, or the budget, "
         "`warmup-seconds` and 30, whichever is more)",
         default=None,
         above=0,
@@ -158,17 +158,17 @@ class Experiment:
         min=0,
         max=YEAR,
     )
-    device: Device = option('`"auto"` is CUDA where there is a card', default="auto")
+    device: Device = option('`"auto"` is CUDA if the machine has a card', default="auto")
     level: Literal["claimed", "supervised", "judged", "sandboxed"] = option(
         "the lowest level of assurance at which a run may be kept", default="supervised"
     )
     highest: Literal["supervised", "judged", "sandboxed"] = option(
-        "the highest level that is tried; a model without logits can only be supervised",
+        "the highest level to try; a model without logits can only be supervised",
         default="sandboxed",
     )
     judged_rows: int = option(
         "validation rows that the judge scores, always the same; 0: as many as are quickly "
-        "asked, all of them where there are few",
+        "scored, or all of them if there are few",
         default=0,
         min=0,
         max=1_000_000_000,
