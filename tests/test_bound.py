@@ -1,4 +1,4 @@
-"""bound.toml: what it may say, and every fault with its line and the nearest right name."""
+"""bound.toml: valid keys and values, and each fault with its line and the nearest name."""
 
 import re
 
@@ -182,7 +182,7 @@ FAULTS = {
         *('check = "untracked"', 'check = "untraced"'),
         "bound.toml:23: unknown check 'untraced'; did you mean 'untracked'?",
     ),
-    "a check that is no name": (
+    "a check that is not a name": (
         *('check = "untracked"', 'check = ["untracked"]'),
         "bound.toml:23: unknown check ['untracked']; did you mean 'untracked'?",
     ),
@@ -317,7 +317,7 @@ FAULTS = {
         "bound.toml:12: 'clock' in [experiment.cuda] must be one of 'wall', 'cpu', not 'cup'; "
         "did you mean 'cpu'?",
     ),
-    "a device that is no table": (
+    "a device that is not a table": (
         *("budget   = 300", "budget = 300\ncpu = 20"),
         "bound.toml:10: [experiment.cpu] must be a table",
     ),
@@ -333,7 +333,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("old", "new", "problem"), FAULTS.values(), ids=FAULTS.keys())
-def test_a_fault_is_told_with_its_line(old, new, problem):
+def test_a_fault_is_reported_with_its_line(old, new, problem):
     found = problems(changed(old, new))
 
     assert len(found) == 1
@@ -389,14 +389,14 @@ def test_a_list_of_values_for_rules_is_refused():
     assert problems(text) == ("bound.toml:1: [[iron-law]] must be a table",)
 
 
-def test_what_is_not_toml_is_told_by_the_files_name():
+def test_what_is_not_toml_is_reported_with_the_files_name():
     [problem] = problems("[bound\n", name="lab/bound.toml")
 
     assert problem.startswith("lab/bound.toml: not TOML: ")
     assert "line 1" in problem
 
 
-def test_all_faults_are_told_at_once_in_the_order_of_the_file():
+def test_all_faults_are_reported_at_once_in_the_order_of_the_file():
     text = (
         TEXT.replace('name = "toy"', 'nme = "toy"')
         .replace("budget   = 300", 'budget = "long"')
@@ -413,7 +413,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file():
     assert lines == [2, 9, 12, 17, 20, 30, 31]
 
 
-def test_faults_of_a_device_are_told_beside_those_of_the_experiment():
+def test_faults_of_a_device_are_reported_beside_those_of_the_experiment():
     text = changed("budget   = 300", "budgt = 300").replace(
         "[verdict]", "[experiment.cpu]\nharness = 1\n[verdict]"
     )

@@ -204,7 +204,7 @@ def test_a_rule_has_no_empty_words(key):
     assert f"'{key}'" in found or "unknown check ''" in found
 
 
-def test_all_faults_are_told_at_once_those_of_devices_and_relations_too():
+def test_all_faults_are_reported_at_once_those_of_devices_and_relations_too():
     text = (
         SCRIPT.replace("300", "-1")
         + 'metric = ""\nlevel = "judged"\nhighest = "supervised"\n'
@@ -218,7 +218,7 @@ def test_all_faults_are_told_at_once_those_of_devices_and_relations_too():
     assert lines == [6, 7, 8, 11, 13, 15, 20]
 
 
-def test_a_faulty_value_is_not_told_again_as_a_relation():
+def test_a_faulty_value_is_not_reported_again_as_a_relation():
     found = faults(SCRIPT + "timeout = -1\nwarmup-tokens = -3\n" + SCOPE)
 
     assert len(found) == 2
@@ -299,7 +299,7 @@ def test_every_number_has_both_ends_of_its_range():
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), True, 10**399, "1"])
 @pytest.mark.parametrize(("name", "key"), NUMERIC)
-def test_what_is_no_number_is_refused_everywhere(name, key, value):
+def test_a_value_that_is_not_a_number_is_refused_everywhere(name, key, value):
     assert not accepted(TABLES[name], key, value)
 
 

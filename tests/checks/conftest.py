@@ -6,7 +6,7 @@ from pytest_ouro.engine import judge, open_case
 
 @pytest.fixture
 def judged(project):
-    """The judgement of one rule: ``judged("iron-law::only-train-py", trust="main")``."""
+    """Judge one rule: ``judged("iron-law::only-train-py", trust="main")``."""
 
     def judged(key, **how):
         case = open_case(project.path / "bound.toml", **how)

@@ -19,7 +19,7 @@ def test_within_the_tolerance_is_exact(recorded, judged, window):
 
 
 @pytest.mark.parametrize(
-    ("window", "told", "help"),
+    ("window", "words", "help"),
     [
         (11.0, "11.0 seconds, 289.0 less than", "train until TIME_BUDGET has passed"),
         (293.9, "293.9 seconds, 6.1 less than", "train until TIME_BUDGET has passed"),
@@ -28,14 +28,14 @@ def test_within_the_tolerance_is_exact(recorded, judged, window):
         (306.1, "306.1 seconds, 6.1 more than", "stop the training loop at TIME_BUDGET"),
     ],
 )
-def test_more_and_less_are_told_with_all_numbers(recorded, judged, window, told, help):
+def test_more_and_less_are_reported_with_all_numbers(recorded, judged, window, words, help):
     run = recorded(**WALL, window_seconds=window)
 
     judgement = judged(RULE)
 
     assert judgement.status == "broken"
     [finding] = judgement.findings
-    assert finding.headline == f"trained {told} the budget of 300 (tolerance 6)"
+    assert finding.headline == f"trained {words} the budget of 300 (tolerance 6)"
     assert finding.where == f"run {run['run']}, commit {run['commit'][:7]}, cuda profile"
     assert finding.expected == "294 to 306"
     assert finding.help.startswith(help)
@@ -57,7 +57,7 @@ def test_a_run_that_was_never_evaluated_need_not_have_trained_long(recorded, jud
     assert judged(RULE).status == "holds"
 
 
-def test_it_is_the_last_run_that_counts(recorded, judged):
+def test_the_last_run_counts(recorded, judged):
     recorded(window_seconds=1.0)
     recorded(window_seconds=20.0)
 
@@ -65,7 +65,7 @@ def test_it_is_the_last_run_that_counts(recorded, judged):
 
 
 @pytest.mark.parametrize("claim", ["20.3", "19.7", "unknown", "nan"])
-def test_a_printed_time_that_agrees_or_is_none_holds(recorded, judged, claim):
+def test_a_printed_time_that_agrees_or_is_missing_holds(recorded, judged, claim):
     recorded(claims={"training_seconds": claim})
 
     assert judged(RULE).status == "holds"

@@ -35,7 +35,7 @@ def test_up_to_the_tolerance_is_within_the_budget(window):
     assert findings(window_seconds=window) == []
 
 
-def test_more_than_the_tolerance_is_told_with_all_numbers():
+def test_more_than_the_tolerance_is_reported_with_all_numbers():
     [finding] = findings(window_seconds=309.5)
 
     assert finding.headline == (
@@ -54,7 +54,7 @@ def test_a_cpu_profile_is_judged_by_its_own_budget_and_clock():
     assert finding.where.endswith("cpu profile")
 
 
-def test_time_in_the_answers_to_the_judge_is_told_with_its_own_way_out():
+def test_time_in_the_answers_to_the_judge_is_reported_with_its_own_way_out():
     [late] = findings(window_seconds=309.5, charged_seconds=9.0)
     assert late.headline == (
         "trained 309.5 seconds, 9.0 of them while the judge waited, 9.5 more than the budget of "

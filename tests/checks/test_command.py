@@ -31,7 +31,7 @@ def test_an_exit_with_0_holds(command, judged):
     assert judged(RULE).status == "holds"
 
 
-def test_another_exit_is_told_with_its_last_words(command, judged):
+def test_another_exit_is_reported_with_its_last_words(command, judged):
     command("import sys; print('many words', flush=True); sys.exit('the last word')")
 
     judgement = judged(RULE)
@@ -44,7 +44,7 @@ def test_another_exit_is_told_with_its_last_words(command, judged):
     assert finding.help.startswith(f"run it: {sys.executable} -c ")
 
 
-def test_a_silent_failure_and_noise_are_told(command, judged):
+def test_a_silent_failure_and_noise_are_reported(command, judged):
     command("import os; os.write(1, b'\\xff' * 9000); os._exit(3)")
 
     [finding] = judged(RULE).findings
@@ -70,13 +70,13 @@ def test_it_runs_in_the_experiment_s_folder_without_our_variables(command, judge
     assert judged(RULE).status == "holds"
 
 
-def test_no_shell_reads_its_words(command, judged):
+def test_the_words_are_not_read_by_a_shell(command, judged):
     command("import sys; exit(sys.argv[1:] != [])")
 
     assert judged(RULE).status == "holds"
 
 
-def test_a_program_that_is_not_there_is_no_broken_rule(command, judged):
+def test_a_missing_program_is_an_error_and_not_a_broken_rule(command, judged):
     command("", program="no-such-program")
 
     with pytest.raises(OuroError, match="`no-such-program` cannot be started") as caught:
@@ -85,7 +85,7 @@ def test_a_program_that_is_not_there_is_no_broken_rule(command, judged):
 
 
 @pytest.mark.parametrize("subject", ["index", "commit"])
-def test_it_is_never_judged_of_less_than_a_working_tree(command, judged, subject):
+def test_it_is_only_judged_on_a_working_tree(command, judged, subject):
     command("print('fine')")
 
     judgement = judged(RULE, subject=subject)
@@ -103,7 +103,7 @@ def test_it_is_never_judged_of_less_than_a_working_tree(command, judged, subject
         ('command = ["x"]\nshell = true', "unknown key 'shell'"),
     ],
 )
-def test_what_is_no_command_is_a_fault_of_the_bound(laws, line, fault):
+def test_an_invalid_command_is_a_fault_of_the_bound(laws, line, fault):
     laws.edit("bound.toml", 'check = "simplicity"', f'check = "command"\n{line}')
     trust = laws.commit("a slip of the pen")
 

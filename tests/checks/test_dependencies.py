@@ -1,4 +1,4 @@
-"""``dependencies``: what is declared and locked stays; everything else in those files may move."""
+"""``dependencies``: declared and locked packages stay; other keys of those files may change."""
 
 import pytest
 
@@ -38,7 +38,7 @@ CHANGES = [
 
 @pytest.mark.parametrize(("old", "new", "words"), [c[1:] for c in CHANGES],
                          ids=[c[0] for c in CHANGES])  # fmt: skip
-def test_a_change_in_pyproject_is_told_in_words(project, judged, old, new, words):
+def test_a_change_in_pyproject_is_described(project, judged, old, new, words):
     trust = project.git("rev-parse", "--short=7", "HEAD")
     project.edit("pyproject.toml", old, new)
 
@@ -60,7 +60,7 @@ def test_a_committed_change_names_its_commit(project, judged):
     assert finding.where.startswith(f"changed in: commit {head[:7]}")
 
 
-def test_different_changes_in_different_places_are_all_told(project, judged):
+def test_different_changes_in_different_places_are_all_reported(project, judged):
     project.edit("pyproject.toml", '["six"]', '["six", "numpy"]')
     project.git("add", "pyproject.toml")
     project.edit("pyproject.toml", '["six", "numpy"]', '["six", "scipy"]')
@@ -112,7 +112,7 @@ def test_a_new_dependency_file_is_found(project, judged, name):
         ("torch[cuda]==2.0\nsix\n", "changed torch ==2.0 → [cuda]==2.0"),
     ],
 )
-def test_a_change_of_requirements_is_told_in_words(project, judged, new, words):
+def test_a_change_of_requirements_is_described(project, judged, new, words):
     trust = project.commit("requirements", {"requirements.txt": "torch==2.0\nsix\n"})
     project.write({"requirements.txt": new})
 
@@ -121,7 +121,7 @@ def test_a_change_of_requirements_is_told_in_words(project, judged, new, words):
     assert finding.headline == f"requirements.txt: {words}"
 
 
-def test_what_a_requirements_file_includes_is_one_too(project, judged):
+def test_a_file_that_requirements_include_counts(project, judged):
     files = {"requirements.txt": "six\n-r deps/base.txt\n", "deps/base.txt": "-c pins\n"}
     trust = project.commit("requirements", {**files, "deps/pins": "torch==2\n"})
     assert judged(RULE, trust=trust).status == "holds"
@@ -192,7 +192,7 @@ HONEST = [
 
 
 @pytest.mark.parametrize("work", HONEST, ids=lambda f: f.__name__)
-def test_what_installs_the_same_is_the_same(project, judged, work):
+def test_changes_that_install_the_same_packages_hold(project, judged, work):
     trust = project.commit("files", {"requirements.txt": "torch==2.0\nsix\n", "uv.lock": LOCK})
 
     work(project)
@@ -200,7 +200,7 @@ def test_what_installs_the_same_is_the_same(project, judged, work):
     assert judged(RULE, trust=trust).status == "holds"
 
 
-def test_a_blessed_dependency_is_the_truth(project, judged):
+def test_a_blessed_dependency_holds(project, judged):
     project.edit("pyproject.toml", '["six"]', '["six", "numpy"]')
     assert judged(RULE).broken
 

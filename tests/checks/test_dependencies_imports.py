@@ -78,7 +78,7 @@ def test_what_a_trusted_file_names_may_be_imported(project, judged, name, text):
     assert judged(RULE, trust=trust).status == "holds"
 
 
-def test_naming_it_oneself_does_not_help(project, judged, trust):
+def test_declaring_it_in_the_working_tree_is_not_enough(project, judged, trust):
     project.commit("einops", {"requirements.txt": "einops\n", "train.py": "import einops\n"})
 
     headlines = [finding.headline for finding in judged(RULE, trust=trust).findings]
@@ -108,7 +108,7 @@ def test_a_committed_import_is_found_although_it_was_undone(project, judged, tru
 
 
 @pytest.mark.parametrize("text", ["import (", "import einops\0", "# coding: nonsense\n", "\ufeff"])
-def test_what_is_no_python_imports_nothing(project, judged, trust, text):
+def test_text_that_is_not_python_imports_nothing(project, judged, trust, text):
     project.write({"train.py": text})
 
     assert judged(RULE, trust=trust).status == "holds"

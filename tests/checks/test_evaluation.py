@@ -1,4 +1,4 @@
-"""``evaluation``: tripwires around the measurement, and only what is new trips them."""
+"""``evaluation``: new constructs that interfere with the measurement are found."""
 
 import pytest
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("laws")
 
 @pytest.fixture
 def trust(project):
-    """A commit with a train.py in the manner of the original."""
+    """A commit with a train.py like that of autoresearch."""
     return project.commit("train", {"train.py": TRAIN})
 
 
@@ -145,7 +145,7 @@ HELP = {
 
 
 @pytest.mark.parametrize(("code", "words"), HARD, ids=[code[:40] for code, _ in HARD])
-def test_what_touches_the_measurement_is_found(project, judged, trust, code, words):
+def test_a_construct_that_touches_the_measurement_is_found(project, judged, trust, code, words):
     project.write({"train.py": TRAIN + code + "\n"})
 
     judgement = judged(RULE, trust=trust)
@@ -169,7 +169,7 @@ def test_what_touches_the_measurement_is_found(project, judged, trust, code, wor
         *("import multiprocessing", "import urllib.request", "import signal", "import inspect"),
     ],
 )
-def test_what_has_innocent_uses_only_warns(project, judged, trust, code):
+def test_a_construct_with_innocent_uses_only_warns(project, judged, trust, code):
     project.write({"train.py": TRAIN + code + "\n"})
 
     judgement = judged(RULE, trust=trust)
@@ -210,13 +210,13 @@ INNOCENT = [
 
 
 @pytest.mark.parametrize("code", INNOCENT, ids=[code[:40] for code in INNOCENT])
-def test_what_only_looks_like_it_holds(project, judged, trust, code):
+def test_innocent_code_that_looks_similar_holds(project, judged, trust, code):
     project.write({"train.py": TRAIN + code + "\n"})
 
     assert judged(RULE, trust=trust).status == "holds"
 
 
-def test_beside_a_blessed_text_that_is_no_python_all_is_new(project, judged):
+def test_every_construct_is_new_if_the_trusted_text_is_not_python(project, judged):
     trust = project.commit("torn", {"train.py": "x = (\n"})
     project.write({"train.py": TRAIN + "evaluate_bpb = min\n"})
 
@@ -236,7 +236,7 @@ def test_every_name_of_a_star_import_is_the_harness_s(project, judged):
     assert REBINDS in finding.headline
 
 
-def test_what_was_there_before_is_no_news(project, judged):
+def test_constructs_that_trust_has_are_not_reported(project, judged):
     text = TRAIN + "import subprocess\nfor m in x: evaluate_bpb(m)\n"
     trust = project.commit("as people wrote it", {"train.py": text})
     project.write({"train.py": "\n\n" + text.replace("2.0", "1.0")})
@@ -282,7 +282,7 @@ def test_a_new_editable_file_is_judged_whole(project, judged):
 
 
 @pytest.mark.parametrize("text", ["def f(:\n", "x = 1\0\n", "# coding: no-such-thing\n", ""])
-def test_what_is_no_python_cannot_run_and_holds(project, judged, trust, text):
+def test_text_that_is_not_python_cannot_run_and_holds(project, judged, trust, text):
     project.write({"train.py": text})
 
     assert judged(RULE, trust=trust).status == "holds"

@@ -1,4 +1,4 @@
-"""``frozen``: every way to change a file is seen, honest work is not."""
+"""``frozen``: every way to change a file is found, and honest work holds."""
 
 import hashlib
 import subprocess
@@ -16,7 +16,7 @@ def widen(project):
 
 
 def restore(project):
-    """The trusted bytes in the working tree, without git's help."""
+    """Write the trusted bytes into the working tree without git."""
     project.edit("prepare.py", "0.5 * float(model)", "float(model)")
 
 
@@ -189,7 +189,7 @@ def test_a_merge_that_itself_changes_the_file_is_in_the_history(project, judged)
     assert '"widen eval"' in finding.where
 
 
-def test_many_commits_are_told_as_one_finding(project, judged):
+def test_many_commits_are_reported_as_one_finding(project, judged):
     for number in range(5):
         project.edit("prepare.py", "float(model)", "float(model) ")
         project.commit(f"widen {number}")
@@ -250,7 +250,7 @@ def test_what_is_staged_is_judged_without_the_working_tree(project, judged):
     assert judged(NOW, subject="index").broken
 
 
-def test_a_commit_is_judged_without_what_lies_on_top(project, judged):
+def test_a_commit_is_judged_without_changes_on_top(project, judged):
     edit(project)
     project.git("add", "prepare.py")
     assert judged(NOW, subject="commit").status == "holds"
@@ -288,7 +288,7 @@ HONEST = [crlf, edit_train, executable, touched, edited_and_undone]
 
 
 @pytest.mark.parametrize("work", HONEST, ids=lambda f: f.__name__)
-def test_honest_work_is_not_held_against_anyone(project, judged, work):
+def test_honest_work_holds(project, judged, work):
     work(project)
 
     assert judged(NOW).status == "holds"
@@ -317,7 +317,7 @@ def test_a_file_that_git_lfs_keeps_is_compared_by_its_contents(project, judged, 
     assert judged(NOW).broken
 
 
-def test_a_change_that_a_person_blessed_is_the_truth(project, judged):
+def test_a_change_that_a_person_blessed_holds(project, judged):
     edit(project)
     project.bless()
 
@@ -325,11 +325,11 @@ def test_a_change_that_a_person_blessed_is_the_truth(project, judged):
     assert judged(EVER).status == "holds"
 
 
-def test_a_trusted_branch_that_advanced_brings_its_own_truth(project, judged):
+def test_a_trusted_branch_that_advanced_is_the_new_trust(project, judged):
     project.git("checkout", "-q", "-b", "run")
     edit_train(project)
     project.git("checkout", "-q", "main")
-    project.commit("mend the harness", {"prepare.py": "def evaluate_bpb(model): return 1.0\n"})
+    project.commit("fix the harness", {"prepare.py": "def evaluate_bpb(model): return 1.0\n"})
     project.git("checkout", "-q", "run")
     project.git("merge", "-q", "--no-edit", "main")
 

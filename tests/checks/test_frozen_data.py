@@ -1,4 +1,4 @@
-"""``frozen-data``: tokenizer and data outside git are those that were blessed."""
+"""``frozen-data``: tokenizer and data outside git are the blessed ones."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def test_a_hidden_file_of_their_kind_is_found(cache, judged):
     assert finding.headline.startswith("~/.cache/toy/tokenizer/.extra.txt is a foreign file")
 
 
-def test_what_a_desktop_or_a_hub_hides_among_them_is_no_data(cache, judged):
+def test_hidden_files_of_a_desktop_or_a_hub_do_not_count(cache, judged):
     for name in (".DS_Store", ".gitattributes", ".locks"):
         (cache / "tokenizer" / name).write_text("x")
 
@@ -96,7 +96,7 @@ def test_without_any_data_it_is_skipped(cache, judged):
     assert judgement.reason == "the data is not on this machine"
 
 
-def test_data_of_another_machine_is_no_matter(cache, judged):
+def test_blessed_data_of_another_machine_holds(cache, judged):
     (cache / "data/shard_9.bin").unlink()
     (cache / "data").rmdir()
 
@@ -126,7 +126,7 @@ def test_a_trusted_commit_brings_its_fingerprints(project, cache, judged):
 
 @pytest.fixture
 def shards(project, cache):
-    """A rule that also knows training shards, some of them; blessed as they lie."""
+    """A rule with training shards, of which some exist and are blessed."""
     for number in range(3):
         (cache / f"data/shard_{number}.bin").write_text(f"{number}\n")
     data = "~/.cache/toy/data"
@@ -138,7 +138,7 @@ def shards(project, cache):
     project.commit("training shards")
 
 
-def test_training_shards_that_are_none_of_the_fixed_data_hold(shards, judged):
+def test_training_shards_that_differ_from_the_fixed_data_hold(shards, judged):
     assert judged(RULE).status == "holds"
 
 
@@ -168,7 +168,7 @@ LARGE = b"x" * (1 << 20)
 
 @pytest.fixture
 def fingerprint(tmp_path):
-    """The digest of one large file, by a memory that stays."""
+    """A function that returns the digest of one large file, with a lasting memory."""
     path, memory = tmp_path / "large.bin", tmp_path / "memory/fingerprints.json"
     path.write_bytes(LARGE)
 
@@ -179,7 +179,7 @@ def fingerprint(tmp_path):
     return fingerprint
 
 
-def test_a_large_file_is_remembered_and_read_anew_when_it_changed(fingerprint):
+def test_a_large_file_is_remembered_and_read_again_when_it_changed(fingerprint):
     first = fingerprint()
     known = json.loads(fingerprint.memory.read_text())
     known[str(fingerprint.path)][4] = "sha256:remembered"
@@ -191,7 +191,7 @@ def test_a_large_file_is_remembered_and_read_anew_when_it_changed(fingerprint):
     assert fingerprint() not in (first, "sha256:remembered")
 
 
-def test_a_large_file_that_was_set_back_in_time_is_read_anew(fingerprint):
+def test_a_large_file_that_was_set_back_in_time_is_read_again(fingerprint):
     first, before = fingerprint(), fingerprint.path.stat()
     fingerprint.path.write_bytes(LARGE[:-1] + b"y")
     os.utime(fingerprint.path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -200,7 +200,7 @@ def test_a_large_file_that_was_set_back_in_time_is_read_anew(fingerprint):
 
 
 @pytest.mark.parametrize("memory", ["not JSON", "[]", "\0"])
-def test_a_damaged_memory_costs_time_and_no_truth(fingerprint, memory):
+def test_after_a_damaged_memory_files_are_hashed_again(fingerprint, memory):
     first = fingerprint()
     fingerprint.memory.write_text(memory)
 

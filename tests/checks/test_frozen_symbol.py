@@ -1,4 +1,4 @@
-"""``frozen-symbol``: the meaning of a function stays, and nothing else is imported in its place."""
+"""``frozen-symbol``: a function keeps its meaning, and no other module is imported in its place."""
 
 import pytest
 
@@ -68,7 +68,7 @@ CHANGES = [
 
 @pytest.mark.parametrize(("old", "new", "words"), [c[1:] for c in CHANGES],
                          ids=[c[0] for c in CHANGES])  # fmt: skip
-def test_a_change_of_meaning_is_told_in_words(project, judged, trust, old, new, words):
+def test_a_change_of_meaning_is_described(project, judged, trust, old, new, words):
     project.edit("prepare.py", old, new)
 
     judgement = judged(RULE, trust=trust)
@@ -96,7 +96,7 @@ SAME = [
 
 
 @pytest.mark.parametrize(("old", "new"), [c[1:] for c in SAME], ids=[c[0] for c in SAME])
-def test_what_means_the_same_holds(project, judged, trust, old, new):
+def test_a_change_without_a_change_of_meaning_holds(project, judged, trust, old, new):
     text = (project.path / "prepare.py").read_text().replace(old, new)
     (project.path / "prepare.py").write_bytes(text.encode())
 
@@ -112,7 +112,7 @@ def test_a_committed_change_is_found_in_every_place(project, judged, trust):
     assert finding.where == ("prepare.py, changed in: the commit, the index, the working tree")
 
 
-def test_different_changes_are_told_apart(project, judged, trust):
+def test_different_changes_are_distinguished(project, judged, trust):
     project.edit("prepare.py", "math.log(2)", "math.log(3)")
     project.git("add", "prepare.py")
     project.edit("prepare.py", "math.log(3)", "math.log(2)")
@@ -151,7 +151,7 @@ def test_a_name_that_names_nothing_protects_nothing(project, judged, old, new, h
     assert "bound.toml" in finding.help
 
 
-def test_a_harness_that_is_no_python_protects_nothing(project, judged):
+def test_a_harness_that_is_not_python_protects_nothing(project, judged):
     trust = project.commit("a shell script", {"prepare.py": "#!/bin/sh\nexit 0\n"})
 
     [finding] = judged(RULE, trust=trust).findings
@@ -159,7 +159,7 @@ def test_a_harness_that_is_no_python_protects_nothing(project, judged):
     assert finding.headline == "prepare.py defines no evaluate_bpb: nothing is protected"
 
 
-def test_a_change_that_a_person_blessed_is_the_truth(project, judged):
+def test_a_change_that_a_person_blessed_holds(project, judged):
     project.write({"prepare.py": HARNESS})
     assert judged(RULE).broken
 
@@ -184,7 +184,7 @@ SHADOWS = {
 
 @pytest.mark.parametrize("name", SHADOWS)
 @pytest.mark.parametrize("ignored", [False, True], ids=["seen", "ignored"])
-def test_what_stands_in_for_a_module_is_found(project, judged, name, ignored):
+def test_a_file_that_shadows_a_module_is_found(project, judged, name, ignored):
     path, what = SHADOWS[name]
     if ignored:
         (project.path / ".git/info/exclude").write_text("*\n")
@@ -204,13 +204,13 @@ def test_what_stands_in_for_a_module_is_found(project, judged, name, ignored):
         *("torch/__init__.py", "docs/time.py", "__pycache__/train.cpython-311.pyc", ".venv/x.pth"),
     ],
 )
-def test_what_is_imported_in_place_of_nothing_holds(project, judged, name):
+def test_a_file_that_shadows_no_module_holds(project, judged, name):
     project.write({name: "x = 1\n"})
 
     assert judged(RULE).status == "holds"
 
 
-def test_a_package_that_belongs_to_the_repository_is_no_shadow(project, judged):
+def test_a_package_of_the_repository_is_not_a_shadow(project, judged):
     project.write({"six/__init__.py": ""})
     project.edit("train.py", "import time", "import six\nimport time")
     trust = project.commit("our own six")
@@ -219,7 +219,7 @@ def test_a_package_that_belongs_to_the_repository_is_no_shadow(project, judged):
 
 
 @pytest.mark.parametrize("subject", ["index", "commit"])
-def test_the_working_tree_is_no_matter_of_a_commit(project, judged, subject):
+def test_the_working_tree_does_not_count_for_a_commit(project, judged, subject):
     project.write({"prepare/__init__.py": ""})
     project.edit("prepare.py", "float(model)", "0.5")
 

@@ -1,4 +1,4 @@
-"""``human``: a law that only a person can judge is stated, and never reads as judged."""
+"""``human``: a rule that only a person can judge is reported as skipped."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def test_it_is_skipped_with_its_reason(project, judged, human):
     assert judgement.reason == "only a person can judge it: taste cannot be measured"
 
 
-def test_it_is_skipped_even_where_another_check_would_fail(project, judged, human):
+def test_it_is_skipped_even_if_another_check_would_fail(project, judged, human):
     project.write({"helper.py": ""})
 
     assert judged("iron-law::only-train-py").status == "skipped"

@@ -1,4 +1,4 @@
-"""``log-schema``: our rows are whole; rows that were there before us are only claims."""
+"""``log-schema``: our rows are complete; rows from before our first record are only claims."""
 
 import pytest
 
@@ -89,7 +89,7 @@ def test_a_header_that_makes_the_memory_the_metric_is_found(project, judged, rec
     assert finding.headline == "results.tsv:1: the header names the columns in another order"
 
 
-def test_a_header_of_another_tool_before_our_first_record_is_no_fault(project, judged, recorded):
+def test_a_header_of_another_tool_before_our_first_record_is_accepted(project, judged, recorded):
     header = "commit\tstatus\tval_bpb\tmemory_gb\tdescription\n"
     project.write({"results.tsv": f"{header}abc1234\tkeep\t1.5\t0.1\ta claim\n"})
     recorded()
@@ -97,7 +97,7 @@ def test_a_header_of_another_tool_before_our_first_record_is_no_fault(project, j
     assert judged(RULE).status == "holds"
 
 
-def test_many_rows_are_told_as_one_finding(project, judged, first_run):
+def test_many_rows_are_reported_as_one_finding(project, judged, first_run):
     first_run(0)
     project.write({"results.tsv": HEADER + "x\n" * 9})
 
@@ -136,7 +136,7 @@ def test_strict_judges_every_row(project, judged, restate):
     assert finding.headline == "results.tsv:2: 'baseline' is not a commit hash"
 
 
-def test_windows_line_endings_are_no_fault(project, judged, first_run):
+def test_windows_line_endings_are_accepted(project, judged, first_run):
     first_run(0)
     (project.path / "results.tsv").write_bytes((HEADER + GOOD).replace("\n", "\r\n").encode())
 

@@ -97,7 +97,7 @@ def test_the_help_keeps_the_rows_that_only_the_ledger_has(recorded, ledger, judg
 
 
 @pytest.mark.parametrize("count", [1, 5])
-def test_a_row_that_no_run_stands_behind_is_found(recorded, ledger, judged, count):
+def test_a_row_without_a_recorded_run_is_found(recorded, ledger, judged, count):
     recorded()
     with ledger.open("a") as file:
         file.write("a1b2c3d\t1.000000\t1.0\tkeep\tby hand\n" * count)
@@ -132,7 +132,7 @@ def test_rows_from_before_our_first_record_are_claims(recorded, ledger, judged):
     assert judged(RULE).findings[0].headline.startswith("results.tsv:7: no run was recorded")
 
 
-def test_a_blessing_starts_anew(project, recorded, ledger, judged):
+def test_a_blessing_starts_again(project, recorded, ledger, judged):
     recorded()
     ledger.write_text(HEADER + "a1b2c3d\t1.000000\t1.0\tkeep\tby hand\n")
     assert judged(RULE).broken
@@ -213,7 +213,7 @@ def test_a_removed_record_is_found(project, recorded, judged):
     assert "line 2 is not what was recorded" in judged(RULE).findings[0].headline
 
 
-def test_a_torn_last_line_is_no_record_and_no_breach(project, recorded, judged):
+def test_a_torn_last_line_is_neither_a_record_nor_a_breach(project, recorded, judged):
     recorded()
     with Journal(project.path / ".git").path.open("a") as file:
         file.write('{"prev": "')
@@ -269,7 +269,7 @@ def test_a_ref_that_holds_another_commit_than_was_tried_is_found(project, record
     assert judged(RULE).status == "holds"
 
 
-def test_a_clone_without_our_refs_has_nothing_to_miss(project, recorded, judged, tmp_path):
+def test_a_clone_without_our_refs_holds(project, recorded, judged, tmp_path):
     recorded("keep", 2.0)
     project.git("clone", "--quiet", ".", str(tmp_path / "clone"))
     done = replace(project, path=tmp_path / "clone").ouro("gate")

@@ -1,4 +1,4 @@
-"""``metric``: one finite and plausible number, and it alone orders the keeps."""
+"""``metric``: one finite and plausible number orders the keeps."""
 
 import pytest
 
@@ -17,16 +17,16 @@ def test_a_plausible_value_holds(recorded, judged, value):
     assert judged(RULE).status == "holds"
 
 
-@pytest.mark.parametrize(("value", "told"), [(-37.8, "-37.8"), (0.0, "0"), (20.0, "20"),
+@pytest.mark.parametrize(("value", "words"), [(-37.8, "-37.8"), (0.0, "0"), (20.0, "20"),
                                              (99.0, "99"), (1e300, "1e+300")])  # fmt: skip
-def test_a_value_that_cannot_be_true_is_found(recorded, judged, value, told):
+def test_a_value_that_cannot_be_true_is_found(recorded, judged, value, words):
     run = recorded("crash", value)
 
     judgement = judged(RULE)
 
     assert judgement.status == "broken"
     [finding] = judgement.findings
-    assert finding.headline == f"val_bpb is {told}, which cannot be true"
+    assert finding.headline == f"val_bpb is {words}, which cannot be true"
     assert finding.where == f"run {run['run']}, commit {run['commit'][:7]}"
     assert finding.expected == "more than 0, less than 20"
     assert finding.help == "the loss in evaluation must be the plain cross-entropy of each token"
@@ -39,7 +39,7 @@ def test_only_the_last_run_s_value_is_judged(recorded, judged):
     assert judged(RULE).status == "holds"
 
 
-def test_a_run_without_a_value_has_none_to_judge(recorded, judged):
+def test_a_run_without_a_value_holds(recorded, judged):
     recorded("crash", None)
 
     assert judged(RULE).status == "holds"

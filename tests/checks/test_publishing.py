@@ -1,4 +1,4 @@
-"""``publish``: results are in git by report commits alone, and no work is done on top of them."""
+"""``publish``: only report commits contain results, and no other work follows them."""
 
 import pytest
 
@@ -82,7 +82,7 @@ def test_a_report_at_the_end_is_lawful(publishing, judged, rule, work):
 
 
 @pytest.mark.parametrize("rule", [LEDGER, SCOPE])
-def test_a_report_is_no_report_where_nothing_is_published(project, judged, rule):
+def test_a_report_needs_a_bound_that_publishes(project, judged, rule):
     project.write({"results.tsv": "commit\tval_bpb\n"})
     report(project)
 
@@ -138,7 +138,7 @@ def test_it_says_where_and_what_to_do(publishing, judged):
     assert finding.help.startswith("git rm --cached results.tsv, drop it from the commits that")
 
 
-def test_what_is_only_staged_is_easily_mended(publishing, judged):
+def test_the_help_for_staged_results_is_to_unstage_them(publishing, judged):
     staged_together(publishing)
 
     [finding] = judged(LEDGER).findings
@@ -156,7 +156,7 @@ def test_a_report_from_an_earlier_session_goes_out_before_the_next_one(publishin
     assert judged(LEDGER, trust=trust).broken
 
 
-def test_a_module_is_no_report(publishing, judged):
+def test_a_module_is_never_part_of_a_report(publishing, judged):
     publishing.write({"reports/helper.py": "x = 1\n"})
     report(publishing, "reports")
 

@@ -1,4 +1,4 @@
-"""``scope``: only the editable files may change, wherever a change hides."""
+"""``scope``: only the editable files may change, in every place."""
 
 import subprocess
 
@@ -149,7 +149,7 @@ def test_one_file_in_several_places_is_one_finding(project, judged):
     assert finding.where.startswith("changed in: the working tree, the index, commit ")
 
 
-def test_many_stray_files_are_told_as_one_finding(project, judged):
+def test_many_stray_files_are_reported_as_one_finding(project, judged):
     project.write(dict.fromkeys(("a.py", "b/c.py", "d.txt", "e.txt", "f.txt"), ""))
 
     [finding] = judged(RULE).findings
@@ -289,7 +289,7 @@ HONEST = [
 
 
 @pytest.mark.parametrize("work", HONEST, ids=lambda f: f.__name__)
-def test_honest_work_is_not_held_against_anyone(project, judged, work):
+def test_honest_work_holds(project, judged, work):
     work(project)
 
     assert judged(RULE).status == "holds"
@@ -303,7 +303,7 @@ def test_allowed_artefacts_need_not_be_ignored(project, judged):
     assert judged(RULE, trust=trust).status == "holds"
 
 
-def test_a_trust_that_moved_on_is_not_held_against_the_branch(project, judged):
+def test_changes_by_a_trust_that_moved_on_do_not_count(project, judged):
     project.git("checkout", "-q", "-b", "run")
     commit_train(project)
     project.git("checkout", "-q", "main")
@@ -316,7 +316,7 @@ def test_a_trust_that_moved_on_is_not_held_against_the_branch(project, judged):
     assert judged(RULE, trust="main").status == "holds"
 
 
-def test_files_that_were_just_blessed_are_no_strays_before_the_commit(project, judged):
+def test_files_that_were_just_blessed_are_accepted_before_the_commit(project, judged):
     edited(project)
     project.ouro("bless")
 
@@ -336,7 +336,7 @@ def test_what_is_staged_is_judged_without_the_working_tree(project, judged):
     assert finding.facts["path"] == "helper.py"
 
 
-def test_what_is_new_and_staged_is_not_deleted_by_the_remedy(project, judged):
+def test_the_remedy_keeps_a_new_staged_file(project, judged):
     project.write({"notes.tsv": "the only copy\n"})
     project.git("add", "notes.tsv")
 
@@ -349,7 +349,7 @@ def test_what_is_new_and_staged_is_not_deleted_by_the_remedy(project, judged):
 
 
 @pytest.mark.parametrize("place", ["untracked", "index", "working tree"])
-def test_the_remedy_can_be_copied_whatever_the_name(project, judged, place):
+def test_the_remedy_quotes_every_name(project, judged, place):
     name = "what's new (1) für $me;.txt"
     if place == "working tree":
         project.commit("notes", {name: "1\n"})

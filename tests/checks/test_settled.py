@@ -30,7 +30,7 @@ def test_before_the_first_run_it_is_skipped(judged):
     assert judged(RULE).status == "skipped"
 
 
-def test_a_loop_as_it_should_be_holds(project, idea, revert, judged):
+def test_a_normal_loop_holds(project, idea, revert, judged):
     idea("keep", 1.9)
     for status in ("discard", "crash", "discard"):
         idea(status, 2.5)
@@ -91,7 +91,7 @@ def test_both_helps_are_the_remedy(project, idea, revert, judged):
     assert judged(RULE).status == "holds"
 
 
-def test_an_amended_keep_is_no_longer_what_was_measured(project, idea, judged):
+def test_an_amended_keep_counts_as_lost(project, idea, judged):
     idea("keep", 1.9)
     project.git("commit", "-q", "--amend", "-m", "a nicer name")
 
@@ -122,7 +122,7 @@ def test_a_run_that_decided_nothing_need_not_be_reverted(project, idea, judged, 
     assert judged(RULE).status == "holds"
 
 
-def test_a_code_that_lost_before_must_be_reverted(project, idea, judged):
+def test_code_that_was_discarded_before_must_be_reverted(project, idea, judged):
     idea("discard", 2.5, reason="unchanged", incumbent="0" * 40)
     project.commit("another idea", {"train.py": "MODEL = 1.0\n"})
 
@@ -140,7 +140,7 @@ def test_a_keep_that_is_measured_again_stays_kept(project, idea, recorded, judge
 @pytest.mark.parametrize(
     "facts", [{"branch": "other"}, {"branch": ""}, {"worktree": "other"}, {"trust": "0" * 40}]
 )
-def test_runs_of_elsewhere_are_not_judged_here(project, idea, judged, facts):
+def test_runs_of_another_branch_or_working_tree_are_not_judged(project, idea, judged, facts):
     idea("discard", 2.5, **facts)
     project.commit("another idea", {"train.py": "MODEL = 1.0\n"})
 

@@ -1,4 +1,4 @@
-"""``simplicity``: a tie is decided by the size of the code, and by nothing else."""
+"""``simplicity``: the size of the code alone decides a tie."""
 
 import pytest
 
@@ -49,7 +49,7 @@ BAND = {**TIE, "band": 0.005, "gain_on_peak": 0.0}
     ],
     ids=["a literal less", "beyond the band", "ties that add up"],
 )
-def test_what_is_no_simpler_tie_may_not_be_kept(recorded, judged, facts, status, found):
+def test_a_tie_that_is_not_simpler_must_not_be_kept(recorded, judged, facts, status, found):
     recorded(status, **{**BAND, **facts})
     assert judged(RULE).status == found
 
@@ -76,7 +76,7 @@ def test_verdicts_that_follow_from_gain_and_size_hold(recorded, judged, status, 
     assert judged(RULE).status == "holds"
 
 
-def test_runs_under_another_truth_are_not_judged(recorded, judged):
+def test_runs_under_another_trust_are_not_judged(recorded, judged):
     recorded("discard", **TIE, trust="0" * 40)
     assert judged(RULE).status == "skipped"
 

@@ -69,7 +69,7 @@ def test_the_staged_state_is_judged_in_a_hook(project, judged):
 
 
 @pytest.mark.parametrize("ignored", [True, False])
-def test_a_ledger_that_lies_there_is_as_it_should_be(project, judged, ignored):
+def test_a_ledger_in_the_working_tree_holds(project, judged, ignored):
     if not ignored:
         (project.path / ".gitignore").write_text("")
     project.write({"results.tsv": "commit\tval_bpb\n"})
@@ -77,7 +77,7 @@ def test_a_ledger_that_lies_there_is_as_it_should_be(project, judged, ignored):
     assert judged(RULE).status == "holds"
 
 
-def test_taking_it_out_of_git_since_trust_is_as_it_should_be(project, judged):
+def test_removing_it_from_git_since_trust_holds(project, judged):
     committed(project)
     trust = project.git("rev-parse", "HEAD")
     project.git("rm", "-q", "--cached", "results.tsv")
