@@ -170,20 +170,14 @@ def _difference(file: DependencyFile, data: bytes | None) -> str:
 
 def _change(before: dict[str, str], after: dict[str, str]) -> str:
     """Return which statements were added, removed or changed; "" for none."""
-    words = []
-    if added := sorted(after.keys() - before.keys()):
-        words.append(f"added {several([_named(name, after) for name in added])}")
-    if removed := sorted(before.keys() - after.keys()):
-        words.append(f"removed {several([_short(name) for name in removed])}")
-    both = sorted(before.keys() & after.keys())
-    moves = [f"{n} {_short(before[n])} → {_short(after[n])}" for n in both if before[n] != after[n]]
-    if moves:
-        words.append(f"changed {several(moves)}")
-    return "; ".join(words)
-
-
-def _named(name: str, statements: dict[str, str]) -> str:
-    return _short(f"{name} {statements[name]}".strip())
+    old, new = before.keys(), after.keys()
+    changed = sorted(name for name in old & new if before[name] != after[name])
+    words = {
+        "added": [_short(f"{name} {after[name]}".strip()) for name in sorted(new - old)],
+        "removed": [_short(name) for name in sorted(old - new)],
+        "changed": [f"{n} {_short(before[n])} → {_short(after[n])}" for n in changed],
+    }
+    return "; ".join(f"{verb} {several(names)}" for verb, names in words.items() if names)
 
 
 def _short(text: str) -> str:

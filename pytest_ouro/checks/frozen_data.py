@@ -46,7 +46,6 @@ class FrozenData(Check):
         present = evidence.fingerprints.of(self._present(evidence))
         now = {data.name(path, evidence.root): digest for path, digest in present.items()}
         blessed = evidence.trust.data
-        folders = {name.rpartition("/")[0] for name in now}
         if not blessed.keys() & now.keys():
             yield Finding(
                 f"no fingerprint of the data is blessed ({several(sorted(now))})",
@@ -55,12 +54,11 @@ class FrozenData(Check):
                 warns=True,
             )
         else:
-            yield from self._changed(blessed, now, folders)
+            yield from self._changed(blessed, now)
         yield from self._copies(evidence, present)
 
-    def _changed(
-        self, blessed: dict[str, str], now: dict[str, str], folders: set[str]
-    ) -> Iterator[Finding]:
+    def _changed(self, blessed: dict[str, str], now: dict[str, str]) -> Iterator[Finding]:
+        """Report differences from the blessed digests, in the folders that are on this machine."""
         help = "make the data again, or a person blesses it as it is: pytest-ouro bless"
         for name, digest in sorted(now.items()):
             if name not in blessed:
@@ -77,16 +75,18 @@ class FrozenData(Check):
                     help=help,
                     facts={"path": name},
                 )
+        folders = {name.rpartition("/")[0] for name in now}
         for name in sorted(blessed.keys() - now.keys()):
             if name.rpartition("/")[0] in folders:
                 yield Finding(f"{name} is gone", help=help, facts={"path": name})
 
     def _copies(self, evidence: Evidence, present: dict[Path, str]) -> Iterator[Finding]:
-        fixed = self._files(evidence, self.paths or evidence.layout.data)
-        train = self._files(evidence, self.train) - fixed
-        others: dict[str, Path] = {d: path for path, d in present.items() if path not in train}
-        for path, digest in evidence.fingerprints.of(sorted(train)).items():
-            if digest in others:
+        """Report training files with the same bytes as one of the other files."""
+        globs = self.paths or evidence.layout.data
+        fixed = {path for glob in globs for path in data.files(glob, evidence.root)}
+        others = {digest: path for path, digest in present.items() if path in fixed}
+        for path, digest in present.items():
+            if path not in fixed and digest in others:
                 yield Finding(
                     f"{path.name} among the training data is a copy of {others[digest].name}",
                     where=str(path.parent),
@@ -96,9 +96,6 @@ class FrozenData(Check):
 
     def _present(self, evidence: Evidence) -> list[Path]:
         return sorted(self.trusted_data(evidence))
-
-    def _files(self, evidence: Evidence, patterns: tuple[str, ...]) -> set[Path]:
-        return {path for glob in patterns for path in data.files(glob, evidence.root)}
 
     def data_globs(self, layout: Layout) -> tuple[str, ...]:
         return (*(self.paths or layout.data), *self.train)

@@ -37,28 +37,30 @@ class Untracked(Check):
         for path in matching(repository.index.keys() - repository.head_tree.keys(), globs):
             places.setdefault(path, []).append("the index")
         for path, where in sorted(places.items()):
-            if reports.named(path):
-                if path in reports.beside_work:
-                    yield _beside_work(path, reports.beside_work[path])
-                continue
-            yield Finding(
-                f"{path} is in git; it must stay untracked",
-                where=f"added in: {several(where)}",
-                help=f"git rm --cached {quoted(path)}"
-                + ("" if where == ["the index"] else ", and drop it from the commits that hold it"),
-                facts={"path": path},
-            )
+            if not reports.named(path):
+                yield _tracked(path, where)
+            elif path in reports.beside_work:
+                yield _beside_work(path, reports.beside_work[path])
 
     def protects(self, layout: Layout) -> Protection:
         return Protection(untracked=[layout.path(path) for path in self.paths])
 
 
+def _tracked(path: str, where: list[str]) -> Finding:
+    drop = "" if where == ["the index"] else ", and drop it from the commits that hold it"
+    return Finding(
+        f"{path} is in git; it must stay untracked",
+        where=f"added in: {several(where)}",
+        help=f"git rm --cached {quoted(path)}{drop}",
+        facts={"path": path},
+    )
+
+
 def _beside_work(path: str, where: list[str]) -> Finding:
+    drop = "" if where == ["the index"] else ", drop it from the commits that hold it,"
     return Finding(
         f"{path} is in git beside other work; it is published by a report commit, the last one",
         where=f"held by: {several(where)}",
-        help=f"git rm --cached {quoted(path)}"
-        + ("" if where == ["the index"] else ", drop it from the commits that hold it,")
-        + " and commit it alone when the session is over",
+        help=f"git rm --cached {quoted(path)}{drop} and commit it alone when the session is over",
         facts={"path": path},
     )
