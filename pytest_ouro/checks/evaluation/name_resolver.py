@@ -76,11 +76,11 @@ class Names:
         if isinstance(node, ast.NamedExpr):
             return self.meant(node.value)
         if isinstance(node, ast.Subscript):
-            key = _text(node.slice)
+            key = literal_text(node.slice)
             return key if key in self._known and self.meant(node.value) == "sys.modules" else ""
         if isinstance(node, ast.Call):
             if dotted(node.func) == "getattr" and len(node.args) > 1:
-                base, key = self.meant(node.args[0]), _text(node.args[1])
+                base, key = self.meant(node.args[0]), literal_text(node.args[1])
                 return f"{base}.{key}" if base and key else ""
             return next((name for name in self.imported(node) if name in self._known), "")
         return ""
@@ -88,10 +88,10 @@ class Names:
     def imported(self, node: ast.Call) -> Iterator[str]:
         """Yield the module that a call imports, under any name of the import function."""
         importer = dotted(node.func).rpartition(".")[2] in self._importers
-        if importer and node.args and (name := _text(node.args[0])):
+        if importer and node.args and (name := literal_text(node.args[0])):
             yield name
 
 
-def _text(node: ast.expr) -> str:
+def literal_text(node: ast.expr) -> str:
     """Return the string that a literal is; "" for any other expression."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""

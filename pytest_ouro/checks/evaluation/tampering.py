@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, TypeAlias, get_args
 
 from pytest_ouro.checks.evaluation.literal_metric import prints_literal
-from pytest_ouro.checks.evaluation.name_resolver import Names
+from pytest_ouro.checks.evaluation.name_resolver import Names, literal_text
 from pytest_ouro.checks.evaluation.repetition import calls_in_loops, calls_of_one_run
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.evidence.python.source import dotted, imported, source
@@ -182,16 +182,14 @@ class Script:
                 yield self._rebinds(node.lineno, local)
 
     def _written_into(self, leaf: ast.Attribute | ast.Subscript) -> Iterator[Construct]:
-        """``prepare.x = …``, ``torch.nn.functional.x = …``, ``sys.modules["prepare"] = …``."""
+        """Judge ``prepare.x = …``, ``torch.nn.functional.x = …``, ``sys.modules["x"] = …``."""
         name = _written(leaf)
         base, meant = name.partition(".")[0], self._guarded(leaf.value)
         if name in ("globals()", "vars()", "locals()") and isinstance(leaf, ast.Subscript):
-            key = leaf.slice.value if isinstance(leaf.slice, ast.Constant) else None
-            if isinstance(key, str) and key in self._from_harness:
+            if (key := literal_text(leaf.slice)) in self._from_harness:
                 yield self._rebinds(leaf.lineno, key)
-        elif name.startswith("sys.modules.") or "sys.modules" in (
-            name,
-            self._names.meant(leaf.value),
+        elif (
+            f"{name}.".startswith("sys.modules.") or self._names.meant(leaf.value) == "sys.modules"
         ):
             yield Construct(leaf.lineno, "writes into sys.modules")
         elif base in self._from_harness:
@@ -221,17 +219,16 @@ class Script:
             yield Construct(node.lineno, f"starts another program: {meant}")
         elif meant == "importlib.reload" and node.args and self._guarded(node.args[0]):
             yield Construct(node.lineno, f"reloads {self._guarded(node.args[0])}")
-        if name == "getattr" and len(node.args) > 1:
-            wanted = node.args[1].value if isinstance(node.args[1], ast.Constant) else ""
-            if wanted in _INTERNALS:
-                yield Construct(node.lineno, f"reaches for {wanted}")
+        wanted = literal_text(node.args[1]) if name == "getattr" and len(node.args) > 1 else ""
+        if wanted in _INTERNALS:
+            yield Construct(node.lineno, f"reaches for {wanted}")
         if name in _NOTED_CALLS:
             yield Construct(node.lineno, f"calls {name}", hard=False)
         if name in ("exec", "eval", "compile") and node.args:
             yield from self._executed(node)
 
     def _set_by_call(self, node: ast.Call, name: str) -> Iterator[Construct]:
-        """``setattr(prepare, …)``, ``vars(prepare)``, ``sys.modules.update(…)``."""
+        """Judge ``setattr(prepare, …)``, ``vars(prepare)``, ``sys.modules.update(…)``."""
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
         last = node.func.attr if isinstance(node.func, ast.Attribute) else name
         if last in ("setattr", "delattr", "__setattr__", "__delattr__"):
@@ -251,9 +248,7 @@ class Script:
 
     def _executed(self, node: ast.Call) -> Iterator[Construct]:
         """Yield the constructs in a literal text that is executed."""
-        text = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
-        if not isinstance(text, str):
-            return
+        text = literal_text(node.args[0])
         imports = "\n".join(map(ast.unparse, self._source.of(*_IMPORTING)))
         with contextlib.suppress(SyntaxError):
             for found in replace(self, text=f"{imports}\n{text.strip()}\n").constructs:
@@ -310,7 +305,7 @@ def _holds_text(node: ast.expr) -> bool:
 
 
 def _written(leaf: ast.Attribute | ast.Subscript) -> str:
-    """The object that an assignment writes into, without indices; ``globals()`` for its result."""
+    """Return what an assignment writes into, without indices: ``a.b``, or ``f()`` for a call."""
     node: ast.expr = leaf if isinstance(leaf, ast.Attribute) else leaf.value
     while not (name := dotted(node)) and isinstance(node, ast.Attribute | ast.Subscript):
         node = node.value
@@ -339,7 +334,7 @@ def _targets(node: _Assigning) -> Iterator[ast.expr]:
 
 
 def _module(line: int, name: str) -> Iterator[Construct]:
-    """Yield the construct that the import of a module is, if it is one."""
+    """Yield a construct if scripts have no or few reasons to import the module."""
     top = name.split(".")[0]
     if top in _REFUSED or top in _NOTED:
         yield Construct(line, f"imports {top}", hard=top in _REFUSED)
