@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def schema() -> dict[str, Any]:
-    """Return the whole schema, draft 2020-12. It accepts every check of a package."""
+    """Return the whole schema, draft 2020-12. It accepts checks of packages as they are."""
     rule = {"$ref": "#/$defs/rule"}
     experiment = {**table(Experiment), "oneOf": [_kind(kind) for kind in KINDS]}
     per_device = {key: experiment["properties"][key] for key in PER_DEVICE}

@@ -38,7 +38,7 @@ class Command(Check):
         return f"a command needs a working tree: it cannot be judged on the {subject} alone"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        words = " ".join(self.command)
+        words, output = " ".join(self.command), b""
         try:
             done = subprocess.run(
                 self.command,
@@ -50,19 +50,17 @@ class Command(Check):
                 timeout=self.timeout,
                 check=False,
             )
+            problem = f"exited with {done.returncode}" if done.returncode else ""
+            output = done.stdout
         except subprocess.TimeoutExpired:
-            yield self._finding(f"`{words}` did not end in {self.timeout:g} s", "")
-            return
+            problem = f"did not end in {self.timeout:g} s"
         except OSError as error:
             raise messages.command_not_started(words, str(error.strerror)) from None
-        if done.returncode:
-            last = done.stdout.decode(errors="replace").strip().rpartition("\n")[2][:160]
-            yield self._finding(f"`{words}` exited with {done.returncode}", last)
-
-    def _finding(self, headline: str, output: str) -> Finding:
-        return Finding(
-            headline,
-            where=f"it said: {output}" if output else "",
-            expected="exit status 0",
-            help=f"run it: {' '.join(self.command)}",
-        )
+        if problem:
+            *_, last = ["", *output.decode(errors="replace").strip().splitlines()]
+            yield Finding(
+                f"`{words}` {problem}",
+                where=f"it said: {last[:160]}" if last else "",
+                expected="exit status 0",
+                help=f"run it: {words}",
+            )
