@@ -141,11 +141,13 @@ def parse(
     title = read_table(Title, table.get("bound", {}), ("bound",), problems)
     experiments: dict[str, Experiment] = {}
     if "experiment" in table:
-        experiments = _profiles(Experiment, table["experiment"], "experiment", PER_DEVICE, problems)
+        experiments = _read_profiles(
+            Experiment, table["experiment"], "experiment", PER_DEVICE, problems
+        )
     else:
         problems.add((), "the table [experiment] is missing")
     verdict = table.get("verdict", {})
-    verdicts = _profiles(VerdictRule, verdict, "verdict", keys_of(VerdictRule), problems)
+    verdicts = _read_profiles(VerdictRule, verdict, "verdict", keys_of(VerdictRule), problems)
     rules = _read_rules(table, problems, checks or {})
     if len(experiments) == len(DEVICES):
         _check_paths(folder, experiments, rules, problems)
@@ -154,7 +156,7 @@ def parse(
     return Bound(title.name, folder, tuple(rules.values()), experiments, verdicts)
 
 
-def _profiles(
+def _read_profiles(
     cls: type[T], base: object, name: str, replaceable: Iterable[str], problems: Problems
 ) -> dict[str, T]:
     """Read the table ``name`` once for each device, whose own table replaces some keys.
@@ -168,7 +170,7 @@ def _profiles(
     found = {}
     for device in DEVICES:
         where = (name, device)
-        override = _override(cls, base.get(device, {}), where, replaceable, problems)
+        override = _read_override(cls, base.get(device, {}), where, replaceable, problems)
         if whole is None or override is None:
             continue
         # Limits that were derived from another budget are not inherited with it.
@@ -180,7 +182,7 @@ def _profiles(
     return found
 
 
-def _override(
+def _read_override(
     cls: type, override: object, where: Where, replaceable: Iterable[str], problems: Problems
 ) -> dict[str, Any] | None:
     """Read the table of one device; return its keys, or None if it is faulty."""
