@@ -1,7 +1,4 @@
-"""Errors of bound.toml.
-
-``remedy`` is given where correcting the file is not enough, as it is under trusted rules.
-"""
+"""Errors of bound.toml. If it was read from trust, the help is how to replace the trusted rules."""
 
 from __future__ import annotations
 
