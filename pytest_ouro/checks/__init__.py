@@ -98,8 +98,7 @@ class Check(ABC):
         """Return the files of data that `bless` records for it."""
         from pytest_ouro.evidence import data
 
-        globs = self.data_globs(evidence.layout)
-        return {path for glob in globs for path in data.files(glob, evidence.root)}
+        return data.matched(self.data_globs(evidence.layout), evidence.root)
 
 
 def load(name: str) -> type[Check]:

@@ -82,8 +82,7 @@ class FrozenData(Check):
 
     def _copies(self, evidence: Evidence, present: dict[Path, str]) -> Iterator[Finding]:
         """Report training files with the same bytes as one of the other files."""
-        globs = self.paths or evidence.layout.data
-        fixed = {path for glob in globs for path in data.files(glob, evidence.root)}
+        fixed = set(data.matched(self.paths or evidence.layout.data, evidence.root))
         others = {digest: path for path, digest in present.items() if path in fixed}
         for path, digest in present.items():
             if path not in fixed and digest in others:

@@ -113,7 +113,8 @@ class Evidence:
         if self.repository.subject != "working tree":
             return []
         folder = f"{self.layout.root}/" if self.layout.root else ""
-        known = [*matching(self.repository.index, self.layout.editable_globs), *self.trust.committed]
+        editable = matching(self.repository.index, self.layout.editable_globs)
+        known = [*editable, *self.trust.committed]
         own = {p[len(folder) :].split("/")[0] for p in known if p.startswith(folder)}
         found = shadows.shadows(self.root, self.layout.harness, own)
         return [(folder + name, effect) for name, effect in found]
