@@ -34,7 +34,7 @@ CLEAN = [
     *("tests/experiment/test_interpreters.py", "tests/experiment/test_launcher.py"),
     *("tests/experiment/test_measurement.py", "tests/experiment/test_processes.py"),
     *("tests/experiment/test_reseed.py", "tests/experiment/test_run_clock.py"),
-    *("tests/experiment/test_supervisor.py", "tests/experiment/test_undumpable.py"),
+    *("tests/experiment/test_supervisor.py", "tests/experiment/test_own_process.py"),
     *("tests/sandbox", "tests/test_disarmed.py", "tests/test_gate.py"),
     *("tests/test_gate_commits.py", "tests/test_gate_pytest.py", "tests/test_gate_reports.py"),
     *("tests/test_outside.py", "tests/test_cli.py"),

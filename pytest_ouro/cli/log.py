@@ -10,8 +10,7 @@ from pytest_ouro.cli import find_bound
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.experiment.terms.console_text import clean
-from pytest_ouro.experiment.verdict.conditions import comparable
-from pytest_ouro.experiment.verdict.summary import tally
+from pytest_ouro.experiment.verdict.history import comparable, tally
 
 if TYPE_CHECKING:
     import argparse

@@ -207,7 +207,7 @@ class Session:
         if reporter is None:
             return
         quiet = self.config.get_verbosity() < 0
-        for text in self._result.told(quiet=quiet) if self._result else ():
+        for text in self._result.lines(quiet=quiet) if self._result else ():
             reporter.write_line(text)
         line = self._result.last_line if self._result else options.CLOSED
         reporter.write_line(line)

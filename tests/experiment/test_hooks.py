@@ -4,7 +4,7 @@ import pytest
 
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records.run_record import StartedRun
-from pytest_ouro.experiment.records.integrity import Before
+from pytest_ouro.experiment.records.integrity import Snapshot
 
 #: Finds the repository from a run's clean worktree.
 HERE = (
@@ -93,11 +93,11 @@ def test_only_settings_that_run_programs_are_a_breach(lab, lines, reason):
 def test_what_changes_while_a_sandboxed_script_runs_is_a_persons(lab):
     case = open_case(lab.path / "bound.toml")
     assert case.experiment is not None
-    before = Before.look(case, case.experiment, StartedRun(time="", run="abc", commit=""))
+    before = Snapshot.take(case, case.experiment, StartedRun(time="", run="abc", commit=""))
     hook = lab.path / ".git" / "hooks" / "pre-commit"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(OURS)
 
-    assert before.mended("sandboxed") == []
+    assert before.restore("sandboxed") == []
     assert hook.read_text() == OURS
-    assert before.mended("judged") != []
+    assert before.restore("judged") != []

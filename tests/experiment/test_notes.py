@@ -11,7 +11,7 @@ from pytest_ouro.core.metric import Metric
 from pytest_ouro.evidence.records.reasons import RECORDED
 from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.experiment.verdict.decide import Candidate, decide
-from pytest_ouro.experiment.verdict.summary import luckiest, memory, tally
+from pytest_ouro.experiment.verdict.history import expected_maximum, memory, tally
 
 
 def ran(value, reason="improved", **facts):
@@ -44,14 +44,14 @@ def test_memory(peak, best, reason, text):
     [(1, 0.0), (2, 0.56419), (3, 0.84628), (5, 1.16296), (10, 1.53875), (100, 2.50759),
      (1000, 3.24144)],
 )  # fmt: skip
-def test_the_luckiest_of_many(tries, expected):
-    assert luckiest(tries) == pytest.approx(expected, abs=1e-5)
+def test_the_expected_maximum_has_known_values(tries, expected):
+    assert expected_maximum(tries) == pytest.approx(expected, abs=1e-5)
 
 
-def test_the_luckiest_is_what_chance_gives():
+def test_the_expected_maximum_is_the_mean_of_many_draws():
     chance = random.Random(1)
     largest = [max(chance.gauss(0, 1) for _ in range(20)) for _ in range(20_000)]
-    assert luckiest(20) == pytest.approx(statistics.mean(largest), abs=0.02)
+    assert expected_maximum(20) == pytest.approx(statistics.mean(largest), abs=0.02)
 
 
 BASE = ran(2.0, "baseline")
@@ -134,7 +134,7 @@ def test_a_new_baseline_is_said_aloud(lab):
     result = lab.run(lab.script(3.0))
     assert result.reason == "baseline"
     assert (
-        "ouro: a new baseline: no run before can be compared, they differ in budget (0.3 → 0.5)"
+        "ouro: a new baseline: no earlier run can be compared, they differ in budget (0.3 → 0.5)"
     ) in result.notes
     assert not [line for line in lab.run(lab.script(2.0)).notes if "baseline" in line]
 

@@ -11,9 +11,11 @@ from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
 from pytest_ouro.evidence.records.verdicts import LITERAL
+from pytest_ouro.experiment.devices.device import Surroundings
 from pytest_ouro.experiment.records import record
 from pytest_ouro.experiment.steps import evaluate_command
-from pytest_ouro.experiment.verdict.conditions import comparable
+from pytest_ouro.experiment.terms.turns import Turn
+from pytest_ouro.experiment.verdict.history import comparable
 
 
 @pytest.fixture
@@ -25,7 +27,10 @@ def case(project):
 
 def start(case, *, rehearsal=False):
     harness = evaluate_command.digest(case, case.experiment)
-    return record.start(case, case.experiment, harness=harness, profile="cpu", rehearsal=rehearsal)
+    return record.start(
+        case, case.experiment, harness=harness, profile="cpu", rehearsal=rehearsal,
+        place=Surroundings(""), holds=(), turn=Turn(),
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -50,7 +55,7 @@ SAME = [
 
 
 def test_formatting_and_comments_change_neither_size_nor_meaning():
-    assert len({str(record.described({"train.py": source.encode()})) for source in SAME}) == 1
+    assert len({str(record.describe({"train.py": source.encode()})) for source in SAME}) == 1
 
 
 @pytest.mark.parametrize(
@@ -65,7 +70,7 @@ def test_formatting_and_comments_change_neither_size_nor_meaning():
     ],
 )
 def test_a_seed_has_no_meaning(before, after, same):
-    one, two = (record.described({"train.py": source.encode()}) for source in (before, after))
+    one, two = (record.describe({"train.py": source.encode()}) for source in (before, after))
     assert one.meaning != two.meaning
     assert (one.seedless == two.seedless) is same
 
@@ -74,7 +79,7 @@ def test_a_seed_has_no_meaning(before, after, same):
     "source", [b"x = (", b"'unclosed", b"\xff\xfe", b"x\x00 = 1 2", b"  x\n y"]
 )
 def test_what_is_no_code_is_counted_in_words(source):
-    assert record.described({"train.py": source}).size >= 0
+    assert record.describe({"train.py": source}).size >= 0
 
 
 @pytest.mark.parametrize(
@@ -87,7 +92,7 @@ def test_what_is_no_code_is_counted_in_words(source):
     ],
 )
 def test_a_literal_is_as_large_as_what_it_stands_for(one, other):
-    one, other = (record.described({"train.py": text.encode()}) for text in (one, other))
+    one, other = (record.describe({"train.py": text.encode()}) for text in (one, other))
     assert one.size == other.size
 
 
@@ -101,12 +106,12 @@ def test_a_literal_is_as_large_as_what_it_stands_for(one, other):
     ],
 )
 def test_what_is_dropped_is_more_than_a_literal(path, more, less):
-    more, less = (record.described({path: text.encode()}) for text in (more, less))
+    more, less = (record.describe({path: text.encode()}) for text in (more, less))
     assert more.size - less.size > LITERAL
 
 
 def test_other_languages_are_not_read_as_python():
-    one, two = (record.described({"k.h": f"#define TILE {n}".encode()}) for n in (8, 64))
+    one, two = (record.describe({"k.h": f"#define TILE {n}".encode()}) for n in (8, 64))
     assert one.meaning != two.meaning
     assert one.size == two.size == 6
 
@@ -189,8 +194,8 @@ def test_the_dead_are_buried_once(case, started):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     case.evidence.journal.append(replace(started, seq=None, run="dead" * 3, pid=dead.pid))
-    record.bury_the_dead(case)
-    record.bury_the_dead(case)
+    record.record_lost_runs(case)
+    record.record_lost_runs(case)
     runs = case.evidence.journal.runs()
     assert [(run.run, run.reason) for run in runs] == [("dead" * 3, "lost")]
     assert [run.run for run in case.evidence.journal.unfinished()] == [started.run]

@@ -153,6 +153,6 @@ def test_a_command_is_compared_by_card(card, driver, monkeypatch):
     result = card.run("x = 1\n")
     assert result.reason == "baseline"
     assert (
-        "ouro: a new baseline: no run before can be compared, they differ in "
+        "ouro: a new baseline: no earlier run can be compared, they differ in "
         "device (NVIDIA H200 → Tesla T4)"
     ) in result.notes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pytest_ouro.bound.tables import LEVELS
 from pytest_ouro.experiment.assurance import sandbox_spec
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Experiment, Level
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.assurance.sandbox_spec import Availability
+    from pytest_ouro.experiment.devices.device import Profile
     from pytest_ouro.experiment.terms.job import Job
 
 
@@ -35,7 +36,7 @@ class Assured:
 
 
 def assure(
-    case: Case, experiment: Experiment, job: Job, *, tree: Path, profile: Literal["cpu", "cuda"]
+    case: Case, experiment: Experiment, job: Job, *, tree: Path, profile: Profile
 ) -> Assured:
     """Add a judge and a sandbox to the job, if the experiment and this machine allow them.
 
@@ -53,9 +54,8 @@ def assure(
     judged = replace(job, judge={**questions, "rows": experiment.judged_rows})
     if level == "judged":
         return Assured(judged, why)
-    return Assured(
-        sandbox_spec.confine(case, experiment, judged, tree=tree, cuda=profile == "cuda")
-    )
+    cuda = profile == "cuda"
+    return Assured(sandbox_spec.confine(case, experiment, judged, tree=tree, cuda=cuda))
 
 
 def reachable(

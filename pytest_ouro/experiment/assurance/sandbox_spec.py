@@ -1,4 +1,4 @@
-"""The sandbox of a run, seen from outside: what it may reach, and whether this machine has one."""
+"""Describe the sandbox of a run, and test whether this machine can provide one."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.terms.job import Job
 
+#: Seconds after which the self-test is given up.
 _SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Availability:
-    """Whether there is a sandbox here; ``why`` not."""
+    """Whether this machine has a sandbox, and ``why`` not ("" if it has)."""
 
     ok: bool
     why: str = ""
@@ -44,27 +45,29 @@ def available(
     environment: Mapping[str, str] | None = None,
     newest: int = 7,
 ) -> Availability:
-    """Try the sandbox in a process of this interpreter that is thrown away.
+    """Test the sandbox in a separate process of this interpreter.
 
-    All that must fail is tried, and all that must not. Landlock is used up to version ``newest``.
+    The test tries actions that must fail and actions that must succeed. ``newest`` is the highest
+    version of Landlock that it uses.
     """
     try:
         with (
-            tempfile.TemporaryDirectory(prefix="ouro-") as made,
-            socket.socket(socket.AF_UNIX) as called,
+            tempfile.TemporaryDirectory(prefix="ouro-") as name,
+            socket.socket(socket.AF_UNIX) as listener,
         ):
-            ground = Path(made).resolve()
-            _lay_out(ground)
-            called.bind(str(ground / "socket"))
-            called.listen(1)
-            wrong = _probe(python, {"folder": str(ground), "newest": newest}, folder, environment)
+            ground = Path(name).resolve()
+            _write_probe_files(ground)
+            listener.bind(str(ground / "socket"))
+            listener.listen(1)
+            message = {"folder": str(ground), "newest": newest}
+            failures = _probe(python, message, folder, environment)
     except (OSError, subprocess.SubprocessError) as error:
-        wrong = [str(error)]
-    return Availability(not wrong, "; ".join(wrong[:3]))
+        failures = [str(error)]
+    return Availability(not failures, "; ".join(failures[:3]))
 
 
-def _lay_out(ground: Path) -> None:
-    """Files as they lie around a run."""
+def _write_probe_files(ground: Path) -> None:
+    """Write files like those around a run, which the self-test tries to reach."""
     for name in ("readable", "scratch"):
         (ground / name).mkdir()
     for name in ("readable/data", "readable/hidden", "beside"):
@@ -77,62 +80,59 @@ def _probe(
     folder: Path | None,
     environment: Mapping[str, str] | None,
 ) -> list[str]:
-    """What was other than it must be; a process that does not answer is that too."""
+    """Run the self-test and return its failures; a process that does not answer is a failure."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        process = subprocess.Popen(
-            [*python, "-B", str(CHILD), "probe", str(theirs.fileno())],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            pass_fds=[theirs.fileno()],
-        )
+        ours.sendall(json.dumps(message).encode() + b"\n")
+        try:
+            done = subprocess.run(
+                [*python, "-B", str(CHILD), "probe", str(theirs.fileno())],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+                timeout=_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return [f"the self-test of the sandbox did not end within {_SECONDS:g} s"]
         theirs.close()
         answer = b""
-        try:
-            with contextlib.suppress(ConnectionError):  # it has ended: the status says how
-                ours.sendall(json.dumps(message).encode() + b"\n")
-            _, said = process.communicate(timeout=_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            return [f"the self-test of the sandbox did not end within {_SECONDS:g} s"]
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError):  # the process ended without reading
             answer = ours.recv(1 << 16)
-    lines = said.decode(errors="replace").strip().splitlines()
-    if process.returncode or not answer:
-        last = lines[-1] if lines else f"exit status {process.returncode}"
+    if done.returncode or not answer:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        last = lines[-1] if lines else f"exit status {done.returncode}"
         return [f"the self-test of the sandbox failed: {last}"]
-    wrong: list[str] = json.loads(answer)
-    return wrong
+    failures: list[str] = json.loads(answer)
+    return failures
 
 
 def unhidden(case: Case, experiment: Experiment) -> str:
-    """Why no sandbox could keep the validation data from a script; "" where one can."""
+    """Return why a sandbox could not hide the validation data from the script, or ""."""
     if not experiment.validation:
         return "the bound names no 'validation' files that could be hidden"
-    patterns = [p for p in experiment.validation if not p.startswith(PACKAGE)]
-    lacking = data.missing(tuple(patterns), case.evidence.root)
-    return f"validation files missing: {lacking[0]}" if lacking else ""
+    patterns = tuple(p for p in experiment.validation if not p.startswith(PACKAGE))
+    missing = data.missing(patterns, case.evidence.root)
+    return f"validation files missing: {missing[0]}" if missing else ""
 
 
 def confine(case: Case, experiment: Experiment, job: Job, *, tree: Path, cuda: bool) -> Job:
-    """The same job in a sandbox. ``tree`` is the checkout that it runs in, which stays readable."""
+    """Return the job in a sandbox. ``tree`` is the checkout that it runs in, which it may read."""
     card = nvml.access() if cuda else nvml.Access("", ())
     read = [tree, *_readable(case, experiment)]
     hidden = _hidden(case, experiment, job)
     hidden += _other_names(hidden, read)
     spec = {
         "read": _strings(read),
-        "list": [],
         "write": _strings([job.scratch]),
         "devices": list(card.nodes),
         "hidden": _strings([case.repository.git.top, case.repository.git.common_dir, *hidden]),
         "packages": [p.removeprefix(PACKAGE) for p in experiment.validation if PACKAGE in p],
     }
-    # Its pool of compilers talks through /dev/shm, which outlives a run.
+    # More compile threads would communicate through /dev/shm, which outlives a run.
     settings = {**job.settings, "TORCHINDUCTOR_COMPILE_THREADS": "1"}
     if card.visible:
         settings["CUDA_VISIBLE_DEVICES"] = card.visible
@@ -140,15 +140,17 @@ def confine(case: Case, experiment: Experiment, job: Job, *, tree: Path, cuda: b
 
 
 def _hidden(case: Case, experiment: Experiment, job: Job) -> list[Path]:
-    """The validation files, where they lie and where they are checked out."""
+    """Return the validation files in the experiment's folder and in the checkout."""
     roots = {case.evidence.root, job.folder}
     patterns = [p for p in experiment.validation if not p.startswith(PACKAGE)]
     return sorted({path for root in roots for p in patterns for path in data.files(p, root)})
 
 
 def _readable(case: Case, experiment: Experiment) -> Iterator[Path]:
-    """The data: every file that is named, and the folders that they lie in, for what lies beside
-    them; a folder with the project or a person's home in it stays closed."""
+    """Yield the data files that the bound names, and their folders, for files beside them.
+
+    A folder that contains the repository or the user's home is left out.
+    """
     root = case.evidence.root
     patterns = [*experiment.data, *experiment.validation]
     patterns += [glob for rule in case.bound.rules for _, glob in values_of(rule.checker, DataGlob)]
@@ -161,14 +163,14 @@ def _readable(case: Case, experiment: Experiment) -> Iterator[Path]:
 
 
 def _folder(pattern: Path) -> Path:
-    """The deepest folder that holds all that a glob may name."""
+    """Return the deepest folder that contains every match of a glob."""
     while glob.has_magic(str(pattern.parent)):
         pattern = pattern.parent
     return pattern.parent
 
 
 def _other_names(files: list[Path], read: list[Path]) -> Iterator[Path]:
-    """Hard links to the files among what may be read."""
+    """Yield hard links to ``files`` in the paths that the run may read."""
     linked = {(s.st_dev, s.st_ino) for file in files if (s := file.stat()).st_nlink > 1}
     for start in read if linked else []:
         for path in start.rglob("*") if start.is_dir() else [start]:

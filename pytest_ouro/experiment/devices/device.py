@@ -1,4 +1,4 @@
-"""Which device a run uses and who else computes there, found without importing torch."""
+"""Find the device of a run and the other programs on it, without importing torch."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pytest_ouro.core.errors import ExperimentError
 from pytest_ouro.experiment.devices import nvml
+from pytest_ouro.messages import devices as messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,43 +16,37 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Device
     from pytest_ouro.experiment.devices.nvml import Card
 
-
 Profile = Literal["cpu", "cuda"]
 
 
 class Surroundings(NamedTuple):
-    """The device's name, and the other programs that compute on it; None where it is no card."""
+    """The device's name, and the other programs that compute on it (None for a processor)."""
 
     device_name: str
     foreign: tuple[Mapping[str, str | int], ...] | None = None
 
 
 def choose(wanted: Device) -> Profile:
-    """The profile to run: ``wanted``, or for "auto" CUDA where there is a card.
+    """Return the profile to run: ``wanted``; for "auto", CUDA if there is a card.
 
-    ExperimentError where "cuda" is demanded and there is none.
+    ExperimentError if "cuda" is demanded and there is no card.
     """
-    if wanted == "cpu":
-        return "cpu"
-    if cuda_present():
+    if wanted != "cpu" and cuda_present():
         return "cuda"
     if wanted == "cuda":
-        raise ExperimentError(
-            'no CUDA device here, and the bound demands one (device = "cuda")',
-            help="rehearse on the CPU: pytest --ouro-experiment --ouro-device cpu",
-        )
+        raise messages.no_cuda_device()
     return "cpu"
 
 
 def cuda_present() -> bool:
-    """Whether a card is visible: CUDA_VISIBLE_DEVICES allows one and the driver counts one."""
+    """Return whether CUDA_VISIBLE_DEVICES allows a card and the driver lists one."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1", "none", "NoDevFiles"):
         return False
     return bool(nvml.cards()) or Path("/dev/kfd").exists()
 
 
 def cpu_name() -> str:
-    """The processor's model, as the system names it."""
+    """Return the processor's model, as the system names it."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -63,19 +57,19 @@ def cpu_name() -> str:
 
 
 def visible() -> list[str]:
-    """What CUDA_VISIBLE_DEVICES names, by index or UUID; the first card where it is not set."""
+    """Return the indices or UUIDs in CUDA_VISIBLE_DEVICES; the first card if it is not set."""
     words = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")
     return [word.strip() for word in words if word.strip()]
 
 
 def selected() -> list[Card]:
-    """The visible cards, in that order, as far as the driver knows them."""
+    """Return the visible cards that the driver knows, in the order of CUDA_VISIBLE_DEVICES."""
     known = nvml.cards()
     return [card for word in visible() for card in known if card.matches(word)]
 
 
 def lock_names(profile: Profile) -> list[str]:
-    """What must be held for a run: the same name for a card, however it was made visible."""
+    """Return the names to lock for a run; a card has one name, however it was made visible."""
     if profile == "cpu":
         return ["cpu"]
     found = [card.index for card in selected()] or visible()
@@ -83,7 +77,7 @@ def lock_names(profile: Profile) -> list[str]:
 
 
 def surroundings(profile: Profile, say: Callable[[str], None]) -> Surroundings:
-    """The device's name and, with a warning for each, the processes of others on it."""
+    """Return the device's name and the processes of others on it; warn about each by ``say``."""
     if profile == "cpu":
         return Surroundings(cpu_name())
     cards = selected()

@@ -1,4 +1,4 @@
-"""One run at a time on each device: a lock that its holder's end frees, however it ends."""
+"""Lock the devices of a run; the system frees the locks of a process that ends or is killed."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import ExperimentError
 from pytest_ouro.experiment.terms.console_text import clean
-from pytest_ouro.experiment.terms.names import cache_folder, now
+from pytest_ouro.experiment.terms.names import cache_folder
+from pytest_ouro.messages import devices as messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-#: Seconds after which who waits is told again.
+#: Seconds between two messages while a run waits for a device.
 AGAIN = 60.0
 
 
 @contextmanager
 def device_held(names: Iterable[str], say: Callable[[str], None]) -> Iterator[bool]:
-    """Hold the devices. Who waits is told who holds one, and for how long.
+    """Hold the locks of the devices, and yield whether the run had to wait for one.
 
-    Yields whether one had to be waited for.
+    While it waits, ``say`` reports the holder and how long it has held the device.
     """
-    with contextlib.ExitStack() as held:
-        waited = [held.enter_context(_held(name, say)) for name in names]
+    with contextlib.ExitStack() as stack:
+        waited = [stack.enter_context(_hold(name, say)) for name in names]
         yield any(waited)
 
 
 @contextmanager
-def _held(name: str, say: Callable[[str], None]) -> Iterator[bool]:
+def _hold(name: str, say: Callable[[str], None]) -> Iterator[bool]:
+    """Hold the lock of one device, and yield whether the run had to wait for it."""
     from filelock import FileLock, Timeout
 
     folder = cache_folder() / "locks"
@@ -48,13 +49,11 @@ def _held(name: str, say: Callable[[str], None]) -> Iterator[bool]:
                 say(f"ouro: waiting for the device {name}, held by {_who(holder)}")
                 patience = AGAIN
     except OSError as error:
-        raise ExperimentError(
-            f"{folder} cannot be written: {error.strerror or error}",
-            help="fix its permissions, or set XDG_CACHE_HOME to a folder with room",
-        ) from None
+        raise messages.locks_not_writable(folder, error.strerror or str(error)) from None
     try:
-        with contextlib.suppress(OSError):  # it only tells others
-            holder.write_text(f"process {os.getpid()} since {now()}\n")
+        with contextlib.suppress(OSError):  # the file only informs other processes
+            since = _now().isoformat(timespec="seconds")
+            holder.write_text(f"process {os.getpid()} since {since}\n")
         yield patience > 0
     finally:
         with contextlib.suppress(OSError):
@@ -63,7 +62,7 @@ def _held(name: str, say: Callable[[str], None]) -> Iterator[bool]:
 
 
 def holder_of(names: Iterable[str]) -> str:
-    """Who holds one of the devices, since when; "" where all are free."""
+    """Return who holds one of the devices and since when; "" if all are free."""
     from filelock import FileLock, Timeout
 
     folder = cache_folder() / "locks"
@@ -82,7 +81,7 @@ def holder_of(names: Iterable[str]) -> str:
 
 
 def _who(holder: Path) -> str:
-    """``process 4711 since 2025-01-01T00:00:00+00:00, for 12 min``."""
+    """Return ``process 4711 since 2025-01-01T00:00:00+00:00, for 12 min`` from a holder file."""
     try:
         text = clean(holder.read_text(errors="replace").strip())
     except OSError:
@@ -90,8 +89,12 @@ def _who(holder: Path) -> str:
     since = re.search(r"since (\S+)", text)
     with contextlib.suppress(ValueError, TypeError):
         began = datetime.datetime.fromisoformat(since[1] if since else "")
-        text += f", for {_age(datetime.datetime.now(datetime.timezone.utc) - began)}"
+        text += f", for {_age(_now() - began)}"
     return text or "another process"
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
 
 
 def _age(held: datetime.timedelta) -> str:

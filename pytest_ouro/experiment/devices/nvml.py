@@ -1,4 +1,4 @@
-"""NVIDIA's cards as the driver's management library (NVML) lists them, in nvidia-smi's order."""
+"""Read NVIDIA's cards from the driver's management library (NVML), in nvidia-smi's order."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ouro.core.errors import ExperimentError
 from pytest_ouro.experiment.terms.console_text import clean
+from pytest_ouro.messages import devices as messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-
 LIBRARY = "libnvidia-ml.so.1"
-#: How many processes of one card are asked for.
+#: The largest number of processes that are read for one card.
 _PROCESSES = 1024
-#: What every card needs; not all of them are on every machine.
+#: Device nodes that every card needs; a machine may lack some of them.
 _SHARED = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "dxg")
 _AMD = ("kfd", "dri")
 _DEV = Path("/dev")
@@ -30,13 +29,15 @@ _CAPABILITIES = Path("/proc/driver/nvidia/capabilities")
 
 @dataclass(frozen=True)
 class Card:
+    """A card by its index, its UUID and the name of its model."""
+
     index: int
     uuid: str
     name: str
 
     def matches(self, word: str) -> bool:
-        """Whether a word of CUDA_VISIBLE_DEVICES selects this card: by its index, or by the
-        beginning of its UUID."""
+        """Return whether a word of CUDA_VISIBLE_DEVICES, an index or the beginning of a UUID,
+        selects this card."""
         if word.isdigit():
             return int(word) == self.index
         return word != "" and self.uuid.startswith(word)
@@ -44,8 +45,8 @@ class Card:
 
 @dataclass(frozen=True)
 class Access:
-    """How a sandboxed run reaches its one card: the value of CUDA_VISIBLE_DEVICES, "" where the
-    driver names no card, and the device nodes."""
+    """The access of a sandboxed run to its one card: the value of CUDA_VISIBLE_DEVICES ("" if the
+    driver names no card) and the device nodes."""
 
     visible: str
     nodes: tuple[str, ...]
@@ -63,27 +64,27 @@ class _Process(ctypes.Structure):
 
 
 def cards() -> list[Card]:
-    """Every card of this machine; none without a driver that answers."""
+    """Return the cards of this machine; an empty list without a driver that answers."""
     with contextlib.suppress(OSError), _driver() as nvml:
         return _cards(nvml)
     return []
 
 
 def driver_version() -> str:
-    """The version of the driver; "" without one that answers."""
+    """Return the version of the driver, or "" if none answers."""
     with contextlib.suppress(OSError), _driver() as nvml:
         return _text(nvml.nvmlSystemGetDriverVersion)
     return ""
 
 
 def foreign(cards: list[Card]) -> list[Mapping[str, str | int]]:
-    """The processes of others that compute on these cards: ``pid``, ``name`` and ``memory_mb``."""
+    """Return the other processes on these cards, with ``pid``, ``name`` and ``memory_mb`` each."""
     with contextlib.suppress(OSError), _driver() as nvml:
         return [
             {
                 "pid": found.pid,
                 "name": clean(_text(nvml.nvmlSystemGetProcessName, found.pid), width=80) or "?",
-                # All bits are set where the driver does not know it.
+                # All bits are set if the driver does not know it.
                 "memory_mb": 0 if found.used + 1 == 1 << 64 else found.used >> 20,
             }
             for card in cards
@@ -94,14 +95,15 @@ def foreign(cards: list[Card]) -> list[Mapping[str, str | int]]:
 
 
 def access(environ: Mapping[str, str] = os.environ) -> Access:
-    """The first card that CUDA_VISIBLE_DEVICES allows, or a part of one (MIG).
+    """Return the access to the first card that CUDA_VISIBLE_DEVICES names, or a MIG instance.
 
-    ExperimentError where it allows none that the driver knows.
+    ExperimentError if the driver does not know it.
     """
-    asked = environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
+    name = environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
     try:
         with _driver() as nvml:
-            found = _part(nvml, asked) if asked.startswith("MIG-") else _whole(nvml, asked)
+            find = _find_instance if name.startswith("MIG-") else _find_card
+            found = find(nvml, name)
     except OSError:
         return Access("", _present(_AMD))
     return Access(found.visible, _present((*_SHARED, *found.nodes)))
@@ -111,23 +113,24 @@ def _present(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(str(_DEV / name) for name in names if (_DEV / name).exists())
 
 
-def _whole(nvml: ctypes.CDLL, asked: str) -> Access:
+def _find_card(nvml: ctypes.CDLL, name: str) -> Access:
+    """Return the access to a card, with its node alone."""
     for card in _cards(nvml):
-        if card.matches(asked):
+        if card.matches(name):
             if (_DEV / "dxg").exists():  # WSL: one node leads to all cards
                 return Access(card.uuid, ())
             minor = _node_number(nvml.nvmlDeviceGetMinorNumber, _handle(nvml, card.index))
             return Access(card.uuid, (f"nvidia{minor}",))
-    raise _no_such_card(asked)
+    raise messages.no_such_card(name)
 
 
-def _part(nvml: ctypes.CDLL, asked: str) -> Access:
-    """A MIG instance: the node of its card, and those that give access to just this instance."""
-    part, whole = ctypes.c_void_p(), ctypes.c_void_p()
-    if nvml.nvmlDeviceGetHandleByUUID(asked.encode(), ctypes.byref(part)) != 0:
-        raise _no_such_card(asked)
-    nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(part, ctypes.byref(whole))
-    minor = _node_number(nvml.nvmlDeviceGetMinorNumber, whole)
+def _find_instance(nvml: ctypes.CDLL, name: str) -> Access:
+    """Return the access to a MIG instance: the node of its card, and those of the instance."""
+    part, card = ctypes.c_void_p(), ctypes.c_void_p()
+    if nvml.nvmlDeviceGetHandleByUUID(name.encode(), ctypes.byref(part)) != 0:
+        raise messages.no_such_card(name)
+    nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(part, ctypes.byref(card))
+    minor = _node_number(nvml.nvmlDeviceGetMinorNumber, card)
     instance = _node_number(nvml.nvmlDeviceGetGpuInstanceId, part)
     compute = _node_number(nvml.nvmlDeviceGetComputeInstanceId, part)
     folder = _CAPABILITIES / f"gpu{minor}/mig/gi{instance}"
@@ -136,18 +139,11 @@ def _part(nvml: ctypes.CDLL, asked: str) -> Access:
         text = file.read_text() if file.exists() else ""
         if found := re.search(r"DeviceFileMinor:\s*(\d+)", text):
             nodes.append(f"nvidia-caps/nvidia-cap{found[1]}")
-    return Access(asked, tuple(nodes))
-
-
-def _no_such_card(asked: str) -> ExperimentError:
-    return ExperimentError(
-        f"CUDA_VISIBLE_DEVICES={asked}: there is no such card",
-        help="name one of those that `nvidia-smi -L` lists",
-    )
+    return Access(name, tuple(nodes))
 
 
 def _cards(nvml: ctypes.CDLL) -> list[Card]:
-    """The cards that the driver can reach."""
+    """Return the cards that the driver can reach."""
     count = ctypes.c_uint(0)
     if nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)) != 0:
         return []
@@ -166,8 +162,10 @@ def _handle(nvml: ctypes.CDLL, index: int) -> ctypes.c_void_p:
 
 
 def _processes(nvml: ctypes.CDLL, card: Card) -> list[_Process]:
-    """The processes that compute on a card; none where the driver is too old to say (before 510)
-    or does not say."""
+    """Return the processes that compute on a card.
+
+    The list is empty if the driver is older than version 510 or refuses the query.
+    """
     count, found = ctypes.c_uint(_PROCESSES), (_Process * _PROCESSES)()
     ask = getattr(nvml, "nvmlDeviceGetComputeRunningProcesses_v3", None)
     if ask is None or ask(_handle(nvml, card.index), ctypes.byref(count), found) != 0:
@@ -176,25 +174,23 @@ def _processes(nvml: ctypes.CDLL, card: Card) -> list[_Process]:
 
 
 def _text(function: ctypes._NamedFuncPointer, *arguments: Any) -> str:
-    """What a function writes as a text; "" where it fails."""
+    """Return the text that an NVML function writes, or "" if it fails."""
     text = ctypes.create_string_buffer(256)
     failed = function(*arguments, text, ctypes.c_uint(len(text)))
     return "" if failed else text.value.decode(errors="replace")
 
 
 def _node_number(function: ctypes._NamedFuncPointer, handle: ctypes.c_void_p) -> int:
+    """Return the number that an NVML function reports for a card; ExperimentError if it fails."""
     number = ctypes.c_uint(0)
     if function(handle, ctypes.byref(number)) != 0:
-        raise ExperimentError(
-            "the driver does not say which device node leads to the card",
-            help="see whether `nvidia-smi` works",
-        )
+        raise messages.no_device_node()
     return number.value
 
 
 @contextmanager
 def _driver() -> Iterator[ctypes.CDLL]:
-    """NVML; OSError where there is no driver, or none that answers."""
+    """Load and initialise NVML; OSError if there is no driver that answers."""
     nvml = ctypes.CDLL(LIBRARY)
     if nvml.nvmlInit_v2() != 0:
         raise OSError("the driver does not answer")

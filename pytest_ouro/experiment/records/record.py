@@ -1,17 +1,17 @@
-"""What is written down of a run: the journal's lines, the ledger's row, a copy of the log."""
+"""Record a run: the journal's lines, the ledger's row and a copy of the log."""
 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import hashlib
 import math
 import os
 import shutil
 import uuid
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pytest_ouro.core.errors import RecordError
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.evidence.python.source import Source, decode
@@ -21,24 +21,26 @@ from pytest_ouro.evidence.records.reasons import RECORDED
 from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.terms import repo
-from pytest_ouro.experiment.terms.names import now
+from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from pytest_ouro.bound.tables import Experiment
     from pytest_ouro.engine import Case
+    from pytest_ouro.experiment.devices.device import Surroundings
     from pytest_ouro.experiment.terms.measurement import Measurement, MetricScore
+    from pytest_ouro.experiment.terms.turns import Turn
 
-#: Bytes that are held on the disk for the records of a run.
+#: Bytes that are reserved on the disk for the records of a run.
 ROOM = 1 << 18
-#: Lines of a summary that a record keeps.
+#: The largest number of summary lines in a record.
 MAX_CLAIMS = 40
 
 
 class Code(NamedTuple):
-    """The editable code: its size, and digests of its meaning with and without its seeds."""
+    """The editable code: its size in nodes, and digests of its meaning with and without seeds."""
 
     size: int
     meaning: str
@@ -52,17 +54,13 @@ def start(
     harness: str,
     profile: str,
     rehearsal: bool,
-    device_name: str = "",
-    holds: Sequence[str] = (),
-    foreign: tuple[Mapping[str, Any], ...] | None = None,
-    salt: int = 0,
-    repeat: int | None = None,
-    repeats: int | None = None,
-    series: str | None = None,
+    place: Surroundings,
+    holds: Sequence[str],
+    turn: Turn,
 ) -> StartedRun:
-    """Write the ``started`` line, before the child exists; returns what is known of the run.
+    """Write the ``started`` line before the child exists, and return it as a record.
 
-    ``harness`` is the digest of what measures the metric.
+    ``harness`` is the digest of what measures the metric, ``holds`` are the locked devices.
     """
     repository, git = case.repository, case.repository.git
     globs = [case.bound.path(glob) for glob in experiment.editable]
@@ -71,7 +69,7 @@ def start(
         for path, entry in sorted(repository.head_tree.items())
         if matches(path, globs)
     }
-    code = described(dict(zip(files, git.blobs(files.values()), strict=True)))
+    code = describe(dict(zip(files, git.blobs(files.values()), strict=True)))
     run = StartedRun(
         time=now(),
         run=uuid.uuid4().hex[:12],
@@ -88,7 +86,7 @@ def start(
         metric_name=experiment.metric,
         direction=experiment.direction,
         device=profile,
-        device_name=device_name,
+        device_name=place.device_name,
         budget=experiment.budget,
         clock=experiment.clock,
         tolerance=experiment.seconds("tolerance"),
@@ -99,21 +97,21 @@ def start(
         pid=os.getpid(),
         process=processes.identity(os.getpid()),
         holds=tuple(holds),
-        foreign=foreign,
-        salt=salt,
-        repeat=repeat,
-        repeats=repeats,
-        series=series,
+        foreign=place.foreign,
+        salt=turn.salt,
+        repeat=turn.number,
+        repeats=turn.total,
+        series=turn.series,
     )
-    _hold(case, run.run)
+    _reserve_space(case, run.run)
     started = case.evidence.journal.append(run)
-    remember(case, started)
+    repo.set_ref(git, started.tried_ref, started.commit)
     return started
 
 
 def measured_run(started: StartedRun, seen: Measurement, *, level_why: str) -> MeasuredRun:
-    """The record of a measurement; whether it was lawful is not known yet."""
-    judged = seen.evaluation.claims if seen.evaluation else {}
+    """Return the record of a measurement; the verdict on it is not known yet."""
+    evaluated = seen.evaluation.claims if seen.evaluation else {}
     device_name = seen.environment.get("device_name") or started.device_name
     return MeasuredRun(
         **replace(started, device_name=device_name).shared(),
@@ -136,12 +134,12 @@ def measured_run(started: StartedRun, seen: Measurement, *, level_why: str) -> M
         cpu_seconds=round(seen.cpu_seconds, 3),
         peak_mb=round(seen.peak_mb, 1),
         claims=dict(list(seen.claims.items())[:MAX_CLAIMS]),
-        evaluated=dict(list(judged.items())[:MAX_CLAIMS]),
+        evaluated=dict(list(evaluated.items())[:MAX_CLAIMS]),
     )
 
 
 def _numbers(judgment: MetricScore) -> dict[str, float | None]:
-    """The judge's score for JSON, which has no infinity and no NaN: None stands for them."""
+    """Return the judge's score for JSON, with None for infinity and NaN."""
     return {name: _finite(value) for name, value in asdict(judgment).items()}
 
 
@@ -150,9 +148,10 @@ def _finite(value: float | None) -> float | None:
 
 
 def finish(case: Case, run: FinishedRun) -> FinishedRun:
-    """Write the ``finished`` line and the ledger's row; returns the record as it was written.
+    """Write the ``finished`` line and the ledger's row; return the record as it was written.
 
-    Whoever is killed between the two leaves the run's place, and :func:`recover` writes the row.
+    A process that is killed between the two leaves the reserved file, and :func:`recover` writes
+    the row.
     """
     place = case.evidence.journal.place(run.run)
     with contextlib.suppress(OSError):
@@ -163,18 +162,15 @@ def finish(case: Case, run: FinishedRun) -> FinishedRun:
     return written
 
 
-def _hold(case: Case, run: str) -> None:
-    """Take the room for the run's records before it can fill the disk."""
+def _reserve_space(case: Case, run: str) -> None:
+    """Reserve disk space for the run's records before the run can fill the disk."""
     place = case.evidence.journal.place(run)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(b"\n" * ROOM)
     except OSError as error:
         place.unlink(missing_ok=True)
-        raise RecordError(
-            f"{place.parent} cannot be written: {error.strerror or error}",
-            help="free some space or mend the permissions: no run is made without its record",
-        ) from None
+        raise messages.unwritable_journal(place.parent, error.strerror or str(error)) from None
 
 
 def abandon(
@@ -197,44 +193,45 @@ def abandon(
 
 
 def recover(case: Case, say: Callable[[str], None]) -> bool:
-    """Complete the records of runs whose supervisor was killed; whether there were any."""
+    """Complete the records of runs whose supervisor was killed; return whether there were any."""
     from filelock import FileLock
 
     folder = case.evidence.journal.folder
     if not folder.is_dir():
         return False
     try:
-        with FileLock(folder / "recovery.lock"):  # who starts at the same time finds nothing
+        with FileLock(folder / "recovery.lock"):  # one of several starts completes them
             case.evidence.journal.complete()
             if case.evidence.journal.fault():
-                return False  # whoever refuses to run says why
-            buried = bury_the_dead(case, say)
-            return _write_rows(case, say) or buried
+                return False  # the rules or demand_writable report it
+            lost = record_lost_runs(case, say)
+            return _write_missing_rows(case, say) or lost
     except OSError as error:
-        raise RecordError(
-            f"{folder} cannot be written: {error.strerror or error}",
-            help="free some space or mend the permissions: no run is made without its record",
-        ) from None
+        raise messages.unwritable_journal(folder, error.strerror or str(error)) from None
 
 
-def bury_the_dead(case: Case, say: Callable[[str], None] = lambda text: None) -> bool:
-    """A run whose supervisor was killed becomes a crash; whether there was one."""
-    buried = False
-    for started in case.evidence.journal.unfinished():
-        if started.worktree != case.evidence.worktree:
-            continue  # its row belongs into that working tree's ledger: the next run there does it
-        if _is_dead(started):
-            abandon(case, started, "lost")
-            buried = True
-            say(
-                f"ouro: the run of {started.commit[:7]} that started {started.time} "
-                "was killed: recorded as a crash"
-            )
-    return buried
+def record_lost_runs(case: Case, say: Callable[[str], None] = lambda text: None) -> bool:
+    """Record runs whose supervisor was killed as crashes; return whether there were any.
+
+    Runs of other working trees are left to the next run there, since their rows belong to the
+    ledgers there.
+    """
+    lost = [
+        started
+        for started in case.evidence.journal.unfinished()
+        if started.worktree == case.evidence.worktree and _is_dead(started)
+    ]
+    for started in lost:
+        abandon(case, started, "lost")
+        say(
+            f"ouro: the run of {started.commit[:7]} that started {started.time} "
+            "was killed: recorded as a crash"
+        )
+    return bool(lost)
 
 
-def _write_rows(case: Case, say: Callable[[str], None]) -> bool:
-    """Write the rows of recorded runs whose supervisor did not come to it."""
+def _write_missing_rows(case: Case, say: Callable[[str], None]) -> bool:
+    """Write the rows of recorded runs whose supervisor was killed before it wrote them."""
     journal = case.evidence.journal
     runs = [run for run in journal.runs() if run.worktree == case.evidence.worktree]
     path = case.repository.git.top / case.bound.path(case.experiment.ledger)
@@ -253,23 +250,23 @@ def _write_rows(case: Case, say: Callable[[str], None]) -> bool:
 
 
 def _is_dead(run: StartedRun) -> bool:
-    """Whether the process that supervised the run is gone."""
+    """Return whether the process that supervised the run has ended."""
     return processes.identity(run.pid) != run.process
 
 
 def archive(case: Case, log: Path, run: str) -> None:
-    """Keep a copy of the log beside the journal, if there is room: the next run overwrites it."""
+    """Copy the log, which the next run overwrites, to the journal's folder if there is space."""
     folder = case.evidence.journal.folder / "runs"
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(log, folder / f"{run}.log")
 
 
-def described(files: dict[str, bytes]) -> Code:
-    """What the editable code is: its size, and digests of its meaning with and without seeds.
+def describe(files: dict[str, bytes]) -> Code:
+    """Return the size of the editable files, by path, and digests of their meaning.
 
-    The size is that of Python's syntax trees; a file in another language counts two for each word,
-    so that a dropped word is more than a literal.
+    The size is the number of nodes of Python's syntax trees. A file in another language counts two
+    for each word, so that a removed word is more than a literal.
     """
     size, code, seedless = 0, hashlib.sha256(), hashlib.sha256()
     for path, blob in files.items():
@@ -280,7 +277,7 @@ def described(files: dict[str, bytes]) -> Code:
             size += source.size
             code.update(source.code.encode())
             seedless.update(source.seedless.encode())
-        except (SyntaxError, ValueError, RecursionError):  # no Python: its bytes are its meaning
+        except (SyntaxError, ValueError, RecursionError):  # not Python
             size += 2 * len(blob.split())
             code.update(blob)
             seedless.update(blob)
@@ -293,6 +290,6 @@ def _append_row(case: Case, row: str, *, torn: bool = False) -> None:
     ledger.append(path, row, metric=case.experiment.metric, lock=lock, torn=torn)
 
 
-def remember(case: Case, started: StartedRun) -> None:
-    """Make the tried commit reachable under the number of its started line."""
-    repo.set_ref(case.repository.git, started.tried_ref, started.commit)
+def now() -> str:
+    """Return the present time as records have it: ISO 8601, UTC, in whole seconds."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""A clean working tree of the commit under test: what is measured is what is committed."""
+"""Check out the commit under test in a clean working tree: what is measured is committed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import GitError
 from pytest_ouro.experiment.steps.write_tree import TreeWriter
-from pytest_ouro.experiment.supervision.processes import alive
+from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.terms import repo, temp_folders
 from pytest_ouro.experiment.terms.names import cache_folder
 from pytest_ouro.messages import checkout as messages
@@ -22,20 +22,19 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.git.client import Git
 
 
-def nothing(path: str) -> bool:
-    """Leave out no path."""
-    return False
-
-
 @contextmanager
 def checkout(
-    git: Git, commit: str, *, role: str = "tried", leave_out: Callable[[str], bool] = nothing
+    git: Git,
+    commit: str,
+    *,
+    role: str = "tried",
+    leave_out: Callable[[str], bool] = lambda path: False,
 ) -> Iterator[Path]:
-    """Write the commit's files into a folder of their own, and remove it afterwards.
+    """Write the files of a commit into a new folder, and remove it when the context ends.
 
-    There is one folder a ``role``. ``leave_out`` says which paths are not written; compiled Python
-    never is, because it would be run in place of its source. ExperimentError if a file cannot be
-    written as it is committed, GitError if git refuses one of its names.
+    ``role`` becomes a part of the folder's name. Paths for which ``leave_out`` returns true are not
+    written, nor is compiled Python, which would be run in place of its source. ExperimentError if a
+    file cannot be written as it is committed, GitError if git refuses one of its names.
     """
     name = hashlib.sha256(os.fsencode(git.common_dir)).hexdigest()[:12]
     folder = cache_folder() / "worktrees" / name / f"{role}-{commit[:12]}-{os.getpid()}"
@@ -47,10 +46,10 @@ def checkout(
 
 
 def _write(git: Git, commit: str, folder: Path, leave_out: Callable[[str], bool]) -> None:
-    """Make a working tree without files, then write them from git's objects."""
+    """Add a working tree without files, then write them from git's objects."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _remove_the_dead(git, folder.parent)
+        _remove_abandoned(git, folder.parent)
         temp_folders.remove(folder)
         repo.add_worktree(git, folder, commit)
         writer = TreeWriter(git.store, git.common_dir / "lfs" / "objects", leave_out)
@@ -62,15 +61,16 @@ def _write(git: Git, commit: str, folder: Path, leave_out: Callable[[str], bool]
 
 
 def _remove(git: Git, folder: Path) -> None:
-    """The folder and what git knows of it."""
+    """Remove the folder and git's entry of it."""
     with contextlib.suppress(GitError):
         repo.remove_worktree(git, folder)
     temp_folders.remove(folder)
 
 
-def _remove_the_dead(git: Git, parent: Path) -> None:
-    """Worktrees of ours whose process was killed; a person's own are not touched."""
+def _remove_abandoned(git: Git, parent: Path) -> None:
+    """Remove the worktrees in ``parent`` whose process has ended without removing them."""
     for folder in repo.worktrees(git):
-        process = folder.name.rpartition("-")[2]
-        if folder.parent == parent.resolve() and process.isdigit() and not alive(int(process)):
+        pid = folder.name.rpartition("-")[2]
+        ours = folder.parent == parent.resolve() and pid.isdigit()
+        if ours and not processes.alive(int(pid)):
             _remove(git, folder)

@@ -1,4 +1,4 @@
-"""What measures a command: its evaluate-command, run by us, from the trusted commit alone."""
+"""Evaluate a command: run its evaluate-command from the trusted commit."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read
-from pytest_ouro.core.errors import ExperimentError
 from pytest_ouro.evidence import lock
 from pytest_ouro.evidence.content import digest as digest_of
 from pytest_ouro.evidence.paths import inside, join, matches
 from pytest_ouro.experiment.steps.checkout import checkout
 from pytest_ouro.experiment.steps.jobs import evaluation_job
 from pytest_ouro.experiment.supervision.supervisor import supervise
+from pytest_ouro.messages import experiment as messages
 
 if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Experiment
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from pytest_ouro.experiment.terms.measurement import Measurement
 
 
-def evaluated(case: Case, experiment: Experiment, run: Job, seen: Measurement) -> Measurement:
-    """What was seen of a command's run, and of the evaluation of what it left.
+def evaluate(case: Case, experiment: Experiment, run: Job, seen: Measurement) -> Measurement:
+    """Evaluate the result of a command, and return its measurement with that of the evaluation.
 
-    Nothing is evaluated after a bad end. The evaluation has the seconds that are left of `timeout`.
+    A command that failed is not evaluated. The evaluation has the rest of ``timeout``.
     """
     if seen.exit_code or seen.stopped:
         return seen
@@ -37,22 +37,21 @@ def evaluated(case: Case, experiment: Experiment, run: Job, seen: Measurement) -
         role="trusted",
         leave_out=lambda path: matches(path, editable),
     ) as tree:
-        judged = supervise(evaluation_job(case, experiment, run, tree=tree, seconds=left))
-    failed = judged.exit_code or judged.stopped
+        evaluation = supervise(evaluation_job(case, experiment, run, tree=tree, seconds=left))
+    failed = evaluation.exit_code or evaluation.stopped
     return replace(
         seen,
-        value=None if failed else judged.claim(experiment.metric),
-        tail=(*seen.tail, *judged.tail),
-        evaluation=judged,
+        value=None if failed else evaluation.claim(experiment.metric),
+        tail=(*seen.tail, *evaluation.tail),
+        evaluation=evaluation,
     )
 
 
 def digest(case: Case, experiment: Experiment) -> str:
-    """What the metric is measured by, as a digest: runs under another are never compared.
+    """Return a digest of what measures the metric; only runs with the same digest are compared.
 
-    Of a script it is its harness. A command's evaluation may use any trusted file of the
-    experiment's folder that is not editable; the rules beside it, and when they were blessed, do
-    not count.
+    For a script it is the digest of its harness. The evaluation of a command may use every trusted
+    file in the experiment's folder, except for the editable ones, bound.toml and bound.lock.
     """
     if not experiment.command:
         return case.trust.digest(case.bound.path(experiment.harness))
@@ -66,13 +65,10 @@ def digest(case: Case, experiment: Experiment) -> str:
 
 
 def demand_trusted(case: Case) -> None:
-    """The trusted commit must hold what was blessed: the evaluation is checked out from it."""
+    """Raise ExperimentError unless the trusted commit, from which the evaluation is checked out,
+    contains the blessed files."""
     trust = case.trust
     for path in sorted(trust.paths) if trust.lock else ():
         data = trust.before(path)
         if data is None or digest_of(data) != trust.digest(path):
-            raise ExperimentError(
-                f"{path} in commit {trust.commit[:7]} is not the one that was blessed there",
-                help="commit bound.lock together with what it blesses: pytest-ouro bless, git add, "
-                "git commit",
-            )
+            raise messages.not_the_blessed_file(path, trust.commit)

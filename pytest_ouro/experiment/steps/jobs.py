@@ -1,18 +1,17 @@
-"""What is run: the experiment's script or command, what evaluates a command, and once the script
-that makes the data."""
+"""Describe what is run: the script or command, its evaluation, and the script that makes data."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pytest_ouro.core.errors import ExperimentError
 from pytest_ouro.evidence import data
 from pytest_ouro.experiment.supervision.supervisor import supervise
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.experiment.terms.job import Job
 from pytest_ouro.experiment.terms.names import LOG, trusted_source
+from pytest_ouro.messages import experiment as messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,61 +19,76 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.tables import Experiment
     from pytest_ouro.engine import Case
+    from pytest_ouro.experiment.devices.device import Profile
     from pytest_ouro.experiment.terms.job import Position
 
+#: A time limit, in seconds, that no job reaches.
 _NEVER = 365 * 86400.0
 
 
 def script_job(
-    case: Case, experiment: Experiment, *, profile: str, tree: Path, scratch: Path
+    case: Case, experiment: Experiment, *, profile: Profile, tree: Path, scratch: Path
 ) -> Job:
-    """The experiment's script in ``tree``, a clean checkout, with the trusted harness."""
+    """Return the job that runs the script with the trusted harness in ``tree``, a checkout."""
     folder = tree / case.bound.root
     script = folder / experiment.script
     budget = experiment.budget
-    return Job(
-        python=interpreter(experiment),
+    message = {
+        "mode": "experiment",
+        "root": str(folder),
+        "harness": experiment.module,
+        "harness_path": str(folder / experiment.harness),
+        "harness_source": trusted_source(case, experiment.harness),
+        "loader": experiment.loader,
+        "evaluate": experiment.evaluate,
+        "budget": int(budget) if budget.is_integer() else budget,
+        "warmup_tokens": experiment.warmup_tokens,
+        "script_source": script.read_bytes().decode("latin-1"),
+        "script_path": str(script),
+    }
+    return replace(
+        _job(case, experiment, message, profile=profile, scratch=scratch),
         folder=folder,
-        scratch=scratch,
-        log=case.repository.git.top / case.bound.root / LOG,
-        message={
-            "mode": "experiment",
-            "root": str(folder),
-            "harness": experiment.module,
-            "harness_path": str(folder / experiment.harness),
-            "harness_source": trusted_source(case, experiment.harness),
-            "loader": experiment.loader,
-            "evaluate": experiment.evaluate,
-            "budget": int(budget) if budget.is_integer() else budget,
-            "warmup_tokens": experiment.warmup_tokens,
-            "script_source": script.read_bytes().decode("latin-1"),
-            "script_path": str(script),
-        },
-        budget=budget,
-        clock=experiment.clock,
-        timeout=experiment.seconds("timeout"),
         warmup_seconds=experiment.warmup_seconds,
         startup_seconds=experiment.seconds("startup_seconds"),
-        hide_cuda=profile == "cpu",
-        settings=settings(case),
     )
 
 
 def command_job(
-    case: Case, experiment: Experiment, *, profile: str, tree: Path, scratch: Path
+    case: Case, experiment: Experiment, *, profile: Profile, tree: Path, scratch: Path
 ) -> Job:
-    """The experiment's command in ``tree``, a clean checkout. All of it counts as its window."""
+    """Return the job that runs the command in ``tree``, a clean checkout.
+
+    The window is the whole time of the command.
+    """
     folder = tree / case.bound.root
-    return Job(
+    message = _command(experiment.command, folder)
+    return replace(
+        _job(case, experiment, message, profile=profile, scratch=scratch),
         python=(sys.executable,),
         folder=folder,
+        limit=experiment.budget + experiment.seconds("tolerance"),
+    )
+
+
+def _job(
+    case: Case,
+    experiment: Experiment,
+    message: dict[str, Any],
+    *,
+    profile: Profile,
+    scratch: Path,
+) -> Job:
+    """Return a job in the experiment's folder."""
+    return Job(
+        python=interpreter(experiment),
+        folder=case.evidence.root,
         scratch=scratch,
-        log=case.repository.git.top / case.bound.root / LOG,
-        message=_command(experiment.command, folder),
+        log=case.evidence.root / LOG,
+        message=message,
         budget=experiment.budget,
         clock=experiment.clock,
         timeout=experiment.seconds("timeout"),
-        limit=experiment.budget + experiment.seconds("tolerance"),
         hide_cuda=profile == "cpu",
         settings=settings(case),
     )
@@ -83,7 +97,7 @@ def command_job(
 def evaluation_job(
     case: Case, experiment: Experiment, run: Job, *, tree: Path, seconds: float
 ) -> Job:
-    """What evaluates the result of ``run``, a command: in ``tree``, the trusted checkout."""
+    """Return the job that evaluates the result of ``run``, a command, in the trusted checkout."""
     folder = tree / case.bound.root
     return replace(
         run,
@@ -99,92 +113,83 @@ def evaluation_job(
 
 
 def _command(words: tuple[str, ...], folder: Path) -> dict[str, Any]:
-    """The launcher's message that makes it this command."""
-    return {"mode": "command", "root": str(folder), "command": program(words)}
+    """Return the message by which the launcher executes a command."""
+    return {"mode": "command", "root": str(folder), "command": _program(words)}
 
 
 def make_data(
     case: Case,
     experiment: Experiment,
     *,
-    profile: Literal["cpu", "cuda"],
+    profile: Profile,
     scratch: Path,
     say: Callable[[str], None],
 ) -> bool:
-    """Where data is missing, run the bound's ``prepare`` once, from its trusted bytes.
+    """Run the bound's ``prepare`` script from its trusted bytes if data is missing.
 
-    Returns whether it was made. ExperimentError where there is nothing to run, or the data is
-    missing even then.
+    Returns whether it was run. ExperimentError if there is no such script, it fails, or data is
+    missing after it.
     """
-    root = case.repository.git.top / case.bound.root
-    lacking = data.missing(experiment.data, root)
-    if not lacking:
+    root = case.evidence.root
+    missing = data.missing(experiment.data, root)
+    if not missing:
         return False
-    maker = experiment.harness or experiment.prepare
-    by_hand = f"{' '.join(experiment.python)} {case.bound.path(maker)}"
+    script = experiment.harness or experiment.prepare
+    by_hand = f"{' '.join(experiment.python)} {case.bound.path(script)}" if script else ""
     if not experiment.prepare:
-        help = f"make it: {by_hand}" if maker else "put it there"
-        raise ExperimentError(f"data missing: {lacking[0]}", help=help)
-    say(f"ouro: data missing ({lacking[0]}): running {experiment.prepare} once")
-    job = Job(
-        python=interpreter(experiment),
-        folder=root,
-        scratch=scratch,
+        raise messages.data_missing(missing[0], by_hand)
+    say(f"ouro: data missing ({missing[0]}): running {experiment.prepare} once")
+    message = {
+        "mode": "script",
+        "root": str(root),
+        "script_source": trusted_source(case, experiment.prepare),
+        "script_path": str(root / experiment.prepare),
+    }
+    job = replace(
+        _job(case, experiment, message, profile=profile, scratch=scratch),
         log=scratch / "prepare.log",
-        message={
-            "mode": "script",
-            "root": str(root),
-            "script_source": trusted_source(case, experiment.prepare),
-            "script_path": str(root / experiment.prepare),
-        },
         budget=_NEVER,
         clock="wall",
         timeout=_NEVER,
-        hide_cuda=profile == "cpu",
-        settings=settings(case),
     )
     echo = _Echo(job.log, experiment.prepare, say)
     seen = supervise(job, echo)
     echo()
     if seen.stopped == "interrupted":
         raise KeyboardInterrupt
-    lacking = data.missing(experiment.data, root)
-    if seen.exit_code or lacking:
+    if seen.exit_code or data.missing(experiment.data, root):
         why = seen.tail[-1] if seen.tail else f"exit status {seen.exit_code}"
-        raise ExperimentError(
-            f"data missing: {experiment.prepare} could not make it: {why}",
-            help=f"run it by hand: {by_hand}",
-        )
+        raise messages.data_not_made(experiment.prepare, why, by_hand)
     return True
 
 
 class _Echo:
-    """Says each new line of a log once."""
+    """Report each new line of a log once."""
 
     def __init__(self, log: Path, name: str, say: Callable[[str], None]) -> None:
         self._log, self._name, self._say = log, name, say
-        self._said = 0
+        self._reported = 0
 
     def __call__(self, position: Position | None = None) -> None:
         lines = self._log.read_text(errors="replace").split("\n")[:-1]
-        for line in lines[self._said :]:
+        for line in lines[self._reported :]:
             self._say(f"ouro: {self._name}: {clean(line)}")
-        self._said = len(lines)
+        self._reported = len(lines)
 
 
 def interpreter(experiment: Experiment) -> tuple[str, ...]:
-    """The command that starts Python."""
-    return program(experiment.python)
+    """Return the command that starts Python."""
+    return _program(experiment.python)
 
 
-def program(words: tuple[str, ...]) -> tuple[str, ...]:
-    """A command of the bound: "python" is the interpreter that runs us."""
+def _program(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a command of the bound, with "python" replaced by the interpreter that runs us."""
     first, *rest = words
     return (sys.executable if first == "python" else first, *rest)
 
 
 def settings(case: Case) -> dict[str, str]:
-    """Make an uv project use the environment that it has, not a new one in the worktree."""
+    """Return variables by which uv uses the project's environment, not a new one in a worktree."""
     for folder in (case.evidence.root, case.repository.git.top):
         if (folder / ".venv").is_dir():
             return {"UV_PROJECT_ENVIRONMENT": str(folder / ".venv"), "UV_NO_SYNC": "1"}

@@ -1,12 +1,11 @@
-"""Apply a verdict to the branch: a keep stays, a discard and a crash go back to the last keep.
+"""Apply a verdict to the branch: after a discard or a crash, return it to the last keep.
 
-The tried commit stays reachable as ``refs/ouro/tried/<n>`` in any case, and nothing that is not
-committed is ever touched.
+The tried commit stays reachable as ``refs/ouro/tried/<n>`` in any case. A change that is not
+committed is never lost.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import OuroError
@@ -22,39 +21,33 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.git.objects import Entry
 
 
-@dataclass(frozen=True)
-class Settlement:
-    """What was done, or is to be done. ``refused`` says why it was not done though asked for."""
+def settle(case: Case, *, target: str, tried: str, apply: bool) -> tuple[str, ...]:
+    """Return the branch from the tried commit to ``target``, its last keep; return lines about it.
 
-    text: str
-    refused: str = ""
-
-
-def settle(case: Case, *, target: str, tried: str, apply: bool) -> Settlement:
-    """Return the branch from the commit just tried to ``target``, its last keep.
-
-    ``case`` is the one that was run: its head and branch are those of before. Without ``apply``,
-    or where it would be unsafe, only the command is told.
+    ``case`` is that of the run, observed before it. Without ``apply``, and if the branch must not
+    be moved, the branch stays, and a line names the command that would return it.
     """
-    command = f"git reset --keep {target[:7]}"
     stays = f"the try stays as {tried}"
-    advice = Settlement(f"ouro: to settle: {command}   ({stays})")
+    advice = f"ouro: to settle: git reset --keep {target[:7]}   ({stays})"
     if not apply:
-        return advice
-    if why := _unsafe(case, target):
-        return Settlement(advice.text, refused=f"ouro: not settled: {why}")
-    try:
-        return_branch(case.repository.git, target)
-    except (OuroError, OSError) as error:
-        why = error.message if isinstance(error, OuroError) else str(error)
-        return Settlement(advice.text, refused=f"ouro: not settled: {why}")
-    return Settlement(f"ouro: settled: {case.evidence.branch} is back at {target[:7]}   ({stays})")
+        return (advice,)
+    why = _find_obstacle(case, target)
+    if not why:
+        try:
+            return_branch(case.repository.git, target)
+        except (OuroError, OSError) as error:
+            why = error.message if isinstance(error, OuroError) else str(error)
+    if why:
+        return (f"ouro: not settled: {why}", advice)
+    return (f"ouro: settled: {case.evidence.branch} is back at {target[:7]}   ({stays})",)
 
 
 def return_branch(git: Git, target: str) -> None:
-    """Move the branch, the index and the files that differ to ``target``, without any filter or
-    hook. GitError if a change that is not committed would be lost; OSError if a file cannot be
-    written."""
+    """Move the branch, the index and the files that differ to ``target``; no filter or hook runs.
+
+    ExperimentError if a change that is not committed would be lost, OSError if a file cannot be
+    written.
+    """
     head, tree = git.tree(git.head), git.tree(target)
     paths = [path for path in sorted(head.keys() | tree.keys()) if head.get(path) != tree.get(path)]
     for path in paths:
@@ -70,7 +63,7 @@ def return_branch(git: Git, target: str) -> None:
 
 
 def _demand_unchanged(git: Git, path: str, entry: Entry | None) -> None:
-    """GitError if the file on the disk is not the one that is committed, or is kept by Git LFS."""
+    """Raise ExperimentError unless the file on the disk is the committed one, or Git LFS keeps it."""
     found = on_disk(str(git.top / path))
     if entry is None:
         unchanged = found is None
@@ -81,8 +74,8 @@ def _demand_unchanged(git: Git, path: str, entry: Entry | None) -> None:
         raise messages.not_as_committed(path)
 
 
-def _unsafe(case: Case, target: str) -> str:
-    """Why the branch must not be moved, in words; "" if it may."""
+def _find_obstacle(case: Case, target: str) -> str:
+    """Return why the branch must not be moved, or ""."""
     before, now = case.repository, case.again().repository
     branch = before.git.branch
     if not branch:
@@ -95,20 +88,20 @@ def _unsafe(case: Case, target: str) -> str:
     if changed:
         return f"{changed[0].path} has changes that are not committed"
     editable = [case.bound.path(path) for path in case.experiment.editable]
-    lost = _others(now.git, target, before.head, editable)
-    return f"{lost} would be lost too, and no experiment made it" if lost else ""
+    lost = _find_other_commit(now.git, target, before.head, editable)
+    return f"commit {lost[:7]} would be lost too, and no experiment made it" if lost else ""
 
 
 def _trusted_branch(case: Case) -> str:
-    """The branch that trust names, if it names one."""
+    """Return the branch that git's setting ``ouro.trust`` names, or ""."""
     name = case.trust.git.line("config", "--get", "ouro.trust")
     return repo.branch_of(case.trust.git, name) if name else ""
 
 
-def _others(git: Git, target: str, head: str, editable: list[str]) -> str:
-    """A commit between target and head that changed more than editable files; "" if none did."""
+def _find_other_commit(git: Git, target: str, head: str, editable: list[str]) -> str:
+    """Return a commit after ``target`` up to ``head`` that changed a file which is not editable."""
     for commit in git.call("rev-list", f"{target}..{head}").decode().split():
         paths = git.call("diff-tree", "-r", "--no-commit-id", "--name-only", "-z", "--root", commit)
         if any(not matches(p, editable) for p in paths.decode(errors="replace").split("\0") if p):
-            return f"commit {commit[:7]}"
+            return commit
     return ""

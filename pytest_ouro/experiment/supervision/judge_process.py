@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.terms import temp_folders
+from pytest_ouro.experiment.terms.job import CHILD, Job, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from pytest_ouro.experiment.terms.job import Job
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,6 @@ class Judge:
 @contextmanager
 def start_judge(job: Job) -> Iterator[Judge]:
     """Start the judge of a job; end it when the context ends."""
-    from pytest_ouro.experiment.terms.job import CHILD, environment
-
     assert job.judge is not None
     kept = contextlib.ExitStack()
     # The judge has its own folder and caches, since the script can write to the job's.

@@ -196,14 +196,19 @@ def _list() -> list[_Process]:
     return _proc() if sys.platform == "linux" else _ps()
 
 
+def _stat(pid: str) -> list[bytes]:
+    """Return the fields of ``/proc/<pid>/stat`` from the third one, the state, on."""
+    stat = Path("/proc", pid, "stat").read_bytes()
+    return stat[stat.rindex(b")") + 2 :].split()
+
+
 def _proc() -> list[_Process]:
     found = []
     for entry in os.scandir("/proc"):
         if not entry.name.isdigit():
             continue
         with contextlib.suppress(OSError, ValueError, IndexError):
-            stat = Path(entry.path, "stat").read_bytes()
-            fields = stat[stat.rindex(b")") + 2 :].split()
+            fields = _stat(entry.name)
             found.append(
                 _Process(
                     pid=int(entry.name),
@@ -268,10 +273,9 @@ def identity(pid: int) -> str:
     if sys.platform != "linux":
         return str(pid) if alive(pid) else ""
     try:
-        stat = Path("/proc", str(pid), "stat").read_bytes()
+        fields = _stat(str(pid))
     except OSError:
         return ""
-    fields = stat[stat.rindex(b")") + 2 :].split()
     return "" if fields[0] == b"Z" else f"{pid}-{fields[19].decode()}"
 
 
@@ -282,5 +286,5 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass
     return True

@@ -40,7 +40,8 @@ class RunState:
     deadline: float | None = None
     #: When the script was released, on the bound's clock.
     released: float | None = None
-    seen: dict[str, Any] = field(default_factory=lambda: {"environment": {}, "exception": {}})
+    environment: dict[str, str] = field(default_factory=dict)
+    exception: dict[str, str] = field(default_factory=dict)
     value: float | None = None
     evaluations: int = 0
     served: int = 0
@@ -49,6 +50,7 @@ class RunState:
     cpu: float = 0.0
     #: Whether the judge has its rows, so that the script may start.
     judge_ready: bool = False
+    #: Whether the training process waits for the judge before it starts the script.
     waiting: bool = False
     judgment: MetricScore | None = None
     unable: str = ""
@@ -72,9 +74,8 @@ class RunState:
         now = time.monotonic()
         # A scan is expensive on a machine with many processes.
         self.next_scan = now + max(1.0, 50 * (now - began)) * random.uniform(0.2, 1.8)
-        ended = (
-            processes.reaped_cpu_seconds() - self.reaped
-        )  # a scan does not list reaped processes
+        # A scan does not list reaped processes.
+        ended = processes.reaped_cpu_seconds() - self.reaped
         self.cpu = max(self.cpu, used.cpu_seconds + ended)
         self.peak_mb = max(self.peak_mb, used.resident_mb)
         if self.family.unaccounted and self.job.clock == "cpu" and UNACCOUNTED not in self.findings:
@@ -123,13 +124,13 @@ class RunState:
                 self.peak_mb = max(self.peak_mb, peak)
         elif event == "finding":
             self.findings = [*self.findings, str(message["text"])][:_MOST]
-        elif event == "ready" and not self.seen["environment"]:  # once, before the script runs
-            self.seen["environment"] = _strings(message, "python", "torch", "device", "device_name")
+        elif event == "ready" and not self.environment:  # once, before the script runs
+            self.environment = _strings(message, "python", "torch", "device", "device_name")
             self.waiting = True
             if self.job.judge is None or self.judge_ready:
                 self.release()
         elif event == "exception":
-            self.seen["exception"] = _strings(message, "stage", "type", "text", "place", "module")
+            self.exception = _strings(message, "stage", "type", "text", "place", "module")
 
     def on_judge_event(self, message: dict[str, Any]) -> None:
         """Handle an event that the judge reports; ``asked`` ends the training window."""
@@ -169,10 +170,6 @@ class RunState:
         """Record that the script is released now."""
         self.waiting = False
         self.released = self.clock()
-
-    def answers_later(self, message: bytes) -> bool:
-        """Return whether the message just received is answered later, when the judge is ready."""
-        return self.waiting
 
     def _startup(self) -> float:
         """Return the seconds since the script was released."""

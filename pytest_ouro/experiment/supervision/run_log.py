@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import ExperimentError
+from pytest_ouro.messages import experiment as messages
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 #: Bytes that are written at once; of later output only the last TAIL bytes are kept.
 HEAD = 32 << 20
@@ -30,10 +29,7 @@ class RunLog:
         try:
             self._file = os.fdopen(os.open(path, flags, 0o644), "wb", buffering=0)
         except OSError as error:
-            raise ExperimentError(
-                f"{path} cannot be written: {error.strerror or error}",
-                help=f"rm {path}: it must be a plain file of yours",
-            ) from None
+            raise messages.not_a_plain_file(path, error.strerror or str(error)) from None
         self._written = 0
         self._recent = bytearray()
         self._late = 0
@@ -55,12 +51,7 @@ class RunLog:
     def __enter__(self) -> RunLog:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         tail = self.end[-self._late :] if self._late else b""
         if self._late > len(tail):
             self._put(b"\n... %d bytes left out ...\n" % (self._late - len(tail)))

@@ -11,16 +11,15 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
-from pytest_ouro.core.errors import ExperimentError
 from pytest_ouro.experiment.supervision import processes
-from pytest_ouro.experiment.supervision.interrupts import record_signals
 from pytest_ouro.experiment.supervision.judge_process import start_judge
+from pytest_ouro.experiment.supervision.own_process import make_undumpable, record_signals
 from pytest_ouro.experiment.supervision.run_clock import RunState, Stop
 from pytest_ouro.experiment.supervision.run_log import RunLog
-from pytest_ouro.experiment.supervision.undumpable import make_undumpable
 from pytest_ouro.experiment.terms import console_text
 from pytest_ouro.experiment.terms.job import CHILD, Job, Position, Progress, environment
 from pytest_ouro.experiment.terms.measurement import Measurement
+from pytest_ouro.messages import experiment as messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,7 +56,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         theirs.close()
         family = processes.Family(process.pid, strangers)
         state = RunState(job, began, family)
-        line = Line(ours, state.on_event, state.answers_later)
+        line = Line(ours, state.on_event, is_held_back=lambda: state.waiting)
         lines = [line]
         message = dict(job.message)
         if judge is not None:
@@ -84,11 +83,10 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         charged_seconds=charged,
         value=state.value,
         evaluations=state.evaluations,
-        served=state.served,
         claims=console_text.summary(text),
         peak_mb=state.peak_mb,
-        environment=state.seen["environment"],
-        exception=state.seen["exception"],
+        environment=state.environment,
+        exception=state.exception,
         stopped=stopped,
         tail=tuple(console_text.tail(text)),
         findings=tuple(state.findings),
@@ -118,10 +116,7 @@ def _start(job: Job, channel: int, shared: list[int]) -> subprocess.Popen[bytes]
             start_new_session=True,
         )
     except OSError as error:
-        raise ExperimentError(
-            f"'{job.python[0]}' cannot be started: {error.strerror or error}",
-            help="install it, or fix 'python' in bound.toml",
-        ) from None
+        raise messages.not_started(job.python[0], error.strerror or str(error)) from None
 
 
 class Line:
@@ -131,11 +126,11 @@ class Line:
         self,
         channel: socket.socket,
         handle: Callable[[dict[str, Any]], None],
-        answers_later: Callable[[bytes], bool] = lambda message: False,
+        is_held_back: Callable[[], bool] = lambda: False,
     ) -> None:
-        """A message for which ``answers_later`` is true is answered by a call of :meth:`answer`."""
+        """While ``is_held_back`` returns true, messages are answered by :meth:`answer` alone."""
         self.channel = channel
-        self._handle, self._answers_later = handle, answers_later
+        self._handle, self._is_held_back = handle, is_held_back
         self._pending = b""
 
     def send(self, message: Mapping[str, Any]) -> None:
@@ -151,7 +146,7 @@ class Line:
         for message in messages:
             with contextlib.suppress(*_MALFORMED):  # the script may write to our channel
                 self._handle(json.loads(message))
-            if not self._answers_later(message):
+            if not self._is_held_back():
                 self.answer()
         return bool(data)
 

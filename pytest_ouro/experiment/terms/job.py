@@ -1,16 +1,13 @@
-"""A job to run, its environment variables, and its progress."""
+"""A job to run, its environment variables and its progress."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+from typing import Any, Literal
 
 #: Environment variables that are passed to the child; others could affect the run or leak into it.
 _PASSED = (
@@ -32,10 +29,8 @@ class Position:
     text: str = ""
 
 
-class Progress(Protocol):
-    """A function that is called with the position a few times a second during a run."""
-
-    def __call__(self, position: Position, /) -> None: ...
+#: A function that is called with the position a few times a second during a run.
+Progress = Callable[[Position], None]
 
 
 @dataclass(frozen=True, kw_only=True)

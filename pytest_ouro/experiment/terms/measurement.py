@@ -49,9 +49,8 @@ class Measurement:
     ``judgment`` is the judge's score, if there was a judge; then ``value`` is its value. ``unable``
     says why the judge cannot score this harness; then the script was not run. ``findings`` are
     faults of the model found during the evaluation, ``judge_failed`` the last line of a judge that
-    gave no score. ``served`` is the number of training tokens, as claimed by the script.
-    ``evaluation`` is the run of the bound's evaluate-command; then ``value`` is the metric that it
-    printed.
+    gave no score. ``evaluation`` is the run of the bound's evaluate-command; then ``value`` is the
+    metric that it printed.
     """
 
     exit_code: int
@@ -65,7 +64,6 @@ class Measurement:
     peak_mb: float = 0.0
     environment: dict[str, str] = field(default_factory=dict)
     exception: dict[str, str] = field(default_factory=dict)
-    served: int = 0
     stopped: Literal["", "timeout", "overrun", "interrupted", "unjudged"] = ""
     tail: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import ExperimentError
+from pytest_ouro.messages import experiment as messages
 
 if TYPE_CHECKING:
     from pytest_ouro.engine import Case
@@ -24,10 +23,7 @@ def trusted_source(case: Case, path: str) -> str:
     """Return a trusted file as Latin-1 text for JSON; ExperimentError if trust has no such file."""
     source = case.trust.read(case.bound.path(path))
     if source is None:
-        raise ExperimentError(
-            f"{case.bound.path(path)} is not among the trusted files: it cannot be run as harness",
-            help="a person blesses it: pytest-ouro bless",
-        )
+        raise messages.not_trusted(case.bound.path(path))
     return source.decode("latin-1")
 
 
@@ -35,8 +31,3 @@ def cache_folder() -> Path:
     """Return the folder for files that can be made again: ``$XDG_CACHE_HOME/pytest-ouro``."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base, "pytest-ouro")
-
-
-def now() -> str:
-    """Return the present time as records have it: ISO 8601, UTC, in whole seconds."""
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import GitError
 from pytest_ouro.evidence.git.client import command, environment
+from pytest_ouro.messages import git as messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,17 +23,18 @@ if TYPE_CHECKING:
 
 
 def refs(git: Git, prefix: str) -> dict[str, str]:
-    """The commits that the refs below ``prefix`` name, by ref."""
+    """Return the refs below ``prefix``, each with the id of its commit."""
     listed = _call(git.top, "for-each-ref", "--format=%(refname) %(objectname)", prefix)
     return dict(line.split(" ", 1) for line in listed.splitlines())
 
 
 def set_ref(git: Git, ref: str, commit: str) -> None:
+    """Create a ref, or move it to another commit."""
     _call(git.top, "update-ref", ref, commit)
 
 
 def branch_of(git: Git, name: str) -> str:
-    """The branch that ``name`` names, without ``refs/heads/``; "" where it names none."""
+    """Return the branch that ``name`` names, without ``refs/heads/``; "" if it names no branch."""
     try:
         full = _call(git.top, "rev-parse", "--symbolic-full-name", name)
     except GitError:
@@ -41,7 +43,7 @@ def branch_of(git: Git, name: str) -> str:
 
 
 def create(folder: Path, message: str) -> None:
-    """Make a repository of a folder, with all its files in one commit."""
+    """Create a repository in a folder, and commit all its files."""
     author = ("user.name=pytest-ouro", "user.email=pytest-ouro@localhost", "commit.gpgSign=false")
     _call(folder, "init", "--quiet", "--template=")
     _call(folder, "add", "--all", "--force")
@@ -49,13 +51,13 @@ def create(folder: Path, message: str) -> None:
 
 
 def worktrees(git: Git) -> list[Path]:
-    """The folder of every working tree of the repository."""
+    """Return the folder of every working tree of the repository."""
     lines = _call(git.top, "worktree", "list", "--porcelain").splitlines()
     return [Path(s.removeprefix("worktree ")) for s in lines if s.startswith("worktree ")]
 
 
 def add_worktree(git: Git, folder: Path, commit: str) -> None:
-    """Make a working tree at a commit, without its files."""
+    """Add a working tree at a commit, without its files."""
     _call(git.top, "worktree", "add", "--no-checkout", "--detach", "--force", str(folder), commit)
 
 
@@ -65,11 +67,12 @@ def fill_index(folder: Path, commit: str) -> None:
 
 
 def remove_worktree(git: Git, folder: Path) -> None:
+    """Remove a working tree and its entry in the repository."""
     _call(git.top, "worktree", "remove", "--force", str(folder))
 
 
 def stage(git: Git, path: str, entry: Entry | None) -> None:
-    """Set a path's entry in the index; None removes it. No file is read or written."""
+    """Set the entry of a path in the index, or remove it (None); read and write no file."""
     if entry is None:
         _call(git.top, "update-index", "--force-remove", "--", path)
     else:
@@ -78,13 +81,12 @@ def stage(git: Git, path: str, entry: Entry | None) -> None:
 
 
 def move_branch(git: Git, *, to: str) -> None:
-    """Move the branch that is checked out from ``git.head`` to a commit; GitError if it is at
-    another commit by now."""
+    """Move the current branch from ``git.head`` to a commit; GitError if it has moved since."""
     _call(git.top, "update-ref", "-m", "pytest-ouro: settle", "HEAD", to, git.head)
 
 
 def _call(folder: Path, *args: str, also: tuple[str, ...] = ()) -> str:
-    """Standard output of one git command in ``folder``. ``also`` are further settings."""
+    """Run git in ``folder`` and return its output; ``also`` are settings (``key=value``)."""
     with _our_environment():
         from git import Git as Program
         from git.exc import GitCommandNotFound
@@ -97,24 +99,24 @@ def _call(folder: Path, *args: str, also: tuple[str, ...] = ()) -> str:
                 with_exceptions=False,
             )
         except GitCommandNotFound:
-            raise GitError("git is not installed", help="install git and run again") from None
+            raise messages.not_installed() from None
     if status:
         words = str(error).strip().splitlines() or ["no message"]
-        raise GitError(f"git {args[0]} failed: {words[-1]}")
+        raise messages.failed(args[0], words[-1])
     return str(said)
 
 
 @contextlib.contextmanager
 def _our_environment() -> Iterator[None]:
-    """The environment of git's calls as the process's own: GitPython adds to that, takes nothing
-    out of it, and runs git when it is imported."""
+    """Replace this process's environment by that of our git calls.
+
+    GitPython only adds variables to it, and runs git when it is imported.
+    """
     before, ours = dict(os.environ), environment()
-    for name in before.keys() - ours.keys():
-        del os.environ[name]
-    os.environ.update(ours)
     try:
+        os.environ.clear()
+        os.environ.update(ours)
         yield
     finally:
-        for name in ours.keys() - before.keys():
-            del os.environ[name]
+        os.environ.clear()
         os.environ.update(before)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import ExperimentError
+from pytest_ouro.messages import experiment as messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +21,7 @@ def temporary() -> Iterator[Path]:
     try:
         folder = tempfile.TemporaryDirectory(prefix="ouro-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise ExperimentError(
-            f"no folder for temporary files can be made: {error.strerror or error}",
-            help="free some space, or set TMPDIR to a folder with room",
-        ) from None
+        raise messages.no_temporary_folder(error.strerror or str(error)) from None
     try:
         yield Path(folder.name)
     finally:

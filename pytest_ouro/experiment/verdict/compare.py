@@ -1,7 +1,9 @@
-"""What a run is compared with: the last keep on its branch, the noise, earlier runs of its code."""
+"""Compare a run with the last keep on its branch, by the mean of its repeats."""
 
 from __future__ import annotations
 
+import statistics
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound.tables import LEVELS
@@ -9,16 +11,38 @@ from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts
-from pytest_ouro.experiment.verdict import repeats
-from pytest_ouro.experiment.verdict.conditions import comparable, differences
 from pytest_ouro.experiment.verdict.decide import Candidate, band, decide, margin, noise_of
+from pytest_ouro.experiment.verdict.history import comparable, differences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_ouro.bound.tables import Experiment, VerdictRule
-    from pytest_ouro.evidence.records.run_record import MeasuredRun, StartedRun
-    from pytest_ouro.experiment.verdict.repeats import Repeats
+    from pytest_ouro.core.metric import Metric
+    from pytest_ouro.evidence.records.run_record import MeasuredRun
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """The measured values of one series, at least two."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.values)
+
+    @property
+    def sd(self) -> float:
+        """The standard deviation of one run."""
+        return statistics.stdev(self.values)
+
+    def line(self, commit: str, metric: Metric) -> str:
+        """Return the stable line that people and agents grep for."""
+        return (
+            f"ouro: repeat n={len(self.values)} mean={metric.text(self.mean)} "
+            f"sd={metric.text(self.sd)} commit={commit[:7]}"
+        )
 
 
 def compare(
@@ -29,21 +53,22 @@ def compare(
     experiment: Experiment,
     rule: VerdictRule,
 ) -> FinishedRun:
-    """The measured run with its verdict, and with what the verdict was made from.
+    """Return the measured run with its verdict and the values that the verdict follows from.
 
-    ``runs`` are the finished ones of the journal, oldest first; ``history`` the judged commit and
-    all that it descends from, newest first. The reference is the last keep in ``history`` that can
-    be compared. The last run of a series is judged on the series' mean, against the last keep among
+    ``runs`` are the finished runs of the journal, oldest first. ``history`` is the commit of the
+    run and its ancestors, newest first. The reference is the last keep in ``history`` that can be
+    compared. The last run of a series is judged by the series' mean, against the last keep among
     the other commits.
     """
     metric = measured.metric
     past = [run for run in runs if comparable(run, measured)]
-    series = _series(runs, measured)
-    salted: list[MeasuredRun] = [measured] if series and not measured.rehearsal else []
-    noise = _noise(rule, [*past, *salted])
+    series = _ended_series(runs, measured)
+    repeated: list[MeasuredRun] = [measured] if series and not measured.rehearsal else []
+    noise = _noise(rule, [*past, *repeated])
     run = _measured_candidate(measured, series)
-    anew = measured.commit if measured.series and run is not None else ""
-    kept = kept_in([commit for commit in history if commit != anew], past)
+    # A kept commit that is measured again, by repeats, is compared with the others.
+    again = measured.commit if measured.series and run is not None else ""
+    kept = kept_in([commit for commit in history if commit != again], past)
     candidates = _candidates(kept)
     best = candidates[0] if candidates else None
     peak = metric.best(one.value for one in candidates) if candidates else None
@@ -55,10 +80,10 @@ def compare(
         noise=noise,
         metric=metric,
         peak=peak,
-        earlier=[] if anew else _candidates(_lost(past, kept)),
+        earlier=[] if again else _candidates(_lost(past, kept)),
         rehearsal=measured.rehearsal,
         early=measured.is_early,
-        below_level=_level(measured.level) < _level(experiment.level),
+        below_level=LEVELS.index(measured.level) < LEVELS.index(experiment.level),
     )
     finished = FinishedRun(
         **measured.shared(),
@@ -70,8 +95,8 @@ def compare(
         sd=series.sd if series else None,
         n=len(series.values) if series else None,
         best=best.value if best else None,
-        best_commit=best.commit if best else None,
-        best_code_size=best.size if best else None,
+        best_commit=kept[0].commit if kept else None,
+        best_code_size=kept[0].code_size if kept else None,
         best_peak_mb=kept[0].peak_mb if kept else None,
         noise=noise,
         margin=0.0,
@@ -91,39 +116,32 @@ def compare(
     )
 
 
-def measured_before(
-    runs: Sequence[FinishedRun], run: StartedRun
-) -> tuple[FinishedRun | None, bool]:
-    """The last comparable run of the same code, else of the same code under other seeds, None
-    where there is neither; and whether the seeds are the same. ``run`` need not be made yet."""
-    past = [one for one in reversed(runs) if comparable(one, run)]
-    for one in past:
-        if run.code_meaning and one.code_meaning == run.code_meaning:
-            return one, True
-    for one in past:
-        if run.code_seedless and one.code_seedless == run.code_seedless:
-            return one, False
-    return None, False
+def find_repeats(runs: Iterable[MeasuredRun], series: str | None) -> Repeats | None:
+    """Return the values of a series so far, of runs that can be compared with its last one.
 
-
-def _level(name: str | None) -> int:
-    return LEVELS.index(name)
+    None for an ordinary run, or before the second value.
+    """
+    if series is None:
+        return None
+    measured = [(run, run.value) for run in runs if run.series == series and run.value is not None]
+    values = [value for run, value in measured if not differences(run, measured[-1][0])]
+    return Repeats(tuple(values)) if len(values) > 1 else None
 
 
 def _incumbent(
     history: Sequence[str], runs: Sequence[FinishedRun], finished: FinishedRun
 ) -> str | None:
-    """The last keep of the branch after a verdict.
+    """Return the commit of the last keep on the branch after the verdict.
 
-    A commit that was kept and is discarded now, measured anew, is no longer what is returned to.
+    A kept commit that is discarded after it was measured again is not a keep any more.
     """
     standing = kept_in(history, runs if finished.status == "keep" else [*runs, finished])
     return standing[0].commit if standing else None
 
 
 def _lost(past: Sequence[FinishedRun], kept: Sequence[FinishedRun]) -> list[FinishedRun]:
-    """The runs whose code lost to the last keep: those that were discarded in comparison with it,
-    and the kept ones that it superseded."""
+    """Return the runs whose code lost to the last keep: discarded ones that were compared with
+    it, and earlier keeps."""
     if not kept:
         return []
     best, *superseded = kept
@@ -135,15 +153,15 @@ def _lost(past: Sequence[FinishedRun], kept: Sequence[FinishedRun]) -> list[Fini
     return [*superseded, *discarded]
 
 
-def _series(runs: Sequence[FinishedRun], measured: MeasuredRun) -> Repeats | None:
-    """The values of a series that ends with this run; None for other runs."""
+def _ended_series(runs: Sequence[FinishedRun], measured: MeasuredRun) -> Repeats | None:
+    """Return the values of the series that ends with this run; None for other runs."""
     if measured.value is None or measured.is_early:
         return None
-    return repeats.of_series([*runs, measured], measured.series)
+    return find_repeats([*runs, measured], measured.series)
 
 
 def _noise(rule: VerdictRule, runs: Sequence[MeasuredRun]) -> float | None:
-    """The standard deviation of one run; from salted repeats where there are any."""
+    """Return the standard deviation of one run, from salted repeats if there are any."""
     if rule.noise != "auto":
         return rule.noise
     salted = [run for run in runs if run.salt]
@@ -155,7 +173,7 @@ def _noise(rule: VerdictRule, runs: Sequence[MeasuredRun]) -> float | None:
 
 
 def _measured_candidate(run: MeasuredRun, series: Repeats | None) -> Candidate | None:
-    """The run as the verdict sees it, by the mean of the series that it ends; None for a crash."""
+    """Return the run with the mean of the series that it ends; None for a crash."""
     if run.value is None:
         return None
     if series is None:
@@ -172,11 +190,11 @@ def _candidates(runs: Iterable[FinishedRun]) -> list[Candidate]:
 
 
 def _candidate(run: MeasuredRun, value: float, count: int) -> Candidate:
-    return Candidate(value, run.code_size, run.code_meaning, run.code_seedless, run.commit, count)
+    return Candidate(value, run.code_size, run.code_meaning, run.code_seedless, count)
 
 
 def _apart(runs: Sequence[FinishedRun], past: Sequence[FinishedRun], measured: MeasuredRun) -> str:
-    """What keeps the runs before this one from being compared with it; "" where there is none."""
+    """Return why no earlier run can be compared with this one; "" if one can, or none exists."""
     others = [run for run in runs if run.outcome == "ok" and not run.rehearsal]
     if past or not others or measured.rehearsal:
         return ""

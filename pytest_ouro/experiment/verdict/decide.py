@@ -1,4 +1,4 @@
-"""Keep, discard or crash: a pure function of the measurement, the last keep and the noise."""
+"""Decide on a run: a pure function of the measurement, the last keep and the noise."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ TIE = 0.5
 
 @dataclass(frozen=True)
 class Candidate:
-    """One run as a verdict sees it: its metric, and of its editable code the size
-    (``evidence.source.Source.size``) and digests of its meaning, with its seeds and without.
-    ``value`` may be the mean of ``runs`` repeats."""
+    """A run for comparison: its metric, and the size of its editable code in nodes
+    (``evidence.source.Source.size``) with digests of its meaning, with and without its seeds.
+    ``value`` is the mean of ``runs`` repeats."""
 
     value: float
     size: int
     code: str = ""
     seedless: str = ""
-    commit: str = ""
     runs: int = 1
 
 
@@ -50,13 +49,13 @@ def decide(
     early: bool = False,
     below_level: bool = False,
 ) -> Reason:
-    """The verdict on ``run`` against ``best``, the last keep on its branch, by its reason.
+    """Return the reason of the verdict on ``run`` against ``best``, the last keep on its branch.
 
-    ``noise`` is the standard deviation of one run (None: not known yet). An improvement counts
-    beyond the ``margin``; a tie, within the ``band``, is broken by size: less code is kept, unless
-    it is worse by more than the band than ``peak``, the best value that was ever kept on the
-    branch. ``earlier`` are runs that lost to ``best``: their code is not tried again. ``early``:
-    repeats follow, and the last one decides.
+    ``noise`` is the standard deviation of one run (None: not known yet). An improvement must exceed
+    the ``margin``. Of a tie, within the ``band``, the smaller code is kept, unless it is worse by
+    more than the band than ``peak``, the best value that was ever kept on the branch. ``earlier``
+    are runs that lost to ``best``; their code is discarded without a comparison. ``early`` is true
+    if repeats follow, of which the last one decides.
     """
     if outcome != "ok" or run is None:
         return Reason.CRASH if outcome == "ok" else RECORDED[outcome]
@@ -89,32 +88,34 @@ def decide(
 
 
 def is_tie(gained: float, lost: float, within: float) -> bool:
-    """Whether a gain is too small to count, and nothing is lost against the best value ever kept.
+    """Return whether the gain is within the band, and the loss against the best value ever kept.
 
-    The second demand keeps ties from adding up: each alone may be a small loss.
+    The second condition keeps ties from adding up: each alone may be a small loss.
     """
     return abs(gained) <= within and lost >= -within
 
 
 def margin(run: Candidate, best: Candidate, rule: VerdictRule, noise: float | None) -> float:
-    """How much better ``run`` must be: ``rule.sigmas * noise``, and less between means of repeats,
-    as the variance of a mean of n is a share 1/n of that of one run."""
+    """Return the gain that ``run`` must exceed: ``rule.sigmas * noise``, less for means of repeats.
+
+    The variance of a mean of n runs is 1/n of that of one run.
+    """
     shares = 1 / run.runs + 1 / best.runs
     return float(rule.sigmas * (noise or 0.0) * (shares / 2) ** 0.5)
 
 
 def band(margin: float) -> float:
-    """How far apart two runs may lie to tie: half of the margin, which an improvement must exceed.
+    """Return the largest difference of two runs that tie: half of the margin.
 
-    Rounded as gains are, so that a gain at its edge is not decided by a float's last bits.
+    It is rounded as gains are, so that the last bits of a float do not decide at its edge.
     """
     return round(TIE * margin, DECIMALS)
 
 
 def noise_of(runs: Iterable[tuple[str, float]]) -> float | None:
-    """The pooled standard deviation of repeats: ``(code, value)`` pairs; None without a repeat.
+    """Return the pooled standard deviation of ``(code, value)`` pairs; None without a repeat.
 
-    Pooling weighs each code's variance by its degrees of freedom, n − 1.
+    Pooling weighs the variance of each code by its degrees of freedom, n − 1.
     """
     groups: dict[str, list[float]] = {}
     for code, value in runs:

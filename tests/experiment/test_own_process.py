@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.experiment.supervision.undumpable import make_undumpable
+from pytest_ouro.experiment.supervision.own_process import make_undumpable
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux has this")
 

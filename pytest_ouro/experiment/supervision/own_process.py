@@ -1,0 +1,54 @@
+"""Protect the supervisor's own process during a run: from Ctrl-C and TERM, and from its run."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_GET_DUMPABLE, _SET_DUMPABLE = 3, 4  # numbers of prctl
+
+
+@contextmanager
+def record_signals() -> Iterator[list[int]]:
+    """Yield a list to which the number of each received SIGINT and SIGTERM is appended.
+
+    An exception raised by a handler can be lost: Python drops it while a finalizer runs. Outside
+    the main thread, where Python allows no handler, the list stays empty.
+    """
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda n, _: received.append(n)) for number in numbers}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)  # None: not set from Python
+
+
+@contextmanager
+def make_undumpable() -> Iterator[None]:
+    """Keep other processes, except root's, from reading or tracing this one (Linux only).
+
+    Child processes are not affected after their exec. A crash writes no core dump.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    prctl = ctypes.CDLL(None).prctl
+    before = prctl(_GET_DUMPABLE, 0, 0, 0, 0)
+    prctl(_SET_DUMPABLE, 0, 0, 0, 0)
+    try:
+        yield
+    finally:
+        if before == 1:  # only the kernel sets other values
+            prctl(_SET_DUMPABLE, 1, 0, 0, 0)

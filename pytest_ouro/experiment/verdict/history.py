@@ -1,0 +1,141 @@
+"""Relate a run to earlier ones: which can be compared, in what they differ, and notes on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.evidence.records.reasons import Reason
+from pytest_ouro.evidence.records.run_record import MeasuredRun
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
+
+
+def comparable(past: MeasuredRun, run: StartedRun) -> bool:
+    """Return whether two runs measured the same thing in the same way on one model of device."""
+    return past.outcome == "ok" and not past.rehearsal and not differences(past, run)
+
+
+def differences(past: MeasuredRun, run: StartedRun) -> list[str]:
+    """Return the conditions in which two runs differ, each as ``budget (20 → 300)``.
+
+    Level and rows are compared only if ``run`` was measured: before, they are not known.
+    """
+    then, now = _known_before(past), _known_before(run)
+    if isinstance(run, MeasuredRun) and run.outcome == "ok":
+        then, now = then + _measured(past), now + _measured(run)
+    return [
+        f"{name} ({_brief(one)} → {_brief(other)})"
+        for (name, one), (_, other) in zip(then, now, strict=True)
+        if one != other
+    ]
+
+
+def _known_before(run: StartedRun) -> list[tuple[str, object]]:
+    return [
+        ("device", run.device),
+        ("device", run.device_name),
+        ("budget", run.budget),
+        ("clock", run.clock),
+        ("data", run.data),
+        ("harness", run.harness),
+        ("metric", run.metric.name),
+    ]
+
+
+def _measured(run: MeasuredRun) -> list[tuple[str, object]]:
+    return [("level", run.level), ("rows", run.rows)]
+
+
+def _brief(value: object) -> str:
+    """Return a value as text, a digest by its first seven digits."""
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text.removeprefix("sha256:")[:7] if text.startswith("sha256:") else text
+
+
+def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[FinishedRun | None, bool]:
+    """Return the last comparable run of the same code, and whether its seeds are the same too.
+
+    A run of the same code with the same seeds precedes later ones with other seeds.
+    """
+    past = [one for one in reversed(runs) if comparable(one, run)]
+    for one in past:
+        if run.code_meaning and one.code_meaning == run.code_meaning:
+            return one, True
+    for one in past:
+        if run.code_seedless and one.code_seedless == run.code_seedless:
+            return one, False
+    return None, False
+
+
+def notes(run: FinishedRun, runs: Sequence[FinishedRun]) -> tuple[str, ...]:
+    """Return lines about a recorded run; ``runs`` are all finished ones, oldest first."""
+    lines = [memory(run), _new_baseline(run), tally([r for r in runs if comparable(r, run)])]
+    return tuple(f"ouro: {line}" for line in lines if line)
+
+
+def memory(run: FinishedRun) -> str:
+    """Return the peak of memory and its change against the reference, or ""."""
+    peak, best = run.peak_mb or 0.0, run.best_peak_mb or 0.0
+    if run.status == "crash" or not peak:
+        return ""
+    change = f", {100 * (peak / best - 1):+.1f} % against best" if best else ""
+    return f"memory {peak:.1f} MB{change}"
+
+
+def _new_baseline(run: FinishedRun) -> str:
+    """Return why earlier runs were not compared with a baseline, or ""."""
+    if run.reason is not Reason.BASELINE or not run.apart:
+        return ""
+    return f"a new baseline: no earlier run can be compared, they differ in {run.apart}"
+
+
+def describe_same_code(run: FinishedRun, *, same_seeds: bool) -> str:
+    """Return the line about an earlier run of the code that is measured now."""
+    code = "this code" if same_seeds else "this code, except for its seeds,"
+    return (
+        f"ouro: {code} was measured before: commit {run.commit[:7]} "
+        f"{run.metric.name}={run.metric.text(run.mean_or_value)} {run.status} ({run.reason})"
+    )
+
+
+def tally(runs: Sequence[FinishedRun]) -> str:
+    """Return the gain from the last baseline to the best run, beside the gain by noise alone."""
+    starts = [i for i, run in enumerate(runs) if run.reason is Reason.BASELINE]
+    since = runs[starts[-1] :] if starts else []
+    tries = [run for run in since if run.value is not None and run.reason.counts_as_try]
+    if len(tries) < 2:
+        return ""
+    verdicts = {run.commit: run for run in tries}  # the last one on each commit
+    kept = [_value(run) for run in verdicts.values() if run.status == "keep"]
+    metric, first = since[0].metric, _value(since[0])
+    best = metric.best([first, *kept])
+    text = (
+        f"{len(tries)} tries, {len(kept)} kept: {metric.text(first)} to {metric.text(best)}, "
+        f"a gain of {metric.text(abs(first - best))}"
+    )
+    if noise := tries[-1].noise:
+        chance = metric.text(noise * expected_maximum(len(tries)))
+        text += f"; noise alone would give about {chance}"
+    return text
+
+
+def _value(run: FinishedRun) -> float:
+    value = run.mean_or_value
+    assert value is not None
+    return value
+
+
+def expected_maximum(draws: int) -> float:
+    """Return the expected largest of that many independent draws from the normal distribution.
+
+    It is the integral over x > 0 of the probability that the largest draw lies above x, less the
+    probability that it lies below -x.
+    """
+    from statistics import NormalDist
+
+    normal, step = NormalDist(), 0.01
+    points = (step * (i + 0.5) for i in range(900))
+    return step * sum(1 - normal.cdf(x) ** draws - normal.cdf(-x) ** draws for x in points)

@@ -1,0 +1,133 @@
+"""Errors that keep an experiment from being run: its code, its data, its files, its programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import ExperimentError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def not_committed(path: str) -> ExperimentError:
+    """An editable file differs from the commit that would be measured."""
+    return ExperimentError(
+        f"{path} has changes that are not committed, and only commits are measured",
+        help=f'git commit -m "what you try" -- {path}',
+    )
+
+
+def blessing_not_committed() -> ExperimentError:
+    """bound.lock has changed since the last commit."""
+    return ExperimentError(
+        "bound.lock is not committed: the blessing has no commit to be compared with",
+        help="git add bound.lock bound.toml and git commit",
+    )
+
+
+def script_not_committed(script: str, commit: str) -> ExperimentError:
+    """The bound's script is not a file of the commit."""
+    return ExperimentError(
+        f"{script} is not in commit {commit:.7}",
+        help="git add and commit it, or fix 'script' in bound.toml",
+    )
+
+
+def submodule(path: str, commit: str) -> ExperimentError:
+    """The experiment's folder contains a submodule, which a clean worktree would lack."""
+    return ExperimentError(
+        f"{path} is a submodule: its files are not in commit {commit:.7}, "
+        "and only what is committed is measured",
+        help=f"commit the files themselves (git rm --cached {path}, remove {path}/.git, "
+        f"git add {path}), or install them as a package; a person blesses it",
+    )
+
+
+def head_moved(before: str, now: str) -> ExperimentError:
+    """HEAD names another commit than at the repeat before."""
+    return ExperimentError(
+        f"HEAD moved from {before:.7} to {now:.7} between two repeats",
+        help="the finished repeats are recorded; start the repeats again, and leave the branch "
+        "alone meanwhile",
+    )
+
+
+def budget_too_long(asked: str, budget: str) -> ExperimentError:
+    """--ouro-budget is longer than the budget of the bound."""
+    return ExperimentError(
+        f"--ouro-budget {asked} is more than the bound's {budget} s",
+        help="a rehearsal may only be shorter; a person changes the budget in bound.toml",
+    )
+
+
+def not_trusted(path: str) -> ExperimentError:
+    """A file that is run from its trusted bytes has none."""
+    return ExperimentError(
+        f"{path} is not among the trusted files: it cannot be run as harness",
+        help="a person blesses it: pytest-ouro bless",
+    )
+
+
+def not_the_blessed_file(path: str, commit: str) -> ExperimentError:
+    """A blessed file differs in the commit from which the evaluation is checked out."""
+    return ExperimentError(
+        f"{path} in commit {commit:.7} is not the one that was blessed there",
+        help="commit bound.lock together with what it blesses: pytest-ouro bless, git add, "
+        "git commit",
+    )
+
+
+def data_missing(pattern: str, command: str) -> ExperimentError:
+    """No file matches a pattern of ``data``, and the bound names no script that makes it.
+
+    ``command`` runs the harness, which may make it; it is "" without a harness.
+    """
+    by_hand = f"make it: {command}" if command else f"put the files at {pattern}"
+    return ExperimentError(f"data missing: {pattern}", help=by_hand)
+
+
+def data_not_made(script: str, why: str, command: str) -> ExperimentError:
+    """The bound's ``prepare`` script failed, or some data is still missing after it."""
+    return ExperimentError(
+        f"data missing: {script} could not make it: {why}", help=f"run it by hand: {command}"
+    )
+
+
+def not_writable(path: Path, why: str) -> ExperimentError:
+    """A file or folder that a run writes cannot be written."""
+    return ExperimentError(
+        f"{path} cannot be written: {why}: the run could not be recorded",
+        help="fix its permissions, or mount its file system writable, and run again",
+    )
+
+
+def not_a_plain_file(path: Path, why: str) -> ExperimentError:
+    """The log of a run cannot be opened: it is a symlink, a folder or another user's file."""
+    return ExperimentError(
+        f"{path} cannot be written: {why}", help=f"rm {path}: it must be a plain file of yours"
+    )
+
+
+def disk_full(folder: Path, free: int, needed: int) -> ExperimentError:
+    """A disk that a run writes to has too little room; sizes are in MB."""
+    return ExperimentError(
+        f"the disk of {folder} is full: {free} MB are free, and a run needs {needed}",
+        help="free some space and run again",
+    )
+
+
+def no_temporary_folder(why: str) -> ExperimentError:
+    """No temporary folder can be made."""
+    return ExperimentError(
+        f"no folder for temporary files can be made: {why}",
+        help="free some space, or set TMPDIR to a folder with room",
+    )
+
+
+def not_started(program: str, why: str) -> ExperimentError:
+    """The program that the bound names as its Python cannot be executed."""
+    return ExperimentError(
+        f"'{program}' cannot be started: {why}",
+        help="install it, or fix 'python' in bound.toml",
+    )
