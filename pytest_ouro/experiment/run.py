@@ -21,20 +21,19 @@ from pytest_ouro.experiment.supervision.supervisor import supervise
 from pytest_ouro.experiment.terms import temp_folders
 from pytest_ouro.experiment.terms.measurement import outcome
 from pytest_ouro.experiment.terms.names import LOG
+from pytest_ouro.experiment.terms.setup import Setup
 from pytest_ouro.experiment.terms.turns import Turn, make_turns
 from pytest_ouro.experiment.verdict import history
 from pytest_ouro.experiment.verdict.compare import Repeats, compare, find_repeats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from pytest_ouro.bound.tables import Device, Experiment, Level
+    from pytest_ouro.bound.tables import Device, Level
     from pytest_ouro.core.finding import RuleResult
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.reasons import Status
     from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
-    from pytest_ouro.experiment.devices.device import Profile
     from pytest_ouro.experiment.terms.job import Progress
     from pytest_ouro.experiment.terms.measurement import Measurement
 
@@ -163,18 +162,18 @@ def _run_once(
     holds = device.lock_names(profile)
     with device_held(holds, say) as waited, temp_folders.temporary() as scratch:
         preconditions.demand_room(scratch)
-        made = make_data(case, experiment, profile=profile, scratch=scratch, say=say)
-        if (made or waited) and (closed := _close_gate(case := case.again())):
-            return closed, case
+        setup = Setup(case, experiment, profile, scratch)
+        if make_data(setup, say) or waited:
+            case = case.again()
+            setup = replace(setup, case=case)
+            if closed := _close_gate(case):
+                return closed, case
         started = record.start(
-            case,
-            experiment,
+            setup,
+            turn,
             harness=evaluate_command.digest(case, experiment),
-            profile=profile,
-            rehearsal=experiment.budget < full.budget,
             place=device.surroundings(profile, say),
             holds=holds,
-            turn=turn,
         )
         before = ""
         earlier, same_seeds = history.find_same_code(case.evidence.journal.runs(), started)
@@ -182,10 +181,10 @@ def _run_once(
             before = history.describe_same_code(earlier, same_seeds=same_seeds)
             say(before)
         snapshot = Snapshot.take(case, experiment, started)
-        seen, why = _measure(case, experiment, profile, scratch, started, turn, progress)
+        seen, why = _measure(setup, turn, started, progress)
         seen = replace(seen, findings=(*snapshot.restore(seen.level), *seen.findings))
         measured = record.measured_run(started, seen, level_why=why)
-    return replace(_conclude(case, experiment, profile, measured, seen), before=before), case
+    return replace(_conclude(setup, measured, seen), before=before), case
 
 
 def _close_gate(case: Case) -> Result | None:
@@ -195,43 +194,36 @@ def _close_gate(case: Case) -> Result | None:
 
 
 def _measure(
-    case: Case,
-    experiment: Experiment,
-    profile: Profile,
-    scratch: Path,
-    started: StartedRun,
-    turn: Turn,
-    progress: Progress | None,
+    setup: Setup, turn: Turn, started: StartedRun, progress: Progress | None
 ) -> tuple[Measurement, str]:
     """Run the commit in a clean worktree at the highest possible level.
 
     Returns the measurement, and why the level is not higher. A run that cannot be started is
     recorded as a crash.
     """
+    case, experiment = setup.case, setup.experiment
     try:
         with checkout(case.repository.git, case.repository.head) as tree:
             make = command_job if experiment.command else script_job
-            job = make(case, experiment, profile=profile, tree=tree, scratch=scratch)
-            job = replace(turn.apply_salt(job), rehearsal=started.rehearsal)
-            assured = assure(case, experiment, job, tree=tree, profile=profile)
+            job = turn.apply_salt(make(setup, tree))
+            assured = assure(case, experiment, job, tree)
             seen = supervise(assured.job, progress)
             if seen.stopped == "unjudged":  # the script has not been started
                 assured = assured.unjudged(seen.unable)
                 seen = supervise(assured.job, progress)
             if experiment.command:
-                seen = evaluate_command.evaluate(case, experiment, job, seen)
+                seen = evaluate_command.evaluate(setup, job, seen)
             return seen, assured.why
     except BaseException:
         record.abandon(case, started, "not-started", tried=started.tried_ref)
         raise
 
 
-def _conclude(
-    case: Case, experiment: Experiment, profile: Profile, measured: MeasuredRun, seen: Measurement
-) -> Result:
+def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
     """Decide on the measurement, and record the verdict before anything else happens."""
+    case, experiment = setup.case, setup.experiment
     ended, message = outcome(seen, metric=measured.metric, script=experiment.program)
-    if ended == "ok" and profile == "cuda" and seen.environment.get("device") == "cpu":
+    if ended == "ok" and setup.profile == "cuda" and seen.environment.get("device") == "cpu":
         ended, message = "breach", "the run was to use CUDA, but torch saw no CUDA device"
     broken = [result for result in judge_after_run(case.again(measured=measured)) if result.broken]
     if ended == "ok" and broken:
@@ -242,7 +234,7 @@ def _conclude(
         case.repository.history,
         replace(measured, outcome=ended, value=value),
         experiment=experiment,
-        rule=case.bound.verdicts[profile],
+        rule=case.bound.verdicts[setup.profile],
     )
     rules = tuple(result.rule for result in broken)
     run = record.finish(case, replace(run, message=message, findings=rules))

@@ -19,6 +19,7 @@ from pytest_ouro.experiment.assurance.sandbox_spec import available, confine, un
 from pytest_ouro.experiment.steps import jobs
 from pytest_ouro.experiment.steps.checkout import checkout
 from pytest_ouro.experiment.supervision.supervisor import supervise
+from pytest_ouro.experiment.terms.setup import Setup
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,8 +155,8 @@ def confined(lab: Any, tmp_path: Path, asked: list[tuple[str, str]], **keys: lis
     assert unhidden(case, experiment) == ""
     with checkout(case.repository.git, case.repository.head) as tree:
         scratch = tmp_path / "scratch"
-        job = jobs.script_job(case, experiment, profile="cpu", tree=tree, scratch=scratch)
-        seen = supervise(confine(case, experiment, job, tree=tree, cuda=False))
+        job = jobs.script_job(Setup(case, experiment, "cpu", scratch), tree)
+        seen = supervise(confine(case, experiment, job, tree))
     assert seen.exit_code == 0, seen.tail
     assert seen.value == 2.0
     said = next(line for line in seen.tail if line.startswith("reached"))

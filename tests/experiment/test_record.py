@@ -14,6 +14,7 @@ from pytest_ouro.evidence.records.verdicts import LITERAL
 from pytest_ouro.experiment.devices.device import Surroundings
 from pytest_ouro.experiment.records import record
 from pytest_ouro.experiment.steps import evaluate_command
+from pytest_ouro.experiment.terms.setup import Setup
 from pytest_ouro.experiment.terms.turns import Turn
 from pytest_ouro.experiment.verdict.history import comparable
 
@@ -27,10 +28,9 @@ def case(project):
 
 def start(case, *, rehearsal=False):
     harness = evaluate_command.digest(case, case.experiment)
-    return record.start(
-        case, case.experiment, harness=harness, profile="cpu", rehearsal=rehearsal,
-        place=Surroundings(""), holds=(), turn=Turn(),
-    )  # fmt: skip
+    experiment = replace(case.experiment, budget=0.2) if rehearsal else case.experiment
+    setup = Setup(case, experiment, "cpu", case.repository.git.top)
+    return record.start(setup, Turn(), harness=harness, place=Surroundings(""), holds=())
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_a_crash_has_no_value_in_its_row(case, started):
 def test_a_rehearsal_says_so_in_its_row(case):
     ok = {"outcome": "ok", "measured_value": 1.5, "value": 1.5}
     run = finished(start(case, rehearsal=True), Reason.REHEARSAL, **ok)
-    assert record.finish(case, run).row.endswith("[rehearsal 0.3s] bless")
+    assert record.finish(case, run).row.endswith("[rehearsal 0.2s] bless")
 
 
 @pytest.mark.parametrize(

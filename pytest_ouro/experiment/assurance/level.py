@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Experiment, Level
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.assurance.sandbox_spec import Availability
-    from pytest_ouro.experiment.devices.device import Profile
     from pytest_ouro.experiment.terms.job import Job
 
 
@@ -35,9 +34,7 @@ class Assured:
         return Assured(replace(self.job, judge=None, message=message), f"no judge: {why}")
 
 
-def assure(
-    case: Case, experiment: Experiment, job: Job, *, tree: Path, profile: Profile
-) -> Assured:
+def assure(case: Case, experiment: Experiment, job: Job, tree: Path) -> Assured:
     """Add a judge and a sandbox to the job, if the experiment and this machine allow them.
 
     ``tree`` is the checkout in which the job runs.
@@ -54,8 +51,7 @@ def assure(
     judged = replace(job, judge={**questions, "rows": experiment.judged_rows})
     if level == "judged":
         return Assured(judged, why)
-    cuda = profile == "cuda"
-    return Assured(sandbox_spec.confine(case, experiment, judged, tree=tree, cuda=cuda))
+    return Assured(sandbox_spec.confine(case, experiment, judged, tree))
 
 
 def reachable(

@@ -119,9 +119,9 @@ def unhidden(case: Case, experiment: Experiment) -> str:
     return f"validation files missing: {missing[0]}" if missing else ""
 
 
-def confine(case: Case, experiment: Experiment, job: Job, *, tree: Path, cuda: bool) -> Job:
+def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
     """Return the job in a sandbox. ``tree`` is the checkout that it runs in, which it may read."""
-    card = nvml.access() if cuda else nvml.Access("", ())
+    card = nvml.Access("", ()) if job.hide_cuda else nvml.access()
     read = [tree, *_readable(case, experiment)]
     hidden = _hidden(case, experiment, job)
     hidden += _other_names(hidden, read)

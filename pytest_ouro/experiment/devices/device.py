@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.experiment.devices import nvml
 from pytest_ouro.messages import devices as messages
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.tables import Device
     from pytest_ouro.experiment.devices.nvml import Card
-
-Profile = Literal["cpu", "cuda"]
+    from pytest_ouro.experiment.terms.setup import Profile
 
 
 class Surroundings(NamedTuple):

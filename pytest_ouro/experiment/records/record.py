@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from pytest_ouro.bound.tables import Experiment
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.devices.device import Surroundings
     from pytest_ouro.experiment.terms.measurement import Measurement, MetricScore
+    from pytest_ouro.experiment.terms.setup import Setup
     from pytest_ouro.experiment.terms.turns import Turn
 
 #: Bytes that are reserved on the disk for the records of a run.
@@ -48,20 +48,13 @@ class Code(NamedTuple):
 
 
 def start(
-    case: Case,
-    experiment: Experiment,
-    *,
-    harness: str,
-    profile: str,
-    rehearsal: bool,
-    place: Surroundings,
-    holds: Sequence[str],
-    turn: Turn,
+    setup: Setup, turn: Turn, *, harness: str, place: Surroundings, holds: Sequence[str]
 ) -> StartedRun:
     """Write the ``started`` line before the child exists, and return it as a record.
 
     ``harness`` is the digest of what measures the metric, ``holds`` are the locked devices.
     """
+    case, experiment = setup.case, setup.experiment
     repository, git = case.repository, case.repository.git
     globs = [case.bound.path(glob) for glob in experiment.editable]
     files = {
@@ -85,12 +78,12 @@ def start(
         data=case.evidence.fingerprints.total(experiment.data, case.evidence.root),
         metric_name=experiment.metric,
         direction=experiment.direction,
-        device=profile,
+        device=setup.profile,
         device_name=place.device_name,
         budget=experiment.budget,
         clock=experiment.clock,
         tolerance=experiment.seconds("tolerance"),
-        rehearsal=rehearsal,
+        rehearsal=setup.rehearsal,
         worktree=case.evidence.worktree,
         branch=case.evidence.branch,
         ledger_rows=len(case.evidence.ledger.rows),

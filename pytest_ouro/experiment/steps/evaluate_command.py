@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read
@@ -20,24 +21,23 @@ if TYPE_CHECKING:
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.terms.job import Job
     from pytest_ouro.experiment.terms.measurement import Measurement
+    from pytest_ouro.experiment.terms.setup import Setup
 
 
-def evaluate(case: Case, experiment: Experiment, run: Job, seen: Measurement) -> Measurement:
+def evaluate(setup: Setup, run: Job, seen: Measurement) -> Measurement:
     """Evaluate the result of a command, and return its measurement with that of the evaluation.
 
     A command that failed is not evaluated. The evaluation has the rest of ``timeout``.
     """
     if seen.exit_code or seen.stopped:
         return seen
+    case, experiment = setup.case, setup.experiment
     left = experiment.seconds("timeout") - seen.wall_seconds
+    git, commit = case.repository.git, case.trust.commit
     editable = [case.bound.path(glob) for glob in experiment.editable]
-    with checkout(
-        case.repository.git,
-        case.trust.commit,
-        role="trusted",
-        leave_out=lambda path: matches(path, editable),
-    ) as tree:
-        evaluation = supervise(evaluation_job(case, experiment, run, tree=tree, seconds=left))
+    is_editable = partial(matches, patterns=editable)
+    with checkout(git, commit, role="trusted", leave_out=is_editable) as tree:
+        evaluation = supervise(evaluation_job(setup, run, tree, seconds=left))
     failed = evaluation.exit_code or evaluation.stopped
     return replace(
         seen,

@@ -19,17 +19,16 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.tables import Experiment
     from pytest_ouro.engine import Case
-    from pytest_ouro.experiment.devices.device import Profile
     from pytest_ouro.experiment.terms.job import Position
+    from pytest_ouro.experiment.terms.setup import Setup
 
 #: A time limit, in seconds, that no job reaches.
 _NEVER = 365 * 86400.0
 
 
-def script_job(
-    case: Case, experiment: Experiment, *, profile: Profile, tree: Path, scratch: Path
-) -> Job:
+def script_job(setup: Setup, tree: Path) -> Job:
     """Return the job that runs the script with the trusted harness in ``tree``, a checkout."""
+    case, experiment = setup.case, setup.experiment
     folder = tree / case.bound.root
     script = folder / experiment.script
     budget = experiment.budget
@@ -47,63 +46,53 @@ def script_job(
         "script_path": str(script),
     }
     return replace(
-        _job(case, experiment, message, profile=profile, scratch=scratch),
+        _job(setup, message),
         folder=folder,
         warmup_seconds=experiment.warmup_seconds,
         startup_seconds=experiment.seconds("startup_seconds"),
     )
 
 
-def command_job(
-    case: Case, experiment: Experiment, *, profile: Profile, tree: Path, scratch: Path
-) -> Job:
+def command_job(setup: Setup, tree: Path) -> Job:
     """Return the job that runs the command in ``tree``, a clean checkout.
 
     The window is the whole time of the command.
     """
-    folder = tree / case.bound.root
-    message = _command(experiment.command, folder)
+    folder = tree / setup.case.bound.root
     return replace(
-        _job(case, experiment, message, profile=profile, scratch=scratch),
+        _job(setup, _command(setup.experiment.command, folder)),
         python=(sys.executable,),
         folder=folder,
-        limit=experiment.budget + experiment.seconds("tolerance"),
+        limit=setup.experiment.budget + setup.experiment.seconds("tolerance"),
     )
 
 
-def _job(
-    case: Case,
-    experiment: Experiment,
-    message: dict[str, Any],
-    *,
-    profile: Profile,
-    scratch: Path,
-) -> Job:
+def _job(setup: Setup, message: dict[str, Any]) -> Job:
     """Return a job in the experiment's folder."""
+    root, experiment = setup.case.evidence.root, setup.experiment
     return Job(
         python=interpreter(experiment),
-        folder=case.evidence.root,
-        scratch=scratch,
-        log=case.evidence.root / LOG,
+        folder=root,
+        scratch=setup.scratch,
+        log=root / LOG,
         message=message,
         budget=experiment.budget,
         clock=experiment.clock,
         timeout=experiment.seconds("timeout"),
-        hide_cuda=profile == "cpu",
-        settings=settings(case),
+        hide_cuda=setup.profile == "cpu",
+        rehearsal=setup.rehearsal,
+        settings=settings(setup.case),
     )
 
 
-def evaluation_job(
-    case: Case, experiment: Experiment, run: Job, *, tree: Path, seconds: float
-) -> Job:
+def evaluation_job(setup: Setup, run: Job, tree: Path, *, seconds: float) -> Job:
     """Return the job that evaluates the result of ``run``, a command, in the trusted checkout."""
-    folder = tree / case.bound.root
+    folder = tree / setup.case.bound.root
     return replace(
         run,
         folder=folder,
         scratch=run.scratch / "evaluation",
-        message=_command(experiment.evaluate_command, folder),
+        message=_command(setup.experiment.evaluate_command, folder),
         budget=_NEVER,
         timeout=seconds,
         limit=None,
@@ -117,19 +106,13 @@ def _command(words: tuple[str, ...], folder: Path) -> dict[str, Any]:
     return {"mode": "command", "root": str(folder), "command": _program(words)}
 
 
-def make_data(
-    case: Case,
-    experiment: Experiment,
-    *,
-    profile: Profile,
-    scratch: Path,
-    say: Callable[[str], None],
-) -> bool:
+def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
     """Run the bound's ``prepare`` script from its trusted bytes if data is missing.
 
     Returns whether it was run. ExperimentError if there is no such script, it fails, or data is
     missing after it.
     """
+    case, experiment = setup.case, setup.experiment
     root = case.evidence.root
     missing = data.missing(experiment.data, root)
     if not missing:
@@ -146,8 +129,8 @@ def make_data(
         "script_path": str(root / experiment.prepare),
     }
     job = replace(
-        _job(case, experiment, message, profile=profile, scratch=scratch),
-        log=scratch / "prepare.log",
+        _job(setup, message),
+        log=setup.scratch / "prepare.log",
         budget=_NEVER,
         clock="wall",
         timeout=_NEVER,

@@ -1,0 +1,30 @@
+"""The setup of one run: which experiment is run, on which device, and where its files go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_ouro.bound.tables import Experiment
+    from pytest_ouro.engine import Case
+
+Profile = Literal["cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """An experiment of a case, as it is run: with the settings of ``profile``, and perhaps with
+    another budget. ``scratch`` is the folder for temporary files."""
+
+    case: Case
+    experiment: Experiment
+    profile: Profile
+    scratch: Path
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether the budget is shorter than the bound's."""
+        return self.experiment.budget < self.case.bound.experiments[self.profile].budget
