@@ -166,7 +166,6 @@ def _follow(
 ) -> Stop:
     """Read messages and output until the child has ended or must be ended; return why."""
     assert process.stdout is not None
-    recent = ""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         for line in lines:
@@ -185,7 +184,6 @@ def _follow(
                     if not chunk:
                         selector.unregister(process.stdout)
                     log.write(chunk)
-                    recent = (recent + chunk.decode(errors="replace"))[-2000:]
             if signals:
                 return "interrupted"
             if time.monotonic() - ticked < _TICK and not state.unable:
@@ -194,8 +192,8 @@ def _follow(
             if stop := state.tick():
                 return stop
             if progress is not None:
+                text = console_text.position(log.end[-2000:].decode(errors="replace"))
                 wall = ticked - state.began
-                text = console_text.position(recent)
                 progress(Position(state.trained(), state.job.budget, wall, text))
     return ""
 
