@@ -63,7 +63,7 @@ def return_branch(git: Git, target: str) -> None:
 
 
 def _demand_unchanged(git: Git, path: str, entry: Entry | None) -> None:
-    """Raise ExperimentError unless the file on the disk, or its LFS pointer, is the committed one."""
+    """Raise ExperimentError unless the file on the disk, or its LFS pointer, is as committed."""
     found = on_disk(str(git.top / path))
     if entry is None:
         unchanged = found is None
