@@ -1,4 +1,4 @@
-"""The programs and what their headers say: class, outcome at every level, what else a test needs.
+"""The programs and their headers: class, outcome at every level, and settings of the test.
 
 Used by the tests and by docs/generate.py.
 """
@@ -15,10 +15,10 @@ from pytest_ouro.core.schema import keys_of
 
 HERE = Path(__file__).parent
 LEVELS = ("supervised", "judged", "sandboxed")
-#: Of these, what this version of the package can achieve.
+#: The levels that this version of the package can achieve.
 ACHIEVABLE = LEVELS if "highest" in keys_of(Experiment) else LEVELS[:1]
 OUTCOMES = ("caught", "neutralised", "open")
-#: What is expected where the outcome differs from run to run.
+#: The expected outcome if it differs from run to run.
 CHANCE = "chance"
 
 
@@ -56,19 +56,19 @@ class Program:
 
     @property
     def reasons(self) -> list[str]:
-        """Words of which some must be said where it is caught."""
+        """Words of which one must be in the message if the program is caught."""
         return [words.strip() for words in self.keys.get("why", "").split("|") if words]
 
     @property
     def certain(self) -> tuple[str, ...]:
-        """The levels at which the outcome is no chance."""
+        """The levels at which the outcome does not depend on chance."""
         return tuple(level for level in ACHIEVABLE if self.expected[level] != CHANCE)
 
     @property
     def tested_at(self) -> tuple[str, ...]:
-        """The levels whose runs say something: the highest, and those below it from which one
-        outcome turns into another. What holds at every level is tested at the highest alone,
-        which has all that the lower ones have."""
+        """The levels to test: the highest, and those below it from which one
+        outcome turns into another. An outcome of all levels is tested at the highest alone,
+        which includes the mechanisms of the lower ones."""
         levels = self.certain
         outcomes = [self.expected[level] for level in levels]
         turns = [
@@ -92,7 +92,7 @@ def _read(path: Path) -> Program:
 
 
 def sample(found: list[Program]) -> list[Program]:
-    """One program of every kind and every way its outcomes go: a run takes four CPU seconds."""
+    """Return one program for each class and sequence of outcomes: a run takes four CPU seconds."""
     firsts: dict[tuple[str, str], Program] = {}
     for program in found:
         firsts.setdefault((program.kind, program.keys["expect"]), program)
@@ -100,7 +100,7 @@ def sample(found: list[Program]) -> list[Program]:
 
 
 def table() -> str:
-    """The programs as Markdown: how many come to what, then each, at the levels there are."""
+    """Return the programs as Markdown: the number of each outcome, then each program by level."""
     found = sorted(programs("programs"), key=lambda program: (program.kind, program.name))
     rows = [_row("level", *OUTCOMES), _row(*["---"] * 4)]
     for level in ACHIEVABLE:

@@ -1,4 +1,4 @@
-"""A laboratory for hostile programs: the miniature experiment, run and looked at afterwards."""
+"""A laboratory for hostile programs: it runs the miniature experiment and examines the result."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from pytest_ouro.engine import judge_all, open_case
 from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.experiment.run import Order, run_experiment
 
-#: A value this much below the best possible one is no luck.
+#: A value this much below the best possible one cannot be due to chance.
 LUCK = 0.02
-#: Seconds in which a survivor of a run leaves its trace.
+#: Seconds that a surviving process of a run has to leave its trace.
 PATIENCE = 4.0
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a program came to: the run's record, and the rules that are broken after it."""
+    """The result of a program: the run's record, and the rules that are broken after it."""
 
     record: dict[str, Any] | None
     best_possible: float
@@ -46,14 +46,14 @@ class Seen:
 
     @property
     def why(self) -> str:
-        """What is said of a run that is caught."""
+        """The messages about a run that is caught."""
         if self.record is None:
             return "\n".join(["no record", *self.closed, self.output])
         return "\n".join([self.record["reason"], self.record.get("message", ""), *self.closed])
 
     @property
     def reached(self) -> bool:
-        """Whether the program says that it got what it wanted."""
+        """Whether the program printed that it succeeded."""
         return self.record is not None and self.record["claims"].get("reached") == "yes"
 
     def __str__(self) -> str:
@@ -67,13 +67,13 @@ class Seen:
 
 @dataclass(frozen=True)
 class Laboratory:
-    """The miniature in a repository of its own."""
+    """The miniature experiment in its own repository."""
 
     project: Any
     best_possible: float
 
     def run(self, program: Any) -> Seen:
-        """Commit the program, run it, look at what is recorded and left."""
+        """Commit and run the program; return its record and its traces."""
         for time_ in range(2 if "twice" in program.keys else 1):
             self.project.commit(program.name, {"train.py": f"{program.text}TIME = {time_}\n"})
             said = self._alone() if "alone" in program.keys else self._here()
@@ -122,30 +122,32 @@ class Laboratory:
 
 
 @pytest.fixture(scope="session")
-def made() -> dict[str, Any]:
-    """The project at each level and the data, once they were made: copying them is quicker."""
+def miniatures() -> dict[str, Any]:
+    """The project at each level, and the data, kept to be copied."""
     return {}
 
 
 @pytest.fixture
 def laboratory(
-    request: pytest.FixtureRequest, made: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    miniatures: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Any:
-    """A laboratory whose bound tries no more than a level: ``laboratory("supervised")``."""
+    """``laboratory("supervised")``: return a laboratory whose bound has this highest level."""
 
     def opened(level: str) -> Laboratory:
         project = request.getfixturevalue("new_repository")
-        if "data" not in made:
-            made["data"] = tmp_path_factory.mktemp("data")
-            made["best"] = write_data(made["data"])
-        shutil.copytree(made["data"], Path.home(), dirs_exist_ok=True)
-        if level not in made:
+        if "data" not in miniatures:
+            miniatures["data"] = tmp_path_factory.mktemp("data")
+            miniatures["best"] = write_data(miniatures["data"])
+        shutil.copytree(miniatures["data"], Path.home(), dirs_exist_ok=True)
+        if level not in miniatures:
             baseline = Path(__file__).with_name("honest") / "baseline.py"
             write_project(project, level, baseline.read_text(encoding="utf-8"))
             kept = tmp_path_factory.mktemp("built") / "project"
-            made[level] = replace(project, path=shutil.copytree(project.path, kept))
+            miniatures[level] = replace(project, path=shutil.copytree(project.path, kept))
         else:
-            shutil.copytree(made[level].path, project.path, dirs_exist_ok=True)
-        return Laboratory(project, made["best"])
+            shutil.copytree(miniatures[level].path, project.path, dirs_exist_ok=True)
+        return Laboratory(project, miniatures["best"])
 
     return opened

@@ -1,4 +1,4 @@
-"""Makes the miniature experiment: its text, its repository, its rules."""
+"""Make the miniature experiment: its text, its repository, its rules."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ dependencies = ["torch"]
 
 
 def rules() -> str:
-    """The rules of this repository, for a project without a folder of its own. The tripwires
+    """Return the rules of this repository, for a project in the top folder. The tripwires
     only warn: what is tested is what the levels stop without them."""
     _, found, text = OWN_BOUND.read_text(encoding="utf-8").partition("# --- danger zones")
     assert found
@@ -67,7 +67,7 @@ def rules() -> str:
 
 
 def bound(level: str) -> str:
-    """The bound.toml that tries no more than this level."""
+    """Return the bound.toml with this highest level."""
     further = ""
     if len(ACHIEVABLE) > 1:
         further = f'highest    = "{level}"\nvalidation = ["~/.cache/miniature/data/val.txt"]'
@@ -76,7 +76,7 @@ def bound(level: str) -> str:
 
 @dataclass(frozen=True)
 class Source:
-    """A Markov chain: what comes next depends on the last character alone."""
+    """A Markov chain: each character depends on the last one alone."""
 
     chances: Mapping[str, Mapping[str, float]]
 
@@ -105,7 +105,7 @@ class Source:
         return found
 
     def bits_per_byte(self, documents: list[str]) -> float:
-        """What the best causal model has on the tokens that the harness evaluates."""
+        """Return the score of the best causal model on the tokens that the harness evaluates."""
         stream: list[str] = []
         for document in documents:
             stream += ["", *document]
@@ -121,7 +121,7 @@ class Source:
 
 
 def write_data(home: Path) -> float:
-    """The text and the tokenizer below ``home``; returns the best value there can be."""
+    """Write the text and the tokenizer below ``home``; return the best possible value."""
     source = Source.make()
     cache = home / ".cache" / "miniature"
     for name in ("tokenizer", "data"):
@@ -137,7 +137,7 @@ def write_data(home: Path) -> float:
 
 
 def write_project(project: Any, level: str, script: str) -> None:
-    """The experiment in an empty repository, blessed and committed."""
+    """Write the experiment to an empty repository, bless and commit it."""
     path: Path = project.path
     for file in (HERE / "harness").glob("*.py"):
         shutil.copy(file, path)

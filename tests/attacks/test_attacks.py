@@ -16,7 +16,7 @@ pytest.importorskip("torch", reason="the miniature experiment needs torch")
 
 ATTACKS = programs("programs")
 HONEST = programs("honest")
-#: Bits a byte by which an honest model may be worse than the best; untrained, it is 4 worse.
+#: Bits per byte by which an honest model may be worse than the best; an untrained one is 4 worse.
 TRAINED = 2.0
 
 
@@ -33,7 +33,7 @@ def at_levels(found: list[Program], first_tier: list[Program]) -> Any:
     return pytest.mark.parametrize(("program", "level"), cases)
 
 
-#: One of every class: in tier 2 its processes are executed, not forked.
+#: One program of each class: in tier 2 its processes are executed, not forked.
 EXECUTED = [*{program.kind: program for program in ATTACKS}.values()]
 
 
@@ -50,13 +50,13 @@ def forked(request, fork_runs, program):
 
 
 def demanded(seen: Any, program: Program, level: str) -> str:
-    """What is expected of the level that was achieved; on some machines it is a lower one."""
+    """Return the outcome that is expected of the achieved level, which some machines limit."""
     return program.expected[(seen.record or {}).get("level") or level]
 
 
 @at_levels(ATTACKS, sample(ATTACKS))
 @pytest.mark.usefixtures("forked")
-def test_an_attack_comes_to_what_is_expected(laboratory, program, level):
+def test_an_attack_has_the_expected_outcome(laboratory, program, level):
     seen = laboratory(level).run(program)
 
     assert demanded(seen, program, level) in (seen.outcome, CHANCE), f"{program.title}\n{seen}"

@@ -1,4 +1,4 @@
-"""What the tests of experiments share: a laboratory around the toy project, and its scripts."""
+"""Fixtures of the tests of experiments: a laboratory around the toy project, and its scripts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pytest_ouro.experiment.run import Order, run_experiment
 from pytest_ouro.experiment.supervision.supervisor import supervise
 from pytest_ouro.experiment.terms.job import Job
 
-#: Evaluates at once: a whole run in a quarter of a second.
+#: Evaluates at once: a whole run takes a quarter of a second.
 QUICK = """\
 from prepare import evaluate_bpb
 {before}
@@ -32,7 +32,7 @@ print(f"val_bpb: {{val_bpb:.6f}}")
 {after}
 """
 
-#: Trains by the wall clock as long as it is told to, then evaluates.
+#: Runs ``body`` between two batches, then evaluates.
 TRAINS = """\
 import time
 from prepare import evaluate_bpb, make_dataloader
@@ -62,7 +62,7 @@ def evaluate_bpb(model):
 
 @dataclass(frozen=True)
 class Lab:
-    """The toy project, and short ways to change, run and look at it."""
+    """The toy project, with methods to change it, run it and read its records."""
 
     project: Any
 
@@ -105,7 +105,7 @@ class Lab:
     def run(
         self, script: str | None = None, *, say: Any = None, progress: Any = None, **order: Any
     ) -> Any:
-        """One experiment in this process, of ``script`` once it is committed."""
+        """Commit ``script`` if there is one, and run an experiment in this process."""
         if script is not None:
             self.commit(script)
         case = open_case(self.path / "bound.toml")
@@ -113,13 +113,13 @@ class Lab:
         return run_experiment(case, Order(**order), progress=progress, say=say)
 
     def pytest(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """``pytest --ouro-experiment ARGS``, which never shows a traceback of ours."""
+        """Run ``pytest --ouro-experiment ARGS``; fail if it prints a traceback."""
         done = self.project.pytest("--ouro-experiment", *args, **env)
         spoken_by_us(done.stdout + done.stderr)
         return done
 
     def start(self, *args: str) -> subprocess.Popen[str]:
-        """The same, in a session of its own, still running."""
+        """Start the same in its own session, and return the running process."""
         return subprocess.Popen(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--ouro-experiment", *args],
             cwd=self.path,
@@ -130,7 +130,7 @@ class Lab:
         )
 
     def line(self, process: subprocess.Popen[str], words: str, *, seconds: float = 300) -> str:
-        """The line of a started run's output that has these words, read as it comes."""
+        """Wait for the line of a started run's output that contains ``words``, and return it."""
         said = []
         assert process.stdout is not None
         patience = threading.Timer(seconds, process.kill)
@@ -145,14 +145,14 @@ class Lab:
         raise AssertionError("".join(said))
 
     def clean(self) -> None:
-        """Nothing is left behind: no worktree, no change that git sees, an intact chain."""
+        """Assert that nothing is left behind: no worktree, no change, an intact chain."""
         assert len(self.project.git("worktree", "list").splitlines()) == 1
         assert self.project.git("status", "--porcelain") == ""
         assert self.journal.broken_link() == 0
         assert not self.journal.unfinished()
 
     def whole(self, *reasons: str) -> None:
-        """Nothing is left behind, and these runs are recorded: each once, each with its row."""
+        """Assert that nothing is left behind, and that these runs are recorded with their rows."""
         self.clean()
         runs = list(self.journal.runs())
         assert [run["reason"] for run in runs] == list(reasons)
@@ -168,7 +168,7 @@ def spoken_by_us(text: str) -> None:
 
 @pytest.fixture(scope="session")
 def built() -> dict[str, Any]:
-    """The toy project as it was first made: making it takes longer than copying it."""
+    """The toy project as it was built first; it is copied for each test."""
     return {}
 
 
@@ -179,7 +179,7 @@ def project(
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Any:
-    """The toy project, a copy of one that was made once."""
+    """A copy of the toy project."""
     if "project" not in built:
         made = request.getfixturevalue("project")
         kept = tmp_path_factory.mktemp("built") / "project"
@@ -202,10 +202,10 @@ def last_line() -> Any:
 
 
 @pytest.fixture
-def gone() -> Any:
-    """Whether no process of this id runs any more, waited for; a zombie does not run."""
+def wait_until_gone() -> Any:
+    """``wait_until_gone(pid)``: wait until the process has ended; return whether it has."""
 
-    def asked(pid: int, seconds: float = 120.0) -> bool:
+    def wait(pid: int, seconds: float = 120.0) -> bool:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
@@ -220,12 +220,12 @@ def gone() -> Any:
             time.sleep(0.05)
         return False
 
-    return asked
+    return wait
 
 
 @pytest.fixture
-def written() -> Any:
-    """The JSON that another process writes to a path, waited for."""
+def wait_for_json() -> Any:
+    """``wait_for_json(path)``: wait for the file of another process, and return its JSON."""
 
     def read(path: Path, seconds: float = 120.0) -> Any:
         deadline = time.monotonic() + seconds
@@ -277,7 +277,7 @@ class Bench:
         return supervise(self.job(script, **changes), progress)
 
     def train(self, script: str, **changes: Any) -> Any:
-        """A run with the harness in it."""
+        """Run a script with the harness."""
         return self.run(script, mode="experiment", **changes)
 
     def trains(self, body: str) -> str:

@@ -1,4 +1,4 @@
-"""A management library built here, which lists the cards and processes that a test writes down."""
+"""A stand-in for NVIDIA's management library, with the cards and processes that a test names."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""No state of journal, ledger and lock closes the way to the next commit or the next run."""
+"""No state of journal, ledger and lock prevents the next commit or the next run."""
 
 import subprocess
 import sys
@@ -86,14 +86,14 @@ class Loop:
             (self.path / f"{name}.py").write_text(text)
 
     def hooked(self, *args: str) -> tuple[int, str]:
-        """One git call with hooks: its status, and all that it says."""
+        """Run git with hooks; return its status and its output."""
         done = subprocess.run(
             ["git", *args], cwd=self.path, capture_output=True, text=True, check=False
         )
         return done.returncode, done.stdout + done.stderr
 
     def commits(self, message: str = "an idea", *options: str) -> str:
-        """Commit all through the hook, which must let it pass."""
+        """Commit all files; fail if the hook refuses it."""
         self.git("add", "-A")
         status, said = self.hooked("commit", "-q", *options, "-m", message)
         assert status == 0, said
@@ -108,7 +108,7 @@ class Loop:
         return done.returncode, done.stdout
 
     def run(self, *args: str) -> str:
-        """One experiment; its last line."""
+        """Run one experiment and return its last line."""
         done = replace(self.project, path=self.path).pytest("--ouro-experiment", "-q", *args)
         return done.stdout.rstrip("\n").split("\n")[-1]
 
@@ -117,7 +117,7 @@ class Loop:
         assert done.returncode == 0, done.stderr
 
     def lawful(self) -> None:
-        """Every door finds what is here lawful."""
+        """Assert that every door finds all rules to hold."""
         for status, said in (self.gate(), self.gate("--staged"), self.rules()):
             assert status == 0, said
 
@@ -145,8 +145,8 @@ def make_loop(new_repository):
     return make_loop
 
 
-#: By the rule about a run that it breaks: what work.py says, with which budget. CPU seconds, so
-#: that a busy machine makes no breach of a short run.
+#: Breaches of rules about a run: the check, work.py and the budget. Budgets are CPU seconds, so
+#: that a short run on a busy machine does not exceed them.
 BREACHES = {
     "over-budget": ('"budget-limit"', "while True: pass\nx = 1.0\n", 0.5),
     "not-exact": ('"budget-exact"', "while True: pass\nx = 1.0\n", 0.5),
@@ -170,7 +170,7 @@ def breached(request, make_loop):
     return loop
 
 
-def test_a_rule_about_a_run_is_told_while_its_commit_is_there(breached):
+def test_a_rule_about_a_run_is_reported_while_its_commit_is_head(breached):
     status, said = breached.gate()
 
     assert status == 1
@@ -184,7 +184,7 @@ def test_a_rule_about_a_run_refuses_no_commit_no_push_and_no_run(breached):
 
     breached.write(work="x = 1.5\n")
     assert breached.gate()[0] == 0, "what is here has not been run"
-    breached.commits("mended")
+    breached.commits("fixed")
 
     breached.lawful()
     _, said = breached.rules()
@@ -196,7 +196,7 @@ def test_a_rule_about_a_run_refuses_no_commit_no_push_and_no_run(breached):
 @pytest.mark.tier(2)
 def test_an_amended_breach_is_another_commit(breached):
     breached.write(work="x = 1.5\n")
-    breached.commits("mended", "--amend")
+    breached.commits("fixed", "--amend")
 
     breached.lawful()
 
@@ -207,7 +207,7 @@ def test_the_same_commit_may_be_run_again(breached):
 
 
 @pytest.mark.tier(2)
-def test_a_settled_breach_is_told_in_its_own_session(make_loop):
+def test_a_settled_breach_is_reported_in_its_own_session(make_loop):
     loop = make_loop('"metric"\nbelow = 5.0')
     assert loop.run().endswith("reason=baseline")
     loop.write(work="x = 7.0\n")
@@ -295,7 +295,7 @@ def lost_ledger(loop):
 
 
 def first_blessing(loop):
-    """Runs under a commit that was named, before there was a bound.lock."""
+    """Runs were recorded under a named commit, before there was a bound.lock."""
     loop.git("rm", "-q", "bound.lock")
     loop.git("commit", "-q", "--no-verify", "-m", "no lock")
     loop.git("config", "ouro.trust", loop.git("rev-parse", "HEAD"))
@@ -304,7 +304,7 @@ def first_blessing(loop):
 
 
 def journal_moved(loop):
-    """A broken journal that a person moved away, as its help says."""
+    """A person moved a broken journal away, as its help says."""
     keep(loop)
     journal = loop.path / ".git/ouro/journal.jsonl"
     journal.rename(journal.with_name("old.jsonl"))
@@ -336,7 +336,7 @@ def amended(loop):
 
 
 def in_parts(loop):
-    """The lock is committed with what it blesses, the idea after it."""
+    """The lock is committed with the blessed files, and the idea after it."""
     loop.bless()
     loop.git("add", "evaluate.py", "bound.lock")
     status, said = loop.hooked("commit", "-qm", "a new evaluation")

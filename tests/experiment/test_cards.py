@@ -1,4 +1,4 @@
-"""The one card of a run, asked of a management library that is built here."""
+"""The access to the one card of a run, with a stand-in for the management library."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def driver(library, tmp_path, monkeypatch):
 
 @pytest.fixture
 def nodes(tmp_path, monkeypatch):
-    """Device nodes of this machine are none of the test's."""
+    """Hide the device nodes of this machine."""
     for name in ("nvidiactl", "nvidia-uvm", "nvidia0", "nvidia1", "nvidia-caps/nvidia-cap66"):
         (tmp_path / "dev" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "dev" / name).touch()

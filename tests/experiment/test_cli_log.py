@@ -61,7 +61,7 @@ def test_a_run_without_an_end_is_shown(lab):
     assert "running or killed" in lab.project.ouro("log").stdout
 
 
-def test_a_changed_record_is_told(two_runs):
+def test_a_changed_record_is_reported(two_runs):
     text = two_runs.journal.path.read_text()
     two_runs.journal.path.write_text(text.replace('"val_bpb": 2.0,', '"val_bpb": 1.0,'))
     done = two_runs.project.ouro("log")
@@ -71,7 +71,7 @@ def test_a_changed_record_is_told(two_runs):
 
 
 @pytest.mark.parametrize("text", ["[]\n", "\n"])
-def test_a_damaged_journal_is_told(lab, text):
+def test_a_damaged_journal_is_reported(lab, text):
     lab.journal.folder.mkdir()
     lab.journal.path.write_text(text)
     done = lab.project.ouro("log")

@@ -1,4 +1,4 @@
-"""A run's sandbox: what it may reach, and that a machine without one says so."""
+"""The sandbox of a run: the files that it can reach, and the message without a sandbox."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ needed = pytest.mark.skipif(
     reason="this kernel has no sandbox",
 )
 
-#: Makes one system call fail for itself and all it starts, as other kernels and containers do,
-#: then asks whether there is a sandbox.
+#: Makes one system call fail in its process and its children, as other kernels and containers do,
+#: then prints whether there is a sandbox.
 WITHOUT = """\
 import ctypes, json, struct, sys
 number, error = int(sys.argv[1]), int(sys.argv[2])
@@ -97,7 +97,7 @@ def test_a_kernel_that_refuses_has_none(call, error, why):
         ("    _allow_thread_names(ruleset)\n", "naming a thread failed: "),
     ],
 )
-def test_a_sandbox_that_leaks_or_hinders_is_none(monkeypatch, tmp_path, broken, why):
+def test_a_sandbox_that_leaks_or_hinders_fails_the_self_test(monkeypatch, tmp_path, broken, why):
     child = shutil.copytree(sandbox_spec.CHILD, tmp_path / "child")
     source = (child / "sandbox.py").read_text()
     assert source.count(broken) == 1
@@ -115,14 +115,14 @@ def test_an_interpreter_that_does_not_work_has_no_sandbox():
     assert available(("false",)).why == "the self-test of the sandbox failed: exit status 1"
 
 
-#: Tries to reach what the first argument of each line names; says which it could.
+#: Tries each action on its path, and prints for each whether it succeeded.
 REACHES = """\
 import json, os
 from pathlib import Path
-def able(deed, path):
+def able(action, path):
     try:
         {"read": Path(path).read_bytes, "list": lambda: os.listdir(path),
-         "write": lambda: Path(path).open("ab")}[deed]()
+         "write": lambda: Path(path).open("ab")}[action]()
     except OSError as error:
         return type(error).__name__
     return True
@@ -134,7 +134,7 @@ print(f"val_bpb: {evaluate_bpb(2.0):.6f}")
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home with data in it, and other things."""
+    """A home folder with data and other files."""
     home = tmp_path / "home"
     monkeypatch.setenv("HOME", str(home))
     for name in ("cache/data/val.bin", "cache/data/train_0.bin", "cache/tokenizer/ranks", "secret"):
@@ -145,7 +145,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def confined(lab: Any, tmp_path: Path, asked: list[tuple[str, str]], **keys: list[str]) -> Any:
-    """What of ``asked`` a run of the toy project could reach."""
+    """Run the toy project; return which of the actions ``asked`` succeeded."""
     keys = {"data": ["~/cache/tokenizer/*"], "validation": ["~/cache/data/val.*"], **keys}
     lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
     lab.bound(("editable", f"{lines}editable"))
@@ -195,7 +195,7 @@ def test_a_run_reaches_its_worktree_and_nothing_of_the_project(lab, cache, tmp_p
 
 
 @needed
-def test_validation_by_another_name_is_no_data(lab, cache, tmp_path):
+def test_a_hard_link_to_validation_data_stays_hidden(lab, cache, tmp_path):
     os.link(cache / "data/val.bin", cache / "tokenizer/hard")
     (cache / "tokenizer/soft").symlink_to(cache / "data/val.bin")
     asked = [("read", f"{cache}/tokenizer/{name}") for name in ("ranks", "soft", "hard")]

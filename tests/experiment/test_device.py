@@ -1,4 +1,4 @@
-"""Which device a run uses: told without torch, and refused in one line."""
+"""The device of a run: found without torch, and refused in one line."""
 
 import subprocess
 import sys
@@ -32,7 +32,7 @@ def test_cuda_that_is_not_there_is_refused_with_the_remedy(monkeypatch):
 
 
 @pytest.mark.parametrize("hidden", ["", " ", "-1", "none", "NoDevFiles"])
-def test_a_hidden_card_is_no_card(monkeypatch, hidden):
+def test_a_hidden_card_is_not_used(monkeypatch, hidden):
     monkeypatch.setattr(nvml, "cards", lambda: [CARD] * 8)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
     assert not device.cuda_present()
@@ -59,7 +59,7 @@ CARD = nvml.Card(0, "GPU-8f2c", "NVIDIA H200")
 
 
 class Nvml:
-    """Stands in for the driver's library."""
+    """A stand-in for the driver's library."""
 
     def __init__(self, *, init=0, count=0, cards=2, lost=0):
         self.answers = init, count, cards

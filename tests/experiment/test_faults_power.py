@@ -1,4 +1,4 @@
-"""The power fails at every write of a run: what the next start finds, it completes and says."""
+"""Power failures at every write of a run: the next start completes the records, and says so."""
 
 import re
 import subprocess
@@ -76,7 +76,7 @@ LOGGED = (
     '[[never-do]]\nid    = "skip-logging"\nrule  = "Never skip logging."\ncheck = "logged"\n\n'
     '[[iron-law]]\nid    = "log-every-experiment"',
 )
-#: What the next start says, by the name of the copy.
+#: The message of the next start, by the name of the copy.
 SAYS = {
     "unnamed-started": "",
     "before-started": "killed",
@@ -95,7 +95,7 @@ SAID = {
     "row": r"ouro: results.tsv lacked the row of the run of {commit}: written now",
 }
 
-#: Cut off before there was a line about the run: its place is all there is of it.
+#: Cut off before the first line about the run: only its reserved space exists.
 HELD = ("unnamed-started",)
 
 

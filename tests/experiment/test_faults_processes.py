@@ -1,4 +1,4 @@
-"""Processes that are killed, hang, hide or flood: the run is recorded, and none is left."""
+"""Processes that are killed, hang, hide or flood: the run is recorded, and no process is left."""
 
 import os
 import re
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(
 )
 TIMEOUT = ("timeout   = 20", "timeout   = 2")
 
-#: Descendants three deep, each a daemon of a session of its own that ignores TERM.
+#: Starts three generations of daemons, each in its own session and ignoring TERM.
 BREEDS = """\
 import os, pathlib, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -37,7 +37,7 @@ while len(os.listdir(pids)) < 4:
 (pathlib.Path.home() / "bred").write_text("true\\n")
 """
 
-#: A worker as a data loader starts one, and what a data loader says when it is gone.
+#: Starts a worker as a data loader does, and raises its error when the worker has ended.
 LOADS = """\
 import json, multiprocessing, os, pathlib, time
 
@@ -60,14 +60,14 @@ except EOFError:
 
 
 @pytest.fixture
-def bred(written, gone):
-    """The processes of BREEDS, once they are all there, or those of them that are left."""
+def bred(wait_for_json, wait_until_gone):
+    """``bred()``: wait for the processes of BREEDS; ``left=True``: return those still running."""
 
     def bred(*, left=False):
-        written(Path.home() / "bred")
+        wait_for_json(Path.home() / "bred")
         pids = [int(entry.name) for entry in (Path.home() / "pids").iterdir()]
         assert len(pids) == 4
-        return [pid for pid in pids if not gone(pid)] if left else pids
+        return [pid for pid in pids if not wait_until_gone(pid)] if left else pids
 
     return bred
 
@@ -80,16 +80,18 @@ def bred(written, gone):
         ("worker", r"train.py raised RuntimeError: data loader worker \d+ is gone at train.py:18"),
     ],
 )
-def test_who_is_killed_leaves_nobody(lab, written, gone, last_line, victim, message):
+def test_a_killed_process_leaves_no_other_behind(
+    lab, wait_for_json, wait_until_gone, last_line, victim, message
+):
     commit = lab.commit(lab.script(before=LOADS))
     process = lab.start()
-    pids = written(Path.home() / "pids.json")
+    pids = wait_for_json(Path.home() / "pids.json")
     os.kill(pids[victim], signal.SIGKILL)
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 1
     assert re.search(rf"^crash: {message}$", out, re.MULTILINE), out
     assert out.rstrip().endswith(f"commit={commit[:7]} reason=crash")
-    assert all(gone(pid) for pid in pids.values())
+    assert all(wait_until_gone(pid) for pid in pids.values())
     lab.whole("crash")
 
 
@@ -134,7 +136,7 @@ def test_a_stopped_run_is_ended_at_its_timeout(lab):
     lab.whole("timeout")
 
 
-#: Finds its way to the supervisor, as nobody does by accident, and writes without reading.
+#: Finds the channel to the supervisor on purpose, and writes to it without reading.
 FLOODS = """\
 import os, stat
 [fd] = [fd for fd in range(3, 64) if os.path.exists(f"/proc/self/fd/{fd}")
@@ -153,16 +155,16 @@ def test_a_flood_of_the_channel_stops_no_clock_and_fills_no_memory(bench, words)
 
 
 def resident():
-    """Megabytes that this process holds."""
+    """Return the resident megabytes of this process."""
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
 
 
-def test_the_pids_are_of_the_right_processes(lab, written):
-    """What the other tests kill is what they name."""
+def test_the_pids_are_of_the_right_processes(lab, wait_for_json):
+    """The other tests kill the processes that they name."""
     lab.commit(lab.script(before=LOADS))
     process = lab.start()
-    pids = written(Path.home() / "pids.json")
+    pids = wait_for_json(Path.home() / "pids.json")
     parents = {name: _parent(pid) for name, pid in pids.items()}
     os.kill(process.pid, signal.SIGINT)
     process.communicate(timeout=30)

@@ -26,7 +26,7 @@ LOGGED = (
 
 @pytest.fixture
 def logged(lab):
-    """The laboratory under the rule that ledger and journal agree."""
+    """The laboratory with the rule that ledger and journal agree."""
     lab.bound(LOGGED)
     return lab
 
@@ -36,7 +36,7 @@ def ledger(lab):
 
 
 def refused(lab, headline):
-    """The next run is closed by this finding, and leaves no record."""
+    """Assert that this finding closes the next run, which leaves no record."""
     before = lab.journal.records()
     done = lab.pytest()
     assert done.returncode == 1
@@ -48,7 +48,7 @@ def refused(lab, headline):
     assert headline in gate.stdout
 
 
-# The ledger: read-only, a folder, gone, edited.
+# The ledger: read-only, a folder, missing, edited.
 
 
 def removed(lines):
@@ -77,7 +77,7 @@ def emptied(lines):
         (emptied, "results.tsv lacks 2 rows of recorded runs"),
     ],
 )
-def test_an_edited_ledger_closes_the_gate_until_it_is_mended(logged, edit, headline):
+def test_an_edited_ledger_closes_the_gate_until_it_is_restored(logged, edit, headline):
     logged.run(logged.script(2.0))
     logged.run(logged.script(3.0))
     logged.whole("baseline", "worse")
@@ -98,7 +98,7 @@ def test_a_ledger_that_is_gone_closes_the_gate(logged):
     refused(logged, "results.tsv lacks a row of recorded runs")
 
 
-def test_without_the_rule_a_ledger_that_is_gone_is_begun_anew(lab):
+def test_without_the_rule_a_missing_ledger_is_started_again(lab):
     lab.run(lab.script())
     ledger(lab).unlink()
     assert lab.run(lab.script(1.0)).reason == "improved"
@@ -106,7 +106,7 @@ def test_without_the_rule_a_ledger_that_is_gone_is_begun_anew(lab):
     lab.clean()
 
 
-def test_a_folder_in_the_ledgers_place_is_told_before_the_run(lab, last_line):
+def test_a_folder_in_the_ledgers_place_is_reported_before_the_run(lab, last_line):
     lab.commit(lab.script())
     ledger(lab).mkdir()
     done = lab.pytest()
@@ -120,8 +120,8 @@ def test_a_folder_in_the_ledgers_place_is_told_before_the_run(lab, last_line):
 
 
 @pytest.mark.parametrize("name", ["results.tsv", "run.log", ".git/ouro/journal.jsonl"])
-def test_a_record_that_cannot_be_opened_is_told_before_the_run(lab, monkeypatch, name):
-    """As a read-only or immutable file is; root may write those that are only read-only."""
+def test_a_record_that_cannot_be_opened_is_reported_before_the_run(lab, monkeypatch, name):
+    """As with a read-only or immutable file; root can write to one that is only read-only."""
     lab.run(lab.script())
     opens = os.open
 
@@ -132,9 +132,9 @@ def test_a_record_that_cannot_be_opened_is_told_before_the_run(lab, monkeypatch,
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", forbids)
-        with pytest.raises(ExperimentError) as told:
+        with pytest.raises(ExperimentError) as refused:
             lab.run()
-    assert told.value.message == (
+    assert refused.value.message == (
         f"{lab.path / name} cannot be written: Operation not permitted: "
         "the run could not be recorded"
     )
@@ -144,7 +144,7 @@ def test_a_record_that_cannot_be_opened_is_told_before_the_run(lab, monkeypatch,
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_ledger_is_told_before_the_run(lab):
+def test_a_read_only_ledger_is_reported_before_the_run(lab):
     lab.run(lab.script())
     ledger(lab).chmod(0o444)
     with pytest.raises(ExperimentError, match=r"results.tsv cannot be written: Permission denied"):
@@ -163,7 +163,7 @@ def test_a_ledger_may_lie_elsewhere(lab, tmp_path):
 
 
 def test_a_torn_line_is_a_run_that_was_killed_and_said_so(lab):
-    """Killed while it wrote how the run had ended: the row is not there yet."""
+    """Killed while the finished line was written: the row is missing."""
     script = (
         "import os, signal, sys\n"
         "from pytest_ouro.evidence.records import journal\n"
@@ -248,7 +248,7 @@ def test_without_the_rule_no_run_is_made_on_an_edited_journal(lab, last_line, ed
 @pytest.mark.tier(2, but=2)
 @pytest.mark.parametrize("place", [0, 1, 2])
 @pytest.mark.parametrize("kind", ["deep", "path", "row"])
-def test_a_line_that_is_no_record_is_told_at_every_door_and_put_back(logged, kind, place):
+def test_a_line_that_is_not_a_record_is_reported_at_every_door_and_removed(logged, kind, place):
     logged.run(logged.script(2.0))
     whole = logged.journal.path.read_text()
     lines = whole.splitlines(keepends=True)
@@ -283,7 +283,7 @@ def test_a_line_that_is_no_record_is_told_at_every_door_and_put_back(logged, kin
 
 
 def test_a_damaged_journal_that_git_does_not_hold_is_moved_away(logged):
-    """What the help says, word for word; nothing that was tried is lost."""
+    """Execute the commands of the help; the refs of all tried commits remain."""
     logged.run(logged.script(2.0))
     tried = logged.project.git("rev-parse", "refs/ouro/tried/1")
     logged.project.git("update-ref", "-d", "refs/ouro/journal")
@@ -303,11 +303,11 @@ def test_a_damaged_journal_that_git_does_not_hold_is_moved_away(logged):
     assert logged.project.git("rev-parse", "refs/ouro/tried/2")
 
 
-# Disks that are full.
+# Full disks.
 
 
 @pytest.mark.parametrize("place", ["project", "cache", "scratch"])
-def test_a_full_disk_is_told_before_the_run(lab, monkeypatch, tmp_path, place):
+def test_a_full_disk_is_reported_before_the_run(lab, monkeypatch, tmp_path, place):
     (tmp_path / "scratch").mkdir()
     cache_folder().mkdir(parents=True)
     monkeypatch.setattr(temp_folders.tempfile, "tempdir", str(tmp_path / "scratch"))
@@ -319,20 +319,20 @@ def test_a_full_disk_is_told_before_the_run(lab, monkeypatch, tmp_path, place):
         return usage(path)._replace(free=free)
 
     monkeypatch.setattr(shutil, "disk_usage", measured)
-    with pytest.raises(ExperimentError) as told:
+    with pytest.raises(ExperimentError) as refused:
         lab.run(lab.script())
     assert re.fullmatch(
         rf"the disk of {full[place]}\S* is full: 3 MB are free, and a run needs 16",
-        told.value.message,
+        refused.value.message,
     )
-    assert told.value.help == "free some space and run again"
+    assert refused.value.help == "free some space and run again"
     assert lab.journal.records() == []
     monkeypatch.undo()
     assert lab.run().status == "keep"
     lab.whole("baseline")
 
 
-def test_no_folder_for_temporary_files_is_told(lab, monkeypatch):
+def test_no_folder_for_temporary_files_is_reported(lab, monkeypatch):
     def none(*args, **kwargs):
         raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
 
@@ -344,7 +344,7 @@ def test_no_folder_for_temporary_files_is_told(lab, monkeypatch):
 
 @pytest.fixture
 def disk(tmp_path):
-    """A disk of 40 MB of its own; only root may mount one."""
+    """A separate disk of 40 MB; only root may mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=40m", "none", str(folder)]
@@ -408,7 +408,7 @@ def test_a_row_for_which_there_was_no_room_is_written_by_the_next_start(logged):
 
 
 def test_files_that_may_not_grow_lose_no_record(lab):
-    """A stand-in for quotas: no file may be larger than what the journal has now."""
+    """A stand-in for quotas: no file may become larger than the journal is now."""
     lab.run(lab.script())
     size = lab.journal.path.stat().st_size
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -430,10 +430,10 @@ def test_a_log_that_cannot_be_kept_keeps_no_run_from_its_record(lab):
     lab.whole("baseline")
 
 
-def test_locks_that_cannot_be_made_are_told(lab):
+def test_locks_that_cannot_be_made_are_reported(lab):
     cache_folder().mkdir(parents=True)
     (cache_folder() / "locks").write_text("in the way")
-    with pytest.raises(OuroError, match="locks cannot be written: File exists") as told:
+    with pytest.raises(OuroError, match="locks cannot be written: File exists") as refused:
         lab.run(lab.script())
-    assert "XDG_CACHE_HOME" in told.value.help
+    assert "XDG_CACHE_HOME" in refused.value.help
     assert lab.journal.records() == []

@@ -1,4 +1,4 @@
-"""Two runs at once, a clock that jumps, output without end: the record stays right."""
+"""Two runs at once, a clock that jumps, endless output: the record stays correct."""
 
 import re
 import sys
@@ -9,7 +9,7 @@ import pytest
 
 from pytest_ouro.experiment.supervision import run_log
 
-#: Waits until it is allowed to go on.
+#: Waits until the test lets it continue.
 WAITS = (
     "import pathlib, time\n"
     "home = pathlib.Path.home()\n"
@@ -19,10 +19,10 @@ WAITS = (
 )
 
 
-def test_of_two_runs_at_once_one_waits_and_both_are_recorded(lab, written):
+def test_one_of_two_runs_waits_and_both_are_recorded(lab, wait_for_json):
     lab.commit(lab.script(before=WAITS))
     first = lab.start()
-    written(Path.home() / "here")
+    wait_for_json(Path.home() / "here")
     second = lab.start()
     said = lab.line(second, "waiting")
     assert re.search(
@@ -38,11 +38,11 @@ def test_of_two_runs_at_once_one_waits_and_both_are_recorded(lab, written):
     assert {run["pid"] for run in lab.journal.runs()} == {first.pid, second.pid}
 
 
-def test_who_has_waited_is_judged_again(lab, written):
+def test_a_run_that_waited_is_judged_again(lab, wait_for_json):
     """The rules are broken while it waits: it does not run."""
     lab.commit(lab.script(before=WAITS))
     first = lab.start()
-    written(Path.home() / "here")
+    wait_for_json(Path.home() / "here")
     second = lab.start()
     lab.line(second, "waiting")
     lab.project.write({"stray.py": ""})
@@ -56,7 +56,7 @@ def test_who_has_waited_is_judged_again(lab, written):
 
 @pytest.mark.parametrize("jump", [-86400.0, 86400.0])
 def test_a_jump_of_the_systems_clock_changes_no_window(lab, monkeypatch, jump):
-    """As NTP, a person or a resumed machine sets it, in the middle of the training."""
+    """The system clock is set during the training, as by NTP or a resumed machine."""
     now = time.time
     jumped = []
 
@@ -99,24 +99,24 @@ def test_gigabytes_of_output_fill_neither_disk_nor_memory(lab):
 
 
 def test_a_line_without_end_leaves_progress_and_memory_right(bench):
-    """A bar that is never followed by a newline, for the whole of the training."""
+    """A progress bar without any newline, during the whole training."""
     body = (
         "for step in range(40):\n"
         "    print('#' * 200_000 + f' step {step} loss 1.5 ', end='', flush=True)\n"
         "    time.sleep(0.1)\n"
     )
-    told = []
+    positions = []
     memory = resident()
-    seen = bench.train(bench.trains(body), progress=told.append, budget=30.0)
+    seen = bench.train(bench.trains(body), progress=positions.append, budget=30.0)
     assert (seen.exit_code, seen.value, seen.stopped) == (0, 2.0, "")
-    assert any(re.fullmatch(r"step \d+ loss 1.5", position.text) for position in told)
-    assert told[-1].window is not None
+    assert any(re.fullmatch(r"step \d+ loss 1.5", position.text) for position in positions)
+    assert positions[-1].window is not None
     assert max(map(len, seen.tail)) <= 200
     assert resident() - memory < 60
 
 
 def resident():
-    """Megabytes that this process holds now."""
+    """Return the resident megabytes of this process."""
     if sys.platform != "linux":
         return 0.0
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20

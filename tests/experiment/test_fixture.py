@@ -19,7 +19,7 @@ def test_other():
 
 @pytest.fixture
 def mine(lab):
-    """The toy project with a test of its own, blessed into it."""
+    """The toy project with its own test, blessed."""
     ignore = "run.log\nresults.tsv\n__pycache__\n"
     lab.bound(test_mine_py=USES, **{".gitignore": ignore})
     lab.commit(lab.script())
@@ -73,7 +73,7 @@ def test_a_crash_reaches_the_test_as_a_result(mine):
     assert len(list(mine.journal.runs())) == 1
 
 
-def test_bytecode_that_pytest_writes_is_no_stray_file(mine):
+def test_bytecode_that_pytest_writes_is_not_a_stray_file(mine):
     """Collecting a person's tests compiles them, before any rule is judged."""
     mine.bound(**{".gitignore": "run.log\nresults.tsv\n"})
     done = mine.pytest("test_mine.py")

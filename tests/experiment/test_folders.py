@@ -1,4 +1,4 @@
-"""Folders that are gone afterwards, whatever was left in them."""
+"""Temporary folders are removed, whatever they contain."""
 
 import os
 
@@ -9,7 +9,7 @@ from pytest_ouro.experiment.terms import temp_folders
 
 @pytest.fixture
 def nested(monkeypatch):
-    """Fills a folder with folders in folders, deeper than Python's own walk goes."""
+    """Fill a folder with nested folders, deeper than ``shutil.rmtree`` can follow."""
 
     def fill(folder):
         monkeypatch.chdir(folder)

@@ -1,4 +1,4 @@
-"""Hooks of git's, and settings that run programs, are after a run what they were before it."""
+"""Git's hooks, and its settings that name programs, are restored after a run."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def hook(lab):
 
 
 @pytest.mark.parametrize(
-    ("deed", "found"),
+    ("action", "found"),
     [
         ("hook.write_text('exit 0')", "exit 0"),
         ("hook.chmod(0o644)", OURS),
@@ -37,8 +37,8 @@ def hook(lab):
         ("hook.unlink()\nhook.mkdir()", True),
     ],
 )
-def test_a_hook_that_was_changed_is_put_back_and_the_run_is_a_breach(lab, hook, deed, found):
-    script = lab.script(before=HERE + deed)
+def test_a_hook_that_was_changed_is_restored_and_the_run_is_a_breach(lab, hook, action, found):
+    script = lab.script(before=HERE + action)
     hook.chmod(0o644)
     lab.commit(script)
     hook.chmod(0o755)
@@ -78,8 +78,8 @@ def test_a_hook_that_is_new_is_moved_aside(lab):
 def test_only_settings_that_run_programs_are_a_breach(lab, lines, reason):
     config = lab.path / ".git" / "config"
     before = config.read_text()
-    deed = f"file = git / 'config'\nfile.write_text(file.read_text() + {lines!r})\n"
-    seen = lab.run(lab.script(before=HERE + deed))
+    action = f"file = git / 'config'\nfile.write_text(file.read_text() + {lines!r})\n"
+    seen = lab.run(lab.script(before=HERE + action))
 
     assert seen.reason == reason
     if reason == "breach":
@@ -90,7 +90,7 @@ def test_only_settings_that_run_programs_are_a_breach(lab, lines, reason):
         assert config.read_text() == before + lines
 
 
-def test_what_changes_while_a_sandboxed_script_runs_is_a_persons(lab):
+def test_changes_during_a_sandboxed_run_are_left_alone(lab):
     case = open_case(lab.path / "bound.toml")
     assert case.experiment is not None
     before = Snapshot.take(case, case.experiment, StartedRun(time="", run="abc", commit=""))

@@ -1,4 +1,4 @@
-"""What starts the script: uv in a locked project, a plain interpreter, the one that runs pytest."""
+"""Commands that start the script: uv in a locked project, another interpreter, our own."""
 
 import shutil
 import subprocess
@@ -52,7 +52,7 @@ def test_a_missing_interpreter_is_reported(lab):
 
 @pytest.mark.skipif(shutil.which("uv") is None, reason="needs uv")
 def test_a_uv_project(lab, monkeypatch):
-    """It runs in the environment that the project has; neither lock nor environment changes."""
+    """It runs in the project's environment; neither lock nor environment changes."""
     monkeypatch.setenv("UV_OFFLINE", "1")
 
     def uv(*args):

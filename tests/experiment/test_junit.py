@@ -1,4 +1,4 @@
-"""What reaches JUnit XML, as plain values; also where other tests are spread over processes."""
+"""Properties in JUnit XML, as plain values; also if other tests run in several processes."""
 
 import xml.etree.ElementTree as ET
 
@@ -18,7 +18,7 @@ def test_other(n, record_property):
 
 @pytest.fixture
 def properties(tmp_path):
-    """The properties of a report's cases, by the cases' names."""
+    """Return the properties of a report's cases, by the names of the cases."""
 
     def read():
         cases = ET.parse(tmp_path / "junit.xml").getroot().iter("testcase")

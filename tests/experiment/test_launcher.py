@@ -1,4 +1,4 @@
-"""The child: the harness from trusted bytes, the script as ``__main__``, in its own environment."""
+"""The launcher: the harness from trusted bytes, the script as ``__main__``, its own environment."""
 
 import ast
 import py_compile

@@ -1,4 +1,4 @@
-"""What became of a run: a pure function of what the supervisor saw."""
+"""The outcome of a run: a pure function of its measurement."""
 
 import pytest
 

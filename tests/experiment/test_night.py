@@ -1,4 +1,4 @@
-"""A whole night: after each run the gate is open and the branch stands on its last keep."""
+"""A whole night: after each run all rules hold and the branch is at its last keep."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Night:
         self.codes: list[tuple[str, str, int]] = []
 
     @property
-    def kept(self) -> list[str]:
+    def keeps(self) -> list[str]:
         """The commits that are kept and on the branch, oldest first."""
         verdicts = last_verdicts(self.runs)
         return [
@@ -74,8 +74,11 @@ class Night:
         head: bool = False,
         level: str = "sandboxed",
     ) -> FinishedRun:
-        """One try, settled: of new code, of the code of an earlier try (``again``), of it under
-        another seed, or of the commit that is checked out."""
+        """Make and settle one try.
+
+        Its code is new, that of an earlier try (``again``), that with another seed, or that of the
+        current commit.
+        """
         number = len(self.runs)
         code = (f"code {number}", f"seedless {number}", size)
         if again is not None and self.codes:
@@ -159,16 +162,16 @@ def test_any_night_ends_on_its_last_keep(tries, direction, rule, level):
     night = Night(direction, rule, level)
     peaks: dict[str, float] = {}
     for value, size, ended, again, seed, head, at in tries:
-        before = night.kept
+        before = night.keeps
         record = night.run(value, size, ended=ended, again=again, seed=seed, head=head, level=at)
         assert night.is_gate_open()
-        kept = night.kept
+        kept = night.keeps
         if record.status == "keep":
             assert kept[: len(before)] == before
             assert kept[-1] == record.commit
         else:
-            anew = record.commit if head and record.reason != "unchanged" else ""
-            assert [c for c in kept if c != anew] == [c for c in before if c != anew]
+            again = record.commit if head and record.reason != "unchanged" else ""
+            assert [c for c in kept if c != again] == [c for c in before if c != again]
         if kept:
             assert night.branch[-1] == kept[-1]
         if record.status == "keep" and record.best is not None:
@@ -201,8 +204,8 @@ def test_a_keep_at_another_level_is_never_dropped():
     assert night.branch[-1] == other.commit
 
 
-def test_code_that_lost_elsewhere_is_decided_anew():
-    """What lost to a keep that is gone may be better than the one that the branch stands on now."""
+def test_code_that_lost_elsewhere_is_compared_again():
+    """Code that lost to a former keep may be better than the present one."""
     night = Night("lower", "none", "supervised")
     baseline = night.run(2.0, 10)
     night.run(1.0, 10)
@@ -219,7 +222,7 @@ def test_a_superseded_code_is_not_kept_by_luck():
     assert night.run(0.5, 10, again=0).reason == "unchanged"
 
 
-# The same with commits, processes and pytest's door.
+# The same with commits and processes, through pytest.
 
 KINDS = ("new",) * 4 + ("tie", "simpler", "again", "seed", "comment", "crash", "breach", "measure")
 
@@ -232,7 +235,7 @@ def _script(lab, value: float, filler: int, seed: int, *, before: str = "", word
 
 @pytest.mark.tier(2)
 def test_a_scripted_night(lab):
-    """30 runs drawn at random; what each comes to is known beforehand."""
+    """Make 30 random runs whose verdicts are known beforehand."""
     lab.bound(("noise = 0.01", "noise = 0.25"))
     chance = random.Random(12)
     state = (2.0, 12, 1)

@@ -1,4 +1,4 @@
-"""What the script prints, read and made safe to show."""
+"""The output of the script, parsed and cleaned."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_clean_caps_the_width():
         ("only\r   \r", ["only"]),
     ],
 )
-def test_lines_are_what_a_terminal_leaves(text, lines):
+def test_lines_are_those_that_a_terminal_shows(text, lines):
     assert console_text.lines(text) == lines
 
 

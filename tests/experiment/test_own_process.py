@@ -1,4 +1,4 @@
-"""The supervisor keeps its memory to itself during a run, and no longer."""
+"""Other processes cannot read the supervisor's memory during a run."""
 
 import contextlib
 import ctypes
@@ -15,11 +15,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux has this"
 
 
 def dumpable():
-    """What the kernel has noted of this process: 0 where it keeps to itself."""
+    """Return the kernel's flag of this process: 0 if it is undumpable."""
     return ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)
 
 
-def test_it_ends_with_the_context_also_by_an_exception():
+def test_the_process_is_dumpable_again_also_after_an_exception():
     before = dumpable()
     with contextlib.suppress(ZeroDivisionError), make_undumpable():
         assert dumpable() == 0
@@ -37,7 +37,7 @@ def test_another_process_of_the_same_user_cannot_read_it():
     assert "PermissionError" in done.stderr
 
 
-def test_what_it_starts_can_look_at_itself():
+def test_a_child_process_can_read_its_own_state():
     with make_undumpable():
         looks = "from pathlib import Path; print(len(list(Path('/proc/self/fd').iterdir())))"
         done = subprocess.run([sys.executable, "-c", looks], capture_output=True, check=True)

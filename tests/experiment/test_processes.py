@@ -1,4 +1,4 @@
-"""The process group of a run: what it uses, and that it ends."""
+"""The processes of a run: their usage, and their end."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from pytest_ouro.experiment.supervision import processes
 
 @pytest.fixture
 def start():
-    """A child in a session of its own that has said it is ready; ended whatever happens."""
+    """``start(code)``: start a child in its own session, and wait until it is ready."""
     started = []
 
     def run(code):
@@ -32,7 +32,7 @@ def start():
 
 
 SLEEPS = "import time; print('ready', flush=True); time.sleep(60)"
-#: Starts a child in its own group and goes on, or not.
+#: Starts a child in its own group, and waits or ends.
 FAMILY = """\
 import subprocess, sys, time
 sleeps = "import time; time.sleep(60)"
@@ -42,7 +42,7 @@ print("ready", flush=True)
 
 
 def children(group):
-    """The processes of a group without its leader."""
+    """Return the processes of a group without its leader."""
     done = subprocess.run(
         ["ps", "-A", "-o", "pid=,pgid="], capture_output=True, text=True, check=True
     )
@@ -107,7 +107,9 @@ WAITED = "os.waitpid(child, os.WNOHANG)"
         ("", WAITED, "os.fork() and os._exit(0)", 0.1, False),
     ],
 )
-def test_children_that_nobody_waits_for_are_missed(start, how, wait, between, seconds, unaccounted):
+def test_children_that_no_process_waits_for_are_reported(
+    start, how, wait, between, seconds, unaccounted
+):
     keys = {"how": how, "wait": wait, "between": between, "seconds": seconds}
     family = processes.Family(start(SHORT_LIVED.format(**keys)).pid)
     deadline = time.monotonic() + (20 if unaccounted else 4)
@@ -118,7 +120,7 @@ def test_children_that_nobody_waits_for_are_missed(start, how, wait, between, se
 
 
 def seen(pid, parent, seconds, waited=0.0):
-    """A process of the session 1 as it is listed."""
+    """Return a process of session 1 as it is listed."""
     used = processes._Used(seconds + waited, 0)
     return processes._Process(
         pid, parent, 1, 1, False, used.seconds, 0.0, used, processes._Used(waited, 0), "then"
@@ -127,8 +129,8 @@ def seen(pid, parent, seconds, waited=0.0):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux says what a parent has waited for")
 @pytest.mark.parametrize("late", [True, False])
-def test_who_is_waited_for_while_everyone_is_listed_is_not_forgotten(monkeypatch, late):
-    """The parent is listed before it has waited, its child is gone when it would be listed."""
+def test_a_child_reaped_during_a_scan_is_accounted_for(monkeypatch, late):
+    """The parent is listed before it waits; its child has ended before it would be listed."""
     before = [seen(1, 0, 0.1), seen(2, 1, 0.1), seen(3, 2, 0.1), seen(4, 3, 0.5)]
     waited = [*before[:2], seen(3, 2, 0.1, waited=0.5)]
     torn = before[:2]
@@ -141,7 +143,7 @@ def test_who_is_waited_for_while_everyone_is_listed_is_not_forgotten(monkeypatch
     assert family.unaccounted != late
 
 
-#: Waits for a child that has used some time, and ends: as a run does.
+#: Waits for a child that has used CPU time, and ends, as a run does.
 ENDS = """\
 import os, sys, time
 child = os.fork()
@@ -155,7 +157,7 @@ os.wait()
 """
 
 
-#: A child whose end nobody asks about starts another, which outlives it: the reaper waits for that.
+#: A child that is not waited for starts another, which outlives it; the subreaper waits for that.
 OUTLIVES = """\
 import ctypes, os, time
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
@@ -178,7 +180,7 @@ time.sleep(60)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux says what a parent has waited for")
-def test_who_outlives_a_parent_that_is_not_waited_for_is_not_forgotten(start):
+def test_an_orphan_of_an_unreaped_parent_is_accounted_for(start):
     family = processes.Family(start(OUTLIVES).pid)
     family.usage()
     time.sleep(2)
@@ -189,7 +191,7 @@ def test_who_outlives_a_parent_that_is_not_waited_for_is_not_forgotten(start):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux says what a parent has waited for")
 @pytest.mark.parametrize("orphan", ["", "os.fork() or time.sleep(60)"])
-def test_who_has_waited_for_all_and_ends_forgets_nobody(start, orphan):
+def test_a_leader_that_waits_for_all_children_is_accounted_for(start, orphan):
     process = start(ENDS.format(orphan=orphan))
     family = processes.Family(process.pid)
     assert family.usage().cpu_seconds >= 0.4
@@ -200,7 +202,7 @@ def test_who_has_waited_for_all_and_ends_forgets_nobody(start, orphan):
     assert not family.unaccounted
 
 
-def test_usage_of_nobody_is_zero():
+def test_usage_without_a_process_is_zero():
     family = processes.Family(2**22 + 1, strangers=processes.adopt_orphans())
     assert family.usage() == processes.Usage(0.0, 0.0)
 
@@ -214,15 +216,15 @@ def test_ps_tells_the_same_memory(start):
     assert (portable.parent, portable.group) == (linux.parent, linux.group)
 
 
-def test_end_ends_the_whole_group(start, gone):
+def test_end_ends_the_whole_group(start, wait_until_gone):
     process = start(FAMILY + "time.sleep(60)")
     (child,) = children(process.pid)
     processes.Family(process.pid).end(process, grace=5.0)
     assert process.returncode == -signal.SIGTERM
-    assert gone(child)
+    assert wait_until_gone(child)
 
 
-def test_end_kills_who_ignores_the_request(start):
+def test_end_kills_a_process_that_ignores_term(start):
     process = start(
         "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "print('ready', flush=True)\ntime.sleep(60)\n"
@@ -240,12 +242,12 @@ def test_end_lets_a_program_clean_up(start):
     assert process.returncode == 7
 
 
-def test_end_ends_children_of_a_leader_that_is_gone(start, gone):
+def test_end_ends_children_of_a_leader_that_is_gone(start, wait_until_gone):
     process = start(FAMILY)
     process.wait()
     (child,) = children(process.pid)
     processes.Family(process.pid).end(process)
-    assert gone(child)
+    assert wait_until_gone(child)
 
 
 def test_ending_an_ended_process_is_not_an_error(start):

@@ -1,4 +1,4 @@
-"""Live progress: redrawn on a terminal, a line at times elsewhere, mute when asked to be quiet."""
+"""Live progress: redrawn on a terminal, a line at intervals elsewhere, none under -q."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ def test_line(position, text):
 
 
 class Reporter:
-    """Stands in for pytest's terminal reporter."""
+    """A stand-in for pytest's terminal reporter."""
 
     def __init__(self, *, isatty):
         self.isatty = isatty
@@ -54,7 +54,7 @@ class Reporter:
 
 
 class Capture:
-    """Stands in for pytest's capture manager."""
+    """A stand-in for pytest's capture manager."""
 
     suspended = 0
 
@@ -127,7 +127,7 @@ def test_on_a_terminal_one_line_is_redrawn(clock):
     assert calls.count(("rewrite", "")) == 1
 
 
-def test_what_is_said_takes_the_redrawn_line_away(clock):
+def test_a_message_replaces_the_redrawn_line(clock):
     config = Config(isatty=True)
     shown = Progress(config)
     shown.show(Position(1.0, 20, 1))
@@ -145,14 +145,14 @@ def test_mute_when_quiet(config, clock):
     assert config.reporter.calls == []
 
 
-def test_no_terminal_reporter_is_no_error(clock):
+def test_a_missing_terminal_reporter_is_not_an_error(clock):
     shown = Progress(Config(terminal=False))
     shown.say("ouro: waiting")
     shown.show(Position(1.0, 20, 100))
     shown.close()
 
 
-def test_what_is_said_is_cleaned(clock):
+def test_a_message_is_cleaned(clock):
     config = Config()
     Progress(config).say("ouro: held by \x1b]0;pwned\x07\x1b[31mme\u202e")
     assert config.reporter.calls == [("line", "ouro: held by me")]
@@ -168,7 +168,7 @@ SPEAKS = (
 
 
 def on_a_terminal(lab, *args):
-    """``pytest --ouro-experiment`` with a terminal for its output; what the terminal got."""
+    """Run ``pytest --ouro-experiment`` in a terminal, and return its output."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--ouro-experiment", *args],
@@ -216,7 +216,7 @@ def test_quiet_is_quiet_on_a_terminal_too(speaking):
 
 @pytest.mark.parametrize("args", [(), ("-s",)])
 def test_a_log_file_gets_plain_lines(speaking, args):
-    """What pytest writes is no terminal here: no line is redrawn, and a short run has none."""
+    """The output is not a terminal: no line is redrawn, and a short run prints none."""
     done = speaking.pytest(*args)
     assert done.returncode == 0
     assert "\r" not in done.stdout

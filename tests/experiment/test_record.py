@@ -1,4 +1,4 @@
-"""What is written down of a run, and which runs may be compared."""
+"""The records of a run, and which runs can be compared."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def started(case):
 
 
 def finished(started, reason, **facts):
-    """The record of a run that ended so."""
+    """Return the record of a run with this end."""
     shared = started.shared()
     return FinishedRun(
         **shared, time=started.time, status=reason.status, reason=reason, row="", **facts
@@ -78,7 +78,7 @@ def test_a_seed_has_no_meaning(before, after, same):
 @pytest.mark.parametrize(
     "source", [b"x = (", b"'unclosed", b"\xff\xfe", b"x\x00 = 1 2", b"  x\n y"]
 )
-def test_what_is_no_code_is_counted_in_words(source):
+def test_what_is_not_python_is_counted_in_words(source):
     assert record.describe({"train.py": source}).size >= 0
 
 
@@ -91,7 +91,7 @@ def test_what_is_no_code_is_counted_in_words(source):
         ("x = 1  # words", "x = 1"),
     ],
 )
-def test_a_literal_is_as_large_as_what_it_stands_for(one, other):
+def test_a_literal_is_as_large_as_a_name(one, other):
     one, other = (record.describe({"train.py": text.encode()}) for text in (one, other))
     assert one.size == other.size
 
@@ -105,7 +105,7 @@ def test_a_literal_is_as_large_as_what_it_stands_for(one, other):
         ("flags.txt", "-O2 -flto", "-O2"),
     ],
 )
-def test_what_is_dropped_is_more_than_a_literal(path, more, less):
+def test_removed_code_is_larger_than_a_literal(path, more, less):
     more, less = (record.describe({path: text.encode()}) for text in (more, less))
     assert more.size - less.size > LITERAL
 
@@ -190,7 +190,7 @@ def test_abandon_is_a_crash_without_a_measurement(case, started):
     assert (run.value, run.window_seconds) == (None, None)
 
 
-def test_the_dead_are_buried_once(case, started):
+def test_a_lost_run_is_recorded_once(case, started):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     case.evidence.journal.append(replace(started, seq=None, run="dead" * 3, pid=dead.pid))
@@ -201,8 +201,8 @@ def test_the_dead_are_buried_once(case, started):
     assert [run.run for run in case.evidence.journal.unfinished()] == [started.run]
 
 
-def test_what_a_started_line_says_of_its_end_is_not_recorded(case, started):
-    """Keys of a finished line in a started one are another's doing, or another version's."""
+def test_keys_of_the_end_in_a_started_line_are_not_recorded(case, started):
+    """Keys of a finished line in a started one come from another program or version."""
     line = {**started.to_json(), "val_bpb": 0.1, "status": "keep", "level": "judged", "more": 1}
     record.abandon(case, StartedRun.from_json(line), "lost")
     [run] = case.evidence.journal.runs()
@@ -249,9 +249,9 @@ PAST = MeasuredRun(
         ({"outcome": "nan"}, False),
     ],
 )
-def test_only_like_is_compared_with_like(change, is_comparable):
+def test_only_runs_under_equal_conditions_are_compared(change, is_comparable):
     assert comparable(replace(PAST, **change), PAST) is is_comparable
 
 
-def test_what_a_crash_could_not_measure_is_not_compared():
+def test_unmeasured_conditions_of_a_crash_are_not_compared():
     assert comparable(PAST, replace(PAST, outcome="crash", level=None))

@@ -1,4 +1,4 @@
-"""``--ouro-repeat``: each run has a row and a salt of its own; the commit is judged on the mean."""
+"""``--ouro-repeat``: each run has its own row and salt; the mean decides on the commit."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from pytest_ouro.core.errors import ExperimentError
 from pytest_ouro.engine import open_case
 from pytest_ouro.experiment.terms import turns
 
-#: Its metric lies around ``value``, and follows from the seed alone.
+#: Its metric lies around ``value``, and depends on the seed alone.
 SEEDED = "import random; random.seed(42); luck = random.random()"
 
 
@@ -110,7 +110,7 @@ def test_the_margin_of_means_is_smaller(lab):
 
 
 def alternates(values):
-    """Before the script: another value each time, kept outside of the clean worktree."""
+    """Return code that sets ``luck`` to the next value in each run."""
     return (
         "import pathlib\n"
         "path = pathlib.Path.home() / 'count'\n"
@@ -136,7 +136,7 @@ def test_the_mean_decides_not_the_luckiest(lab):
 
 
 def test_a_lucky_keep_is_undone_by_its_repeats(lab):
-    """One noisy keep must not poison the baseline: measured again, it stands for its mean."""
+    """A lucky keep that is measured again is replaced by its mean."""
     base = lab.commit(lab.script(2.0))
     lab.run()
     commit = lab.commit(lucky(lab, 1.5, 2.4, 2.2))
@@ -213,7 +213,7 @@ def test_head_may_not_move_between_repeats(lab):
 
 
 def test_an_undecided_commit_breaks_no_rule(lab):
-    """A series that was cut short leaves its commit as it was: neither kept nor discarded."""
+    """An incomplete series neither keeps nor discards its commit."""
     lab.commit(lucky(lab, 2.0))
     lab.run(repeat=2)
     lab.commit(lab.script(1.9))
@@ -229,7 +229,7 @@ def test_a_discard_that_stays_is_still_found(lab):
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "many"])
-def test_a_number_that_is_none_is_a_usage_error(lab, count):
+def test_an_invalid_number_is_a_usage_error(lab, count):
     done = lab.pytest("--ouro-repeat", count)
     assert done.returncode == 4
     assert "--ouro-repeat" in done.stderr

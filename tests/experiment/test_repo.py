@@ -1,4 +1,4 @@
-"""The one caller of GitPython: nothing that a repository configures runs, nothing is passed on."""
+"""The one caller of GitPython: no program of the repository runs, no variable is passed on."""
 
 import os
 import re
@@ -24,7 +24,7 @@ def git(project):
 
 @pytest.fixture
 def mark(tmp_path):
-    """The file that whatever must not run would write."""
+    """The file that a forbidden program would write."""
     return tmp_path / "ran"
 
 
@@ -110,7 +110,7 @@ def test_variables_are_not_passed_on_and_are_there_afterwards(project, git, monk
 
 
 def test_no_program_of_a_relative_path_is_taken_for_git(project, mark):
-    """Not when GitPython is imported either, which asks git for its version."""
+    """Nor during the import of GitPython, which runs git for its version."""
     program = project.path / "bin/git"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\ntouch {mark}\nPATH="${{PATH#bin:}}" exec git "$@"\n')

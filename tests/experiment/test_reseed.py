@@ -1,4 +1,4 @@
-"""The salt in the seeds: the same commit under other seeds, and nothing else changed."""
+"""The salt in the seeds: the same commit with other seeds, and no other change."""
 
 import json
 import random
@@ -12,7 +12,7 @@ from pytest_ouro.experiment.supervision.supervisor import supervise
 
 
 def seeds(bench, script, value):
-    """What a script prints as ``seen: …`` under a salt."""
+    """Run a script with a salt, and return what it prints as ``seen: …``."""
     job = bench.job(script)
     job.message["salt"] = value
     seen = supervise(job)
@@ -104,8 +104,8 @@ def test_torch(bench):
     assert first[5] == plain[5]
 
 
-def test_what_the_harness_seeds_stays(bench):
-    """The evaluation draws what it always draws."""
+def test_seeds_of_the_harness_stay(bench):
+    """The evaluation draws the same numbers as without a salt."""
     harness = (
         "import random\n"
         "def make_dataloader():\n    yield [1]\n"

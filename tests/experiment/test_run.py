@@ -1,4 +1,4 @@
-"""Whole runs through ``pytest --ouro-experiment``: right words, right exit code, one record."""
+"""Whole runs through ``pytest --ouro-experiment``: messages, exit codes and records."""
 
 import importlib.util
 import json
@@ -46,7 +46,7 @@ def head(lab):
     return lab.project.git("rev-parse", "HEAD")
 
 
-# What a run comes to: keep, discard, and the line that says so.
+# Verdicts: keep, discard, and the last line.
 
 
 def test_the_first_run_is_the_baseline(lab, last_line):
@@ -92,7 +92,7 @@ def test_the_verdict_is_against_the_best(lab, value, code, hard, status, reason)
     lab.clean()
 
 
-def test_worse_is_discarded_and_is_no_failure(lab, last_line):
+def test_worse_is_discarded_and_is_not_a_failure(lab, last_line):
     lab.run(lab.script(2.0))
     commit = lab.commit(lab.script(3.0))
     done = lab.pytest()
@@ -144,13 +144,13 @@ def test_a_larger_budget_is_refused(lab, last_line):
 
 
 @pytest.mark.parametrize("budget", ["0", "nan", "soon"])
-def test_a_budget_that_is_none_is_a_usage_error(lab, budget):
+def test_an_invalid_budget_is_a_usage_error(lab, budget):
     done = lab.pytest("--ouro-budget", budget)
     assert done.returncode == 4
     assert "--ouro-budget" in done.stderr
 
 
-# What keeps a run from starting: one message, no record.
+# Reasons not to start a run: one message, no record.
 
 
 def test_a_broken_rule_means_no_run(lab, last_line):
@@ -234,7 +234,7 @@ def test_no_bound_toml(lab):
     assert "bound.toml, which does not exist" in done.stderr
 
 
-def test_a_wrong_bound_is_told_by_line(lab):
+def test_a_wrong_bound_is_reported_with_its_line(lab):
     lab.project.edit("bound.toml", "budget    = 0.3", "bugdet    = 0.3")
     lab.project.commit("typo")
     done = lab.pytest("--ouro-trust", "HEAD")
@@ -271,10 +271,10 @@ def test_records_that_cannot_be_written_are_refused(lab):
         lab.path.chmod(0o700)
 
 
-# Data that is missing.
+# Missing data.
 
 
-def test_missing_data_is_told_with_the_command(lab):
+def test_missing_data_is_reported_with_the_command(lab):
     lab.bound(DATA)
     with pytest.raises(ExperimentError, match=r"data missing: data/\*.bin") as refused:
         lab.run()
@@ -305,7 +305,7 @@ def test_prepare_makes_the_data_once(lab):
         ("1 / 0", "could not make it: ZeroDivisionError: division by zero"),
     ],
 )
-def test_prepare_that_fails_is_told(lab, body, words):
+def test_prepare_that_fails_is_reported(lab, body, words):
     harness = (lab.path / "prepare.py").read_text() + MAKES.format(body=body)
     lab.bound(PREPARES, prepare_py=harness)
     with pytest.raises(ExperimentError, match=f"data missing: prepare.py {words}") as refused:
@@ -320,12 +320,12 @@ def test_data_that_cannot_be_made_is_one_message(lab, last_line):
     done = lab.pytest()
     assert done.returncode == 1
     assert "ouro: prepare.py: downloading one shard" in done.stdout
-    told = "no experiment was run: data missing: prepare.py could not make it: no network"
-    assert done.stdout.count(told) == 1
+    message = "no experiment was run: data missing: prepare.py could not make it: no network"
+    assert done.stdout.count(message) == 1
     assert last_line(done) == "ouro: closed reason=cannot-run"
 
 
-# What a script does: recorded, told in a line, exit 1.
+# Failures of a script: recorded, reported in a line, exit 1.
 
 PEOPLE = [
     pytest.param("import no_such_torch", "", "crash",
@@ -370,15 +370,15 @@ def test_a_run_that_failed(lab, before, after, reason, message):
     lab.clean()
 
 
-def test_a_failed_run_is_told_in_a_line_and_exits_with_1(lab, last_line):
+def test_a_failed_run_is_reported_in_a_line_and_exits_with_1(lab, last_line):
     commit = lab.commit(lab.script(before="raise ValueError('bad\\nrate')"))
     done = lab.pytest()
     assert done.returncode == 1
     assert last_line(done) == (
         f"ouro: crash val_bpb=0.000000 level=supervised commit={commit[:7]} reason=crash"
     )
-    told = [line for line in done.stdout.splitlines() if line.startswith("crash: ")]
-    assert told == ["crash: train.py raised ValueError: bad at train.py:2"]
+    lines = [line for line in done.stdout.splitlines() if line.startswith("crash: ")]
+    assert lines == ["crash: train.py raised ValueError: bad at train.py:2"]
     assert "  run.log | Traceback (most recent call last):" in done.stdout
 
 
@@ -406,7 +406,7 @@ def test_the_traceback_of_the_script_is_quoted_and_short(lab):
     assert not any("launcher.py" in line for line in quoted)
 
 
-def test_a_hang_is_ended(lab, last_line, written, gone):
+def test_a_hang_is_ended(lab, last_line, wait_for_json, wait_until_gone):
     lab.bound(TIMEOUT)
     body = (
         "import json, os, pathlib, subprocess, sys, time\n"
@@ -419,7 +419,7 @@ def test_a_hang_is_ended(lab, last_line, written, gone):
     assert done.returncode == 1
     assert last_line(done).endswith("reason=timeout")
     assert "train.py was killed after 2 s, the timeout" in done.stdout
-    assert all(gone(pid) for pid in written(Path.home() / "pids"))
+    assert all(wait_until_gone(pid) for pid in wait_for_json(Path.home() / "pids"))
     lab.clean()
 
 
@@ -463,11 +463,11 @@ def test_escapes_of_the_script_are_not_in_our_output(lab):
     assert "raised ValueError: red" in done.stdout
 
 
-# Ends from outside.
+# Runs that are interrupted or killed.
 
 
 def waits(lab):
-    """A script that says who it is and then trains for a minute."""
+    """A script that writes its process ids and then trains for a minute."""
     return lab.script(
         before="import json, os, pathlib, time\n"
         "pids = json.dumps([os.getpid(), os.getppid()]) + '\\n'\n"
@@ -480,14 +480,16 @@ def waits(lab):
     ("flags", "number"),
     [(("-s",), signal.SIGINT), (("-p", "no:terminal"), signal.SIGINT), ((), signal.SIGTERM)],
 )
-def test_an_interrupt_is_recorded_and_leaves_no_process(lab, written, gone, flags, number):
+def test_an_interrupt_is_recorded_and_leaves_no_process(
+    lab, wait_for_json, wait_until_gone, flags, number
+):
     commit = lab.commit(waits(lab))
     process = lab.start(*flags)
-    pids = written(Path.home() / "pids")
+    pids = wait_for_json(Path.home() / "pids")
     os.kill(process.pid, number)
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 2, out
-    assert all(gone(pid) for pid in pids)
+    assert all(wait_until_gone(pid) for pid in pids)
     assert "Traceback" not in out
     if "no:terminal" not in flags:
         assert out.rstrip().splitlines()[-1] == (
@@ -499,13 +501,13 @@ def test_an_interrupt_is_recorded_and_leaves_no_process(lab, written, gone, flag
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="only Linux ends the child with its parent")
-def test_a_run_whose_pytest_was_killed_is_recorded_as_lost(lab, written, gone):
+def test_a_run_whose_pytest_was_killed_is_recorded_as_lost(lab, wait_for_json, wait_until_gone):
     commit = lab.commit(waits(lab))
     process = lab.start()
-    pids = written(Path.home() / "pids")
+    pids = wait_for_json(Path.home() / "pids")
     process.kill()
     process.communicate(timeout=30)
-    assert all(gone(pid) for pid in pids)
+    assert all(wait_until_gone(pid) for pid in pids)
     assert [record["event"] for record in lab.journal.records()] == ["started"]
     assert not (lab.path / "results.tsv").exists()
     assert "running or killed" in lab.project.ouro("log").stdout
@@ -534,7 +536,7 @@ def test_a_run_in_progress_elsewhere_is_not_lost(lab):
     assert [record["run"] for record in lab.journal.unfinished()] == ["0123456789ab"]
 
 
-def test_a_worktree_that_cannot_be_made_is_told_and_recorded(lab, monkeypatch, tmp_path):
+def test_a_worktree_that_cannot_be_made_is_reported_and_recorded(lab, monkeypatch, tmp_path):
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "pytest-ouro").mkdir()
     (tmp_path / "cache" / "pytest-ouro" / "worktrees").write_text("in the way")
@@ -554,7 +556,7 @@ def test_the_log_may_not_be_a_link(lab, last_line, tmp_path):
     assert (tmp_path / "precious").read_text() == "precious"
 
 
-# What is measured: the commit, with the trusted harness.
+# The commit is measured, with the trusted harness.
 
 
 def test_an_ignored_module_beside_the_script_is_not_there(lab):
@@ -697,7 +699,7 @@ def test_a_wait_can_be_interrupted(lab):
     assert lab.journal.records() == []
 
 
-# However pytest is called.
+# Other ways to call pytest.
 
 
 @pytest.mark.parametrize(
@@ -735,7 +737,7 @@ def test_without_a_terminal_reporter_the_run_is_made(lab):
     assert [row[3] for row in lab.rows] == ["keep"]
 
 
-def test_the_cache_of_pytest_is_no_stray_file(lab):
+def test_the_cache_of_pytest_is_not_a_stray_file(lab):
     lab.commit(lab.script())
     for reason in ("baseline", "unchanged"):
         done = subprocess.run(
@@ -795,7 +797,7 @@ def test_memory_is_recorded(lab):
     assert float(lab.rows[0][2]) >= 0.1
 
 
-def test_a_damaged_journal_is_told(lab):
+def test_a_damaged_journal_is_reported(lab):
     lab.journal.folder.mkdir()
     lab.journal.path.write_text("not json\n")
     with pytest.raises(OuroError, match=r"journal.jsonl:1: not a record of a run"):
@@ -803,7 +805,7 @@ def test_a_damaged_journal_is_told(lab):
 
 
 def test_a_called_git_hook_changes_nothing(lab, tmp_path):
-    """As from ``git rebase --exec`` or a hook: git's variables point elsewhere."""
+    """As under ``git rebase --exec`` or in a hook: git's variables name another repository."""
     index = lab.path / ".git" / "index"
     lab.commit(lab.script())
     before = index.read_bytes()
@@ -814,7 +816,7 @@ def test_a_called_git_hook_changes_nothing(lab, tmp_path):
     lab.clean()
 
 
-def test_the_record_says_what_was_run(lab):
+def test_the_record_names_the_code_that_was_run(lab):
     record = lab.run(lab.script(before="print('hello')")).record
     blob = lab.project.git("rev-parse", "HEAD:train.py")
     assert record["code"] == {"train.py": blob}

@@ -14,7 +14,7 @@ JUDGED = {"value": 1.0, "se": 0.1, "rows": 64, "questions": 80, "tokens": TOKENS
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The time, in ``now``; it goes on by itself no more."""
+    """A clock that the test sets by ``now``."""
     time = SimpleNamespace(now=1000.0)
     monkeypatch.setattr(run_clock, "time", SimpleNamespace(monotonic=lambda: time.now))
     return time
@@ -22,7 +22,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def make(bench, clock):
-    """Makes the state of a run without processes, whose script was just released."""
+    """``make()``: return the state of a run without processes whose script was just released."""
 
     def build(**changes):
         empty = processes.Family(2**22 + 1, strangers=processes.adopt_orphans())
@@ -41,14 +41,14 @@ def test_the_window_begins_with_the_first_batch(make, clock):
     assert run.trained() == 7
 
 
-def test_who_stops_the_supervisor_before_the_first_batch_gains_no_time(make, clock):
+def test_stopping_the_supervisor_before_the_first_batch_gains_no_time(make, clock):
     run = make(startup_seconds=5.0)
     clock.now += 60  # no scan was made, and the first batch is reported now
     run.on_event({"event": "start"})
     assert run.trained() == 55
 
 
-def test_a_warm_up_ends_when_it_had_to_though_nobody_looked(make, clock):
+def test_a_warm_up_ends_at_its_deadline_without_a_scan(make, clock):
     run = make(warmup_seconds=10.0)
     run.on_event({"event": "warm-up"})
     clock.now += 60
@@ -66,7 +66,7 @@ def test_a_warm_up_that_is_reported_again_is_not_longer(make, clock):
 
 
 def start_answers(run, clock, *, trained=20.0, served=100 * TOKENS):
-    """The run has trained, and the judge is asked for the score."""
+    """Train for some seconds, then ask the judge for the score."""
     run.start()
     clock.now += trained
     run.on_event({"event": "evaluate", "served": served})
@@ -74,7 +74,7 @@ def start_answers(run, clock, *, trained=20.0, served=100 * TOKENS):
 
 
 def answered(run, clock, seconds, *, scoring=0.0, judging=0.0, **facts):
-    """The judge's batches are answered after these seconds each; returns the run."""
+    """Answer the judge's batches after these seconds each, and return the run."""
     start_answers(run, clock, **facts)
     for one in seconds:
         clock.now += judging
@@ -111,7 +111,7 @@ def test_answers_that_are_all_late_count_as_training(make, clock):
     assert run.charged() == pytest.approx(2.9)
 
 
-def test_what_was_served_by_the_scripts_word_excuses_a_quarter_of_the_budget(make, clock):
+def test_claimed_tokens_excuse_a_quarter_of_the_budget(make, clock):
     run = answered(make(budget=20.0, judge={}), clock, [0.8] * 10, served=1)
     assert run.charged() == pytest.approx(3.0)
 
@@ -129,8 +129,8 @@ def test_the_judges_own_work_on_the_logits_excuses_as_much_of_the_runs(make, clo
 
 @pytest.mark.parametrize("scale", [0.01, 0.5, 30.0])
 @pytest.mark.parametrize("late", [0.1, 4.0])
-def test_what_is_charged_is_a_share_of_the_budget(make, clock, scale, late):
-    """No number of seconds is free: all times a hundredth, and so is what is charged."""
+def test_the_charge_is_a_share_of_the_budget(make, clock, scale, late):
+    """No fixed number of seconds is free: all times and the charge are scaled."""
     seconds = [late, *[0.2] * 9]
     whole = answered(make(budget=20.0, judge={}), clock, seconds).charged()
     scaled = answered(
@@ -143,13 +143,13 @@ def test_what_is_charged_is_a_share_of_the_budget(make, clock, scale, late):
 
 
 def test_answers_shorter_than_a_tick_are_not_late(make, clock):
-    """The system counts CPU time in hundredths: of answers of 4 ms each, most cost none."""
+    """The system counts CPU time in ticks of 10 ms: most answers of 4 ms cost none."""
     ticks = [round(0.004 * (n + 1), 2) - round(0.004 * n, 2) for n in range(75)]
     run = answered(make(budget=1.0, judge={}), clock, ticks, trained=1.0, scoring=0.3)
     assert run.charged() < 0.02
 
 
-def test_what_the_judge_computes_meanwhile_is_not_the_runs_time(make, clock):
+def test_the_time_of_the_judge_is_not_charged(make, clock):
     run = make(budget=20.0, judge={})
     answered(run, clock, [0.1] * 10, judging=7.0)
     assert (run.judgment.answering, run.charged()) == (pytest.approx(1.0), 0)
@@ -157,7 +157,7 @@ def test_what_the_judge_computes_meanwhile_is_not_the_runs_time(make, clock):
 
 @pytest.mark.parametrize(("judging", "charged"), [(0.0, 3.9), (0.2, 2.1), (0.9, 0.0)])
 def test_a_machine_that_delays_the_judge_delays_the_answers(make, clock, judging, charged):
-    """Between ten answers the judge computes nine times, and each time the wall clock goes on."""
+    """Between ten answers the judge computes nine times while the wall clock runs."""
     run = answered(make(budget=20.0, judge={}), clock, [0.4] * 10, judging=judging)
     assert run.charged() == pytest.approx(charged)
 
@@ -167,8 +167,8 @@ def test_a_judge_that_was_slowed_down_excuses_a_quarter_of_the_budget(make, cloc
     assert run.charged() == pytest.approx(3.0)
 
 
-def test_who_computes_while_the_judge_does_is_charged_for_it(make, clock, monkeypatch):
-    """A thread that trains on needs a processor, if not more time than has passed."""
+def test_training_while_the_judge_computes_is_charged(make, clock, monkeypatch):
+    """A thread that trains meanwhile is charged for CPU time, up to the time that passes."""
     run, begun = make(budget=20.0, judge={}), clock.now
 
     def usage(family):
@@ -218,7 +218,7 @@ def test_an_answer_that_is_not_a_prediction_ends_the_count(make, clock):
     assert run.findings == ["no prediction"]
 
 
-def test_nobody_foresees_when_the_processes_are_looked_at(make, clock):
+def test_the_times_of_scans_are_random(make, clock):
     run, waits = make(), set()
     for _ in range(50):
         run.scan()

@@ -1,4 +1,4 @@
-"""run.log is written as it comes, and has an end."""
+"""run.log is written at once, and its size is limited."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def _small(monkeypatch):
     monkeypatch.setattr(run_log, "TAIL", 20)
 
 
-def test_a_short_log_is_what_was_printed(tmp_path):
+def test_a_short_log_equals_the_output(tmp_path):
     with RunLog(tmp_path / "run.log") as log:
         for part in (b"one\r", b"two\n", b""):
             log.write(part)
@@ -28,7 +28,7 @@ def test_a_short_log_is_what_was_printed(tmp_path):
 
 @pytest.mark.parametrize("size", [101, 115, 120, 121, 500])
 @pytest.mark.parametrize("step", [1, 7, 1000])
-def test_of_a_long_log_head_and_tail_are_kept(tmp_path, size, step):
+def test_head_and_tail_of_a_long_log_are_kept(tmp_path, size, step):
     data = bytes(48 + n % 10 for n in range(size))
     with RunLog(tmp_path / "run.log") as log:
         for at in range(0, size, step):

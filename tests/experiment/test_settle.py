@@ -1,4 +1,4 @@
-"""Verdicts applied to the branch: nothing kept is dropped, nothing tried is lost."""
+"""Verdicts applied to the branch: no keep is dropped, no tried commit is lost."""
 
 import csv
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def loop(lab):
-    """Runs of one loop with ``--ouro-settle``; each gives the Result."""
+    """``loop(script)``: run a script with ``--ouro-settle``, and return the Result."""
 
     def run(value, **order):
         return lab.run(lab.script(value), settle=True, **order)
@@ -46,7 +46,7 @@ def test_a_crash_returns_to_the_best_too(lab, loop):
     assert head(lab) == baseline.commit
 
 
-def test_without_the_option_the_command_is_told(lab):
+def test_without_the_option_the_command_is_printed(lab):
     baseline = lab.run(lab.script(2.0))
     worse = lab.run(lab.script(3.0))
     assert head(lab) == worse.commit
@@ -106,7 +106,7 @@ def test_a_branch_that_moved_during_the_run_is_left_alone(lab, loop):
 
 
 def test_uncommitted_work_is_never_lost(lab, loop):
-    """A file outside the watched folder may be dirty when a run starts."""
+    """A file outside the experiment's folder may have changes when a run starts."""
     lab.project.write({"notes.md": "one\n"})
     lab.bound(('check = "scope"', 'check = "scope"\nwithin = "src"'), **{"src/code.txt": ""})
     loop(2.0)
@@ -120,7 +120,7 @@ def test_uncommitted_work_is_never_lost(lab, loop):
     assert (lab.path / "notes.md").read_text() == "two\n"
 
 
-def test_a_commit_that_is_no_experiment_is_not_dropped(lab, loop):
+def test_a_commit_of_other_files_is_not_dropped(lab, loop):
     lab.bound(('check = "scope"', 'check = "scope"\nwithin = "src"'), **{"src/code.txt": ""})
     loop(2.0)
     lab.project.commit("a person's notes", {"notes.md": "kept\n"})

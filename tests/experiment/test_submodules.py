@@ -34,8 +34,8 @@ def test_a_submodule_is_refused_before_the_run(lab, library, last_line):
     commit = lab.commit(lab.script())
     done = lab.pytest()
     assert done.returncode == 1
-    told = f"lib/layers is a submodule: its files are not in commit {commit[:7]}"
-    assert f"no experiment was run: {told}" in done.stdout
+    message = f"lib/layers is a submodule: its files are not in commit {commit[:7]}"
+    assert f"no experiment was run: {message}" in done.stdout
     assert "git rm --cached lib/layers" in done.stdout
     assert last_line(done) == "ouro: closed reason=cannot-run"
     assert lab.journal.records() == []
@@ -56,7 +56,7 @@ def test_the_help_helps(lab, library):
     assert lab.run(lab.script(before=imports)).status == "keep"
 
 
-def test_a_submodule_beside_the_experiment_is_no_matter(lab, library):
+def test_a_submodule_beside_the_experiment_is_allowed(lab, library):
     (lab.path / "lab").mkdir()
     for name in ("train.py", "prepare.py", "pyproject.toml", ".gitignore"):
         lab.project.git("mv", name, f"lab/{name}")

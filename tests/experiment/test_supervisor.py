@@ -1,4 +1,4 @@
-"""The parent of a run: its clock, its ears, and that nothing of a run is left behind."""
+"""The supervisor of a run: its clock, its messages, and the end of all processes."""
 
 import os
 import shlex
@@ -64,17 +64,17 @@ def test_the_child_sees_that_environment(bench, monkeypatch):
     assert seen.tail == ("False True", f"{scratch} {bench.folder} True")
 
 
-def test_a_hang_is_killed_with_the_child_it_started(bench, written, gone):
+def test_a_hang_is_killed_with_the_child_it_started(bench, wait_for_json, wait_until_gone):
     seen = bench.run(CHILD + "time.sleep(60)", timeout=1.0)
     assert seen.stopped == "timeout"
     assert seen.wall_seconds >= 1.0
-    assert all(gone(pid) for pid in written(bench.folder / "pids"))
+    assert all(wait_until_gone(pid) for pid in wait_for_json(bench.folder / "pids"))
 
 
-def test_a_child_does_not_outlive_its_run(bench, written, gone):
+def test_a_child_does_not_outlive_its_run(bench, wait_for_json, wait_until_gone):
     seen = bench.run(CHILD)
     assert (seen.exit_code, seen.stopped) == (0, "")
-    assert all(gone(pid) for pid in written(bench.folder / "pids"))
+    assert all(wait_until_gone(pid) for pid in wait_for_json(bench.folder / "pids"))
 
 
 def test_a_hang_after_the_output_was_closed_is_killed(bench):
@@ -88,14 +88,14 @@ def test_a_closed_channel_does_not_end_the_run(bench):
     assert seen.exit_code == 0
 
 
-def test_an_interrupt_ends_the_run_and_is_reported(bench, written, gone):
+def test_an_interrupt_ends_the_run_and_is_reported(bench, wait_for_json, wait_until_gone):
     def interrupt(position):
         if (bench.folder / "pids").exists():
             raise KeyboardInterrupt
 
     seen = bench.run(CHILD + "time.sleep(60)", progress=interrupt)
     assert seen.stopped == "interrupted"
-    assert all(gone(pid) for pid in written(bench.folder / "pids"))
+    assert all(wait_until_gone(pid) for pid in wait_for_json(bench.folder / "pids"))
 
 
 def test_megabytes_of_output_do_not_block(bench):
@@ -122,7 +122,7 @@ def test_bytes_that_are_not_text_are_not_an_error(bench):
     assert bench.run(script).claims == {"val_bpb": "1"}
 
 
-def test_of_redrawn_progress_the_last_stays(bench):
+def test_the_last_of_redrawn_progress_is_kept(bench):
     positions = []
     script = (
         "import time\nfor step in range(9):\n    print(f'\\rstep {step} loss: 1.{step}', end='')\n"
@@ -188,7 +188,7 @@ def test_a_long_evaluation_is_not_an_overrun(bench):
 
 
 def test_warm_up_tokens_are_not_counted(bench):
-    """Two batches of four tokens may take their time; then the clock runs."""
+    """Two batches of four tokens are the warm-up; then the clock runs."""
     script = (
         "import time\nfrom prepare import evaluate_bpb, make_dataloader\n"
         "for step, batch in enumerate(make_dataloader()):\n"
@@ -265,7 +265,7 @@ def test_an_interpreter_that_cannot_be_started_is_reported(bench, command):
 
 
 def test_a_wrapper_may_start_the_interpreter(bench):
-    """As ``uv run`` does: the child of our child is the interpreter."""
+    """As with ``uv run``, the interpreter is a child of our child."""
     wrapper = f'{shlex.quote(sys.executable)} "$@"; exit $?'
     seen = bench.train(EVALUATES, python=("sh", "-c", wrapper, "sh"))
     assert (seen.exit_code, seen.value) == (0, 2.0)
@@ -302,7 +302,7 @@ def test_a_child_that_dies_at_once(bench):
     assert seen.exit_code == -9
 
 
-def test_what_a_dying_child_wrote_is_read(bench):
+def test_the_last_output_of_a_child_is_read(bench):
     seen = bench.run("import os\nos.write(1, b'y' * 60_000 + b'\\nlast words')\nos._exit(1)")
     assert seen.tail[-1] == "last words"
 

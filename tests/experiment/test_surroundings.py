@@ -1,4 +1,4 @@
-"""Which cards a run sees and who else computes there, by a stand-in for the driver's library."""
+"""The cards of a run and other programs on them, with a stand-in for the driver's library."""
 
 import os
 
@@ -107,7 +107,7 @@ def test_a_driver_too_old_to_list_processes_lists_cards(driver, monkeypatch, tmp
     assert device.surroundings("cuda", print) == ("NVIDIA H200", ())
 
 
-def test_a_process_without_a_name_is_told_too(driver):
+def test_a_process_without_a_name_is_reported_too(driver):
     folder = driver(f"GPU-aaaa-1, 4711, {MB}, \x1b\n")
     assert (folder / "processes").exists()
     [found] = device.surroundings("cuda", lambda text: None).foreign

@@ -1,4 +1,4 @@
-"""The verdict is a pure function: every row of its table."""
+"""The verdict as a pure function: every row of its table."""
 
 import pytest
 
@@ -13,7 +13,7 @@ HARD = VerdictRule(noise=0.01, sigmas=2.0, hard=True)
 
 
 def decide(*args, direction="lower", **named):
-    """The verdict as a status and a reason."""
+    """Return the verdict as a status and a reason."""
     reason = deciding.decide(*args, metric=Metric("val_bpb", direction), **named)
     return reason.status, reason
 
@@ -64,7 +64,7 @@ def test_a_hard_rule_wants_more_than_noise(value, size, reason):
     ("value", "reason"), [(2.01, "simpler"), (2.005, "simpler"), (2.010001, "within-noise")]
 )
 def test_ties_do_not_add_up(value, reason):
-    """The last keep is a tie already: what is kept now may not lie further from the peak."""
+    """The last keep is a tie already: the next one must not be further from the peak."""
     last = Candidate(2.005, 100, "last")
     verdict = decide("ok", run(value, 90), last, rule=SOFT, noise=0.01, peak=2.0)
     assert verdict[1] == reason

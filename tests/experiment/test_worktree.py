@@ -1,4 +1,4 @@
-"""The clean working tree: what is measured is what is committed, and nothing of it stays."""
+"""The clean working tree: it contains the commit alone, and is removed afterwards."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ def trees(project):
     return project.git("worktree", "list", "--porcelain").count("worktree ")
 
 
-def test_it_holds_the_commit_and_nothing_else(project, git):
+def test_the_tree_contains_the_commit_and_nothing_else(project, git):
     head = project.git("rev-parse", "HEAD")
     project.write({"train.py": "edited", "helper.py": "", "results.tsv": "", "run.log": ""})
     project.edit("prepare.py", "TIME_BUDGET = 0.3", "TIME_BUDGET = 9")
@@ -36,14 +36,14 @@ def test_it_holds_the_commit_and_nothing_else(project, git):
     assert project.git("rev-parse", "HEAD") == head
 
 
-def test_it_can_hold_an_older_commit(project, git):
+def test_an_older_commit_can_be_checked_out(project, git):
     old = project.git("rev-parse", "HEAD")
     project.commit("next", {"train.py": "new"})
     with checkout.checkout(git, old) as folder:
         assert (folder / "train.py").read_text() != "new"
 
 
-def test_it_goes_when_the_run_fails(project, git):
+def test_the_tree_is_removed_when_the_run_fails(project, git):
     def run():
         with checkout.checkout(git, project.git("rev-parse", "HEAD")) as folder:
             (folder / "locked").mkdir()
@@ -95,7 +95,9 @@ def test_line_endings_stay_as_committed(project, git):
         assert b"\r" not in (folder / "train.py").read_bytes()
 
 
-def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(project, git, monkeypatch, tmp_path):
+def test_a_folder_that_cannot_be_made_is_reported_with_the_remedy(
+    project, git, monkeypatch, tmp_path
+):
     (tmp_path / "cache").write_text("a file")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
@@ -108,7 +110,7 @@ def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(project, git, monk
     assert "XDG_CACHE_HOME" in refused.value.help
 
 
-def test_a_commit_that_is_none_is_told(git):
+def test_a_missing_commit_is_reported(git):
     def run():
         with checkout.checkout(git, "0" * 40):
             pass

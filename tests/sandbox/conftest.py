@@ -1,4 +1,4 @@
-"""A process inside the sandbox, over files of its own."""
+"""Run code in the sandbox, in a separate process with its own files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ exec(code, {"__name__": "__main__", "parent": os.getppid()})
 
 @dataclass
 class Ground:
-    """A folder with something to read, something hidden and something to write to."""
+    """A folder with readable, hidden and writable files."""
 
     path: Path
     python: str = sys.executable
@@ -55,7 +55,7 @@ class Ground:
     def run(
         self, code: str, *, outside: bool = False, **spec: Any
     ) -> subprocess.CompletedProcess[str]:
-        """Run code inside; by default ``data`` is readable but ``data/hidden``."""
+        """Run code inside; by default ``data`` is readable except for ``data/hidden``."""
         given = (
             None
             if outside
@@ -86,12 +86,12 @@ class Ground:
         return self.path / "installed" / "child"
 
     def error(self, code: str, **spec: Any) -> str:
-        """The exception that the code ends with inside, as ``Type: words``; "" without one."""
+        """Return the exception that ends the code inside, as ``Type: words``; "" without one."""
         done = self.run(code, **spec)
         return done.stderr.strip().splitlines()[-1] if done.returncode else ""
 
     def output(self, code: str, **spec: Any) -> str:
-        """What the code prints inside, where it succeeds."""
+        """Return what the code prints inside; fail if it fails."""
         done = self.run(code, **spec)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -99,7 +99,7 @@ class Ground:
 
 @pytest.fixture
 def make_ground():
-    """Grounds that every user can reach, gone at the end."""
+    """``make_ground()``: make a ground that every user can reach; removed at the end."""
     made = []
 
     def make(**given: Any) -> Ground:
@@ -120,7 +120,7 @@ def make_ground():
 
 
 def other_python() -> str | None:
-    """An interpreter that a user without a home can start."""
+    """An interpreter that a user without a home folder can start."""
     return shutil.which("python3", path="/usr/bin:/bin:/usr/local/bin")
 
 
@@ -135,7 +135,7 @@ def newest():
 
 @pytest.fixture(params=["self", "nobody"])
 def ground(request, make_ground, newest):
-    """As the user who runs the tests and, where that is root, as one who may nothing."""
+    """The user who runs the tests and, if that is root, an unprivileged one."""
     if request.param == "self":
         return make_ground()
     if os.geteuid() != 0 or other_python() is None:
@@ -145,7 +145,7 @@ def ground(request, make_ground, newest):
 
 @pytest.fixture(params=[5, 3, 1])
 def older(request, make_ground, newest):
-    """With no more of Landlock than an older kernel has."""
+    """A ground with the version of Landlock that an older kernel has."""
     if newest < request.param:
         pytest.skip(f"this kernel's Landlock is of version {newest}")
     return make_ground(newest=request.param)

@@ -1,4 +1,4 @@
-"""The sandbox, really entered: each denial and each allowance is tried in a process of its own."""
+"""The sandbox of this kernel: each denied and each allowed action is tried in a process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def call(*args):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 """
 
-#: What a script could do without the sandbox, by the error that it ends with inside.
+#: Actions that succeed without the sandbox, with the error that each raises inside.
 DENIED = {
     "read-beside": ("PermissionError", "open('beside').read()"),
     "read-hidden": ("PermissionError", "open('data/hidden').read()"),
@@ -92,7 +92,7 @@ DENIED = {
 
 
 @pytest.mark.parametrize("name", DENIED)
-def test_what_is_denied(ground, name):
+def test_an_action_is_denied(ground, name):
     errors, code = DENIED[name]
 
     assert ground.error(code).partition(":")[0] in errors.split()
@@ -101,13 +101,13 @@ def test_what_is_denied(ground, name):
 
 
 @pytest.mark.parametrize("name", ["truncate", "truncate-by-opening", "signal", "rename", "tcp"])
-def test_what_older_kernels_leave_to_the_filter(older, name):
+def test_the_filter_denies_it_on_older_kernels(older, name):
     errors, code = DENIED[name]
 
     assert older.error(code).partition(":")[0] in errors.split()
 
 
-#: Calls that no script needs, with arguments that would be harmless; numbers of x86_64.
+#: System calls that no script needs, with harmless arguments; numbers of x86_64.
 CALLS = {
     "ptrace": (101, 0x4206, "parent", 0, 0),
     "process_vm_readv": (310, "parent", 0, 0, 0, 0, 0),
@@ -148,7 +148,7 @@ def test_priorities_of_more_than_a_process_are_refused(ground, kind):
     assert ground.error(code.format(kind)).startswith("PermissionError: [Errno 1]")
 
 
-def test_the_processors_of_others_stay_what_they_are(ground):
+def test_the_processors_of_other_processes_cannot_be_changed(ground):
     code = """\
 import os
 before = os.sched_getaffinity({pid})
@@ -211,7 +211,7 @@ def test_times_of_files_keep_nothing(ground):
     assert ground.error(code) == ""
 
 
-def test_a_lock_would_need_what_outlives_the_run(ground):
+def test_a_semaphore_that_outlives_the_run_is_denied(ground):
     error = ground.error("import multiprocessing; multiprocessing.Lock()")
 
     assert error.startswith("PermissionError")
@@ -274,16 +274,16 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize("name", ALLOWED)
-def test_what_is_allowed(ground, name):
+def test_an_action_is_allowed(ground, name):
     ground.output(ALLOWED[name])
 
 
 @pytest.mark.parametrize("name", ["write", "rename", "program", "fork", "abort", "name-a-thread"])
-def test_what_is_allowed_on_older_kernels(older, name):
+def test_an_action_is_allowed_on_older_kernels(older, name):
     older.output(ALLOWED[name])
 
 
-def test_what_is_deeper_than_what_is_hidden_is_readable(make_ground, newest):
+def test_a_readable_folder_within_a_hidden_one_is_readable(make_ground, newest):
     ground = make_ground()
     ground.file("project/.venv/module", "found")
     ground.file("project/results.tsv")
@@ -293,7 +293,7 @@ def test_what_is_deeper_than_what_is_hidden_is_readable(make_ground, newest):
     assert "PermissionError" in ground.error("open('project/results.tsv')", **spec)
 
 
-def test_what_is_hidden_is_hidden_under_its_other_names(make_ground, newest):
+def test_hidden_files_are_hidden_by_every_name(make_ground, newest):
     ground = make_ground()
     (ground.path / "data/link").symlink_to("hidden")
     (ground.path / "alias").symlink_to("data")
@@ -304,7 +304,7 @@ def test_what_is_hidden_is_hidden_under_its_other_names(make_ground, newest):
     assert ground.output("print(open('alias/train').read())", **spec) == "text"
 
 
-def test_a_link_beside_what_is_hidden_opens_no_other_folder(make_ground, newest):
+def test_a_link_beside_a_hidden_file_opens_no_other_folder(make_ground, newest):
     ground = make_ground()
     (ground.path / "data/way-out").symlink_to(ground.path)
 
@@ -340,7 +340,7 @@ def test_a_folder_of_a_pth_file_is_readable_unless_it_is_hidden(make_ground, new
     assert found([str(ground.path)]) == ""
 
 
-def test_it_is_entered_before_there_are_threads(make_ground, newest):
+def test_the_sandbox_is_refused_after_a_thread_has_started(make_ground, newest):
     ground = make_ground()
     code = """
 import sys, threading
@@ -386,7 +386,7 @@ def test_a_signal_may_go_to_oneself_under_every_landlock(older):
 
 
 def test_the_filter_holds_for_another_architecture():
-    """Assembled here, if it cannot be run: as long, and with that machine's own number."""
+    """The filter of another machine can be assembled here: same length, its machine's number."""
     x86, arm = (seccomp.program(machine, 7, 1) for machine in ("x86_64", "aarch64"))
 
     assert x86[1] != arm[1]

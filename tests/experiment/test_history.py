@@ -1,4 +1,4 @@
-"""What is said beside the verdict: memory, why nothing was compared, the gain beside mere luck."""
+"""Notes beside the verdict: memory, why nothing was compared, the gain and the gain by chance."""
 
 import random
 import statistics
@@ -15,7 +15,7 @@ from pytest_ouro.experiment.verdict.history import expected_maximum, memory, tal
 
 
 def ran(value, reason="improved", **facts):
-    """The record of a run."""
+    """Return the record of a run."""
     found = RECORDED[reason]
     facts = {"commit": f"{value}", "time": "", "run": "", "row": "", **facts}
     return FinishedRun(value=value, status=found.status, reason=found, **facts)
@@ -85,7 +85,7 @@ def test_tally(runs, text):
     assert tally(runs) == text
 
 
-def test_memory_and_gain_are_told_after_the_run(lab, last_line):
+def test_memory_and_gain_are_printed_after_the_run(lab, last_line):
     lab.commit(lab.script(2.0))
     done = lab.pytest()
     lines = done.stdout.rstrip().splitlines()
@@ -102,13 +102,13 @@ def test_memory_and_gain_are_told_after_the_run(lab, last_line):
     change = 100 * (peaks[1] / peaks[0] - 1)
     assert second == f"ouro: memory {peaks[1]:.1f} MB, {change:+.1f} % against best"
     assert record["best_peak_mb"] == peaks[0]
-    told = (
+    tally = (
         "2 tries, 2 kept: 2.000000 to 1.500000, a gain of 0.500000; "
         "noise alone would give about 0.005642"
     )
-    assert lines.count(f"ouro: {told}") == 1
+    assert lines.count(f"ouro: {tally}") == 1
     assert last_line(done).startswith("ouro: keep")
-    assert lab.project.ouro("log").stdout.splitlines()[-1] == told
+    assert lab.project.ouro("log").stdout.splitlines()[-1] == tally
 
 
 def test_quiet_says_only_the_verdict(lab):
@@ -150,7 +150,7 @@ def test_a_baseline_after_another_harness_says_so(lab):
     assert list(lab.journal.runs())[-1]["apart"] == f"harness ({before} → {after})"
 
 
-def test_a_rehearsal_is_no_run_to_compare_with(lab):
+def test_a_rehearsal_is_never_compared(lab):
     lab.run(lab.script(1.0), budget=0.2)
     assert lab.run().record["apart"] == ""
 
@@ -158,7 +158,7 @@ def test_a_rehearsal_is_no_run_to_compare_with(lab):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("best", [None, Candidate(2.0, 100, "best")])
 @pytest.mark.parametrize("direction", ["lower", "higher"])
-def test_what_is_no_number_is_never_kept(value, best, direction):
+def test_a_value_that_is_not_a_number_is_never_kept(value, best, direction):
     run = Candidate(value, 1, "new")
     rule = VerdictRule(noise=0.01)
     metric = Metric("val_bpb", direction)
@@ -168,7 +168,7 @@ def test_what_is_no_number_is_never_kept(value, best, direction):
 
 @pytest.mark.parametrize("value", [0.0, -37.8])
 def test_no_text_has_so_few_bits_a_byte(lab, value):
-    """With or without a rule about it."""
+    """With and without a rule about the metric."""
     result = lab.run(lab.script(value))
     assert (result.status, result.reason) == ("crash", "breach")
     assert result.message == f"val_bpb is {value:g}: no text has so few bits a byte"
@@ -180,7 +180,7 @@ def test_another_metric_may_be_zero(lab):
     assert lab.run(lab.script(0.0).replace('"val_bpb', '"regret')).reason == "baseline"
 
 
-def test_what_the_rule_calls_implausible_is_never_best(lab):
+def test_an_implausible_value_is_never_the_best(lab):
     rule = '[[iron-law]]\nid = "metric"\nrule = "One metric."\ncheck = "metric"\nbelow = 9.0\n'
     lab.bound(("[[danger-zone]]", f"{rule}\n[[danger-zone]]"))
     result = lab.run(lab.script(9.5))

@@ -1,4 +1,4 @@
-"""What a script does to records, refs and data while it runs is noticed and put back."""
+"""Changes of records, refs and data by a script are found, and records and refs are restored."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ ADD = (
     "facts['prev'] = hashlib.sha256(lines[-1]).hexdigest()\n"
     "journal.write_bytes(b'\\n'.join([*lines, json.dumps(facts).encode(), b'']))\n"
 )
-#: As another supervisor writes, or a script that uses what it uses.
+#: Writes as another supervisor does, or a script that imports its code.
 RECORD = (
     "import subprocess, sys\n"
     "facts = json.loads(lines[-1]) | {FACTS}\n"
@@ -45,7 +45,7 @@ def aside(lab):
 
 @pytest.mark.tier(2, but=2)
 @pytest.mark.parametrize(
-    ("deed", "what"),
+    ("action", "what"),
     [
         ("journal.unlink()", "removed"),
         ("journal.write_bytes(lines[0] + b'\\n')", "changed"),
@@ -56,10 +56,10 @@ def aside(lab):
         ("journal.write_text('no journal\\n')", "changed"),
     ],
 )
-def test_a_journal_that_was_changed_is_put_back_and_the_run_is_a_breach(lab, deed, what):
+def test_a_journal_that_was_changed_is_restored_and_the_run_is_a_breach(lab, action, what):
     first = lab.run(lab.script(3.0))
     before = lab.journal.lines()
-    seen = lab.run(lab.script(2.0, before=HERE + deed))
+    seen = lab.run(lab.script(2.0, before=HERE + action))
 
     assert (first.status, seen.status, seen.reason) == ("keep", "crash", "breach")
     assert seen.message.startswith(f"the journal was {what} while the run went on (it is put back")
@@ -76,7 +76,7 @@ def test_a_run_that_was_forged_in_our_place_is_taken_out(lab):
     lab.whole("breach")
 
 
-def test_forged_beside_what_others_wrote_it_is_told_and_left(lab):
+def test_a_forged_line_beside_lines_of_others_is_reported_and_left(lab):
     ours = RECORD.replace("FACTS", "'run': 'defdefdefdef'")
     seen = lab.run(lab.script(before=HERE + NEIGHBOUR + ours))
     assert seen.reason == "breach"
@@ -85,25 +85,25 @@ def test_forged_beside_what_others_wrote_it_is_told_and_left(lab):
     assert {"abcabcabcabc"} < {record["run"] for record in lab.journal.records()}
 
 
-@pytest.mark.parametrize("deed", [NEIGHBOUR, BURIED])
-def test_what_others_write_meanwhile_is_theirs(lab, deed):
-    seen = lab.run(lab.script(before=HERE + deed))
+@pytest.mark.parametrize("action", [NEIGHBOUR, BURIED])
+def test_lines_of_other_runs_are_left_alone(lab, action):
+    seen = lab.run(lab.script(before=HERE + action))
     assert (seen.status, seen.reason) == ("keep", "baseline")
     assert [record["run"] for record in lab.journal.records()].count("abcabcabcabc") == 1
     assert lab.journal.broken_link() == 0
 
 
 DEEP = "with open(journal, 'ab') as file: file.write(b'[' * 200000 + b']' * 200000 + b'\\n')\n"
-#: The line of a process that is gone, whose run would be a path.
+#: The line of a process that has ended, whose run id would be a path.
 PATH = "victim = Path.home() / 'victim'\nvictim.write_text('precious')\n" + ADD.replace(
     "FACTS", "'run': str(victim), 'pid': 4194304, 'process': 'gone'"
 )
 REF = "import subprocess\nsubprocess.run(['git', '-C', str(git), 'update-ref', '-d', REF])\n"
 
 
-@pytest.mark.parametrize("deed", [DEEP, PATH, ADD.replace("FACTS", ELSEWHERE)])
-def test_a_line_that_nobody_recorded_is_taken_out(lab, deed):
-    seen = lab.run(lab.script(before=HERE + deed))
+@pytest.mark.parametrize("action", [DEEP, PATH, ADD.replace("FACTS", ELSEWHERE)])
+def test_a_line_that_nobody_recorded_is_removed(lab, action):
+    seen = lab.run(lab.script(before=HERE + action))
 
     assert (seen.status, seen.reason) == ("crash", "breach")
     assert seen.message.startswith("the journal got")
@@ -114,8 +114,8 @@ def test_a_line_that_nobody_recorded_is_taken_out(lab, deed):
     assert lab.run(lab.script(1.0)).status == "keep"
 
 
-def held(facts):
-    """Adds a line to the file and to what git holds, past what refuses to record it."""
+def append_to_both(facts):
+    """Return code that adds a line to the file and to the ref without the check for conflicts."""
     return (
         "import subprocess, sys\n"
         "code = 'import sys, pathlib; '\n"
@@ -130,7 +130,7 @@ def held(facts):
 
 def test_a_contradiction_that_git_holds_closes_nothing(lab):
     forged = "{'worktree': 'another', 'run': 'abcabcabcabc', 'seq': 1}"
-    seen = lab.run(lab.script(before=HERE + held(forged)))
+    seen = lab.run(lab.script(before=HERE + append_to_both(forged)))
 
     assert seen.reason == "breach"
     assert "that nobody recorded (it is put back" in seen.message
@@ -138,14 +138,14 @@ def test_a_contradiction_that_git_holds_closes_nothing(lab):
     assert lab.run(lab.script(1.0)).status == "keep"
 
 
-def test_a_started_line_of_ours_that_is_removed_is_told(lab):
+def test_a_started_line_of_ours_that_is_removed_is_reported(lab):
     seen = lab.run(lab.script(before=HERE + "journal.write_bytes(b'')"))
     assert seen.message.startswith("the journal was removed")
     lab.whole("breach")
 
 
-def test_who_was_killed_elsewhere_meanwhile_disturbs_nobody(lab):
-    """Git holds a line that is not in the file yet, and its run still has its place."""
+def test_a_supervisor_killed_elsewhere_causes_no_breach(lab):
+    """The ref has a line that the file lacks, and its run still has its reserved space."""
     killed = NEIGHBOUR + "journal.write_bytes(b''.join(line + b'\\n' for line in lines))\n"
     place = "(git / 'ouro' / 'open' / 'abcabcabcabc').touch()\n"
     seen = lab.run(lab.script(before=HERE + killed + place))
@@ -155,10 +155,10 @@ def test_who_was_killed_elsewhere_meanwhile_disturbs_nobody(lab):
 
 
 @pytest.mark.parametrize("ref", ["refs/ouro/journal", "both"])
-def test_what_git_holds_of_the_journal_is_put_back(lab, ref):
-    deed = HERE + REF.replace("REF", "'refs/ouro/journal'")
+def test_the_journals_ref_is_restored(lab, ref):
+    action = HERE + REF.replace("REF", "'refs/ouro/journal'")
     also = "journal.unlink()\n" if ref == "both" else ""
-    seen = lab.run(lab.script(before=deed + also))
+    seen = lab.run(lab.script(before=action + also))
 
     assert seen.reason == "breach"
     words = "the journal was removed" if also else "refs/ouro/journal was moved or removed"
@@ -167,7 +167,7 @@ def test_what_git_holds_of_the_journal_is_put_back(lab, ref):
     lab.whole("breach")
 
 
-def test_what_others_wrote_into_an_exchanged_journal_is_kept(lab):
+def test_lines_of_other_runs_in_an_exchanged_journal_are_kept(lab):
     seen = lab.run(lab.script(before=HERE + NEIGHBOUR + "journal.write_text('')\n"))
     assert seen.message.startswith("the journal was removed")
     runs = [record["run"] for record in lab.journal.records()]
@@ -175,11 +175,11 @@ def test_what_others_wrote_into_an_exchanged_journal_is_kept(lab):
     assert lab.journal.broken_link() == 0
 
 
-@pytest.mark.parametrize("deed", ["ref.unlink()", "ref.write_text(old + '\\n')"])
-def test_a_try_that_was_forgotten_or_moved_is_put_back(lab, deed):
+@pytest.mark.parametrize("action", ["ref.unlink()", "ref.write_text(old + '\\n')"])
+def test_a_ref_that_was_removed_or_moved_is_restored(lab, action):
     first = lab.run(lab.script(3.0))
     find = f"old = '{first.commit}'\nref = git / 'refs/ouro/tried/3'\nassert ref.exists()\n"
-    seen = lab.run(lab.script(2.0, before=HERE + find + deed))
+    seen = lab.run(lab.script(2.0, before=HERE + find + action))
     assert seen.reason == "breach"
     assert seen.message == (
         "refs/ouro/tried/3 was moved or removed while the run went on (it is put back)"
@@ -209,14 +209,14 @@ def test_data_that_was_written_for_a_while_is_a_breach(lab, data):
     assert (seen.reason, seen.message) == ("breach", "ranks.txt was written while the run went on")
 
 
-def test_what_was_hashed_before_is_not_believed_any_more(lab, data):
+def test_stored_digests_of_data_are_not_used_any_more(lab, data):
     memory = lab.journal.folder / "fingerprints.json"
     forge = f"Path({str(memory)!r}).write_text('{{}}')\n"
     assert lab.run(lab.script(before=DATA + BACK + forge)).reason == "breach"
     assert not memory.exists()
 
 
-def test_data_that_is_read_or_gets_a_second_name_is_no_breach(lab, data, tmp_path):
+def test_data_that_is_read_or_gets_a_second_name_is_not_a_breach(lab, data, tmp_path):
     link = f"file.read_bytes()\nos.link(file, {str(tmp_path / 'backup')!r})\n"
     seen = lab.run(lab.script(before=DATA + link))
     assert (tmp_path / "backup").exists()

@@ -1,4 +1,4 @@
-"""One run at a time on each device, whoever held it and however that ended."""
+"""Locks of devices: one run at a time on each, also after a holder was killed."""
 
 import datetime
 import signal
@@ -23,7 +23,7 @@ with device_held(sys.argv[1:], print):
 
 @pytest.fixture
 def other():
-    """Another process that holds devices."""
+    """``other(*names)``: start another process that holds devices."""
     started = []
 
     def other(*names):
@@ -40,7 +40,7 @@ def other():
         process.communicate()
 
 
-def test_who_waits_is_told_who_holds_it_and_how_long(other, monkeypatch):
+def test_a_waiting_run_reports_the_holder_and_since_when(other, monkeypatch):
     process = other("cuda-1")
     monkeypatch.setattr(device_lock, "AGAIN", 0.2)
     said = []

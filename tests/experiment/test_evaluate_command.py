@@ -8,7 +8,7 @@ import pytest
 
 from pytest_ouro.core.errors import ExperimentError
 
-#: What turns the toy into a command and its evaluation.
+#: Edits that turn the toy experiment into a command with an evaluation.
 KEYS = (
     ('script    = "train.py"\n', ""),
     ('harness   = "prepare.py"\n', 'command = ["python", "train.py"]\n'),
@@ -28,8 +28,8 @@ OUT = WRITES.format("2.5")
 
 
 @pytest.fixture
-def made(lab):
-    """``made(*edits, train, evaluation)``: the bound with a command, blessed."""
+def make_bound(lab):
+    """``make_bound(*edits, train, evaluation)``: the bound with a command, blessed."""
 
     def make(*edits, train=OUT, evaluation=EVALUATION):
         lab.bound(*KEYS, *edits, train_py=train, prepare_py=evaluation)
@@ -42,8 +42,8 @@ def log(lab):
     return (lab.path / "run.log").read_text()
 
 
-def test_the_metric_is_what_the_evaluation_printed_last(made):
-    lab = made()
+def test_the_metric_is_the_last_one_that_the_evaluation_printed(make_bound):
+    lab = make_bound()
     result = lab.run()
     assert (result.status, result.val_bpb, result.level) == ("keep", 2.5, "supervised")
     record = result.record
@@ -56,23 +56,23 @@ def test_the_metric_is_what_the_evaluation_printed_last(made):
     lab.clean()
 
 
-def test_what_the_command_prints_is_a_claim_and_no_more(made):
-    result = made(train=OUT + "print('val_bpb: 0.1')\nprint('loss: 3')").run()
+def test_the_output_of_the_command_is_only_a_claim(make_bound):
+    result = make_bound(train=OUT + "print('val_bpb: 0.1')\nprint('loss: 3')").run()
     assert (result.status, result.val_bpb) == ("keep", 2.5)
     assert result.record["claimed"] == 0.1
     assert result.record["claims"] == {"val_bpb": "0.1", "loss": "3"}
     assert not result.record["claim_agrees"]
 
 
-def test_the_candidate_cannot_bring_its_own_evaluation(made):
+def test_the_candidate_cannot_bring_its_own_evaluation(make_bound):
     cheat = "pathlib.Path('prepare.py').write_text('print(\"val_bpb: 0.1\")')"
-    assert made(train=OUT + cheat).run().val_bpb == 2.5
+    assert make_bound(train=OUT + cheat).run().val_bpb == 2.5
 
 
-def test_the_evaluation_stands_in_the_trusted_tree_and_is_told_of_the_other(made):
+def test_the_evaluation_runs_in_the_trusted_tree_and_gets_the_path_of_the_other(make_bound):
     says = "import pathlib\nprint('cwd:', pathlib.Path.cwd())\nprint('env:', os.environ)\n"
     says += "print('val_bpb:', 1.0 + pathlib.Path('train.py').exists())"
-    lab = made(train="x = 1", evaluation="import os\n" + says)
+    lab = make_bound(train="x = 1", evaluation="import os\n" + says)
     result = lab.run("x = 1  # a comment that trust does not have\n# and one more")
     assert result.val_bpb == 1.0
     here, there = log(lab).split("cwd: ")[1].split("\n")[0], result.record["evaluated"]["cwd"]
@@ -83,46 +83,46 @@ def test_the_evaluation_stands_in_the_trusted_tree_and_is_told_of_the_other(made
     assert not Path(here).exists()
 
 
-def test_the_evaluation_begins_when_nothing_of_the_command_is_left(made):
+def test_the_evaluation_begins_when_nothing_of_the_command_is_left(make_bound):
     later = "import pathlib, time; time.sleep(0.6); pathlib.Path('out.txt').write_text('0.1')"
     starts = f"""
 import subprocess, sys
 subprocess.Popen([sys.executable, "-c", {later!r}], start_new_session=True)
 """
     slow = "import time\ntime.sleep(1.2)\n" + EVALUATION
-    assert made(train=OUT + starts, evaluation=slow).run().val_bpb == 2.5
+    assert make_bound(train=OUT + starts, evaluation=slow).run().val_bpb == 2.5
 
 
-def test_words_are_words_not_a_shells(made):
+def test_words_are_words_not_a_shells(make_bound):
     command = '["python", "train.py", "$HOME; exit 3", "a b"]'
     train = OUT + "import sys\nprint('words:', sys.argv[1:])"
-    lab = made(('["python", "train.py"]', command), train=train)
+    lab = make_bound(('["python", "train.py"]', command), train=train)
     assert lab.run().status == "keep"
     assert "words: ['$HOME; exit 3', 'a b']\n" in log(lab)
 
 
-def test_python_is_the_interpreter_that_runs_us(made):
-    lab = made(train=OUT + "import sys\nprint(sys.executable)")
+def test_python_is_the_interpreter_that_runs_us(make_bound):
+    lab = make_bound(train=OUT + "import sys\nprint(sys.executable)")
     lab.run()
     assert log(lab).splitlines()[0] == sys.executable
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux lists descriptors")
-def test_the_command_has_no_way_to_the_supervisor(made):
+def test_the_command_has_no_way_to_the_supervisor(make_bound):
     train = OUT + "import os\nprint('fds', sorted(map(int, os.listdir('/proc/self/fd')))[:3])\n"
     train += "print('links', [os.readlink(f'/proc/self/fd/{n}').split(':')[0] for n in range(3)])\n"
     train += (
         "print('sockets', sum('socket' in os.readlink(f'/proc/self/fd/{n}') for n in range(3)))"
     )
-    lab = made(train=train)
+    lab = make_bound(train=train)
     lab.run()
     assert "fds [0, 1, 2]\n" in log(lab)
     assert "sockets 0\n" in log(lab)
 
 
-def test_a_broken_pipe_ends_a_command_as_in_a_shell(made):
+def test_a_broken_pipe_ends_a_command_as_in_a_shell(make_bound):
     command = '["sh", "-c", "python train.py; yes | head -1; exit 0"]'
-    lab = made(('["python", "train.py"]', command.replace("python", sys.executable, 1)))
+    lab = make_bound(('["python", "train.py"]', command.replace("python", sys.executable, 1)))
     assert lab.run().status == "keep"
     assert log(lab).startswith("y\nval_bpb")
 
@@ -142,9 +142,9 @@ BAD_ENDS = {
 
 
 @pytest.mark.parametrize(("train", "reason", "message"), BAD_ENDS.values(), ids=BAD_ENDS)
-def test_a_command_that_ends_badly_is_not_evaluated(made, train, reason, message):
+def test_a_command_that_ends_badly_is_not_evaluated(make_bound, train, reason, message):
     evaluation = "print('evaluated')\nprint('val_bpb: 1')"
-    lab = made(("budget    = 4", "budget    = 1"), train=train, evaluation=evaluation)
+    lab = make_bound(("budget    = 4", "budget    = 1"), train=train, evaluation=evaluation)
     result = lab.run()
     assert (result.status, result.reason, result.message) == ("crash", reason, message)
     assert result.val_bpb is None
@@ -167,8 +167,10 @@ BAD_EVALUATIONS = {
 
 @pytest.mark.parametrize(("evaluation", "reason", "message"), BAD_EVALUATIONS.values(),
                          ids=BAD_EVALUATIONS)  # fmt: skip
-def test_an_evaluation_that_fails_is_named(made, evaluation, reason, message):
-    lab = made(("timeout   = 20", "timeout   = 5"), train="print('ran')", evaluation=evaluation)
+def test_an_evaluation_that_fails_is_named(make_bound, evaluation, reason, message):
+    lab = make_bound(
+        ("timeout   = 20", "timeout   = 5"), train="print('ran')", evaluation=evaluation
+    )
     result = lab.run()
     assert (result.status, result.reason) == ("crash", reason)
     assert result.message.startswith(message)
@@ -176,8 +178,8 @@ def test_an_evaluation_that_fails_is_named(made, evaluation, reason, message):
     lab.clean()
 
 
-def test_what_the_evaluation_said_is_shown(made):
-    result = made(evaluation="raise SystemExit('wrong output')").run()
+def test_the_output_of_the_evaluation_is_shown(make_bound):
+    result = make_bound(evaluation="raise SystemExit('wrong output')").run()
     assert result.tail == ("wrong output",)
 
 
@@ -188,18 +190,18 @@ def test_what_the_evaluation_said_is_shown(made):
         ('evaluate-command = ["python", "prepare.py"]', "evaluate-command raised OSError"),
     ],
 )
-def test_a_program_that_is_not_there(made, key, named):
+def test_a_program_that_is_not_there(make_bound, key, named):
     missing = f'{key.split(" =")[0]} = ["no-such-program"]'
-    result = made((key, missing)).run()
+    result = make_bound((key, missing)).run()
     assert (result.status, result.reason) == ("crash", "crash")
     assert result.message.startswith(named)
     assert "cannot be started: No such file or directory" in result.message
     assert "Traceback" not in "\n".join(result.tail)
 
 
-def test_the_cpu_seconds_of_a_short_command_are_all_counted(made):
+def test_the_cpu_seconds_of_a_short_command_are_all_counted(make_bound):
     burns = "import time\nwhile time.process_time() < 0.5: pass\n"
-    lab = made(("budget    = 4", 'budget    = 4\nclock     = "cpu"'), train=OUT + burns)
+    lab = make_bound(("budget    = 4", 'budget    = 4\nclock     = "cpu"'), train=OUT + burns)
     record = lab.run(OUT + burns + "time.sleep(0.5)").record
     assert 0.45 < record["window_seconds"] <= record["wall_seconds"] - 0.5
     assert record["cpu_seconds"] >= record["window_seconds"]
@@ -223,28 +225,28 @@ symbol = "found"
 """
 
 
-def test_rules_that_know_a_harness_hold_without_one(made):
-    lab = made(("[[danger-zone]]", EXACT + "\n[[danger-zone]]"))
+def test_rules_that_know_a_harness_hold_without_one(make_bound):
+    lab = make_bound(("[[danger-zone]]", EXACT + "\n[[danger-zone]]"))
     assert (
         lab.run(OUT + "x = ', '.join('abc')\ny = ', '.join('abc')\n(lambda: x)()").status == "keep"
     )
 
 
-def test_a_claim_that_is_not_the_measured_value_breaks_the_rule_about_it(made):
-    lab = made(("[[danger-zone]]", EXACT + "\n[[danger-zone]]"))
+def test_a_claim_that_is_not_the_measured_value_breaks_the_rule_about_it(make_bound):
+    lab = make_bound(("[[danger-zone]]", EXACT + "\n[[danger-zone]]"))
     result = lab.run(OUT + "print('val_bpb: ' + str(0.1))")
     assert result.reason == "breach"
     assert "printed val_bpb 0.100000, but 2.500000 was measured" in result.message
 
 
-def test_an_edit_of_the_evaluation_is_never_run(made):
-    lab = made()
+def test_an_edit_of_the_evaluation_is_never_run(make_bound):
+    lab = make_bound()
     lab.project.commit("cheat", {"prepare.py": "print('val_bpb: 0.1')"})
     assert lab.run().status == "closed"
 
 
-def test_runs_under_another_evaluation_are_not_compared(made):
-    lab = made()
+def test_runs_under_another_evaluation_are_not_compared(make_bound):
+    lab = make_bound()
     first = lab.run().record
     lab.bound(('id    = "prepare"', 'id    = "harness"'))
     again = lab.run(WRITES.format("2.4")).record
@@ -255,8 +257,10 @@ def test_runs_under_another_evaluation_are_not_compared(made):
     assert lab.run(WRITES.format("2.2")).reason == "baseline"
 
 
-def test_the_blessing_must_be_committed_with_what_it_blesses(made):
-    lab = made(('check = "scope"', 'check = "human"\nreason = "a test"'), ("history = true", ""))
+def test_the_blessing_must_be_committed_with_what_it_blesses(make_bound):
+    lab = make_bound(
+        ('check = "scope"', 'check = "human"\nreason = "a test"'), ("history = true", "")
+    )
     lab.project.write({"prepare.py": "print('val_bpb: 7')"})
     done = lab.project.ouro("bless")
     assert done.returncode == 0
@@ -266,30 +270,30 @@ def test_the_blessing_must_be_committed_with_what_it_blesses(made):
         lab.run()
 
 
-def test_a_trusted_commit_serves_as_well(made, monkeypatch):
-    lab = made()
+def test_a_trusted_commit_serves_as_well(make_bound, monkeypatch):
+    lab = make_bound()
     monkeypatch.setenv("OURO_TRUST", lab.project.git("rev-parse", "HEAD"))
     assert lab.run().reason == "baseline"
     assert lab.run(WRITES.format("2.4")).reason == "improved"
 
 
-def test_interrupted_while_it_evaluates(made, gone):
+def test_interrupted_while_it_evaluates(make_bound, wait_until_gone):
     evaluation = f"""\
 import os, signal, time
 print("evaluator", os.getpid(), flush=True)
 os.kill({os.getpid()}, signal.SIGINT)
 time.sleep(60)
 """
-    lab = made(evaluation=evaluation)
+    lab = make_bound(evaluation=evaluation)
     result = lab.run()
     assert result.interrupted
     assert result.reason == "interrupted"
-    assert gone(int(log(lab).split()[1]))
+    assert wait_until_gone(int(log(lab).split()[1]))
     lab.clean()
 
 
-def test_through_pytest(made, last_line):
-    lab = made()
+def test_through_pytest(make_bound, last_line):
+    lab = make_bound()
     done = lab.pytest()
     assert done.returncode == 0
     assert last_line(done).startswith("ouro: keep val_bpb=2.500000 level=supervised commit=")
