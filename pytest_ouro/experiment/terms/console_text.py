@@ -10,9 +10,11 @@ _CONTROLS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 )
 _SUMMARY = re.compile(r"^([a-z][A-Za-z0-9_]*):[ \t]+(\S+)[ \t]*$")
-_LOSS = re.compile(r"loss:?\s+([0-9.]+)")
-_STEP = re.compile(r"step:?\s+0*(\d+)")
-_SPEED = re.compile(r"(?:tok(?:en)?s?/s(?:ec)?|tokens_per_second):?\s+([0-9][0-9,.]*)")
+_PROGRESS = {
+    "step": re.compile(r"step:?\s+0*(\d+)"),
+    "loss": re.compile(r"loss:?\s+([0-9.]+)"),
+    "tok/s": re.compile(r"(?:tok(?:en)?s?/s(?:ec)?|tokens_per_second):?\s+([0-9][0-9,.]*)"),
+}
 
 
 def clean(text: str, *, width: int = 200) -> str:
@@ -48,11 +50,5 @@ def position(text: str) -> str:
 
     The loss is the printed one, which the script may smooth.
     """
-    words = []
-    if steps := _STEP.findall(text):
-        words.append(f"step {steps[-1]}")
-    if losses := _LOSS.findall(text):
-        words.append(f"loss {losses[-1]}")
-    if speeds := _SPEED.findall(text):
-        words.append(f"tok/s {speeds[-1]}")
-    return " ".join(words)
+    found = {name: pattern.findall(text) for name, pattern in _PROGRESS.items()}
+    return " ".join(f"{name} {values[-1]}" for name, values in found.items() if values)

@@ -62,10 +62,12 @@ def compare(
     """
     metric = measured.metric
     past = [run for run in runs if comparable(run, measured)]
-    series = _ended_series(runs, measured)
+    ended = measured.value is not None and not measured.is_early
+    series = find_repeats([*runs, measured], measured.series) if ended else None
     repeated: list[MeasuredRun] = [measured] if series and not measured.rehearsal else []
     noise = _noise(rule, [*past, *repeated])
-    run = _measured_candidate(measured, series)
+    value, count = (series.mean, len(series.values)) if series else (measured.value, 1)
+    run = None if value is None else _candidate(measured, value, count)
     # A kept commit that is measured again, by repeats, is compared with the others.
     again = measured.commit if measured.series and run is not None else ""
     kept = kept_in([commit for commit in history if commit != again], past)
@@ -153,13 +155,6 @@ def _lost(past: Sequence[FinishedRun], kept: Sequence[FinishedRun]) -> list[Fini
     return [*superseded, *discarded]
 
 
-def _ended_series(runs: Sequence[FinishedRun], measured: MeasuredRun) -> Repeats | None:
-    """Return the values of the series that ends with this run; None for other runs."""
-    if measured.value is None or measured.is_early:
-        return None
-    return find_repeats([*runs, measured], measured.series)
-
-
 def _noise(rule: VerdictRule, runs: Sequence[MeasuredRun]) -> float | None:
     """Return the standard deviation of one run, from salted repeats if there are any."""
     if rule.noise != "auto":
@@ -170,15 +165,6 @@ def _noise(rule: VerdictRule, runs: Sequence[MeasuredRun]) -> float | None:
         if found is not None:
             return found
     return None
-
-
-def _measured_candidate(run: MeasuredRun, series: Repeats | None) -> Candidate | None:
-    """Return the run with the mean of the series that it ends; None for a crash."""
-    if run.value is None:
-        return None
-    if series is None:
-        return _candidate(run, run.value, 1)
-    return _candidate(run, series.mean, len(series.values))
 
 
 def _candidates(runs: Iterable[FinishedRun]) -> list[Candidate]:
