@@ -10,7 +10,7 @@ from pytest_ouro.engine import judge_after_run, judge_before_run
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.experiment.assurance.level import assure
 from pytest_ouro.experiment.devices import device
-from pytest_ouro.experiment.devices.device_lock import device_held
+from pytest_ouro.experiment.devices.device_lock import hold_devices
 from pytest_ouro.experiment.records import record
 from pytest_ouro.experiment.records.integrity import Snapshot
 from pytest_ouro.experiment.steps import evaluate_command, preconditions
@@ -160,7 +160,7 @@ def _run_once(
     preconditions.demand_no_submodule(case)
     preconditions.demand_writable(case)
     holds = device.lock_names(profile)
-    with device_held(holds, say) as waited, temp_folders.temporary() as scratch:
+    with hold_devices(holds, say) as waited, temp_folders.temporary() as scratch:
         preconditions.demand_room(scratch)
         setup = Setup(case, experiment, profile, scratch)
         if make_data(setup, say) or waited:

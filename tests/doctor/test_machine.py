@@ -11,7 +11,7 @@ from pytest_ouro.doctor import machine
 from pytest_ouro.doctor.machine import Machine, ask
 from pytest_ouro.engine import open_case
 from pytest_ouro.experiment.devices import device
-from pytest_ouro.experiment.devices.device_lock import device_held
+from pytest_ouro.experiment.devices.device_lock import hold_devices
 from tests.doctor.conftest import NO_LANDLOCK, WITHOUT, Told
 from tests.experiment.nvml_stand_in import build, install
 from tests.experiment.test_confinement import needed
@@ -156,7 +156,7 @@ def test_a_card_is_called_as_its_driver_calls_it(project, tmp_path, monkeypatch)
         return items["device"].state, items["device"].words
 
     assert told() == ("ok", "NVIDIA H200, driver 570.10, free")
-    with device_held(["cuda-0"], print):
+    with hold_devices(["cuda-0"], print):
         state, words = told()
         assert (state, "driver 570.10, held by process " in words) == ("weak", True)
     (folder / "processes").write_text(f"GPU-1, 77, {900 << 20}, other\n")
@@ -174,7 +174,7 @@ def test_a_device_that_is_demanded_and_not_there_fails(doctor, project):
 
 
 def test_who_holds_the_device_is_told(doctor):
-    with device_held(["cpu"], print):
+    with hold_devices(["cpu"], print):
         told = doctor()
 
     assert told.state["device"] == "weak"

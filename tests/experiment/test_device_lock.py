@@ -14,8 +14,8 @@ from pytest_ouro.experiment.terms.names import cache_folder
 
 HOLDS = """\
 import sys, time
-from pytest_ouro.experiment.devices.device_lock import device_held
-with device_held(sys.argv[1:], print):
+from pytest_ouro.experiment.devices.device_lock import hold_devices
+with hold_devices(sys.argv[1:], print):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -50,7 +50,7 @@ def test_a_waiting_run_reports_the_holder_and_since_when(other, monkeypatch):
         if len(said) == 3:
             process.send_signal(signal.SIGINT)
 
-    with device_lock.device_held(["cuda-0", "cuda-1"], say):
+    with device_lock.hold_devices(["cuda-0", "cuda-1"], say):
         pass
     assert len(said) == 3, "said again while it lasts"
     for line in said:
@@ -66,7 +66,7 @@ def test_the_lock_of_a_dead_process_is_free(other):
     process.wait()
     assert (cache_folder() / "locks" / "cpu.holder").exists(), "it could not clean up"
     said = []
-    with device_lock.device_held(["cpu"], said.append):
+    with device_lock.hold_devices(["cpu"], said.append):
         assert said == []
         assert f"process {process.pid} " not in device_lock._who(
             cache_folder() / "locks/cpu.holder"
@@ -77,13 +77,13 @@ def test_the_lock_of_a_dead_process_is_free(other):
 def test_other_devices_are_not_waited_for(other):
     other("cuda-0")
     said = []
-    with device_lock.device_held(["cuda-1"], said.append):
+    with device_lock.hold_devices(["cuda-1"], said.append):
         assert said == []
 
 
 def test_it_is_free_again_after_an_error():
     def run():
-        with device_lock.device_held(["cpu"], print):
+        with device_lock.hold_devices(["cpu"], print):
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -96,7 +96,7 @@ def test_one_after_the_other():
     order, inside = [], threading.Lock()
 
     def run():
-        with device_lock.device_held(["cpu"], order.append):
+        with device_lock.hold_devices(["cpu"], order.append):
             assert inside.acquire(blocking=False), "two at a time"
             inside.release()
             order.append("ran")

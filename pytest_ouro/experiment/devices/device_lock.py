@@ -22,7 +22,7 @@ AGAIN = 60.0
 
 
 @contextmanager
-def device_held(names: Iterable[str], say: Callable[[str], None]) -> Iterator[bool]:
+def hold_devices(names: Iterable[str], say: Callable[[str], None]) -> Iterator[bool]:
     """Hold the locks of the devices, and yield whether the run had to wait for one.
 
     While it waits, ``say`` reports the holder and how long it has held the device.
