@@ -222,7 +222,7 @@ def _measure(
 def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
     """Decide on the measurement, and record the verdict before anything else happens."""
     case, experiment = setup.case, setup.experiment
-    ended, message = outcome(seen, metric=measured.metric, script=experiment.program)
+    ended, message = outcome(seen, measured.metric)
     if ended == "ok" and setup.profile == "cuda" and seen.environment.get("device") == "cpu":
         ended, message = "breach", "the run was to use CUDA, but torch saw no CUDA device"
     broken = [result for result in judge_after_run(case.again(measured=measured)) if result.broken]

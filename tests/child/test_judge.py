@@ -7,7 +7,7 @@ from pytest_ouro.experiment.terms.measurement import outcome
 
 
 def came_to(seen):
-    return outcome(seen, metric=Metric.named("val_bpb"), script="train.py")
+    return outcome(seen, Metric.named("val_bpb"))
 
 
 def test_an_honest_run_has_the_score_of_the_harness(mini):

@@ -262,6 +262,7 @@ class Bench:
             "script_path": str(path),
         }
         job = Job(
+            program="train.py",
             python=(sys.executable,),
             folder=self.folder,
             scratch=self.folder / "scratch",

@@ -8,6 +8,7 @@ from pytest_ouro.experiment.terms.measurement import Measurement, outcome
 
 def seen(**changes):
     facts = {
+        "program": "train.py",
         "exit_code": 0,
         "wall_seconds": 12.4,
         "value": 2.0,
@@ -18,7 +19,7 @@ def seen(**changes):
 
 
 def outcome_of(**changes):
-    return outcome(seen(**changes), metric=Metric.named("val_bpb"), script="train.py")
+    return outcome(seen(**changes), Metric.named("val_bpb"))
 
 
 def raised(kind, text="", place="train.py:7"):

@@ -71,6 +71,7 @@ def _job(setup: Setup, message: dict[str, Any]) -> Job:
     """Return a job in the experiment's folder."""
     root, experiment = setup.case.evidence.root, setup.experiment
     return Job(
+        program=experiment.program,
         python=interpreter(experiment),
         folder=root,
         scratch=setup.scratch,
@@ -90,6 +91,7 @@ def evaluation_job(setup: Setup, run: Job, tree: Path, *, seconds: float) -> Job
     folder = tree / setup.case.bound.root
     return replace(
         run,
+        program="evaluate-command",
         folder=folder,
         scratch=run.scratch / "evaluation",
         message=_command(setup.experiment.evaluate_command, folder),
@@ -130,6 +132,7 @@ def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
     }
     job = replace(
         _job(setup, message),
+        program=experiment.prepare,
         log=setup.scratch / "prepare.log",
         budget=_NEVER,
         clock="wall",

@@ -76,6 +76,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
             _drain(process, log)
     text = log.end.decode(errors="replace")
     return Measurement(
+        program=job.program,
         exit_code=process.returncode,
         wall_seconds=time.monotonic() - began,
         cpu_seconds=state.cpu,

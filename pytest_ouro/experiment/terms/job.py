@@ -35,7 +35,7 @@ Progress = Callable[[Position], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A script or command to run, with all times in seconds.
+    """A script or command to run, with all times in seconds; messages call it ``program``.
 
     ``message`` is sent to the launcher. ``log`` is overwritten, or continued with ``append``.
     ``settings`` are further environment variables. The window begins at most ``startup_seconds``
@@ -43,6 +43,7 @@ class Job:
     judge; without it the script's own process computes the metric. A ``rehearsal`` is never kept.
     """
 
+    program: str
     python: tuple[str, ...]
     folder: Path
     scratch: Path

@@ -41,7 +41,7 @@ class MetricScore:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """Seconds and megabytes that we measured, and what the child reported.
+    """Seconds and megabytes that we measured of ``program``, and what the child reported.
 
     ``window_seconds`` is the training time on the bound's clock, None if it never began;
     ``charged_seconds`` of it passed while the judge waited for answers.
@@ -53,6 +53,7 @@ class Measurement:
     metric that it printed.
     """
 
+    program: str
     exit_code: int
     wall_seconds: float
     cpu_seconds: float = 0.0
@@ -90,25 +91,26 @@ class Measurement:
         return value if math.isfinite(value) else None
 
 
-def outcome(seen: Measurement, *, metric: Metric, script: str) -> tuple[Outcome, str]:
+def outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
     """Return the outcome of the run, and a line that says why ("" for ok)."""
-    ended, message = _outcome(seen, metric, script)
+    ended, message = _outcome(seen, metric)
     if ended == "ok" and seen.value is not None and metric.is_impossible(seen.value):
         ended = "breach"
         message = f"{metric.name} is {seen.value:g}: no text has so few bits a byte"
     return ended, clean(message, width=400)  # it quotes the script
 
 
-def _outcome(seen: Measurement, metric: Metric, script: str) -> tuple[Outcome, str]:
-    if failed := _failed(seen, metric, script):
+def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
+    if failed := _failed(seen, metric):
         return failed
     if seen.findings:
         return "breach", seen.findings[0]
     if seen.evaluation is not None:
         return _evaluated(seen.evaluation, metric)
     if seen.value is None:
-        return "crash", f"{script} ended without calling the evaluation: there is no {metric.name}"
-    measured = metric.text(seen.value)
+        message = "ended without calling the evaluation: there is no"
+        return "crash", f"{seen.program} {message} {metric.name}"
+    script, measured = seen.program, metric.text(seen.value)
     claimed = seen.claims.get(metric.name)
     if claimed is None:
         return "crash", f"{script} printed no '{metric.name}:' line (measured {measured})"
@@ -125,19 +127,20 @@ def _outcome(seen: Measurement, metric: Metric, script: str) -> tuple[Outcome, s
 
 def _evaluated(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
     """Return the outcome of the evaluate-command, after a command that succeeded."""
-    if failed := _failed(seen, metric, "evaluate-command"):
+    if failed := _failed(seen, metric):
         ended, message = failed
         missing = any("No such file" in line or "No module named" in line for line in seen.tail)
         return ended, message + (_ELSEWHERE if ended == "crash" and missing else "")
     if metric.name not in seen.claims:
-        return "crash", f"evaluate-command printed no '{metric.name}:' line"
+        return "crash", f"{seen.program} printed no '{metric.name}:' line"
     if seen.claim(metric.name) is None:
-        return "nan", f"evaluate-command printed {metric.name}: {seen.claims[metric.name]}"
+        return "nan", f"{seen.program} printed {metric.name}: {seen.claims[metric.name]}"
     return "ok", ""
 
 
-def _failed(seen: Measurement, metric: Metric, script: str) -> tuple[Outcome, str] | None:
+def _failed(seen: Measurement, metric: Metric) -> tuple[Outcome, str] | None:
     """Return the outcome and the reason if a process failed; None if it succeeded."""
+    script = seen.program
     where = f" at {seen.exception['place']}" if seen.exception.get("place") else ""
     if seen.stopped == "interrupted":
         return "interrupted", "interrupted by a person"
