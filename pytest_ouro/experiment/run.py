@@ -150,11 +150,10 @@ def _run_once(
 ) -> tuple[Result, Case]:
     """Run once; return the result and the case, which was observed again if the run had to wait."""
     profile = device.choose(order.device or case.experiment.device)
-    full = case.bound.experiments[profile]
-    experiment = preconditions.rehearse(full, order.budget)
+    experiment = preconditions.rehearse(case.bound.experiments[profile], order.budget)
     if record.recover(case, say):
         case = case.again()
-    if closed := _close_gate(case):
+    if closed := _check_gate(case):
         return closed, case
     preconditions.demand_committed(case)
     preconditions.demand_no_submodule(case)
@@ -166,7 +165,7 @@ def _run_once(
         if make_data(setup, say) or waited:
             case = case.again()
             setup = replace(setup, case=case)
-            if closed := _close_gate(case):
+            if closed := _check_gate(case):
                 return closed, case
         started = record.start(
             setup,
@@ -187,7 +186,7 @@ def _run_once(
     return replace(_conclude(setup, measured, seen), before=before), case
 
 
-def _close_gate(case: Case) -> Result | None:
+def _check_gate(case: Case) -> Result | None:
     """Return the result if a rule is broken, so that nothing is run; None if all rules hold."""
     broken = tuple(result for result in judge_before_run(case) if result.broken)
     return Result(Reason.RULES_BROKEN, case.repository.head, closed=broken) if broken else None
