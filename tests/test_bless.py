@@ -95,7 +95,7 @@ def test_a_named_commit_goes_before_the_blessing_and_that_is_said(project, bless
 
     assert status == 0
     assert out.endswith(
-        f"ouro: git config ouro.trust goes before it, and names {trust}: "
+        f"ouro: git config ouro.trust has priority over it, and names {trust}: "
         "a blessing counts once that names its commit\n"
         "  help: commit it under bound.lock, then name that commit: git config --unset ouro.trust, "
         "git commit, git config ouro.trust $(git rev-parse HEAD)\n"

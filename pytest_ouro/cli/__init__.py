@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.core.errors import BoundError, OuroError
+from pytest_ouro.messages import command_line as messages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,33 +36,29 @@ def run(argv: Sequence[str]) -> int:
         print(f"pytest-ouro {version('pytest-ouro')}")
         return 0
     if name not in COMMANDS:
-        from pytest_ouro.core.schema import nearest
-
-        print(f"ouro: error: unknown command '{name}'{nearest(name, COMMANDS)}", file=sys.stderr)
-        return 2
+        return _report(messages.unknown_command(name, COMMANDS))
     command = import_module(f"{__name__}.{name}")
     # argparse takes half as long as Python's own start; the calls that hooks make skip it.
     plain = getattr(command, "PLAIN", {}).get(tuple(rest))
     options = plain or parse_options(command, name, rest)
     try:
         status: int = command.main(options)
-    except BoundError as error:
-        for problem in error.problems:
-            print(f"ouro: error: {problem}", file=sys.stderr)
-        if error.help:
-            print(f"  help: {error.help}", file=sys.stderr)
-        return 2
     except OuroError as error:
-        print(f"ouro: error: {error}", file=sys.stderr)
-        return 2
+        return _report(error)
     except BrokenPipeError:
         raise
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"ouro: error: {where}{error.strerror or error}", file=sys.stderr)
-        print("  help: fix that file, its permissions or the disk, and try again", file=sys.stderr)
-        return 2
+        return _report(messages.unusable_file(error.filename or "", error.strerror or str(error)))
     return status
+
+
+def _report(error: OuroError) -> int:
+    """Print an error, or each problem of a bound.toml, with its help; return the exit status 2."""
+    for problem in error.problems if isinstance(error, BoundError) else [error.message]:
+        print(f"ouro: error: {problem}", file=sys.stderr)
+    if error.help:
+        print(f"  help: {error.help}", file=sys.stderr)
+    return 2
 
 
 def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
@@ -83,18 +80,15 @@ def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
 
 
 def _usage() -> str:
-    rows = [f"  {name:8} {text}" for name, text in COMMANDS.items()]
-    return "\n".join(
-        [
-            "usage: pytest-ouro COMMAND [OPTION ...]",
-            "",
-            "The referee of autonomous experiment loops.",
-            "",
-            *rows,
-            "",
-            "pytest-ouro COMMAND --help shows the options, pytest-ouro --version the version.",
-        ]
-    )
+    commands = "\n".join(f"  {name:8} {text}" for name, text in COMMANDS.items())
+    return f"""\
+usage: pytest-ouro COMMAND [OPTION ...]
+
+The referee of autonomous experiment loops.
+
+{commands}
+
+pytest-ouro COMMAND --help shows the options, pytest-ouro --version the version."""
 
 
 def find_bound(given: Path | None) -> Path:
@@ -110,7 +104,4 @@ def find_bound(given: Path | None) -> Path:
     from pytest_ouro.evidence.git.client import Git
 
     Git.discover(start)  # raises if there is no repository, or a bare one
-    raise OuroError(
-        f"no bound.toml in {start} or above: there are no rules to judge",
-        help="state them: pytest-ouro init, or name the file: --bound PATH",
-    )
+    raise messages.no_bound(start)

@@ -15,6 +15,7 @@ from pytest_ouro.evidence.evidence import Evidence
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.repository import Repository
 from pytest_ouro.evidence.trust import Trust, named
+from pytest_ouro.messages import command_line as messages
 
 if TYPE_CHECKING:
     import argparse
@@ -35,16 +36,14 @@ def main(args: argparse.Namespace) -> int:
         if before.get(name) != after.get(name):
             word = "added" if name not in before else "changed" if name in after else "removed"
             print(f"{word}: {name}")
-    print(
-        f"ouro: {path.with_name(lock.NAME).name} declares {len(after)} files the truth; commit it"
-    )
-    trust, named_by = named(Git.discover(path.parent))
+    print(f"ouro: {lock.NAME} declares {len(after)} files the truth; commit it")
+    trust, source = named(Git.discover(path.parent))
     if trust:
         print(
-            f"ouro: {named_by} goes before it, and names {trust[:7]}: "
+            f"ouro: {source} has priority over it, and names {trust[:7]}: "
             "a blessing counts once that names its commit"
         )
-        if named_by.startswith("git config"):
+        if source.startswith("git config"):
             print(
                 "  help: commit it under bound.lock, then name that commit: git config --unset "
                 "ouro.trust, git commit, git config ouro.trust $(git rev-parse HEAD)"
@@ -53,42 +52,24 @@ def main(args: argparse.Namespace) -> int:
 
 
 def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
-    """Write bound.lock beside the bound.toml at ``path``; the locks before and after.
+    """Write bound.lock beside the bound.toml at ``path``; return the locks before and after.
 
-    TrustError where a file that a rule freezes is missing or is not a regular file, or where the
-    script is not tracked.
+    TrustError if a file that a rule freezes is missing or is not a regular file, or if the script
+    is not tracked.
     """
     git = Git.discover(path.parent)
     rules = read_file(path)
     if rules is None:
-        raise TrustError(f"{path} does not exist: there are no rules to bless")
+        raise messages.no_rules_to_bless(path)
     bound_path = git.relative(path)
     bound = bounds.read(rules, bound_path)
     repository = Repository(git)
     script = bound.experiment.script
     if script and bound.path(script) not in repository.index:
-        raise TrustError(
-            f"{bound.path(script)} is not tracked, and it is what is run",
-            help="git add it, or fix 'script' in bound.toml",
-        )
+        raise messages.script_untracked(bound.path(script))
     nothing = Trust(git, lock.NAME, "", lock.Lock("", {}))
     evidence = Evidence(layout(bound), repository, nothing, rehash=True)
-    wanted = {bound_path, *map(bound.path, evidence.layout.run_by_us)}
-    for rule in bound.rules:
-        try:
-            wanted.update(rule.checker.trusted_paths(evidence))
-        except TrustError as error:
-            raise TrustError(f"{rule.key}: {error.message}", help=error.help) from None
-    files = {}
-    for name in sorted(wanted):
-        contents = read_file(git.top / name)
-        if contents is None or (git.top / name).is_symlink():
-            raise TrustError(
-                f"{name or 'the top of the repository'} is not a regular file, so it cannot be "
-                "blessed",
-                help="put a regular file there, or fix its name in bound.toml",
-            )
-        files[name] = _digest(repository, name, contents)
+    files = {name: _digest(repository, name) for name in _frozen(bound, bound_path, evidence)}
     target = path.with_name(lock.NAME)
     before = _read(target)
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -97,14 +78,30 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
     return before, after
 
 
-def _digest(repository: Repository, path: str, contents: bytes) -> str:
-    """The digest of a file's contents, or the one that its Git LFS pointer states."""
-    entry = repository.index.get(path)
+def _frozen(bound: Bound, bound_path: str, evidence: Evidence) -> list[str]:
+    """Return the paths, from the repository's top, of bound.toml and the files that it freezes."""
+    paths = {bound_path, *map(bound.path, evidence.layout.run_by_us)}
+    for rule in bound.rules:
+        try:
+            paths.update(rule.checker.trusted_paths(evidence))
+        except TrustError as error:
+            raise messages.rule_not_blessable(rule.key, error.message, error.help) from None
+    return sorted(paths)
+
+
+def _digest(repository: Repository, name: str) -> str:
+    """Return the digest of a file's contents, or the one that its Git LFS pointer states."""
+    path = repository.git.top / name
+    contents = read_file(path)
+    if contents is None or path.is_symlink():
+        raise messages.not_blessable(name)
+    entry = repository.index.get(name)
     (blob,) = repository.git.blobs([entry.blob]) if entry else (contents,)
     return digest(blob if large_file(blob) and same_content(blob, contents) else contents)
 
 
 def _read(target: Path) -> lock.Lock:
+    """Return the lock at ``target``; an empty one if that is missing or damaged."""
     text = read_file(target)
     try:
         return lock.loads(text.decode(errors="replace")) if text else lock.Lock("", {})
@@ -113,7 +110,7 @@ def _read(target: Path) -> lock.Lock:
 
 
 def _data(bound: Bound, evidence: Evidence, before: lock.Lock) -> dict[str, str]:
-    """The digests of the data on this machine; those of data that is elsewhere are kept."""
+    """Return the digests of the data on this machine, and the old ones of other folders' data."""
     paths = {path for rule in bound.rules for path in rule.checker.trusted_data(evidence)}
     found = evidence.fingerprints.of(sorted(paths))
     now = {data.name(path, evidence.root): digest for path, digest in found.items()}

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.cli import find_bound
-from pytest_ouro.core.errors import OuroError, TrustError
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.finding import several
 from pytest_ouro.engine import Answer, judge_all, judge_history, open_case, open_commit
 from pytest_ouro.evidence.paths import join, matches
+from pytest_ouro.messages import command_line as messages
 from pytest_ouro.report.text import printable
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ _REFUSED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The options of the gate; `add_arguments` explains each."""
+    """The options of the gate; `add_arguments` explains each.
+
+    ``form`` is the module of ``report`` that renders the results.
+    """
 
     bound: Path | None = None
     staged: bool = False
@@ -41,10 +44,7 @@ class Options:
     trust: str | None = None
     expect: str = "all"
     rehash: bool = False
-    json: bool = False
-    sarif: bool = False
-    junit: bool = False
-    github: bool = False
+    form: str = "text"
     push: tuple[str, ...] = ()
 
 
@@ -77,13 +77,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rehash", action="store_true", help="read every data file again, however large"
     )
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="one JSON object instead of text")
-    form.add_argument("--sarif", action="store_true", help="SARIF 2.1.0, for code scanning")
-    form.add_argument("--junit", action="store_true", help="JUnit XML, for CI servers")
-    form.add_argument(
-        "--github", action="store_true", help="annotations and a summary for GitHub Actions"
-    )
+    forms = parser.add_mutually_exclusive_group()
+    for option, module, text in (
+        ("--json", "json", "one JSON object instead of text"),
+        ("--sarif", "sarif", "SARIF 2.1.0, for code scanning"),
+        ("--junit", "junit", "JUnit XML, for CI servers"),
+        ("--github", "annotations", "annotations and a summary for GitHub Actions"),
+    ):
+        forms.add_argument(option, dest="form", action="store_const", const=module, help=text)
     parser.add_argument(
         "push", nargs="*", metavar="REMOTE", help="with --pre-push: the arguments of git's hook"
     )
@@ -91,14 +92,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: Options) -> int:
-    form = import_module(f"pytest_ouro.report.{_form(args)}")
+    form = import_module(f"pytest_ouro.report.{args.form}")
     try:
         answers = _answers(args)
         for answer in answers:
             _demand_judged(answer, args.expect)
     except OuroError as error:
-        if said := form.render_error(error):
-            print(said)
+        if text := form.render_error(error):
+            print(text)
         raise
     print(form.render(answers))
     broken = any(answer.broken for answer in answers)
@@ -107,16 +108,10 @@ def main(args: Options) -> int:
     return 1 if broken else 0
 
 
-def _form(args: Options) -> str:
-    """Return the name of the module of ``report`` that renders the answer."""
-    forms = {"json": "json", "sarif": "sarif", "junit": "junit", "github": "annotations"}
-    return next((module for flag, module in forms.items() if getattr(args, flag)), "text")
-
-
 def _answers(args: Options) -> list[Answer]:
-    """Check what the options name and return the results; OuroError if that is nothing."""
+    """Check what the options name and return the results; in CI, OuroError if that is nothing."""
     if args.push and not args.pre_push:
-        raise OuroError(f"unknown argument '{args.push[0]}'", help="pytest-ouro gate --help")
+        raise messages.unknown_argument(args.push[0])
     if args.pre_push:
         answers = _answer_push(args)
     elif args.head is not None:
@@ -124,8 +119,9 @@ def _answers(args: Options) -> list[Answer]:
         case = open_commit(git, args.head, bound=bound, trust=args.trust)
         answers = [Answer(case, judge_history(case))]
     else:
+        path = find_bound(args.bound)
         case = open_case(
-            find_bound(args.bound),
+            path,
             trust=args.trust,
             subject="index" if args.staged else "working tree",
             rehash=args.rehash,
@@ -137,12 +133,9 @@ def _answers(args: Options) -> list[Answer]:
         if args.pytest:
             from pytest_ouro.cli.under_pytest import demand_agreement
 
-            demand_agreement(answers[0], find_bound(args.bound))
+            demand_agreement(answers[0], path)
     if os.environ.get("CI", "false") != "false" and all(answer.empty for answer in answers):
-        raise TrustError(
-            "nothing to judge: there is no change that trust does not contain",
-            help="name the base branch's commit and the one to judge: --trust BASE --head REV",
-        )
+        raise messages.nothing_to_judge()
     return answers
 
 
@@ -152,11 +145,10 @@ def _answer_push(args: Options) -> list[Answer]:
 
     git, bound = _open_objects(args)
     lines = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
-    refs = (
-        push.parse_refs(lines)
-        if lines.strip()
-        else push.unpushed_refs(git, os.environ, *args.push[:1])
-    )
+    if lines.strip():
+        refs = push.parse_refs(lines)
+    else:
+        refs = push.unpushed_refs(git, os.environ, *args.push[:1])
     answers = []
     for ref in refs:
         if _is_unrelated(git, ref, bound, args.trust):
@@ -201,20 +193,20 @@ def _open_objects(args: Options) -> tuple[Git, str]:
     git = Git.objects(start)
     try:
         return git, join(git.prefix, path.relative_to(start).as_posix())
-    except ValueError as error:
-        raise OuroError(str(error), help="name a file of the repository: --bound PATH") from None
+    except ValueError:
+        raise messages.bound_outside(path, here) from None
 
 
 def _demand_judged(answer: Answer, expect: str) -> None:
     """Raise OuroError if a rule in ``expect`` was not checked."""
     if expect == "all":
         return
-    ran = {word for judgement in answer.ran for word in (judgement.id, judgement.rule)}
-    reasons = {j.id: j.reason for j in answer.judgements if j.status == "skipped"}
-    missing = [rule for rule in expect.split(",") if rule not in ran]
+    ran = {name for result in answer.ran for name in (result.id, result.rule)}
+    reasons = {r.id: r.reason for r in answer.judgements if r.status == "skipped"}
+    missing = [
+        f"{rule} ({reasons.get(rule, 'no such rule')})"
+        for rule in expect.split(",")
+        if rule not in ran
+    ]
     if missing:
-        words = [f"{rule} ({reasons.get(rule, 'no such rule')})" for rule in missing]
-        raise OuroError(
-            f"not judged, but expected: {several(words)}",
-            help=f"these rules were judged: {', '.join(j.id for j in answer.ran)}",
-        )
+        raise messages.not_judged(missing, [result.id for result in answer.ran])

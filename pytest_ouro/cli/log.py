@@ -1,4 +1,4 @@
-"""``pytest-ouro log``: the journal as a table."""
+"""``pytest-ouro log``: show the journal as a table, as rows of the ledger or as JSON."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.records.run_record import FinishedRun
 
 
+#: The columns: time, commit, metric, status, level, reason, description.
+_ROW = "{:19.19}  {:7.7}  {:>9}  {:7}  {:10}  {:12}  {}"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--tsv", action="store_true", help="the rows of results.tsv")
@@ -25,14 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form.add_argument(
         "--restore",
         action="store_true",
-        help="make journal.jsonl what was recorded, by the copy that git holds",
+        help="restore journal.jsonl from the copy that git holds",
     )
 
 
 def main(args: argparse.Namespace) -> int:
     journal = Journal(Git.discover(find_bound(args.bound).parent).common_dir)
     if args.restore:
-        return _restore(journal)
+        _restore(journal)
+        return 0
     runs = journal.runs()
     if args.tsv:
         print("\t".join(("commit", "val_bpb", "memory_gb", "status", "description")))
@@ -42,40 +47,35 @@ def main(args: argparse.Namespace) -> int:
         for run in runs:
             print(json.dumps(run.to_json(), ensure_ascii=False))
     else:
-        print(
-            f"{'time':19}  {'commit':7}  {'val_bpb':>9}  {'status':7}  {'level':10}  "
-            f"{'reason':12}  description"
-        )
-        for run in runs:
-            print(_line(run))
-        for started in journal.unfinished():
-            print(f"{started.time[:19]}  {started.commit[:7]}  {'':9}  running or killed")
-        if summed_up := _sum(runs):
-            print(summed_up)
-        if not journal.records():
-            none = "ouro: no run is recorded yet: pytest --ouro-experiment makes one"
-            print(none, file=sys.stderr)
+        _print_table(journal, runs)
     journal.demand_whole()
     return 0
 
 
-def _restore(journal: Journal) -> int:
-    aside = journal.restore()
-    told = f"put back; what was found is kept as {aside.name}" if aside else "what was recorded"
-    print(f"ouro: {journal.path} is {told}")
-    return 0
+def _restore(journal: Journal) -> None:
+    found = journal.restore()
+    result = f"restored; what was found is kept as {found.name}" if found else "unchanged"
+    print(f"ouro: {journal.path} is {result}")
 
 
-def _sum(runs: list[FinishedRun]) -> str:
-    """The tally of the runs that can be compared with the last one that was measured."""
+def _print_table(journal: Journal, runs: list[FinishedRun]) -> None:
+    """Print a line for each run, also for one without an end, and what the tries have gained."""
+    header = ("time", "commit", "val_bpb", "status", "level", "reason", "description")
+    print(_ROW.format(*header))
+    for run in runs:
+        value = "-" if run.value is None else run.metric.text(run.value)
+        words = (run.status, run.level or "", run.reason, clean(run.description, width=60))
+        print(_ROW.format(run.time, run.commit, value, *words))
+    for started in journal.unfinished():
+        row = _ROW.format(started.time, started.commit, "", "running or killed", "", "", "")
+        print(row.rstrip())
+    if line := _sum_up(runs):
+        print(line)
+    if not journal.records():
+        print("ouro: no run is recorded yet: pytest --ouro-experiment makes one", file=sys.stderr)
+
+
+def _sum_up(runs: list[FinishedRun]) -> str:
+    """Return the tally of the runs that can be compared with the last measured one."""
     measured = [run for run in runs if comparable(run, run)]
     return tally([run for run in measured if comparable(run, measured[-1])])
-
-
-def _line(run: FinishedRun) -> str:
-    value = "-" if run.value is None else run.metric.text(run.value)
-    return (
-        f"{run.time[:19]}  {run.commit[:7]}  {value:>9}  {run.status:7}  "
-        f"{run.level or '':10}  {run.reason:12}  "
-        f"{clean(run.description, width=60)}"
-    )

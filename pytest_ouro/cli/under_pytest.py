@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from pytest_ouro.core.errors import OuroError
-from pytest_ouro.core.finding import several
+from pytest_ouro.messages import command_line as messages
 
 if TYPE_CHECKING:
     from pytest_ouro.engine import Answer
@@ -24,18 +23,15 @@ _WORDS = {"holds": "passed", "warned": "passed", "broken": "failed", "skipped": 
 
 def demand_agreement(answer: Answer, bound: Path) -> None:
     """Raise OuroError with the differences unless pytest reports the same rules and outcomes."""
-    said = {judgement.rule: _WORDS[judgement.status] for judgement in answer.judgements}
-    there = outcomes(answer, bound)
-    words = [
-        f"{rule} ({said.get(rule, 'no such rule')}, under pytest {there.get(rule, 'not judged')})"
-        for rule in (*said, *(there.keys() - said.keys()))
-        if said.get(rule) != there.get(rule)
+    ours = {result.rule: _WORDS[result.status] for result in answer.judgements}
+    theirs = outcomes(answer, bound)
+    differences = [
+        f"{rule} ({ours.get(rule, 'no such rule')}, under pytest {theirs.get(rule, 'not judged')})"
+        for rule in {**ours, **theirs}
+        if ours.get(rule) != theirs.get(rule)
     ]
-    if words:
-        raise OuroError(
-            f"pytest and the gate disagree: {several(words)}",
-            help="the gate's own answer stands: pytest-ouro gate",
-        )
+    if differences:
+        raise messages.disagreement(differences)
 
 
 def outcomes(answer: Answer, bound: Path) -> dict[str, str]:
@@ -49,21 +45,18 @@ def outcomes(answer: Answer, bound: Path) -> dict[str, str]:
             cwd=bound.parent,
             env=_environment(),
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             check=False,
         )
         try:
             cases = list(ElementTree.parse(report).iter("testcase"))
         except (OSError, ElementTree.ParseError):
-            said = (done.stdout + done.stderr).decode(errors="replace").strip().splitlines()
-            raise OuroError(
-                f"pytest wrote no report; its last line: {said[-1][:160] if said else 'none'}",
-                help="install pytest-ouro where `python -I` finds it",
-            ) from None
+            lines = done.stdout.decode(errors="replace").strip().splitlines() or ["none"]
+            raise messages.no_report(lines[-1][:160]) from None
     found = {f"{_section(case)}::{case.get('name')}": _outcome(case) for case in cases}
-    failed = "failed" in found.values()
-    if done.returncode != int(failed):
-        raise OuroError(f"pytest ended with {done.returncode}, which its report does not explain")
+    if done.returncode != int("failed" in found.values()):
+        raise messages.unexplained_status(done.returncode)
     return found
 
 

@@ -1,0 +1,119 @@
+"""Errors of the command line: its options, the files that it names, and ``bless``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import OuroError, TrustError
+from pytest_ouro.core.finding import several
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+def unknown_command(name: str, commands: Iterable[str]) -> OuroError:
+    """The first argument of ``pytest-ouro`` is not one of its commands."""
+    from pytest_ouro.core.schema import nearest
+
+    return OuroError(
+        f"unknown command '{name}'{nearest(name, commands)}",
+        help="pytest-ouro --help lists the commands",
+    )
+
+
+def unknown_argument(word: str) -> OuroError:
+    """The gate is called with an argument that only ``--pre-push`` takes."""
+    return OuroError(f"unknown argument '{word}'", help="pytest-ouro gate --help")
+
+
+def unusable_file(path: str, reason: str) -> OuroError:
+    """The operating system refuses to read or write a file; ``path`` may be empty."""
+    return OuroError(
+        f"{path}: {reason}" if path else reason,
+        help="fix that file, its permissions or the disk, and try again",
+    )
+
+
+def no_bound(folder: Path) -> OuroError:
+    """Neither the current folder nor one above it, up to the repository's top, has a bound.toml."""
+    return OuroError(
+        f"no bound.toml in {folder} or above: there are no rules to judge",
+        help="state them: pytest-ouro init, or name the file: --bound PATH",
+    )
+
+
+def bound_outside(path: Path, folder: Path) -> OuroError:
+    """``--bound`` names a file in a folder that does not exist and is not below the current one."""
+    return OuroError(
+        f"{path} is not below {folder}", help="name a file of the repository: --bound PATH"
+    )
+
+
+def nothing_to_judge() -> OuroError:
+    """The gate runs in CI, and nothing differs from the trusted commit."""
+    return TrustError(
+        "nothing to judge: there is no change that trust does not contain",
+        help="name the base branch's commit and the one to judge: --trust BASE --head REV",
+    )
+
+
+def not_judged(missing: list[str], judged: Iterable[str]) -> OuroError:
+    """A rule that ``--expect`` demands was skipped or does not exist."""
+    return OuroError(
+        f"not judged, but expected: {several(missing)}",
+        help=f"these rules were judged: {', '.join(judged)}",
+    )
+
+
+def disagreement(differences: list[str]) -> OuroError:
+    """``gate --pytest``: the gate and pytest report different outcomes."""
+    return OuroError(
+        f"pytest and the gate disagree: {several(differences)}",
+        help="the gate's own answer stands: pytest-ouro gate",
+    )
+
+
+def no_report(last_line: str) -> OuroError:
+    """``gate --pytest``: pytest ended without a report that can be read."""
+    return OuroError(
+        f"pytest wrote no report; its last line: {last_line}",
+        help="install pytest-ouro where `python -I` finds it",
+    )
+
+
+def unexplained_status(status: int) -> OuroError:
+    """``gate --pytest``: pytest's exit status does not fit the outcomes in its report."""
+    return OuroError(
+        f"pytest ended with status {status}, which its report does not explain",
+        help="pytest bound.toml shows what it reports; the gate's own answer: pytest-ouro gate",
+    )
+
+
+def no_rules_to_bless(path: Path) -> OuroError:
+    """``bless``: the bound.toml to bless does not exist."""
+    return TrustError(
+        f"{path} does not exist: there are no rules to bless",
+        help="state them: pytest-ouro init, or name the file: --bound PATH",
+    )
+
+
+def script_untracked(script: str) -> OuroError:
+    """``bless``: git does not track the script that experiments run."""
+    return TrustError(
+        f"{script} is not tracked, and it is what is run",
+        help="git add it, or fix 'script' in bound.toml",
+    )
+
+
+def not_blessable(path: str) -> OuroError:
+    """``bless``: a file that a rule freezes is missing, or is a link or a directory."""
+    return TrustError(
+        f"{path or 'the top of the repository'} is not a regular file, so it cannot be blessed",
+        help="put a regular file there, or fix its name in bound.toml",
+    )
+
+
+def rule_not_blessable(rule: str, message: str, remedy: str) -> OuroError:
+    """``bless``: the files that a rule freezes cannot be listed."""
+    return TrustError(f"{rule}: {message}", help=remedy)

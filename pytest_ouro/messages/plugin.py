@@ -1,0 +1,72 @@
+"""Errors of the pytest plugin: its options, its hook, and pytest's configuration.
+
+Those about options are raised as ``pytest.UsageError(str(error))``.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import BoundError, ExperimentError, OuroError
+from pytest_ouro.core.finding import several
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def parallel_tests() -> OuroError:
+    """An experiment is asked for in a session that pytest-xdist spreads over processes."""
+    return OuroError(
+        "--ouro-experiment cannot be used with -n or --dist: a device has one run at a time",
+        help="leave out -n and --dist",
+    )
+
+
+def bound_missing(path: Path) -> OuroError:
+    """An experiment is asked for, and there is no file of rules."""
+    return OuroError(
+        f"--ouro-experiment needs {path}, which does not exist",
+        help="state the rules: pytest-ouro init, or name the file: --ouro-bound PATH",
+    )
+
+
+def invalid_device(device: str, source: str) -> OuroError:
+    """The ini key ``ouro_device`` has another value than a device's name."""
+    return OuroError(
+        f"ouro_device in {source} is '{device}': it must be auto, cpu or cuda",
+        help=f"fix ouro_device in {source}",
+    )
+
+
+def invalid_budget() -> OuroError:
+    """``--ouro-budget`` is 0, negative or not a number."""
+    return OuroError(
+        "--ouro-budget must be more than 0 seconds",
+        help="give the seconds of training: --ouro-budget 5",
+    )
+
+
+def invalid_repeat() -> OuroError:
+    """``--ouro-repeat`` is less than 1."""
+    return OuroError(
+        "--ouro-repeat must be 1 or more", help="give the number of runs: --ouro-repeat 3"
+    )
+
+
+def unusable_checks(problems: list[str]) -> BoundError:
+    """The hook ``pytest_ouro_checks`` gives what is no check, or a name that is taken."""
+    return BoundError(
+        tuple(problems),
+        help="fix pytest_ouro_checks there: it returns {name: a class derived from "
+        "pytest_ouro.Check}, with names of its own",
+    )
+
+
+def outside_configuration(files: list[str]) -> ExperimentError:
+    """pytest uses an ini file, root folder or conftest.py from outside of the repository."""
+    return ExperimentError(
+        f"{several(files)} would configure the experiment from outside of the repository",
+        help="remove it unless you put it there on purpose, or leave it out: pytest "
+        f"--ouro-experiment -c {os.devnull} --rootdir=. --confcutdir=.",
+    )
