@@ -7,18 +7,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_ouro.bound.read import NAME
 from pytest_ouro.bound.tables import LEVELS
 from pytest_ouro.cli import find_bound
 from pytest_ouro.core.errors import OuroError
-from pytest_ouro.doctor.examine import Examination, examine, without_bound
+from pytest_ouro.doctor.examine import Examination, examine
 from pytest_ouro.doctor.item import STATES
-from pytest_ouro.doctor.machine import ours
+from pytest_ouro.doctor.machine import own_interpreter
+from pytest_ouro.messages import doctor as messages
 from pytest_ouro.report.text import printable
 
 if TYPE_CHECKING:
     import argparse
 
-    from pytest_ouro.doctor.canary import Trial
     from pytest_ouro.doctor.selftest import Selftest
 
 
@@ -56,31 +57,32 @@ def _examine(given: Path | None, trust: str | None) -> Examination:
     try:
         path = find_bound(given)
     except OuroError as error:
-        return without_bound(Path.cwd(), error)
+        return examine(Path.cwd() / NAME, missing=error)
     return examine(path, trust=trust)
 
 
 def _selftest(found: Examination, *, quiet: bool) -> Selftest:
-    """Run the canaries under the bound's interpreter, or where it has none under ours."""
+    """Run the canaries under the bound's interpreter, or under our own if that does not start."""
     from pytest_ouro.doctor.selftest import CANARIES, describe, selftest
 
-    def say(trial: Trial) -> None:
+    def say(text: str) -> None:
         if not quiet:
-            print(printable(describe(trial)), flush=True)
+            print(printable(text), flush=True)
 
     try:
-        python = found.machine.interpreter if found.machine else ours()
+        python = found.machine.interpreter if found.machine else own_interpreter()
     except OuroError:  # an item reports it already
-        python = ours()
-    if not quiet:
-        words = f"{len(CANARIES)} canaries, a supervised run each"
-        if not python.torch:
-            words = f"torch is missing in {python.path}: only canaries that need none are tried"
-        print(printable(f"ouro: selftest: {words}"), flush=True)
+        python = own_interpreter()
+    words = f"{len(CANARIES)} canaries, a supervised run each"
+    if not python.torch:
+        words = f"torch is missing in {python.path}: only canaries that need none are tried"
+    say(f"ouro: selftest: {words}")
     try:
-        return selftest(python.path, torch=python.torch, say=say)
+        return selftest(
+            python.path, torch=python.torch, on_trial=lambda trial: say(describe(trial))
+        )
     except KeyboardInterrupt:
-        raise OuroError("interrupted: the selftest is not complete") from None
+        raise messages.selftest_interrupted() from None
 
 
 def _below_demanded(found: Examination, tested: Selftest | None) -> int:

@@ -1,1 +1,1 @@
-"""What is enforced here and what is not, in plain words: ``pytest-ouro doctor``."""
+"""Report what is enforced here and what is not: ``pytest-ouro doctor``."""

@@ -1,7 +1,7 @@
-"""One canary: a whole supervised run in a repository made for it, and what became of its cheat.
+"""Run one canary, a supervised run in its own repository, and determine whether its cheat worked.
 
-Words are not believed: a cheat is stopped only if it was found, or if it is seen from outside that
-it had no effect. One that could not be tried is not stopped.
+What the canary prints is not believed: a cheat is stopped only if there is a finding, or if it is
+observed from outside that it had no effect. One that could not be tried counts as not stopped.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ _State = Literal["held", "caught", "neutralised", "open", "failed"]
 
 PROGRAMS = Path(__file__).parent / "canaries"
 HONEST = "honest"
-#: Those whose cheat is a deed outside their process: it is refused, or it leaves a trace.
+#: Those whose cheat acts outside their process: it is refused, or it leaves a trace.
 _OUTSIDE = ("answers", "network", "records", "supervisor")
-#: Two runs of one model have the same score to the last bits; a gain worth a cheat is larger.
+#: Bits per byte. Two runs of one model differ in the last bits only; a cheat gains more than this.
 _SAME = 1e-4
+#: The canaries print it before the error with which an action of theirs failed.
 _REFUSED = "refused: "
 _BOUND = """\
 [experiment]
@@ -67,10 +68,10 @@ check = "scope"
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of a canary at ``level``, which is no higher because of ``why``.
+    """The result of a canary at ``level``; ``why`` says why the level is not higher.
 
     ``state``: an honest run ``held``; a cheat was ``caught``, ``neutralised`` (it had no effect) or
-    is ``open``; ``failed`` is a run that tells nothing. ``value`` is the measured metric.
+    is ``open``; a run that shows nothing ``failed``. ``value`` is the measured metric.
     """
 
     canary: str
@@ -82,14 +83,14 @@ class Trial:
 
     @property
     def stopped(self) -> bool:
-        """Whether it went as it must."""
+        """Whether the run ended as it must."""
         return self.state in ("held", "caught", "neutralised")
 
 
 def attempt(
     name: str, python: str, *, highest: Level, torch: bool, honest: float | None = None
 ) -> Trial:
-    """Run a canary under this interpreter, at the highest level that can be had up to ``highest``.
+    """Run a canary under this interpreter, at the highest available level up to ``highest``.
 
     ``honest`` is the honest canary's metric at that level, with which a cheat's is compared.
     """
@@ -109,8 +110,8 @@ def attempt(
 def _classify(
     name: str, result: Result, workspace: _Workspace, honest: float | None
 ) -> tuple[_State, str]:
-    if seen := workspace.effect():
-        return "open", seen
+    if effect := workspace.effect():
+        return "open", effect
     if result.status == "closed":
         return "failed", f"no run: {result.closed[0].findings[0].headline}"
     outcome = result.record.outcome if result.record else ""
@@ -123,21 +124,21 @@ def _classify(
     if honest is None or abs(result.value - honest) > _SAME:
         return "open", f"it scored {result.value:.6f}, not {honest or 0:.6f}"
     if name in _OUTSIDE:
-        refused = workspace.refused()
-        return ("neutralised", refused) if refused else ("failed", "it is not known what it did")
+        refusal = workspace.refusal()
+        return ("neutralised", refusal) if refusal else ("failed", "it is not known what it did")
     return "neutralised", f"it scored {result.value:.6f}, what the honest run scores"
 
 
 @dataclass
 class _Workspace:
-    """A repository with the canary as its experiment, and what its cheats would change."""
+    """A repository with the canary as its experiment, and what its cheat would change."""
 
     repository: Path
     listener: socket.socket
     signals: list[int] = field(default_factory=list)
 
     def effect(self) -> str:
-        """The trace that a cheat has left outside its run; "" if none."""
+        """Return the trace that the cheat left outside its run; "" if there is none."""
         with contextlib.suppress(BlockingIOError):
             self.listener.accept()[0].close()
             return "its call was answered"
@@ -147,13 +148,10 @@ class _Workspace:
             return "its run is in the journal, and the chain is intact"
         return ""
 
-    def refused(self) -> str:
-        """What the script said that it was refused; "" if nothing was."""
-        log = self.repository / "run.log"
-        for line in log.read_text(errors="replace").splitlines():
-            if line.startswith(_REFUSED):
-                return line
-        return ""
+    def refusal(self) -> str:
+        """Return the line in which the script reported a refused action; "" if there is none."""
+        lines = (self.repository / "run.log").read_text(errors="replace").splitlines()
+        return next((line for line in lines if line.startswith(_REFUSED)), "")
 
     @property
     def journal(self) -> Journal:
@@ -162,15 +160,15 @@ class _Workspace:
 
 @contextmanager
 def _workspace(name: str, python: str, highest: Level, torch: bool) -> Iterator[_Workspace]:
-    """Everything a canary needs, gone afterwards."""
+    """Create what a canary needs, and remove it afterwards."""
     with (
-        tempfile.TemporaryDirectory(prefix="ouro-canary-") as made,
+        tempfile.TemporaryDirectory(prefix="ouro-canary-") as folder,
         socket.create_server(("127.0.0.1", 0)) as listener,
         _signals_received() as signals,
-        _cache(Path(made) / "cache"),
+        _cache(Path(folder) / "cache"),
     ):
         listener.setblocking(False)
-        workspace = _Workspace(Path(made).resolve() / "repository", listener, signals)
+        workspace = _Workspace(Path(folder).resolve() / "repository", listener, signals)
         _write_files(workspace, name, python, highest, torch)
         yield workspace
 
@@ -192,41 +190,40 @@ def _write_files(
         "supervisor": os.getpid(),
     }
     (folder / "around.json").write_text(json.dumps(around))
-    rules = _BOUND.format(python=json.dumps(python), highest=highest)
-    (folder / "bound.toml").write_text(rules)
+    bound = _BOUND.format(python=json.dumps(python), highest=highest)
+    (folder / "bound.toml").write_text(bound)
     repo.create(folder, name)
 
 
 def _tokens(split: str) -> bytes:
-    """Rows of 17 tokens in which one mostly follows from the one before."""
-    chance = random.Random(split)
+    """Return 64 rows of 17 tokens, each a byte that mostly follows from the one before."""
+    generator = random.Random(split)
     tokens = [0]
     for _ in range(64 * 17 - 1):
-        step = chance.choices((1, 5, chance.randrange(12)), (3, 2, 2))[0]
+        step = generator.choices((1, 5, generator.randrange(12)), (3, 2, 2))[0]
         tokens.append((tokens[-1] + step) % 12)
     return bytes(tokens)
 
 
 @contextmanager
 def _signals_received() -> Iterator[list[int]]:
-    """The signals that a canary may send."""
-    came: list[int] = []
-    before = signal.signal(signal.SIGUSR1, lambda number, _: came.append(number))
+    """Collect the signals SIGUSR1 that this process receives."""
+    received: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _: received.append(number))
     try:
-        yield came
+        yield received
     finally:
         signal.signal(signal.SIGUSR1, before or signal.SIG_DFL)  # None: not set from Python
 
 
 @contextmanager
 def _cache(folder: Path) -> Iterator[None]:
-    """Our caches, locks and worktrees in a folder that goes away."""
+    """Put our caches, locks and worktrees into ``folder``."""
     before = os.environ.get("XDG_CACHE_HOME")
     os.environ["XDG_CACHE_HOME"] = str(folder)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["XDG_CACHE_HOME"]
-        else:
+        del os.environ["XDG_CACHE_HOME"]
+        if before is not None:
             os.environ["XDG_CACHE_HOME"] = before

@@ -1,4 +1,4 @@
-"""Which doors the gate stands at: commits, CI, agents' tool calls."""
+"""Examine where the gate and the guard are called: at commits, in CI, before agents' edits."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ _WORKFLOWS = (
 
 
 def doors(git: Git) -> Iterator[Item]:
-    """The doors of a repository, in the order in which they are told."""
+    """Yield an item for each place that calls the gate or the guard, in the order of the report."""
     yield _hook(git)
     yield _ci(git.top)
     yield _guard(git.top)
 
 
 def _hook(git: Git) -> Item:
-    """The hook that git runs before a commit, by itself or through the framework pre-commit."""
+    """Return whether the pre-commit hook runs the gate, itself or through the tool pre-commit."""
     hook = _hooks_folder(git) / "pre-commit"
     runs = hook.is_file() and os.access(hook, os.X_OK)
-    text = _lines(hook) if runs else []
+    lines = _lines(hook) if runs else []
     where = os.path.relpath(hook, git.top) if hook.is_relative_to(git.top) else str(hook)
-    configured = _calls(_lines(git.top / _PRE_COMMIT))
-    if _calls(text):
-        return Item("pre-commit", "ok", f"{where} runs the gate; --no-verify leaves it out")
-    if configured and any("pre-commit" in line or "pre_commit" in line for line in text):
+    configured = _calls_gate(_lines(git.top / _PRE_COMMIT))
+    if _calls_gate(lines):
+        return Item("pre-commit", "ok", f"{where} runs the gate; --no-verify skips it")
+    if configured and any("pre-commit" in line or "pre_commit" in line for line in lines):
         words = f"{_PRE_COMMIT} names the gate, and its hook is installed"
-        return Item("pre-commit", "ok", f"{words}; --no-verify leaves it out")
+        return Item("pre-commit", "ok", f"{words}; --no-verify skips it")
     if configured:
         words = f"{_PRE_COMMIT} names the gate, but no hook is installed in this clone"
         return Item("pre-commit", "weak", words, "pre-commit install")
@@ -59,59 +59,58 @@ def _hook(git: Git) -> Item:
 
 
 def _hooks_folder(git: Git) -> Path:
-    # Our own calls of git set the option too: the last value is theirs.
-    named = git.line("config", "--type=path", "--get-all", "core.hooksPath").splitlines()[:-1]
-    return git.top / named[-1] if named else git.common_dir / "hooks"
+    # Our own calls of git set core.hooksPath too, after the configured values.
+    configured = git.line("config", "--type=path", "--get-all", "core.hooksPath").splitlines()[:-1]
+    return git.top / configured[-1] if configured else git.common_dir / "hooks"
 
 
 def _ci(top: Path) -> Item:
-    for pattern in _WORKFLOWS:
-        for path in sorted(top.glob(pattern)):
-            calls = _calls(_lines(path))
-            if not calls:
-                continue
-            words = f"{path.relative_to(top)} runs the gate"
-            if any("--trust" in line or "OURO_TRUST" in line for line in _lines(path)):
-                return Item("ci", "ok", f"{words}; make it a required check")
-            return Item(
-                "ci", "weak", f"{words}, by the rules of the judged commit itself",
-                "pytest-ouro gate --trust BASE   (BASE: the commit of the base branch)",
-            )  # fmt: skip
-    return Item(
-        "ci", "off", "no workflow runs the gate, where an agent cannot leave it out",
-        "pytest-ouro gate --trust BASE   (as a required job; BASE: the commit of the base branch)",
-    )  # fmt: skip
+    """Return the first workflow that runs the gate, and whether it names a trusted commit."""
+    command = "pytest-ouro gate --trust BASE"
+    base = "BASE: the commit of the base branch"
+    paths = [path for pattern in _WORKFLOWS for path in sorted(top.glob(pattern))]
+    for path in paths:
+        lines = _lines(path)
+        if not _calls_gate(lines):
+            continue
+        words = f"{path.relative_to(top)} runs the gate"
+        if any("--trust" in line or "OURO_TRUST" in line for line in lines):
+            return Item("ci", "ok", f"{words}; make it a required check")
+        words += ", by the rules of the judged commit itself"
+        return Item("ci", "weak", words, f"{command}   ({base})")
+    words = "no workflow runs the gate, where an agent cannot skip it"
+    return Item("ci", "off", words, f"{command}   (as a required job; {base})")
 
 
 def _guard(top: Path) -> Item:
-    """Whether the agents that the project uses ask the guard before they act."""
+    """Return whether the agents that the project uses call the guard before they act."""
     found = agents.found(top)
     if not found:
         words = "no files of an agent here, so none asks the guard before it edits"
         return Item("agents", "off", words, f"pytest-ouro init --agents={','.join(agents.AGENTS)}")
-    unguarded = [name for name in found if not _asks(top, agents.AGENTS[name])]
+    unguarded = [name for name in found if not _calls_guard(top, agents.AGENTS[name])]
     if unguarded:
         words = f"{', '.join(unguarded)}: edits without asking the guard"
         return Item("agents", "off", words, f"pytest-ouro init --agents={','.join(unguarded)}")
-    return Item("agents", "ok", f"{', '.join(found)}: the guard is asked; help, not a fence")
+    words = f"{', '.join(found)}: the guard is asked; it prevents mistakes, not intent"
+    return Item("agents", "ok", words)
 
 
-def _asks(top: Path, agent: agents.Agent) -> bool:
+def _calls_guard(top: Path, agent: agents.Agent) -> bool:
     text = "\n".join(_lines(top / agent.settings))
     try:
-        return (
-            bool(text.strip()) and agents.merge(agent, text) == text and not (agents.disables(text))
-        )
+        complete = bool(text.strip()) and agents.merge(agent, text) == text
+        return complete and not agents.disables(text)
     except OuroError:
         return False
 
 
-def _calls(lines: list[str]) -> list[str]:
-    return [line for line in lines if _GATE.search(line)]
+def _calls_gate(lines: list[str]) -> bool:
+    return any(_GATE.search(line) for line in lines)
 
 
 def _lines(path: Path) -> list[str]:
-    """The lines of a file but comments; none where there is no file."""
+    """Return the lines of a file without comment lines; none if it cannot be read."""
     try:
         text = path.read_text(errors="replace") if path.is_file() else ""
     except OSError:

@@ -1,11 +1,14 @@
-"""One line of what the doctor found."""
+"""One line of the doctor's report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from pytest_ouro.report.text import printable
+
+if TYPE_CHECKING:
+    from pytest_ouro.core.errors import OuroError
 
 State = Literal["ok", "weak", "off", "fails", "unknown"]
 STATES: tuple[State, ...] = get_args(State)
@@ -13,16 +16,22 @@ STATES: tuple[State, ...] = get_args(State)
 
 @dataclass(frozen=True)
 class Item:
-    """``state``: ``ok`` is as strong as it gets, ``weak`` could be stronger, ``off`` is not there;
-    ``fails``: what the bound demands cannot be had; ``unknown``: it could not be judged.
+    """What the doctor found about one topic.
 
-    ``next`` is how to make it stronger; "" where it is ok.
+    ``state``: ``ok`` is as strong as possible, ``weak`` could be stronger, ``off`` is missing;
+    ``fails``: the bound demands what is not available; ``unknown``: it could not be determined.
+    ``next`` is the next step to make it stronger; "" if it is ok.
     """
 
     topic: str
     state: State
     words: str
     next: str = ""
+
+    @classmethod
+    def from_error(cls, topic: str, state: State, error: OuroError) -> Item:
+        """Return an item with the message of an error and, as the next step, its help."""
+        return cls(topic, state, error.message, error.help)
 
     @property
     def text(self) -> str:

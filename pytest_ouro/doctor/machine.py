@@ -1,4 +1,4 @@
-"""What this machine has for the experiment: Python, device, data, a judge, a sandbox; the level."""
+"""Examine what this machine has for the experiment: Python, device, data, judge, sandbox, level."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from pytest_ouro.experiment.devices import device, device_lock, nvml
 from pytest_ouro.experiment.steps.jobs import interpreter, settings
 from pytest_ouro.experiment.terms.job import passed
 from pytest_ouro.experiment.terms.names import INTERFACE, PACKAGE, trusted_source
+from pytest_ouro.messages import doctor as messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.assurance.sandbox_spec import Availability
 
+#: Seconds in which an interpreter must answer.
 _SECONDS = 30.0
-#: The words of a command that runs in the project's environment, and makes it if need be.
+#: The words of a command that runs in the project's environment, and would install a missing one.
 _UV = frozenset({"uv", "run", "--frozen", "--locked", "python"})
-_ASK = (
+_RAISE_LEVEL = "take 'highest' out of bound.toml, then: pytest-ouro bless"
+_QUERY = (
     "import importlib.util, json, platform, sys; "
     "found = importlib.util.find_spec('torch') is not None; "
     "print(json.dumps([sys.executable, platform.python_version(), found]))"
@@ -42,22 +45,21 @@ _ASK = (
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python, and whether torch is installed for it."""
+    """A Python interpreter: its path, its version, and whether torch is installed for it."""
 
     path: str
     version: str
     torch: bool
 
 
-def ask(command: tuple[str, ...], *, folder: Path, settings: Mapping[str, str]) -> Interpreter:
-    """The interpreter that a command starts, as a run starts it; nothing is imported from
-    the project, and nothing heavy at all.
+def query(command: tuple[str, ...], *, folder: Path, settings: Mapping[str, str]) -> Interpreter:
+    """Start an interpreter by ``command``, as a run does, and return what it reports of itself.
 
-    ExperimentError where it is none.
+    It imports neither torch nor anything of the project. ExperimentError if it does not start.
     """
     try:
         done = subprocess.run(
-            [*command, "-IB", "-c", _ASK],
+            [*command, "-IB", "-c", _QUERY],
             cwd=folder,
             env={**passed(), **settings},
             stdin=subprocess.DEVNULL,
@@ -67,30 +69,28 @@ def ask(command: tuple[str, ...], *, folder: Path, settings: Mapping[str, str]) 
         )
         return Interpreter(*json.loads(done.stdout))
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        said = (getattr(error, "stderr", b"") or b"").decode(errors="replace").strip().splitlines()
-        why = next((line for line in said if line.startswith("error:")), (said or [str(error)])[-1])
+        text = (getattr(error, "stderr", b"") or b"").decode(errors="replace").strip()
+        lines = text.splitlines() or [str(error)]
+        why = next((line for line in lines if line.startswith("error:")), lines[-1])
         if isinstance(error, subprocess.TimeoutExpired):
             why = f"no answer within {_SECONDS:.0f} seconds"
-        raise ExperimentError(
-            f"'{shlex.join(command)}' starts no Python: {why}",
-            help="install it, or fix 'python' in bound.toml",
-        ) from None
+        raise messages.no_python(shlex.join(command), why) from None
 
 
-def ours() -> Interpreter:
-    """The Python that runs this, where no bound names another."""
-    return ask((sys.executable,), folder=Path.cwd(), settings={})
+def own_interpreter() -> Interpreter:
+    """Return the interpreter of this process."""
+    return query((sys.executable,), folder=Path.cwd(), settings={})
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What a case finds here. Each part is observed once, when it is first asked for."""
+    """What this machine has for a case. Each part is observed once, when it is first needed."""
 
     case: Case
 
     @cached_property
     def profile(self) -> Literal["cpu", "cuda"]:
-        """The device that is used; the CPU where the one that the bound demands is missing."""
+        """The device of a run here; ``cpu`` if the one that the bound demands is missing."""
         try:
             return device.choose(self.case.experiment.device)
         except ExperimentError:
@@ -102,25 +102,22 @@ class Machine:
 
     @cached_property
     def interpreter(self) -> Interpreter:
-        """ExperimentError where the bound's command starts none."""
+        """The interpreter of a run. ExperimentError if the bound's command does not start one."""
         environment = settings(self.case)
         command = self.experiment.python
         if not environment and command[0] == "uv" and _UV.issuperset(command):
-            raise ExperimentError(
-                "there is no .venv yet: to ask uv for Python would install one", help="uv sync"
-            )
-        return ask(
-            interpreter(self.experiment), folder=self.case.evidence.root, settings=environment
-        )
+            raise messages.no_environment()
+        root = self.case.evidence.root
+        return query(interpreter(self.experiment), folder=root, settings=environment)
 
     @cached_property
     def sandbox(self) -> Availability:
-        """What the sandbox's self-test found, whatever the bound says."""
+        """The result of the sandbox's self-test, also if the bound does not allow a sandbox."""
         return sandbox_spec.available((self.interpreter.path,))
 
     @cached_property
     def lacks_torch(self) -> bool:
-        """Whether the harness imports torch and this interpreter has none."""
+        """Whether the harness imports torch and the interpreter does not have it."""
         if self.experiment.command:
             return False
         tree = ast.parse(trusted_source(self.case, self.experiment.harness).encode("latin-1"))
@@ -129,13 +126,13 @@ class Machine:
 
     @cached_property
     def level(self) -> tuple[Level, str]:
-        """The highest level here, and why it is no higher."""
+        """The highest level here, and why it is not higher ("" for the highest of all)."""
         if self.lacks_torch:
             return "supervised", f"torch is missing in {self.interpreter.path}"
         return level.reachable(self.case, self.experiment, lambda: self.sandbox)
 
     def items(self) -> Iterator[Item]:
-        """In the order in which it is told."""
+        """Yield an item for each topic, in the order of the report."""
         for topic, item in (
             ("python", self._python),
             ("device", self._device),
@@ -150,7 +147,7 @@ class Machine:
                 words = f"{self.experiment.harness} is not Python: {error}"
                 yield Item(topic, "fails", words, f"fix {self.experiment.harness}, and bless it")
             except OuroError as error:
-                yield Item(topic, "fails", error.message, error.help)
+                yield Item.from_error(topic, "fails", error)
 
     def _python(self) -> Item:
         found = self.interpreter
@@ -163,14 +160,14 @@ class Machine:
         return Item("python", "ok", words + (", with torch" if found.torch else ""))
 
     def _device(self) -> Item:
-        profile = device.choose(self.case.experiment.device)  # or it says what to do
+        profile = device.choose(self.case.experiment.device)  # raises if it is missing
         words = f"the processor ({device.cpu_name()})"
         if profile == "cuda":
             seen = device.selected()
-            words = ", ".join(card.name for card in seen) or "CUDA, by a card that nobody names"
+            words = ", ".join(card.name for card in seen) or "a CUDA card of unknown name"
             words += f", driver {version}" if (version := nvml.driver_version()) else ""
-            if strangers := nvml.foreign(seen):
-                words += f", where process {strangers[0]['pid']} ({strangers[0]['name']}) computes"
+            if others := nvml.foreign(seen):
+                words += f", where process {others[0]['pid']} ({others[0]['name']}) computes"
                 return Item("device", "weak", words, "let it end, or set CUDA_VISIBLE_DEVICES")
         if holder := device_lock.holder_of(device.lock_names(profile)):
             words += f", held by {holder}: the next run waits for it"
@@ -182,14 +179,15 @@ class Machine:
         if not experiment.data:
             words = "the bound names no data: none is compared from run to run"
             return Item("data", "off", words, "name it: data = [...] in bound.toml, then bless")
-        wanted = tuple(dict.fromkeys((*experiment.data, *self._validation)))
-        if lacking := data.missing(wanted, root):
-            words = f"missing: {', '.join(lacking)}"
+        validation = (p for p in experiment.validation if not p.startswith(PACKAGE))
+        wanted = tuple(dict.fromkeys((*experiment.data, *validation)))
+        if missing := data.missing(wanted, root):
+            words = f"missing: {', '.join(missing)}"
             if experiment.prepare:
                 words += f"; the first run makes it by {experiment.prepare}"
                 return Item("data", "weak", words, "pytest --ouro-experiment")
-            maker = f"{shlex.join(experiment.python)} {self.case.bound.path(experiment.harness)}"
-            return Item("data", "fails", words, maker if experiment.harness else "put it there")
+            make = f"{shlex.join(experiment.python)} {self.case.bound.path(experiment.harness)}"
+            return Item("data", "fails", words, make if experiment.harness else "put it there")
         files = {p for g in experiment.data for p in data.files(g, root)}
         found = {data.name(path, root) for path in files}
         words = f"{len(found)} files"
@@ -202,22 +200,17 @@ class Machine:
             return Item("data", "weak", words, "pytest-ouro bless, then commit bound.lock")
         return Item("data", "ok", f"{words}, blessed; the gate compares them")
 
-    @property
-    def _validation(self) -> list[str]:
-        patterns = self.experiment.validation
-        return [p for p in patterns if not p.startswith(PACKAGE)]
-
     def _judge(self) -> Item:
         experiment = self.experiment
         if not (why := level.no_judge(self.case, experiment)):
-            words = f"{experiment.harness} has what a judge asks"
+            words = f"{experiment.harness} has what a judge needs"
             if self.lacks_torch:
-                return Item("judge", "fails", f"{words}, but not without torch", "see python")
+                return Item("judge", "fails", f"{words}, except for torch", self._python().next)
             return Item("judge", "ok", f"{words}; a run says whether its metric is bits per byte")
         if experiment.command:
-            help = "an evaluate-command that reads files, and imports nothing that was left there"
+            help = "an evaluate-command that reads files, and imports nothing that the command left"
         elif "highest" in why:
-            help = "take 'highest' out of bound.toml, then: pytest-ouro bless"
+            help = _RAISE_LEVEL
         else:
             needed = " and ".join(INTERFACE)
             help = f"give {experiment.harness} {needed}, then: pytest-ouro bless"
@@ -231,8 +224,7 @@ class Machine:
         experiment = self.experiment
         if LEVELS.index(experiment.highest) < LEVELS.index("sandboxed"):
             words += f', but the bound says highest = "{experiment.highest}"'
-            help = "take 'highest' out of bound.toml, then: pytest-ouro bless"
-            return Item("sandbox", "weak", words, help)
+            return Item("sandbox", "weak", words, _RAISE_LEVEL)
         if why := sandbox_spec.unhidden(self.case, experiment):
             help = "name what only the evaluation reads: validation = [...], then bless"
             if "missing" in why:
@@ -243,16 +235,15 @@ class Machine:
     def _level(self) -> Item:
         (level, why), demanded = self.level, self.experiment.level
         words = f"{level}" + (f" ({why})" if why else "")
+        words += f"; the bound demands {demanded}: "
         if LEVELS.index(level) < LEVELS.index(demanded):
-            words += f"; the bound demands {demanded}: no run can be kept here"
-            return Item("level", "fails", words, self._higher)
-        words += f"; the bound demands {demanded}: a run can be kept"
+            return Item("level", "fails", f"{words}no run can be kept here", self._next_level())
+        words += "a run can be kept"
         if level == "sandboxed":
             return Item("level", "ok", words)
-        return Item("level", "weak", words, self._higher)
+        return Item("level", "weak", words, self._next_level())
 
-    @property
-    def _higher(self) -> str:
-        """The next step to a higher level: that of the first part which stands in its way."""
-        parts = (self._python(), self._judge(), self._sandbox())
-        return next((part.next for part in parts if part.next), "pytest-ouro doctor --selftest")
+    def _next_level(self) -> str:
+        """Return the next step to a higher level: that of the first obstacle."""
+        items = (self._python(), self._judge(), self._sandbox())
+        return next((item.next for item in items if item.next), "pytest-ouro doctor --selftest")

@@ -1,4 +1,4 @@
-"""Where the rules and the records stand: git, the bound, trust, journal, ledger, their owner."""
+"""Examine the repository: git, the bound, trust, journal, ledger, and who can write them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def git_item(git: Git) -> Item:
 
 
 def bound_item(bound: Bound) -> Item:
-    """The rules, and those of them that cannot fail."""
+    """Return the number of rules, and name those that cannot fail."""
     words = f"{len(bound.rules)} rules of '{bound.name}'"
     warning = [rule.key for rule in bound.rules if rule.severity == "warn"]
     human = [rule.key for rule in bound.rules if rule.checker.stage == "human"]
@@ -54,15 +54,14 @@ def bound_item(bound: Bound) -> Item:
     return Item("bound", "weak", words, help)
 
 
-def readable_bound(git: Git, path: Path) -> Item:
-    """The bound as it lies in the working tree, where no trusted one could be had.
-
-    BoundError where it cannot be read.
-    """
-    return bound_item(bounds.read(read_file(path) or b"", git.relative(path)))
+def read_bound(git: Git, path: Path) -> Bound:
+    """Read the bound of the working tree, which need not be trusted. BoundError if it is
+    invalid."""
+    return bounds.read(read_file(path) or b"", git.relative(path))
 
 
 def trust_item(case: Case, path: Path) -> Item:
+    """Return the source of the rules, and the branch to trust instead of the working tree."""
     trust, git = case.trust, case.repository.git
     if trust.lock is None:
         return Item("trust", "ok", f"rules and frozen files are read from commit {trust}")
@@ -71,80 +70,79 @@ def trust_item(case: Case, path: Path) -> Item:
         names = f"{trust.lock_path} {git.relative(path)}"
         return Item("trust", "fails", words, f"git add {names} && git commit -m 'Bless'")
     bound = git.relative(path)
-    found = ((name, git.commit(name)) for name in _BRANCHES)
-    holding = (name for name, commit in found if commit and git.store.entry(commit, bound))
+    commits = ((name, git.commit(name)) for name in _BRANCHES)
+    holding = (name for name, commit in commits if commit and git.store.entry(commit, bound))
     branch = next(holding, trust.commit[:12])
-    return Item(
-        "trust",
-        "weak",
-        f"rules read from the working tree, by the digests of {trust.lock_path}: who can commit "
-        "can bless",
-        f"git config ouro.trust {branch}   (in CI: pytest-ouro gate --trust BASE)",
+    words = (
+        f"rules read from the working tree, by the digests of {trust.lock_path}: anyone who can "
+        "commit can bless"
     )
+    help = f"git config ouro.trust {branch}   (in CI: pytest-ouro gate --trust BASE)"
+    return Item("trust", "weak", words, help)
 
 
 def journal_item(case: Case) -> Item:
+    """Return the number of runs, and whether the chain is intact and can be continued."""
     journal = case.evidence.journal
     try:
         journal.demand_whole()
         runs, unfinished = len(journal.runs()), journal.unfinished()
     except OuroError as error:
-        return Item("journal", "fails", error.message, error.help)
+        return Item.from_error("journal", "fails", error)
     folder = next(p for p in (journal.folder, *journal.folder.parents) if p.exists())
     if not os.access(folder, os.W_OK):
         words = f"{folder} cannot be written: no run can be recorded by this user"
         return Item("journal", "fails", words, f"chmod u+w {folder}")
     words = f"runs recorded: {runs}" + (", the chain is intact" if runs else "")
-    dead = [run for run in unfinished if not _lives(run)]
-    if len(unfinished) > len(dead):
-        words += f", {len(unfinished) - len(dead)} running now"
-    if dead:
-        words += f", {len(dead)} ended without a record, which the next run makes crashes"
+    running = sum(_is_running(run) for run in unfinished)
+    if running:
+        words += f", {running} running now"
+    if killed := len(unfinished) - running:
+        words += f", {killed} ended without a record, which the next run records as crashes"
         return Item("journal", "weak", words, "pytest --ouro-experiment")
     return Item("journal", "ok", words)
 
 
-def _lives(started: StartedRun) -> bool:
+def _is_running(started: StartedRun) -> bool:
     return bool(started.process) and processes.identity(started.pid) == started.process
 
 
 def ledger_item(case: Case) -> Item:
+    """Return the number of rows, and the first damaged one."""
     name = case.bound.path(case.experiment.ledger)
     try:
         ledger = case.evidence.ledger
     except OuroError as error:
-        return Item("ledger", "fails", error.message, error.help)
+        return Item.from_error("ledger", "fails", error)
     if not ledger.exists:
         return Item("ledger", "off", f"no {name} yet", "pytest --ouro-experiment")
     words = f"{len(ledger.rows)} rows in {name}"
     if ledger.problems:
-        line, what = ledger.problems[0]
-        words += f", {len(ledger.problems)} that are damaged: line {line} has {what}"
+        line, fault = ledger.problems[0]
+        words += f", {len(ledger.problems)} that are damaged: line {line} has {fault}"
         return Item("ledger", "weak", words, "pytest-ouro gate")
     return Item("ledger", "ok", words)
 
 
 def user_item(case: Case, path: Path) -> Item:
-    """Whether the present user could change the rules or the records."""
-    git = case.repository.git
-    places = (git.common_dir, path, case.evidence.journal.path)
-    own = [path for path in places if os.access(path, os.W_OK)]
-    who = f"user {os.geteuid()}" + (" (root)" if os.geteuid() == 0 else "")
-    if not own:
-        return Item("user", "ok", f"{who} can write neither the rules nor the records")
-    owners = {path.stat().st_uid for path in own}
-    belongs = "belong to" if owners == {os.geteuid()} else "can be written by"
-    return Item(
-        "user",
-        "weak",
-        f"rules and records {belongs} {who}: an agent that runs as this user can change them, the "
-        "environment and this program, outside of runs",
-        "pytest-ouro gate --trust BASE   (in CI, where the agent cannot write)",
+    """Return whether the present user can change the rules or the records."""
+    places = (case.repository.git.common_dir, path, case.evidence.journal.path)
+    writable = [path for path in places if os.access(path, os.W_OK)]
+    user = f"user {os.geteuid()}" + (" (root)" if os.geteuid() == 0 else "")
+    if not writable:
+        return Item("user", "ok", f"{user} can write neither the rules nor the records")
+    owners = {path.stat().st_uid for path in writable}
+    belong = "belong to" if owners == {os.geteuid()} else "can be written by"
+    words = (
+        f"rules and records {belong} {user}: an agent that runs as this user can change them, the "
+        "environment and this program, outside of runs"
     )
+    help = "pytest-ouro gate --trust BASE   (in CI, where the agent cannot write)"
+    return Item("user", "weak", words, help)
 
 
 def rules(case: Case, path: Path) -> Iterator[Item]:
-    """What stands in the repository, in the order in which it is told."""
+    """Yield the items about trust and records, in the order of the report."""
     yield trust_item(case, path)
     yield journal_item(case)
     yield ledger_item(case)

@@ -1,4 +1,4 @@
-"""The level that holds here, found by canary cheats: ``pytest-ouro doctor --selftest``."""
+"""Find the level that holds here by canary cheats: ``pytest-ouro doctor --selftest``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Level
 
 
-#: The programs of ``pytest_ouro/canaries``, and the lowest level that promises to stop each.
+#: The programs of ``canaries/``, and the lowest level that promises to stop each.
 CANARIES: dict[str, Level] = {
     HONEST: "supervised",
     "forged": "supervised",
@@ -25,25 +25,25 @@ CANARIES: dict[str, Level] = {
     "records": "sandboxed",
     "supervisor": "sandboxed",
 }
-#: Those that need no torch.
+#: Those that run without torch.
 PLAIN = (HONEST, "forged", "network", "records", "supervisor")
 
 
 @dataclass(frozen=True)
 class Selftest:
-    """The trials in their order, and the highest ``level`` whose canaries all went as they must;
-    ``why`` it is no higher."""
+    """The trials in their order, and the highest ``level`` whose canaries all ended as they must;
+    ``why`` says why it is not higher."""
 
     trials: tuple[Trial, ...]
     level: Level
     why: str
 
 
-def selftest(python: str, *, torch: bool, say: Callable[[Trial], None]) -> Selftest:
-    """Run the canaries under this interpreter; ``say`` is told each when it has ended.
+def selftest(python: str, *, torch: bool, on_trial: Callable[[Trial], None]) -> Selftest:
+    """Run the canaries under this interpreter, and call ``on_trial`` with each result.
 
-    All of them at the highest level that can be had. Where that does not hold, the next lower one
-    is tried by its own.
+    All run at the highest available level. If that level does not hold, the canaries of the next
+    lower one run.
     """
     trials: list[Trial] = []
     why = "" if torch else f"torch is missing in {python}"
@@ -52,10 +52,10 @@ def selftest(python: str, *, torch: bool, say: Callable[[Trial], None]) -> Selft
         names = [name for name in CANARIES if torch or name in PLAIN]
         if trials:
             names = [name for name in names if _promised(name, highest)]
-        tried = _round(names, python, highest, torch, say)
-        trials += tried
-        level, why = tried[0].level, why or tried[0].why
-        failed = [t for t in tried if not t.stopped and _promised(t.canary, level)]
+        done = _run_canaries(names, python, highest, torch, on_trial)
+        trials += done
+        level, why = done[0].level, why or done[0].why
+        failed = [t for t in done if not t.stopped and _promised(t.canary, level)]
         if not failed:
             return Selftest(tuple(trials), level, why)
         why = why or f"{failed[0].canary} is {failed[0].state} at {level}: {failed[0].words}"
@@ -64,7 +64,7 @@ def selftest(python: str, *, torch: bool, say: Callable[[Trial], None]) -> Selft
 
 
 def describe(trial: Trial) -> str:
-    """A trial as a line; of a cheat that is open, from which level on it is stopped."""
+    """Return a line about a trial; for an open cheat, also the level that promises to stop it."""
     line = f"ouro: canary {trial.canary}: {trial.state} at {trial.level} - {trial.words}"
     if trial.stopped or _promised(trial.canary, trial.level):
         return line
@@ -72,21 +72,21 @@ def describe(trial: Trial) -> str:
 
 
 def _promised(name: str, level: Level) -> bool:
-    """Whether this level promises to stop the canary."""
+    """Return whether this level promises to stop the canary."""
     return LEVELS.index(CANARIES[name]) <= LEVELS.index(level)
 
 
-def _round(
-    names: list[str], python: str, highest: Level, torch: bool, say: Callable[[Trial], None]
+def _run_canaries(
+    names: list[str], python: str, highest: Level, torch: bool, on_trial: Callable[[Trial], None]
 ) -> list[Trial]:
-    """The canaries at one level: the one that the honest run, which comes first, has reached."""
-    tried: list[Trial] = []
+    """Run canaries at one level: the one that the first, the honest run, has reached."""
+    trials: list[Trial] = []
     for name in names:
-        level = tried[0].level if tried else highest
-        honest = tried[0].value if tried else None
+        level = trials[0].level if trials else highest
+        honest = trials[0].value if trials else None
         trial = attempt(name, python, highest=level, torch=torch, honest=honest)
-        tried.append(trial)
-        say(trial)
+        trials.append(trial)
+        on_trial(trial)
         if name == HONEST and not trial.stopped:
-            break  # there is nothing to compare the others with
-    return tried
+            break  # the others have nothing to be compared with
+    return trials

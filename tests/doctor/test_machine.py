@@ -8,7 +8,7 @@ import pytest
 
 from pytest_ouro.core.errors import ExperimentError
 from pytest_ouro.doctor import machine
-from pytest_ouro.doctor.machine import Machine, ask
+from pytest_ouro.doctor.machine import Machine, query
 from pytest_ouro.engine import open_case
 from pytest_ouro.experiment.devices import device
 from pytest_ouro.experiment.devices.device_lock import hold_devices
@@ -121,14 +121,14 @@ def test_an_interpreter_that_does_not_answer_is_told_in_few_words(tmp_path, monk
     slow = (sys.executable, "-c", "import time; time.sleep(60)")
 
     with pytest.raises(ExperimentError, match=r"starts no Python: no answer within 0 seconds"):
-        ask(slow, folder=tmp_path, settings={})
+        query(slow, folder=tmp_path, settings={})
 
 
 def test_to_ask_an_interpreter_runs_nothing_of_the_project(tmp_path, bare_python):
     (tmp_path / "json.py").write_text("raise SystemExit('ran')")
     (tmp_path / "torch.py").write_text("")
 
-    found = ask((bare_python,), folder=tmp_path, settings={})
+    found = query((bare_python,), folder=tmp_path, settings={})
 
     assert (found.path, found.torch) == (bare_python, False)
 

@@ -84,7 +84,7 @@ def test_what_a_supervised_run_stops_and_what_it_does_not(name, state, words):
     assert trial.words.startswith(words)
 
 
-HONESTLY = "from canary_model import *\nreport(trained(Model()))\n"
+HONESTLY = "from canary_model import *\nreport(train(Model()))\n"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ HONESTLY = "from canary_model import *\nreport(trained(Model()))\n"
         ("honest", "raise SystemExit(3)", "failed"),
         ("honest", HONESTLY + "print('val_bpb: 1')", "failed"),
         ("forged", "raise SystemExit(3)", "failed"),
-        ("forged", "from canary_model import *\nreport(trained(1.5))", "open"),
+        ("forged", "from canary_model import *\nreport(train(1.5))", "open"),
         ("forged", HONESTLY, "neutralised"),
         ("network", HONESTLY, "failed"),
     ],
@@ -115,7 +115,7 @@ def test_where_an_honest_run_is_flagged_no_level_is_available(programs):
     (programs / "honest.py").write_text((programs / "forged.py").read_text())
     told = []
 
-    done = selftest.selftest(PYTHON, torch=False, say=told.append)
+    done = selftest.selftest(PYTHON, torch=False, on_trial=told.append)
 
     assert done.level == "claimed"
     assert [trial.canary for trial in told] == ["honest"]
@@ -124,7 +124,7 @@ def test_where_an_honest_run_is_flagged_no_level_is_available(programs):
 def test_a_cheat_that_is_not_stopped_at_its_level_lowers_it(programs):
     (programs / "forged.py").write_text("from canary_model import *\nreport(1.5)")
 
-    done = selftest.selftest(PYTHON, torch=False, say=lambda trial: None)
+    done = selftest.selftest(PYTHON, torch=False, on_trial=lambda trial: None)
 
     assert done.level == "claimed"
 
@@ -198,7 +198,7 @@ def test_an_honest_run_that_the_sandbox_hinders_lowers_the_level(torch, programs
     monkeypatch.setattr(selftest, "CANARIES", {"honest": "supervised", "network": "sandboxed"})
     told = []
 
-    done = selftest.selftest(PYTHON, torch=True, say=told.append)
+    done = selftest.selftest(PYTHON, torch=True, on_trial=told.append)
 
     assert done.level == "judged"
     assert [(t.canary, t.level, t.state) for t in told] == [

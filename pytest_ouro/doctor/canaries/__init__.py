@@ -1,3 +1,3 @@
-"""What ``pytest-ouro doctor --selftest`` runs: a harness in miniature, a model, and programs that
-train it, each honest or with one cheat. None of them is imported here; ``plain`` stands in for
-harness and model where there is no torch."""
+"""The programs of ``pytest-ouro doctor --selftest``: a small harness, a model, and scripts that
+train it, each honest or with one cheat. They are copied, never imported here; ``plain`` holds a
+harness and a model for machines without torch."""

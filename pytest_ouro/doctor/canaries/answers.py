@@ -1,8 +1,8 @@
-"""Reads the validation file, and predicts from what stands there."""
+"""Read the validation file, and predict its tokens from memory."""
 
 from pathlib import Path
 
-from canary_model import Model, report, trained
+from canary_model import Model, report, train
 from prepare import MAX_SEQ_LEN
 
 
@@ -19,7 +19,7 @@ class Answers(Model):
         return logits
 
 
-model = trained(Answers())
+model = train(Answers())
 try:
     data = list(Path("val.bin").read_bytes())
 except OSError as error:

@@ -1,4 +1,4 @@
-"""What the canaries train, honestly: the next token's frequencies after each token."""
+"""The model of the canaries: the frequencies of the next token after each token."""
 
 import torch
 from prepare import MAX_SEQ_LEN, VOCAB_SIZE, Tokenizer, evaluate_bpb, make_dataloader
@@ -21,8 +21,8 @@ class Model(torch.nn.Module):
         return self.counts[x].log()
 
 
-def trained(model):
-    """The model, after some batches of the training split."""
+def train(model):
+    """Train the model on some batches of the training split, and return it."""
     batches = make_dataloader(Tokenizer.from_directory(), 8, MAX_SEQ_LEN, "train")
     with torch.no_grad():
         for _ in range(16):

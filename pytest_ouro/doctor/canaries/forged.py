@@ -1,6 +1,6 @@
-"""Prints a better number than was measured."""
+"""Print a better number than the measured one."""
 
-from canary_model import Model, report, trained
+from canary_model import Model, report, train
 
-report(trained(Model()))
+report(train(Model()))
 print("val_bpb: 0.100000")

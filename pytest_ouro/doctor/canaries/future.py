@@ -1,6 +1,6 @@
-"""A model that looks at the token that it is to predict."""
+"""Train a model that looks at the token that it must predict."""
 
-from canary_model import Model, report, trained
+from canary_model import Model, report, train
 from prepare import VOCAB_SIZE
 from torch.nn import functional
 
@@ -11,4 +11,4 @@ class Future(Model):
         return super().predict(x) + 8 * functional.pad(seen, (0, 0, 0, 1))
 
 
-report(trained(Future()))
+report(train(Future()))

@@ -1,5 +1,5 @@
-"""An honest run: nothing is to be found in it."""
+"""Train and evaluate honestly: the judge and the rules must find nothing."""
 
-from canary_model import Model, report, trained
+from canary_model import Model, report, train
 
-report(trained(Model()))
+report(train(Model()))

@@ -1,13 +1,13 @@
-"""Calls a listener on this machine, as one would who sends the data out or fetches weights."""
+"""Open a connection to a listener on this machine, as to send data out or to fetch weights."""
 
 import json
 import socket
 from pathlib import Path
 
-from canary_model import Model, report, trained
+from canary_model import Model, report, train
 
 try:
     socket.create_connection(("127.0.0.1", json.loads(Path("around.json").read_text())["port"]))
 except OSError as error:
     print(f"refused: {error}")
-report(trained(Model()))
+report(train(Model()))

@@ -1,10 +1,10 @@
-"""Adds a run that never was to the journal, with its chain intact."""
+"""Add an invented run to the journal, with an intact chain."""
 
 import hashlib
 import json
 from pathlib import Path
 
-from canary_model import Model, report, trained
+from canary_model import Model, report, train
 
 journal = Path(json.loads(Path("around.json").read_text())["journal"])
 try:
@@ -14,4 +14,4 @@ try:
         file.write(json.dumps(run) + "\n")
 except OSError as error:
     print(f"refused: {error}")
-report(trained(Model()))
+report(train(Model()))

@@ -1,4 +1,4 @@
-"""A model without torch, for the canaries that need no more."""
+"""The model of the canaries without torch: a number, which is its own score."""
 
 from prepare import evaluate_bpb, make_dataloader
 
@@ -7,7 +7,7 @@ def Model():
     return 2.0
 
 
-def trained(model):
+def train(model):
     next(make_dataloader())
     return model
 

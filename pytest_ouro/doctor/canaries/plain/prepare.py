@@ -1,4 +1,4 @@
-"""The harness where there is no torch: the model is a number, and the number is its score."""
+"""The harness of the canaries without torch: the score of a model is the model, a number."""
 
 TIME_BUDGET = 1
 
