@@ -131,7 +131,7 @@ def test_the_summary_stays_below_what_is_shown(project, gate, monkeypatch, tmp_p
     gate("--github")
 
     assert summary.stat().st_size < 1_000_000
-    assert summary.read_text().endswith("There is more than a summary holds: the log has it all.\n")
+    assert summary.read_text().endswith("The summary is too long: the log has all of it.\n")
 
 
 def test_what_cannot_be_judged_is_annotated_too(project, gate, monkeypatch, tmp_path):

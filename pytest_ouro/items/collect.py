@@ -16,7 +16,7 @@ from pytest_ouro.engine import judge, open_case
 from pytest_ouro.items import settings as options
 from pytest_ouro.items.outcome_audit import ADVICE, OutcomeAudit
 from pytest_ouro.items.outside_config import outside, refuse_outside_config
-from pytest_ouro.report.text import judgement_text
+from pytest_ouro.report.text import result_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -297,7 +297,7 @@ class OuroItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         error = excinfo.value
         if isinstance(error, RuleBroken):
-            return judgement_text(error.judgement, bound=self.path.name)
+            return result_text(error.judgement, bound=self.path.name)
         if isinstance(error, RunFailed):
             return str(error)
         if isinstance(error, ExperimentError):
@@ -325,7 +325,7 @@ class RuleItem(OuroItem):
         if judgement.broken:
             raise RuleBroken(judgement)
         if judgement.status == "warned":
-            self.user_properties.append(("warns", judgement_text(judgement, bound=self.path.name)))
+            self.user_properties.append(("warns", result_text(judgement, bound=self.path.name)))
         if judgement.status == "skipped":
             raise pytest.skip.Exception(judgement.reason, _use_item_location=True)
 

@@ -1,1 +1,1 @@
-"""How judgements and runs are told: text for people and agents, one form everywhere."""
+"""Render rule results and runs: as text, JSON, SARIF, JUnit XML, annotations, live progress."""

@@ -1,4 +1,4 @@
-"""Judgements for GitHub Actions: annotations at the lines that they are about, and a summary."""
+"""Render rule results for GitHub Actions: annotations at their lines, and a summary."""
 
 from __future__ import annotations
 
@@ -10,46 +10,45 @@ from pytest_ouro.report import text
 from pytest_ouro.report.place import place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pytest_ouro.core.errors import OuroError
     from pytest_ouro.core.finding import Finding, RuleResult
     from pytest_ouro.engine import Answer
 
-#: What GitHub shows of one step, of errors and of warnings each.
+#: GitHub shows so many errors of one step, and so many warnings.
 SHOWN = 10
-#: A summary of 1 MiB or more is not shown at all.
+#: GitHub does not show a summary of 1 MiB (1,048,576 bytes) or more.
 SUMMARY_BYTES = 900_000
 
 
 def render(answers: Sequence[Answer]) -> str:
-    """The text that everybody gets, then the annotations; the summary is written beside it."""
-    _summarise([_table(answer) for answer in answers])
+    """Render the plain text, then the annotations; write the summary to GitHub's file."""
+    _write_summary([_table(answer) for answer in answers])
     return "\n".join([text.render(answers), *_annotations(answers)])
 
 
 def render_error(error: OuroError) -> str:
-    """One annotation that says why nothing could be judged."""
-    _summarise([f"### ouro: could not judge\n\n{_cell(error.message)}\n"])
+    """Render an annotation that says why nothing could be judged."""
+    _write_summary([f"### ouro: could not judge\n\n{_cell(error.message)}\n"])
     return f"::error title=ouro could not judge::{_data(str(error))}"
 
 
 def _annotations(answers: Sequence[Answer]) -> list[str]:
-    """The first finding of every rule comes before the second of any: only a few are shown."""
+    """Return the annotations to show: the first finding of every rule, then the second ones."""
     lines = []
     for status, command in (("broken", "error"), ("warned", "warning")):
-        judged = [(a, j) for a in answers for j in a.judgements if j.status == status]
-        ranked = [(n, a, j, f) for a, j in judged for n, f in enumerate(j.findings)]
+        results = [(a, r) for a in answers for r in a.judgements if r.status == status]
+        ranked = [(n, a, r, f) for a, r in results for n, f in enumerate(r.findings)]
         ranked.sort(key=lambda found: found[0])
-        lines += [_annotation(command, a, j, f) for _, a, j, f in ranked[:SHOWN]]
+        lines += [_annotation(command, a, r, f) for _, a, r, f in ranked[:SHOWN]]
     return lines
 
 
-def _annotation(command: str, answer: Answer, judgement: RuleResult, finding: Finding) -> str:
-    path, line = place(answer, judgement, finding)
-    said = [finding.headline, finding.where, f"why: {judgement.sentence}", f"help: {finding.help}"]
-    message = "\n".join(text.printable(part) for part in said if part not in ("", "help: "))
-    title = f"{answer.ref} {judgement.rule}".strip()
+def _annotation(command: str, answer: Answer, result: RuleResult, finding: Finding) -> str:
+    path, line = place(answer, result, finding)
+    message = text.finding_text(finding, sentence=result.sentence)
+    title = f"{answer.ref} {result.rule}".strip()
     where = f"file={_property(path)},line={line},title={_property(title)}"
     return f"::{command} {where}::{_data(message)}"
 
@@ -73,38 +72,33 @@ def _table(answer: Answer) -> str:
         "| rule | | what was found |",
         "|---|---|---|",
     ]
-    for judgement in sorted(answer.judgements, key=lambda j: not j.broken):
-        found = "<br>".join(_found(judgement)) or _cell(judgement.reason)
-        rows.append(f"| `{judgement.rule}` | {judgement.status} | {found} |")
+    for result in sorted(answer.judgements, key=lambda result: not result.broken):
+        found = [
+            _cell(f"{finding.headline} {finding.where}".strip()) for finding in result.findings
+        ]
+        words = "<br>".join(found) or _cell(result.reason)
+        rows.append(f"| `{result.rule}` | {result.status} | {words} |")
     return "\n".join([*rows, ""])
 
 
-def _found(judgement: RuleResult) -> Iterable[str]:
-    for finding in judgement.findings:
-        yield _cell(" ".join(filter(None, (finding.headline, finding.where))))
-
-
 def _cell(words: str) -> str:
-    """Words in which Markdown and HTML find nothing to obey."""
+    """Escape everything that Markdown or HTML would interpret."""
     words = text.printable(words)
     words = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{c}" if c in "\\`*_[]|#~!@" else c for c in words)
 
 
-def _summarise(tables: list[str]) -> None:
-    """Append to the step's summary, in whole lines and only as much as will be shown."""
+def _write_summary(tables: list[str]) -> None:
+    """Append whole lines to the step's summary, as many as GitHub will show."""
     name = os.environ.get("GITHUB_STEP_SUMMARY")
     if not name:
         return
     path = Path(name)
     room = SUMMARY_BYTES - (path.stat().st_size if path.exists() else 0)
-    lines = "\n".join(tables).splitlines(keepends=True)
-    kept: list[str] = []
-    for line in lines:
-        room -= len(line.encode())
-        if room < 0:
-            kept.append("\nThere is more than a summary holds: the log has it all.\n")
-            break
-        kept.append(line)
     with path.open("a", encoding="utf-8", errors="backslashreplace") as summary:
-        summary.write("".join(kept))
+        for line in "\n".join(tables).splitlines(keepends=True):
+            room -= len(line.encode())
+            if room < 0:
+                summary.write("\nThe summary is too long: the log has all of it.\n")
+                break
+            summary.write(line)

@@ -1,4 +1,4 @@
-"""Judgements as one JSON object, for programs."""
+"""Render rule results as one JSON object, for programs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def render(answers: Sequence[Answer]) -> str:
-    """``lawful`` and, of the one case that was judged, all that is known. Of a push, with its
-    refs, ``refs`` lists it for each."""
+    """Render ``lawful`` and the facts of the judged case; for a push, ``refs`` lists the facts of
+    each ref."""
     lawful = not any(answer.broken for answer in answers)
     if len(answers) == 1 and not answers[0].ref:
         return _dumps({"lawful": lawful, **_case(answers[0])})
@@ -24,7 +24,7 @@ def render(answers: Sequence[Answer]) -> str:
 
 
 def render_error(error: OuroError) -> str:
-    """``lawful`` is null where nothing could be judged."""
+    """Render an error; ``lawful`` is null, since nothing could be judged."""
     return _dumps({"lawful": None, "error": error.message, "help": error.help})
 
 

@@ -1,6 +1,6 @@
-"""Judgements as JUnit XML: what CI servers show beside the tests.
+"""Render rule results as JUnit XML, which CI servers show beside the tests.
 
-pytest's own writer would bring pytest, and with it what a project configures for it, into the gate.
+pytest's own writer is not used: the gate must not load pytest and the project's settings of it.
 """
 
 from __future__ import annotations
@@ -20,48 +20,49 @@ if TYPE_CHECKING:
 
 
 def render(answers: Sequence[Answer]) -> str:
-    """One suite for each case, one test case for each rule."""
+    """Render a suite for each answer, with a test case for each rule."""
     suites = Element("testsuites")
     for answer in answers:
-        judged = answer.judgements
-        counts = {
-            "tests": len(judged),
-            "failures": sum(judgement.broken for judgement in judged),
-            "errors": 0,
-            "skipped": len(judged) - len(answer.ran),
-        }
-        suite = _suite(suites, " ".join(filter(None, ("ouro", answer.ref))), counts)
-        for judgement in judged:
-            _case(suite, judgement)
+        results = answer.judgements
+        suite = _suite(
+            suites,
+            f"ouro {answer.ref}".strip(),
+            tests=len(results),
+            failures=sum(result.broken for result in results),
+            skipped=len(results) - len(answer.ran),
+        )
+        for result in results:
+            _case(suite, result)
     return ElementTree.tostring(suites, encoding="unicode")
 
 
 def render_error(error: OuroError) -> str:
-    """One suite with an error in it: nothing could be judged."""
+    """Render a suite with an error in it: nothing could be judged."""
     suites = Element("testsuites")
-    suite = _suite(suites, "ouro", {"tests": 1, "failures": 0, "errors": 1, "skipped": 0})
+    suite = _suite(suites, "ouro", tests=1, errors=1)
     case = SubElement(suite, "testcase", classname="ouro", name="could not judge", time="0")
     SubElement(case, "error", message=text.printable(error.message)).text = _lines(str(error))
     return ElementTree.tostring(suites, encoding="unicode")
 
 
-def _suite(suites: Element, name: str, counts: dict[str, int]) -> Element:
+def _suite(suites: Element, name: str, **counts: int) -> Element:
     attributes = {"name": text.printable(name), "time": "0"}
-    attributes.update((key, str(value)) for key, value in counts.items())
+    for key in ("tests", "failures", "errors", "skipped"):
+        attributes[key] = str(counts.get(key, 0))
     return SubElement(suites, "testsuite", attributes)
 
 
-def _case(suite: Element, judgement: RuleResult) -> None:
-    section, _, name = judgement.rule.partition("::")
+def _case(suite: Element, result: RuleResult) -> None:
+    section, _, name = result.rule.partition("::")
     case = SubElement(suite, "testcase", classname=section, name=name, time="0")
-    said = text.judgement_text(judgement, bound="bound.toml")
-    if judgement.broken:
-        message = text.printable(judgement.findings[0].headline)
-        SubElement(case, "failure", message=message).text = said
-    elif judgement.status == "skipped":
-        SubElement(case, "skipped", message=text.printable(judgement.reason))
-    elif judgement.status == "warned":
-        SubElement(case, "system-out").text = said
+    words = text.result_text(result, bound="bound.toml")
+    if result.broken:
+        message = text.printable(result.findings[0].headline)
+        SubElement(case, "failure", message=message).text = words
+    elif result.status == "skipped":
+        SubElement(case, "skipped", message=text.printable(result.reason))
+    elif result.status == "warned":
+        SubElement(case, "system-out").text = words
 
 
 def _lines(words: str) -> str:

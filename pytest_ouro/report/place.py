@@ -1,4 +1,4 @@
-"""Where a finding is shown: the file that it is about, or the rule that it breaks."""
+"""Locate a finding: in the file that it is about, or at the rule that it breaks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from pytest_ouro.engine import Answer
 
 
-def place(answer: Answer, judgement: RuleResult, finding: Finding) -> tuple[str, int]:
-    """A path from the repository's top and a line in it, from 1.
+def place(answer: Answer, result: RuleResult, finding: Finding) -> tuple[str, int]:
+    """Return the path, from the repository's top, and the line, from 1, at which to show a finding.
 
-    What lies outside the repository, or in no file, is shown at the rule in bound.toml.
+    A finding outside of the repository's files is shown at its rule in bound.toml.
     """
     path, line = finding.facts.get("path"), finding.facts.get("line", 1)
     if isinstance(path, str) and isinstance(line, int) and not path.startswith(("~", "/")):
         return path, max(line, 1)
     folder = answer.case.bound.folder
-    return f"{folder}/{NAME}".lstrip("/"), max(judgement.line, 1)
+    return f"{folder}/{NAME}".lstrip("/"), max(result.line, 1)

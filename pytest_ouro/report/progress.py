@@ -1,4 +1,4 @@
-"""Live progress of a run under pytest: a redrawn line in a terminal, else a line at times."""
+"""Show the progress of a run under pytest: on a terminal one redrawn line, else one every 30 s."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ if TYPE_CHECKING:
 
     from pytest_ouro.experiment.terms.job import Position
 
-#: Seconds between lines where the output is not a terminal.
+#: Seconds between lines if the output is not a terminal.
 EVERY = 30.0
-
-#: Characters of a line that stays; what is said may quote files of the repository.
+#: Characters of a permanent line; it may quote files of the repository.
 MAX_WIDTH = 1000
 
 
 class Progress:
-    """Speaks through pytest's terminal reporter, with capture suspended; mute under ``-q``."""
+    """Write through pytest's terminal reporter, with capture suspended; nothing under ``-q``."""
 
     def __init__(self, config: pytest.Config) -> None:
         plugins = config.pluginmanager
@@ -34,16 +33,16 @@ class Progress:
         self._last = time.monotonic() - (EVERY - 5)
 
     def say(self, text: str) -> None:
-        """One line that stays."""
+        """Write a permanent line."""
         if self._reporter is not None:
             with self._uncaptured():
                 self.close()
                 self._reporter.ensure_newline()
                 self._reporter.write_line(clean(text, width=MAX_WIDTH))
-                self._reporter.flush()  # before capture is back; into a pipe too
+                self._reporter.flush()  # before capture resumes; a pipe needs it too
 
     def show(self, position: Position) -> None:
-        """Where the run stands."""
+        """Show the position of the run, at most twice a second."""
         if self._reporter is None:
             return
         now = time.monotonic()
@@ -53,15 +52,15 @@ class Progress:
             with self._uncaptured():
                 if not self._drawn:
                     self._reporter.ensure_newline()
-                self._reporter.rewrite(line(position), erase=True)
+                self._reporter.rewrite(render(position), erase=True)
                 self._reporter.flush()
             self._drawn, self._last = True, now
         elif now - self._last >= EVERY:
             self._last = now
-            self.say(line(position))
+            self.say(render(position))
 
     def close(self) -> None:
-        """Leave the line that was redrawn."""
+        """Erase the redrawn line."""
         if self._drawn:
             self._drawn = False
             with self._uncaptured():
@@ -73,8 +72,8 @@ class Progress:
         return capture.global_and_fixture_disabled() if capture is not None else nullcontext()
 
 
-def line(position: Position) -> str:
-    """``ouro: 8.2/20 s 41% step 123 loss 4.56 left 12 s``."""
+def render(position: Position) -> str:
+    """Render a position as ``ouro: 8.2/20 s 41% step 123 loss 4.56 left 12 s``."""
     if position.window is None:
         return f"ouro: starting, {position.wall:.0f} s"
     share = min(1.0, position.window / position.budget)

@@ -1,4 +1,4 @@
-"""Judgements as SARIF 2.1.0: what code scanning services read."""
+"""Render rule results as SARIF 2.1.0, which code scanning services read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pytest_ouro.report.place import place
-from pytest_ouro.report.text import printable
+from pytest_ouro.report.text import finding_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,43 +24,35 @@ _LEVELS = {"broken": "error", "warned": "warning"}
 
 
 def render(answers: Sequence[Answer]) -> str:
-    """One run: every rule of the bound, and a result for each finding."""
-    stated: dict[str, RuleResult] = {}
-    for answer in answers:
-        for judgement in answer.judgements:
-            stated.setdefault(judgement.rule, judgement)
-    numbers = {rule: number for number, rule in enumerate(stated)}
-    results = [
-        _result(answer, judgement, finding, numbers)
-        for answer in answers
-        for judgement in answer.judgements
-        for finding in judgement.findings
-    ]
-    rules = [
-        {
-            "id": rule,
-            "shortDescription": {"text": judgement.sentence or rule},
-            "properties": {"check": judgement.check},
+    """Render one run: every rule of the bound, and a result for each finding."""
+    rules: dict[str, dict[str, Any]] = {}
+    for result in (result for answer in answers for result in answer.judgements):
+        rule = {
+            "id": result.rule,
+            "shortDescription": {"text": result.sentence or result.rule},
+            "properties": {"check": result.check},
         }
-        for rule, judgement in stated.items()
+        rules.setdefault(result.rule, rule)
+    numbers = {rule: number for number, rule in enumerate(rules)}
+    results = [
+        _result(answer, result, finding, numbers[result.rule])
+        for answer in answers
+        for result in answer.judgements
+        for finding in result.findings
     ]
-    return _log(rules, results, {"executionSuccessful": True})
+    return _log(list(rules.values()), results, {"executionSuccessful": True})
 
 
 def render_error(error: OuroError) -> str:
-    """A run that did not succeed, and why."""
+    """Render a run that did not succeed, and why."""
     notification = {"level": "error", "message": {"text": str(error)}}
-    invocation = {
-        "executionSuccessful": False,
-        "toolExecutionNotifications": [notification],
-    }
+    invocation = {"executionSuccessful": False, "toolExecutionNotifications": [notification]}
     return _log([], [], invocation)
 
 
 def _log(rules: list[Any], results: list[Any], invocation: dict[str, Any]) -> str:
-    driver = {"name": "pytest-ouro", "rules": rules}
     run = {
-        "tool": {"driver": driver},
+        "tool": {"driver": {"name": "pytest-ouro", "rules": rules}},
         "columnKind": "unicodeCodePoints",
         "invocations": [invocation],
         "results": results,
@@ -68,17 +60,14 @@ def _log(rules: list[Any], results: list[Any], invocation: dict[str, Any]) -> st
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
-def _result(
-    answer: Answer, judgement: RuleResult, finding: Finding, numbers: dict[str, int]
-) -> dict[str, Any]:
-    path, line = place(answer, judgement, finding)
-    said = (finding.headline, finding.where, f"help: {finding.help}" if finding.help else "")
-    same = f"{answer.ref}\0{judgement.rule}\0{path}\0{finding.headline}"
+def _result(answer: Answer, result: RuleResult, finding: Finding, number: int) -> dict[str, Any]:
+    path, line = place(answer, result, finding)
+    same = f"{answer.ref}\0{result.rule}\0{path}\0{finding.headline}"
     return {
-        "ruleId": judgement.rule,
-        "ruleIndex": numbers[judgement.rule],
-        "level": _LEVELS[judgement.status],
-        "message": {"text": "\n".join(printable(part) for part in said if part)},
+        "ruleId": result.rule,
+        "ruleIndex": number,
+        "level": _LEVELS[result.status],
+        "message": {"text": finding_text(finding)},
         "locations": [
             {
                 "physicalLocation": {

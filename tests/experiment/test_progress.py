@@ -12,7 +12,7 @@ import pytest
 
 from pytest_ouro.experiment.terms.job import Position
 from pytest_ouro.report import progress
-from pytest_ouro.report.progress import Progress, line
+from pytest_ouro.report.progress import Progress, render
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from pytest_ouro.report.progress import Progress, line
     ],
 )  # fmt: skip
 def test_line(position, text):
-    assert line(position) == text
+    assert render(position) == text
 
 
 class Reporter:
