@@ -1,4 +1,4 @@
-"""Hooks that pytest-ouro calls: for conftest.py files and other plugins."""
+"""Hooks that pytest-ouro calls, for conftest.py files and other plugins."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def pytest_ouro_checks() -> Mapping[str, type[Check]]:  # type: ignore[empty-body]
-    """Checks of your own, by the names that bound.toml uses, for pytest alone.
+    """Return checks of your own by the names that bound.toml uses; for pytest only.
 
     A check is a frozen dataclass derived from ``pytest_ouro.Check``; its fields are its
     parameters::
@@ -33,7 +33,7 @@ def pytest_ouro_checks() -> Mapping[str, type[Check]]:  # type: ignore[empty-bod
         def pytest_ouro_checks():
             return {"size": Size}
 
-    The other commands run no code of the judged tree and do not see a conftest.py: a check for
-    them is registered as an entry point of the group ``pytest_ouro.checks``, in a package. A name
-    that is given twice, or that one of our checks has, is an error.
+    The other commands run no code of the judged tree and do not see a conftest.py: for them a
+    package registers a check as an entry point of the group ``pytest_ouro.checks``. A name that is
+    given twice, or that one of our checks has, is an error.
     """

@@ -1,4 +1,4 @@
-"""The pytest plugin: options, markers and the ``experiment`` fixture; the rest loads on demand."""
+"""The pytest plugin: options, markers and the fixture ``experiment``; the rest loads on demand."""
 
 from __future__ import annotations
 
@@ -23,38 +23,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--ouro-experiment",
         action="store_true",
-        dest="ouro_experiment",
         help="Judge every rule of bound.toml, then run its experiment once, supervised",
     )
     group.addoption(
         "--ouro-bound",
-        dest="ouro_bound",
         metavar="PATH",
         help="The file of rules (default: bound.toml in the root folder)",
     )
     group.addoption(
         "--ouro-trust",
-        dest="ouro_trust",
         metavar="REF",
         help="The commit whose rules and frozen files are the truth "
         "(default: OURO_TRUST, git config ouro.trust, bound.lock)",
     )
     group.addoption(
         "--ouro-device",
-        dest="ouro_device",
         choices=("auto", "cpu", "cuda"),
         help="Run on this device instead of the bound's",
     )
     group.addoption(
         "--ouro-budget",
-        dest="ouro_budget",
         type=float,
         metavar="S",
         help="Rehearse with a shorter training budget of S seconds; such a run is never kept",
     )
     group.addoption(
         "--ouro-repeat",
-        dest="ouro_repeat",
         type=int,
         default=1,
         metavar="N",
@@ -63,13 +57,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--ouro-settle",
         action="store_true",
-        dest="ouro_settle",
         help="Apply the verdict to the branch: a discard or crash returns it to its last keep",
     )
     parser.addini("ouro_bound", "The file of rules", type="string", default="")
     parser.addini("ouro_settle", "Apply verdicts to the branch", type="bool", default=False)
-    parser.addini("ouro_device", "The device of experiments: auto, cpu or cuda", type="string",
-                  default="")  # fmt: skip
+    parser.addini("ouro_device", "The device: auto, cpu or cuda", type="string", default="")
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -98,8 +90,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for name, text in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {text}")
-    wanted = config.getoption("ouro_experiment")
-    if not wanted and not _names_a_bound(config):
+    if not config.getoption("ouro_experiment") and not _names_a_bound(config):
         return
     from pytest_ouro.items import collect
 
@@ -117,7 +108,7 @@ def _names_a_bound(config: pytest.Config) -> bool:
 def experiment(request: pytest.FixtureRequest) -> Result:
     """Return the one supervised run of this session as a Result: val_bpb, status, reason, level, …
 
-    It skips the test without ``--ouro-experiment``, and fails it if no run could be made.
+    The test is skipped without ``--ouro-experiment``, and fails if no run could be made.
     """
     session: Any = request.config.pluginmanager.get_plugin("ouro-session")
     if session is None or not session.settings.experiment:

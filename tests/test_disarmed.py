@@ -56,7 +56,7 @@ def test_a_changed_outcome_is_detected(broken, run_pytest, name):
     lines = [line for line in done.outlines if line.startswith("ouro: disarmed: ")]
     assert any(SEEN[name] in line for line in lines)
     assert all(line.endswith(ADVICE) for line in lines)
-    assert "conftest.py has hooks that could change what is said of a rule" in done.stdout.str()
+    assert "conftest.py has hooks that could change the outcome of a rule" in done.stdout.str()
 
 
 INI = {
@@ -120,7 +120,7 @@ def test_an_honest_conftest_gives_no_alarm(project, run_pytest, name):
     assert done.ret == 0
     assert "disarmed" not in done.stdout.str()
     has_hooks = name != "fixture"
-    assert ("could change what is said" in done.stdout.str()) == has_hooks
+    assert ("could change the outcome" in done.stdout.str()) == has_hooks
 
 
 @pytest.mark.parametrize("name", HONEST)

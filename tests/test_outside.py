@@ -59,7 +59,7 @@ def refused(project, done, named):
     """The experiment was not run, in words, and the last line is the stable one."""
     assert done.returncode != 0
     assert done.stdout.rstrip("\n").split("\n")[-1] == CLOSED
-    assert "would steer it from outside of the repository" in done.stdout
+    assert "would configure the experiment from outside of the repository" in done.stdout
     assert named in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     assert not (project.path / ".git/ouro/journal.jsonl").exists()
@@ -208,7 +208,7 @@ def test_rules_alone_are_judged_with_a_note(project, above):
 
     assert done.returncode == 0, done.stdout
     for name in ("../pytest.ini", "../conftest.py"):
-        note = f"ouro: {name} steers this session from outside of the repository; {ADVICE}"
+        note = f"ouro: {name} configures this session from outside of the repository; {ADVICE}"
         assert note in done.stdout
     assert "from outside" not in project.pytest("-c", "pyproject.toml", "bound.toml").stdout
 

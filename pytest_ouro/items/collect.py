@@ -1,46 +1,37 @@
-"""bound.toml as pytest items: BoundFile → Section → RuleItem, and the experiment among them."""
+"""Collect bound.toml as pytest items: BoundFile → Section → RuleItem or ExperimentItem."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ouro.checks import CHECKS, Check, load, provider, registered
-from pytest_ouro.core.errors import BoundError, ExperimentError, OuroError
+from pytest_ouro.core.errors import ExperimentError, OuroError
 from pytest_ouro.engine import judge, open_case
 from pytest_ouro.items import settings as options
 from pytest_ouro.items.outcome_audit import ADVICE, OutcomeAudit
 from pytest_ouro.items.outside_config import outside, refuse_outside_config
+from pytest_ouro.items.registered import registered_checks
+from pytest_ouro.messages import plugin as messages
 from pytest_ouro.report.text import result_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from pytest_ouro.bound.read import Rule
-    from pytest_ouro.core.finding import RuleResult
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.run import Result
 
 
-class RuleBroken(Exception):
-    """A rule is broken: the judgement says where and what to do."""
-
-    def __init__(self, judgement: RuleResult) -> None:
-        super().__init__(judgement.rule)
-        self.judgement = judgement
-
-
-class RunFailed(Exception):
-    """The experiment crashed, was refused, or broke a rule."""
+class Failure(Exception):
+    """A rule is broken, or the experiment crashed or was refused; the text says all of it."""
 
 
 class Session:
-    """This session's bound, case and experiment; a plugin registered only when one is asked for."""
+    """The bound, case and experiment of a pytest session; registered only if they are needed."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -56,20 +47,15 @@ class Session:
 
     def _demand_no_xdist(self) -> None:
         option = self.config.getoption
-        spread = option("numprocesses", None) or option("dist", "no") != "no"
-        if spread or hasattr(self.config, "workerinput"):
-            raise pytest.UsageError(
-                "--ouro-experiment cannot be used with -n: one run per device. Drop -n"
-            )
+        parallel = option("numprocesses", None) or option("dist", "no") != "no"
+        if parallel or hasattr(self.config, "workerinput"):
+            raise pytest.UsageError(str(messages.parallel_tests()))
 
     def _name_the_bound(self) -> None:
-        """Make bound.toml an argument, alone if no path was given."""
+        """Make bound.toml the first argument; the only one unless paths were given."""
         path = self.settings.bound
         if not path.is_file():
-            raise pytest.UsageError(
-                f"--ouro-experiment needs {path}, which does not exist: state the rules "
-                "(pytest-ouro init), or name the file (--ouro-bound PATH)"
-            )
+            raise pytest.UsageError(str(messages.bound_missing(path)))
         config = self.config
         given = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
         others = [arg for arg in given if self._absolute(arg) != path]
@@ -81,55 +67,26 @@ class Session:
 
     @property
     def case(self) -> Case:
-        """The opened case; OuroError says why there is none."""
+        """The opened case. OuroError says why it cannot be opened."""
         if self._case is None:
             self._case = open_case(
                 self.settings.bound,
                 trust=self.settings.trust,
                 trust_by="--ouro-trust",
-                checks=self._registered(),
+                checks=registered_checks(self.config),
             )
         return self._case
 
-    def _registered(self) -> dict[str, type[Check]]:
-        """The checks of conftest.py files and plugins.
-
-        BoundError where two of them, or one of them and a package, give different checks one name.
-        """
-        found: dict[str, object] = {}
-        givers = dict.fromkeys(CHECKS, "pytest-ouro")
-        givers |= {n: provider(e[0]) for n, e in registered().items() if n not in givers}
-        problems = []
-        for hook in self.config.hook.pytest_ouro_checks.get_hookimpls():
-            given: object = hook.function() or {}
-            if not isinstance(given, Mapping):
-                problems.append(f"{hook.plugin_name}: pytest_ouro_checks returns no mapping")
-                continue
-            for name, check in given.items():
-                other = givers.setdefault(name, hook.plugin_name)
-                if other != hook.plugin_name and check is not found.get(name, _loaded(name)):
-                    problems.append(
-                        f"{other} and {hook.plugin_name} each have a check {name!r}: "
-                        "rename it in one of them"
-                    )
-                elif not (isinstance(check, type) and issubclass(check, Check)):
-                    words = f"the check {name!r} is not a class derived from pytest_ouro.Check"
-                    problems.append(f"{hook.plugin_name}: {words}")
-                found[name] = check
-        if problems:
-            raise BoundError(tuple(problems))
-        return cast("dict[str, type[Check]]", found)
-
     def experiment(self) -> Result:
-        """The session's one run, made when first asked for. OuroError: none could be made."""
+        """Return the session's one run, made by the first call. OuroError if that failed."""
         if self._refused is not None:
             raise self._refused
         if self._result is None:
             from pytest_ouro.experiment.run import Order, run_experiment
             from pytest_ouro.report.progress import Progress
 
-            asked = self.settings
-            order = Order(asked.device, asked.budget, asked.settle, asked.repeat)
+            options = self.settings
+            order = Order(options.device, options.budget, options.settle, options.repeat)
             progress = Progress(self.config)
             try:
                 refuse_outside_config(self.config, self.case.repository.git.top)
@@ -147,7 +104,7 @@ class Session:
         return self._result
 
     def result_for_test(self) -> Result:
-        """The run for a test that uses the fixture; the test fails where there was none."""
+        """Return the run to a test that uses the fixture; the test fails if no run was made."""
         try:
             result = self.experiment()
         except OuroError as error:
@@ -168,7 +125,7 @@ class Session:
     def pytest_collection_modifyitems(
         self, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
-        """Rules come first, the run next, the rules about it then; -k and -m shrink no gate."""
+        """Order rules, the run, then the rules about it; keep what -k and -m would deselect."""
         ours = [item for item in items if isinstance(item, RuleItem | ExperimentItem)]
         self.audit.expect([item.nodeid for item in ours if isinstance(item, RuleItem)])
         yield
@@ -195,52 +152,35 @@ class Session:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """Whether the answers still stand; the last line of an experiment, after all that pytest
-        says."""
+        """Fail the session if an outcome was changed; write the last lines, after all of
+        pytest's."""
         yield
-        self._tell_what_was_disarmed(session)
-        if self._case is not None:
-            self._case.close()
-        if not self.settings.experiment or self.config.option.collectonly:
-            return
-        reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is None:
-            return
         quiet = self.config.get_verbosity() < 0
-        for text in self._result.lines(quiet=quiet) if self._result else ():
-            reporter.write_line(text)
-        line = self._result.last_line if self._result else options.CLOSED
-        reporter.write_line(line)
-
-    def _tell_what_was_disarmed(self, session: pytest.Session) -> None:
         problems = self.audit.problems(session)
         if problems and session.exitstatus in (0, 5):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        quiet = self.config.get_verbosity() < 0
+        lines = [f"ouro: {line}" for line in [*problems, *([] if quiet else self._notes())]]
+        if self._case is not None:
+            self._case.close()
+        if self.settings.experiment and not self.config.option.collectonly:
+            result = self._result
+            lines += [*result.told(quiet=quiet), result.last_line] if result else [options.CLOSED]
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            for line in [*problems, *([] if quiet else self._notes())]:
-                reporter.write_line(f"ouro: {line}")
+            for line in lines:
+                reporter.write_line(line)
 
     def _notes(self) -> list[str]:
-        """What else could have changed an answer."""
+        """Return a line for each file that could have changed an outcome."""
         if self._case is None:
             return self.audit.notes()
-        found = outside(self.config, self._case.repository.git.top)
-        steered = "steers this session from outside of the repository"
-        return [*(f"{file} {steered}; {ADVICE}" for file in found), *self.audit.notes()]
-
-
-def _loaded(name: str) -> type[Check] | None:
-    """The check of a package, or of ours; None where there is none that can be loaded."""
-    try:
-        return load(name)
-    except (ImportError, KeyError):
-        return None
+        files = outside(self.config, self._case.repository.git.top)
+        words = "configures this session from outside of the repository"
+        return [*(f"{file} {words}; {ADVICE}" for file in files), *self.audit.notes()]
 
 
 class BoundFile(pytest.File):
-    """bound.toml: its sections, and the experiment when one is asked for."""
+    """bound.toml: its sections, and the experiment with ``--ouro-experiment``."""
 
     def __init__(self, *, session_: Session, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -259,12 +199,12 @@ class BoundFile(pytest.File):
         case.close()  # the rules may be judged later, or by another worker
 
     def teardown(self) -> None:
-        """Leave no git running once the last rule is judged."""
+        """Close git's processes after the last rule."""
         self.ouro.case.close()
 
 
 class Section(pytest.Collector):
-    """One table of the bound (``danger-zone``, …): a collector, so that node ids can name rules."""
+    """One table of the bound (``danger-zone``, …), which is a part of its rules' node ids."""
 
     parent: BoundFile
 
@@ -283,9 +223,9 @@ class Section(pytest.Collector):
 
 
 class OuroItem(pytest.Item):
-    """What rules and the experiment have in common: how a failure is told."""
+    """A rule or the experiment; both show a failure as plain text."""
 
-    #: Where it is judged: rules about the repository (0), the run (1), rules about the run (2).
+    #: Rules about the repository (0) come before the run (1), rules about runs (2) after it.
     order: int
 
     @property
@@ -296,9 +236,7 @@ class OuroItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         error = excinfo.value
-        if isinstance(error, RuleBroken):
-            return result_text(error.judgement, bound=self.path.name)
-        if isinstance(error, RunFailed):
+        if isinstance(error, Failure):
             return str(error)
         if isinstance(error, ExperimentError):
             return f"no experiment was run: {error}"
@@ -318,23 +256,22 @@ class RuleItem(OuroItem):
     def runtest(self) -> None:
         audit = self.ouro.audit
         audit.record(self.nodeid, "failed")
-        judgement = judge(self.rule, self.ouro.case.evidence)
-        if not judgement.broken:
-            audit.record(self.nodeid, "skipped" if judgement.status == "skipped" else "passed")
-        self.user_properties.append(("check", judgement.check))
-        if judgement.broken:
-            raise RuleBroken(judgement)
-        if judgement.status == "warned":
-            self.user_properties.append(("warns", result_text(judgement, bound=self.path.name)))
-        if judgement.status == "skipped":
-            raise pytest.skip.Exception(judgement.reason, _use_item_location=True)
+        result = judge(self.rule, self.ouro.case.evidence)
+        self.user_properties.append(("check", result.check))
+        if result.broken:
+            raise Failure(result_text(result, bound=self.path.name))
+        audit.record(self.nodeid, "skipped" if result.status == "skipped" else "passed")
+        if result.status == "warned":
+            self.user_properties.append(("warns", result_text(result, bound=self.path.name)))
+        if result.status == "skipped":
+            raise pytest.skip.Exception(result.reason, _use_item_location=True)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        return self.path, max(self.rule.line - 1, 0), f"{self.rule.key}"
+        return self.path, max(self.rule.line - 1, 0), self.rule.key
 
 
 class ExperimentItem(OuroItem):
-    """The supervised run: passes when it was lawful, whether its commit is kept or discarded."""
+    """The supervised run. It passes if it was lawful, whether its commit is kept or discarded."""
 
     order = 1
 
@@ -352,15 +289,12 @@ class ExperimentItem(OuroItem):
             facts |= {"repeats": len(result.repeats.values), "sd": result.repeats.sd}
         self.user_properties.extend((n, value) for n, value in facts.items() if value is not None)
         if result.status == "closed":
-            rules = ", ".join(judgement.rule for judgement in result.closed)
-            raise RunFailed(f"no experiment was run: the gate is closed by {rules}")
+            rules = ", ".join(broken.rule for broken in result.closed)
+            raise Failure(f"no experiment was run: the gate is closed by {rules}")
         if result.status == "crash":
-            raise RunFailed("\n".join([f"crash: {result.message}", *_quoted(result)]))
+            # The end of run.log is marked: it is text of the judged program.
+            log = [f"  run.log | {line}" for line in result.tail[-12:]]
+            raise Failure("\n".join([f"crash: {result.message}", *log]))
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, 0, f"experiment::{self.name}"
-
-
-def _quoted(result: Result) -> list[str]:
-    """The end of run.log, marked as what it is: text of the judged program."""
-    return [f"  run.log | {line}" for line in result.tail[-12:]]

@@ -52,7 +52,7 @@ class OutcomeAudit:
                 file = getattr(implementation.plugin, "__file__", None)
                 if file and self._is_the_projects(Path(file)):
                     found.setdefault(Path(file).name, []).append(name)
-        could = "has hooks that could change what is said of a rule"
+        could = "has hooks that could change the outcome of a rule"
         return [f"{file} {could} ({several(names)}); {ADVICE}" for file, names in found.items()]
 
     def _is_the_projects(self, file: Path) -> bool:

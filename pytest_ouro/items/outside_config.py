@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound.read import NAME
-from pytest_ouro.core.errors import ExperimentError, GitError
-from pytest_ouro.core.finding import several
+from pytest_ouro.core.errors import GitError
 from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.messages import plugin as messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,11 +34,7 @@ def refuse_outside_config(config: pytest.Config, top: Path | None = None) -> Non
     """
     top = top or _top(config)
     if top is not None and (found := outside(config, top)):
-        raise ExperimentError(
-            f"{several(found)} would steer it from outside of the repository",
-            help="remove it unless you put it there on purpose, or leave it out: pytest "
-            f"--ouro-experiment -c {os.devnull} --rootdir=. --confcutdir=.",
-        )
+        raise messages.outside_configuration(found)
 
 
 def outside(config: pytest.Config, top: Path) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from pytest_ouro.bound.read import NAME
+from pytest_ouro.messages import plugin as messages
 
 if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Device
@@ -47,16 +48,14 @@ def from_config(config: pytest.Config) -> Settings:
     """Read the options; UsageError names a wrong one and its source."""
     device = config.getoption("ouro_device") or config.getini("ouro_device") or None
     if device not in (None, "auto", "cpu", "cuda"):
-        raise pytest.UsageError(
-            f"ouro_device in {config.inipath or 'the ini file'} is '{device}': "
-            "it must be auto, cpu or cuda"
-        )
+        source = str(config.inipath or "the ini file")
+        raise pytest.UsageError(str(messages.invalid_device(device, source)))
     budget = config.getoption("ouro_budget")
     if budget is not None and not budget > 0:
-        raise pytest.UsageError("--ouro-budget must be more than 0 seconds")
+        raise pytest.UsageError(str(messages.invalid_budget()))
     repeat = config.getoption("ouro_repeat")
     if repeat < 1:
-        raise pytest.UsageError("--ouro-repeat must be 1 or more: it is the number of runs")
+        raise pytest.UsageError(str(messages.invalid_repeat()))
     return Settings(
         bound=Path(os.path.abspath(bound_path(config))),  # noqa: PTH100 - keep symlinks
         trust=config.getoption("ouro_trust"),

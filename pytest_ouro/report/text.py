@@ -49,7 +49,7 @@ def result_text(result: RuleResult, *, bound: str) -> str:
     title = f"{result.rule} {_WORDS[result.status]}"
     if not result.findings:
         return f"{title}: {result.reason}" if result.reason else title
-    parts = []
+    parts: list[str] = []
     for finding in result.findings[:SHOWN]:
         rule = f"{bound}:{result.line} [{result.check}]  why: {result.sentence}"
         warns = f"only warns: {result.reason}" if result.reason else ""

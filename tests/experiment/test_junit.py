@@ -92,5 +92,5 @@ def test_an_experiment_is_refused_under_workers(mine, workers):
     pytest.importorskip("xdist")
     done = mine.project.pytest("--ouro-experiment", "test_mine.py", *workers)
     assert done.returncode == 4
-    assert "cannot be used with -n: one run per device. Drop -n" in done.stderr
+    assert "cannot be used with -n or --dist: a device has one run at a time" in done.stderr
     assert mine.journal.records() == []
