@@ -1,7 +1,7 @@
-"""Every figure of docs/reference-experiment.md, measured: python benchmarks/cpu_reference.py
+"""Measure every figure of docs/reference-experiment.md: python benchmarks/cpu_reference.py
 
-With names of sections as arguments, only those. Runs go one after another, each in a process of its
-own on copies of autoresearch/prepare.py and train.py; keep the machine quiet meanwhile.
+Name sections as arguments to measure only those. Each run is a process of its own, on copies of
+autoresearch/prepare.py and train.py, one after another; keep the machine quiet meanwhile.
 """
 
 import math
@@ -30,7 +30,7 @@ CHANGES = (
 
 
 def experiment(*edits: tuple[str, str]) -> dict[str, float]:
-    """One run of train.py after the edits: its summary, wall time and 1-minute load before it."""
+    """Run train.py after the edits; return its summary, wall seconds and 1-minute load before."""
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         for name in ("prepare.py", "train.py"):
@@ -47,12 +47,12 @@ def experiment(*edits: tuple[str, str]) -> dict[str, float]:
 
 
 def seed(number: int) -> tuple[str, str]:
-    """The edit that makes a run with another seed."""
+    """Return the edit that sets another seed."""
     return "SEED = 42", f"SEED = {number}"
 
 
 def report(name: str, runs: list[dict[str, float]]) -> None:
-    """One line for runs that differ in their seed alone."""
+    """Print the figures of runs that differ only in their seed."""
     scores = [run["val_bpb"] for run in runs]
     spread = f" SD {statistics.stdev(scores):.4f}" if len(scores) > 1 else ""
     print(f"{name}: mean {statistics.mean(scores):.4f}{spread}")
@@ -61,7 +61,7 @@ def report(name: str, runs: list[dict[str, float]]) -> None:
 
 
 def levels() -> None:
-    """What no training reaches: bytes by their frequency, and the untrained model."""
+    """Without training: bytes by their frequency, and the untrained model."""
     sys.path.insert(0, str(FOLDER))
     import torch
     from prepare import EVAL_TOKENS, MAX_SEQ_LEN, Tokenizer, evaluate_bpb, make_dataloader
@@ -83,7 +83,7 @@ def levels() -> None:
 
 
 def preparation() -> None:
-    """Wall time of prepare.py with an empty cache, and again when all is ready."""
+    """Wall time of prepare.py with an empty cache, and with a filled one."""
     with tempfile.TemporaryDirectory() as home:
         for name in ("first", "second"):
             started = time.monotonic()
@@ -98,7 +98,7 @@ def noise() -> None:
 
 
 def steps() -> None:
-    """The baseline with five seeds and 280 steps each, whatever they cost."""
+    """The baseline with five seeds and 280 steps each, without a limit of time."""
     edits = (
         ("budget: float = TIME_BUDGET", "budget: float = 280"),
         ("[[], float] = training_clock", "[[], float] = iter(range(10_000)).__next__"),

@@ -1,18 +1,18 @@
-"""Our baseline against karpathy/autoresearch's own on one card, and what supervision costs.
+"""Compare our baseline with karpathy/autoresearch's on one card, and measure the supervision.
 
     python benchmarks/cuda_baseline.py --original DIR --home HOME --make-data   # anywhere, once
     python benchmarks/cuda_baseline.py --original DIR --home HOME               # on the card
 
-DIR is a checkout of the original. HOME holds .cache/autoresearch as its prepare.py leaves it (by
-default yours); --make-data makes a small one there, and with it the data of our own prepare.py, so
-that both can be carried to a machine without a network.
+DIR is a checkout of the original. HOME (by default yours) holds .cache/autoresearch as its
+prepare.py leaves it; --make-data makes a small one there, and the data of our own prepare.py, to be
+copied to a machine without a network.
 
-Both scripts run by turns under the original's prepare.py: the same data, tokenizer, evaluation and
-budget, which is shorter than 300 s so that all of it ends within ten minutes. The original does not
-charge its first 11 steps; ours charges all. Figures are printed as rows of Markdown.
+Both scripts run alternately under the original's prepare.py: the same data, tokenizer, evaluation
+and budget, which is shorter than 300 s so that everything ends within ten minutes. The original does
+not charge its first 11 steps; ours charges all. The figures are printed as rows of Markdown.
 
-pytest-ouro must be installed. Where `kernels` is, the original fetches its attention from a hub;
-where it is not, or with KERNELS=0 in the environment, torch's flex_attention stands in for it.
+pytest-ouro must be installed. If `kernels` is installed, the original fetches its attention from a
+hub; otherwise, or with KERNELS=0 in the environment, torch's flex_attention replaces it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OURS = REPOSITORY / "autoresearch"
 UNCHARGED = 11  # steps of the original
 COLUMNS = ("val_bpb", "num_steps", "tok_per_sec", "mfu_percent", "peak_vram_mb", "training_seconds")
 
-#: What our train.py needs beside the names of the original's prepare.py.
+#: Our train.py needs these names beside those of the original's prepare.py.
 BRIDGE = """
 import time
 import torch
@@ -44,8 +44,8 @@ def training_clock():
     torch.cuda.synchronize()
     return time.monotonic()
 """
-#: Stand in for packages of the original that are not installed. Nothing is asked of the first two
-#: once there are data; instead of a kernel from a hub the last gives torch's flex_attention.
+#: Replacements for packages of the original that are not installed. The first two are only imported
+#: once there are data; the last gives torch's flex_attention instead of a kernel from a hub.
 STAND_INS = {
     "requests": "",
     "rustbpe": "",
@@ -73,7 +73,7 @@ def get_kernel(name):
 
 @dataclass(frozen=True)
 class Run:
-    """One run: which, with what seed, its summary, and its whole wall time."""
+    """One run: its name, seed and summary, and its wall time in seconds."""
 
     name: str
     seed: int
@@ -87,7 +87,7 @@ class Run:
 
 
 def edited(path: Path, *edits: tuple[str, str]) -> str:
-    """A file's text after edits; SystemExit where it has not the text that is edited."""
+    """Return a file's text after edits; SystemExit if it lacks a text to edit."""
     try:
         text = path.read_text("utf-8")
     except OSError as error:
@@ -100,20 +100,20 @@ def edited(path: Path, *edits: tuple[str, str]) -> str:
 
 
 def missing() -> list[str]:
-    """The packages of the original that are not installed here, or not to be used: KERNELS=0."""
+    """Return the packages of the original that are not installed, or disabled by KERNELS=0."""
     unused = {"kernels"} if os.environ.get("KERNELS") == "0" else set()
     return [name for name in STAND_INS if name in unused or not importlib.util.find_spec(name)]
 
 
 def lay_out(folder: Path, files: dict[str, str]) -> Path:
-    """A folder of scripts, with the stand-ins that they need."""
+    """Write scripts into a folder, with the replacements that they need."""
     for name, text in {**{f"{name}.py": STAND_INS[name] for name in missing()}, **files}.items():
         (folder / name).write_text(text, "utf-8")
     return folder
 
 
 def run(name: str, seed: int, folder: Path, home: Path, command: list[str] | None = None) -> Run:
-    """Run a folder's train.py, or a command there, to its summary; SystemExit if it fails."""
+    """Run a folder's train.py, or a command there; return its summary. SystemExit if it fails."""
     began = time.monotonic()
     done = subprocess.run(
         command or [sys.executable, "-B", "train.py"],
@@ -141,7 +141,7 @@ def run(name: str, seed: int, folder: Path, home: Path, command: list[str] | Non
 
 
 def compare(options: argparse.Namespace, seed: int) -> tuple[Run, Run]:
-    """The original and ours with one seed, one after the other."""
+    """Run the original and ours with one seed, one after the other."""
     harness = edited(
         options.original / "prepare.py",
         ("TIME_BUDGET = 300", f"TIME_BUDGET = {options.budget:g}"),
@@ -153,7 +153,7 @@ def compare(options: argparse.Namespace, seed: int) -> tuple[Run, Run]:
         "original": {"prepare.py": harness, "train.py": theirs},
         "ours": {"original_prepare.py": harness, "prepare.py": BRIDGE, "train.py": ours},
     }
-    order = sorted(sides, reverse=seed % 2 == 0)  # by turns: a card that warms up favours neither
+    order = sorted(sides, reverse=seed % 2 == 0)  # alternate: a warm card must favour neither
     runs = {}
     for name in order:
         with tempfile.TemporaryDirectory() as folder:
@@ -162,7 +162,7 @@ def compare(options: argparse.Namespace, seed: int) -> tuple[Run, Run]:
 
 
 def supervision(options: argparse.Namespace) -> tuple[Run, Run]:
-    """Our whole experiment on our own data: by itself, and under `pytest --ouro-experiment`."""
+    """Run our experiment on our own data: by itself, and under `pytest --ouro-experiment`."""
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder, "clone")
         subprocess.run(["git", "clone", "--quiet", str(REPOSITORY), str(clone)], check=True)
@@ -178,7 +178,7 @@ def supervision(options: argparse.Namespace) -> tuple[Run, Run]:
 
 
 def make_data(options: argparse.Namespace) -> None:
-    """A small .cache/autoresearch of our corpus, and the data of our CUDA profile from it."""
+    """Make a small .cache/autoresearch of our corpus, and the data of our CUDA profile from it."""
     import pyarrow
     from pyarrow import parquet
 
@@ -196,11 +196,11 @@ def make_data(options: argparse.Namespace) -> None:
         run("tokenizer of the original", 0, lay_out(Path(folder), files), options.home, command)
     command = [sys.executable, "-B", "prepare.py", "--profile", "cuda", "--data-dir", str(shards)]
     run("our data", 0, OURS, options.home, command)
-    print(f"Ready: carry {options.home}/.cache")
+    print(f"Ready: copy {options.home}/.cache")
 
 
 def demand_card(home: Path) -> str:
-    """The card's name; SystemExit where there is none, or no data."""
+    """Return the card's name; SystemExit if there is no card or no data."""
     try:
         import torch
     except ModuleNotFoundError:
@@ -215,7 +215,7 @@ def demand_card(home: Path) -> str:
 
 
 def ratios(pairs: list[tuple[Run, Run]]) -> list[str]:
-    """Ours over the original, as rows: of each seed and of the means."""
+    """Return the ratios of ours to the original as rows: for each seed, and of the means."""
     rows = ["| ours / original | each seed | means |", "|---|---|---|"]
     sides = list(zip(*pairs, strict=True))
     for key in ("val_bpb", "tok_per_sec", "peak_vram_mb"):
@@ -244,7 +244,7 @@ def main(arguments: list[str]) -> None:
     card = demand_card(options.home)
     print(f"{card}, {options.budget:g} s of training, {options.eval_tokens:,} tokens evaluated")
     if absent := missing():
-        print(f"not installed, stood in for: {', '.join(absent)}")
+        print(f"not installed, replaced: {', '.join(absent)}")
     print(f"\n| run | seed | {' | '.join(COLUMNS)} | wall_seconds |")
     print(f"|---|---|{'---|' * (len(COLUMNS) + 1)}")
 
@@ -258,7 +258,7 @@ def main(arguments: list[str]) -> None:
         longest = max(longest, time.monotonic() - first)
     print("", *ratios(pairs), sep="\n", flush=True)
     if time.monotonic() - began + longest > 60 * options.minutes:
-        print("\nno time is left for the cost of supervision: --seeds 1")
+        print("\nno time is left to measure the supervision: --seeds 1")
         return None
     print()
     alone, supervised = supervision(options)

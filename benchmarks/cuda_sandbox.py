@@ -1,8 +1,9 @@
-"""Whether CUDA works in the sandbox: each thing in a process of its own, on a machine with a card.
+"""Test which CUDA operations work in the sandbox, each in a process of its own.
 
     python benchmarks/cuda_sandbox.py
 
-Prints a table for the docs; exit status 1 where something failed, 2 where there is no card.
+It needs a card. It prints a table for the docs; exit status 1 if an operation failed, 2 if there is
+no card or no sandbox.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pytest_ouro.child.kernel import landlock
 from pytest_ouro.experiment.assurance.sandbox_spec import available
 from pytest_ouro.experiment.devices import device, nvml
 
-#: Enters the sandbox before torch is imported, as a run does.
+#: The code that enters the sandbox before torch is imported, as a run does.
 START = """\
 import json, os, sys
 spec, code = json.loads(sys.argv[1]), sys.argv[2]
@@ -30,7 +31,7 @@ if spec is not None:
 exec(code)
 """
 
-DEEDS = {
+OPERATIONS = {
     "the driver starts (cuInit)": """
 import ctypes
 status = ctypes.CDLL("libcuda.so.1").cuInit(0)
@@ -69,7 +70,7 @@ torch.testing.assert_close(f(x), torch.nn.functional.gelu(x) * x.sum(-1, keepdim
 
 
 def attempt(code: str, spec: dict[str, list[str]] | None, env: dict[str, str]) -> str:
-    """How it went: seconds, or the last line of what it said."""
+    """Run an operation; return its seconds, or the last line of its error."""
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-B", "-c", START, json.dumps(spec), code],
@@ -81,8 +82,8 @@ def attempt(code: str, spec: dict[str, list[str]] | None, env: dict[str, str]) -
     )
     if done.returncode == 0:
         return f"works, {time.monotonic() - began:.1f} s"
-    said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-    return f"FAILS: {said[-1]}"
+    lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+    return f"FAILS: {lines[-1]}"
 
 
 def main() -> int:
@@ -91,21 +92,21 @@ def main() -> int:
         print(f"no sandbox here: {found.why}")
         return 2
     if not device.cuda_present():
-        print("no CUDA device here: there is nothing to try")
+        print("no CUDA device here: there is nothing to test")
         return 2
     card = nvml.access()
     nodes = " ".join(card.nodes)
     print(f"card {card.visible}, nodes {nodes}; Landlock version {landlock.version()}\n")
     print("| | outside | inside |\n|---|---|---|")
     failed = False
-    for words, code in DEEDS.items():
-        told = []
+    for words, code in OPERATIONS.items():
+        results = []
         for inside in (False, True):
             with tempfile.TemporaryDirectory(prefix="ouro-") as scratch:
                 spec = specification(card, scratch) if inside else None
-                told.append(attempt(code, spec, environment(card, scratch)))
-        failed |= not told[1].startswith("works") and told[0].startswith("works")
-        print(f"| {words} | {' | '.join(told)} |", flush=True)
+                results.append(attempt(code, spec, environment(card, scratch)))
+        failed |= not results[1].startswith("works") and results[0].startswith("works")
+        print(f"| {words} | {' | '.join(results)} |", flush=True)
     return 1 if failed else 0
 
 
@@ -115,15 +116,15 @@ def specification(card: nvml.Access, scratch: str) -> dict[str, list[str]]:
 
 
 def environment(card: nvml.Access, scratch: str) -> dict[str, str]:
-    """A run's: one card, its own caches, a compiler without helpers."""
+    """The environment of a run: one card, its own caches, a compiler without worker processes."""
     names = ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH")
-    made = {**os.environ, **{name: f"{scratch}/{name.lower()}" for name in names}}
+    variables = {**os.environ, **{name: f"{scratch}/{name.lower()}" for name in names}}
     for name in names:
-        Path(made[name]).mkdir()
-    made["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
+        Path(variables[name]).mkdir()
+    variables["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
     if card.visible:
-        made["CUDA_VISIBLE_DEVICES"] = card.visible
-    return made
+        variables["CUDA_VISIBLE_DEVICES"] = card.visible
+    return variables
 
 
 if __name__ == "__main__":

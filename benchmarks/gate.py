@@ -1,9 +1,9 @@
-"""What the gate and the idle plugin cost, in CPU seconds of the process and its children.
+"""Measure the gate and the idle plugin, in CPU seconds of the process and its children.
 
     python benchmarks/gate.py [--rounds N]
 
-Every figure is the median of N interleaved rounds, so that a busy machine disturbs all alike; the
-ratio to `python -c pass` of the same rounds is what can be compared across machines.
+Every figure is the median of N interleaved rounds, so that a busy machine affects all alike. To
+compare machines, use the ratio to `python -c pass` in the same rounds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 def cpu_seconds(command: list[str], cwd: Path) -> float:
-    """CPU seconds of a command and its children. SystemExit if it fails."""
+    """Return the CPU seconds of a command and its children. SystemExit if it fails."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -35,49 +35,52 @@ def git(folder: Path, *args: str) -> None:
 
 
 def clone(folder: Path, name: str) -> Path:
-    """A clone of this repository, the reference experiment and its fifteen rules; the blessing is
-    its last commit, so that no other is judged."""
+    """Clone this repository, with the reference experiment and its fifteen rules. The blessing is
+    the last commit, so that no other commit is judged."""
     git(folder, "clone", "--quiet", str(REPOSITORY), name)
     bless(folder / name)
     return folder / name
 
 
-def bless(made: Path) -> None:
-    """What lies there is committed, and then declared the truth by the last commit."""
-    commit(made, "all that lies here")
+def bless(repository: Path) -> None:
+    """Commit all files, bless them and commit the blessing."""
+    commit(repository, "all files")
     subprocess.run(
-        [sys.executable, "-m", "pytest_ouro", "bless"], cwd=made, check=True, capture_output=True
+        [sys.executable, "-m", "pytest_ouro", "bless"],
+        cwd=repository,
+        check=True,
+        capture_output=True,
     )
-    commit(made, "bless")
+    commit(repository, "bless")
 
 
-def commit(made: Path, message: str) -> None:
-    git(made, "add", "-A")
+def commit(repository: Path, message: str) -> None:
+    git(repository, "add", "-A")
     identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
-    git(made, *identity, "commit", "--quiet", "--allow-empty", "-m", message)
+    git(repository, *identity, "commit", "--quiet", "--allow-empty", "-m", message)
 
 
-def edited(folder: Path) -> Path:
-    """The clone with another train.py staged: what the hook before a commit judges."""
-    made = clone(folder, "edited")
-    with (made / "autoresearch" / "train.py").open("a") as script:
+def edit(folder: Path) -> Path:
+    """Make a clone with another train.py staged, as the pre-commit hook finds it."""
+    repository = clone(folder, "edited")
+    with (repository / "autoresearch" / "train.py").open("a") as script:
         script.write("IDEA = 1\n")
-    git(made, "add", "-A")
-    return made
+    git(repository, "add", "-A")
+    return repository
 
 
-def large(folder: Path, *, files: int = 10_000, rows: int = 100_000) -> Path:
-    """The clone with many tracked files beside the experiment and a long ledger in it."""
-    made = clone(folder, "large")
+def enlarge(folder: Path, *, files: int = 10_000, rows: int = 100_000) -> Path:
+    """Make a clone with many more tracked files and a long ledger."""
+    repository = clone(folder, "large")
     for number in range(files):
-        path = made / "autoresearch" / f"part{number // 100}" / f"file{number}.txt"
+        path = repository / "autoresearch" / f"part{number // 100}" / f"file{number}.txt"
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"{number}\n" * 20)
-    bless(made)
+    bless(repository)
     lines = (f"{n:07x}\t{2 - n * 1e-6:.6f}\t0.4\tdiscard\tidea {n}" for n in range(rows))
     header = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
-    (made / "autoresearch" / "results.tsv").write_text(header + "\n".join(lines) + "\n")
-    return made
+    (repository / "autoresearch" / "results.tsv").write_text(header + "\n".join(lines) + "\n")
+    return repository
 
 
 def main() -> None:
@@ -85,13 +88,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.environ.pop("CI", None)  # there, to judge nothing is an error
+    os.environ.pop("CI", None)  # in CI, judging nothing is an error
     python = sys.executable
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         empty = folder / "empty"
         empty.mkdir()
-        reference, many, changed = clone(folder, "reference"), large(folder), edited(folder)
+        reference, many, changed = clone(folder, "reference"), enlarge(folder), edit(folder)
         gate = [python, "-m", "pytest_ouro", "gate"]
         idle = [python, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
         cases = {

@@ -1,21 +1,21 @@
-"""What a script gains by remembering what the judge shows it, and what the judge's tests find.
+"""Measure what a script gains by remembering the judge's questions, and what the judge detects.
 
     python benchmarks/judge_memory.py gain [--seeds N]
     python benchmarks/judge_memory.py power [--seeds N]
 
-Nothing is trained: a chain makes the text, and the honest model is that chain, so that learning
-from the rows is worth nothing and what is gained is what the questions told. Plan, batches and
-scoring are the shipped ones. Beside them stands, for contrast, the plan that there was before: one
-pass, in which spliced rows are made of rows that may be scored later.
+Nothing is trained. A Markov chain generates the text, and the honest model is that chain, so that
+learning from the rows gains nothing: every gain comes from the questions. Plan, batches and scoring
+are the shipped ones. For comparison there is an earlier plan: one pass, in which spliced rows are
+made of rows that may be scored later.
 
-`gain`: a causal model remembers every row that it was shown, finds it again by the 2, 4 or 8 tokens
-that stand before a token, trusts that as far as it was right so far, and repeats its answer to
-each beginning that it knows. The table has what bits per byte lose by it, in per cent of the honest
-value, and the upper 95 % bound of the mean over the seeds. Rows begin with the token that begins a
-document; in the columns `one text` they are cut from one text, and the first token of a row is the
-last target of the row before, which the attack uses too.
+`gain`: a causal model remembers every row that it was shown and finds it again by the 2, 4 or 8
+tokens before a token. It trusts its memory as far as that was right so far, and repeats its answer
+to each beginning that it knows. The table shows by how many per cent of the honest value this
+lowers bits per byte, and the upper 95 % bound of the mean over the seeds. Rows begin with the token
+that begins a document. In the columns `one text` they are cut from one text, so that the first token
+of a row is the last target of the row before, which the attack uses too.
 
-`power`: of how many plans out of N the judge finds a cheat, for the same models under both plans.
+`power`: under how many of N plans the judge finds a cheat, for the same models under both plans.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ COUNTS, BATCH = (64, 160, 256, 1024), 16
 CONTEXTS = (2, 4, 8)
 
 
-# --- the plan before, and how it was scored ------------------------------------------------------
+# --- the earlier plan and its scoring -------------------------------------------------------------
 
 
 def plan_before(rows: Rows, seed: int) -> list[Question]:
@@ -78,7 +78,7 @@ BEFORE, SHIPPED = (plan_before, batches_before, ScoreBefore), (plan, batches, Sc
 
 @dataclass(frozen=True)
 class Text:
-    """Rows of a chain's text, and the chain: what follows depends on the token before."""
+    """Rows of a Markov chain's text, and its transition probabilities, vocabulary × vocabulary."""
 
     rows: Rows
     chain: torch.Tensor
@@ -86,7 +86,7 @@ class Text:
 
 @cache
 def text(seed: int, count: int, length: int, vocabulary: int, *, one: bool = False) -> Text:
-    """``count`` rows that are scored and those that lend; ``one``: cut from one text."""
+    """Generate ``count`` scored rows and the spare ones; ``one``: cut them from one text."""
     chance = torch.Generator().manual_seed(seed)
     chain = torch.softmax(2.5 * torch.randn(vocabulary, vocabulary, generator=chance), -1)
     number = count + count_spare(count)
@@ -103,12 +103,12 @@ def text(seed: int, count: int, length: int, vocabulary: int, *, one: bool = Fal
     return Text(Rows(tokens[:, :-1], tokens[:, 1:], num_bytes, scored, spare), chain)
 
 
-# --- what memory gains ---------------------------------------------------------------------------
+# --- the gain of a memory -------------------------------------------------------------------------
 
 
 @dataclass
 class Memory:
-    """What was shown, by what stood before it, and how far it was right."""
+    """The tokens that were shown, by the tokens before them, and how often they were right."""
 
     chain: Any
     after: dict[tuple[int, ...], Counter[int]] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class Memory:
     right: Counter[Any] = field(default_factory=lambda: Counter(dict.fromkeys(CONTEXTS, 0.05)))
 
     def chance(self, tokens: list[int], place: int, target: int) -> float:
-        """The probability of the target after ``tokens[: place + 1]``, by the chain and memory."""
+        """Return the probability of the target after ``tokens[: place + 1]``."""
         found = float(self.chain[tokens[place], target])
         for size in CONTEXTS:
             known = self.after.get(tuple(tokens[max(place - size + 1, 0) : place + 1]))
@@ -131,7 +131,8 @@ class Memory:
         return found
 
     def follows(self, last: int, target: int, shown: float) -> float:
-        """The probability that the row after begins so, where a share of all rows was shown."""
+        """Return the probability that the next row begins with the target, after the share
+        ``shown`` of all rows."""
         weights = self.chain[last] * 0
         for token, count in self.firsts.items():
             weights[token] = count * self.chain[last, token] / self.usual[token]
@@ -151,7 +152,7 @@ class Memory:
 
 
 def gained(made: Text, which: Any, seed: int, *, one: bool) -> float:
-    """Per cent of the honest bits per byte that a model with a memory saves."""
+    """Return by how many per cent of the honest bits per byte a model with a memory is better."""
     rows, memory = made.rows, Memory(made.chain.numpy())
     asked = which[0](rows, seed)
     first, answers, place = whole_places(asked), defaultdict(list), 0
@@ -160,7 +161,7 @@ def gained(made: Text, which: Any, seed: int, *, one: bool) -> float:
         for question in some:
             row, shown = question.row, rows.tokens(question).tolist()
             targets, end = rows.y[row].tolist(), question.cut or rows.x.shape[1]
-            for at in range(len(answers[row]), end):  # before: the beginning is known
+            for at in range(len(answers[row]), end):  # the places before are known
                 answers[row].append(memory.chance(shown, at, targets[at]))
             if one and first.get(row) == place:
                 share = len(memory.firsts) and memory.firsts.total() / len(rows.x)
@@ -190,12 +191,13 @@ def gain(seeds: int) -> None:
         print(f"| {count} | {' | '.join(cells)} |", flush=True)
 
 
-# --- what the tests find -------------------------------------------------------------------------
+# --- the power of the judge's tests ---------------------------------------------------------------
 
 
 @dataclass
 class Cheat:
-    """Peeks at a share of the places by ``by`` logits, learns, and replays what it knows."""
+    """A model that raises the next token's logit by ``by`` at a share of the places, learns from
+    the rows (``learns``), and replays its earlier answers (``replays``)."""
 
     logits: torch.Tensor
     share: float = 0.0
@@ -225,7 +227,7 @@ class Cheat:
         return logits
 
     def _familiar(self, x: torch.Tensor) -> torch.Tensor:
-        """Of which rows it knows the end from another row: there it does not look ahead."""
+        """Return for which rows it knows the end from another row: it does not look ahead there."""
         found = torch.zeros(len(x), dtype=torch.bool)
         for n, tokens in enumerate(x.tolist() if self.knows else []):
             ends = {tuple(tokens[-size:]) for size in (6, 12, 24)}
@@ -258,7 +260,7 @@ CHEATS: dict[str, dict[str, Any]] = {
 
 
 def caught(made: Text, which: Any, seed: int, settings: dict[str, Any]) -> bool:
-    """Whether a cheat is found."""
+    """Return whether the judge finds the cheat."""
     blank, options = settings.get("blank"), {k: v for k, v in settings.items() if k != "blank"}
     logits = made.chain.log()
     model = Cheat(torch.zeros_like(logits) if blank else logits, **options)

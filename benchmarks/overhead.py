@@ -1,8 +1,8 @@
-"""What each level costs a run of the reference experiment: wall time, and steps of training.
+"""Measure what each level costs a run of the reference experiment: wall time and training steps.
 
     python benchmarks/overhead.py [--rounds N]
 
-In clones of this repository, by turns: `python train.py`, and `pytest --ouro-experiment` with
+In clones of this repository, alternately: `python train.py`, and `pytest --ouro-experiment` with
 `highest` at each level.
 """
 
@@ -27,7 +27,7 @@ LEVELS = ("supervised", "judged", "sandboxed")
 
 
 def alone(clone: Path) -> tuple[float, int]:
-    """Wall seconds and steps of the script by itself."""
+    """Run the script by itself; return wall seconds and steps."""
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "train.py"],
@@ -41,7 +41,7 @@ def alone(clone: Path) -> tuple[float, int]:
 
 
 def at(level: str) -> Callable[[Path], tuple[float, int]]:
-    """The same of a whole `pytest --ouro-experiment` at a level, rules and record included."""
+    """Return a function that runs `pytest --ouro-experiment` at a level; it returns the same."""
 
     def run(clone: Path) -> tuple[float, int]:
         began = time.monotonic()

@@ -63,7 +63,7 @@ BOUNDS = {
 
 
 @pytest.mark.parametrize("kind", BOUNDS)
-def test_a_bound_that_is_none(project, command, kind):
+def test_a_bound_that_is_not_valid(project, command, kind):
     data, message = BOUNDS[kind]
     (project.path / "bound.toml").write_bytes(data)
 
@@ -205,7 +205,7 @@ def test_where_there_is_neither_git_nor_a_bound(command, monkeypatch, tmp_path_f
     [b"\xff\xfe\0", b"<<<<<<< HEAD\n", b"", b"files = 3\n", b"[files]\n'a' = 'sha1:x'\n",
      b"[files]\n[data]\nx = 3\n"],
 )  # fmt: skip
-def test_a_lock_that_is_none(project, command, text):
+def test_a_lock_that_is_not_valid(project, command, text):
     (project.path / "bound.lock").write_bytes(text)
 
     status, out, err = command("gate")
@@ -236,7 +236,7 @@ def pipe(path):
 
 
 @pytest.mark.parametrize("make", [folder, pipe], ids=lambda f: f.__name__)
-def test_a_ledger_that_is_no_file(project, command, make):
+def test_a_ledger_that_is_not_a_file(project, command, make):
     make(project.path / "results.tsv")
 
     status, out, err = command("gate")
@@ -366,14 +366,14 @@ SOURCES = {
     "deep": b"x = " + b"(" * 5000 + b")" * 5000,
     "minus": b"x = " + b"-" * 100_000 + b"1\n",
     "not UTF-8": b"x = '\xff'\n",
-    "an encoding that is none": b"# coding: sha256\nx = 1\n",
+    "not an encoding": b"# coding: sha256\nx = 1\n",
     "UTF-16": "import six\n".encode("utf-16"),
 }
 
 
 @pytest.mark.parametrize("kind", SOURCES)
 @pytest.mark.parametrize("name", ["train.py", "prepare.py", "pyproject.toml"])
-def test_a_source_that_is_none_is_judged(project, command, name, kind):
+def test_a_source_that_is_not_python_is_judged(project, command, name, kind):
     (project.path / name).write_bytes(SOURCES[kind])
 
     status, out, err = command("gate")
@@ -400,7 +400,7 @@ def test_a_pipe_keeps_nobody_waiting(project, command, name):
     assert command("gate")[0] == (1 if name == "prepare.py" else 0)
 
 
-def test_a_name_that_is_no_text(project, command):
+def test_a_name_that_is_not_text(project, command):
     try:
         os.close(os.open(os.fsencode(project.path) + b"/\xff\xfe.py", os.O_CREAT, 0o644))
     except OSError:

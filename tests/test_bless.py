@@ -56,7 +56,7 @@ def test_while_a_blessing_is_not_committed_the_harness_shadows_nothing(laws, ble
     assert broken(laws) == []
 
 
-def test_what_becomes_the_truth_is_told(project, bless):
+def test_what_becomes_the_truth_is_printed(project, bless):
     project.edit("prepare.py", "float(model)", "float(model) + 0")
     project.write({"requirements.txt": "six\n"})
     project.git("add", "requirements.txt")

@@ -1,4 +1,4 @@
-"""Whoever does not judge anything does not pay for it, and sees nothing of it."""
+"""Sessions that judge nothing load nothing of the package, and show nothing of it."""
 
 import json
 import os
@@ -56,8 +56,8 @@ def test_without_a_bound_nothing_is_loaded_and_nothing_is_said(ask, tmp_path):
     assert status == 0
     assert ours <= DOOR
     assert not HEAVY & modules
-    told = [line for line in out.splitlines() if not line.startswith(("plugins:", "rootdir:"))]
-    assert "ouro" not in "\n".join(told)
+    lines = [line for line in out.splitlines() if not line.startswith(("plugins:", "rootdir:"))]
+    assert "ouro" not in "\n".join(lines)
 
 
 def test_a_bound_that_is_not_named_is_not_loaded(ask):

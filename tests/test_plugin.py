@@ -1,4 +1,4 @@
-"""bound.toml under pytest: what is collected, what is told, and what never shrinks."""
+"""bound.toml under pytest: which items are collected and reported, and which are always run."""
 
 import re
 import xml.etree.ElementTree as ElementTree
@@ -114,7 +114,7 @@ def test_a_skipped_rule_says_why(project, run_pytest):
     )
 
 
-def test_a_rule_that_warns_passes_and_is_told(project, run_pytest):
+def test_a_rule_that_warns_passes_and_is_reported(project, run_pytest):
     project.edit(
         "bound.toml", 'check = "scope"', 'check = "scope"\nseverity = "warn"\nreason = "moving"'
     )
@@ -268,7 +268,7 @@ def test_a_bound_that_does_not_exist_is_an_error(project, run_pytest):
     assert run_pytest("bound.toml").ret == 4
 
 
-def test_a_trust_that_is_no_commit_names_the_option(run_pytest):
+def test_a_trust_that_is_not_a_commit_names_the_option(run_pytest):
     result = run_pytest("bound.toml", "--ouro-trust", "nowhere")
 
     assert result.ret == 2
@@ -297,7 +297,7 @@ def test_what_cannot_be_judged_later_is_an_error_too(project, run_pytest):
         (["--ouro-experiment", "-nauto"], "", "--ouro-experiment cannot be used with -n"),
     ],
 )
-def test_wrong_usage_is_told_before_anything_is_run(project, run_pytest, args, ini, message):
+def test_wrong_usage_is_reported_before_anything_is_run(project, run_pytest, args, ini, message):
     if "-n" in message:
         pytest.importorskip("xdist")
     project.write({"pytest.ini": f"[pytest]\n{ini}\n"})

@@ -1,4 +1,4 @@
-"""The doctor, and what it says, taken apart."""
+"""Run the doctor, and parse its report."""
 
 import os
 import subprocess
@@ -24,8 +24,8 @@ sys.exit(main())
 NO_LANDLOCK = ("444", "38")  # landlock_create_ruleset: not implemented
 
 
-class Told:
-    """What the doctor said: its exit status, and each topic's state, words and next step."""
+class Report:
+    """The doctor's exit status, and each topic's state, words and next step."""
 
     def __init__(self, done):
         assert "Traceback" not in done.stdout + done.stderr, done.stderr
@@ -45,11 +45,11 @@ class Told:
 
 @pytest.fixture
 def doctor(project):
-    """``doctor(*args)``: what it tells of the toy project."""
+    """``doctor(*args)``: its report about the toy project."""
 
     def doctor(*args, **env):
         env = {"CUDA_VISIBLE_DEVICES": "", **env}
-        return Told(project.ouro("doctor", *args, **env))
+        return Report(project.ouro("doctor", *args, **env))
 
     return doctor
 
@@ -67,7 +67,7 @@ def bound(project):
 
 
 def follow(project, command):
-    """Do what the doctor says is next."""
+    """Run the doctor's next step."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
         ["sh", "-c", command], cwd=project.path, env={**os.environ, "PATH": path},
@@ -77,7 +77,7 @@ def follow(project, command):
 
 @pytest.fixture(scope="module")
 def bare_python(tmp_path_factory):
-    """An interpreter without torch, or anything else."""
+    """An interpreter without torch or any other package."""
     folder = tmp_path_factory.mktemp("bare")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     return str(folder / "bin/python")

@@ -1,4 +1,4 @@
-"""What the doctor finds at commits, in CI and with agents; its next steps, followed."""
+"""What the doctor reports about commits, CI and agents; its next steps are run."""
 
 import shutil
 import subprocess
@@ -9,11 +9,11 @@ from tests.doctor.conftest import follow
 
 
 def test_the_hook_that_is_next_stops_a_commit(doctor, project):
-    told = doctor()
-    assert told.state["pre-commit"] == "off"
+    report = doctor()
+    assert report.state["pre-commit"] == "off"
 
     shutil.rmtree(project.path / ".git/hooks", ignore_errors=True)
-    follow(project, told.next["pre-commit"])
+    follow(project, report.next["pre-commit"])
 
     assert doctor().state["pre-commit"] == "ok"
     project.edit("prepare.py", "float(model)", "0.5")
@@ -21,25 +21,25 @@ def test_the_hook_that_is_next_stops_a_commit(doctor, project):
         follow(project, "git commit -qam 'widen eval'")
 
 
-def test_a_hook_elsewhere_or_in_a_comment_is_seen_for_what_it_is(doctor, project):
+def test_a_hook_elsewhere_or_in_a_comment(doctor, project):
     hook = project.path / "hooks/pre-commit"
     project.write({"hooks/pre-commit": "#!/bin/sh\n# pytest-ouro gate --staged\n"})
     hook.chmod(0o755)
     project.git("config", "core.hooksPath", "hooks")
-    told = doctor()
-    assert told.state["pre-commit"] == "off"
-    assert told.words["pre-commit"] == "hooks/pre-commit does not run the gate"
+    report = doctor()
+    assert report.state["pre-commit"] == "off"
+    assert report.words["pre-commit"] == "hooks/pre-commit does not run the gate"
 
     hook.write_text("#!/bin/sh\npytest-ouro gate --staged\n")
     assert doctor().state["pre-commit"] == "ok"
-    hook.chmod(0o644)  # git runs none that is not executable
+    hook.chmod(0o644)  # git runs only an executable hook
     assert doctor().state["pre-commit"] == "off"
 
 
 def test_pre_commit_s_configuration_counts_once_it_is_installed(doctor, project):
     project.write({".pre-commit-config.yaml": "repos:\n- hooks:\n  - id: ouro-gate\n"})
-    told = doctor()
-    assert (told.state["pre-commit"], told.next["pre-commit"]) == ("weak", "pre-commit install")
+    report = doctor()
+    assert (report.state["pre-commit"], report.next["pre-commit"]) == ("weak", "pre-commit install")
 
     project.write({".git/hooks/pre-commit": "#!/bin/sh\nexec pre-commit hook-impl\n"})
     (project.path / ".git/hooks/pre-commit").chmod(0o755)
@@ -64,10 +64,10 @@ def test_a_workflow_runs_the_gate_or_does_not(doctor, project, step, state):
 def test_agents_ask_the_guard_after_the_next_step(doctor, project):
     assert doctor().state["agents"] == "off"
     project.write({".claude/settings.json": "{}", ".cursor/hooks.json": "{}"})
-    told = doctor()
-    assert told.words["agents"] == "claude, cursor: edits without asking the guard"
+    report = doctor()
+    assert report.words["agents"] == "claude, cursor: edits without asking the guard"
 
-    follow(project, told.next["agents"])
+    follow(project, report.next["agents"])
     assert doctor().state["agents"] == "ok"
 
     settings = project.path / ".claude/settings.json"

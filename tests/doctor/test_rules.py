@@ -1,4 +1,4 @@
-"""What the doctor finds of git, rules and records; each next step is one."""
+"""What the doctor reports about git, rules and records; its next steps work."""
 
 import json
 import os
@@ -10,53 +10,53 @@ import pytest
 from pytest_ouro.doctor.rules import user_item
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records.record_format import from_json
-from tests.doctor.conftest import Told, follow
+from tests.doctor.conftest import Report, follow
 
 
-def test_a_toy_experiment_is_told_topic_by_topic(doctor):
-    told = doctor()
+def test_each_topic_of_a_toy_experiment_is_reported(doctor):
+    report = doctor()
 
-    assert told.status == 0
-    assert list(told.state) == [
+    assert report.status == 0
+    assert list(report.state) == [
         *("git", "bound", "trust", "journal", "ledger", "user", "python", "device", "data"),
         *("judge", "sandbox", "level", "pre-commit", "ci", "agents"),
     ]
-    assert told.words["bound"] == "7 rules of 'toy', each can fail"
-    assert told.words["level"] == (
+    assert report.words["bound"] == "7 rules of 'toy', each can fail"
+    assert report.words["level"] == (
         "supervised (no judge: prepare.py has no Tokenizer); the bound demands supervised: a run "
         "can be kept"
     )
-    assert told.words["judge"] == "no judge: prepare.py has no Tokenizer"
-    last = told.text.splitlines()[-1]
-    counts = [f"{list(told.state.values()).count(s)} {s}" for s in ("ok", "weak", "off")]
+    assert report.words["judge"] == "no judge: prepare.py has no Tokenizer"
+    last = report.text.splitlines()[-1]
+    counts = [f"{list(report.state.values()).count(s)} {s}" for s in ("ok", "weak", "off")]
     assert last == f"ouro: doctor: {', '.join(counts)}"
 
 
-def test_all_that_is_not_at_its_strongest_has_a_next_step_and_nothing_else_has(doctor):
-    told = doctor()
+def test_each_item_that_is_not_ok_has_a_next_step(doctor):
+    report = doctor()
 
-    assert set(told.next) == {topic for topic, state in told.state.items() if state != "ok"}
-    assert all(told.next.values())
+    assert set(report.next) == {topic for topic, state in report.state.items() if state != "ok"}
+    assert all(report.next.values())
 
 
-def test_json_is_the_same_as_one_object(doctor, project):
-    told = doctor()
+def test_json_has_the_same_items(doctor, project):
+    report = doctor()
     done = project.ouro("doctor", "--json", CUDA_VISIBLE_DEVICES="")
     found = json.loads(done.stdout)
 
     assert (done.returncode, found["status"], found["selftest"]) == (0, 0, None)
     assert [(i["topic"], i["state"], i["words"]) for i in found["items"]] == [
-        (topic, told.state[topic], told.words[topic]) for topic in told.state
+        (topic, report.state[topic], report.words[topic]) for topic in report.state
     ]
 
 
-def test_to_look_changes_nothing_and_loads_no_torch(project):
-    def everything():
+def test_the_doctor_changes_nothing_and_loads_no_torch(project):
+    def read_all():
         return {
             path: path.read_bytes() for path in sorted(project.path.rglob("*")) if path.is_file()
         }
 
-    before = everything()
+    before = read_all()
     code = (
         "import sys; from pytest_ouro.cli import run; status = run(['doctor']); "
         "sys.exit(status or 10 * ('torch' in sys.modules))"
@@ -64,66 +64,66 @@ def test_to_look_changes_nothing_and_loads_no_torch(project):
     done = subprocess.run([sys.executable, "-c", code], cwd=project.path, check=False)
 
     assert done.returncode == 0
-    assert everything() == before
+    assert read_all() == before
 
 
 def test_without_git_or_a_bound_nothing_can_be_judged(tmp_path, project):
     bare = type(project)(tmp_path / "bare")
     bare.path.mkdir()
-    told = Told(bare.ouro("doctor"))
-    assert (told.status, told.state) == (2, {"git": "unknown"})
-    assert told.next["git"] == "git init, then commit the experiment"
+    report = Report(bare.ouro("doctor"))
+    assert (report.status, report.state) == (2, {"git": "unknown"})
+    assert report.next["git"] == "git init, then commit the experiment"
 
     bare.git("init", "-q")
-    told = Told(bare.ouro("doctor"))
-    assert told.status == 2
-    assert (told.state["git"], told.state["bound"]) == ("ok", "unknown")
-    assert "no bound.toml" in told.words["bound"]
-    assert Told(bare.ouro("doctor", "--bound", "other.toml")).state["bound"] == "unknown"
+    report = Report(bare.ouro("doctor"))
+    assert report.status == 2
+    assert (report.state["git"], report.state["bound"]) == ("ok", "unknown")
+    assert "no bound.toml" in report.words["bound"]
+    assert Report(bare.ouro("doctor", "--bound", "other.toml")).state["bound"] == "unknown"
 
 
 def test_a_faulty_bound_is_unknown_and_names_its_line(doctor, project):
     project.edit("bound.toml", 'check = "scope"', 'check = "scpoe"')
 
-    told = doctor()
+    report = doctor()
 
-    assert told.status == 2
-    assert told.state["bound"] == "unknown"
-    assert "bound.toml:" in told.words["bound"]
-    assert "pytest-ouro bless" in told.next["bound"]
+    assert report.status == 2
+    assert report.state["bound"] == "unknown"
+    assert "bound.toml:" in report.words["bound"]
+    assert "pytest-ouro gate" in report.next["bound"]
 
 
 def test_rules_that_were_altered_are_not_trusted(doctor, project):
     project.edit("bound.toml", "timeout   = 20", "timeout   = 30")
 
-    told = doctor()
+    report = doctor()
 
-    assert (told.status, told.state["bound"], told.state["trust"]) == (2, "ok", "unknown")
-    assert "not the one that was blessed" in told.words["trust"]
-    assert "level" not in told.state
+    assert (report.status, report.state["bound"], report.state["trust"]) == (2, "ok", "unknown")
+    assert "not the one that was blessed" in report.words["trust"]
+    assert "level" not in report.state
 
 
-def test_a_blessing_that_is_not_committed_lets_no_run_start(doctor, project):
+def test_an_uncommitted_blessing_prevents_runs(doctor, project):
     project.edit("bound.toml", "timeout   = 20", "timeout   = 30")
     assert project.ouro("bless").returncode == 0
 
-    told = doctor()
-    assert (told.status, told.state["trust"]) == (1, "fails")
+    report = doctor()
+    assert (report.status, report.state["trust"]) == (1, "fails")
 
-    follow(project, told.next["trust"])
+    follow(project, report.next["trust"])
     assert (doctor().status, doctor().state["trust"]) == (0, "weak")
 
 
 def test_trust_becomes_a_commit_by_the_next_step(doctor, project):
-    told = doctor()
-    assert told.state["trust"] == "weak"
-    assert told.words["trust"].startswith("rules read from the working tree")
+    report = doctor()
+    assert report.state["trust"] == "weak"
+    assert report.words["trust"].startswith("rules read from the working tree")
 
-    follow(project, told.next["trust"])
+    follow(project, report.next["trust"])
 
-    told = doctor()
-    assert told.state["trust"] == "ok"
-    assert told.words["trust"].endswith("(git config ouro.trust)")
+    report = doctor()
+    assert report.state["trust"] == "ok"
+    assert report.words["trust"].endswith("(git config ouro.trust)")
 
 
 def test_the_branch_of_the_remote_is_the_one_to_trust(doctor, project, tmp_path):
@@ -149,12 +149,12 @@ def test_a_shallow_clone_is_weak_until_it_is_deepened(project, tmp_path):
     clone = type(project)(tmp_path / "clone")
     project.git("clone", "-q", "--depth", "1", f"file://{project.path}", str(clone.path))
 
-    told = Told(clone.ouro("doctor"))
-    assert (told.state["git"], told.state["trust"], told.status) == ("weak", "unknown", 2)
+    report = Report(clone.ouro("doctor"))
+    assert (report.state["git"], report.state["trust"], report.status) == ("weak", "unknown", 2)
 
-    follow(clone, told.next["git"])
-    told = Told(clone.ouro("doctor", CUDA_VISIBLE_DEVICES=""))
-    assert (told.state["git"], told.state["trust"], told.status) == ("ok", "weak", 0)
+    follow(clone, report.next["git"])
+    report = Report(clone.ouro("doctor", CUDA_VISIBLE_DEVICES=""))
+    assert (report.state["git"], report.state["trust"], report.status) == ("ok", "weak", 0)
 
 
 def test_rules_that_cannot_fail_are_named(doctor, project):
@@ -164,29 +164,29 @@ def test_rules_that_cannot_fail_are_named(doctor, project):
     project.write({"bound.toml": text})
     project.bless()
 
-    told = doctor()
+    report = doctor()
 
-    assert (told.status, told.state["bound"]) == (0, "weak")
-    assert "only warning: iron-law::only-train-py" in told.words["bound"]
-    assert "for people alone: iron-law::taste" in told.words["bound"]
+    assert (report.status, report.state["bound"]) == (0, "weak")
+    assert "only warning: iron-law::only-train-py" in report.words["bound"]
+    assert "for people alone: iron-law::taste" in report.words["bound"]
 
 
 def test_recorded_runs_and_a_chain_that_was_broken(doctor, project):
     assert doctor().words["journal"] == "runs recorded: 0"
     done = project.pytest("--ouro-experiment")
     assert "ouro: keep " in done.stdout
-    told = doctor()
-    assert told.words["journal"] == "runs recorded: 1, the chain is intact"
-    assert told.words["ledger"] == "1 rows in results.tsv"
-    assert (told.state["journal"], told.state["ledger"]) == ("ok", "ok")
+    report = doctor()
+    assert report.words["journal"] == "runs recorded: 1, the chain is intact"
+    assert report.words["ledger"] == "1 rows in results.tsv"
+    assert (report.state["journal"], report.state["ledger"]) == ("ok", "ok")
 
     journal = project.path / ".git/ouro/journal.jsonl"
     journal.write_text(journal.read_text().replace('"cpu"', '"gpu"', 1))
-    told = doctor()
-    assert (told.status, told.state["journal"]) == (1, "fails")
+    report = doctor()
+    assert (report.status, report.state["journal"]) == (1, "fails")
 
 
-def test_a_run_that_was_killed_is_told(doctor, project):
+def test_a_run_that_was_killed_is_reported(doctor, project):
     case = open_case(project.path / "bound.toml")
     case.evidence.journal.append(
         from_json(
@@ -202,17 +202,17 @@ def test_a_run_that_was_killed_is_told(doctor, project):
         )
     )
 
-    told = doctor()
+    report = doctor()
 
-    assert told.state["journal"] == "weak"
-    assert "1 ended without a record" in told.words["journal"]
+    assert report.state["journal"] == "weak"
+    assert "1 ended without a record" in report.words["journal"]
 
 
-def test_the_same_user_is_no_other_party(doctor):
-    told = doctor()
+def test_the_same_user_can_change_everything(doctor):
+    report = doctor()
 
-    assert told.state["user"] == "weak"
-    assert f"belong to user {os.geteuid()}" in told.words["user"]
+    assert report.state["user"] == "weak"
+    assert f"belong to user {os.geteuid()}" in report.words["user"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

@@ -1,4 +1,4 @@
-"""Canary cheats, really run: what is said of each is what is seen from outside."""
+"""Run the canaries: their reported states agree with what is observed from outside."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def attempt(name, *, honest=2.0):
 
 
 def states(done):
-    """What the lines of a selftest say of each canary."""
+    """The state of each canary and its level, from the lines of a selftest."""
     lines = [line for line in done.stdout.splitlines() if line.startswith("ouro: canary ")]
     said = (line.removeprefix("ouro: canary ").partition(" - ")[0] for line in lines)
     return dict(word.split(": ") for word in said)
@@ -84,21 +84,21 @@ def test_what_a_supervised_run_stops_and_what_it_does_not(name, state, words):
     assert trial.words.startswith(words)
 
 
-HONESTLY = "from canary_model import *\nreport(train(Model()))\n"
+HONEST_SCRIPT = "from canary_model import *\nreport(train(Model()))\n"
 
 
 @pytest.mark.parametrize(
     ("name", "code", "state"),
     [
         ("honest", "raise SystemExit(3)", "failed"),
-        ("honest", HONESTLY + "print('val_bpb: 1')", "failed"),
+        ("honest", HONEST_SCRIPT + "print('val_bpb: 1')", "failed"),
         ("forged", "raise SystemExit(3)", "failed"),
         ("forged", "from canary_model import *\nreport(train(1.5))", "open"),
-        ("forged", HONESTLY, "neutralised"),
-        ("network", HONESTLY, "failed"),
+        ("forged", HONEST_SCRIPT, "neutralised"),
+        ("network", HONEST_SCRIPT, "failed"),
     ],
 )
-def test_a_run_that_tells_nothing_stops_nothing(programs, name, code, state):
+def test_a_run_that_shows_nothing_stops_nothing(programs, name, code, state):
     (programs / f"{name}.py").write_text(code)
 
     assert attempt(name).state == state
@@ -113,12 +113,12 @@ def test_an_interpreter_that_does_not_start_is_a_failed_trial():
 
 def test_where_an_honest_run_is_flagged_no_level_is_available(programs):
     (programs / "honest.py").write_text((programs / "forged.py").read_text())
-    told = []
+    trials = []
 
-    done = selftest.selftest(PYTHON, torch=False, on_trial=told.append)
+    done = selftest.selftest(PYTHON, torch=False, on_trial=trials.append)
 
     assert done.level == "claimed"
-    assert [trial.canary for trial in told] == ["honest"]
+    assert [trial.canary for trial in trials] == ["honest"]
 
 
 def test_a_cheat_that_is_not_stopped_at_its_level_lowers_it(programs):
@@ -196,12 +196,12 @@ def test_an_honest_run_that_the_sandbox_hinders_lowers_the_level(torch, programs
     code = (programs / "honest.py").read_text()
     (programs / "honest.py").write_text(f"import socket\nsocket.socket().close()\n{code}")
     monkeypatch.setattr(selftest, "CANARIES", {"honest": "supervised", "network": "sandboxed"})
-    told = []
+    trials = []
 
-    done = selftest.selftest(PYTHON, torch=True, on_trial=told.append)
+    done = selftest.selftest(PYTHON, torch=True, on_trial=trials.append)
 
     assert done.level == "judged"
-    assert [(t.canary, t.level, t.state) for t in told] == [
+    assert [(t.canary, t.level, t.state) for t in trials] == [
         ("honest", "sandboxed", "failed"),
         ("honest", "judged", "held"),
     ]
