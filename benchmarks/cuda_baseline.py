@@ -8,8 +8,8 @@ prepare.py leaves it; --make-data makes a small one there, and the data of our o
 copied to a machine without a network.
 
 Both scripts run alternately under the original's prepare.py: the same data, tokenizer, evaluation
-and budget, which is shorter than 300 s so that everything ends within ten minutes. The original does
-not charge its first 11 steps; ours charges all. The figures are printed as rows of Markdown.
+and budget, which is shorter than 300 s so that everything ends within ten minutes. The original
+does not charge its first 11 steps; ours charges all. The figures are printed as rows of Markdown.
 
 pytest-ouro must be installed. If `kernels` is installed, the original fetches its attention from a
 hub; otherwise, or with KERNELS=0 in the environment, torch's flex_attention replaces it.

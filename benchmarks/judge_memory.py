@@ -12,8 +12,8 @@ made of rows that may be scored later.
 tokens before a token. It trusts its memory as far as that was right so far, and repeats its answer
 to each beginning that it knows. The table shows by how many per cent of the honest value this
 lowers bits per byte, and the upper 95 % bound of the mean over the seeds. Rows begin with the token
-that begins a document. In the columns `one text` they are cut from one text, so that the first token
-of a row is the last target of the row before, which the attack uses too.
+that begins a document. In the columns `one text` they are cut from one text, so that the first
+token of a row is the last target of the row before, which the attack uses too.
 
 `power`: under how many of N plans the judge finds a cheat, for the same models under both plans.
 """

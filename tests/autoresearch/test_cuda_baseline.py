@@ -107,7 +107,7 @@ def test_no_run_begins_that_would_end_too_late(
     toy.main(["--original", str(original), "--home", str(tmp_path), "--minutes", "0"])
     output = capsys.readouterr().out
     assert output.count("| original | ") == 1
-    assert output.endswith("no time is left for the cost of supervision: --seeds 1\n")
+    assert output.endswith("no time is left to measure the supervision: --seeds 1\n")
 
 
 def test_another_version_of_the_original_is_refused(

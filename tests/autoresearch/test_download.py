@@ -152,7 +152,7 @@ def test_a_later_call_continues_an_earlier_one(
 ) -> None:
     server.breaks = 1
     monkeypatch.setattr(download, "ATTEMPTS", 1)
-    with pytest.raises(SystemExit, match="after 1500 of 5000 bytes; run again to go on"):
+    with pytest.raises(SystemExit, match="after 1500 of 5000 bytes; run again to resume"):
         download.main(["1", "--url", server.url, "--to", str(tmp_path)])
     assert [len(data) for data in contents(tmp_path).values()] == [1500]
     download.main(["1", "--url", server.url, "--to", str(tmp_path)])
@@ -204,7 +204,7 @@ def test_the_digest_of_the_hub_is_used(
     if not honest:
         digest_of = download.sha256_of
         monkeypatch.setattr(download, "sha256_of", lambda path: digest_of(path)[::-1])
-        with pytest.raises(SystemExit, match="were announced"):
+        with pytest.raises(SystemExit, match="received .* expected "):
             download.main(["1", "--url", server.url, "--to", str(tmp_path)])
         return
     download.main(["1", "--url", server.url, "--to", str(tmp_path)])
