@@ -244,7 +244,7 @@ def _map(path: Path) -> mmap.mmap:
         raise SystemExit(f"data missing in {cache}: run python prepare.py") from None
     known = manifest["files"].get(f"{path.parent.name}/{path.name}")
     if not _is_ours(manifest["recipe"]) or known != _entry(data):
-        raise SystemExit(f"data in {cache} does not match its digests: run python prepare.py")
+        raise SystemExit(f"data in {cache} is damaged or outdated: run python prepare.py")
     return data
 
 

@@ -176,7 +176,7 @@ def test_a_file_that_is_not_the_published_one_is_never_stored(
     download: ModuleType, server: Server, tmp_path: Path
 ) -> None:
     server.files["shard_00000.parquet"] = b"x" * 5000
-    with pytest.raises(SystemExit, match=r"00000\.parquet cannot be fetched: 5000 bytes with"):
+    with pytest.raises(SystemExit, match=r"00000\.parquet cannot be fetched: received 5000 bytes with"):
         download.main(["1", "--url", server.url, "--to", str(tmp_path)])
     assert contents(tmp_path) == {}
 
@@ -186,7 +186,7 @@ def test_another_file_of_that_name_is_not_touched(
 ) -> None:
     mine = tmp_path / "shard_00000.parquet"
     mine.write_bytes(b"mine")
-    with pytest.raises(SystemExit, match="not the one published: remove it"):
+    with pytest.raises(SystemExit, match="differs from the published file: remove it"):
         download.main(["1", "--url", server.url, "--to", str(tmp_path)])
     assert mine.read_bytes() == b"mine"
 

@@ -203,7 +203,7 @@ def test_data_of_another_recipe_than_ours_are_refused(empty: ModuleType, folder:
     manifest = json.loads(path.read_bytes())
     manifest["recipe"]["shuffle_seed"] = 1
     path.write_text(json.dumps(manifest))
-    with pytest.raises(SystemExit, match="not what it should be"):
+    with pytest.raises(SystemExit, match="is damaged or outdated"):
         stored(empty, "train")
 
 

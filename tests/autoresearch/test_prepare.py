@@ -441,7 +441,7 @@ def test_damaged_data_are_refused_and_repaired(
     small.main()
     expected = contents(tmp_path)
     (tmp_path / name).write_bytes(b"damage")
-    with pytest.raises(SystemExit, match=r"not what it should be: run python prepare\.py"):
+    with pytest.raises(SystemExit, match=r"is damaged or outdated: run python prepare\.py"):
         small._read(tmp_path / name)
     small.main()
     assert contents(tmp_path) == expected
@@ -452,7 +452,7 @@ def test_data_of_another_recipe_are_replaced(
 ) -> None:
     small.main()
     monkeypatch.setitem(small.RECIPE, "format", 2)
-    with pytest.raises(SystemExit, match="not what it should be"):
+    with pytest.raises(SystemExit, match="is damaged or outdated"):
         small.Tokenizer.from_directory(small.TOKENIZER_DIR)
     small.main()
     assert small._is_ready()
