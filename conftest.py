@@ -1,4 +1,4 @@
-"""What the repository's own tests share: a toy experiment in a real git repository."""
+"""Fixtures of all tests: a toy experiment in a real git repository."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ check = "log-schema"
 
 @dataclass(frozen=True)
 class Project:
-    """A git repository with an experiment, and the ways people use it."""
+    """A git repository with an experiment, and calls of git, pytest and pytest-ouro in it."""
 
     path: Path
 
@@ -138,36 +138,36 @@ class Project:
             path.write_text(text, encoding="utf-8")
 
     def git(self, *args: str) -> str:
-        """One git call; its output without the last newline."""
+        """Call git; return its output without the last newline."""
         done = subprocess.run(
             ["git", *args], cwd=self.path, capture_output=True, text=True, check=True
         )
         return done.stdout.rstrip("\n")
 
     def commit(self, message: str = "a change", files: dict[str, str] | None = None) -> str:
-        """Write the files, commit everything that is there, return the commit's id."""
+        """Write the files, commit everything, return the commit's id."""
         self.write(files or {})
         self.git("add", "-A")
         self.git("commit", "-q", "--allow-empty", "-m", message)
         return self.git("rev-parse", "HEAD")
 
     def edit(self, name: str, old: str, new: str) -> None:
-        """Replace ``old``, which must be there, in a file."""
+        """Replace ``old``, which must occur, in a file."""
         path = self.path / name
         text = path.read_text(encoding="utf-8")
         assert old in text
         path.write_text(text.replace(old, new), encoding="utf-8")
 
     def ouro(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """``pytest-ouro ARGS`` in a process of its own."""
+        """Run ``pytest-ouro ARGS`` in a process of its own."""
         return self._run("-m", "pytest_ouro", *args, **env)
 
     def pytest(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """``pytest ARGS`` in a process of its own."""
+        """Run ``pytest ARGS`` in a process of its own."""
         return self._run("-m", "pytest", "-p", "no:cacheprovider", *args, **env)
 
     def bless(self) -> str:
-        """Bless what is there and commit it; the id of the commit, which is now trust."""
+        """Bless the files and commit all; return the id of the commit, which is now trust."""
         done = self.ouro("bless")
         assert done.returncode == 0, done.stderr
         return self.commit("bless")
@@ -184,17 +184,17 @@ class Project:
         )
 
 
-#: Of the person, or left by a test: torch's compiler writes the folder of its cache there.
+#: Variables of the user, or left by a test: torch's compiler writes the folder of its cache there.
 _FOREIGN = ("GIT_", "OURO_", "PYTEST_", "TORCHINDUCTOR_", "TRITON_")
 
-# Who starts the tests in the background of a shell has SIGINT ignored, in all that they start too.
+# A shell starts background jobs with SIGINT ignored, and so are the processes that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the person's caches, git settings or CI variables."""
+    """Keep the tests away from the user's caches, git settings and CI variables."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
@@ -217,28 +217,22 @@ def new_repository(tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def _built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The toy experiment, blessed and committed once: a copy of it is quicker."""
-    return tmp_path_factory.mktemp("built") / "project"
+def _toy(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The toy experiment from which each test gets a copy; the first of them makes it."""
+    return Project(tmp_path_factory.mktemp("toy") / "project")
 
 
 @pytest.fixture
-def project(new_repository: Project, _built: Path) -> Project:
-    """A toy experiment, blessed and committed: lawful as it stands."""
-    made = new_repository
-    if _built.exists():
-        shutil.copytree(_built, made.path, dirs_exist_ok=True)
-        return made
-    made.write(
-        {
-            "prepare.py": PREPARE,
-            "train.py": TRAIN,
-            "bound.toml": BOUND,
-            "pyproject.toml": PYPROJECT,
-            ".gitignore": "run.log\nresults.tsv\n",
-        }
-    )
-    made.commit("the experiment")
-    made.bless()
-    shutil.copytree(made.path, _built)
+def project(tmp_path: Path, _toy: Project) -> Project:
+    """A toy experiment, blessed and committed; every rule holds."""
+    if not _toy.path.exists():
+        _toy.path.mkdir()
+        _toy.git("init", "-q")
+        files = {"prepare.py": PREPARE, "train.py": TRAIN, "bound.toml": BOUND}
+        ignored = "run.log\nresults.tsv\n"
+        _toy.commit("the experiment", {**files, "pyproject.toml": PYPROJECT, ".gitignore": ignored})
+        _toy.bless()
+    made = Project(tmp_path / "project")
+    shutil.copytree(_toy.path, made.path, symlinks=True)
+    made.git("update-index", "-q", "--refresh")
     return made

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import gc
 import os
 import re
@@ -38,13 +37,13 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_process_is_left():
-    """The tests end with none of their processes running, of whatever depth; needs Linux's /proc.
+    """Fail if a process that a test started, at any depth, still runs at the end; needs Linux.
 
-    Under xdist each worker looks at its own.
+    Under xdist each worker checks its own processes.
     """
     adopt_orphans()
     yield
-    gc.collect()  # what holds a git process ends it when it goes
+    gc.collect()  # an object that holds a git process ends it when it is freed
     deadline = time.monotonic() + 60
     while (left := descendants(os.getpid())) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -52,14 +51,14 @@ def _no_process_is_left():
 
 
 def descendants(pid):
-    """The command lines of the living descendants of a process, by their ids."""
+    """Return the command lines of the running descendants of a process, by their ids."""
     parents, commands = {}, {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
             words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
-            continue  # it has just gone
+            continue  # the process has just ended
         if state != "Z":
             parents[int(folder.name)] = int(parent)
             commands[int(folder.name)] = words
@@ -71,7 +70,7 @@ def descendants(pid):
 
 @pytest.fixture(scope="session")
 def torch_server():
-    """The process that has imported torch, started for the first test that needs it."""
+    """The process that has imported torch; the first test that needs it starts it."""
     server = TorchServer(str(CHILD))
     yield server
     server.close()
@@ -79,13 +78,13 @@ def torch_server():
 
 @pytest.fixture
 def fork_runs(request, monkeypatch):
-    """``fork_runs()``: from now on the processes of this test's runs are forks that have torch.
+    """``fork_runs()``: fork the processes of this test's runs from one that has imported torch.
 
-    A run that is started in a process of its own (``project.pytest``) is not concerned.
+    A run in a process of its own (``project.pytest``) is not affected.
     """
 
     def fork_runs():
-        if sys.platform == "linux":  # elsewhere a fork of a child's child is nobody's child
+        if sys.platform == "linux":  # elsewhere an orphaned fork does not become our child
             server = request.getfixturevalue("torch_server")
             monkeypatch.setattr(subprocess.Popen, "_execute_child", server.bound())
 
@@ -94,11 +93,11 @@ def fork_runs(request, monkeypatch):
 
 @pytest.fixture
 def run_pytest(project, pytester, monkeypatch):
-    """``run_pytest(*args)``: pytest in the project's folder, in this process.
+    """``run_pytest(*args)``: run pytest in the project's folder, in this process.
 
     A process of its own (``project.pytest``) takes half a CPU second more.
     """
-    # Pytester forgets the modules that a run imports first: half of a package must not be left.
+    # Pytester forgets the modules that a run is the first to import: a package would be split.
     import_module("pytest_ouro.items.collect")
     for check in CHECKS:
         load(check)
@@ -114,29 +113,13 @@ def run_pytest(project, pytester, monkeypatch):
 
 @pytest.fixture(scope="session")
 def templates():
-    """Projects that were made here, by name, kept to be copied."""
+    """Projects by name, made once and then copied."""
     return {}
 
 
 @pytest.fixture
-def project(request, templates, tmp_path, tmp_path_factory):
-    """The toy experiment; made once, then copied, because these tests are many."""
-    if "toy" not in templates:
-        made = request.getfixturevalue("project")
-        kept = tmp_path_factory.mktemp("template") / "project"
-        shutil.copytree(made.path, kept, symlinks=True)
-        templates["toy"] = dataclasses.replace(made, path=kept)
-        return made
-    path = tmp_path / "project"
-    shutil.copytree(templates["toy"].path, path, symlinks=True)
-    copy = dataclasses.replace(templates["toy"], path=path)
-    copy.git("update-index", "-q", "--refresh")
-    return copy
-
-
-@pytest.fixture
 def laws(project, templates, tmp_path_factory):
-    """The same project under all fifteen rules of this repository's own bound.toml."""
+    """The project under all fifteen rules of this repository's own bound.toml."""
     cache = Path.home() / ".cache/toy"
     for name in ("tokenizer/ranks.txt", "tokenizer/token_bytes.txt", "data/shard_9.bin"):
         (cache / name).parent.mkdir(parents=True, exist_ok=True)
@@ -153,12 +136,12 @@ def laws(project, templates, tmp_path_factory):
     return project
 
 
-#: What the original's .gitignore ignores, as far as it matters here.
+#: The part of the original's .gitignore that matters here.
 IGNORED = "__pycache__/\n*.py[oc]\n.venv\nrun.log\nresults.tsv\n"
 
 
 def fifteen_rules():
-    """The repository's own bound.toml for a project without a folder of its own."""
+    """Return this repository's bound.toml, for a project at the top of its repository."""
     text = OWN_BOUND.read_text(encoding="utf-8")
     text = re.sub(r"(?m)^(root|within|prepare) .*\n", "", text)
     data = ", ".join(f'"{glob}"' for glob in DATA)
@@ -169,9 +152,9 @@ def fifteen_rules():
 
 @pytest.fixture
 def recorded(project):
-    """Write down a run as the supervisor does: ``recorded("keep", 1.7)``; its record.
+    """``recorded("keep", 1.7)``: record a run as the supervisor does; return its record.
 
-    ``row`` is the ledger's line; "" writes none. Everything else is a fact of the record.
+    ``row`` is the ledger's line; "" writes none. Everything else is a key of the record.
     """
 
     def recorded(status="keep", value=2.0, *, row=None, **facts):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -164,30 +163,6 @@ def spoken_by_us(text: str) -> None:
     ours = "\n".join(line for line in text.splitlines() if "run.log |" not in line)
     for word in ("Traceback", "INTERNALERROR", "most recent call"):
         assert word not in ours, text
-
-
-@pytest.fixture(scope="session")
-def built() -> dict[str, Any]:
-    """The toy project as it was built first; it is copied for each test."""
-    return {}
-
-
-@pytest.fixture
-def project(
-    request: pytest.FixtureRequest,
-    built: dict[str, Any],
-    tmp_path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Any:
-    """A copy of the toy project."""
-    if "project" not in built:
-        made = request.getfixturevalue("project")
-        kept = tmp_path_factory.mktemp("built") / "project"
-        shutil.copytree(made.path, kept)
-        built["project"] = replace(made, path=kept)
-        return made
-    shutil.copytree(built["project"].path, tmp_path / "project")
-    return replace(built["project"], path=tmp_path / "project")
 
 
 @pytest.fixture
