@@ -1,4 +1,4 @@
-"""Decide which page each visitor sees: A, the old one, or B."""
+"""Choose a page for each visitor: A, the old one, or B."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from visitors import visitors
 
 
 def page(visitor):
-    """Half of them, whoever they are."""
+    """Show B to every second visitor."""
     return "AB"[visitor.number % 2]
 
 

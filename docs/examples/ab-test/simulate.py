@@ -1,6 +1,6 @@
-"""The fixed evaluation: what the visitors do, on the pages chosen and, all of them, on page A.
+"""The fixed evaluation: simulate every visitor on the chosen page and on page A.
 
-Each visitor is compared with himself, so that only the choice of pages makes the difference.
+Both use the same random numbers, so that only the choice of pages makes a difference.
 """
 
 import os
@@ -13,10 +13,10 @@ from visitors import visitors
 
 
 def chance(visitor, page):
-    """How likely the visitor buys. B suits mobile visitors, and puts off who comes often."""
+    """Return the probability of a purchase: B suits mobile visitors, and deters frequent ones."""
     likes_b = 0.04 if visitor.mobile else -0.01
-    puts_off = 0.03 if visitor.visits > 3 else 0.0
-    return 0.10 + (likes_b - puts_off if page == "B" else 0.0)
+    deterred = 0.03 if visitor.visits > 3 else 0.0
+    return 0.10 + (likes_b - deterred if page == "B" else 0.0)
 
 
 draw = random.Random("luck")

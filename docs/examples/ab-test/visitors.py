@@ -1,4 +1,4 @@
-"""The fixed visitors: what a policy may know of each."""
+"""The fixed visitors, with the facts that a policy may use."""
 
 import random
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""The fixed evaluation: proves that the network sorts, then counts its comparisons.
+"""The fixed evaluation: prove that the network sorts, then count its comparisons.
 
-A network that sorts every input of zeros and ones sorts every input. All 65536 of them are sorted
-at once: bit ``n`` of a place is what the input number ``n`` has there.
+A network that sorts every input of zeros and ones sorts every input (the 0-1 principle). All 65536
+inputs are sorted at once: bit ``n`` of a place is the value of input number ``n`` at that place.
 """
 
 import os

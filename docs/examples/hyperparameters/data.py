@@ -5,14 +5,14 @@ import random
 
 
 def rows(split, count):
-    """``count`` pairs ``(x, y)``; each split has numbers of its own."""
+    """Return ``count`` pairs ``(x, y)``; each split has its own random numbers."""
     draw = random.Random(split)
     points = [draw.uniform(-1, 1) for _ in range(count)]
     return [(x, math.sin(4 * x) + draw.gauss(0, 0.1)) for x in points]
 
 
 def features(x, degree):
-    """Chebyshev polynomials of ``x``, up to ``degree``."""
+    """Return the Chebyshev polynomials of ``x``, up to ``degree``."""
     return [math.cos(n * math.acos(x)) for n in range(degree + 1)]
 
 

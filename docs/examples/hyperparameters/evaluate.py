@@ -1,4 +1,4 @@
-"""The fixed evaluation: the mean squared error on points that no fit has seen."""
+"""The fixed evaluation: the mean squared error on held-out points."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The tests: the editable function gives what the reference gives."""
+"""The tests: the editable function returns the results of the reference."""
 
 import random
 import sys

@@ -1,4 +1,4 @@
-"""The fixed evaluation: CPU time of the candidate over that of the reference, taken by turns."""
+"""The fixed evaluation: the CPU time of the candidate relative to that of the reference."""
 
 import importlib.util
 import os

@@ -1,6 +1,6 @@
-"""The function whose speed is watched."""
+"""The function whose speed is measured."""
 
 
 def window_sums(values, width):
-    """The sum of each ``width`` neighbours."""
+    """Return the sum of each ``width`` neighbours."""
     return [sum(values[i : i + width]) for i in range(len(values) - width + 1)]

@@ -1,6 +1,6 @@
-"""What the result must be, in the plainest code."""
+"""The reference: the same function in plain code."""
 
 
 def window_sums(values, width):
-    """The sum of each ``width`` neighbours."""
+    """Return the sum of each ``width`` neighbours."""
     return [sum(values[i : i + width]) for i in range(len(values) - width + 1)]
