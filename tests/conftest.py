@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from pytest_ouro.checks import CHECKS, load
+from pytest_ouro.cli import run
 from pytest_ouro.cli.bless import bless
 from pytest_ouro.evidence.records import ledger
 from pytest_ouro.evidence.records.journal import Journal
@@ -89,6 +92,29 @@ def fork_runs(request, monkeypatch):
             monkeypatch.setattr(subprocess.Popen, "_execute_child", server.bound())
 
     return fork_runs
+
+
+@pytest.fixture
+def ouro(project, monkeypatch, capsys):
+    """``ouro("gate", stdin="")``: run pytest-ouro in the project's folder, in this process.
+
+    It returns the exit status, standard output and standard error.
+    """
+    monkeypatch.chdir(project.path)
+
+    def ouro(*args, stdin=""):
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        status = run(args)
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return ouro
+
+
+@pytest.fixture
+def gate(ouro):
+    """``gate(*args, stdin="")``: exit status, output and errors of the gate."""
+    return partial(ouro, "gate")
 
 
 @pytest.fixture

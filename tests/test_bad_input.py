@@ -9,7 +9,6 @@ import shutil
 
 import pytest
 
-from pytest_ouro.cli import run
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.engine import judge_all, open_case
 from pytest_ouro.evidence.records.journal import Journal
@@ -18,16 +17,14 @@ pytestmark = pytest.mark.usefixtures("laws")
 
 
 @pytest.fixture
-def command(project, monkeypatch, capsys):
+def command(project, ouro):
     """``command("gate")``: exit status, output and errors; nothing may have been written."""
-    monkeypatch.chdir(project.path)
 
     def command(*args):
         before = listing(project.path)
-        status = run(list(args))
-        said = capsys.readouterr()
+        answer = ouro(*args)
         assert listing(project.path) == before
-        return status, said.out, said.err
+        return answer
 
     return command
 

@@ -1,5 +1,7 @@
 """``pytest-ouro bless``: a person declares the present files the truth."""
 
+from functools import partial
+
 import pytest
 
 from pytest_ouro.cli import run
@@ -10,16 +12,9 @@ from pytest_ouro.evidence.content import digest
 
 
 @pytest.fixture
-def bless(project, monkeypatch, capsys):
-    """``bless()``: the exit status, standard output and standard error."""
-    monkeypatch.chdir(project.path)
-
-    def bless(*args):
-        status = run(["bless", *args])
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return bless
+def bless(ouro):
+    """``bless()``: exit status, output and errors."""
+    return partial(ouro, "bless")
 
 
 def read_lock(project):

@@ -11,19 +11,6 @@ from pytest_ouro.cli import parse_options, run
 from pytest_ouro.engine import judge_all, open_case
 
 
-@pytest.fixture
-def gate(project, monkeypatch, capsys):
-    """``gate(*args)``: the exit status, standard output and standard error."""
-    monkeypatch.chdir(project.path)
-
-    def gate(*args):
-        status = run(["gate", *args])
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return gate
-
-
 def test_a_lawful_experiment_is_one_line(gate):
     status, out, err = gate()
 

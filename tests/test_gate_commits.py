@@ -1,13 +1,10 @@
 """``gate --head`` and ``gate --pre-push``: commits as git objects, each on the way from trust."""
 
-import io
 import json
 import subprocess
 import sys
 
 import pytest
-
-from pytest_ouro.cli import run
 
 NOTHING = "0" * 40
 
@@ -18,20 +15,6 @@ def trust(project):
     commit = project.git("rev-parse", "HEAD")
     project.git("checkout", "-q", "-b", "run")
     return commit
-
-
-@pytest.fixture
-def gate(project, monkeypatch, capsys):
-    """``gate(*args, stdin=…)``: the exit status, standard output and standard error."""
-    monkeypatch.chdir(project.path)
-
-    def gate(*args, stdin=""):
-        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        status = run(["gate", *args])
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return gate
 
 
 def widen(project):

@@ -1,9 +1,11 @@
 """``gate --pytest``: the pytest form, hardened, must agree with the gate."""
 
+from functools import partial
+
 import pytest
 
 from pytest_ouro.cli import gate as gates
-from pytest_ouro.cli import run, under_pytest
+from pytest_ouro.cli import under_pytest
 
 from .disarming.attempts import CONFTESTS
 
@@ -11,16 +13,9 @@ ALL = ("deselects", "reports", "exit-status", "ends-at-once", "patches-the-engin
 
 
 @pytest.fixture
-def gate(project, monkeypatch, capsys):
-    """``gate(*args)``: the exit status, standard output and standard error."""
-    monkeypatch.chdir(project.path)
-
-    def gate(*args):
-        status = run(["gate", "--pytest", *args])
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return gate
+def gate(ouro):
+    """``gate(*args)``: run ``gate --pytest``; return exit status, output and errors."""
+    return partial(ouro, "gate", "--pytest")
 
 
 @pytest.fixture

@@ -7,21 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pytest_ouro.cli import run
-
 COMMAND = re.compile(r"::(error|warning|notice) (?:file=(.*?),line=(\d+),)?title=(.*?)::(.*)\Z")
-
-
-@pytest.fixture
-def gate(project, monkeypatch, capsys):
-    """``gate(*args)``: the exit status and standard output."""
-    monkeypatch.chdir(project.path)
-
-    def gate(*args):
-        status = run(["gate", *args])
-        return status, capsys.readouterr().out
-
-    return gate
 
 
 def commands(out):
@@ -33,7 +19,7 @@ def test_a_finding_is_annotated_where_it_is(project, gate):
     project.edit("train.py", "import time\n", "import time\nimport numpy\n")
     project.edit("prepare.py", "float(model)", "0.5")
 
-    status, out = gate("--github")
+    status, out, _ = gate("--github")
 
     assert status == 1
     found = [COMMAND.match(command).groups() for command in commands(out)]
@@ -47,7 +33,7 @@ def test_a_finding_is_annotated_where_it_is(project, gate):
 
 
 def test_a_lawful_experiment_has_no_annotation(gate):
-    status, out = gate("--github")
+    status, out, _ = gate("--github")
 
     assert status == 0
     assert commands(out) == []
@@ -57,7 +43,7 @@ def test_a_lawful_experiment_has_no_annotation(gate):
 def test_a_name_cannot_end_an_annotation_or_begin_another(project, gate):
     project.write({"a,line=9::b%0A::error::c\nd:e.py": "", "::stop-commands::x": ""})
 
-    status, out = gate("--github")
+    status, out, _ = gate("--github")
 
     assert status == 1
     for command in commands(out):
@@ -73,7 +59,7 @@ def test_a_name_cannot_end_an_annotation_or_begin_another(project, gate):
 def test_no_line_of_ours_is_a_command_of_somebody_else(project, gate, how):
     project.write({"::stop-commands::x": "", "##[error]y": "", "z": ""})
 
-    _, out = gate(*how)
+    _, out, _ = gate(*how)
 
     assert [c for c in commands(out) if not c.startswith("::error file=")] == []
     assert not [line for line in out.splitlines() if "##[" in line and line[:2] != "::"]
@@ -84,7 +70,7 @@ def test_the_most_important_ten_are_shown(project, gate):
     project.write(dict.fromkeys(names, "numpy\n"))
     project.edit("prepare.py", "float(model)", "0.5")
 
-    _, out = gate("--github")
+    _, out, _ = gate("--github")
 
     titles = [COMMAND.match(command)[4].rpartition("%3A")[2] for command in commands(out)]
     assert len(titles) == 10
@@ -100,7 +86,7 @@ def test_a_warning_is_not_an_error(project, gate):
     project.bless()
     project.write({"helper.py": ""})
 
-    status, out = gate("--github")
+    status, out, _ = gate("--github")
 
     assert status == 0
     [command] = commands(out)
@@ -137,7 +123,7 @@ def test_the_summary_stays_below_what_is_shown(project, gate, monkeypatch, tmp_p
 def test_what_cannot_be_judged_is_annotated_too(project, gate, monkeypatch, tmp_path):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
 
-    status, out = gate("--github", "--trust", "nowhere")
+    status, out, _ = gate("--github", "--trust", "nowhere")
 
     assert status == 2
     [command] = commands(out)
@@ -176,7 +162,7 @@ def demand_sarif(log):
 
 
 def test_sarif_of_a_lawful_experiment(gate):
-    status, out = gate("--sarif")
+    status, out, _ = gate("--sarif")
 
     log = json.loads(out)
     assert status == 0
@@ -190,7 +176,7 @@ def test_sarif_tells_every_finding_and_where_it_is(project, gate):
     project.edit("prepare.py", "float(model)", "0.5")
     project.git("add", "-A")
 
-    status, out = gate("--sarif")
+    status, out, _ = gate("--sarif")
 
     log = json.loads(out)
     assert status == 1
@@ -223,7 +209,7 @@ def test_a_fingerprint_is_that_of_the_finding_not_of_the_run(project, gate):
 
 
 def test_sarif_says_that_nothing_could_be_judged(gate):
-    status, out = gate("--sarif", "--trust", "nowhere")
+    status, out, _ = gate("--sarif", "--trust", "nowhere")
 
     log = json.loads(out)
     assert status == 2
@@ -234,7 +220,7 @@ def test_sarif_says_that_nothing_could_be_judged(gate):
 
 
 def test_json_says_that_nothing_could_be_judged(gate):
-    status, out = gate("--json", "--trust", "nowhere")
+    status, out, _ = gate("--json", "--trust", "nowhere")
 
     said = json.loads(out)
     assert status == 2
@@ -265,7 +251,7 @@ def test_junit_has_a_case_for_every_rule(project, gate):
     project.edit("prepare.py", "float(model)", "0.5")
     project.write({"a\x01\x1b]<&'\"\n.py": ""})
 
-    status, out = gate("--junit")
+    status, out, _ = gate("--junit")
 
     assert status == 1
     [suite] = ElementTree.fromstring(out)
@@ -287,7 +273,7 @@ def test_junit_has_a_case_for_every_rule(project, gate):
 def test_junit_says_why_nothing_was_judged(project, gate):
     (project.path / "bound.lock").unlink()
 
-    status, out = gate("--junit")
+    status, out, _ = gate("--junit")
 
     assert status == 2
     [suite] = ElementTree.fromstring(out)

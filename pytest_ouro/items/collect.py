@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from operator import attrgetter
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from pytest_ouro.core.errors import ExperimentError, OuroError
 from pytest_ouro.engine import judge, open_case
-from pytest_ouro.items import settings as options
 from pytest_ouro.items.outcome_audit import ADVICE, OutcomeAudit
 from pytest_ouro.items.outside_config import outside, refuse_outside_config
 from pytest_ouro.items.registered import registered_checks
+from pytest_ouro.items.settings import CLOSED, absolute, read_settings
 from pytest_ouro.messages import plugin as messages
 from pytest_ouro.report.text import result_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from pathlib import Path
 
     from pytest_ouro.bound.read import Rule
     from pytest_ouro.engine import Case
@@ -35,7 +34,7 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.settings = options.from_config(config)
+        self.settings = read_settings(config)
         self._case: Case | None = None
         self._result: Result | None = None
         self._refused: OuroError | None = None
@@ -58,12 +57,7 @@ class Session:
             raise pytest.UsageError(str(messages.bound_missing(path)))
         config = self.config
         given = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
-        others = [arg for arg in given if self._absolute(arg) != path]
-        config.args[:] = [str(path), *others]
-
-    def _absolute(self, arg: str) -> Path:
-        given = Path(self.config.invocation_params.dir, arg.split("::")[0])
-        return Path(os.path.abspath(given))  # noqa: PTH100 - keep symlinks
+        config.args[:] = [str(path), *(arg for arg in given if absolute(config, arg) != path)]
 
     @property
     def case(self) -> Case:
@@ -85,8 +79,8 @@ class Session:
             from pytest_ouro.experiment.run import Order, run_experiment
             from pytest_ouro.report.progress import Progress
 
-            options = self.settings
-            order = Order(options.device, options.budget, options.settle, options.repeat)
+            settings = self.settings
+            order = Order(settings.device, settings.budget, settings.settle, settings.repeat)
             progress = Progress(self.config)
             try:
                 refuse_outside_config(self.config, self.case.repository.git.top)
@@ -118,8 +112,8 @@ class Session:
     ) -> pytest.Collector | None:
         if file_path != self.settings.bound:
             return None
-        named = any(self._absolute(arg) == file_path for arg in self.config.args)
-        return BoundFile.from_parent(parent, path=file_path, session_=self) if named else None
+        named = any(absolute(self.config, arg) == file_path for arg in self.config.args)
+        return BoundFile.from_parent(parent, path=file_path) if named else None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(
@@ -164,7 +158,7 @@ class Session:
             self._case.close()
         if self.settings.experiment and not self.config.option.collectonly:
             result = self._result
-            lines += [*result.told(quiet=quiet), result.last_line] if result else [options.CLOSED]
+            lines += [*result.told(quiet=quiet), result.last_line] if result else [CLOSED]
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             for line in lines:
@@ -179,34 +173,34 @@ class Session:
         return [*(f"{file} {words}; {ADVICE}" for file in files), *self.audit.notes()]
 
 
+def find_session(config: pytest.Config) -> Session:
+    """Return the session that the plugin registered."""
+    return cast("Session", config.pluginmanager.get_plugin("ouro-session"))
+
+
 class BoundFile(pytest.File):
     """bound.toml: its sections, and the experiment with ``--ouro-experiment``."""
 
-    def __init__(self, *, session_: Session, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.ouro = session_
-
     def collect(self) -> Iterator[pytest.Collector]:
+        session = find_session(self.config)
         try:
-            case = self.ouro.case
+            case = session.case
         except OuroError as error:
             raise self.CollectError(str(error)) from None
         for section in dict.fromkeys(rule.section for rule in case.bound.rules):
             rules = [rule for rule in case.bound.rules if rule.section == section]
             yield Section.from_parent(self, name=section, rules=rules)
-        if self.ouro.settings.experiment:
+        if session.settings.experiment:
             yield Section.from_parent(self, name="experiment", rules=[])
         case.close()  # the rules may be judged later, or by another worker
 
     def teardown(self) -> None:
         """Close git's processes after the last rule."""
-        self.ouro.case.close()
+        find_session(self.config).case.close()
 
 
 class Section(pytest.Collector):
     """One table of the bound (``danger-zone``, …), which is a part of its rules' node ids."""
-
-    parent: BoundFile
 
     def __init__(self, *, rules: list[Rule], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -228,12 +222,6 @@ class OuroItem(pytest.Item):
     #: Rules about the repository (0) come before the run (1), rules about runs (2) after it.
     order: int
 
-    @property
-    def ouro(self) -> Session:
-        parent = self.parent
-        assert isinstance(parent, Section)
-        return parent.parent.ouro
-
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         error = excinfo.value
         if isinstance(error, Failure):
@@ -254,9 +242,10 @@ class RuleItem(OuroItem):
         self.order = 2 if rule.checker.stage in ("run", "ledger") else 0
 
     def runtest(self) -> None:
-        audit = self.ouro.audit
+        session = find_session(self.config)
+        audit = session.audit
         audit.record(self.nodeid, "failed")
-        result = judge(self.rule, self.ouro.case.evidence)
+        result = judge(self.rule, session.case.evidence)
         self.user_properties.append(("check", result.check))
         if result.broken:
             raise Failure(result_text(result, bound=self.path.name))
@@ -276,7 +265,7 @@ class ExperimentItem(OuroItem):
     order = 1
 
     def runtest(self) -> None:
-        result = self.ouro.experiment()
+        result = find_session(self.config).experiment()
         facts: dict[str, str | float | None] = {
             "status": result.status,
             "reason": result.reason,

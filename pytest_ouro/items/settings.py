@@ -15,7 +15,7 @@ from pytest_ouro.messages import plugin as messages
 if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Device
 
-#: The last line of an experiment that could not be started.
+#: The last line of an experiment that could not start.
 CLOSED = "ouro: closed reason=cannot-run"
 
 
@@ -32,20 +32,24 @@ class Settings:
     repeat: int
 
 
-def bound_path(config: pytest.Config) -> Path:
+def absolute(config: pytest.Config, arg: str) -> Path:
+    """Return the absolute path of the file in an argument or node id; links are not resolved."""
+    path = Path(config.invocation_params.dir, arg.split("::")[0])
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
+def _bound_path(config: pytest.Config) -> Path:
     """Return the bound.toml of this session: from ``--ouro-bound``, else an argument, else the ini
     key, else the root folder."""
-    folder = config.invocation_params.dir
     if given := config.getoption("ouro_bound"):
-        return Path(folder, given)
-    for arg in config.args:
-        if (named := Path(folder, arg.split("::")[0])).name == NAME:
-            return named
-    return Path(config.rootpath, config.getini("ouro_bound") or NAME)
+        return absolute(config, given)
+    named = (path for arg in config.args if (path := absolute(config, arg)).name == NAME)
+    configured = Path(config.rootpath, config.getini("ouro_bound") or NAME)
+    return next(named, None) or absolute(config, str(configured))
 
 
-def from_config(config: pytest.Config) -> Settings:
-    """Read the options; UsageError names a wrong one and its source."""
+def read_settings(config: pytest.Config) -> Settings:
+    """Read the options. UsageError names a wrong one and its source."""
     device = config.getoption("ouro_device") or config.getini("ouro_device") or None
     if device not in (None, "auto", "cpu", "cuda"):
         source = str(config.inipath or "the ini file")
@@ -57,7 +61,7 @@ def from_config(config: pytest.Config) -> Settings:
     if repeat < 1:
         raise pytest.UsageError(str(messages.invalid_repeat()))
     return Settings(
-        bound=Path(os.path.abspath(bound_path(config))),  # noqa: PTH100 - keep symlinks
+        bound=_bound_path(config),
         trust=config.getoption("ouro_trust"),
         device=cast("Device | None", device),
         budget=budget,

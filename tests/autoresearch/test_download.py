@@ -176,9 +176,7 @@ def test_a_file_that_is_not_the_published_one_is_never_stored(
     download: ModuleType, server: Server, tmp_path: Path
 ) -> None:
     server.files["shard_00000.parquet"] = b"x" * 5000
-    with pytest.raises(
-        SystemExit, match=r"00000\.parquet cannot be fetched: received 5000 bytes"
-    ):
+    with pytest.raises(SystemExit, match=r"00000\.parquet cannot be fetched: received 5000 bytes"):
         download.main(["1", "--url", server.url, "--to", str(tmp_path)])
     assert contents(tmp_path) == {}
 
