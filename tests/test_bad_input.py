@@ -1,4 +1,4 @@
-"""Files and machines as they should not be: one clear line, exit status 2, nothing written."""
+"""Damaged files and unusual machines: one clear line, exit status 2, nothing written."""
 
 import builtins
 import errno
@@ -30,7 +30,7 @@ def command(project, ouro):
 
 
 def listing(folder):
-    """Every file with its size and time, git's own included."""
+    """Return the size and time of every file, including those of git."""
     found = {}
     for path in folder.rglob("*"):
         stat = path.lstat()

@@ -1,4 +1,4 @@
-"""What the command says before any of its commands is run."""
+"""``pytest-ouro`` itself: its version, its usage, its errors."""
 
 from importlib.metadata import version
 
@@ -15,4 +15,12 @@ def test_the_usage_names_every_command(capsys):
     usage = capsys.readouterr().out
     assert all(
         f"  {name} " in usage for name in ("init", "gate", "bless", "guard", "doctor", "log")
+    )
+
+
+def test_an_unknown_command_is_an_error_with_help(capsys):
+    assert run(["gat"]) == 2
+    assert capsys.readouterr().err == (
+        "ouro: error: unknown command 'gat'; did you mean 'gate'?\n"
+        "  help: pytest-ouro --help lists the commands\n"
     )

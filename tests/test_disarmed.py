@@ -1,4 +1,4 @@
-"""The pytest form inside a project notices when its answers are changed, and says so."""
+"""The plugin detects changed outcomes of rules in a project's pytest session."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture
 def broken(project):
-    """The project with a broken rule; what is beside it is warned about, and no rule of its own."""
+    """The project with a broken rule; the rule about other files only warns."""
     project.edit(
         "bound.toml", 'check = "scope"', 'check = "scope"\nseverity = "warn"\nreason = "a test"'
     )
@@ -69,7 +69,7 @@ INI = {
 
 @pytest.mark.parametrize("name", INI)
 @pytest.mark.parametrize("how", ["ini", "variable"])
-def test_rules_that_the_settings_leave_out_are_missed(broken, run_pytest, monkeypatch, name, how):
+def test_rules_that_settings_leave_out_are_reported(broken, run_pytest, monkeypatch, name, how):
     if how == "ini":
         broken.write({"pytest.ini": f"[pytest]\naddopts = {INI[name]}\n"})
     else:
@@ -97,7 +97,7 @@ def test_a_mark_that_expects_the_failure_is_noticed(broken, run_pytest):
 
 
 @pytest.mark.parametrize("args", [("-k", "scope"), ("-m", "iron_law"), ("--collect-only",)])
-def test_what_a_person_leaves_out_by_hand_is_a_wish(run_pytest, args):
+def test_rules_that_a_person_deselects_give_no_alarm(run_pytest, args):
     done = run_pytest("bound.toml", *args)
 
     assert "disarmed" not in done.stdout.str()

@@ -1,4 +1,4 @@
-"""``pytest-ouro gate``: its exit status, what it says, and what it never runs."""
+"""``pytest-ouro gate``: its exit status, its output, and what it never runs."""
 
 import json
 import subprocess

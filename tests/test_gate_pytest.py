@@ -1,4 +1,4 @@
-"""``gate --pytest``: the pytest form, hardened, must agree with the gate."""
+"""``gate --pytest``: an isolated pytest must agree with the gate."""
 
 from functools import partial
 
@@ -20,7 +20,7 @@ def gate(ouro):
 
 @pytest.fixture
 def disarmed(project, monkeypatch):
-    """Everything that turns a plain pytest green, at once."""
+    """All the ways to turn a plain pytest green, at once."""
     project.write({"conftest.py": "\n".join(CONFTESTS[name] for name in ALL)})
     project.write({"pytest.ini": "[pytest]\naddopts = --collect-only -p no:ouro\n"})
     project.write({"evil.py": "import os\nos._exit(0)\n", "json.py": "raise SystemExit(0)\n"})
@@ -29,7 +29,7 @@ def disarmed(project, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(project.path))
 
 
-def test_both_say_that_it_is_lawful(project, gate):
+def test_both_report_lawful(project, gate):
     status, out, err = gate()
     assert (status, err) == (0, "")
     assert out.startswith("ouro: lawful: 5 rules hold, 2 skipped")
@@ -37,7 +37,7 @@ def test_both_say_that_it_is_lawful(project, gate):
     assert gate("--trust", project.git("rev-parse", "HEAD"))[0] == 0
 
 
-def test_a_project_disarms_neither(project, gate, disarmed):
+def test_a_project_can_disarm_neither(project, gate, disarmed):
     project.edit("prepare.py", "float(model)", "0.5")
 
     status, out, err = gate()
@@ -46,7 +46,7 @@ def test_a_project_disarms_neither(project, gate, disarmed):
     assert "danger-zone::prepare BROKEN" in out
 
 
-def test_where_they_disagree_nothing_is_lawful(project, gate, monkeypatch):
+def test_a_disagreement_is_an_error(project, gate, monkeypatch):
     honest = gates.judge_all
     project.edit("prepare.py", "float(model)", "0.5")
     monkeypatch.setattr(gates, "judge_all", lambda case: honest(case)[1:])

@@ -1,4 +1,4 @@
-"""What the gate tells machines: GitHub's annotations and summary, SARIF, JSON."""
+"""The gate's output for programs: GitHub's annotations and summary, SARIF, JSON, JUnit."""
 
 import json
 import re
@@ -11,7 +11,7 @@ COMMAND = re.compile(r"::(error|warning|notice) (?:file=(.*?),line=(\d+),)?title
 
 
 def commands(out):
-    """The workflow commands that a runner would obey, trimmed as it trims them."""
+    """Return the workflow commands that a runner would execute, stripped as it strips them."""
     return [line.strip() for line in out.splitlines() if line.strip().startswith("::")]
 
 

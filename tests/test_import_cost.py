@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-#: What every session of pytest loads of us: the door and the hooks that it knows.
+#: The modules that every pytest session loads: the plugin and its hooks.
 DOOR = {"pytest_ouro", "pytest_ouro.plugin", "pytest_ouro.hookspecs"}
 HEAVY = {"git", "gitdb", "torch", "numpy", "filelock", "tomli"}
 
@@ -23,7 +23,7 @@ print(json.dumps({{"status": int(status), "out": out.getvalue(), "modules": sort
 
 @pytest.fixture
 def ask(project):
-    """Run a call in a fresh interpreter: its status, its output and the modules it imported."""
+    """Run a call in a new interpreter; return its status, output and imported modules."""
 
     def ask(call, cwd=project.path):
         done = subprocess.run(

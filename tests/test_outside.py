@@ -1,4 +1,4 @@
-"""pytest's configuration from outside of the repository steers no experiment unasked."""
+"""pytest configuration from outside of the repository affects no experiment unless it is named."""
 
 import os
 import shlex
@@ -10,7 +10,7 @@ import pytest
 from pytest_ouro.items.outcome_audit import ADVICE
 
 CLOSED = "ouro: closed reason=cannot-run"
-#: A conftest.py that tells whether it was imported.
+#: A conftest.py that leaves a file when it is imported.
 TRACE = "import pathlib\npathlib.Path(__file__).with_name('steered').write_text('x')\n"
 
 #: Files above the repository, and the one that is named. None of them is imported.
@@ -55,8 +55,8 @@ def above(project):
     (project.path.parent.parent / "pytest.ini").unlink(missing_ok=True)
 
 
-def refused(project, done, named):
-    """The experiment was not run, in words, and the last line is the stable one."""
+def assert_refused(project, done, named):
+    """Assert that no experiment was run, that this is reported, and the stable last line."""
     assert done.returncode != 0
     assert done.stdout.rstrip("\n").split("\n")[-1] == CLOSED
     assert "would configure the experiment from outside of the repository" in done.stdout
@@ -65,8 +65,8 @@ def refused(project, done, named):
     assert not (project.path / ".git/ouro/journal.jsonl").exists()
 
 
-def helped(done):
-    """The words of the command that the help names."""
+def help_command(done):
+    """Return the arguments of the command that the help names."""
     [line] = [line for line in done.stdout.splitlines() if line.startswith("  help: ")]
     return shlex.split(line.partition("leave it out: pytest ")[2])
 
@@ -81,15 +81,15 @@ def test_an_experiment_is_refused_before_a_conftest_from_there_is_imported(proje
 
     done = project.pytest("--ouro-experiment", "-q")
 
-    refused(project, done, named)
+    assert_refused(project, done, named)
     assert not trace.exists()
     if name != "pyproject":
-        healed = project.pytest(*helped(done))
+        healed = project.pytest(*help_command(done))
         assert " reason=baseline" in healed.stdout, healed.stdout + healed.stderr
         assert not trace.exists()
 
 
-def test_an_ini_above_that_asks_for_help_ends_in_no_success(project, above):
+def test_an_ini_above_with_the_option_help_fails(project, above):
     above({"pytest.ini": "[pytest]\naddopts = --help\n"})
 
     done = project.pytest("--ouro-experiment")
@@ -103,7 +103,7 @@ def test_a_setup_py_above_makes_no_root_folder(project, above):
     project.commit("no pyproject")
     trace = above({"setup.py": ""})
 
-    refused(project, project.pytest("--ouro-experiment", "bound.toml"), "../setup.py")
+    assert_refused(project, project.pytest("--ouro-experiment", "bound.toml"), "../setup.py")
     assert not trace.exists()
 
 
@@ -112,7 +112,7 @@ def test_a_conftest_above_is_refused_where_pytest_would_load_it(project, above):
 
     done = project.pytest("--ouro-experiment", "-c", os.devnull, "--rootdir=.", "--confcutdir=/usr")
 
-    refused(project, done, "../conftest.py")
+    assert_refused(project, done, "../conftest.py")
     assert not trace.exists()
 
 
@@ -125,10 +125,10 @@ def test_a_conftest_that_is_loaded_later_is_refused_too(project, above):
     project.write({"pytest.ini": "[pytest]\naddopts = ../elsewhere\n"})
     project.bless()
 
-    refused(project, project.pytest("--ouro-experiment"), "../elsewhere/conftest.py")
+    assert_refused(project, project.pytest("--ouro-experiment"), "../elsewhere/conftest.py")
 
 
-def test_a_conftest_alone_above_is_not_loaded_and_no_alarm(project, above):
+def test_a_conftest_alone_above_is_not_loaded_and_gives_no_alarm(project, above):
     trace = above({})
 
     assert " reason=baseline" in project.pytest("--ouro-experiment").stdout
@@ -137,7 +137,7 @@ def test_a_conftest_alone_above_is_not_loaded_and_no_alarm(project, above):
 
 @pytest.mark.tier(2, but=2)
 @pytest.mark.parametrize("how", ["-c", "--config-file=", "-cglued", "--rootdir=", "PYTEST_ADDOPTS"])
-def test_what_a_person_names_is_taken(project, above, how):
+def test_configuration_that_a_person_names_is_used(project, above, how):
     trace = above({"pytest.ini": "[pytest]\nouro_bound = project/bound.toml\n"})
     words, env = {
         "-c": (["-c", "../pytest.ini", "--confcutdir=.."], {}),
@@ -153,16 +153,16 @@ def test_what_a_person_names_is_taken(project, above, how):
     assert trace.exists()
 
 
-def test_a_named_ini_brings_no_conftest_that_was_not_named(project, above):
+def test_a_named_ini_does_not_allow_an_unnamed_conftest(project, above):
     trace = above({"pytest.ini": "[pytest]\nouro_bound = project/bound.toml\n"})
 
     done = project.pytest("--ouro-experiment", "-c", "../pytest.ini")
 
-    refused(project, done, "../conftest.py")
+    assert_refused(project, done, "../conftest.py")
     assert not trace.exists()
 
 
-def test_a_bound_in_a_folder_is_steered_from_the_top_of_its_repository(project):
+def test_a_bound_in_a_folder_uses_configuration_at_the_top_of_its_repository(project):
     project.git("mv", "-k", *("bound.toml", "bound.lock", "prepare.py", "train.py"), ".")
     folder = project.path / "sub"
     folder.mkdir()
@@ -177,7 +177,7 @@ def test_a_bound_in_a_folder_is_steered_from_the_top_of_its_repository(project):
     assert " reason=baseline" in project.pytest("--ouro-experiment").stdout
 
 
-def test_a_linked_worktree_has_a_top_of_its_own(project):
+def test_a_linked_worktree_has_its_own_top(project):
     project.write({"pytest.ini": "[pytest]\n"})
     project.git("worktree", "add", "-q", "linked", "-b", "other")
     command = [sys.executable, "-m", "pytest", "--ouro-experiment", "-p", "no:cacheprovider"]
@@ -186,10 +186,10 @@ def test_a_linked_worktree_has_a_top_of_its_own(project):
         command, cwd=project.path / "linked", capture_output=True, text=True, check=False
     )
 
-    refused(project, done, "../pytest.ini")
+    assert_refused(project, done, "../pytest.ini")
 
 
-def test_a_bound_that_is_named_from_elsewhere_says_which_repository_is_meant(project, above):
+def test_a_named_bound_determines_the_repository(project, above):
     above({"pytest.ini": "[pytest]\n"})
     bound = str(project.path / "bound.toml")
     command = [sys.executable, "-m", "pytest", "--ouro-experiment", "-p", "no:cacheprovider", bound]
@@ -198,7 +198,7 @@ def test_a_bound_that_is_named_from_elsewhere_says_which_repository_is_meant(pro
         command, cwd=project.path.parent, capture_output=True, text=True, check=False
     )
 
-    refused(project, done, "pytest.ini")
+    assert_refused(project, done, "pytest.ini")
 
 
 def test_rules_alone_are_judged_with_a_note(project, above):
