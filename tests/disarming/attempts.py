@@ -1,7 +1,7 @@
-"""Attempts to disarm the gate: each does something to a project and may return variables to set.
+"""Attempts to disarm the gate: each changes a project, and may return variables to set.
 
-None of them touches the experiment itself: what they hide is done by the tests. The rules watch the
-folder ``lab`` alone, so that a file beside it is no violation of its own.
+None of them changes the experiment: the tests make the violation that an attempt hides. The rules
+watch the folder ``lab`` only, so that a file elsewhere is not a violation.
 """
 
 from __future__ import annotations
@@ -347,7 +347,7 @@ def new_repository(project):
     shutil.rmtree(project.path / ".git")
     project.git("init", "-q")
     project.git("add", "-A")
-    project.git("commit", "-q", "-m", "all anew")
+    project.git("commit", "-q", "-m", "everything again")
 
 
 #: What leaves nothing to judge, or says something else is to be judged: never lawful.
@@ -361,7 +361,7 @@ UNJUDGED = {
 
 
 def blessed(project):
-    """The rules are weakened, and the lock is written anew."""
+    """The rules are weakened, and the lock is written again."""
     project.edit("bound.toml", 'paths = ["prepare.py"]', 'paths = ["train.py"]')
     project.bless()
 

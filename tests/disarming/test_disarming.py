@@ -1,5 +1,5 @@
-"""What is done to a project to disarm the gate does not: the violation is seen, or nothing is
-judged. The same files in honest hands are no violation."""
+"""Attempts to disarm the gate fail: the violation is found, or nothing is judged. Without a
+violation, the same files give no alarm."""
 
 import dataclasses
 import os
@@ -36,7 +36,7 @@ def watched(project, watched_template, tmp_path):
 
 
 def gate(project, *args, isolated=False, env=None):
-    """The gate in a process of its own, started where it is most in danger: in the folder."""
+    """Run the gate in a process of its own, in the judged folder, where it is most exposed."""
     return subprocess.run(
         [sys.executable, *(["-I"] if isolated else []), "-m", "pytest_ouro", "gate", *args],
         cwd=project.path,
@@ -135,7 +135,7 @@ def test_a_usage_error_stays_one_in_an_interpreter_that_would_go_on(watched):
     assert done.returncode == 2
 
 
-def test_a_fault_of_ours_is_no_broken_rule(watched):
+def test_a_fault_of_ours_is_not_a_broken_rule(watched):
     program = (
         "import sys, pytest_ouro.cli; sys.argv = ['x', 'gate']\n"
         "pytest_ouro.cli.run = lambda argv: 1 / 0\n"
@@ -149,7 +149,7 @@ def test_a_fault_of_ours_is_no_broken_rule(watched):
 
 
 @pytest.mark.parametrize("words", [["gate"], ["guard"], ["log"]], ids=" ".join)
-def test_a_folder_that_is_gone_is_no_broken_rule(watched, words):
+def test_a_folder_that_is_gone_is_not_a_broken_rule(watched, words):
     gone = watched.path / "gone"
     gone.mkdir()
     program = (
