@@ -55,7 +55,7 @@ def invalid_repeat() -> OuroError:
 
 
 def unusable_checks(problems: list[str]) -> BoundError:
-    """The hook ``pytest_ouro_checks`` gives an object that is not a check, or a name that is taken."""
+    """The hook ``pytest_ouro_checks`` gives an object that is not a check, or a taken name."""
     return BoundError(
         tuple(problems),
         help="fix pytest_ouro_checks there: it returns {name: a class derived from "
