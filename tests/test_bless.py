@@ -189,7 +189,7 @@ def no_git(project):
 REFUSED = {
     misspell: "bound.toml:19: unknown key 'histroy' in [danger-zone]; did you mean 'history'?",
     name_nothing: "danger-zone::prepare: no tracked file matches perpare.py",
-    misspell_script: "trian.py is not tracked, and it is what is run",
+    misspell_script: "experiments run trian.py, which git does not track",
     remove_harness: "prepare.py is not a regular file, so it cannot be blessed",
     link_harness: "prepare.py is not a regular file, so it cannot be blessed",
     remove_bound: "no bound.toml in ",

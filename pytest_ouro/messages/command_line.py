@@ -101,7 +101,7 @@ def no_rules_to_bless(path: Path) -> OuroError:
 def script_untracked(script: str) -> OuroError:
     """``bless``: git does not track the script that experiments run."""
     return TrustError(
-        f"{script} is not tracked, and it is what is run",
+        f"experiments run {script}, which git does not track",
         help="git add it, or fix 'script' in bound.toml",
     )
 

@@ -15,9 +15,7 @@ def no_python(command: str, reason: str) -> ExperimentError:
 
 def no_environment() -> ExperimentError:
     """The interpreter is started by ``uv run``, which would first install an environment."""
-    return ExperimentError(
-        "there is no .venv yet: to ask uv for Python would install one", help="uv sync"
-    )
+    return ExperimentError("there is no .venv yet, and uv run would install one", help="uv sync")
 
 
 def selftest_interrupted() -> OuroError:
