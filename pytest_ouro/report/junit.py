@@ -19,40 +19,40 @@ if TYPE_CHECKING:
     from pytest_ouro.engine import Answer
 
 
+#: The attributes of a suite that count elements, with the tag of these.
+_COUNTS = {"tests": "testcase", "failures": "failure", "errors": "error", "skipped": "skipped"}
+
+
 def render(answers: Sequence[Answer]) -> str:
     """Render a suite for each answer, with a test case for each rule."""
     suites = Element("testsuites")
     for answer in answers:
-        results = answer.judgements
-        suite = _suite(
-            suites,
-            f"ouro {answer.ref}".strip(),
-            tests=len(results),
-            failures=sum(result.broken for result in results),
-            skipped=len(results) - len(answer.ran),
-        )
-        for result in results:
-            _case(suite, result)
-    return ElementTree.tostring(suites, encoding="unicode")
+        name = text.printable(f"ouro {answer.ref}".strip())
+        suite = SubElement(suites, "testsuite", name=name, time="0")
+        for result in answer.judgements:
+            _add_case(suite, result)
+    return _serialise(suites)
 
 
 def render_error(error: OuroError) -> str:
     """Render a suite with an error in it: nothing could be judged."""
     suites = Element("testsuites")
-    suite = _suite(suites, "ouro", tests=1, errors=1)
+    suite = SubElement(suites, "testsuite", name="ouro", time="0")
     case = SubElement(suite, "testcase", classname="ouro", name="could not judge", time="0")
-    SubElement(case, "error", message=text.printable(error.message)).text = _lines(str(error))
+    lines = "\n".join(text.printable(line) for line in str(error).splitlines())
+    SubElement(case, "error", message=text.printable(error.message)).text = lines
+    return _serialise(suites)
+
+
+def _serialise(suites: Element) -> str:
+    """Set the counts of each suite, and return the XML."""
+    for suite in suites:
+        for attribute, tag in _COUNTS.items():
+            suite.set(attribute, str(len(list(suite.iter(tag)))))
     return ElementTree.tostring(suites, encoding="unicode")
 
 
-def _suite(suites: Element, name: str, **counts: int) -> Element:
-    attributes = {"name": text.printable(name), "time": "0"}
-    for key in ("tests", "failures", "errors", "skipped"):
-        attributes[key] = str(counts.get(key, 0))
-    return SubElement(suites, "testsuite", attributes)
-
-
-def _case(suite: Element, result: RuleResult) -> None:
+def _add_case(suite: Element, result: RuleResult) -> None:
     section, _, name = result.rule.partition("::")
     case = SubElement(suite, "testcase", classname=section, name=name, time="0")
     words = text.result_text(result, bound="bound.toml")
@@ -63,7 +63,3 @@ def _case(suite: Element, result: RuleResult) -> None:
         SubElement(case, "skipped", message=text.printable(result.reason))
     elif result.status == "warned":
         SubElement(case, "system-out").text = words
-
-
-def _lines(words: str) -> str:
-    return "\n".join(text.printable(line) for line in words.splitlines())
