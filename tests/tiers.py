@@ -1,8 +1,8 @@
-"""Which tests a session runs, by their cost: ``--tier 1`` (the default), ``2`` or ``3``.
+"""Select the tests of a session by their cost: ``--tier 1`` (the default), ``2`` or ``3``.
 
-``@pytest.mark.tier(2)`` or ``(3)`` says from which tier on a test runs; ``tier(2, but=1)`` leaves
-the first case of a parametrized test to every tier. A tier also sets how many
-examples hypothesis tries. What a tier leaves out is counted in one line at the end.
+``@pytest.mark.tier(2)`` or ``(3)`` is the lowest tier that runs a test; with ``tier(2, but=1)`` every
+tier runs the first case of a parametrized test. A tier also sets how many examples hypothesis tries.
+One line at the end counts the tests that were left out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def add_option(parser: pytest.Parser) -> None:
 
 
 def tiers_of(items: list[pytest.Item]) -> dict[pytest.Item, int]:
-    """The lowest tier that runs each of these tests."""
+    """Return the lowest tier that runs each of these tests."""
     cases: Counter[str] = Counter()
     found = {}
     for item in items:
@@ -41,12 +41,12 @@ def tiers_of(items: list[pytest.Item]) -> dict[pytest.Item, int]:
 
 
 def cpu_seconds() -> float:
-    """CPU seconds of this process and of the children that it has waited for."""
+    """Return the CPU seconds of this process and of the children that it has waited for."""
     return sum(os.times()[:4])
 
 
 class Tiers:
-    """The plugin that leaves tests out, says so, and says what the session cost."""
+    """The plugin that deselects tests, and reports how many and what the session cost."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -80,7 +80,7 @@ class Tiers:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: object) -> None:
-        """Take over what a worker of xdist counted; each of them collects everything."""
+        """Take over the counts of an xdist worker; each worker collects all tests."""
         left_out, costs = getattr(node, "workeroutput", {}).get("tiers", ({}, {}))
         self._left_out |= Counter({int(tier): count for tier, count in left_out.items()})
         self._costs.update(costs)
@@ -97,7 +97,8 @@ class Tiers:
             self._tell_costs(terminalreporter)
 
     def _tell_costs(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """With ``--durations N``: the N tests that took most CPU time, which no load changes."""
+        """With ``--durations N``: list the N tests that took most CPU time, which is independent of
+        the load."""
         count = self._config.option.durations or len(self._costs)
         terminalreporter.section(f"CPU seconds: {sum(self._costs.values()):.0f}")
         for name, seconds in self._costs.most_common(count):

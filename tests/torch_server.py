@@ -1,4 +1,4 @@
-"""A process that has imported torch once, and forks the launcher and the judge of each run.
+"""Fork the launcher and the judge of each run from a process that has imported torch once.
 
 A run starts two processes that import torch, for more than a CPU second each. Here both are forks
 of a server that has done so already. Everything else is as in a run: a forked process is a child
@@ -33,7 +33,7 @@ _FREE = 500  # descriptors from here on are given to nobody
 
 
 class TorchServer:
-    """Our end of the server: starts processes in place of ``subprocess.Popen``."""
+    """The client of the server; it starts processes instead of ``subprocess.Popen``."""
 
     def __init__(self, child: str) -> None:
         self._child = child
@@ -51,11 +51,11 @@ class TorchServer:
         self.forked = 0
 
     def bound(self) -> Any:
-        """What to put in the place of ``subprocess.Popen._execute_child``."""
+        """Return the replacement of ``subprocess.Popen._execute_child``."""
         return lambda popen, args, *given: self._start(popen, args, *given)
 
     def _start(self, popen: Any, args: Any, *given: Any) -> None:
-        """Fork where that is the same as to execute; else execute."""
+        """Fork if that is equivalent to executing; else execute."""
         _, _, _, pass_fds, cwd, env, _, _, _, *pipes = given[:15]
         if not self._is_served(args, env):
             self._execute(popen, args, *given)
@@ -89,7 +89,7 @@ class TorchServer:
 
 
 def serve(fd: int) -> dict[str, Any]:
-    """Fork at every request. Returns in the forked process alone, with what it is to become."""
+    """Fork at every request. Return in the forked process only, with the request."""
     with socket.socket(fileno=fd) as requests:
         while True:
             data, fds, _, _ = socket.recv_fds(requests, _LONGEST, 16)

@@ -69,16 +69,17 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
         raise messages.script_untracked(bound.path(script))
     nothing = Trust(git, lock.NAME, "", lock.Lock("", {}))
     evidence = Evidence(layout(bound), repository, nothing, rehash=True)
-    files = {name: _digest(repository, name) for name in _frozen(bound, bound_path, evidence)}
+    frozen = _list_frozen(bound, bound_path, evidence)
+    files = {name: _hash_file(repository, name) for name in frozen}
     target = path.with_name(lock.NAME)
-    before = _read(target)
+    before = _read_lock(target)
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    after = lock.Lock(now, files, _data(bound, evidence, before))
+    after = lock.Lock(now, files, _hash_data(bound, evidence, before))
     target.write_text(after.dumps(), encoding="utf-8", newline="\n")
     return before, after
 
 
-def _frozen(bound: Bound, bound_path: str, evidence: Evidence) -> list[str]:
+def _list_frozen(bound: Bound, bound_path: str, evidence: Evidence) -> list[str]:
     """Return the paths, from the repository's top, of bound.toml and the files that it freezes."""
     paths = {bound_path, *map(bound.path, evidence.layout.run_by_us)}
     for rule in bound.rules:
@@ -89,7 +90,7 @@ def _frozen(bound: Bound, bound_path: str, evidence: Evidence) -> list[str]:
     return sorted(paths)
 
 
-def _digest(repository: Repository, name: str) -> str:
+def _hash_file(repository: Repository, name: str) -> str:
     """Return the digest of a file's contents, or the one that its Git LFS pointer states."""
     path = repository.git.top / name
     contents = read_file(path)
@@ -100,7 +101,7 @@ def _digest(repository: Repository, name: str) -> str:
     return digest(blob if large_file(blob) and same_content(blob, contents) else contents)
 
 
-def _read(target: Path) -> lock.Lock:
+def _read_lock(target: Path) -> lock.Lock:
     """Return the lock at ``target``; an empty one if that is missing or damaged."""
     text = read_file(target)
     try:
@@ -109,7 +110,7 @@ def _read(target: Path) -> lock.Lock:
         return lock.Lock("", {})
 
 
-def _data(bound: Bound, evidence: Evidence, before: lock.Lock) -> dict[str, str]:
+def _hash_data(bound: Bound, evidence: Evidence, before: lock.Lock) -> dict[str, str]:
     """Return the digests of the data on this machine, and the old ones of other folders' data."""
     paths = {path for rule in bound.rules for path in rule.checker.trusted_data(evidence)}
     found = evidence.fingerprints.of(sorted(paths))

@@ -94,7 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: Options) -> int:
     form = import_module(f"pytest_ouro.report.{args.form}")
     try:
-        answers = _answers(args)
+        answers = _judge(args)
         for answer in answers:
             _demand_judged(answer, args.expect)
     except OuroError as error:
@@ -108,12 +108,12 @@ def main(args: Options) -> int:
     return 1 if broken else 0
 
 
-def _answers(args: Options) -> list[Answer]:
+def _judge(args: Options) -> list[Answer]:
     """Check what the options name and return the results; in CI, OuroError if that is nothing."""
     if args.push and not args.pre_push:
         raise messages.unknown_argument(args.push[0])
     if args.pre_push:
-        answers = _answer_push(args)
+        answers = _judge_push(args)
     elif args.head is not None:
         git, bound = _open_objects(args)
         case = open_commit(git, args.head, bound=bound, trust=args.trust)
@@ -139,7 +139,7 @@ def _answers(args: Options) -> list[Answer]:
     return answers
 
 
-def _answer_push(args: Options) -> list[Answer]:
+def _judge_push(args: Options) -> list[Answer]:
     """Check every ref of a push; git's hook reads them from standard input."""
     from pytest_ouro.evidence.git import push
 

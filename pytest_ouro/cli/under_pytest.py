@@ -24,7 +24,7 @@ _WORDS = {"holds": "passed", "warned": "passed", "broken": "failed", "skipped": 
 def demand_agreement(answer: Answer, bound: Path) -> None:
     """Raise OuroError with the differences unless pytest reports the same rules and outcomes."""
     ours = {result.rule: _WORDS[result.status] for result in answer.judgements}
-    theirs = outcomes(answer, bound)
+    theirs = read_outcomes(answer, bound)
     differences = [
         f"{rule} ({ours.get(rule, 'no such rule')}, under pytest {theirs.get(rule, 'not judged')})"
         for rule in {**ours, **theirs}
@@ -34,7 +34,7 @@ def demand_agreement(answer: Answer, bound: Path) -> None:
         raise messages.disagreement(differences)
 
 
-def outcomes(answer: Answer, bound: Path) -> dict[str, str]:
+def read_outcomes(answer: Answer, bound: Path) -> dict[str, str]:
     """Return pytest's outcome of each rule, from its report; OuroError if that is missing."""
     with tempfile.TemporaryDirectory(prefix="ouro-") as name:
         folder = Path(name)

@@ -95,7 +95,7 @@ def attempt(
     ``honest`` is the honest canary's metric at that level, with which a cheat's is compared.
     """
     try:
-        with _workspace(name, python, highest, torch) as workspace:
+        with _make_workspace(name, python, highest, torch) as workspace:
             case = open_case(workspace.repository / "bound.toml", trust="HEAD")
             result = run_experiment(case, Order(device="cpu"))
             if result.interrupted:
@@ -159,13 +159,13 @@ class _Workspace:
 
 
 @contextmanager
-def _workspace(name: str, python: str, highest: Level, torch: bool) -> Iterator[_Workspace]:
+def _make_workspace(name: str, python: str, highest: Level, torch: bool) -> Iterator[_Workspace]:
     """Create what a canary needs, and remove it afterwards."""
     with (
         tempfile.TemporaryDirectory(prefix="ouro-canary-") as folder,
         socket.create_server(("127.0.0.1", 0)) as listener,
-        _signals_received() as signals,
-        _cache(Path(folder) / "cache"),
+        _collect_signals() as signals,
+        _use_cache(Path(folder) / "cache"),
     ):
         listener.setblocking(False)
         workspace = _Workspace(Path(folder).resolve() / "repository", listener, signals)
@@ -183,7 +183,7 @@ def _write_files(
         shutil.copyfile(common / file, folder / file)
     shutil.copyfile(PROGRAMS / f"{name}.py", folder / "train.py")
     for split in ("train", "val"):
-        (folder / f"{split}.bin").write_bytes(_tokens(split))
+        (folder / f"{split}.bin").write_bytes(_make_tokens(split))
     around = {
         "port": workspace.listener.getsockname()[1],
         "journal": str(workspace.journal.path),
@@ -195,7 +195,7 @@ def _write_files(
     repo.create(folder, name)
 
 
-def _tokens(split: str) -> bytes:
+def _make_tokens(split: str) -> bytes:
     """Return 64 rows of 17 tokens, each a byte that mostly follows from the one before."""
     generator = random.Random(split)
     tokens = [0]
@@ -206,7 +206,7 @@ def _tokens(split: str) -> bytes:
 
 
 @contextmanager
-def _signals_received() -> Iterator[list[int]]:
+def _collect_signals() -> Iterator[list[int]]:
     """Collect the signals SIGUSR1 that this process receives."""
     received: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda number, _: received.append(number))
@@ -217,7 +217,7 @@ def _signals_received() -> Iterator[list[int]]:
 
 
 @contextmanager
-def _cache(folder: Path) -> Iterator[None]:
+def _use_cache(folder: Path) -> Iterator[None]:
     """Put our caches, locks and worktrees into ``folder``."""
     before = os.environ.get("XDG_CACHE_HOME")
     os.environ["XDG_CACHE_HOME"] = str(folder)

@@ -26,20 +26,20 @@ _WORKFLOWS = (
 )
 
 
-def doors(git: Git) -> Iterator[Item]:
+def examine_doors(git: Git) -> Iterator[Item]:
     """Yield an item for each place that calls the gate or the guard, in the order of the report."""
-    yield _hook(git)
-    yield _ci(git.top)
-    yield _guard(git.top)
+    yield _examine_hook(git)
+    yield _examine_ci(git.top)
+    yield _examine_guard(git.top)
 
 
-def _hook(git: Git) -> Item:
+def _examine_hook(git: Git) -> Item:
     """Return whether the pre-commit hook runs the gate, itself or through the tool pre-commit."""
-    hook = _hooks_folder(git) / "pre-commit"
+    hook = _find_hooks(git) / "pre-commit"
     runs = hook.is_file() and os.access(hook, os.X_OK)
-    lines = _lines(hook) if runs else []
+    lines = _read_lines(hook) if runs else []
     where = os.path.relpath(hook, git.top) if hook.is_relative_to(git.top) else str(hook)
-    configured = _calls_gate(_lines(git.top / _PRE_COMMIT))
+    configured = _calls_gate(_read_lines(git.top / _PRE_COMMIT))
     if _calls_gate(lines):
         return Item("pre-commit", "ok", f"{where} runs the gate; --no-verify skips it")
     if configured and any("pre-commit" in line or "pre_commit" in line for line in lines):
@@ -58,19 +58,19 @@ def _hook(git: Git) -> Item:
     return Item("pre-commit", "off", words, help)
 
 
-def _hooks_folder(git: Git) -> Path:
+def _find_hooks(git: Git) -> Path:
     # Our own calls of git set core.hooksPath too, after the configured values.
     configured = git.line("config", "--type=path", "--get-all", "core.hooksPath").splitlines()[:-1]
     return git.top / configured[-1] if configured else git.common_dir / "hooks"
 
 
-def _ci(top: Path) -> Item:
+def _examine_ci(top: Path) -> Item:
     """Return the first workflow that runs the gate, and whether it names a trusted commit."""
     command = "pytest-ouro gate --trust BASE"
     base = "BASE: the commit of the base branch"
     paths = [path for pattern in _WORKFLOWS for path in sorted(top.glob(pattern))]
     for path in paths:
-        lines = _lines(path)
+        lines = _read_lines(path)
         if not _calls_gate(lines):
             continue
         words = f"{path.relative_to(top)} runs the gate"
@@ -82,7 +82,7 @@ def _ci(top: Path) -> Item:
     return Item("ci", "off", words, f"{command}   (as a required job; {base})")
 
 
-def _guard(top: Path) -> Item:
+def _examine_guard(top: Path) -> Item:
     """Return whether the agents that the project uses call the guard before they act."""
     found = agents.found(top)
     if not found:
@@ -97,7 +97,7 @@ def _guard(top: Path) -> Item:
 
 
 def _calls_guard(top: Path, agent: agents.Agent) -> bool:
-    text = "\n".join(_lines(top / agent.settings))
+    text = "\n".join(_read_lines(top / agent.settings))
     try:
         complete = bool(text.strip()) and agents.merge(agent, text) == text
         return complete and not agents.disables(text)
@@ -109,7 +109,7 @@ def _calls_gate(lines: list[str]) -> bool:
     return any(_GATE.search(line) for line in lines)
 
 
-def _lines(path: Path) -> list[str]:
+def _read_lines(path: Path) -> list[str]:
     """Return the lines of a file without comment lines; none if it cannot be read."""
     try:
         text = path.read_text(errors="replace") if path.is_file() else ""

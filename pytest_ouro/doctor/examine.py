@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import BoundError, OuroError
-from pytest_ouro.doctor.doors import doors
+from pytest_ouro.doctor.doors import examine_doors
 from pytest_ouro.doctor.item import Item
 from pytest_ouro.doctor.machine import Machine
-from pytest_ouro.doctor.rules import bound_item, git_item, read_bound, rules
+from pytest_ouro.doctor.rules import examine_bound, examine_git, examine_rules, read_bound
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.git.client import Git
 
@@ -52,35 +52,37 @@ def _examine(
     except OuroError as error:
         yield Item.from_error("git", "unknown", error)
         return
-    yield git_item(git)
+    yield examine_git(git)
     if missing or not path.is_file():
         words = missing.message if missing else f"{path} does not exist"
         yield Item("bound", "unknown", words, "pytest-ouro init")
     else:
-        yield from _examine_bound(git, path, trust, found)
-    yield from doors(git)
+        yield from _examine_experiment(git, path, trust, found)
+    yield from examine_doors(git)
 
 
-def _examine_bound(git: Git, path: Path, trust: str | None, found: Examination) -> Iterator[Item]:
+def _examine_experiment(
+    git: Git, path: Path, trust: str | None, found: Examination
+) -> Iterator[Item]:
     """Yield the items about the rules, the records and the machine, or why they are unknown."""
     try:
         case = open_case(path, trust=trust)
     except BoundError as error:
-        yield _invalid(error)
+        yield _report_invalid(error)
     except OuroError as error:
         try:
-            yield bound_item(read_bound(git, path))
+            yield examine_bound(read_bound(git, path))
         except BoundError as fault:
-            yield _invalid(fault)
+            yield _report_invalid(fault)
         yield Item.from_error("trust", "unknown", error)
     else:
         found.machine = Machine(case)
-        yield bound_item(case.bound)
-        yield from rules(case, path)
+        yield examine_bound(case.bound)
+        yield from examine_rules(case, path)
         yield from found.machine.items()
 
 
-def _invalid(error: BoundError) -> Item:
+def _report_invalid(error: BoundError) -> Item:
     first, *others = error.problems
     words = first + (f" (and {len(others)} more)" if others else "")
     help = error.help or "fix it; pytest-ouro gate lists every fault"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _BRANCHES = ("origin/HEAD", "origin/main", "origin/master", "upstream/main", "upstream/master")
 
 
-def git_item(git: Git) -> Item:
+def examine_git(git: Git) -> Item:
     version = git.line("version").removeprefix("git version ")
     kind = "the main working tree" if git.folder == git.common_dir else "a linked working tree"
     where = f"git {version}, {kind} {git.top}"
@@ -35,7 +35,7 @@ def git_item(git: Git) -> Item:
     return Item("git", "ok", where)
 
 
-def bound_item(bound: Bound) -> Item:
+def examine_bound(bound: Bound) -> Item:
     """Return the number of rules, and name those that cannot fail."""
     words = f"{len(bound.rules)} rules of '{bound.name}'"
     warning = [rule.key for rule in bound.rules if rule.severity == "warn"]
@@ -60,7 +60,7 @@ def read_bound(git: Git, path: Path) -> Bound:
     return bounds.read(read_file(path) or b"", git.relative(path))
 
 
-def trust_item(case: Case, path: Path) -> Item:
+def _examine_trust(case: Case, path: Path) -> Item:
     """Return the source of the rules, and the branch to trust instead of the working tree."""
     trust, git = case.trust, case.repository.git
     if trust.lock is None:
@@ -81,7 +81,7 @@ def trust_item(case: Case, path: Path) -> Item:
     return Item("trust", "weak", words, help)
 
 
-def journal_item(case: Case) -> Item:
+def _examine_journal(case: Case) -> Item:
     """Return the number of runs, and whether the chain is intact and can be continued."""
     journal = case.evidence.journal
     try:
@@ -107,7 +107,7 @@ def _is_running(started: StartedRun) -> bool:
     return bool(started.process) and processes.identity(started.pid) == started.process
 
 
-def ledger_item(case: Case) -> Item:
+def _examine_ledger(case: Case) -> Item:
     """Return the number of rows, and the first damaged one."""
     name = case.bound.path(case.experiment.ledger)
     try:
@@ -124,7 +124,7 @@ def ledger_item(case: Case) -> Item:
     return Item("ledger", "ok", words)
 
 
-def user_item(case: Case, path: Path) -> Item:
+def examine_user(case: Case, path: Path) -> Item:
     """Return whether the present user can change the rules or the records."""
     places = (case.repository.git.common_dir, path, case.evidence.journal.path)
     writable = [path for path in places if os.access(path, os.W_OK)]
@@ -141,9 +141,9 @@ def user_item(case: Case, path: Path) -> Item:
     return Item("user", "weak", words, help)
 
 
-def rules(case: Case, path: Path) -> Iterator[Item]:
+def examine_rules(case: Case, path: Path) -> Iterator[Item]:
     """Yield the items about trust and records, in the order of the report."""
-    yield trust_item(case, path)
-    yield journal_item(case)
-    yield ledger_item(case)
-    yield user_item(case, path)
+    yield _examine_trust(case, path)
+    yield _examine_journal(case)
+    yield _examine_ledger(case)
+    yield examine_user(case, path)

@@ -51,11 +51,11 @@ def selftest(python: str, *, torch: bool, on_trial: Callable[[Trial], None]) -> 
     while highest != "claimed":
         names = [name for name in CANARIES if torch or name in PLAIN]
         if trials:
-            names = [name for name in names if _promised(name, highest)]
+            names = [name for name in names if _is_promised(name, highest)]
         done = _run_canaries(names, python, highest, torch, on_trial)
         trials += done
         level, why = done[0].level, why or done[0].why
-        failed = [t for t in done if not t.stopped and _promised(t.canary, level)]
+        failed = [t for t in done if not t.stopped and _is_promised(t.canary, level)]
         if not failed:
             return Selftest(tuple(trials), level, why)
         why = why or f"{failed[0].canary} is {failed[0].state} at {level}: {failed[0].words}"
@@ -66,12 +66,12 @@ def selftest(python: str, *, torch: bool, on_trial: Callable[[Trial], None]) -> 
 def describe(trial: Trial) -> str:
     """Return a line about a trial; for an open cheat, also the level that promises to stop it."""
     line = f"ouro: canary {trial.canary}: {trial.state} at {trial.level} - {trial.words}"
-    if trial.stopped or _promised(trial.canary, trial.level):
+    if trial.stopped or _is_promised(trial.canary, trial.level):
         return line
     return f"{line} (to be stopped from {CANARIES[trial.canary]} on)"
 
 
-def _promised(name: str, level: Level) -> bool:
+def _is_promised(name: str, level: Level) -> bool:
     """Return whether this level promises to stop the canary."""
     return LEVELS.index(CANARIES[name]) <= LEVELS.index(level)
 

@@ -10,9 +10,9 @@ import pytest
 from pytest_ouro.core.errors import ExperimentError, OuroError
 from pytest_ouro.engine import judge, open_case
 from pytest_ouro.items.outcome_audit import ADVICE, OutcomeAudit
-from pytest_ouro.items.outside_config import outside, refuse_outside_config
-from pytest_ouro.items.registered import registered_checks
-from pytest_ouro.items.settings import CLOSED, absolute, read_settings
+from pytest_ouro.items.outside_config import find_outside_config, refuse_outside_config
+from pytest_ouro.items.registered import read_checks
+from pytest_ouro.items.settings import CLOSED, absolute_path, read_settings
 from pytest_ouro.messages import plugin as messages
 from pytest_ouro.report.text import result_text
 
@@ -57,7 +57,7 @@ class Session:
             raise pytest.UsageError(str(messages.bound_missing(path)))
         config = self.config
         given = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
-        config.args[:] = [str(path), *(arg for arg in given if absolute(config, arg) != path)]
+        config.args[:] = [str(path), *(arg for arg in given if absolute_path(config, arg) != path)]
 
     @property
     def case(self) -> Case:
@@ -67,7 +67,7 @@ class Session:
                 self.settings.bound,
                 trust=self.settings.trust,
                 trust_by="--ouro-trust",
-                checks=registered_checks(self.config),
+                checks=read_checks(self.config),
             )
         return self._case
 
@@ -112,7 +112,7 @@ class Session:
     ) -> pytest.Collector | None:
         if file_path != self.settings.bound:
             return None
-        named = any(absolute(self.config, arg) == file_path for arg in self.config.args)
+        named = any(absolute_path(self.config, arg) == file_path for arg in self.config.args)
         return BoundFile.from_parent(parent, path=file_path) if named else None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -168,7 +168,7 @@ class Session:
         """Return a line for each file that could have changed an outcome."""
         if self._case is None:
             return self.audit.notes()
-        files = outside(self.config, self._case.repository.git.top)
+        files = find_outside_config(self.config, self._case.repository.git.top)
         words = "configures this session from outside of the repository"
         return [*(f"{file} {words}; {ADVICE}" for file in files), *self.audit.notes()]
 

@@ -32,29 +32,29 @@ def refuse_outside_config(config: pytest.Config, top: Path | None = None) -> Non
 
     ``top`` is the repository's top folder; by default it is searched for.
     """
-    top = top or _top(config)
-    if top is not None and (found := outside(config, top)):
+    top = top or _find_top(config)
+    if top is not None and (found := find_outside_config(config, top)):
         raise messages.outside_configuration(found)
 
 
-def outside(config: pytest.Config, top: Path) -> list[str]:
+def find_outside_config(config: pytest.Config, top: Path) -> list[str]:
     """Return the ini file, root folder and conftest.py files that pytest uses or will use, that lie
     outside the repository at ``top``, and that no person named."""
     named = _NamedPaths(config)
     top = top.resolve()
     found = []
     ini = config.inipath
-    if ini and not _inside(ini, top) and not named.has(ini, ini.parent):
+    if ini and not _is_inside(ini, top) and not named.has(ini, ini.parent):
         found.append(ini)
-    elif not _inside(config.rootpath / NAME, top) and not named.has(config.rootpath):
+    elif not _is_inside(config.rootpath / NAME, top) and not named.has(config.rootpath):
         setup = config.rootpath / "setup.py"  # makes pytest use that folder as the root
         found.append(setup if setup.is_file() else config.rootpath)
-    files = dict.fromkeys([*_above(config, top), *_loaded(config)])
-    found += [f for f in files if not _inside(f, top) and not named.has(f, *f.parents)]
+    files = dict.fromkeys([*_find_above(config, top), *_find_loaded(config)])
+    found += [f for f in files if not _is_inside(f, top) and not named.has(f, *f.parents)]
     return [os.path.relpath(path, config.invocation_params.dir) for path in found]
 
 
-def _top(config: pytest.Config) -> Path | None:
+def _find_top(config: pytest.Config) -> Path | None:
     """Return the repository's top folder: of a bound.toml that a person named, else of the present
     folder, else of the bound.toml in the configuration; None if there is no repository."""
     named = [bound.parent for bound in _NamedPaths(config).bounds()]
@@ -98,12 +98,12 @@ class _NamedPaths:
         return any(path.resolve() in self._paths for path in paths)
 
 
-def _inside(path: Path, top: Path) -> bool:
+def _is_inside(path: Path, top: Path) -> bool:
     """Return whether a file (a link is not followed) lies in the working tree."""
     return top in (path.parent.resolve() / path.name).parents
 
 
-def _above(config: pytest.Config, top: Path) -> Iterator[Path]:
+def _find_above(config: pytest.Config, top: Path) -> Iterator[Path]:
     """Yield the conftest.py files in the folders above, down from pytest's --confcutdir."""
     known = config.known_args_namespace
     if known.noconftest:
@@ -114,7 +114,7 @@ def _above(config: pytest.Config, top: Path) -> Iterator[Path]:
             yield folder / CONFTEST
 
 
-def _loaded(config: pytest.Config) -> Iterator[Path]:
+def _find_loaded(config: pytest.Config) -> Iterator[Path]:
     """Yield the conftest.py files that are loaded, without those of installed packages."""
     for plugin in config.pluginmanager.get_plugins():
         file = Path(getattr(plugin, "__file__", None) or "")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def registered_checks(config: pytest.Config) -> dict[str, type[Check]]:
+def read_checks(config: pytest.Config) -> dict[str, type[Check]]:
     """Return the checks by their names.
 
     BoundError if two plugins, or a plugin and a package, give different checks the same name.

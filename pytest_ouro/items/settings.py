@@ -32,20 +32,20 @@ class Settings:
     repeat: int
 
 
-def absolute(config: pytest.Config, arg: str) -> Path:
+def absolute_path(config: pytest.Config, arg: str) -> Path:
     """Return the absolute path of the file in an argument or node id; links are not resolved."""
     path = Path(config.invocation_params.dir, arg.split("::")[0])
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
-def _bound_path(config: pytest.Config) -> Path:
+def _find_bound(config: pytest.Config) -> Path:
     """Return the bound.toml of this session: from ``--ouro-bound``, else an argument, else the ini
     key, else the root folder."""
     if given := config.getoption("ouro_bound"):
-        return absolute(config, given)
-    named = (path for arg in config.args if (path := absolute(config, arg)).name == NAME)
+        return absolute_path(config, given)
+    named = (path for arg in config.args if (path := absolute_path(config, arg)).name == NAME)
     configured = Path(config.rootpath, config.getini("ouro_bound") or NAME)
-    return next(named, None) or absolute(config, str(configured))
+    return next(named, None) or absolute_path(config, str(configured))
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -61,7 +61,7 @@ def read_settings(config: pytest.Config) -> Settings:
     if repeat < 1:
         raise pytest.UsageError(str(messages.invalid_repeat()))
     return Settings(
-        bound=_bound_path(config),
+        bound=_find_bound(config),
         trust=config.getoption("ouro_trust"),
         device=cast("Device | None", device),
         budget=budget,

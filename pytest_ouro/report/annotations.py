@@ -24,64 +24,62 @@ SUMMARY_BYTES = 900_000
 
 def render(answers: Sequence[Answer]) -> str:
     """Render the plain text, then the annotations; write the summary to GitHub's file."""
-    _write_summary([_table(answer) for answer in answers])
-    return "\n".join([text.render(answers), *_annotations(answers)])
+    _write_summary([_render_table(answer) for answer in answers])
+    return "\n".join([text.render(answers), *_list_annotations(answers)])
 
 
 def render_error(error: OuroError) -> str:
     """Render an annotation that says why nothing could be judged."""
-    _write_summary([f"### ouro: could not judge\n\n{_cell(error.message)}\n"])
-    return f"::error title=ouro could not judge::{_data(str(error))}"
+    _write_summary([f"### ouro: could not judge\n\n{_escape_cell(error.message)}\n"])
+    return f"::error title=ouro could not judge::{_escape_data(str(error))}"
 
 
-def _annotations(answers: Sequence[Answer]) -> list[str]:
+def _list_annotations(answers: Sequence[Answer]) -> list[str]:
     """Return the annotations to show: the first finding of every rule, then the second ones."""
     lines = []
     for status, command in (("broken", "error"), ("warned", "warning")):
         results = [(a, r) for a in answers for r in a.judgements if r.status == status]
         ranked = [(n, a, r, f) for a, r in results for n, f in enumerate(r.findings)]
         ranked.sort(key=lambda found: found[0])
-        lines += [_annotation(command, a, r, f) for _, a, r, f in ranked[:SHOWN]]
+        lines += [_annotate(command, a, r, f) for _, a, r, f in ranked[:SHOWN]]
     return lines
 
 
-def _annotation(command: str, answer: Answer, result: RuleResult, finding: Finding) -> str:
+def _annotate(command: str, answer: Answer, result: RuleResult, finding: Finding) -> str:
     path, line = place(answer, result, finding)
     message = text.finding_text(finding, sentence=result.sentence)
     title = f"{answer.ref} {result.rule}".strip()
-    where = f"file={_property(path)},line={line},title={_property(title)}"
-    return f"::{command} {where}::{_data(message)}"
+    where = f"file={_escape_property(path)},line={line},title={_escape_property(title)}"
+    return f"::{command} {where}::{_escape_data(message)}"
 
 
-def _data(words: str) -> str:
+def _escape_data(words: str) -> str:
     return words.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _property(words: str) -> str:
-    return _data(words).replace(":", "%3A").replace(",", "%2C")
+def _escape_property(words: str) -> str:
+    return _escape_data(words).replace(":", "%3A").replace(",", "%2C")
 
 
-def _table(answer: Answer) -> str:
+def _render_table(answer: Answer) -> str:
     word = "broken" if answer.broken else "lawful"
-    ref = f"{_cell(answer.ref)}: " if answer.ref else ""
+    ref = f"{_escape_cell(answer.ref)}: " if answer.ref else ""
     rows = [
         f"### ouro: {ref}{word}",
         "",
-        f"{text.count(answer.judgements)}, trust: {_cell(str(answer.case.trust))}",
+        f"{text.count(answer.judgements)}, trust: {_escape_cell(str(answer.case.trust))}",
         "",
         "| rule | | what was found |",
         "|---|---|---|",
     ]
     for result in sorted(answer.judgements, key=lambda result: not result.broken):
-        found = [
-            _cell(f"{finding.headline} {finding.where}".strip()) for finding in result.findings
-        ]
-        words = "<br>".join(found) or _cell(result.reason)
+        found = [_escape_cell(f"{f.headline} {f.where}".strip()) for f in result.findings]
+        words = "<br>".join(found) or _escape_cell(result.reason)
         rows.append(f"| `{result.rule}` | {result.status} | {words} |")
     return "\n".join([*rows, ""])
 
 
-def _cell(words: str) -> str:
+def _escape_cell(words: str) -> str:
     """Escape everything that Markdown or HTML would interpret."""
     words = text.printable(words)
     words = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

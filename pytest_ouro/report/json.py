@@ -18,17 +18,17 @@ def render(answers: Sequence[Answer]) -> str:
     each ref."""
     lawful = not any(answer.broken for answer in answers)
     if len(answers) == 1 and not answers[0].ref:
-        return _dumps({"lawful": lawful, **_case(answers[0])})
-    refs = [{"ref": answer.ref, "lawful": not answer.broken, **_case(answer)} for answer in answers]
-    return _dumps({"lawful": lawful, "refs": refs})
+        return _serialise({"lawful": lawful, **_describe(answers[0])})
+    refs = [{"ref": a.ref, "lawful": not a.broken, **_describe(a)} for a in answers]
+    return _serialise({"lawful": lawful, "refs": refs})
 
 
 def render_error(error: OuroError) -> str:
     """Render an error; ``lawful`` is null, since nothing could be judged."""
-    return _dumps({"lawful": None, "error": error.message, "help": error.help})
+    return _serialise({"lawful": None, "error": error.message, "help": error.help})
 
 
-def _case(answer: Answer) -> dict[str, Any]:
+def _describe(answer: Answer) -> dict[str, Any]:
     case = answer.case
     return {
         "trust": {"source": case.trust.source, "commit": case.trust.commit},
@@ -39,5 +39,5 @@ def _case(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _dumps(table: dict[str, Any]) -> str:
+def _serialise(table: dict[str, Any]) -> str:
     return json.dumps(table, ensure_ascii=False, indent=2)

@@ -35,22 +35,22 @@ def render(answers: Sequence[Answer]) -> str:
         rules.setdefault(result.rule, rule)
     numbers = {rule: number for number, rule in enumerate(rules)}
     results = [
-        _result(answer, result, finding, numbers[result.rule])
+        _describe(answer, result, finding, numbers[result.rule])
         for answer in answers
         for result in answer.judgements
         for finding in result.findings
     ]
-    return _log(list(rules.values()), results, {"executionSuccessful": True})
+    return _serialise(list(rules.values()), results, {"executionSuccessful": True})
 
 
 def render_error(error: OuroError) -> str:
     """Render a run that did not succeed, and why."""
     notification = {"level": "error", "message": {"text": str(error)}}
     invocation = {"executionSuccessful": False, "toolExecutionNotifications": [notification]}
-    return _log([], [], invocation)
+    return _serialise([], [], invocation)
 
 
-def _log(rules: list[Any], results: list[Any], invocation: dict[str, Any]) -> str:
+def _serialise(rules: list[Any], results: list[Any], invocation: dict[str, Any]) -> str:
     run = {
         "tool": {"driver": {"name": "pytest-ouro", "rules": rules}},
         "columnKind": "unicodeCodePoints",
@@ -60,7 +60,7 @@ def _log(rules: list[Any], results: list[Any], invocation: dict[str, Any]) -> st
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
-def _result(answer: Answer, result: RuleResult, finding: Finding, number: int) -> dict[str, Any]:
+def _describe(answer: Answer, result: RuleResult, finding: Finding, number: int) -> dict[str, Any]:
     path, line = place(answer, result, finding)
     same = f"{answer.ref}\0{result.rule}\0{path}\0{finding.headline}"
     return {

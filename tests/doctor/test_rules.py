@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pytest_ouro.doctor.rules import user_item
+from pytest_ouro.doctor.rules import examine_user
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records.record_format import from_json
 from tests.doctor.conftest import Report, follow
@@ -221,7 +221,7 @@ def test_another_user_can_write_neither_rules_nor_records(project):
     read, write = os.pipe()
     if not (child := os.fork()):
         os.setuid(65534)
-        os.write(write, user_item(case, project.path / "bound.toml").text.encode())
+        os.write(write, examine_user(case, project.path / "bound.toml").text.encode())
         os._exit(0)
     os.waitpid(child, 0)
 

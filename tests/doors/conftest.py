@@ -1,4 +1,4 @@
-"""A project whose commits pass a real hook."""
+"""Run git with real hooks in a project."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def on_the_path(tmp_path, monkeypatch):
-    """``python`` and ``pytest-ouro`` are those that run the tests."""
+    """Put the ``python`` and ``pytest-ouro`` of the tests on PATH."""
     folder = tmp_path / "on-the-path"
     folder.mkdir()
     for name, command in (("python", ""), ("pytest-ouro", "-I -m pytest_ouro")):
@@ -20,7 +20,7 @@ def on_the_path(tmp_path, monkeypatch):
 
 @pytest.fixture
 def tried(project):
-    """``tried("commit", "-m", "x")``: git's exit status and all that it and its hooks said."""
+    """``tried("commit", "-m", "x")``: run git; return its exit status and all output, with that of its hooks."""
 
     def tried(*args, **how):
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""CI's own files: their steps are run against a bare repository, as the events would have them."""
+"""The workflows for CI: their steps are run against a bare repository, as after real events."""
 
 import base64
 import gzip
@@ -38,7 +38,7 @@ def triggers(workflow):
 
 @pytest.fixture
 def server(project, tmp_path):
-    """What the project's pushes reach: a bare repository that hands out any commit by its id."""
+    """The project's remote: a bare repository that serves any commit by its id."""
     path = tmp_path / "server/owner/lab"
     project.git("clone", "-q", "--bare", str(project.path), str(path))
     subprocess.run(["git", "config", "uploadpack.allowAnySHA1InWant", "true"], cwd=path, check=True)
@@ -48,7 +48,7 @@ def server(project, tmp_path):
 
 @pytest.fixture(params=FORMS)
 def judged(request, project, server, tmp_path):
-    """``judged(event)``: the status, the words and the runner of the gate's job."""
+    """``judged(event)``: the exit status, output and runner of the gate's job."""
 
     def judged(event, sha="", **inputs):
         github = {
@@ -73,7 +73,7 @@ def trust(project, server):
 
 
 def pull_request(project, trust):
-    """The event of a pull request of what is committed, as its head lies on the server."""
+    """Return the event of a pull request whose head is the pushed commit."""
     head = project.git("rev-parse", "HEAD")
     project.git("push", "-q", "origin", f"{head}:refs/pull/7/head")
     return {"pull_request": {"number": 7, "head": {"sha": head}, "base": {"sha": trust}}}

@@ -1,4 +1,4 @@
-"""The hooks under the real pre-commit and prek: what they refuse, and what they let pass."""
+"""The hooks under the real pre-commit and prek: what they refuse, and what they allow."""
 
 import os
 import shutil
@@ -44,7 +44,7 @@ def runner(request):
 
 @pytest.fixture
 def hooked(project, on_the_path, runner):
-    """The project with both hooks; they run in the tests' own environment."""
+    """The project with both hooks, which run in the environment of the tests."""
     hooks = [{**hook, "language": "system"} for hook in HOOKS]
     for hook in hooks:
         del hook["minimum_pre_commit_version"]  # for a repository of hooks alone
@@ -143,7 +143,7 @@ def test_what_is_staged_is_judged_not_what_lies_there(hooked, tried):
 
 
 def test_hunks_of_one_file_are_judged_by_what_is_staged(hooked, tried):
-    """As ``git add -p`` leaves it: one hunk of train.py is staged, another is not."""
+    """One hunk of train.py is staged and another is not, as after ``git add -p``."""
     better(hooked)
     hooked.git("add", "train.py")
     hooked.edit("train.py", "import time\n", "import time\nimport numpy\n")
@@ -367,7 +367,7 @@ def test_what_no_hook_can_bind(hooked, tried):
 
 @pytest.fixture(scope="module")
 def hook_repository(tmp_path_factory):
-    """This repository as others clone it: what is in the working tree, as one commit."""
+    """A clone of this repository with the files of the working tree, as one commit."""
     path = tmp_path_factory.mktemp("hooks") / "pytest-ouro"
     shutil.copytree(
         ROOT / "pytest_ouro", path / "pytest_ouro", ignore=shutil.ignore_patterns("__pycache__")
@@ -385,7 +385,7 @@ def hook_repository(tmp_path_factory):
 
 @pytest.mark.tier(2)
 def test_the_hooks_install_themselves(project, tried, remote, hook_repository, runner, monkeypatch):
-    """``language: python``: the runner makes an environment of its own; no torch comes with it."""
+    """``language: python``: the runner makes its own environment, without torch."""
     url, revision = hook_repository
     monkeypatch.setenv("PRE_COMMIT_HOME", str(project.path.parent / "cache"))
     monkeypatch.setenv("PREK_HOME", str(project.path.parent / "cache"))

@@ -1,4 +1,4 @@
-"""Workflows as data: their steps, run here as a runner would run them."""
+"""Read workflows, and run their steps as a runner would."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EXPRESSION = re.compile(r"\$\{\{ (.*?) \}\}")
 
 
 def evaluated(text: str, context: dict[str, Any]) -> str:
-    """A value of ``env:`` with its expressions (names, ``||``) read from the event's context."""
+    """Return a value of ``env:`` with its expressions (names, ``||``) evaluated."""
 
     def value(match: re.Match[str]) -> str:
         for name in match[1].split(" || "):
@@ -33,7 +33,7 @@ def evaluated(text: str, context: dict[str, Any]) -> str:
 
 @dataclass
 class Runner:
-    """A machine for one job: its folders, and what its steps left there."""
+    """A machine for one job: its folders, with the files that its steps left."""
 
     folder: Path
     context: dict[str, Any]
@@ -53,7 +53,7 @@ class Runner:
         return self.folder / "temp" / name
 
     def run(self, steps: Iterable[dict[str, Any]]) -> tuple[int, str]:
-        """The exit status of the first step that fails, and all that was said."""
+        """Return the exit status of the first step that fails, and all output."""
         said = ""
         for step in steps:
             env = {k: evaluated(str(v), self.context) for k, v in step.get("env", {}).items()}
