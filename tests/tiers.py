@@ -1,8 +1,8 @@
 """Select the tests of a session by their cost: ``--tier 1`` (the default), ``2`` or ``3``.
 
-``@pytest.mark.tier(2)`` or ``(3)`` is the lowest tier that runs a test; with ``tier(2, but=1)`` every
-tier runs the first case of a parametrized test. A tier also sets how many examples hypothesis tries.
-One line at the end counts the tests that were left out.
+``@pytest.mark.tier(2)`` or ``(3)`` is the lowest tier that runs a test; with ``tier(2, but=1)``
+every tier runs the first case of a parametrized test. A tier also sets how many examples hypothesis
+tries. One line at the end counts the tests that were left out.
 """
 
 from __future__ import annotations

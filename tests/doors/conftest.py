@@ -20,7 +20,7 @@ def on_the_path(tmp_path, monkeypatch):
 
 @pytest.fixture
 def tried(project):
-    """``tried("commit", "-m", "x")``: run git; return its exit status and all output, with that of its hooks."""
+    """``tried("commit", "-m", "x")``: run git; return its exit status and all output."""
 
     def tried(*args, **how):
         done = subprocess.run(
