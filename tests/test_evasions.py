@@ -293,7 +293,7 @@ def twin_that_differs_by_case(project):
     quiet(project)
 
 
-def helper_of_a_merge_that_is_none(project):
+def helper_of_a_merge_that_never_happened(project):
     helper(project)
     old = project.commit("a helper")
     project.git("rm", "-q", "helper.py")
@@ -435,7 +435,7 @@ VIOLATIONS = {
     helper_hidden_by_the_users_excludes: SCOPE,
     helper_in_a_folder_hidden_by_the_clones_excludes: SCOPE,
     twin_that_differs_by_case: SCOPE,
-    helper_of_a_merge_that_is_none: SCOPE,
+    helper_of_a_merge_that_never_happened: SCOPE,
     package_of_the_harness: SHADOW | SCOPE,
     extension_of_the_harness: SHADOW | SCOPE,
     site_customised: SHADOW | SCOPE,

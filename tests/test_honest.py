@@ -253,7 +253,7 @@ FOREIGN_LEDGERS = {
 
 
 @pytest.mark.parametrize("text", FOREIGN_LEDGERS.values(), ids=FOREIGN_LEDGERS)
-def test_a_ledger_that_others_wrote_is_no_breach(upstream, recorded, text):
+def test_a_ledger_that_others_wrote_is_not_a_breach(upstream, recorded, text):
     (upstream.path / "results.tsv").write_bytes(text.encode())
     assert alarms(upstream) == []
 

@@ -56,11 +56,11 @@ def test_a_door_tells_the_fault_and_the_way_to_new_trust(old, door):
 
 
 def test_the_json_answer_has_the_help(old):
-    told = json.loads(old.ouro("gate", "--json").stdout)
+    answer = json.loads(old.ouro("gate", "--json").stdout)
 
-    assert told["lawful"] is None
-    assert FAULT in told["error"]
-    assert LOCK_HELP in told["help"]
+    assert answer["lawful"] is None
+    assert FAULT in answer["error"]
+    assert LOCK_HELP in answer["help"]
 
 
 def test_the_guard_refuses_and_tells_the_way(old):

@@ -85,5 +85,4 @@ def _examine_experiment(
 def _report_invalid(error: BoundError) -> Item:
     first, *others = error.problems
     words = first + (f" (and {len(others)} more)" if others else "")
-    help = error.help or "fix it; pytest-ouro gate lists every fault"
-    return Item("bound", "unknown", words, help)
+    return Item("bound", "unknown", words, error.help)

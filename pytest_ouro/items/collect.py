@@ -158,7 +158,7 @@ class Session:
             self._case.close()
         if self.settings.experiment and not self.config.option.collectonly:
             result = self._result
-            lines += [*result.told(quiet=quiet), result.last_line] if result else [CLOSED]
+            lines += [*result.lines(quiet=quiet), result.last_line] if result else [CLOSED]
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             for line in lines:

@@ -217,7 +217,7 @@ def test_accumulated_passes_equal_one_big_pass(
     torch.testing.assert_close(accumulated_weight, weight, rtol=1e-3, atol=1e-4)
 
 
-def test_a_batch_that_is_no_multiple_is_refused(
+def test_a_batch_that_is_not_a_multiple_is_refused(
     tiny: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(tiny, "DEVICE_BATCH_SIZE", 4)

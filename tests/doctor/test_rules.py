@@ -90,7 +90,7 @@ def test_a_faulty_bound_is_unknown_and_names_its_line(doctor, project):
     assert report.status == 2
     assert report.state["bound"] == "unknown"
     assert "bound.toml:" in report.words["bound"]
-    assert "pytest-ouro gate" in report.next["bound"]
+    assert "pytest-ouro bless" in report.next["bound"]
 
 
 def test_rules_that_were_altered_are_not_trusted(doctor, project):
