@@ -38,11 +38,10 @@ _FIELDS = rb"([0-7]+) ([^\0]*)\0(.{%d})"
 #: The beginning of a commit: its tree and its parents.
 _COMMIT = r"tree ([0-9a-f]+)\n((?:parent [0-9a-f]+\n)*)"
 _NO_NAMES = frozenset({"", ".", ".."})
-#: Names that git refuses because a file system may take them for ``.git``: in any case, with what
-#: NTFS ignores after a name, and by the short name that NTFS gives it.
-_GIT_FOLDER = re.compile(rb"(?:^|[/\\])(?:\.git|git~1)[ .]*(?::[^/]*)?(?=[/\\]|\Z)", re.IGNORECASE)
-#: The characters that HFS+ ignores within a name, in UTF-8.
-_IGNORED = re.compile(rb"\xe2\x80[\x8c-\x8f\xaa-\xae]|\xe2\x81[\xaa-\xaf]|\xef\xbb\xbf")
+#: The characters that HFS+ ignores within a name.
+_IGNORED = dict.fromkeys(
+    (*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF)
+)
 
 
 class Objects:
@@ -108,7 +107,7 @@ class Objects:
             name: Entry(mode.decode(), item.hex())
             for name, (mode, _, item) in zip(names, fields, strict=False)
         }
-        invalid = not _NO_NAMES.isdisjoint(found) or _GIT_FOLDER.search(_IGNORED.sub(b"", joined))
+        invalid = not _NO_NAMES.isdisjoint(found) or any(map(_leads_to_git, _suspects(joined)))
         if fields and (invalid or len(found) != len(names)):
             raise messages.invalid_tree(tree, sorted(names))
         return found
@@ -152,6 +151,21 @@ class Objects:
             if was_file or is_file:
                 kind: Kind = "changed" if was_file and is_file else "added"
                 yield folder + name, kind if is_file else "deleted"
+
+
+def _suspects(names: bytes) -> list[str]:
+    """Return those of the names, separated by slashes, that a file system may take for .git."""
+    lowered = names.lower()
+    if b"git" not in lowered and lowered.isascii():
+        return []
+    return lowered.decode(errors="replace").split("/")
+
+
+def _leads_to_git(name: str) -> bool:
+    """Return whether a file system may take a name in lower case for ``.git``: with what HFS+
+    ignores in it, with what NTFS ignores after it, or by the short name that NTFS gives it."""
+    parts = name.translate(_IGNORED).split("\\")
+    return any(part.partition(":")[0].rstrip(" .") in (".git", "git~1") for part in parts)
 
 
 def _decode(text: bytes, encoding: re.Match[bytes] | None) -> str:

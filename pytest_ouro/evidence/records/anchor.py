@@ -7,7 +7,6 @@ id of the tree follows from the lines. In every function ``folder`` is the commo
 from __future__ import annotations
 
 import contextlib
-import shutil
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import GitError
@@ -73,6 +72,8 @@ def name(folder: Path, tree: str) -> None:
         place = folder.joinpath(*REF.split("/"))
         place.with_name(f"{place.name}.lock").unlink(missing_ok=True)
         if place.is_dir():
+            import shutil  # it loads every compression module
+
             shutil.rmtree(place, ignore_errors=True)
         _call(folder, *update)
 
