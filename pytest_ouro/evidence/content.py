@@ -36,7 +36,7 @@ def digest(data: bytes) -> str:
 def has_digest(data: bytes, wanted: str) -> bool:
     """Return whether ``data`` is what a digest stands for; Git LFS takes it of the bytes as they
     are, without making line endings canonical."""
-    return wanted in (digest(data), f"sha256:{hashlib.sha256(data).hexdigest()}")
+    return digest(data) == wanted or f"sha256:{hashlib.sha256(data).hexdigest()}" == wanted
 
 
 def short(value: str) -> str:
