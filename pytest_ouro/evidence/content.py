@@ -24,6 +24,8 @@ def canonical(data: bytes) -> bytes:
 
 def large_file(blob: bytes) -> str | None:
     """Return the sha256 of the file that a Git LFS pointer stands for; None for other contents."""
+    if not blob.startswith(b"version https://git-lfs"):  # most are not: spare them the pattern
+        return None
     pointer = re.match(_LFS, blob)
     return pointer[1].decode() if pointer else None
 

@@ -87,7 +87,7 @@ class Objects:
         if not lines:
             raise messages.damaged_object(name)
         paragraph = message.lstrip(b"\n").partition(b"\n\n")[0]
-        subject = _decode(paragraph, re.search(rb"^encoding (.+)$", head, re.MULTILINE))
+        subject = _decode(paragraph, head.partition(b"\nencoding ")[2].partition(b"\n")[0])
         return lines[1], lines[2].split()[1::2], " ".join(subject.split())
 
     def folder(self, tree: str) -> Folder:
@@ -158,7 +158,8 @@ def _suspects(names: bytes) -> list[str]:
     lowered = names.lower()
     if b"git" not in lowered and lowered.isascii():
         return []
-    return lowered.decode(errors="replace").split("/")
+    found = lowered.decode(errors="replace").split("/")
+    return [name for name in found if "git" in name or not name.isascii()]
 
 
 def _leads_to_git(name: str) -> bool:
@@ -168,10 +169,10 @@ def _leads_to_git(name: str) -> bool:
     return any(part.partition(":")[0].rstrip(" .") in (".git", "git~1") for part in parts)
 
 
-def _decode(text: bytes, encoding: re.Match[bytes] | None) -> str:
+def _decode(text: bytes, encoding: bytes) -> str:
     """Decode a commit's message by its header ``encoding``, or as UTF-8."""
     with contextlib.suppress(LookupError, ValueError):
-        return text.decode(encoding[1].decode() if encoding else "utf-8")
+        return text.decode(encoding.decode() or "utf-8")
     return text.decode(errors="replace")
 
 
