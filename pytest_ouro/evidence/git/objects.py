@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
@@ -156,10 +155,11 @@ class Objects:
 def _suspects(names: bytes) -> list[str]:
     """Return those of the names, separated by slashes, that a file system may take for .git."""
     lowered = names.lower()
-    if b"git" not in lowered and lowered.isascii():
-        return []
-    found = lowered.decode(errors="replace").split("/")
-    return [name for name in found if "git" in name or not name.isascii()]
+    if lowered.isascii():
+        if b".git" not in lowered and b"git~1" not in lowered:
+            return []
+        return [name.decode() for name in lowered.split(b"/") if b"git" in name]
+    return lowered.decode(errors="replace").split("/")
 
 
 def _leads_to_git(name: str) -> bool:
@@ -171,9 +171,10 @@ def _leads_to_git(name: str) -> bool:
 
 def _decode(text: bytes, encoding: bytes) -> str:
     """Decode a commit's message by its header ``encoding``, or as UTF-8."""
-    with contextlib.suppress(LookupError, ValueError):
+    try:
         return text.decode(encoding.decode() or "utf-8")
-    return text.decode(errors="replace")
+    except (LookupError, ValueError):
+        return text.decode(errors="replace")
 
 
 def object_id(kind: bytes, data: bytes, *, like: str) -> str:
