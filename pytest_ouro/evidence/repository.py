@@ -248,7 +248,7 @@ class Repository:
             return ()
         seen = {change.path for change in self.committed}
         trees = [self.git.store.commit(commit)[0] for commit in (base, self.head)]
-        head = Commit(self.head, self.git.store.commit(self.head)[2])
+        head = Commit(self.head, self.git.store.subject(self.head))
         return tuple(
             Change(path, "commit", kind, head)
             for path, kind in self.git.store.difference(*trees)
@@ -309,8 +309,8 @@ def _difference(old: dict[str, Entry], new: dict[str, Entry], place: Place) -> l
 
 def _changes_of(git: Git, commit_id: str) -> tuple[Commit, tuple[Change, ...]]:
     """Return a commit's changes; for a merge only those that differ from all its parents."""
-    tree, parents, subject = git.store.commit(commit_id)
-    commit = Commit(commit_id, subject)
+    tree, parents = git.store.commit(commit_id)
+    commit = Commit(commit_id, git.store.subject(commit_id))
     before = [git.store.commit(parent)[0] for parent in parents] or [""]
     kinds: dict[str, list[Kind]] = {}
     for old in before:

@@ -35,7 +35,7 @@ _NOTHING = Entry("", "")
 #: Mode, name and id of a tree entry; the number is the length of an id in bytes.
 _FIELDS = rb"([0-7]+) ([^\0]*)\0(.{%d})"
 #: The beginning of a commit: its tree and its parents.
-_COMMIT = r"tree ([0-9a-f]+)\n((?:parent [0-9a-f]+\n)*)"
+_COMMIT = rb"tree ([0-9a-f]+)\n((?:parent [0-9a-f]+\n)*)"
 _NO_NAMES = frozenset({"", ".", ".."})
 #: The characters that HFS+ ignores within a name.
 _IGNORED = dict.fromkeys(
@@ -78,16 +78,25 @@ class Objects:
             raise messages.damaged_object(name)
         return data
 
-    def commit(self, name: str) -> tuple[str, list[str], str]:
-        """Return the tree of a commit, its parents, and the first paragraph of its message."""
-        head, _, message = self.read(name).partition(b"\n\n")
+    def commit(self, name: str) -> tuple[str, list[str]]:
+        """Return the tree of a commit and its parents."""
         # Like git, ignore a line "parent" further down, as in an author's name.
-        lines = re.match(_COMMIT, head.decode(errors="replace"))
+        lines = re.match(_COMMIT, self.read(name))
         if not lines:
             raise messages.damaged_object(name)
+        return lines[1].decode(), lines[2].decode().split()[1::2]
+
+    def subject(self, name: str) -> str:
+        """Return the first paragraph of a commit's message as one line, decoded by the header
+        ``encoding`` or as UTF-8."""
+        head, _, message = self.read(name).partition(b"\n\n")
+        encoding = head.partition(b"\nencoding ")[2].partition(b"\n")[0]
         paragraph = message.lstrip(b"\n").partition(b"\n\n")[0]
-        subject = _decode(paragraph, head.partition(b"\nencoding ")[2].partition(b"\n")[0])
-        return lines[1], lines[2].split()[1::2], " ".join(subject.split())
+        try:
+            text = paragraph.decode(encoding.decode() or "utf-8")
+        except (LookupError, ValueError):
+            text = paragraph.decode(errors="replace")
+        return " ".join(text.split())
 
     def folder(self, tree: str) -> Folder:
         """Return the entries of a tree, one level deep."""
@@ -167,14 +176,6 @@ def _leads_to_git(name: str) -> bool:
     ignores in it, with what NTFS ignores after it, or by the short name that NTFS gives it."""
     parts = name.translate(_IGNORED).split("\\")
     return any(part.partition(":")[0].rstrip(" .") in (".git", "git~1") for part in parts)
-
-
-def _decode(text: bytes, encoding: bytes) -> str:
-    """Decode a commit's message by its header ``encoding``, or as UTF-8."""
-    try:
-        return text.decode(encoding.decode() or "utf-8")
-    except (LookupError, ValueError):
-        return text.decode(errors="replace")
 
 
 def object_id(kind: bytes, data: bytes, *, like: str) -> str:

@@ -67,7 +67,7 @@ def start(
         time=now(),
         run=uuid.uuid4().hex[:12],
         commit=repository.head,
-        description=git.store.commit(repository.head)[2],
+        description=git.store.subject(repository.head),
         code=files,
         code_size=code.size,
         code_meaning=code.meaning,
