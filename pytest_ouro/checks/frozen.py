@@ -65,11 +65,9 @@ class Frozen(Check):
             wanted, states = trust.digest(path), contents[path]
             if trust.blessing_pending:  # a person has just blessed the working tree
                 states = dict(list(states.items())[-1:])
-            wrong = {
-                place: data
-                for place, data in states.items()
-                if data is None or not has_digest(data, wanted)
-            }
+            different = {data for data in states.values() if data is not None}
+            blessed = {data for data in different if has_digest(data, wanted)}
+            wrong = {place: data for place, data in states.items() if data not in blessed}
             if evidence.repository.subject == "working tree":
                 full = evidence.repository.git.top / path
                 if full.is_symlink() and "working tree" not in wrong:
