@@ -12,7 +12,7 @@ from pytest_ouro.evidence.git.client import split
 from pytest_ouro.evidence.paths import BoundFolder, inside, join, matches, quoted
 from pytest_ouro.evidence.published import published
 from pytest_ouro.evidence.python import shadows
-from pytest_ouro.evidence.repository import Change
+from pytest_ouro.evidence.repository import Change, Commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ class Scope(Check):
         layout = evidence.layout
         within = self._watched(layout)
         editable = layout.editable_globs
-        allowed = [layout.path(path) for path in layout.allowed]
+        allowed = [*map(layout.path, layout.allowed), layout.ledger]
         if not _holds_files(evidence, within):
             yield Finding(
                 f"no file is in {within}: nothing is watched",
@@ -172,8 +172,15 @@ def _remedy(evidence: Evidence, change: Change) -> str:
     if change.place == "working tree":
         return f"git restore -- {path}"
     assert change.commit is not None
-    return (
-        f"git reset --keep {change.commit.id[:7]}~1 and commit the idea in an editable file alone"
-        if change.commit.id == evidence.repository.head
-        else f"git rebase -i {change.commit.id[:7]}~1 and drop the change"
-    )
+    if change.commit.id != evidence.repository.head:
+        return f"git rebase -i {change.commit.id[:7]}~1 and drop the change"
+    # What a run leaves stays in the working tree: the ledger would be removed with its commit.
+    keep = "" if _adds_what_a_run_leaves(evidence, change.commit) else " --keep"
+    return f"git reset{keep} {change.commit.id[:7]}~1 and commit the idea in an editable file alone"
+
+
+def _adds_what_a_run_leaves(evidence: Evidence, commit: Commit) -> bool:
+    layout = evidence.layout
+    left = [*map(layout.path, layout.allowed), layout.ledger]
+    changes = evidence.repository.committed
+    return any(c.commit == commit and c.kind == "added" and matches(c.path, left) for c in changes)

@@ -29,16 +29,19 @@ class Untracked(Check):
         globs = [evidence.layout.path(path) for path in self.paths]
         reports = published(evidence)
         places: dict[str, list[str]] = {}
+        oldest: dict[str, str] = {}
         for change in repository.committed:
             if change.kind != "deleted" and matches(change.path, globs):
                 places.setdefault(change.path, []).append(change.where)
+                if change.commit is not None:
+                    oldest.setdefault(change.path, change.commit.id)
         for path in matching(repository.head_tree, globs):
             places.setdefault(path, [f"commit {repository.head[:7]}"])
         for path in matching(repository.index.keys() - repository.head_tree.keys(), globs):
             places.setdefault(path, []).append("the index")
         for path, where in sorted(places.items()):
             if not reports.named(path):
-                yield _tracked(path, where)
+                yield _tracked(path, where, oldest.get(path, ""))
             elif path in reports.beside_work:
                 yield _beside_work(path, reports.beside_work[path])
 
@@ -46,12 +49,15 @@ class Untracked(Check):
         return Protection(untracked=[layout.path(path) for path in self.paths])
 
 
-def _tracked(path: str, where: list[str]) -> Finding:
-    drop = "" if where == ["the index"] else ", and drop it from the commits that hold it"
+def _tracked(path: str, where: list[str], oldest: str) -> Finding:
+    """Find a file that is in git. ``oldest`` is the commit since trust that added it first, if one
+    did; git reset keeps the file itself, which may be the ledger."""
+    unstage = f"git rm --cached {quoted(path)}"
+    undo = f"git reset {oldest[:7]}~1   (the files stay as they are; then commit the idea alone)"
     return Finding(
         f"{path} is in git; it must stay untracked",
         where=f"added in: {several(where)}",
-        help=f"git rm --cached {quoted(path)}{drop}",
+        help=undo if oldest else unstage if where == ["the index"] else f"{unstage}, and commit",
         facts={"path": path},
     )
 

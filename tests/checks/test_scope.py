@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from pytest_ouro.cli.bless import bless
 from pytest_ouro.engine import judge, open_case
 
 RULE = "iron-law::only-train-py"
@@ -376,4 +377,23 @@ def test_a_linked_working_tree_inside_is_not_removed_by_the_remedy(project, judg
         "trees/idea/ is a repository of its own: move it elsewhere, as by git worktree move"
     )
     project.git("worktree", "move", "trees/idea", "../idea")
+    assert judged(RULE).status == "holds"
+
+
+def test_the_help_for_a_commit_that_adds_the_ledger_keeps_it(project, judged):
+    project.write({"results.tsv": "a row\n", "notes.txt": ""})
+    project.git("add", "--force", "results.tsv")
+    head = project.commit("all of it")
+
+    [finding] = judged(RULE).findings
+
+    assert finding.help.startswith(f"git reset {head[:7]}~1 and commit")
+
+
+def test_a_ledger_of_another_name_needs_no_permission(project, judged):
+    project.edit("bound.toml", "budget ", 'ledger    = "log.tsv"\nbudget ')
+    bless(project.path / "bound.toml")
+    project.commit("another ledger")
+    project.write({"log.tsv": "a row\n"})
+
     assert judged(RULE).status == "holds"

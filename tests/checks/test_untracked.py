@@ -40,7 +40,23 @@ def test_a_committed_ledger_is_found(project, judged):
 
     head = project.git("rev-parse", "--short=7", "HEAD")
     assert finding.where == f'added in: commit {head} "the results"'
-    assert finding.help.endswith("and drop it from the commits that hold it")
+    assert finding.help.startswith(f"git reset {head}~1 ")
+
+
+def test_the_help_for_a_committed_ledger_keeps_its_rows_and_heals(project, judged):
+    (project.path / ".gitignore").unlink(missing_ok=True)
+    project.write({"results.tsv": "a row\n"})
+    project.edit("train.py", "MODEL = 2.0", "MODEL = 1.9")
+    project.commit("all of it, with git add -A")
+    project.commit("and another idea", {"train.py": (project.path / "train.py").read_text() + "#"})
+
+    [finding] = judged(RULE).findings
+    project.git(*finding.help.partition("   (")[0].split()[1:])
+    assert project.git("diff", "--cached", "--name-only") == ""
+    project.git("commit", "-qam", "the ideas alone")
+
+    assert (project.path / "results.tsv").read_text() == "a row\n"
+    assert judged(RULE).status == "holds"
 
 
 def test_a_ledger_that_was_committed_once_is_found(project, judged):
