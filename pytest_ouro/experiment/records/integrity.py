@@ -1,5 +1,5 @@
-"""Detect and undo what a run changed in the journal, in the refs of tried commits and in git's
-hooks and settings; detect what it changed in the data.
+"""Detect and undo what a run changed in the journal, in the refs of tried commits and in files that
+later programs start from; detect what it changed in the data.
 
 Below the level *sandboxed* a script may write every file of its user. Supervisors in other working
 trees and on other devices add lines and refs during a run too. So the old lines and refs must still
@@ -8,20 +8,17 @@ exist, and no new line may claim the working tree and device that this run has l
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import GitError
 from pytest_ouro.evidence import data
-from pytest_ouro.evidence.git.client import run_git, split
 from pytest_ouro.evidence.records import record_format
 from pytest_ouro.evidence.records.anchor import REF
 from pytest_ouro.evidence.records.conflicts import conflicts
 from pytest_ouro.evidence.records.journal import finished
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import TRIED, FinishedRun
+from pytest_ouro.experiment.records.start_files import StartFiles
 from pytest_ouro.experiment.terms import repo
 from pytest_ouro.experiment.terms.names import PACKAGE
 
@@ -31,55 +28,7 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Experiment, Level
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.data import State
-    from pytest_ouro.evidence.git.client import Git
     from pytest_ouro.evidence.records.run_record import StartedRun
-
-#: Settings that name a program, or a file of settings.
-_RUNS = re.compile(
-    r"core\.(?:fsmonitor|hookspath|sshcommand|editor|pager|askpass)\n"
-    r"|(?:alias|filter|include|includeif|pager|credential|gpg)\.|sequence\.editor\n"
-    r"|(?:diff|merge|mergetool|difftool)\..*(?:external|command|textconv|driver|cmd)\n"
-)
-
-_KEPT = "it is put back; what was found ends in .found"
-
-#: A file's bytes and its mode.
-_File = tuple[bytes, int]
-
-
-@dataclass(frozen=True)
-class GitFiles:
-    """The hooks and the files of settings of a repository.
-
-    Our git calls run none of the ``programs`` that settings name; those of a person or agent do.
-    """
-
-    git: Git
-    hooks: dict[Path, _File]
-    settings: dict[Path, _File]
-    programs: list[str]
-
-    @classmethod
-    def read(cls, git: Git) -> GitFiles:
-        """Read the files as they are now."""
-        hooks = [p for p in git.common_dir.glob("hooks/*") if p.suffix != ".sample"]
-        settings = [git.common_dir / "config", git.folder / "config.worktree"]
-        return cls(git, _read(hooks), _read(settings), _programs(git))
-
-    def restore(self) -> list[str]:
-        """Restore the files and return a line for each change.
-
-        The changed file is kept, since a person may have written it. Settings that name no program
-        may change.
-        """
-        now = GitFiles.read(self.git)
-        changes = []
-        if changed := _restore(self.hooks, now.hooks):
-            changes.append(f"the hook {changed[0].name}")
-        if now.programs != self.programs:
-            _restore(self.settings, now.settings)
-            changes.append("a setting of git's that runs programs")
-        return [f"{change} was changed while the run went on ({_KEPT})" for change in changes]
 
 
 @dataclass(frozen=True)
@@ -97,7 +46,7 @@ class Snapshot:
     lines: list[bytes]
     tried: dict[str, str]
     data: dict[Path, State]
-    git: GitFiles
+    start_files: StartFiles
 
     @classmethod
     def take(cls, case: Case, experiment: Experiment, started: StartedRun) -> Snapshot:
@@ -112,17 +61,17 @@ class Snapshot:
             case.evidence.journal.lines(),
             repo.refs(case.repository.git, TRIED),
             data.states(patterns, case.evidence.root),
-            GitFiles.read(case.repository.git),
+            StartFiles.read(case.repository.git),
         )
 
     def restore(self, level: Level) -> list[str]:
-        """Restore journal, refs, hooks and settings; return a line for each change, data included.
+        """Restore journal, refs, settings and hooks; return a line for each change, data included.
 
         Call it when no process of the run is left, while the devices are still locked. A sandboxed
-        script cannot reach hooks and settings: there a person has changed them.
+        script cannot reach settings and hooks: there a person has changed them.
         """
-        git = [] if level == "sandboxed" else self.git.restore()
-        return [*self._restore_journal(), *self._restore_refs(), *self._find_written(), *git]
+        changed = [] if level == "sandboxed" else self.start_files.restore()
+        return [*self._restore_journal(), *self._restore_refs(), *self._find_written(), *changed]
 
     def _restore_journal(self) -> list[str]:
         """Restore the journal's lines from before, followed by those that other runs added."""
@@ -218,30 +167,3 @@ def _forged(count: int) -> str:
         f"the journal got {lines} while the run went on, for this working tree and device, which "
         "only this run had"
     )
-
-
-def _read(paths: list[Path]) -> dict[Path, _File]:
-    """Return content and mode of those paths that are files."""
-    return {p: (p.read_bytes(), p.stat().st_mode & 0o777) for p in paths if p.is_file()}
-
-
-def _programs(git: Git) -> list[str]:
-    """Return the settings that name programs, each as ``key``, a newline and its value."""
-    try:
-        listed = split(run_git("config", "--local", "--list", "-z", cwd=git.top))
-    except GitError:
-        return ["unreadable\n"]
-    return sorted(line for line in listed if _RUNS.match(line if "\n" in line else line + "\n"))
-
-
-def _restore(before: dict[Path, _File], now: dict[Path, _File]) -> list[Path]:
-    """Restore the files that changed and return their paths; git runs no file ``*.found``."""
-    changed = sorted(path for path in {*before, *now} if before.get(path) != now.get(path))
-    for path in changed:
-        if os.path.lexists(path):  # possibly as a folder
-            path.replace(path.with_name(f"{path.name}.found"))
-        if path in before:
-            data, mode = before[path]
-            path.write_bytes(data)
-            path.chmod(mode)
-    return changed

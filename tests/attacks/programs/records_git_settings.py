@@ -2,7 +2,7 @@
 
 class: records
 expect: supervised=caught judged=caught sandboxed=neutralised
-why: setting of git's
+why: .git/config was changed
 trace: git_was_asked
 """
 

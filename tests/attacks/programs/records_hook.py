@@ -2,7 +2,7 @@
 
 class: records
 expect: supervised=caught judged=caught sandboxed=neutralised
-why: the hook post-commit
+why: .git/hooks
 trace: the_hook_ran
 twice: yes
 """

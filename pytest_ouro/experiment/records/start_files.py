@@ -1,0 +1,265 @@
+"""Detect and undo what a run changed in files that later programs start from.
+
+These are the settings and hooks that git reads for the repository, and of the user those of git,
+of shells, of Python and of sessions. They are compared by their bytes: which settings run a program
+differs from git to git.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ouro.core.errors import GitError
+from pytest_ouro.evidence.git.client import run_git, split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_ouro.evidence.git.client import Git
+
+#: A longer file is compared by its size and times, and cannot be restored.
+_MAX_BYTES = 1 << 20
+#: The number of changes that are listed.
+_LINES = 5
+#: Files and folders of a folder that git uses as a repository.
+_GIT = (
+    *("config", "config.worktree", "hooks", "info/attributes", "info/exclude", "info/grafts"),
+    *("info/sparse-checkout", "objects/info/alternates", "commondir", "gitdir"),
+)
+#: Files and folders of the home folder: shells, sessions, ssh, Python's tools, git.
+_HOME = (
+    *(".profile", ".bash_profile", ".bash_login", ".bashrc", ".bash_logout", ".bash_aliases"),
+    *(".zshenv", ".zprofile", ".zshrc", ".zlogin", ".zlogout", ".kshrc", ".mkshrc", ".shrc"),
+    *(".cshrc", ".tcshrc", ".login", ".logout", ".inputrc", ".xprofile", ".xsession", ".xinitrc"),
+    *(".pam_environment", ".ssh/config", ".ssh/rc", ".ssh/environment", ".ssh/authorized_keys"),
+    *(".pdbrc", ".pythonrc", ".pythonrc.py", ".pip/pip.conf", ".gitconfig"),
+)
+#: Files and folders of ``$XDG_CONFIG_HOME``.
+_CONFIG = (
+    *("git", "fish/config.fish", "fish/conf.d", "fish/functions", "environment.d", "autostart"),
+    *("systemd/user", "pip/pip.conf", "uv/uv.toml"),
+)
+#: Variables that name a file of this kind.
+_VARIABLES = ("GIT_CONFIG_GLOBAL", "BASH_ENV", "ENV", "PYTHONSTARTUP")
+#: The names of files of settings that git reads.
+_SETTINGS = ("config", "config.worktree", ".gitconfig")
+#: Files of a user's own site-packages that Python runs when it starts.
+_SITE = ("*.pth", "usercustomize*", "sitecustomize*")
+_SITES = (".local/lib/python*/site-packages", "Library/Python/*/lib/python/site-packages")
+
+
+class _Entry(NamedTuple):
+    """What a path is: ``file``, ``link``, ``folder`` or another kind; its bytes and permissions."""
+
+    kind: str
+    data: bytes = b""
+    mode: int = 0
+
+
+@dataclass(frozen=True)
+class StartFiles:
+    """The files as they were before a run; ``named`` are those that settings of git name."""
+
+    git: Git
+    named: frozenset[Path]
+    entries: dict[Path, _Entry]
+
+    @classmethod
+    def read(cls, git: Git) -> StartFiles:
+        """Read the files as they are now, and what links among them lead to."""
+        named = frozenset(_named_by_settings(git))
+        return cls(git, named, _entries([*_places(git), *named]))
+
+    def restore(self) -> list[str]:
+        """Restore the files and return a line for each change; what was found is kept beside it,
+        since a person may have made the change."""
+        now = _entries([*_places(self.git), *self.named, *self.entries], known=self.entries)
+        moved: set[Path] = set()
+        lines = []
+        for path in sorted(self.entries.keys() | now.keys()):
+            before, after = self.entries.get(path), now.get(path)
+            was_moved = not moved.isdisjoint(path.parents)
+            if was_moved and before is None:
+                continue
+            if before == after and not was_moved:
+                continue
+            if before is None and after is not None and after.kind == "folder":
+                continue  # only what lies in it counts
+            moved.add(path)
+            done = _put(path, before, after)
+            if not was_moved:
+                lines.append(f"{self._call(path)} was changed while the run went on ({done})")
+        more = [f"and {len(lines) - _LINES} more"] if len(lines) > _LINES else []
+        return [*lines[:_LINES], *more]
+
+    def _call(self, path: Path) -> str:
+        """Return a path as people write it."""
+        for folder, name in ((self.git.common_dir, ".git/"), (self.git.top, ""), (_home(), "~/")):
+            if folder is not None and folder in path.parents:
+                return f"{name}{path.relative_to(folder)}"
+        return str(path)
+
+
+def _put(path: Path, before: _Entry | None, after: _Entry | None) -> str:
+    """Restore what a path was before, and return what was done."""
+    try:
+        if before and after and before.kind == after.kind == "folder":
+            path.chmod(before.mode)
+            return "it is put back"
+        kept = _move_aside(path)
+        if before is not None:
+            _write(path, before)
+    except OSError as error:
+        return f"it cannot be put back: {error.strerror}"
+    return f"it is put back; if you changed it, take it from {kept}" if kept else "it is put back"
+
+
+def _move_aside(path: Path) -> str:
+    """Rename what has this path, so that no program finds it; return its new name, "" if nothing
+    was there."""
+    if not os.path.lexists(path):
+        return ""
+    names = (f"{path.name}.found{number or ''}" for number in count())
+    name = next(name for name in names if not os.path.lexists(path.with_name(name)))
+    path.rename(path.with_name(name))
+    return name
+
+
+def _write(path: Path, entry: _Entry) -> None:
+    if entry.kind == "folder":
+        path.mkdir(parents=True)
+        path.chmod(entry.mode)
+    elif entry.kind == "link":
+        path.symlink_to(os.fsdecode(entry.data))
+    elif entry.kind == "file":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(entry.data)
+            os.fchmod(file.fileno(), entry.mode)
+    else:
+        raise OSError(0, "it was too large before the run, or not a file")
+
+
+def _home() -> Path | None:
+    with contextlib.suppress(RuntimeError):
+        return Path.home()
+    return None
+
+
+def _places(git: Git) -> list[Path]:
+    """Return every path that is read by its name, of a file or a folder; it need not exist."""
+    repositories = {git.common_dir, git.folder, *_submodules(git.common_dir / "modules")}
+    found = [folder / name for folder in sorted(repositories) for name in _GIT]
+    if not (git.top / ".git").is_dir():
+        found.append(git.top / ".git")
+    if home := _home():
+        found += [home / name for name in _HOME]
+        config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+        found += [config / name for name in _CONFIG]
+        sites = [site for pattern in _SITES for site in home.glob(pattern)]
+        found += [path for site in sites for pattern in _SITE for path in site.glob(pattern)]
+    if dotfiles := os.environ.get("ZDOTDIR"):
+        found += [Path(dotfiles, name) for name in _HOME if name.startswith(".z")]
+    named = filter(None, map(os.environ.get, _VARIABLES))
+    return [*found, *(Path(name).absolute() for name in named)]
+
+
+def _submodules(folder: Path) -> Iterator[Path]:
+    """Yield the repositories of submodules below a folder ``modules``."""
+    for below in _listed(folder):
+        if (below / "HEAD").is_file():
+            yield below
+            yield from _submodules(below / "modules")
+        elif below.is_dir() and not below.is_symlink():
+            yield from _submodules(below)
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return [] if folder.is_symlink() else sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _named_by_settings(git: Git) -> Iterator[Path]:
+    """Yield the files and folders that settings of git name, those of included files too."""
+    todo = [path for path in _entries(_places(git)) if path.name in _SETTINGS]
+    seen: set[Path] = set()
+    while todo and len(seen) < 100:
+        file = todo.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        for key, value in _settings(file):
+            path = Path(os.path.expanduser(value))  # noqa: PTH111 - it does not raise
+            if key == "include.path" or (key.startswith("includeif.") and key.endswith(".path")):
+                todo.append(file.parent / path)
+                yield file.parent / path
+            elif key in ("core.hookspath", "core.attributesfile", "core.excludesfile"):
+                yield git.top / path
+            elif key == "init.templatedir":
+                yield git.top / path / "hooks"
+
+
+def _settings(file: Path) -> Iterator[tuple[str, str]]:
+    """Yield the settings of a file of git's, if any of them can name a file."""
+    try:
+        data = file.read_bytes().lower() if file.is_file() else b""
+        if not any(word in data for word in (b"path", b"sfile", b"templatedir")):
+            return
+        listed = split(run_git("config", "--file", str(file), "--list", "-z", cwd=file.parent))
+    except (GitError, OSError):
+        return
+    for line in listed:
+        key, _, value = line.partition("\n")
+        yield key, value
+
+
+def _entries(places: Iterable[Path], known: dict[Path, _Entry] | None = None) -> dict[Path, _Entry]:
+    """Return what each of these paths is, and what lies in those that are folders.
+
+    Links are followed too. With ``known``, what was there before, none is, and of other paths no
+    bytes are read: a run may have made them.
+    """
+    found: dict[Path, _Entry] = {}
+    todo = [(path, 3) for path in places]
+    while todo:
+        path, depth = todo.pop()
+        if path in found:
+            continue
+        entry = _entry(path, max_bytes=_MAX_BYTES if known is None or path in known else -1)
+        if entry is None:
+            continue
+        found[path] = entry
+        if entry.kind == "link" and known is None:
+            todo.append((path.resolve(), depth))
+        elif entry.kind == "folder" and depth:
+            todo += [(below, depth - 1) for below in _listed(path)]
+    return found
+
+
+def _entry(path: Path, *, max_bytes: int) -> _Entry | None:
+    """Return what a path is; None if nothing has it. A longer file is known by its metadata."""
+    try:
+        state = path.lstat()
+        mode = stat.S_IMODE(state.st_mode)
+        if stat.S_ISLNK(state.st_mode):
+            return _Entry("link", os.fsencode(path.readlink()))
+        if stat.S_ISDIR(state.st_mode):
+            return _Entry("folder", mode=mode)
+        if not stat.S_ISREG(state.st_mode) or state.st_size > max_bytes:
+            facts = (state.st_mode, state.st_size, state.st_mtime_ns, state.st_ino)
+            return _Entry("other", repr(facts).encode())
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(fd, "rb") as file:
+            return _Entry("file", file.read(max_bytes), mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return _Entry("other", str(error.strerror).encode())
