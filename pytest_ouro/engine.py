@@ -10,7 +10,7 @@ from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.core.finding import RuleResult
 from pytest_ouro.evidence import trust as trusts
-from pytest_ouro.evidence.evidence import Evidence, Layout
+from pytest_ouro.evidence.evidence import Evidence
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.paths import join
 from pytest_ouro.evidence.repository import Repository
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from pytest_ouro.core.finding import Finding
     from pytest_ouro.evidence.records.run_record import MeasuredRun
     from pytest_ouro.evidence.repository import Commit, Subject
-
-
-#: The harness and the function of an experiment without them: no code can have this name.
-_EVALUATION = "evaluate-command"
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,10 @@ class Case:
         """
         git = Git.discover(self.repository.git.top, index=self.repository.git.index)
         repository = Repository(git, trust=self.repository.trust, subject=self.repository.subject)
-        evidence = Evidence(layout(self.bound), repository, self.trust, measured)
+        allowed = self.evidence.run_commands
+        evidence = Evidence(
+            self.bound.layout, repository, self.trust, measured, run_commands=allowed
+        )
         return Case(self.bound, self.trust, evidence)
 
 
@@ -91,25 +90,6 @@ class Answer:
         return repository.subject != "working tree" and not changed
 
 
-def layout(bound: Bound) -> Layout:
-    """Return where the files of a bound's experiment are, and the names its checks look for."""
-    experiment = bound.experiment
-    return Layout(
-        folder=bound.folder,
-        root=bound.root,
-        editable=experiment.editable,
-        allowed=experiment.allowed,
-        publish=experiment.publish,
-        ledger=bound.path(experiment.ledger),
-        harness=experiment.harness or _EVALUATION,
-        evaluate=experiment.evaluate or _EVALUATION,
-        loader=experiment.loader,
-        metric=experiment.metric,
-        data=tuple(dict.fromkeys(p for e in bound.experiments.values() for p in e.data)),
-        run_by_us=tuple(filter(None, (experiment.harness, experiment.prepare))),
-    )
-
-
 def open_case(
     path: Path,
     *,
@@ -118,13 +98,15 @@ def open_case(
     subject: Subject = "working tree",
     index: str = "",
     rehash: bool = False,
+    run_commands: bool = False,
     checks: Mapping[str, type[Check]] | None = None,
 ) -> Case:
     """Read the trusted rules of the bound.toml at ``path``.
 
     ``trust`` is the revision that the option ``trust_by`` names. ``index`` is the GIT_INDEX_FILE
-    to keep for a partial commit. With ``rehash`` all data is read again. ``checks`` are registered
-    beside ours. GitError, TrustError or BoundError if the rules cannot be read.
+    to keep for a partial commit. With ``rehash`` all data is read again; ``run_commands`` allows
+    the commands that the bound names. ``checks`` are registered beside ours. GitError, TrustError
+    or BoundError if the rules cannot be read.
     """
     git = Git.discover(path.parent, index=index)
     bound_path = git.relative(path)
@@ -136,7 +118,8 @@ def open_case(
         git.close()  # the error's traceback would keep its process running
         raise
     repository = Repository(git, trust=found.commit, subject=subject)
-    return Case(bound, found, Evidence(layout(bound), repository, found, rehash=rehash))
+    evidence = Evidence(bound.layout, repository, found, rehash=rehash, run_commands=run_commands)
+    return Case(bound, found, evidence)
 
 
 def open_commit(
@@ -158,7 +141,7 @@ def open_commit(
     found = trusts.resolve(git, asked=trust, bound_path=path, read_at="" if commit else head)
     rules = _read_rules(found, path)
     repository = Repository(git, trust=found.commit, subject="commit", head=head)
-    return Case(rules, found, Evidence(layout(rules), repository, found))
+    return Case(rules, found, Evidence(rules.layout, repository, found))
 
 
 def _nearest_bound(git: Git, commit: str) -> str:
@@ -305,7 +288,7 @@ def _earlier_commits(case: Case) -> Iterator[tuple[Commit, Evidence]]:
             descendants.add(commit.id)
         if reference is not None:
             repository = Repository(git, subject="commit", head=commit.id)
-            yield commit, Evidence(layout(case.bound), repository, reference)
+            yield commit, Evidence(case.bound.layout, repository, reference)
 
 
 def _trust_at(case: Case, base: str) -> Trust | None:

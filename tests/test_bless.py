@@ -214,3 +214,23 @@ def test_an_untracked_file_is_not_blessed(project):
 
     with pytest.raises(Exception, match=r"no tracked file matches prepare\.py"):
         bless_files(project.path / "bound.toml")
+
+
+def test_a_lock_that_is_a_link_is_replaced_and_not_followed(project, tmp_path):
+    outside = tmp_path / "precious"
+    outside.write_text("precious")
+    (project.path / "bound.lock").unlink()
+    (project.path / "bound.lock").symlink_to(outside)
+
+    assert project.ouro("bless").returncode == 0
+
+    assert outside.read_text() == "precious"
+    assert not (project.path / "bound.lock").is_symlink()
+
+
+def test_a_blessing_that_cannot_be_remembered_is_a_warning(project):
+    done = project.ouro("bless", XDG_STATE_HOME=str(project.path / "state"))
+
+    assert done.returncode == 0
+    assert "warning: this blessing cannot be remembered" in done.stderr
+    assert not (project.path / "state").exists()

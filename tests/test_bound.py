@@ -509,3 +509,51 @@ def test_the_schema_for_editors_demands_the_same_keys(given):
         assert not valid
     else:
         assert len(valid) == 1
+
+
+LEDGERS = {
+    ".": "it is a folder",
+    "./": "it is a folder",
+    "logs/": "it is a folder",
+    ".git/hooks/pre-commit": "it belongs to git",
+    "logs/.GIT/config": "it belongs to git",
+    ".g\u200cit/config": "it belongs to git",
+    ".gitignore": "it belongs to git",
+    "bound.toml": "it states the rules",
+    "Bound.lock": "it states the rules",
+    "run.log": "it is the log of a run",
+    "train.py": "it is what the experiment runs or edits",
+    "prepare.py": "it is what the experiment runs or edits",
+    "conftest.py": "it is data, code or settings",
+    "pyproject.toml": "it is data, code or settings",
+    "Makefile": "it is data, code or settings",
+    "notes.md": "a rule freezes it",
+}
+
+
+@pytest.mark.parametrize("ledger", LEDGERS)
+def test_a_ledger_that_is_anything_else_is_refused_with_its_line(ledger):
+    text = TEXT.replace("budget ", f'ledger    = "{ledger}"\nbudget ', 1)
+    text = text.replace('paths = ["prepare.py"]', 'paths = ["prepare.py", "notes.md"]', 1)
+    with pytest.raises(BoundError) as caught:
+        bounds.parse(text)
+    [problem] = caught.value.problems
+    line = text[: text.index("ledger ")].count("\n") + 1
+    assert problem.startswith(
+        f"bound.toml:{line}: 'ledger' in [experiment] must be a file for rows"
+    )
+    assert problem.endswith(LEDGERS[ledger])
+
+
+@pytest.mark.parametrize(
+    "ledger", ["results.tsv", "logs/results.tsv", "notes/log", "a.md", "x.csv"]
+)
+def test_a_ledger_of_any_other_name_is_lawful(ledger):
+    text = TEXT.replace("budget ", f'ledger    = "{ledger}"\nbudget ', 1)
+    assert bounds.parse(text).experiment.ledger == ledger
+
+
+def test_a_ledger_outside_of_the_experiment_s_folder_is_refused():
+    text = TEXT.replace("budget ", 'ledger    = "../results.tsv"\nroot = "lab"\nbudget ', 1)
+    with pytest.raises(BoundError, match="it lies outside the experiment's folder"):
+        bounds.parse(text)

@@ -952,3 +952,42 @@ def test_words_with_quotes_and_control_characters_stay_one_rule(original, init):
     assert status == 0
     assert "\x07" not in out
     assert parsed(original).rules[0].sentence == words
+
+
+@pytest.mark.parametrize("option", ["--render", "--program"])
+@pytest.mark.parametrize("place", ["../victim", "folder/victim", ".git/hooks/post-commit"])
+def test_no_text_is_written_through_a_link_that_leads_outside(original, init, option, place):
+    init(original)
+    victim = original.path.parent / "victim"
+    victim.write_text("precious")
+    if place == "folder/victim":
+        (original.path / "folder").symlink_to("..")
+        name = place
+    else:
+        (original.path / "NOTES.md").symlink_to(place)
+        name = "NOTES.md"
+
+    status, _, err = init(original, option, name, "--force")
+
+    assert status == 2
+    assert "which is not a file of this repository" in err
+    assert victim.read_text() == "precious"
+    assert not (original.path / ".git/hooks/post-commit").exists()
+
+
+@pytest.mark.parametrize("option", ["--render", "--program"])
+def test_a_link_to_a_file_of_the_repository_stays_one(original, init, option):
+    init(original)
+    original.write({"docs/rules.md": ""})
+    (original.path / "NOTES.md").symlink_to("docs/rules.md")
+
+    assert init(original, option, "NOTES.md")[0] == 0
+
+    assert (original.path / "NOTES.md").is_symlink()
+    assert (original.path / "docs/rules.md").read_text()
+
+
+def test_a_file_that_a_user_names_outside_of_the_repository_is_written(original, init):
+    init(original)
+    assert init(original, "--render", "../NOTES.md")[0] == 0
+    assert (original.path.parent / "NOTES.md").read_text()

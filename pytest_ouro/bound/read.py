@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from pytest_ouro.bound.ledger import ledger_fault
 from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load, registered
 from pytest_ouro.core.fast_dataclass import dataclass
@@ -19,6 +21,7 @@ from pytest_ouro.core.schema import (
     values_of,
 )
 from pytest_ouro.evidence import toml
+from pytest_ouro.evidence.evidence import Layout
 from pytest_ouro.evidence.paths import PathParameter, join
 from pytest_ouro.messages import bound as messages
 
@@ -36,6 +39,8 @@ MAX_BYTES = 1_000_000
 SECTIONS = ("danger-zone", "never-do", "iron-law")
 #: The devices that may have tables of their own in [experiment] and [verdict].
 DEVICES = ("cpu", "cuda")
+#: The harness and the function of an experiment without them: no code can have this name.
+_EVALUATION = "evaluate-command"
 
 
 class _CheckFault(Exception):
@@ -97,6 +102,25 @@ class Bound:
         """The experiment, for the keys that do not depend on the device."""
         return self.experiments["cpu"]
 
+    @property
+    def layout(self) -> Layout:
+        """Where the files of the experiment are, and the names that its checks look for."""
+        experiment = self.experiment
+        return Layout(
+            folder=self.folder,
+            root=self.root,
+            editable=experiment.editable,
+            allowed=experiment.allowed,
+            publish=experiment.publish,
+            ledger=self.path(experiment.ledger),
+            harness=experiment.harness or _EVALUATION,
+            evaluate=experiment.evaluate or _EVALUATION,
+            loader=experiment.loader,
+            metric=experiment.metric,
+            data=tuple(dict.fromkeys(p for e in self.experiments.values() for p in e.data)),
+            run_by_us=tuple(filter(None, (experiment.harness, experiment.prepare))),
+        )
+
 
 def read(
     data: bytes,
@@ -153,7 +177,21 @@ def parse(
         _check_paths(folder, experiments, rules, problems)
     if problems.found or title is None:
         raise messages.faulty(problems.sorted(), remedy)
-    return Bound(title.name, folder, tuple(rules.values()), experiments, verdicts)
+    bound = Bound(title.name, folder, tuple(rules.values()), experiments, verdicts)
+    _check_ledger(bound, name, problems)
+    if problems.found:
+        raise messages.faulty(problems.sorted(), remedy)
+    return bound
+
+
+def _check_ledger(bound: Bound, name: str, problems: Problems) -> None:
+    """Refuse a ledger that is anything else: rows are added to it."""
+    own = [rule.checker for rule in bound.rules if rule.check in CHECKS]
+    script, bound_name = bound.experiment.script, posixpath.basename(name)
+    if fault := ledger_fault(bound.layout, script, bound_name, own):
+        ledger = shown(bound.experiment.ledger)
+        text = f"'ledger' in [experiment] must be a file for rows alone, not {ledger}: {fault}"
+        problems.add(("experiment", "ledger"), text)
 
 
 def _read_profiles(

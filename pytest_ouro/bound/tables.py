@@ -173,7 +173,11 @@ class Experiment:
         min=0,
         max=1_000_000_000,
     )
-    ledger: RepoPath = option("the table of results", default="results.tsv", pattern=FILLED)
+    ledger: RepoPath = option(
+        "the table of results, a file of the experiment's folder for rows alone",
+        default="results.tsv",
+        pattern=FILLED,
+    )
 
     relations: ClassVar[tuple[Relation, ...]]
 

@@ -6,11 +6,12 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
+from pytest_ouro.core.child_environment import child_environment
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding
 from pytest_ouro.core.schema import option
-from pytest_ouro.evidence.git.client import environment
 from pytest_ouro.messages import checks as messages
+from pytest_ouro.messages import trust as trust_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Command(Check):
     """A command that is run in the experiment's folder exits with 0. It may run code of the working
-    tree, so it is only judged there, not on a commit or on the index alone."""
+    tree, so it is only judged there, not on a commit or on the index alone, and only if the user
+    allowed it; TrustError if not."""
 
     command: tuple[str, ...] = option("the program and its arguments; no shell", items=1)
     timeout: float = option(
@@ -39,11 +41,13 @@ class Command(Check):
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         words, output = " ".join(self.command), b""
+        if not evidence.may_run_commands:
+            raise trust_messages.commands_not_allowed(words, "gate")
         try:
             done = subprocess.run(
                 self.command,
                 cwd=evidence.root,
-                env={k: v for k, v in environment().items() if not k.startswith("PYTEST_")},
+                env=child_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

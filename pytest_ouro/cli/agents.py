@@ -15,17 +15,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def files(top: Path, asked: str, rules: list[str]) -> tuple[dict[str, str], list[str]]:
+def files(
+    top: Path, asked: str, rules: list[str], demand_own: Callable[[str], object]
+) -> tuple[dict[str, str], list[str]]:
     """Return the new texts by their paths from the top folder, and a person's next steps.
 
     ``asked`` are the agents' names joined by commas, "" for those that are found, and ``rules`` are
     the lines of the rendered section. Nothing is written here, so an OuroError changes no file.
+    ``demand_own`` is called with each path before its file is read, and raises OuroError for a file
+    outside of the repository.
     """
     names = _names(top, asked)
     new: dict[str, str] = {}
     old: dict[str, str] = {}
 
     def change(name: str, changed: Callable[[str], str]) -> None:
+        demand_own(name)
         old[name] = _text(top / name, name)
         new[name] = changed(old[name])
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
 from pytest_ouro.cli import find_bound
 from pytest_ouro.core.errors import TrustError
-from pytest_ouro.engine import layout
-from pytest_ouro.evidence import data, lock
+from pytest_ouro.core.plain_file import write_whole
+from pytest_ouro.evidence import consent, data, lock
 from pytest_ouro.evidence.content import digest, large_file, read_file, same_content
 from pytest_ouro.evidence.evidence import Evidence
 from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.paths import join
 from pytest_ouro.evidence.repository import Repository
 from pytest_ouro.evidence.trust import Trust, named
 from pytest_ouro.messages import command_line as messages
+from pytest_ouro.messages import project as project_messages
 
 if TYPE_CHECKING:
     import argparse
@@ -68,15 +71,31 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
     if script and bound.path(script) not in repository.index:
         raise messages.script_untracked(bound.path(script))
     nothing = Trust(git, lock.NAME, "", lock.Lock("", {}))
-    evidence = Evidence(layout(bound), repository, nothing, rehash=True)
+    evidence = Evidence(bound.layout, repository, nothing, rehash=True)
     frozen = _list_frozen(bound, bound_path, evidence)
     files = {name: _hash_file(repository, name) for name in frozen}
-    target = path.with_name(lock.NAME)
-    before = _read_lock(target)
+    lock_path = join(bound.folder, lock.NAME)
+    before = _read_lock(git.top / lock_path)
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     after = lock.Lock(now, files, _hash_data(bound, evidence, before))
-    target.write_text(after.dumps(), encoding="utf-8", newline="\n")
+    _write(git, lock_path, after.dumps().encode())
     return before, after
+
+
+def _write(git: Git, lock_path: str, text: bytes) -> None:
+    """Write bound.lock, and remember that this user blessed it."""
+    try:
+        write_whole(git.top, lock_path, text)
+    except OSError as error:
+        raise project_messages.not_writable(lock_path, str(error.strerror)) from None
+    try:
+        consent.remember(git, lock_path, text)
+    except OSError as error:
+        print(
+            f"ouro: warning: this blessing cannot be remembered ({error.strerror}): the gate asks "
+            "before it runs a command of these rules (--run-commands)",
+            file=sys.stderr,
+        )
 
 
 def _list_frozen(bound: Bound, bound_path: str, evidence: Evidence) -> list[str]:

@@ -32,11 +32,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also run canary cheats, and name the level they prove (about a minute)",
     )
+    parser.add_argument(
+        "--run-commands",
+        action="store_true",
+        help="start the interpreter that the rules name, which you have read",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
 
 
 def main(args: argparse.Namespace) -> int:
-    found = _examine(args.bound, args.trust)
+    found = _examine(args.bound, args.trust, args.run_commands)
     if not args.json:
         for item in found.items:
             print(item.text)
@@ -53,12 +58,12 @@ def main(args: argparse.Namespace) -> int:
     return status
 
 
-def _examine(given: Path | None, trust: str | None) -> Examination:
+def _examine(given: Path | None, trust: str | None, run_commands: bool) -> Examination:
     try:
         path = find_bound(given)
     except OuroError as error:
         return examine(Path.cwd() / NAME, missing=error)
-    return examine(path, trust=trust)
+    return examine(path, trust=trust, run_commands=run_commands)
 
 
 def _selftest(found: Examination, *, quiet: bool) -> Selftest:

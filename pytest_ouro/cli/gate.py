@@ -44,6 +44,7 @@ class Options:
     trust: str | None = None
     expect: str = "all"
     rehash: bool = False
+    run_commands: bool = False
     form: str = "text"
     push: tuple[str, ...] = ()
 
@@ -76,6 +77,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--rehash", action="store_true", help="read every data file again, however large"
+    )
+    parser.add_argument(
+        "--run-commands",
+        action="store_true",
+        help="run the commands that the rules name, which you have read",
     )
     forms = parser.add_mutually_exclusive_group()
     for option, module, text in (
@@ -125,6 +131,7 @@ def _judge(args: Options) -> list[Answer]:
             trust=args.trust,
             subject="index" if args.staged else "working tree",
             rehash=args.rehash,
+            run_commands=args.run_commands,
             index=os.environ.get("GIT_INDEX_FILE", "") if args.staged else "",
         )
         # If nothing is staged, check each commit since trust instead.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import posixpath
-from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
 from pytest_ouro.cli import agents, find_bound
+from pytest_ouro.core.plain_file import write_whole
 from pytest_ouro.core.schema import keys_of
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.content import read_file
@@ -108,7 +108,7 @@ def main(args: argparse.Namespace) -> int:
     text = document.text(found.name, found.experiment, statements)
     folder = git.relative(target).rpartition("/")[0]
     bounds.parse(text, folder=folder, name=target.name, remedy=_NOT_WRITTEN)
-    _write(target, text)
+    _File(git.top, git.relative(target), target.name).write(text)
     for line in _report_lines(target, found, statements, rules, args.preset):
         print(printable(line))
     return 0
@@ -169,19 +169,38 @@ def _read_statements(rules: Section, found: Project, context: Context) -> list[S
     ]
 
 
-def _write(target: Path, text: str) -> None:
-    """Write the file as a whole or not at all; a link is replaced and not followed."""
-    part = target.with_name(f"{target.name}.{os.getpid()}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(text.encode("utf-8", "surrogateescape"))
-        if target.exists():
-            part.chmod(target.stat().st_mode & 0o777)
-        part.replace(target)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise messages.not_writable(target, str(error.strerror)) from None
+@dataclass(frozen=True)
+class _File:
+    """A file to read and write: ``name`` below the folder ``root``, as the user ``called`` it."""
+
+    root: Path
+    name: str
+    called: str
+
+    @classmethod
+    def find(cls, path: Path, git: Git, called: str) -> _File:
+        """Return the file that ``path`` names. A link in the repository may lead to another file of
+        the repository; OuroError if it leads elsewhere."""
+        path = Path(os.path.normpath(path))  # not through a link and up again
+        top, real = git.top.resolve(), path.resolve()
+        owned = any(top in (p.resolve(), *p.resolve().parents) for p in path.parents)
+        if not owned:
+            return cls(real.parent, real.name, called)
+        kept = (git.common_dir.resolve(), git.folder.resolve())
+        if top not in real.parents or not set(kept).isdisjoint(real.parents):
+            raise messages.leads_outside(called, real)
+        return cls(top, real.relative_to(top).as_posix(), called)
+
+    def read(self) -> bytes:
+        """Return the bytes of the file; b"" if there is none."""
+        return read_file(self.root / self.name) or b""
+
+    def write(self, text: str) -> None:
+        """Replace the file, whole or not at all."""
+        try:
+            write_whole(self.root, self.name, text.encode("utf-8", "surrogateescape"))
+        except OSError as error:
+            raise messages.not_writable(self.called, str(error.strerror)) from None
 
 
 def _report_lines(
@@ -228,14 +247,13 @@ def _render(args: argparse.Namespace) -> int:
     if not args.render:
         print("\n".join(map(printable, lines)))
         return 0
-    target = (Path.cwd() / args.render).resolve()  # keep a person's link
-    old = target.read_bytes() if target.is_file() else b""
-    before = old.decode("utf-8", "surrogateescape")
+    target = _File.find(Path.cwd() / args.render, Git.discover(path.parent), args.render)
+    before = target.read().decode("utf-8", "surrogateescape")
     after = section.replace(before, lines, args.render)
     if after == before:
         print(printable(f"ouro: {args.render} states the rules of {path.name} already"))
         return 0
-    _write(target, after)
+    target.write(after)
     print(printable(f"ouro: {args.render} states the {len(bound.rules)} rules of {path.name}"))
     return 0
 
@@ -244,9 +262,13 @@ def _agents(args: argparse.Namespace) -> int:
     path = find_bound(args.bound)
     lines = section.render([_statement(rule) for rule in _bound(path).rules])
     git = Git.discover(path.parent)
-    written, then = agents.files(git.top, args.agents, lines)
+
+    def find(name: str) -> _File:
+        return _File.find(git.top / name, git, name)
+
+    written, then = agents.files(git.top, args.agents, lines, find)
     for name, text in written.items():
-        _write((git.top / name).resolve(), text)  # keep a person's link
+        find(name).write(text)
         print(printable(f"ouro: wrote {name}"))
     if not written:
         print("ouro: the agents' files state the rules and call the guard already")
@@ -264,14 +286,14 @@ def _program(args: argparse.Namespace) -> int:
     if not args.program:
         print("\n".join(map(printable, text.splitlines())))
         return 0
-    target = Path.cwd() / args.program
-    before = target.read_bytes() if os.path.lexists(target) else b""
+    target = _File.find(Path.cwd() / args.program, Git.discover(path.parent), args.program)
+    before = target.read()
     if before == text.encode():
         print(printable(f"ouro: {args.program} is up to date with {path.name}"))
         return 0
     if before and not before.startswith(program_md.MARK.encode()) and not args.force:
         raise messages.written_by_hand(args.program)
-    _write(target, text)
+    target.write(text)
     print(printable(f"ouro: wrote {args.program}, the program of {path.name}"))
     return 0
 

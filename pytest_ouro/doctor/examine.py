@@ -33,19 +33,28 @@ class Examination:
 
 
 def examine(
-    path: Path, *, trust: str | None = None, missing: OuroError | None = None
+    path: Path,
+    *,
+    trust: str | None = None,
+    run_commands: bool = False,
+    missing: OuroError | None = None,
 ) -> Examination:
     """Examine the experiment of the bound.toml at ``path``, and what this machine has for it.
 
-    ``missing`` says why no bound.toml was found in the folder of ``path``.
+    ``run_commands`` allows to start the interpreter that the bound names. ``missing`` says why no
+    bound.toml was found in the folder of ``path``.
     """
     found = Examination()
-    found.items += _examine(path, trust, missing, found)
+    found.items += _examine(path, trust, run_commands, missing, found)
     return found
 
 
 def _examine(
-    path: Path, trust: str | None, missing: OuroError | None, found: Examination
+    path: Path,
+    trust: str | None,
+    run_commands: bool,
+    missing: OuroError | None,
+    found: Examination,
 ) -> Iterator[Item]:
     try:
         git = Git.discover(path.parent)
@@ -57,16 +66,16 @@ def _examine(
         words = missing.message if missing else f"{path} does not exist"
         yield Item("bound", "unknown", words, "pytest-ouro init")
     else:
-        yield from _examine_experiment(git, path, trust, found)
+        yield from _examine_experiment(git, path, trust, run_commands, found)
     yield from examine_doors(git)
 
 
 def _examine_experiment(
-    git: Git, path: Path, trust: str | None, found: Examination
+    git: Git, path: Path, trust: str | None, run_commands: bool, found: Examination
 ) -> Iterator[Item]:
     """Yield the items about the rules, the records and the machine, or why they are unknown."""
     try:
-        case = open_case(path, trust=trust)
+        case = open_case(path, trust=trust, run_commands=run_commands)
     except BoundError as error:
         yield _report_invalid(error)
     except OuroError as error:

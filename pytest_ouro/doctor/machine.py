@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.bound.tables import LEVELS
-from pytest_ouro.core.errors import ExperimentError, OuroError
+from pytest_ouro.core.child_environment import child_environment
+from pytest_ouro.core.errors import ExperimentError, OuroError, TrustError
 from pytest_ouro.doctor.item import Item
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.python.source import imported
 from pytest_ouro.experiment.assurance import level, sandbox_spec
 from pytest_ouro.experiment.devices import device, device_lock, nvml
 from pytest_ouro.experiment.steps.jobs import interpreter, settings
-from pytest_ouro.experiment.terms.job import passed
 from pytest_ouro.experiment.terms.names import INTERFACE, PACKAGE, trusted_source
 from pytest_ouro.messages import doctor as messages
+from pytest_ouro.messages import trust as trust_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,7 +62,7 @@ def query(command: tuple[str, ...], *, folder: Path, settings: Mapping[str, str]
         done = subprocess.run(
             [*command, "-IB", "-c", _QUERY],
             cwd=folder,
-            env={**passed(), **settings},
+            env={**child_environment(), **settings},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_SECONDS,
@@ -102,13 +103,16 @@ class Machine:
 
     @cached_property
     def interpreter(self) -> Interpreter:
-        """The interpreter of a run. ExperimentError if the bound's command does not start one."""
-        environment = settings(self.case)
+        """The interpreter of a run. ExperimentError if the bound's command does not start one,
+        TrustError if this user did not allow it: the repository may have brought it along."""
+        environment, started = settings(self.case), interpreter(self.experiment)
+        if started != (sys.executable,) and not self.case.evidence.may_run_commands:
+            program = shlex.join(self.experiment.python)
+            raise trust_messages.commands_not_allowed(program, "doctor")
         command = self.experiment.python
         if not environment and command[0] == "uv" and _UV.issuperset(command):
             raise messages.no_environment()
-        root = self.case.evidence.root
-        return query(interpreter(self.experiment), folder=root, settings=environment)
+        return query(started, folder=self.case.evidence.root, settings=environment)
 
     @cached_property
     def sandbox(self) -> Availability:
@@ -146,6 +150,9 @@ class Machine:
             except (SyntaxError, ValueError) as error:
                 words = f"{self.experiment.harness} is not Python: {error}"
                 yield Item(topic, "fails", words, f"fix {self.experiment.harness}, and bless it")
+            except TrustError as error:
+                words = error.message if topic == "python" else "it depends on the interpreter"
+                yield Item(topic, "unknown", words, error.help)
             except OuroError as error:
                 yield Item.from_error(topic, "fails", error)
 

@@ -14,36 +14,44 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_ouro.evidence.git.client import Git
+    from pytest_ouro.evidence.trust import Trust
+
+
+def is_given(trust: Trust) -> bool:
+    """Return whether this user allowed the commands of the trusted rules: named the trusted commit
+    by an option or variable, or blessed these rules on this machine.
+
+    ``git config ouro.trust`` names no commit by the user: the repository may bring that setting.
+    """
+    if trust.named_by_user:
+        return True
+    lock = trust.vouching_lock
+    return lock is not None and is_remembered(trust.git, trust.lock_path, lock.dumps().encode())
 
 
 def remember(git: Git, lock_path: str, lock: bytes) -> None:
     """Remember that the user blessed these bytes of bound.lock; OSError if they cannot be kept."""
-    place = _place(git, lock_path)
+    place = _place(git, lock_path, lock)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-    with os.fdopen(os.open(place, flags, 0o600), "wb") as file:
-        file.write(_digest(lock))
+    os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
 
 
 def is_remembered(git: Git, lock_path: str, lock: bytes) -> bool:
     """Return whether the user blessed these bytes of bound.lock in this repository."""
     try:
-        return _place(git, lock_path).read_bytes() == _digest(lock)
+        return _place(git, lock_path, lock).is_file()
     except OSError:
         return False
 
 
-def _digest(lock: bytes) -> bytes:
-    return hashlib.sha256(lock).hexdigest().encode() + b"\n"
-
-
-def _place(git: Git, lock_path: str) -> Path:
-    """Return the file for one bound.lock; OSError without a home, or with one in the repository,
-    which could bring its own file along."""
+def _place(git: Git, lock_path: str, lock: bytes) -> Path:
+    """Return the file whose existence remembers a blessing; OSError without a home, or with one in
+    the repository, which could bring its own file along."""
     home = os.path.expanduser("~/.local/state")  # noqa: PTH111 - it does not raise
     state = Path(os.environ.get("XDG_STATE_HOME") or home)
     common = git.common_dir.resolve()
-    if not state.is_absolute() or common.parent in [state.resolve(), *state.resolve().parents]:
+    around = {state.resolve(), *state.resolve().parents}
+    if not state.is_absolute() or around & {common.parent, git.top.resolve()}:
         raise FileNotFoundError(2, "no home outside of the repository", str(state))
-    name = hashlib.sha256(os.fsencode(common) + b"\0" + lock_path.encode()).hexdigest()
-    return state / "pytest-ouro" / "blessed" / name
+    key = hashlib.sha256(os.fsencode(common) + b"\0" + lock_path.encode() + b"\0" + lock)
+    return state / "pytest-ouro" / "blessed" / key.hexdigest()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from fnmatch import fnmatchcase
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.plain_file import make_folder, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -136,13 +136,12 @@ class Fingerprints:
     def _write(self, known: dict[str, list[int | str]]) -> None:
         import json
 
-        part = self.memory.with_name(f"{self.memory.name}.{os.getpid()}")
+        folder = self.memory.parent
         try:
-            self.memory.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(known))
-            part.replace(self.memory)
+            make_folder(folder.parent, folder.name)
+            write_whole(folder, self.memory.name, json.dumps(known).encode())
         except OSError:
-            part.unlink(missing_ok=True)  # without a cache everything is hashed next time
+            pass  # without a cache everything is hashed next time
 
 
 def _hash(path: Path) -> str:

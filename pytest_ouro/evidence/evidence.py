@@ -60,7 +60,8 @@ class Evidence:
     """The facts about one experiment: its ``layout``, its ``repository`` now, and its ``trust``.
 
     ``measured`` is the run that has just ended, recorded or not. With ``rehash`` every data file is
-    read again, even if its size and times are unchanged.
+    read again, even if its size and times are unchanged. ``run_commands``: the user of this session
+    allowed the commands that the bound names.
     """
 
     layout: Layout
@@ -68,6 +69,14 @@ class Evidence:
     trust: Trust
     measured: MeasuredRun | None = None
     rehash: bool = False
+    run_commands: bool = False
+
+    @cached_property
+    def may_run_commands(self) -> bool:
+        """Whether a program that the bound names may be started: it is code of the repository."""
+        from pytest_ouro.evidence import consent  # most rules name no command
+
+        return self.run_commands or consent.is_given(self.trust)
 
     @cached_property
     def dependency_files(self) -> tuple[DependencyFile, ...]:

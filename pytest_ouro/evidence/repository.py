@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.errors import GitError
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.cache import cache_in
 from pytest_ouro.evidence.content import on_disk, read_file, same_content
 from pytest_ouro.evidence.git import excludes
 from pytest_ouro.evidence.git.client import Git, split
@@ -99,10 +100,11 @@ class Repository:
     def index(self) -> dict[str, Entry]:
         return self._files[0]
 
-    @property
+    @cached_property
     def untracked(self) -> list[str]:
-        """Untracked files that git does not ignore."""
-        return self._files[1]
+        """Untracked files that git does not ignore, without those of our own cache."""
+        cache, files = cache_in(self.git.top), self._files[1]
+        return [path for path in files if not path.startswith(cache)] if cache else files
 
     @cached_property
     def hidden(self) -> list[str]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.git.objects import Entry
     from pytest_ouro.evidence.lock import Lock
 
+#: The source of trust that git's configuration names, the repository's own or the user's.
+CONFIG = "git config ouro.trust"
+
 
 @dataclass(frozen=True)
 class Trust:
@@ -26,7 +29,7 @@ class Trust:
 
     ``commit`` is the commit that contains it; "" while a new bound.lock is not committed yet.
     ``lock`` is set if the digests of bound.lock are the reference. ``read_at`` is the commit from
-    which bound.lock was read; "" for the working tree.
+    which bound.lock was read; "" for the working tree. ``bound_path`` is bound.toml's.
     """
 
     git: Git
@@ -35,6 +38,23 @@ class Trust:
     lock: Lock | None = None
     lock_path: str = lockfile.NAME
     read_at: str = ""
+    bound_path: str = ""
+
+    @property
+    def named_by_user(self) -> bool:
+        """Whether an option or variable of this session names the commit."""
+        return self.source not in (lockfile.NAME, CONFIG)
+
+    @cached_property
+    def vouching_lock(self) -> Lock | None:
+        """The bound.lock in which a person blessed the trusted rules; None if there is none."""
+        if self.lock is not None:
+            return self.lock
+        committed, rules = self.read(self.lock_path), self.read(self.bound_path)
+        if committed is None or rules is None:
+            return None
+        lock = _parse(committed, self.lock_path)
+        return lock if has_digest(rules, lock.files.get(self.bound_path, "")) else None
 
     @property
     def renewal(self) -> str:
@@ -44,7 +64,7 @@ class Trust:
         )
         if self.lock is not None:
             return edit
-        if self.source == "git config ouro.trust":
+        if self.source == CONFIG:
             return (
                 f"git config --unset ouro.trust, {edit}, "
                 "then git config ouro.trust $(git rev-parse HEAD)"
@@ -125,7 +145,7 @@ def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> t
     sources: dict[str, Callable[[], str | None]] = {
         asked_by: lambda: asked,
         "OURO_TRUST": lambda: os.environ.get("OURO_TRUST"),
-        "git config ouro.trust": lambda: git.line("config", "--get", "ouro.trust") or None,
+        CONFIG: lambda: git.line("config", "--get", "ouro.trust") or None,
     }
     for source, ask in sources.items():
         if (revision := ask()) is not None:
@@ -155,13 +175,13 @@ def resolve(
     lock_path = join(bound_path.rpartition("/")[0], lockfile.NAME)
     commit, source = named(git, asked=asked, asked_by=asked_by)
     if commit:
-        return Trust(git, source, commit, lock_path=lock_path)
+        return Trust(git, source, commit, lock_path=lock_path, bound_path=bound_path)
     data = present(git, lock_path, read_at)
     if data is None:
         raise messages.no_trusted_rules(lock_path)
     lock = _parse(data, lock_path)
     commit = _blessing(git, lock_path, data, read_at or git.head)
-    trust = Trust(git, lockfile.NAME, commit, lock, lock_path, read_at)
+    trust = Trust(git, lockfile.NAME, commit, lock, lock_path, read_at, bound_path)
     _refuse_altered_bound(trust, bound_path)
     return trust
 

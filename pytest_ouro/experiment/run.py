@@ -237,7 +237,7 @@ def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
     )
     rules = tuple(result.rule for result in broken)
     run = record.finish(case, replace(run, message=message, findings=rules))
-    record.archive(case, case.evidence.root / LOG, run.run)
+    record.archive(case, case.bound.path(LOG), run.run)
     return Result(
         run.reason,
         run.commit,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ouro.bound.read import NAME
 from pytest_ouro.checks import sources
 from pytest_ouro.core.errors import GitError
+from pytest_ouro.core.plain_file import make_folder, write_whole
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.git import spawn
 from pytest_ouro.evidence.git.client import command, environment, run_git
@@ -51,12 +52,10 @@ def build(
             "state": state(revision, files),
             "table": table,
         }
-        part = f"{path}.{os.getpid()}"
+        file = Path(path)
         try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(part, "w", encoding="utf-8") as handle:
-                json.dump(cached, handle)
-            os.replace(part, path)
+            make_folder(file.parent.parent, file.parent.name)
+            write_whole(file.parent, file.name, json.dumps(cached).encode())
         except OSError:
             pass  # the table is built again next time
     return table

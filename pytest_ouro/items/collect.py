@@ -67,6 +67,7 @@ class Session:
                 self.settings.bound,
                 trust=self.settings.trust,
                 trust_by="--ouro-trust",
+                run_commands=True,
                 checks=read_checks(self.config),
             )
         return self._case

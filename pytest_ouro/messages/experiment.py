@@ -103,9 +103,10 @@ def not_writable(path: Path, why: str) -> ExperimentError:
 
 
 def not_a_plain_file(path: Path, why: str) -> ExperimentError:
-    """The log of a run cannot be opened: it is a symlink, a folder or another user's file."""
+    """A file that a run writes is a link, which is not followed, or another special file."""
     return ExperimentError(
-        f"{path} cannot be written: {why}", help=f"rm {path}: it must be a plain file of yours"
+        f"{path} cannot be written: {why}",
+        help="put a regular file in its place; of a link, a copy of the file that it names",
     )
 
 

@@ -183,10 +183,18 @@ def written_by_hand(name: str) -> OuroError:
     )
 
 
-def not_writable(path: Path, words: str) -> OuroError:
-    """A file cannot be written."""
+def not_writable(path: str, words: str) -> OuroError:
+    """A file cannot be written; what was there is unchanged."""
     return OuroError(
         f"{path} cannot be written: {words}", help="check the permissions and the disk's free space"
+    )
+
+
+def leads_outside(path: str, target: Path) -> OuroError:
+    """A file to read and write is a link that leads out of the repository, or into git's folder."""
+    return OuroError(
+        f"{path} is a link to {target}, which is not a file of this repository",
+        help="put a copy of the file in place of the link",
     )
 
 

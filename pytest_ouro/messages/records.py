@@ -89,7 +89,8 @@ def journal_not_a_file(journal: Path, held: str) -> RecordError:
 def ledger_not_a_file(ledger: Path) -> RecordError:
     """A directory, a pipe or another special file has the ledger's name."""
     return RecordError(
-        f"{ledger} cannot be read: it is not a file", help=f"remove it: rm -r {ledger}"
+        f"{ledger} cannot be read: it is not a regular file",
+        help=f"move it away: mv {ledger} {ledger}.found, or name another 'ledger' in bound.toml",
     )
 
 

@@ -60,3 +60,11 @@ def altered_bound(bound: str, blessed_in: str) -> TrustError:
         f"{bound} is not the one that was blessed (bound.lock): its rules are not trusted",
         help=f"undo the change{command}; a person may declare it the truth: pytest-ouro bless",
     )
+
+
+def commands_not_allowed(command: str, door: str) -> TrustError:
+    """A program that the bound names would be started, and this user did not allow it."""
+    return TrustError(
+        f"`{command}` was not started: the rules name it, and you have not blessed them here",
+        help=f"read it first; if you trust it: pytest-ouro {door} --run-commands",
+    )

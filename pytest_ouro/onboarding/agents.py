@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_ouro.evidence.content import read_file
 from pytest_ouro.messages import agents as messages
 from pytest_ouro.onboarding.section import BEGIN, END
 
@@ -74,7 +75,7 @@ def found(top: Path) -> list[str]:
     names = []
     for name, agent in AGENTS.items():
         signs = [sign for sign in agent.signs if (top / sign).exists()]
-        if signs == ["AGENTS.md"] and _is_ours((top / "AGENTS.md").read_bytes()):
+        if signs == ["AGENTS.md"] and _is_ours(read_file(top / "AGENTS.md") or b""):
             continue
         if signs:
             names.append(name)

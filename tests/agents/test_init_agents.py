@@ -299,3 +299,27 @@ def test_the_guard_protects_the_written_files(project, init, refused):
     for agent in AGENTS.values():
         assert refused("Edit", file_path=agent.settings) != ""
     assert refused("Edit", file_path="AGENTS.md") != ""
+
+
+@pytest.mark.parametrize("name", ["AGENTS.md", "CLAUDE.md", ".claude", ".claude/settings.json"])
+def test_a_link_that_leads_outside_is_neither_read_nor_written(project, init, tmp_path, name):
+    outside = tmp_path / "outside"
+    if name == ".claude":
+        outside.mkdir()
+    else:
+        outside.write_text("{}")
+    (project.path / name).parent.mkdir(exist_ok=True)
+    (project.path / name).symlink_to(outside)
+
+    status, _, err = init("--agents=claude")
+
+    assert status == 2
+    assert "which is not a file of this repository" in err
+    assert not list(outside.iterdir()) if outside.is_dir() else outside.read_text() == "{}"
+
+
+def test_the_link_of_an_agent_that_was_not_named_does_not_matter(project, init, tmp_path):
+    (tmp_path / "dotfiles").mkdir()
+    (project.path / ".cursor").symlink_to(tmp_path / "dotfiles")
+
+    assert init("--agents=claude")[0] == 0

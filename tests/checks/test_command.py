@@ -1,10 +1,12 @@
 """``command``: any program of the bound's author, run in the experiment's folder."""
 
+import dataclasses
 import json
 import sys
 
 import pytest
 
+from pytest_ouro.cli.bless import bless
 from pytest_ouro.core.errors import BoundError, OuroError
 from pytest_ouro.engine import open_case
 
@@ -68,6 +70,68 @@ def test_it_runs_in_the_experiment_s_folder_without_our_variables(command, judge
     monkeypatch.setenv("GIT_DIR", "/nowhere")
 
     assert judged(RULE).status == "holds"
+
+
+def test_a_secret_of_the_environment_is_not_passed_on(command, judged, monkeypatch):
+    command("import os; print(sorted(os.environ)); exit(os.environ.get('SERVICE_API_KEY', 0))")
+    monkeypatch.setenv("SERVICE_API_KEY", "sk-very-secret")
+
+    assert judged(RULE).status == "holds"
+
+
+def test_a_clone_s_own_lock_allows_no_command(command, laws, tmp_path):
+    command("open('ran', 'w')")
+    laws.git("clone", "-q", ".", str(tmp_path / "clone"))
+    clone = dataclasses.replace(laws, path=tmp_path / "clone")
+
+    done = clone.ouro("gate")
+
+    assert done.returncode == 2
+    assert "was not started: the rules name it, and you have not blessed them" in done.stderr
+    assert done.stderr.count("help:") == 1
+    clone.git("config", "ouro.trust", "HEAD")  # an archive may bring this setting along
+    assert clone.ouro("gate").returncode == 2
+    assert not (clone.path / "ran").exists()
+
+
+@pytest.mark.parametrize("way", ["option", "trust", "variable", "bless", "bless and config"])
+def test_a_user_can_allow_commands(command, laws, tmp_path, way):
+    command("open('run.log', 'w')")
+    laws.git("clone", "-q", ".", str(tmp_path / "clone"))
+    clone, args, env = dataclasses.replace(laws, path=tmp_path / "clone"), [], {}
+    if way == "option":
+        args = ["--run-commands"]
+    elif way == "trust":
+        args = ["--trust", "HEAD"]
+    elif way == "variable":
+        env = {"OURO_TRUST": "HEAD"}
+    else:
+        bless(clone.path / "bound.toml")
+        clone.git("config", "user.name", "Test")
+        clone.git("config", "user.email", "test@example.org")
+        clone.commit("bless it here")
+    if way == "bless and config":
+        clone.git("config", "ouro.trust", "HEAD")
+
+    clone.ouro("gate", *args, **env)
+
+    assert (clone.path / "run.log").exists()
+
+
+def test_another_lock_than_the_blessed_one_allows_no_command(command, laws, judged):
+    command("pass")
+    lock = (laws.path / "bound.lock").read_text()
+    (laws.path / "bound.lock").write_text(lock.replace("blessed = ", 'blessed = "x" # '))
+    with pytest.raises(OuroError, match="was not started"):
+        judged(RULE)
+
+
+def test_rules_that_their_lock_does_not_hold_allow_no_command(command, laws, judged):
+    command("pass")
+    laws.edit("bound.toml", '"pass"', '"exit(1)"')
+    laws.git("config", "ouro.trust", laws.commit("other rules beside the blessed lock"))
+    with pytest.raises(OuroError, match="was not started"):
+        judged(RULE)
 
 
 def test_the_words_are_not_read_by_a_shell(command, judged):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -200,3 +201,22 @@ def test_data_is_missing_then_unblessed_then_blessed(doctor, project, bound):
 
     project.bless()
     assert (doctor().state["data"], doctor().status) == ("ok", 0)
+
+
+def test_an_interpreter_that_a_clone_brings_along_is_not_started(project, bound, tmp_path):
+    tool = project.path / "tool.sh"
+    tool.write_text(f'#!/bin/sh\ntouch {tmp_path}/ran\nexec {sys.executable} "$@"\n')
+    tool.chmod(0o755)
+    bound('python = ["./tool.sh"]')
+    project.git("clone", "-q", ".", str(tmp_path / "clone"))
+    clone = replace(project, path=tmp_path / "clone")
+
+    told = Report(clone.ouro("doctor"))
+
+    assert told.status == 2
+    assert told.state["python"] == told.state["sandbox"] == told.state["level"] == "unknown"
+    assert "`./tool.sh` was not started" in told.words["python"]
+    assert told.next["python"].endswith("pytest-ouro doctor --run-commands")
+    assert not (tmp_path / "ran").exists()
+    assert Report(clone.ouro("doctor", "--run-commands")).state["python"] == "ok"
+    assert (tmp_path / "ran").exists()

@@ -9,8 +9,8 @@ import threading
 import pytest
 from filelock import FileLock
 
+from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.experiment.devices import device_lock
-from pytest_ouro.experiment.terms.names import cache_folder
 
 HOLDS = """\
 import sys, time

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from pytest_ouro.core.errors import ExperimentError, OuroError, RecordError
+from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.experiment.terms import temp_folders
-from pytest_ouro.experiment.terms.names import cache_folder
 
 LOGGED = (
     '[[iron-law]]\nid    = "log-every-experiment"',
@@ -111,7 +111,7 @@ def test_a_folder_in_the_ledgers_place_is_reported_before_the_run(lab, last_line
     ledger(lab).mkdir()
     done = lab.pytest()
     assert done.returncode == 1
-    assert "results.tsv cannot be read: it is not a file" in done.stdout
+    assert "results.tsv cannot be read: it is not a regular file" in done.stdout
     assert last_line(done) == "ouro: closed reason=cannot-run"
     assert lab.journal.records() == []
     ledger(lab).rmdir()
@@ -126,7 +126,7 @@ def test_a_record_that_cannot_be_opened_is_reported_before_the_run(lab, monkeypa
     opens = os.open
 
     def forbids(path, flags, *args, **more):
-        if str(path).endswith(name) and flags & (os.O_WRONLY | os.O_RDWR):
+        if Path(str(path)).name == Path(name).name and flags & (os.O_WRONLY | os.O_RDWR):
             raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
         return opens(path, flags, *args, **more)
 
@@ -152,11 +152,26 @@ def test_a_read_only_ledger_is_reported_before_the_run(lab):
     lab.whole("baseline")
 
 
-def test_a_ledger_may_lie_elsewhere(lab, tmp_path):
-    ledger(lab).symlink_to(tmp_path / "shared.tsv")
-    assert lab.run(lab.script()).status == "keep"
-    assert ledger(lab).is_symlink()
+@pytest.mark.parametrize("name", ["results.tsv", "run.log", ".git/ouro/journal.jsonl"])
+def test_a_record_that_is_a_link_is_refused_before_the_run(lab, tmp_path, name):
+    (tmp_path / "victim").write_text("precious")
+    (lab.path / name).parent.mkdir(exist_ok=True)
+    (lab.path / name).symlink_to(tmp_path / "victim")
+    with pytest.raises(OuroError, match=r"link|not a record"):
+        lab.run(lab.script())
+    assert (tmp_path / "victim").read_text() == "precious"
+    (lab.path / name).unlink()
+    assert lab.run().status == "keep"
     lab.whole("baseline")
+
+
+def test_a_log_that_became_a_link_is_not_copied(lab, tmp_path):
+    """The script replaces its log; what the link names may be a secret of the user."""
+    (tmp_path / "secret").write_text("secret")
+    log, secret = str(lab.path / "run.log"), str(tmp_path / "secret")
+    lab.run(lab.script(before=f"import os; os.unlink({log!r}); os.symlink({secret!r}, {log!r})"))
+    kept = (lab.path / ".git/ouro/runs").glob("*.log")
+    assert "secret" not in [path.read_text() for path in kept]
 
 
 # The journal: torn, shortened.

@@ -211,7 +211,7 @@ def test_keys_of_the_end_in_a_started_line_are_not_recorded(case, started):
 
 def test_archive_keeps_a_copy(case, project):
     (project.path / "run.log").write_text("words\n")
-    record.archive(case, project.path / "run.log", "abc")
+    record.archive(case, "run.log", "abc")
     assert (case.evidence.journal.folder / "runs" / "abc.log").read_text() == "words\n"
 
 

@@ -14,8 +14,8 @@ import pytest
 from filelock import FileLock
 
 from pytest_ouro.core.errors import ExperimentError, OuroError
+from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.evidence.records.record_format import from_json
-from pytest_ouro.experiment.terms.names import cache_folder
 
 TIMEOUT = ("timeout   = 20", "timeout   = 2")
 DATA = 'device    = "cpu"', 'device    = "cpu"\ndata      = ["data/*.bin"]'

@@ -164,3 +164,17 @@ def test_cache_folder(monkeypatch, xdg, base):
     monkeypatch.setenv("XDG_CACHE_HOME", xdg)
     base = base or os.path.join(os.environ["HOME"], ".cache")  # noqa: PTH118
     assert str(checkout.cache_folder()) == f"{base}/pytest-ouro"
+
+
+@pytest.mark.parametrize("name", ["XDG_CACHE_HOME", "HOME"])
+def test_a_cache_in_the_repository_does_not_close_the_gate(lab, monkeypatch, name):
+    """As CI services set it."""
+    lab.commit(lab.script())
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv(name, str(lab.path / "inside"))
+    assert lab.run().status == "keep"
+    assert lab.run().reason == "unchanged"
+    lab.project.git("add", "-A")
+    assert lab.project.git("status", "--short") == ""
+    lab.project.write({"inside/other": "not of the cache"})
+    assert lab.run().status == "closed"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pytest_ouro.core.errors import GitError
 from pytest_ouro.core.fast_dataclass import dataclass, replace
+from pytest_ouro.core.plain_file import make_folder, open_plain, write_whole
 from pytest_ouro.evidence.records import anchor
 from pytest_ouro.messages import records as messages
 
@@ -239,7 +240,7 @@ class Journal:
         from filelock import FileLock
 
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.common_dir, self.folder.name)
             with FileLock(self.folder / "journal.lock"):
                 yield
         except (OSError, GitError) as error:
@@ -281,7 +282,8 @@ class Journal:
     def _write(self, lines: list[bytes], line: bytes) -> None:
         """Write a line after these and flush it to disk; whole or not at all."""
         whole = sum(len(line) + 1 for line in lines)
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        name = f"{self.folder.name}/{self.path.name}"
+        handle = open_plain(self.common_dir, name, os.O_RDWR | os.O_CREAT)
         try:
             os.ftruncate(handle, whole)
             os.lseek(handle, 0, os.SEEK_END)
@@ -312,10 +314,8 @@ class Journal:
     def _exchange(self, lines: list[bytes], *, name: str) -> Path:
         """Make these the lines of the file; return the file beside it with what was there."""
         aside = self.folder / f"journal.{name}.jsonl"
-        aside.write_bytes(b"".join(line + b"\n" for line in self.lines()))
-        part = self.folder / f"journal.{name}.part"
-        part.write_bytes(b"".join(line + b"\n" for line in lines))
-        part.replace(self.path)
+        for path, kept in ((aside, self.lines()), (self.path, lines)):
+            write_whole(self.folder, path.name, b"".join(line + b"\n" for line in kept))
         return aside
 
     def lines(self) -> list[bytes]:

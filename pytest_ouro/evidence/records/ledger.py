@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import re
+from io import FileIO
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.plain_file import open_plain
 from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
@@ -120,19 +122,20 @@ def row(commit: str, value: float | None, memory_gb: float, status: str, descrip
     return f"{commit[:7]}\t{value:.6f}\t{memory_gb:.1f}\t{status}\t{words}"
 
 
-def append(path: Path, line: str, *, metric: str, lock: Path, torn: bool = False) -> None:
+def append(
+    path: Path, line: str, *, metric: str, lock: Path, top: Path | None = None, torn: bool = False
+) -> None:
     """Add one row and flush it to disk, whole or not at all; add the header to an empty file.
 
-    ``lock`` is the lock file of all writers of this ledger. ``torn``: the row may have been cut off
+    No link below ``top``, the repository's top folder, is followed. ``lock`` is the lock file of
+    all writers of this ledger. ``torn``: the row may have been cut off
     while it was written, and its beginning is completed. RecordError if it cannot be written.
     """
     from filelock import FileLock
 
     header = "\t".join(metric if name == "metric" else name for name in COLUMNS)
     try:
-        with FileLock(lock), path.open("a+b", buffering=0) as handle:
-            if not handle.seekable():
-                raise OSError(errno.ESPIPE, "it is not a regular file")
+        with FileLock(lock), _open(path, top or path.parent) as handle:
             handle.seek(0)
             there = handle.read()
             missing = _missing(there, f"{header}\n", f"{line}\n", torn)
@@ -145,6 +148,12 @@ def append(path: Path, line: str, *, metric: str, lock: Path, torn: bool = False
                 raise
     except OSError as error:
         raise messages.unwritable_ledger(path, str(error.strerror or error)) from None
+
+
+def _open(path: Path, top: Path) -> FileIO:
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+    name = path.relative_to(top).as_posix()
+    return FileIO(open_plain(top, name, flags, 0o666), "a+b")
 
 
 def _missing(there: bytes, header: str, row: str, torn: bool) -> bytes:

@@ -9,8 +9,8 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pytest_ouro.evidence.cache import cache_folder, make_cache_folder
 from pytest_ouro.experiment.terms.console_text import clean
-from pytest_ouro.experiment.terms.names import cache_folder
 from pytest_ouro.messages import devices as messages
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _hold(name: str, say: Callable[[str], None]) -> Iterator[bool]:
     lock, holder = FileLock(folder / f"{name}.lock"), folder / f"{name}.holder"
     patience = 0.0
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_cache_folder("locks")
         while not lock.is_locked:
             try:
                 lock.acquire(timeout=patience)

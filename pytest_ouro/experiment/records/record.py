@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.core.plain_file import make_folder, open_plain, write_whole
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.evidence.python.source import Source, decode
 from pytest_ouro.evidence.records import ledger
@@ -25,7 +26,6 @@ from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.devices.device import Surroundings
@@ -148,7 +148,7 @@ def finish(case: Case, run: FinishedRun) -> FinishedRun:
     """
     place = case.evidence.journal.place(run.run)
     with contextlib.suppress(OSError):
-        os.truncate(place, 0)
+        os.close(open_plain(place.parent, place.name, os.O_WRONLY | os.O_TRUNC))
     written = case.evidence.journal.append(replace(run, time=now(), row=row_of(run)))
     _append_row(case, written.row)
     place.unlink(missing_ok=True)
@@ -159,8 +159,8 @@ def _reserve_space(case: Case, run: str) -> None:
     """Reserve disk space for the run's records before the run can fill the disk."""
     place = case.evidence.journal.place(run)
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(b"\n" * ROOM)
+        make_folder(case.evidence.journal.common_dir, f"{place.parent.parent.name}/open")
+        write_whole(place.parent, place.name, b"\n" * ROOM)
     except OSError as error:
         place.unlink(missing_ok=True)
         raise messages.unwritable_journal(place.parent, error.strerror or str(error)) from None
@@ -247,12 +247,17 @@ def _is_dead(run: StartedRun) -> bool:
     return processes.identity(run.pid) != run.process
 
 
-def archive(case: Case, log: Path, run: str) -> None:
-    """Copy the log, which the next run overwrites, to the journal's folder if there is space."""
-    folder = case.evidence.journal.folder / "runs"
+def archive(case: Case, log: str, run: str) -> None:
+    """Copy the log, which the next run overwrites, to the journal's folder if there is space.
+
+    ``log`` is its path from the repository's top.
+    """
+    journal = case.evidence.journal
+    name, new = f"{journal.folder.name}/runs/{run}.log", os.O_WRONLY | os.O_CREAT | os.O_EXCL
     with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(log, folder / f"{run}.log")
+        source = os.fdopen(open_plain(case.repository.git.top, log, os.O_RDONLY), "rb")
+        with source, os.fdopen(open_plain(journal.common_dir, name, new), "wb") as copy:
+            shutil.copyfileobj(source, copy)
 
 
 def describe(files: dict[str, bytes]) -> Code:
@@ -278,9 +283,10 @@ def describe(files: dict[str, bytes]) -> Code:
 
 
 def _append_row(case: Case, row: str, *, torn: bool = False) -> None:
-    path = case.repository.git.top / case.bound.path(case.experiment.ledger)
+    top = case.repository.git.top
+    path = top / case.bound.path(case.experiment.ledger)
     lock = case.evidence.journal.folder / "ledger.lock"
-    ledger.append(path, row, metric=case.experiment.metric, lock=lock, torn=torn)
+    ledger.append(path, row, top=top, metric=case.experiment.metric, lock=lock, torn=torn)
 
 
 def now() -> str:

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import GitError
+from pytest_ouro.evidence.cache import cache_folder, make_cache_folder
 from pytest_ouro.experiment.steps.write_tree import TreeWriter
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.terms import repo, temp_folders
-from pytest_ouro.experiment.terms.names import cache_folder
 from pytest_ouro.messages import checkout as messages
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def checkout(
 def _write(git: Git, commit: str, folder: Path, leave_out: Callable[[str], bool]) -> None:
     """Add a working tree without files, then write them from git's objects."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_cache_folder("worktrees", folder.parent.name)
         _remove_abandoned(git, folder.parent)
         temp_folders.remove(folder)
         repo.add_worktree(git, folder, commit)

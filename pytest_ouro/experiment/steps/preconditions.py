@@ -12,9 +12,11 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.plain_file import make_folder, open_plain
+from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.evidence.paths import inside, matches
 from pytest_ouro.experiment.steps.evaluate_command import demand_trusted
-from pytest_ouro.experiment.terms.names import LOG, cache_folder
+from pytest_ouro.experiment.terms.names import LOG
 from pytest_ouro.messages import experiment as messages
 
 if TYPE_CHECKING:
@@ -72,30 +74,29 @@ def demand_same_head(case: Case, commit: str) -> None:
 def demand_writable(case: Case) -> None:
     """Refuse an edited journal, and files and disks that could not hold the records of a run."""
     case.evidence.journal.demand_whole()
-    root, folder = case.evidence.root, case.evidence.journal.folder
+    journal = case.evidence.journal
+    root, folder = case.evidence.root, journal.folder
     with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-    ledger = case.repository.git.top / case.bound.path(case.experiment.ledger)
-    for path in (root, folder, root / LOG, ledger, case.evidence.journal.path):
+        make_folder(journal.common_dir, folder.name)
+    top, records = case.repository.git.top, f"{folder.name}/{journal.path.name}"
+    ledger = case.bound.path(case.experiment.ledger)
+    for path in (root, folder):
+        if not os.access(path, os.W_OK):
+            raise messages.not_writable(path, os.strerror(errno.EACCES))
+    for above, name in (
+        (top, case.bound.path(LOG)),
+        (top, ledger),
+        (journal.common_dir, records),
+    ):
         try:
-            _try_to_write(path)
+            with contextlib.suppress(FileNotFoundError):
+                os.close(open_plain(above, name, os.O_WRONLY | os.O_APPEND))
         except OSError as error:
             symlink = error.errno == errno.ELOOP
             message = messages.not_a_plain_file if symlink else messages.not_writable
-            raise message(path, error.strerror or str(error)) from None
+            raise message(above / name, error.strerror or str(error)) from None
     for place in (root, folder, cache_folder()):
         demand_room(place)
-
-
-def _try_to_write(path: Path) -> None:
-    """Raise OSError if a file or folder exists and nothing can be written to it."""
-    if path.is_dir():
-        if not os.access(path, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return
-    no_link = os.O_NOFOLLOW if path.name == LOG else 0  # its target would be overwritten
-    with contextlib.suppress(FileNotFoundError):
-        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | no_link))
 
 
 def demand_room(folder: Path) -> None:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-#: Environment variables that are passed to the child; others could affect the run or leak into it.
-_PASSED = (
-    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "VIRTUAL_ENV"),
-    *("CC", "CXX", "CUDA_HOME", "CUDA_PATH", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH"),
-    *("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"),
-)
+from pytest_ouro.core.child_environment import child_environment
+
 #: The code that runs in the script's process and in the judge's.
 CHILD = Path(__file__).parents[2] / "child"
 
@@ -62,23 +57,9 @@ class Job:
     judge: Mapping[str, Any] | None = None
 
 
-def passed() -> dict[str, str]:
-    """Return the environment of every child: passed variables, and settings for its Python."""
-    env = {key: os.environ[key] for key in _PASSED if key in os.environ}
-    env.update(
-        PYTHONUNBUFFERED="1",
-        PYTHONDONTWRITEBYTECODE="1",
-        PYTHONNOUSERSITE="1",
-        PYTHONHASHSEED="0",
-        HF_HUB_OFFLINE="1",
-        GIT_CONFIG_GLOBAL=os.devnull,
-    )
-    return env
-
-
 def environment(job: Job) -> dict[str, str]:
     """Return the environment of a job: the common one, private cache folders, its settings."""
-    env = passed()
+    env = child_environment()
     for name in ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"):
         folder = job.scratch / name.lower()
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.messages import experiment as messages
@@ -25,9 +23,3 @@ def trusted_source(case: Case, path: str) -> str:
     if source is None:
         raise messages.not_trusted(case.bound.path(path))
     return source.decode("latin-1")
-
-
-def cache_folder() -> Path:
-    """Return the folder for files that can be made again: ``$XDG_CACHE_HOME/pytest-ouro``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base, "pytest-ouro")

@@ -1,0 +1,26 @@
+"""The environment variables of every program that is started for an experiment or a rule."""
+
+from __future__ import annotations
+
+import os
+
+#: Variables that are passed on; others could affect what is measured, or hold a secret.
+_PASSED = (
+    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "VIRTUAL_ENV"),
+    *("CC", "CXX", "CUDA_HOME", "CUDA_PATH", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH"),
+    *("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"),
+)
+
+
+def child_environment() -> dict[str, str]:
+    """Return the variables that are passed on, and settings for the program's Python and git."""
+    env = {key: os.environ[key] for key in _PASSED if key in os.environ}
+    env.update(
+        PYTHONUNBUFFERED="1",
+        PYTHONDONTWRITEBYTECODE="1",
+        PYTHONNOUSERSITE="1",
+        PYTHONHASHSEED="0",
+        HF_HUB_OFFLINE="1",
+        GIT_CONFIG_GLOBAL=os.devnull,
+    )
+    return env

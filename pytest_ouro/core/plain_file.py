@@ -1,0 +1,112 @@
+"""Open and write regular files below a folder without following any link below it.
+
+A repository can hold a link in place of every file and folder that is written in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe could block for ever
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def open_plain(root: Path, name: str, flags: int, mode: int = 0o600) -> int:
+    """Open the regular file ``name`` below ``root``; return its descriptor.
+
+    With O_CREAT its folders are made too. OSError if it, or a folder between, is a link (ELOOP) or
+    something else (EINVAL, ENOTDIR).
+    """
+    with _folder(root, name, make=bool(flags & os.O_CREAT)) as (folder, last):
+        with _links_as_eloop(folder, last):
+            fd = os.open(last, flags | _PLAIN, mode, dir_fd=folder)
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            return fd
+        os.close(fd)
+        raise OSError(errno.EINVAL, "it is not a regular file")
+
+
+def make_folder(root: Path, name: str) -> None:
+    """Make the folder ``name`` below ``root`` for this user alone; keep one that is there.
+
+    OSError if it, or a folder between, is a link or a file.
+    """
+    with _folder(root, f"{name}/", make=True, mode=0o700):
+        pass
+
+
+def write_whole(root: Path, name: str, data: bytes) -> None:
+    """Replace the file ``name`` below ``root``, or make it and its folders: whole or not at all.
+
+    A link of that name is replaced, not followed; a file keeps its mode. OSError if the file cannot
+    be written; what was there is then unchanged.
+    """
+    with _folder(root, name, make=True) as (folder, last):
+        part = f"{last}.{os.getpid()}"
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, 0o666, dir_fd=folder)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(fd)
+                if (mode := _mode(folder, last)) is not None:
+                    os.fchmod(fd, mode)
+            os.replace(part, last, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(part, dir_fd=folder)
+            raise
+
+
+@contextlib.contextmanager
+def _folder(
+    root: Path, name: str, *, make: bool = False, mode: int = 0o777
+) -> Iterator[tuple[int, str]]:
+    """Yield a descriptor of the folder of ``name``, and the last part of ``name``."""
+    *parents, last = name.split("/")
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parents:
+            with _links_as_eloop(folder, part):
+                if make:
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(part, mode, dir_fd=folder)
+                below = os.open(part, _FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        yield folder, last
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def _links_as_eloop(folder: int, name: str) -> Iterator[None]:
+    """Raise ELOOP for a link, whatever error the system reports for it."""
+    try:
+        yield
+    except OSError:
+        if stat.S_ISLNK(_kind(folder, name)):
+            raise OSError(errno.ELOOP, "it is a link, and no link is followed") from None
+        raise
+
+
+def _mode(folder: int, name: str) -> int | None:
+    """Return the permissions of a regular file; None for anything else."""
+    mode = _kind(folder, name)
+    return stat.S_IMODE(mode) if stat.S_ISREG(mode) else None
+
+
+def _kind(folder: int, name: str) -> int:
+    """Return the mode of what has a name, without following it; 0 if nothing has."""
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+    except OSError:
+        return 0

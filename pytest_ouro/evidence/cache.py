@@ -1,0 +1,34 @@
+"""The folder of our files that can be made again: locks, and the working trees of runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """Return ``$XDG_CACHE_HOME/pytest-ouro``."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base, "pytest-ouro")
+
+
+def make_cache_folder(*names: str) -> Path:
+    """Make a folder in the cache and return it; git ignores the cache wherever it is.
+
+    OSError if it cannot be made.
+    """
+    cache = cache_folder()
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not (cache / ".gitignore").exists():
+        (cache / ".gitignore").write_text("*\n")
+    folder = cache.joinpath(*names)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def cache_in(top: Path) -> str:
+    """Return the cache's path from ``top``, with a slash at the end; "" if it lies elsewhere."""
+    try:
+        return f"{cache_folder().resolve().relative_to(top.resolve()).as_posix()}/"
+    except (ValueError, OSError, RuntimeError):  # elsewhere, or there is no home
+        return ""
