@@ -211,12 +211,12 @@ def test_an_interpreter_that_a_clone_brings_along_is_not_started(project, bound,
     project.git("clone", "-q", ".", str(tmp_path / "clone"))
     clone = replace(project, path=tmp_path / "clone")
 
-    told = Report(clone.ouro("doctor"))
+    report = Report(clone.ouro("doctor"))
 
-    assert told.status == 2
-    assert told.state["python"] == told.state["sandbox"] == told.state["level"] == "unknown"
-    assert "`./tool.sh` was not started" in told.words["python"]
-    assert told.next["python"].endswith("pytest-ouro doctor --run-commands")
+    assert report.status == 2
+    assert report.state["python"] == report.state["sandbox"] == report.state["level"] == "unknown"
+    assert "`./tool.sh` was not started" in report.words["python"]
+    assert report.next["python"].endswith("pytest-ouro doctor --run-commands")
     assert not (tmp_path / "ran").exists()
     assert Report(clone.ouro("doctor", "--run-commands")).state["python"] == "ok"
     assert (tmp_path / "ran").exists()

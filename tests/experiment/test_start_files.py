@@ -210,3 +210,18 @@ def test_changes_during_a_sandboxed_run_are_left_alone(lab):
     assert before.restore("sandboxed") == []
     assert hook.read_text() == OURS
     assert before.restore("judged") != []
+
+
+def test_permissions_that_a_run_takes_away_are_put_back(lab):
+    """Of a user that is not root every later start would end at them."""
+    lab.run(lab.script())
+    closes = (
+        "import os\n"
+        "for path in (git, git / 'ouro', git / 'ouro/journal.jsonl', git.parent / 'results.tsv'):\n"
+        "    os.chmod(path, 0)\n"
+    )
+    seen = lab.run(lab.script(before=HERE + closes))
+
+    assert seen.reason == "breach"
+    assert seen.message.startswith("permissions of .git and 3 more were taken away during the run")
+    assert lab.run(lab.script(1.0)).status == "keep"

@@ -211,6 +211,43 @@ def test_times_of_files_keep_nothing(ground):
     assert ground.error(code) == ""
 
 
+def test_modes_of_files_keep_nothing_and_lock_nobody_out(ground):
+    """A program that copies files sets their modes, and must go on."""
+    code = (
+        "import os, shutil; [os.chmod(name, 0) for name in ('data/train', '.', 'beside')]\n"
+        "os.fchmod(os.open('data/train', os.O_RDONLY), 0o600)\n"
+        "shutil.copy('data/train', 'scratch/copy'); shutil.copystat('data', 'scratch')\n"
+        "os.close(os.open('scratch/program', os.O_CREAT | os.O_WRONLY, 0o755))\n"
+        "assert os.stat('scratch/program').st_mode & 0o100"
+    )
+    places = [ground.path, ground.path / "data/train", ground.path / "beside"]
+    before = [place.stat().st_mode for place in places]
+
+    assert ground.error(code) == ""
+    assert [place.stat().st_mode for place in places] == before
+
+
+def test_the_groups_of_files_keep_nothing(ground):
+    code = "import os; os.chown('data/train', -1, os.getgroups()[0] if os.getgroups() else 0)"
+
+    assert ground.error(code).startswith("PermissionError")
+
+
+def test_no_call_says_whether_a_file_is_in_memory_or_drops_it(ground):
+    """RWF_NOWAIT is 8, MADV_PAGEOUT 21."""
+    code = (
+        "import mmap, os; file = open('data/train', 'rb'); fd = file.fileno()\n"
+        "os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)\n"  # no error, and no effect
+        "try: os.preadv(fd, [bytearray(1)], 0, 8)\n"
+        "except OSError as error: assert error.errno == 95, error\n"
+        "else: raise AssertionError\n"
+        "view = mmap.mmap(fd, 0, prot=mmap.PROT_READ)\n"
+        "view.madvise(mmap.MADV_RANDOM); view.madvise(21)"
+    )
+
+    assert ground.error(code).startswith("PermissionError")
+
+
 def test_a_semaphore_that_outlives_the_run_is_denied(ground):
     error = ground.error("import multiprocessing; multiprocessing.Lock()")
 
@@ -390,7 +427,7 @@ def test_the_filter_holds_for_another_architecture():
     x86, arm = (seccomp.program(machine, 7, 1) for machine in ("x86_64", "aarch64"))
 
     assert x86[1] != arm[1]
-    assert len(x86) - len(arm) == 2 + 2 * 6  # x32's range, and six calls that arm has not
+    assert len(x86) - len(arm) == 2 + 2 * 9  # x32's range, and nine calls that arm has not
 
 
 TRAINS = """import torch

@@ -61,6 +61,8 @@ _REFUSED = _calls("""
     add_key 248 217, request_key 249 218, keyctl 250 219, shmget 29 194, shmat 30 196,
     shmctl 31 195, semget 64 190, semctl 66 191, semop 65 193, semtimedop 220 192, msgget 68 186,
     msgctl 71 187, msgsnd 69 189, msgrcv 70 188, mq_open 240 180, mq_unlink 241 181,
+    # the owner's group, which would mark a file
+    chown 92 -, fchown 93 55, lchown 94 -, fchownat 260 54,
     # the machine
     kexec_load 246 104, kexec_file_load 320 294, init_module 175 105, finit_module 313 273,
     delete_module 176 106, reboot 169 142, swapon 167 224, swapoff 168 225, acct 163 89,
@@ -72,9 +74,18 @@ _ATTRIBUTES = _calls("""
     setxattr 188 5, lsetxattr 189 6, fsetxattr 190 7, removexattr 197 14, lremovexattr 198 15,
     fremovexattr 199 16, setxattrat 463 463, removexattrat 466 466, file_setattr 469 469,
 """)
+#: What would mark files outside of the scratch folder, or lock their owner out: times but now,
+#: modes, and what the kernel keeps of them in memory. They have no effect, without an error, since
+#: programs that copy files insist on it.
+_IGNORED = _calls("""
+    utime 132 -, utimes 235 -, futimesat 261 -, chmod 90 -, fchmod 91 52, fchmodat 268 53,
+    fchmodat2 452 452, fadvise64 221 223,
+""")
+#: What tells whether a file is in memory. Libraries then ask in another way, or not.
+_UNKNOWN = _calls("mincore 27 232, cachestat 451 451")
 #: Judged by an argument, or answered with another error.
 _JUDGED = _calls("""
-    utime 132 -, utimes 235 -, futimesat 261 -, utimensat 280 88, clone 56 220, clone3 435 435,
+    utimensat 280 88, madvise 28 233, preadv2 327 286, clone 56 220, clone3 435 435,
     socket 41 198, socketpair 53 199, connect 42 203, prctl 157 167, prlimit64 302 261,
     setpriority 141 140, sched_setparam 142 118, sched_setscheduler 144 119, sched_setattr 314 274,
     sched_setaffinity 203 122, ioprio_set 251 30, ioctl 16 29, fcntl 72 25,
@@ -85,7 +96,14 @@ _JUDGED_BEFORE = _calls("""
     pidfd_send_signal 424 424, truncate 76 45, open 2 -, openat 257 56,
     openat2 437 437,
 """)
-_NUMBERS = {**_REFUSED, **_ATTRIBUTES, **_JUDGED, **_JUDGED_BEFORE}
+_NUMBERS = {
+    **_REFUSED,
+    **_ATTRIBUTES,
+    **_IGNORED,
+    **_UNKNOWN,
+    **_JUDGED,
+    **_JUDGED_BEFORE,
+}
 
 #: TIOCSTI and TIOCLINUX type into a terminal. FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_SETVERSION
 #: and EXT4_IOC_SETVERSION store 32 bits or more with a file of the user that is open for reading;
@@ -132,8 +150,12 @@ def _always() -> dict[str, _Code]:
     rules = {name: _refuse() for name in _REFUSED}
     # As a file system without them answers.
     rules |= {name: _refuse(errno.EOPNOTSUPP) for name in _ATTRIBUTES}
-    # Any time but now is not set, and no error: programs that copy files insist on it.
-    rules["utime"] = rules["utimes"] = rules["futimesat"] = _refuse(0)
+    rules |= {name: _refuse(0) for name in _IGNORED}
+    rules |= {name: _refuse(errno.ENOSYS) for name in _UNKNOWN}
+    # MADV_COLD and MADV_PAGEOUT drop a file from memory; RWF_NOWAIT reads only what is there.
+    rules["madvise"] = [_argument(2), *_except(20, 21)]
+    nowait = [_argument(5), _step(_ANY_BIT, 0x8, 0, 1)]
+    rules["preadv2"] = [*nowait, *_refuse(errno.EOPNOTSUPP), *_pass()]
     now = [_argument(2), _if(0, 0, 3), _load(16 + 8 * 2 + 4), *_equal(0)]
     rules["utimensat"] = [*now, *_refuse(0)]
     namespaces = 0x7E020000  # mount, cgroup, uts, ipc, user, pid, net

@@ -8,6 +8,8 @@ exist, and no new line may claim the working tree and device that this run has l
 
 from __future__ import annotations
 
+import contextlib
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,7 @@ from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import TRIED, FinishedRun
 from pytest_ouro.experiment.records.start_files import StartFiles
 from pytest_ouro.experiment.terms import repo
-from pytest_ouro.experiment.terms.names import PACKAGE
+from pytest_ouro.experiment.terms.names import LOG, PACKAGE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +48,7 @@ class Snapshot:
     lines: list[bytes]
     tried: dict[str, str]
     data: dict[Path, State]
+    modes: dict[Path, int]
     start_files: StartFiles
 
     @classmethod
@@ -61,6 +64,7 @@ class Snapshot:
             case.evidence.journal.lines(),
             repo.refs(case.repository.git, TRIED),
             data.states(patterns, case.evidence.root),
+            _modes(case),
             StartFiles.read(case.repository.git),
         )
 
@@ -70,8 +74,24 @@ class Snapshot:
         Call it when no process of the run is left, while the devices are still locked. A sandboxed
         script cannot reach settings and hooks: there a person has changed them.
         """
+        closed = self._restore_modes()  # first: without them nothing else could be read
         changed = [] if level == "sandboxed" else self.start_files.restore()
-        return [*self._restore_journal(), *self._restore_refs(), *self._find_written(), *changed]
+        records = [*self._restore_journal(), *self._restore_refs()]
+        return [*closed, *records, *self._find_written(), *changed]
+
+    def _restore_modes(self) -> list[str]:
+        """Give the owner back the permissions that the run took away."""
+        closed = []
+        for path, mode in self.modes.items():
+            with contextlib.suppress(OSError):
+                now = path.lstat().st_mode
+                if not stat.S_ISLNK(now) and mode & ~now & stat.S_IRWXU:
+                    path.chmod(mode)
+                    closed.append(path.name)
+        if not closed:
+            return []
+        others = f" and {len(closed) - 1} more" if len(closed) > 1 else ""
+        return [f"permissions of {closed[0]}{others} were taken away during the run (put back)"]
 
     def _restore_journal(self) -> list[str]:
         """Restore the journal's lines from before, followed by those that other runs added."""
@@ -151,6 +171,22 @@ class Snapshot:
         if written:  # the run may have changed the stored digests too
             self.case.evidence.fingerprints.memory.unlink(missing_ok=True)
         return written
+
+
+def _modes(case: Case) -> dict[Path, int]:
+    """Return the permissions of files and folders without which no run can be recorded, folders
+    before what lies in them."""
+    git, journal = case.repository.git, case.evidence.journal
+    ledger, log = case.bound.path(case.experiment.ledger), case.bound.path(LOG)
+    folders = [git.top, git.common_dir, git.folder, case.evidence.root]
+    inside = [*git.common_dir.glob("*"), *git.folder.glob("*"), *journal.folder.glob("*")]
+    refs = git.common_dir.glob("refs/ouro/**/")
+    found = {}
+    for path in (*folders, *inside, *refs, git.top / ledger, git.top / log):
+        with contextlib.suppress(OSError):
+            if not stat.S_ISLNK(mode := path.lstat().st_mode):
+                found[path] = stat.S_IMODE(mode)
+    return found
 
 
 def _contradict(lines: list[bytes]) -> bool:
