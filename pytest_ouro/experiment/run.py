@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.metric import Metric
 from pytest_ouro.engine import judge_after_run, judge_before_run
 from pytest_ouro.evidence.records.reasons import Reason
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from pytest_ouro.core.finding import RuleResult
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.reasons import Status
-    from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
+    from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun
     from pytest_ouro.experiment.terms.job import Progress
     from pytest_ouro.experiment.terms.measurement import Measurement
 
@@ -180,7 +182,14 @@ def _run_once(
             before = history.describe_same_code(earlier, same_seeds=same_seeds)
             say(before)
         snapshot = Snapshot.take(case, experiment, started)
-        seen, why = _measure(setup, turn, started, progress)
+        try:
+            seen, why = _measure(setup, turn, progress)
+        except BaseException:
+            with contextlib.suppress(OuroError):
+                for change in snapshot.restore("supervised"):
+                    say(f"ouro: {change}")
+            record.abandon(case, started, "not-started", tried=started.tried_ref)
+            raise
         seen = replace(seen, findings=(*snapshot.restore(seen.level), *seen.findings))
         measured = record.measured_run(started, seen, level_why=why)
     return replace(_conclude(setup, measured, seen), before=before), case
@@ -192,30 +201,23 @@ def _check_gate(case: Case) -> Result | None:
     return Result(Reason.RULES_BROKEN, case.repository.head, closed=broken) if broken else None
 
 
-def _measure(
-    setup: Setup, turn: Turn, started: StartedRun, progress: Progress | None
-) -> tuple[Measurement, str]:
+def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measurement, str]:
     """Run the commit in a clean worktree at the highest possible level.
 
-    Returns the measurement, and why the level is not higher. A run that cannot be started is
-    recorded as a crash.
+    Returns the measurement, and why the level is not higher.
     """
     case, experiment = setup.case, setup.experiment
-    try:
-        with checkout(case.repository.git, case.repository.head) as tree:
-            make = command_job if experiment.command else script_job
-            job = turn.apply_salt(make(setup, tree))
-            assured = assure(case, experiment, job, tree)
+    with checkout(case.repository.git, case.repository.head) as tree:
+        make = command_job if experiment.command else script_job
+        job = turn.apply_salt(make(setup, tree))
+        assured = assure(case, experiment, job, tree)
+        seen = supervise(assured.job, progress)
+        if seen.stopped == "unjudged":  # the script has not been started
+            assured = assured.unjudged(seen.unable)
             seen = supervise(assured.job, progress)
-            if seen.stopped == "unjudged":  # the script has not been started
-                assured = assured.unjudged(seen.unable)
-                seen = supervise(assured.job, progress)
-            if experiment.command:
-                seen = evaluate_command.evaluate(setup, job, seen)
-            return seen, assured.why
-    except BaseException:
-        record.abandon(case, started, "not-started", tried=started.tried_ref)
-        raise
+        if experiment.command:
+            seen = evaluate_command.evaluate(setup, job, seen)
+        return seen, assured.why
 
 
 def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
