@@ -557,3 +557,12 @@ def test_a_ledger_outside_of_the_experiment_s_folder_is_refused():
     text = TEXT.replace("budget ", 'ledger    = "../results.tsv"\nroot = "lab"\nbudget ', 1)
     with pytest.raises(BoundError, match="it lies outside the experiment's folder"):
         bounds.parse(text)
+
+
+def test_a_ledger_that_a_command_names_is_refused():
+    own = 'script   = "train.py"\n'
+    text = TEXT.replace(own, 'command = ["python", "-c", ""]\nledger = "score"\n')
+    text = text.replace('harness  = "prepare.py"\nevaluate = "evaluate_bpb"\n', "")
+    text = text.replace("budget ", 'evaluate-command = ["sh", "./score"]\nbudget ', 1)
+    with pytest.raises(BoundError, match="it is what the experiment runs or edits"):
+        bounds.parse(text)

@@ -22,9 +22,12 @@ _CODE = re.compile(
 )
 
 
-def ledger_fault(layout: Layout, script: str, bound_name: str, checks: Iterable[Check]) -> str:
+def ledger_fault(
+    layout: Layout, programs: Iterable[str], bound_name: str, checks: Iterable[Check]
+) -> str:
     """Return why no row may be added to the file that ``ledger`` names; "" if it may.
 
+    ``programs`` are the script and the words of commands, from the experiment's folder, and
     ``bound_name`` is the name of the file with the rules. The files that ``checks``, those of the
     rules, freeze are trusted.
     """
@@ -40,10 +43,11 @@ def ledger_fault(layout: Layout, script: str, bound_name: str, checks: Iterable[
         return "it states the rules"
     if name == "run.log":
         return "it is the log of a run"
-    run = (script, *layout.run_by_us, *layout.editable)
-    if matches(ledger, [layout.path(glob) for glob in run if glob]):
+    relative = posixpath.relpath(ledger, layout.root or ".")
+    run = [layout.path(glob) for glob in (*layout.run_by_us, *layout.editable)]
+    if relative in map(posixpath.normpath, programs) or matches(ledger, run):
         return "it is what the experiment runs or edits"
-    if matches(posixpath.relpath(ledger, layout.root or "."), layout.data) or _CODE.fullmatch(name):
+    if matches(relative, layout.data) or _CODE.fullmatch(name):
         return "it is data, code or settings"
     frozen = [glob for check in checks for glob in check.protects(layout).frozen]
     return "a rule freezes it" if matches(ledger, frozen) else ""

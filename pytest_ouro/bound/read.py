@@ -187,8 +187,9 @@ def parse(
 def _check_ledger(bound: Bound, name: str, problems: Problems) -> None:
     """Refuse a ledger that is anything else: rows are added to it."""
     own = [rule.checker for rule in bound.rules if rule.check in CHECKS]
-    script, bound_name = bound.experiment.script, posixpath.basename(name)
-    if fault := ledger_fault(bound.layout, script, bound_name, own):
+    experiment = bound.experiment
+    programs = (experiment.script, *experiment.command, *experiment.evaluate_command)
+    if fault := ledger_fault(bound.layout, programs, posixpath.basename(name), own):
         ledger = shown(bound.experiment.ledger)
         text = f"'ledger' in [experiment] must be a file for rows alone, not {ledger}: {fault}"
         problems.add(("experiment", "ledger"), text)

@@ -50,7 +50,7 @@ def write_whole(root: Path, name: str, data: bytes) -> None:
     be written; what was there is then unchanged.
     """
     with _folder(root, name, make=True) as (folder, last):
-        part = f"{last}.{os.getpid()}"
+        part = f"{last}.{os.urandom(6).hex()}"
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, 0o666, dir_fd=folder)
         try:
             with os.fdopen(fd, "wb") as file:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pytest_ouro.core.plain_file import make_folder, write_whole
+
 
 def cache_folder() -> Path:
     """Return ``$XDG_CACHE_HOME/pytest-ouro``."""
@@ -15,15 +17,14 @@ def cache_folder() -> Path:
 def make_cache_folder(*names: str) -> Path:
     """Make a folder in the cache and return it; git ignores the cache wherever it is.
 
-    OSError if it cannot be made.
+    OSError if it cannot be made, or a link lies in its place.
     """
     cache = cache_folder()
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not (cache / ".gitignore").exists():
-        (cache / ".gitignore").write_text("*\n")
-    folder = cache.joinpath(*names)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    make_folder(cache, "/".join(names))
+    if not os.path.lexists(cache / ".gitignore"):
+        write_whole(cache, ".gitignore", b"*\n")
+    return cache.joinpath(*names)
 
 
 def cache_in(top: Path) -> str:

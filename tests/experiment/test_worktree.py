@@ -1,12 +1,13 @@
 """The clean working tree: it contains the commit alone, and is removed afterwards."""
 
+import contextlib
 import os
 import subprocess
 import sys
 
 import pytest
 
-from pytest_ouro.core.errors import ExperimentError, GitError
+from pytest_ouro.core.errors import ExperimentError, GitError, OuroError
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.experiment.steps import checkout
 
@@ -178,3 +179,17 @@ def test_a_cache_in_the_repository_does_not_close_the_gate(lab, monkeypatch, nam
     assert lab.project.git("status", "--short") == ""
     lab.project.write({"inside/other": "not of the cache"})
     assert lab.run().status == "closed"
+
+
+@pytest.mark.parametrize("name", [".gitignore", "locks/cpu.holder", "locks"])
+def test_no_link_in_a_cache_that_a_repository_brings_along_is_followed(
+    lab, monkeypatch, tmp_path, name
+):
+    (tmp_path / "victim").write_text("precious")
+    link = lab.path / ".cache/pytest-ouro" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "victim")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(lab.path / ".cache"))
+    with contextlib.suppress(OuroError):
+        lab.run(lab.script())
+    assert (tmp_path / "victim").read_text() == "precious"

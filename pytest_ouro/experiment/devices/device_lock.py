@@ -9,6 +9,7 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.plain_file import write_whole
 from pytest_ouro.evidence.cache import cache_folder, make_cache_folder
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.messages import devices as messages
@@ -53,7 +54,7 @@ def _hold(name: str, say: Callable[[str], None]) -> Iterator[bool]:
     try:
         with contextlib.suppress(OSError):  # the file only informs other processes
             since = _now().isoformat(timespec="seconds")
-            holder.write_text(f"process {os.getpid()} since {since}\n")
+            write_whole(folder, holder.name, f"process {os.getpid()} since {since}\n".encode())
         yield patience > 0
     finally:
         with contextlib.suppress(OSError):

@@ -38,6 +38,7 @@ _HOME = (
     *(".zshenv", ".zprofile", ".zshrc", ".zlogin", ".zlogout", ".kshrc", ".mkshrc", ".shrc"),
     *(".cshrc", ".tcshrc", ".login", ".logout", ".inputrc", ".xprofile", ".xsession", ".xinitrc"),
     *(".pam_environment", ".ssh/config", ".ssh/rc", ".ssh/environment", ".ssh/authorized_keys"),
+    *(".vimrc", ".tmux.conf", ".screenrc", ".gdbinit", ".ipython/profile_default/startup"),
     *(".pdbrc", ".pythonrc", ".pythonrc.py", ".pip/pip.conf", ".gitconfig"),
 )
 #: Files and folders of ``$XDG_CONFIG_HOME``.
