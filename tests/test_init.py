@@ -3,9 +3,9 @@
 import dataclasses
 import errno
 import json
+import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -888,12 +888,11 @@ def test_a_full_disk_leaves_the_file_whole(original, init, monkeypatch):
     init(original)
     original.write({"CLAUDE.md": "# Mine\n"})
 
-    def write_bytes(path, data):
-        with path.open("wb") as handle:
-            handle.write(data[:9])
+    def fsync(descriptor):
+        os.ftruncate(descriptor, 9)
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    monkeypatch.setattr(os, "fsync", fsync)
     status, _, err = init(original, "--render", "CLAUDE.md")
 
     assert status == 2

@@ -448,7 +448,7 @@ def test_a_log_that_cannot_be_kept_keeps_no_run_from_its_record(lab):
 def test_locks_that_cannot_be_made_are_reported(lab):
     cache_folder().mkdir(parents=True)
     (cache_folder() / "locks").write_text("in the way")
-    with pytest.raises(OuroError, match="locks cannot be written: File exists") as refused:
+    with pytest.raises(OuroError, match="locks cannot be written: Not a directory") as refused:
         lab.run(lab.script())
     assert "XDG_CACHE_HOME" in refused.value.help
     assert lab.journal.records() == []
