@@ -42,6 +42,8 @@ class HarnessHooks:
         self._served = 0
         self._started = False
         self._device: Any = None
+        #: Digests of the generators, in a run with a salt.
+        self._generators: dict[str, str] = {}
         if self._load is not None:
             setattr(module, job["loader"], self.loader)
         setattr(module, job["evaluate"], self.evaluation)
@@ -55,7 +57,17 @@ class HarnessHooks:
             raise PermissionError(f"the split {split!r} is for the evaluation alone, not to train")
         return self._serve(self._load(*args, **kwargs))  # called now, not at the first batch
 
+    def _describe_generators(self, point: str) -> None:
+        """Note the state of the global generators, in a run with a salt."""
+        if self._job.get("salt"):
+            reseed = importlib.import_module(".reseed", __package__)
+            generators = importlib.import_module(".generators", __package__)
+            left_out = frozenset(reseed.seeded_by_harness)
+            self._generators.update(generators.digests(point, leave_out=left_out))
+
     def _serve(self, batches: Any) -> Any:
+        if not self._served:
+            self._describe_generators("the first batch")
         for batch in batches:
             if not self._started and self._served >= self._job["warmup_tokens"]:
                 self._started = True
@@ -70,7 +82,8 @@ class HarnessHooks:
     def evaluation(self, *args: Any, **kwargs: Any) -> Any:
         if cuda := _cuda():
             cuda.synchronize()
-        self._channel.report("evaluate", served=self._served)
+        self._describe_generators("the evaluation")
+        self._channel.report("evaluate", served=self._served, generators=self._generators)
         value = self._ask_judge(args, kwargs) if "line" in self._job else self._score(args, kwargs)
         cuda = _cuda()
         peak_mb = cuda.max_memory_allocated() / 2**20 if cuda else 0.0

@@ -1,6 +1,7 @@
 """Mix a salt into the seeds that the experiment sets, so that repeats of one commit differ.
 
-No library is imported for this: its functions are replaced once the experiment imports it.
+No library is imported for this: its functions are replaced once the experiment imports it. Code in
+this process can reach the original functions; generators.py finds repeats that did.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ SEEDERS: dict[str, dict[str, tuple[str, ...]]] = {
         "torch.cuda.random": ("manual_seed", "manual_seed_all"),
     },
 }
+
+
+#: Libraries whose global generator was last seeded by the harness, without the salt.
+seeded_by_harness: set[str] = set()
 
 
 def install(salt: int, *, harness: str) -> None:
@@ -66,6 +71,8 @@ def _wrap(function: Any, library: str, salt: int, harness: str) -> Any:
     @functools.wraps(function, updated=())
     def seeded(*args: Any, **kwargs: Any) -> Any:
         caller = str(sys._getframe(1).f_globals.get("__name__", ""))
+        if function.__name__ != "default_rng" and caller.split(".")[0] != package:
+            (seeded_by_harness.add if caller == harness else seeded_by_harness.discard)(package)
         if caller == harness or caller.split(".")[0] == package:
             return function(*args, **kwargs)
         if args:
@@ -74,6 +81,7 @@ def _wrap(function: Any, library: str, salt: int, harness: str) -> Any:
             kwargs[name] = salted_seed(kwargs[name], salt)
         return function(*args, **kwargs)
 
+    del seeded.__wrapped__  # a script would take the salt off by it
     seeded._salted = True  # type: ignore[attr-defined]
     return seeded
 

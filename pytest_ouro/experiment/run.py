@@ -26,7 +26,8 @@ from pytest_ouro.experiment.terms.names import LOG
 from pytest_ouro.experiment.terms.setup import Setup
 from pytest_ouro.experiment.terms.turns import Turn, make_turns
 from pytest_ouro.experiment.verdict import history
-from pytest_ouro.experiment.verdict.compare import Repeats, compare, find_repeats
+from pytest_ouro.experiment.verdict.compare import compare
+from pytest_ouro.experiment.verdict.repeats import Repeats, find_repeats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +88,7 @@ class Result:
             lines.append(self.before)
         if self.repeats and self.record:
             lines.append(self.repeats.line(self.commit, self.record.metric))
+            lines += [warning] if (warning := self.repeats.warning) else []
         return (*lines, *self.settlement)
 
     @property

@@ -216,6 +216,15 @@ class MeasuredRun(StartedRun):
         key="val_bpb",
     )
     evaluations: int = optional(0, COUNT, "how often the evaluation was called")
+    generators: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata=about(
+            TEXT_TABLE,
+            "in a run with a salt, digests of the global random generators, reported by the "
+            "script's process: `torch at the evaluation`",
+            since=2,
+        ),
+    )
     claimed: float | None = optional(None, NUMBER.or_null(), "the metric that the script printed")
     claim_agrees: bool | None = optional(
         None, FLAG.or_null(), "whether that is the measured metric, to the printed digits"
@@ -261,6 +270,13 @@ class FinishedRun(MeasuredRun):
     mean: float | None = optional(None, NUMBER, "mean of the series that ended with this run")
     sd: float | None = optional(None, NUMBER, "standard deviation of one run of that series")
     n: int | None = optional(None, COUNT, "how many runs of the series were measured")
+    counts_as_one: str = optional(
+        "",
+        TEXT,
+        "why the runs of the series count as one run and tell nothing about noise; empty if they "
+        "are independent",
+        since=2,
+    )
     incumbent: str | None = optional(
         None, COMMIT.or_null(), "the last keep of the branch after this verdict"
     )
@@ -287,6 +303,11 @@ class FinishedRun(MeasuredRun):
     def mean_or_value(self) -> float | None:
         """The value to compare: the mean of the series that this run ended, else its metric."""
         return self.value if self.mean is None else self.mean
+
+    @property
+    def independent_runs(self) -> int:
+        """How many independent runs the value to compare is the mean of."""
+        return 1 if self.counts_as_one else self.n or 1
 
     @property
     def tie_band(self) -> float:

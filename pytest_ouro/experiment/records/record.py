@@ -119,6 +119,7 @@ def measured_run(started: StartedRun, seen: Measurement, *, level_why: str) -> M
         caught=seen.findings,
         measured_value=_finite(seen.value),
         evaluations=seen.evaluations,
+        generators=seen.generators,
         claimed=seen.claim(started.metric.name),
         claim_agrees=seen.agrees(started.metric.name),
         window_seconds=None if seen.window_seconds is None else round(seen.window_seconds, 3),

@@ -42,6 +42,8 @@ class RunState:
     released: float | None = None
     environment: dict[str, str] = field(default_factory=dict)
     exception: dict[str, str] = field(default_factory=dict)
+    #: Digests of the global random generators, in a run with a salt.
+    generators: dict[str, str] = field(default_factory=dict)
     value: float | None = None
     evaluations: int = 0
     served: int = 0
@@ -115,8 +117,10 @@ class RunState:
         elif event == "evaluate":
             self.evaluations += 1
             self.served = min(int(message["served"]), sys.maxsize)  # a script may report anything
-            if self.evaluations == 1 and self.job.judge is None:
-                self.close()
+            if self.evaluations == 1:
+                self.generators = _cut(message.get("generators", {}))
+                if self.job.judge is None:
+                    self.close()
         elif event == "measured":
             if self.evaluations == 1 and self.job.judge is None:
                 self.value = float(message["value"])
@@ -210,3 +214,9 @@ class RunState:
 
 def _strings(message: dict[str, Any], *names: str) -> dict[str, str]:
     return {name: str(message[name]) for name in names}
+
+
+def _cut(reported: dict[str, Any]) -> dict[str, str]:
+    """Return the first few entries, cut: a script may report anything."""
+    entries = list(reported.items())[:_MOST]
+    return {str(name)[:40]: str(digest)[:16] for name, digest in entries}

@@ -84,6 +84,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         charged_seconds=charged,
         value=state.value,
         evaluations=state.evaluations,
+        generators=state.generators,
         claims=console_text.summary(text),
         peak_mb=state.peak_mb,
         environment=state.environment,

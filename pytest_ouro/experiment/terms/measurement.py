@@ -49,8 +49,9 @@ class Measurement:
     ``judgment`` is the judge's score, if there was a judge; then ``value`` is its value. ``unable``
     says why the judge cannot score this harness; then the script was not run. ``findings`` are
     faults of the model found during the evaluation, ``judge_failed`` the last line of a judge that
-    gave no score. ``evaluation`` is the run of the bound's evaluate-command; then ``value`` is the
-    metric that it printed.
+    gave no score. ``generators`` are digests of the global random generators in a run with a salt,
+    as claimed by the script. ``evaluation`` is the run of the bound's evaluate-command; then
+    ``value`` is the metric that it printed.
     """
 
     program: str
@@ -65,6 +66,7 @@ class Measurement:
     peak_mb: float = 0.0
     environment: dict[str, str] = field(default_factory=dict)
     exception: dict[str, str] = field(default_factory=dict)
+    generators: dict[str, str] = field(default_factory=dict)
     stopped: Literal["", "timeout", "overrun", "interrupted", "unjudged"] = ""
     tail: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()

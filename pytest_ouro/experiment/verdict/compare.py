@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound.tables import LEVELS
@@ -13,36 +11,13 @@ from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts
 from pytest_ouro.experiment.verdict.decide import Candidate, band, decide, margin, noise_of
 from pytest_ouro.experiment.verdict.history import comparable, differences
+from pytest_ouro.experiment.verdict.repeats import find_repeats, independent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_ouro.bound.tables import Experiment, VerdictRule
-    from pytest_ouro.core.metric import Metric
     from pytest_ouro.evidence.records.run_record import MeasuredRun
-
-
-@dataclass(frozen=True)
-class Repeats:
-    """The measured values of one series, at least two."""
-
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        return statistics.fmean(self.values)
-
-    @property
-    def sd(self) -> float:
-        """The standard deviation of one run."""
-        return statistics.stdev(self.values)
-
-    def line(self, commit: str, metric: Metric) -> str:
-        """Return the stable line that people and agents grep for."""
-        return (
-            f"ouro: repeat n={len(self.values)} mean={metric.text(self.mean)} "
-            f"sd={metric.text(self.sd)} commit={commit[:7]}"
-        )
 
 
 def compare(
@@ -65,8 +40,8 @@ def compare(
     ended = measured.value is not None and not measured.is_early
     series = find_repeats([*runs, measured], measured.series) if ended else None
     repeated: list[MeasuredRun] = [measured] if series and not measured.rehearsal else []
-    noise = _noise(rule, [*past, *repeated])
-    value, count = (series.mean, len(series.values)) if series else (measured.value, 1)
+    noise = _noise(rule, independent([*past, *repeated]))
+    value, count = (series.mean, series.independent) if series else (measured.value, 1)
     run = None if value is None else _candidate(measured, value, count)
     # A kept commit that is measured again, by repeats, is compared with the others.
     again = measured.commit if measured.series and run is not None else ""
@@ -96,6 +71,7 @@ def compare(
         mean=series.mean if series else None,
         sd=series.sd if series else None,
         n=len(series.values) if series else None,
+        counts_as_one=series.counts_as_one if series else "",
         best=best.value if best else None,
         best_commit=kept[0].commit if kept else None,
         best_code_size=kept[0].code_size if kept else None,
@@ -116,18 +92,6 @@ def compare(
         margin=within,
         band=band(within),
     )
-
-
-def find_repeats(runs: Iterable[MeasuredRun], series: str | None) -> Repeats | None:
-    """Return the values of a series so far, of runs that can be compared with its last one.
-
-    None for an ordinary run, or before the second value.
-    """
-    if series is None:
-        return None
-    measured = [(run, run.value) for run in runs if run.series == series and run.value is not None]
-    values = [value for run, value in measured if not differences(run, measured[-1][0])]
-    return Repeats(tuple(values)) if len(values) > 1 else None
 
 
 def _incumbent(
@@ -169,7 +133,7 @@ def _noise(rule: VerdictRule, runs: Sequence[MeasuredRun]) -> float | None:
 
 def _candidates(runs: Iterable[FinishedRun]) -> list[Candidate]:
     return [
-        _candidate(run, run.mean_or_value, run.n or 1)
+        _candidate(run, run.mean_or_value, run.independent_runs)
         for run in runs
         if run.mean_or_value is not None
     ]

@@ -1,0 +1,54 @@
+"""Describe the global random generators, so that repeats that drew the same numbers are found.
+
+A script can seed a generator past the functions that add the salt (see reseed.py). Then repeats
+with different salts leave the generator in one state, and their spread says nothing about noise.
+Code in this process can falsify what is reported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Libraries and their module to look for; none is imported for this.
+_MODULES = {"random": "random", "numpy": "numpy.random", "torch": "torch", "torch.cuda": "torch"}
+
+
+def digests(point: str, *, leave_out: frozenset[str] = frozenset()) -> dict[str, str]:
+    """Return a digest of each global generator that was imported, by ``library at point``.
+
+    Of torch's generators the last seed is described, which later draws do not change; of the others
+    the state. ``leave_out`` names libraries that the harness seeds: their state is its choice.
+    """
+    found = {}
+    for name, module in _MODULES.items():
+        loaded = sys.modules.get(module)
+        if loaded is None or name.partition(".")[0] in leave_out:
+            continue
+        with contextlib.suppress(Exception):  # a half-imported library, or one that was patched
+            if (state := _STATES[name](loaded)) is not None:
+                text = repr(state).encode()
+                found[f"{name} at {point}"] = hashlib.sha256(text).hexdigest()[:16]
+    return found
+
+
+def _numpy(module: Any) -> object:
+    kind, keys, *rest = module.get_state()
+    return kind, keys.tobytes(), rest
+
+
+def _cuda(torch: Any) -> object:
+    return torch.cuda.initial_seed() if torch.cuda.is_initialized() else None
+
+
+_STATES: dict[str, Callable[[Any], object]] = {
+    "random": lambda module: module.getstate(),
+    "numpy": _numpy,
+    "torch": lambda torch: torch.default_generator.initial_seed(),
+    "torch.cuda": _cuda,
+}

@@ -1,0 +1,95 @@
+"""Collect the repeats of one commit, and find those that are not independent measurements."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_ouro.experiment.verdict.history import differences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_ouro.core.metric import Metric
+    from pytest_ouro.evidence.records.run_record import MeasuredRun
+
+_SAME_DRAWS = "the repeats drew the same random numbers from {} although their salts differ"
+_SAME_VALUES = "the repeats measured exactly the same value: it does not depend on the salted seeds"
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """The measured values of one series, at least two; ``counts_as_one`` says why they are not
+    independent."""
+
+    values: tuple[float, ...]
+    counts_as_one: str = ""
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.values)
+
+    @property
+    def sd(self) -> float:
+        """The standard deviation of one run."""
+        return statistics.stdev(self.values)
+
+    @property
+    def independent(self) -> int:
+        """How many independent runs there are."""
+        return 1 if self.counts_as_one else len(self.values)
+
+    def line(self, commit: str, metric: Metric) -> str:
+        """Return the stable line that people and agents grep for."""
+        return (
+            f"ouro: repeat n={len(self.values)} mean={metric.text(self.mean)} "
+            f"sd={metric.text(self.sd)} commit={commit[:7]}"
+        )
+
+    @property
+    def warning(self) -> str:
+        """A line that says what the spread is worth; "" if it measures the noise."""
+        if not self.counts_as_one:
+            return ""
+        worth = "their spread says nothing about noise, and they count as one run"
+        return f"ouro: {self.counts_as_one}: {worth}"
+
+
+def find_repeats(runs: Iterable[MeasuredRun], series: str | None) -> Repeats | None:
+    """Return the values of a series so far, of runs that can be compared with its last one.
+
+    None for an ordinary run, or before the second value.
+    """
+    if series is None:
+        return None
+    measured = [run for run in runs if run.series == series and run.value is not None]
+    measured = [run for run in measured if not differences(run, measured[-1])]
+    if len(measured) < 2:
+        return None
+    values = tuple(run.value for run in measured if run.value is not None)
+    return Repeats(values, _why_dependent(measured))
+
+
+def independent(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
+    """Return the runs without the series whose repeats are not independent."""
+    series = {run.series for run in runs if run.series}
+    alike = {one for one in series if (found := find_repeats(runs, one)) and found.counts_as_one}
+    return [run for run in runs if run.series not in alike]
+
+
+def _why_dependent(runs: Sequence[MeasuredRun]) -> str:
+    """Return why measured repeats are not independent; "" if they may be.
+
+    A script without randomness is not distinguished from one that hides its seeds: in both, equal
+    values measure no noise. The command of a bound receives its salt and need not use it, so that
+    equal values of an evaluate-command are plain measurements.
+    """
+    digests = Counter(digest for run in runs for digest in run.generators.items())
+    libraries = [name.partition(" at ")[0] for (name, _), count in digests.items() if count > 1]
+    if libraries:
+        names = " and ".join(f"{name}'s generator" for name in dict.fromkeys(libraries))
+        return _SAME_DRAWS.format(names)
+    from_script = all(run.evaluations for run in runs)
+    return _SAME_VALUES if from_script and len({run.value for run in runs}) == 1 else ""
