@@ -86,12 +86,6 @@ class Source:
         """The code as text without layout, comments and docstrings."""
         return ast.dump(self.tree)
 
-    @property
-    def seedless(self) -> str:
-        """``code`` with every seed replaced by 0: ``SEED = 42``, ``manual_seed(42)``,
-        ``f(seed=42)``."""
-        return ast.dump(_Seedless().visit(ast.parse(ast.unparse(self.tree))))
-
     def defines(self, name: str) -> bool:
         """Return whether the module binds ``name``; parse only if no plain line does."""
         return defines(self.text, name) or name in self.bindings
@@ -148,34 +142,6 @@ def _is_part(node: ast.AST) -> bool:
     if isinstance(node, ast.UnaryOp):
         return isinstance(node.operand, ast.Constant)
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute)
-
-
-class _Seedless(ast.NodeTransformer):
-    """Replace numbers that seed a generator by 0."""
-
-    def visit_Assign(self, node: ast.Assign) -> ast.AST:
-        if any(_is_seed(dotted(target)) for target in node.targets):
-            node.value = _zero_number(node.value)
-        return self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        if _is_seed(dotted(node.func)):
-            node.args = [_zero_number(arg) for arg in node.args]
-        return self.generic_visit(node)
-
-    def visit_keyword(self, node: ast.keyword) -> ast.AST:
-        if _is_seed(node.arg or ""):
-            node.value = _zero_number(node.value)
-        return self.generic_visit(node)
-
-
-def _is_seed(name: str) -> bool:
-    return "seed" in name.rpartition(".")[2].lower()
-
-
-def _zero_number(value: ast.expr) -> ast.expr:
-    number = isinstance(value, ast.Constant) and isinstance(value.value, int)
-    return ast.Constant(0) if number else value
 
 
 def _drop_docstring(

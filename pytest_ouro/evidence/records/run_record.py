@@ -86,7 +86,7 @@ class StartedRun:
     code_meaning: str = optional(
         "", TEXT, "digest of the editable code without comments and layout"
     )
-    code_seedless: str = optional("", TEXT, "the same without the values of seeds")
+    code_seedless: str = optional("", TEXT, "the same without its seeds, see seed-only")
     # The rules and conditions.
     trust: str = optional("", TRUST, "the trusted commit")
     trust_source: str = optional(

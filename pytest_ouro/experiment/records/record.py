@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.plain_file import make_folder, open_plain, write_whole
 from pytest_ouro.evidence.paths import matches
+from pytest_ouro.evidence.python.seedless import seedless as without_seeds
 from pytest_ouro.evidence.python.source import Source, decode
 from pytest_ouro.evidence.records import ledger
 from pytest_ouro.evidence.records.conflicts import row_of
@@ -62,7 +63,8 @@ def start(
         for path, entry in sorted(repository.head_tree.items())
         if matches(path, globs)
     }
-    code = describe(dict(zip(files, git.blobs(files.values()), strict=True)))
+    blobs = dict(zip(files, git.blobs(files.values()), strict=True))
+    code = describe(blobs, loader=experiment.loader)
     run = StartedRun(
         time=now(),
         run=uuid.uuid4().hex[:12],
@@ -261,7 +263,7 @@ def archive(case: Case, log: str, run: str) -> None:
             shutil.copyfileobj(source, copy)
 
 
-def describe(files: dict[str, bytes]) -> Code:
+def describe(files: dict[str, bytes], *, loader: str = "make_dataloader") -> Code:
     """Return the size of the editable files, by path, and digests of their meaning.
 
     The size is the number of nodes of Python's syntax trees. A file in another language counts two
@@ -275,7 +277,7 @@ def describe(files: dict[str, bytes]) -> Code:
             source = Source(decode(blob))
             size += source.size
             code.update(source.code.encode())
-            seedless.update(source.seedless.encode())
+            seedless.update(without_seeds(source.tree, loader).encode())
         except (SyntaxError, ValueError, RecursionError):  # not Python
             size += 2 * len(blob.split())
             code.update(blob)

@@ -1,0 +1,167 @@
+"""Find how the names of a module are bound and used, by its syntax tree alone."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from typing import TYPE_CHECKING, TypeVar
+
+from pytest_ouro.evidence.python.source import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Node = TypeVar("Node", bound=ast.AST)
+Assignment = ast.Assign | ast.AnnAssign
+
+#: Nodes whose parts may run several times, or later.
+_REPEATED = (
+    *(ast.For, ast.AsyncFor, ast.While, ast.ClassDef, ast.Lambda, ast.AsyncFunctionDef),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
+#: Statements and patterns that bind their ``name``.
+_DEFINITIONS = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
+    *(ast.ExceptHandler, ast.MatchAs, ast.MatchStar),
+)
+
+
+class Names:
+    """The names of one module, without regard to scopes: equal identifiers are one name.
+
+    ``loads`` are the uses of each name, ``assigned`` its plain assignments, and ``parameters`` the
+    plain functions that have it as a parameter. A plain function is one that is defined once, at
+    the top of the module, without decorators, ``*`` and ``**``, and only ever called by its name.
+    ``aliases`` are the full names of what is imported, by local name.
+    """
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._nodes = list(ast.walk(tree))
+        self._parents = {
+            id(child): node for node in self._nodes for child in ast.iter_child_nodes(node)
+        }
+        self.calls = self.nodes(ast.Call)
+        self.loads: dict[str, list[ast.Name]] = defaultdict(list)
+        self.assigned: dict[str, list[Assignment]] = defaultdict(list)
+        self.parameters: dict[str, list[ast.FunctionDef]] = defaultdict(list)
+        self._bound_otherwise: set[str] = set()
+        for name in self.nodes(ast.Name):
+            self._read_name(name)
+        self.aliases = dict(self._read_imports())
+        self.functions = self._find_functions(tree)
+        #: The functions and classes that the module defines, and other names bound by a statement.
+        self.defined = set(self._names_of_definitions())
+        self._bound_otherwise |= self.aliases.keys() | self.defined
+        self._read_parameters()
+
+    def nodes(self, kind: type[Node]) -> list[Node]:
+        return [node for node in self._nodes if isinstance(node, kind)]
+
+    def parent(self, node: ast.AST) -> ast.AST | None:
+        return self._parents.get(id(node))
+
+    def resolve(self, node: ast.expr) -> str:
+        """Return a chain of names as ``a.b.c``, by the full name of what is imported; else ""."""
+        root, dot, rest = dotted(node).partition(".")
+        return self.aliases.get(root, root) + dot + rest
+
+    def is_variable(self, name: str) -> bool:
+        """Return whether a name is bound by plain assignments and plain functions alone."""
+        return name not in self._bound_otherwise
+
+    def calls_of(self, function: ast.FunctionDef) -> list[ast.Call]:
+        return [call for call in self.calls if self.called_function(call) is function]
+
+    def called_function(self, call: ast.Call) -> ast.FunctionDef | None:
+        """Return the plain function that a call names."""
+        return self.functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
+
+    def runs_once(self, node: ast.AST, within: tuple[ast.AST, ...] = ()) -> bool:
+        """Return whether a statement (the body, for a plain function) is outside of all loops."""
+        current: ast.AST | None = node
+        inner: ast.AST = node
+        while current is not None:
+            first = isinstance(current, ast.For | ast.AsyncFor) and current.iter is inner
+            if isinstance(current, _REPEATED) and current is not node and not first:
+                return False
+            if isinstance(current, ast.FunctionDef):
+                if self.functions.get(current.name) is not current or current in within:
+                    return False
+                calls = self.calls_of(current)
+                return all(self.runs_once(call, (*within, current)) for call in calls)
+            inner, current = current, self.parent(current)
+        return True
+
+    def arguments(self, function: ast.FunctionDef, parameter: str) -> Iterator[ast.expr]:
+        """Yield the default of a plain function's parameter, and what its calls pass for it."""
+        spec = function.args
+        plain = [*spec.posonlyargs, *spec.args]
+        defaults = [*zip(plain[::-1], spec.defaults[::-1], strict=False)]
+        defaults += [*zip(spec.kwonlyargs, spec.kw_defaults, strict=True)]  # type: ignore[list-item]
+        yield from (value for arg, value in defaults if arg.arg == parameter and value is not None)
+        for call in self.calls_of(function):
+            given = [*zip((arg.arg for arg in plain), call.args, strict=False)]
+            given += [(word.arg or "", word.value) for word in call.keywords]
+            yield from (value for name, value in given if name == parameter)
+
+    def _read_name(self, name: ast.Name) -> None:
+        statement = self.parent(name)
+        one = isinstance(statement, ast.Assign) and statement.targets == [name]
+        if isinstance(name.ctx, ast.Load):
+            self.loads[name.id].append(name)
+        elif isinstance(statement, ast.Assign | ast.AnnAssign) and (
+            one or (isinstance(statement, ast.AnnAssign) and statement.value is not None)
+        ):
+            self.assigned[name.id].append(statement)
+        else:
+            self._bound_otherwise.add(name.id)
+        if isinstance(self.parent(statement) if statement else None, ast.ClassDef):
+            self._bound_otherwise.add(name.id)
+
+    def _read_imports(self) -> Iterator[tuple[str, str]]:
+        for statement in self.nodes(ast.Import):
+            for alias in statement.names:
+                first = alias.name.partition(".")[0]
+                yield alias.asname or first, alias.name if alias.asname else first
+        for from_ in self.nodes(ast.ImportFrom):
+            for alias in from_.names:
+                yield alias.asname or alias.name, f"{from_.module or ''}.{alias.name}"
+
+    def _names_of_definitions(self) -> Iterator[str]:
+        for node in self._nodes:
+            if isinstance(node, _DEFINITIONS) and node.name:
+                yield node.name
+            elif isinstance(node, (ast.Global, ast.Nonlocal)):
+                yield from node.names
+            elif isinstance(node, ast.MatchMapping) and node.rest:
+                yield node.rest
+
+    def _find_functions(self, tree: ast.Module) -> dict[str, ast.FunctionDef]:
+        names = list(self._names_of_definitions())
+        return {
+            function.name: function
+            for function in tree.body
+            if isinstance(function, ast.FunctionDef)
+            if names.count(function.name) == 1 and function.name not in self.assigned
+            if not (function.decorator_list or function.args.vararg or function.args.kwarg)
+            if all(self._is_plain_call(load) for load in self.loads[function.name])
+        }
+
+    def _is_plain_call(self, load: ast.Name) -> bool:
+        call = self.parent(load)
+        return (
+            isinstance(call, ast.Call)
+            and call.func is load
+            and not any(isinstance(arg, ast.Starred) for arg in call.args)
+            and all(word.arg for word in call.keywords)
+        )
+
+    def _read_parameters(self) -> None:
+        plain = {id(function.args): function for function in self.functions.values()}
+        for spec in self.nodes(ast.arguments):
+            every = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs, spec.vararg, spec.kwarg]
+            for name in (arg.arg for arg in every if arg is not None):
+                if function := plain.get(id(spec)):
+                    self.parameters[name].append(function)
+                else:
+                    self._bound_otherwise.add(name)

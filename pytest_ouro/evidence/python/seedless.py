@@ -1,0 +1,284 @@
+"""Reduce Python code to a form without its seeds, so that a change of seeds alone is recognised."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+
+from pytest_ouro.evidence.python.seeds import Seeds, is_seed_name, stores_seed
+
+
+def seedless(tree: ast.Module, loader: str = "make_dataloader") -> str:
+    """Return a module's code as text without its seeds.
+
+    Equal texts draw other random numbers at most: what is left out are the values of seeds, what
+    only carries or sets them, and numbers and training batches (of ``loader``) that are drawn and
+    discarded once.
+    """
+    copy = ast.parse(ast.unparse(tree))
+    seeds = Seeds(copy, loader)
+    reduced = _Reducer(seeds).visit(copy)
+    while _inline_loaders(reduced, seeds):
+        pass
+    _drop_imports(reduced, seeds)
+    return ast.dump(reduced)
+
+
+class _Reducer(ast.NodeTransformer):
+    """Drop statements that only set, carry or skip random numbers; replace other seeds by 0."""
+
+    def __init__(self, seeds: Seeds) -> None:
+        self._seeds, self._names = seeds, seeds.names
+        self._parameters = {
+            name: [arg.arg for arg in (*function.args.posonlyargs, *function.args.args)]
+            for name, function in self._names.functions.items()
+        }
+        self._empty: set[str] = set()
+        while empty := {name for name in self._names.functions if self._is_empty(name)}:
+            self._empty |= empty
+
+    def _is_empty(self, name: str) -> bool:
+        """Return whether a plain function only sets seeds, by statements and for nothing else."""
+        function = self._names.functions[name]
+        parameters = {arg.arg for arg in ast.walk(function.args) if isinstance(arg, ast.arg)}
+        calls = self._names.calls_of(function)
+        return (
+            name not in self._empty
+            and parameters <= self._seeds.carriers
+            and bool(calls)
+            and all(map(self._is_dropped, function.body))
+            and all(isinstance(self._names.parent(call), ast.Expr) for call in calls)
+            and all(map(self._names.runs_once, calls))
+        )
+
+    def _is_dropped(self, statement: ast.stmt) -> bool:
+        seeds = self._seeds
+        if isinstance(statement, ast.FunctionDef):
+            return self._names.functions.get(statement.name) is statement and (
+                statement.name in self._empty
+            )
+        if isinstance(statement, ast.If):
+            parts = [*statement.body, *statement.orelse]
+            return seeds.is_pure(statement.test) and all(map(self._is_dropped, parts))
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            name = _target(statement)
+            discarded = name == "_" and not self._names.loads["_"]
+            return name in seeds.carriers or (discarded and self._is_drawn_once(statement))
+        if isinstance(statement, ast.For):
+            return self._discards(statement) and self._names.runs_once(statement)
+        if not isinstance(statement, ast.Expr) or not self._names.runs_once(statement):
+            return False
+        value = statement.value
+        called = self._names.called_function(value) if isinstance(value, ast.Call) else None
+        empty = called is not None and called.name in self._empty
+        return empty or seeds.seeds(value) or seeds.draws(value)
+
+    def _is_drawn_once(self, statement: ast.Assign | ast.AnnAssign) -> bool:
+        drawn = statement.value is not None and self._seeds.draws(statement.value)
+        return drawn and self._names.runs_once(statement)
+
+    def _discards(self, loop: ast.For) -> bool:
+        """Return whether a loop draws a number of random numbers or batches and does no more."""
+        target, count = loop.target, loop.iter
+        return (
+            isinstance(target, ast.Name)
+            and not self._names.loads[target.id]
+            and isinstance(count, ast.Call)
+            and self._names.resolve(count.func) == "range"
+            and self._seeds.is_constant(count)
+            and all(isinstance(s, ast.Expr) and self._seeds.draws(s.value) for s in loop.body)
+        )
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        for name in ("body", "orelse", "finalbody"):
+            statements = getattr(node, name, None)
+            if isinstance(statements, list) and statements:
+                left = list(self._without_seeds(statements))
+                setattr(node, name, left or ([ast.Pass()] if name == "body" else []))
+        return super().generic_visit(node)
+
+    def _without_seeds(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        """Return the statements that stay; of equal ones that draw a batch in a row, the last."""
+        following = [*statements[1:], None]
+        return [
+            one
+            for one, after in zip(statements, following, strict=True)
+            if not self._is_dropped(one)
+            and not (
+                isinstance(one, ast.Assign)
+                and isinstance(after, ast.Assign)
+                and ast.dump(one) == ast.dump(after)
+                and self._is_drawn_once(one)
+            )
+        ]
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        if self._names.functions.get(node.name) is node:
+            self._drop_parameters(node.args)
+        return self.generic_visit(node)
+
+    def visit_arguments(self, node: ast.arguments) -> ast.AST:
+        plain = [*node.posonlyargs, *node.args][::-1]
+        node.defaults = [
+            self._zero_if(is_seed_name(arg.arg), value)
+            for arg, value in [*zip(plain, node.defaults[::-1], strict=False)][::-1]
+        ]
+        node.kw_defaults = [
+            value and self._zero_if(is_seed_name(arg.arg), value)
+            for arg, value in zip(node.kwonlyargs, node.kw_defaults, strict=True)
+        ]
+        return self.generic_visit(node)
+
+    def _drop_parameters(self, spec: ast.arguments) -> None:
+        carriers = self._seeds.carriers
+        plain = [*spec.posonlyargs, *spec.args]
+        first = len(plain) - len(spec.defaults)
+        kept = [arg.arg not in carriers for arg in plain[first:]]
+        spec.defaults = [value for value, keep in zip(spec.defaults, kept, strict=True) if keep]
+        kept = [arg.arg not in carriers for arg in spec.kwonlyargs]
+        spec.kw_defaults = [v for v, keep in zip(spec.kw_defaults, kept, strict=True) if keep]
+        for arguments in (spec.posonlyargs, spec.args, spec.kwonlyargs):
+            arguments[:] = [arg for arg in arguments if arg.arg not in carriers]
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        names, seeds, carriers = self._names, self._seeds, self._seeds.carriers
+        made = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if isinstance(made, ast.Call) and seeds.seeds(node):
+            return self.visit_Call(made)  # torch.Generator().manual_seed(1) is the generator
+        if names.resolve(node.func) == "itertools.islice" and self._skips_batches(node):
+            loader: ast.AST = self.visit(node.args[0])
+            return loader
+        slots = {id(slot) for slot in seeds.slots(node)}
+        if seeds.is_seeded(node):
+            node.keywords = [
+                word
+                for word in node.keywords
+                if id(word.value) not in slots or not seeds.is_constant(word.value)
+            ]
+        if function := names.called_function(node):
+            parameters = [*self._parameters[function.name], *[""] * len(node.args)]
+            given = zip(node.args, parameters, strict=False)
+            node.args = [value for value, name in given if name not in carriers]
+            node.keywords = [word for word in node.keywords if word.arg not in carriers]
+        node.args = [self._zero_if(id(arg) in slots, arg) for arg in node.args]
+        for word in node.keywords:
+            word.value = self._zero_if(id(word.value) in slots, word.value)
+        if seeds.is_seeded(node) and len(node.args) == 1 and _is_zero(node.args[0]):
+            node.args = []
+        return super().generic_visit(node)
+
+    def _skips_batches(self, call: ast.Call) -> bool:
+        """Return whether ``islice(batches, 1, None)`` skips a constant number of first batches."""
+        args = call.args
+        return (
+            len(args) == 3
+            and self._seeds.serves_batches(args[0])
+            and self._seeds.is_constant(args[1])
+            and isinstance(args[2], ast.Constant)
+            and args[2].value is None
+            and self._names.runs_once(call)
+        )
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        node.value = self._zero_if(self._stores_seed(node), node.value)
+        return self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        if node.value is not None:
+            node.value = self._zero_if(self._stores_seed(node), node.value)
+        return self.generic_visit(node)
+
+    def _stores_seed(self, node: ast.Assign | ast.AnnAssign) -> bool:
+        """Return whether an assignment is to an attribute or an item that is named for a seed."""
+        in_class = isinstance(self._names.parent(node), ast.ClassDef)
+        return stores_seed(node) and (in_class or not _target(node))
+
+    def visit_Dict(self, node: ast.Dict) -> ast.AST:
+        named = [isinstance(key, ast.Constant) and is_seed_name(key.value) for key in node.keys]
+        pairs = zip(named, node.values, strict=True)
+        node.values = [self._zero_if(is_named, value) for is_named, value in pairs]
+        return self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        is_seed = isinstance(node.ctx, ast.Load) and node.id in self._seeds.carriers
+        return ast.Constant(0) if is_seed else node
+
+    def _zero_if(self, is_seed: bool, value: ast.expr) -> ast.expr:
+        """Return 0 in place of a seed that is constant during the run; the names that it depends on
+        in place of one that is not."""
+        if not is_seed or not self._seeds.is_pure(value):
+            return value
+        if self._seeds.is_constant(value):
+            return ast.Constant(0)
+        names = {part.id for part in ast.walk(value) if isinstance(part, ast.Name)}
+        names -= self._seeds.carriers
+        return ast.Tuple([ast.Name(name, ast.Load()) for name in sorted(names)], ast.Load())
+
+
+def _target(statement: ast.Assign | ast.AnnAssign) -> str:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    name = targets[0]
+    return name.id if len(targets) == 1 and isinstance(name, ast.Name) else ""
+
+
+def _is_zero(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == 0
+
+
+class _Inliner(ast.NodeTransformer):
+    """Put the training loader into the loop over it, and drop its variable."""
+
+    def __init__(self, values: dict[str, ast.expr]) -> None:
+        self._values = values
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        return None if _target(node) in self._values else node
+
+    def visit_For(self, node: ast.For) -> ast.AST:
+        if isinstance(node.iter, ast.Name):
+            node.iter = self._values.get(node.iter.id, node.iter)
+        while _calls_iter(node.iter):
+            node.iter = node.iter.args[0]  # type: ignore[attr-defined]
+        return self.generic_visit(node)
+
+
+def _calls_iter(node: ast.expr) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "iter"
+        and len(node.args) == 1
+    )
+
+
+def _inline_loaders(tree: ast.AST, seeds: Seeds) -> bool:
+    """Write ``batches = load(); for batch in batches`` as ``for batch in load()``: to skip a batch,
+    a loader needs a variable. Return whether there was one."""
+    nodes = list(ast.walk(tree))
+    loads = Counter(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    looped = {n.iter.id for n in nodes if isinstance(n, ast.For) and isinstance(n.iter, ast.Name)}
+    values = {
+        name: store.value
+        for name in seeds.loaders & looped
+        for store in seeds.names.assigned[name]
+        if loads[name] == 1 and isinstance(store, ast.Assign)
+    }
+    _Inliner(values).visit(tree)
+    return bool(values)
+
+
+def _drop_imports(tree: ast.AST, seeds: Seeds) -> None:
+    """Drop the imports that only seeds used."""
+    left = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    unused = {name for name in seeds.names.aliases if seeds.names.loads[name] and name not in left}
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        for statement in body if isinstance(body, list) else ():
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                statement.names = [
+                    alias
+                    for alias in statement.names
+                    if (alias.asname or alias.name.partition(".")[0]) not in unused
+                ]
+        if isinstance(body, list):
+            body[:] = [s for s in body if getattr(s, "names", True)]

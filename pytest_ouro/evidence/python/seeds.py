@@ -1,0 +1,252 @@
+"""Find the seeds in Python code: the calls, variables and parameters that only set or carry them.
+
+Two scripts that differ in these alone differ at most in the random numbers that they draw. What is
+not understood is not a seed, so that other changes are never taken for a change of seeds.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+from typing import TYPE_CHECKING
+
+from pytest_ouro.evidence.python.names import Assignment, Names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+#: Names of a variable, a parameter, a key or an option that holds a seed.
+_NAME = re.compile(
+    r"-*((rng|random|manual|global|base|torch|np|numpy|init|train|model|data)[_-]?)?"
+    r"seed([_-]?(value|val|number))?|-*random[_-]state",
+    re.IGNORECASE,
+)
+#: Functions that only seed global generators, or one object's.
+_SEEDS = re.compile(
+    r"(.*\.)?(manual_seed(_all)?|set_(random_|rng_|global_)?seeds?|seed_(all|everything))"
+    r"|(.*\.)?random\.(seed|set_seed)|torch\.(cuda\.)?seed(_all)?"
+)
+#: Functions whose first argument seeds their object, or the generator or key that they return.
+_SEEDED = re.compile(
+    r"(.*\.)?(seed|default_rng|RandomState|SeedSequence|PRNGKey|random\.key|PCG64(DXSM)?|Philox"
+    r"|MT19937|SFC64)|random\.Random"
+)
+#: Functions that draw random numbers and do nothing else.
+_DRAWS = re.compile(
+    r"torch\.(rand|randn|randint|randperm)|numpy\.random\.(rand|randn|random|randint|uniform"
+    r"|normal)|random\.(random|randint|randrange|getrandbits|uniform|gauss)"
+)
+#: Functions without side effects, and such methods of values.
+_PURE = re.compile(
+    r"int|float|abs|hash|len|ord|round|str|bytes|sum|min|max|pow|bool|hex|repr|range"
+    r"|int\.from_bytes|math\.\w+|hashlib\.\w+|zlib\.\w+|secrets\.rand\w+|os\.(getpid|getenv)"
+    r"|time\.(time|monotonic|perf_counter)(_ns)?|os\.environ\.get|torch\.initial_seed"
+    r"|torch\.(cuda|mps|backends\.mps)\.is_available"
+)
+_PURE_METHODS = frozenset({"encode", "digest", "hexdigest", "bit_length", "strip", "lower"})
+#: Libraries whose functions take numbers for sizes and values.
+_NUMERIC = frozenset({"torch", "numpy", "math", "jax", "tensorflow", "mlx", "random"})
+_IMPURE = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda)
+
+
+def is_seed_name(name: object) -> bool:
+    """Return whether a name or a text such as ``--seed`` names a seed."""
+    return isinstance(name, str) and bool(_NAME.fullmatch(name))
+
+
+class Seeds:
+    """The seeds of a module. ``carriers`` are the variables and parameters that only carry them,
+    ``loaders`` the variables that hold the training batches, which ``loader`` returns."""
+
+    def __init__(self, tree: ast.Module, loader: str) -> None:
+        self.names = Names(tree)
+        self._loader = loader
+        self.loaders: set[str] = set()
+        for _ in range(2):  # a loader, and an iterator of it
+            self.loaders = {name for name in self.names.assigned if self._holds_batches(name)}
+        self.carriers: set[str] = set()
+        self.carriers = self._find_carriers()
+
+    # --- expressions -----------------------------------------------------------------------------
+
+    def is_pure(self, node: ast.AST) -> bool:
+        """Return whether evaluating an expression changes nothing."""
+        parts = list(ast.walk(node))
+        calls = [part for part in parts if isinstance(part, ast.Call)]
+        return not any(isinstance(part, _IMPURE) for part in parts) and all(
+            map(self._is_pure_call, calls)
+        )
+
+    def _is_pure_call(self, call: ast.Call) -> bool:
+        if name := self.names.resolve(call.func):
+            return bool(_PURE.fullmatch(name)) and name not in self.names.functions
+        return isinstance(call.func, ast.Attribute) and call.func.attr in _PURE_METHODS
+
+    def is_constant(self, node: ast.AST) -> bool:
+        """Return whether an expression is pure and made of literals and carriers of seeds alone."""
+        if not self.is_pure(node):
+            return False
+        called = {
+            id(part)
+            for call in ast.walk(node)
+            if isinstance(call, ast.Call)
+            for part in ast.walk(call.func)
+        }
+        names = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
+        return all(name.id in self.carriers or id(name) in called for name in names)
+
+    def seeds(self, node: ast.AST) -> bool:
+        """Return whether a call does nothing but set seeds, by expressions without side effects."""
+        return (
+            isinstance(node, ast.Call)
+            and self._is_call_of(node, _SEEDS)
+            and all(map(self.is_pure, self.slots(node)))
+        )
+
+    def is_seeded(self, call: ast.Call) -> bool:
+        """Return whether the first argument of a call seeds what it returns, or its object."""
+        return self._is_call_of(call, _SEEDED)
+
+    def draws(self, node: ast.AST) -> bool:
+        """Return whether an expression draws random numbers or a training batch, and that alone."""
+        if not isinstance(node, ast.Call):
+            return False
+        if self.names.resolve(node.func) == "next" and node.args:
+            return self.serves_batches(node.args[0])
+        return self._is_call_of(node, _DRAWS) and all(map(self.is_pure, node.args))
+
+    def serves_batches(self, node: ast.AST) -> bool:
+        """Return whether an expression is the training loader, or an iterator of it."""
+        if isinstance(node, ast.Name):
+            return node.id in self.loaders
+        if not isinstance(node, ast.Call):
+            return False
+        name = self.names.resolve(node.func)
+        if name == "iter" and node.args:
+            return self.serves_batches(node.args[0])
+        return name.rpartition(".")[2] == self._loader
+
+    def _holds_batches(self, name: str) -> bool:
+        values = [store.value for store in self.names.assigned[name]]
+        return (
+            len(values) == 1
+            and values[0] is not None
+            and self.names.is_variable(name)
+            and self.serves_batches(values[0])
+        )
+
+    def slots(self, call: ast.Call) -> list[ast.expr]:
+        """Return the arguments of a call that hold a seed."""
+        if self._is_call_of(call, _SEEDS):
+            return [*call.args, *(word.value for word in call.keywords)]
+        option = any(isinstance(arg, ast.Constant) and is_seed_name(arg.value) for arg in call.args)
+        found = [
+            word.value
+            for word in call.keywords
+            if is_seed_name(word.arg) or (option and word.arg == "default")
+        ]
+        return found + (call.args[:1] if self.is_seeded(call) else [])
+
+    def _is_call_of(self, call: ast.Call, functions: re.Pattern[str]) -> bool:
+        name = self.names.resolve(call.func)
+        if not name and isinstance(call.func, ast.Attribute):
+            name = f".{call.func.attr}"  # of an expression: torch.Generator().manual_seed
+        return name not in self.names.functions and bool(functions.fullmatch(name))
+
+    # --- variables and parameters ----------------------------------------------------------------
+
+    def _find_carriers(self) -> set[str]:
+        """Start with all names whose values are pure; remove those with another use than a seed's
+        and those whose value reaches no seed, until nothing changes."""
+        names = {*self.names.assigned, *self.names.parameters}
+        carriers = {name for name in names if self._is_candidate(name)}
+        while True:
+            slots = {id(part) for slot in self._slots(carriers) for part in ast.walk(slot)}
+            left = {
+                name
+                for name in carriers
+                if all(id(load) in slots or self._is_shown(load) for load in self.names.loads[name])
+            }
+            left &= self._reaching(left)
+            if left == carriers:
+                return carriers
+            carriers = left
+
+    def _is_candidate(self, name: str) -> bool:
+        bound = [*self.names.assigned.get(name, []), *self.names.parameters.get(name, [])]
+        return (
+            self.names.is_variable(name)
+            and all(map(self.is_pure, self._values(name)))
+            and all(map(self.names.runs_once, bound))
+        )
+
+    def _values(self, name: str) -> Iterator[ast.expr]:
+        """Yield the expressions whose values a variable or a parameter gets."""
+        for store in self.names.assigned.get(name, []):
+            assert store.value is not None
+            yield store.value
+        for function in self.names.parameters.get(name, []):
+            yield from self.names.arguments(function, name)
+
+    def _slots(self, carriers: Iterable[str]) -> Iterator[ast.expr]:
+        """Yield the pure expressions whose value is used as a seed, and tests around seeding."""
+        for call in self.names.calls:
+            yield from filter(self.is_pure, self.slots(call))
+        for name in carriers:
+            yield from self._values(name)
+        for node in self.names.nodes(ast.If):
+            statements = [*node.body, *node.orelse]
+            if self.is_pure(node.test) and all(
+                isinstance(one, ast.Expr) and self.seeds(one.value) for one in statements
+            ):
+                yield node.test
+
+    def _reaching(self, carriers: set[str]) -> set[str]:
+        """Return the carriers that are named for a seed, or whose value reaches a seeding call."""
+        found = {name for name in carriers if is_seed_name(name)}
+        while True:
+            slots = list(self._slots(found))
+            loaded = {part for slot in slots for part in ast.walk(slot)}
+            names = {part.id for part in loaded if isinstance(part, ast.Name)} & carriers
+            if names <= found:
+                return found
+            found |= names
+
+    def _may_take_seed(self, function: ast.expr) -> bool:
+        """Return whether a function that is defined elsewhere may take a positional seed: not one
+        of a library of numbers, which would take it for a size."""
+        root = self.names.resolve(function).partition(".")[0]
+        return bool(root) and root not in {*_NUMERIC, *dir(builtins), *self.names.defined}
+
+    def _is_shown(self, load: ast.Name) -> bool:
+        """Return whether a value is only printed; or, if the name says seed, passed to an imported
+        function, or stored under such a name."""
+        inner: ast.AST = load
+        while isinstance(outer := self.names.parent(inner), (ast.expr, ast.keyword)):
+            if isinstance(outer, ast.Call):
+                if self.names.resolve(outer.func) == "print":
+                    return self.is_pure(inner)
+                passed = inner is load and inner in outer.args and is_seed_name(load.id)
+                return passed and self._may_take_seed(outer.func)
+            if isinstance(outer, ast.Dict) and inner is load and inner in outer.values:
+                key = outer.keys[outer.values.index(inner)]
+                return isinstance(key, ast.Constant) and is_seed_name(key.value)
+            inner = outer
+        return inner is load and isinstance(outer, ast.Assign) and stores_seed(outer)
+
+
+def stores_seed(statement: Assignment) -> bool:
+    """Return whether an assignment is to a name, an attribute or an item named for a seed."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    return all(is_seed_name(_last_name(target)) for target in targets)
+
+
+def _last_name(target: ast.expr) -> object:
+    if isinstance(target, ast.Name):
+        return target.id
+    if isinstance(target, ast.Attribute):
+        return target.attr
+    if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+        return target.slice.value
+    return None
