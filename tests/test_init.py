@@ -282,6 +282,39 @@ def test_the_words_of_the_preset_ask_for_its_checks():
             assert read == rule
 
 
+SEVERAL = {
+    "harness.py": "def load_data():\n    return train_loader, val_loader\n\n\n"
+    "def evaluate(model):\n    return 0.5\n",
+    "fit.py": OTHER_SCRIPT.replace('get_batch("train")', "load_data()[0]"),
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "loader", "words"),
+    [
+        (SEVERAL, "load_data", "load_data returns the validation data beside the training data"),
+        (OTHER, "get_batch", "get_batch serves whatever split it is asked for"),
+    ],
+)
+def test_a_harness_that_hands_out_the_validation_data_is_reported(
+    repository, init, files, loader, words
+):
+    project = repository(files)
+
+    _, out, _ = init(project, "--budget", "60", "--metric", "accuracy")
+
+    assert parsed(project).experiment.loader == loader
+    assert f"note: harness.py hands out the validation data: {words}; a run gives" in out
+
+
+def test_a_harness_that_hands_out_one_split_is_not_reported(repository, init):
+    files = {**OTHER, "harness.py": OTHER_HARNESS.replace("split", "size")}
+
+    _, out, _ = init(repository(files), "--budget", "60")
+
+    assert "hands out" not in out
+
+
 def test_a_project_with_other_names(repository, init):
     project = repository(OTHER)
 

@@ -6,9 +6,12 @@ the model, the judge's questions replace these tests.
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
 from typing import TYPE_CHECKING, Any
+
+from . import splits
 
 if TYPE_CHECKING:
     import types
@@ -36,6 +39,7 @@ class Probes:
         self._applies = "torch" in sys.modules and all(hasattr(module, part) for part in parts)
 
     def __enter__(self) -> Probes:
+        self._applies = self._applies and self._validation_batches() is not None
         if self._applies:
             self._before = self._parameters()
             self._ask()
@@ -80,10 +84,25 @@ class Probes:
         return math.inf if math.isnan(apart) else apart
 
     def _rows(self) -> tuple[Any, Any]:
-        load = getattr(self._module, self._job["loader"])
-        tokenizer = self._module.Tokenizer.from_directory()
-        batch = next(load(tokenizer, ROWS, self._module.MAX_SEQ_LEN, "val"))
+        batch = next(iter(self._validation_batches()))
         return batch[0].clone(), batch[1].clone()
+
+    def _validation_batches(self) -> Any:
+        """Return the harness's validation batches; None if its loader is called in another way."""
+        module, name = self._module, self._job["loader"]
+        args = (module.Tokenizer.from_directory(), ROWS, module.MAX_SEQ_LEN)
+        load = getattr(module, name)
+        node = splits.functions_of(self._job["harness_source"]).get(name)
+        places = splits.held_out_places(node) if node else frozenset()
+        if node is None or splits.takes_split(node):
+            return load(*args, "val")
+        try:
+            inspect.signature(load).bind(*args)
+        except TypeError:
+            return None
+        result = load(*args)
+        found = splits.several(result, places)
+        return next((result[place] for place, held_out in found.items() if held_out), None)
 
     @staticmethod
     def _cuts(length: int) -> list[int]:

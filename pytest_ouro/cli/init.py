@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
+from pytest_ouro.child import splits
 from pytest_ouro.cli import agents, find_bound
 from pytest_ouro.core.plain_file import write_whole
 from pytest_ouro.core.schema import keys_of
@@ -231,6 +232,12 @@ def _report_lines(
         yield (
             f"  note: {experiment.harness} defines no {experiment.loader}: no clock starts before "
             "its first batch (--loader NAME)"
+        )
+    source = found.harness.source.text.encode().decode("latin-1")
+    for words in splits.handed_out(source, experiment.evaluate):
+        yield (
+            f"  note: {experiment.harness} hands out the validation data: {words}; a run gives the "
+            "script the training split alone, and only a sandbox hides the files of the other"
         )
     yield "next:"
     yield f"  read {target.name}, then: git add {target.name} && git commit -m 'State the rules'"

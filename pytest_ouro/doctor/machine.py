@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.bound.tables import LEVELS
+from pytest_ouro.child import splits
 from pytest_ouro.core.child_environment import child_environment
 from pytest_ouro.core.errors import ExperimentError, OuroError, TrustError
 from pytest_ouro.doctor.item import Item
@@ -143,10 +144,12 @@ class Machine:
             ("data", self._data),
             ("judge", self._judge),
             ("sandbox", self._sandbox),
+            ("splits", self._splits),
             ("level", self._level),
         ):
             try:
-                yield item()
+                if (found := item()) is not None:
+                    yield found
             except (SyntaxError, ValueError) as error:
                 words = f"{self.experiment.harness} is not Python: {error}"
                 yield Item(topic, "fails", words, f"fix {self.experiment.harness}, and bless it")
@@ -238,6 +241,23 @@ class Machine:
                 help = self._data().next
             return Item("sandbox", "weak", f"{words}, but {why}", help)
         return Item("sandbox", "ok", words)
+
+    def _splits(self) -> Item | None:
+        """Whether the harness hands out the validation data; None where it does not."""
+        experiment = self.experiment
+        if experiment.command:
+            return None
+        found = splits.handed_out(
+            trusted_source(self.case, experiment.harness), experiment.evaluate
+        )
+        if not found:
+            return None
+        words = f"in {experiment.harness}, {' and '.join(found)}; a run gives the script the"
+        words += " training split alone"
+        if self.level[0] == "sandboxed":
+            return Item("splits", "ok", f"{words}, and the sandbox hides the files of the other")
+        words += ", which code that is written to deceive gets around below sandboxed"
+        return Item("splits", "weak", words, self._higher)
 
     def _level(self) -> Item:
         (level, why), demanded = self.level, self.experiment.level

@@ -38,6 +38,8 @@ WARMUP_SECONDS = 300.0
 
 _EVALUATE = re.compile(r"eval(uate)?(_|$)")
 _LOADERS = re.compile(r"(^|_)(data_?loader|loader|get_batch(es)?|batches)$")
+#: Functions that return several loaders, where there is none of the others.
+_SEVERAL = re.compile(r"(^|_)(data_?loaders|loaders|(get|load|make|build)_(data|datasets|splits))$")
 _LEDGER = re.compile(r"[\w./-]*\w\.tsv\b")
 _LOWER = {
     *("bpb", "bpc", "loss", "nll", "ppl", "perplexity", "error", "err", "rmse", "mae", "mse"),
@@ -176,7 +178,9 @@ def _evaluate(script: PythonFile, harness: PythonFile, options: InitOptions) -> 
 
 def _loader(script: PythonFile, harness: PythonFile) -> str:
     """The function that yields training batches; the usual name where there is none."""
-    found = [name for name in harness.functions if _LOADERS.search(name)]
+    found = [name for name in harness.functions if _LOADERS.search(name)] or [
+        name for name in harness.functions if _SEVERAL.search(name) and name in script.names
+    ]
     if LOADER in found or not found:
         return LOADER
     return _one("batch loader", "--loader", _used(found, script), harness.name)

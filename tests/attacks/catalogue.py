@@ -30,7 +30,8 @@ class Program:
     is not tested. ``why``: what must be said where it is caught, one of these. ``trace``: a file
     below HOME that is there after the run if the attack got what it wanted. ``alone``: it ends the
     process that supervises it, which must not be the one that tests. ``twice``: it is run again,
-    and the second run is looked at. ``note``: for people.
+    and the second run is looked at. ``loader``: the function of the harness that the bound names as
+    its loader, if it is another one. ``note``: for people.
     """
 
     path: Path
@@ -53,6 +54,11 @@ class Program:
     def expected(self) -> dict[str, str]:
         """The outcome at every level."""
         return dict(word.split("=") for word in self.keys["expect"].split())
+
+    @property
+    def loader(self) -> str:
+        """The function that the bound names as the loader."""
+        return self.keys.get("loader", "make_dataloader")
 
     @property
     def reasons(self) -> list[str]:

@@ -122,32 +122,32 @@ class Laboratory:
 
 
 @pytest.fixture(scope="session")
-def miniatures() -> dict[str, Any]:
-    """The project at each level, and the data, kept to be copied."""
+def miniatures() -> dict[Any, Any]:
+    """The project at each level with each loader, and the data, kept to be copied."""
     return {}
 
 
 @pytest.fixture
 def laboratory(
     request: pytest.FixtureRequest,
-    miniatures: dict[str, Any],
+    miniatures: dict[Any, Any],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Any:
     """``laboratory("supervised")``: return a laboratory whose bound has this highest level."""
 
-    def opened(level: str) -> Laboratory:
+    def opened(level: str, loader: str = "make_dataloader") -> Laboratory:
         project = request.getfixturevalue("new_repository")
         if "data" not in miniatures:
             miniatures["data"] = tmp_path_factory.mktemp("data")
             miniatures["best"] = write_data(miniatures["data"])
         shutil.copytree(miniatures["data"], Path.home(), dirs_exist_ok=True)
-        if level not in miniatures:
+        if (level, loader) not in miniatures:
             baseline = Path(__file__).with_name("honest") / "baseline.py"
-            write_project(project, level, baseline.read_text(encoding="utf-8"))
+            write_project(project, level, baseline.read_text(encoding="utf-8"), loader)
             kept = tmp_path_factory.mktemp("built") / "project"
-            miniatures[level] = replace(project, path=shutil.copytree(project.path, kept))
+            miniatures[level, loader] = replace(project, path=shutil.copytree(project.path, kept))
         else:
-            shutil.copytree(miniatures[level].path, project.path, dirs_exist_ok=True)
+            shutil.copytree(miniatures[level, loader].path, project.path, dirs_exist_ok=True)
         return Laboratory(project, miniatures["best"])
 
     return opened

@@ -34,6 +34,7 @@ script     = "train.py"
 editable   = ["train.py"]
 harness    = "prepare.py"
 evaluate   = "evaluate_bpb"
+loader     = "{loader}"
 budget     = 0.4
 clock      = "cpu"
 tolerance  = 0.2
@@ -66,12 +67,12 @@ def rules() -> str:
     return f"\n{found}{text}".replace('check = "evaluation"\n', warns)
 
 
-def bound(level: str) -> str:
-    """Return the bound.toml with this highest level."""
+def bound(level: str, loader: str) -> str:
+    """Return the bound.toml with this highest level and this loader."""
     further = ""
     if len(ACHIEVABLE) > 1:
         further = f'highest    = "{level}"\nvalidation = ["~/.cache/miniature/data/val.txt"]'
-    return EXPERIMENT.format(further=further) + rules()
+    return EXPERIMENT.format(further=further, loader=loader) + rules()
 
 
 @dataclass(frozen=True)
@@ -136,12 +137,12 @@ def write_data(home: Path) -> float:
     return source.bits_per_byte(validation)
 
 
-def write_project(project: Any, level: str, script: str) -> None:
+def write_project(project: Any, level: str, script: str, loader: str) -> None:
     """Write the experiment to an empty repository, bless and commit it."""
     path: Path = project.path
     for file in (HERE / "harness").glob("*.py"):
         shutil.copy(file, path)
-    (path / "bound.toml").write_text(bound(level), encoding="utf-8")
+    (path / "bound.toml").write_text(bound(level, loader), encoding="utf-8")
     (path / "train.py").write_text(script, encoding="utf-8")
     (path / ".gitignore").write_text("run.log\nresults.tsv\n")
     (path / "pyproject.toml").write_text(PYPROJECT)

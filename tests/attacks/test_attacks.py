@@ -57,7 +57,7 @@ def demanded(seen: Any, program: Program, level: str) -> str:
 @at_levels(ATTACKS, sample(ATTACKS))
 @pytest.mark.usefixtures("forked")
 def test_an_attack_has_the_expected_outcome(laboratory, program, level):
-    seen = laboratory(level).run(program)
+    seen = laboratory(level, program.loader).run(program)
 
     assert demanded(seen, program, level) in (seen.outcome, CHANCE), f"{program.title}\n{seen}"
     if seen.outcome == "caught":
@@ -67,7 +67,7 @@ def test_an_attack_has_the_expected_outcome(laboratory, program, level):
 @at_levels(HONEST, sample(HONEST))
 @pytest.mark.usefixtures("forked")
 def test_honest_work_is_kept(laboratory, program, level):
-    seen = laboratory(level).run(program)
+    seen = laboratory(level, program.loader).run(program)
 
     assert demanded(seen, program, level) in (seen.outcome, CHANCE), f"{program.title}\n{seen}"
     if seen.outcome == "caught":
@@ -90,7 +90,16 @@ def test_a_run_achieves_the_level_that_is_tried(laboratory, level):
 @pytest.mark.parametrize("program", [*ATTACKS, *HONEST], ids=lambda program: program.name)
 def test_a_header_is_whole(program):
     assert program.title.endswith(".")
-    assert set(program.keys) <= {"class", "expect", "why", "trace", "alone", "twice", "note"}
+    assert set(program.keys) <= {
+        "class",
+        "expect",
+        "why",
+        "trace",
+        "alone",
+        "twice",
+        "loader",
+        "note",
+    }
     assert program.kind
     assert tuple(program.expected) == LEVELS
     assert set(program.expected.values()) <= {*OUTCOMES, CHANCE}

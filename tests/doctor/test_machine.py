@@ -52,6 +52,18 @@ def test_the_level_depends_on_the_bound_and_the_harness(doctor, project, bound):
     assert report.words["level"].startswith('judged (the bound says highest = "judged")')
 
 
+def test_a_harness_that_hands_out_the_validation_data_is_reported(doctor, project):
+    told = doctor()
+
+    assert (told.state["splits"], told.next["splits"]) == ("weak", told.next["level"])
+    assert "make_dataloader serves whatever split it is asked for" in told.words["splits"]
+    assert "gets around below sandboxed" in told.words["splits"]
+
+    project.edit("prepare.py", 'split="train"', "")
+    project.bless()
+    assert "splits" not in doctor().state
+
+
 @needed
 def test_a_kernel_without_landlock_is_reported(project):
     done = subprocess.run(

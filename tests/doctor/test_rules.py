@@ -19,7 +19,7 @@ def test_each_topic_of_a_toy_experiment_is_reported(doctor):
     assert report.status == 0
     assert list(report.state) == [
         *("git", "bound", "trust", "journal", "ledger", "user", "python", "device", "data"),
-        *("judge", "sandbox", "level", "pre-commit", "ci", "agents"),
+        *("judge", "sandbox", "splits", "level", "pre-commit", "ci", "agents"),
     ]
     assert report.words["bound"] == "7 rules of 'toy', each can fail"
     assert report.words["level"] == (

@@ -194,13 +194,13 @@ def test_the_value_goes_back_to_the_script_unchanged(bench):
 
 def test_arguments_reach_loader_and_evaluation(bench):
     harness = (
-        "def make_dataloader(tokenizer, *, split='val'):\n    yield tokenizer, split\n"
+        "def make_dataloader(tokenizer, *, split='first'):\n    yield tokenizer, split\n"
         "def evaluate_bpb(model, tokenizer, batch_size=1):\n    return model * batch_size\n"
     )
     script = (
         "from prepare import evaluate_bpb, make_dataloader\n"
         "assert next(make_dataloader('t', split='train')) == ('t', 'train')\n"
-        "assert list(make_dataloader('t')) == [('t', 'val')]\n"
+        "assert list(make_dataloader('t')) == [('t', 'first')]\n"
         "evaluate_bpb(1.0, None, batch_size=3)\n"
     )
     seen = bench.train(script, harness=harness)

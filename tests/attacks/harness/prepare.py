@@ -70,6 +70,18 @@ def make_dataloader(tokenizer, B, T, split):
         yield inputs, targets, tokens[-1][1]
 
 
+def load_data(tokenizer, B, T):
+    """The batches of both splits."""
+    train_loader = make_dataloader(tokenizer, B, T, "train")
+    val_loader = make_dataloader(tokenizer, B, T, "val")
+    return train_loader, val_loader
+
+
+def load_splits(tokenizer, B, T):
+    """The batches of both splits, by name."""
+    return {split: make_dataloader(tokenizer, B, T, split) for split in ("train", "val")}
+
+
 def _rows(tokenizer, size, split):
     bos = tokenizer.get_bos_token_id()
     epoch, waiting = 0, []

@@ -1,0 +1,257 @@
+"""Wrap the harness's loader and evaluation to report the first batch and the metric.
+
+The script gets the training split alone, see splits.py.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import operator
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+from . import harness, predictor, probes, splits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .channel import Channel
+    from .job import Job
+
+
+class HarnessHooks:
+    """Hooks in the harness module that the script imports; the evaluation is built again."""
+
+    def __init__(self, module: types.ModuleType, job: Job, channel: Channel) -> None:
+        self._module, self._job, self._channel = module, job, channel
+        self._evaluate = getattr(module, job["evaluate"])
+        # A split may be an instance of a class of the harness.
+        classes = {value for value in vars(module).values() if isinstance(value, type)}
+        self._plain: set[type] = {str, int, bool, type(None), *classes}
+        self._served = 0
+        self._started = False
+        self._device: Any = None
+        #: Digests of the generators, in a run with a salt.
+        self._generators: dict[str, str] = {}
+        self._defined = splits.functions_of(job["harness_source"])
+        evaluate = self._defined.get(job["evaluate"])
+        self._takes_data = evaluate is not None and splits.takes_data(evaluate)
+        for name, value in list(vars(module).items()):
+            if (hook := self._hook(name, value)) is not None:
+                setattr(module, name, hook)
+        setattr(module, job["evaluate"], self.evaluation)
+
+    def _hook(self, name: str, value: Any) -> Any:
+        """Return what the script finds under a name of the harness; None for the value itself."""
+        own = isinstance(value, types.FunctionType) and value.__globals__ is vars(self._module)
+        if name == self._job["loader"]:
+            return self._guard(value, serves=True)
+        if own and name in self._defined and splits.hands_out(self._defined[name]):
+            return self._guard(value, serves=False)
+        if splits.is_held_out(name) and splits.is_data(value):
+            return splits.HeldOut(name, splits.Origin(name), splits.length_of(value))
+        return None
+
+    def _guard(self, function: Any, *, serves: bool) -> Callable[..., Any]:
+        """Return a function of the harness that hands out the training split alone; ``serves``:
+        its batches start the clock."""
+        name = getattr(function, "__name__", self._job["loader"])
+        node = self._defined.get(name)
+        places = splits.held_out_places(node) if node else frozenset()
+
+        @functools.wraps(function)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            by_harness = sys._getframe(1).f_globals is vars(self._module)
+            if by_harness and not serves:
+                return function(*args, **kwargs)
+            origin = splits.Origin(name, (args, kwargs))
+            refused = splits.refused_split(function, args, kwargs, self._plain)
+            if not refused and splits.is_held_out(name):
+                refused = f"what {name}() returns"
+            if refused and (by_harness or self._takes_data):
+                return splits.HeldOut(f"{refused} of {self._job['harness']}", origin)
+            if refused:
+                raise PermissionError(f"{refused} {splits.RULE}")
+            try:
+                result = function(*args, **kwargs)  # called now, not at the first batch
+            except OSError as error:
+                raise self._explain(name, error) from None
+            return self._training_part(result, origin, places, serves)
+
+        del guarded.__wrapped__
+        return guarded
+
+    def _explain(self, name: str, error: OSError) -> OSError:
+        """Return a clearer error if a loader opened the validation data in the sandbox."""
+        if str(error.filename) not in self._job.get("sandbox", {}).get("hidden", []):
+            return error
+        return PermissionError(
+            f"{name}() opens the validation data, which the sandbox hides, to serve the training "
+            "split: let the harness open it when that split is iterated, or set highest = "
+            '"judged" in bound.toml'
+        )
+
+    def _training_part(
+        self, result: Any, origin: splits.Origin, places: frozenset[int | str], serves: bool
+    ) -> Any:
+        """Return a loader's result with stand-ins for what is held out."""
+        found = splits.several(result, places)
+        if not found:
+            return self._counted(result) if serves else result
+
+        def change(place: Any, part: Any) -> Any:
+            if isinstance(part, splits.HeldOut) or place not in found:
+                return part
+            if found[place] and not isinstance(part, (int, float, str)):
+                label = f"{place!r} of what {origin.name}() returns"
+                one = origin._replace(place=(place,))
+                return splits.HeldOut(label, one, splits.length_of(part))
+            is_data = splits.is_loader(part) or splits.is_batch(part)
+            return self._counted(part) if serves and is_data else part
+
+        return splits.replaced(result, change)
+
+    def _counted(self, batches: Any) -> Any:
+        """Return training data that is counted as it is served: one batch at once, or a loader."""
+        if isinstance(batches, tuple) or splits.is_batch(batches):
+            self._count(batches)
+            return batches
+        return self._serve(batches) if hasattr(batches, "__next__") else Served(batches, self)
+
+    def _describe_generators(self, point: str) -> None:
+        """Note the state of the global generators, in a run with a salt."""
+        if self._job.get("salt"):
+            reseed = importlib.import_module(".reseed", __package__)
+            generators = importlib.import_module(".generators", __package__)
+            left_out = frozenset(reseed.seeded_by_harness)
+            self._generators.update(generators.digests(point, leave_out=left_out))
+
+    def _serve(self, batches: Any) -> Iterator[Any]:
+        if not self._served:
+            self._describe_generators("the first batch")
+        for batch in batches:
+            self._count(batch)
+            yield batch
+
+    def _count(self, batch: Any) -> None:
+        """Count the tokens of a batch that is served; the first one starts the clock."""
+        if not self._started and self._served >= self._job["warmup_tokens"]:
+            self._started = True
+            self._channel.report("start")
+        elif not self._served:
+            self._channel.report("warm-up")
+        first = batch[0] if isinstance(batch, (tuple, list)) else batch
+        self._served += int(first.numel()) if hasattr(first, "numel") else 1
+        self._device = getattr(first, "device", None)
+
+    def evaluation(self, *args: Any, **kwargs: Any) -> Any:
+        if cuda := _cuda():
+            cuda.synchronize()
+        self._describe_generators("the evaluation")
+        self._channel.report("evaluate", served=self._served, generators=self._generators)
+        value = self._ask_judge(args, kwargs) if "line" in self._job else self._score(args, kwargs)
+        cuda = _cuda()
+        peak_mb = cuda.max_memory_allocated() / 2**20 if cuda else 0.0
+        self._channel.report("measured", value=repr(float(value)), peak_mb=peak_mb)
+        return value
+
+    def _ask_judge(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
+        """Return the judge's score; this process only returns what the model predicts."""
+        return predictor.serve(
+            _argument(self._evaluate, "model", args, kwargs, first=True),
+            _argument(self._evaluate, "batch_size", args, kwargs),
+            self._device,
+            self._job,
+        )
+
+    def _score(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return the score of a newly built harness, which the script cannot have changed."""
+        fresh = harness.build(self._job)
+        evaluate = getattr(fresh, self._job["evaluate"])
+        model = _argument(evaluate, "model", args, kwargs, first=True)
+        args = tuple(_resolve(value, fresh) for value in args)
+        kwargs = {name: _resolve(value, fresh) for name, value in kwargs.items()}
+        args, kwargs = _normalise_call(fresh, evaluate, args, kwargs)
+        with probes.Probes(fresh, self._job, model) as found:
+            value = evaluate(*args, **kwargs)
+        for text in found.findings:
+            self._channel.report("finding", text=text)
+        return value
+
+
+class Served:
+    """Training data that can be iterated more than once, counted as it is served."""
+
+    def __init__(self, batches: Any, hooks: HarnessHooks) -> None:
+        self._batches, self._hooks = batches, hooks
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._hooks._serve(self._batches)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, place: Any) -> Any:
+        batch = self._batches[place]
+        self._hooks._count(batch)
+        return batch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batches, name)
+
+
+def _resolve(value: Any, module: types.ModuleType) -> Any:
+    """Return the held-out data that a stand-in stands for, from a new copy of the harness."""
+    if isinstance(value, splits.HeldOut):
+        return splits.origin_of(value).make(module)
+    return value
+
+
+def _argument(
+    function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], first: bool = False
+) -> Any:
+    """Return the argument for the parameter ``name`` (or the first one); None if there is none."""
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs).arguments
+    except (TypeError, ValueError):
+        bound = kwargs
+    if name in bound:
+        return bound[name]
+    return args[0] if first and args else None
+
+
+def _normalise_call(
+    module: types.ModuleType, evaluate: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments with the harness's own tokenizer, and a batch size that divides the
+    number of rows."""
+    try:
+        bound = inspect.signature(evaluate).bind(*args, **kwargs)
+    except TypeError:
+        return args, kwargs  # the evaluation raises the error
+    load = getattr(getattr(module, "Tokenizer", None), "from_directory", None)
+    if load is not None and bound.arguments.get("tokenizer") is not None:
+        bound.arguments["tokenizer"] = load()
+    size: Any = bound.arguments.get("batch_size")
+    if hasattr(size, "__index__"):  # a subclass of int could redefine multiplication
+        size = bound.arguments["batch_size"] = int.__add__(operator.index(size), 0)
+    tokens, length = getattr(module, "EVAL_TOKENS", 0), getattr(module, "MAX_SEQ_LEN", 0)
+    if all(type(number) is int and number > 0 for number in (size, tokens, length)):
+        bound.arguments["batch_size"] = _even_batch_size(size, tokens // length)
+    return bound.args, bound.kwargs
+
+
+def _even_batch_size(size: int, rows: int) -> int:
+    """Return the largest batch size up to ``size`` that divides the rows; ``size`` itself if that
+    is less than half of it."""
+    best = next((n for n in range(min(size, rows), 0, -1) if rows % n == 0), size)
+    return best if 2 * best >= min(size, rows) else size
+
+
+def _cuda() -> Any:
+    """Return torch.cuda if the script uses it, else None."""
+    torch = sys.modules.get("torch")
+    return torch.cuda if torch is not None and torch.cuda.is_initialized() else None

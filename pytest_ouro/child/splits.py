@@ -1,0 +1,324 @@
+"""Recognise what a harness hands out beside the training split, and stand in for it.
+
+A harness may have a loader with an argument for the split, a function that returns several loaders,
+or a variable that holds the validation data. The script gets the training split; for the others it
+gets a `HeldOut`, which only the evaluation can use. Code in the same process can get around that,
+and a file that a script can read is not protected by it.
+"""
+
+from __future__ import annotations
+
+import ast
+import enum
+import inspect
+import re
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+#: Words in the name of a split that only the evaluation reads.
+HELD_OUT = frozenset(
+    {"val", "valid", "validation", "test", "testing", "eval", "evaluation", "dev", "holdout"}
+)
+_TRAINING = frozenset({"train", "training", "trn", "tr"})
+#: Words in the name of a function or a variable that holds data.
+_DATA = frozenset(
+    {"data", "dataset", "datasets", "ds", "set", "split", "loader", "loaders", "dataloader"}
+    | {
+        "splits",
+        "dataloaders",
+        "dl",
+        "batch",
+        "batches",
+        "iter",
+        "iterator",
+        "stream",
+        "x",
+        "y",
+        "rows",
+        "tokens",
+        "ids",
+    }
+)
+#: Those of them that a function of the harness which sets a mode would not have.
+_FUNCTION = _DATA - {"set", "x", "y", "tokens", "ids"}
+#: Words in a parameter of the evaluation that gets data.
+_ARGUMENT = frozenset(
+    {"data", "dataset", "ds", "loader", "loaders", "dataloader", "dl", "batches", "stream"}
+)
+#: Parameters that name a split, and those that are true for the training split.
+_SPLIT = frozenset({"split", "mode", "part", "partition", "subset", "phase", "stage", "fold"})
+_FLAG = frozenset({"train", "training", "is_train", "is_training"})
+#: Parts of the name of a split that holds validation data, such as ``trainval``.
+_PARTS = ("val", "test", "holdout")
+RULE = "is for the evaluation alone, not to train"
+
+
+def words(name: str) -> set[str]:
+    """Return the words of a name: ``get_valData`` has get, val and data."""
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+
+
+class Origin(NamedTuple):
+    """How a harness makes a value: a variable, or a call of a function and the place in its result
+    (indexes, keys, and names of attributes)."""
+
+    name: str
+    call: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+    place: tuple[Any, ...] = ()
+
+    def make(self, module: Any) -> Any:
+        """Make the value with another copy of the harness."""
+        value = getattr(module, self.name)
+        if self.call is not None:
+            args, kwargs = self.call
+            value = value(*args, **kwargs)
+        for step in self.place:
+            value = value[step] if hasattr(value, "__getitem__") else getattr(value, step)
+        return value
+
+
+class HeldOut:
+    """Stands for data that only the evaluation may read: any use raises PermissionError.
+
+    The evaluation gets the data in its place. ``len()`` is allowed where the data has a length.
+    """
+
+    def __init__(self, name: str, origin: Origin, length: int | None = None) -> None:
+        self.__dict__.update(_name=name, _origin=origin, _length=length)
+
+    def __len__(self) -> int:
+        length: int | None = self.__dict__["_length"]
+        return self._refuse() if length is None else length
+
+    def __repr__(self) -> str:
+        return f"<{self.__dict__['_name']}: {RULE}>"
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise PermissionError(f"{self.__dict__['_name']} {RULE}")
+
+    __iter__ = __next__ = __getitem__ = __call__ = __contains__ = _refuse
+    __array__ = __setattr__ = __enter__ = __reduce__ = _refuse
+
+    def __getattr__(self, name: str) -> NoReturn:
+        self._refuse()
+
+
+def origin_of(held_out: HeldOut) -> Origin:
+    """Return how the harness makes what a stand-in stands for."""
+    origin: Origin = held_out.__dict__["_origin"]
+    return origin
+
+
+def refused_split(
+    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], plain: Collection[type]
+) -> str:
+    """Return the held-out split that a call of a loader asks for, in words; "" for none.
+
+    PermissionError if a text is of a class of its own, or a split of a class that is not in
+    ``plain``: it could compare unlike it reads.
+    """
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = list(_flat(bound.arguments, function))
+    except (TypeError, ValueError):  # the loader raises the error, or it has no signature
+        given = [*(("", value) for value in args), *kwargs.items()]
+    for name, value in given:
+        if (isinstance(value, str) or name in _SPLIT) and type(value) not in plain:
+            raise PermissionError("the split must be a plain string, for all to read alike")
+        if name in _FLAG and type(value) is bool and not value:
+            return f"the split of {name}=False"
+        for text in _texts(value):
+            stem = PurePath(text).stem.lower()
+            named = name in _SPLIT and any(part in text.lower() for part in _PARTS)
+            if named or stem in HELD_OUT:
+                return f"the split {text!r}"
+    return ""
+
+
+def _flat(arguments: Mapping[str, Any], function: Any) -> Iterator[tuple[str, Any]]:
+    kinds = inspect.signature(function).parameters
+    for name, value in arguments.items():
+        if kinds[name].kind is inspect.Parameter.VAR_POSITIONAL:
+            yield from (("", one) for one in value)
+        elif kinds[name].kind is inspect.Parameter.VAR_KEYWORD:
+            yield from value.items()
+        else:
+            yield name, value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if isinstance(value, enum.Enum):
+        return (value.name, *_texts(value.value))
+    return (value,) if type(value) is str else ()
+
+
+def takes_split(function: ast.FunctionDef) -> bool:
+    """Return whether a function has a parameter that chooses the split."""
+    spec = function.args
+    names = {arg.arg for arg in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
+    return not (_SPLIT | _FLAG).isdisjoint(names)
+
+
+def takes_data(function: ast.FunctionDef) -> bool:
+    """Return whether the evaluation gets its data as an argument."""
+    spec = function.args
+    names = [arg.arg for arg in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
+    return any(words(name) & _ARGUMENT for name in names[1:])
+
+
+def functions_of(source: str) -> dict[str, ast.FunctionDef]:
+    """Return the functions that a module defines at its top; ``source`` are its bytes, as Latin-1
+    text."""
+    body = ast.parse(source.encode("latin-1")).body
+    return {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+
+
+def handed_out(source: str, evaluate: str) -> list[str]:
+    """Return how the functions of a harness, except for its evaluation, hand out held-out data."""
+    functions = functions_of(source)
+    found = [hands_out(node) for name, node in functions.items() if name != evaluate]
+    return [words for words in found if words]
+
+
+def hands_out(function: ast.FunctionDef) -> str:
+    """Return how a function of a harness hands out held-out data, in words; "" if it does not."""
+    is_for_data = bool(words(function.name) & _FUNCTION)
+    if is_for_data and held_out_places(function):
+        return f"{function.name} returns the validation data beside the training data"
+    if is_for_data and takes_split(function):
+        return f"{function.name} serves whatever split it is asked for"
+    if is_held_out(function.name):
+        return f"{function.name} returns the validation data"
+    return ""
+
+
+def is_held_out(name: str) -> bool:
+    """Return whether a function or a variable of this name returns or holds held-out data."""
+    parts = words(name)
+    if parts & HELD_OUT == {"valid"}:  # tokens may be valid too
+        return not parts.isdisjoint(_ARGUMENT | {"set", "split"})
+    return not parts.isdisjoint(HELD_OUT) and bool(parts & _DATA or parts <= HELD_OUT)
+
+
+def held_out_places(function: ast.FunctionDef) -> frozenset[int | str]:
+    """Return the places of held-out data in what a function returns, by its ``return`` statements:
+    indexes of a tuple or list, keys of a dictionary, keywords of a call."""
+    found: set[int | str] = set()
+    for node in _own_nodes(function):
+        value = node.value if isinstance(node, ast.Return) else None
+        pairs: list[tuple[Any, ast.expr]] = []
+        if isinstance(value, ast.Tuple | ast.List):
+            pairs = list(enumerate(value.elts))
+        elif isinstance(value, ast.Dict):
+            keys = [key.value if isinstance(key, ast.Constant) else None for key in value.keys]
+            pairs = list(zip(keys, value.values, strict=True))
+        elif isinstance(value, ast.Call):
+            pairs = [(word.arg, word.value) for word in value.keywords]
+        labels = {place: _label(place, one) for place, one in pairs}
+        if len(labels) > 1 and (isinstance(value, ast.Tuple) or "training" in labels.values()):
+            found |= {place for place, label in labels.items() if label == "held out"}
+    return frozenset(found)
+
+
+def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
+    """Yield the nodes of a function without those of functions within it."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            waiting += ast.iter_child_nodes(node)
+
+
+def _label(place: object, node: ast.expr) -> str:
+    """Return which split an expression is, by its key and the names and texts in it."""
+    if isinstance(place, str) and (named := _split_of(words(place))):
+        return named
+    parts: set[str] = set()
+    for part in ast.walk(node):
+        for text in (
+            getattr(part, "id", ""),
+            getattr(part, "attr", ""),
+            getattr(part, "value", ""),
+        ):
+            parts |= words(text) if isinstance(text, str) else set()
+    return _split_of(parts)
+
+
+def _split_of(parts: set[str]) -> str:
+    if not parts.isdisjoint(_TRAINING):
+        return "training" if parts.isdisjoint(HELD_OUT) else ""
+    return "" if parts.isdisjoint(HELD_OUT) else "held out"
+
+
+def several(value: Any, places: frozenset[int | str]) -> dict[Any, bool]:
+    """Return the places of a loader's result that hold splits, and whether each is held out.
+
+    They are found by names: keys, fields, attributes, or the ``return`` statements (``places``). In
+    a plain tuple of loaders without names the first is the training split, as is usual. Empty if
+    the result is one loader, or a batch.
+    """
+    if isinstance(value, Mapping):
+        found = {key: _split_of(words(str(key))) for key in value}
+    elif isinstance(value, tuple) and hasattr(value, "_fields"):
+        found = {n: _split_of(words(name)) for n, name in enumerate(value._fields)}
+    elif isinstance(value, tuple | list):
+        found = {n: "held out" if n in places else "training" for n in range(len(value))}
+        if not places:
+            bare = isinstance(value, tuple) and len(value) > 1 and all(map(is_loader, value))
+            return {n: n > 0 for n in range(len(value))} if bare else {}
+    elif is_loader(value) or not hasattr(value, "__dict__"):
+        return {}
+    else:
+        found = {name: _split_of(words(name)) for name in vars(value)}
+    if "held out" not in found.values():
+        return {}
+    return {place: split == "held out" for place, split in found.items() if split}
+
+
+def is_loader(value: Any) -> bool:
+    """Return whether a value serves batches: an iterator, or an iterable without places."""
+    return hasattr(value, "__next__") or (
+        hasattr(value, "__iter__")
+        and not hasattr(value, "__getitem__")
+        and not isinstance(value, (set, frozenset))
+    )
+
+
+def is_batch(value: Any) -> bool:
+    """Return whether a value is a tensor, or a tuple with one."""
+    parts = value if isinstance(value, tuple) else (value,)
+    return any(hasattr(part, "shape") for part in parts)
+
+
+def replaced(value: Any, change: Callable[[Any, Any], Any]) -> Any:
+    """Return a container with ``change(place, part)`` in place of each part, in the same class
+    where that is possible; an object with attributes is changed in place."""
+    if isinstance(value, Mapping):
+        return {key: change(key, part) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        parts = [change(n, part) for n, part in enumerate(value)]
+        return value._make(parts) if hasattr(value, "_make") else type(value)(parts)
+    for name, part in list(vars(value).items()):
+        object.__setattr__(value, name, change(name, part))
+    return value
+
+
+def length_of(value: Any) -> int | None:
+    """Return the length of a value that has one."""
+    try:
+        return len(value)
+    except Exception:  # a method of the harness
+        return None
+
+
+def is_data(value: Any) -> bool:
+    """Return whether the value of a variable may be data: not a text, a number or a function."""
+    if isinstance(value, (str, bytes, type, Mapping)) or callable(value):
+        return False
+    return hasattr(value, "__getitem__") or is_loader(value)
