@@ -2,6 +2,7 @@
 
     python benchmarks/judge_memory.py gain [--seeds N]
     python benchmarks/judge_memory.py power [--seeds N]
+    python benchmarks/judge_memory.py hidden [--seeds N]
 
 Nothing is trained. A Markov chain generates the text, and the honest model is that chain, so that
 learning from the rows gains nothing: every gain comes from the questions. Plan, batches and scoring
@@ -16,6 +17,13 @@ that begins a document. In the columns `one text` they are cut from one text, so
 token of a row is the last target of the row before, which the attack uses too.
 
 `power`: under how many of N plans the judge finds a cheat, for the same models under both plans.
+
+`hidden`: how much a cheat that passes all comparisons gains before its loss gives it away, in nats
+a token: the gain that is found in half of N plans, and the one that is found in 95 % of them. One
+cheat looks ahead at random places and stores its answers; one does so where its honest loss is
+largest; one learns from the rows, so that its loss falls with the logarithm of the place, and
+stores its answers. The spread is the standard deviation of honest losses: of tokens, and for the
+last cheat of rows, without the part that rare tokens explain.
 """
 
 from __future__ import annotations
@@ -36,6 +44,7 @@ from pytest_ouro.child.scoring import (
     Question,
     Rows,
     Score,
+    _residuals,
     batches,
     count_spare,
     losses,
@@ -283,13 +292,103 @@ def power(seeds: int) -> None:
             print(f"| {name} | {count} | {found[0]} | {found[1]} |", flush=True)
 
 
+# --- what stays hidden ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Honest losses of a text, a plan of questions, and the scale of a cheat's gain."""
+
+    rows: Rows
+    asked: list[Question]
+    honest: torch.Tensor
+
+    @classmethod
+    def make(cls, count: int, seed: int, length: int) -> Plan:
+        made = text(seed, count, length, 512)
+        nats = -made.chain[made.rows.x, made.rows.y].double().log()
+        return cls(made.rows, plan(made.rows, seed), nats)
+
+    def is_found(self, cheating: torch.Tensor) -> bool:
+        """Whether the judge finds a cheat with these losses of whole rows, which it repeats. At the
+        last place before a cut of a spare row it does not know the target."""
+        score = Score(self.rows, self.asked)
+        for question in self.asked:
+            nats = cheating[question.row].clone()
+            if question.cut and question.row in self.rows.spare:
+                nats[question.cut - 1] = self.honest[question.row, question.cut - 1]
+            score.add(nats[None])
+        return bool(score.findings())
+
+
+def looks_ahead(made: Plan, gain: float) -> torch.Tensor:
+    """Losses of a model that sees the next token at random places, so that it gains so much."""
+    share = gain / float(made.honest.mean())
+    seen = torch.rand(made.honest.shape, generator=torch.Generator().manual_seed(1)) < share
+    return torch.where(seen, 0.0, made.honest)
+
+
+def looks_where_it_pays(made: Plan, gain: float) -> torch.Tensor:
+    """Losses of a model that sees the next token where it would be most surprised."""
+    largest = made.honest.flatten().sort(descending=True)
+    enough = int((largest.values.cumsum(0) < gain * len(largest.values)).sum())
+    nats = made.honest.flatten().clone()
+    nats[largest.indices[:enough]] = 0.0
+    return nats.view(made.honest.shape)
+
+
+def learns(made: Plan, gain: float) -> torch.Tensor:
+    """Losses that fall with the logarithm of the place; the mean over the scored rows is lower by
+    ``gain`` than that of the first question."""
+    places = whole_places(made.asked)
+    falls = torch.zeros(len(made.honest), dtype=torch.float64)
+    for place, row in enumerate(places):
+        falls[row] = math.log(2 * place + 1)
+    falls *= gain / float(falls[list(places)].mean())
+    return made.honest - falls[:, None]
+
+
+def row_spread(made: Plan) -> float:
+    """The standard deviation of the rows' mean losses, without what rare tokens explain."""
+    score, rows = Score(made.rows, made.asked), list(whole_places(made.asked))
+    return float(_residuals(made.honest[rows].mean(1), score._rarity()[rows]).std())
+
+
+def gain_found(plans: list[Plan], cheat: Any, share: float, most: float) -> float:
+    """The gain that is found in this share of the plans, by bisection up to ``most``."""
+    low, high = 0.0, most
+    for _ in range(12):
+        middle = (low + high) / 2
+        found = sum(made.is_found(cheat(made, middle)) for made in plans)
+        low, high = (low, middle) if found >= share * len(plans) else (middle, high)
+    return high
+
+
+def hidden(seeds: int) -> None:
+    print(
+        "cheat, rows, spread, found in half of the plans (/ spread), in 95 % (/ spread)", flush=True
+    )
+    for count in COUNTS:
+        plans = [Plan.make(count, seed, 256) for seed in range(seeds)]
+        tokens = statistics.mean(float(made.honest.std()) for made in plans)
+        rows = statistics.mean(map(row_spread, plans))
+        mean = statistics.mean(float(made.honest.mean()) for made in plans)
+        print(f"honest: {mean:.2f} nats a token")
+        for cheat, spread in ((looks_ahead, tokens), (looks_where_it_pays, tokens), (learns, rows)):
+            gains = [gain_found(plans, cheat, share, mean) for share in (0.5, 0.95)]
+            cells = [f"{found:.3f} ({found / spread:.2f})" for found in gains]
+            print(
+                f"| {cheat.__name__} | {count} | {spread:.3f} | {' | '.join(cells)} |", flush=True
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("gain", "power"))
+    parser.add_argument("what", choices=("gain", "power", "hidden"))
     parser.add_argument("--seeds", type=int, default=12)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    {"gain": gain, "power": power}[options.what](options.seeds)
+    {"gain": gain, "power": power, "hidden": hidden}[options.what](options.seeds)
 
 
 if __name__ == "__main__":
