@@ -243,7 +243,7 @@ class Machine:
         return Item("sandbox", "ok", words)
 
     def _splits(self) -> Item | None:
-        """Whether the harness hands out the validation data; None where it does not."""
+        """Report how the harness hands out the validation data; None if it does not."""
         experiment = self.experiment
         if experiment.command:
             return None
@@ -257,7 +257,7 @@ class Machine:
         if self.level[0] == "sandboxed":
             return Item("splits", "ok", f"{words}, and the sandbox hides the files of the other")
         words += ", which code that is written to deceive gets around below sandboxed"
-        return Item("splits", "weak", words, self._higher)
+        return Item("splits", "weak", words, self._next_level())
 
     def _level(self) -> Item:
         (level, why), demanded = self.level, self.experiment.level

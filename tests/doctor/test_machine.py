@@ -53,11 +53,11 @@ def test_the_level_depends_on_the_bound_and_the_harness(doctor, project, bound):
 
 
 def test_a_harness_that_hands_out_the_validation_data_is_reported(doctor, project):
-    told = doctor()
+    report = doctor()
 
-    assert (told.state["splits"], told.next["splits"]) == ("weak", told.next["level"])
-    assert "make_dataloader serves whatever split it is asked for" in told.words["splits"]
-    assert "gets around below sandboxed" in told.words["splits"]
+    assert (report.state["splits"], report.next["splits"]) == ("weak", report.next["level"])
+    assert "make_dataloader serves whatever split it is asked for" in report.words["splits"]
+    assert "gets around below sandboxed" in report.words["splits"]
 
     project.edit("prepare.py", 'split="train"', "")
     project.bless()
