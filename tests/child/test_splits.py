@@ -98,7 +98,6 @@ def test_the_training_data_is_served_and_starts_the_clock(run, returns, gets):
     assert seen.value == 2.0
     if "list(" not in returns:
         assert seen.window_seconds is not None
-        assert seen.served == 3
 
 
 LOADER = "def make_dataloader({}):\n    yield 1\n"
@@ -148,7 +147,8 @@ def test_the_training_split_is_served(run, parameters, arguments):
     harness += LOADER.format(parameters) + EVALUATE
     seen = run(SCRIPT.format(f"next(make_dataloader({arguments}))", ""), harness, "make_dataloader")
 
-    assert (seen.value, seen.served) == (2.0, 1), seen.tail
+    assert seen.value == 2.0, seen.tail
+    assert seen.window_seconds is not None
 
 
 OTHER_WAYS = {
@@ -239,7 +239,8 @@ def test_training_data_can_be_iterated_again(run):
     first = "data = load_data(); assert [list(data), list(data)] == [[1, 2, 3]] * 2"
     seen = run(SCRIPT.format(first, "assert len(data) == 3 and data[1] == 2"), harness)
 
-    assert (seen.claims.get("reached"), seen.served) == ("yes", 7), seen.tail
+    assert seen.claims.get("reached") == "yes", seen.tail
+    assert seen.window_seconds is not None
 
 
 def test_a_function_that_returns_one_batch_returns_it(run):
