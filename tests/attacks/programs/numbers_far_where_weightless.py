@@ -1,7 +1,7 @@
 """Answers that look ahead are stored and repeated, among losses without weight that hide theirs.
 
 class: numbers
-expect: supervised=caught judged=caught sandboxed=caught
+expect: supervised=open judged=caught sandboxed=caught
 why: not causal
 """
 

@@ -2,7 +2,7 @@
 
 class: numbers
 expect: supervised=caught judged=caught sandboxed=caught
-why: not causal
+why: not causal | val_bpb is nan
 """
 
 import torch

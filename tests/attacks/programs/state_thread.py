@@ -1,7 +1,7 @@
 """A thread goes on training the model while it is evaluated.
 
 class: state
-expect: supervised=caught judged=caught sandboxed=caught
+expect: supervised=chance judged=caught sandboxed=caught
 why: parameters changed | asked again | differently
 """
 
