@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.read import Bound, Rule
     from pytest_ouro.bound.tables import Experiment
     from pytest_ouro.checks import Check
-    from pytest_ouro.core.finding import Finding
+    from pytest_ouro.core.finding import Finding, Status
     from pytest_ouro.evidence.records.run_record import MeasuredRun
     from pytest_ouro.evidence.repository import Commit, Subject
 
@@ -45,6 +46,11 @@ class Case:
     @property
     def experiment(self) -> Experiment:
         return self.bound.experiment
+
+    @cached_property
+    def earlier_commits(self) -> list[tuple[Commit, Evidence]]:
+        """The commits between trust and the judged one, each with its tree as evidence."""
+        return list(_list_earlier_commits(self))
 
     def close(self) -> None:
         """Stop the git processes of the case."""
@@ -209,14 +215,9 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
         return "about a run, not about the next commit"
     if stage == "run" and evidence.run is None:
         return "no run recorded of what is here" if evidence.runs else "no run recorded yet"
-    if stage == "ledger" and not _has_records(evidence):
-        return "no run recorded yet"
+    if stage == "ledger" and not evidence.ledger.exists:
+        return evidence.only_claims
     return ""
-
-
-def _has_records(evidence: Evidence) -> bool:
-    """Return whether a run was recorded. A journal that was removed is a fault, so it counts."""
-    return bool(evidence.ledger.exists or evidence.journal_fault or evidence.all_runs)
 
 
 def judge_all(case: Case) -> list[RuleResult]:
@@ -241,35 +242,41 @@ def judge_history(case: Case) -> list[RuleResult]:
     A commit that breaks a rule is reported even if a later one reverts it.
     """
     results = judge_all(case)
-    held = [number for number, result in enumerate(results) if result.status == "holds"]
-    bad: dict[int, list[tuple[Commit, RuleResult]]] = {}
-    for commit, evidence in _earlier_commits(case):
-        for number in held:
-            rule = case.bound.rules[number]
-            result = judge(rule, evidence)
-            if result.broken or (rule.severity == "warn" and result.findings):
-                bad.setdefault(number, []).append((commit, result))
-    for number, [(commit, result), *others] in bad.items():
-        results[number] = _undone(result, commit, len(others))
+    for number, (rule, result) in enumerate(zip(case.bound.rules, results, strict=True)):
+        if result.status != "skipped":
+            results[number] = _with_earlier(case, rule, result)
     return results
 
 
-def _undone(result: RuleResult, commit: Commit, others: int) -> RuleResult:
-    """Return the result of a bad commit, with findings that say how to drop it.
+def _with_earlier(case: Case, rule: Rule, result: RuleResult) -> RuleResult:
+    """Return the result of a rule with what earlier commits broke and later ones undid."""
+    known = {part for finding in result.findings for part in finding.identity}
+    bad: dict[frozenset[str], tuple[Finding, list[Commit]]] = {}
+    for commit, evidence in case.earlier_commits:
+        for finding in judge(rule, evidence).findings:
+            if finding.identity <= known or (finding.warns and rule.severity != "warn"):
+                continue
+            bad.setdefault(finding.identity, (finding, []))[1].append(commit)
+    if not bad:
+        return result
+    undone = tuple(_undone(case, finding, commits) for finding, commits in bad.values())
+    status: Status = "warned" if rule.severity == "warn" else "broken"
+    reason = rule.reason if status == "warned" else ""
+    return replace(result, status=status, findings=(*result.findings, *undone), reason=reason)
 
-    ``others`` is the number of later commits that broke the same rule.
-    """
-    more = f" and {others} more commits" if others else ""
+
+def _undone(case: Case, finding: Finding, commits: list[Commit]) -> Finding:
+    """Return a finding of earlier commits, with how to leave them out of the history."""
+    more = f" and {len(commits) - 1} more commits" if commits[1:] else ""
+    oldest = case.repository.on_branch(commits[0])
     help = (
-        "a revert leaves the bad commit in the history: "
-        f"git rebase -i {commit.id[:7]}~1 and drop it"
+        f"git reset --soft {oldest[:7]}~1, then git commit: that joins the commits, and keeps the "
+        "present files"
     )
-    where = f"in {commit}{more}, undone since"
-    findings = tuple(replace(finding, where=where, help=help) for finding in result.findings)
-    return replace(result, findings=findings)
+    return replace(finding, where=f"in {commits[0]}{more}, undone since", help=help)
 
 
-def _earlier_commits(case: Case) -> Iterator[tuple[Commit, Evidence]]:
+def _list_earlier_commits(case: Case) -> Iterator[tuple[Commit, Evidence]]:
     """Yield the commits between trust and the judged one, each with its tree as evidence.
 
     A commit that does not descend from trust is compared with their merge base, if the rules were
@@ -287,7 +294,7 @@ def _earlier_commits(case: Case) -> Iterator[tuple[Commit, Evidence]]:
         else:
             descendants.add(commit.id)
         if reference is not None:
-            repository = Repository(git, subject="commit", head=commit.id)
+            repository = Repository(git, subject="commit", head=commit.id, tip=head)
             yield commit, Evidence(case.bound.layout, repository, reference)
 
 

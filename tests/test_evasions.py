@@ -20,6 +20,8 @@ pytestmark = pytest.mark.usefixtures("laws")
 
 HARNESS = {"prepare", "modify-prepare", "evaluate-bpb"}
 SCOPE = {"only-train-py"}
+#: The rules that read the script.
+SCRIPT = {"modify-evaluation", "add-dependencies"}
 HISTORY = {"modify-prepare"} | SCOPE
 ALL = HARNESS | SCOPE
 SHADOW = {"evaluate-bpb"}
@@ -411,8 +413,8 @@ VIOLATIONS = {
     make_executable_and_commit: HISTORY,
     link: ALL,
     link_and_commit: ALL,
-    link_the_script: SCOPE,
-    link_the_script_and_commit: SCOPE,
+    link_the_script: SCOPE | SCRIPT,
+    link_the_script_and_commit: SCOPE | SCRIPT,
     gitlink: ALL,
     submodule: ALL,
     nested_repository: SCOPE,

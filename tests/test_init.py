@@ -274,6 +274,55 @@ def test_what_is_written_can_be_blessed_and_holds(original, init):
     assert "never-do::modify-prepare BROKEN" in broken.stdout
 
 
+def test_the_hook_runs_the_gate_by_the_projects_python(original, init):
+    init(original)
+    text = (original.path / "bound.toml").read_text()
+    wrapper = original.path.parent / "newer python"
+    wrapper.write_text(f'#!/bin/sh\necho by the wrapper >&2\nexec {sys.executable} "$@"\n')
+    wrapper.chmod(0o755)
+    lines = [line for line in text.splitlines() if not line.startswith("python ")]
+    place = next(n for n, line in enumerate(lines) if line.startswith("editable"))
+    lines.insert(place, f"python = [{json.dumps(str(wrapper))}]")
+    original.write({"bound.toml": "\n".join(lines) + "\n"})
+    original.commit("rules")
+    original.bless()
+    assert init(original, "--hook")[0] == 0
+    assert init(original, "--hook")[0] == 0  # our own hooks are replaced
+
+    original.write({"train.py": (original.path / "train.py").read_text() + "import socket\n"})
+    original.git("add", "train.py")
+    commit = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "-qm", "x"]
+    done = subprocess.run(
+        commit,
+        cwd=original.path,
+        check=False,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+
+    assert done.returncode == 1
+    assert "by the wrapper" in done.stderr
+    assert "imports socket" in done.stdout + done.stderr
+
+
+def test_a_foreign_hook_is_not_replaced(original, init):
+    init(original)
+    original.commit("rules")
+    hook = original.path / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 0\n")
+
+    status, _, error = init(original, "--hook")
+
+    assert status == 2
+    assert "pre-commit was written by someone else" in error
+    assert "-I -m pytest_ouro gate --staged" in error
+    assert hook.read_text() == "#!/bin/sh\nexit 0\n"
+    original.git("config", "core.hooksPath", "elsewhere")
+    assert "core.hooksPath names another folder" in init(original, "--hook")[2]
+
+
 def test_the_words_of_the_preset_ask_for_its_checks():
     for changes in ({}, {"data": ()}, {"metric": "accuracy", "direction": "higher"}):
         experiment = dataclasses.replace(context().experiment, **changes)

@@ -119,6 +119,8 @@ class Bound:
             metric=experiment.metric,
             data=tuple(dict.fromkeys(p for e in self.experiments.values() for p in e.data)),
             run_by_us=tuple(filter(None, (experiment.harness, experiment.prepare))),
+            script=experiment.script,
+            python=experiment.python,
         )
 
 
@@ -263,7 +265,7 @@ def _read_rules(
             rules[where] = rule
     if not stated:
         problems.add((), f"no rules: state at least one [[{']], [['.join(SECTIONS)}]]")
-    elif len(rules) == stated and all(rule.check == "human" for rule in rules.values()):
+    elif len(rules) == stated and all(r.checker.stage == "human" for r in rules.values()):
         problems.add(
             (), 'no rule can be judged: each has check = "human"; state one with another check'
         )

@@ -1,27 +1,170 @@
-"""Find the editable Python files that differ from trust."""
+"""Find the editable Python files: those that differ from trust, and those that are gone."""
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
-from pytest_ouro.evidence.paths import matching
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.finding import Finding
+from pytest_ouro.evidence.content import on_disk
+from pytest_ouro.evidence.paths import matching, quoted
+from pytest_ouro.messages import checks as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from pytest_ouro.core.errors import OuroError
     from pytest_ouro.evidence.evidence import Evidence
+    from pytest_ouro.evidence.python.source import Source
+    from pytest_ouro.evidence.repository import Place
 
 
-def changed_scripts(evidence: Evidence) -> Iterator[tuple[str, bytes | None, list[bytes]]]:
-    """Yield the path of each changed script, its trusted bytes and its different present bytes.
+#: The modes of links and submodules.
+_LINKS = ("120000", "160000")
 
-    The trusted bytes are None if trust lacks the file. The present ones are in the order commit,
-    index, working tree, without those that equal the trusted ones.
-    """
-    files = matching(evidence.repository.index, evidence.layout.editable_globs)
-    paths = [path for path in files if path.endswith(".py")]
+
+@dataclass(frozen=True)
+class ChangedScript:
+    """One script that differs from trust. ``trusted`` is None if trust lacks the file."""
+
+    path: str
+    trusted: bytes | None
+    now: Mapping[Place, bytes | None]
+
+    @property
+    def versions(self) -> list[bytes]:
+        """The different present bytes that are not the trusted ones, in the order commit, index,
+        working tree."""
+        return [d for d in dict.fromkeys(self.now.values()) if d not in (None, self.trusted)]
+
+
+def changed_scripts(evidence: Evidence) -> Iterator[ChangedScript]:
+    """Yield each script that was changed in the commit, the index or the working tree."""
+    paths = scripts(evidence, evidence.repository.index)
     for path, contents in evidence.repository.contents(paths).items():
-        trusted = evidence.trust.before(path)
-        versions = [d for d in dict.fromkeys(contents.values()) if d is not None and d != trusted]
-        if versions:
-            yield path, trusted, versions
+        script = ChangedScript(path, evidence.trust.before(path), contents)
+        if script.versions and not is_link(evidence, path):
+            yield script
+
+
+def linked_scripts(evidence: Evidence) -> Iterator[Finding]:
+    """Report scripts that have become links: the code behind them is not judged."""
+    trust = evidence.trust
+    for path in scripts(evidence, evidence.repository.index):
+        if is_link(evidence, path):
+            entry = trust.git.tree(trust.commit).get(path) if trust.commit else None
+            if entry is None or entry.mode not in _LINKS:
+                yield report_link(path)
+
+
+def scripts(evidence: Evidence, paths: Iterable[str]) -> list[str]:
+    """Return those of the paths that are editable Python files, the script whatever its name."""
+    layout = evidence.layout
+    script = layout.path(layout.script) if layout.script else ""
+    editable = matching(paths, layout.editable_globs)
+    return [path for path in editable if path.endswith(".py") or path == script]
+
+
+def is_python(evidence: Evidence) -> bool:
+    """Return whether trust or the judged commit has an editable file that is Python."""
+    known = (*evidence.trust.committed, *evidence.repository.index)
+    return bool(evidence.layout.script or scripts(evidence, known))
+
+
+def parse(evidence: Evidence, path: str, data: bytes) -> Source:
+    """Parse a version of a script. OuroError if this Python cannot: it is not judged then."""
+    from pytest_ouro.evidence.python.source import decode, source
+
+    try:
+        parsed = source(decode(data, strict=True))
+        parsed.tree  # noqa: B018 - parse it here
+    except SyntaxError as error:
+        raise _unreadable(evidence, path, error) from None
+    except RecursionError:
+        raise messages.nested_script(path) from None
+    return parsed
+
+
+def _unreadable(evidence: Evidence, path: str, error: SyntaxError) -> OuroError:
+    repository = evidence.repository
+    earlier = repository.head if repository.tip else ""
+    return messages.unreadable_script(
+        f"{path}:{error.lineno or 1}" + (f" of commit {earlier:.7}" if earlier else ""),
+        f"{sys.version_info[0]}.{sys.version_info[1]}",
+        error.msg,
+        gate_command(evidence),
+        earlier,
+    )
+
+
+def gate_command(evidence: Evidence) -> str:
+    """Return the command that runs this gate by the project's Python, from the top folder."""
+    repository, layout = evidence.repository, evidence.layout
+    head, trust = repository.tip or repository.head, evidence.trust.commit
+    options = {
+        "working tree": "",
+        "index": " --staged",
+        "commit": f" --head {head:.12} --trust {trust:.12}",
+    }[repository.subject]
+    folder = f"cd {quoted(layout.root)} && " if layout.root else ""
+    return f"{folder}{' '.join(map(quoted, layout.python))} -I -m pytest_ouro gate{options}"
+
+
+def missing(evidence: Evidence) -> Iterator[Finding]:
+    """Report the script, or an editable file that is named in full, where it is gone."""
+    layout, repository = evidence.layout, evidence.repository
+    if repository.tip:
+        return  # an earlier commit: a later one may have put it back
+    named = [name for name in (layout.script, *layout.editable) if not set("*?") & set(name)]
+    wanted = {layout.path(name) for name in named if name and not name.endswith("/")}
+    wanted &= {*evidence.trust.committed, layout.path(layout.script)}
+    for path in sorted(wanted):
+        entry = repository.index.get(path)
+        if entry is None:
+            place = repository.subject if repository.subject == "commit" else "index"
+            yield _report_gone(evidence, path, place)
+        elif repository.subject == "working tree" and not (
+            entry.skip
+            or entry.is_submodule
+            or os.path.isfile(f"{repository.git.top}/{path}")  # noqa: PTH113 - cheaper
+            or on_disk(f"{repository.git.top}/{path}")
+        ):
+            yield _report_gone(evidence, path, "working tree")
+
+
+def _report_gone(evidence: Evidence, path: str, place: str) -> Finding:
+    """Return the finding that an editable file is gone, with the way to get it back."""
+    repository = evidence.repository
+    deleted = [c for c in repository.committed if c.path == path and c.kind == "deleted"]
+    commit = deleted[-1].commit if deleted and path not in repository.head_tree else None
+    source = f"{commit.id[:7]}~1" if commit else "HEAD"
+    then = ", then git commit" if commit else ""
+    return Finding(
+        f"{path} is gone: there is nothing to run",
+        where=f"deleted in: {commit or f'the {place}'}",
+        help=f"git checkout {source} -- {quoted(path)}{then}",
+        facts={"path": path},
+        paths=(path,),
+    )
+
+
+def is_link(evidence: Evidence, path: str) -> bool:
+    """Return whether the commit, the index or the working tree has a link or a submodule."""
+    repository = evidence.repository
+    modes = [tree[path].mode for tree in (repository.head_tree, repository.index) if path in tree]
+    if any(mode in _LINKS for mode in modes):
+        return True
+    return repository.subject == "working tree" and (repository.git.top / path).is_symlink()
+
+
+def report_link(path: str) -> Finding:
+    """Return the finding that an editable file is a link, so that nobody knows what would run."""
+    return Finding(
+        f"{path} is a link: what would run is not what is committed",
+        where="its mode is that of a link or of a submodule",
+        help=f"put the code itself into {path}",
+        facts={"path": path},
+        paths=(path,),
+    )

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.evidence.paths import quoted
-
 if TYPE_CHECKING:
     from pytest_ouro.evidence.records.run_record import MeasuredRun
-    from pytest_ouro.evidence.trust import Trust
 
 
 def count(number: int, noun: str) -> str:
@@ -19,14 +16,3 @@ def count(number: int, noun: str) -> str:
 def describe_run(run: MeasuredRun) -> str:
     """Return the run that a finding is about: ``run 70786d0ec467, commit fc714de``."""
     return f"run {run.run}, commit {run.commit[:7]}"
-
-
-def undo(path: str, trust: Trust, *, known: bool = True) -> str:
-    """Return how to undo a change of a file. ``known``: trust has the file."""
-    if not known:
-        remedy = f"remove {path}"
-    elif trust.commit:
-        remedy = f"git checkout {trust.commit[:7]} -- {quoted(path)}"
-    else:
-        remedy = f"undo the change of {path}"
-    return f"{remedy}   (a person may bless a change: pytest-ouro bless)"

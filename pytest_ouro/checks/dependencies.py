@@ -6,21 +6,29 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
-from pytest_ouro.checks._editable import changed_scripts
-from pytest_ouro.checks._wording import undo
+from pytest_ouro.checks._editable import changed_scripts, is_python, linked_scripts, parse
+from pytest_ouro.checks._remedy import drop_from, places, undo
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, NAME, option
 from pytest_ouro.evidence.content import digest
-from pytest_ouro.evidence.dependencies import dependency_globs, in_script, provided, statements
+from pytest_ouro.evidence.dependencies import (
+    dependency_globs,
+    in_script,
+    provided,
+    statements,
+)
 from pytest_ouro.evidence.paths import matching
 from pytest_ouro.evidence.python.installed import normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_ouro.checks._editable import ChangedScript
     from pytest_ouro.evidence.dependencies import DependencyFile
     from pytest_ouro.evidence.evidence import Evidence, Layout
+    from pytest_ouro.evidence.repository import Change
 
 #: The distributions of modules that have another name.
 _MODULES = {
@@ -48,7 +56,15 @@ class Dependencies(Check):
         pattern=FILLED,
     )
 
+    def skipped(self, evidence: Evidence) -> str:
+        foreign = evidence.foreign_dependency_files
+        if is_python(evidence) or (evidence.dependency_files and not foreign):
+            return ""
+        which = several(foreign) if foreign else "no file of dependencies"
+        return f"not judged: this check knows Python's dependencies alone, and here is {which}"
+
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        yield from _foreign_changes(evidence)
         for file in evidence.dependency_files:
             yield from _declared(evidence, file)
         yield from self._imported(evidence)
@@ -62,23 +78,20 @@ class Dependencies(Check):
         return Protection(frozen=dependency_globs(layout.root), installs=True)
 
     def _imported(self, evidence: Evidence) -> Iterator[Finding]:
+        yield from linked_scripts(evidence)
         changed = list(changed_scripts(evidence))
         known = _known_modules(evidence) | set(self.modules) if changed else set()
-        for path, trusted, versions in changed:
-            yield from _settings(path, trusted, versions)
-            lines = {module: line for data in versions for module, line in _imports(data).items()}
-            foreign = {module: self._foreign(module, known) for module in lines}
+        for script in changed:
+            yield from _settings(script)
+            found: dict[str, int] = {}
+            for data in script.versions:
+                found |= parse(evidence, script.path, data).imports
+            foreign = {module: self._foreign(module, known) for module in found}
             # The trusted bytes are parsed only if there is something to report.
-            before = {_top(module) for module in _imports(trusted)} if any(foreign.values()) else ()
-            for module, line in lines.items():
+            before = _trusted_imports(script) if any(foreign.values()) else set()
+            for module, line in found.items():
                 if foreign[module] and _top(module) not in before:
-                    yield Finding(
-                        f"{path}:{line} {foreign[module]}",
-                        where=f"imported since {evidence.trust.commit[:7] or 'trust'}",
-                        help="use what is there; a person adds a dependency and blesses it: "
-                        "pytest-ouro bless",
-                        facts={"path": path, "line": line, "module": module},
-                    )
+                    yield _import_finding(evidence, script, module, line, foreign[module])
 
     def _foreign(self, module: str, known: set[str]) -> str:
         """Return what is wrong with importing ``module``; "" if a dependency provides it."""
@@ -92,26 +105,48 @@ class Dependencies(Check):
         return f"imports {top}, which no trusted dependency provides"
 
 
-def _settings(path: str, trusted: bytes | None, versions: list[bytes]) -> Iterator[Finding]:
+def _settings(script: ChangedScript) -> Iterator[Finding]:
     """Report changes of the dependencies that a script declares in its comments."""
-    for words in sorted({_change(in_script(trusted), in_script(data)) for data in versions}):
+    before = in_script(script.trusted)
+    for words in sorted({_change(before, in_script(data)) for data in script.versions}):
         if words:
             yield Finding(
-                f"{path}: {words}",
+                f"{script.path}: {words}",
                 where="in its block of settings: # /// script",
                 help="undo it there; a person adds a dependency and blesses it: pytest-ouro bless",
-                facts={"path": path},
+                facts={"path": script.path},
             )
 
 
-def _imports(data: bytes | None) -> dict[str, int]:
-    """Return the imported modules with their lines; none if the text is not Python."""
+def _trusted_imports(script: ChangedScript) -> set[str]:
+    """Return what the trusted version imports; nothing if it is not Python."""
     from pytest_ouro.evidence.python.source import decode, source
 
     try:
-        return source(decode(data or b"")).imports
+        return {_top(module) for module in source(decode(script.trusted or b"")).imports}
     except (SyntaxError, RecursionError):
-        return {}
+        return set()
+
+
+def _import_finding(
+    evidence: Evidence, script: ChangedScript, module: str, line: int, words: str
+) -> Finding:
+    def imports(data: bytes | None) -> bool:
+        if data is None:
+            return False
+        try:
+            return module in parse(evidence, script.path, data).imports
+        except OuroError:  # a commit in between that cannot be read has a message of its own
+            return False
+
+    where, commit = places(evidence, script.path, script.now, imports)
+    return Finding(
+        f"{script.path}:{line} {words}",
+        where=f"imported in: {several(where)}",
+        help="use what is there; a person adds a dependency and blesses it: pytest-ouro bless"
+        + (drop_from(evidence, script.path, commit) if commit else ""),
+        facts={"path": script.path, "line": line, "module": module},
+    )
 
 
 def _top(module: str) -> str:
@@ -136,18 +171,41 @@ def _known_modules(evidence: Evidence) -> set[str]:
 
 def _declared(evidence: Evidence, file: DependencyFile) -> Iterator[Finding]:
     """Report the changes of a manifest or lock file."""
-    differences: dict[str, list[str]] = {}
-    for place, data in file.now.items():
-        if difference := _difference(file, data):
-            head = evidence.repository.head[:7]
-            where = f"commit {head}" if place == "commit" else f"the {place}"
-            differences.setdefault(difference, []).append(where)
-    for difference, places in differences.items():
+    found = {place: _difference(file, data) for place, data in file.now.items()}
+    for difference in dict.fromkeys(filter(None, found.values())):
+        now = {place: file.now[place] for place, words in found.items() if words == difference}
+        where, _ = places(evidence, file.path, now, lambda data: _difference(file, data))
         yield Finding(
             f"{file.path}: {difference}",
-            where=f"changed in: {several(places)}",
-            help=undo(file.path, evidence.trust, known=file.known),
+            where=f"changed in: {several(where)}",
+            help=undo(evidence, file.path, known=file.known),
             facts={"path": file.path},
+            paths=(file.path,),
+            parts=tuple(f"{file.path} {part}" for part in _parts(difference)),
+        )
+
+
+def _parts(difference: str) -> Iterator[str]:
+    """Yield each change of ``added a, b; removed c`` by itself: ``added a``."""
+    for one in difference.split("; "):
+        verb, _, names = one.partition(" ")
+        yield from (f"{verb} {name}" for name in names.split(", "))
+
+
+def _foreign_changes(evidence: Evidence) -> Iterator[Finding]:
+    """Report changes of the dependency files of other languages, beside a Python project."""
+    if evidence.trust.blessing_pending:
+        return
+    changed: dict[str, list[Change]] = {}
+    for change in evidence.repository.changes_of(evidence.foreign_dependency_files):
+        changed.setdefault(change.path, []).append(change)
+    for path, changes in changed.items():
+        yield Finding(
+            f"{path} was {changes[0].kind}: it declares dependencies that this check cannot read",
+            where=f"{changes[0].kind} in: {several([change.where for change in changes])}",
+            help=undo(evidence, path, known=evidence.trust.before(path) is not None),
+            facts={"path": path},
+            paths=(path,),
         )
 
 

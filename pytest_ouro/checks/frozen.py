@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
-from pytest_ouro.checks._wording import count, undo
+from pytest_ouro.checks._remedy import drop, places, undo
+from pytest_ouro.checks._wording import count
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, option
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_ouro.evidence.evidence import Evidence, Layout
-    from pytest_ouro.evidence.repository import Place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +55,10 @@ class Frozen(Check):
             yield Finding(
                 f"{several(new)} was added among the frozen files",
                 where=f"trust: {evidence.trust}",
-                help=f"{remove} {quoted(new[0])}   (a person may bless it: pytest-ouro bless)",
+                help=drop(evidence, new)
+                or f"{remove} {quoted(new[0])}   (a person may bless it: pytest-ouro bless)",
                 facts={"path": new[0], "files": len(new)},
+                paths=tuple(new),
             )
 
     def _changed(self, evidence: Evidence, trusted: list[str]) -> Iterator[Finding]:
@@ -75,14 +77,21 @@ class Frozen(Check):
             if not wrong:
                 continue
             found = next(reversed(wrong.values()))
+
+            def fault(data: bytes | None, wanted: str = wanted) -> bool:
+                return data is None or not has_digest(data, wanted)
+
+            where, _ = places(evidence, path, wrong, fault)
             now = short(digest(found)) if found is not None else "no such file"
             yield Finding(
                 f"{path} changed (sha256 {short(wanted)} → {now})",
-                where=f"changed in: {several(_places(evidence, path, wrong))}",
+                where=f"changed in: {several(where or ['the working tree'])}",
                 expected=wanted,
                 actual=digest(found) if found is not None else "",
-                help=undo(path, trust),
+                help=undo(evidence, path),
                 facts={"path": path},
+                paths=(path,),
+                parts=(path,),
             )
 
     def _history(self, evidence: Evidence, globs: list[str]) -> Iterator[Finding]:
@@ -93,9 +102,9 @@ class Frozen(Check):
             yield Finding(
                 f"{names} was changed by {count(len(commits), 'commit')} since trust",
                 where=f"changed in: {several(commits)}",
-                help="a revert leaves the bad commit in the history: "
-                f"git rebase -i {evidence.repository.trust[:7]} and drop it",
-                facts={"commits": len(commits)},
+                help=drop(evidence, {change.path for change in changes}),
+                facts={"commits": len(commits), "path": changes[0].path},
+                paths=tuple(sorted({change.path for change in changes})),
             )
 
     def protects(self, layout: Layout) -> Protection:
@@ -106,19 +115,3 @@ class Frozen(Check):
         if not found:
             raise messages.no_tracked_file(self.paths)
         return found
-
-
-def _places(evidence: Evidence, path: str, wrong: dict[Place, bytes | None]) -> list[str]:
-    """Return the places that introduced wrong bytes, without those that only inherit them."""
-    words: list[str] = []
-    before: bytes | None = b""
-    for place, data in wrong.items():
-        if words and data == before:
-            continue
-        before = data
-        if place == "commit":
-            commits = [c.where for c in evidence.repository.committed if c.path == path]
-            words.append(commits[-1] if commits else f"commit {evidence.repository.head[:7]}")
-        else:
-            words.append(f"the {place}")
-    return words

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
-from pytest_ouro.checks._wording import undo
+from pytest_ouro.checks._editable import parse
+from pytest_ouro.checks._remedy import places, undo
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, NAME, option
@@ -37,7 +38,7 @@ class FrozenSymbol(Check):
                 help="fix 'path' in bound.toml, or a person blesses the file: pytest-ouro bless",
             )
             return
-        if not self._is_defined(blessed):
+        if not self._is_defined(evidence, blessed):
             yield Finding(
                 f"{self.path} defines no {self.symbol}: nothing is protected",
                 where=f"trust: {evidence.trust}",
@@ -47,32 +48,34 @@ class FrozenSymbol(Check):
         yield from self._changed(evidence, path, blessed)
         yield from self._shadowed(evidence)
 
-    def _is_defined(self, blessed: bytes) -> bool:
+    def _is_defined(self, evidence: Evidence, blessed: bytes) -> bool:
         """Return whether the file binds the name. It is parsed only if no plain line does."""
         text = decode(blessed)
         if defines(text, self.symbol):
             return True
-        from pytest_ouro.evidence.python.source import Source
-
-        try:
-            return self.symbol in Source(text).bindings
-        except (SyntaxError, RecursionError):
-            return False
+        return self.symbol in parse(evidence, self.path, blessed).bindings
 
     def _changed(self, evidence: Evidence, path: str, blessed: bytes) -> Iterator[Finding]:
-        found: dict[str, list[Place]] = {}
-        for place, data in evidence.repository.contents([path])[path].items():
-            if data != blessed and (change := self._difference(blessed, data)):
-                found.setdefault(change, []).append(place)
-        for change, places in found.items():
+        versions = evidence.repository.contents([path])[path]
+        found: dict[str, dict[Place, bytes | None]] = {}
+        for place, data in versions.items():
+            if data != blessed and (change := self._difference(evidence, blessed, data)):
+                found.setdefault(change, {})[place] = data
+        for change, now in found.items():
+
+            def fault(data: bytes | None) -> str:
+                return "" if data == blessed else self._difference(evidence, blessed, data)
+
+            where, _ = places(evidence, path, now, fault)
             yield Finding(
                 f"{self.symbol} changed: {change}",
-                where=f"{path}, changed in: {several([f'the {place}' for place in places])}",
-                help=undo(path, evidence.trust),
+                where=f"{path}, changed in: {several(where)}",
+                help=undo(evidence, path),
                 facts={"path": path, "symbol": self.symbol},
+                paths=(path,),
             )
 
-    def _difference(self, blessed: bytes, data: bytes | None) -> str:
+    def _difference(self, evidence: Evidence, blessed: bytes, data: bytes | None) -> str:
         """Return which of the names that the symbol uses changed; "" if none did."""
         if data is None:
             return f"{self.path} is gone"
@@ -81,6 +84,7 @@ class FrozenSymbol(Check):
         before, after = Source(decode(blessed)), Source(decode(data))
         if after.text == before.text:
             return ""
+        parse(evidence, self.path, blessed)  # OuroError if this Python cannot read it
         try:
             reached = before.reached_from(self.symbol) | after.reached_from(self.symbol)
             changed = sorted(n for n in reached if before.meaning(n) != after.meaning(n))
@@ -103,6 +107,7 @@ class FrozenSymbol(Check):
                 where="in the working tree",
                 help=f"remove it: rm -r {quoted(path)}",
                 facts={"path": path},
+                paths=(path,),
             )
 
     def protects(self, layout: Layout) -> Protection:

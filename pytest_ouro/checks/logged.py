@@ -24,6 +24,9 @@ class Logged(Check):
 
     stage = "ledger"
 
+    def skipped(self, evidence: Evidence) -> str:
+        return evidence.only_claims
+
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         if fault := evidence.journal_fault:
             yield Finding(
@@ -56,8 +59,6 @@ class Logged(Check):
 
     def _forgotten(self, evidence: Evidence) -> Iterator[Finding]:
         """Report runs that git remembers and the journal does not."""
-        if not evidence.records:
-            return  # a clone, which has refs and no journal
         known = {record.seq for record in evidence.records}
         forgotten = sorted(number for number in evidence.tried if number not in known)
         if forgotten:

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
+from pytest_ouro.checks._editable import is_link, missing, report_link
+from pytest_ouro.checks._remedy import drop
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import option
+from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.git.client import split
 from pytest_ouro.evidence.paths import BoundFolder, inside, join, matches, quoted
 from pytest_ouro.evidence.published import published
 from pytest_ouro.evidence.python import shadows
-from pytest_ouro.evidence.repository import Change, Commit
+from pytest_ouro.evidence.repository import Change
+from pytest_ouro.messages import checks as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pytest_ouro.evidence.evidence import Evidence, Layout
 
 
 #: Interpreters write it beside every module. `frozen-symbol` finds bytecode that was altered.
 BYTECODE = ("**/__pycache__/*.pyc",)
+#: Compiled files and archives, and files that are code.
+_COMPILED = (
+    *(".so", ".pyd", ".dll", ".dylib", ".pyc", ".pth", ".a", ".o", ".exe", ".whl", ".egg", ".zip"),
+    *(".bin", ".pt", ".safetensors", ".pkl", ".npy", ".npz"),
+)
+_CODE = (".py", ".pyi", ".sh", ".c", ".cc", ".cpp", ".cu", ".rs", ".js", ".ts", ".toml", ".cfg")
+#: How many files a command of the help names.
+_NAMED = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +61,14 @@ class Scope(Check):
                 where=f"trust: {evidence.trust}",
                 help="fix 'within' in bound.toml, then: pytest-ouro bless",
             )
+        yield from missing(evidence)
         reports = published(evidence)
         strays: dict[str, list[Change]] = {}
         watched = [*evidence.repository.changes(within), *_ignore_files(evidence, within)]
         links: list[str] = []
         for change in (*watched, *_hidden(evidence, within, watched)):
             if matches(change.path, editable):
-                if change.path not in links and _is_link(evidence, change.path):
+                if change.path not in links and is_link(evidence, change.path):
                     links.append(change.path)
                 continue
             if change.place == "untracked" and matches(change.path, (*allowed, *BYTECODE)):
@@ -64,17 +80,17 @@ class Scope(Check):
             strays.setdefault(change.path, []).append(change)
         if strays:
             yield _finding(evidence, strays)
-        for path in links:
-            yield Finding(
-                f"{path} is a link: what would run is not what is committed",
-                where="its mode is that of a link or of a submodule",
-                help=f"put the code itself into {path}",
-                facts={"path": path},
-            )
+        yield from map(report_link, links)
 
     def _watched(self, layout: Layout) -> str:
         """Return the watched folder from the repository's top; "" for the whole repository."""
         return join(layout.folder, self.within).rstrip("/") if self.within else ""
+
+    def trusted_paths(self, evidence: Evidence) -> Iterable[str]:
+        within = self._watched(evidence.layout)
+        if within and not any(inside(path, within) for path in evidence.repository.index):
+            raise messages.nothing_watched(within)
+        return super().trusted_paths(evidence)
 
     def protects(self, layout: Layout) -> Protection:
         free = [*layout.editable_globs, *map(layout.path, layout.allowed), *BYTECODE]
@@ -82,26 +98,54 @@ class Scope(Check):
 
 
 def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:
-    """Report all files in one finding: a hundred findings would be unreadable."""
+    """Report all files in one finding: a hundred findings would be unreadable. Those that could do
+    the most harm come first."""
     only = several(list(evidence.layout.editable))
-    path, changes = next(iter(sorted(strays.items())))
-    last = changes[-1]
+    paths = sorted(strays, key=lambda path: (_rank(evidence, strays[path][-1]), path))
+    path = paths[0]
+    first, last = strays[path][0], strays[path][-1]
     if len(strays) == 1:
-        headline = f"{path} was {last.kind}; only {only} may change"
+        headline = f"{path} was {first.kind}; only {only} may change"
         where = (
-            f"{last.kind} in: {several([change.where for change in reversed(changes)])}"
+            f"{first.kind} in: {several([change.where for change in strays[path]])}"
             if last.place != "untracked"
-            else "untracked in the working tree"
+            else f"untracked in the working tree{_closed(evidence, path)}"
         )
     else:
         headline = f"{len(strays)} files changed outside {only}"
-        where = several([f"{p} ({found[-1].where})" for p, found in sorted(strays.items())])
+        where = several([f"{one} ({strays[one][0].where})" for one in paths])
     return Finding(
         headline,
         where=where,
-        help=_remedy(evidence, last) + _narrower(evidence, path),
+        help=_remedy(evidence, strays, paths) + _narrower(evidence, path),
         facts={"files": len(strays), "path": path, "place": last.place},
+        paths=tuple(paths),
     )
+
+
+def _rank(evidence: Evidence, change: Change) -> int:
+    """Return 0 for a compiled or binary file, 1 for code, 2 for other files."""
+    path = change.path
+    if path.endswith(_COMPILED):
+        return 0
+    repository = evidence.repository
+    data = None
+    if change.place == "untracked" and not path.endswith("/"):
+        with contextlib.suppress(OuroError):
+            data = read_file(repository.git.top / path)
+    elif change.kind != "deleted":
+        entry = repository.index.get(path) or repository.head_tree.get(path)
+        data = repository.git.contents(entry)
+    if data and b"\0" in data[:8000]:
+        return 0
+    return 1 if path.endswith(_CODE) or (data or b"").startswith(b"#!") else 2
+
+
+def _closed(evidence: Evidence, path: str) -> str:
+    """Return words for an untracked folder that git could not look into; "" for a repository."""
+    inner = f"{evidence.repository.git.top}/{path}.git"
+    is_folder = path.endswith("/") and not os.path.lexists(inner)
+    return ", and cannot be read: nobody knows what is in it" if is_folder else ""
 
 
 def _narrower(evidence: Evidence, path: str) -> str:
@@ -116,15 +160,6 @@ def _holds_files(evidence: Evidence, folder: str) -> bool:
     repository = evidence.repository
     places = (repository.index, repository.head_tree, evidence.trust.committed)
     return not folder or any(inside(path, folder) for place in places for path in place)
-
-
-def _is_link(evidence: Evidence, path: str) -> bool:
-    """Return whether the commit, the index or the working tree has a link or a submodule."""
-    repository = evidence.repository
-    modes = [tree[path].mode for tree in (repository.head_tree, repository.index) if path in tree]
-    if any(mode in ("120000", "160000") for mode in modes):
-        return True
-    return repository.subject == "working tree" and (repository.git.top / path).is_symlink()
 
 
 def _hidden(evidence: Evidence, within: str, seen: list[Change]) -> list[Change]:
@@ -155,32 +190,46 @@ def _ignore_files(evidence: Evidence, within: str) -> list[Change]:
     return evidence.repository.changes_of(names)
 
 
-def _remedy(evidence: Evidence, change: Change) -> str:
-    """Return how to undo a change."""
-    path = quoted(change.path)
-    if change.place == "untracked" and path.endswith("/"):  # to remove it could lose its work
+def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str]) -> str:
+    """Return how to undo the changes: those of commits first, then those of the index, the working
+    tree and untracked files. The next answer names what is left."""
+    layout, trust = evidence.layout, evidence.trust
+    committed = [p for p in paths if any(change.commit for change in strays[p])]
+    # The ledger and what runs leave stay on the disk: they hold results.
+    stay = [layout.ledger, *map(layout.path, (*layout.allowed, *layout.publish))]
+    if committed and (command := drop(evidence, committed, stay=stay)):
+        return command
+    placed: dict[str, list[str]] = {}
+    for path in paths:
+        placed.setdefault(_way_back(evidence, strays[path][-1]), []).append(path)
+    for place in ("trust", "added", "index", "working tree"):
+        if found := placed.get(place):
+            names = " ".join(map(quoted, found[:_NAMED]))
+            return {
+                "trust": f"git checkout {trust.commit[:7]} -- {names}",  # the guard lets it pass
+                # A new file stays in the working tree: it may be the ledger.
+                "added": f"git restore --staged -- {names}",
+                "index": f"git restore --staged --worktree -- {names}",
+                "working tree": f"git restore -- {names}",
+            }[place]
+    if found := placed.get("unreadable"):
+        return f"chmod -R u+rwX {' '.join(map(quoted, found[:_NAMED]))}"
+    if found := placed.get("repository"):  # to remove it could lose its work
+        path = quoted(found[0])
         return f"{path} is a repository of its own: move it elsewhere, as by git worktree move"
+    names = " ".join(map(quoted, placed["untracked"][:_NAMED]))
+    return f"rm {names}, or put the idea into an editable file"
+
+
+def _way_back(evidence: Evidence, change: Change) -> str:
+    """Return by which command a change that is in no commit is undone."""
     if change.place == "untracked":
-        return f"rm {path}, or put the idea into an editable file"
+        if not change.path.endswith("/"):
+            return "untracked"
+        return "unreadable" if _closed(evidence, change.path) else "repository"
     trust = evidence.trust
-    if change.commit is None and trust.commit and trust.before(change.path) is not None:
-        return f"git checkout {trust.commit[:7]} -- {path}"  # the guard lets this pass
-    if change.place == "index":
-        # A new file stays in the working tree: it may be the ledger.
-        worktree = "" if change.kind == "added" else " --worktree"
-        return f"git restore --staged{worktree} -- {path}"
-    if change.place == "working tree":
-        return f"git restore -- {path}"
-    assert change.commit is not None
-    if change.commit.id != evidence.repository.head:
-        return f"git rebase -i {change.commit.id[:7]}~1 and drop the change"
-    # What a run leaves stays in the working tree: the ledger would be removed with its commit.
-    keep = "" if _adds_what_a_run_leaves(evidence, change.commit) else " --keep"
-    return f"git reset{keep} {change.commit.id[:7]}~1 and commit the idea in an editable file alone"
-
-
-def _adds_what_a_run_leaves(evidence: Evidence, commit: Commit) -> bool:
-    layout = evidence.layout
-    left = [*map(layout.path, layout.allowed), layout.ledger]
-    changes = evidence.repository.committed
-    return any(c.commit == commit and c.kind == "added" and matches(c.path, left) for c in changes)
+    if trust.commit and trust.before(change.path) is not None:
+        return "trust"
+    if change.place == "index" and change.kind == "added":
+        return "added"
+    return "index" if change.place == "index" else "working tree"

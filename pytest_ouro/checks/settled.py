@@ -24,6 +24,9 @@ class Settled(Check):
 
     stage = "ledger"
 
+    def skipped(self, evidence: Evidence) -> str:
+        return evidence.only_claims
+
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         branch = evidence.branch
         runs = [run for run in evidence.runs if branch and run.branch == branch]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
+from pytest_ouro.checks._remedy import drop
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, option
@@ -29,44 +30,43 @@ class Untracked(Check):
         globs = [evidence.layout.path(path) for path in self.paths]
         reports = published(evidence)
         places: dict[str, list[str]] = {}
-        oldest: dict[str, str] = {}
         for change in repository.committed:
             if change.kind != "deleted" and matches(change.path, globs):
                 places.setdefault(change.path, []).append(change.where)
-                if change.commit is not None:
-                    oldest.setdefault(change.path, change.commit.id)
         for path in matching(repository.head_tree, globs):
             places.setdefault(path, [f"commit {repository.head[:7]}"])
         for path in matching(repository.index.keys() - repository.head_tree.keys(), globs):
             places.setdefault(path, []).append("the index")
         for path, where in sorted(places.items()):
             if not reports.named(path):
-                yield _tracked(path, where, oldest.get(path, ""))
+                yield _tracked(evidence, path, where, globs)
             elif path in reports.beside_work:
-                yield _beside_work(path, reports.beside_work[path])
+                yield _beside_work(evidence, path, reports.beside_work[path], globs)
 
     def protects(self, layout: Layout) -> Protection:
         return Protection(untracked=[layout.path(path) for path in self.paths])
 
 
-def _tracked(path: str, where: list[str], oldest: str) -> Finding:
-    """Find a file that is in git. ``oldest`` is the commit since trust that added it first, if one
-    did; git reset keeps the file itself, which may be the ledger."""
-    unstage = f"git rm --cached {quoted(path)}"
-    undo = f"git reset {oldest[:7]}~1   (the files stay as they are; then commit the idea alone)"
+def _tracked(evidence: Evidence, path: str, where: list[str], globs: list[str]) -> Finding:
     return Finding(
         f"{path} is in git; it must stay untracked",
         where=f"added in: {several(where)}",
-        help=undo if oldest else unstage if where == ["the index"] else f"{unstage}, and commit",
+        help=_out_of_git(evidence, path, globs),
         facts={"path": path},
+        paths=(path,),
     )
 
 
-def _beside_work(path: str, where: list[str]) -> Finding:
-    drop = "" if where == ["the index"] else ", drop it from the commits that hold it,"
+def _beside_work(evidence: Evidence, path: str, where: list[str], globs: list[str]) -> Finding:
     return Finding(
         f"{path} is in git beside other work; it is published by a report commit, the last one",
         where=f"held by: {several(where)}",
-        help=f"git rm --cached {quoted(path)}{drop} and commit it alone when the session is over",
+        help=f"{_out_of_git(evidence, path, globs)}; commit it alone when the session is over",
         facts={"path": path},
+        paths=(path,),
     )
+
+
+def _out_of_git(evidence: Evidence, path: str, globs: list[str]) -> str:
+    """Return the command that takes a file out of git and leaves it on the disk."""
+    return drop(evidence, [path], stay=globs) or f"git rm --cached -- {quoted(path)}"

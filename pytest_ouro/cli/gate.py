@@ -105,9 +105,9 @@ def main(args: Options) -> int:
             _demand_judged(answer, args.expect)
     except OuroError as error:
         if text := form.render_error(error):
-            print(text)
+            print(text, flush=True)
         raise
-    print(form.render(answers))
+    print(form.render(answers), flush=True)  # into a pipe too before the line of standard error
     broken = any(answer.broken for answer in answers)
     if broken and (args.staged or args.pre_push):
         print(_REFUSED, file=sys.stderr)
@@ -205,7 +205,9 @@ def _open_objects(args: Options) -> tuple[Git, str]:
 
 
 def _demand_judged(answer: Answer, expect: str) -> None:
-    """Raise OuroError if a rule in ``expect`` was not checked."""
+    """Raise OuroError if no rule was checked, or one in ``expect`` was not."""
+    if not answer.ran:
+        raise messages.nothing_judged([f"{j.id} ({j.reason})" for j in answer.judgements])
     if expect == "all":
         return
     ran = {name for result in answer.ran for name in (result.id, result.rule)}

@@ -21,6 +21,7 @@ from pytest_ouro.onboarding import (
     Statement,
     autoresearch,
     document,
+    hooks,
     program_md,
     project,
     section,
@@ -48,6 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("program", "FILE", "print the agent's loop and rules as a program, or write FILE"),
     ):
         parser.add_argument(f"--{name}", nargs="?", const="", metavar=value, help=words)
+    parser.add_argument(
+        "--hook",
+        action="store_true",
+        help="write git's hooks of this clone: they run the gate by the project's Python",
+    )
     parser.add_argument(
         "--preset", choices=_PRESETS, default="autoresearch", help="the kind of experiment"
     )
@@ -95,6 +101,8 @@ def main(args: argparse.Namespace) -> int:
         return _render(args)
     if args.agents is not None:
         return _agents(args)
+    if args.hook:
+        return _hooks(args)
     target = Path.cwd() / (args.bound or bounds.NAME)
     if os.path.lexists(target) and not args.force:
         raise messages.file_exists(target.name)
@@ -244,6 +252,7 @@ def _report_lines(
     if data.missing(experiment.data, target.parent / experiment.root):
         yield f"  make the data: {' '.join(experiment.python)} {experiment.harness}"
     yield "  a person, not an agent: pytest-ouro bless, then commit bound.lock"
+    yield "  let git run the gate, by the project's Python: pytest-ouro init --hook"
     yield "  (or names that commit as the truth: git config ouro.trust COMMIT)"
 
 
@@ -284,6 +293,25 @@ def _agents(args: argparse.Namespace) -> int:
         then.insert(-1, f"git ignores some of them, so: git add -f {' '.join(ignored)}")
     for line in then:
         print(printable(f"  next: {line}"))
+    return 0
+
+
+def _hooks(args: argparse.Namespace) -> int:
+    """Write git's hooks; OuroError if there is a foreign one."""
+    path = find_bound(args.bound)
+    bound, git = _bound(path), Git.discover(path.parent)
+    folder = git.common_dir / "hooks"
+    written = hooks.texts(bound.experiment.python, bound.root)
+    if git.line("config", "--get-all", "core.hooksPath").splitlines()[:-1]:
+        raise messages.other_hooks_folder(written["pre-commit"].splitlines()[-1])
+    for name, text in written.items():
+        target = folder / name
+        is_ours = (read_file(target) or b"").startswith(hooks.MARK.encode())
+        if os.path.lexists(target) and not (is_ours or args.force):
+            raise messages.foreign_hook(str(target), text.splitlines()[-1])
+        _File(git.common_dir, f"hooks/{name}", str(target)).write(text)
+        target.chmod(0o755)
+        print(printable(f"ouro: wrote {target}"))
     return 0
 
 

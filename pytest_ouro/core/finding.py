@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.fast_dataclass import dataclass, field
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
 Scalar = str | int | float | bool | None
 
+#: Numbers in a headline: lines, sizes and counts.
+_VARYING = r"\b[0-9][0-9.,]*\b"
+
 Status = Literal["holds", "broken", "warned", "skipped"]
 
 
@@ -18,7 +22,9 @@ Status = Literal["holds", "broken", "warned", "skipped"]
 class Finding:
     """One violation. ``headline`` is a complete message; the rest says where, and how to fix it.
 
-    ``warns``: it has innocent explanations, and breaks no rule by itself.
+    ``warns``: it has innocent explanations, and breaks no rule by itself. ``paths`` are all files
+    that it is about, if it tells what happened to files. ``parts`` identify it across versions, in
+    place of the headline.
     """
 
     headline: str
@@ -28,6 +34,18 @@ class Finding:
     help: str = ""
     facts: Mapping[str, Scalar] = field(default_factory=dict)
     warns: bool = False
+    paths: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+    @property
+    def stable_headline(self) -> str:
+        """The headline without what varies while the finding stays the same, such as its line."""
+        return re.sub(_VARYING, "#", self.headline)
+
+    @property
+    def identity(self) -> frozenset[str]:
+        """What identifies the finding among those of one rule on different commits."""
+        return frozenset(self.parts or (self.stable_headline,))
 
 
 @dataclass(frozen=True)

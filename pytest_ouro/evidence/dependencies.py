@@ -14,7 +14,7 @@ from pytest_ouro.evidence.paths import join, matches
 from pytest_ouro.evidence.python.installed import normal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pytest_ouro.evidence.repository import Place, Repository
     from pytest_ouro.evidence.trust import Trust
@@ -27,6 +27,23 @@ DECLARED = (
 LOCKED = (
     *("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "pylock.*.toml"),
     *("Pipfile.lock", "conda-lock.yml", "requirements*.lock", ".python-version", "pixi.lock"),
+)
+#: Files that declare or lock the dependencies of other languages; their contents are not read.
+FOREIGN = frozenset((
+    *("package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml"),
+    *("bun.lock", "bun.lockb", "deno.json", "deno.jsonc", "deno.lock", "jsr.json", "bower.json"),
+    *("Gemfile", "Gemfile.lock", "gems.rb", "gems.locked", "go.mod", "go.sum", "go.work"),
+    *("Cargo.toml", "Cargo.lock", "pom.xml", "ivy.xml", "libs.versions.toml", "build.sbt"),
+    *("build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts"),
+    *("project.clj", "deps.edn", "composer.json", "composer.lock", "mix.exs", "mix.lock"),
+    *("rebar.config", "pubspec.yaml", "Package.swift", "Package.resolved", "Podfile", "Cartfile"),
+    *("packages.config", "packages.lock.json", "Directory.Packages.props", "stack.yaml"),
+    *("cabal.project", "dune-project", "Project.toml", "Manifest.toml", "renv.lock"),
+    *("DESCRIPTION", "conanfile.txt", "conanfile.py", "vcpkg.json", "dub.json", "build.zig.zon"),
+    *("shard.yml", "cpanfile"),
+))  # fmt: skip
+_FOREIGN_ENDINGS = (
+    *(".gemspec", ".csproj", ".fsproj", ".vbproj", ".cabal", ".opam", ".rockspec", ".nimble"),
 )
 #: The keys of installers' tables that decide which packages are installed.
 _TOOLS = {
@@ -73,6 +90,20 @@ def is_dependency_file(path: str, root: str) -> bool:
         folder, name = inside_folder[1] or "", f"requirements/{name}"
     above = not folder or root == folder or root.startswith(folder + "/")
     return above and matches(name, (*DECLARED, *LOCKED))
+
+
+def foreign_files(paths: Iterable[str], root: str) -> list[str]:
+    """Return the paths that declare dependencies of other languages than Python, in the folder
+    ``root`` and all above it."""
+    starts = {""} | {root[:n] + "/" for n in range(len(root) + 1) if root[n : n + 1] in ("/", "")}
+    found = []
+    for path in paths:
+        end = path.rfind("/") + 1
+        if path[:end] in starts:
+            name = path[end:]
+            if name in FOREIGN or name.endswith(_FOREIGN_ENDINGS):
+                found.append(path)
+    return found
 
 
 def dependency_globs(root: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import dependencies
+from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.data import Fingerprints
 from pytest_ouro.evidence.paths import join, matching
 from pytest_ouro.evidence.python import installed, shadows
@@ -29,7 +30,8 @@ class Layout:
 
     ``folder`` (of bound.toml), ``root`` and ``ledger`` are relative to the repository's top, and
     ``data`` and the globs to ``root``. If there is no harness, ``harness`` and ``evaluate`` are
-    not identifiers.
+    not identifiers. ``script`` is the Python file to run ("" for a command), and ``python`` the
+    command that starts the project's interpreter.
     """
 
     folder: str
@@ -44,6 +46,8 @@ class Layout:
     metric: str
     data: tuple[str, ...]
     run_by_us: tuple[str, ...] = ()
+    script: str = ""
+    python: tuple[str, ...] = ("python",)
 
     @property
     def editable_globs(self) -> list[str]:
@@ -81,6 +85,14 @@ class Evidence:
     @cached_property
     def dependency_files(self) -> tuple[DependencyFile, ...]:
         return dependencies.observe(self.repository, self.trust, self.layout.root)
+
+    @cached_property
+    def foreign_dependency_files(self) -> list[str]:
+        """The files that declare dependencies of other languages, in trust or now."""
+        repository = self.repository
+        known = {*self.trust.committed, *repository.head_tree, *repository.index}
+        known |= {*repository.untracked}
+        return sorted(dependencies.foreign_files(known, self.layout.root))
 
     @cached_property
     def installed(self) -> dict[str, str]:
@@ -152,6 +164,27 @@ class Evidence:
         found = self.repository.git.call("for-each-ref", *wanted, "refs/ouro/tried/").decode()
         pairs = [line.split() for line in found.splitlines()]
         return {int(name): commit for name, commit in pairs if name.isdigit()}
+
+    @cached_property
+    def only_claims(self) -> str:
+        """Say so if no run was ever recorded here: what the ledger has was written by hand, and
+        there is nothing to compare it with. "" if something was recorded, even if it is gone."""
+        if self.journal_fault or any(r.worktree == self.worktree for r in self.records):
+            return ""
+        if self._has_tried and self.tried:
+            return ""
+        rows = len(self.ledger.rows)
+        claims = f": the {rows} rows of {self.layout.ledger} are claims" if rows else ""
+        return f"no run recorded yet{claims}"
+
+    @property
+    def _has_tried(self) -> bool:
+        """Whether there may be refs of tried commits: git is asked only then."""
+        folder = self.repository.git.common_dir
+        if (folder / "refs/ouro/tried").is_dir() or (folder / "reftable").exists():
+            return True
+        packed = read_file(folder / "packed-refs")
+        return packed is not None and b" refs/ouro/tried/" in packed
 
     @property
     def branch(self) -> str:

@@ -70,12 +70,20 @@ class Repository:
     """One repository and the part of it that is checked. Every fact is observed once."""
 
     def __init__(
-        self, git: Git, *, trust: str = "", subject: Subject = "working tree", head: str = ""
+        self,
+        git: Git,
+        *,
+        trust: str = "",
+        subject: Subject = "working tree",
+        head: str = "",
+        tip: str = "",
     ) -> None:
-        """``head`` is the full id of the judged commit, by default the one checked out."""
+        """``head`` is the full id of the judged commit, by default the one checked out. ``tip`` is
+        the last commit of the history in which ``head`` is judged as an earlier one."""
         self.git = git
         self.trust = trust
         self.subject = subject
+        self.tip = tip
         self._head = head
 
     @cached_property
@@ -151,6 +159,17 @@ class Repository:
         """Return the commits since trust, oldest first, as git lists them for any history."""
         tips, order = (self.head, *self.merging), ("--reverse", "--topo-order")
         return self.git.call("rev-list", *order, *tips, f"^{self.trust}").decode().split()
+
+    def on_branch(self, commit: Commit) -> str:
+        """Return the commit, or the merge on the branch's own line that brought it in."""
+        parents = {one.id: self.git.store.commit(one.id)[1] for one in self.commits}
+        line, one = set(), self.head
+        while one in parents:
+            line.add(one)
+            one = parents[one][0] if parents[one] else ""
+        order = list(parents)  # oldest first
+        later = order[order.index(commit.id) :] if commit.id in parents else []
+        return next((one for one in later if one in line), commit.id)
 
     @cached_property
     def committed(self) -> tuple[Change, ...]:

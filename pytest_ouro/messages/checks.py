@@ -45,11 +45,45 @@ def check_failed(rule: str, check: str, place: str, reason: str) -> OuroError:
     )
 
 
+def unreadable_script(place: str, python: str, why: str, command: str, commit: str) -> OuroError:
+    """The Python that runs the gate cannot parse a script, so no rule knows what is in it.
+
+    ``command`` is the gate under the project's Python. ``commit`` is the id of an earlier commit
+    that holds the script; "" if it is in the judged commit, the index or the working tree.
+    """
+    otherwise = (
+        f"join that commit with the next one: git reset --soft {commit:.7}~1, git commit"
+        if commit
+        else "fix the syntax"
+    )
+    return OuroError(
+        f"{place} cannot be read as Python {python}: {why}",
+        help=f"run the gate by the project's Python: {command}   (if that cannot read it either, "
+        f"{otherwise})",
+    )
+
+
+def nested_script(path: str) -> OuroError:
+    """A script is nested too deeply to be parsed, so no rule knows what is in it."""
+    return OuroError(
+        f"{path} is nested too deeply to be read",
+        help="write long sums, chains and lists as loops or as several statements",
+    )
+
+
 def no_tracked_file(paths: Sequence[str]) -> TrustError:
     """A rule freezes files, and none of them is tracked."""
     return TrustError(
         f"no tracked file matches {', '.join(paths)}",
         help="git add the file, or fix the paths in bound.toml",
+    )
+
+
+def nothing_watched(folder: str) -> TrustError:
+    """A rule watches a folder in which no file is tracked."""
+    return TrustError(
+        f"no tracked file is in {folder}: nothing would be watched",
+        help="git add its files, or fix 'within' in bound.toml",
     )
 
 

@@ -43,6 +43,18 @@ def no_bound(folder: Path) -> OuroError:
     )
 
 
+def nothing_judged(rules: list[str]) -> OuroError:
+    """Every rule was skipped, so nothing is known about what was to be judged.
+
+    ``rules`` are the rules, each with the reason why it was skipped.
+    """
+    return OuroError(
+        f"no rule was judged: {several(rules)}",
+        help='a person states a rule that can be judged here, such as check = "scope", in '
+        "bound.toml, and blesses it: pytest-ouro bless",
+    )
+
+
 def bound_outside(path: Path, folder: Path) -> OuroError:
     """``--bound`` names a file in a folder that does not exist and is not below the current one."""
     return OuroError(

@@ -183,6 +183,22 @@ def written_by_hand(name: str) -> OuroError:
     )
 
 
+def foreign_hook(hook: str, command: str) -> OuroError:
+    """One of git's hooks exists, and this command did not write it."""
+    return OuroError(
+        f"{hook} was written by someone else",
+        help=f"add this line to it: {command}   (or replace it: --force)",
+    )
+
+
+def other_hooks_folder(command: str) -> OuroError:
+    """``core.hooksPath`` is set, so git does not look for hooks in the repository's own folder."""
+    return OuroError(
+        "core.hooksPath names another folder of hooks",
+        help=f"add this line to its pre-commit: {command}",
+    )
+
+
 def not_writable(path: str, words: str) -> OuroError:
     """A file cannot be written; what was there is unchanged."""
     return OuroError(

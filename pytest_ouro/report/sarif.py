@@ -62,7 +62,7 @@ def _serialise(rules: list[Any], results: list[Any], invocation: dict[str, Any])
 
 def _describe(answer: Answer, result: RuleResult, finding: Finding, number: int) -> dict[str, Any]:
     path, line = place(answer, result, finding)
-    same = f"{answer.ref}\0{result.rule}\0{path}\0{finding.headline}"
+    same = f"{answer.ref}\0{result.rule}\0{path}\0{finding.stable_headline}"
     return {
         "ruleId": result.rule,
         "ruleIndex": number,

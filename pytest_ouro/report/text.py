@@ -6,8 +6,11 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.core.finding import several
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_ouro.core.errors import OuroError
     from pytest_ouro.core.finding import Finding, RuleResult, Status
@@ -20,13 +23,9 @@ _WORDS = {"broken": "BROKEN", "warned": "WARNS", "holds": "HOLDS", "skipped": "S
 
 def render(answers: Sequence[Answer]) -> str:
     """Render the rules that are broken or warn, and for each answer a line that sums it up."""
-    lines = []
+    lines: list[str] = []
     for answer in answers:
-        lines += [
-            result_text(result, bound="bound.toml")
-            for result in answer.judgements
-            if result.status in ("broken", "warned")
-        ]
+        lines += _render_rules(answer.judgements)
         away = os.path.relpath(answer.case.repository.git.top)
         if answer.broken and away != ".":
             lines.append(
@@ -36,6 +35,32 @@ def render(answers: Sequence[Answer]) -> str:
         ref = f"{printable(answer.ref)}: " if answer.ref else ""
         lines.append(f"ouro: {ref}{word}: {count(answer.judgements)}, trust: {answer.case.trust}")
     return "\n".join(lines) or "ouro: nothing is pushed that could be judged"
+
+
+def _render_rules(results: Sequence[RuleResult]) -> Iterator[str]:
+    """Yield the text of each broken or warning rule. A rule that is broken by a change that was
+    reported before has one line, which names the change."""
+    reported: set[object] = set()
+    for result in results:
+        if result.status not in ("broken", "warned"):
+            continue
+        new = [finding for finding in result.findings if not _subjects(finding) <= reported]
+        if new or not result.findings:
+            yield result_text(replace(result, findings=tuple(new)), bound="bound.toml")
+        else:
+            paths = sorted({str(finding.facts["path"]) for finding in result.findings})
+            word = _WORDS[result.status]
+            yield printable(f"{result.rule} {word}: by the same change of {several(paths)}")
+        if result.broken:
+            reported = reported.union(*map(_subjects, result.findings))
+
+
+def _subjects(finding: Finding) -> set[object]:
+    """Return what a finding is about: changed files, or a line of one, or only itself."""
+    path, line = finding.facts.get("path"), finding.facts.get("line")
+    if path and line:
+        return {(path, line)}
+    return set(finding.paths) if path and finding.paths else {id(finding)}
 
 
 def render_error(error: OuroError) -> str:

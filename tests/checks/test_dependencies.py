@@ -97,7 +97,7 @@ def test_a_new_dependency_file_is_found(project, judged, name):
     [finding] = judged(RULE).findings
 
     assert finding.headline.startswith(f"{name}: {words}")
-    assert finding.help.startswith(f"remove {name} ")
+    assert finding.help.startswith(f"rm {name} ")
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_an_import_that_nothing_provides_is_found(project, judged, line, words):
     assert "pytest-ouro bless" in finding.help
 
 
-@pytest.mark.parametrize("line", ["import math", "import six", "import prepare", "not Python at"])
+@pytest.mark.parametrize("line", ["import math", "import six", "import prepare"])
 def test_an_import_that_is_provided_holds(project, judged, line):
     project.write({"train.py": f"{line}\n"})
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from pytest_ouro import OuroError
+
 RULE = "never-do::add-dependencies"
 TRAIN = "import six\nimport torch\nfrom prepare import evaluate_bpb\n"
 pytestmark = pytest.mark.usefixtures("laws")
@@ -39,7 +41,7 @@ def test_an_import_that_nothing_provides_is_found(project, judged, trust, code, 
     assert judgement.status == "broken"
     [finding] = judgement.findings
     assert finding.headline.startswith(f"train.py:{line} {words}")
-    assert finding.where == f"imported since {trust[:7]}"
+    assert finding.where == "imported in: the working tree"
     assert finding.help.startswith("use what is there; a person adds a dependency and blesses it")
 
 
@@ -107,11 +109,12 @@ def test_a_committed_import_is_found_although_it_was_undone(project, judged, tru
     assert judged(RULE, trust=trust).broken
 
 
-@pytest.mark.parametrize("text", ["import (", "import einops\0", "# coding: nonsense\n", "\ufeff"])
-def test_text_that_is_not_python_imports_nothing(project, judged, trust, text):
+@pytest.mark.parametrize("text", ["import (", "import einops\0", "# coding: nonsense\n"])
+def test_text_that_cannot_be_parsed_is_not_judged(project, judged, trust, text):
     project.write({"train.py": text})
 
-    assert judged(RULE, trust=trust).status == "holds"
+    with pytest.raises(OuroError, match="cannot be read as Python"):
+        judged(RULE, trust=trust)
 
 
 LOCK = '[[package]]\nname = "six"\nversion = "1"\n'

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pytest_ouro import OuroError
 from pytest_ouro.checks.evaluation.tampering import Script
 
 RULE = "never-do::modify-evaluation"
@@ -117,6 +118,7 @@ HARD = [
     ("make_dataloader.__globals__", "reaches for __globals__"),
     ("frame.f_locals", "reaches for f_locals"),
     ("import socket", "imports socket"),
+    ("import socket\nsocket.socket()", "imports socket"),
     ("from subprocess import run", "imports subprocess"),
     ("import os, ctypes.util", "imports ctypes"),
     ("def f():\n    import ctypes", "imports ctypes"),
@@ -131,7 +133,6 @@ HARD = [
     ("print('\\033[1mval_bpb: 0.9123')", "prints a val_bpb that is written in the source"),
     ("print('a note\\rval_bpb: 0.9123')", "prints a val_bpb that is written in the source"),
     ("import sys\nsys.stdout.write('val_bpb: 0.9')", "prints a val_bpb that is written in the"),
-    ("# " + "x" * 65536, "bytes long, more than 65536"),
 ]
 
 
@@ -154,9 +155,9 @@ def test_a_construct_that_touches_the_measurement_is_found(project, judged, trus
     found = [finding for finding in judgement.findings if not finding.warns]
     [finding] = [finding for finding in found if words in finding.headline]
     if "\n" not in code:
-        line = 1 if "long" in words else TRAIN.count("\n") + 1
+        line = TRAIN.count("\n") + 1
         assert finding.headline.startswith(f"train.py:{line} ")
-    assert finding.where == f"introduced since {trust[:7]}"
+    assert finding.where == "introduced in: the working tree"
     kind = finding.headline.split(" ")[1]
     assert finding.help.startswith(HELP.get(kind, "remove it: the metric is the harness's"))
 
@@ -281,9 +282,47 @@ def test_a_new_editable_file_is_judged_whole(project, judged):
     assert finding.headline == "lib/evil.py:1 imports socket"
 
 
-@pytest.mark.parametrize("text", ["def f(:\n", "x = 1\0\n", "# coding: no-such-thing\n", ""])
-def test_text_that_is_not_python_cannot_run_and_holds(project, judged, trust, text):
-    project.write({"train.py": text})
+UNPARSABLE = [
+    "def f(:\n",
+    "x = 1\0\n",
+    "# coding: no-such-thing\n",
+    "plain words\n",
+    "type X = (\n",
+]
+
+
+@pytest.mark.parametrize("text", UNPARSABLE)
+@pytest.mark.parametrize("place", ["working tree", "index", "commit"])
+def test_text_that_cannot_be_parsed_is_not_judged(project, judged, trust, text, place):
+    project.write({"train.py": text + "import prepare\nprepare.evaluate_bpb = min\n"})
+    if place != "working tree":
+        project.git("add", "train.py")
+    if place == "commit":
+        project.git("commit", "-qm", "text")
+
+    with pytest.raises(OuroError) as caught:
+        judged(RULE, trust=trust, subject=place)
+
+    assert caught.value.message.startswith("train.py:")
+    assert "cannot be read as Python 3." in caught.value.message
+    options = {"working tree": "", "index": " --staged", "commit": " --head "}[place]
+    command = f"run the gate by the project's Python: python -I -m pytest_ouro gate{options}"
+    assert caught.value.help.startswith(command)
+
+
+def test_the_command_names_the_folder_and_the_python_of_the_experiment(project, judged):
+    project.edit("bound.toml", "editable  =", 'python = ["uv", "run", "python"]\neditable  =')
+    trust = project.commit("by uv")
+    project.write({"train.py": "x = (\n"})
+
+    with pytest.raises(OuroError) as caught:
+        judged(RULE, trust=trust)
+
+    assert "uv run python -I -m pytest_ouro gate   (if that cannot" in caught.value.help
+
+
+def test_an_unparsable_script_that_was_blessed_as_it_is_holds(project, judged):
+    trust = project.commit("newer", {"train.py": "x = (\n"})
 
     assert judged(RULE, trust=trust).status == "holds"
 

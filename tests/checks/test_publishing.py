@@ -126,7 +126,7 @@ def test_results_beside_work_are_a_violation(publishing, judged, work):
     [finding] = judged(LEDGER).findings
 
     assert finding.headline.startswith("results.tsv is in git beside other work")
-    assert finding.help.endswith("and commit it alone when the session is over")
+    assert finding.help.endswith("commit it alone when the session is over")
 
 
 def test_it_says_where_and_what_to_do(publishing, judged):
@@ -135,7 +135,7 @@ def test_it_says_where_and_what_to_do(publishing, judged):
     [finding] = judged(LEDGER).findings
 
     assert finding.where.endswith('"try 0.9"')
-    assert finding.help.startswith("git rm --cached results.tsv, drop it from the commits that")
+    assert finding.help.startswith("git reset ")
 
 
 def test_the_help_for_staged_results_is_to_unstage_them(publishing, judged):
@@ -144,7 +144,7 @@ def test_the_help_for_staged_results_is_to_unstage_them(publishing, judged):
     [finding] = judged(LEDGER).findings
 
     assert finding.where == "held by: the index"
-    assert finding.help.startswith("git rm --cached results.tsv and commit it alone")
+    assert finding.help.startswith("git rm --cached -- results.tsv; commit it alone")
 
 
 def test_a_report_from_an_earlier_session_goes_out_before_the_next_one(publishing, judged):

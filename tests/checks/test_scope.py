@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from pytest_ouro.cli.bless import bless
+from pytest_ouro.core.errors import TrustError
 from pytest_ouro.engine import judge, open_case
 
 RULE = "iron-law::only-train-py"
@@ -80,7 +81,7 @@ VIOLATIONS = {
     committed: (f"helper.py {ADD}", 'added in: commit HEAD "a helper"', "git reset --keep HEAD~1"),
     committed_before: (
         *(f"helper.py {ADD}", 'added in: commit PARENT "a helper"'),
-        "git rebase -i PARENT~1 and drop the change",
+        "git reset --soft PARENT~1 && git rm -f -- helper.py, then git commit",
     ),
     edited: (f"pyproject.toml {CHANGE}", "changed in: the working tree", "git checkout "),
     edited_unseen: (f"pyproject.toml {CHANGE}", "changed in: the working tree", "git checkout "),
@@ -121,8 +122,9 @@ def test_a_rename_is_a_deletion_and_an_addition(project, judged):
     project.git("mv", "train.py", "model.py")
     project.git("mv", "pyproject.toml", "project.toml")
 
-    [finding] = judged(RULE).findings
+    gone, finding = judged(RULE).findings
 
+    assert gone.headline == "train.py is gone: there is nothing to run"
     assert finding.headline == "3 files changed outside train.py"
     assert finding.where == (
         "model.py (the index), project.toml (the index), pyproject.toml (the index)"
@@ -135,8 +137,10 @@ def test_a_commit_and_its_revert_are_still_found(project, judged):
 
     [finding] = judged(RULE).findings
 
-    assert finding.headline.startswith("helper.py was deleted")
-    assert '"Revert "a helper"", commit' in finding.where
+    assert finding.headline.startswith("helper.py was added")
+    assert '"a helper", commit' in finding.where
+    subprocess.run(["sh", "-c", finding.help], cwd=project.path, check=True)
+    assert judged(RULE).status == "holds"
 
 
 def test_one_file_in_several_places_is_one_finding(project, judged):
@@ -147,7 +151,8 @@ def test_one_file_in_several_places_is_one_finding(project, judged):
 
     [finding] = judged(RULE).findings
 
-    assert finding.where.startswith("changed in: the working tree, the index, commit ")
+    assert finding.where.startswith("added in: commit ")
+    assert finding.where.endswith('"a helper", the index, the working tree')
 
 
 def test_many_stray_files_are_reported_as_one_finding(project, judged):
@@ -236,9 +241,11 @@ def test_a_person_may_watch_the_folder_of_the_bound_alone(project, in_a_folder):
 
 
 def test_a_watched_folder_must_hold_files(project, judged, restate):
-    restate('check = "scope"', 'check = "scope"\nwithin = "nowhere"')
+    with pytest.raises(TrustError, match="no tracked file is in nowhere"):
+        restate('check = "scope"', 'check = "scope"\nwithin = "nowhere"')
+    trust = project.commit("not blessed, but trusted")
 
-    [finding] = judged(RULE).findings
+    [finding] = judged(RULE, trust=trust).findings
 
     assert finding.headline == "no file is in nowhere: nothing is watched"
 
@@ -387,7 +394,13 @@ def test_the_help_for_a_commit_that_adds_the_ledger_keeps_it(project, judged):
 
     [finding] = judged(RULE).findings
 
-    assert finding.help.startswith(f"git reset {head[:7]}~1 and commit")
+    assert finding.help.startswith(
+        f"git reset --soft {head[:7]}~1 && git rm --cached -- results.tsv"
+    )
+    command = finding.help.partition(", then")[0]
+    subprocess.run(["sh", "-ec", command], cwd=project.path, check=True, capture_output=True)
+    assert (project.path / "results.tsv").read_text() == "a row\n"
+    assert judged(RULE).status == "holds"
 
 
 def test_a_ledger_of_another_name_needs_no_permission(project, judged):

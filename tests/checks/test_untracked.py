@@ -30,7 +30,7 @@ def test_a_staged_ledger_is_found(project, judged):
     [finding] = judgement.findings
     assert finding.headline == "results.tsv is in git; it must stay untracked"
     assert finding.where == "added in: the index"
-    assert finding.help == "git rm --cached results.tsv"
+    assert finding.help == "git rm --cached -- results.tsv"
 
 
 def test_a_committed_ledger_is_found(project, judged):

@@ -6,18 +6,26 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
-from pytest_ouro.checks._editable import changed_scripts
+from pytest_ouro.checks._editable import changed_scripts, is_python, linked_scripts, missing, parse
+from pytest_ouro.checks._remedy import drop_from, places
 from pytest_ouro.checks._wording import describe_run
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.finding import Finding
+from pytest_ouro.core.finding import Finding, several
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ouro.checks.evaluation.tampering import Construct
+    from pytest_ouro.checks._editable import ChangedScript
+    from pytest_ouro.checks.evaluation.modules import Construct
     from pytest_ouro.evidence.evidence import Evidence, Layout
 
 
+#: A longer script can carry a payload: the longest of a thousand real ones had 59.7 KB. One that
+#: was longer when it was blessed may still be edited.
+MAX_BYTES = 64 * 1024
+#: How many bytes a script above `MAX_BYTES` may be longer than the trusted one.
+GROWTH = 16 * 1024
 #: What to do about a construct, by the first word of its description.
 _HELP = {
     "imports": "remove it: a run's record has the commit, the device and the memory already",
@@ -38,15 +46,20 @@ class Evaluation(Check):
 
     after_run = True
 
+    def skipped(self, evidence: Evidence) -> str:
+        if evidence.measured is not None or is_python(evidence):
+            return ""
+        return "not judged: no editable file is Python, which is all that this check reads"
+
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        for path, trusted, versions in changed_scripts(evidence):
+        yield from missing(evidence)
+        yield from linked_scripts(evidence)
+        for script in changed_scripts(evidence):
             new: dict[tuple[str, bool], Construct] = {}
-            for data in reversed(versions):
-                if found := _constructs(evidence, data):
-                    before = _constructs(evidence, trusted) if trusted is not None else ()
-                    for construct in _introduced(before, found):
-                        new.setdefault((construct.what, construct.hard), construct)
-            yield from (_finding(evidence, path, construct) for construct in new.values())
+            for data in reversed(script.versions):
+                for construct in _new(evidence, script, data):
+                    new.setdefault((construct.what, construct.hard), construct)
+            yield from (_finding(evidence, script, construct) for construct in new.values())
         if evidence.measured is not None:
             yield from _mismatch(evidence)
 
@@ -54,22 +67,38 @@ class Evaluation(Check):
         return Protection(frozen=[layout.path(name) for name in layout.run_by_us])
 
 
-def _constructs(evidence: Evidence, data: bytes) -> tuple[Construct, ...]:
-    """Return the constructs of a script; none if it is not Python, for then no run succeeds."""
-    from pytest_ouro.checks.evaluation.tampering import constructs
+def _new(evidence: Evidence, script: ChangedScript, data: bytes) -> Iterator[Construct]:
+    """Yield what a version of a script has and trust has not. OuroError if it cannot be parsed."""
+    from pytest_ouro.checks.evaluation.modules import Construct
     from pytest_ouro.evidence.python.source import decode
+
+    parse(evidence, script.path, data)
+    trusted = "" if script.trusted is None else decode(script.trusted)
+    if found := _constructs(evidence, decode(data), trusted):
+        yield from _introduced(_constructs(evidence, trusted, trusted), found)
+    grown = len(data) - len(script.trusted or b"")
+    if len(data) > MAX_BYTES and grown > GROWTH:
+        yield Construct(1, f"is longer than {MAX_BYTES} bytes, and much longer than before")
+
+
+def _constructs(evidence: Evidence, text: str, trusted: str) -> tuple[Construct, ...]:
+    """Return the constructs of a script; none if it is not Python, as a trusted text may be."""
+    from pytest_ouro.checks.evaluation import tampering
+    from pytest_ouro.checks.evaluation.bindings import names_taken
 
     layout = evidence.layout
     harness = layout.harness.removesuffix(".py").replace("/", ".")
+    names = (harness, layout.evaluate, layout.loader)
+    taken = names_taken(trusted, harness, names[1:])
     try:
-        return constructs(decode(data), harness, layout.evaluate, layout.loader, layout.metric)
+        return tampering.constructs(text, *names, layout.metric, taken)
     except SyntaxError:
         return ()
 
 
 def _introduced(before: tuple[Construct, ...], after: tuple[Construct, ...]) -> Iterator[Construct]:
     """Yield the constructs that ``after`` has more often than ``before``."""
-    known = Counter(construct.what for construct in before)
+    known = Counter(construct.what for construct in before if not construct.unread)
     for construct in after:
         if known[construct.what] > 0:
             known[construct.what] -= 1
@@ -77,13 +106,26 @@ def _introduced(before: tuple[Construct, ...], after: tuple[Construct, ...]) -> 
             yield construct
 
 
-def _finding(evidence: Evidence, path: str, construct: Construct) -> Finding:
+def _finding(evidence: Evidence, script: ChangedScript, construct: Construct) -> Finding:
+    def has(data: bytes | None) -> bool:
+        if data is None or data == script.trusted:
+            return False
+        try:
+            return any(one.what == construct.what for one in _new(evidence, script, data))
+        except OuroError:  # a commit in between that cannot be read has a message of its own
+            return False
+
+    where, commit = places(evidence, script.path, script.now, has)
+    help = _help(construct)
+    if commit and construct.hard:
+        help += drop_from(evidence, script.path, commit)
     return Finding(
-        f"{path}:{construct.line} {construct.what}",
-        where=f"introduced since {evidence.trust.commit[:7] or 'trust'}",
-        help=_help(construct),
-        facts={"path": path, "line": construct.line},
+        f"{script.path}:{construct.line} {construct.what}",
+        where=f"introduced in: {several(where)}",
+        help=help,
+        facts={"path": script.path, "line": construct.line},
         warns=not construct.hard,
+        parts=(f"{script.path} {construct.what}",),
     )
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_ouro.evidence.python.source import dotted
+from pytest_ouro.evidence.python.source import dotted, literal_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pytest_ouro.evidence.python.source import Source
 
-#: Modules that give access to other modules, or start programs.
-_WAYS = ("sys", "os", "importlib")
+#: Modules that give access to other modules, start programs, or read code from files.
+_WAYS = (
+    *("sys", "os", "importlib", "subprocess", "socket", "asyncio", "numpy", "site"),
+    "__main__",
+)
 _IMPORTERS = ("import_module", "__import__")
 
 
@@ -27,6 +31,7 @@ class Names:
     def __init__(self, source: Source, known: tuple[str, ...], given: Mapping[str, str]) -> None:
         self._known = known
         self._importers = set(_IMPORTERS)
+        self._values = _values(source)
         self._real = {"__builtins__": "builtins", **given}
         for plain in source.of(ast.Import):
             for alias in plain.names:
@@ -36,6 +41,8 @@ class Names:
         stored = {name.id for name in source.of(ast.Name) if isinstance(name.ctx, ast.Store)}
         for named in source.of(ast.ImportFrom):
             self._import_from(named, stored)
+        if "print" not in stored:
+            self._real.setdefault("print", "builtins.print")
         for one in source.of(ast.Assign):
             for target in one.targets:
                 self._assign(target, one.value)
@@ -48,12 +55,18 @@ class Names:
     def _import_from(self, node: ast.ImportFrom, stored: set[str]) -> None:
         """Resolve imported names, without those that are assigned something else (``stored``)."""
         top = (node.module or "").split(".")[0]
-        for alias in () if node.level else node.names:
+        for alias in node.names:
             local = alias.asname or alias.name
-            if alias.name in _IMPORTERS:
+            full = f"{node.module}.{alias.name}" if node.module else alias.name
+            module = next((one for one in self._known if is_module(node, full, one)), "")
+            if module and (node.level or node.module):
+                self._real[local] = module
+            elif node.level:
+                continue
+            elif alias.name in _IMPORTERS:
                 self._importers.add(local)
             elif (top == "torch" or top in _WAYS) and local not in stored:
-                self._real[local] = f"{node.module}.{alias.name}"
+                self._real[local] = full
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
         """Resolve the target of ``short = long.name``, also within tuples."""
@@ -76,22 +89,46 @@ class Names:
         if isinstance(node, ast.NamedExpr):
             return self.meant(node.value)
         if isinstance(node, ast.Subscript):
-            key = literal_text(node.slice)
+            key = self.text(node.slice)
             return key if key in self._known and self.meant(node.value) == "sys.modules" else ""
         if isinstance(node, ast.Call):
             if dotted(node.func) == "getattr" and len(node.args) > 1:
-                base, key = self.meant(node.args[0]), literal_text(node.args[1])
+                base, key = self.meant(node.args[0]), self.text(node.args[1])
                 return f"{base}.{key}" if base and key else ""
             return next((name for name in self.imported(node) if name in self._known), "")
         return ""
 
+    def imports(self, node: ast.Call) -> bool:
+        """Return whether a call imports a module, under any name of the import function."""
+        by_call = isinstance(node.func, ast.Call)  # getattr(builtins, "__import__")("x")
+        name = self.meant(node.func) if by_call else dotted(node.func)
+        return bool(node.args) and name.rpartition(".")[2] in self._importers
+
     def imported(self, node: ast.Call) -> Iterator[str]:
-        """Yield the module that a call imports, under any name of the import function."""
-        importer = dotted(node.func).rpartition(".")[2] in self._importers
-        if importer and node.args and (name := literal_text(node.args[0])):
+        """Yield the module that a call imports, if its name is literal."""
+        if self.imports(node) and (name := self.text(node.args[0])):
             yield name
 
+    def text(self, node: ast.expr) -> str:
+        """Return the string that an expression is, also by a name with one constant value."""
+        return literal_text(self.value(node))
 
-def literal_text(node: ast.expr) -> str:
-    """Return the string that a literal is; "" for any other expression."""
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+    def value(self, node: ast.expr) -> ast.expr:
+        """Return what a name is assigned, if it is assigned once; any other expression itself."""
+        return self._values.get(node.id, node) if isinstance(node, ast.Name) else node
+
+
+def is_module(node: ast.ImportFrom, name: str, module: str) -> bool:
+    """Return whether ``name``, absolute or relative as in ``node``, is the name of a module."""
+    return name == module or (node.level > 0 and module.endswith(f".{name}"))
+
+
+def _values(source: Source) -> dict[str, ast.expr]:
+    """Return what the names are assigned that are assigned once."""
+    counts = Counter(n.id for n in source.of(ast.Name) if isinstance(n.ctx, ast.Store))
+    return {
+        target.id: one.value
+        for one in source.of(ast.Assign)
+        for target in one.targets
+        if isinstance(target, ast.Name) and counts[target.id] == 1
+    }

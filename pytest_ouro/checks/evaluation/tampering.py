@@ -7,23 +7,39 @@ it have nearly no innocent use in a training script; one that has some only warn
 from __future__ import annotations
 
 import ast
-import contextlib
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, TypeAlias, get_args
+from typing import TYPE_CHECKING
 
+from pytest_ouro.checks.evaluation.bindings import (
+    ASSIGNING,
+    NAMESPACES,
+    names_taken,
+    place_of,
+    targets_of,
+    whole_of,
+    written_into,
+)
+from pytest_ouro.checks.evaluation.harmless import keeps_compile, keeps_print
 from pytest_ouro.checks.evaluation.literal_metric import prints_literal
-from pytest_ouro.checks.evaluation.name_resolver import Names, literal_text
+from pytest_ouro.checks.evaluation.modules import (
+    SEARCHED,
+    Construct,
+    is_hidden,
+    loader,
+    modules_imported,
+    outside_called,
+    search_changed,
+)
+from pytest_ouro.checks.evaluation.name_resolver import Names, is_module
 from pytest_ouro.checks.evaluation.repetition import calls_in_loops, calls_of_one_run
 from pytest_ouro.core.fast_dataclass import dataclass, replace
-from pytest_ouro.evidence.python.source import dotted, imported, source
+from pytest_ouro.evidence.python.source import dotted, source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_ouro.evidence.python.source import Source
 
-#: A longer script can carry a payload: the longest of a thousand real ones had 59.7 KB.
-MAX_BYTES = 64 * 1024
 #: Modules that no script has a reason to write into, beside the harness.
 _PROTECTED = ("time", "torch", "math", "builtins")
 #: Settings of torch that a script may assign.
@@ -38,51 +54,25 @@ _INTERNALS = (
 )
 #: The same, as functions of the module gc.
 _GC = ("get_objects", "get_referrers", "get_referents")
-#: Modules whose import fails the rule, and those whose import only warns.
-_REFUSED = (
-    *("socket", "_socket", "ctypes", "_ctypes", "cffi", "subprocess", "pty"),
-    *("unittest", "mock"),
-)
-_NOTED = (
-    *("multiprocessing", "requests", "urllib", "http", "ftplib", "httpx", "aiohttp"),
-    *("pickle", "signal", "inspect"),
-)
 #: Calls that only warn.
 _NOTED_CALLS = (
     *("open", "torch.save", "torch.load"),
     *("exec", "eval", "compile", "globals", "vars"),
 )
-_STARTING = ("os.system", "os.popen", "os.exec", "os.spawn", "os.posix_spawn")
 #: Methods that change a dictionary.
 _WRITING = ("update", "pop", "popitem", "setdefault", "clear", "__setitem__", "__delitem__")
 #: Splits that only the evaluation reads.
 HELD_OUT = ("val", "valid", "validation", "test", "eval")
-#: Kinds of nodes, as tuples: a union would be built for each of thousands of nodes.
-_Assigning: TypeAlias = (
-    ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Delete | ast.For | ast.NamedExpr | ast.withitem
-)
-_ASSIGNING = get_args(_Assigning)
 _DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTING = (ast.Import, ast.ImportFrom)
-
-
-@dataclass(frozen=True)
-class Construct:
-    """One construct on a line of the file.
-
-    ``what`` describes it and identifies it across versions. ``hard``: it fails the rule.
-    """
-
-    line: int
-    what: str
-    hard: bool = True
 
 
 @dataclass(frozen=True)
 class Script:
     """The text of an editable file, and the names of the harness that measures it.
 
-    ``harness`` is a module, ``evaluate`` and ``loader`` are its functions.
+    ``harness`` is a module, ``evaluate`` and ``loader`` are its functions. ``taken`` are constants
+    and functions that the trusted version takes from the harness.
     """
 
     text: str
@@ -90,19 +80,20 @@ class Script:
     evaluate: str
     loader: str
     metric: str
+    taken: frozenset[str] = frozenset()
 
     @cached_property
     def constructs(self) -> tuple[Construct, ...]:
         """All constructs, in the order of lines. SyntaxError if the text is not Python."""
         try:
-            kinds = (*_ASSIGNING, *_DEFINING, *_IMPORTING, ast.Call, ast.Attribute)
+            kinds = (
+                *(*ASSIGNING, *_DEFINING, *_IMPORTING),
+                *(ast.Call, ast.Attribute, ast.arguments, ast.MatchAs),
+            )
             found = [found for node in self._source.of(*kinds) for found in self._constructs(node)]
             found += self._evaluations()
         except RecursionError:
-            found = [Construct(1, "is nested too deeply to be read")]
-        size = len(self.text.encode())
-        if size > MAX_BYTES:
-            found.append(Construct(1, f"is {size} bytes long, more than {MAX_BYTES}"))
+            found = [Construct(1, "is nested too deeply to be read", unread=True)]
         return tuple(sorted(found, key=lambda construct: construct.line))
 
     @cached_property
@@ -114,11 +105,29 @@ class Script:
         """The names in the harness of what is imported from it, by their local names."""
         names: dict[str, str] = {}
         for node in self._source.of(ast.ImportFrom):
-            if node.module == self.harness:
+            if is_module(node, node.module or "", self.harness):
                 names.update({alias.asname or alias.name: alias.name for alias in node.names})
         if names.pop("*", ""):
             names.update({name: name for name in (self.evaluate, self.loader)})
         return names
+
+    @cached_property
+    def _ours(self) -> dict[str, str]:
+        """The names that only the harness may bind, by the names in the script: those imported from
+        it, and the constants that this or the trusted version takes from it in any way."""
+        taken = self.taken | names_taken(self.text, self.harness, ())
+        modules = {
+            alias.asname: self.harness
+            for node in self._source.of(ast.Import)
+            for alias in node.names
+            if alias.asname and alias.name == self.harness
+        }
+        own = {self.harness: self.harness} if self.harness in self._source.imports else {}
+        return {**{name: name for name in taken}, **own, **modules, **self._from_harness}
+
+    @cached_property
+    def _functions(self) -> dict[str, ast.FunctionDef]:
+        return {function.name: function for function in self._source.of(ast.FunctionDef)}
 
     @cached_property
     def _names(self) -> Names:
@@ -139,55 +148,103 @@ class Script:
     def _guarded(self, node: ast.expr) -> str:
         """Return the name in a protected module that the node refers to; "" if none."""
         meant = self._names.meant(node)
-        return meant if meant.split(".")[0] in (*_PROTECTED, self.harness) else ""
+        ours = f"{meant}.".startswith(f"{self.harness}.")
+        return meant if ours or meant.split(".")[0] in _PROTECTED else ""
 
     def _constructs(self, node: ast.AST) -> Iterator[Construct]:
         """Yield the constructs that one node shows by itself."""
-        if isinstance(node, _ASSIGNING):
-            for target in _targets(node):
-                yield from self._assigned(target)
+        if isinstance(node, ASSIGNING):
+            value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+            whole = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", 0)]
+            for target in targets_of(node):
+                yield from self._assigned(node, target, value if target in whole else None)
         elif isinstance(node, _DEFINING):
-            if node.name in self._from_harness:
-                yield Construct(node.lineno, f"redefines {node.name}, which {self.harness} defines")
+            if node.name in self._ours and not self._is_member(node):
+                name = self._ours[node.name]
+                yield Construct(node.lineno, f"redefines {name}, which {self.harness} defines")
+        elif isinstance(node, ast.arguments):
+            yield from self._defaults(node)
+        elif isinstance(node, ast.MatchAs):
+            if node.name in self._ours:
+                yield self._rebinds(node.lineno, node.name)
         elif isinstance(node, ast.Call):
             yield from self._called(node)
         elif isinstance(node, ast.Attribute):
             if node.attr in _INTERNALS or (node.attr in _GC and dotted(node.value) == "gc"):
                 yield Construct(node.lineno, f"reaches for {node.attr}")
-            elif node.attr == "__dict__" and (meant := self._guarded(node.value)):
+            yield from loader(node.lineno, node.attr)
+            if node.attr == "__dict__" and (meant := self._guarded(node.value)):
                 yield Construct(node.lineno, f"reaches for __dict__ of {meant}")
         elif isinstance(node, _IMPORTING):
             yield from self._imported(node)
 
-    def _assigned(self, target: ast.expr) -> Iterator[Construct]:
-        if isinstance(target, ast.Name) and target.id in self._from_harness:
-            yield self._rebinds(target.lineno, target.id)
+    def _assigned(
+        self, node: ast.AST, target: ast.expr, value: ast.expr | None
+    ) -> Iterator[Construct]:
+        """Judge one target of an assignment. ``value`` is what it gets, if it is the whole one."""
+        if isinstance(target, ast.Name) and target.id in self._ours:
+            if not self._is_its_own(target.id, value) and not self._is_member(node):
+                yield self._rebinds(target.lineno, target.id)
         elif isinstance(target, ast.Attribute | ast.Subscript):
+            meant, by = self._names.meant(target), (self._functions, self._names.meant)
+            if value is not None and meant == "builtins.print" and keeps_print(value, *by):
+                return
+            if value is not None and meant == "torch.compile" and keeps_compile(value, *by):
+                return
             yield from self._written_into(target)
+        if (searched := self._names.meant(whole_of(target))) in SEARCHED:
+            yield search_changed(target.lineno, searched)
+
+    def _is_its_own(self, name: str, value: ast.expr | None) -> bool:
+        """Return whether a name gets the value that it has in the harness."""
+        meant = self._names.meant(value) if value is not None else ""
+        return meant in (f"{self.harness}.{self._ours[name]}", self.harness)
+
+    def _is_member(self, node: ast.AST) -> bool:
+        """Return whether a statement is in the body of a class, where it binds no global name."""
+        return any(node in cls.body for cls in self._source.of(ast.ClassDef))
+
+    def _defaults(self, node: ast.arguments) -> Iterator[Construct]:
+        """Yield parameters that give a constant of the harness another value by default."""
+        plain = [*node.posonlyargs, *node.args]
+        pairs = [
+            *zip(plain[len(plain) - len(node.defaults) :], node.defaults, strict=True),
+            *zip(node.kwonlyargs, node.kw_defaults, strict=True),
+        ]
+        for arg, value in pairs:
+            is_constant = arg.arg in self._ours and arg.arg.isupper()
+            if is_constant and value is not None and not self._is_its_own(arg.arg, value):
+                yield self._rebinds(arg.lineno, arg.arg)
 
     def _rebinds(self, line: int, local: str) -> Construct:
-        return Construct(line, f"rebinds {self._from_harness[local]}, which {self.harness} defines")
+        return Construct(line, f"rebinds {self._ours[local]}, which {self.harness} defines")
 
     def _imported(self, node: ast.Import | ast.ImportFrom) -> Iterator[Construct]:
         """Yield refused modules, internals, and names of the harness from another module."""
-        for name in imported(node):
-            yield from _module(node.lineno, name)
+        yield from modules_imported(self._source, self._names, node)
         module = node.module if isinstance(node, ast.ImportFrom) else ""
         absolute = module and not getattr(node, "level", 0)
         for alias in node.names:
             if absolute and (alias.name in _INTERNALS or (module == "gc" and alias.name in _GC)):
                 yield Construct(node.lineno, f"reaches for {alias.name}")
             local = alias.asname or alias.name.split(".")[0]
-            if local in self._from_harness and module != self.harness:
+            source_module = module if isinstance(node, ast.ImportFrom) else alias.name
+            ours = source_module == self.harness or (
+                isinstance(node, ast.ImportFrom) and is_module(node, module or "", self.harness)
+            )
+            if local in self._ours and not ours:
                 yield self._rebinds(node.lineno, local)
 
     def _written_into(self, leaf: ast.Attribute | ast.Subscript) -> Iterator[Construct]:
         """Judge ``prepare.x = …``, ``torch.nn.functional.x = …``, ``sys.modules["x"] = …``."""
-        name = _written(leaf)
+        name = written_into(leaf, self._names.value)
         base, meant = name.partition(".")[0], self._guarded(leaf.value)
         if name in ("globals()", "vars()", "locals()") and isinstance(leaf, ast.Subscript):
-            if (key := literal_text(leaf.slice)) in self._from_harness:
+            if (key := self._names.text(leaf.slice)) in self._ours:
                 yield self._rebinds(leaf.lineno, key)
+        elif self._names.meant(leaf.value) == "__main__" and isinstance(leaf, ast.Attribute):
+            if leaf.attr in self._ours:
+                yield self._rebinds(leaf.lineno, leaf.attr)
         elif (
             f"{name}.".startswith("sys.modules.") or self._names.meant(leaf.value) == "sys.modules"
         ):
@@ -199,7 +256,7 @@ class Script:
                 )
         elif meant and not (self._names.meant(leaf) or meant).startswith(_SETTINGS):
             module = self._guarded(ast.Name(base)) or meant
-            yield Construct(leaf.lineno, f"writes into the module {module}: {ast.unparse(leaf)}")
+            yield Construct(leaf.lineno, f"writes into the module {module}: {place_of(leaf)}")
 
     def _called(self, node: ast.Call) -> Iterator[Construct]:
         name = dotted(node.func)
@@ -212,14 +269,11 @@ class Script:
         prints = (name == "print" or last == "write") and node.args
         if prints and prints_literal(node, self.metric):
             yield Construct(node.lineno, f"prints a {self.metric} that is written in the source")
-        for module in self._names.imported(node):
-            yield from _module(node.lineno, module)
+        yield from outside_called(self._names, node)
         meant = self._names.meant(node.func)
-        if meant.startswith(_STARTING):
-            yield Construct(node.lineno, f"starts another program: {meant}")
-        elif meant == "importlib.reload" and node.args and self._guarded(node.args[0]):
+        if meant == "importlib.reload" and node.args and self._guarded(node.args[0]):
             yield Construct(node.lineno, f"reloads {self._guarded(node.args[0])}")
-        wanted = literal_text(node.args[1]) if name == "getattr" and len(node.args) > 1 else ""
+        wanted = self._names.text(node.args[1]) if name == "getattr" and len(node.args) > 1 else ""
         if wanted in _INTERNALS:
             yield Construct(node.lineno, f"reaches for {wanted}")
         if name in _NOTED_CALLS:
@@ -235,25 +289,43 @@ class Script:
             for one in (*node.args[:1], owner):
                 if one is not None and self._guarded(one):
                     yield Construct(node.lineno, f"sets an attribute of {ast.unparse(one)}")
+                elif one is not None and self._is_this_module(one):
+                    named = [self._names.text(key) for key in node.args]
+                    yield from (self._rebinds(node.lineno, k) for k in named if k in self._ours)
         elif name == "vars" and node.args and (meant := self._guarded(node.args[0])):
             yield Construct(node.lineno, f"reaches for __dict__ of {meant}")
         elif owner is not None and last in _WRITING:
             if self._names.meant(owner) == "sys.modules":
                 yield Construct(node.lineno, "writes into sys.modules")
-            elif isinstance(owner, ast.Call) and dotted(owner.func) in ("globals", "vars"):
-                texts = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
-                for key in self._from_harness:
-                    if key in (*texts, *(k.arg for k in node.keywords)):
-                        yield self._rebinds(node.lineno, key)
+            elif isinstance(owner, ast.Call) and dotted(owner.func) in NAMESPACES:
+                keys = {self._names.text(arg) for arg in node.args}
+                for table in (arg for arg in node.args if isinstance(arg, ast.Dict)):
+                    keys |= {self._names.text(key) for key in table.keys if key is not None}
+                keys |= {keyword.arg or "" for keyword in node.keywords}
+                for name in sorted(keys & self._ours.keys()):
+                    yield self._rebinds(node.lineno, name)
 
     def _executed(self, node: ast.Call) -> Iterator[Construct]:
         """Yield the constructs in a literal text that is executed."""
-        text = literal_text(node.args[0])
+        text = self._names.text(node.args[0])
+        if not text and is_hidden(node.args[0]):
+            yield Construct(node.lineno, "executes a text that is spelled in parts")
         imports = "\n".join(map(ast.unparse, self._source.of(*_IMPORTING)))
-        with contextlib.suppress(SyntaxError):
-            for found in replace(self, text=f"{imports}\n{text.strip()}\n").constructs:
-                if found.line > imports.count("\n") + 1:
-                    yield replace(found, line=node.lineno)
+        try:
+            within = replace(self, text=f"{imports}\n{text.strip()}\n").constructs
+        except SyntaxError:
+            # Another function may have the name of compile, which takes two arguments at least.
+            if dotted(node.func) != "compile" or len(node.args) > 1:
+                yield Construct(node.lineno, "executes a text that cannot be read")
+            return
+        for found in within:
+            if found.line > imports.count("\n") + 1:
+                yield replace(found, line=node.lineno)
+
+    def _is_this_module(self, node: ast.expr) -> bool:
+        """Return whether an expression is ``sys.modules[…]``, the script itself among them."""
+        owner = node.value if isinstance(node, ast.Subscript) else node
+        return self._names.meant(owner) == "sys.modules"
 
     def _is_harness(self, node: ast.expr, function: str) -> bool:
         return self._names.meant(node) == f"{self.harness}.{function}" or dotted(node) == function
@@ -294,47 +366,11 @@ class Script:
 
 @lru_cache(maxsize=256)
 def constructs(
-    text: str, harness: str, evaluate: str, loader: str, metric: str
+    text: str, harness: str, evaluate: str, loader: str, metric: str, taken: frozenset[str]
 ) -> tuple[Construct, ...]:
     """Return the constructs of a `Script`, cached: many commits are compared with one of trust."""
-    return Script(text, harness, evaluate, loader, metric).constructs
+    return Script(text, harness, evaluate, loader, metric, taken).constructs
 
 
 def _holds_text(node: ast.expr) -> bool:
     return any(isinstance(n, ast.Constant) and isinstance(n.value, str) for n in ast.walk(node))
-
-
-def _written(leaf: ast.Attribute | ast.Subscript) -> str:
-    """Return what an assignment writes into, without indices: ``a.b``, or ``f()`` for a call."""
-    node: ast.expr = leaf if isinstance(leaf, ast.Attribute) else leaf.value
-    while not (name := dotted(node)) and isinstance(node, ast.Attribute | ast.Subscript):
-        node = node.value
-    if name or not isinstance(node, ast.Call):
-        return name
-    return f"{dotted(node.func)}()"
-
-
-def _targets(node: _Assigning) -> Iterator[ast.expr]:
-    """Yield what a node assigns to or deletes, without the tuples around it."""
-    if isinstance(node, ast.Assign | ast.Delete):
-        waiting = list(node.targets)
-    elif isinstance(node, ast.withitem):
-        waiting = [node.optional_vars] if node.optional_vars else []
-    elif isinstance(node, ast.AnnAssign) and node.value is None:
-        waiting = []
-    else:
-        waiting = [node.target]
-    for target in waiting:
-        if isinstance(target, ast.Tuple | ast.List):
-            waiting += target.elts
-        elif isinstance(target, ast.Starred):
-            waiting.append(target.value)
-        else:
-            yield target
-
-
-def _module(line: int, name: str) -> Iterator[Construct]:
-    """Yield a construct if scripts have no or few reasons to import the module."""
-    top = name.split(".")[0]
-    if top in _REFUSED or top in _NOTED:
-        yield Construct(line, f"imports {top}", hard=top in _REFUSED)

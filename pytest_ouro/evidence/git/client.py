@@ -14,7 +14,7 @@ from pytest_ouro.evidence.git.objects import Entry, Objects
 from pytest_ouro.messages import git as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 #: Settings that override those of the repository which run a program or hide a change.
 _OVERRIDES = (
@@ -67,6 +67,13 @@ def run_git(
     ``index`` is the value of GIT_INDEX_FILE to keep (git sets it for a partial commit), ``also``
     are further settings, and ``stdin`` is its standard input.
     """
+    return _run(args, cwd, index, also, stdin)[0]
+
+
+def _run(
+    args: Sequence[str], cwd: Path, index: str, also: tuple[str, ...], stdin: bytes = b""
+) -> tuple[bytes, bytes]:
+    """Do what `run_git` does, and return git's standard error too."""
     env = environment()
     if index:
         env["GIT_INDEX_FILE"] = index
@@ -79,7 +86,7 @@ def run_git(
             raise messages.not_a_directory(cwd)
         words = error.decode(errors="replace").strip().splitlines() or ["no message"]
         raise messages.failed(args[0], words[0])
-    return said
+    return said, error
 
 
 def _rev_parse(start: Path, *args: str) -> bytes:
@@ -99,6 +106,14 @@ def _own_index(index: str, top: Path, common_dir: Path) -> str:
     if index and common_dir.resolve() not in (top / index).resolve().parents:
         raise messages.foreign_index(index)
     return index
+
+
+def _unreadable(error: bytes) -> list[str]:
+    """Return the folders that git says it could not open, each with ``/`` at its end."""
+    start, end = "warning: could not open directory '", "'"
+    lines = os.fsdecode(error).splitlines()
+    names = [line[len(start) :].rpartition(end)[0] for line in lines if line.startswith(start)]
+    return [f"{name.rstrip('/')}/" for name in names]
 
 
 def split(output: bytes) -> list[str]:
@@ -204,11 +219,14 @@ class Git:
     def files(self, *, untracked: bool = True) -> tuple[dict[str, Entry], list[str]]:
         """Return the index, and the untracked files that git does not ignore.
 
-        GitError while a merge has conflicts.
+        A folder that git could not read is in the second list with ``/`` at its end, as another
+        repository is. GitError while a merge has conflicts.
         """
         others = ("-o", "--exclude-standard") if untracked else ()
-        entries, unknown = {}, []
-        for field in split(self.call("ls-files", "-c", *others, "-s", "-v", "-z")):
+        asked = ("ls-files", "-c", *others, "-s", "-v", "-z")
+        said, error = _run(asked, self.top, self.index, self._names)
+        entries, unknown = {}, _unreadable(error) if error else []
+        for field in split(said):
             if field.startswith("? "):
                 unknown.append(field[2:])
                 continue

@@ -83,15 +83,20 @@ def _module(path: Path) -> str:
 
 
 def _imports(root: Path, files: list[str]) -> set[str]:
+    """Return the modules that the files import. Of a file that cannot be parsed every word counts,
+    since each could be the name of one."""
     from pytest_ouro.evidence.python.source import Source, decode
 
     names: set[str] = set()
     for file in files:
         try:
-            source = Source(decode(_read(root / file)))
-            names |= {module.split(".")[0] for module in source.imports}
-        except (OSError, SyntaxError, RecursionError):
+            text = decode(_read(root / file))
+        except OSError:
             continue
+        try:
+            names |= {module.split(".")[0] for module in Source(text).imports}
+        except (SyntaxError, RecursionError):
+            names |= set(re.findall(r"\w+", text))
     return names
 
 

@@ -216,6 +216,26 @@ def dotted(node: ast.expr) -> str:
     return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
 
 
+def literal_text(node: ast.expr) -> str:
+    """Return the string that literals spell, also joined from parts; "" for other expressions."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    if isinstance(node, ast.FormattedValue):
+        return literal_text(node.value)
+    parts: list[ast.expr] = []
+    between = ""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        parts = [node.left, node.right]
+    elif isinstance(node, ast.JoinedStr):
+        parts = node.values
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+        whole = node.args[0]
+        if node.func.attr == "join" and isinstance(whole, ast.List | ast.Tuple):
+            parts, between = whole.elts, literal_text(node.func.value)
+    texts = [literal_text(part) for part in parts]
+    return between.join(texts) if all(texts) else ""
+
+
 def imported(node: ast.AST) -> Iterator[str]:
     """Yield the modules that one statement or call imports."""
     if isinstance(node, ast.Import):
@@ -224,10 +244,8 @@ def imported(node: ast.AST) -> Iterator[str]:
         if node.level == 0 and node.module:
             yield node.module
     elif isinstance(node, ast.Call) and node.args:
-        first = node.args[0]
-        if isinstance(first, ast.Constant) and isinstance(first.value, str):
-            name = dotted(node.func).rpartition(".")[2]
-            if name in ("import_module", "__import__"):
-                yield first.value
-            elif name in ("get_kernel", "load_kernel"):
-                yield f"kernels:{first.value}"
+        name = dotted(node.func).rpartition(".")[2]
+        if name in ("import_module", "__import__") and (text := literal_text(node.args[0])):
+            yield text
+        elif name in ("get_kernel", "load_kernel") and (text := literal_text(node.args[0])):
+            yield f"kernels:{text}"

@@ -6,8 +6,11 @@ import codecs
 import re
 
 
-def decode(data: bytes) -> str:
-    """Decode source as the interpreter does, by the encoding that its first lines declare."""
+def decode(data: bytes, *, strict: bool = False) -> str:
+    """Decode source as the interpreter does, by the encoding that its first lines declare.
+
+    An unknown encoding is read as UTF-8; SyntaxError if ``strict``.
+    """
     declares = any(b"coding" in line for line in data.split(b"\n", 2)[:2])
     if not declares and not data.startswith(codecs.BOM_UTF8):
         return data.decode(errors="replace")
@@ -18,6 +21,8 @@ def decode(data: bytes) -> str:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         return data.decode(encoding, errors="replace")
     except (SyntaxError, LookupError):
+        if strict:
+            raise SyntaxError("it declares an unknown encoding") from None
         return data.decode(errors="replace")
 
 

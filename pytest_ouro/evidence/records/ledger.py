@@ -50,7 +50,8 @@ class Ledger:
 def read(path: Path) -> Ledger:
     """Read the ledger, with or without a header; comments and blank lines are skipped.
 
-    RecordError if it cannot be read.
+    A line behind ``#`` or ``===`` that has the columns of a row is a row: other programs, pandas
+    among them, read it as one. RecordError if the file cannot be read.
     """
     if path.exists() and not path.is_file():  # to read from a pipe could take for ever
         raise messages.ledger_not_a_file(path)
@@ -65,12 +66,13 @@ def read(path: Path) -> Ledger:
     problems: list[tuple[int, str]] = []
     for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.rstrip("\r")
-        if not line.strip() or line.startswith(("#", "===")):
-            continue
         cells = line.split("\t")
+        marked = line.lstrip().startswith(("#", "==="))
+        if not line.strip() or (marked and len(cells) != (width or len(COLUMNS))):
+            continue
         if not width:
             width = len(COLUMNS)
-            names = [cell.strip().lower() for cell in cells]
+            names = [cell.strip(" #=").lower() for cell in cells]
             if "commit" in names or "status" in names:
                 width, swapped = len(cells), 0 if _is_ordered(names) else number
                 continue

@@ -1,0 +1,140 @@
+"""Say which commit did it, and give the one command that heals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.evidence.paths import matches, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pytest_ouro.evidence.evidence import Evidence
+    from pytest_ouro.evidence.repository import Commit, Place, Repository
+
+#: How many files a command names. The next answer names the others.
+_NAMED = 20
+_BLESS = "   (a person may bless a change: pytest-ouro bless)"
+
+
+def undo(evidence: Evidence, path: str, *, known: bool = True) -> str:
+    """Return how to undo the changes of a file. ``known``: trust has the file."""
+    trust = evidence.trust
+    if command := drop(evidence, [path]):
+        remedy = command
+    elif known and trust.commit:
+        remedy = f"git checkout {trust.commit[:7]} -- {quoted(path)}"
+    elif known:
+        remedy = f"undo the change of {path}"
+    else:
+        remedy = f"{'git rm -f' if path in evidence.repository.index else 'rm'} {quoted(path)}"
+    return remedy + _BLESS
+
+
+def drop(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str] = ()) -> str:
+    """Return the command that takes the changes of these files out of the commits since trust.
+
+    It is "" if no commit changed one. The work of the same commits on other files stays in the
+    index, to be committed again. ``stay`` are globs of files that stay on the disk.
+    """
+    repository, wanted = evidence.repository, set(paths)
+    changes = repository.committed
+    first = next((n for n, change in enumerate(changes) if change.path in wanted), None)
+    commit = None if first is None else changes[first].commit
+    if commit is None:
+        return ""
+    oldest = repository.on_branch(commit)
+    parents = repository.git.store.commit(oldest)[1]
+    if not parents:  # another history, which trust does not begin
+        return f"git reset --keep {evidence.trust.commit[:7]}"
+    target, before = f"{oldest[:7]}~1", repository.git.tree(parents[0])
+    touched = [p for p in sorted(wanted) if repository.index.get(p) != before.get(p)]
+    kept = [path for path in touched if path not in before and matches(path, stay)]
+    since = changes if oldest != commit.id else changes[first:]
+    dirty = _dirty(repository, wanted)
+    if not kept and not dirty and all(change.path in wanted for change in since):
+        return f"git reset --keep {target}"
+    steps = [f"git reset --soft {target}"]
+    back = [p for p in wanted if p in before and (p in touched or p in dirty)]
+    source = evidence.trust.commit[:7] if _is_trusted(evidence, back, before) else target
+    steps += _step(f"git checkout {source} --", back)
+    gone = [path for path in touched if path not in before and path not in kept]
+    if kept and not back and not gone:  # a reset of the index alone leaves all files as they are
+        return f"git reset {target}   (the files stay as they are; then commit the idea alone)"
+    steps += _step("git rm --cached --", kept)
+    steps += _step("git rm -f --", gone)
+    return f"{' && '.join(steps)}, then git commit"
+
+
+def drop_from(evidence: Evidence, path: str, commit: Commit) -> str:
+    """Return, as the end of a sentence, how to drop a commit that changed a file, and the commits
+    after it; "" if uncommitted changes of the file are in the way."""
+    repository = evidence.repository
+    if _dirty(repository, {path}):
+        return ""
+    oldest = repository.on_branch(commit)
+    what = "the commit" if oldest == repository.head else "it and the later commits"
+    return f"; or drop {what}: git reset --keep {oldest[:7]}~1"
+
+
+def places(
+    evidence: Evidence,
+    path: str,
+    versions: Mapping[Place, bytes | None],
+    fault: Callable[[bytes | None], object],
+) -> tuple[list[str], Commit | None]:
+    """Return the places that introduced a fault of a file, and the first commit among them.
+
+    ``fault`` returns something true for a version that has the fault. Places that only inherit it
+    are left out.
+    """
+    words: list[str] = []
+    first: Commit | None = None
+    before: bytes | None = b""
+    for place, data in versions.items():
+        if not fault(data) or (words and data == before):
+            continue
+        before = data
+        if place != "commit":
+            words.append(f"the {place}")
+            continue
+        guilty = _guilty(evidence, path, fault)
+        first = guilty[0] if guilty else None
+        words += [str(commit) for commit in guilty] or [f"commit {evidence.repository.head[:7]}"]
+    return words, first
+
+
+def _guilty(evidence: Evidence, path: str, fault: Callable[[bytes | None], object]) -> list[Commit]:
+    """Return the commits that introduced or changed the fault since it was last absent."""
+    found: list[Commit] = []
+    last: object = None
+    for change in evidence.repository.committed:
+        if change.path != path or change.commit is None:
+            continue
+        now = fault(evidence.repository.git.file(change.commit.id, path))
+        if not now:
+            found = []
+        elif now != last or not found:
+            found.append(change.commit)
+        last = now
+    return found
+
+
+def _dirty(repository: Repository, paths: set[str]) -> set[str]:
+    """Return those of the files that have changes which are not committed."""
+    if repository.subject == "commit":
+        return set()
+    found = repository.changes_of(paths)
+    return {change.path for change in found if change.place in ("index", "working tree")}
+
+
+def _is_trusted(evidence: Evidence, paths: Iterable[str], before: Mapping[str, object]) -> bool:
+    """Return whether these files are as trust has them: then the guard lets a checkout pass."""
+    trust = evidence.trust
+    tree = trust.git.tree(trust.commit) if trust.commit else {}
+    return all(path in tree and tree[path] == before[path] for path in paths)
+
+
+def _step(command: str, paths: Iterable[str]) -> list[str]:
+    names = " ".join(map(quoted, sorted(paths)[:_NAMED]))
+    return [f"{command} {names}"] if names else []

@@ -1,0 +1,81 @@
+"""Say what statements bind, and which names of a script belong to the harness."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias, get_args
+
+from pytest_ouro.evidence.python.source import dotted, literal_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: Functions that return the names of a script.
+NAMESPACES = ("globals", "vars", "locals")
+#: Kinds of nodes, as tuples: a union would be built for each of thousands of nodes.
+Assigning: TypeAlias = (
+    ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Delete | ast.For | ast.NamedExpr | ast.withitem
+)
+ASSIGNING = get_args(Assigning)
+
+
+@lru_cache(maxsize=64)
+def names_taken(text: str, harness: str, functions: tuple[str, ...]) -> frozenset[str]:
+    """Return the constants that a script takes from the harness, under their names there, and those
+    of the ``functions`` that it imports. The text is searched, not parsed."""
+    module = rf"\.*(?:[\w.]*\.)?{re.escape(harness.rpartition('.')[2])}"
+    listed = rf"(?m)^\s*from\s+{module}\s+import\s+(\([^)]*\)|(?:[^\n\\]|\\\r?\n)*)"
+    words = {word for found in re.findall(listed, text) for word in re.findall(r"\w+", found)}
+    aliases = {harness.rpartition(".")[2], *re.findall(rf"import\s+{module}\s+as\s+(\w+)", text)}
+    for alias in aliases:
+        words |= set(re.findall(rf"\b{re.escape(alias)}\.([A-Z][A-Z0-9_]*)\b", text))
+    return frozenset(word for word in words if word.isupper() or word in functions)
+
+
+def targets_of(node: Assigning) -> Iterator[ast.expr]:
+    """Yield what a node assigns to or deletes, without the tuples around it."""
+    if isinstance(node, ast.Assign | ast.Delete):
+        waiting = list(node.targets)
+    elif isinstance(node, ast.withitem):
+        waiting = [node.optional_vars] if node.optional_vars else []
+    elif isinstance(node, ast.AnnAssign) and node.value is None:
+        waiting = []
+    else:
+        waiting = [node.target]
+    for target in waiting:
+        if isinstance(target, ast.Tuple | ast.List):
+            waiting += target.elts
+        elif isinstance(target, ast.Starred):
+            waiting.append(target.value)
+        else:
+            yield target
+
+
+def written_into(leaf: ast.Attribute | ast.Subscript, value: Callable[[ast.expr], ast.expr]) -> str:
+    """Return what an assignment writes into, without indices: ``a.b``, or ``f()`` for a call.
+
+    ``value`` returns what a name is assigned, as in ``g = globals()``.
+    """
+    node: ast.expr = leaf if isinstance(leaf, ast.Attribute) else leaf.value
+    while not (name := dotted(node)) and isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    called = value(node)
+    if isinstance(called, ast.Call) and (not name or dotted(called.func) in NAMESPACES):
+        return f"{dotted(called.func)}()"
+    return name
+
+
+def place_of(leaf: ast.Attribute | ast.Subscript) -> str:
+    """Return what is written, without the values of indices, which do not identify it."""
+    if isinstance(leaf, ast.Attribute):
+        return ast.unparse(leaf)
+    inner = leaf.value
+    key = literal_text(leaf.slice)
+    return f"{ast.unparse(inner)}[{key!r}]" if key else f"{ast.unparse(inner)}[…]"
+
+
+def whole_of(target: ast.expr) -> ast.expr:
+    """Return what an assignment to a part changes: ``sys.path`` for ``sys.path[:0]``."""
+    return target.value if isinstance(target, ast.Subscript) else target

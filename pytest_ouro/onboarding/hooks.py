@@ -1,0 +1,37 @@
+"""Write git's hooks that run the gate by the project's Python: it parses what the project runs."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: The first lines of a hook of ours.
+MARK = "#!/bin/sh\n# pytest-ouro:"
+#: The options of the gate in each hook.
+_HOOKS = {
+    "pre-commit": "--staged",
+    "pre-merge-commit": "--staged",
+    "pre-push": '--pre-push "$@"',
+}
+
+
+def command(python: Sequence[str], root: str) -> str:
+    """Return the shell command that runs the gate, from the repository's top, without options.
+
+    ``python`` starts the project's interpreter; ``python`` alone is the one that runs this.
+    ``root`` is the experiment's folder, from the repository's top.
+    """
+    words = [sys.executable] if tuple(python) == ("python",) else python
+    folder = f"cd {shlex.quote(root)} && " if root else ""
+    return f"{folder}exec {shlex.join(words)} -I -m pytest_ouro gate"
+
+
+def texts(python: Sequence[str], root: str) -> dict[str, str]:
+    """Return the text of each hook, by its name."""
+    start = f"{MARK} the rules of bound.toml; pytest-ouro init --hook wrote it\n"
+    run = command(python, root)
+    return {name: f"{start}{run} {options}\n" for name, options in _HOOKS.items()}

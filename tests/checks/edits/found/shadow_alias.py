@@ -1,0 +1,3 @@
+from prepare import TIME_BUDGET as _B
+
+TIME_BUDGET = 900

@@ -1,0 +1,4 @@
+from prepare import TIME_BUDGET as B
+
+for TIME_BUDGET in (900,):
+    pass

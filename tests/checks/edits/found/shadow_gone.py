@@ -1,0 +1,3 @@
+from prepare import evaluate_bpb
+
+TIME_BUDGET = 900

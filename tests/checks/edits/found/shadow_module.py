@@ -1,0 +1,3 @@
+import prepare as p
+
+p.TIME_BUDGET = 900

@@ -1,0 +1,3 @@
+from . import prepare as p
+
+p.TIME_BUDGET = 1

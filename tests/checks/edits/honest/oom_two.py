@@ -1,0 +1,9 @@
+import time
+import torch
+import torch.nn.functional as F
+from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
+
+try:
+    v = evaluate_bpb(m, 8)
+except MemoryError:
+    v = evaluate_bpb(m, 4)

@@ -1,0 +1,12 @@
+import time
+import torch
+import torch.nn.functional as F
+from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
+import builtins
+
+
+def quiet(*a, **k):
+    pass
+
+
+builtins.print = quiet
