@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import os
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Run one command and exit with its status (0 lawful, 1 broken, 2 could not judge)."""
+    _open_streams()
     try:
         os.getcwd()  # noqa: PTH109
     except OSError:  # for example a removed worktree
@@ -23,7 +25,7 @@ def main() -> NoReturn:
         os._exit(2)
     _clean_import_path()
     gc.disable()  # the process is short: its memory is freed at the exit
-    for stream in (sys.stdout, sys.stderr):  # file names may contain invalid text
+    for stream in (sys.stdin, sys.stdout, sys.stderr):  # file names may contain invalid text
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     status = _status()
@@ -31,6 +33,8 @@ def main() -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as head, has closed the pipe
         status = 2
+    except OSError:  # for example a full disk
+        status = _complain()
     # Skip the interpreter's shutdown: it takes as long as the start, and PYTHONINSPECT would turn
     # any status into 0.
     os._exit(status)
@@ -51,11 +55,41 @@ def _status() -> int:
         return end.code if isinstance(end.code, int) else 2
     except KeyboardInterrupt:
         return 130
-    except Exception:
-        import traceback
-
-        traceback.print_exc()
+    except OSError:  # what it says cannot be written
+        return _complain()
+    except Exception as error:
+        sys.stderr.write(f"ouro: error: {error!a}\n  help: install pytest-ouro again\n")
         return 2
+
+
+def _complain() -> int:
+    sys.stderr.write(
+        "ouro: error: standard output is closed or full: the answer could not be written\n"
+        "  help: call it with an open standard output\n"
+    )
+    return 2
+
+
+class _Closed(io.StringIO):
+    """What stands for standard output where that is closed: to write to it is an error."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF), "standard output")
+
+
+def _open_streams() -> None:
+    """Occupy the numbers of closed standard streams, which files that are opened would get."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = _Closed()
+    if sys.stderr is None:
+        sys.stderr = io.StringIO()
+    if sys.stdin is None:
+        sys.stdin = io.StringIO()
 
 
 def _clean_import_path() -> None:

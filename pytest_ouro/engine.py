@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
 from pytest_ouro.checks import CHECKS
+from pytest_ouro.core import limits
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.core.finding import RuleResult
@@ -18,6 +19,7 @@ from pytest_ouro.evidence.repository import Repository
 from pytest_ouro.evidence.trust import Trust
 from pytest_ouro.messages import checks as messages
 from pytest_ouro.messages import git as git_messages
+from pytest_ouro.messages import limits as limit_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -280,19 +282,24 @@ def _list_earlier_commits(case: Case) -> Iterator[tuple[Commit, Evidence]]:
     """Yield the commits between trust and the judged one, each with its tree as evidence.
 
     A commit that does not descend from trust is compared with their merge base, if the rules were
-    the same there; otherwise it is left out.
+    the same there; otherwise it is left out. OuroError if they are too many for their files.
     """
     git, trust, head = case.repository.git, case.trust, case.repository.head
-    descendants = {trust.commit}
-    for commit in case.repository.commits:
-        if commit.id == head:
-            continue
-        reference: Trust | None = trust
-        if descendants.isdisjoint(git.store.commit(commit.id)[1]):
+    files = len(case.repository.head_tree)
+    commits = [commit for commit in case.repository.commits if commit.id != head]
+    if len(commits) * files > limits.JUDGED_PATHS:
+        raise limit_messages.too_many_commits(limits.JUDGED_PATHS // files)
+    references: dict[str, Trust | None] = {trust.commit: trust}
+    for commit in commits:
+        parents = git.store.commit(commit.id)[1]
+        if any(references.get(parent) is trust for parent in parents):
+            reference: Trust | None = trust
+        elif len(parents) == 1 and parents[0] in references:  # it has the merge base of its parent
+            reference = references[parents[0]]
+        else:
             base = git.line("merge-base", trust.commit, commit.id)
             reference = _trust_at(case, base) if base else None
-        else:
-            descendants.add(commit.id)
+        references[commit.id] = reference
         if reference is not None:
             repository = Repository(git, subject="commit", head=commit.id, tip=head)
             yield commit, Evidence(case.bound.layout, repository, reference)

@@ -76,14 +76,15 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     conftest.py from there is imported."""
     if not getattr(early_config.known_args_namespace, "ouro_experiment", False):
         return
-    from pytest_ouro.core.errors import ExperimentError
     from pytest_ouro.items.outside_config import refuse_outside_config
     from pytest_ouro.items.settings import CLOSED
+    from pytest_ouro.report.text import error_text
+    from pytest_ouro.report.unforeseen import to_error
 
     try:
         refuse_outside_config(early_config)
-    except ExperimentError as error:
-        sys.stdout.write(f"no experiment was run: {error}\n{CLOSED}\n")
+    except Exception as error:
+        sys.stdout.write(f"no experiment was run: {error_text(to_error(error))}\n{CLOSED}\n")
         raise pytest.UsageError from None  # without a message, which would follow the last line
 
 

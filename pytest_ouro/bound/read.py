@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pytest_ouro.bound.ledger import ledger_fault
 from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load, registered
+from pytest_ouro.core import limits
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.schema import (
     Problems,
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NAME = "bound.toml"
-#: A longer file is refused.
-MAX_BYTES = 1_000_000
 SECTIONS = ("danger-zone", "never-do", "iron-law")
 #: The devices that may have tables of their own in [experiment] and [verdict].
 DEVICES = ("cpu", "cuda")
@@ -132,8 +131,8 @@ def read(
     remedy: str = "",
 ) -> Bound:
     """Read the bytes of the bound.toml at ``path``, from the repository's top; see `parse`."""
-    if len(data) > MAX_BYTES:
-        raise messages.too_long(path, len(data), MAX_BYTES, remedy)
+    if len(data) > limits.BOUND:
+        raise messages.too_long(path, len(data), limits.BOUND, remedy)
     try:
         text = data.decode()
     except UnicodeDecodeError as error:

@@ -6,10 +6,12 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core import limits
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding
 from pytest_ouro.evidence.content import on_disk
 from pytest_ouro.evidence.paths import matching, quoted
+from pytest_ouro.evidence.python.source_encoding import demand_readable
 from pytest_ouro.messages import checks as messages
 
 if TYPE_CHECKING:
@@ -41,11 +43,14 @@ class ChangedScript:
 
 
 def changed_scripts(evidence: Evidence) -> Iterator[ChangedScript]:
-    """Yield each script that was changed in the commit, the index or the working tree."""
+    """Yield each script that was changed in the commit, the index or the working tree. OuroError
+    for one that is too large to be parsed."""
     paths = scripts(evidence, evidence.repository.index)
-    for path, contents in evidence.repository.contents(paths).items():
+    for path, contents in evidence.repository.contents(paths, limit=limits.SCRIPT).items():
         script = ChangedScript(path, evidence.trust.before(path), contents)
         if script.versions and not is_link(evidence, path):
+            for data in script.versions:
+                demand_readable(data, path)
             yield script
 
 

@@ -162,11 +162,10 @@ def _known_modules(evidence: Evidence) -> set[str]:
         if file.trusted is not None:
             found |= provided(file.path, file.trusted)
     folder = f"{layout.root}/" if layout.root else ""
-    own = matching(evidence.repository.index, layout.editable_globs)
-    for path in (*own, *evidence.trust.committed):
-        if path.startswith(folder):
-            found.add(path[len(folder) :].split("/")[0].removesuffix(".py"))
-    return found
+    editable = matching(evidence.repository.index, layout.editable_globs)
+    names = {path[len(folder) :].split("/")[0] for path in editable if path.startswith(folder)}
+    names |= evidence.trust.names_in(layout.root)
+    return found | {name.removesuffix(".py") for name in names}
 
 
 def _declared(evidence: Evidence, file: DependencyFile) -> Iterator[Finding]:

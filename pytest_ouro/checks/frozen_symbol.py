@@ -11,7 +11,7 @@ from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, NAME, option
 from pytest_ouro.evidence.paths import RepoPath, quoted
-from pytest_ouro.evidence.python.source_encoding import decode, defines
+from pytest_ouro.evidence.python.source_encoding import decode, defines, demand_readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,6 +81,7 @@ class FrozenSymbol(Check):
             return f"{self.path} is gone"
         from pytest_ouro.evidence.python.source import Source
 
+        demand_readable(data, self.path)
         before, after = Source(decode(blessed)), Source(decode(data))
         if after.text == before.text:
             return ""

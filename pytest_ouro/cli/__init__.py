@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ouro.core.errors import BoundError, OuroError
+from pytest_ouro.cli.output import say, say_error
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.messages import command_line as messages
 
 if TYPE_CHECKING:
@@ -28,36 +28,35 @@ def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit status: 0 lawful, 1 a rule is broken, 2 an error."""
     name, *rest = argv or ["--help"]
     if name in ("-h", "--help"):
-        print(_usage())
+        say(*_usage().split("\n"))
         return 0
     if name in ("-V", "--version"):
         from importlib.metadata import version
 
-        print(f"pytest-ouro {version('pytest-ouro')}")
+        say(f"pytest-ouro {version('pytest-ouro')}")
         return 0
     if name not in COMMANDS:
         return _report(messages.unknown_command(name, COMMANDS))
-    command = import_module(f"{__name__}.{name}")
-    # argparse takes half as long as Python's own start; the calls that hooks make skip it.
-    plain = getattr(command, "PLAIN", {}).get(tuple(rest))
-    options = plain or parse_options(command, name, rest)
     try:
+        command = import_module(f"{__name__}.{name}")
+        # argparse takes half as long as Python's own start; the calls that hooks make skip it.
+        plain = getattr(command, "PLAIN", {}).get(tuple(rest))
+        options = plain or parse_options(command, name, rest)
         status: int = command.main(options)
     except OuroError as error:
         return _report(error)
     except BrokenPipeError:
         raise
-    except OSError as error:
-        return _report(messages.unusable_file(error.filename or "", error.strerror or str(error)))
+    except Exception as error:
+        from pytest_ouro.report.unforeseen import to_error
+
+        return _report(to_error(error))
     return status
 
 
 def _report(error: OuroError) -> int:
-    """Print an error, or each problem of a bound.toml, with its help; return the exit status 2."""
-    for problem in error.problems if isinstance(error, BoundError) else [error.message]:
-        print(f"ouro: error: {problem}", file=sys.stderr)
-    if error.help:
-        print(f"  help: {error.help}", file=sys.stderr)
+    """Print an error; return the exit status 2."""
+    say_error(error)
     return 2
 
 

@@ -6,7 +6,9 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core import limits
 from pytest_ouro.core.schema import nearest
+from pytest_ouro.evidence.git.special_files import refuse_special_file
 from pytest_ouro.messages import agents as messages
 from pytest_ouro.onboarding import agents, section
 
@@ -66,6 +68,7 @@ def _text(path: Path, name: str) -> str:
             raise messages.not_a_file(name)
         return ""
     try:
+        refuse_special_file(str(path), limits.SMALL)
         return path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError as error:
         raise messages.unreadable(name, str(error.strerror)) from None

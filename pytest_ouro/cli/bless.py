@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime
-import sys
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
 from pytest_ouro.cli import find_bound
+from pytest_ouro.cli.output import say, say_aside
+from pytest_ouro.core import limits
 from pytest_ouro.core.errors import TrustError
 from pytest_ouro.core.plain_file import write_whole
 from pytest_ouro.evidence import consent, data, lock
-from pytest_ouro.evidence.content import digest, large_file, read_file, same_content
+from pytest_ouro.evidence.content import digest, large_file, read_file, read_or_point, same_content
 from pytest_ouro.evidence.evidence import Evidence
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.paths import join
@@ -38,16 +39,16 @@ def main(args: argparse.Namespace) -> int:
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
             word = "added" if name not in before else "changed" if name in after else "removed"
-            print(f"{word}: {name}")
-    print(f"ouro: {lock.NAME} declares {len(after)} files the truth; commit it")
+            say(f"{word}: {name}")
+    say(f"ouro: {lock.NAME} declares {len(after)} files the truth; commit it")
     trust, source = named(Git.discover(path.parent))
     if trust:
-        print(
+        say(
             f"ouro: {source} has priority over it, and names {trust[:7]}: "
             "a blessing counts once that names its commit"
         )
         if source.startswith("git config"):
-            print(
+            say(
                 "  help: commit it under bound.lock, then name that commit: git config --unset "
                 "ouro.trust, git commit, git config ouro.trust $(git rev-parse HEAD)"
             )
@@ -61,7 +62,7 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
     is not tracked.
     """
     git = Git.discover(path.parent)
-    rules = read_file(path)
+    rules = read_file(path, limit=limits.BOUND)
     if rules is None:
         raise messages.no_rules_to_bless(path)
     bound_path = git.relative(path)
@@ -91,10 +92,9 @@ def _write(git: Git, lock_path: str, text: bytes) -> None:
     try:
         consent.remember(git, lock_path, text)
     except OSError as error:
-        print(
+        say_aside(
             f"ouro: warning: this blessing cannot be remembered ({error.strerror}): the gate asks "
-            "before it runs a command of these rules (--run-commands)",
-            file=sys.stderr,
+            "before it runs a command of these rules (--run-commands)"
         )
 
 
@@ -112,7 +112,7 @@ def _list_frozen(bound: Bound, bound_path: str, evidence: Evidence) -> list[str]
 def _hash_file(repository: Repository, name: str) -> str:
     """Return the digest of a file's contents, or the one that its Git LFS pointer states."""
     path = repository.git.top / name
-    contents = read_file(path)
+    contents = read_or_point(path)
     if contents is None or path.is_symlink():
         raise messages.not_blessable(name)
     entry = repository.index.get(name)
@@ -122,7 +122,7 @@ def _hash_file(repository: Repository, name: str) -> str:
 
 def _read_lock(target: Path) -> lock.Lock:
     """Return the lock at ``target``; an empty one if that is missing or damaged."""
-    text = read_file(target)
+    text = read_file(target, limit=limits.LOCK)
     try:
         return lock.loads(text.decode(errors="replace")) if text else lock.Lock("", {})
     except TrustError:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from pytest_ouro.bound.read import NAME
 from pytest_ouro.bound.tables import LEVELS
 from pytest_ouro.cli import find_bound
+from pytest_ouro.cli.output import say, say_document
 from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.escape import escape_json
 from pytest_ouro.doctor.examine import Examination, examine
 from pytest_ouro.doctor.item import STATES
 from pytest_ouro.doctor.machine import own_interpreter
 from pytest_ouro.messages import doctor as messages
-from pytest_ouro.report.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -44,17 +45,18 @@ def main(args: argparse.Namespace) -> int:
     found = _examine(args.bound, args.trust, args.run_commands)
     if not args.json:
         for item in found.items:
-            print(item.text)
+            say(*item.lines)
         states = [item.state for item in found.items]
-        print("ouro: doctor:", ", ".join(f"{states.count(s)} {s}" for s in STATES if s in states))
+        counts = ", ".join(f"{states.count(s)} {s}" for s in STATES if s in states)
+        say(f"ouro: doctor: {counts}")
     tested = _selftest(found, quiet=args.json) if args.selftest else None
     status = max(found.status, _below_demanded(found, tested))
     if args.json:
-        print(_json(found, tested, status))
+        say_document(_json(found, tested, status))
     elif tested is not None:
         if tested.why:
-            print(printable(f"ouro: selftest: no higher: {tested.why}"))
-        print(f"ouro: level {tested.level} is available here")
+            say(f"ouro: selftest: no higher: {tested.why}")
+        say(f"ouro: level {tested.level} is available here")
     return status
 
 
@@ -70,9 +72,9 @@ def _selftest(found: Examination, *, quiet: bool) -> Selftest:
     """Run the canaries under the bound's interpreter, or under our own if that does not start."""
     from pytest_ouro.doctor.selftest import CANARIES, describe, selftest
 
-    def say(text: str) -> None:
+    def tell(text: str) -> None:
         if not quiet:
-            print(printable(text), flush=True)
+            say(text)
 
     try:
         python = found.machine.interpreter if found.machine else own_interpreter()
@@ -81,10 +83,10 @@ def _selftest(found: Examination, *, quiet: bool) -> Selftest:
     words = f"{len(CANARIES)} canaries, a supervised run each"
     if not python.torch:
         words = f"torch is missing in {python.path}: only canaries that need none are tried"
-    say(f"ouro: selftest: {words}")
+    tell(f"ouro: selftest: {words}")
     try:
         return selftest(
-            python.path, torch=python.torch, on_trial=lambda trial: say(describe(trial))
+            python.path, torch=python.torch, on_trial=lambda trial: tell(describe(trial))
         )
     except KeyboardInterrupt:
         raise messages.selftest_interrupted() from None
@@ -99,12 +101,9 @@ def _below_demanded(found: Examination, tested: Selftest | None) -> int:
 
 
 def _json(found: Examination, tested: Selftest | None, status: int) -> str:
-    return json.dumps(
-        {
-            "status": status,
-            "items": [asdict(item) for item in found.items],
-            "selftest": asdict(tested) if tested else None,
-        },
-        ensure_ascii=False,
-        indent=2,
-    )
+    facts = {
+        "status": status,
+        "items": [asdict(item) for item in found.items],
+        "selftest": asdict(tested) if tested else None,
+    }
+    return escape_json(json.dumps(facts, ensure_ascii=False, indent=2))

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.cli import find_bound
+from pytest_ouro.cli.output import say_aside, say_document
+from pytest_ouro.core import limits
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.engine import Answer, judge_all, judge_history, open_case, open_commit
 from pytest_ouro.evidence.paths import join, matches
 from pytest_ouro.messages import command_line as messages
-from pytest_ouro.report.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -103,15 +104,23 @@ def main(args: Options) -> int:
         answers = _judge(args)
         for answer in answers:
             _demand_judged(answer, args.expect)
-    except OuroError as error:
-        if text := form.render_error(error):
-            print(text, flush=True)
-        raise
-    print(form.render(answers), flush=True)  # into a pipe too before the line of standard error
+        text = form.render(answers)
+    except Exception as error:
+        known = error if isinstance(error, OuroError) else _to_error(error)
+        if text := form.render_error(known):
+            say_document(text)
+        raise known from None
+    say_document(text)
     broken = any(answer.broken for answer in answers)
     if broken and (args.staged or args.pre_push):
-        print(_REFUSED, file=sys.stderr)
+        say_aside(_REFUSED)
     return 1 if broken else 0
+
+
+def _to_error(error: Exception) -> OuroError:
+    from pytest_ouro.report.unforeseen import to_error
+
+    return to_error(error)
 
 
 def _judge(args: Options) -> list[Answer]:
@@ -151,7 +160,7 @@ def _judge_push(args: Options) -> list[Answer]:
     from pytest_ouro.evidence.git import push
 
     git, bound = _open_objects(args)
-    lines = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
+    lines = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read(limits.SMALL)
     if lines.strip():
         refs = push.parse_refs(lines)
     else:
@@ -159,10 +168,9 @@ def _judge_push(args: Options) -> list[Answer]:
     answers = []
     for ref in refs:
         if _is_unrelated(git, ref, bound, args.trust):
-            print(
-                f"ouro: {printable(ref.name)}: not judged: it shares no history with the "
-                "experiment and has none of its files",
-                file=sys.stderr,
+            say_aside(
+                f"ouro: {ref.name}: not judged: it shares no history with the experiment and has "
+                "none of its files"
             )
             continue
         case = open_commit(git, ref.id, bound=bound, trust=args.trust, named=False)

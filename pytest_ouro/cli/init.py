@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 from pytest_ouro.bound import read as bounds
 from pytest_ouro.child import splits
 from pytest_ouro.cli import agents, find_bound
+from pytest_ouro.cli.output import say
+from pytest_ouro.core import limits
 from pytest_ouro.core.plain_file import write_whole
 from pytest_ouro.core.schema import keys_of
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.git.client import Git, split
+from pytest_ouro.evidence.git.special_files import refuse_special_file
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding import (
     Statement,
@@ -27,7 +30,6 @@ from pytest_ouro.onboarding import (
     section,
 )
 from pytest_ouro.onboarding.recognise import Context, recognise, unique
-from pytest_ouro.report.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -118,8 +120,7 @@ def main(args: argparse.Namespace) -> int:
     folder = git.relative(target).rpartition("/")[0]
     bounds.parse(text, folder=folder, name=target.name, remedy=_NOT_WRITTEN)
     _File(git.top, git.relative(target), target.name).write(text)
-    for line in _report_lines(target, found, statements, rules, args.preset):
-        print(printable(line))
+    say(*_report_lines(target, found, statements, rules, args.preset))
     return 0
 
 
@@ -160,6 +161,7 @@ def _find_section(folder: Path, top: Path, source: str | None) -> Section | None
 def _read_section(path: Path, name: str) -> Section | None:
     if not path.is_file():
         return None
+    refuse_special_file(str(path), limits.SMALL)
     return section.read(path.read_bytes().decode(errors="replace"), name)
 
 
@@ -202,10 +204,13 @@ class _File:
 
     def read(self) -> bytes:
         """Return the bytes of the file; b"" if there is none."""
-        return read_file(self.root / self.name) or b""
+        path = self.root / self.name
+        refuse_special_file(str(path), limits.SMALL)
+        return read_file(path) or b""
 
     def write(self, text: str) -> None:
-        """Replace the file, whole or not at all."""
+        """Replace the file, whole or not at all; OuroError if it is a pipe or a device."""
+        refuse_special_file(str(self.root / self.name))
         try:
             write_whole(self.root, self.name, text.encode("utf-8", "surrogateescape"))
         except OSError as error:
@@ -261,16 +266,16 @@ def _render(args: argparse.Namespace) -> int:
     bound = _bound(path)
     lines = section.render([_statement(rule) for rule in bound.rules])
     if not args.render:
-        print("\n".join(map(printable, lines)))
+        say(*lines)
         return 0
     target = _File.find(Path.cwd() / args.render, Git.discover(path.parent), args.render)
     before = target.read().decode("utf-8", "surrogateescape")
     after = section.replace(before, lines, args.render)
     if after == before:
-        print(printable(f"ouro: {args.render} states the rules of {path.name} already"))
+        say(f"ouro: {args.render} states the rules of {path.name} already")
         return 0
     target.write(after)
-    print(printable(f"ouro: {args.render} states the {len(bound.rules)} rules of {path.name}"))
+    say(f"ouro: {args.render} states the {len(bound.rules)} rules of {path.name}")
     return 0
 
 
@@ -285,14 +290,14 @@ def _agents(args: argparse.Namespace) -> int:
     written, then = agents.files(git.top, args.agents, lines, find)
     for name, text in written.items():
         find(name).write(text)
-        print(printable(f"ouro: wrote {name}"))
+        say(f"ouro: wrote {name}")
     if not written:
-        print("ouro: the agents' files state the rules and call the guard already")
+        say("ouro: the agents' files state the rules and call the guard already")
         return 0
     if ignored := split(git.call("ls-files", "-oiz", "--exclude-standard", "--", *written)):
         then.insert(-1, f"git ignores some of them, so: git add -f {' '.join(ignored)}")
     for line in then:
-        print(printable(f"  next: {line}"))
+        say(f"  next: {line}")
     return 0
 
 
@@ -319,17 +324,17 @@ def _program(args: argparse.Namespace) -> int:
     path = find_bound(args.bound)
     text = program_md.render(_bound(path))
     if not args.program:
-        print("\n".join(map(printable, text.splitlines())))
+        say(*text.splitlines())
         return 0
     target = _File.find(Path.cwd() / args.program, Git.discover(path.parent), args.program)
     before = target.read()
     if before == text.encode():
-        print(printable(f"ouro: {args.program} is up to date with {path.name}"))
+        say(f"ouro: {args.program} is up to date with {path.name}")
         return 0
     if before and not before.startswith(program_md.MARK.encode()) and not args.force:
         raise messages.written_by_hand(args.program)
     target.write(text)
-    print(printable(f"ouro: wrote {args.program}, the program of {path.name}"))
+    say(f"ouro: wrote {args.program}, the program of {path.name}")
     return 0
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
 from pytest_ouro.cli import find_bound
+from pytest_ouro.cli.output import say, say_aside, say_document, say_row
+from pytest_ouro.core.escape import escape_json
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.experiment.terms.console_text import clean
@@ -40,12 +41,12 @@ def main(args: argparse.Namespace) -> int:
         return 0
     runs = journal.runs()
     if args.tsv:
-        print("\t".join(("commit", "val_bpb", "memory_gb", "status", "description")))
+        say_row("\t".join(("commit", "val_bpb", "memory_gb", "status", "description")))
         for run in runs:
-            print(run.row)
+            say_row(run.row)
     elif args.json:
         for run in runs:
-            print(json.dumps(run.to_json(), ensure_ascii=False))
+            say_document(escape_json(json.dumps(run.to_json(), ensure_ascii=False)))
     else:
         _print_table(journal, runs)
     journal.demand_whole()
@@ -55,24 +56,24 @@ def main(args: argparse.Namespace) -> int:
 def _restore(journal: Journal) -> None:
     found = journal.restore()
     result = f"restored; what was found is kept as {found.name}" if found else "unchanged"
-    print(f"ouro: {journal.path} is {result}")
+    say(f"ouro: {journal.path} is {result}")
 
 
 def _print_table(journal: Journal, runs: list[FinishedRun]) -> None:
     """Print a line for each run, also for one without an end, and what the tries have gained."""
     header = ("time", "commit", "val_bpb", "status", "level", "reason", "description")
-    print(_ROW.format(*header))
+    say(_ROW.format(*header))
     for run in runs:
         value = "-" if run.value is None else run.metric.text(run.value)
         words = (run.status, run.level or "", run.reason, clean(run.description, width=60))
-        print(_ROW.format(run.time, run.commit, value, *words))
+        say(_ROW.format(run.time, run.commit, value, *words))
     for started in journal.unfinished():
         row = _ROW.format(started.time, started.commit, "", "running or killed", "", "", "")
-        print(row.rstrip())
+        say(row.rstrip())
     if line := _sum_up(runs):
-        print(line)
+        say(line)
     if not journal.records():
-        print("ouro: no run is recorded yet: pytest --ouro-experiment makes one", file=sys.stderr)
+        say_aside("ouro: no run is recorded yet: pytest --ouro-experiment makes one")
 
 
 def _sum_up(runs: list[FinishedRun]) -> str:

@@ -38,7 +38,7 @@ def read_outcomes(answer: Answer, bound: Path) -> dict[str, str]:
     """Return pytest's outcome of each rule, from its report; OuroError if that is missing."""
     with tempfile.TemporaryDirectory(prefix="ouro-") as name:
         folder = Path(name)
-        (folder / "pytest.ini").write_text("[pytest]\n")
+        (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")
         report = folder / "report.xml"
         done = subprocess.run(
             [*_command(answer, bound, folder), f"--junitxml={report}"],

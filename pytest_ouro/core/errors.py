@@ -15,6 +15,10 @@ class OuroError(Exception):
         return f"{self.message}\n  help: {self.help}" if self.help else self.message
 
 
+class LimitError(OuroError):
+    """Judged input is larger than its budget: it could not be judged."""
+
+
 class GitError(OuroError):
     """Git is missing or fails, there is no repository, or an object cannot be read."""
 

@@ -43,22 +43,23 @@ def make_folder(root: Path, name: str) -> None:
         pass
 
 
-def write_whole(root: Path, name: str, data: bytes) -> None:
+def write_whole(root: Path, name: str, data: bytes, *, mode: int = 0o666) -> None:
     """Replace the file ``name`` below ``root``, or make it and its folders: whole or not at all.
 
-    A link of that name is replaced, not followed; a file keeps its mode. OSError if the file cannot
+    A link of that name is replaced, not followed; a file keeps its mode, and a new one gets
+    ``mode``: 0o600 for files of ours. OSError if the file cannot
     be written; what was there is then unchanged.
     """
     with _folder(root, name, make=True) as (folder, last):
         part = f"{last}.{os.urandom(6).hex()}"
-        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, 0o666, dir_fd=folder)
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, mode, dir_fd=folder)
         try:
             with os.fdopen(fd, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(fd)
-                if (mode := _mode(folder, last)) is not None:
-                    os.fchmod(fd, mode)
+                if (kept := _mode(folder, last)) is not None:
+                    os.fchmod(fd, kept)
             os.replace(part, last, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
             with contextlib.suppress(OSError):

@@ -24,7 +24,7 @@ Where = tuple[str | int, ...]
 FILLED = (r"[\s\S]*\S[\s\S]*", "not empty")
 NAME = (r"[^\s:\x00-\x1f\x7f-\x9f]+", "a name without spaces and colons")
 
-_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_HEADER = re.compile(r"^\s*(\[\[?)([^\[\]]+)\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"^\s*(?:\"([^\"]+)\"|'([^']+)'|([A-Za-z0-9_-]+))\s*=")
 _TRIPLE = re.compile(r"\"\"\"|'''")
 
@@ -47,7 +47,7 @@ def line_numbers(text: str) -> dict[Where, int]:
         if was_in_string:
             continue
         if header := _HEADER.match(line):
-            name = header[2]
+            name = header[2].strip()
             table = tuple(part.strip().strip("\"'") for part in name.split("."))
             if header[1] == "[[":
                 lines.setdefault(table, number)
@@ -268,7 +268,7 @@ def convert(hint: Any, value: object, limits: Limits = NO_LIMITS) -> Any:
         if (converted := _as_type(member, value, limits)) is not MISSING:
             return converted
     choices = [choice for member in members(hint) for choice in _choices(member)]
-    hint_text = nearest(str(value), map(str, choices))
+    hint_text = nearest(shown(value), map(str, choices)) if choices else ""
     raise ValueError(
         f"{wanted(hint, limits)}, not {shown(_culprit(hint, value, limits))}{hint_text}"
     )
@@ -356,5 +356,8 @@ def _name(hint: type) -> str:
 
 def shown(value: object) -> str:
     """Return a value as it is written in TOML, shortened to 40 characters."""
-    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    try:
+        text = str(value).lower() if isinstance(value, bool) else repr(value)
+    except ValueError:  # Python refuses to write an integer of more than 4,300 digits
+        return "a number that is too long"
     return text if len(text) <= 40 else text[:37] + "..."

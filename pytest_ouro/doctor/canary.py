@@ -150,7 +150,7 @@ class _Workspace:
 
     def refusal(self) -> str:
         """Return the line in which the script reported a refused action; "" if there is none."""
-        lines = (self.repository / "run.log").read_text(errors="replace").splitlines()
+        lines = (self.repository / "run.log").read_text("utf-8", "replace").splitlines()
         return next((line for line in lines if line.startswith(_REFUSED)), "")
 
     @property
@@ -189,9 +189,9 @@ def _write_files(
         "journal": str(workspace.journal.path),
         "supervisor": os.getpid(),
     }
-    (folder / "around.json").write_text(json.dumps(around))
+    (folder / "around.json").write_text(json.dumps(around), "utf-8")
     bound = _BOUND.format(python=json.dumps(python), highest=highest)
-    (folder / "bound.toml").write_text(bound)
+    (folder / "bound.toml").write_text(bound, "utf-8")
     repo.create(folder, name)
 
 

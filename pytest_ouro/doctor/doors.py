@@ -112,7 +112,7 @@ def _calls_gate(lines: list[str]) -> bool:
 def _read_lines(path: Path) -> list[str]:
     """Return the lines of a file without comment lines; none if it cannot be read."""
     try:
-        text = path.read_text(errors="replace") if path.is_file() else ""
+        text = path.read_text("utf-8", "replace") if path.is_file() else ""
     except OSError:
         return []
     return [line for line in text.splitlines() if not line.lstrip().startswith("#")]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from pytest_ouro.report.text import printable
-
 if TYPE_CHECKING:
     from pytest_ouro.core.errors import OuroError
 
@@ -34,6 +32,7 @@ class Item:
         return cls(topic, state, error.message, error.help)
 
     @property
-    def text(self) -> str:
-        line = printable(f"ouro: doctor {self.topic}: {self.state} - {self.words}")
-        return f"{line}\n  next: {printable(self.next)}" if self.next else line
+    def lines(self) -> list[str]:
+        """The lines to print, not yet escaped."""
+        line = f"ouro: doctor {self.topic}: {self.state} - {self.words}"
+        return [line, f"  next: {self.next}"] if self.next else [line]

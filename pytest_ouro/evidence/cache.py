@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.plain_file import make_folder, write_whole
+from pytest_ouro.messages import experiment as messages
 
 
 def cache_folder() -> Path:
-    """Return ``$XDG_CACHE_HOME/pytest-ouro``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """Return ``$XDG_CACHE_HOME/pytest-ouro``. ExperimentError if there is neither an absolute
+    XDG_CACHE_HOME nor a home folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+    if not os.path.isabs(base):  # noqa: PTH117 - without a home, expanduser changes nothing
+        raise messages.unusable_folder(base, "its path is not absolute")
     return Path(base, "pytest-ouro")
 
 
@@ -31,5 +36,5 @@ def cache_in(top: Path) -> str:
     """Return the cache's path from ``top``, with a slash at the end; "" if it lies elsewhere."""
     try:
         return f"{cache_folder().resolve().relative_to(top.resolve()).as_posix()}/"
-    except (ValueError, OSError, RuntimeError):  # elsewhere, or there is no home
+    except (ValueError, OSError, OuroError):  # elsewhere, or there is no home
         return ""

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 import stat
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core import limits
+from pytest_ouro.core.errors import LimitError
 from pytest_ouro.messages import git as messages
+from pytest_ouro.messages import limits as limit_messages
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
+#: A Git LFS pointer has at most so many bytes.
+LFS_POINTER = 1024
 _LFS = rb"version https://git-lfs\S*\noid sha256:([0-9a-f]{64})\n"
 
 
@@ -46,33 +53,117 @@ def short(value: str) -> str:
     return value[7:15] + "…" if value.startswith("sha256:") else value[:7]
 
 
-def read_file(path: Path) -> bytes | None:
+def read_file(path: Path, *, limit: int = limits.FILE) -> bytes | None:
     """Return the bytes of a regular file, the target of a symlink, or None for anything else.
 
-    OuroError if it cannot be read.
+    OuroError if it cannot be read, or has more bytes than ``limit``.
     """
-    found = on_disk(str(path))
+    found = on_disk(str(path), limit=limit)
     return found[1] if found else None
 
 
-def on_disk(path: str) -> tuple[int, bytes] | None:
+def on_disk(path: str, *, limit: int = limits.FILE) -> tuple[int, bytes] | None:
     """Return the mode and the bytes, like :func:`read_file`, without the cost of a Path."""
     try:
         mode = os.lstat(path).st_mode
         if stat.S_ISLNK(mode):
             return mode, os.fsencode(os.readlink(path))  # noqa: PTH115
         if stat.S_ISREG(mode):
-            with open(path, "rb", buffering=0) as file:  # noqa: PTH123
-                return mode, file.read()
+            return mode, read_regular(path, limit)
     except (FileNotFoundError, NotADirectoryError):
         pass
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise messages.unreadable_file(path, getattr(error, "strerror", "") or str(error)) from None
+    return None
+
+
+def read_own(path: Path, *, limit: int = limits.SMALL) -> bytes | None:
+    """Return the bytes of a file in git's folder or of ours; None if it is absent.
+
+    No link is followed and nothing is waited for, since others may have put something else there.
+    OuroError for anything but a regular file, or for more bytes than ``limit``.
+    """
+    try:
+        return read_regular(str(path), limit)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno in SPECIAL:
+            raise limit_messages.special_file(str(path)) from None
+        raise messages.unreadable_file(str(path), str(error.strerror)) from None
+
+
+#: The errors of `open_regular` for a link, a folder, a socket, a pipe or a device.
+SPECIAL = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EINVAL)
+#: A pipe without a writer would block without O_NONBLOCK.
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
+
+def open_regular(path: str, *, follow: bool = False) -> tuple[int, int]:
+    """Open a regular file to be read, without waiting for a pipe; return the descriptor and the
+    size in bytes. OSError for anything else, and for a link unless ``follow``."""
+    descriptor = os.open(path, _READ if follow else _READ | os.O_NOFOLLOW)
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode):
+        return descriptor, found.st_size
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is not a regular file", path)
+
+
+def read_regular(path: str, limit: int, *, follow: bool = False) -> bytes:
+    """Return the bytes of a regular file; OSError for anything else, OuroError beyond ``limit``."""
+    descriptor, size = open_regular(path, follow=follow)
+    try:
+        if size > limit:
+            raise limit_messages.too_large(path, size, limit)
+        data = b""
+        while part := os.read(descriptor, max(size - len(data), 1 << 12)):
+            data = data + part if data else part
+            if len(data) > limit:  # it grew, or it is a file of the kernel, which has no size
+                raise limit_messages.too_large(path, len(data), limit)
+        return data
+    finally:
+        os.close(descriptor)
+
+
+def read_or_point(path: Path, *, limit: int = limits.FILE) -> bytes | None:
+    """Return what :func:`read_file` returns, or of a file that is too large to be read at once the
+    Git LFS pointer that stands for it. OuroError beyond a ``limit`` below that size."""
+    try:
+        return read_file(path, limit=limit)
+    except LimitError:
+        if limit < limits.FILE:
+            raise
+    return b"version https://git-lfs.github.com/spec/v1\noid sha256:%b\n" % (
+        hash_file(str(path)).encode()
+    )
+
+
+def hash_file(path: str) -> str:
+    """Return the sha256 of a regular file, read by parts; OuroError if it cannot be read."""
+    return _hash_parts(path, lambda size: hashlib.sha256())
+
+
+def blob_id(path: str, like: str) -> str:
+    """Return git's id of a regular file, read by parts, by the hash function that made ``like``."""
+    new = hashlib.sha256 if len(like) == 64 else hashlib.sha1
+    return _hash_parts(path, lambda size: new(b"blob %d\0" % size, usedforsecurity=False))
+
+
+def _hash_parts(path: str, start: Callable[[int], hashlib._Hash]) -> str:
+    try:
+        descriptor, size = open_regular(path)
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            digest = start(size)
+            while part := file.read(1 << 20):
+                digest.update(part)
     except OSError as error:
         raise messages.unreadable_file(path, str(error.strerror)) from None
-    return None
+    return digest.hexdigest()
 
 
 def same_content(blob: bytes, data: bytes) -> bool:
     """Return whether ``data`` is the content of ``blob``, or of the file its LFS pointer names."""
     if name := large_file(blob):
-        return hashlib.sha256(data).hexdigest() == name
+        return name in (large_file(data), hashlib.sha256(data).hexdigest())
     return canonical(blob) == canonical(data)

@@ -8,8 +8,10 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.plain_file import make_folder, write_whole
+from pytest_ouro.evidence.content import read_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -105,8 +107,8 @@ class Fingerprints:
             state = [stat.size, stat.mtime, stat.ctime, stat.inode]
             if stat.size < _SMALL:
                 found[path] = _hash(path)
-            elif key in known and known[key][:4] == state:
-                found[path] = str(known[key][4])
+            elif (kept := known.get(key)) and kept[:4] == state:
+                found[path] = str(kept[4])
             else:
                 found[path] = _hash(path)
                 known[key] = [*state, found[path]]
@@ -125,13 +127,17 @@ class Fingerprints:
 
     def _read(self) -> dict[str, list[int | str]]:
         try:
-            text = self.memory.read_text()
-            import json  # most repositories have no cache
+            text = read_own(self.memory)
+            if text is None:  # most repositories have no cache
+                return {}
+            import json
 
             known = json.loads(text)
-        except (OSError, ValueError):
+        except (OuroError, ValueError, RecursionError):
             return {}
-        return known if isinstance(known, dict) else {}
+        if not isinstance(known, dict):
+            return {}
+        return {key: kept for key, kept in known.items() if isinstance(kept, list) and kept[4:]}
 
     def _write(self, known: dict[str, list[int | str]]) -> None:
         import json
@@ -139,7 +145,7 @@ class Fingerprints:
         folder = self.memory.parent
         try:
             make_folder(folder.parent, folder.name)
-            write_whole(folder, self.memory.name, json.dumps(known).encode())
+            write_whole(folder, self.memory.name, json.dumps(known).encode(), mode=0o600)
         except OSError:
             pass  # without a cache everything is hashed next time
 

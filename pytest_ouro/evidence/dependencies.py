@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from pytest_ouro.core import limits
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.content import canonical
@@ -63,9 +64,7 @@ _TOOLS = {
         *("target", "project", "workspace", "build-dependencies", "host-dependencies"),
     ),
 }
-_INCLUDE = r"(?m)^\s*(?:-r|-c|--requirement|--constraint)[ =]*([^\s#]+)"
-#: A block of settings in the comments of a script (PEP 723).
-_BLOCK = r"(?m)^# /// script$\n((?:^#(?: .*)?$\n)+?)^# ///$"
+_INCLUDE = r"(?m)^[ \t]*(?:-r|-c|--requirement|--constraint)[ =]*([^\s#]+)"
 
 
 @dataclass(frozen=True)
@@ -116,11 +115,16 @@ def dependency_globs(root: str) -> list[str]:
 def observe(repository: Repository, trust: Trust, root: str) -> tuple[DependencyFile, ...]:
     """Return the dependency files in trust, commit, index or working tree, and their includes."""
     candidates = {*trust.paths, *repository.head_tree, *repository.index, *repository.untracked}
-    paths = [path for path in sorted(candidates) if is_dependency_file(path, root)]
+    folders = {folder for glob in dependency_globs(root) if (folder := glob.rpartition("/")[0])}
+    near = [path for path in candidates if "/" not in path or path.rpartition("/")[0] in folders]
+    paths = [path for path in sorted(near) if is_dependency_file(path, root)]
+    known = set(paths)
     for path in paths:
         further = included(path, trust.read(path) or b"")
-        paths += [name for name in further if name in candidates and name not in paths]
-    contents = repository.contents(sorted(paths))
+        new = [name for name in dict.fromkeys(further) if name in candidates and name not in known]
+        known.update(new)
+        paths += new
+    contents = repository.contents(sorted(paths), limit=limits.DEPENDENCIES)
     return tuple(
         DependencyFile(path, path in trust.paths, trust.read(path), trust.digest(path), now)
         for path, now in contents.items()
@@ -155,19 +159,15 @@ def statements(path: str, data: bytes) -> dict[str, str]:
     lines = (line.split(" #")[0].strip() for line in text.splitlines())
     kept = [line for line in lines if line and not line.startswith("#")]
     if matches(path, ("**/*requirements*", "**/constraints*", "**/requirements/*")):
-        found: dict[str, str] = {}
-        for line in kept:
-            _add(found, *_requirement(line))
-        return found
+        return _joined(map(_requirement, kept))
     return {f"line {line}": "" for line in kept}
 
 
 def in_script(data: bytes | None) -> dict[str, str]:
     """Return the requirements in a script's own comments (PEP 723), as ``uv run`` reads them."""
-    block = re.search(_BLOCK, canonical(data or b"").decode(errors="replace"))
-    if not block:
+    text = _block(canonical(data or b"").decode(errors="replace"))
+    if not text:
         return {}
-    text = re.sub(r"(?m)^# ?", "", block[1])
     try:
         table = toml.loads(text)
         return _pyproject({"project": table, "tool": table.get("tool", {})})
@@ -175,9 +175,31 @@ def in_script(data: bytes | None) -> dict[str, str]:
         return {f"line {line}": "" for line in text.splitlines()}
 
 
-def _add(found: dict[str, str], key: str, value: str) -> None:
-    """Add a value to those of the same name: ``six @ URL`` beside ``six``."""
-    found[key] = f"{found[key]}, {value}" if key in found else value
+def _block(text: str) -> str:
+    """Return the first block of settings in a script's comments, "" if there is none: the lines
+    after ``# /// script`` up to the last ``# ///`` of the same comment."""
+    if "# /// script" not in text:
+        return ""
+    start = end = 0
+    lines = text.split("\n")
+    for number, line in enumerate(lines, start=1):
+        if start and line == "# ///" and number > start + 1:
+            end = number
+        elif start and line != "#" and not line.startswith("# "):
+            if end:
+                break
+            start = 0
+        elif not start and line == "# /// script":
+            start = number
+    return "\n".join(line[2:] for line in lines[start : end - 1]) if end else ""
+
+
+def _joined(stated: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the values by name, those of one name together: ``six @ URL`` beside ``six``."""
+    found: dict[str, list[str]] = {}
+    for key, value in stated:
+        found.setdefault(key, []).append(value)
+    return {key: ", ".join(values) for key, values in found.items()}
 
 
 @lru_cache(maxsize=64)  # the trusted files are asked for with every commit
@@ -204,7 +226,6 @@ def _requirement(line: str) -> tuple[str, str]:
 
 def _pyproject(table: dict[str, Any]) -> dict[str, str]:
     """Return the parts of pyproject.toml that decide what is installed."""
-    found: dict[str, str] = {}
     project, tool = table.get("project", {}), table.get("tool", {})
     extras, groups = project.get("optional-dependencies", {}), table.get("dependency-groups", {})
     requirements = {
@@ -213,10 +234,12 @@ def _pyproject(table: dict[str, Any]) -> dict[str, str]:
         **{f"group {name}": lines for name, lines in groups.items()},
         "build-system": table.get("build-system", {}).get("requires", []),
     }
+    stated = []
     for label, lines in requirements.items():
         for line in lines:
             key, value = _requirement(line) if isinstance(line, str) else (repr(line), "")
-            _add(found, f"{key} ({label})", value)
+            stated.append((f"{key} ({label})", value))
+    found = _joined(stated)
     if "requires-python" in project:
         found["python"] = str(project["requires-python"])
     for key in ("dependencies", "optional-dependencies"):
@@ -230,7 +253,5 @@ def _pyproject(table: dict[str, Any]) -> dict[str, str]:
 
 def _locked(table: dict[str, Any]) -> dict[str, str]:
     """Return the versions in ``[[package]]`` (uv, poetry, pdm) or ``[[packages]]`` (pylock)."""
-    found: dict[str, str] = {}
-    for package in [*table.get("package", []), *table.get("packages", [])]:
-        _add(found, str(package["name"]), str(package.get("version", "")))
-    return found
+    packages = [*table.get("package", []), *table.get("packages", [])]
+    return _joined((str(one["name"]), str(one.get("version", ""))) for one in packages)

@@ -135,8 +135,8 @@ class Evidence:
             return []
         folder = f"{self.layout.root}/" if self.layout.root else ""
         editable = matching(self.repository.index, self.layout.editable_globs)
-        known = [*editable, *self.trust.committed]
-        own = {p[len(folder) :].split("/")[0] for p in known if p.startswith(folder)}
+        own = {p[len(folder) :].split("/")[0] for p in editable if p.startswith(folder)}
+        own |= self.trust.names_in(self.layout.root)
         found = shadows.shadows(self.root, self.layout.harness, own)
         return [(folder + name, effect) for name, effect in found]
 

@@ -76,24 +76,73 @@ class BoundFolder(RepoPath):
 
 @lru_cache(maxsize=512)
 def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
-    """Return a fast function that says whether one of the globs names a path: plain names are
-    looked up in a set, the others are one regular expression."""
+    """Return a fast function that says whether one of the globs names a path.
+
+    It takes time in proportion to the path's length: plain names are looked up in a set, simple
+    globs are one regular expression, and the rest are matched by `_matches_parts`.
+    """
     wild = [p for p in patterns if p.endswith("/") or "*" in p or "?" in p]
     plain = frozenset(patterns).difference(wild)
     if not wild:
         return plain.__contains__
-    wholes = [_translate(p + "**" if p.endswith("/") else p) for p in wild]
-    match = re.compile(f"(?:{'|'.join(wholes)})\\Z", re.DOTALL).match
-    return lambda path: path in plain or match(path)
+    globs = [re.findall(_PART, p + "**" if p.endswith("/") else p) for p in wild]
+    others = [parts for parts in globs if not _is_simple(parts)]
+    wholes = [
+        "".join(_WILDCARDS.get(part) or re.escape(part) for part in p)
+        for p in globs
+        if _is_simple(p)
+    ]
+    match = re.compile(f"(?:{'|'.join(wholes) or '(?!)'})\\Z", re.DOTALL).match
+    if not others:
+        return lambda path: path in plain or match(path)
+    return lambda path: path in plain or match(path) or any(_matches_parts(path, p) for p in others)
 
 
+_PART = r"\*\*/|\*\*|[*?]|[^*?]+"
 _WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
-def _translate(pattern: str) -> str:
-    """Return a glob as a regular expression."""
-    parts = re.findall(r"\*\*/|\*\*|[*?]|[^*?]+", pattern)
-    return "".join(_WILDCARDS.get(part) or re.escape(part) for part in parts)
+def _is_simple(parts: list[str]) -> bool:
+    """Return whether a regular expression matches a glob without trying many ways: it has one
+    wildcard for many characters, or ``**/`` and ``*``, and perhaps ``**`` at its end."""
+    stars = [part for part in parts[:-1] + parts[-1:] * (parts[-1] != "**") if part[0] == "*"]
+    return len(stars) < 2 or sorted(stars) == ["*", "**/"]
+
+
+def _matches_parts(path: str, parts: list[str]) -> bool:
+    """Return whether a glob, split into wildcards and the texts between them, matches a path.
+
+    A regular expression would try every way to divide the path among the wildcards. Here bit n of
+    ``ends`` says that the parts so far can match the first n characters.
+    """
+    ends, every = 1, (1 << len(path) + 1) - 1
+    slashes = _places("/", path)
+    others = (every >> 1) & ~slashes  # each character but a slash
+    for part in parts:
+        after = every & -(ends & -ends)  # from the first end on
+        if part == "**":
+            ends = after
+        elif part == "**/":
+            ends |= (slashes & after) << 1
+        elif part == "*":  # carries run through each name
+            ends |= ((ends & others) + others) ^ others
+            ends &= every
+        elif part == "?":
+            ends = (ends & others) << 1
+        else:
+            ends = (ends & _places(part, path)) << len(part)
+        if not ends:
+            return False
+    return bool(ends >> len(path) & 1)
+
+
+def _places(text: str, path: str) -> int:
+    """Return the places at which a text begins in a path, as bits."""
+    found, place = 0, path.find(text)
+    while place >= 0:
+        found |= 1 << place
+        place = path.find(text, place + 1)
+    return found
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:

@@ -13,15 +13,26 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pytest_ouro.core.errors import GitError
+from pytest_ouro.core import limits
+from pytest_ouro.core.errors import GitError, LimitError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.cache import cache_in
-from pytest_ouro.evidence.content import on_disk, read_file, same_content
+from pytest_ouro.evidence.content import (
+    LFS_POINTER,
+    blob_id,
+    hash_file,
+    large_file,
+    on_disk,
+    read_or_point,
+    read_own,
+    same_content,
+)
 from pytest_ouro.evidence.git import excludes
 from pytest_ouro.evidence.git.client import Git, split
 from pytest_ouro.evidence.git.objects import object_id
 from pytest_ouro.evidence.paths import inside
 from pytest_ouro.messages import git as messages
+from pytest_ouro.messages import limits as limit_messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -158,7 +169,11 @@ class Repository:
     def _list_commits(self) -> list[str]:
         """Return the commits since trust, oldest first, as git lists them for any history."""
         tips, order = (self.head, *self.merging), ("--reverse", "--topo-order")
-        return self.git.call("rev-list", *order, *tips, f"^{self.trust}").decode().split()
+        few = f"--max-count={limits.COMMITS + 1}"
+        found = self.git.call("rev-list", few, *order, *tips, f"^{self.trust}").decode().split()
+        if len(found) > limits.COMMITS:
+            raise limit_messages.too_many_commits(limits.COMMITS)
+        return found
 
     def on_branch(self, commit: Commit) -> str:
         """Return the commit, or the merge on the branch's own line that brought it in."""
@@ -195,9 +210,9 @@ class Repository:
         """
         if self.subject == "commit":
             return ()
-        try:
-            said = (self.git.folder / "MERGE_HEAD").read_text().split()
-        except OSError:  # git merge writes it after its hook; the hook gets variables instead
+        merged = read_own(self.git.folder / "MERGE_HEAD")
+        said = (merged or b"").decode(errors="replace").split()
+        if merged is None:  # git merge writes it after its hook; the hook gets variables instead
             found = [re.fullmatch(_MERGED, name) for name in os.environ]
             said = [match[1] for match in found if match and self.subject == "index"]
         return tuple(c for c in said if self.git.call("rev-list", "-1", c, f"^{self.head}"))
@@ -231,7 +246,10 @@ class Repository:
         """Return how a tracked file differs from its entry in the index; None if it does not."""
         if entry.is_submodule:
             return "changed" if submodule_differs(Path(path), entry.blob) else None
-        found = on_disk(path)
+        try:
+            found = on_disk(path)
+        except LimitError:
+            return self._changed_large_file(path, entry)
         if found is None:
             return None if entry.skip else "deleted"
         mode, data = found
@@ -239,7 +257,20 @@ class Repository:
             return "changed"
         if object_id(b"blob", data, like=entry.blob) == entry.blob:
             return None
-        return None if same_content(self.git.store.read(entry.blob), data) else "changed"
+        try:
+            return None if same_content(self.git.store.read(entry.blob), data) else "changed"
+        except LimitError:
+            return "changed"
+
+    def _changed_large_file(self, path: str, entry: Entry) -> Kind | None:
+        """Return "changed" or None of a file on the disk that is too large to be read at once."""
+        try:
+            pointer = large_file(self.git.store.read(entry.blob, limit=LFS_POINTER))
+        except LimitError:
+            pointer = None
+        same = pointer == hash_file(path) if pointer else blob_id(path, entry.blob) == entry.blob
+        differs = not same or self._mode_differs(os.stat(path).st_mode, entry)  # noqa: PTH116
+        return "changed" if differs else None
 
     def _mode_differs(self, mode: int, entry: Entry) -> bool:
         """Return whether the executable bit changed, if core.fileMode is not false."""
@@ -293,10 +324,13 @@ class Repository:
             *(change for change in new if asked(change.path)),
         ]
 
-    def contents(self, paths: list[str]) -> dict[str, dict[Place, bytes | None]]:
+    def contents(
+        self, paths: list[str], *, limit: int = limits.FILE
+    ) -> dict[str, dict[Place, bytes | None]]:
         """Return the bytes of each path in commit, index and working tree (None: absent).
 
-        In an unfinished merge the commit is left out: the index will be the commit.
+        In an unfinished merge the commit is left out: the index will be the commit. OuroError if a
+        file has more bytes than ``limit``.
         """
         trees: dict[Place, dict[str, Entry]] = {}
         if not self.merging:
@@ -306,10 +340,11 @@ class Repository:
         found: dict[str, dict[Place, bytes | None]] = {}
         for path in paths:
             found[path] = {
-                place: self.git.contents(tree.get(path)) for place, tree in trees.items()
+                place: self.git.contents(tree.get(path), limit=limit, path=path)
+                for place, tree in trees.items()
             }
             if self.subject == "working tree":
-                data = read_file(self.git.top / path)
+                data = read_or_point(self.git.top / path, limit=limit)
                 if data is not None or not (path in self.index and self.index[path].skip):
                     found[path]["working tree"] = data
         return found

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
+
+from pytest_ouro.core import limits
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
+#: A quoted text in one line; the rest of the line if it is not closed.
+_TEXT = r"""\"(?:[^\"\\]|\\.)*\"?|'[^']*'?"""
+
 
 def loads(text: str) -> dict[str, Any]:
     """Parse a TOML text; ValueError if it is not valid."""
+    if any(line.count(".") > limits.KEY_PARTS and _has_deep_key(line) for line in text.split("\n")):
+        raise ValueError(f"a key has more than {limits.KEY_PARTS} parts")
     try:
         return tomllib.loads(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _has_deep_key(line: str) -> bool:
+    """Return whether a line has a dotted key of many parts, whose parts the parser would all store
+    again and again."""
+    parts = 0
+    for part in re.sub(_TEXT, "x", line).split("."):
+        parts = parts + 1 if re.fullmatch(r"\s*[\w-]+\s*", part) else 0
+        if parts > limits.KEY_PARTS:
+            return True
+    return False
 
 
 __all__ = ["loads"]

@@ -6,10 +6,12 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core import limits
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import lock as lockfile
-from pytest_ouro.evidence.content import digest, has_digest, read_file
+from pytest_ouro.evidence.content import digest, has_digest, read_file, read_own
 from pytest_ouro.evidence.paths import join
+from pytest_ouro.messages import limits as limit_messages
 from pytest_ouro.messages import trust as messages
 
 if TYPE_CHECKING:
@@ -105,6 +107,23 @@ class Trust:
         head = self.git.commit("HEAD") if self.blessing_pending else ""
         return list(self.git.tree(head) if head else self._tree)
 
+    def names_in(self, folder: str) -> frozenset[str]:
+        """Return the names of the files and folders in a folder of `committed` ("": the top)."""
+        if folder not in self._names_in:
+            start = f"{folder}/" if folder else ""
+            inner = (path[len(start) :] for path in self.committed if path.startswith(start))
+            self._names_in[folder] = frozenset(path.partition("/")[0] for path in inner)
+        return self._names_in[folder]
+
+    @cached_property
+    def _names_in(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def has_committed(self, path: str) -> bool:
+        """Return whether the trusted commit has a file of this path, frozen or not."""
+        entry = self._tree.get(path)
+        return entry is not None and not entry.is_submodule
+
     def before(self, path: str) -> bytes | None:
         """Return the bytes of a file of the trusted commit, frozen or not; None if it is absent."""
         return self.git.file(self.commit, path) if self.commit else None
@@ -134,9 +153,14 @@ class Trust:
         return found if found is not None and has_digest(found, wanted) else None
 
 
-def present(git: Git, path: str, commit: str) -> bytes | None:
-    """Return the bytes of ``path`` in a commit ("": the working tree); None if it is absent."""
-    return git.file(commit, path) if commit else read_file(git.top / path)
+def present(git: Git, path: str, commit: str, *, limit: int = limits.FILE) -> bytes | None:
+    """Return the bytes of ``path`` in a commit ("": the working tree); None if it is absent.
+
+    OuroError if they are more than ``limit``.
+    """
+    if commit:
+        return git.contents(git.tree(commit).get(path), limit=limit, path=path)
+    return read_file(git.top / path, limit=limit)
 
 
 def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> tuple[str, str]:
@@ -176,7 +200,7 @@ def resolve(
     commit, source = named(git, asked=asked, asked_by=asked_by)
     if commit:
         return Trust(git, source, commit, lock_path=lock_path, bound_path=bound_path)
-    data = present(git, lock_path, read_at)
+    data = present(git, lock_path, read_at, limit=limits.LOCK)
     if data is None:
         raise messages.no_trusted_rules(lock_path)
     lock = _parse(data, lock_path)
@@ -195,8 +219,11 @@ def _blessing(git: Git, lock_path: str, data: bytes, head: str) -> str:
     entry = git.store.entry(head, lock_path) if head else None
     if entry is None or digest(git.blobs([entry.blob])[0]) != digest(data):
         return ""
-    edges, commit = _edges(git), head
+    edges, commit, seen = _edges(git), head, 0
     while commit not in edges:
+        seen += 1
+        if seen > limits.COMMITS:
+            raise limit_messages.too_many_commits(limits.COMMITS)
         parents = git.store.commit(commit)[1]
         older = [parent for parent in parents if git.store.entry(parent, lock_path) == entry]
         if not older:
@@ -209,14 +236,12 @@ def _edges(git: Git) -> list[str]:
     """Return the commits at which a shallow clone ends; each seems to add all its files."""
     if not git.shallow:
         return []
-    try:
-        return (git.common_dir / "shallow").read_text().split()
-    except OSError:
-        return []
+    return (read_own(git.common_dir / "shallow") or b"").decode(errors="replace").split()
 
 
 def _refuse_altered_bound(trust: Trust, bound_path: str) -> None:
-    data, blessed = present(trust.git, bound_path, trust.read_at), trust.digest(bound_path)
+    data = present(trust.git, bound_path, trust.read_at, limit=limits.BOUND)
+    blessed = trust.digest(bound_path)
     if data is None and not blessed:
         raise messages.no_bound(bound_path)
     if data is None or digest(data) != blessed:

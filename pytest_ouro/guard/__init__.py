@@ -37,7 +37,8 @@ def main() -> int:
 
 def _refuse(error: BaseException) -> int:
     """Write the reason and return 2, which every agent treats as a refusal."""
-    words = str(error).strip() or type(error).__name__
+    lines = (str(error).strip() or type(error).__name__).split("\n")
+    words = "\n".join(map(escape, lines))
     text = (
         f"pytest-ouro guard: this call could not be judged, so it is refused: {words}\n"
         "Do not retry it; tell the person who runs this session.\n"
@@ -47,6 +48,11 @@ def _refuse(error: BaseException) -> int:
     except OSError:
         pass
     return 2
+
+
+def escape(line: str) -> str:
+    """Return a line with what is not printable as escapes: it may quote names of files."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def _answer() -> int:

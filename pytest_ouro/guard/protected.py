@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from pytest_ouro.guard import loads
+from pytest_ouro.guard import MAX_BYTES, escape, loads
 from pytest_ouro.guard.effects import Action, Write
 
 TYPE_CHECKING = False
@@ -63,8 +63,7 @@ def load(bound: str) -> Protections:
     folder, common = _git_folders(bound)
     path = os.path.join(folder, "ouro", "guard.json")
     try:
-        with open(path, encoding="utf-8") as handle:
-            cached = loads(handle.read())
+        cached = loads(_read(path))
         revision, sources = cached["revision"], cached["sources"]
         if cached["state"] == state(bound, folder, common, revision, sources):
             return Protections(cached["table"])
@@ -88,14 +87,24 @@ def _git_folders(start: str) -> tuple[str, str]:
         folder = above
     git = os.path.join(folder, ".git")
     if os.path.isfile(git):
-        with open(git, encoding="utf-8") as handle:
-            git = os.path.join(folder, handle.read().partition("gitdir:")[2].strip())
+        git = os.path.join(folder, _read(git).partition("gitdir:")[2].strip())
     try:
-        with open(os.path.join(git, "commondir"), encoding="utf-8") as handle:
-            common = os.path.join(git, handle.read().strip())
-    except OSError:
+        common = os.path.join(git, _read(os.path.join(git, "commondir")).strip())
+    except FileNotFoundError:
         common = git
     return os.path.realpath(git), os.path.realpath(common)
+
+
+def _read(path: str) -> str:
+    """Read a small regular file. OSError for anything else, such as a pipe, which would block."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
+        if found.st_mode & 0o170000 != 0o100000 or found.st_size > MAX_BYTES:
+            raise OSError(f"{path} is not a regular file, or too large to be read")
+        return os.read(descriptor, found.st_size).decode(errors="replace")
+    finally:
+        os.close(descriptor)
 
 
 def state(bound: str, folder: str, common: str, revision: str, sources: list[str]) -> list[Any]:
@@ -219,8 +228,7 @@ class Protections:
         if name.startswith("/") or os.path.basename(path) not in _AGENT_FILES:
             return False
         try:
-            with open(path, encoding="utf-8", errors="replace") as handle:
-                return "\n## BOUND" in "\n" + handle.read()
+            return "\n## BOUND" in "\n" + _read(path)
         except OSError:
             return False
 
@@ -278,7 +286,7 @@ class Protections:
             f"put the idea into {' or '.join(self.editable)} instead. A person may change it and "
             "bless it (pytest-ouro bless)."
         )
-        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+        return escape(text)
 
 
 def _literal(glob: str) -> str:

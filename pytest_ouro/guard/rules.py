@@ -55,7 +55,7 @@ def build(
         file = Path(path)
         try:
             make_folder(file.parent.parent, file.parent.name)
-            write_whole(file.parent, file.name, json.dumps(cached).encode())
+            write_whole(file.parent, file.name, json.dumps(cached).encode(), mode=0o600)
         except OSError:
             pass  # the table is built again next time
     return table

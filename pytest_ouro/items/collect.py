@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from pytest_ouro.core.errors import ExperimentError, OuroError
+from pytest_ouro.core.escape import escape, escape_lines
 from pytest_ouro.engine import judge, open_case
 from pytest_ouro.items.outcome_audit import ADVICE, OutcomeAudit
 from pytest_ouro.items.outside_config import find_outside_config, refuse_outside_config
 from pytest_ouro.items.registered import read_checks
 from pytest_ouro.items.settings import CLOSED, absolute_path, read_settings
 from pytest_ouro.messages import plugin as messages
-from pytest_ouro.report.text import result_text
+from pytest_ouro.report.text import error_text, result_text
+from pytest_ouro.report.unforeseen import to_error
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -88,9 +90,9 @@ class Session:
                 self._result = run_experiment(
                     self.case, order, progress=progress.show, say=progress.say
                 )
-            except OuroError as error:
-                self._refused = error
-                raise
+            except Exception as error:
+                self._refused = to_error(error)
+                raise self._refused from None
             finally:
                 progress.close()
             self._case = self.case.again(measured=self._result.record)
@@ -103,7 +105,7 @@ class Session:
         try:
             result = self.experiment()
         except OuroError as error:
-            pytest.fail(str(error), pytrace=False)
+            pytest.fail(error_text(error), pytrace=False)
         if result.status == "closed":
             pytest.fail("no experiment was run: rules are broken", pytrace=False)
         return result
@@ -132,7 +134,8 @@ class Session:
         if self._case is None or self.config.get_verbosity() < 0:
             return []
         case = self._case
-        return [f"ouro: {case.bound.name}: {len(case.bound.rules)} rules, trust: {case.trust}"]
+        count = len(case.bound.rules)
+        return [escape(f"ouro: {case.bound.name}: {count} rules, trust: {case.trust}")]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call":
@@ -143,7 +146,7 @@ class Session:
         if self._warned:
             terminalreporter.section("rules that warn")
             for text in self._warned:
-                terminalreporter.write_line(text)
+                terminalreporter.write_line(escape_lines(*text.split("\n")))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
@@ -163,7 +166,7 @@ class Session:
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             for line in lines:
-                reporter.write_line(line)
+                reporter.write_line(escape_lines(*line.split("\n")))
 
     def _notes(self) -> list[str]:
         """Return a line for each file that could have changed an outcome."""
@@ -186,8 +189,8 @@ class BoundFile(pytest.File):
         session = find_session(self.config)
         try:
             case = session.case
-        except OuroError as error:
-            raise self.CollectError(str(error)) from None
+        except Exception as error:
+            raise self.CollectError(error_text(to_error(error))) from None
         for section in dict.fromkeys(rule.section for rule in case.bound.rules):
             rules = [rule for rule in case.bound.rules if rule.section == section]
             yield Section.from_parent(self, name=section, rules=rules)
@@ -228,9 +231,9 @@ class OuroItem(pytest.Item):
         if isinstance(error, Failure):
             return str(error)
         if isinstance(error, ExperimentError):
-            return f"no experiment was run: {error}"
-        if isinstance(error, OuroError):
-            return f"{self.name}: could not judge: {error}"
+            return f"no experiment was run: {error_text(error)}"
+        if isinstance(error, Exception):
+            return f"{self.name}: could not judge: {error_text(to_error(error))}"
         return super().repr_failure(excinfo, style)
 
 
@@ -254,7 +257,7 @@ class RuleItem(OuroItem):
         if result.status == "warned":
             self.user_properties.append(("warns", result_text(result, bound=self.path.name)))
         if result.status == "skipped":
-            raise pytest.skip.Exception(result.reason, _use_item_location=True)
+            raise pytest.skip.Exception(escape(result.reason), _use_item_location=True)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, max(self.rule.line - 1, 0), self.rule.key
@@ -280,11 +283,11 @@ class ExperimentItem(OuroItem):
         self.user_properties.extend((n, value) for n, value in facts.items() if value is not None)
         if result.status == "closed":
             rules = ", ".join(broken.rule for broken in result.closed)
-            raise Failure(f"no experiment was run: the gate is closed by {rules}")
+            raise Failure(escape(f"no experiment was run: the gate is closed by {rules}"))
         if result.status == "crash":
             # The end of run.log is marked: it is text of the judged program.
             log = [f"  run.log | {line}" for line in result.tail[-12:]]
-            raise Failure("\n".join([f"crash: {result.message}", *log]))
+            raise Failure(escape_lines(f"crash: {result.message}", *log))
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, 0, f"experiment::{self.name}"

@@ -129,3 +129,18 @@ def not_blessable(path: str) -> OuroError:
 def rule_not_blessable(rule: str, message: str, remedy: str) -> OuroError:
     """``bless``: the files that a rule freezes cannot be listed."""
     return TrustError(f"{rule}: {message}", help=remedy)
+
+
+def unforeseen(kind: str, words: str, report: str) -> OuroError:
+    """An exception that nothing else handles. ``report`` is the file with its traceback, or ""."""
+    said = f"{kind}: {words}" if words else kind
+    if report:
+        return OuroError(
+            f"an error of pytest-ouro itself, nothing could be judged: {said}",
+            help=f"report it to the developers with {report}",
+        )
+    return OuroError(
+        f"an error of pytest-ouro itself, nothing could be judged: {said}",
+        help="set XDG_CACHE_HOME to a folder of yours, where a report can be written, and try "
+        "again",
+    )

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.escape import escape, escape_lines
 from pytest_ouro.report import text
 from pytest_ouro.report.place import place
 
@@ -31,7 +32,7 @@ def render(answers: Sequence[Answer]) -> str:
 def render_error(error: OuroError) -> str:
     """Render an annotation that says why nothing could be judged."""
     _write_summary([f"### ouro: could not judge\n\n{_escape_cell(error.message)}\n"])
-    return f"::error title=ouro could not judge::{_escape_data(str(error))}"
+    return f"::error title=ouro could not judge::{_escape_data(text.error_text(error))}"
 
 
 def _list_annotations(answers: Sequence[Answer]) -> list[str]:
@@ -54,6 +55,7 @@ def _annotate(command: str, answer: Answer, result: RuleResult, finding: Finding
 
 
 def _escape_data(words: str) -> str:
+    words = escape_lines(*words.split("\n"))
     return words.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
@@ -81,7 +83,7 @@ def _render_table(answer: Answer) -> str:
 
 def _escape_cell(words: str) -> str:
     """Escape everything that Markdown or HTML would interpret."""
-    words = text.printable(words)
+    words = escape(words)
     words = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{c}" if c in "\\`*_[]|#~!@" else c for c in words)
 

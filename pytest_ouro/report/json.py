@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from pytest_ouro.core.escape import escape_json
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -40,4 +42,4 @@ def _describe(answer: Answer) -> dict[str, Any]:
 
 
 def _serialise(table: dict[str, Any]) -> str:
-    return json.dumps(table, ensure_ascii=False, indent=2)
+    return escape_json(json.dumps(table, ensure_ascii=False, indent=2))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
+from pytest_ouro.core.escape import escape
 from pytest_ouro.report import text
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def render(answers: Sequence[Answer]) -> str:
     """Render a suite for each answer, with a test case for each rule."""
     suites = Element("testsuites")
     for answer in answers:
-        name = text.printable(f"ouro {answer.ref}".strip())
+        name = f"ouro {answer.ref}".strip()
         suite = SubElement(suites, "testsuite", name=name, time="0")
         for result in answer.judgements:
             _add_case(suite, result)
@@ -39,16 +40,17 @@ def render_error(error: OuroError) -> str:
     suites = Element("testsuites")
     suite = SubElement(suites, "testsuite", name="ouro", time="0")
     case = SubElement(suite, "testcase", classname="ouro", name="could not judge", time="0")
-    lines = "\n".join(text.printable(line) for line in str(error).splitlines())
-    SubElement(case, "error", message=text.printable(error.message)).text = lines
+    SubElement(case, "error", message=error.message).text = text.error_text(error)
     return _serialise(suites)
 
 
 def _serialise(suites: Element) -> str:
-    """Set the counts of each suite, and return the XML."""
+    """Set the counts of each suite, escape every attribute, and return the XML."""
     for suite in suites:
         for attribute, tag in _COUNTS.items():
             suite.set(attribute, str(len(list(suite.iter(tag)))))
+    for element in suites.iter():
+        element.attrib = {name: escape(value) for name, value in element.attrib.items()}
     return ElementTree.tostring(suites, encoding="unicode")
 
 
@@ -57,9 +59,8 @@ def _add_case(suite: Element, result: RuleResult) -> None:
     case = SubElement(suite, "testcase", classname=section, name=name, time="0")
     words = text.result_text(result, bound="bound.toml")
     if result.broken:
-        message = text.printable(result.findings[0].headline)
-        SubElement(case, "failure", message=message).text = words
+        SubElement(case, "failure", message=result.findings[0].headline).text = words
     elif result.status == "skipped":
-        SubElement(case, "skipped", message=text.printable(result.reason))
+        SubElement(case, "skipped", message=result.reason)
     elif result.status == "warned":
         SubElement(case, "system-out").text = words

@@ -6,6 +6,7 @@ import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from pytest_ouro.core.escape import escape
 from pytest_ouro.experiment.terms.console_text import clean
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Progress:
             with self._uncaptured():
                 self.close()
                 self._reporter.ensure_newline()
-                self._reporter.write_line(clean(text, width=MAX_WIDTH))
+                self._reporter.write_line(escape(clean(text, width=MAX_WIDTH)))
                 self._reporter.flush()  # before capture resumes; a pipe needs it too
 
     def show(self, position: Position) -> None:

@@ -7,8 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from pytest_ouro.core.escape import escape_lines
 from pytest_ouro.report.place import place
-from pytest_ouro.report.text import finding_text
+from pytest_ouro.report.text import error_text, finding_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ def render(answers: Sequence[Answer]) -> str:
 
 def render_error(error: OuroError) -> str:
     """Render a run that did not succeed, and why."""
-    notification = {"level": "error", "message": {"text": str(error)}}
+    notification = {"level": "error", "message": {"text": error_text(error)}}
     invocation = {"executionSuccessful": False, "toolExecutionNotifications": [notification]}
     return _serialise([], [], invocation)
 
@@ -57,7 +58,17 @@ def _serialise(rules: list[Any], results: list[Any], invocation: dict[str, Any])
         "invocations": [invocation],
         "results": results,
     }
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+    log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [_escape(run)]}
+    return json.dumps(log, indent=2)
+
+
+def _escape(value: Any) -> Any:
+    """Escape each text in lists and tables; its lines stay lines."""
+    if isinstance(value, dict):
+        return {key: _escape(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_escape(part) for part in value]
+    return escape_lines(*value.split("\n")) if isinstance(value, str) else value
 
 
 def _describe(answer: Answer, result: RuleResult, finding: Finding, number: int) -> dict[str, Any]:

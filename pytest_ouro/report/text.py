@@ -6,6 +6,8 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.errors import BoundError
+from pytest_ouro.core.escape import escape_lines
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.finding import several
 
@@ -28,17 +30,15 @@ def render(answers: Sequence[Answer]) -> str:
         lines += _render_rules(answer.judgements)
         away = os.path.relpath(answer.case.repository.git.top)
         if answer.broken and away != ".":
-            lines.append(
-                f"paths and commands are for the top of the repository: cd {printable(away)}"
-            )
+            lines.append(f"paths and commands are for the top of the repository: cd {away}")
         word = "broken" if answer.broken else "lawful"
-        ref = f"{printable(answer.ref)}: " if answer.ref else ""
+        ref = f"{answer.ref}: " if answer.ref else ""
         lines.append(f"ouro: {ref}{word}: {count(answer.judgements)}, trust: {answer.case.trust}")
-    return "\n".join(lines) or "ouro: nothing is pushed that could be judged"
+    return escape_lines(*lines) or "ouro: nothing is pushed that could be judged"
 
 
 def _render_rules(results: Sequence[RuleResult]) -> Iterator[str]:
-    """Yield the text of each broken or warning rule. A rule that is broken by a change that was
+    """Yield the lines of each broken or warning rule. A rule that is broken by a change that was
     reported before has one line, which names the change."""
     reported: set[object] = set()
     for result in results:
@@ -46,11 +46,11 @@ def _render_rules(results: Sequence[RuleResult]) -> Iterator[str]:
             continue
         new = [finding for finding in result.findings if not _subjects(finding) <= reported]
         if new or not result.findings:
-            yield result_text(replace(result, findings=tuple(new)), bound="bound.toml")
+            yield from _result_lines(replace(result, findings=tuple(new)), "bound.toml")
         else:
             paths = sorted({str(finding.facts["path"]) for finding in result.findings})
             word = _WORDS[result.status]
-            yield printable(f"{result.rule} {word}: by the same change of {several(paths)}")
+            yield f"{result.rule} {word}: by the same change of {several(paths)}"
         if result.broken:
             reported = reported.union(*map(_subjects, result.findings))
 
@@ -71,20 +71,31 @@ def render_error(error: OuroError) -> str:
 def result_text(result: RuleResult, *, bound: str) -> str:
     """Render the result of one rule, a few lines for each finding; ``bound`` is the name of the
     file of rules."""
+    return escape_lines(*_result_lines(result, bound))
+
+
+def _result_lines(result: RuleResult, bound: str) -> list[str]:
+    """Return the lines of one rule, not yet escaped."""
     title = f"{result.rule} {_WORDS[result.status]}"
     if not result.findings:
-        return f"{title}: {result.reason}" if result.reason else title
+        return [f"{title}: {result.reason}" if result.reason else title]
     parts: list[str] = []
     for finding in result.findings[:SHOWN]:
         rule = f"{bound}:{result.line} [{result.check}]  why: {result.sentence}"
         warns = f"only warns: {result.reason}" if result.reason else ""
         help = f"help: {finding.help}" if finding.help else ""
         details = [f"  {line}" for line in (rule, finding.where, warns, help) if line]
-        parts += map(printable, [f"{title}: {finding.headline}", *details])
+        parts += [f"{title}: {finding.headline}", *details]
     more = len(result.findings) - SHOWN
     if more > 0:
         parts.append(f"  and {more} more: pytest-ouro gate --json shows all")
-    return "\n".join(parts)
+    return parts
+
+
+def error_text(error: OuroError) -> str:
+    """Render an error: its message, of a bound.toml each problem, and the help, a line each."""
+    problems = error.problems if isinstance(error, BoundError) else (error.message,)
+    return escape_lines(*problems, *([f"  help: {error.help}"] if error.help else []))
 
 
 def finding_text(finding: Finding, *, sentence: str = "") -> str:
@@ -92,16 +103,7 @@ def finding_text(finding: Finding, *, sentence: str = "") -> str:
     why = f"why: {sentence}" if sentence else ""
     help = f"help: {finding.help}" if finding.help else ""
     parts = filter(None, (finding.headline, finding.where, why, help))
-    return "\n".join(map(printable, parts))
-
-
-def printable(line: str) -> str:
-    """Escape control characters and the commands of CI logs, so that the name of a file cannot
-    imitate our output."""
-    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
-    if line.lstrip().startswith("::"):
-        line = line.replace("::", "\\x3a:", 1)
-    return line.replace("##[", "#\\x23[")
+    return escape_lines(*parts)
 
 
 def count(results: Sequence[RuleResult]) -> str:

@@ -221,7 +221,7 @@ def test_another_user_can_write_neither_rules_nor_records(project):
     read, write = os.pipe()
     if not (child := os.fork()):
         os.setuid(65534)
-        os.write(write, examine_user(case, project.path / "bound.toml").text.encode())
+        os.write(write, "\n".join(examine_user(case, project.path / "bound.toml").lines).encode())
         os._exit(0)
     os.waitpid(child, 0)
 

@@ -18,6 +18,8 @@ _WAYS = (
     *("sys", "os", "importlib", "subprocess", "socket", "asyncio", "numpy", "site"),
     "__main__",
 )
+#: The longest name that is followed: names of names could grow without end.
+_LONGEST = 500
 _IMPORTERS = ("import_module", "__import__")
 
 
@@ -85,7 +87,7 @@ class Names:
             return self._real.get(node.id, "")
         if isinstance(node, ast.Attribute):
             base = self.meant(node.value)
-            return f"{base}.{node.attr}" if base else ""
+            return f"{base}.{node.attr}" if base and len(base) < _LONGEST else ""
         if isinstance(node, ast.NamedExpr):
             return self.meant(node.value)
         if isinstance(node, ast.Subscript):

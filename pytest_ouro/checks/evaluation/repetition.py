@@ -6,13 +6,14 @@ A retry after a failure does not count: the loop is left as soon as the call suc
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pytest_ouro.evidence.python.source import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Sequence, Set
 
     from pytest_ouro.evidence.python.source import Source
 
@@ -28,7 +29,8 @@ _RETURNS, _BREAKS, _ENDS, _UNKNOWN = "returns", "breaks", "ends", "unknown"
 
 def calls_in_loops(source: Source, calls: Sequence[ast.Call]) -> list[ast.Call]:
     """Return those of the calls that a loop or a comprehension repeats after a success."""
-    loops = [loop for loop in source.of(*_LOOPS) if any(_spans(loop, call) for call in calls)]
+    lines = sorted(call.lineno for call in calls)
+    loops = [loop for loop in source.of(*_LOOPS) if _spans(loop, lines)]
     repeated = {id(node) for loop in loops for node in _repeated_by(loop)}
     return [call for call in calls if id(call) in repeated and not _leaves(source, call)]
 
@@ -36,26 +38,30 @@ def calls_in_loops(source: Source, calls: Sequence[ast.Call]) -> list[ast.Call]:
 def calls_of_one_run(node: ast.AST, calls: Sequence[ast.Call]) -> list[ast.Call]:
     """Return the calls below ``node`` that one run can make: the longer branch of each ``if``, and
     of a ``try`` its body or the handler of its failure."""
+    return _calls_of_one_run(node, {id(call) for call in calls})
+
+
+def _calls_of_one_run(node: ast.AST, calls: Set[int]) -> list[ast.Call]:
     if isinstance(node, ast.If | ast.IfExp):
         branches = []
         for branch in (node.body, node.orelse):
             nodes = branch if isinstance(branch, list) else [branch]
-            branches.append([call for child in nodes for call in calls_of_one_run(child, calls)])
-        return calls_of_one_run(node.test, calls) + max(branches, key=len)
+            branches.append([call for child in nodes for call in _calls_of_one_run(child, calls)])
+        return _calls_of_one_run(node.test, calls) + max(branches, key=len)
     if isinstance(node, ast.Try):
         return _calls_of_try(node, calls)
-    found = [call for call in calls if call is node]
+    found = [node] if isinstance(node, ast.Call) and id(node) in calls else []
     for child in ast.iter_child_nodes(node):
-        found += calls_of_one_run(child, calls)
+        found += _calls_of_one_run(child, calls)
     return found
 
 
-def _calls_of_try(node: ast.Try, calls: Sequence[ast.Call]) -> list[ast.Call]:
+def _calls_of_try(node: ast.Try, calls: Set[int]) -> list[ast.Call]:
     """Return the calls of one run of a ``try``. A handler repeats what its body did before it
     failed, unless nothing of the body can fail once its call has succeeded."""
 
     def below(nodes: Sequence[ast.AST]) -> list[ast.Call]:
-        return [call for child in nodes for call in calls_of_one_run(child, calls)]
+        return [call for child in nodes for call in _calls_of_one_run(child, calls)]
 
     body, tried = below([*node.body, *node.orelse]), below(node.body)
     failed = max((below(handler.body) for handler in node.handlers), key=len, default=[])
@@ -194,9 +200,10 @@ def _path(tree: ast.AST, wanted: ast.AST) -> list[ast.AST]:
     return path
 
 
-def _spans(outer: ast.stmt | ast.expr, inner: ast.expr) -> bool:
-    """Return whether the first line of ``inner`` is among the lines of ``outer``."""
-    return outer.lineno <= inner.lineno <= (outer.end_lineno or inner.lineno)
+def _spans(outer: ast.stmt | ast.expr, lines: list[int]) -> bool:
+    """Return whether one of the sorted ``lines`` is among the lines of ``outer``."""
+    first = bisect_left(lines, outer.lineno)
+    return first < len(lines) and lines[first] <= (outer.end_lineno or outer.lineno)
 
 
 def _repeated_by(loop: ast.AST) -> Iterator[ast.AST]:

@@ -7,10 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core import limits
 from pytest_ouro.core.errors import GitError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.git import spawn
 from pytest_ouro.evidence.git.objects import Entry, Objects
+from pytest_ouro.evidence.git.special_files import refuse_special_files, refuse_what_blocks
 from pytest_ouro.messages import git as messages
 
 if TYPE_CHECKING:
@@ -78,7 +80,8 @@ def _run(
     if index:
         env["GIT_INDEX_FILE"] = index
     try:
-        status, said, error = spawn.output(command(*args, cwd=cwd, also=also), env, stdin)
+        called = command(*args, cwd=cwd, also=also)
+        status, said, error = spawn.output(called, env, stdin, late=lambda: refuse_what_blocks(cwd))
     except OSError:
         raise messages.not_installed() from None
     if status:
@@ -143,6 +146,7 @@ class Git:
     @classmethod
     def discover(cls, start: Path, *, index: str = "") -> Git:
         """Find the repository around ``start``; GitError with the remedy if there is none."""
+        refuse_special_files(start)
         where = ("--show-toplevel", "--git-common-dir", "--absolute-git-dir")
         asked = ("rev-parse", "--path-format=absolute", *where, "--is-shallow-repository")
         try:
@@ -161,6 +165,7 @@ class Git:
     @classmethod
     def objects(cls, start: Path) -> Git:
         """Find the repository around ``start``, which may be bare, to read objects only."""
+        refuse_special_files(start)
         where = ("--git-common-dir", "--absolute-git-dir", "--is-shallow-repository")
         found = _rev_parse(start, "rev-parse", "--path-format=absolute", *where, "--show-prefix")
         common, folder, shallow, prefix = os.fsdecode(found).split("\n")[:4]
@@ -210,11 +215,18 @@ class Git:
 
     def file(self, commit: str, path: str) -> bytes | None:
         """Return the bytes of a file of a commit (full id); None if it is absent or a submodule."""
-        return self.contents(self.tree(commit).get(path))
+        return self.contents(self.tree(commit).get(path), path=path)
 
-    def contents(self, entry: Entry | None) -> bytes | None:
-        """Return the bytes of an entry of a tree or the index; None for a submodule or no entry."""
-        return None if entry is None or entry.is_submodule else self.store.read(entry.blob)
+    def contents(
+        self, entry: Entry | None, *, limit: int = limits.FILE, path: str = ""
+    ) -> bytes | None:
+        """Return the bytes of an entry of a tree or the index; None for a submodule or no entry.
+
+        OuroError, which names ``path``, if they are more than ``limit``.
+        """
+        if entry is None or entry.is_submodule:
+            return None
+        return self.store.read(entry.blob, limit=limit, path=path)
 
     def files(self, *, untracked: bool = True) -> tuple[dict[str, Entry], list[str]]:
         """Return the index, and the untracked files that git does not ignore.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ouro.evidence.content import read_own
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -23,7 +25,4 @@ def has_local_excludes(git: Git) -> bool:
 
 
 def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
+    return (read_own(path) or b"").decode(errors="replace")

@@ -8,11 +8,13 @@ import re
 import weakref
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from pytest_ouro.core import limits
 from pytest_ouro.evidence.git.spawn import Conversation
 from pytest_ouro.messages import git as messages
+from pytest_ouro.messages import limits as limit_messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 
 class Entry(NamedTuple):
@@ -43,28 +45,48 @@ _IGNORED = dict.fromkeys(
 )
 
 
+#: The bytes of objects that are kept in memory for the next read.
+_KEPT = 128 << 20
+#: The entries of parsed folders and trees that are kept.
+_KEPT_ENTRIES = 4 * limits.ENTRIES
+#: Codecs of Python that take time with the square of the text.
+_SLOW_CODECS = ("idna", "punycode")
+
+
 class Objects:
     """One ``git cat-file --batch``, which ends with :meth:`close` or with this object."""
 
     def __init__(self, command: list[str], env: dict[str, str]) -> None:
-        git = Conversation(command, env)
-        self._ask, self._answer = git.ask, git.answer
+        self._program = (command, env)
         self._known: dict[str, bytes] = {}
+        self._room = _KEPT
+        self._unread = limits.OBJECTS
         self._folders: dict[str, Folder] = {}
         self._files: dict[tuple[str, str], dict[str, Entry]] = {}
+        self._listed = 0
+        self._start()
+
+    def _start(self) -> None:
+        git = Conversation(*self._program)
+        self._ask, self._answer = git.ask, git.answer
         self.close = weakref.finalize(self, git.hang_up)
 
-    def read(self, name: str, *, keep: bool = True) -> bytes:
+    def read(self, name: str, *, limit: float = limits.FILE, path: str = "") -> bytes:
         """Return the bytes of an object by its id; GitError if it is missing, or its bytes do not
-        hash to the id. ``keep`` them in memory for the next read."""
-        if name in self._known:
-            return self._known[name]
-        data = self._read(name)
-        if keep:
-            self._known[name] = data
+        hash to the id. OuroError, without reading it, if it has more bytes than ``limit``, or than
+        the budget of its kind; ``path`` is the file that it is the contents of. An object that is
+        read without a limit is not kept in memory."""
+        data = self._known.get(name)
+        if data is None:
+            data = self._read(name, limit, path)
+            if len(data) <= self._room and limit != limits.UNLIMITED:
+                self._room -= len(data)
+                self._known[name] = data
+        elif len(data) > limit:
+            raise limit_messages.too_large(path or f"object {name:.10}", len(data), int(limit))
         return data
 
-    def _read(self, name: str) -> bytes:
+    def _read(self, name: str, limit: float, path: str) -> bytes:
         try:
             self._ask.write(name.encode() + b"\n")
             self._ask.flush()
@@ -73,10 +95,24 @@ class Objects:
             header = []
         if len(header) != 3:
             raise messages.missing_object(name)
+        self._refuse_too_large(name, header[1], int(header[2]), limit, path)
         data = self._answer.read(int(header[2]) + 1)[:-1]
         if object_id(header[1], data, like=name) != name:  # git does not verify this
             raise messages.damaged_object(name)
         return data
+
+    def _refuse_too_large(self, name: str, kind: bytes, size: int, limit: float, path: str) -> None:
+        limit = {b"commit": limits.COMMIT, b"tree": limits.FOLDER}.get(kind, limit)
+        self._unread -= size if limit != limits.UNLIMITED else 0
+        if size <= limit and self._unread >= 0:
+            return
+        self.close()  # git is about to write the bytes: ask another process for other objects
+        self._start()
+        if size > limit:
+            if path:
+                raise limit_messages.too_large(path, size, int(limit))
+            raise limit_messages.too_large_object(kind.decode(), name, size, int(limit))
+        raise limit_messages.too_many_objects(limits.OBJECTS)
 
     def commit(self, name: str) -> tuple[str, list[str]]:
         """Return the tree of a commit and its parents."""
@@ -93,7 +129,8 @@ class Objects:
         encoding = head.partition(b"\nencoding ")[2].partition(b"\n")[0]
         paragraph = message.lstrip(b"\n").partition(b"\n\n")[0]
         try:
-            text = paragraph.decode(encoding.decode() or "utf-8")
+            name = encoding.decode() or "utf-8"
+            text = paragraph.decode("utf-8" if name.lower() in _SLOW_CODECS else name)
         except (LookupError, ValueError):
             text = paragraph.decode(errors="replace")
         return " ".join(text.split())
@@ -102,10 +139,19 @@ class Objects:
         """Return the entries of a tree, one level deep."""
         if tree not in self._folders:
             self._folders[tree] = self._parse(tree)
+            self._keep_room(len(self._folders[tree]))
         return self._folders[tree]
 
+    def _keep_room(self, entries: int) -> None:
+        """Forget what was parsed before, if it and so many further entries are too many."""
+        self._listed += entries
+        if self._listed > _KEPT_ENTRIES:
+            self._listed = 0
+            self._folders.clear()
+            self._files.clear()
+
     def _parse(self, tree: str) -> Folder:
-        data = self.read(tree)
+        data = self._read(tree, limits.FOLDER, "")
         fields = re.findall(_FIELDS % (len(tree) // 2), data, re.DOTALL)
         if b"".join([b"%b %b\0%b" % field for field in fields]) != data:
             raise messages.damaged_object(tree)
@@ -120,15 +166,22 @@ class Objects:
             raise messages.invalid_tree(tree, sorted(names))
         return found
 
-    def files(self, tree: str, folder: str = "") -> dict[str, Entry]:
-        """Return every file of a tree, by its path."""
+    def files(self, tree: str) -> dict[str, Entry]:
+        """Return every file of a tree, by its path. OuroError if they are too many."""
+        return self._files_in(tree, "", _Walk(tree))
+
+    def _files_in(self, tree: str, folder: str, walk: _Walk) -> dict[str, Entry]:
         if (tree, folder) not in self._files:
-            self._files[tree, folder] = found = {}
-            for name, entry in self.folder(tree).items():
+            entries, found = self.folder(tree), {}
+            walk.enter(folder, entries)
+            for name, entry in entries.items():
                 if entry.mode == _FOLDER:
-                    found.update(self.files(entry.blob, f"{folder}{name}/"))
+                    found.update(self._files_in(entry.blob, f"{folder}{name}/", walk))
                 else:
                     found[folder + name] = entry
+            self._keep_room(len(found))
+            self._files[tree, folder] = found
+            return found
         return self._files[tree, folder]
 
     def entry(self, commit: str, path: str) -> Entry | None:
@@ -143,18 +196,26 @@ class Objects:
         entry = self.folder(tree).get(name, _NOTHING)
         return None if entry.mode in ("", _FOLDER) else entry
 
-    def difference(self, old: str, new: str, folder: str = "") -> Iterator[tuple[str, Kind]]:
-        """Yield ``(path, kind)`` for every file that differs; the tree "" is empty."""
+    def difference(self, old: str, new: str) -> Iterator[tuple[str, Kind]]:
+        """Yield ``(path, kind)`` for every file that differs; the tree "" is empty. OuroError if
+        they are too many."""
+        return self._difference(old, new, "", _Walk(new))
+
+    def _difference(
+        self, old: str, new: str, folder: str, walk: _Walk
+    ) -> Iterator[tuple[str, Kind]]:
         if old == new:
             return
         before = self.folder(old) if old else {}
         after = self.folder(new) if new else {}
-        for name in sorted(before.keys() | after.keys()):
+        names = before.keys() | after.keys()
+        walk.enter(folder, names)
+        for name in sorted(names):
             was, now = before.get(name, _NOTHING), after.get(name, _NOTHING)
             if was == now:
                 continue
             old_tree, new_tree = (at.blob if at.mode == _FOLDER else "" for at in (was, now))
-            yield from self.difference(old_tree, new_tree, f"{folder}{name}/")
+            yield from self._difference(old_tree, new_tree, f"{folder}{name}/", walk)
             was_file, is_file = (at.mode not in ("", _FOLDER) for at in (was, now))
             if was_file or is_file:
                 kind: Kind = "changed" if was_file and is_file else "added"
@@ -176,6 +237,27 @@ def _leads_to_git(name: str) -> bool:
     ignores in it, with what NTFS ignores after it, or by the short name that NTFS gives it."""
     parts = name.translate(_IGNORED).split("\\")
     return any(part.partition(":")[0].rstrip(" .") in (".git", "git~1") for part in parts)
+
+
+class _Walk:
+    """What one walk through the folders of a tree has met so far."""
+
+    def __init__(self, tree: str) -> None:
+        self._tree = tree
+        self._entries = self._characters = 0
+
+    def enter(self, folder: str, names: Collection[str]) -> None:
+        """Count the entries of a folder; OuroError if the tree has too many, too long or too deep
+        ones."""
+        self._entries += len(names) or 1
+        self._characters += len(names) * len(folder) + sum(map(len, names))
+        for what, count, limit in (
+            ("entries", self._entries, limits.ENTRIES),
+            ("characters in the paths of its files", self._characters, limits.PATHS),
+            ("folders within each other", folder.count("/"), limits.DEPTH),
+        ):
+            if count > limit:
+                raise limit_messages.too_large_tree(self._tree, what, limit)
 
 
 def object_id(kind: bytes, data: bytes, *, like: str) -> str:

@@ -8,18 +8,28 @@ import select
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 #: A posix_spawn file action, applied to the program's streams before it starts.
 Action = tuple[int, int, int] | tuple[int, int, str, int, int]
 
 
+#: Milliseconds without output after which it is asked whether something blocks a program.
+_SILENCE = 5000
+_SIGKILL = 9  # the module signal is not needed for more
+
+
 def output(
-    command: list[str], env: Mapping[str, str], stdin: bytes = b""
+    command: list[str],
+    env: Mapping[str, str],
+    stdin: bytes = b"",
+    *,
+    late: Callable[[], None] = lambda: None,
 ) -> tuple[int, bytes, bytes]:
     """Run a program; return its exit status, standard output and standard error.
 
-    ``stdin`` is its standard input. OSError if it cannot be started.
+    ``stdin`` is its standard input. If it is silent for long, ``late`` is called; what that raises
+    ends the program. OSError if it cannot be started.
     """
     (out, out_end), (err, err_end) = _pipe(), _pipe()
     try:
@@ -34,7 +44,10 @@ def output(
         os.close(out_end)
         os.close(err_end)
     try:
-        said, error = _read(out, err)
+        said, error = _read(out, err, late=late)
+    except BaseException:
+        os.kill(pid, _SIGKILL)
+        raise
     finally:
         os.close(out)
         os.close(err)
@@ -73,7 +86,8 @@ class Conversation:
             os.close(answered)
 
     def hang_up(self) -> None:
-        """Close the pipes and wait for the program to end."""
+        """End the program, and close the pipes."""
+        os.kill(self._pid, _SIGKILL)  # it may be writing what nobody wants to read
         for pipe in (self.ask, self.answer):
             with contextlib.suppress(OSError):  # it ended before
                 pipe.close()
@@ -115,7 +129,7 @@ def _find_program(name: str, env: Mapping[str, str]) -> str:
     raise FileNotFoundError(name)
 
 
-def _read(*pipes: int) -> list[bytes]:
+def _read(*pipes: int, late: Callable[[], None]) -> list[bytes]:
     """Read all pipes to their ends at the same time, so that none blocks the program."""
     said: dict[int, list[bytes]] = {pipe: [] for pipe in pipes}
     poll = select.poll()
@@ -123,7 +137,10 @@ def _read(*pipes: int) -> list[bytes]:
         poll.register(pipe, select.POLLIN)
     waiting = len(pipes)
     while waiting:
-        for pipe, _ in poll.poll():
+        ready = poll.poll(_SILENCE)
+        if not ready:
+            late()
+        for pipe, _ in ready:
             part = os.read(pipe, 1 << 16)
             said[pipe].append(part)
             if not part:

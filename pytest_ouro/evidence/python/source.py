@@ -6,12 +6,13 @@ The source is never run. Layout, comments and docstrings do not count.
 from __future__ import annotations
 
 import ast
+import warnings
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.python.source_encoding import LONG, defines, demand_few_tokens
 from pytest_ouro.evidence.python.source_encoding import decode as decode
-from pytest_ouro.evidence.python.source_encoding import defines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,13 +28,20 @@ _INDIRECT = frozenset({"globals", "locals", "vars", "setattr", "delattr", "exec"
 _WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 #: Nodes that do not count for the size, since no token of their own stands for them.
 _FREE = (ast.expr_context, ast.unaryop)
+#: The names in the longest chain that is followed.
+_CHAIN = 64
 _INDIRECT_ATTRIBUTES = frozenset({"__dict__", "__globals__"})
+
+
+#: Python writes longer integers in decimal only if asked to, since that takes long.
+_LONG_INTEGER = 10_000
 
 
 @dataclass(frozen=True)
 class Source:
     """One file's text. ``tree`` raises SyntaxError if it is not Python, RecursionError if it is
-    nested too deeply to parse; an interpreter may still run that."""
+    nested too deeply to parse; an interpreter may still run that. OuroError if it is so large that
+    its tree would take too much memory."""
 
     text: str
 
@@ -59,16 +67,13 @@ class Source:
 
     @cached_property
     def _parsed(self) -> tuple[ast.Module, list[ast.AST]]:
-        try:
-            tree = ast.parse(self.text.lstrip("\ufeff"))
-        except ValueError as error:
-            raise SyntaxError(f"not Python: {error}") from None
-        except MemoryError:
-            raise RecursionError("nested too deeply") from None
+        tree = _parse(self.text)
         nodes: list[ast.AST] = [tree]
         for node in nodes:
             if isinstance(node, _WITH_DOCSTRING):
                 _drop_docstring(node)
+            elif isinstance(node, ast.Constant):
+                _make_printable(node)
             nodes.extend(ast.iter_child_nodes(node))
         return tree, nodes
 
@@ -131,10 +136,47 @@ class Source:
         return found
 
 
-@lru_cache(maxsize=8)
 def source(text: str) -> Source:
-    """Return the Source of a text, cached for other rules and commits."""
+    """Return the Source of a text, cached for other rules and commits.
+
+    The tree of a long text takes so much memory that it is the only one that is kept.
+    """
+    if len(text) > LONG:
+        _source.cache_clear()
+    return _source(text)
+
+
+@lru_cache(maxsize=8)
+def _source(text: str) -> Source:
     return Source(text)
+
+
+def _parse(text: str) -> ast.Module:
+    """Parse a text; SyntaxError, RecursionError or OuroError as in `Source`."""
+    if len(text) > LONG:
+        demand_few_tokens(text, "a script")
+    try:
+        with warnings.catch_warnings():  # about the judged code, as of an invalid escape
+            warnings.simplefilter("ignore")
+            return ast.parse(text.lstrip("\ufeff"))
+    except ValueError as error:
+        raise SyntaxError(f"not Python: {error}") from None
+    except MemoryError:
+        raise RecursionError("nested too deeply") from None
+
+
+class _Integer(int):
+    """An integer that is written in hexadecimal, however long it is."""
+
+    def __repr__(self) -> str:
+        return hex(self)
+
+
+def _make_printable(node: ast.Constant) -> None:
+    """Let a constant be written into a message: Python refuses to write long integers."""
+    value = node.value
+    if type(value) is int and value.bit_length() > _LONG_INTEGER:
+        node.value = _Integer(value)
 
 
 def _is_part(node: ast.AST) -> bool:
@@ -208,9 +250,10 @@ def _is_main_guard(statement: ast.stmt) -> bool:
 
 
 def dotted(node: ast.expr) -> str:
-    """Return a chain of names as ``a.b.c``; "" for any other expression."""
+    """Return a chain of names as ``a.b.c``; "" for any other expression, or a longer chain than
+    any module's."""
     parts: list[str] = []
-    while isinstance(node, ast.Attribute):
+    while isinstance(node, ast.Attribute) and len(parts) < _CHAIN:
         parts.append(node.attr)
         node = node.value
     return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""

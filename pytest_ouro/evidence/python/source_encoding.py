@@ -5,11 +5,22 @@ from __future__ import annotations
 import codecs
 import re
 
+from pytest_ouro.core import limits
+from pytest_ouro.messages import limits as messages
 
-def decode(data: bytes, *, strict: bool = False) -> str:
+#: A shorter text cannot have more tokens than are parsed.
+LONG = limits.TOKENS // 2
+#: A word, a sign or a line end: each is at most a few nodes of a syntax tree.
+_TOKEN = r"\w+|[^\w\s]|\n"
+#: Encodings that take time with the square of the text, and refuse to replace what is invalid.
+_SLOW = ("idna", "punycode")
+
+
+def decode(data: bytes, path: str = "a script", *, strict: bool = False) -> str:
     """Decode source as the interpreter does, by the encoding that its first lines declare.
 
-    An unknown encoding is read as UTF-8; SyntaxError if ``strict``.
+    An unknown encoding is read as UTF-8; SyntaxError if ``strict``. OuroError, which names
+    ``path``, for an encoding that an interpreter reads and we do not.
     """
     declares = any(b"coding" in line for line in data.split(b"\n", 2)[:2])
     if not declares and not data.startswith(codecs.BOM_UTF8):
@@ -19,11 +30,31 @@ def decode(data: bytes, *, strict: bool = False) -> str:
 
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-        return data.decode(encoding, errors="replace")
-    except (SyntaxError, LookupError):
+    except SyntaxError:  # the interpreter refuses it
         if strict:
             raise SyntaxError("it declares an unknown encoding") from None
         return data.decode(errors="replace")
+    try:
+        if codecs.lookup(encoding).name not in _SLOW:
+            return data.decode(encoding, errors="replace")
+    except (LookupError, ValueError):
+        pass
+    raise messages.unread_encoding(path, encoding)
+
+
+def demand_readable(data: bytes, path: str) -> None:
+    """Raise OuroError, which names the script's ``path``, if it is too large to be parsed, or its
+    encoding is not read."""
+    if len(data) > LONG or b"coding" in data[:1000]:
+        demand_few_tokens(decode(data, path), path)
+
+
+def demand_few_tokens(text: str, path: str) -> None:
+    """Raise OuroError, which names the ``path``, if a text's tree would take too much memory."""
+    if len(text) > limits.SCRIPT:
+        raise messages.too_large(path, len(text), limits.SCRIPT)
+    if len(text) > LONG and (count := len(re.findall(_TOKEN, text))) > limits.TOKENS:
+        raise messages.too_many_tokens(path, count, limits.TOKENS)
 
 
 def defines(text: str, name: str) -> bool:

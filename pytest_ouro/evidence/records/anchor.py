@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core import limits
 from pytest_ouro.core.errors import GitError
+from pytest_ouro.evidence.content import read_own
 from pytest_ouro.evidence.git.client import command, environment, run_git
 from pytest_ouro.evidence.git.objects import Objects, object_id
 
@@ -32,9 +34,7 @@ def exists(folder: Path) -> bool:
     its default."""
     if folder.joinpath(*REF.split("/")).exists():
         return True
-    with contextlib.suppress(OSError):
-        return f" {REF}\n".encode() in (folder / "packed-refs").read_bytes()
-    return False
+    return f" {REF}\n".encode() in (read_own(folder / "packed-refs", limit=limits.FILE) or b"")
 
 
 def refs(folder: Path) -> dict[str, str]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from pytest_ouro.core import limits
 from pytest_ouro.core.errors import GitError
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.core.plain_file import make_folder, open_plain, write_whole
+from pytest_ouro.evidence.content import SPECIAL, read_regular
 from pytest_ouro.evidence.records import anchor
 from pytest_ouro.messages import records as messages
 
@@ -315,24 +316,19 @@ class Journal:
         """Make these the lines of the file; return the file beside it with what was there."""
         aside = self.folder / f"journal.{name}.jsonl"
         for path, kept in ((aside, self.lines()), (self.path, lines)):
-            write_whole(self.folder, path.name, b"".join(line + b"\n" for line in kept))
+            write_whole(self.folder, path.name, b"".join(line + b"\n" for line in kept), mode=0o600)
         return aside
 
     def lines(self) -> list[bytes]:
         """Return the bytes of every whole line."""
         try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe could block for ever
-            try:
-                if stat.S_ISREG(os.fstat(fd).st_mode):
-                    with open(fd, "rb", closefd=False) as file:
-                        return file.read().split(b"\n")[:-1]
-            finally:
-                os.close(fd)
+            return read_regular(str(self.path), limits.JOURNAL).split(b"\n")[:-1]
         except FileNotFoundError:
             return []
         except OSError as error:
+            if error.errno in SPECIAL:
+                raise messages.journal_not_a_file(self.path, self._read_ref()) from None
             raise messages.unreadable_journal(self.path, str(error.strerror)) from None
-        raise messages.journal_not_a_file(self.path, self._read_ref())
 
 
 def finished(records: Sequence[StartedRun]) -> list[FinishedRun]:

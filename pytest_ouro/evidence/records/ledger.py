@@ -8,8 +8,10 @@ import re
 from io import FileIO
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ouro.core import limits
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.plain_file import open_plain
+from pytest_ouro.evidence.content import SPECIAL, read_regular
 from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
@@ -53,13 +55,13 @@ def read(path: Path) -> Ledger:
     A line behind ``#`` or ``===`` that has the columns of a row is a row: other programs, pandas
     among them, read it as one. RecordError if the file cannot be read.
     """
-    if path.exists() and not path.is_file():  # to read from a pipe could take for ever
-        raise messages.ledger_not_a_file(path)
     try:
-        text = path.read_bytes().decode(errors="replace")
+        text = read_regular(str(path), limits.LEDGER, follow=True).decode(errors="replace")
     except FileNotFoundError:
         return Ledger(path, exists=False)
     except OSError as error:
+        if error.errno in SPECIAL:
+            raise messages.ledger_not_a_file(path) from None
         raise messages.unreadable_ledger(path, str(error.strerror)) from None
     width = swapped = 0
     rows: list[Row] = []

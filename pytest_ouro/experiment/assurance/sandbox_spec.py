@@ -71,7 +71,7 @@ def _write_probe_files(ground: Path) -> None:
     for name in ("readable", "scratch"):
         (ground / name).mkdir()
     for name in ("readable/data", "readable/hidden", "beside"):
-        (ground / name).write_text("data\n")
+        (ground / name).write_text("data\n", "utf-8")
 
 
 def _probe(

@@ -47,7 +47,7 @@ def cuda_present() -> bool:
 def cpu_name() -> str:
     """Return the processor's model, as the system names it."""
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     except OSError:

@@ -9,8 +9,10 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.plain_file import write_whole
 from pytest_ouro.evidence.cache import cache_folder, make_cache_folder
+from pytest_ouro.evidence.content import read_own
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.messages import devices as messages
 
@@ -54,7 +56,9 @@ def _hold(name: str, say: Callable[[str], None]) -> Iterator[bool]:
     try:
         with contextlib.suppress(OSError):  # the file only informs other processes
             since = _now().isoformat(timespec="seconds")
-            write_whole(folder, holder.name, f"process {os.getpid()} since {since}\n".encode())
+            write_whole(
+                folder, holder.name, f"process {os.getpid()} since {since}\n".encode(), mode=0o600
+            )
         yield patience > 0
     finally:
         with contextlib.suppress(OSError):
@@ -84,8 +88,8 @@ def holder_of(names: Iterable[str]) -> str:
 def _who(holder: Path) -> str:
     """Return ``process 4711 since 2025-01-01T00:00:00+00:00, for 12 min`` from a holder file."""
     try:
-        text = clean(holder.read_text(errors="replace").strip())
-    except OSError:
+        text = clean((read_own(holder) or b"").decode(errors="replace").strip())
+    except OuroError:
         text = ""
     since = re.search(r"since (\S+)", text)
     with contextlib.suppress(ValueError, TypeError):

@@ -136,7 +136,7 @@ def _find_instance(nvml: ctypes.CDLL, name: str) -> Access:
     folder = _CAPABILITIES / f"gpu{minor}/mig/gi{instance}"
     nodes = [f"nvidia{minor}"]
     for file in (folder / "access", folder / f"ci{compute}/access"):
-        text = file.read_text() if file.exists() else ""
+        text = file.read_text("utf-8", "replace") if file.exists() else ""
         if found := re.search(r"DeviceFileMinor:\s*(\d+)", text):
             nodes.append(f"nvidia-caps/nvidia-cap{found[1]}")
     return Access(name, tuple(nodes))

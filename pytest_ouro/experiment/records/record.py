@@ -163,7 +163,7 @@ def _reserve_space(case: Case, run: str) -> None:
     place = case.evidence.journal.place(run)
     try:
         make_folder(case.evidence.journal.common_dir, f"{place.parent.parent.name}/open")
-        write_whole(place.parent, place.name, b"\n" * ROOM)
+        write_whole(place.parent, place.name, b"\n" * ROOM, mode=0o600)
     except OSError as error:
         place.unlink(missing_ok=True)
         raise messages.unwritable_journal(place.parent, error.strerror or str(error)) from None

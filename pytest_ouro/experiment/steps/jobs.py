@@ -157,7 +157,7 @@ class _Echo:
         self._reported = 0
 
     def __call__(self, position: Position | None = None) -> None:
-        lines = self._log.read_text(errors="replace").split("\n")[:-1]
+        lines = self._log.read_text("utf-8", "replace").split("\n")[:-1]
         for line in lines[self._reported :]:
             self._say(f"ouro: {self._name}: {clean(line)}")
         self._reported = len(lines)

@@ -101,8 +101,11 @@ def demand_writable(case: Case) -> None:
 
 def demand_room(folder: Path) -> None:
     """Refuse a disk with less than ``ROOM`` megabytes free."""
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free >> 20
+    try:
+        while not folder.exists():
+            folder = folder.parent
+        free = shutil.disk_usage(folder).free >> 20
+    except OSError as error:  # such as a name that is too long
+        raise messages.unusable_folder(folder, error.strerror or str(error)) from None
     if free < ROOM:
         raise messages.disk_full(folder, free, ROOM)

@@ -13,6 +13,7 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core import limits
 from pytest_ouro.evidence.content import large_file
 from pytest_ouro.evidence.git.objects import object_id
 from pytest_ouro.messages import checkout as messages
@@ -54,7 +55,7 @@ class TreeWriter:
         finally:
             os.close(top)
         for path, blob in links:  # last, so that no file is written through one
-            target = self.objects.read(blob, keep=False)
+            target = self.objects.read(blob, limit=limits.UNLIMITED)
             (folder / path).symlink_to(os.fsdecode(target))
             self.written[path] = (0, blob)
         self._verify(tree, folder)
@@ -91,7 +92,7 @@ class TreeWriter:
             os.close(below)
 
     def _write_file(self, name: str, folder: int, path: str, permissions: int, blob: str) -> None:
-        data = self.objects.read(blob, keep=False)
+        data = self.objects.read(blob, limit=limits.UNLIMITED)
         if name_of_content := large_file(data):
             data = _read_large(self.large_files, name_of_content, path)
             blob = object_id(b"blob", data, like=blob)

@@ -231,7 +231,8 @@ def _ps() -> list[_Process]:
     done = subprocess.run(
         ["ps", "-A", "-o", "pid=,ppid=,pgid=,stat=,rss=,time="],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     found = []

@@ -1,0 +1,39 @@
+"""Print what a command has to say. No other module of the command line prints.
+
+`say` takes lines, and escapes each; `say_document` takes what a form of report has escaped.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from pytest_ouro.core.errors import BoundError, OuroError
+from pytest_ouro.core.escape import escape, escape_lines
+
+
+def say(*lines: str) -> None:
+    """Print each text as one line to standard output."""
+    print(escape_lines(*lines), flush=True)
+
+
+def say_aside(*lines: str) -> None:
+    """Print each text as one line to standard error."""
+    print(escape_lines(*lines), file=sys.stderr)
+
+
+def say_document(text: str) -> None:
+    """Print a text that is escaped already, such as JSON."""
+    print(text, flush=True)
+
+
+def say_row(row: str) -> None:
+    """Print a row of a table whose cells are divided by tabs."""
+    print("\t".join(map(escape, row.split("\t"))))
+
+
+def say_error(error: OuroError) -> None:
+    """Print an error, or each problem of a bound.toml, with its help to standard error."""
+    problems = error.problems if isinstance(error, BoundError) else (error.message,)
+    say_aside(*(f"ouro: error: {problem}" for problem in problems))
+    if error.help:
+        say_aside(f"  help: {error.help}")

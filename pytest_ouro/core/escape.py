@@ -1,0 +1,48 @@
+"""Escape text of the outside world where it leaves: in a terminal, a log, a report.
+
+File names, commit messages and the output of programs may contain anything: sequences that move the
+cursor, marks that turn the direction of text, lines that imitate ours or that a CI server obeys.
+"""
+
+from __future__ import annotations
+
+import re
+
+#: What Azure, GitHub and TeamCity take for a command, anywhere in a line.
+_COMMAND = r"##(?=\w*\[)"
+
+
+def escape(line: str) -> str:
+    """Return a text as one line of printable characters that no CI server obeys.
+
+    All but printable characters become ``\\n``, ``\\x1b``, ``\\u202e``, …: controls, line ends,
+    zero-width and direction marks, and bytes that are not UTF-8. It changes no escaped text.
+    """
+    if not line.isprintable():
+        line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    if line.lstrip().startswith("::"):
+        line = line.replace("::", "\\x3a:", 1)
+    return re.sub(_COMMAND, "#\\\\x23", line) if "##" in line else line
+
+
+def escape_lines(*lines: str) -> str:
+    """Return several texts as one line each."""
+    return "\n".join(map(escape, lines))
+
+
+def escape_json(document: str) -> str:
+    """Return a JSON document with all but printable characters as ``\\uXXXX``, which means the same
+    to a program; its own line ends stay."""
+    if "##" in document:
+        document = re.sub(_COMMAND, r"#\\u0023", document)
+    if document.replace("\n", "").isprintable():
+        return document
+    return "".join(c if c == "\n" or c.isprintable() else _json(c) for c in document)
+
+
+def _json(character: str) -> str:
+    code = ord(character)
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"

@@ -1,0 +1,112 @@
+"""Find pipes, devices and endless files where git would read them, before git is called.
+
+Git opens them without a look, and waits for a pipe for ever. All that can write into a repository's
+folder can put them there: a script, or the author of a copied folder.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core import limits
+from pytest_ouro.evidence.content import read_own
+from pytest_ouro.messages import limits as messages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: Files in git's folder that may be large: git reads them by parts, or maps them.
+_LARGE = ("index", "packed-refs", "refs")
+#: Files of a working tree that git reads when it lists untracked files.
+_IN_TREE = (".gitignore", ".gitattributes")
+_FOLDERS = ("info", "refs", "objects/info", "objects/pack")
+
+
+def refuse_special_files(start: Path) -> None:
+    """Raise OuroError for a pipe, a device or a huge file in the git folder around ``start``.
+
+    Objects are not looked at: git verifies them, and there are many.
+    """
+    folder = _git_folder(str(start))
+    if not folder:
+        return
+    common = _named(f"{folder}/commondir", folder)
+    for place in dict.fromkeys((folder, common)):
+        for entry in _files(place, deep=False):
+            _demand_small(entry)
+        for name in _FOLDERS:
+            for entry in _files(f"{place}/{name}", deep=name == "refs"):
+                _demand_small(entry) if name == "info" else _demand_no_pipe(entry)
+
+
+def refuse_what_blocks(start: Path) -> None:
+    """Raise OuroError for a pipe or a device among all files of git's folder, and where git looks
+    for them in the working tree around ``start``. It takes long in a large one."""
+    for folder, _, names in os.walk(start):
+        inside_git = "/.git" in folder
+        for name in names if inside_git else set(names).intersection(_IN_TREE):
+            refuse_special_file(f"{folder}/{name}")
+
+
+def _git_folder(start: str) -> str:
+    """Return the git folder of the working tree, or the bare repository, around ``start``."""
+    folder = os.path.abspath(start)  # noqa: PTH100
+    while True:
+        named = f"{folder}/.git"
+        if os.path.isdir(named):  # noqa: PTH112
+            return named
+        if os.path.lexists(named):
+            return _named(named, folder)
+        if os.path.isdir(f"{folder}/objects") and os.path.lexists(f"{folder}/HEAD"):  # noqa: PTH112
+            return folder
+        above = os.path.dirname(folder)  # noqa: PTH120
+        if above == folder:
+            return ""
+        folder = above
+
+
+def _named(file: str, folder: str) -> str:
+    """Return the path in a file of git's, such as ``gitdir: PATH``; ``folder`` if it is absent."""
+    if not os.path.lexists(file):
+        return folder
+    from pathlib import Path
+
+    data = read_own(Path(file)) or b""
+    return os.path.join(folder, os.fsdecode(data.removeprefix(b"gitdir: ").strip()))  # noqa: PTH118
+
+
+def _files(folder: str, *, deep: bool) -> Iterator[os.DirEntry[str]]:
+    """Yield the files of a folder, and with ``deep`` those of the folders in it."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    yield entry
+                elif deep:
+                    yield from _files(entry.path, deep=True)
+    except OSError:  # absent, or git will say what is wrong with it
+        return
+
+
+def _demand_small(entry: os.DirEntry[str]) -> None:
+    refuse_special_file(entry.path, limits.UNLIMITED if entry.name in _LARGE else limits.SMALL)
+
+
+def _demand_no_pipe(entry: os.DirEntry[str]) -> None:
+    if entry.is_symlink() or not entry.is_file():
+        refuse_special_file(entry.path)
+
+
+def refuse_special_file(path: str, limit: float = limits.UNLIMITED) -> None:
+    """Raise OuroError if a path leads to a pipe or a device, or to more bytes than ``limit``."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return
+    if stat.S_ISFIFO(found.st_mode) or stat.S_ISCHR(found.st_mode) or stat.S_ISBLK(found.st_mode):
+        raise messages.special_file(path)
+    if found.st_size > limit:
+        raise messages.too_large(path, found.st_size, int(limit))

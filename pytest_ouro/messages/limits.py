@@ -1,0 +1,76 @@
+"""Errors of judged input that is larger than any honest project's: see `core.limits`."""
+
+from __future__ import annotations
+
+from pytest_ouro.core.errors import LimitError, OuroError
+
+_OTHERWISE = "; if the project needs it, a person judges it without pytest-ouro"
+
+
+def too_large(name: str, size: int, limit: int) -> LimitError:
+    """A file or git object that a rule must read has more bytes than its budget."""
+    return LimitError(
+        f"{name} has {size} bytes: it could not be judged, at most {limit} are read",
+        help=f"make it smaller, or let no rule of bound.toml be about it{_OTHERWISE}",
+    )
+
+
+def too_large_object(kind: str, name: str, size: int, limit: int) -> LimitError:
+    """A commit, or the listing of a folder in git, has more bytes than its budget."""
+    return LimitError(
+        f"{kind} {name:.10} has {size} bytes: it could not be judged, at most {limit} are read",
+        help="give the commit a shorter message or fewer files: git commit --amend; or judge what "
+        "comes after it: --trust REV",
+    )
+
+
+def too_many_tokens(name: str, count: int, limit: int) -> LimitError:
+    """A script has more words and signs than its budget."""
+    return LimitError(
+        f"{name} has {count} words and signs: it could not be judged, at most {limit} are parsed",
+        help=f"move its tables of data into a file that is not Python{_OTHERWISE}",
+    )
+
+
+def too_many_objects(limit: int) -> LimitError:
+    """All objects that were read from git together have more bytes than the budget."""
+    return LimitError(
+        f"the judged files and commits have more than {limit} bytes together: they could not be "
+        "judged",
+        help="judge fewer commits: name a later commit as trust (--trust), or bless again",
+    )
+
+
+def too_large_tree(tree: str, what: str, limit: int) -> LimitError:
+    """A commit's tree has more entries, longer paths or deeper folders than its budget.
+
+    ``what`` is what is counted, as in "entries".
+    """
+    return LimitError(
+        f"tree {tree:.10} has more than {limit} {what}: it could not be judged",
+        help=f"commit fewer and shallower files{_OTHERWISE}",
+    )
+
+
+def too_many_commits(limit: int) -> LimitError:
+    """There are more commits between trust and the judged commit than the budget."""
+    return LimitError(
+        f"more than {limit} commits since trust: they could not be judged",
+        help="name a later commit as trust (--trust), or a person blesses again: pytest-ouro bless",
+    )
+
+
+def special_file(path: str) -> OuroError:
+    """A pipe or a device lies where git or pytest-ouro reads a file, and could block them."""
+    return OuroError(
+        f"{path} is not a regular file: reading it might never end",
+        help=f"find out what put it there, then remove it: rm '{path}'",
+    )
+
+
+def unread_encoding(path: str, encoding: str) -> OuroError:
+    """A script declares an encoding that Python has and that is not read here."""
+    return OuroError(
+        f"{path} declares the encoding {encoding!r:.40}: it could not be judged",
+        help=f"save {path} as UTF-8, without a line 'coding:'",
+    )

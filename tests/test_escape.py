@@ -1,0 +1,155 @@
+"""Text of the outside world in every form of output: it brings no control, line or command."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+import pytest_ouro
+from pytest_ouro.cli import run
+from pytest_ouro.core.escape import escape, escape_json, escape_lines
+
+#: An escape sequence, a C1 control, marks of direction, characters without width, line ends of all
+#: kinds, and commands of CI servers.
+HOSTILE = "a\x1b[31m\x9b1m\u202e\u2066\u200b\ufeff\r\n\u2028\n::error::hi\n##[error]hi\n##vso[x]"
+#: What may not come out of any form.
+RAW = ["\x1b", "\x9b", "\u202e", "\u2066", "\u200b", "\ufeff", "\r", "\u2028", "\x07"]
+ROOT = Path(pytest_ouro.__file__).parent
+
+
+def is_clean(text):
+    lines = text.split("\n")
+    return (
+        not any(raw in text for raw in RAW)
+        and not any(line.lstrip().startswith("::error::hi") for line in lines)
+        and "##[" not in text
+        and "##vso[" not in text
+    )
+
+
+def test_a_text_becomes_one_printable_line():
+    line = escape(HOSTILE)
+
+    assert line.isprintable()
+    assert is_clean(line)
+    assert escape(line) == line
+    assert escape("grüßer → 日本 '\\d' ## title") == "grüßer → 日本 '\\d' ## title"
+    assert escape(" ::add-mask::x") == " \\x3a:add-mask::x"
+    assert escape("\udcff") == "\\udcff"
+    assert escape_lines("a\nb", "c") == "a\\nb\nc"
+
+
+def test_json_means_the_same():
+    value = {HOSTILE: [HOSTILE, "\U000e0041", "\x7f", 1]}
+
+    document = escape_json(json.dumps(value, ensure_ascii=False, indent=1))
+
+    assert json.loads(document) == value
+    assert document.replace("\n", "").isprintable()
+
+
+@pytest.fixture
+def hostile(project, monkeypatch):
+    """A repository whose branch, commit and file have hostile names."""
+    monkeypatch.chdir(project.path)
+    (project.path / HOSTILE.replace("/", "")).write_text("x")
+    project.git("add", "-A")
+    project.git("commit", "-q", "-m", HOSTILE)
+    return project
+
+
+FORMS = ["", "--json", "--sarif", "--junit", "--github"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_gate_says_it_escaped_in_every_form(hostile, capsys, monkeypatch, tmp_path, form):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+
+    assert run(["gate", *filter(None, [form])]) == 1
+
+    said = capsys.readouterr()
+    assert is_clean(said.out)
+    assert is_clean(said.err)
+    if form == "--github":
+        assert is_clean((tmp_path / "summary").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_error_is_escaped_in_every_form(project, capsys, monkeypatch, form):
+    monkeypatch.chdir(project.path)
+    name = HOSTILE.replace("/", "")
+
+    assert run(["gate", "--head", name, *filter(None, [form])]) == 2
+
+    said = capsys.readouterr()
+    assert is_clean(said.out)
+    assert is_clean(said.err)
+    if form == "--junit":
+        ElementTree.fromstring(said.out)
+    elif form in ("--json", "--sarif"):
+        json.loads(said.out)
+
+
+def test_bless_and_doctor_and_log_escape(hostile, capsys):
+    hostile.edit("bound.toml", 'name = "toy"', 'name = "to\\u202ey\\u001b[31m"')
+    hostile.edit("bound.toml", 'paths = ["prepare.py"]', 'paths = ["prepare.py", "a*"]')
+
+    for command in ("bless", "doctor", "log"):
+        run([command])
+        said = capsys.readouterr()
+        assert is_clean(said.out + said.err)
+
+
+def test_pytest_escapes_too(hostile, run_pytest):
+    hostile.edit("bound.toml", 'name = "toy"', 'name = "to\\u202ey\\u001b[31m"')
+    run(["bless"])
+    hostile.commit("bless")
+    (hostile.path / f"b{HOSTILE.replace('/', '')}").write_text("x")
+
+    done = run_pytest("bound.toml")
+
+    assert done.ret == 1
+    assert is_clean(done.stdout.str())
+
+
+def prints(path):
+    """The calls of a module that write to a stream or a terminal without an escape."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            escaped = name.endswith(".write_line") and "escape" in ast.unparse(node)
+            streams = ("sys.stdout.write", "sys.stderr.write")
+            if name in ("print", *streams) or (name.endswith(".write_line") and not escaped):
+                yield name
+
+
+def test_no_other_module_prints():
+    exits = ("cli/output.py", "__main__.py")
+    modules = (p for p in ROOT.rglob("*.py") if not {"child", "canaries"} & {*p.parts})
+    found = {
+        str(path.relative_to(ROOT)): list(prints(path))
+        for path in modules
+        if not str(path).endswith(exits) and list(prints(path))
+    }
+
+    assert found == {"plugin.py": ["sys.stdout.write"]}  # before pytest has a terminal
+
+
+def test_a_terminal_without_utf8_gets_escapes(hostile):
+    hostile.git("commit", "-q", "--allow-empty", "-m", "größer 日本")
+
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8=0", "-m", "pytest_ouro", "gate"],
+        cwd=hostile.path,
+        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "HOME": "/none"},
+        capture_output=True,
+        check=False,
+    )
+
+    assert done.returncode == 1, done.stderr
+    assert b"UnicodeEncodeError" not in done.stderr
+    assert done.stdout.isascii()

@@ -1,0 +1,180 @@
+"""Pipes, devices and links where files are read: every command answers, and waits for nothing."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.plain_file import make_folder, write_whole
+from pytest_ouro.evidence import content
+from pytest_ouro.evidence.git.special_files import refuse_special_files
+
+#: Files that git or we would read, with what would end the wait if nothing else did.
+PLACES = [
+    ".git/info/exclude",
+    ".git/config",
+    ".git/MERGE_HEAD",
+    ".git/HEAD",
+    ".git/shallow",
+    ".git/packed-refs",
+    ".git/refs/heads/other",
+    ".git/refs/ouro/tried/1",
+    ".git/objects/info/alternates",
+    ".git/ouro/journal.jsonl",
+    ".git/ouro/fingerprints.json",
+    "results.tsv",
+    "train.py",
+    "prepare.py",
+    "bound.toml",
+    "bound.lock",
+    "CLAUDE.md",
+]
+COMMANDS = ["gate", "bless", "log", "init --render CLAUDE.md"]
+
+
+def plant(project, kind, name):
+    path = project.path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "link to a pipe":  # never to a device: a fault could replace it
+        os.mkfifo(project.path.parent / "pipe")
+        path.symlink_to(project.path.parent / "pipe")
+    else:
+        with path.open("wb") as file:
+            file.truncate(3 << 30)
+
+
+def answer(project, *command):
+    """The status and the words of a command, which must come by itself."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_ouro", *command],
+        cwd=project.path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.tier(2, but=2)
+@pytest.mark.parametrize("kind", ["pipe", "link to a pipe", "huge file"])
+@pytest.mark.parametrize("name", PLACES)
+def test_every_command_answers(project, kind, name):
+    plant(project, kind, name)
+
+    for command in COMMANDS:
+        status, said = answer(project, *command.split())
+        assert status in (0, 1, 2), said
+        assert "Traceback" not in said
+    if kind == "link to a pipe":
+        assert (project.path.parent / "pipe").is_fifo()
+
+
+def test_what_is_written_for_agents_replaces_no_special_file(project):
+    os.mkfifo(project.path.parent / "pipe")
+    (project.path / "CLAUDE.md").symlink_to(project.path.parent / "pipe")
+
+    status, said = answer(project, "init", "--render", "CLAUDE.md")
+
+    assert status == 2
+    assert "pipe is not a regular file" in said
+    assert (project.path.parent / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link to a pipe", "huge file"])
+@pytest.mark.parametrize("name", [".git/info/exclude", ".git/config", ".git/HEAD"])
+def test_git_is_not_called_where_it_would_wait(project, kind, name):
+    plant(project, kind, name)
+
+    with pytest.raises(OuroError, match=name):
+        refuse_special_files(project.path)
+
+
+@pytest.mark.parametrize("name", [".git/refs/heads/other", ".git/packed-refs"])
+def test_a_pipe_among_the_refs(project, name):
+    plant(project, "pipe", name)
+
+    with pytest.raises(OuroError, match="not a regular file"):
+        refuse_special_files(project.path)
+
+
+def test_git_folders_as_they_are_made_are_lawful(project, tmp_path):
+    project.git("worktree", "add", "-q", str(tmp_path / "beside"))
+    project.git("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
+    (project.path / ".git/fsmonitor--daemon.ipc").symlink_to("gone")
+
+    for folder in (project.path, tmp_path / "beside", tmp_path / "bare.git", tmp_path):
+        refuse_special_files(folder)
+
+
+def test_a_pipe_that_git_finds_in_the_working_tree(project):
+    (project.path / "sub").mkdir()
+    os.mkfifo(project.path / "sub/.gitignore")
+
+    status, said = answer(project, "gate")
+
+    assert status == 2
+    assert "sub/.gitignore is not a regular file" in said
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link to a pipe"])
+def test_the_guard_waits_for_no_pipe(project, kind):
+    plant(project, kind, ".git/ouro/guard.json")
+    call = '{"tool_name": "Edit", "tool_input": {"file_path": "train.py"}, "cwd": "%s"}'
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_ouro", "guard"],
+        cwd=project.path,
+        input=call % project.path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+    assert done.returncode in (0, 2)
+
+
+def test_a_file_of_ours_is_read_only_where_it_is_one(tmp_path):
+    (tmp_path / "file").write_bytes(b"text")
+    (tmp_path / "link").symlink_to("file")
+    os.mkfifo(tmp_path / "pipe")
+
+    assert content.read_own(tmp_path / "file") == b"text"
+    assert content.read_own(tmp_path / "none") is None
+    for name in ("link", "pipe", "."):
+        with pytest.raises(OuroError, match="not a regular file"):
+            content.read_own(tmp_path / name)
+    with pytest.raises(OuroError, match="4 bytes: it could not be judged, at most 3 are read"):
+        content.read_own(tmp_path / "file", limit=3)
+
+
+def test_a_file_of_ours_is_for_this_user_alone_and_follows_no_link(tmp_path):
+    (tmp_path / "victim").write_bytes(b"theirs")
+    make_folder(tmp_path, "ours")
+    folder = tmp_path / "ours"
+    (folder / "file").symlink_to(tmp_path / "victim")
+
+    write_whole(folder, "file", b"ours", mode=0o600)
+
+    assert (tmp_path / "victim").read_bytes() == b"theirs"
+    assert (folder / "file").read_bytes() == b"ours"
+    assert (folder / "file").stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_records_are_for_this_user_alone(project, recorded):
+    shutil.rmtree(project.path / ".git/ouro", ignore_errors=True)
+
+    recorded()
+
+    journal = project.path / ".git/ouro/journal.jsonl"
+    assert journal.stat().st_mode & 0o777 == 0o600
+    assert journal.parent.stat().st_mode & 0o777 == 0o700
