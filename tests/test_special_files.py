@@ -78,14 +78,14 @@ def test_every_command_answers(project, kind, name):
 
 
 def test_what_is_written_for_agents_replaces_no_special_file(project):
-    os.mkfifo(project.path.parent / "pipe")
-    (project.path / "CLAUDE.md").symlink_to(project.path.parent / "pipe")
+    os.mkfifo(project.path / "pipe")
+    (project.path / "CLAUDE.md").symlink_to("pipe")
 
     status, said = answer(project, "init", "--render", "CLAUDE.md")
 
     assert status == 2
     assert "pipe is not a regular file" in said
-    assert (project.path.parent / "pipe").is_fifo()
+    assert (project.path / "pipe").is_fifo()
 
 
 @pytest.mark.parametrize("kind", ["pipe", "link to a pipe", "huge file"])
