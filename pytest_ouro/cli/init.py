@@ -316,7 +316,7 @@ def _hooks(args: argparse.Namespace) -> int:
             raise messages.foreign_hook(str(target), text.splitlines()[-1])
         _File(git.common_dir, f"hooks/{name}", str(target)).write(text)
         target.chmod(0o755)
-        print(printable(f"ouro: wrote {target}"))
+        say(f"ouro: wrote {target}")
     return 0
 
 
