@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.plain_file import make_folder, write_whole
-from pytest_ouro.messages import experiment as messages
+from pytest_ouro.messages import folders as messages
 
 
 def cache_folder() -> Path:

@@ -380,11 +380,8 @@ def _changes_of(git: Git, commit_id: str) -> tuple[Commit, tuple[Change, ...]]:
 
 
 def submodule_differs(folder: Path, commit: str) -> bool:
-    """Return whether a submodule's folder differs from the recorded commit.
-
-    A submodule that is not checked out (no folder, or an empty one) does not differ. Untracked
-    files in it do not count: they may be build products.
-    """
+    """Return whether a submodule's folder differs from the recorded commit. One that is not checked
+    out (no folder, or an empty one) does not; untracked files do not count: they may be built."""
     try:
         if folder.is_symlink() or not folder.is_dir():
             return os.path.lexists(folder)

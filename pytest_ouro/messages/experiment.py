@@ -132,11 +132,3 @@ def not_started(program: str, why: str) -> ExperimentError:
         f"'{program}' cannot be started: {why}",
         help="install it, or fix 'python' in bound.toml",
     )
-
-
-def unusable_folder(folder: Path | str, why: str) -> ExperimentError:
-    """The cache folder, or another folder that a run writes to, cannot be looked into."""
-    return ExperimentError(
-        f"{folder} cannot be used: {why}",
-        help="set XDG_CACHE_HOME to a folder of yours, for what pytest-ouro keeps in a cache",
-    )

@@ -180,7 +180,7 @@ def test_add_all_is_refused_where_it_adds_a_ledger_that_git_does_not_ignore(proj
 def test_another_file_of_the_same_name_is_another_file(project, shell):
     bound = (project.path / "bound.toml").read_text()
     project.write({"bound.toml": bound.replace('check = "scope"', 'check = "scope"\nwithin = "x"')})
-    project.commit("tests", {"tests/prepare.py": ""})
+    project.commit("tests", {"tests/prepare.py": "", "x/note.txt": ""})
     project.bless()
 
     assert shell("sed -i s/a/b/ tests/prepare.py") == ""

@@ -89,7 +89,7 @@ def test_the_same_name_in_another_case(project, refused, monkeypatch):
 def zones(project):
     """A folder, several files on one line and more than twenty rules, without a scope."""
     bound = (project.path / "bound.toml").read_text().replace(
-        'check = "scope"', 'check = "scope"\nwithin = "nowhere"'
+        'check = "scope"', 'check = "scope"\nwithin = "apart"'
     )  # fmt: skip
     many = "".join(
         f'[[danger-zone]]\nid = "n{n}"\nrule = "n{n}."\ncheck = "frozen"\npaths = ["many/{n}.py"]\n'
@@ -100,7 +100,7 @@ def zones(project):
         'paths = ["src/payments/", "src/**/*.sql"]\n'
     )
     project.write({"bound.toml": bound + many + both, "src/payments/pay.py": "", "src/a/b.sql": ""})
-    project.write({"tests/prepare.py": "", "src/other.py": ""})
+    project.write({"tests/prepare.py": "", "src/other.py": "", "apart/note.txt": ""})
     project.write({f"many/{n}.py": "" for n in range(30)})
     (project.path / "pay").symlink_to("src/payments")
     project.commit("zones")

@@ -1,0 +1,18 @@
+"""Errors of the folders that the project needs for itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import ExperimentError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def unusable_folder(folder: Path | str, why: str) -> ExperimentError:
+    """The cache folder, or another folder that a run writes to, cannot be looked into."""
+    return ExperimentError(
+        f"{folder} cannot be used: {why}",
+        help="set XDG_CACHE_HOME to a folder of yours, for what pytest-ouro keeps in a cache",
+    )
