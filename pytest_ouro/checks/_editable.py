@@ -43,14 +43,11 @@ class ChangedScript:
 
 
 def changed_scripts(evidence: Evidence) -> Iterator[ChangedScript]:
-    """Yield each script that was changed in the commit, the index or the working tree. OuroError
-    for one that is too large to be parsed."""
+    """Yield each script that was changed in the commit, the index or the working tree."""
     paths = scripts(evidence, evidence.repository.index)
     for path, contents in evidence.repository.contents(paths, limit=limits.SCRIPT).items():
         script = ChangedScript(path, evidence.trust.before(path), contents)
         if script.versions and not is_link(evidence, path):
-            for data in script.versions:
-                demand_readable(data, path)
             yield script
 
 
@@ -82,8 +79,9 @@ def parse(evidence: Evidence, path: str, data: bytes) -> Source:
     """Parse a version of a script. OuroError if this Python cannot: it is not judged then."""
     from pytest_ouro.evidence.python.source import decode, source
 
+    demand_readable(data, path)
     try:
-        parsed = source(decode(data, strict=True))
+        parsed = source(decode(data, strict=True, path=path))
         parsed.tree  # noqa: B018 - parse it here
     except SyntaxError as error:
         raise _unreadable(evidence, path, error) from None

@@ -228,7 +228,7 @@ def _way_back(evidence: Evidence, change: Change) -> str:
             return "untracked"
         return "unreadable" if _closed(evidence, change.path) else "repository"
     trust = evidence.trust
-    if trust.commit and trust.has_committed(change.path):
+    if trust.has_committed(change.path):
         return "trust"
     if change.place == "index" and change.kind == "added":
         return "added"

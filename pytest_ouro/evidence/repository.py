@@ -16,17 +16,8 @@ from typing import TYPE_CHECKING, Literal
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import GitError, LimitError
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence import content
 from pytest_ouro.evidence.cache import cache_in
-from pytest_ouro.evidence.content import (
-    LFS_POINTER,
-    blob_id,
-    hash_file,
-    large_file,
-    on_disk,
-    read_or_point,
-    read_own,
-    same_content,
-)
 from pytest_ouro.evidence.git import excludes
 from pytest_ouro.evidence.git.client import Git, split
 from pytest_ouro.evidence.git.objects import object_id
@@ -210,7 +201,7 @@ class Repository:
         """
         if self.subject == "commit":
             return ()
-        merged = read_own(self.git.folder / "MERGE_HEAD")
+        merged = content.read_own(self.git.folder / "MERGE_HEAD")
         said = (merged or b"").decode(errors="replace").split()
         if merged is None:  # git merge writes it after its hook; the hook gets variables instead
             found = [re.fullmatch(_MERGED, name) for name in os.environ]
@@ -247,7 +238,7 @@ class Repository:
         if entry.is_submodule:
             return "changed" if submodule_differs(Path(path), entry.blob) else None
         try:
-            found = on_disk(path)
+            found = content.on_disk(path)
         except LimitError:
             return self._changed_large_file(path, entry)
         if found is None:
@@ -258,18 +249,21 @@ class Repository:
         if object_id(b"blob", data, like=entry.blob) == entry.blob:
             return None
         try:
-            return None if same_content(self.git.store.read(entry.blob), data) else "changed"
+            return (
+                None if content.same_content(self.git.store.read(entry.blob), data) else "changed"
+            )
         except LimitError:
             return "changed"
 
     def _changed_large_file(self, path: str, entry: Entry) -> Kind | None:
         """Return "changed" or None of a file on the disk that is too large to be read at once."""
         try:
-            pointer = large_file(self.git.store.read(entry.blob, limit=LFS_POINTER))
+            pointer = content.large_file(self.git.store.read(entry.blob, limit=content.LFS_POINTER))
         except LimitError:
             pointer = None
-        same = pointer == hash_file(path) if pointer else blob_id(path, entry.blob) == entry.blob
-        differs = not same or self._mode_differs(os.stat(path).st_mode, entry)  # noqa: PTH116
+        wanted = pointer or entry.blob
+        found = content.hash_file(path) if pointer else content.blob_id(path, entry.blob)
+        differs = found != wanted or self._mode_differs(os.stat(path).st_mode, entry)  # noqa: PTH116
         return "changed" if differs else None
 
     def _mode_differs(self, mode: int, entry: Entry) -> bool:
@@ -344,7 +338,7 @@ class Repository:
                 for place, tree in trees.items()
             }
             if self.subject == "working tree":
-                data = read_or_point(self.git.top / path, limit=limit)
+                data = content.read_or_point(self.git.top / path, limit=limit)
                 if data is not None or not (path in self.index and self.index[path].skip):
                     found[path]["working tree"] = data
         return found
@@ -380,8 +374,11 @@ def _changes_of(git: Git, commit_id: str) -> tuple[Commit, tuple[Change, ...]]:
 
 
 def submodule_differs(folder: Path, commit: str) -> bool:
-    """Return whether a submodule's folder differs from the recorded commit. One that is not checked
-    out (no folder, or an empty one) does not; untracked files do not count: they may be built."""
+    """Return whether a submodule's folder differs from the recorded commit.
+
+    A submodule that is not checked out (no folder, or an empty one) does not differ. Untracked
+    files in it do not count: they may be build products.
+    """
     try:
         if folder.is_symlink() or not folder.is_dir():
             return os.path.lexists(folder)

@@ -38,8 +38,8 @@ def render(answers: Sequence[Answer]) -> str:
 
 
 def _render_rules(results: Sequence[RuleResult]) -> Iterator[str]:
-    """Yield the lines of each broken or warning rule. A rule that is broken by a change that was
-    reported before has one line, which names the change."""
+    """Yield the lines of each broken or warning rule, not yet escaped. A rule that is broken by a
+    change that was reported before has one line, which names the change."""
     reported: set[object] = set()
     for result in results:
         if result.status not in ("broken", "warned"):

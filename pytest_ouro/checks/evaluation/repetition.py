@@ -25,6 +25,8 @@ _LOOPS: tuple[type[ast.stmt | ast.expr], ...] = (*_STATED_LOOPS, *_COMPREHENSION
 _PLAIN = ("print", "float", "round", "str", "format", "len", "int")
 #: How a block ends: by leaving the function, by leaving the loop, or by reaching its end.
 _RETURNS, _BREAKS, _ENDS, _UNKNOWN = "returns", "breaks", "ends", "unknown"
+#: The most repeated calls that are examined as retries.
+_RETRIES = 20
 
 
 def calls_in_loops(source: Source, calls: Sequence[ast.Call]) -> list[ast.Call]:
@@ -32,36 +34,35 @@ def calls_in_loops(source: Source, calls: Sequence[ast.Call]) -> list[ast.Call]:
     lines = sorted(call.lineno for call in calls)
     loops = [loop for loop in source.of(*_LOOPS) if _spans(loop, lines)]
     repeated = {id(node) for loop in loops for node in _repeated_by(loop)}
-    return [call for call in calls if id(call) in repeated and not _leaves(source, call)]
+    found = [call for call in calls if id(call) in repeated]
+    if len(found) > _RETRIES:  # too many for a retry, and each takes a search of the tree
+        return found
+    return [call for call in found if not _leaves(source, call)]
 
 
-def calls_of_one_run(node: ast.AST, calls: Sequence[ast.Call]) -> list[ast.Call]:
+def calls_of_one_run(node: ast.AST, calls: Set[ast.Call]) -> list[ast.Call]:
     """Return the calls below ``node`` that one run can make: the longer branch of each ``if``, and
     of a ``try`` its body or the handler of its failure."""
-    return _calls_of_one_run(node, {id(call) for call in calls})
-
-
-def _calls_of_one_run(node: ast.AST, calls: Set[int]) -> list[ast.Call]:
     if isinstance(node, ast.If | ast.IfExp):
         branches = []
         for branch in (node.body, node.orelse):
             nodes = branch if isinstance(branch, list) else [branch]
-            branches.append([call for child in nodes for call in _calls_of_one_run(child, calls)])
-        return _calls_of_one_run(node.test, calls) + max(branches, key=len)
+            branches.append([call for child in nodes for call in calls_of_one_run(child, calls)])
+        return calls_of_one_run(node.test, calls) + max(branches, key=len)
     if isinstance(node, ast.Try):
         return _calls_of_try(node, calls)
-    found = [node] if isinstance(node, ast.Call) and id(node) in calls else []
+    found = [node] if isinstance(node, ast.Call) and node in calls else []
     for child in ast.iter_child_nodes(node):
-        found += _calls_of_one_run(child, calls)
+        found += calls_of_one_run(child, calls)
     return found
 
 
-def _calls_of_try(node: ast.Try, calls: Set[int]) -> list[ast.Call]:
+def _calls_of_try(node: ast.Try, calls: Set[ast.Call]) -> list[ast.Call]:
     """Return the calls of one run of a ``try``. A handler repeats what its body did before it
     failed, unless nothing of the body can fail once its call has succeeded."""
 
     def below(nodes: Sequence[ast.AST]) -> list[ast.Call]:
-        return [call for child in nodes for call in _calls_of_one_run(child, calls)]
+        return [call for child in nodes for call in calls_of_one_run(child, calls)]
 
     body, tried = below([*node.body, *node.orelse]), below(node.body)
     failed = max((below(handler.body) for handler in node.handlers), key=len, default=[])

@@ -352,7 +352,7 @@ class Script:
         ]
         for call in calls_in_loops(self._source, calls):
             yield Construct(call.lineno, f"calls {self.evaluate} in a loop")
-        for call in calls_of_one_run(self._source.tree, calls)[1:] if len(calls) > 1 else ():
+        for call in calls_of_one_run(self._source.tree, {*calls})[1:] if len(calls) > 1 else ():
             yield Construct(call.lineno, f"calls {self.evaluate} again")
         called = {id(call.func) for call in calls}
         for name in self._source.of(ast.Name):

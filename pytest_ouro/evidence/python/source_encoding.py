@@ -16,7 +16,7 @@ _TOKEN = r"\w+|[^\w\s]|\n"
 _SLOW = ("idna", "punycode")
 
 
-def decode(data: bytes, path: str = "a script", *, strict: bool = False) -> str:
+def decode(data: bytes, *, strict: bool = False, path: str = "a script") -> str:
     """Decode source as the interpreter does, by the encoding that its first lines declare.
 
     An unknown encoding is read as UTF-8; SyntaxError if ``strict``. OuroError, which names
@@ -30,7 +30,7 @@ def decode(data: bytes, path: str = "a script", *, strict: bool = False) -> str:
 
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    except SyntaxError:  # the interpreter refuses it
+    except SyntaxError:  # the interpreter refuses it too
         if strict:
             raise SyntaxError("it declares an unknown encoding") from None
         return data.decode(errors="replace")
@@ -46,7 +46,7 @@ def demand_readable(data: bytes, path: str) -> None:
     """Raise OuroError, which names the script's ``path``, if it is too large to be parsed, or its
     encoding is not read."""
     if len(data) > LONG or b"coding" in data[:1000]:
-        demand_few_tokens(decode(data, path), path)
+        demand_few_tokens(decode(data, path=path), path)
 
 
 def demand_few_tokens(text: str, path: str) -> None:
