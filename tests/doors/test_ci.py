@@ -375,7 +375,10 @@ def test_the_action_installs_itself(tmp_path):
         if not (ROOT / name).is_file():
             pytest.skip(f"{name} is not shipped with these tests")
         shutil.copy(ROOT / name, action / name)
-    runner = Runner(tmp_path / "runner", {"github": {"action_path": str(action)}})
+    runner = Runner(
+        tmp_path / "runner",
+        {"github": {"action_path": str(action)}, "inputs": {"python": "python3"}},
+    )
     shutil.rmtree(runner.file("ouro"))
 
     status, said = runner.run(ACTION[:1])

@@ -94,7 +94,7 @@ def rules(project):
 @pytest.mark.parametrize(
     ("work", "words"),
     [
-        (harness, "never-do::modify-prepare BROKEN: prepare.py changed"),
+        (harness, "danger-zone::prepare BROKEN: prepare.py changed"),
         (results, "never-do::commit-results BROKEN: results.tsv is in git"),
         (dependency, "never-do::add-dependencies BROKEN: pyproject.toml"),
         (rules, "bound.toml is not the one that was blessed"),
@@ -120,7 +120,7 @@ def test_the_refusal_tells_an_agent_what_to_do_instead(hooked, tried):
     _, said = tried("commit", "-m", "the results")
 
     lines = [line.strip() for line in said.splitlines()]
-    assert "help: git rm --cached results.tsv" in lines
+    assert "help: git rm --cached -- results.tsv" in lines
     assert any(
         "ouro: refused. Do what the help says, or stop and ask a person." in s for s in lines
     )
