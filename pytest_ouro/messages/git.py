@@ -23,9 +23,10 @@ def not_a_directory(folder: Path) -> GitError:
     return GitError(f"{folder} is not a directory", help="name the directory of the experiment")
 
 
-def failed(command: str, words: str) -> GitError:
-    """A git command failed for a reason that has no message of its own."""
-    return GitError(f"git {command} failed: {words}", help="git status, or git fsck, may say more")
+def failed(command: str, words: str, advice: str = "") -> GitError:
+    """A git command failed for a reason that has no message here; ``advice`` is git's own."""
+    help = advice or "git status, or git fsck, may say more"
+    return GitError(f"git {command} failed: {words}", help=help)
 
 
 def no_repository(folder: Path) -> GitError:
@@ -33,6 +34,14 @@ def no_repository(folder: Path) -> GitError:
     return GitError(
         f"no git repository at {folder}: rules are judged against commits",
         help="git init, then commit the experiment",
+    )
+
+
+def repository_gone(folder: Path, repository: str) -> GitError:
+    """A linked working tree's repository is not where it was, as when it is not mounted."""
+    return GitError(
+        f"{folder} belongs to a repository that is not there: {repository}",
+        help="mount it or move it back; where it moved, run git worktree repair there",
     )
 
 

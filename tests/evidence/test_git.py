@@ -255,3 +255,25 @@ def test_a_path_is_read_from_the_top(folder, tmp_path):
 def test_empty_fields_are_dropped():
     assert split(b"") == []
     assert split(b"a\0\0b c\0") == ["a", "b c"]
+
+
+def test_a_working_tree_whose_repository_is_gone_names_it(project, tmp_path):
+    linked = tmp_path / "linked"
+    project.git("worktree", "add", "-q", "--detach", str(linked))
+    project.path.rename(tmp_path / "away")
+    with pytest.raises(GitError, match="belongs to a repository that is not there: ") as refused:
+        Git.discover(linked)
+    assert f"{project.path}/.git" in refused.value.message
+    assert "git init" not in refused.value.help
+
+
+def test_what_git_advises_is_the_help(project, monkeypatch, tmp_path):
+    program = tmp_path / "bin/git"
+    program.parent.mkdir()
+    said = "fatal: detected dubious ownership\nTo trust it, call:\n\n\tgit config safe.directory x"
+    program.write_text(f"#!/bin/sh\ncat >&2 <<'E'\n{said}\nE\nexit 128\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    with pytest.raises(GitError, match="dubious ownership") as refused:
+        Git.discover(project.path)
+    assert refused.value.help.endswith("git config safe.directory x")

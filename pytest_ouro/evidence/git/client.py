@@ -88,7 +88,7 @@ def _run(
         if not cwd.is_dir():
             raise messages.not_a_directory(cwd)
         words = error.decode(errors="replace").strip().splitlines() or ["no message"]
-        raise messages.failed(args[0], words[0])
+        raise messages.failed(args[0], words[0], " ".join(map(str.strip, words[1:])))
     return said, error
 
 
@@ -97,6 +97,9 @@ def _rev_parse(start: Path, *args: str) -> bytes:
     try:
         return run_git(*args, cwd=start)
     except GitError as error:
+        _, known, gone = error.message.partition("not a git repository: ")
+        if known:
+            raise messages.repository_gone(start, gone) from None
         if "not a git repository" in error.message:
             raise messages.no_repository(start) from None
         if "must be run in a work tree" in error.message:
