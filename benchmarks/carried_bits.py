@@ -21,7 +21,7 @@ STRIDE = 8192
 CHILD = """
 import json, mmap, os, sys
 sys.path.insert(0, sys.argv[1])
-from child import sandbox
+from child.kernel import sandbox
 spec = json.loads(sys.argv[2])
 sandbox.enter(spec)
 bits = json.loads(sys.stdin.read())

@@ -26,7 +26,7 @@ START = """\
 import json, os, sys
 spec, code = json.loads(sys.argv[1]), sys.argv[2]
 if spec is not None:
-    from pytest_ouro.child import sandbox
+    from pytest_ouro.child.kernel import sandbox
     sandbox.enter(spec)
 exec(code)
 """

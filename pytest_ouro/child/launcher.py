@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, cast
 from . import harness
 from .channel import Channel
 from .hooks import HarnessHooks
-from .subreaper import fork_supervised
+from .kernel.subreaper import fork_supervised
 
 if TYPE_CHECKING:
     from .job import Job
@@ -79,7 +79,7 @@ def start(fd: int) -> None:
             reseed = importlib.import_module(".reseed", __package__)
             reseed.install(job["salt"], harness=job.get("harness", ""))
         if "sandbox" in job:
-            importlib.import_module(".sandbox", __package__).enter(job["sandbox"])
+            importlib.import_module(".kernel.sandbox", __package__).enter(job["sandbox"])
         stage = "harness"
         if job["mode"] == "experiment":
             HarnessHooks(harness.build(job, install=True), job, channel)

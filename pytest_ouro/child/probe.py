@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from . import sandbox
+from .kernel import sandbox
 from .kernel.system import call, prctl
 
 _PTRACE_SEIZE = 0x4206

@@ -99,9 +99,9 @@ def test_a_kernel_that_refuses_has_none(call, error, why):
 )
 def test_a_sandbox_that_leaks_or_hinders_fails_the_self_test(monkeypatch, tmp_path, broken, why):
     child = shutil.copytree(sandbox_spec.CHILD, tmp_path / "child")
-    source = (child / "sandbox.py").read_text()
+    source = (child / "kernel/sandbox.py").read_text()
     assert source.count(broken) == 1
-    (child / "sandbox.py").write_text(source.replace(broken, ""))
+    (child / "kernel/sandbox.py").write_text(source.replace(broken, ""))
     monkeypatch.setattr(sandbox_spec, "CHILD", child)
 
     found = available(PYTHON)

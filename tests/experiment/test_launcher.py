@@ -13,7 +13,9 @@ EVALUATES = "from prepare import evaluate_bpb\nprint('val_bpb:', evaluate_bpb(2.
 EVIL = "TIME_BUDGET = 1\n\ndef evaluate_bpb(model):\n    return 0.1\n"
 
 
-@pytest.mark.parametrize("path", sorted(CHILD.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted(CHILD.rglob("*.py")), ids=lambda p: str(p.relative_to(CHILD))
+)
 def test_it_needs_the_standard_library_and_its_own_folder_only(path):
     nodes = list(ast.walk(ast.parse(path.read_text())))
     found = {a.name for node in nodes if isinstance(node, ast.Import) for a in node.names}

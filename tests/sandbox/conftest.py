@@ -25,7 +25,7 @@ import sys, json, os
 spec, code = json.loads(sys.argv[1]), sys.argv[2]
 if spec is not None:
     sys.path.insert(0, os.path.dirname(sys.argv[3]))
-    from child import sandbox
+    from child.kernel import sandbox
     del sys.path[0]
     sandbox.enter(spec, newest=spec["newest"])
 exec(code, {"__name__": "__main__", "parent": os.getppid()})

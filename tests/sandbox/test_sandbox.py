@@ -383,7 +383,7 @@ def test_the_sandbox_is_refused_after_a_thread_has_started(make_ground, newest):
 import sys, threading
 sys.path.insert(0, sys.argv[1])
 threading.Thread(target=threading.Event().wait, daemon=True).start()
-from child import sandbox
+from child.kernel import sandbox
 sandbox.enter({})
 """
     done = subprocess.run(
@@ -400,7 +400,7 @@ def test_nothing_takes_it_off(make_ground, newest):
     code = """
 import os, sys, json
 sys.path.insert(0, os.path.dirname(sys.argv[3]))
-from child import sandbox
+from child.kernel import sandbox
 sandbox.enter({"read": ["/"], "newest": 7})
 open("beside")
 """

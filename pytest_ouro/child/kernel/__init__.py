@@ -1,1 +1,3 @@
-"""The kernel's means to sandbox a process: Landlock, and a filter of system calls."""
+"""What a child asks of the kernel: a sandbox (Landlock and a filter of system calls), and a process
+that ends its descendants.
+"""

@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .kernel import landlock, seccomp
-from .kernel.system import call, prctl
+from . import landlock, seccomp
+from .system import call, prctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -77,9 +77,9 @@ def enter(spec: Mapping[str, Iterable[str]], *, newest: int = 7) -> None:
 def _environment(hidden: set[Path]) -> Iterator[Path]:
     """Yield the folders of the system and of this interpreter."""
     own = (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)
-    here = Path(__file__).parent
+    child = Path(__file__).parents[1]
     program = Path(sys.executable).resolve().parent
-    yield from _real([*_SYSTEM, *own, *site.getsitepackages(), program, here])
+    yield from _real([*_SYSTEM, *own, *site.getsitepackages(), program, child])
     # Folders that .pth files add; a checkout that is hidden is left out.
     for path in _real(_import_path()):
         if not any(path.is_relative_to(folder) for folder in hidden):

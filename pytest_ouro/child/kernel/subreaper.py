@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from .channel import Channel
+    from ..channel import Channel
 
 
 def fork_supervised(channel: Channel) -> None:
