@@ -1,5 +1,5 @@
 """Write what the docs state from the code: option tables, the fields of records, the reasons of
-verdicts, the errors, the table of attacks and the JSON Schema of bound.toml.
+verdicts, the errors, the tables of attacks and the JSON Schema of bound.toml.
 
 python docs/generate.py            write
 python docs/generate.py --check    exit 1 and name the files that are out of date
@@ -36,7 +36,10 @@ BLOCK = re.compile(
     r".*?(<!-- end -->)",
     re.DOTALL,
 )
-PAGES = ("bound.md", "rules.md", "threat-model.md", "experiment.md", "journal.md", "messages.md")
+PAGES = (
+    *("bound.md", "rules.md", "threat-model.md", "attacks.md", "experiment.md", "journal.md"),
+    "messages.md",
+)
 
 
 def options(cls: type) -> str:
@@ -92,12 +95,12 @@ def purpose(cls: type) -> str:
     return " ".join((cls.__doc__ or "").replace("``", "`").split()) + "\n"
 
 
-def attacks() -> str:
-    """Return the table of the programs of tests/attacks with their outcomes."""
+def attacks(name: str) -> str:
+    """Return what the programs of tests/attacks show: their number by outcome, or each of them."""
     sys.path.insert(0, str(DOCS.parent / "tests" / "attacks"))
-    from catalogue import table
+    from catalogue import outcomes, table
 
-    return table()
+    return outcomes() if name == "outcomes" else table()
 
 
 def record(event: str) -> str:
@@ -166,7 +169,7 @@ def rendered(text: str) -> str:
 
     def block(match: re.Match[str]) -> str:
         made = {
-            "table": attacks,
+            "table": lambda: attacks(match[3]),
             "keys": keys,
             "errors": errors,
             "reasons": reasons,

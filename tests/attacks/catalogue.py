@@ -105,19 +105,33 @@ def sample(found: list[Program]) -> list[Program]:
     return list(firsts.values())
 
 
-def table() -> str:
-    """Return the programs as Markdown: the number of each outcome, then each program by level."""
-    found = sorted(programs("programs"), key=lambda program: (program.kind, program.name))
-    rows = [_row("level", *OUTCOMES), _row(*["---"] * 4)]
+def outcomes() -> str:
+    """Return the number of each outcome by level as Markdown, then the programs that no level
+    stops."""
+    found = programs("programs")
+    rows = [_row("level", *OUTCOMES, CHANCE), _row(*["---"] * (2 + len(OUTCOMES)))]
     for level in ACHIEVABLE:
         counted = [p.expected[level] for p in found]
-        rows.append(_row(f"`{level}`", *(str(counted.count(outcome)) for outcome in OUTCOMES)))
-    rows += ["", _row("class", "program", "what it does", *ACHIEVABLE)]
-    rows.append(_row(*["---"] * (3 + len(ACHIEVABLE))))
+        numbers = (str(counted.count(outcome)) for outcome in (*OUTCOMES, CHANCE))
+        rows.append(_row(f"`{level}`", *numbers))
+    rows += ["", _row(f"open at `{ACHIEVABLE[-1]}`", "what it does", "note"), _row(*["---"] * 3)]
     for p in found:
-        outcomes = [p.expected[level] for level in ACHIEVABLE]
-        rows.append(_row(p.kind, f"`{p.name}`", p.title, *outcomes))
+        if p.expected[ACHIEVABLE[-1]] == "open":
+            rows.append(_row(f"`{p.name}`", p.title, p.keys.get("note", "")))
     return "\n".join(rows) + "\n"
+
+
+def table() -> str:
+    """Return every program with its outcomes as Markdown: a section for each class."""
+    rows: list[str] = []
+    for kind in sorted({p.kind for p in programs("programs")}):
+        head = _row("program", "what it does", *ACHIEVABLE)
+        rows += [f"\n## {kind}\n", head, _row(*["---"] * (2 + len(ACHIEVABLE)))]
+        for p in programs("programs"):
+            if p.kind == kind:
+                results = [p.expected[level] for level in ACHIEVABLE]
+                rows.append(_row(f"`{p.name}`", p.title, *results))
+    return "\n".join(rows) + "\n\n"
 
 
 def _row(*cells: str) -> str:
