@@ -1,8 +1,11 @@
-"""Measure what a run can leave for the next one in the sandbox, by the page cache of one file.
+"""Measure what a run can leave for the next one in the sandbox, by the page cache of one file, and
+by the times of files.
 
 The first process marks a bit of a random message by reading a page of the file, the second one asks
-the kernel's counter of bytes read from the disk which pages were in memory. Both are in the
-sandbox. The file must lie on a disk: ``python benchmarks/carried_bits.py FOLDER``.
+the kernel's counter of bytes read from the disk which pages were in memory. Then the first marks a
+bit by setting the times of a file to now, and the second reads them; these files are outside of
+what the sandbox lets it read. Both processes are in the sandbox. The files must lie on a disk:
+``python benchmarks/carried_bits.py FOLDER``.
 """
 
 from __future__ import annotations
@@ -43,14 +46,28 @@ else:
         before = now
     print(json.dumps(found))
 """
+TIMES = """
+import json, os, sys
+sys.path.insert(0, sys.argv[1])
+from child.kernel import sandbox
+spec = json.loads(sys.argv[2])
+sandbox.enter(spec)
+files = [f"{spec['write'][0]}/../other/{number}" for number in range(spec["files"])]
+for file, bit in zip(files, json.loads(sys.stdin.read())):
+    if bit:
+        os.utime(file)
+print(json.dumps([int(os.stat(file).st_mtime > 1) for file in files]))
+"""
+#: Files whose times are set.
+FILES = 1000
 
 
-def child(file: Path, scratch: str, bits: list[int]) -> str:
+def child(file: Path, scratch: str, bits: list[int], program: str = CHILD) -> str:
     """Run one process in the sandbox; return what it prints."""
     package = Path(__file__).parents[1] / "pytest_ouro"
-    spec = json.dumps({"read": [str(file)], "write": [scratch]})
+    spec = json.dumps({"read": [str(file)], "write": [scratch], "files": FILES})
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(package), spec],
+        [sys.executable, "-I", "-c", program, str(package), spec],
         input=json.dumps(bits),
         capture_output=True,
         text=True,
@@ -80,6 +97,16 @@ def main() -> None:
         child(file, name, [1 - bit for bit in message])
         again = json.loads(child(file, name, []))
         print(f"bits that can be written again: {again.count(0)}")
+        scratch, other = Path(name, "scratch"), Path(name, "other")
+        scratch.mkdir()
+        other.mkdir()
+        for number in range(FILES):
+            (other / str(number)).touch()
+            os.utime(other / str(number), (1, 1))
+        child(file, str(scratch), message[:FILES], TIMES)
+        found = json.loads(child(file, str(scratch), [], TIMES))
+        wrong = sum(one != other for one, other in zip(message, found, strict=False))
+        print(f"{FILES} bits in the times of {FILES} files, {wrong} wrong")
 
 
 if __name__ == "__main__":

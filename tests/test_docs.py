@@ -17,6 +17,9 @@ from pytest_ouro.onboarding.recognise import READERS
 
 ROOT = Path(__file__).parents[1]
 RULES = (ROOT / "docs/rules.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("docs/*/*/*.md"))]
+#: Where a link leads that is neither an address of the web nor part of a code block.
+LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
 FENCE = re.compile(r"(?ms)^```(\w*)\n(.*?)^```$")
 SECTIONS = dict(re.findall(r"(?ms)^## `([\w-]+)`\n(.*?)(?=^## |\Z)", RULES))
 EXPERIMENT = """\
@@ -87,6 +90,22 @@ def test_a_section_shows_what_a_person_will_read(name):
 def test_every_toml_example_parses(page):
     for example in blocks("toml", page.read_text(encoding="utf-8")):
         assert toml.loads(example)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_a_heading(page):
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), target
+
+
+def anchors(text):
+    """The names by which links lead to the headings of a page, and those that it gives itself."""
+    headings = re.findall(r"(?m)^#+ (.*)$", text)
+    slugs = [re.sub(r"[^\w\- ]", "", one.lower()).strip().replace(" ", "-") for one in headings]
+    return {*slugs, *re.findall(r'<a id="([^"]+)">', text)}
 
 
 @pytest.fixture(scope="module")
