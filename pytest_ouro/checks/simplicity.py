@@ -18,23 +18,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Simplicity(Check):
-    """The size of the editable code decides a tie. Code that is smaller by more than a literal is
-    kept; code of the same size, or larger, without a gain is not."""
+    """The size of the editable code decides a tie. Code that is smaller by more than a literal in
+    one kind (Python, data, text), and larger in none, is kept; other code without a gain is not."""
 
     stage = "run"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        from pytest_ouro.evidence.records.verdicts import LITERAL  # needed where there are runs
+        # Imported where there are runs.
+        from pytest_ouro.evidence.records.verdicts import LITERAL, saved
 
         for run in evidence.runs:
             if run.gain is None or run.best_code_size is None or not run.reason.compares:
                 continue
-            less = run.best_code_size - run.code_size
-            simpler = less > (0 if run.band is None else LITERAL)  # as the older records
+            less = saved(run)
+            more = 0 if run.band is None else LITERAL  # as the older records
+            simpler = less is not None and less.less > more
             lost = run.gain if run.gain_on_peak is None else run.gain_on_peak
             ties = abs(run.gain) <= run.tie_band and lost >= -run.tie_band
             if ties and simpler and run.status == "discard":
-                yield self._finding(run, f"a tie with {less} nodes less code was discarded")
+                yield self._finding(run, f"a tie with less code was discarded: {less}")
             if run.gain <= 0 and not (ties and simpler) and run.status == "keep":
                 yield self._finding(run, "a run was kept without a gain and without less code")
 

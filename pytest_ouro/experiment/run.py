@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.errors import OuroError
@@ -14,6 +15,7 @@ from pytest_ouro.experiment.assurance.level import assure
 from pytest_ouro.experiment.devices import device
 from pytest_ouro.experiment.devices.device_lock import hold_devices
 from pytest_ouro.experiment.records import record
+from pytest_ouro.experiment.records.editable import describe_again
 from pytest_ouro.experiment.records.integrity import Snapshot
 from pytest_ouro.experiment.steps import evaluate_command, preconditions
 from pytest_ouro.experiment.steps.checkout import checkout
@@ -238,6 +240,7 @@ def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
         replace(measured, outcome=ended, value=value),
         experiment=experiment,
         rule=case.bound.verdicts[setup.profile],
+        describe_again=partial(describe_again, case),
     )
     rules = tuple(result.rule for result in broken)
     run = record.finish(case, replace(run, message=message, findings=rules))

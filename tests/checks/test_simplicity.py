@@ -20,7 +20,7 @@ def test_a_discarded_tie_with_less_code_is_found(recorded, judged, gain):
 
     assert judgement.status == "broken"
     [finding] = judgement.findings
-    assert finding.headline == "a tie with 41 nodes less code was discarded"
+    assert finding.headline == "a tie with less code was discarded: 141 → 100 nodes"
     assert finding.where == f"run {run['run']}, commit {run['commit'][:7]}"
     assert finding.help.startswith("verdicts are made by the supervisor: run the commit again")
 
@@ -33,6 +33,15 @@ def test_a_keep_without_a_gain_and_without_less_code_is_found(recorded, judged, 
 
     assert finding.headline == "a run was kept without a gain and without less code"
     assert finding.facts == {"gain": gain, "code_size": size}
+
+
+def test_sizes_of_two_kinds_are_not_compared(recorded, judged):
+    kinds = {"best_code_sizes": {"text": 141}, "code_sizes": {"python": 100}}
+    recorded("keep", **{**BAND, "gain": 0.0, **kinds})
+    recorded("discard", **{**BAND, "gain": 0.0, **kinds})
+
+    [finding] = judged(RULE).findings
+    assert finding.headline == "a run was kept without a gain and without less code"
 
 
 #: What runs record since a tie is narrower than the margin.

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_ouro.core.errors import ExperimentError
+from pytest_ouro.evidence.languages import code
 
 #: Edits that turn the toy experiment into a command with an evaluation.
 KEYS = (
@@ -255,6 +256,31 @@ def test_runs_under_another_evaluation_are_not_compared(make_bound):
     assert lab.run(WRITES.format("2.3")).reason == "baseline"
     lab.bound(('["python", "prepare.py"]', '["python", "-B", "prepare.py"]'))
     assert lab.run(WRITES.format("2.2")).reason == "baseline"
+
+
+BYTES = """\
+import os, pathlib
+print("val_bpb:", len(pathlib.Path(os.environ["OURO_CANDIDATE"], "train.py").read_bytes()))
+"""
+
+
+def test_an_evaluation_that_counts_bytes_finds_a_removed_comment(make_bound):
+    lab = make_bound(train="x = 1  # words\n", evaluation=BYTES)
+    assert lab.run().reason == "baseline"
+    assert lab.run("x = 1  # longer words\n").reason == "unchanged"
+    assert lab.run("x = 1\n").reason == "improved"
+
+
+@pytest.mark.tier(2)
+def test_code_recorded_by_another_version_of_python_is_recognised(make_bound, monkeypatch):
+    lab = make_bound(train="x = 1  # words\ny = 2\n", evaluation='print("val_bpb: 2")')
+    first = lab.run().record
+    monkeypatch.setattr(code, "_FORM", 99)
+    assert lab.run("x = 1\ny = 2\n").reason == "unchanged"
+    monkeypatch.undo()
+    kept = lab.run("x = 1\n").record
+    assert (kept.reason, kept.best_commit) == ("simpler", first.commit)
+    assert (first.code_sizes, kept.code_sizes) == ({"python": 7}, {"python": 4})
 
 
 def test_the_blessing_must_be_committed_with_what_it_blesses(make_bound):

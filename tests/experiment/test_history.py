@@ -156,10 +156,10 @@ def test_a_rehearsal_is_never_compared(lab):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-@pytest.mark.parametrize("best", [None, Candidate(2.0, 100, "best")])
+@pytest.mark.parametrize("best", [None, Candidate(2.0, {"python": 100}, "best")])
 @pytest.mark.parametrize("direction", ["lower", "higher"])
 def test_a_value_that_is_not_a_number_is_never_kept(value, best, direction):
-    run = Candidate(value, 1, "new")
+    run = Candidate(value, {"python": 1}, "new")
     rule = VerdictRule(noise=0.01)
     metric = Metric("val_bpb", direction)
     reason = decide("ok", run, best, rule=rule, noise=0.01, metric=metric)

@@ -5,7 +5,12 @@ import pytest
 from pytest_ouro.bound.tables import VerdictRule
 from pytest_ouro.core.metric import Metric
 from pytest_ouro.experiment.verdict import decide as deciding
-from pytest_ouro.experiment.verdict.decide import Candidate, noise_of
+from pytest_ouro.experiment.verdict.decide import noise_of
+
+
+def Candidate(value, size, *digests, **named):
+    return deciding.Candidate(value, {"python": size}, *digests, **named)
+
 
 BEST = Candidate(2.0, 100, "best")
 SOFT = VerdictRule(noise=0.01, sigmas=2.0)
@@ -82,6 +87,23 @@ def test_code_that_lost_is_not_kept_by_luck(earlier, reason):
     lucky = Candidate(1.0, 100, "new", "seedless")
     verdict = decide("ok", lucky, BEST, rule=SOFT, noise=0.01, earlier=[earlier])
     assert verdict[1] == reason
+
+
+@pytest.mark.parametrize(
+    ("read", "value", "blob", "reason"),
+    [
+        (True, 1.0, "two", "improved"),
+        (True, 1.99, "two", "unchanged"),
+        (True, 3.0, "two", "unchanged"),
+        (True, 1.0, "one", "unchanged"),
+        (False, 1.0, "two", "unchanged"),
+    ],
+)
+def test_an_evaluation_may_read_comments(read, value, blob, reason):
+    """As one that counts the bytes of a file; the same bytes are unchanged in any case."""
+    best = Candidate(2.0, 100, "best", "seedless", files={"a.py": "one"})
+    found = Candidate(value, 90, "best", "seedless", files={"a.py": blob})
+    assert decide("ok", found, best, rule=SOFT, noise=0.01, read=read)[1] == reason
 
 
 @pytest.mark.parametrize("value", [1.0, 3.0])

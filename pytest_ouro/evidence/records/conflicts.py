@@ -108,8 +108,8 @@ def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fac
     repeated = [
         (
             _Fact("best", one.mean_or_value, run.best),
-            _Fact("best_code_size", one.code_size, run.best_code_size),
             _Fact("best_peak_mb", one.peak_mb, run.best_peak_mb),
+            *_size(run, one),
         )
         for one in kept
     ]
@@ -118,6 +118,13 @@ def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fac
     for fact in repeated[-1] if repeated else ():
         if fact.actual is not None or run.version > 1:  # lines of version 1 may lack it
             yield fact
+
+
+def _size(run: FinishedRun, best: FinishedRun) -> Iterator[_Fact]:
+    """Yield the size of the reference's code, unless it was computed in another form since."""
+    if run.code_form == best.code_form:
+        yield _Fact("best_code_size", best.code_size, run.best_code_size)
+        yield _Fact("best_code_sizes", best.code_sizes, run.best_code_sizes)
 
 
 def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:

@@ -65,6 +65,10 @@ TEXT_TABLE = Kind(
     "a table of texts",
     lambda value: isinstance(value, dict) and all(map(TEXT.holds, value.values())),
 )
+COUNT_TABLE = Kind(
+    "a table of whole numbers",
+    lambda value: isinstance(value, dict) and all(map(_is_count, value.values())),
+)
 TEXTS = _list_of(TEXT, "a list of texts")
 TABLES = _list_of(TABLE, "a list of tables")
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))

@@ -33,8 +33,8 @@ class Reason(str, Enum):
     UNCHANGED = (
         "unchanged",
         "discard",
-        "the code of the reference, or code that lost to it before (comments do not count); it "
-        "decides only about a commit of which no other run did",
+        "code with the meaning of the reference's, or of code that lost to it before; it decides "
+        "only about a commit of which no other run did",
     )
     SEED_ONLY = "seed-only", "discard", "the same with other seeds"
     REHEARSAL = "rehearsal", "discard", "run with `--ouro-budget`: never kept"

@@ -15,6 +15,7 @@ from pytest_ouro.core.metric import Direction, Metric
 from pytest_ouro.evidence.records.kinds import (
     COMMIT,
     COUNT,
+    COUNT_TABLE,
     DIGEST,
     DIRECTION,
     EVENT,
@@ -79,14 +80,28 @@ class StartedRun:
     code_size: int = optional(
         0,
         COUNT,
-        "size of the editable code: nodes of Python's syntax trees, and two for each word of a "
-        "file in another language",
-        unit="nodes",
+        "size of the editable code: the sum of `code_sizes`",
+    )
+    code_sizes: Mapping[str, int] = field(
+        default_factory=dict,
+        metadata=about(
+            COUNT_TABLE,
+            "its size by kind: nodes of Python's syntax trees (`python`), twice the words of keys "
+            "and values (`data`) and of other text (`text`)",
+            since=2,
+        ),
     )
     code_meaning: str = optional(
         "", TEXT, "digest of the editable code without comments and layout"
     )
     code_seedless: str = optional("", TEXT, "the same without its seeds, see seed-only")
+    code_form: str = optional(
+        "",
+        TEXT,
+        "version of the form that sizes and digests are of; those of another version are computed "
+        "again from git's objects before they are compared",
+        since=2,
+    )
     # The rules and conditions.
     trust: str = optional("", TRUST, "the trusted commit")
     trust_source: str = optional(
@@ -283,7 +298,10 @@ class FinishedRun(MeasuredRun):
     best: float | None = optional(None, NUMBER.or_null(), "value of the reference")
     best_commit: str | None = optional(None, COMMIT.or_null(), "commit of the reference")
     best_code_size: int | None = optional(
-        None, COUNT.or_null(), "size of the reference's code", unit="nodes"
+        None, COUNT.or_null(), "size of the reference's code, in the form of this record"
+    )
+    best_code_sizes: Mapping[str, int] = field(
+        default_factory=dict, metadata=about(COUNT_TABLE, "the same by kind", since=2)
     )
     best_peak_mb: float | None = optional(
         None, NUMBER.or_null(), "peak memory of the reference", unit="MB"

@@ -3,15 +3,56 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pytest_ouro.evidence.records.run_record import FinishedRun
 
 #: The size of a literal, in nodes: simpler code is smaller by more than that.
 LITERAL = 1
+#: The units in which a size is shown, and how many of the size's own make one; "" in older records.
+_UNITS = {
+    "python": ("nodes of Python", 1),
+    "data": ("words of keys and values", 2),
+    "text": ("words of text", 2),
+}
+
+
+class Saving(NamedTuple):
+    """Sizes of code of one kind, before and after a change that makes it smaller."""
+
+    kind: str
+    before: int
+    after: int
+
+    @property
+    def less(self) -> int:
+        return self.before - self.after
+
+    def __str__(self) -> str:
+        unit, size = _UNITS.get(self.kind, ("nodes", 1))
+        return f"{self.before // size} → {self.after // size} {unit}"
+
+
+def saving(before: Mapping[str, int], after: Mapping[str, int]) -> Saving | None:
+    """Return the largest saving of one kind of code; None if there is none.
+
+    Sizes of two kinds cannot be compared: code that is larger in one kind is not smaller.
+    """
+    kinds = {*before, *after}
+    savings = [Saving(kind, before.get(kind, 0), after.get(kind, 0)) for kind in sorted(kinds)]
+    if not savings or min(one.less for one in savings) < 0:
+        return None
+    best = max(savings, key=lambda one: one.less)
+    return best if best.less > 0 else None
+
+
+def saved(run: FinishedRun) -> Saving | None:
+    """Return the saving of a run against its reference; older records have no kinds."""
+    before = run.best_code_sizes or {"": run.best_code_size or 0}
+    return saving(before, run.code_sizes or {"": run.code_size})
 
 
 def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import hashlib
 import math
 import os
 import shutil
 import uuid
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.plain_file import make_folder, open_plain, write_whole
-from pytest_ouro.evidence.paths import matches
-from pytest_ouro.evidence.python.seedless import seedless as without_seeds
-from pytest_ouro.evidence.python.source import Source, decode
 from pytest_ouro.evidence.records import ledger
 from pytest_ouro.evidence.records.conflicts import row_of
 from pytest_ouro.evidence.records.reasons import RECORDED
 from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
+from pytest_ouro.experiment.records import editable
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.terms import repo
 from pytest_ouro.messages import records as messages
@@ -40,14 +37,6 @@ ROOM = 1 << 18
 MAX_CLAIMS = 40
 
 
-class Code(NamedTuple):
-    """The editable code: its size in nodes, and digests of its meaning with and without seeds."""
-
-    size: int
-    meaning: str
-    seedless: str
-
-
 def start(
     setup: Setup, turn: Turn, *, harness: str, place: Surroundings, holds: Sequence[str]
 ) -> StartedRun:
@@ -57,14 +46,8 @@ def start(
     """
     case, experiment = setup.case, setup.experiment
     repository, git = case.repository, case.repository.git
-    globs = [case.bound.path(glob) for glob in experiment.editable]
-    files = {
-        path: entry.blob
-        for path, entry in sorted(repository.head_tree.items())
-        if matches(path, globs)
-    }
-    blobs = dict(zip(files, git.blobs(files.values()), strict=True))
-    code = describe(blobs, loader=experiment.loader)
+    files = editable.files_at_head(case)
+    code = editable.describe_files(case, files)
     run = StartedRun(
         time=now(),
         run=uuid.uuid4().hex[:12],
@@ -72,8 +55,10 @@ def start(
         description=git.store.subject(repository.head),
         code=files,
         code_size=code.size,
+        code_sizes=code.sizes,
         code_meaning=code.meaning,
         code_seedless=code.seedless,
+        code_form=code.version,
         trust=case.trust.commit,
         trust_source=case.trust.source,
         harness=harness,
@@ -261,28 +246,6 @@ def archive(case: Case, log: str, run: str) -> None:
         source = os.fdopen(open_plain(case.repository.git.top, log, os.O_RDONLY), "rb")
         with source, os.fdopen(open_plain(journal.common_dir, name, new), "wb") as copy:
             shutil.copyfileobj(source, copy)
-
-
-def describe(files: dict[str, bytes], *, loader: str = "make_dataloader") -> Code:
-    """Return the size of the editable files, by path, and digests of their meaning.
-
-    The size is the number of nodes of Python's syntax trees. A file in another language counts two
-    for each word, so that a removed word is more than a literal.
-    """
-    size, code, seedless = 0, hashlib.sha256(), hashlib.sha256()
-    for path, blob in files.items():
-        try:
-            if not path.endswith((".py", ".pyi", ".pyw")):
-                raise SyntaxError("another language")
-            source = Source(decode(blob))
-            size += source.size
-            code.update(source.code.encode())
-            seedless.update(without_seeds(source.tree, loader).encode())
-        except (SyntaxError, ValueError, RecursionError):  # not Python
-            size += 2 * len(blob.split())
-            code.update(blob)
-            seedless.update(blob)
-    return Code(size, code.hexdigest(), seedless.hexdigest())
 
 
 def _append_row(case: Case, row: str, *, torn: bool = False) -> None:

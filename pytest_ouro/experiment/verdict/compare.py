@@ -14,7 +14,7 @@ from pytest_ouro.experiment.verdict.history import comparable, differences
 from pytest_ouro.experiment.verdict.repeats import find_repeats, independent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pytest_ouro.bound.tables import Experiment, VerdictRule
     from pytest_ouro.evidence.records.run_record import MeasuredRun
@@ -27,13 +27,14 @@ def compare(
     *,
     experiment: Experiment,
     rule: VerdictRule,
+    describe_again: Callable[[FinishedRun], FinishedRun] = lambda run: run,
 ) -> FinishedRun:
     """Return the measured run with its verdict and the values that the verdict follows from.
 
     ``runs`` are the finished runs of the journal, oldest first. ``history`` is the commit of the
     run and its ancestors, newest first. The reference is the last keep in ``history`` that can be
     compared. The last run of a series is judged by the series' mean, against the last keep among
-    the other commits.
+    the other commits. ``describe_again`` returns a run with its code in the form of this run's.
     """
     metric = measured.metric
     past = [run for run in runs if comparable(run, measured)]
@@ -46,6 +47,8 @@ def compare(
     # A kept commit that is measured again, by repeats, is compared with the others.
     again = measured.commit if measured.series and run is not None else ""
     kept = kept_in([commit for commit in history if commit != again], past)
+    lost = [] if again else _lost(past, kept)
+    kept = [describe_again(run) for run in kept[:1]] + kept[1:]
     candidates = _candidates(kept)
     best = candidates[0] if candidates else None
     peak = metric.best(one.value for one in candidates) if candidates else None
@@ -57,10 +60,11 @@ def compare(
         noise=noise,
         metric=metric,
         peak=peak,
-        earlier=[] if again else _candidates(_lost(past, kept)),
+        earlier=_candidates(map(describe_again, lost)),
         rehearsal=measured.rehearsal,
         early=measured.is_early,
         below_level=LEVELS.index(measured.level) < LEVELS.index(experiment.level),
+        read=bool(experiment.command),
     )
     finished = FinishedRun(
         **measured.shared(),
@@ -75,6 +79,7 @@ def compare(
         best=best.value if best else None,
         best_commit=kept[0].commit if kept else None,
         best_code_size=kept[0].code_size if kept else None,
+        best_code_sizes=kept[0].code_sizes if kept else {},
         best_peak_mb=kept[0].peak_mb if kept else None,
         noise=noise,
         margin=0.0,
@@ -140,7 +145,8 @@ def _candidates(runs: Iterable[FinishedRun]) -> list[Candidate]:
 
 
 def _candidate(run: MeasuredRun, value: float, count: int) -> Candidate:
-    return Candidate(value, run.code_size, run.code_meaning, run.code_seedless, count)
+    sizes = run.code_sizes or {"": run.code_size}
+    return Candidate(value, sizes, run.code_meaning, run.code_seedless, count, run.code)
 
 
 def _apart(runs: Sequence[FinishedRun], past: Sequence[FinishedRun], measured: MeasuredRun) -> str:

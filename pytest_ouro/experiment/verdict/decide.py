@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.metric import DECIMALS
 from pytest_ouro.evidence.records.reasons import RECORDED, Reason
-from pytest_ouro.evidence.records.verdicts import LITERAL
+from pytest_ouro.evidence.records.verdicts import LITERAL, saving
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from pytest_ouro.bound.tables import VerdictRule
     from pytest_ouro.core.metric import Metric
@@ -24,15 +24,16 @@ TIE = 0.5
 
 @dataclass(frozen=True)
 class Candidate:
-    """A run for comparison: its metric, and the size of its editable code in nodes
-    (``evidence.source.Source.size``) with digests of its meaning, with and without its seeds.
-    ``value`` is the mean of ``runs`` repeats."""
+    """A run for comparison: its metric, and the sizes of its editable code by kind
+    (``evidence.languages``) with digests of its meaning, with and without its seeds. ``value`` is
+    the mean of ``runs`` repeats, ``files`` are git's ids of the editable files."""
 
     value: float
-    size: int
+    sizes: Mapping[str, int]
     code: str = ""
     seedless: str = ""
     runs: int = 1
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def decide(
@@ -48,6 +49,7 @@ def decide(
     rehearsal: bool = False,
     early: bool = False,
     below_level: bool = False,
+    read: bool = False,
 ) -> Reason:
     """Return the reason of the verdict on ``run`` against ``best``, the last keep on its branch.
 
@@ -55,7 +57,8 @@ def decide(
     the ``margin``. Of a tie, within the ``band``, the smaller code is kept, unless it is worse by
     more than the band than ``peak``, the best value that was ever kept on the branch. ``earlier``
     are runs that lost to ``best``; their code is discarded without a comparison. ``early`` is true
-    if repeats follow, of which the last one decides.
+    if repeats follow, of which the last one decides. ``read`` is true if the evaluation may read
+    the files, so that comments and layout may change the metric.
     """
     if outcome != "ok" or run is None:
         return Reason.CRASH if outcome == "ok" else RECORDED[outcome]
@@ -69,16 +72,19 @@ def decide(
         return Reason.LEVEL
     if best is None:
         return Reason.BASELINE
-    if run.code and run.code in {other.code for other in (best, *earlier)}:
-        return Reason.UNCHANGED
-    if run.seedless and run.seedless in {other.seedless for other in (best, *earlier)}:
-        return Reason.SEED_ONLY
     gained = metric.gain(run.value, best.value)
     within = margin(run, best, rule, noise)
+    others = (best, *earlier)
+    same = [other for other in others if run.code and run.code == other.code]
+    if any(not (read and gained > within and run.files != other.files) for other in same):
+        return Reason.UNCHANGED
+    if not same and run.seedless and run.seedless in {other.seedless for other in others}:
+        return Reason.SEED_ONLY
     if gained > within:
         return Reason.IMPROVED
     lost = metric.gain(run.value, best.value if peak is None else peak)
-    if is_tie(gained, lost, band(within)) and best.size - run.size > LITERAL:
+    saved = saving(best.sizes, run.sizes)
+    if is_tie(gained, lost, band(within)) and saved and saved.less > LITERAL:
         return Reason.SIMPLER
     if gained > 0 and not rule.hard:
         return Reason.MARGINAL

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import MeasuredRun
+from pytest_ouro.evidence.records.verdicts import saved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,8 @@ def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[Finish
     """
     past = [one for one in reversed(runs) if comparable(one, run)]
     for one in past:
-        if run.code_meaning and one.code_meaning == run.code_meaning:
+        equal = run.code_meaning and one.code_meaning == run.code_meaning
+        if equal or (run.code and one.code == run.code):  # digests may be of two forms
             return one, True
     for one in past:
         if run.code_seedless and one.code_seedless == run.code_seedless:
@@ -72,8 +74,16 @@ def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[Finish
 
 def notes(run: FinishedRun, runs: Sequence[FinishedRun]) -> tuple[str, ...]:
     """Return lines about a recorded run; ``runs`` are all finished ones, oldest first."""
-    lines = [memory(run), _new_baseline(run), tally([r for r in runs if comparable(r, run)])]
+    tries = tally([one for one in runs if comparable(one, run)])
+    lines = [_less_code(run), memory(run), _new_baseline(run), tries]
     return tuple(f"ouro: {line}" for line in lines if line)
+
+
+def _less_code(run: FinishedRun) -> str:
+    """Return which size decided, if the run was kept for less code, or ""."""
+    if run.reason is not Reason.SIMPLER:
+        return ""
+    return f"less code: {saved(run)}"
 
 
 def memory(run: FinishedRun) -> str:

@@ -1,0 +1,83 @@
+"""Describe the editable code: its size by kind, and digests of its meaning.
+
+A digest depends on the form that it is computed from, and that on the versions of the parsers. So a
+description names its `version`; one of another version is made again from the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ouro.evidence.languages.data import read_data, reader, yaml_version
+from pytest_ouro.evidence.languages.form import Form
+from pytest_ouro.evidence.languages.text import read_text
+from pytest_ouro.evidence.python.seedless import seedless
+from pytest_ouro.evidence.python.source import Source, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+#: Raise it when equal files get other digests or sizes than before.
+_FORM = 1
+_PYTHON = (".py", ".pyi", ".pyw")
+_PYTHON_FIRST_LINE = re.compile(rb"#!.*\b(python[0-9.]*|pypy[0-9.]*|uv run)\b")
+
+
+class Code(NamedTuple):
+    """The editable code: its size by kind (see `Form`), digests of its meaning with and without
+    seeds, and the version of these."""
+
+    sizes: Mapping[str, int]
+    meaning: str
+    seedless: str
+    version: str
+
+    @property
+    def size(self) -> int:
+        """The sum of all kinds."""
+        return sum(self.sizes.values())
+
+
+def describe(
+    files: Mapping[str, bytes], *, script: str = "", loader: str = "make_dataloader"
+) -> Code:
+    """Return the description of files by path; ``script`` is Python whatever its name.
+
+    ``loader`` is the function that yields training batches: skipped ones have no meaning beyond
+    their seeds. Which file holds what belongs to the meaning.
+    """
+    sizes: dict[str, int] = {}
+    code, without = hashlib.sha256(), hashlib.sha256()
+    for path, blob in files.items():
+        form = _read(path, blob, script, loader)
+        sizes[form.kind] = sizes.get(form.kind, 0) + form.size
+        for digest, text in ((code, form.code), (without, form.seedless)):
+            for part in (path, form.kind, text):
+                data = part.encode(errors="surrogateescape")
+                digest.update(b"%d " % len(data) + data)
+    return Code(sizes, code.hexdigest(), without.hexdigest(), version(files))
+
+
+def version(paths: Iterable[str]) -> str:
+    """Return the version of a description of these files that would be made here and now."""
+    text = f"{_FORM} python {platform.python_version()}"
+    has_yaml = any(path.lower().endswith((".yaml", ".yml")) for path in paths)
+    return f"{text} yaml {yaml_version() or 'none'}" if has_yaml else text
+
+
+def _read(path: str, blob: bytes, script: str, loader: str) -> Form:
+    """Return the form of a file by its language; as text if it is not valid in that."""
+    suffix = PurePosixPath(path).suffix.lower()
+    try:
+        if path == script or suffix in _PYTHON or _PYTHON_FIRST_LINE.match(blob):
+            source = Source(decode(blob))
+            return Form("python", source.size, source.code, seedless(source.tree, loader))
+        if read := reader(suffix):
+            return read_data(read, blob)
+    except (SyntaxError, ValueError, RecursionError):
+        pass
+    return read_text(path, blob)

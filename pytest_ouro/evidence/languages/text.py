@@ -1,0 +1,63 @@
+"""Text in a language that is not parsed: line ends and trailing blanks have no meaning."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from pytest_ouro.core import limits
+from pytest_ouro.evidence.languages.form import Form
+from pytest_ouro.evidence.python.seeds import is_seed_name
+
+#: Blanks at the end of a line, without one that a backslash keeps.
+_TRAILING = re.compile(r"(?<![\\ \t])[ \t]+$|(?<=\\[ \t])[ \t]+$", re.MULTILINE)
+#: A name and the whole number that it is set to: `seed = 1`, `--seed 1`, `-DSEED=1`, `srand(1)`.
+_NUMBER = re.compile(
+    r"(?<![\w-])(-D|-*)([A-Za-z_][\w-]*)(\"?[ \t]*[=:(][ \t]*|[ \t]+)(-?\d+)(?![\w.])"
+)
+_SETS_SEED = re.compile(r"srand(48|om)?|manual_seed|set_seed")
+#: Comments, by the words that start one. They count for the meaning, but not for the size.
+_COMMENTS = {
+    "#": re.compile(r"(?:^|[ \t])#.*$", re.MULTILINE),
+    "//": re.compile(r"/\*.*?\*/|(?<![:\"'])//[^\n]*", re.DOTALL),
+    "--": re.compile(r"(?:^|[ \t])--.*$", re.MULTILINE),
+}
+_SUFFIXES = {
+    "#": "py pyw sh bash zsh fish mk cmake r rb pl jl yaml yml toml ini cfg conf tf nix",
+    "//": "c h cc hh cpp hpp cxx cu cuh m mm js mjs jsx ts tsx jsonc json5 java kt go rs swift cs "
+    "scala dart proto zig metal glsl wgsl v sv css",
+    "--": "sql lua hs elm adb vhd",
+}
+_START = {suffix: start for start, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
+_NAMES = ("makefile", "gnumakefile", "dockerfile", "cmakelists.txt")
+
+
+def read_text(path: str, blob: bytes) -> Form:
+    """Return the form of a file of any language, or of a binary one."""
+    text = blob.decode("latin-1")
+    if "\0" in text:
+        return Form("text", 2 * len(blob.split()), text, text)
+    code = _TRAILING.sub("", text.replace("\r\n", "\n"))
+    size = 2 * len(_without_comments(path, code).split())
+    return Form("text", size, code, zero_seeds(code))
+
+
+def zero_seeds(text: str) -> str:
+    """Replace the numbers by 0 that a name in a text sets a seed to."""
+    return _NUMBER.sub(_zero_seed, text)
+
+
+def _zero_seed(found: re.Match[str]) -> str:
+    is_seed = is_seed_name(found[2]) or _SETS_SEED.fullmatch(found[2])
+    return f"{found[1]}{found[2]}{found[3]}0" if is_seed else found[0]
+
+
+def _without_comments(path: str, text: str) -> str:
+    """Return a text without what look like comments; a comment mark in a string may mislead."""
+    name = PurePosixPath(path.lower())
+    start = "#" if text.startswith("#!") or name.name in _NAMES else _START.get(name.suffix[1:])
+    if start is None or len(text) > limits.SCRIPT:
+        return text
+    closed = text.rfind("*/") + 2 if start == "//" else len(text)  # what is never closed is code
+    lines = text[closed:]
+    return _COMMENTS[start].sub(" ", text[:closed]) + re.sub(r"(?<![:\"'])//.*", "", lines)

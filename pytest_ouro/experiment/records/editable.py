@@ -1,0 +1,55 @@
+"""Describe the editable code of a commit, and that of recorded runs as it is described now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.evidence.languages.code import Code, describe, version
+from pytest_ouro.evidence.paths import matches
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.records.run_record import StartedRun
+
+    Run = TypeVar("Run", bound=StartedRun)
+
+
+def files_at_head(case: Case) -> dict[str, str]:
+    """Return git's id of each editable file of HEAD, by path."""
+    globs = [case.bound.path(glob) for glob in case.experiment.editable]
+    tree = sorted(case.repository.head_tree.items())
+    return {path: entry.blob for path, entry in tree if matches(path, globs)}
+
+
+def describe_files(case: Case, files: Mapping[str, str]) -> Code:
+    """Return the description of files in git, by path and id; GitError if one is missing."""
+    experiment = case.experiment
+    blobs = dict(zip(files, case.repository.git.blobs(files.values()), strict=True))
+    script = case.bound.path(experiment.script) if experiment.script else ""
+    return describe(blobs, script=script, loader=experiment.loader)
+
+
+def describe_again(case: Case, run: Run) -> Run:
+    """Return a recorded run with the description of its code that would be made now.
+
+    A digest of another version of Python says nothing beside one of this version. If the files are
+    gone, the code is unknown: equal to none, and of no size.
+    """
+    if run.code_form == version(run.code):
+        return run
+    try:
+        code = describe_files(case, run.code) if run.code else Code({}, "", "", "")
+    except OuroError:
+        code = Code({}, "", "", "")
+    return replace(
+        run,
+        code_size=code.size,
+        code_sizes=code.sizes,
+        code_meaning=code.meaning,
+        code_seedless=code.seedless,
+        code_form=code.version,
+    )
