@@ -17,7 +17,6 @@ import sys
 import time
 from dataclasses import dataclass, field
 from functools import reduce
-from pathlib import Path
 from typing import NamedTuple
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -49,8 +48,7 @@ class _Used(NamedTuple):
         return self.seconds + _ROUNDING < due.seconds or self.faults < due.faults
 
 
-@dataclass(frozen=True)
-class _Process:
+class _Process(NamedTuple):
     """One process as the system lists it; CPU seconds include the children it has waited for."""
 
     pid: int
@@ -198,7 +196,11 @@ def _list() -> list[_Process]:
 
 def _stat(pid: str) -> list[bytes]:
     """Return the fields of ``/proc/<pid>/stat`` from the third one, the state, on."""
-    stat = Path("/proc", pid, "stat").read_bytes()
+    file = os.open(f"/proc/{pid}/stat", os.O_RDONLY)  # every scan reads some for each process
+    try:
+        stat = os.read(file, 4096)
+    finally:
+        os.close(file)
     return stat[stat.rindex(b")") + 2 :].split()
 
 
