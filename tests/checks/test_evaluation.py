@@ -102,6 +102,7 @@ HARD = [
     ("import prepare\ne = prepare.evaluate_bpb\ne(1.0)", "calls evaluate_bpb again"),
     ("import prepare\ngetattr(prepare, 'evaluate_bpb')(1)", "calls evaluate_bpb again"),
     ("make_dataloader(8, 2048, *['val'])", "loads the split 'val', not 'train'"),
+    ("make_dataloader(8, 2048, *['holdout'])", "loads the split 'holdout', not 'train'"),
     ("make_dataloader(8, 2048, **{'split': 'val'})", "loads the split 'val', not 'train'"),
     ("import os\nos.system('curl x')", "starts another program: os.system"),
     ("from os import popen as p\np('x')", "starts another program: os.popen"),

@@ -61,8 +61,6 @@ _NOTED_CALLS = (
 )
 #: Methods that change a dictionary.
 _WRITING = ("update", "pop", "popitem", "setdefault", "clear", "__setitem__", "__delitem__")
-#: Splits that only the evaluation reads.
-HELD_OUT = ("val", "valid", "validation", "test", "eval")
 _DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTING = (ast.Import, ast.ImportFrom)
 
@@ -334,6 +332,8 @@ class Script:
         """Yield the strings passed to the loader, also by a variable or concatenated."""
         for value in (*call.args, *(k.value for k in call.keywords if k.arg in ("split", None))):
             if isinstance(value, ast.Starred | ast.Dict):
+                from pytest_ouro.child.splits import HELD_OUT  # inspect is slow, and this is rare
+
                 nodes = (n.value for n in ast.walk(value) if isinstance(n, ast.Constant))
                 yield from (text for text in nodes if text in HELD_OUT)
             elif isinstance(value, ast.Constant) and isinstance(value.value, str):
