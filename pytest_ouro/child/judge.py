@@ -16,7 +16,7 @@ import os
 import random
 import sys
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from . import harness
 from .channel import LONGEST, Channel, die_with, make_undumpable
@@ -28,6 +28,20 @@ if TYPE_CHECKING:
 _MAX_BATCH = 256
 #: The smallest number of batches. The supervisor takes their median time as the usual pace.
 _BATCHES = 8
+
+
+class ScoreEvent(TypedDict):
+    """The facts of the event ``judged``: the score in bits per byte, its standard error, what was
+    asked, and the seconds of wall time and of the judge's own CPU time that it took."""
+
+    value: float
+    se: float
+    rows: int
+    questions: int
+    tokens: int
+    findings: list[str]
+    seconds: float
+    scoring: float
 
 
 def start(fd: int) -> None:
@@ -58,7 +72,7 @@ def start(fd: int) -> None:
 
 def score_model(
     rows: Any, line: Channel, job: Job, batch_size: Any, channel: Channel
-) -> dict[str, Any]:
+) -> ScoreEvent:
     """Ask every question of a randomly drawn plan; return the score and the findings.
 
     The judge reports each change of turn to the supervisor, which charges the time.

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pytest_ouro.guard.hosts import Call
+    from pytest_ouro.guard.rules import Table
+
 
 #: Files in which a person states the rules for agents, in a section BOUND.
 _AGENT_FILES = ("CLAUDE.md", "AGENTS.md", "GEMINI.md")
@@ -141,19 +143,19 @@ class Protections:
     file, the second the rule that names it, and the third that rule's words.
     """
 
-    def __init__(self, table: dict[str, Any]) -> None:
-        self.top: str = table["top"]
-        self.bound: str = table["bound"]
-        self.frozen: list[tuple[str, str, str]] = table["frozen"]
+    def __init__(self, table: Table) -> None:
+        self.top = table["top"]
+        self.bound = table["bound"]
+        self.frozen = table["frozen"]
         #: The frozen files that the trusted commit has, absolute.
-        self.files: list[tuple[str, str, str]] = table["files"]
+        self.files = table["files"]
         #: What enforces the rules, which no rule needs to name.
         self.own = [(glob, *_OWN) for glob in table["own"]]
         #: Within which folder which globs may change, by which rule.
-        self.scopes: list[tuple[str, list[str], str, str]] = table["scopes"]
-        self.untracked: list[tuple[str, str, str]] = table["untracked"]
-        self.install: list[str] = table["install"]
-        self.editable: list[str] = table["editable"]
+        self.scopes = table["scopes"]
+        self.untracked = table["untracked"]
+        self.install = table["install"]
+        self.editable = table["editable"]
 
     def refusal(self, effect: Write | Action) -> str:
         """Why the rules forbid it, and what to do instead; "" where they do not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from pytest_ouro.bound.read import NAME
 from pytest_ouro.checks import sources
@@ -31,9 +31,23 @@ _AGENTS = (
 _GIT = ("ouro/", "hooks/", "config")
 
 
+class Table(TypedDict):
+    """The table as it is cached; ``protected.Protections`` says what the values mean."""
+
+    top: str
+    bound: str
+    frozen: list[tuple[str, str, str]]
+    files: list[tuple[str, str, str]]
+    own: list[str]
+    scopes: list[tuple[str, list[str], str, str]]
+    untracked: list[tuple[str, str, str]]
+    install: list[str]
+    editable: list[str]
+
+
 def build(
     bound: str, path: str, common: str, state: Callable[[str, list[str]], list[Any]]
-) -> dict[str, Any]:
+) -> Table:
     """Build the table of what is protected, write it to ``path`` and return it. OuroError as from
     the gate.
 
@@ -96,9 +110,11 @@ def _revision(case: Case) -> str:
     return os.environ.get("OURO_TRUST") or case.trust.git.line("config", "--get", "ouro.trust")
 
 
-def _table(case: Case, common: str) -> dict[str, Any]:
+def _table(case: Case, common: str) -> Table:
     layout = case.evidence.layout
-    frozen, scopes, untracked = [], [], []
+    frozen: list[tuple[str, str, str]] = []
+    scopes: list[tuple[str, list[str], str, str]] = []
+    untracked: list[tuple[str, str, str]] = []
     install: list[str] = []
     for rule in case.bound.rules:
         if rule.severity != "error":
@@ -119,9 +135,9 @@ def _table(case: Case, common: str) -> dict[str, Any]:
         "bound": os.path.join(top, case.bound.folder),
         "frozen": frozen,
         "files": [
-            (os.path.join(top, path), *words)
+            (os.path.join(top, path), key, sentence)
             for path in sorted(case.trust.paths)
-            for glob, *words in frozen
+            for glob, key, sentence in frozen
             if matches(path, [glob])
         ],
         "own": [

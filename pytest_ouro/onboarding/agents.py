@@ -26,12 +26,12 @@ class Agent:
 
     settings: str
     signs: tuple[str, ...]
-    hooks: dict[str, dict[str, Any]]
-    base: dict[str, Any]
+    hooks: dict[str, dict[str, object]]
+    base: dict[str, object]
     next: str = ""
 
 
-def _nested(matcher: str, **more: object) -> dict[str, Any]:
+def _nested(matcher: str, **more: object) -> dict[str, object]:
     return {"matcher": matcher, "hooks": [{"type": "command", "command": COMMAND, **more}]}
 
 
@@ -134,7 +134,7 @@ def _commands(entries: list[Any]) -> list[str]:
     return [entry["command"] for entry in inner if isinstance(entry.get("command"), str)]
 
 
-def _read(text: str, name: str) -> dict[str, Any]:
+def _read(text: str, name: str) -> dict[str, object]:
     try:
         settings = json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
@@ -146,7 +146,7 @@ def _read(text: str, name: str) -> dict[str, Any]:
     return settings
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, object]:
     """The object; ValueError where it has a key twice, because one of the values would be lost."""
     keys = [key for key, _ in pairs]
     table = dict(pairs)

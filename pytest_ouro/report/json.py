@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_ouro.core.escape import escape_json
 
@@ -30,7 +30,7 @@ def render_error(error: OuroError) -> str:
     return _serialise({"lawful": None, "error": error.message, "help": error.help})
 
 
-def _describe(answer: Answer) -> dict[str, Any]:
+def _describe(answer: Answer) -> dict[str, object]:
     case = answer.case
     return {
         "trust": {"source": case.trust.source, "commit": case.trust.commit},
@@ -41,5 +41,5 @@ def _describe(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _serialise(table: dict[str, Any]) -> str:
+def _serialise(table: dict[str, object]) -> str:
     return escape_json(json.dumps(table, ensure_ascii=False, indent=2))

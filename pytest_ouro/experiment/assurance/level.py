@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ouro.bound.tables import Experiment, Level
+    from pytest_ouro.child.job import Job as Message
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.assurance.sandbox_spec import Availability
     from pytest_ouro.experiment.terms.job import Job
@@ -30,7 +31,8 @@ class Assured:
 
     def unjudged(self, why: str) -> Assured:
         """Return the job at level ``supervised``: the judge rejected the harness (``why``)."""
-        message = {key: value for key, value in self.job.message.items() if key != "sandbox"}
+        message = self.job.message.copy()
+        message.pop("sandbox", None)
         return Assured(replace(self.job, judge=None, message=message), f"no judge: {why}")
 
 
@@ -46,9 +48,16 @@ def assure(case: Case, experiment: Experiment, job: Job, tree: Path) -> Assured:
     level, why = reachable(case, experiment, tried)
     if level == "supervised":
         return Assured(job, why)
-    keys = ("harness", "harness_path", "harness_source", "loader", "evaluate", "budget")
-    questions = {key: job.message[key] for key in keys}
-    judged = replace(job, judge={**questions, "rows": experiment.judged_rows})
+    judge: Message = {
+        "harness": job.message["harness"],
+        "harness_path": job.message["harness_path"],
+        "harness_source": job.message["harness_source"],
+        "loader": job.message["loader"],
+        "evaluate": job.message["evaluate"],
+        "budget": job.message["budget"],
+        "rows": experiment.judged_rows,
+    }
+    judged = replace(job, judge=judge)
     if level == "judged":
         return Assured(judged, why)
     return Assured(sandbox_spec.confine(case, experiment, judged, tree))

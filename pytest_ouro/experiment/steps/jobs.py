@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_ouro.evidence import data
 from pytest_ouro.experiment.supervision.supervisor import supervise
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ouro.bound.tables import Experiment
+    from pytest_ouro.child.job import Job as Message
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.terms.job import Position
     from pytest_ouro.experiment.terms.setup import Setup
@@ -32,7 +33,7 @@ def script_job(setup: Setup, tree: Path) -> Job:
     folder = tree / case.bound.root
     script = folder / experiment.script
     budget = experiment.budget
-    message = {
+    message: Message = {
         "mode": "experiment",
         "root": str(folder),
         "harness": experiment.module,
@@ -67,7 +68,7 @@ def command_job(setup: Setup, tree: Path) -> Job:
     )
 
 
-def _job(setup: Setup, message: dict[str, Any]) -> Job:
+def _job(setup: Setup, message: Message) -> Job:
     """Return a job in the experiment's folder."""
     root, experiment = setup.case.evidence.root, setup.experiment
     return Job(
@@ -103,9 +104,9 @@ def evaluation_job(setup: Setup, run: Job, tree: Path, *, seconds: float) -> Job
     )
 
 
-def _command(words: tuple[str, ...], folder: Path) -> dict[str, Any]:
+def _command(words: tuple[str, ...], folder: Path) -> Message:
     """Return the message by which the launcher executes a command."""
-    return {"mode": "command", "root": str(folder), "command": _program(words)}
+    return {"mode": "command", "root": str(folder), "command": list(_program(words))}
 
 
 def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
@@ -124,7 +125,7 @@ def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
     if not experiment.prepare:
         raise messages.data_missing(missing[0], by_hand)
     say(f"ouro: data missing ({missing[0]}): running {experiment.prepare} once")
-    message = {
+    message: Message = {
         "mode": "script",
         "root": str(root),
         "script_source": trusted_source(case, experiment.prepare),

@@ -58,11 +58,11 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         state = RunState(job, began, family)
         line = Line(ours, state.on_event, is_held_back=lambda: state.waiting)
         lines = [line]
-        message = dict(job.message)
+        message = job.message.copy()
         if judge is not None:
             judge.release()
             lines.append(Line(judge.channel, state.on_judge_event))
-            message.update(line=judge.lent[0], shared=judge.lent[1])
+            message["line"], message["shared"] = judge.lent
         stopped: Stop = ""
         try:
             line.send(message)

@@ -6,9 +6,12 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.child_environment import child_environment
+
+if TYPE_CHECKING:
+    from pytest_ouro.child.job import Job as Message
 
 #: The code that runs in the script's process and in the judge's.
 CHILD = Path(__file__).parents[2] / "child"
@@ -43,7 +46,7 @@ class Job:
     folder: Path
     scratch: Path
     log: Path
-    message: Mapping[str, Any]
+    message: Message
     budget: float
     clock: Literal["wall", "cpu"]
     timeout: float
@@ -54,7 +57,7 @@ class Job:
     hide_cuda: bool = False
     rehearsal: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
-    judge: Mapping[str, Any] | None = None
+    judge: Message | None = None
 
 
 def environment(job: Job) -> dict[str, str]:
