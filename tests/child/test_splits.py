@@ -100,7 +100,29 @@ def test_the_training_data_is_served_and_starts_the_clock(run, returns, gets):
         assert seen.window_seconds is not None
 
 
-LOADER = "def make_dataloader({}):\n    yield 1\n"
+LOADER = """\
+import enum
+class Split(enum.Enum):
+    TRAIN = 1
+    VAL = 2
+
+def make_dataloader({}):
+    yield 1
+
+"""
+
+
+@pytest.fixture
+def load(run):
+    """``load(parameters, arguments)``: run a script that calls a loader with these parameters."""
+
+    def load(parameters, arguments):
+        script = SCRIPT.format(f"next(make_dataloader({arguments}))", "")
+        return run(script, LOADER.format(parameters) + EVALUATE, "make_dataloader")
+
+    return load
+
+
 REFUSED = [
     ("split", "'val'"),
     ("split", "'validation'"),
@@ -119,10 +141,8 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("parameters", "arguments"), REFUSED)
-def test_another_split_is_refused(run, parameters, arguments):
-    harness = "import enum\nclass Split(enum.Enum):\n    TRAIN = 1\n    VAL = 2\n"
-    harness += LOADER.format(parameters) + EVALUATE
-    seen = run(SCRIPT.format(f"next(make_dataloader({arguments}))", ""), harness, "make_dataloader")
+def test_another_split_is_refused(load, parameters, arguments):
+    seen = load(parameters, arguments)
 
     assert seen.exception["type"] == "PermissionError", seen.tail
     assert splits.RULE in seen.exception["text"]
@@ -142,10 +162,8 @@ SERVED = [
 
 
 @pytest.mark.parametrize(("parameters", "arguments"), SERVED)
-def test_the_training_split_is_served(run, parameters, arguments):
-    harness = "import enum\nclass Split(enum.Enum):\n    TRAIN = 1\n    VAL = 2\n"
-    harness += LOADER.format(parameters) + EVALUATE
-    seen = run(SCRIPT.format(f"next(make_dataloader({arguments}))", ""), harness, "make_dataloader")
+def test_the_training_split_is_served(load, parameters, arguments):
+    seen = load(parameters, arguments)
 
     assert seen.value == 2.0, seen.tail
     assert seen.window_seconds is not None
