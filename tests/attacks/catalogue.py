@@ -70,19 +70,24 @@ class Program:
         """The levels at which the outcome does not depend on chance."""
         return tuple(level for level in ACHIEVABLE if self.expected[level] != CHANCE)
 
-    @property
-    def tested_at(self) -> tuple[str, ...]:
-        """The levels to test: the highest, and those below it from which one
-        outcome turns into another. An outcome of all levels is tested at the highest alone,
-        which includes the mechanisms of the lower ones."""
-        levels = self.certain
-        outcomes = [self.expected[level] for level in levels]
-        turns = [
-            level
-            for level, (outcome, above) in zip(levels, pairwise(outcomes), strict=False)
-            if outcome != above
-        ]
-        return (*turns, levels[-1])
+
+def needed(found: list[Program]) -> set[tuple[str, str]]:
+    """Return the names and levels that tier 2 tests: where protection could be lost.
+
+    Each program is tested at the highest level, which includes the mechanisms of the lower ones. A
+    lower level is tested where its own mechanism decides: it stops the program, and the next level
+    does so otherwise. Of the programs of a class that the same mechanism stops, as ``why`` tells,
+    the first is enough there. A level that leaves a program open cannot get worse.
+    """
+    decided: dict[object, tuple[str, str]] = {}
+    for program in found:
+        levels = program.certain
+        for level, above in pairwise(levels):
+            outcome = program.expected[level]
+            if outcome not in ("open", program.expected[above]):
+                by = (program.kind, level, outcome, *program.reasons)
+                decided.setdefault(by, (program.name, level))
+    return {*decided.values(), *((program.name, program.certain[-1]) for program in found)}
 
 
 def programs(folder: str) -> list[Program]:

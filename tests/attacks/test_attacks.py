@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from catalogue import ACHIEVABLE, CHANCE, LEVELS, OUTCOMES, Program, programs, sample
+from catalogue import ACHIEVABLE, CHANCE, LEVELS, OUTCOMES, Program, needed, programs, sample
 
 pytest.importorskip("torch", reason="the miniature experiment needs torch")
 
@@ -22,24 +22,27 @@ TRAINED = 2.0
 
 def at_levels(found: list[Program], first_tier: list[Program]) -> Any:
     """Each program at each level: in tier 1 these of them at the highest, in tier 2 all of them at
-    the levels where an outcome can be wrong, in tier 3 at every level."""
+    the levels where protection could be lost, in tier 3 at every level."""
     cases = []
+    second_tier = needed(found)
     for program in found:
         for level in program.certain:
             first = program in first_tier and level == program.certain[-1]
-            tier = 1 if first else 2 if level in program.tested_at else 3
+            tier = 1 if first else 2 if (program.name, level) in second_tier else 3
             mark = pytest.mark.tier(tier)
             cases.append(pytest.param(program, level, id=f"{program.name}-{level}", marks=mark))
     return pytest.mark.parametrize(("program", "level"), cases)
 
 
-#: One program of each class: in tier 2 its processes are executed, not forked.
-EXECUTED = [*{program.kind: program for program in ATTACKS}.values()]
+#: Classes that attack how a run's processes are started and ended: forks could hide a fault.
+STARTED = ("channel", "clock", "environment", "judge", "process")
+#: One program of each of these: in tier 2 its processes are executed, not forked.
+EXECUTED = [*{program.kind: program for program in ATTACKS if program.kind in STARTED}.values()]
 
 
 @pytest.fixture
 def forked(request, fork_runs, program):
-    """Fork what a run starts, but in tier 3 and, in tier 2, for one program of each class.
+    """Fork what a run starts; execute it in tier 3 and, in tier 2, for the programs of EXECUTED.
 
     A fork has its server's command line, so a program that reads those is always executed.
     """

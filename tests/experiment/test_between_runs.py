@@ -73,10 +73,15 @@ exec "{python}" -m pytest_ouro gate --staged
 
 @dataclass(frozen=True)
 class Loop:
-    """A loop of commands whose score is a number in work.py, with the documented hook installed."""
+    """A loop of commands whose score is a number in work.py, with the documented hook installed.
+
+    Only the hook runs in a process of its own.
+    """
 
     project: Any
     path: Path
+    ouro: Any
+    run_pytest: Any
 
     def git(self, *args: str) -> str:
         return replace(self.project, path=self.path).git(*args)
@@ -100,21 +105,25 @@ class Loop:
         return self.git("rev-parse", "HEAD")
 
     def gate(self, *args: str) -> tuple[int, str]:
-        done = replace(self.project, path=self.path).ouro("gate", *args)
-        return done.returncode, done.stdout + done.stderr
+        status, out, err = self.here(self.ouro, "gate", *args)
+        return status, out + err
 
     def rules(self) -> tuple[int, str]:
-        done = replace(self.project, path=self.path).pytest("bound.toml", "-rs")
-        return done.returncode, done.stdout
+        done = self.here(self.run_pytest, "bound.toml", "-rs")
+        return done.ret, done.stdout.str()
 
     def run(self, *args: str) -> str:
         """Run one experiment and return its last line."""
-        done = replace(self.project, path=self.path).pytest("--ouro-experiment", "-q", *args)
-        return done.stdout.rstrip("\n").split("\n")[-1]
+        return self.here(self.run_pytest, "--ouro-experiment", "-q", *args).outlines[-1]
 
     def bless(self) -> None:
-        done = replace(self.project, path=self.path).ouro("bless")
-        assert done.returncode == 0, done.stderr
+        status, _, err = self.here(self.ouro, "bless")
+        assert status == 0, err
+
+    def here(self, call: Any, *args: str) -> Any:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.path)
+            return call(*args)
 
     def lawful(self) -> None:
         """Assert that every door finds all rules to hold."""
@@ -123,10 +132,16 @@ class Loop:
 
 
 @pytest.fixture
-def make_loop(new_repository):
+def make_loop(project, tmp_path, ouro, run_pytest):
+    repository = replace(project, path=tmp_path / "loop")
+    repository.path.mkdir()
+    repository.git("init", "-q", "-b", "main")
+    repository.git("config", "user.name", "Test")  # pytester's HOME has no .gitconfig
+    repository.git("config", "user.email", "test@example.org")
+
     def make_loop(check='"metric"', *, budget=20):
-        loop = Loop(new_repository, new_repository.path)
-        new_repository.write(
+        loop = Loop(repository, repository.path, ouro, run_pytest)
+        repository.write(
             {
                 "bound.toml": BOUND.format(check=check, budget=budget, tolerance=budget / 2),
                 "evaluate.py": EVALUATE,
@@ -134,8 +149,9 @@ def make_loop(new_repository):
                 ".gitignore": "results.tsv\nrun.log\n",
             }
         )
-        new_repository.commit("the experiment")
-        new_repository.bless()
+        repository.commit("the experiment")
+        loop.bless()
+        repository.commit("bless")
         hook = loop.path / ".git/hooks/pre-commit"
         hook.parent.mkdir(exist_ok=True)
         hook.write_text(HOOK.format(python=sys.executable))
@@ -213,10 +229,10 @@ def test_a_settled_breach_is_reported_in_its_own_session(make_loop):
     loop.write(work="x = 7.0\n")
     loop.commits()
 
-    done = replace(loop.project, path=loop.path).pytest("--ouro-experiment", "--ouro-settle")
+    said = loop.here(loop.run_pytest, "--ouro-experiment", "--ouro-settle").stdout.str()
 
-    assert "iron-law::about-the-run BROKEN" in done.stdout
-    assert "reason=breach" in done.stdout
+    assert "iron-law::about-the-run BROKEN" in said
+    assert "reason=breach" in said
     assert loop.git("show", "-s", "--format=%s") == "bless"
     loop.lawful()
 
@@ -392,7 +408,7 @@ def test_a_blessing_beside_a_named_trust_says_how_it_comes_to_count(make_loop):
     loop.git("config", "ouro.trust", loop.git("rev-parse", "HEAD"))
     loop.write(evaluate=f"# better words\n{EVALUATE}")
 
-    said = replace(loop.project, path=loop.path).ouro("bless").stdout
+    _, said, _ = loop.here(loop.ouro, "bless")
     assert "git config --unset ouro.trust" in said
     loop.git("add", "-A")
     assert loop.hooked("commit", "-qm", "a new evaluation")[0] == 1

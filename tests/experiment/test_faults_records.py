@@ -263,7 +263,9 @@ def test_without_the_rule_no_run_is_made_on_an_edited_journal(lab, last_line, ed
 @pytest.mark.tier(2, but=2)
 @pytest.mark.parametrize("place", [0, 1, 2])
 @pytest.mark.parametrize("kind", ["deep", "path", "row"])
-def test_a_line_that_is_not_a_record_is_reported_at_every_door_and_removed(logged, kind, place):
+def test_a_line_that_is_not_a_record_is_reported_at_every_door_and_removed(
+    logged, ouro, kind, place
+):
     logged.run(logged.script(2.0))
     whole = logged.journal.path.read_text()
     lines = whole.splitlines(keepends=True)
@@ -277,9 +279,9 @@ def test_a_line_that_is_not_a_record_is_reported_at_every_door_and_removed(logge
     doors = [["gate"], ["gate", "--json"], ["gate", "--staged"], ["gate", "--sarif"]]
     doors += [["log"], ["log", "--tsv"], ["log", "--json"], ["doctor"]]
     for words in doors:
-        done = logged.project.ouro(*words)
-        said = done.stdout + done.stderr
-        assert done.returncode != 0, words
+        status, out, err = ouro(*words)
+        said = out + err
+        assert status != 0, words
         assert "Traceback" not in said, words
         assert f"journal.jsonl:{place + 1}" in said, words
         assert "pytest-ouro log --restore" in said, words
@@ -287,13 +289,13 @@ def test_a_line_that_is_not_a_record_is_reported_at_every_door_and_removed(logge
         assert done.returncode != 0
         assert "Traceback" not in done.stdout
         assert "pytest-ouro log --restore" in done.stdout
-    assert logged.project.ouro("bless").returncode == 0
+    assert ouro("bless")[0] == 0
     logged.project.git("checkout", "bound.lock")
     assert victim.read_text() == "precious"
 
-    assert logged.project.ouro("log", "--restore").returncode == 0
+    assert ouro("log", "--restore")[0] == 0
     assert logged.journal.path.read_text() == whole
-    assert logged.project.ouro("gate").returncode == 0
+    assert ouro("gate")[0] == 0
     assert logged.run(logged.script(1.0)).reason == "improved"
 
 
