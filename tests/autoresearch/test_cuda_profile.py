@@ -323,8 +323,11 @@ def test_the_fastest_attention_that_works_is_taken(
     packages: list[str],
     broken: str,
     expected: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert installed(generation, *packages, broken=broken) == expected
+    said = "so another attention is taken: RuntimeError('no window backward')"
+    assert (f"{broken} does not work here, {said}\n" if broken else "") == capsys.readouterr().out
 
 
 # --- Muon ----------------------------------------------------------------------------------------
