@@ -17,9 +17,12 @@ import pytest
 from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.cli import run
 from pytest_ouro.cli.bless import bless
+from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.records import ledger
 from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.evidence.records.ledger_table import entry_of, row_of
 from pytest_ouro.evidence.records.record_format import from_json
+from pytest_ouro.experiment.records import ledger_writer
 from pytest_ouro.experiment.supervision.processes import adopt_orphans
 from pytest_ouro.experiment.terms.job import CHILD
 
@@ -201,7 +204,7 @@ def recorded(project):
             "rehearsal": False,
             "worktree": "",
             "branch": project.git("branch", "--show-current"),
-            "ledger_rows": len(ledger.read(path).rows),
+            "ledger_rows": len(ledger.read(path, "val_bpb").rows),
             **facts,
         }
         if facts.get("gain") is not None and status != "crash":
@@ -222,13 +225,11 @@ def recorded(project):
             "margin": 0.0,
         }
         whole = {**measured, **facts}
-        line = ledger.row(
-            whole["commit"], whole["val_bpb"], 0.0, whole["status"], whole["description"]
-        )
-        whole["row"] = line
-        written = journal.append(from_json({"event": "finished", **whole}))
+        run = from_json({"event": "finished", "row": "", **whole})
+        written = journal.append(replace(run, row=row_of(run)))
         if row != "":
-            ledger.append(path, row or line, metric="val_bpb", lock=journal.folder / "ledger.lock")
+            lock = journal.folder / "ledger.lock"
+            ledger_writer.append(path, entry_of(written), metric="val_bpb", lock=lock)
         return written
 
     return recorded

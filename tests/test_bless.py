@@ -234,3 +234,17 @@ def test_a_blessing_that_cannot_be_remembered_is_a_warning(project):
     assert done.returncode == 0
     assert "warning: this blessing cannot be remembered" in done.stderr
     assert not (project.path / "state").exists()
+
+
+@pytest.mark.parametrize("text", ["commit\tloss\tstatus\n", "by hand\n"])
+def test_a_ledger_to_which_no_row_can_be_added_is_a_warning(project, ouro, text):
+    project.write({"results.tsv": text})
+
+    status, _, err = ouro("bless")
+
+    assert status == 0
+    assert [line.split()[:2] for line in err.splitlines()] == [
+        ["ouro:", "warning:"],
+        ["help:", "name" if "\t" in text else "write"],
+    ]
+    assert "results.tsv:1: no " in err

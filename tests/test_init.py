@@ -386,6 +386,68 @@ def test_a_project_with_other_names(repository, init):
     assert project.ouro("gate").returncode == 0
 
 
+SECTION_NAMING = """\
+## BOUND
+
+### DANGER ZONE
+- harness.py
+
+### NEVER DO
+- Never skip logging results to runs/log.csv
+- Never edit train.csv
+
+### IRON LAW
+- Only fit.py may change
+"""
+TABLES = {
+    "results.csv": "commit,accuracy,status,notes\n",
+    "runs.jsonl": '{"sha": "a1b2c3d", "metric": 0.5, "status": "kept"}\n',
+    "log.tsv": "status\tcommit\tscore\n",
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_of_results_that_is_there_becomes_the_ledger(repository, init, name):
+    project = repository({**OTHER, "old-results.csv": TABLES["results.csv"]})
+    project.write({name: TABLES[name], "train-log.csv": "x,y\n1,2\n", "data.csv": "status\n"})
+
+    _, out, err = init(project, "--budget", "60")
+
+    assert parsed(project).experiment.ledger == name
+    assert (f"  ledger   {name}" in out.splitlines(), err) == (True, "")
+
+
+@pytest.mark.parametrize("two", [False, True], ids=["none", "two"])
+def test_where_no_table_is_clearly_the_ledger_a_new_one_is(repository, init, two):
+    project = repository(OTHER)
+    project.write(dict.fromkeys(TABLES, "a,b\n") | (dict([*TABLES.items()][:2]) if two else {}))
+
+    init(project, "--budget", "60")
+
+    assert parsed(project).experiment.ledger == "results.tsv"
+
+
+def test_a_table_that_a_rule_names_is_the_ledger_if_it_is_one(repository, init):
+    project = repository({**OTHER, "AGENTS.md": SECTION_NAMING})
+    project.write({"runs/log.csv": TABLES["results.csv"], "train.csv": "x,y\n"})
+
+    init(project, "--budget", "60")
+
+    assert parsed(project).experiment.ledger == "runs/log.csv"
+
+
+def test_a_ledger_without_a_column_for_the_metric_is_reported(repository, init):
+    project = repository(OTHER)
+    project.write({"results.tsv": "commit\tloss\tstatus\n"})
+
+    status, _, err = init(project, "--budget", "60")
+
+    assert status == 0
+    assert "warning: " in err
+    assert "results.tsv:1: no column is named accuracy: " in err
+    assert "  help: name that column accuracy in line 1, or move the file" in err
+
+
 def test_an_experiment_in_a_folder_has_its_root(repository, init):
     project = repository({f"lab/{name}": text for name, text in ORIGINAL.items()})
 

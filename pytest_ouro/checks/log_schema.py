@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
@@ -9,18 +10,21 @@ from pytest_ouro.checks._wording import count
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import option
-from pytest_ouro.evidence.records.ledger import strict_fault
+from pytest_ouro.evidence.records.ledger_names import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_ouro.evidence.evidence import Evidence
+    from pytest_ouro.evidence.records.ledger import Row
+    from pytest_ouro.evidence.records.ledger_format import Cell
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogSchema(Check):
-    """Every row of the ledger has a commit hash, the metric with six decimals, the memory in GB,
-    keep, discard or crash, and a description. Rows from before our first record are not judged."""
+    """Every row of the ledger has, in those of these columns that there are, a commit hash, the
+    metric with six decimals, the memory as a number, and keep, discard or crash. Rows from before
+    our first record are not judged."""
 
     strict: bool = option("judge the rows from before our first record as well", default=False)
 
@@ -30,28 +34,50 @@ class LogSchema(Check):
         return "" if self.strict else evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        ledger = evidence.ledger
+        problems = dict(evidence.ledger.problems)
         inherited = 0 if self.strict else evidence.inherited_rows
         faults = [
             (row.line, fault)
-            for row in ledger.rows[inherited:]
-            if (fault := strict_fault(row.text))
+            for row in evidence.ledger.rows[inherited:]
+            if (fault := problems.get(row.line) or _fault(row))
         ]
         name = evidence.layout.ledger
-        if ledger.swapped and not inherited:
-            yield Finding(
-                f"{name}:{ledger.swapped}: the header names the columns in another order",
-                expected="commit, metric, memory, status, description, as the rows have them",
-                help="fix the header: a program that reads the rows by it reads wrong numbers",
-                facts={"line": ledger.swapped},
-            )
         if faults:
             lines = several([str(line) for line, _ in faults])
             yield Finding(
                 f"{name}:{faults[0][0]}: {faults[0][1]}",
                 where=f"{count(len(faults), 'row')}: line {lines}",
-                expected="commit, metric with six decimals, memory in GB, keep|discard|crash, text",
+                expected="commit, metric with six decimals, memory, keep|discard|crash, text",
                 help="rows are written by the supervisor: remove what was written by hand "
                 "(pytest-ouro log shows the recorded runs)",
                 facts={"rows": len(faults)},
             )
+
+
+def _fault(row: Row) -> str:
+    """Return why a row with as many cells as columns is not one as we write it; "" if it is."""
+    columns = row.table.columns
+    if not row.table.is_complete:
+        return "the ledger has no column for the commit or for the metric"
+    cells = [None if place is None else row.cells[place] for place in columns.known]
+    commit, status = str(cells[0]), str(cells[3])
+    crashed = status == "crash" or columns.status is None
+    metric, memory = (_number(cells[1], 6, crashed), _number(cells[2], 1, crashed))
+    if not re.fullmatch(r"[0-9a-f]{7,64}", commit):
+        return f"'{commit[:20]}' is not a commit hash"
+    if columns.status is not None and status not in STATUSES:
+        return f"the status is '{status[:20]}', not one of {', '.join(STATUSES)}"
+    if not re.fullmatch(r"-?[0-9]+\.[0-9]{6}", metric):
+        return f"the metric is '{metric[:20]}', not a number with six decimals"
+    if not crashed and float(metric) == 0:
+        return f"a {status} with the metric 0.000000: only a crash has none"
+    if columns.memory is not None and not re.fullmatch(r"[0-9]+\.[0-9]+", memory):
+        return f"the memory is '{memory[:20]}', not a number of {columns.unit}"
+    return ""
+
+
+def _number(cell: Cell, decimals: int, crashed: bool) -> str:
+    """Return a cell as text; a number of JSON, and null for a crash, as a table of text has it."""
+    if (isinstance(cell, float | int) and not isinstance(cell, bool)) or (cell is None and crashed):
+        return f"{cell or 0.0:.{decimals}f}"
+    return "null" if cell is None else str(cell)

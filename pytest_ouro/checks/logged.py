@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
 from pytest_ouro.checks._wording import count
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
+from pytest_ouro.evidence.records.ledger import pair
+from pytest_ouro.evidence.records.ledger_table import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,33 +73,21 @@ class Logged(Check):
 
     def _lost(self, evidence: Evidence) -> Iterator[Finding]:
         """Report recorded runs without a row."""
-        name = evidence.layout.ledger
-        wanted = Counter(run.row for run in evidence.runs)
-        lost = wanted - Counter(row.text for row in evidence.ledger.rows)
+        runs = {entry_of(run): run for run in reversed(evidence.runs)}
+        lost = pair(reversed(evidence.ledger.rows), [*map(entry_of, evidence.runs)])[1]
         if lost:
-            first = next(run for run in evidence.runs if run.row in lost)
-            recorded = {run.row for run in evidence.all_runs}
-            older = evidence.ledger.rows[: evidence.inherited_rows]
-            others = any(row.text not in recorded for row in older)
+            first = runs[lost[0]]
             yield Finding(
-                f"{name} lacks {count(lost.total(), 'row')} of recorded runs",
+                f"{evidence.layout.ledger} lacks {count(len(lost), 'row')} of recorded runs",
                 where=f"the first: {first.status} of commit {first.commit[:7]}",
-                help=f"copy these rows from `pytest-ouro log --tsv` to the end of {name}, "
-                "which has others"
-                if others
-                else f"write them back: pytest-ouro log --tsv > {name}",
-                facts={"rows": lost.total()},
+                help="write them back: pytest-ouro log --restore",
+                facts={"rows": len(lost)},
             )
 
     def _strays(self, evidence: Evidence) -> Iterator[Finding]:
         """Report rows without a recorded run."""
-        recorded = Counter(run.row for run in evidence.all_runs)
-        strays = []
-        for row in evidence.ledger.rows[evidence.inherited_rows :]:
-            if recorded[row.text] > 0:
-                recorded[row.text] -= 1
-            else:
-                strays.append(row.line)
+        rows = evidence.ledger.rows[evidence.inherited_rows :]
+        strays = [row.line for row in pair(rows, [*map(entry_of, evidence.all_runs)])[0]]
         if strays:
             name = evidence.layout.ledger
             yield Finding(

@@ -9,13 +9,14 @@ from pytest_ouro.bound import read as bounds
 from pytest_ouro.cli import find_bound
 from pytest_ouro.cli.output import say, say_aside
 from pytest_ouro.core import limits
-from pytest_ouro.core.errors import TrustError
+from pytest_ouro.core.errors import OuroError, TrustError
 from pytest_ouro.core.plain_file import write_whole
 from pytest_ouro.evidence import consent, data, lock
 from pytest_ouro.evidence.content import digest, large_file, read_file, read_or_point, same_content
 from pytest_ouro.evidence.evidence import Evidence
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.paths import join
+from pytest_ouro.evidence.records import ledger
 from pytest_ouro.evidence.repository import Repository
 from pytest_ouro.evidence.trust import Trust, named
 from pytest_ouro.messages import command_line as messages
@@ -55,6 +56,16 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
+def warn_of_ledger(path: Path, metric: str) -> None:
+    """Warn of a ledger to which no row can be added; it only matters to runs."""
+    try:
+        fault: OuroError | None = ledger.column_fault(ledger.read(path, metric), metric)
+    except OuroError as error:
+        fault = error
+    if fault:
+        say_aside(f"ouro: warning: {fault.message}", f"  help: {fault.help}")
+
+
 def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
     """Write bound.lock beside the bound.toml at ``path``; return the locks before and after.
 
@@ -80,6 +91,7 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     after = lock.Lock(now, files, _hash_data(bound, evidence, before))
     _write(git, lock_path, after.dumps().encode())
+    warn_of_ledger(git.top / bound.layout.ledger, bound.experiment.metric)
     return before, after
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.bound import read as bounds
 from pytest_ouro.child import splits
 from pytest_ouro.cli import agents, find_bound
+from pytest_ouro.cli.bless import warn_of_ledger
 from pytest_ouro.cli.output import say
 from pytest_ouro.core import limits
 from pytest_ouro.core.plain_file import write_whole
@@ -121,6 +122,8 @@ def main(args: argparse.Namespace) -> int:
     bounds.parse(text, folder=folder, name=target.name, remedy=_NOT_WRITTEN)
     _File(git.top, git.relative(target), target.name).write(text)
     say(*_report_lines(target, found, statements, rules, args.preset))
+    experiment = found.experiment
+    warn_of_ledger(target.parent / experiment.root / experiment.ledger, experiment.metric)
     return 0
 
 

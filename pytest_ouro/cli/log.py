@@ -15,6 +15,7 @@ from pytest_ouro.experiment.verdict.history import comparable, tally
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from pytest_ouro.evidence.records.run_record import FinishedRun
 
@@ -30,14 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form.add_argument(
         "--restore",
         action="store_true",
-        help="restore journal.jsonl from the copy that git holds",
+        help="restore journal.jsonl from git's copy, and the rows that the ledger lacks",
     )
 
 
 def main(args: argparse.Namespace) -> int:
-    journal = Journal(Git.discover(find_bound(args.bound).parent).common_dir)
+    bound = find_bound(args.bound)
+    journal = Journal(Git.discover(bound.parent).common_dir)
     if args.restore:
-        _restore(journal)
+        _restore(journal, bound)
         return 0
     runs = journal.runs()
     if args.tsv:
@@ -53,10 +55,17 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _restore(journal: Journal) -> None:
+def _restore(journal: Journal, bound: Path) -> None:
+    from pytest_ouro.engine import open_case
+    from pytest_ouro.experiment.records.record import restore_rows
+
     found = journal.restore()
     result = f"restored; what was found is kept as {found.name}" if found else "unchanged"
     say(f"ouro: {journal.path} is {result}")
+    case = open_case(bound)
+    if written := restore_rows(case):
+        rows = "a row" if written == 1 else f"{written} rows"
+        say(f"ouro: {case.bound.layout.ledger} lacked {rows} of recorded runs: written now")
 
 
 def _print_table(journal: Journal, runs: list[FinishedRun]) -> None:

@@ -10,6 +10,7 @@ from pytest_ouro.checks import provider, registered
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.doctor.item import Item
 from pytest_ouro.evidence.content import read_file
+from pytest_ouro.evidence.records.ledger import column_fault
 from pytest_ouro.experiment.supervision import processes
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ def _examine_ledger(case: Case) -> Item:
         return Item.from_error("ledger", "fails", error)
     if not ledger.exists:
         return Item("ledger", "off", f"no {name} yet", "pytest --ouro-experiment")
+    if unfit := column_fault(ledger, case.experiment.metric):
+        return Item.from_error("ledger", "fails", unfit)
     words = f"{len(ledger.rows)} rows in {name}"
     if ledger.problems:
         line, fault = ledger.problems[0]

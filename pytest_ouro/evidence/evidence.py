@@ -117,7 +117,7 @@ class Evidence:
 
     @cached_property
     def ledger(self) -> Ledger:
-        return ledger.read(self.repository.git.top / self.layout.ledger)
+        return ledger.read(self.repository.git.top / self.layout.ledger, self.layout.metric)
 
     @property
     def root(self) -> Path:

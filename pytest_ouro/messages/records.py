@@ -19,6 +19,9 @@ START_AGAIN = (
 #: What a person does if git has lost the objects of its copy.
 ACCEPT_FILE = "git fsck; a person accepts the file as it is: git update-ref -d refs/ouro/journal"
 
+#: What a person does about a ledger to which no row can be added.
+_OR_MOVE = "or move the file out of the repository: the next run starts a new one"
+
 
 def _remedy(journal: Path, held: str) -> str:
     """Return what to do about a damaged journal. ``held``: git's copy, "" if there is none."""
@@ -97,6 +100,26 @@ def ledger_not_a_file(ledger: Path) -> RecordError:
 def unreadable_ledger(ledger: Path, why: str) -> RecordError:
     """The ledger cannot be read."""
     return RecordError(f"{ledger} cannot be read: {why}", help="fix its permissions")
+
+
+def ledger_without_header(ledger: Path, line: int, width: int) -> RecordError:
+    """The ledger has neither a header nor the five columns of one that we start."""
+    return RecordError(
+        f"{ledger}:{line}: no header names the columns, and a row has {width}, not 5",
+        help=f"write a header above line {line}, {_OR_MOVE}",
+    )
+
+
+def ledger_lacks_column(
+    ledger: Path, line: int, lacks: list[str], names: tuple[str, ...]
+) -> RecordError:
+    """The header of the ledger names no column for the commit or for the metric of the bound."""
+    columns = ", ".join(names) or "none"
+    return RecordError(
+        f"{ledger}:{line}: no column is named {' or '.join(lacks)}: a row could not say of which "
+        f"run it is; the columns are: {columns}",
+        help=f"name that column {' and '.join(lacks)} in line {line}, {_OR_MOVE}",
+    )
 
 
 def unwritable_ledger(ledger: Path, why: str) -> RecordError:

@@ -16,6 +16,8 @@ from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.schema import demand_relations
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.content import read_file
+from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.records import ledger
 from pytest_ouro.experiment.terms.names import INTERFACE
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding import phrases
@@ -40,7 +42,9 @@ _EVALUATE = re.compile(r"eval(uate)?(_|$)")
 _LOADERS = re.compile(r"(^|_)(data_?loader|loader|get_batch(es)?|batches)$")
 #: Functions that return several loaders, where there is none of the others.
 _SEVERAL = re.compile(r"(^|_)(data_?loaders|loaders|(get|load|make|build)_(data|datasets|splits))$")
-_LEDGER = re.compile(r"[\w./-]*\w\.tsv\b")
+_LEDGER = re.compile(r"[\w./-]*\w\.(?:tsv|csv|jsonl|ndjson)\b")
+#: The file names of tables of results, where no rule names one.
+_TABLE = re.compile(r".*(?:result|ledger|experiment|run|log).*\.(?:tsv|csv|jsonl|ndjson)")
 _LOWER = {
     *("bpb", "bpc", "loss", "nll", "ppl", "perplexity", "error", "err", "rmse", "mae", "mse"),
     *("wer", "cer", "fid", "latency", "seconds", "time", "regret"),
@@ -88,7 +92,7 @@ def find(folder: Path, top: Path, options: InitOptions, rules: Sequence[str] = (
     harness = _harness(path.parent, script, options)
     evaluate = _evaluate(script, harness, options)
     metric = options.metric or _metric(script, evaluate)
-    ledger = options.ledger or _ledger(rules)
+    table = options.ledger or _ledger(rules, path.parent, metric)
     tokens = _warmup_tokens(script)
     root = os.path.relpath(path.parent, folder)
     values: dict[str, Any] = {
@@ -96,7 +100,7 @@ def find(folder: Path, top: Path, options: InitOptions, rules: Sequence[str] = (
         "script": script.name,
         "python": _python(path.parent, top),
         "editable": options.editable or _editable(rules) or (script.name,),
-        "allowed": ("run.log", ledger),
+        "allowed": ("run.log", table),
         "harness": harness.name,
         "evaluate": evaluate,
         "loader": options.loader or _loader(script, harness),
@@ -105,7 +109,7 @@ def find(folder: Path, top: Path, options: InitOptions, rules: Sequence[str] = (
         "budget": _budget(harness, options, rules),
         "device": options.device or _device(script),
         "level": _level(harness),
-        "ledger": ledger,
+        "ledger": table,
         "data": options.data or _data(harness),
         "validation": () if options.data else _validation(harness),
         "warmup_tokens": tokens,
@@ -226,9 +230,29 @@ def _editable(rules: Iterable[str]) -> tuple[str, ...]:
     return next((files for rule in rules if (files := phrases.only_files(rule))), ())
 
 
-def _ledger(rules: Iterable[str]) -> str:
-    named = {name for rule in rules for name in _LEDGER.findall(rule)}
-    return named.pop() if len(named) == 1 else "results.tsv"
+def _ledger(rules: Iterable[str], folder: Path, metric: str) -> str:
+    """The only table of results that the rules name, else the only one that is there and that git
+    does not track; results.tsv where there is none, or more than one."""
+    named: set[str] = {name for rule in rules for name in _LEDGER.findall(rule)}
+    sure = {name for name in named if name.endswith(".tsv") or _is_ledger(folder / name, metric)}
+    if len(sure) == 1:
+        return sure.pop()
+    there = [path for path in folder.iterdir() if _TABLE.fullmatch(path.name.lower())]
+    found = [path for path in there if _is_ledger(path, metric)]
+    if found and not sure:
+        git = Git.discover(folder)
+        tracked = git.files(untracked=False)[0]
+        found = [path for path in found if git.relative(path) not in tracked]
+    return found[0].name if len(found) == 1 and not sure else "results.tsv"
+
+
+def _is_ledger(path: Path, metric: str) -> bool:
+    """Whether a file has columns for commit, metric and status."""
+    try:
+        table = ledger.read(path, metric).table
+    except OuroError:
+        return False
+    return table is not None and table.is_complete and table.columns.status is not None
 
 
 def _data(harness: PythonFile) -> tuple[str, ...]:

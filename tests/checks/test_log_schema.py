@@ -86,7 +86,9 @@ def test_a_header_that_makes_the_memory_the_metric_is_found(project, judged, rec
 
     [finding] = judged(RULE).findings
 
-    assert finding.headline == "results.tsv:1: the header names the columns in another order"
+    assert finding.headline == (
+        "results.tsv:2: the metric is '0.0', not a number with six decimals"
+    )
 
 
 def test_a_header_of_another_tool_before_our_first_record_is_accepted(project, judged, recorded):
@@ -95,6 +97,30 @@ def test_a_header_of_another_tool_before_our_first_record_is_accepted(project, j
     recorded()
 
     assert judged(RULE).status == "holds"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("status,sha,score\nkeep,a1b2c3d,1.722615\nbest,a1b2c3e,1.5\n", "the status is 'best'"),
+        ("score\tpeak_mb\tsha\n1.722615\t9.0\ta1b2c3d\n1.722615\t9\ta1b2c3d\n",
+         "the memory is '9', not a number of MB"),
+        ("commit\tval_bpb\n a1b2c3d\t1.722615\n", "' a1b2c3d' is not a commit hash"),
+        ("commit\tnotes\na1b2c3d\tx\n", "the ledger has no column for the commit or for the m"),
+        ('{"commit": "a1b2c3d", "metric": 1.5}\n{"commit": "a1b2c3d", "metric": "1.5"}\n',
+         "the metric is '1.5'"),
+        ('{"commit": "a1b2c3d", "metric": null, "status": "crash"}\n{]\n', "no JSON object"),
+    ],
+)  # fmt: skip
+def test_a_row_is_judged_by_the_names_of_its_columns(project, judged, first_run, text, fault):
+    first_run(0)
+    project.write({"results.tsv": text})
+
+    [finding] = judged(RULE).findings
+
+    line = len(text.splitlines())
+    assert finding.headline.startswith(f"results.tsv:{line}: {fault}")
+    assert finding.where == f"a row: line {line}"
 
 
 def test_many_rows_are_reported_as_one_finding(project, judged, first_run):

@@ -61,7 +61,7 @@ def test_a_recorded_run_without_its_row_is_found(recorded, ledger, judged, chang
     assert finding.headline == f"results.tsv lacks {rows} of recorded runs"
     first = "keep" if change is emptied else "discard"
     assert finding.where == f"the first: {first} of commit {commit[:7]}"
-    assert finding.help == "write them back: pytest-ouro log --tsv > results.tsv"
+    assert finding.help == "write them back: pytest-ouro log --restore"
 
 
 def test_a_ledger_that_is_gone_lacks_all_rows(recorded, ledger, judged):
@@ -71,29 +71,31 @@ def test_a_ledger_that_is_gone_lacks_all_rows(recorded, ledger, judged):
     assert "lacks a row of recorded runs" in judged(RULE).findings[0].headline
 
 
-def test_the_help_is_the_remedy(project, recorded, ledger, judged):
-    recorded("keep", 2.0)
-    recorded("discard", 2.5)
-    ledger.write_text(HEADER)
-
-    ledger.write_text(project.ouro("log", "--tsv").stdout)
-
-    assert judged(RULE).status == "holds"
-
-
-def test_the_help_keeps_the_rows_that_only_the_ledger_has(recorded, ledger, judged):
+@pytest.mark.parametrize("gone", [False, True])
+def test_the_help_is_the_remedy_and_keeps_the_rows_that_only_the_ledger_has(
+    recorded, ledger, judged, ouro, gone
+):
     claim = HEADER + "a1b2c3d\t1.0\t1.0\tkeep\tby hand\n"
     ledger.write_text(claim)
     recorded("keep", 2.0)
     recorded("discard", 2.5)
-    ledger.write_text(claim)
+    whole = ledger.read_text()
+    if gone:
+        ledger.unlink()
+    else:
+        ledger.write_text(claim)
 
     [finding] = judged(RULE).findings
-
     assert finding.headline == "results.tsv lacks 2 rows of recorded runs"
-    assert finding.help == (
-        "copy these rows from `pytest-ouro log --tsv` to the end of results.tsv, which has others"
+    assert finding.help == "write them back: pytest-ouro log --restore"
+    status, out, _ = ouro("log", "--restore")
+
+    assert (status, out.splitlines()[-1]) == (
+        0,
+        "ouro: results.tsv lacked 2 rows of recorded runs: written now",
     )
+    assert ledger.read_text() == (whole.replace(claim, HEADER) if gone else whole)
+    assert judged(RULE).status == "holds"
 
 
 @pytest.mark.parametrize("count", [1, 5])
@@ -147,6 +149,56 @@ def test_a_blessing_starts_again(project, recorded, ledger, judged):
 def test_runs_of_another_working_tree_are_not_missed_here(recorded, judged):
     recorded(worktree="other", row="")
     recorded()
+
+    assert judged(RULE).status == "holds"
+
+
+@pytest.mark.parametrize("old", ["val_bpb", "status", "memory_gb"])
+def test_an_edited_row_is_found_whatever_the_header_was_made_to_say(recorded, ledger, judged, old):
+    recorded("discard", 2.5)
+    text = ledger.read_text()
+    assert judged(RULE).status == "holds"
+    name = {"val_bpb": "score", "status": "notes", "memory_gb": "memory_mb"}[old]
+    edit = {
+        "val_bpb": ("2.5", "1.5"),
+        "status": ("discard", "keep"),
+        "memory_gb": ("\t0.0", "\t9.0"),
+    }
+    ledger.write_text(text.replace(old, name).replace(*edit[old]))
+
+    assert [finding.headline for finding in judged(RULE).findings] == [
+        "results.tsv lacks a row of recorded runs",
+        "results.tsv:2: no run was recorded for a row",
+    ]
+
+
+FOREIGN = {
+    "other columns": "idea\tSTATUS\tHash\tVal BPB\thypothesis\nx\tkept\tHEAD\t1.9\ty\n",
+    "CSV": 'commit,val_bpb,status,notes,cost\nbaseline,1.9,keep,"a, b",\n',
+    "semicolons": "commit;metric;peak_mb;status;notes\r\nbaseline;1.9;;keep;x\r\n",
+    "JSON lines": '{"rev": "HEAD", "score": 1.9, "status": "kept", "notes": null, "tokens": [1]}\n',
+    "Markdown": "# A\n\n| rev | bpb | status | notes |\n|---|---|---|---|\n| a | 1 | - | x |\n",
+}
+
+
+@pytest.mark.parametrize("form", FOREIGN)
+def test_rows_in_a_foreign_table_are_of_their_runs(project, recorded, ledger, judged, form):
+    ledger.write_text(FOREIGN[form], newline="")
+    recorded("keep", 2.0, description='wider, with "a | b"')
+    recorded("crash")
+    assert judged(RULE).status == "holds"
+    whole = ledger.read_bytes().decode()
+    assert whole.startswith(FOREIGN[form])
+
+    ledger.write_text(whole.replace("keep", "discard").replace("crash", "keep"), newline="")
+    [lost, _] = judged(RULE).findings
+    assert "lacks 2 rows of recorded runs" in lost.headline
+
+
+def test_the_columns_that_we_do_not_know_may_be_filled_in_by_hand(recorded, ledger, judged):
+    ledger.write_text("commit\tval_bpb\tstatus\thypothesis\tcost\tnotes\n")
+    recorded("keep", 2.0, description="wider")
+    ledger.write_text(ledger.read_text().replace("keep\t\t\t", "keep\tit learns more\t3 $\t"))
 
     assert judged(RULE).status == "holds"
 

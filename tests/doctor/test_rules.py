@@ -171,6 +171,15 @@ def test_rules_that_cannot_fail_are_named(doctor, project):
     assert "for people alone: iron-law::taste" in report.words["bound"]
 
 
+def test_a_ledger_to_which_no_row_can_be_added(doctor, project):
+    project.write({"results.tsv": "commit\tloss\tstatus\n"})
+
+    report = doctor()
+
+    assert report.state["ledger"] == "fails"
+    assert "results.tsv:1: no column is named val_bpb: " in report.words["ledger"]
+
+
 def test_recorded_runs_and_a_chain_that_was_broken(doctor, project):
     assert doctor().words["journal"] == "runs recorded: 0"
     done = project.pytest("--ouro-experiment")

@@ -10,8 +10,8 @@ import pytest
 from pytest_ouro.core.errors import RecordError
 from pytest_ouro.evidence.git.client import run_git
 from pytest_ouro.evidence.records import anchor
-from pytest_ouro.evidence.records.conflicts import row_of
 from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.evidence.records.ledger_table import row_of
 from pytest_ouro.evidence.records.record_format import from_json
 
 

@@ -1,23 +1,28 @@
-"""results.tsv as people and other tools write it, and as we do."""
+"""The ledger as people and other tools write it: every row is read, or named with its line."""
 
-import os
+import json
+from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from pytest_ouro.core.errors import RecordError
 from pytest_ouro.evidence.records import ledger
+from pytest_ouro.evidence.records.ledger_names import commit_of, number_of, status_of
+from pytest_ouro.evidence.records.ledger_table import Entry
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
 
 
-@pytest.fixture
-def read(tmp_path):
-    def read(text):
-        path = tmp_path / "results.tsv"
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return ledger.read(path)
+def parse(text, metric="val_bpb", name="results.tsv"):
+    data = text if isinstance(text, bytes) else text.encode()
+    return ledger.parse(data, Path(name), metric)
 
-    return read
+
+@pytest.fixture
+def read():
+    return parse
 
 
 VARIANTS = {
@@ -93,95 +98,213 @@ def test_a_folder_is_an_error(tmp_path):
         ledger.read(tmp_path)
 
 
+#: Headers of public repositories, a row below each, and what it claims: hash, value, MB, status.
+CENSUS = {
+    "canonical": (
+        "commit\tval_bpb\tmemory_gb\tstatus\tdescription",
+        "a1b2c3d\t1.5\t2.0\tkeep\tx",
+        ("a1b2c3d", 1.5, 2048.0, "keep", "x"),
+    ),
+    "an iteration for a commit": (
+        "commit\tval_bpb\tmemory_gb\tstatus\tdescription",
+        "12\t99.0\t-\tcrash\tOOM",
+        ("", None, None, "crash", "OOM"),
+    ),
+    "score, no memory": (
+        "commit\tscore\tsharpe\tmax_dd\tstatus\tdescription",
+        "a1b2c3d\t1.5\t2\t3\treverted\tx",
+        ("a1b2c3d", 1.5, None, "discard", "x"),
+    ),
+    "many more columns": (
+        "commit\tkind\tthread\tval_bpb\tdelta_vs_best\tmemory_gb\tstatus\thypothesis\tdescription",
+        "a1b2c3d\tk\tt\t1.5\t-0.1\t2\ttentative\th\tx",
+        ("a1b2c3d", 1.5, 2048.0, "", "x"),
+    ),
+    "before and after": (
+        "commit\tmetric_before\tmetric_after\tdelta\tstatus\tdescription",
+        "a1b2c3d\t2.0\t1.5\t-0.5\trejected\tx",
+        ("a1b2c3d", 1.5, None, "discard", "x"),
+    ),
+    "an index first": (
+        "# metric_direction: lower\niteration\tcommit\tmetric\tdelta\tguard\tstatus\tdescription",
+        "3\ta1b2c3d\t1.5\t-\tpass\tkeep (reworked)\tx",
+        ("a1b2c3d", 1.5, None, "keep", "x"),
+    ),
+    "a time first": (
+        "timestamp\tcommit\tstatus\tscore\tbudget_sec\tdescription",
+        "2026-01-01\tbaseline\tKEEP ✓\t1.5\t300\tx",
+        ("", 1.5, None, "keep", "x"),
+    ),
+    "no status": (
+        "git_commit\tval_bpb\tpeak_mb\tnotes",
+        "A1B2C3D4E5\t1.5\t9328.2 MB\tx",
+        ("a1b2c3d4e5", 1.5, 9328.2, "", "x"),
+    ),
+    "neither commit nor status": (
+        "val_bpb\tartifact_bytes\tmemory_mb\tnotes",
+        "1.5\t7\t2.0\tx",
+        ("", 1.5, 2.0, "", "x"),
+    ),
+    "another case": (
+        "SHA\tVal BPB\tPeak VRAM (GB)\tOutcome\tNotes",
+        "a1b2c3d\t1.5\tN/A\tFAILED\tx",
+        ("a1b2c3d", None, None, "crash", "x"),
+    ),
+    "CSV": (
+        "commit,val_bpb,memory_gb,status,description",
+        'a1b2c3d,1.5,2.0,keep,"wider, ""much"" wider"',
+        ("a1b2c3d", 1.5, 2048.0, "keep", 'wider, "much" wider'),
+    ),
+    "CSV with a line end in a cell": (
+        "description,status,commit,val_bpb",
+        '"wider,\ndeeper",kept,HEAD,1.5',
+        ("", 1.5, None, "keep", "wider,\ndeeper"),
+    ),
+    "semicolons": (
+        "rev; metric; decision",
+        "a1b2c3d; 1.5; discard",
+        ("a1b2c3d", 1.5, None, "discard", ""),
+    ),
+    "JSON lines": (
+        '{"type": "config", "name": "speed"}',
+        '{"run": 1, "commit": "a1b2c3d", "metric": 1.5, "status": "checks_failed", "metrics": {}}',
+        ("a1b2c3d", 1.5, None, "", ""),
+    ),
+    "a Markdown table": (
+        "# Results\n\nAll of them.\n\n| commit | val_bpb | status | notes |\n|:--|--:|---|---|",
+        "| a1b2c3d | 1.5 | keep | a \\| b |",
+        ("a1b2c3d", 1.5, None, "keep", "a | b"),
+    ),
+    "no header": ("", "HEAD\t1.5\t2.0\tkeep\tx", ("", 1.5, 2048.0, "keep", "x")),
+}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("known", CENSUS)
+def test_what_a_row_claims(known, codec, end):
+    header, row, claim = CENSUS[known]
+    text = f"{header}\n{row}".lstrip("\n").replace("\n", end)
+    description = claim[-1].replace("\n", "\n")
+
+    *_, last = parse(text.encode(codec)).claims()
+
+    assert last[1:] == (*claim[:-1], description)
+    assert parse(text.encode(codec)).problems == ()
+
+
+def test_a_column_of_another_metric_is_not_the_metric_s():
+    found = parse("commit\tval_loss\tval_bpb\tstatus\nx\t1\t2\tkeep\n", "score")
+    assert found.table.columns.metric is None
+    for metric, place in (("val_loss", 1), ("loss", 1), ("bpb", 2), ("VAL-BPB", 2)):
+        text = "commit\tval_loss\tval_bpb\tscore\n"
+        assert parse(text, metric).table.columns.metric == place
+    assert parse("commit\tmetric\tvalue\n", "score").table.columns.metric == 2
+
+
+def test_a_header_in_the_middle_applies_to_the_rows_below_it(read):
+    found = read(HEADER + "a1b2c3d\t1.5\t2.0\tkeep\tx\ncommit\tstatus\tscore\nb1b2c3d\tkeep\t2.5\n")
+
+    assert [claim.value for claim in found.claims()] == [1.5, 2.5]
+    assert found.table.names == ("commit", "status", "score")
+
+
+def test_two_records_on_a_line_are_two_of_json_and_are_named_in_a_table(read):
+    row = {"commit": "a1b2c3d", "val_bpb": 1.5}
+    assert len(list(read(json.dumps(row) * 2).claims())) == 2
+
+    found = read(HEADER + "a1b2c3d\t1.5\t2.0\tkeep\txb1b2c3d\t1.5\t2.0\tkeep\ty\n")
+    assert found.problems == ((2, "9 columns, not 5: two rows on one line"),)
+
+
+def test_lines_above_the_header_and_lines_without_json_are_named(read):
+    found = read("My results\n" + HEADER + "a1b2c3d\t1.5\t2.0\tkeep\tx\n")
+    assert (found.problems, len(found.rows)) == (((1, "1 columns, not 5"),), 2)
+
+    found = read('{"commit": "HEAD", "score": 1}\nby hand\n[1]\n{"commit": 1\n')
+    assert [line for line, _ in found.problems] == [2, 3, 4]
+
+
+def test_an_open_quote_in_a_csv_ledger_costs_its_row_alone(read):
+    found = read('commit,val_bpb,status,notes\na,1.5,keep,"open\nb,1.5,keep,"x, y"\nc,1.5,keep,z\n')
+
+    assert [row.line for row in found.rows] == [2, 3, 4]
+    assert [claim.description for claim in found.claims()][-2:] == ["x, y", "z"]
+
+
 @pytest.mark.parametrize(
-    ("row", "fault"),
+    ("text", "meaning"),
     [
-        ("a1b2c3d\t1.722615\t44.0\tkeep\tx", ""),
-        ("a1b2c3d\t1.722615\t0.0\tdiscard\t", ""),
-        ("a1b2c3d\t0.000000\t0.0\tcrash\tOOM", ""),
-        ("a1b2c3d\t-0.722615\t44.0\tkeep\tx", ""),
-        ("a" * 40 + "\t1.722615\t44.0\tkeep\tx", ""),
-        ("", "1 columns"),
-        ("a1b2c3d,1.722615,44.0,keep,x", "1 columns"),
-        ("a1b2c3d\t1.722615\t44.0\tkeep\tx\ty", "6 columns"),
-        ("g1b2c3d\t1.722615\t44.0\tkeep\tx", "not a commit hash"),
-        ("A1B2C3D\t1.722615\t44.0\tkeep\tx", "not a commit hash"),
-        ("a1b2\t1.722615\t44.0\tkeep\tx", "not a commit hash"),
-        ("a1b2c3d\t1.722615\t44.0\tKEEP\tx", "the status is 'KEEP'"),
-        ("a1b2c3d\t1.722615\t44.0\t\tx", "the status is ''"),
-        ("a1b2c3d\tnan\t44.0\tkeep\tx", "the metric is 'nan'"),
-        ("a1b2c3d\t1.7226\t44.0\tkeep\tx", "the metric is '1.7226'"),
-        ("a1b2c3d\t0.000000\t44.0\tdiscard\tx", "a discard with the metric 0.000000"),
-        ("a1b2c3d\t1.722615\t-\tkeep\tx", "the memory is '-'"),
-        ("a1b2c3d\t1.722615\t44\tkeep\tx", "the memory is '44'"),
+        *((word, "keep") for word in ("keep", "Kept", "KEEP ✓", "✅ keep", "NEW_BEST", "baseline")),
+        *((word, "discard") for word in ("discard", "Reverted", "rejected (worse)", "REVERT")),
+        *((word, "crash") for word in ("crash", "FAIL", "failed", "error: OOM", "timeout", "nan")),
+        *((word, "") for word in ("", "-", "pending", "not kept", "curriculum_0.67", "n/a")),
     ],
 )
-def test_strict_faults(row, fault):
-    found = ledger.strict_fault(row)
-
-    assert fault in found
-    assert bool(found) == bool(fault)
+def test_a_status_is_known_by_its_first_word(text, meaning):
+    assert status_of(text) == meaning
 
 
 @pytest.mark.parametrize(
-    ("value", "status", "description"),
+    ("text", "value"),
     [
-        (1.7, "keep", "tabs\tand\nnewlines\r and \x1b[31mcolour"),
-        (None, "crash", ""),
-        (0.98765432, "discard", "é"),
+        *((text, None) for text in ("", "-", "N/A", "NaN", "inf", "1e999", "none", "x1", "1.2.3")),
+        *((text, 1.5) for text in ("1.5", " 1.50 ", "+1.5", "~1.5", "1.5 GB", "15e-1", "1.5%")),
+        ("-0.25", -0.25),
+        ("0.000000", 0.0),
     ],
 )
-def test_written_rows_have_the_strict_form(value, status, description):
-    row = ledger.row("a" * 40, value, 44.01, status, description)
-
-    assert ledger.strict_fault(row) == ""
-    assert "\x1b" not in row
+def test_a_number_is_read_with_its_unit_and_sentinels_have_none(text, value):
+    assert number_of(text) == value
 
 
-def test_a_crash_is_written_with_zeros():
-    assert ledger.row("a" * 40, None, 3.0, "crash", "OOM") == ("aaaaaaa\t0.000000\t0.0\tcrash\tOOM")
+@pytest.mark.parametrize("text", ["baseline", "HEAD", "-------", "12", "iter1", "deadbeefs", ""])
+def test_a_word_for_a_commit_has_no_hash(text):
+    assert commit_of(text) == ""
+    assert commit_of(f"A1B2C3D {text}") == "a1b2c3d"
 
 
-@pytest.fixture
-def append(tmp_path):
-    path = tmp_path / "results.tsv"
-
-    def append(line):
-        ledger.append(path, line, metric="val_bpb", lock=tmp_path / "lock")
-        return path.read_bytes()
-
-    return append
-
-
-def test_the_first_row_is_written_with_the_header(append):
-    assert append("a\tb") == HEADER.encode() + b"a\tb\n"
-    assert append("c\td") == HEADER.encode() + b"a\tb\nc\td\n"
-
-
-def test_an_empty_file_gets_the_header_too(append, tmp_path):
-    (tmp_path / "results.tsv").write_bytes(b"")
-
-    assert append("a\tb") == HEADER.encode() + b"a\tb\n"
-
-
-def test_existing_lines_are_never_rewritten(append, tmp_path):
-    (tmp_path / "results.tsv").write_bytes(b"by hand\r\nno end of line")
-
-    assert append("a\tb") == b"by hand\r\nno end of line\na\tb\n"
+LINES = st.lists(
+    st.sampled_from(
+        [
+            *(HEADER.rstrip(), "commit,val_bpb,status", "| commit | score |", "|---|---|", '{"'),
+            *('{"commit": "a", "score": 1}', '{"commit": {}, "score": [1], "status": null}', '"'),
+            *(
+                "a1b2c3d\t1.5\t2.0\tkeep\tx",
+                'a,1,"k',
+                "# x",
+                "====",
+                "\ufeff",
+                "\r",
+                "\0",
+                "[" * 9999,
+            ),
+        ]
+    )
+    | st.text()
+)
 
 
-def test_a_ledger_that_cannot_be_written_is_an_error(tmp_path):
-    with pytest.raises(RecordError, match="cannot be written") as caught:
-        ledger.append(tmp_path, "row", metric="val_bpb", lock=tmp_path / "lock")
+@given(LINES, st.sampled_from(["\n", "\r\n", "\r", " "]), st.sampled_from(["utf-8", "utf-16"]))
+@example(["commit,val_bpb", "x" * 200_000], "\n", "utf-8")
+def test_every_line_with_a_cell_is_a_row_a_header_or_a_comment(lines, end, codec):
+    rows_are_accounted_for(end.join(lines).encode(codec, "replace"))
 
-    assert "the journal holds the run" in caught.value.help
+
+@given(st.binary())
+@example(b"\xff\xfe\0")
+@example(b"\0" * 50)
+def test_any_bytes_are_read(data):
+    rows_are_accounted_for(data)
 
 
-def test_a_pipe_is_refused(tmp_path):
-    path = tmp_path / "results.tsv"
-    os.mkfifo(path)
-
-    with pytest.raises(
-        RecordError, match=r"results\.tsv cannot be written: it is not a regular file"
-    ):
-        ledger.append(path, "a1b2c3d\t1.0\t0.0\tkeep\tx", metric="val_bpb", lock=tmp_path / "lock")
+def rows_are_accounted_for(data):
+    found = parse(data)
+    problems = {line for line, _ in found.problems}
+    claims = {claim.line for claim in found.claims()}
+    assert {row.line for row in found.rows} == problems | claims
+    entry = Entry("a1b2c3d", "1.500000", 2048.0, "keep", "x")
+    strays, lost = ledger.pair(found.rows, [entry])
+    assert len(strays) in (len(found.rows), len(found.rows) - 1)
+    assert bool(lost) == (len(strays) == len(found.rows))
+    ledger.column_fault(found, "val_bpb")

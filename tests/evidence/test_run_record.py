@@ -12,9 +12,10 @@ from pytest_ouro.core.errors import RecordError
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.git.client import run_git
 from pytest_ouro.evidence.records import kinds
-from pytest_ouro.evidence.records.conflicts import conflicts, row_of
+from pytest_ouro.evidence.records.conflicts import conflicts
 from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.evidence.records.kinds import keys_of
+from pytest_ouro.evidence.records.ledger_table import row_of
 from pytest_ouro.evidence.records.reasons import RECORDED, Reason
 from pytest_ouro.evidence.records.record_format import from_json, read, write
 from pytest_ouro.evidence.records.run_record import VERSION, FinishedRun, StartedRun

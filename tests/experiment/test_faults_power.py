@@ -12,7 +12,8 @@ from pytest_ouro.engine import judge_before_run, open_case
 #: One run that copies all records before and after each of its writes, and in the middle of it.
 CUTS = """\
 import os, pathlib, shutil, sys
-from pytest_ouro.evidence.records import anchor, journal, ledger
+from pytest_ouro.evidence.records import anchor, journal
+from pytest_ouro.experiment.records import ledger_writer
 from pytest_ouro.experiment.terms import repo
 
 top, copies = pathlib.Path.cwd(), pathlib.Path(sys.argv[1])
@@ -48,7 +49,7 @@ def names(folder, tree):
     name(folder, tree)
 
 anchor.name = names
-missing = ledger._missing
+missing = ledger_writer._missing
 
 def cuts(*args):
     row = missing(*args)
@@ -56,7 +57,7 @@ def cuts(*args):
         torn(f"torn-row-{size}", top / "results.tsv", row[:size])
     return row
 
-ledger._missing = cuts
+ledger_writer._missing = cuts
 set_ref = repo.set_ref
 
 def remembers(*args, **kwargs):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pytest_ouro.core.errors import ExperimentError, OuroError, RecordError
+from pytest_ouro.engine import judge_before_run, open_case
 from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.experiment.terms import temp_folders
 
@@ -117,6 +118,38 @@ def test_a_folder_in_the_ledgers_place_is_reported_before_the_run(lab, last_line
     ledger(lab).rmdir()
     assert lab.run().status == "keep"
     lab.whole("baseline")
+
+
+@pytest.mark.parametrize("help", ["name that column", "move the file"])
+def test_a_ledger_without_a_column_for_the_metric_is_reported_before_the_run(
+    logged, tmp_path, help
+):
+    ledger(logged).write_text("commit\tloss\tstatus\nHEAD\t1.5\tkeep\n")
+    with pytest.raises(RecordError, match=r"results\.tsv:1: no column is named val_bpb") as refused:
+        logged.run(logged.script())
+    assert logged.journal.records() == []
+    assert help in refused.value.help
+
+    if help == "move the file":
+        ledger(logged).rename(tmp_path / "old.tsv")
+    else:
+        ledger(logged).write_text(ledger(logged).read_text().replace("loss", "val_bpb"))
+    assert logged.run().reason == "baseline"
+    assert logged.rows[-1][1] == "2.000000"
+    assert logged.project.ouro("gate").returncode == 0
+
+
+def test_rows_go_into_a_csv_ledger_with_windows_line_ends(logged):
+    head = b'status,notes,val_bpb,cost,commit\r\nkept,"a, b",9,1,HEAD'
+    ledger(logged).write_bytes(head)
+    logged.run(logged.script(3.0))
+    logged.commit(logged.script(2.0), 'wider, "deeper"')
+    logged.run()
+    one, two = (run.commit[:7] for run in logged.journal.runs())
+    rows = f'\r\nkeep,an idea,3.000000,,{one}\r\nkeep,"wider, ""deeper""",2.000000,,{two}\r\n'
+    assert ledger(logged).read_bytes() == head + rows.encode()
+    assert not [j for j in judge_before_run(open_case(logged.path / "bound.toml")) if j.broken]
+    logged.clean()
 
 
 @pytest.mark.parametrize("name", ["results.tsv", "run.log", ".git/ouro/journal.jsonl"])
@@ -403,7 +436,7 @@ def test_a_row_for_which_there_was_no_room_is_written_by_the_next_start(logged):
     """The journal's line was written; then the disk was full."""
     script = (
         "import errno, os, sys\n"
-        "from pytest_ouro.evidence.records import ledger\n"
+        "from pytest_ouro.experiment.records import ledger_writer as ledger\n"
         "def full(handle): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
         "ledger.os = type(sys)('os')\n"
         "ledger.os.__dict__.update(os.__dict__, fsync=full)\n"

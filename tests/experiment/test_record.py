@@ -125,7 +125,7 @@ def test_rows_that_were_there_are_left_alone(case, started, project):
     path.write_bytes(b"commit\tval_bpb\r\nabc\t1.0")
     record.finish(case, finished(started, Reason.CRASH))
     data = path.read_bytes()
-    assert data.startswith(b"commit\tval_bpb\r\nabc\t1.0\n")
+    assert data.startswith(b"commit\tval_bpb\r\nabc\t1.0\r\n")
     assert data.count(b"\n") == 3
 
 

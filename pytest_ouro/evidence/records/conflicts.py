@@ -6,8 +6,8 @@ import math
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ouro.evidence.records import ledger
 from pytest_ouro.evidence.records.kinds import keys_of
+from pytest_ouro.evidence.records.ledger_table import row_of
 from pytest_ouro.evidence.records.run_record import OWN, FinishedRun, StartedRun
 
 if TYPE_CHECKING:
@@ -32,16 +32,6 @@ class _Fact(NamedTuple):
     key: str
     expected: object
     actual: object
-
-
-def row_of(run: FinishedRun) -> str:
-    """Return the line of a finished run in the ledger."""
-    value = run.value if run.status != "crash" else None
-    prefix = f"[rehearsal {run.budget:g}s] " if run.rehearsal else ""
-    if run.repeat is not None:
-        prefix += f"[repeat {run.repeat}/{run.repeats}] "
-    memory = (run.peak_mb or 0.0) / 1024
-    return ledger.row(run.commit, value, memory, run.status, prefix + run.description)
 
 
 def conflicts(records: Sequence[StartedRun]) -> Iterator[Conflict]:

@@ -1,173 +1,251 @@
-"""The ledger results.tsv for people: read tolerantly, written strictly, never rewritten."""
+"""Read the ledger, the project's table of results, whatever tool has written it."""
 
 from __future__ import annotations
 
-import errno
-import os
-import re
-from io import FileIO
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core import limits
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.plain_file import open_plain
 from pytest_ouro.evidence.content import SPECIAL, read_regular
+from pytest_ouro.evidence.records import ledger_format, ledger_names
+from pytest_ouro.evidence.records.ledger_format import JSONL, MARKDOWN, TSV, Text
+from pytest_ouro.evidence.records.ledger_names import COLUMNS
+from pytest_ouro.evidence.records.ledger_table import Table
 from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-STATUSES = ("keep", "discard", "crash")
-COLUMNS = ("commit", "metric", "memory_gb", "status", "description")
+    from pytest_ouro.core.errors import RecordError
+    from pytest_ouro.evidence.records.ledger_format import Cell, Format
+    from pytest_ouro.evidence.records.ledger_table import Entry
 
-#: Names of the columns in other tools, in our order; the name of the metric is not among them.
-_ALIASES = (
-    ("commit", "git_commit", "sha", "hash", "head_commit"),
-    ("val_bpb", "metric", "score", "bpb", "metric_after", "val_loss", "new_value"),
-    ("memory_gb", "memory", "memory_mb", "mem_gb", "vram_gb", "peak_vram_gb"),
-    ("status",),
-    ("description", "notes", "hypothesis", "experiment", "param_changed"),
-)
+#: The lines among which the header is looked for.
+_HEADER_WITHIN = 200
+_EMPTY = Text("", "utf-8", "\n")
 
 
 class Row(NamedTuple):
-    """One line of the ledger: its number, and its text without the line ending."""
+    """One record of the ledger: its first line, its text, and the table whose columns it has."""
 
     line: int
     text: str
+    table: Table
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The values in the order of the table's columns; [] if they are more or fewer."""
+        format = self.table.format
+        cells: list[Cell] = (
+            ledger_format.read_object(self.text)[1]
+            if format == JSONL
+            else [*format.split(self.text)]
+        )
+        return cells if len(cells) == len(self.table.names) else []
+
+
+class Claim(NamedTuple):
+    """What a row says, read tolerantly: an empty text or None where it says nothing.
+
+    ``commit`` is a hash, ``memory_mb`` in MB, ``status`` the meaning of the status. A crash has no
+    value, whatever its row has for one.
+    """
+
+    line: int
+    commit: str
+    value: float | None
+    memory_mb: float | None
+    status: ledger_names.Status
+    description: str
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """``exists`` is False if there is no file; ``problems`` are ``(line, text)``. ``swapped`` is
-    the line of a header whose columns are in another order than those of rows; 0 for none."""
+    """``exists`` is False if there is no file; ``problems`` are ``(line, text)``.
+
+    ``table`` has the columns of the next row; None if the file has neither header nor row.
+    """
 
     path: Path
     exists: bool
     rows: tuple[Row, ...] = ()
     problems: tuple[tuple[int, str], ...] = ()
-    swapped: int = 0
+    table: Table | None = None
+    text: Text = _EMPTY
+
+    def claims(self) -> Iterator[Claim]:
+        """Yield what the rows say, without those that ``problems`` names."""
+        for row in self.rows:
+            if cells := row.cells:
+                columns = row.table.columns
+                commit, metric, memory, status, words = (
+                    "" if place is None or cells[place] is None else str(cells[place])
+                    for place in columns.known
+                )
+                meaning = ledger_names.status_of(status)
+                value = None if meaning == "crash" else ledger_names.number_of(metric)
+                used = ledger_names.number_of(memory)
+                if used is not None and not columns.megabytes:
+                    used *= 1024
+                hash = ledger_names.commit_of(commit)
+                yield Claim(row.line, hash, value, used, meaning, words.strip())
 
 
-def read(path: Path) -> Ledger:
-    """Read the ledger, with or without a header; comments and blank lines are skipped.
-
-    A line behind ``#`` or ``===`` that has the columns of a row is a row: other programs, pandas
-    among them, read it as one. RecordError if the file cannot be read.
-    """
+def read(path: Path, metric: str = "") -> Ledger:
+    """Read the ledger of an experiment with this metric. RecordError if it cannot be read."""
     try:
-        text = read_regular(str(path), limits.LEDGER, follow=True).decode(errors="replace")
+        return parse(read_regular(str(path), limits.LEDGER, follow=True), path, metric)
     except FileNotFoundError:
         return Ledger(path, exists=False)
     except OSError as error:
         if error.errno in SPECIAL:
             raise messages.ledger_not_a_file(path) from None
         raise messages.unreadable_ledger(path, str(error.strerror)) from None
-    width = swapped = 0
-    rows: list[Row] = []
-    problems: list[tuple[int, str]] = []
-    for number, raw in enumerate(text.split("\n"), start=1):
-        line = raw.rstrip("\r")
-        cells = line.split("\t")
-        marked = line.lstrip().startswith(("#", "==="))
-        if not line.strip() or (marked and len(cells) != (width or len(COLUMNS))):
-            continue
-        if not width:
-            width = len(COLUMNS)
-            names = [cell.strip(" #=").lower() for cell in cells]
-            if "commit" in names or "status" in names:
-                width, swapped = len(cells), 0 if _is_ordered(names) else number
+
+
+def parse(data: bytes, path: Path, metric: str) -> Ledger:
+    """Read the bytes of the ledger at ``path``.
+
+    Blank lines and comments are skipped. A line behind ``#`` or ``===`` that has the columns of a
+    row is a row: other programs, pandas among them, read it as one. A header in the middle applies
+    to the rows below it.
+    """
+    text = Text.decode(data)
+    lines = [(number, line) for number, line in text.lines() if line.strip()]
+    reader = _Reader(metric, [], [])
+    table = _find_table(lines, path, metric)
+    if table and table.format == JSONL:
+        table = reader.read_objects(lines)
+    elif table:
+        table = reader.read_rows(lines, table)
+    return Ledger(path, True, tuple(reader.rows), tuple(reader.problems), table, text)
+
+
+def _find_table(lines: Sequence[tuple[int, str]], path: Path, metric: str) -> Table | None:
+    """Return the table of the first header, or the one that the first row must have."""
+    width = len(COLUMNS)
+    first = next((line for _, line in lines if not _is_marked(line)), "")
+    first = first or next((line for _, line in lines if len(TSV.split(line)) == width), "")
+    if first.lstrip().startswith("{"):
+        return Table.named(JSONL, (), metric)
+    for format in (TSV, ledger_format.CSV, ledger_format.SEMICOLONS, MARKDOWN):
+        for number, line in lines[:_HEADER_WITHIN]:
+            names = format.split(line.strip(" #="))
+            if ledger_names.is_header(names, metric, least=1 if format == TSV else 2):
+                return Table.named(format, names, metric, number)
+    if not first:
+        return None
+    named = ledger_format.of_name(path.name)
+    for format in (TSV, TSV if named == JSONL else named, ledger_format.CSV):
+        if len(format.split(first)) == width:
+            return Table.new(format, metric)
+    return Table(TSV, ("",) * width, ledger_names.Columns())
+
+
+def _is_marked(line: str) -> bool:
+    return line.lstrip().startswith(("#", "==="))
+
+
+class _Reader(NamedTuple):
+    """The rows that were read, and the problems of some."""
+
+    metric: str
+    rows: list[Row]
+    problems: list[tuple[int, str]]
+
+    def read_rows(self, lines: Sequence[tuple[int, str]], table: Table) -> Table:
+        """Read the rows of a table; return that of the last."""
+        format, start, width = table.format, table.line, len(table.names)
+        records: Iterable[tuple[int, str, list[str]]]
+        if format in (ledger_format.CSV, ledger_format.SEMICOLONS):
+            records = ledger_format.read_csv(lines, format.separator)
+        else:
+            records = ((number, line, line.split(format.separator)) for number, line in lines)
+        for number, line, cells in records:
+            wide = len(cells) == width
+            if wide and number > start and cells[1][:1].isdigit():  # most rows: spare them the rest
+                self.rows.append(Row(number, line, table))
                 continue
-        if len(cells) == 1:
-            cells = line.split("\\t")
-        if len(cells) != width:
-            problems.append((number, f"{len(cells)} columns, not {width}"))
-        rows.append(Row(number, line))
-    return Ledger(path, True, tuple(rows), tuple(problems), swapped)
+            if format == MARKDOWN or len(cells) == 1:
+                cells = format.split(line)
+                wide = len(cells) == width
+            marked = _is_marked(line) or (format == MARKDOWN and not line.lstrip().startswith("|"))
+            if number == start or (marked and not wide) or _is_rule(format, line):
+                continue
+            if number > start and ledger_names.is_header(cells, self.metric, least=2):
+                table, width = Table.named(format, cells, self.metric, number), len(cells)
+                continue
+            if not wide:
+                more = ": two rows on one line" * (2 * width - 1 <= len(cells) <= 2 * width)
+                self.problems.append((number, f"{len(cells)} columns, not {width}{more}"))
+            elif number < start:
+                self.problems.append((number, f"it is above the header in line {start}"))
+            self.rows.append(Row(number, line, table))
+        return table
+
+    def read_objects(self, lines: Iterable[tuple[int, str]]) -> Table:
+        """Read JSON objects, of which several may be on one line; return the table of the last
+        that has commit and metric, else of the last."""
+        tables: dict[tuple[str, ...], Table] = {}
+        last = Table.named(JSONL, (), self.metric)
+        for number, line in lines:
+            if _is_marked(line):
+                continue
+            rest = line.strip()
+            while rest:
+                names, _, end = ledger_format.read_object(rest)
+                table = tables.setdefault(names, Table.named(JSONL, names, self.metric, number))
+                if not end:
+                    self.problems.append((number, "no JSON object"))
+                self.rows.append(Row(number, rest[: end or None], table))
+                rest = rest[end:].lstrip() if end else ""
+                if table.is_complete or not last.is_complete:
+                    last = table
+        return last
 
 
-def _is_ordered(names: list[str]) -> bool:
-    """Return whether the columns of a header that we know are in our order. A metric of another
-    name is assumed to be the second column."""
-    found = [next((names.index(a) for a in column if a in names), None) for column in _ALIASES]
-    if found[1] is None:
-        found[1] = min(1, len(names) - 1)
-    places = [place for place in found if place is not None]
-    return places == sorted(places)
+def _is_rule(format: Format, line: str) -> bool:
+    """Return whether a line is the one between the header and the rows of a Markdown table."""
+    return format == MARKDOWN and not line.strip(" |:-")
 
 
-def strict_fault(text: str) -> str:
-    """Return why a line is not a row as we write it; "" if it is."""
-    cells = text.split("\t")
-    if len(cells) != len(COLUMNS):
-        return f"{len(cells)} columns, not {len(COLUMNS)}"
-    commit, metric, memory, status, _ = cells
-    if not re.fullmatch(r"[0-9a-f]{7,64}", commit):
-        return f"'{commit[:20]}' is not a commit hash"
-    if status not in STATUSES:
-        return f"the status is '{status[:20]}', not one of {', '.join(STATUSES)}"
-    if not re.fullmatch(r"-?[0-9]+\.[0-9]{6}", metric):
-        return f"the metric is '{metric[:20]}', not a number with six decimals"
-    if status != "crash" and float(metric) == 0:
-        return f"a {status} with the metric 0.000000: only a crash has none"
-    if not re.fullmatch(r"[0-9]+\.[0-9]+", memory):
-        return f"the memory is '{memory[:20]}', not a number of GB"
-    return ""
+def column_fault(ledger: Ledger, metric: str) -> RecordError | None:
+    """Return why no row can be written below those that are there; None if one can."""
+    table = ledger.table
+    if table is None or table.is_complete:
+        return None
+    if table.format != JSONL and not any(table.names):
+        row = ledger.rows[0]
+        width = len(table.format.split(row.text))
+        return messages.ledger_without_header(ledger.path, row.line, width)
+    columns = {"commit": table.columns.commit, metric: table.columns.metric}
+    lacks = [name for name, place in columns.items() if place is None]
+    return messages.ledger_lacks_column(ledger.path, table.line, lacks, table.names)
 
 
-def row(commit: str, value: float | None, memory_gb: float, status: str, description: str) -> str:
-    """Return the line of one run, with ``0.000000`` and ``0.0`` if it has no value (a crash).
+def pair(rows: Iterable[Row], entries: Sequence[Entry]) -> tuple[list[Row], list[Entry]]:
+    """Return the rows that are of none of the runs, and the runs that have none of the rows.
 
-    Control characters in the description become spaces.
+    Each run has one row, with what its record says in the columns that we know. Rows after the one
+    of the last run are not looked at: the caller begins where the rows of the runs are.
     """
-    words = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", description).split())
-    if value is None:
-        return f"{commit[:7]}\t0.000000\t0.0\t{status}\t{words}"
-    return f"{commit[:7]}\t{value:.6f}\t{memory_gb:.1f}\t{status}\t{words}"
-
-
-def append(
-    path: Path, line: str, *, metric: str, lock: Path, top: Path | None = None, torn: bool = False
-) -> None:
-    """Add one row and flush it to disk, whole or not at all; add the header to an empty file.
-
-    No link below ``top``, the repository's top folder, is followed. ``lock`` is the lock file of
-    all writers of this ledger. ``torn``: the row may have been cut off
-    while it was written, and its beginning is completed. RecordError if it cannot be written.
-    """
-    from filelock import FileLock
-
-    header = "\t".join(metric if name == "metric" else name for name in COLUMNS)
-    try:
-        with FileLock(lock), _open(path, top or path.parent) as handle:
-            handle.seek(0)
-            there = handle.read()
-            missing = _missing(there, f"{header}\n", f"{line}\n", torn)
-            try:
-                if handle.write(missing) != len(missing):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(handle.fileno())
-            except OSError:
-                handle.truncate(len(there))
-                raise
-    except OSError as error:
-        raise messages.unwritable_ledger(path, str(error.strerror or error)) from None
-
-
-def _open(path: Path, top: Path) -> FileIO:
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
-    name = path.relative_to(top).as_posix()
-    return FileIO(open_plain(top, name, flags, 0o666), "a+b")
-
-
-def _missing(there: bytes, header: str, row: str, torn: bool) -> bytes:
-    """Return the bytes to add to the file, so that its last row is this one."""
-    whole = (header + row).encode()
-    if torn and whole.startswith(there):
-        return whole[len(there) :]
-    if not there:
-        return whole
-    end = there[there.rindex(b"\n") + 1 :] if b"\n" in there else there
-    if torn and end and row.encode().startswith(end):
-        return row.encode()[len(end) :]
-    return b"\n" * bool(end) + row.encode()
+    waiting, left = Counter(entries), len(entries)
+    by_key: dict[int, dict[tuple[Cell, ...], list[Entry]]] = {}
+    strays = []
+    for row in rows:
+        table = row.table
+        cells = row.cells if left and table.is_complete else []
+        if cells and id(table) not in by_key:
+            found = by_key[id(table)] = {}
+            for entry in waiting:
+                found.setdefault(table.key(table.cells(entry)), []).append(entry)
+        alike = by_key[id(table)].get(table.key(cells), []) if cells else []
+        fitting = [entry for entry in alike if waiting[entry]]
+        if fitting:
+            waiting[fitting[0]] -= 1
+            left -= 1
+        else:
+            strays.append(row)
+    return strays, list(waiting.elements())

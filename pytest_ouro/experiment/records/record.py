@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Literal
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.plain_file import make_folder, open_plain, write_whole
 from pytest_ouro.evidence.records import ledger
-from pytest_ouro.evidence.records.conflicts import row_of
+from pytest_ouro.evidence.records.ledger_table import entry_of, row_of
 from pytest_ouro.evidence.records.reasons import RECORDED
 from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
-from pytest_ouro.experiment.records import editable
+from pytest_ouro.experiment.records import editable, ledger_writer
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.terms import repo
 from pytest_ouro.messages import records as messages
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.records.ledger_table import Entry
     from pytest_ouro.experiment.devices.device import Surroundings
     from pytest_ouro.experiment.terms.measurement import Measurement, MetricScore
     from pytest_ouro.experiment.terms.setup import Setup
@@ -138,7 +139,7 @@ def finish(case: Case, run: FinishedRun) -> FinishedRun:
     with contextlib.suppress(OSError):
         os.close(open_plain(place.parent, place.name, os.O_WRONLY | os.O_TRUNC))
     written = case.evidence.journal.append(replace(run, time=now(), row=row_of(run)))
-    _append_row(case, written.row)
+    _append(case, entry_of(written))
     place.unlink(missing_ok=True)
     return written
 
@@ -215,15 +216,15 @@ def _write_missing_rows(case: Case, say: Callable[[str], None]) -> bool:
     """Write the rows of recorded runs whose supervisor was killed before it wrote them."""
     journal = case.evidence.journal
     runs = [run for run in journal.runs() if run.worktree == case.evidence.worktree]
-    path = case.repository.git.top / case.bound.path(case.experiment.ledger)
+    path = case.repository.git.top / case.bound.layout.ledger
     written = False
     for run in runs:
         place = journal.place(run.run)
         if not place.exists() or not _is_dead(run):
             continue
-        rows = [row.text for row in ledger.read(path).rows]
-        if rows.count(run.row) < sum(other.row == run.row for other in runs):
-            _append_row(case, run.row, torn=True)
+        rows = ledger.read(path, case.experiment.metric).rows
+        if entry_of(run) in ledger.pair(rows, [*map(entry_of, runs)])[1]:
+            _append(case, entry_of(run), torn=True)
             say(f"ouro: {path.name} lacked the row of the run of {run.commit[:7]}: written now")
             written = True
         place.unlink()
@@ -248,11 +249,21 @@ def archive(case: Case, log: str, run: str) -> None:
             shutil.copyfileobj(source, copy)
 
 
-def _append_row(case: Case, row: str, *, torn: bool = False) -> None:
-    top = case.repository.git.top
-    path = top / case.bound.path(case.experiment.ledger)
+def restore_rows(case: Case) -> int:
+    """Write the rows that the ledger lacks of runs under the present trust; return how many."""
+    runs = case.evidence.runs
+    lost = ledger.pair(case.evidence.ledger.rows, [*map(entry_of, runs)])[1]
+    for entry in lost:
+        _append(case, entry)
+    return len(lost)
+
+
+def _append(case: Case, entry: Entry, *, torn: bool = False) -> None:
+    """Write a row into the ledger."""
+    top, metric = case.repository.git.top, case.experiment.metric
+    path = top / case.bound.layout.ledger
     lock = case.evidence.journal.folder / "ledger.lock"
-    ledger.append(path, row, top=top, metric=case.experiment.metric, lock=lock, torn=torn)
+    ledger_writer.append(path, entry, top=top, metric=metric, lock=lock, torn=torn)
 
 
 def now() -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.plain_file import make_folder, open_plain
 from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.evidence.paths import inside, matches
+from pytest_ouro.evidence.records.ledger import column_fault
 from pytest_ouro.experiment.steps.evaluate_command import demand_trusted
 from pytest_ouro.experiment.terms.names import LOG
 from pytest_ouro.messages import experiment as messages
@@ -96,6 +97,8 @@ def demand_writable(case: Case) -> None:
             symlink = error.errno == errno.ELOOP
             message = messages.not_a_plain_file if symlink else messages.not_writable
             raise message(above / name, error.strerror or str(error)) from None
+    if fault := column_fault(case.evidence.ledger, case.experiment.metric):
+        raise fault
     for place in (root, folder, cache_folder()):
         demand_room(place)
 

@@ -1,0 +1,137 @@
+"""The names of a ledger's columns, and the words in its cells, as different tools write them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: The columns of a ledger that we start, in their order; the metric's has the metric's own name.
+COLUMNS = ("commit", "metric", "memory_gb", "status", "description")
+STATUSES = ("keep", "discard", "crash")
+
+Status = Literal["keep", "discard", "crash", ""]
+
+#: Other names of a column, the most telling first.
+_COMMIT = (
+    *("commit", "git_commit", "commit_hash", "commit_id", "commit_sha", "git_hash", "git_sha"),
+    *("sha", "sha1", "hash", "rev", "revision", "git_rev", "git_revision", "short_sha"),
+    *("head_commit", "changeset"),
+)
+_STATUS = ("status", "outcome", "decision", "verdict", "keep_discard", "kept", "state")
+_DESCRIPTION = (
+    *("description", "desc", "notes", "note", "comment", "comments", "summary", "message"),
+    *("commit_message", "subject", "change", "idea", "hypothesis"),
+)
+#: Names under which tools write a metric of any name.
+_ANY_METRIC = ("metric_after", "metric_value", "value", "score", "metric")
+#: Metrics that a header may name where the bound names none.
+_USUAL_METRICS = ("val_bpb", "bpb", "val_loss", "loss", "val_acc", "val_accuracy", "accuracy")
+#: Words that a metric's name may or may not have in front of it.
+_SPLIT = re.compile(r"(?:val|valid|validation|eval)_")
+_MEMORY = re.compile(
+    r"(?:(?:peak|max|gpu|cuda)_)*(?:v?ram|mem|memory)(?:_(?:peak|max|used|usage|allocated))?"
+    r"(?:_?([gm])i?b)?|(?:peak|max)_([gm])i?b"
+)
+#: The first word of a status, by its beginning.
+_MEANINGS: tuple[tuple[Status, re.Pattern[str]], ...] = (
+    ("keep", re.compile(r"kee?p|accept|adopt|retain|improv|(?:new_?)?best|baseline")),
+    ("discard", re.compile(r"discard|revert|reject|drop|worse|rolled_?back|rollback|undo")),
+    ("crash", re.compile(r"crash|fail|error|oom|time_?out|timed_?out|nan\b|abort|killed|broken")),
+)
+_NUMBER = re.compile(r"[~≈<>=\s]*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)\s*[a-zµ%/]*", re.I)
+_HASH = re.compile(r"[0-9a-f]{7,64}(?![0-9a-z])")
+#: What begins a cell with a value: a header has none.
+_VALUE = re.compile(r"\s*(?:[-+.~]?\d|[-–—?]+$|(?:n/?a|nan|none|null|inf)$)", re.I)
+
+
+class Columns(NamedTuple):
+    """The place of each known column among all, from 0; None if there is no such column.
+
+    ``megabytes``: memory is in MB, not in GB.
+    """
+
+    commit: int | None = None
+    metric: int | None = None
+    memory: int | None = None
+    status: int | None = None
+    description: int | None = None
+    megabytes: bool = False
+
+    @property
+    def known(self) -> tuple[int | None, ...]:
+        """The five places, in the order of the columns that we write."""
+        return self[:5]
+
+    @property
+    def unit(self) -> str:
+        """The unit of the column of memory."""
+        return "MB" if self.megabytes else "GB"
+
+
+def find_columns(names: Sequence[str], metric: str) -> Columns:
+    """Find the columns by their names, in any order and case.
+
+    ``metric`` is the name of the metric in the bound; "" if it is not known. A column that names
+    another metric is not its column.
+    """
+    normal = [normalise(name) for name in names]
+
+    def place(wanted: Sequence[str]) -> int | None:
+        return next((normal.index(name) for name in wanted if name in normal), None)
+
+    memory = next((match for name in normal if (match := _MEMORY.fullmatch(name))), None)
+    return Columns(
+        place(_COMMIT),
+        place(tuple(_metric_names(metric))),
+        normal.index(memory.string) if memory else None,
+        place(_STATUS),
+        place(_DESCRIPTION),
+        megabytes=memory is not None and (memory[1] or memory[2]) == "m",
+    )
+
+
+def _metric_names(metric: str) -> Iterator[str]:
+    """Yield the names that the column of a metric may have, the surest first."""
+    if metric:
+        name = normalise(metric)
+        bare = _SPLIT.sub("", name, count=1) if _SPLIT.match(name) else name
+        yield from (name, bare, *(f"{s}_{bare}" for s in ("val", "valid", "validation", "eval")))
+    else:
+        yield from _USUAL_METRICS
+    yield from _ANY_METRIC
+
+
+def is_header(cells: Sequence[str], metric: str, *, least: int = 1) -> bool:
+    """Return whether the cells of a line are names of columns, at least so many known ones."""
+    words = [cell.strip().casefold() for cell in cells]
+    if len(cells) < 2 or any(map(_VALUE.match, words)) or not set(words).isdisjoint(STATUSES):
+        return False
+    known = [place for place in find_columns(cells, metric).known if place is not None]
+    return len(known) >= least and (len(known) > 1 or not any(map(status_of, words)))
+
+
+def normalise(name: str) -> str:
+    """Return a name in lower case with ``_`` for all that is neither letter nor digit."""
+    return re.sub(r"\W+", "_", name.casefold()).strip("_")
+
+
+def status_of(text: str) -> Status:
+    """Return what a status says: by its first word, in any case; "" for an unknown one."""
+    word = re.sub(r"^[\W_]+", "", text.casefold())
+    return next((status for status, pattern in _MEANINGS if pattern.match(word)), "")
+
+
+def number_of(text: str) -> float | None:
+    """Return the number of a cell, with a unit or without; None for ``-``, ``N/A``, ``nan``, …"""
+    match = _NUMBER.fullmatch(text.strip())
+    value = float(match[1]) if match else None
+    return value if value is not None and abs(value) < float("inf") else None
+
+
+def commit_of(text: str) -> str:
+    """Return the hash that a cell begins with, short or long; "" for a word such as ``HEAD``."""
+    match = _HASH.match(text.strip().lower())
+    return match[0] if match else ""

@@ -1,0 +1,115 @@
+"""The columns of a ledger, and what a recorded run has in each."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ouro.evidence.records.ledger_format import JSONL, MARKDOWN, TSV, Cell, Format
+from pytest_ouro.evidence.records.ledger_names import COLUMNS, Columns, find_columns, normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_ouro.evidence.records.run_record import FinishedRun
+
+
+class Entry(NamedTuple):
+    """What the ledger says of a run. ``metric`` is the text of its value; zero for a crash, as
+    ``memory_mb`` is. ``more`` has the values of columns that only some ledgers have."""
+
+    commit: str
+    metric: str
+    memory_mb: float
+    status: str
+    description: str
+    more: tuple[tuple[str, str], ...] = ()
+
+
+def entry_of(run: FinishedRun) -> Entry:
+    """Return what the ledger says of a finished run."""
+    value = run.value if run.status != "crash" else None
+    prefix = f"[rehearsal {run.budget:g}s] " if run.rehearsal else ""
+    if run.repeat is not None:
+        prefix += f"[repeat {run.repeat}/{run.repeats}] "
+    return Entry(
+        run.commit[:7],
+        run.metric.text(value),
+        0.0 if value is None else run.peak_mb or 0.0,
+        run.status,
+        one_line(prefix + run.description),
+        (("timestamp", run.time), ("branch", run.branch)),
+    )
+
+
+def one_line(text: str) -> str:
+    """Return a text with spaces for its control characters, and without lone surrogates."""
+    words = re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text).split()
+    return " ".join(words).encode(errors="replace").decode()
+
+
+class Table(NamedTuple):
+    """Lines of one format with the same columns. ``line`` is that of the header; 0 for none."""
+
+    format: Format
+    names: tuple[str, ...]
+    columns: Columns
+    line: int = 0
+
+    @classmethod
+    def named(cls, format: Format, names: Sequence[str], metric: str, line: int = 0) -> Table:
+        """Return the table with these columns."""
+        return cls(format, tuple(names), find_columns(names, metric), line)
+
+    @classmethod
+    def new(cls, format: Format, metric: str) -> Table:
+        """Return the table of a ledger that we start."""
+        names = tuple(metric if name == "metric" else name for name in COLUMNS)
+        return cls(format, names, Columns(0, 1, 2, 3, 4))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a row says of which commit and what metric it is."""
+        return self.columns.commit is not None and self.columns.metric is not None
+
+    @property
+    def header(self) -> list[str]:
+        """The lines above the rows of a ledger that we start."""
+        if self.format == JSONL:
+            return []
+        rule = [self.format.join(["---"] * len(self.names))] if self.format == MARKDOWN else []
+        return [self.format.join(self.names), *rule]
+
+    def cells(self, entry: Entry) -> list[Cell]:
+        """Return the cells of a run: what is known of it, and nothing in the other columns."""
+        more = dict(entry.more)
+        cells: list[Cell] = [more.get(normalise(name), "") for name in self.names]
+        used = f"{entry.memory_mb / (1 if self.columns.megabytes else 1024):.1f}"
+        numbers: tuple[Cell, Cell] = (entry.metric, used)
+        if self.format == JSONL:
+            cells = [None] * len(self.names)
+            known = entry.status != "crash"
+            numbers = (float(entry.metric), float(used)) if known else (None, None)
+        facts = (entry.commit, *numbers, entry.status, entry.description)
+        for place, fact in zip(self.columns.known, facts, strict=True):
+            if place is not None:
+                cells[place] = fact
+        return cells
+
+    def text(self, entry: Entry) -> str:
+        """Return the line of a run."""
+        return self.format.join(self.cells(entry), self.names)
+
+    def key(self, cells: Sequence[Cell]) -> tuple[Cell, ...]:
+        """Return the cells by which a row is recognised: those of the columns that we know.
+
+        Others may be filled in by hand, unless none has a status: then one of them may be it.
+        """
+        if self.columns.status is None:
+            return tuple(cells)
+        return tuple(cells[place] for place in self.columns.known if place is not None)
+
+
+def row_of(run: FinishedRun) -> str:
+    """Return the line of a finished run in a ledger with our own columns."""
+    return Table.new(TSV, run.metric_name).text(entry_of(run))

@@ -1,0 +1,89 @@
+"""Add rows to the ledger, by the names of its columns, in its format; never rewrite one."""
+
+from __future__ import annotations
+
+import errno
+import os
+from io import FileIO
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.plain_file import open_plain
+from pytest_ouro.evidence.records import ledger, ledger_format
+from pytest_ouro.evidence.records.ledger_table import Table
+from pytest_ouro.messages import records as messages
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_ouro.evidence.records.ledger_table import Entry
+
+
+def append(
+    path: Path,
+    entry: Entry,
+    *,
+    metric: str,
+    lock: Path,
+    top: Path | None = None,
+    torn: bool = False,
+) -> None:
+    """Add one row and flush it to disk, whole or not at all; add the header to an empty file.
+
+    No link below ``top``, the repository's top folder, is followed. ``lock`` is the lock file of
+    all writers of this ledger. ``torn``: the row may have been cut off while it was written, and
+    its beginning is completed. RecordError if it cannot be written.
+    """
+    from filelock import FileLock
+
+    try:
+        with FileLock(lock), _open(path, top or path.parent) as handle:
+            handle.seek(0)
+            there = handle.read()
+            missing = _missing(there, path, entry, metric, torn)
+            try:
+                if handle.write(missing) != len(missing):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(handle.fileno())
+            except OSError:
+                handle.truncate(len(there))
+                raise
+    except OSError as error:
+        raise messages.unwritable_ledger(path, str(error.strerror or error)) from None
+
+
+def _open(path: Path, top: Path) -> FileIO:
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+    name = path.relative_to(top).as_posix()
+    return FileIO(open_plain(top, name, flags, 0o666), "a+b")
+
+
+def _missing(there: bytes, path: Path, entry: Entry, metric: str, torn: bool) -> bytes:
+    """Return the bytes to add to the file, so that its last row is this one."""
+    new = Table.new(ledger_format.of_name(path.name), metric)
+    whole = "".join(f"{line}\n" for line in (*new.header, new.text(entry))).encode()
+    if not there or (torn and whole.startswith(there)):
+        return whole[len(there) :]
+
+    def row_below(data: bytes) -> bytes:
+        found = ledger.parse(data, path, metric)
+        if fault := ledger.column_fault(found, metric):
+            raise fault
+        lines = [*([] if found.table else new.header), (found.table or new).text(entry)]
+        return "".join(line + found.text.end for line in lines).encode(found.text.codec)
+
+    text, codec, end = ledger_format.Text.decode(there)
+    if torn and (begun := _last_line(there, end[-1:].encode(codec))):
+        row = row_below(there[: -len(begun)])
+        if row.startswith(begun):
+            return row[len(begun) :]
+    if not text or text.endswith(end[-1]):
+        return row_below(there)
+    return ("\n" if text.endswith("\r") else end).encode(codec) + row_below(there)
+
+
+def _last_line(there: bytes, end: bytes) -> bytes:
+    """Return what follows the last ``end``, a character with as many bytes as all others."""
+    at = there.rfind(end)
+    while at >= 0 and at % len(end):
+        at = there.rfind(end, 0, at + len(end) - 1)
+    return there[at + len(end) :] if at >= 0 else there
