@@ -1,0 +1,6 @@
+import time
+import torch
+import torch.nn.functional as F
+from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
+
+torch.save(model.state_dict(), "model.pt")
