@@ -71,6 +71,7 @@ def test_an_import_that_is_provided_holds(project, judged, trust, code):
         ("requirements.txt", "einops>=0.8\nscikit-learn==1\n"),
         ("uv.lock", '[[package]]\nname = "einops"\n[[package]]\nname = "scikit-learn"\n'),
         ("pyproject.toml", '[project]\ndependencies = ["einops[x]>=1", "Scikit_Learn"]\n'),
+        ("requirements.txt", "einops-cpu\nscikit-learn-gpu-cu12\n"),
     ],
 )
 def test_what_a_trusted_file_names_may_be_imported(project, judged, name, text):
