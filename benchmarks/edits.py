@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_ouro.core.finding import Finding
 
 LIST = Path(__file__).with_suffix(".txt")
-#: What init is told: the files, then what a person would answer where it cannot find out.
+#: The options of init: the files, then what a person would answer where it cannot find out.
 FOUND = project.InitOptions(script="train.py", harness="prepare.py")
 ANSWERED = project.InitOptions(
     script="train.py", harness="prepare.py", metric="val_bpb", direction="lower", budget=300
