@@ -59,6 +59,7 @@ VALUES = [
     ("experiment", "warmup-seconds", "-0.1", f"a number from 0 to {YEAR}"),
     ("experiment", "startup-seconds", "-1", f"a number from 0 to {YEAR}"),
     ("experiment", "judged-rows", "-5", "a whole number from 0 to 1000000000"),
+    ("experiment", "slots", "0", "a whole number from 1 to 1024"),
     ("experiment", "judged-rows", "false", "a whole number from 0 to 1000000000"),
     ("experiment", "metric", '""', "text, a name without spaces and colons"),
     ("experiment", "metric", '"val bpb"', "text, a name without spaces and colons"),
@@ -121,6 +122,9 @@ RELATIONS = [
     ),
     ('level = "sandboxed"\nhighest = "judged"', "level", "write level = 'judged'"),
     ('publish = ["*.py"]', "publish", "'publish' names train.py"),
+    ('python = ["uv", "run", "torchrun"]', "python", "write command = ['torchrun', …]"),
+    ('python = ["python", "-m", "torch.distributed.run"]', "python", "starts the script several"),
+    ('slots = 2\ndevice = "cuda"', "slots", "'slots' has no effect with device = 'cuda'"),
     ('python = [""]', "python", "the first word of 'python' is empty"),
 ]
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
+from pytest_ouro.bound.relations import KINDS as KINDS
+from pytest_ouro.bound.relations import LEVELS as LEVELS
+from pytest_ouro.bound.relations import RELATIONS
+from pytest_ouro.bound.relations import Level as Level
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.schema import FILLED, NAME, Relation, option
-from pytest_ouro.evidence.paths import BoundFolder, DataGlob, Glob, RepoPath, matches
-
-Level = Literal["claimed", "supervised", "judged", "sandboxed", "sealed", "attested"]
-LEVELS: tuple[Level, ...] = get_args(Level)
+from pytest_ouro.evidence.paths import (  # noqa: TC001  # the schema reads the types
+    BoundFolder,
+    DataGlob,
+    Glob,
+    RepoPath,
+)
 
 Device = Literal["auto", "cpu", "cuda"]
 
 #: The longest time that a bound may state, in seconds: a year.
 YEAR = 31_536_000.0
-#: A tolerance below this many seconds is allowed even if the budget is shorter.
-SHORT = 10.0
-
-#: An experiment is a script that calls its harness, or a command that is evaluated afterwards.
-KINDS = (("script", "harness", "evaluate"), ("command", "evaluate-command"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +160,13 @@ class Experiment:
         max=YEAR,
     )
     device: Device = option('`"auto"` is CUDA if the machine has a card', default="auto")
+    slots: int = option(
+        "into how many equal parts the cores of the processor are divided; a run on the `cpu` "
+        "profile takes one, so that as many experiments run side by side",
+        default=1,
+        min=1,
+        max=1024,
+    )
     level: Literal["claimed", "supervised", "judged", "sandboxed"] = option(
         "the lowest level of assurance at which a run may be kept", default="supervised"
     )
@@ -209,161 +217,7 @@ class Experiment:
         return value
 
 
-def _kind_fault(e: Any) -> str:
-    kinds = " or ".join(", ".join(kind) for kind in KINDS)
-    script, command = ([key for key in kind if getattr(e, key.replace("-", "_"))] for kind in KINDS)
-    if script and command:
-        return f"'{script[0]}' and '{command[0]}' exclude each other: an experiment has {kinds}"
-    lacking = [k for k in (KINDS[1] if command else KINDS[0]) if k not in (*script, *command)]
-    return f"lacks the key '{lacking[0]}': an experiment has {kinds}" if lacking else ""
-
-
-def _program_fault(e: Any) -> str:
-    programs = {"command": e.command, "evaluate-command": e.evaluate_command, "python": e.python}
-    empty = [key for key, words in programs.items() if words and not words[0].strip()]
-    return f"the first word of '{empty[0]}' is empty: write the program to start" if empty else ""
-
-
-def _publish_fault(e: Any) -> str:
-    own = (path for path in (e.script, e.harness, *e.editable) if matches(path, e.publish))
-    path = next(own, "")
-    return f"'publish' names {path}, which is not a result: leave it out" if path else ""
-
-
-def _tolerance_fault(e: Any) -> str:
-    most = max(e.budget, SHORT)
-    if e.tolerance == 0 and not e.command:
-        return (
-            "'tolerance' is 0, but no script trains for exactly its budget: write a number above "
-            "0, or leave it out"
-        )
-    if e.tolerance is None or e.tolerance < most:
-        return ""
-    return (
-        f"'tolerance' is {e.tolerance:g}, so a run of 0 seconds would count as exact: write "
-        f"less than {most:g}, or leave it out"
-    )
-
-
-def _timeout_fault(e: Any) -> str:
-    if e.timeout is None or e.timeout > e.budget:
-        return ""
-    return (
-        f"'timeout' is {e.timeout:g} and 'budget' {e.budget:g}: every run would be killed; write "
-        f"a 'timeout' above {e.budget:g}, or leave it out"
-    )
-
-
-def _warmup_fault(e: Any) -> str:
-    if e.command and (e.warmup_tokens or e.warmup_seconds):
-        return (
-            "'warmup-tokens' and 'warmup-seconds' have no effect with 'command', all of which is "
-            "timed: leave them out"
-        )
-    if bool(e.warmup_tokens) == bool(e.warmup_seconds):
-        return ""
-    stated, other = ("tokens", "seconds") if e.warmup_tokens else ("seconds", "tokens")
-    return (
-        f"'warmup-{stated}' has no effect without 'warmup-{other}': write both above 0, or neither"
-    )
-
-
-def _startup_fault(e: Any) -> str:
-    if e.startup_seconds is None or e.startup_seconds >= e.warmup_seconds:
-        return ""
-    return (
-        f"'startup-seconds' is {e.startup_seconds:g} and cuts 'warmup-seconds', "
-        f"{e.warmup_seconds:g}: write 'startup-seconds' of at least {e.warmup_seconds:g}, or "
-        "leave it out"
-    )
-
-
-def _level_fault(e: Any) -> str:
-    if e.command and LEVELS.index(e.level) > LEVELS.index("supervised"):
-        return (
-            f"'level' is '{e.level}', which no command reaches, so no run could be kept: write "
-            "level = 'supervised', or leave it out"
-        )
-    if LEVELS.index(e.level) > LEVELS.index(e.highest):
-        return (
-            f"'level' is '{e.level}' and above 'highest', '{e.highest}', so no run could be "
-            f"kept: write level = '{e.highest}', or raise 'highest'"
-        )
-    return ""
-
-
-#: The relation of the warm-up keys as JSON Schema: if one is above 0, both must be.
-_WARMUP_SCHEMA = {
-    "if": {
-        "anyOf": [
-            {"required": [key], "properties": {key: {"exclusiveMinimum": 0}}}
-            for key in ("warmup-tokens", "warmup-seconds")
-        ]
-    },
-    "then": {
-        "required": ["warmup-tokens", "warmup-seconds"],
-        "not": {"required": ["command"]},
-        "properties": {
-            "warmup-tokens": {"exclusiveMinimum": 0},
-            "warmup-seconds": {"exclusiveMinimum": 0},
-        },
-    },
-}
-_LEVEL_SCHEMA = {
-    "allOf": [
-        {
-            "if": {"required": ["level"], "properties": {"level": {"const": level}}},
-            "then": {
-                "properties": {"highest": {"enum": list(LEVELS[LEVELS.index(level) : 4])}},
-                "not": {"required": ["command"]},
-            },
-        }
-        for level in ("judged", "sandboxed")
-    ]
-}
-
-Experiment.relations = (
-    Relation(
-        ("command", "evaluate-command", "script", "harness", "evaluate"),
-        "either `script`, `harness` and `evaluate`, or `command` and `evaluate-command`",
-        _kind_fault,
-    ),
-    Relation(
-        ("command", "evaluate-command", "python"),
-        "the first word of `command`, `evaluate-command` and `python` is not empty",
-        _program_fault,
-    ),
-    Relation(
-        ("publish", "script", "harness", "editable"),
-        "`publish` names neither `script` nor `harness` nor an `editable` file",
-        _publish_fault,
-    ),
-    Relation(
-        ("tolerance", "budget", "command"),
-        f"`tolerance` is less than `budget`, or than {SHORT:g} where the budget is shorter; above "
-        "0 with a `script`",
-        _tolerance_fault,
-    ),
-    Relation(("timeout", "budget"), "`timeout` is more than `budget`", _timeout_fault),
-    Relation(
-        ("warmup-tokens", "warmup-seconds", "command"),
-        "`warmup-tokens` and `warmup-seconds` are both above 0, or neither is; with a `command` "
-        "neither is",
-        _warmup_fault,
-        _WARMUP_SCHEMA,
-    ),
-    Relation(
-        ("startup-seconds", "warmup-seconds"),
-        "`startup-seconds` is at least `warmup-seconds`",
-        _startup_fault,
-    ),
-    Relation(
-        ("level", "highest", "command"),
-        "`level` is not above `highest`; with a `command` it is at most `supervised`",
-        _level_fault,
-        _LEVEL_SCHEMA,
-    ),
-)
+Experiment.relations = RELATIONS
 
 
 #: The keys of ``[experiment]`` that ``[experiment.cpu]`` and ``[experiment.cuda]`` may replace.

@@ -20,7 +20,7 @@ from pytest_ouro.doctor.item import Item
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.python.source import imported
 from pytest_ouro.experiment.assurance import level, sandbox_spec
-from pytest_ouro.experiment.devices import device, device_lock, nvml
+from pytest_ouro.experiment.devices import device, nvml, slots
 from pytest_ouro.experiment.steps.jobs import interpreter, settings
 from pytest_ouro.experiment.terms.names import INTERFACE, PACKAGE, trusted_source
 from pytest_ouro.messages import doctor as messages
@@ -171,7 +171,9 @@ class Machine:
 
     def _device(self) -> Item:
         profile = device.choose(self.case.experiment.device)  # raises if it is missing
-        words = f"the processor ({device.cpu_name()})"
+        words, number = f"the processor ({device.cpu_name()})", self.experiment.slots
+        if profile == "cpu" and number > 1:
+            words += f", {number} slots of {len(slots.parts(number)[0])} cores"
         if profile == "cuda":
             seen = device.selected()
             words = ", ".join(card.name for card in seen) or "a CUDA card of unknown name"
@@ -179,7 +181,7 @@ class Machine:
             if others := nvml.foreign(seen):
                 words += f", where process {others[0]['pid']} ({others[0]['name']}) computes"
                 return Item("device", "weak", words, "let it end, or set CUDA_VISIBLE_DEVICES")
-        if holder := device_lock.holder_of(device.lock_names(profile)):
+        if holder := slots.holder(profile, number):
             words += f", held by {holder}: the next run waits for it"
             return Item("device", "weak", words, "let that run end")
         return Item("device", "ok", f"{words}, free")

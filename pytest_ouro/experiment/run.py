@@ -13,7 +13,7 @@ from pytest_ouro.engine import judge_after_run, judge_before_run
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.experiment.assurance.level import assure
 from pytest_ouro.experiment.devices import device
-from pytest_ouro.experiment.devices.device_lock import hold_devices
+from pytest_ouro.experiment.devices.slots import hold_place
 from pytest_ouro.experiment.records import record
 from pytest_ouro.experiment.records.editable import describe_again
 from pytest_ouro.experiment.records.integrity import Snapshot
@@ -164,11 +164,13 @@ def _run_once(
     preconditions.demand_committed(case)
     preconditions.demand_no_submodule(case)
     preconditions.demand_writable(case)
-    holds = device.lock_names(profile)
-    with hold_devices(holds, say) as waited, temp_folders.temporary() as scratch:
+    with (
+        hold_place(profile, experiment.slots, case.evidence.root, say) as place,
+        temp_folders.temporary() as scratch,
+    ):
         preconditions.demand_room(scratch)
-        setup = Setup(case, experiment, profile, scratch)
-        if make_data(setup, say) or waited:
+        setup = Setup(case, experiment, profile, scratch, place.cores)
+        if make_data(setup, say) or place.waited:
             case = case.again()
             setup = replace(setup, case=case)
             if closed := _check_gate(case):
@@ -177,8 +179,8 @@ def _run_once(
             setup,
             turn,
             harness=evaluate_command.digest(case, experiment),
-            place=device.surroundings(profile, say),
-            holds=holds,
+            place=device.surroundings(profile, say, place.cores),
+            holds=place.names,
         )
         before = ""
         earlier, same_seeds = history.find_same_code(case.evidence.journal.runs(), started)

@@ -34,6 +34,22 @@ def no_device_node() -> ExperimentError:
     )
 
 
+def too_many_slots(slots: int, cores: int) -> ExperimentError:
+    """The bound divides the processor into more slots than there are cores."""
+    return ExperimentError(
+        f"slots = {slots}, but this machine allows us {cores} cores: a slot has at least one",
+        help=f"write slots = {cores} or less in bound.toml, and bless it: pytest-ouro bless",
+    )
+
+
+def no_slots_here(slots: int) -> ExperimentError:
+    """The bound asks for slots on a system that confines no process to cores."""
+    return ExperimentError(
+        f"slots = {slots}, but this system confines no process to some of its cores",
+        help="leave slots out of bound.toml, and bless it: pytest-ouro bless",
+    )
+
+
 def locks_not_writable(folder: Path, why: str) -> ExperimentError:
     """The folder of the device locks cannot be written."""
     return ExperimentError(

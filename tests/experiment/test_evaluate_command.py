@@ -283,6 +283,35 @@ def test_code_recorded_by_another_version_of_python_is_recognised(make_bound, mo
     assert (first.code_sizes, kept.code_sizes) == ({"python": 7}, {"python": 4})
 
 
+RANKS = """\
+import pathlib, torch, torch.distributed as dist
+dist.init_process_group("gloo")
+total = torch.tensor([dist.get_rank() + 1.0])
+dist.all_reduce(total)
+if dist.get_rank() == 0:
+    pathlib.Path("out.txt").write_text(str(total.item()))
+dist.destroy_process_group()
+"""
+
+
+@pytest.mark.tier(3)
+def test_a_command_may_start_a_process_for_each_card(make_bound):
+    """As torchrun does; here the processes compute on the CPU."""
+    pytest.importorskip("torch")
+    words = ("python", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    command = "[" + ", ".join(f'"{word}"' for word in (*words, "train.py")) + "]"
+    lab = make_bound(
+        ('["python", "train.py"]', command),
+        ("budget    = 4", "budget = 300"),
+        ("timeout   = 20", "timeout = 900"),
+        train=RANKS,
+    )
+    result = lab.run()
+    assert (result.status, result.val_bpb) == ("keep", 3.0), result.message
+    assert result.record.cpu_seconds > 0
+    lab.clean()
+
+
 def test_the_blessing_must_be_committed_with_what_it_blesses(make_bound):
     lab = make_bound(
         ('check = "scope"', 'check = "human"\nreason = "a test"'), ("history = true", "")

@@ -11,7 +11,7 @@ from pytest_ouro.experiment.devices import nvml
 from pytest_ouro.messages import devices as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from pytest_ouro.bound.tables import Device
     from pytest_ouro.experiment.devices.nvml import Card
@@ -75,10 +75,15 @@ def lock_names(profile: Profile) -> list[str]:
     return sorted({f"cuda-{word}".replace("/", "_") for word in found})
 
 
-def surroundings(profile: Profile, say: Callable[[str], None]) -> Surroundings:
-    """Return the device's name and the processes of others on it; warn about each by ``say``."""
+def surroundings(
+    profile: Profile, say: Callable[[str], None], cores: Collection[int] = ()
+) -> Surroundings:
+    """Return the device's name and the processes of others on it; warn about each by ``say``.
+
+    A run that is confined to ``cores`` is on another device than one that may use all of them.
+    """
     if profile == "cpu":
-        return Surroundings(cpu_name())
+        return Surroundings(f"{cpu_name()}, {len(cores)} cores" if cores else cpu_name())
     cards = selected()
     others = nvml.foreign(cards)
     for one in others:

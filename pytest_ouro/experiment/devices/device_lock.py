@@ -35,9 +35,29 @@ def hold_devices(names: Iterable[str], say: Callable[[str], None]) -> Iterator[b
         yield any(waited)
 
 
+def try_devices(names: Iterable[str], stack: contextlib.ExitStack) -> bool:
+    """Hold the locks of all devices until ``stack`` is closed if none of them is held; return
+    whether none was."""
+    with contextlib.ExitStack() as held:
+        for name in names:
+            try:
+                held.enter_context(_hold(name, None))
+            except _Held:
+                return False
+        stack.push(held.pop_all())
+    return True
+
+
+class _Held(Exception):
+    """Another run holds the device."""
+
+
 @contextmanager
-def _hold(name: str, say: Callable[[str], None]) -> Iterator[bool]:
-    """Hold the lock of one device, and yield whether the run had to wait for it."""
+def _hold(name: str, say: Callable[[str], None] | None) -> Iterator[bool]:
+    """Hold the lock of one device, and yield whether the run had to wait for it.
+
+    Without ``say`` it does not wait: _Held if another run holds the device.
+    """
     from filelock import FileLock, Timeout
 
     folder = cache_folder() / "locks"
@@ -49,6 +69,8 @@ def _hold(name: str, say: Callable[[str], None]) -> Iterator[bool]:
             try:
                 lock.acquire(timeout=patience)
             except Timeout:
+                if say is None:
+                    raise _Held from None
                 say(f"ouro: waiting for the device {name}, held by {_who(holder)}")
                 patience = AGAIN
     except OSError as error:

@@ -82,6 +82,7 @@ def _job(setup: Setup, message: Message) -> Job:
         clock=experiment.clock,
         timeout=experiment.seconds("timeout"),
         hide_cuda=setup.profile == "cpu",
+        cores=frozenset(setup.cores),
         rehearsal=setup.rehearsal,
         settings=settings(setup.case),
     )

@@ -17,7 +17,11 @@ import sys
 import time
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -109,6 +113,16 @@ class _Vanished:
                 self._due_to_all = self._due_to_all.more(seen.used).more(seen.waited, -1)
 
 
+def uses_other_cores(pids: Iterable[int], cores: frozenset[int]) -> bool:
+    """Return whether a thread of one of the processes may run on a core beyond ``cores``."""
+    for pid in pids:
+        with contextlib.suppress(OSError):  # it has ended
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                if not os.sched_getaffinity(int(thread.name)) <= cores:
+                    return True
+    return False
+
+
 @dataclass
 class Family:
     """The descendants of ``leader``, which leads a session.
@@ -122,10 +136,13 @@ class Family:
     _vanished: _Vanished = field(default_factory=_Vanished)
     #: Whether children vanished that no parent waited for, so that their CPU time is unknown.
     unaccounted: bool = False
+    #: The processes that lived at the last scan.
+    living: tuple[int, ...] = ()
 
     def usage(self) -> Usage:
         """Return the present usage; the CPU seconds of orphans that have ended stay included."""
         members = self._members()
+        self.living = tuple(process.pid for process in members if not process.dead)
         for process in members:
             if self._is_orphan(process):
                 self._adopted[process.pid] = process.cpu_seconds

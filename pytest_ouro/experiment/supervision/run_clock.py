@@ -22,6 +22,7 @@ UNACCOUNTED = (
     "processes of the run have ended that no other waited for, so that the CPU seconds they used "
     "are not known"
 )
+OTHER_CORES = "a process of the run may use other cores than those of its slot: {}"
 #: The largest number of findings kept for one run; a script could report them without end.
 _MOST = 20
 
@@ -80,6 +81,10 @@ class RunState:
         ended = processes.reaped_cpu_seconds() - self.reaped
         self.cpu = max(self.cpu, used.cpu_seconds + ended)
         self.peak_mb = max(self.peak_mb, used.resident_mb)
+        cores = self.job.cores
+        if cores and processes.uses_other_cores(self.family.living, cores):
+            text = OTHER_CORES.format(", ".join(map(str, sorted(cores))))
+            self.findings += [] if text in self.findings else [text]
         if self.family.unaccounted and self.job.clock == "cpu" and UNACCOUNTED not in self.findings:
             self.findings.append(UNACCOUNTED)
 

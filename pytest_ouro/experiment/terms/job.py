@@ -38,7 +38,8 @@ class Job:
     ``message`` is sent to the launcher. ``log`` is overwritten, or continued with ``append``.
     ``settings`` are further environment variables. The window begins at most ``startup_seconds``
     after the script; the run is ended when the window exceeds ``limit``. ``judge`` is sent to the
-    judge; without it the script's own process computes the metric. A ``rehearsal`` is never kept.
+    judge; without it the script's own process computes the metric. The run is confined to ``cores``
+    if there are any. A ``rehearsal`` is never kept.
     """
 
     program: str
@@ -55,6 +56,7 @@ class Job:
     warmup_seconds: float = 0.0
     startup_seconds: float = math.inf
     hide_cuda: bool = False
+    cores: frozenset[int] = frozenset()
     rehearsal: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     judge: Message | None = None

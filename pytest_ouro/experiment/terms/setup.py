@@ -17,12 +17,14 @@ Profile = Literal["cpu", "cuda"]
 @dataclass(frozen=True)
 class Setup:
     """An experiment of a case, as it is run: with the settings of ``profile``, and perhaps with
-    another budget. ``scratch`` is the folder for temporary files."""
+    another budget. ``scratch`` is the folder for temporary files, ``cores`` are those that the run
+    is confined to (none: it is not)."""
 
     case: Case
     experiment: Experiment
     profile: Profile
     scratch: Path
+    cores: tuple[int, ...] = ()
 
     @property
     def rehearsal(self) -> bool:

@@ -1,0 +1,125 @@
+"""Hold the place of a run: its cards, the whole processor, or one of its slots.
+
+The cores of a slot are locked one by one, so that experiments with other numbers of slots exclude
+each other only where their cores overlap. Locks of cores are taken under the lock ``cpu``, which
+a run without slots keeps: it then waits for the cores that are still in use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ouro.evidence.cache import cache_folder
+from pytest_ouro.experiment.devices import device
+from pytest_ouro.experiment.devices.device_lock import AGAIN, hold_devices, holder_of, try_devices
+from pytest_ouro.messages import devices as messages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from pytest_ouro.experiment.terms.setup import Profile
+
+#: Seconds between two attempts to get one of several slots.
+_PAUSE = 0.5
+
+
+class Place(NamedTuple):
+    """What a run holds: the names of its locks, whether it had to wait, and the numbers of its
+    cores (none: it may use all of them)."""
+
+    names: tuple[str, ...]
+    waited: bool
+    cores: tuple[int, ...] = ()
+
+
+@contextmanager
+def hold_place(
+    profile: Profile, slots: int, folder: Path, say: Callable[[str], None]
+) -> Iterator[Place]:
+    """Hold the place of a run in the working tree ``folder``, and yield it.
+
+    With several slots this process is confined to the slot's cores meanwhile, and so are the
+    processes that it starts. ExperimentError if there are not as many cores as slots.
+    """
+    if profile == "cpu" and slots > 1:
+        tree = f"tree-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+        with (  # two runs would write one log
+            hold_devices([tree], say) as waited,
+            _hold_slot(parts(slots), say) as place,
+            _confined(place.cores),
+        ):
+            yield place._replace(waited=waited or place.waited)
+        return
+    names = device.lock_names(profile)
+    with hold_devices(names, say) as first, hold_devices(_used_cores(profile), say) as second:
+        yield Place(tuple(names), first or second)
+
+
+def parts(slots: int) -> list[tuple[int, ...]]:
+    """Return the cores of each slot: parts of equal size; cores that are left over are not used.
+
+    ExperimentError if there are too few cores, or the system confines no process to cores.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        raise messages.no_slots_here(slots)
+    cores = sorted(os.sched_getaffinity(0))
+    size = len(cores) // slots
+    if not size:
+        raise messages.too_many_slots(slots, len(cores))
+    return [tuple(cores[n * size : (n + 1) * size]) for n in range(slots)]
+
+
+def holder(profile: Profile, slots: int) -> str:
+    """Return who holds what a run would wait for, and since when; "" if it would not wait."""
+    if profile == "cuda" or slots == 1:
+        return holder_of([*device.lock_names(profile), *_used_cores(profile)])
+    found = [holder_of(map(_name, cores)) for cores in parts(slots)]
+    return holder_of(device.lock_names(profile)) or (found[0] if all(found) else "")
+
+
+@contextmanager
+def _hold_slot(slots: Sequence[tuple[int, ...]], say: Callable[[str], None]) -> Iterator[Place]:
+    """Hold the cores of the first slot that is free."""
+    waited, again = False, time.monotonic()
+    while True:
+        with contextlib.ExitStack() as stack:
+            with hold_devices(device.lock_names("cpu"), say) as waits:
+                waited |= waits
+                free = (cores for cores in slots if try_devices(map(_name, cores), stack))
+                found = next(free, None)
+            if found is not None:
+                yield Place(tuple(map(_name, found)), waited, found)
+                return
+        waited = True
+        if time.monotonic() >= again:
+            who = holder_of(map(_name, slots[0])) or "other runs"
+            say(f"ouro: waiting for one of {len(slots)} slots, the first is held by {who}")
+            again = time.monotonic() + AGAIN
+        time.sleep(_PAUSE)
+
+
+def _name(core: int) -> str:
+    return f"cpu-{core}"
+
+
+def _used_cores(profile: Profile) -> Iterable[str]:
+    """Return the names of the cores that were ever locked, which a run without slots locks too."""
+    files = (cache_folder() / "locks").glob("cpu-*.lock") if profile == "cpu" else ()
+    return sorted(file.stem for file in files)
+
+
+@contextmanager
+def _confined(cores: Iterable[int]) -> Iterator[None]:
+    """Confine this process, and those that it starts, to cores."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
