@@ -100,7 +100,7 @@ def attacks(name: str) -> str:
     sys.path.insert(0, str(DOCS.parent / "tests" / "attacks"))
     from catalogue import outcomes, table
 
-    return outcomes() if name == "outcomes" else table()
+    return outcomes() if name == "outcomes" else table() + table("commands")
 
 
 def record(event: str) -> str:

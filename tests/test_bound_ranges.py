@@ -139,11 +139,17 @@ def test_keys_that_contradict_each_other_have_a_line_and_what_to_write(lines, ke
 
 
 @pytest.mark.parametrize("level", ["judged", "sandboxed"])
-def test_a_command_reaches_no_level_above_supervised(level):
-    (found,) = faults(COMMAND + f'level = "{level}"\n' + SCOPE)
+def test_a_command_may_be_demanded_to_be_judged(level):
+    bound = parse(COMMAND + f'level = "{level}"\nartefacts = ["out/"]\n' + SCOPE)
 
-    assert found.startswith(f"bound.toml:7: [experiment]: 'level' is '{level}', which no command")
-    assert "write level = 'supervised'" in found
+    assert bound.experiment.level == level
+
+
+def test_artefacts_are_those_of_a_command():
+    (found,) = faults(SCRIPT + 'artefacts = ["out/"]\n' + SCOPE)
+
+    assert found.startswith("bound.toml:")
+    assert "'artefacts' has no effect with 'script'" in found
 
 
 def test_a_command_has_no_warm_up():

@@ -23,6 +23,8 @@ def _kind_fault(e: Any) -> str:
     script, command = ([key for key in kind if getattr(e, key.replace("-", "_"))] for kind in KINDS)
     if script and command:
         return f"'{script[0]}' and '{command[0]}' exclude each other: an experiment has {kinds}"
+    if script and e.artefacts:
+        return "'artefacts' has no effect with 'script', whose model is evaluated: leave it out"
     lacking = [k for k in (KINDS[1] if command else KINDS[0]) if k not in (*script, *command)]
     return f"lacks the key '{lacking[0]}': an experiment has {kinds}" if lacking else ""
 
@@ -111,11 +113,6 @@ def _python_fault(e: Any) -> str:
 
 
 def _level_fault(e: Any) -> str:
-    if e.command and LEVELS.index(e.level) > LEVELS.index("supervised"):
-        return (
-            f"'level' is '{e.level}', which no command reaches, so no run could be kept: write "
-            "level = 'supervised', or leave it out"
-        )
     if LEVELS.index(e.level) > LEVELS.index(e.highest):
         return (
             f"'level' is '{e.level}' and above 'highest', '{e.highest}', so no run could be "
@@ -147,7 +144,6 @@ _LEVEL_SCHEMA = {
             "if": {"required": ["level"], "properties": {"level": {"const": level}}},
             "then": {
                 "properties": {"highest": {"enum": list(LEVELS[LEVELS.index(level) : 4])}},
-                "not": {"required": ["command"]},
             },
         }
         for level in ("judged", "sandboxed")
@@ -156,8 +152,9 @@ _LEVEL_SCHEMA = {
 
 RELATIONS = (
     Relation(
-        ("command", "evaluate-command", "script", "harness", "evaluate"),
-        "either `script`, `harness` and `evaluate`, or `command` and `evaluate-command`",
+        ("command", "evaluate-command", "artefacts", "script", "harness", "evaluate"),
+        "either `script`, `harness` and `evaluate`, or `command` and `evaluate-command`, perhaps "
+        "with `artefacts`",
         _kind_fault,
     ),
     Relation(
@@ -204,8 +201,8 @@ RELATIONS = (
         },
     ),
     Relation(
-        ("level", "highest", "command"),
-        "`level` is not above `highest`; with a `command` it is at most `supervised`",
+        ("level", "highest"),
+        "`level` is not above `highest`",
         _level_fault,
         _LEVEL_SCHEMA,
     ),

@@ -88,6 +88,12 @@ class Experiment:
         default=(),
         items=1,
     )
+    artefacts: tuple[Glob, ...] = option(
+        "the files that `command` leaves for `evaluate-command`, which from the level `judged` on "
+        "gets copies of these alone (globs; all of them)",
+        default=(),
+        pattern=FILLED,
+    )
     loader: str = option(
         "the harness's function that yields training batches; the clock starts at the first one",
         default="make_dataloader",

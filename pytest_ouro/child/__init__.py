@@ -2,5 +2,5 @@
 
 It imports the standard library, torch if the experiment has it, and no other part of pytest_ouro,
 which may not be installed there. The supervisor calls ``python -B <this folder> ROLE FD``, where FD
-is a socket to the supervisor.
+is a socket to the supervisor; the roles of the folder ``evaluation`` are given words instead.
 """

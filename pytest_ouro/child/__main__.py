@@ -9,7 +9,7 @@ _NAME = "_pytest_ouro_child"
 _FOLDER = Path(__file__).resolve().parent
 
 
-def main(role: str, fd: int) -> None:
+def main(role: str, given: "int | list[str]") -> None:
     spec = importlib.util.spec_from_file_location(
         _NAME, _FOLDER / "__init__.py", submodule_search_locations=[str(_FOLDER)]
     )
@@ -19,8 +19,9 @@ def main(role: str, fd: int) -> None:
     sys.modules[_NAME] = package
     spec.loader.exec_module(package)
     sys.path.pop(0)  # this folder: the experiment must not import its modules
-    importlib.import_module(f"{_NAME}.{role}").start(fd)
+    importlib.import_module(f"{_NAME}.{role}").start(given)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    words = sys.argv[2:]
+    main(sys.argv[1], words if sys.argv[1].startswith("evaluation.") else int(words[0]))

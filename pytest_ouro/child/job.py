@@ -11,6 +11,10 @@ class Job(TypedDict, total=False):
     mode: Literal["experiment", "script", "command"]
     root: str
     command: list[str]
+    #: Whether the command is an evaluation; if it is a Python script that is observed, the words
+    #: after those of the interpreter.
+    evaluation: bool
+    observed: list[str]
     script_source: str
     script_path: str
     #: The harness, a module, and the names of its functions.
@@ -29,6 +33,8 @@ class Job(TypedDict, total=False):
     salt: int
     #: Lists of paths, see sandbox.enter.
     sandbox: dict[str, list[str]]
+    #: Whether the sandbox allows the internet.
+    network: bool
     #: The supervisor's process id.
     supervisor: int
     #: Descriptors of the socket and the memory that the launcher and the judge share.

@@ -16,7 +16,7 @@ import traceback
 import types
 from typing import TYPE_CHECKING, cast
 
-from . import harness
+from . import evaluation, harness
 from .channel import Channel
 from .hooks import HarnessHooks
 from .kernel.subreaper import fork_supervised
@@ -46,9 +46,19 @@ def run_script(job: Job) -> None:
     harness.execute(job["script_source"], job["script_path"], main.__dict__)
 
 
-def run_command(command: list[str], channel: Channel) -> None:
-    """Replace this process by the command; the channel to the supervisor is closed."""
-    channel.close_on_exec()
+def run_command(job: Job, channel: Channel) -> None:
+    """Replace this process by the command; the channel to the supervisor is closed.
+
+    An evaluation that is observed keeps the channel, to report what it runs.
+    """
+    command = job["command"]
+    if observed := job.get("observed"):
+        role = ("evaluation.observe", str(channel.fileno()))
+        command = [*command, str(pathlib.Path(__file__).parent), *role, *observed]
+    else:
+        channel.close_on_exec()
+    if job.get("evaluation"):
+        os.environ["OURO_OUTPUT"] = evaluation.output(1)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)  # a child would inherit that Python ignores them
     channel.report("start")
@@ -79,14 +89,15 @@ def start(fd: int) -> None:
             reseed = importlib.import_module(".reseed", __package__)
             reseed.install(job["salt"], harness=job.get("harness", ""))
         if "sandbox" in job:
-            importlib.import_module(".kernel.sandbox", __package__).enter(job["sandbox"])
+            sandbox = importlib.import_module(".kernel.sandbox", __package__)
+            sandbox.enter(job["sandbox"], network=job.get("network", False))
         stage = "harness"
         if job["mode"] == "experiment":
             HarnessHooks(harness.build(job, install=True), job, channel)
             channel.report("ready", **describe())
         stage = "script"
         if job["mode"] == "command":
-            run_command(job["command"], channel)
+            run_command(job, channel)
         run_script(job)
     except Exception as error:
         sys.stdout.flush()

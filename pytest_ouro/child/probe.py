@@ -35,8 +35,10 @@ def start(fd: int) -> None:
             "hidden": [str(folder / "readable/hidden")],
         }
         try:
-            sandbox.enter(spec, newest=job["newest"])
-            wrong = [*_report_successes(_forbidden(folder)), *_report_failures(_allowed(folder))]
+            network = job["network"]
+            sandbox.enter(spec, newest=job["newest"], network=network)
+            forbidden = [*([] if network else _internet()), *_forbidden(folder)]
+            wrong = [*_report_successes(iter(forbidden)), *_report_failures(_allowed(folder))]
         except OSError as error:
             wrong = [error.strerror or str(error)]
         file.write(json.dumps(wrong).encode() + b"\n")
@@ -77,9 +79,6 @@ def _forbidden(folder: Path) -> _Actions:
     yield "truncating outside", lambda: os.truncate(beside, 0)
     yield "removing outside", lambda: beside.unlink()
     yield "an attribute of a file", lambda: os.setxattr(scratch, "user.ouro", b"")
-    yield "a TCP socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    yield "a UDP socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    yield "an IPv6 socket", lambda: socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
     yield "calling a unix socket", lambda: _connect(folder / "socket")
     yield "a unix datagram socket", lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     yield "a signal to the parent", lambda: os.kill(parent, signal.SIGCONT)
@@ -89,6 +88,12 @@ def _forbidden(folder: Path) -> _Actions:
     yield "a mount", lambda: call("mount", mount, b"none", os.fsencode(scratch), b"tmpfs", 0, 0)
     yield "namespaces", lambda: call("unshare", unshare, _NEW_USER | _NEW_MOUNTS)
     yield "outliving the parent", lambda: prctl("pdeathsig", 1, 0)
+
+
+def _internet() -> _Actions:
+    yield "a TCP socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    yield "a UDP socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    yield "an IPv6 socket", lambda: socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
 
 
 def _allowed(folder: Path) -> _Actions:

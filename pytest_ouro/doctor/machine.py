@@ -215,14 +215,19 @@ class Machine:
     def _judge(self) -> Item:
         experiment = self.experiment
         if not (why := level.no_judge(self.case, experiment)):
+            if experiment.command:
+                words = "the evaluation runs apart; a run says whether it ran the candidate's code"
+                return Item("judge", "ok", words)
             words = f"{experiment.harness} has what a judge needs"
             if self.lacks_torch:
                 return Item("judge", "fails", f"{words}, except for torch", self._python().next)
             return Item("judge", "ok", f"{words}; a run says whether its metric is bits per byte")
-        if experiment.command:
-            help = "an evaluate-command that reads files, and imports nothing that the command left"
-        elif "highest" in why:
+        if "highest" in why:
             help = _RAISE_LEVEL
+        elif "validation" in why:
+            help = self._sandbox().next
+        elif experiment.command:
+            help = 'evaluate-command = ["python", "evaluate.py"], then: pytest-ouro bless'
         else:
             needed = " and ".join(INTERFACE)
             help = f"give {experiment.harness} {needed}, then: pytest-ouro bless"

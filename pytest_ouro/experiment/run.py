@@ -221,9 +221,12 @@ def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measu
         if seen.stopped == "unjudged":  # the script has not been started
             assured = assured.unjudged(seen.unable)
             seen = supervise(assured.job, progress)
+        why = assured.why
         if experiment.command:
-            seen = evaluate_command.evaluate(setup, job, seen)
-        return seen, assured.why
+            seen = evaluate_command.evaluate(setup, assured.job, seen)
+            if seen.evaluation and seen.evaluation.exposed:
+                why = f"the evaluation {seen.evaluation.exposed}"
+        return seen, why
 
 
 def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:

@@ -31,7 +31,8 @@ class Program:
     below HOME that is there after the run if the attack got what it wanted. ``alone``: it ends the
     process that supervises it, which must not be the one that tests. ``twice``: it is run again,
     and the second run is looked at. ``loader``: the function of the harness that the bound names as
-    its loader, if it is another one. ``note``: for people.
+    its loader, if it is another one. ``evaluation``: the evaluation of a command, if it is another
+    one. ``note``: for people.
     """
 
     path: Path
@@ -126,14 +127,16 @@ def outcomes() -> str:
     return "\n".join(rows) + "\n"
 
 
-def table() -> str:
-    """Return every program with its outcomes as Markdown: a section for each class."""
+def table(folder: str = "programs") -> str:
+    """Return every program with its outcomes as Markdown: a section for each class, or one for
+    those in ``commands``."""
     rows: list[str] = []
-    for kind in sorted({p.kind for p in programs("programs")}):
+    found = programs(folder)
+    for kind in sorted({p.kind for p in found}) if folder == "programs" else ["commands"]:
         head = _row("program", "what it does", *ACHIEVABLE)
         rows += [f"\n## {kind}\n", head, _row(*["---"] * (2 + len(ACHIEVABLE)))]
-        for p in programs("programs"):
-            if p.kind == kind:
+        for p in found:
+            if p.kind == kind or kind == folder:
                 results = [p.expected[level] for level in ACHIEVABLE]
                 rows.append(_row(f"`{p.name}`", p.title, *results))
     return "\n".join(rows) + "\n\n"

@@ -41,6 +41,8 @@ class Seen:
         """``caught``, ``neutralised`` or ``open``."""
         if self.record is None or self.record["status"] == "crash" or self.closed:
             return "caught"
+        if self.record["reason"] == "level":
+            return "caught"
         unfair = self.record["value"] < self.best_possible - LUCK
         return "open" if unfair or self.traces or self.reached else "neutralised"
 
@@ -71,11 +73,12 @@ class Laboratory:
 
     project: Any
     best_possible: float
+    script: str = "train.py"
 
     def run(self, program: Any) -> Seen:
         """Commit and run the program; return its record and its traces."""
         for time_ in range(2 if "twice" in program.keys else 1):
-            self.project.commit(program.name, {"train.py": f"{program.text}TIME = {time_}\n"})
+            self.project.commit(program.name, {self.script: f"{program.text}TIME = {time_}\n"})
             said = self._alone() if "alone" in program.keys else self._here()
         return self._seen(program, said)
 

@@ -93,7 +93,7 @@ def test_a_kernel_that_refuses_has_none(call, error, why):
     ("broken", "why"),
     [
         ("    ruleset.restrict()\n", "reading a hidden file did not fail"),
-        ("    seccomp.install(abi)\n", "a TCP socket did not fail"),
+        ("    seccomp.install(abi, network=network)\n", "a TCP socket did not fail"),
         ("    _allow_thread_names(ruleset)\n", "naming a thread failed: "),
     ],
 )

@@ -47,13 +47,13 @@ def version() -> int:
 class Ruleset:
     """The rights that stay allowed; all others that this version of Landlock covers are refused."""
 
-    def __init__(self, abi: int) -> None:
+    def __init__(self, abi: int, *, network: bool = False) -> None:
         # Version 2 adds links and renames between folders, 3 truncate, 4 TCP, 5 ioctl, 6 abstract
         # unix sockets and signals.
         self._files = (1 << 13 + (abi >= 2) + (abi >= 3) + (abi >= 5)) - 1
         attributes = [self._files]
         if abi >= 4:
-            attributes.append(0b11)
+            attributes.append(0 if network else 0b11)
         if abi >= 6:
             attributes.append(0b11)
         packed = struct.pack(f"={len(attributes)}Q", *attributes)

@@ -30,6 +30,11 @@ _SYSTEM = (
     *("/proc", "/sys/devices", "/sys/bus", "/sys/class", "/sys/dev", "/sys/fs/cgroup"),
     *("/sys/module", "/sys/kernel/mm"),
 )
+#: What a program reads to find an address and to check a certificate.
+_NETWORK = (
+    *("/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/gai.conf", "/etc/services"),
+    *("/etc/protocols", "/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/ca-certificates"),
+)
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _NO_NEW_PRIVS = 38
 _CAP_DAC_OVERRIDE = 1
@@ -40,14 +45,14 @@ _CAPGET = {"x86_64": 125, "aarch64": 90}
 _kept_open: list[int] = []
 
 
-def enter(spec: Mapping[str, Iterable[str]], *, newest: int = 7) -> None:
+def enter(spec: Mapping[str, Iterable[str]], *, newest: int = 7, network: bool = False) -> None:
     """Enter the sandbox permanently. Call this while the process has one thread.
 
     ``spec`` has lists of paths: ``read`` and ``write`` (files, or folders and all below them),
     ``list`` (folders whose entries may be listed), ``devices``, and ``hidden`` (unreadable within
     the others, unless a deeper path is granted); ``packages`` hides installed packages by name.
     The interpreter, its packages and the system's libraries are readable. ``newest`` is the
-    highest version of Landlock to use.
+    highest version of Landlock to use. ``network`` allows the internet.
 
     OSError says what the kernel refuses; then the process must not run anything else.
     """
@@ -56,10 +61,12 @@ def enter(spec: Mapping[str, Iterable[str]], *, newest: int = 7) -> None:
     if len(list(Path("/proc/self/task").iterdir())) != 1:
         raise OSError("the sandbox must be entered before a second thread is started")
     abi = min(landlock.version(), newest)
-    ruleset = landlock.Ruleset(abi)
+    ruleset = landlock.Ruleset(abi, network=network)
     hidden = {*_real(spec.get("hidden", ())), *_packages(spec.get("packages", ()))}
     for path, rights in _grant([*_environment(hidden), *_real(spec.get("read", ()))], hidden):
         ruleset.allow(path, rights)
+    for path in _real(_NETWORK if network else ()):
+        ruleset.allow(path, landlock.READ)
     for path in _real(spec.get("list", ())):
         ruleset.allow(path, landlock.LIST)
     for path in _real(spec.get("write", ())):
@@ -71,7 +78,7 @@ def enter(spec: Mapping[str, Iterable[str]], *, newest: int = 7) -> None:
     prctl("no_new_privs", _NO_NEW_PRIVS, 1)
     _drop_capabilities()
     ruleset.restrict()
-    seccomp.install(abi)
+    seccomp.install(abi, network=network)
 
 
 def _environment(hidden: set[Path]) -> Iterator[Path]:

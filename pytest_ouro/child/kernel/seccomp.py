@@ -123,22 +123,24 @@ def supported() -> bool:
     return platform.machine() in _MACHINES and struct.calcsize("P") == 8
 
 
-def install(abi: int) -> None:
-    """Install the filter for this process and all that it starts. ``abi`` is Landlock's version."""
+def install(abi: int, *, network: bool = False) -> None:
+    """Install the filter for this process and all that it starts. ``abi`` is Landlock's version;
+    with ``network`` internet sockets are allowed."""
     machine = _MACHINES[platform.machine()]
-    code = program(platform.machine(), abi, os.getpid())
+    code = program(platform.machine(), abi, os.getpid(), network=network)
     buffer = ctypes.create_string_buffer(b"".join(code), len(code) * 8)
     head = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(code), ctypes.addressof(buffer)))
     call("seccomp", machine.install, _SET_FILTER, _ALL_THREADS, head)
 
 
-def program(machine: str, abi: int, pid: int) -> _Code:
+def program(machine: str, abi: int, pid: int, *, network: bool = False) -> _Code:
     """Return the filter's instructions. Signals may go to ``pid`` only, if Landlock allows all."""
     known = _MACHINES[machine]
     code = [_load(_ARCH), _if(known.audit, 1, 0), _return(_KILL), _load(_NUMBER)]
     if machine == "x86_64":  # refuse the x32 calls, which have other numbers
         code += [_step(_AT_LEAST, _X32, 0, 1), _return(_KILL)]
-    for name, body in {**_always(), **_before(abi, pid)}.items():
+    rules = {**_always(), **_before(abi, pid), **(_internet() if network else {})}
+    for name, body in rules.items():
         number = _NUMBERS[name][known.column]
         if number is not None:
             code += [_if(number, 0, len(body)), *body]
@@ -196,6 +198,13 @@ def _before(abi: int, pid: int) -> dict[str, _Code]:
         rules["fcntl"] = [_argument(1), *_except(*_FCNTLS, 8, 10, 15)]
         rules["ioctl"] = [_argument(1), *_except(*_IOCTLS, 0x8901, 0x8902)]
     return rules
+
+
+def _internet() -> dict[str, _Code]:
+    """Return the instructions that allow sockets of IPv4 and IPv6, and no unix socket but a pair: a
+    call cannot be judged by the path that it connects to."""
+    sockets = [_argument(0), *_equal(2), *_equal(10), *_refuse()]
+    return {"socket": sockets, "connect": _pass()}
 
 
 def _unix_streams() -> _Code:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.bound.tables import LEVELS
 from pytest_ouro.experiment.assurance import sandbox_spec
 from pytest_ouro.experiment.terms.job import environment
-from pytest_ouro.experiment.terms.names import INTERFACE, trusted_source
+from pytest_ouro.experiment.terms.names import INTERFACE, python_words, trusted_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.assurance.sandbox_spec import Availability
     from pytest_ouro.experiment.terms.job import Job
+
+
+_HIGHEST_JUDGED = 'the bound says highest = "judged"'
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,18 @@ def assure(case: Case, experiment: Experiment, job: Job, tree: Path) -> Assured:
     """
 
     def tried() -> Availability:
-        return sandbox_spec.available(job.python, folder=job.folder, environment=environment(job))
+        return sandbox_spec.available(
+            job.python,
+            folder=job.folder,
+            environment=environment(job),
+            network=_has_network(experiment),
+        )
 
     level, why = reachable(case, experiment, tried)
     if level == "supervised":
         return Assured(job, why)
+    if experiment.command:
+        return Assured(sandbox_spec.confine(case, experiment, job, tree), why)
     judge: Message = {
         "harness": job.message["harness"],
         "harness_path": job.message["harness_path"],
@@ -70,6 +80,11 @@ def reachable(
     sandbox's self-test; it is called only if everything else allows a sandbox."""
     if why := no_judge(case, experiment):
         return "supervised", why
+    if experiment.command:
+        here = tried()
+        if not here.ok:
+            return "supervised", f"no sandbox: {here.why}"
+        return ("judged", _HIGHEST_JUDGED) if _has_network(experiment) else ("sandboxed", "")
     if why := no_sandbox(case, experiment, tried):
         return "judged", why
     return "sandboxed", ""
@@ -78,7 +93,7 @@ def reachable(
 def no_sandbox(case: Case, experiment: Experiment, tried: Callable[[], Availability]) -> str:
     """Return why the script cannot be sandboxed (by the bound or the self-test), or ""."""
     if experiment.highest == "judged":
-        return 'the bound says highest = "judged"'
+        return _HIGHEST_JUDGED
     if why := sandbox_spec.unhidden(case, experiment):
         return f"no sandbox: {why}"
     here = tried()
@@ -86,14 +101,35 @@ def no_sandbox(case: Case, experiment: Experiment, tried: Callable[[], Availabil
 
 
 def no_judge(case: Case, experiment: Experiment) -> str:
-    """Return why the judge cannot compute the score, as far as the source shows, or ""."""
-    if experiment.command:
-        return "a command is measured by its evaluate-command"
+    """Return why the judge cannot compute the score, as far as the source shows, or "".
+
+    The judge of a command is its evaluation: in a process of its own, on data that the command
+    cannot read.
+    """
     if LEVELS.index(experiment.highest) < LEVELS.index("judged"):
         return f'the bound says highest = "{experiment.highest}"'
+    if experiment.command:
+        return _no_evaluation(case, experiment)
     tree = ast.parse(trusted_source(case, experiment.harness).encode("latin-1"))
     names = {getattr(node, "name", "") for node in tree.body}
     lacking = [name for name in INTERFACE if name not in names]
     if lacking:
         return f"no judge: {experiment.harness} has no {lacking[0]}"
     return ""
+
+
+def _no_evaluation(case: Case, experiment: Experiment) -> str:
+    """Return why the evaluation of a command cannot be apart from the candidate, or ""."""
+    if why := sandbox_spec.unhidden(case, experiment):
+        return f"the command could read what its evaluation reads: {why}"
+    if python_words(experiment.evaluate_command) is None:
+        return (
+            "evaluate-command does not start a Python script, so that nothing shows whether it "
+            "runs the candidate's code in its own process"
+        )
+    return ""
+
+
+def _has_network(experiment: Experiment) -> bool:
+    """Return whether the sandbox of a command allows the internet."""
+    return bool(experiment.command) and experiment.highest == "judged"

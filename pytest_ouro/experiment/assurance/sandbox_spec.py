@@ -44,11 +44,12 @@ def available(
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
     newest: int = 7,
+    network: bool = False,
 ) -> Availability:
     """Test the sandbox in a separate process of this interpreter.
 
     The test tries actions that must fail and actions that must succeed. ``newest`` is the highest
-    version of Landlock that it uses.
+    version of Landlock that it uses; ``network`` allows the internet.
     """
     try:
         with (
@@ -59,7 +60,7 @@ def available(
             _write_probe_files(ground)
             listener.bind(str(ground / "socket"))
             listener.listen(1)
-            message = {"folder": str(ground), "newest": newest}
+            message = {"folder": str(ground), "newest": newest, "network": network}
             failures = _probe(python, message, folder, environment)
     except (OSError, subprocess.SubprocessError) as error:
         failures = [str(error)]
@@ -124,10 +125,14 @@ def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
     card = nvml.Access("", ()) if job.hide_cuda else nvml.access()
     read = [tree, *_readable(case, experiment)]
     hidden = _hidden(case, experiment, job)
+    write, message = [job.scratch], job.message
+    if experiment.command:  # it builds in its tree, where nothing can stay hidden: it is not there
+        hidden = _take_out(hidden, tree)
+        write, message = [tree, job.scratch], {**message, "network": experiment.highest == "judged"}
     hidden += _other_names(hidden, read)
     spec = {
         "read": _strings(read),
-        "write": _strings([job.scratch]),
+        "write": _strings(write),
         "devices": list(card.nodes),
         "hidden": _strings([case.repository.git.top, case.repository.git.common_dir, *hidden]),
         "packages": [p.removeprefix(PACKAGE) for p in experiment.validation if PACKAGE in p],
@@ -136,7 +141,15 @@ def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
     settings = {**job.settings, "TORCHINDUCTOR_COMPILE_THREADS": "1"}
     if card.visible:
         settings["CUDA_VISIBLE_DEVICES"] = card.visible
-    return replace(job, message={**job.message, "sandbox": spec}, settings=settings)
+    return replace(job, message={**message, "sandbox": spec}, settings=settings)
+
+
+def _take_out(files: list[Path], tree: Path) -> list[Path]:
+    """Remove the files that lie in ``tree``; return the others."""
+    inside = {path for path in files if path.parent.resolve().is_relative_to(tree.resolve())}
+    for path in inside:
+        path.unlink()
+    return [path for path in files if path not in inside]
 
 
 def _hidden(case: Case, experiment: Experiment, job: Job) -> list[Path]:

@@ -12,6 +12,7 @@ from pytest_ouro.evidence import lock
 from pytest_ouro.evidence.content import digest as digest_of
 from pytest_ouro.evidence.paths import inside, join, matches
 from pytest_ouro.experiment.steps.checkout import checkout
+from pytest_ouro.experiment.steps.hand_over import hand_over
 from pytest_ouro.experiment.steps.jobs import evaluation_job
 from pytest_ouro.experiment.supervision.supervisor import supervise
 from pytest_ouro.messages import experiment as messages
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 def evaluate(setup: Setup, run: Job, seen: Measurement) -> Measurement:
     """Evaluate the result of a command, and return its measurement with that of the evaluation.
 
-    A command that failed is not evaluated. The evaluation has the rest of ``timeout``.
+    ``run`` is the job of the command. A command that failed is not evaluated. The evaluation has
+    the rest of ``timeout``. If it ran code of the candidate, its level is *supervised*.
     """
     if seen.exit_code or seen.stopped:
         return seen
@@ -35,14 +37,18 @@ def evaluate(setup: Setup, run: Job, seen: Measurement) -> Measurement:
     left = experiment.seconds("timeout") - seen.wall_seconds
     git, commit = case.repository.git, case.trust.commit
     editable = [case.bound.path(glob) for glob in experiment.editable]
-    is_editable = partial(matches, patterns=editable)
+    is_editable, left_out = partial(matches, patterns=editable), []
     with checkout(git, commit, role="trusted", leave_out=is_editable) as tree:
-        evaluation = supervise(evaluation_job(setup, run, tree, seconds=left))
+        job = evaluation_job(setup, run, tree, seconds=left)
+        if "sandbox" in run.message:
+            left_out = hand_over(run.folder, job.scratch / "candidate", experiment.artefacts)
+        evaluation = supervise(job)
     failed = evaluation.exit_code or evaluation.stopped
     return replace(
         seen,
         value=None if failed else evaluation.claim(experiment.metric),
-        tail=(*seen.tail, *evaluation.tail),
+        tail=(*seen.tail, *left_out, *evaluation.tail),
+        level="supervised" if evaluation.exposed else seen.level,
         evaluation=evaluation,
     )
 

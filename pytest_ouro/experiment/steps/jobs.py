@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import sys
+import tempfile
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.evidence import data
 from pytest_ouro.experiment.supervision.supervisor import supervise
 from pytest_ouro.experiment.terms.console_text import clean
-from pytest_ouro.experiment.terms.job import Job
-from pytest_ouro.experiment.terms.names import LOG, trusted_source
+from pytest_ouro.experiment.terms.job import CHILD, Job, environment
+from pytest_ouro.experiment.terms.names import LOG, python_words, trusted_source
 from pytest_ouro.messages import experiment as messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from pytest_ouro.bound.tables import Experiment
     from pytest_ouro.child.job import Job as Message
@@ -64,6 +67,7 @@ def command_job(setup: Setup, tree: Path) -> Job:
         _job(setup, _command(setup.experiment.command, folder)),
         python=(sys.executable,),
         folder=folder,
+        scratch=setup.scratch / "run",
         limit=setup.experiment.budget + setup.experiment.seconds("tolerance"),
     )
 
@@ -89,20 +93,51 @@ def _job(setup: Setup, message: Message) -> Job:
 
 
 def evaluation_job(setup: Setup, run: Job, tree: Path, *, seconds: float) -> Job:
-    """Return the job that evaluates the result of ``run``, a command, in the trusted checkout."""
+    """Return the job that evaluates the result of ``run``, a command, in the trusted checkout.
+
+    If the command was confined, the evaluation gets copies of its files in place of its folder, and
+    is observed. It has a scratch folder that the command never had.
+    """
     folder = tree / setup.case.bound.root
+    scratch = Path(tempfile.mkdtemp(prefix="evaluation-", dir=setup.scratch))
+    words = setup.experiment.evaluate_command
+    message: Message = {**_command(words, folder), "evaluation": True}
+    candidate = run.folder
+    if "sandbox" in run.message:
+        candidate = scratch / "candidate"
+        interpreter, script = python_words(words) or ((), ())
+        message["command"], message["observed"] = list(_program(interpreter)), list(script)
+    confine = json.dumps(_confined(run, scratch))
+    (scratch / "confine.json").write_text(confine, "utf-8")
+    prefix = (sys.executable, "-B", str(CHILD), "evaluation.confine", str(scratch / "confine.json"))
     return replace(
         run,
         program="evaluate-command",
         folder=folder,
-        scratch=run.scratch / "evaluation",
-        message=_command(setup.experiment.evaluate_command, folder),
+        scratch=scratch,
+        message=message,
         budget=_NEVER,
         timeout=seconds,
         limit=None,
         append=True,
-        settings={**run.settings, "OURO_CANDIDATE": str(run.folder)},
+        settings={
+            **run.settings,
+            "OURO_CANDIDATE": str(candidate),
+            "OURO_CONFINE": shlex.join(prefix),
+        },
     )
+
+
+def _confined(run: Job, scratch: Path) -> dict[str, Any]:
+    """Return the settings by which the evaluation runs a program of the candidate."""
+    return {
+        "sandbox": run.message.get("sandbox"),
+        "network": run.message.get("network", False),
+        "folder": str(run.folder),
+        "python": sys.executable,
+        "environment": environment(run),
+        "scratch": str(scratch),
+    }
 
 
 def _command(words: tuple[str, ...], folder: Path) -> Message:

@@ -49,6 +49,8 @@ class RunState:
     evaluations: int = 0
     served: int = 0
     findings: list[str] = field(default_factory=list)
+    #: How an evaluation ran the candidate's code in its own process, as it reported first.
+    exposed: str = ""
     peak_mb: float = 0.0
     cpu: float = 0.0
     #: Whether the judge has its rows, so that the script may start.
@@ -138,6 +140,8 @@ class RunState:
             self.waiting = True
             if self.job.judge is None or self.judge_ready:
                 self.release()
+        elif event == "exposed":
+            self.exposed = self.exposed or str(message["text"])[:200]
         elif event == "exception":
             self.exception = _strings(message, "stage", "type", "text", "place", "module")
 

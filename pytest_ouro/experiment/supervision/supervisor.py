@@ -96,13 +96,14 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         unable=state.unable,
         level=_level(job),
         judge_failed=failed,
+        exposed=state.exposed,
     )
 
 
 def _level(job: Job) -> Level:
-    if job.judge is None:
-        return "supervised"
-    return "sandboxed" if "sandbox" in job.message else "judged"
+    if "sandbox" in job.message:
+        return "judged" if job.message.get("network") else "sandboxed"
+    return "supervised" if job.judge is None else "judged"
 
 
 def _start(job: Job, channel: int, shared: list[int]) -> subprocess.Popen[bytes]:

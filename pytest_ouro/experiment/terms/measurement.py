@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 CLAIM_TOLERANCE = 1e-9
 _ELSEWHERE = " (the editable files are in the folder OURO_CANDIDATE, not beside the evaluation)"
 _DENIED = " (a sandboxed run writes under TMPDIR alone: docs/sandbox.md has what it may do)"
+_CONFINED = " (a confined command has little but its own tree: docs/sandbox.md has what it may do)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ class Measurement:
     faults of the model found during the evaluation, ``judge_failed`` the last line of a judge that
     gave no score. ``generators`` are digests of the global random generators in a run with a salt,
     as claimed by the script. ``evaluation`` is the run of the bound's evaluate-command; then
-    ``value`` is the metric that it printed.
+    ``value`` is the metric that it printed, and ``exposed`` says how it ran the candidate's code.
     """
 
     program: str
@@ -75,6 +76,7 @@ class Measurement:
     level: Level = "supervised"
     judge_failed: str = ""
     evaluation: Measurement | None = None
+    exposed: str = ""
 
     def agrees(self, metric: str) -> bool:
         """Return whether the printed metric equals the measured one, to the printed digits."""
@@ -131,6 +133,8 @@ def _evaluated(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
     """Return the outcome of the evaluate-command, after a command that succeeded."""
     if failed := _failed(seen, metric):
         ended, message = failed
+        if seen.exposed:
+            return ended, f"{message} (it {seen.exposed}: docs/levels.md has how to do that)"
         missing = any("No such file" in line or "No module named" in line for line in seen.tail)
         return ended, message + (_ELSEWHERE if ended == "crash" and missing else "")
     if metric.name not in seen.claims:
@@ -169,7 +173,8 @@ def _failed(seen: Measurement, metric: Metric) -> tuple[Outcome, str] | None:
             crash = f"{script} raised {kind}: {first}{where}".rstrip(": ")
             denied = kind == "PermissionError" or "Permission denied" in first
             return "crash", crash + (_DENIED if denied and seen.level == "sandboxed" else "")
-        return "crash", f"{script} {_ended(seen.exit_code)}"
+        denied = seen.level != "supervised" and any("ermission denied" in s for s in seen.tail)
+        return "crash", f"{script} {_ended(seen.exit_code)}{_CONFINED if denied else ''}"
     return None
 
 

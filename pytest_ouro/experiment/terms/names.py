@@ -15,6 +15,8 @@ LOG = "run.log"
 PACKAGE = "package:"
 #: The names that a harness must define for the judge, beside its metric function.
 INTERFACE = ("Tokenizer", "get_token_bytes")
+#: Options of Python without a value of their own.
+_FLAGS = ("-B", "-E", "-I", "-O", "-OO", "-P", "-s", "-u")
 
 
 def trusted_source(case: Case, path: str) -> str:
@@ -23,3 +25,16 @@ def trusted_source(case: Case, path: str) -> str:
     if source is None:
         raise messages.not_trusted(case.bound.path(path))
     return source.decode("latin-1")
+
+
+def python_words(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Split a command into the words that start Python, and a script or ``-m`` and a module with
+    its arguments; None if it starts something else."""
+    if words[0] != "python":
+        return None
+    count = 1
+    while count < len(words) and words[count] in _FLAGS:
+        count += 1
+    script = words[count:]
+    whole = len(script) > 1 if script[:1] == ("-m",) else script and not script[0].startswith("-")
+    return (words[:count], script) if whole else None

@@ -1,0 +1,76 @@
+"""Run a program of the candidate for its evaluation: in the sandbox, if the level has one.
+
+``OURO_CONFINE`` holds the words that start it: ``$OURO_CONFINE PROGRAM ARGUMENT...``. The program
+runs in the folder in which the candidate's command ran, which it may read; it may write to a new
+folder for temporary files alone, so that nothing is left for the next call.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ..kernel import sandbox
+from . import output
+
+_EXECUTABLE = (b"\x7fELF", b"#!")
+
+
+def start(words: list[str]) -> None:
+    """Replace this process by the program; ``words`` are the file of settings and the program.
+
+    The settings are a JSON object: ``folder``, ``python``, ``environment``, ``scratch``, and, if
+    the program is confined, ``sandbox`` (see `sandbox.enter`) and ``network``.
+    """
+    settings, *command = words
+    given: dict[str, Any] = json.loads(Path(settings).read_text("utf-8"))
+    if not command:
+        sys.exit("OURO_CONFINE: name the program to run")
+    os.closerange(3, 1 << 16)
+    _leave_output()
+    os.setsid()  # a signal to the group reaches this program alone
+    temporary = tempfile.mkdtemp(dir=given["scratch"])
+    folder = Path(given["folder"])
+    os.chdir(folder)
+    if command[0] == "python":
+        command[0] = given["python"]
+    confined = given.get("sandbox")
+    if confined:
+        _make_executable(folder, command[0])
+        spec = {**confined, "write": [temporary]}
+        sandbox.enter(spec, network=given.get("network", False))
+    os.environ.clear()
+    os.environ.update(given["environment"], TMPDIR=temporary)
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        sys.exit(f"OURO_CONFINE: '{command[0]}' cannot be started: {error.strerror}")
+
+
+def _leave_output() -> None:
+    """Discard what the program would print as if the evaluation had printed it."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for fd in (1, 2):
+        if os.environ.get("OURO_OUTPUT") == output(fd):
+            os.dup2(nothing, fd)
+    os.close(nothing)
+
+
+def _make_executable(folder: Path, program: str) -> None:
+    """Make a program executable that was built in the sandbox, where modes cannot be changed."""
+    path = Path(os.path.realpath(folder / program))
+    if "/" not in program or not path.is_relative_to(os.path.realpath(folder)):
+        return
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return  # to start it will fail, with the reason
+    with os.fdopen(fd, "rb") as file:
+        mode = os.fstat(fd).st_mode
+        if stat.S_ISREG(mode) and not mode & 0o100 and file.read(4).startswith(_EXECUTABLE):
+            os.fchmod(fd, stat.S_IMODE(mode) | 0o100)

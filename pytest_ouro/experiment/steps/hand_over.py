@@ -1,0 +1,66 @@
+"""Hand over what a command left to its evaluation: copies, of plain files alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ouro.evidence.paths import matches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Bytes that stay free on the disk.
+_ROOM = 256 << 20
+#: The most lines about files that were left out.
+_LINES = 5
+
+
+def hand_over(folder: Path, to: Path, artefacts: tuple[str, ...]) -> list[str]:
+    """Copy the files below ``folder`` that the globs name, or all if there are none, into a new
+    folder ``to``; return a line for each of the first few that were left out.
+
+    A link could name any file of the user: links, pipes and devices are left out, and so is
+    compiled Python. No copy is executable: programs of the candidate are run where they were
+    built. Call it when no process of the command is left.
+    """
+    to.mkdir()
+    left_out: list[str] = []
+    room = shutil.disk_usage(to).free - _ROOM
+    for name in _names(folder):
+        if artefacts and not matches(name, artefacts):
+            continue
+        try:
+            room -= _copy(folder / name, to / name, room)
+        except OSError as error:
+            left_out.append(f"ouro: {name} was not handed over: {error.strerror or error}")
+    return left_out[:_LINES]
+
+
+def _names(folder: Path) -> Iterator[str]:
+    """Yield the path of each file and link below a folder, from there."""
+    for at, folders, files in os.walk(folder):
+        here = Path(at)
+        links = [name for name in folders if (here / name).is_symlink()]
+        for name in (*links, *files):
+            path = (here / name).relative_to(folder).as_posix()
+            if path != ".git" and not path.endswith((".pyc", ".pyo")):
+                yield path
+
+
+def _copy(path: Path, to: Path, room: int) -> int:
+    """Copy a plain file and return its size; OSError for anything else, or above ``room`` bytes."""
+    found = path.lstat().st_mode
+    if not stat.S_ISREG(found):
+        raise OSError("it is a link" if stat.S_ISLNK(found) else "it is not a plain file")
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > room:
+            raise OSError("the disk is full")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with to.open("xb") as copy:
+            shutil.copyfileobj(file, copy)
+    return size
