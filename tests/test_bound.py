@@ -546,7 +546,7 @@ def test_a_ledger_that_is_anything_else_is_refused_with_its_line(ledger):
 
 
 @pytest.mark.parametrize(
-    "ledger", ["results.tsv", "logs/results.tsv", "notes/log", "a.md", "x.csv"]
+    "ledger", ["results.tsv", "logs/results.tsv", "notes/log", "a.md", "x.csv", "x.jsonl"]
 )
 def test_a_ledger_of_any_other_name_is_lawful(ledger):
     text = TEXT.replace("budget ", f'ledger    = "{ledger}"\nbudget ', 1)

@@ -62,7 +62,7 @@ def _fault(row: Row) -> str:
     cells = [None if place is None else row.cells[place] for place in columns.known]
     commit, status = str(cells[0]), str(cells[3])
     crashed = status == "crash" or columns.status is None
-    metric, memory = (_number(cells[1], 6, crashed), _number(cells[2], 1, crashed))
+    metric, memory = (_text(cells[1], 6, crashed), _text(cells[2], 1, crashed))
     if not re.fullmatch(r"[0-9a-f]{7,64}", commit):
         return f"'{commit[:20]}' is not a commit hash"
     if columns.status is not None and status not in STATUSES:
@@ -76,7 +76,7 @@ def _fault(row: Row) -> str:
     return ""
 
 
-def _number(cell: Cell, decimals: int, crashed: bool) -> str:
+def _text(cell: Cell, decimals: int, crashed: bool) -> str:
     """Return a cell as text; a number of JSON, and null for a crash, as a table of text has it."""
     if (isinstance(cell, float | int) and not isinstance(cell, bool)) or (cell is None and crashed):
         return f"{cell or 0.0:.{decimals}f}"

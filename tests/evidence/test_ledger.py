@@ -130,6 +130,11 @@ CENSUS = {
         "3\ta1b2c3d\t1.5\t-\tpass\tkeep (reworked)\tx",
         ("a1b2c3d", 1.5, None, "keep", "x"),
     ),
+    "names with digits": (
+        "hash\tF1\t5min_tokens\t2nd\tval_bpb\tstatus\tdescription",
+        "a1b2c3d\t1\t2\t3\t1.5\tkeep\tx",
+        ("a1b2c3d", 1.5, None, "keep", "x"),
+    ),
     "a time first": (
         "timestamp\tcommit\tstatus\tscore\tbudget_sec\tdescription",
         "2026-01-01\tbaseline\tKEEP ✓\t1.5\t300\tx",

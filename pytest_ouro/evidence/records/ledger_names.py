@@ -43,8 +43,8 @@ _MEANINGS: tuple[tuple[Status, re.Pattern[str]], ...] = (
 )
 _NUMBER = re.compile(r"[~≈<>=\s]*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)\s*[a-zµ%/]*", re.I)
 _HASH = re.compile(r"[0-9a-f]{7,64}(?![0-9a-z])")
-#: What begins a cell with a value: a header has none.
-_VALUE = re.compile(r"\s*(?:[-+.~]?\d|[-–—?]+$|(?:n/?a|nan|none|null|inf)$)", re.I)
+#: A cell that stands for no value.
+_NOTHING = re.compile(r"[-–—?.]+|n/?a|nan|none|null|inf")
 
 
 class Columns(NamedTuple):
@@ -107,10 +107,17 @@ def _metric_names(metric: str) -> Iterator[str]:
 def is_header(cells: Sequence[str], metric: str, *, least: int = 1) -> bool:
     """Return whether the cells of a line are names of columns, at least so many known ones."""
     words = [cell.strip().casefold() for cell in cells]
-    if len(cells) < 2 or any(map(_VALUE.match, words)) or not set(words).isdisjoint(STATUSES):
+    if len(cells) < 2 or any(map(_is_value, words)):
         return False
     known = [place for place in find_columns(cells, metric).known if place is not None]
     return len(known) >= least and (len(known) > 1 or not any(map(status_of, words)))
+
+
+def _is_value(word: str) -> bool:
+    """Return whether a cell, in lower case, is a value or a sentinel, as no name of a column is."""
+    sentinel = word in STATUSES or _NOTHING.fullmatch(word)
+    number = not word[-1:].isalpha() and number_of(word) is not None
+    return number or bool(sentinel or commit_of(word))
 
 
 def normalise(name: str) -> str:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.records.run_record import FinishedRun
 
+#: The metric of a crash.
+NO_VALUE = "0.000000"
+
 
 class Entry(NamedTuple):
     """What the ledger says of a run. ``metric`` is the text of its value; zero for a crash, as
@@ -34,7 +37,7 @@ def entry_of(run: FinishedRun) -> Entry:
         prefix += f"[repeat {run.repeat}/{run.repeats}] "
     return Entry(
         run.commit[:7],
-        run.metric.text(value),
+        NO_VALUE if value is None else run.metric.text(value),
         0.0 if value is None else run.peak_mb or 0.0,
         run.status,
         one_line(prefix + run.description),
