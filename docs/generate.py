@@ -17,6 +17,7 @@ import typing
 from pathlib import Path
 
 from pytest_ouro import messages
+from pytest_ouro.bound.guards import Guard
 from pytest_ouro.bound.json_schema import schema
 from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, load
@@ -30,7 +31,13 @@ if typing.TYPE_CHECKING:
     from pytest_ouro.core.schema import Limits
 
 DOCS = Path(__file__).parent
-TABLES = {"bound": Title, "experiment": Experiment, "verdict": VerdictRule, "rule": RuleKeys}
+TABLES = {
+    "bound": Title,
+    "experiment": Experiment,
+    "verdict": VerdictRule,
+    "guard": Guard,
+    "rule": RuleKeys,
+}
 BLOCK = re.compile(
     r"(<!-- (options|purpose|relations|keys|table|record|reasons|errors): (\S+) -->\n)"
     r".*?(<!-- end -->)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing
 from typing import TYPE_CHECKING, Any, Literal
 
+from pytest_ouro.bound.guards import GUARD, Guard
 from pytest_ouro.bound.read import SECTIONS
 from pytest_ouro.bound.tables import KINDS, PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, load
@@ -33,6 +34,7 @@ def schema() -> dict[str, Any]:
             "bound": table(Title),
             "experiment": experiment,
             "verdict": verdict,
+            GUARD: {"type": "array", "items": table(Guard)},
             **{section: {"type": "array", "items": rule} for section in SECTIONS},
         },
         "required": ["experiment"],

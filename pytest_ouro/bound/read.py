@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from pytest_ouro.bound.guards import GUARD, Guard, read_guards
 from pytest_ouro.bound.ledger import ledger_fault
 from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load, registered
@@ -80,6 +81,7 @@ class Bound:
     rules: tuple[Rule, ...]
     experiments: dict[str, Experiment]
     verdicts: dict[str, VerdictRule]
+    guards: tuple[Guard, ...] = ()
 
     def path(self, relative: str) -> str:
         """Return a path or glob of the experiment relative to the repository's top."""
@@ -160,7 +162,7 @@ def parse(
     except ValueError as error:
         raise messages.not_toml(name, str(error), remedy) from None
     problems = Problems(name, line_numbers(text))
-    known = ("bound", "experiment", "verdict", *SECTIONS)
+    known = ("bound", "experiment", "verdict", GUARD, *SECTIONS)
     for key in table.keys() - set(known):
         problems.add((key,), f"unknown table '{key}'{nearest(key, known)}")
     title = read_table(Title, table.get("bound", {}), ("bound",), problems)
@@ -174,11 +176,12 @@ def parse(
     verdict = table.get("verdict", {})
     verdicts = _read_profiles(VerdictRule, verdict, "verdict", keys_of(VerdictRule), problems)
     rules = _read_rules(table, problems, checks or {})
+    guards = read_guards(table, experiments.get("cpu"), problems)
     if len(experiments) == len(DEVICES):
         _check_paths(folder, experiments, rules, problems)
     if problems.found or title is None:
         raise messages.faulty(problems.sorted(), remedy)
-    bound = Bound(title.name, folder, tuple(rules.values()), experiments, verdicts)
+    bound = Bound(title.name, folder, tuple(rules.values()), experiments, verdicts, guards)
     _check_ledger(bound, name, problems)
     if problems.found:
         raise messages.faulty(problems.sorted(), remedy)

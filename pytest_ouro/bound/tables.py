@@ -9,7 +9,7 @@ from pytest_ouro.bound.relations import LEVELS as LEVELS
 from pytest_ouro.bound.relations import RELATIONS
 from pytest_ouro.bound.relations import Level as Level
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.schema import FILLED, NAME, Relation, option
+from pytest_ouro.core.schema import FILLED, ID, NAME, Relation, option
 from pytest_ouro.evidence.paths import (  # noqa: TC001  # the schema reads the types
     BoundFolder,
     DataGlob,
@@ -34,10 +34,7 @@ class Title:
 class RuleKeys:
     """The keys that every rule has, beside the parameters of its check."""
 
-    id: str = option(
-        "part of the item's name",
-        pattern=(r"[a-z0-9]+(-[a-z0-9]+)*", "words of a-z and 0-9 with `-` between"),
-    )
+    id: str = option("part of the item's name", pattern=ID)
     rule: str = option("the rule in plain words, printed when it is broken", pattern=FILLED)
     check: str = option("the check that judges it", pattern=FILLED)
     severity: Literal["error", "warn"] = option('`"warn"` reports without failing', default="error")

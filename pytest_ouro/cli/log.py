@@ -74,7 +74,7 @@ def _print_table(journal: Journal, runs: list[FinishedRun]) -> None:
     say(_ROW.format(*header))
     for run in runs:
         value = "-" if run.value is None else run.metric.text(run.value)
-        words = (run.status, run.level or "", run.reason, clean(run.description, width=60))
+        words = (run.status, run.level or "", run.reason_text, clean(run.description, width=60))
         say(_ROW.format(run.time, run.commit, value, *words))
     for started in journal.unfinished():
         row = _ROW.format(started.time, started.commit, "", "running or killed", "", "", "")

@@ -22,6 +22,7 @@ Where = tuple[str | int, ...]
 
 #: Patterns of texts, each with its meaning in words; the whole text must match.
 FILLED = (r"[\s\S]*\S[\s\S]*", "not empty")
+ID = (r"[a-z0-9]+(-[a-z0-9]+)*", "words of a-z and 0-9 with `-` between")
 NAME = (r"[^\s:\x00-\x1f\x7f-\x9f]+", "a name without spaces and colons")
 
 _HEADER = re.compile(r"^\s*(\[\[?)([^\[\]]+)\]\]?\s*(?:#.*)?$")

@@ -86,6 +86,8 @@ class Result:
     def lines(self, *, quiet: bool = False) -> tuple[str, ...]:
         """Return the lines that are printed before the last line."""
         lines = [] if quiet else [*self.notes]
+        if self.record:
+            lines += [f"ouro: {guard['text']}" for guard in self.record.broken_guards]
         if self.before:
             lines.append(self.before)
         if self.repeats and self.record:
@@ -102,7 +104,7 @@ class Result:
         best = "" if self.best is None else f" best={text(self.best)}"
         return (
             f"ouro: {self.status} val_bpb={text(self.value)}{best} level={self.level} "
-            f"commit={self.commit[:7]} reason={self.reason}"
+            f"commit={self.commit[:7]} reason={self.record.reason_text}"
         )
 
 
@@ -245,9 +247,11 @@ def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
         replace(measured, outcome=ended, value=value),
         experiment=experiment,
         rule=case.bound.verdicts[setup.profile],
+        guards=case.bound.guards,
         describe_again=partial(describe_again, case),
     )
     rules = tuple(result.rule for result in broken)
+    message = message or run.message
     run = record.finish(case, replace(run, message=message, findings=rules))
     record.archive(case, case.bound.path(LOG), run.run)
     return Result(

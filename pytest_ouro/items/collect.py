@@ -280,6 +280,8 @@ class ExperimentItem(OuroItem):
         }
         if result.repeats:
             facts |= {"repeats": len(result.repeats.values), "sd": result.repeats.sd}
+        if result.record and (broken := result.record.broken_guards):
+            facts["guards"] = "; ".join(str(guard["text"]) for guard in broken)
         self.user_properties.extend((n, value) for n, value in facts.items() if value is not None)
         if result.status == "closed":
             rules = ", ".join(broken.rule for broken in result.closed)

@@ -35,6 +35,7 @@ VALUES = {
     kinds.TABLES: st.lists(TABLE, max_size=2),
     kinds.TEXT_TABLE: st.dictionaries(TEXT, TEXT, max_size=2),
     kinds.COUNT_TABLE: st.dictionaries(TEXT, COUNT, max_size=2),
+    kinds.NUMBER_TABLE: st.dictionaries(TEXT, NUMBER, max_size=2),
     kinds.FLAG: st.booleans(),
     kinds.COUNT: COUNT,
     kinds.NUMBER: NUMBER,

@@ -55,6 +55,10 @@ def _list_of(kind: Kind, words: str) -> Kind:
     )
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
 
@@ -69,11 +73,15 @@ COUNT_TABLE = Kind(
     "a table of whole numbers",
     lambda value: isinstance(value, dict) and all(map(_is_count, value.values())),
 )
+NUMBER_TABLE = Kind(
+    "a table of numbers",
+    lambda value: isinstance(value, dict) and all(map(_is_number, value.values())),
+)
 TEXTS = _list_of(TEXT, "a list of texts")
 TABLES = _list_of(TABLE, "a list of tables")
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 COUNT = Kind("a whole number, 0 or more", _is_count)
-NUMBER = Kind("a number", lambda v: isinstance(v, (int, float)) and not isinstance(v, bool))
+NUMBER = Kind("a number", _is_number)
 RUN = _like(r"[0-9a-f]{12}", "12 hexadecimal digits")
 COMMIT = _like(r"[0-9a-f]{40}|[0-9a-f]{64}", "the full id of a commit")
 TRUST = _like(r"[0-9a-f]{0,64}", "the id of a commit")

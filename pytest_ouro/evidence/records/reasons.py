@@ -37,6 +37,11 @@ class Reason(str, Enum):
         "only about a commit of which no other run did",
     )
     SEED_ONLY = "seed-only", "discard", "the same with other seeds"
+    GUARD = (
+        "guard",
+        "discard",
+        "it would be a keep, but a [guard](bound.md#guards) is broken, or could not be judged",
+    )
     REHEARSAL = "rehearsal", "discard", "run with `--ouro-budget`: never kept"
     REPEAT = "repeat", "discard", "one of `--ouro-repeat`, not the last: decides nothing"
     LEVEL = "level", "discard", "measured at a lower level than the bound asks for"
@@ -87,7 +92,7 @@ class Reason(str, Enum):
     @property
     def compares(self) -> bool:
         """Whether the verdict follows from how the metric compares with the reference's."""
-        return self.counts_as_try and self is not Reason.BASELINE
+        return self.counts_as_try and self not in (Reason.BASELINE, Reason.GUARD)
 
     @property
     def unsettled(self) -> str:

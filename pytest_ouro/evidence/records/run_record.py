@@ -22,6 +22,7 @@ from pytest_ouro.evidence.records.kinds import (
     FLAG,
     LEVEL,
     NUMBER,
+    NUMBER_TABLE,
     OUTCOME,
     REASON,
     RUN,
@@ -268,6 +269,14 @@ class MeasuredRun(StartedRun):
         default_factory=dict,
         metadata=about(TEXT_TABLE, "`key: value` lines that the evaluate-command printed"),
     )
+    guarded: Mapping[str, float] = field(
+        default_factory=dict,
+        metadata=about(
+            NUMBER_TABLE,
+            "the printed numbers that guards limit, and exit statuses, by their source",
+            since=2,
+        ),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,12 +324,30 @@ class FinishedRun(MeasuredRun):
     band: float | None = optional(
         None, NUMBER.or_null(), "largest difference of a tie; absent from older lines"
     )
+    guards: tuple[Mapping[str, object], ...] = optional(
+        (),
+        TABLES,
+        "what each guard came to: id, holds, value, limit, text; brief as in the last line",
+        since=2,
+    )
     apart: str = optional("", TEXT, "why no earlier run could be compared with it")
 
     @property
     def mean_or_value(self) -> float | None:
         """The value to compare: the mean of the series that this run ended, else its metric."""
         return self.value if self.mean is None else self.mean
+
+    @property
+    def broken_guards(self) -> list[Mapping[str, object]]:
+        """The guards that this run broke, or that could not be judged."""
+        return [guard for guard in self.guards if not guard.get("holds")]
+
+    @property
+    def reason_text(self) -> str:
+        """The reason, with the broken guards and their numbers if they are the reason."""
+        briefs = [str(guard.get("brief")) for guard in self.broken_guards]
+        is_guard = self.reason.value == "guard"
+        return f"{self.reason} guard={','.join(briefs)}" if is_guard else str(self.reason)
 
     @property
     def independent_runs(self) -> int:

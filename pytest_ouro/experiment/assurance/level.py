@@ -122,11 +122,14 @@ def _no_evaluation(case: Case, experiment: Experiment) -> str:
     """Return why the evaluation of a command cannot be apart from the candidate, or ""."""
     if why := sandbox_spec.unhidden(case, experiment):
         return f"the command could read what its evaluation reads: {why}"
-    if python_words(experiment.evaluate_command) is None:
-        return (
-            "evaluate-command does not start a Python script, so that nothing shows whether it "
-            "runs the candidate's code in its own process"
-        )
+    commands = {"evaluate-command": experiment.evaluate_command}
+    commands |= {f"the command of guard {g.id}": g.command for g in case.bound.guards if g.command}
+    for name, words in commands.items():
+        if python_words(words) is None:
+            return (
+                f"{name} does not start a Python script, so that nothing shows whether it runs the "
+                "candidate's code in its own process"
+            )
     return ""
 
 

@@ -117,6 +117,7 @@ def measured_run(started: StartedRun, seen: Measurement, *, level_why: str) -> M
         peak_mb=round(seen.peak_mb, 1),
         claims=dict(list(seen.claims.items())[:MAX_CLAIMS]),
         evaluated=dict(list(evaluated.items())[:MAX_CLAIMS]),
+        guarded=seen.guarded,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,6 +19,10 @@ from pytest_ouro.experiment.supervision.supervisor import supervise
 from pytest_ouro.messages import experiment as messages
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_ouro.bound.guards import Guard
     from pytest_ouro.bound.tables import Experiment
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.terms.job import Job
@@ -28,29 +33,62 @@ if TYPE_CHECKING:
 def evaluate(setup: Setup, run: Job, seen: Measurement) -> Measurement:
     """Evaluate the result of a command, and return its measurement with that of the evaluation.
 
-    ``run`` is the job of the command. A command that failed is not evaluated. The evaluation has
-    the rest of ``timeout``. If it ran code of the candidate, its level is *supervised*.
+    ``run`` is the job of the command. A command that failed is not evaluated. The evaluation, and
+    after it the commands of guards, have the rest of ``timeout``. If one of them ran code of the
+    candidate, the level is *supervised*.
     """
     if seen.exit_code or seen.stopped:
         return seen
     case, experiment = setup.case, setup.experiment
     left = experiment.seconds("timeout") - seen.wall_seconds
+    began = time.monotonic() - seen.wall_seconds
     git, commit = case.repository.git, case.trust.commit
     editable = [case.bound.path(glob) for glob in experiment.editable]
-    is_editable, left_out = partial(matches, patterns=editable), []
+    is_editable = partial(matches, patterns=editable)
     with checkout(git, commit, role="trusted", leave_out=is_editable) as tree:
-        job = evaluation_job(setup, run, tree, seconds=left)
-        if "sandbox" in run.message:
-            left_out = hand_over(run.folder, job.scratch / "candidate", experiment.artefacts)
-        evaluation = supervise(job)
-    failed = evaluation.exit_code or evaluation.stopped
+        evaluation, left_out = _run(setup, run, tree, left)
+        failed = evaluation.exit_code or evaluation.stopped
+        guarded: dict[str, float] = {}
+        for guard in () if failed else case.bound.guards:
+            printed = evaluation
+            if guard.command:
+                left = began + experiment.seconds("timeout") - time.monotonic()
+                printed, _ = _run(setup, run, tree, max(left, 0.1), guard)
+            if printed.stopped == "interrupted":
+                return replace(seen, evaluation=printed)
+            exposed = evaluation.exposed or printed.exposed
+            evaluation = replace(evaluation, exposed=exposed)
+            number = _number(guard, printed)
+            guarded |= {} if number is None else {guard.source: number}
     return replace(
         seen,
         value=None if failed else evaluation.claim(experiment.metric),
         tail=(*seen.tail, *left_out, *evaluation.tail),
         level="supervised" if evaluation.exposed else seen.level,
         evaluation=evaluation,
+        guarded=guarded,
     )
+
+
+def _run(
+    setup: Setup, run: Job, tree: Path, seconds: float, guard: Guard | None = None
+) -> tuple[Measurement, Sequence[str]]:
+    """Run the evaluation, or the command of a guard; return what was not handed over to it too."""
+    job = evaluation_job(setup, run, tree, seconds=seconds, guard=guard)
+    left_out: Sequence[str] = ()
+    if "sandbox" in run.message:
+        copy = job.scratch / "candidate"
+        left_out = hand_over(run.folder, copy, setup.experiment.artefacts)
+    return supervise(job), left_out
+
+
+def _number(guard: Guard, printed: Measurement) -> float | None:
+    """Return the number that a guard limits; None if it was not printed."""
+    if printed.stopped or guard.recorded:
+        return None
+    if guard.metric:
+        return None if printed.exit_code else printed.claim(guard.metric)
+    return float(printed.exit_code)
 
 
 def digest(case: Case, experiment: Experiment) -> str:

@@ -20,6 +20,7 @@ from pytest_ouro.messages import experiment as messages
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_ouro.bound.guards import Guard
     from pytest_ouro.bound.tables import Experiment
     from pytest_ouro.child.job import Job as Message
     from pytest_ouro.engine import Case
@@ -92,15 +93,18 @@ def _job(setup: Setup, message: Message) -> Job:
     )
 
 
-def evaluation_job(setup: Setup, run: Job, tree: Path, *, seconds: float) -> Job:
-    """Return the job that evaluates the result of ``run``, a command, in the trusted checkout.
+def evaluation_job(
+    setup: Setup, run: Job, tree: Path, *, seconds: float, guard: Guard | None = None
+) -> Job:
+    """Return the job that evaluates the result of ``run``, a command, in the trusted checkout; or
+    that runs the command of a ``guard`` there.
 
     If the command was confined, the evaluation gets copies of its files in place of its folder, and
     is observed. It has a scratch folder that the command never had.
     """
     folder = tree / setup.case.bound.root
     scratch = Path(tempfile.mkdtemp(prefix="evaluation-", dir=setup.scratch))
-    words = setup.experiment.evaluate_command
+    words = guard.command if guard else setup.experiment.evaluate_command
     message: Message = {**_command(words, folder), "evaluation": True}
     candidate = run.folder
     if "sandbox" in run.message:
@@ -112,7 +116,7 @@ def evaluation_job(setup: Setup, run: Job, tree: Path, *, seconds: float) -> Job
     prefix = (sys.executable, "-B", str(CHILD), "evaluation.confine", str(scratch / "confine.json"))
     return replace(
         run,
-        program="evaluate-command",
+        program=f"guard {guard.id}" if guard else "evaluate-command",
         folder=folder,
         scratch=scratch,
         message=message,

@@ -53,6 +53,7 @@ class Measurement:
     gave no score. ``generators`` are digests of the global random generators in a run with a salt,
     as claimed by the script. ``evaluation`` is the run of the bound's evaluate-command; then
     ``value`` is the metric that it printed, and ``exposed`` says how it ran the candidate's code.
+    ``guarded`` are the numbers that guards limit, by their source.
     """
 
     program: str
@@ -77,6 +78,7 @@ class Measurement:
     judge_failed: str = ""
     evaluation: Measurement | None = None
     exposed: str = ""
+    guarded: dict[str, float] = field(default_factory=dict)
 
     def agrees(self, metric: str) -> bool:
         """Return whether the printed metric equals the measured one, to the printed digits."""

@@ -10,12 +10,14 @@ from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts
 from pytest_ouro.experiment.verdict.decide import Candidate, band, decide, margin, noise_of
+from pytest_ouro.experiment.verdict.guards import judge_guards
 from pytest_ouro.experiment.verdict.history import comparable, differences
 from pytest_ouro.experiment.verdict.repeats import find_repeats, independent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from pytest_ouro.bound.guards import Guard
     from pytest_ouro.bound.tables import Experiment, VerdictRule
     from pytest_ouro.evidence.records.run_record import MeasuredRun
 
@@ -27,14 +29,16 @@ def compare(
     *,
     experiment: Experiment,
     rule: VerdictRule,
+    guards: Iterable[Guard] = (),
     describe_again: Callable[[FinishedRun], FinishedRun] = lambda run: run,
 ) -> FinishedRun:
     """Return the measured run with its verdict and the values that the verdict follows from.
 
     ``runs`` are the finished runs of the journal, oldest first. ``history`` is the commit of the
     run and its ancestors, newest first. The reference is the last keep in ``history`` that can be
-    compared. The last run of a series is judged by the series' mean, against the last keep among
-    the other commits. ``describe_again`` returns a run with its code in the form of this run's.
+    compared. A run that breaks one of the ``guards`` is not kept. The last run of a series is
+    judged by the series' mean, against the last keep among the other commits. ``describe_again``
+    returns a run with its code in the form of this run's.
     """
     metric = measured.metric
     past = [run for run in runs if comparable(run, measured)]
@@ -66,12 +70,18 @@ def compare(
         below_level=LEVELS.index(measured.level) < LEVELS.index(experiment.level),
         read=bool(experiment.command),
     )
+    judged = judge_guards(guards, measured, kept) if measured.value is not None else ()
+    broken = [guard for guard in judged if not guard.holds]
+    if reason.status == "keep" and broken:
+        reason = Reason.GUARD
     finished = FinishedRun(
         **measured.shared(),
         time=measured.time,
         status=reason.status,
         reason=reason,
         row="",
+        message="; ".join(guard.text for guard in broken) if reason is Reason.GUARD else "",
+        guards=tuple(guard._asdict() for guard in judged),
         mean=series.mean if series else None,
         sd=series.sd if series else None,
         n=len(series.values) if series else None,

@@ -1,0 +1,165 @@
+"""``[[guard]]``: limits of secondary numbers, which a run must keep to be kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.schema import FILLED, ID, NAME, Relation, option, read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_ouro.bound.tables import Experiment
+    from pytest_ouro.core.schema import Problems
+
+GUARD = "guard"
+#: Numbers of every record, by the names under which a guard limits them.
+RECORDED = {
+    "peak-memory": "peak_mb",
+    "wall-time": "wall_seconds",
+    "cpu-time": "cpu_seconds",
+    "code-size": "code_size",
+}
+_LARGE = 1e18
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """A limit of a number beside the metric."""
+
+    id: str = option("names the guard in the last line and in the record", pattern=ID)
+    rule: str = option("the limit in plain words, printed when it is broken", pattern=FILLED)
+    metric: str = option(
+        "the number: a name that the evaluation or `command` prints, or `peak-memory` (MB), "
+        "`wall-time` or `cpu-time` (s) or `code-size` of the record; without it, the exit status "
+        "of `command`",
+        default="",
+        pattern=NAME,
+    )
+    command: tuple[str, ...] = option(
+        "a program that is run after `evaluate-command`, as that is", default=(), items=1
+    )
+    at_most: float | None = option(
+        "the largest number allowed; with `of`, the factor of the reference's",
+        default=None,
+        min=-_LARGE,
+        max=_LARGE,
+    )
+    at_least: float | None = option(
+        "the smallest number allowed; with `of`, the factor of the reference's",
+        default=None,
+        min=-_LARGE,
+        max=_LARGE,
+    )
+    of: Literal["baseline", "best"] | None = option(
+        'the reference: `"baseline"` is the first keep of the branch, `"best"` the last one',
+        default=None,
+    )
+    tolerance: float = option(
+        "how much further than that the number may be; only with `of`",
+        default=0.0,
+        min=0,
+        max=_LARGE,
+    )
+
+    relations: ClassVar[tuple[Relation, ...]]
+
+    @property
+    def name(self) -> str:
+        """What the number is, in words."""
+        return self.metric or "exit status"
+
+    @property
+    def source(self) -> str:
+        """Where the number comes from; numbers of one source are of one kind."""
+        return f"{' '.join(self.command)}: {self.name}" if self.command else self.name
+
+    @property
+    def recorded(self) -> str:
+        """The attribute of a record that is the number; "" if it is printed."""
+        return "" if self.command else RECORDED.get(self.metric, "")
+
+    def limit(self, reference: float | None) -> float:
+        """Return the limit; ``reference`` is the number of the reference, needed with ``of``."""
+        sign = -1 if self.at_most is None else 1
+        factor = self.at_least if self.at_most is None else self.at_most
+        factor = 0.0 if factor is None else factor  # an exit status
+        if self.of is None or reference is None:
+            return factor
+        return reference + (factor - 1) * abs(reference) + sign * self.tolerance
+
+    def allows(self, number: float, limit: float) -> bool:
+        """Return whether a number keeps the limit."""
+        return number >= limit if self.at_least is not None else number <= limit
+
+
+def _number_fault(g: Any) -> str:
+    return (
+        "" if g.metric or g.command else "lacks 'metric' or 'command': write the number it limits"
+    )
+
+
+def _limit_fault(g: Any) -> str:
+    if g.at_most is not None and g.at_least is not None:
+        return "has 'at-most' and 'at-least': write a guard for each"
+    if g.at_most is None and g.at_least is None and g.metric:
+        return "has no limit: write 'at-most' or 'at-least'"
+    return ""
+
+
+def _reference_fault(g: Any) -> str:
+    if g.tolerance and not g.of:
+        return "'tolerance' has no effect without 'of': add it to the limit"
+    if g.of and not g.metric:
+        return "'of' has no effect on an exit status: leave it out"
+    return ""
+
+
+Guard.relations = (
+    Relation(
+        ("metric", "command"),
+        "`metric` or `command`, or both",
+        _number_fault,
+        {"anyOf": [{"required": ["metric"]}, {"required": ["command"]}]},
+    ),
+    Relation(
+        ("at-most", "at-least", "metric"),
+        "one of `at-most` and `at-least`; neither means that an exit status must be 0",
+        _limit_fault,
+        {"not": {"required": ["at-most", "at-least"]}},
+    ),
+    Relation(
+        ("tolerance", "of", "metric"),
+        "`tolerance` only with `of`, and `of` only with `metric`",
+        _reference_fault,
+        {"dependentRequired": {"tolerance": ["of"], "of": ["metric"]}},
+    ),
+)
+
+
+def read_guards(
+    table: Mapping[str, Any], experiment: Experiment | None, problems: Problems
+) -> tuple[Guard, ...]:
+    """Return the guards of a bound; faults are added to ``problems``."""
+    entries = table.get(GUARD, [])
+    if not isinstance(entries, list):
+        problems.add((GUARD,), "write [[guard]], with two brackets: guards are a list")
+        return ()
+    guards: dict[str, Guard] = {}
+    for number, entry in enumerate(entries):
+        where = (GUARD, number)
+        guard = read_table(Guard, entry, where, problems)
+        if guard is None:
+            continue
+        if guard.id in guards:
+            problems.add((*where, "id"), f"'{guard.id}' is already a guard")
+        if experiment is not None and not experiment.command and not guard.recorded:
+            problems.add(
+                (*where, "command" if guard.command else "metric"),
+                f"the guard '{guard.id}' needs an experiment with 'evaluate-command': what a "
+                f"script prints is only a claim; with a script, 'metric' is one of "
+                f"{', '.join(RECORDED)}",
+            )
+        guards[guard.id] = guard
+    return tuple(guards.values())

@@ -1,0 +1,91 @@
+"""Judge the guards of a bound: the limits of secondary numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_ouro.bound.guards import Guard
+    from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun
+
+
+class Judged(NamedTuple):
+    """What was found for one guard: the number and its limit, None if it is not known.
+
+    ``text`` says it in a line, ``brief`` as in the last line.
+    """
+
+    id: str
+    holds: bool
+    value: float | None
+    limit: float | None
+    text: str
+    brief: str
+
+
+def judge_guards(
+    guards: Iterable[Guard], run: MeasuredRun, kept: Sequence[FinishedRun]
+) -> tuple[Judged, ...]:
+    """Return what each guard comes to; ``kept`` are the keeps of the branch, the last one first.
+
+    A number that is not known, or whose reference is not, breaks its guard: it could not be judged.
+    Without a keep there is no reference, and the number of this run will be it.
+    """
+    return tuple(_judge(guard, run, kept) for guard in guards)
+
+
+def _judge(guard: Guard, run: MeasuredRun, kept: Sequence[FinishedRun]) -> Judged:
+    value = number_of(guard, run)
+    if value is None:
+        return _unknown(guard, None, f"there is no number '{guard.name}' of this run")
+    if guard.of is None:
+        return _compared(guard, value, guard.limit(None), "")
+    if not kept:
+        text = f"guard {guard.id}: {guard.name} {value:g}, the first: nothing is kept yet"
+        return Judged(guard.id, True, value, None, text, "")
+    reference = kept[-1 if guard.of == "baseline" else 0]
+    number = number_of(guard, reference)
+    if number is None:
+        why = f"there is no number '{guard.name}' of the {guard.of}, {reference.commit[:7]}"
+        return _unknown(guard, value, f"{why}; a limit without 'of' needs none")
+    words = f" ({number:g} of the {guard.of}, {reference.commit[:7]})"
+    return _compared(guard, value, guard.limit(number), words)
+
+
+def _compared(guard: Guard, value: float, limit: float, reference: str) -> Judged:
+    holds = guard.allows(value, limit)
+    most = guard.at_least is None
+    text = (
+        f"guard {guard.id}{'' if holds else ' is broken'}: {guard.name} {value:g}, "
+        f"at {'most' if most else 'least'} {limit:g}{reference}"
+    )
+    if not holds:
+        text += f": {guard.rule}"
+    brief = "" if holds else f"{guard.id}:{value:g}{'>' if most else '<'}{limit:g}"
+    return Judged(guard.id, holds, value, limit, text, brief)
+
+
+def _unknown(guard: Guard, value: float | None, why: str) -> Judged:
+    text = f"guard {guard.id} could not be judged: {why}"
+    return Judged(guard.id, False, value, None, text, f"{guard.id}:unknown")
+
+
+def number_of(guard: Guard, run: MeasuredRun) -> float | None:
+    """Return a run's number; None if it is not known, or not a finite one."""
+    if guard.recorded:
+        value = getattr(run, guard.recorded)
+    elif guard.source in run.guarded:
+        value = run.guarded[guard.source]
+    else:  # the reference was measured before there was the guard
+        value = None if guard.command else _number(run.evaluated.get(guard.metric, ""))
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
