@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from typing import TYPE_CHECKING
 
 from pytest_ouro.evidence import lock
-from pytest_ouro.evidence.paths import inside, join, matches
+from pytest_ouro.evidence.paths import inside, join, matches, matches_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,10 +14,16 @@ if TYPE_CHECKING:
     from pytest_ouro.checks import Check
     from pytest_ouro.evidence.evidence import Layout
 
-#: The names of code and settings.
-_CODE = re.compile(
-    r".*\.(?:py[cdiw]?|pth|so|dll|dylib|c|cc|cpp|cu|h|js|ts|rs|go|sh|bash|zsh|bat|ps1)"
-    r"|.*\.(?:toml|lock|ini|cfg|ya?ml|json)|makefile|dockerfile|\.env.*"
+#: How the names of code and settings end, and such names.
+_SUFFIXES = (
+    *(".py", ".pyc", ".pyd", ".pyi", ".pyw", ".pth", ".so", ".dll", ".dylib", ".c", ".cc", ".cpp"),
+    *(".cu", ".h", ".js", ".ts", ".rs", ".go", ".sh", ".bash", ".zsh", ".bat", ".ps1"),
+    *(".toml", ".lock", ".ini", ".cfg", ".yml", ".yaml", ".json"),
+)
+_NAMES = frozenset(("makefile", "dockerfile"))
+#: Characters that file systems ignore in names.
+_IGNORED = dict.fromkeys(
+    (*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF)
 )
 
 
@@ -37,7 +42,7 @@ def ledger_fault(
         return "it is a folder"
     if not inside(ledger, layout.root):
         return "it lies outside the experiment's folder"
-    if any(part.startswith((".git", "git~")) for part in _ignorable(path).split("/")):
+    if any(part.startswith((".git", "git~")) for part in path.translate(_IGNORED).split("/")):
         return "it belongs to git"
     if path in {join(layout.folder, name).casefold() for name in (bound_name, lock.NAME)}:
         return "it states the rules"
@@ -47,12 +52,12 @@ def ledger_fault(
     run = [layout.path(glob) for glob in (*layout.run_by_us, *layout.editable)]
     if relative in map(posixpath.normpath, programs) or matches(ledger, run):
         return "it is what the experiment runs or edits"
-    if matches(relative, layout.data) or _CODE.fullmatch(name):
+    if matches(relative, layout.data) or _is_code(name):
         return "it is data, code or settings"
     frozen = [glob for check in checks for glob in check.protects(layout).frozen]
-    return "a rule freezes it" if matches(ledger, frozen) else ""
+    return "a rule freezes it" if matches_once(ledger, frozen) else ""
 
 
-def _ignorable(path: str) -> str:
-    """Return a path without the characters that file systems ignore in names."""
-    return re.sub("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]", "", path)
+def _is_code(name: str) -> bool:
+    """Return whether a file of this name, in lower case, is code or settings."""
+    return name.endswith(_SUFFIXES) or name in _NAMES or name.startswith(".env")

@@ -88,6 +88,8 @@ class Limits:
         if isinstance(value, str):
             if self.pattern is FILLED:  # most texts; to compile the pattern costs more
                 return bool(value.strip())
+            if self.pattern is NAME and value.isidentifier():
+                return True
             return self.pattern is None or re.fullmatch(self.pattern[0], value) is not None
         return (
             (self.min is None or value >= self.min)

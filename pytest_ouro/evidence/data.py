@@ -6,7 +6,7 @@ import hashlib
 from fnmatch import fnmatchcase
 from glob import glob
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
@@ -59,7 +59,8 @@ def name(path: Path, root: Path) -> str:
     return path.as_posix()
 
 
-class State(NamedTuple):
+@dataclass(frozen=True)
+class State:
     """The metadata of a file, which the file system gives without reading its bytes."""
 
     inode: int
@@ -74,7 +75,7 @@ class State(NamedTuple):
         If its mtime was restored, only ctime shows it. A new or removed hard link changes ctime
         too, but does not count: backups make hard links.
         """
-        if self[:3] != before[:3]:
+        if (self.inode, self.size, self.mtime) != (before.inode, before.size, before.mtime):
             return True
         return self.ctime != before.ctime and self.links == before.links
 

@@ -85,8 +85,8 @@ class DependencyFile:
 def is_dependency_file(path: str, root: str) -> bool:
     """Return whether ``path`` is a manifest or lock file in the experiment's folder or above."""
     folder, _, name = path.rpartition("/")
-    if inside_folder := re.fullmatch(r"(?:(.*)/)?requirements", folder):
-        folder, name = inside_folder[1] or "", f"requirements/{name}"
+    if f"/{folder}".endswith("/requirements"):
+        folder, name = folder.removesuffix("requirements").rstrip("/"), f"requirements/{name}"
     above = not folder or root == folder or root.startswith(folder + "/")
     return above and matches(name, (*DECLARED, *LOCKED))
 

@@ -85,14 +85,16 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
     plain = frozenset(patterns).difference(wild)
     if not wild:
         return plain.__contains__
-    globs = [re.findall(_PART, p + "**" if p.endswith("/") else p) for p in wild]
+    globs = [*map(_split, wild)]
     others = [parts for parts in globs if not _is_simple(parts)]
     wholes = [
         "".join(_WILDCARDS.get(part) or re.escape(part) for part in p)
         for p in globs
         if _is_simple(p)
     ]
-    match = re.compile(f"(?:{'|'.join(wholes) or '(?!)'})\\Z", re.DOTALL).match
+    if not wholes:
+        return lambda path: path in plain or any(_matches_parts(path, p) for p in others)
+    match = re.compile(f"(?:{'|'.join(wholes)})\\Z", re.DOTALL).match
     if not others:
         return lambda path: path in plain or match(path)
     return lambda path: path in plain or match(path) or any(_matches_parts(path, p) for p in others)
@@ -100,6 +102,11 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
 
 _PART = r"\*\*/|\*\*|[*?]|[^*?]+"
 _WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+def _split(pattern: str) -> list[str]:
+    """Return the wildcards of a glob, and the texts between them."""
+    return re.findall(_PART, pattern + "**" if pattern.endswith("/") else pattern)
 
 
 def _is_simple(parts: list[str]) -> bool:
@@ -148,6 +155,12 @@ def _places(text: str, path: str) -> int:
 def matches(path: str, patterns: Iterable[str]) -> bool:
     """Return whether one of the globs names ``path``. ``folder/`` means all in the folder."""
     return bool(_matcher(tuple(patterns))(path))
+
+
+def matches_once(path: str, patterns: Iterable[str]) -> bool:
+    """Return what `matches` does, for patterns that no other path is compared with: slower for
+    each path, but nothing is compiled."""
+    return any(path == pattern or _matches_parts(path, _split(pattern)) for pattern in patterns)
 
 
 def matching(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:

@@ -204,7 +204,8 @@ class Repository:
         merged = content.read_own(self.git.folder / "MERGE_HEAD")
         said = (merged or b"").decode(errors="replace").split()
         if merged is None:  # git merge writes it after its hook; the hook gets variables instead
-            found = [re.fullmatch(_MERGED, name) for name in os.environ]
+            heads = [name for name in os.environ if name.startswith("GITHEAD_")]
+            found = [re.fullmatch(_MERGED, name) for name in heads]
             said = [match[1] for match in found if match and self.subject == "index"]
         return tuple(c for c in said if self.git.call("rev-list", "-1", c, f"^{self.head}"))
 

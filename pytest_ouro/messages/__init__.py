@@ -3,4 +3,28 @@
 A function takes what varies and returns the error to raise. Its docstring says when it is raised.
 ``docs/messages.md`` is generated from these functions, and ``tests/test_messages.py`` refuses an
 error that is built anywhere else. Findings are not errors: each check builds its own.
+
+``from pytest_ouro.messages import git`` reads no file until the first error of that subject.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+
+
+class _Subject:
+    """Stand for a module of this package, which is imported when its first error is built."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, function: str) -> object:
+        return getattr(import_module(f"{__name__}.{self._name}"), function)
+
+
+def __getattr__(name: str) -> _Subject:
+    if name.startswith("_"):
+        raise AttributeError(name)
+    return _Subject(name)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import weakref
+from itertools import starmap
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_ouro.core import limits
@@ -38,7 +39,9 @@ _NOTHING = Entry("", "")
 _FIELDS = rb"([0-7]+) ([^\0]*)\0(.{%d})"
 #: The beginning of a commit: its tree and its parents.
 _COMMIT = rb"tree ([0-9a-f]+)\n((?:parent [0-9a-f]+\n)*)"
-_NO_NAMES = frozenset({"", ".", ".."})
+_NO_NAMES = frozenset({b"", b".", b".."})
+#: Mode and id of the entries of a tree, by name.
+_Tree = dict[bytes, tuple[bytes, bytes]]
 #: The characters that HFS+ ignores within a name.
 _IGNORED = dict.fromkeys(
     (*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF)
@@ -61,6 +64,7 @@ class Objects:
         self._known: dict[str, bytes] = {}
         self._room = _KEPT
         self._unread = limits.OBJECTS
+        self._parsed: dict[str, _Tree] = {}
         self._folders: dict[str, Folder] = {}
         self._files: dict[tuple[str, str], dict[str, Entry]] = {}
         self._listed = 0
@@ -138,8 +142,9 @@ class Objects:
     def folder(self, tree: str) -> Folder:
         """Return the entries of a tree, one level deep."""
         if tree not in self._folders:
-            self._folders[tree] = self._parse(tree)
-            self._keep_room(len(self._folders[tree]))
+            fields = self._fields(tree)
+            self._keep_room(len(fields))
+            self._folders[tree] = dict(starmap(_read_entry, fields.items()))
         return self._folders[tree]
 
     def _keep_room(self, entries: int) -> None:
@@ -147,24 +152,29 @@ class Objects:
         self._listed += entries
         if self._listed > _KEPT_ENTRIES:
             self._listed = 0
+            self._parsed.clear()
             self._folders.clear()
             self._files.clear()
 
-    def _parse(self, tree: str) -> Folder:
-        data = self._read(tree, limits.FOLDER, "")
-        fields = re.findall(_FIELDS % (len(tree) // 2), data, re.DOTALL)
-        if b"".join([b"%b %b\0%b" % field for field in fields]) != data:
-            raise messages.damaged_object(tree)
-        joined = b"/".join([name for _, name, _ in fields])
-        names = os.fsdecode(joined).split("/")
-        found = {
-            name: Entry(mode.decode(), item.hex())
-            for name, (mode, _, item) in zip(names, fields, strict=False)
-        }
-        invalid = not _NO_NAMES.isdisjoint(found) or any(map(_leads_to_git, _suspects(joined)))
-        if fields and (invalid or len(found) != len(names)):
-            raise messages.invalid_tree(tree, sorted(names))
-        return found
+    def _fields(self, tree: str) -> _Tree:
+        """Return mode, name and id of each entry of a tree, whose names may be written to disk.
+
+        No loop in Python: the history of a large repository has many thousands of entries.
+        """
+        if tree not in self._parsed:
+            data, width = self._read(tree, limits.FOLDER, ""), len(tree) // 2
+            fields = re.findall(_FIELDS % width, data, re.DOTALL)
+            modes, names, ids = zip(*fields, strict=True) if fields else ((), (), ())
+            if sum(map(len, (*modes, *names))) + (width + 2) * len(fields) != len(data):
+                raise messages.damaged_object(tree)  # there are bytes between the fields
+            found = dict(zip(names, zip(modes, ids, strict=True), strict=True))
+            joined = b"/".join(names)
+            invalid = not _NO_NAMES.isdisjoint(found) or any(map(_leads_to_git, _suspects(joined)))
+            if fields and (invalid or len(found) != joined.count(b"/") + 1):
+                raise messages.invalid_tree(tree, sorted(map(os.fsdecode, names)))
+            self._keep_room(len(found))
+            self._parsed[tree] = found
+        return self._parsed[tree]
 
     def files(self, tree: str) -> dict[str, Entry]:
         """Return every file of a tree, by its path. OuroError if they are too many."""
@@ -206,20 +216,27 @@ class Objects:
     ) -> Iterator[tuple[str, Kind]]:
         if old == new:
             return
-        before = self.folder(old) if old else {}
-        after = self.folder(new) if new else {}
-        names = before.keys() | after.keys()
-        walk.enter(folder, names)
-        for name in sorted(names):
-            was, now = before.get(name, _NOTHING), after.get(name, _NOTHING)
-            if was == now:
-                continue
+        old_fields = self._fields(old) if old else {}
+        new_fields = self._fields(new) if new else {}
+        walk.enter(folder, old_fields.keys() | new_fields.keys())
+        differing = {name for name, _ in old_fields.items() ^ new_fields.items()}
+        for raw in sorted(differing):
+            name = os.fsdecode(raw)
+            was, now = (
+                Entry(at[raw][0].decode(), at[raw][1].hex()) if raw in at else _NOTHING
+                for at in (old_fields, new_fields)
+            )
             old_tree, new_tree = (at.blob if at.mode == _FOLDER else "" for at in (was, now))
             yield from self._difference(old_tree, new_tree, f"{folder}{name}/", walk)
             was_file, is_file = (at.mode not in ("", _FOLDER) for at in (was, now))
             if was_file or is_file:
                 kind: Kind = "changed" if was_file and is_file else "added"
                 yield folder + name, kind if is_file else "deleted"
+
+
+def _read_entry(name: bytes, fields: tuple[bytes, bytes]) -> tuple[str, Entry]:
+    """Return the name of a tree entry, and what it names."""
+    return os.fsdecode(name), Entry(fields[0].decode(), fields[1].hex())
 
 
 def _suspects(names: bytes) -> list[str]:
@@ -246,18 +263,20 @@ class _Walk:
         self._tree = tree
         self._entries = self._characters = 0
 
-    def enter(self, folder: str, names: Collection[str]) -> None:
+    def enter(self, folder: str, names: Collection[str] | Collection[bytes]) -> None:
         """Count the entries of a folder; OuroError if the tree has too many, too long or too deep
         ones."""
         self._entries += len(names) or 1
         self._characters += len(names) * len(folder) + sum(map(len, names))
-        for what, count, limit in (
-            ("entries", self._entries, limits.ENTRIES),
-            ("characters in the paths of its files", self._characters, limits.PATHS),
-            ("folders within each other", folder.count("/"), limits.DEPTH),
-        ):
-            if count > limit:
-                raise limit_messages.too_large_tree(self._tree, what, limit)
+        depth = folder.count("/")
+        if self._entries > limits.ENTRIES:
+            raise limit_messages.too_large_tree(self._tree, "entries", limits.ENTRIES)
+        if self._characters > limits.PATHS:
+            what = "characters in the paths of its files"
+            raise limit_messages.too_large_tree(self._tree, what, limits.PATHS)
+        if depth > limits.DEPTH:
+            what = "folders within each other"
+            raise limit_messages.too_large_tree(self._tree, what, limits.DEPTH)
 
 
 def object_id(kind: bytes, data: bytes, *, like: str) -> str:

@@ -38,10 +38,12 @@ class Fault:
     headline: str
     expected: str = ""
     actual: str = ""
-    help: str = messages.RESTORE
+    help: str = ""
 
 
-_LOST = Fault(1, "what git holds of the journal cannot be read", help=messages.ACCEPT_FILE)
+def _lost() -> Fault:
+    headline = "what git holds of the journal cannot be read"
+    return Fault(1, headline, help=messages.ACCEPT_FILE)
 
 
 @dataclass(frozen=True)
@@ -140,11 +142,12 @@ class Journal:
             return self._conflict(lines)
         recorded = anchor.read(self.common_dir, held)
         if recorded is None:
-            return _LOST
+            return _lost()
         for number, (one, other) in enumerate(zip(lines, recorded, strict=False), start=1):
             if one != other:
-                return Fault(number, f"line {number} is not what was recorded")
-        counts = (f"{len(recorded)} lines", f"{len(lines)} lines")
+                headline = f"line {number} is not what was recorded"
+                return Fault(number, headline, help=messages.RESTORE)
+        counts = (f"{len(recorded)} lines", f"{len(lines)} lines", messages.RESTORE)
         if len(lines) < len(recorded):
             return Fault(len(lines), "lines that were recorded are gone", *counts)
         return Fault(len(recorded) + 1, "it has lines that nobody recorded", *counts)
@@ -227,7 +230,7 @@ class Journal:
                 return None
             recorded = anchor.read(self.common_dir, held)
             if recorded is None:
-                raise self._refusal(_LOST)
+                raise self._refusal(_lost())
             return self._exchange(recorded, name=name)
 
     def clear(self, name: str) -> None:
