@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_ouro.bound.json_schema import table
 from pytest_ouro.bound.read import parse
-from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
+from pytest_ouro.bound.tables import METRIC, PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.core.errors import BoundError
 from pytest_ouro.core.schema import Problems, keys_of, read_values
@@ -61,10 +61,10 @@ VALUES = [
     ("experiment", "judged-rows", "-5", "a whole number from 0 to 1000000000"),
     ("experiment", "slots", "0", "a whole number from 1 to 1024"),
     ("experiment", "judged-rows", "false", "a whole number from 0 to 1000000000"),
-    ("experiment", "metric", '""', "text, a name without spaces and colons"),
-    ("experiment", "metric", '"val bpb"', "text, a name without spaces and colons"),
-    ("experiment", "metric", '"val:bpb"', "text, a name without spaces and colons"),
-    ("experiment", "metric", r'"val\tbpb"', "text, a name without spaces and colons"),
+    ("experiment", "metric", '""', f"text, {METRIC[1]}"),
+    ("experiment", "metric", '"val bpb"', f"text, {METRIC[1]}"),
+    ("experiment", "metric", '"val:bpb"', f"text, {METRIC[1]}"),
+    ("experiment", "metric", r'"val\tbpb"', f"text, {METRIC[1]}"),
     ("experiment", "loader", '""', "text, a name without spaces and colons"),
     ("experiment", "ledger", '""', "text, not empty"),
     ("experiment", "ledger", '" "', "text, not empty"),
@@ -174,12 +174,22 @@ def test_a_relation_between_a_device_and_the_whole_has_the_device_s_line():
     assert found.startswith("bound.toml:9: [experiment.cuda]: 'level' is 'judged' and above")
 
 
-def test_limits_of_the_metric_are_in_order():
-    rule = '[[iron-law]]\nid = "m"\nrule = "x"\ncheck = "metric"\nabove = 30\n'
+@pytest.mark.parametrize("stated", ["[3, 1]", "[1, 1]", "[0, 1, 2]"])
+def test_the_possible_values_are_in_order(stated):
+    (found,) = faults(SCRIPT + f"plausible = {stated}\n" + SCOPE)
 
-    (found,) = faults(SCRIPT + rule)
+    assert found.startswith("bound.toml:7: [experiment]: 'plausible' is [")
 
-    assert found.startswith("bound.toml:11: [iron-law]: 'above' is 30 and 'below' 20")
+
+@pytest.mark.parametrize(
+    "key",
+    ['metric = "a=b"', 'metric = "best"', 'metric = "status"', 'unit = "7"', 'unit = " "',
+     "decimals = -1", "decimals = 16", "plausible = [0]", 'plausible = ["0", "1"]'],
+)  # fmt: skip
+def test_what_no_metric_can_have(key):
+    (found,) = faults(SCRIPT + key + "\n" + SCOPE)
+
+    assert re.match(rf"bound\.toml:7: '{key.split()[0]}' in \[experiment\] must be ", found)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +203,6 @@ def test_limits_of_the_metric_are_in_order():
         ("untracked", "paths = []", "paths"),
         ("frozen-symbol", 'path = ""\nsymbol = "f"', "path"),
         ("frozen-symbol", 'path = "a.py"\nsymbol = ""', "symbol"),
-        ("metric", "above = inf", "above"),
     ],
 )
 def test_parameters_of_checks_have_ranges(check, stated, key):
@@ -300,7 +309,7 @@ def test_validation_and_json_schema_accept_the_same_numbers(name, key, value):
 
 def test_every_number_has_both_ends_of_its_range():
     assert ("experiment", "budget") in NUMERIC
-    assert ("metric", "above") in NUMERIC
+    assert ("experiment", "decimals") in NUMERIC
     for name, key in NUMERIC:
         limits = keys_of(TABLES[name])[key].limits
         assert limits.max is not None, (name, key)

@@ -65,7 +65,7 @@ def test_budget_metric_and_verdict_are_those_of_the_bound():
     text = rendered(("budget   = 300", 'budget = 90\nmetric = "loss"\ndirection = "higher"'))
 
     assert "`loss`: higher is better" in text
-    assert "last line: `ouro: discard val_bpb=… best=… reason=worse`" in text  # of any metric
+    assert "last line: `ouro: discard loss=… best=… reason=worse`" in text
     assert "| training | 90 seconds |" in text
     assert (
         "| its clock starts | with the first batch, at the latest 18 seconds after the start |"

@@ -117,7 +117,7 @@ class Bound:
             harness=experiment.harness or _EVALUATION,
             evaluate=experiment.evaluate or _EVALUATION,
             loader=experiment.loader,
-            metric=experiment.metric,
+            metric=experiment.described_metric,
             data=tuple(dict.fromkeys(p for e in self.experiments.values() for p in e.data)),
             run_by_us=tuple(filter(None, (experiment.harness, experiment.prepare))),
             script=experiment.script,

@@ -35,6 +35,16 @@ def _program_fault(e: Any) -> str:
     return f"the first word of '{empty[0]}' is empty: write the program to start" if empty else ""
 
 
+def _plausible_fault(e: Any) -> str:
+    if not e.plausible or (len(e.plausible) == 2 and e.plausible[0] < e.plausible[1]):
+        return ""
+    stated = ", ".join(f"{number:g}" for number in e.plausible)
+    return (
+        f"'plausible' is [{stated}], which has no values between: write the lowest and the highest "
+        "possible value"
+    )
+
+
 def _publish_fault(e: Any) -> str:
     own = (path for path in (e.script, e.harness, *e.editable) if matches(path, e.publish))
     path = next(own, "")
@@ -161,6 +171,12 @@ RELATIONS = (
         ("command", "evaluate-command", "python"),
         "the first word of `command`, `evaluate-command` and `python` is not empty",
         _program_fault,
+    ),
+    Relation(
+        ("plausible",),
+        "`plausible` is two numbers, the lower one first",
+        _plausible_fault,
+        {"properties": {"plausible": {"maxItems": 2}}},
     ),
     Relation(
         ("publish", "script", "harness", "editable"),

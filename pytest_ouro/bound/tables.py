@@ -9,6 +9,7 @@ from pytest_ouro.bound.relations import LEVELS as LEVELS
 from pytest_ouro.bound.relations import RELATIONS
 from pytest_ouro.bound.relations import Level as Level
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.metric import Metric
 from pytest_ouro.core.schema import FILLED, ID, NAME, Relation, option
 from pytest_ouro.evidence.paths import (  # noqa: TC001  # the schema reads the types
     BoundFolder,
@@ -21,6 +22,16 @@ Device = Literal["auto", "cpu", "cuda"]
 
 #: The longest time that a bound may state, in seconds: a year.
 YEAR = 31_536_000.0
+#: The words of the last line, the columns of the ledger and the names of JUnit properties.
+_TAKEN = (
+    *("best", "level", "commit", "reason", "status", "mean", "sd", "n", "repeats", "gain"),
+    *("memory_gb", "description", "peak_vram_mb", "message", "check", "warns"),
+)
+#: The name of a metric is a word of the last line, a column's and a property's.
+METRIC = (
+    rf"(?!(?:{'|'.join(_TAKEN)})$)[^\s:=\x00-\x1f\x7f-\x9f]+",
+    "a name without spaces, colons and `=`, and no other word of the last line or the ledger",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,9 +129,27 @@ class Experiment:
         items=1,
     )
     metric: str = option(
-        "the name of the metric, in the output and in the ledger", default="val_bpb", pattern=NAME
+        "the name of the metric, in all output and in the ledger", default="val_bpb", pattern=METRIC
     )
     direction: Literal["lower", "higher"] = option("which values are better", default="lower")
+    unit: str = option(
+        "the unit of the metric, such as `ms`: it may be printed behind the number",
+        default="",
+        pattern=(r"[^\s0-9](?:.{0,30}[^\s0-9])?", "1 to 32 characters, no digit first or last"),
+    )
+    decimals: int | None = option(
+        "decimals in all output (as many as a value needs; 6 where the metric's name ends in "
+        "`bpb`); verdicts compare what is not rounded",
+        default=None,
+        min=0,
+        max=15,
+    )
+    plausible: tuple[float, ...] = option(
+        "`[low, high]`: a run with another value is a breach (`[0, 20]` where the metric's name "
+        "ends in `bpb`)",
+        default=(),
+        items=2,
+    )
     budget: float = option(
         "seconds of training, to which the harness's `TIME_BUDGET` is set; the most that `command` "
         "may take",
@@ -208,6 +237,18 @@ class Experiment:
     def program(self) -> str:
         """The script or the command, as a person writes it."""
         return self.script or " ".join(self.command)
+
+    @property
+    def described_metric(self) -> Metric:
+        """The metric with its direction, its unit, its decimals and its possible values."""
+        plausible = (self.plausible[0], self.plausible[1]) if self.plausible else None
+        return Metric.named(
+            self.metric,
+            self.direction,
+            unit=self.unit,
+            plausible=plausible,
+            decimals=self.decimals,
+        )
 
     @property
     def module(self) -> str:

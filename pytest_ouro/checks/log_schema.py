@@ -15,6 +15,7 @@ from pytest_ouro.evidence.records.ledger_names import STATUSES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_ouro.core.metric import Metric
     from pytest_ouro.evidence.evidence import Evidence
     from pytest_ouro.evidence.records.ledger import Row
     from pytest_ouro.evidence.records.ledger_format import Cell
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class LogSchema(Check):
     """Every row of the ledger has, in those of these columns that there are, a commit hash, the
-    metric with six decimals, the memory as a number, and keep, discard or crash. Rows from before
+    metric with its decimals, the memory as a number, and keep, discard or crash. Rows from before
     our first record are not judged."""
 
     strict: bool = option("judge the rows from before our first record as well", default=False)
@@ -34,12 +35,12 @@ class LogSchema(Check):
         return "" if self.strict else evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        problems = dict(evidence.ledger.problems)
+        problems, metric = dict(evidence.ledger.problems), evidence.layout.metric
         inherited = 0 if self.strict else evidence.inherited_rows
         faults = [
             (row.line, fault)
             for row in evidence.ledger.rows[inherited:]
-            if (fault := problems.get(row.line) or _fault(row))
+            if (fault := problems.get(row.line) or _fault(row, metric))
         ]
         name = evidence.layout.ledger
         if faults:
@@ -47,14 +48,14 @@ class LogSchema(Check):
             yield Finding(
                 f"{name}:{faults[0][0]}: {faults[0][1]}",
                 where=f"{count(len(faults), 'row')}: line {lines}",
-                expected="commit, metric with six decimals, memory, keep|discard|crash, text",
+                expected=f"commit, {metric.number}, memory, keep|discard|crash, text",
                 help="rows are written by the supervisor: remove what was written by hand "
                 "(pytest-ouro log shows the recorded runs)",
                 facts={"rows": len(faults)},
             )
 
 
-def _fault(row: Row) -> str:
+def _fault(row: Row, metric: Metric) -> str:
     """Return why a row with as many cells as columns is not one as we write it; "" if it is."""
     columns = row.table.columns
     if not row.table.is_complete:
@@ -62,15 +63,17 @@ def _fault(row: Row) -> str:
     cells = [None if place is None else row.cells[place] for place in columns.known]
     commit, status = str(cells[0]), str(cells[3])
     crashed = status == "crash" or columns.status is None
-    metric, memory = (_text(cells[1], 6, crashed), _text(cells[2], 1, crashed))
+    memory, value = _text(cells[2], 1, crashed), _text(cells[1], 6, crashed)
+    if isinstance(cells[1], float | int) and not isinstance(cells[1], bool):
+        value = metric.text(cells[1])
     if not re.fullmatch(r"[0-9a-f]{7,64}", commit):
         return f"'{commit[:20]}' is not a commit hash"
     if columns.status is not None and status not in STATUSES:
         return f"the status is '{status[:20]}', not one of {', '.join(STATUSES)}"
-    if not re.fullmatch(r"-?[0-9]+\.[0-9]{6}", metric):
-        return f"the metric is '{metric[:20]}', not a number with six decimals"
-    if not crashed and float(metric) == 0:
-        return f"a {status} with the metric 0.000000: only a crash has none"
+    if not metric.writes(value):
+        return f"the metric is '{value[:20]}', not {metric.number}"
+    if not crashed and float(value) == 0 and metric.is_impossible(0.0):
+        return f"a {status} with the metric {value}: only a crash has none"
     if columns.memory is not None and not re.fullmatch(r"[0-9]+\.[0-9]+", memory):
         return f"the memory is '{memory[:20]}', not a number of {columns.unit}"
     return ""

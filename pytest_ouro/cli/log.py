@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING
 
+from pytest_ouro.bound.read import read
 from pytest_ouro.cli import find_bound
 from pytest_ouro.cli.output import say, say_aside, say_document, say_row
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.escape import escape_json
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.evidence.records.ledger_format import TSV
+from pytest_ouro.evidence.records.ledger_table import Table
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.experiment.verdict.history import comparable, tally
 
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
 
 
 #: The columns: time, commit, metric, status, level, reason, description.
-_ROW = "{:19.19}  {:7.7}  {:>9}  {:7}  {:10}  {:12}  {}"
+_ROW = "{:19.19}  {:7.7}  {:>{width}}  {:7}  {:10}  {:12}  {}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,14 +48,14 @@ def main(args: argparse.Namespace) -> int:
         return 0
     runs = journal.runs()
     if args.tsv:
-        say_row("\t".join(("commit", "val_bpb", "memory_gb", "status", "description")))
+        say_row(*Table.new(TSV, _metric_name(journal, bound)).header)
         for run in runs:
             say_row(run.row)
     elif args.json:
         for run in runs:
             say_document(escape_json(json.dumps(run.to_json(), ensure_ascii=False)))
     else:
-        _print_table(journal, runs)
+        _print_table(journal, runs, _metric_name(journal, bound))
     journal.demand_whole()
     return 0
 
@@ -68,16 +73,29 @@ def _restore(journal: Journal, bound: Path) -> None:
         say(f"ouro: {case.bound.layout.ledger} lacked {rows} of recorded runs: written now")
 
 
-def _print_table(journal: Journal, runs: list[FinishedRun]) -> None:
+def _metric_name(journal: Journal, bound: Path) -> str:
+    """Return the name of the last run's metric; without a run, of the one that the bound states."""
+    for run in reversed(journal.records()):
+        if run.metric_name:
+            return run.metric_name
+    with contextlib.suppress(OuroError, OSError):
+        return read(bound.read_bytes(), bound.name).experiment.metric
+    return "metric"
+
+
+def _print_table(journal: Journal, runs: list[FinishedRun], metric: str) -> None:
     """Print a line for each run, also for one without an end, and what the tries have gained."""
-    header = ("time", "commit", "val_bpb", "status", "level", "reason", "description")
-    say(_ROW.format(*header))
+    columns = ("time", "commit", metric, "status", "level", "reason", "description")
+    width = max(9, len(metric))
+    say(_ROW.format(*columns, width=width))
     for run in runs:
         value = "-" if run.value is None else run.metric.text(run.value)
         words = (run.status, run.level or "", run.reason_text, clean(run.description, width=60))
-        say(_ROW.format(run.time, run.commit, value, *words))
+        say(_ROW.format(run.time, run.commit, value, *words, width=width))
     for started in journal.unfinished():
-        row = _ROW.format(started.time, started.commit, "", "running or killed", "", "", "")
+        row = _ROW.format(
+            started.time, started.commit, "", "running or killed", "", "", "", width=width
+        )
         say(row.rstrip())
     if line := _sum_up(runs):
         say(line)

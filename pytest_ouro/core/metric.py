@@ -1,7 +1,11 @@
-"""The metric of an experiment: its name, its better direction, and the format of its values."""
+"""The metric of an experiment: its name, its better direction, and the format of its values.
+
+A value is rounded where it is shown, and nowhere else: verdicts compare the values themselves.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.fast_dataclass import dataclass
@@ -11,47 +15,123 @@ if TYPE_CHECKING:
 
 Direction = Literal["lower", "higher"]
 
-#: The decimals of every logged and printed value, and of gains.
+#: The decimals of bits per byte, and of every metric in records that do not state them.
 DECIMALS = 6
-#: The open interval of bits per byte that are possible.
+#: The lowest and the highest possible value of bits per byte; 0 itself is impossible.
 PLAUSIBLE = (0.0, 20.0)
 BITS_PER_BYTE = "bits per byte"
+#: Significant digits in which two values must differ: later ones depend on the order of sums.
+_DIGITS = 12
+#: The largest gain that a record can hold.
+_LARGEST = 1.6e308
 
 
 @dataclass(frozen=True)
 class Metric:
-    """``plausible`` is the open interval of possible values. ``unit`` is "" if the name does not
-    imply it."""
+    """``plausible`` is the lowest and the highest possible value, None if every number is possible.
+    ``unit`` is "" if it is not known. ``decimals`` are those that are shown, None for as many as a
+    value needs."""
 
     name: str
     direction: Direction = "lower"
     unit: str = ""
-    plausible: tuple[float, float] = PLAUSIBLE
-    decimals: int = DECIMALS
+    plausible: tuple[float, float] | None = None
+    decimals: int | None = None
 
     @classmethod
-    def named(cls, name: str, direction: Direction = "lower") -> Metric:
-        """Return the metric of this name; one that ends in ``bpb`` is in bits per byte."""
-        return cls(name, direction, BITS_PER_BYTE if name.endswith("bpb") else "")
+    def named(
+        cls,
+        name: str,
+        direction: Direction = "lower",
+        *,
+        unit: str = "",
+        plausible: tuple[float, float] | None = None,
+        decimals: int | None = None,
+    ) -> Metric:
+        """Return a metric with the defaults of its name: one that ends in ``bpb`` is in bits per
+        byte, with six decimals."""
+        if name.endswith("bpb"):
+            decimals = DECIMALS if decimals is None else decimals
+            return cls(name, direction, unit or BITS_PER_BYTE, plausible or PLAUSIBLE, decimals)
+        return cls(name, direction, unit, plausible, decimals)
 
     def text(self, value: float | None) -> str:
-        """Return a value as it is logged; zero stands for None."""
-        return f"{0.0 if value is None else value:.{self.decimals}f}"
+        """Return a value as it is shown and logged; zero stands for None.
+
+        One that is not 0 is never shown as 0: it gets the decimals that it needs.
+        """
+        value = (value or 0.0) + 0.0  # not -0.0
+        if self.decimals is not None:
+            text = f"{value:.{self.decimals}f}"
+            if not value or float(text):
+                return text
+        return _shortest(value)
+
+    def texts(self, value: float | None, best: float) -> tuple[str, str]:
+        """Return two values as they are shown; different ones are never shown alike."""
+        one, other = self.text(value), self.text(best)
+        if value is not None and one == other and self.gain(value, best):
+            return repr(value), repr(best)
+        return one, other
+
+    def writes(self, text: str) -> bool:
+        """Return whether :meth:`text` may have written this text."""
+        import re  # only rows of the ledger are read
+
+        if self.decimals is not None and re.fullmatch(_fixed(self.decimals), text, re.ASCII):
+            return True
+        return bool(re.fullmatch(_NUMBER, text, re.ASCII)) and (
+            self.decimals is None or text == self.text(float(text))
+        )
 
     def gain(self, value: float, best: float) -> float:
-        """Return by how much ``value`` is better than ``best``, in the metric's unit, rounded."""
+        """Return by how much ``value`` is better than ``best``, in the metric's unit.
+
+        It is 0 only if they agree in their first twelve significant digits.
+        """
         difference = best - value if self.direction == "lower" else value - best
-        return round(difference, self.decimals)
+        largest = max(abs(value), abs(best))
+        if not difference or not math.isfinite(difference):
+            return max(-_LARGEST, min(_LARGEST, difference))
+        return round(difference, _DIGITS - 1 - math.floor(math.log10(largest)))
 
     def best(self, values: Iterable[float]) -> float:
         """Return the best of these values. ValueError if there are none."""
         return (min if self.direction == "lower" else max)(values)
 
     def is_plausible(self, value: float) -> bool:
-        """Return whether a value is possible; NaN is not."""
-        low, high = self.plausible
-        return low < value < high
+        """Return whether a value is possible; NaN and infinity are not."""
+        low, high = self.plausible or (-math.inf, math.inf)
+        return math.isfinite(value) and low <= value <= high and not self.is_impossible(value)
 
     def is_impossible(self, value: float) -> bool:
-        """Return whether a value is false whatever the rules say: no text has 0 bits per byte."""
-        return self.unit == BITS_PER_BYTE and value <= self.plausible[0]
+        """Return whether a value is false whatever the rules say: no text has 0 bits per byte, to
+        six decimals."""
+        return self.name.endswith("bpb") and round(value, DECIMALS) <= 0
+
+    @property
+    def number(self) -> str:
+        """What a value is as it is shown, in words."""
+        count = {0: "a whole number", 6: "a number with six decimals", None: "a number"}
+        return count.get(self.decimals, f"a number with {self.decimals} decimals")
+
+    @property
+    def range(self) -> str:
+        """The possible values in words."""
+        low, high = self.plausible or (-math.inf, math.inf)
+        return f"from {low:g} to {high:g}"
+
+
+_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?"
+
+
+def _fixed(decimals: int) -> str:
+    return rf"-?[0-9]+\.[0-9]{{{decimals}}}" if decimals else "-?[0-9]+"
+
+
+def _shortest(value: float) -> str:
+    """Return a value with at least six decimals and six significant digits, without final zeros."""
+    exponent = math.floor(math.log10(abs(value))) if value else 0
+    if not -12 <= exponent < 16:
+        return f"{value:.6g}"
+    return f"{value:.{max(DECIMALS, 5 - exponent)}f}".rstrip("0").rstrip(".")

@@ -16,6 +16,7 @@ from pytest_ouro.evidence.records import journal, ledger
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_ouro.core.metric import Metric
     from pytest_ouro.evidence.dependencies import DependencyFile
     from pytest_ouro.evidence.records.journal import Fault, Journal
     from pytest_ouro.evidence.records.ledger import Ledger
@@ -43,7 +44,7 @@ class Layout:
     harness: str
     evaluate: str
     loader: str
-    metric: str
+    metric: Metric
     data: tuple[str, ...]
     run_by_us: tuple[str, ...] = ()
     script: str = ""
@@ -117,7 +118,7 @@ class Evidence:
 
     @cached_property
     def ledger(self) -> Ledger:
-        return ledger.read(self.repository.git.top / self.layout.ledger, self.layout.metric)
+        return ledger.read(self.repository.git.top / self.layout.ledger, self.layout.metric.name)
 
     @property
     def root(self) -> Path:

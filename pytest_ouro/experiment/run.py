@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.errors import OuroError
-from pytest_ouro.core.metric import Metric
 from pytest_ouro.engine import judge_after_run, judge_before_run
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.experiment.assurance.level import assure
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.tables import Device, Level
     from pytest_ouro.core.finding import RuleResult
+    from pytest_ouro.core.metric import Metric
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.reasons import Status
     from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun
@@ -55,6 +55,7 @@ class Result:
 
     reason: Reason
     commit: str
+    metric: Metric
     value: float | None = None
     best: float | None = None
     level: Level | Literal[""] = ""
@@ -80,7 +81,9 @@ class Result:
 
     @property
     def val_bpb(self) -> float | None:
-        """The value, by the name under which it is printed and recorded."""
+        """The value, where the metric is val_bpb. AttributeError for another metric."""
+        if self.metric.name != "val_bpb":
+            raise AttributeError(f"the metric is {self.metric.name}: its value is `value`")
         return self.value
 
     def lines(self, *, quiet: bool = False) -> tuple[str, ...]:
@@ -91,7 +94,7 @@ class Result:
         if self.before:
             lines.append(self.before)
         if self.repeats and self.record:
-            lines.append(self.repeats.line(self.commit, self.record.metric))
+            lines.append(self.repeats.line(self.commit, self.metric))
             lines += [warning] if (warning := self.repeats.warning) else []
         return (*lines, *self.settlement)
 
@@ -100,10 +103,12 @@ class Result:
         """The stable line that people and agents grep for."""
         if self.record is None:
             return f"ouro: closed commit={self.commit[:7]} reason={self.reason}"
-        text = self.record.metric.text
-        best = "" if self.best is None else f" best={text(self.best)}"
+        value, best = self.metric.text(self.value), ""
+        if self.best is not None:
+            value, best = self.metric.texts(self.value, self.best)
+            best = f" best={best}"
         return (
-            f"ouro: {self.status} val_bpb={text(self.value)}{best} level={self.level} "
+            f"ouro: {self.status} {self.metric.name}={value}{best} level={self.level} "
             f"commit={self.commit[:7]} reason={self.record.reason_text}"
         )
 
@@ -143,8 +148,8 @@ def run_experiment(
         if result.status == "crash":
             break
         if turn.series:
-            value = Metric.named(case.experiment.metric).text(result.value)
-            say(f"ouro: repeat {turn.number}/{turn.total} val_bpb={value}")
+            value = f"{result.metric.name}={result.metric.text(result.value)}"
+            say(f"ouro: repeat {turn.number}/{turn.total} {value}")
     settlement = _settle(case, result, apply=order.settle)
     return replace(_add_history(case, result), settlement=settlement)
 
@@ -206,7 +211,10 @@ def _run_once(
 def _check_gate(case: Case) -> Result | None:
     """Return the result if a rule is broken, so that nothing is run; None if all rules hold."""
     broken = tuple(result for result in judge_before_run(case) if result.broken)
-    return Result(Reason.RULES_BROKEN, case.repository.head, closed=broken) if broken else None
+    if not broken:
+        return None
+    metric = case.experiment.described_metric
+    return Result(Reason.RULES_BROKEN, case.repository.head, metric, closed=broken)
 
 
 def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measurement, str]:
@@ -234,7 +242,8 @@ def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measu
 def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
     """Decide on the measurement, and record the verdict before anything else happens."""
     case, experiment = setup.case, setup.experiment
-    ended, message = outcome(seen, measured.metric)
+    metric = experiment.described_metric
+    ended, message = outcome(seen, metric)
     if ended == "ok" and setup.profile == "cuda" and seen.environment.get("device") == "cpu":
         ended, message = "breach", "the run was to use CUDA, but torch saw no CUDA device"
     broken = [result for result in judge_after_run(case.again(measured=measured)) if result.broken]
@@ -257,6 +266,7 @@ def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
     return Result(
         run.reason,
         run.commit,
+        metric,
         value=run.value,
         best=run.best,
         level=seen.level,

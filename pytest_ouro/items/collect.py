@@ -275,7 +275,7 @@ class ExperimentItem(OuroItem):
             "reason": result.reason,
             "commit": result.commit,
             "level": result.level,
-            "val_bpb": result.value,
+            result.metric.name: result.value,
             "peak_vram_mb": round(result.peak_vram_mb, 1),
         }
         if result.repeats:

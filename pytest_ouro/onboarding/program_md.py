@@ -47,7 +47,7 @@ waiting for a person:
 2. `git commit -am "what you tried"`. The message becomes the description in `{experiment.ledger}`.
 3. `pytest --ouro-experiment --ouro-settle`. It judges the rules, runs what is committed,
    measures, writes the row and settles the branch.
-4. Read its last line: `ouro: discard val_bpb=… best=… reason=worse`.
+4. Read its last line: `ouro: discard {experiment.metric}=… best=… reason=worse`.
 
 | it says | then |
 |---|---|

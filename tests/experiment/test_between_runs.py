@@ -22,6 +22,7 @@ tolerance        = {tolerance}
 clock            = "cpu"
 timeout          = 600
 device           = "cpu"
+plausible        = [0, 50]
 
 [verdict]
 noise = 0.0
@@ -166,7 +167,7 @@ def make_loop(project, tmp_path, ouro, run_pytest):
 BREACHES = {
     "over-budget": ('"budget-limit"', "while True: pass\nx = 1.0\n", 0.5),
     "not-exact": ('"budget-exact"', "while True: pass\nx = 1.0\n", 0.5),
-    "implausible": ('"metric"\nbelow = 5.0', "x = 7.0\n", 20),
+    "implausible": ('"metric"', "x = 70.0\n", 20),
 }
 
 
@@ -224,9 +225,9 @@ def test_the_same_commit_may_be_run_again(breached):
 
 @pytest.mark.tier(2)
 def test_a_settled_breach_is_reported_in_its_own_session(make_loop):
-    loop = make_loop('"metric"\nbelow = 5.0')
+    loop = make_loop('"metric"')
     assert loop.run().endswith("reason=baseline")
-    loop.write(work="x = 7.0\n")
+    loop.write(work="x = 70.0\n")
     loop.commits()
 
     said = loop.here(loop.run_pytest, "--ouro-experiment", "--ouro-settle").stdout.str()

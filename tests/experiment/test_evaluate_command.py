@@ -260,12 +260,13 @@ def test_runs_under_another_evaluation_are_not_compared(make_bound):
 
 BYTES = """\
 import os, pathlib
-print("val_bpb:", len(pathlib.Path(os.environ["OURO_CANDIDATE"], "train.py").read_bytes()))
+print("bytes:", len(pathlib.Path(os.environ["OURO_CANDIDATE"], "train.py").read_bytes()))
 """
 
 
 def test_an_evaluation_that_counts_bytes_finds_a_removed_comment(make_bound):
-    lab = make_bound(train="x = 1  # words\n", evaluation=BYTES)
+    named = ("evaluate-command", 'metric = "bytes"\nevaluate-command')
+    lab = make_bound(named, train="x = 1  # words\n", evaluation=BYTES)
     assert lab.run().reason == "baseline"
     assert lab.run("x = 1  # longer words\n").reason == "unchanged"
     assert lab.run("x = 1\n").reason == "improved"
@@ -357,3 +358,68 @@ def test_through_pytest(make_bound, last_line):
     assert done.returncode == 1
     assert "run.log | no luck" in done.stdout
     assert os.linesep not in last_line(done)
+
+
+@pytest.mark.tier(2, but=1)
+@pytest.mark.parametrize(
+    ("stated", "baseline", "better", "texts"),
+    [
+        ('metric = "code_bytes"', 1700, 1632, ("1632", "1700")),
+        ('metric = "val_ppl"', 35.5, 35.0, ("35", "35.5")),
+        ('metric = "reward"\ndirection = "higher"', -0.4, 0.0, ("0", "-0.4")),
+        (
+            'metric = "tokens/s"\ndirection = "higher"\ndecimals = 1',
+            5120,
+            5121,
+            ("5121.0", "5120.0"),
+        ),
+        ('metric = "accuracy"\ndirection = "higher"\nplausible = [0, 100]', 92, 100, ("100", "92")),
+        ('metric = "run_ms"\nunit = "ms"\ndecimals = 0', 8, 7.9, ("7.9", "8.0")),
+        ('metric = "regret"', 0.0000013, 0.0000012, ("0.0000012", "0.0000013")),
+    ],
+)
+def test_a_metric_of_any_kind_is_called_by_its_name_everywhere(
+    make_bound, tmp_path, last_line, stated, baseline, better, texts
+):
+    metric = stated.split('"')[1]
+    evaluation = EVALUATION.replace("val_bpb", metric).replace(f"{metric}: 99\\n", "")
+    train = "import pathlib\npathlib.Path('out.txt').write_text('{}')"
+    lab = make_bound(
+        ('evaluate-command', f'{stated}\nevaluate-command'),
+        ("noise = 0.01", "noise = 0.0"),
+        train=train.format(baseline), evaluation=evaluation,
+    )  # fmt: skip
+    assert lab.run().reason == "baseline"
+    commit = lab.commit(train.format(better))
+    done = lab.pytest(f"--junitxml={tmp_path / 'junit.xml'}")
+    value, best = texts
+    assert last_line(done) == (
+        f"ouro: keep {metric}={value} best={best} level=supervised commit={commit[:7]} "
+        "reason=improved"
+    )
+    assert (
+        f'<property name="{metric}" value="{float(better)}"' in (tmp_path / "junit.xml").read_text()
+    )
+    table = lab.project.ouro("log").stdout.splitlines()
+    assert metric in table[0].split()
+    rows = (lab.path / "results.tsv").read_text()
+    assert rows.startswith(f"commit\t{metric}\tmemory_gb\tstatus\tdescription\n")
+    assert lab.project.ouro("log", "--tsv").stdout == rows
+    assert lab.project.ouro("gate").returncode == 0
+
+
+def test_a_value_beyond_the_stated_range_is_a_breach(make_bound):
+    lab = make_bound(("evaluate-command", "plausible = [3, 9]\nevaluate-command"))
+    result = lab.run()
+    assert (result.status, result.reason) == ("crash", "breach")
+    assert result.message == "val_bpb is 2.5, which cannot be true: 'plausible' is from 3 to 9"
+
+
+def test_the_fixture_has_the_value_under_any_name(make_bound):
+    result = make_bound(
+        ("evaluate-command", 'metric = "score"\nevaluate-command'),
+        evaluation=EVALUATION.replace("val_bpb", "score"),
+    ).run()
+    assert result.value == 2.5
+    with pytest.raises(AttributeError, match="the metric is score: its value is `value`"):
+        _ = result.val_bpb

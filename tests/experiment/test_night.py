@@ -14,6 +14,7 @@ from pytest_ouro.bound.tables import VerdictRule
 from pytest_ouro.checks.metric import Metric
 from pytest_ouro.checks.settled import Settled
 from pytest_ouro.checks.simplicity import Simplicity
+from pytest_ouro.core import metric
 from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun
 from pytest_ouro.evidence.records.verdicts import last_verdicts
 from pytest_ouro.experiment.verdict.compare import compare
@@ -122,11 +123,12 @@ class Night:
     def is_gate_open(self) -> bool:
         evidence = SimpleNamespace(
             branch="main",
+            layout=SimpleNamespace(metric=metric.Metric("score")),
             runs=tuple(self.runs),
             run=self.runs[-1],
             repository=SimpleNamespace(head=self.branch[-1], ancestors=frozenset(self.branch)),
         )
-        checks = (Settled(), Metric(above=-1e9, below=1e9), Simplicity())
+        checks = (Settled(), Metric(), Simplicity())
         return not [finding for check in checks for finding in check.findings(evidence)]
 
 

@@ -49,7 +49,7 @@ def run(value, size=100, code="new"):
         pytest.param(run(1.0, code="best"), BEST, "discard", "unchanged", id="same code, lucky"),
         pytest.param(run(3.0, code="best"), BEST, "discard", "unchanged", id="same code, unlucky"),
         pytest.param(run(1.0, code=""), Candidate(2.0, 100), "keep", "improved", id="no code ids"),
-        pytest.param(run(1.9799996), BEST, "keep", "marginal", id="six decimals decide"),
+        pytest.param(run(1.9799996), BEST, "keep", "improved", id="no decimals decide"),
     ],
 )
 def test_against_the_best(candidate, best, status, reason):
@@ -115,18 +115,33 @@ def test_a_change_of_the_seed_alone_is_never_kept(value):
     assert verdict == ("discard", "seed-only")
 
 
-@pytest.mark.parametrize("noise", [None, 0.0])
 @pytest.mark.parametrize(
     ("value", "size", "reason"),
     [
+        (1.9999999999, 100, "improved"),
         (1.999999, 100, "improved"),
         (2.000001, 1, "worse"),
         (2.0, 98, "simpler"),
         (2.0, 100, "equal"),
     ],
 )
-def test_without_noise_every_difference_counts(noise, value, size, reason):
-    assert decide("ok", run(value, size), BEST, rule=HARD, noise=noise)[1] == reason
+def test_without_noise_every_difference_counts(value, size, reason):
+    assert decide("ok", run(value, size), BEST, rule=HARD, noise=0.0)[1] == reason
+
+
+@pytest.mark.parametrize("rule", [SOFT, HARD])
+@pytest.mark.parametrize(
+    ("value", "size", "verdict"),
+    [
+        (1.0, 100, ("keep", "noise-unknown")),
+        (1.999999, 1, ("keep", "noise-unknown")),
+        (2.000001, 1, ("discard", "worse")),
+        (2.0, 98, ("keep", "simpler")),
+        (2.0, 100, ("discard", "equal")),
+    ],
+)
+def test_while_the_noise_is_not_known_nothing_is_called_an_improvement(rule, value, size, verdict):
+    assert decide("ok", run(value, size), BEST, rule=rule, noise=None) == verdict
 
 
 @pytest.mark.parametrize(

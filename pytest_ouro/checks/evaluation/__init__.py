@@ -91,7 +91,7 @@ def _constructs(evidence: Evidence, text: str, trusted: str) -> tuple[Construct,
     names = (harness, layout.evaluate, layout.loader)
     taken = names_taken(trusted, harness, names[1:])
     try:
-        return tampering.constructs(text, *names, layout.metric, taken)
+        return tampering.constructs(text, *names, layout.metric.name, taken)
     except SyntaxError:
         return ()
 

@@ -49,7 +49,7 @@ def conflicts(records: Sequence[StartedRun]) -> Iterator[Conflict]:
             continue
         begun = started.get(record.run)
         for fact in (*_repeated(record, begun), *_derived(record, begun, finished)):
-            if not _same(fact.actual, fact.expected):
+            if not _same(fact.actual, fact.expected, rounded=record.version < 3):
                 yield Conflict(line, *fact)
         finished.append(record)
 
@@ -82,8 +82,7 @@ def _derived(
         yield _Fact("tried", begun.tried_ref, run.tried)
     value = run.mean_or_value
     if run.best is not None and run.gain is not None and value is not None:
-        sign = -1 if run.direction == "higher" else 1
-        yield _Fact("gain", sign * (run.best - value), run.gain)
+        yield _Fact("gain", run.metric.gain(value, run.best), run.gain)
     yield from _reference(run, before)
     yield from _series(run, before)
 
@@ -103,7 +102,8 @@ def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fac
         )
         for one in kept
     ]
-    if any(all(_same(fact.actual, fact.expected) for fact in facts) for facts in repeated):
+    rounded = run.version < 3
+    if any(all(_same(f.actual, f.expected, rounded=rounded) for f in facts) for facts in repeated):
         return
     for fact in repeated[-1] if repeated else ():
         if fact.actual is not None or run.version > 1:  # lines of version 1 may lack it
@@ -131,8 +131,9 @@ def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
     yield _Fact("sd", statistics.stdev(values), run.sd)
 
 
-def _same(one: object, other: object) -> bool:
-    """Return whether two values are equal; numbers to the six decimals that are logged."""
+def _same(one: object, other: object, *, rounded: bool) -> bool:
+    """Return whether two values are equal; numbers except for their last digits, or ``rounded`` to
+    six decimals, as lines before version 3 are."""
     if isinstance(one, (int, float)) and isinstance(other, (int, float)):
-        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1.5e-6)
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1.5e-6 if rounded else 0.0)
     return one == other

@@ -21,8 +21,14 @@ class Reason(str, Enum):
     BASELINE = "baseline", "keep", "the first run that can be compared, on this line of commits"
     IMPROVED = "improved", "keep", "better by more than `sigmas` × `noise`"
     MARGINAL = "marginal", "keep", "better, but within noise"
+    NOISE_UNKNOWN = (
+        "noise-unknown",
+        "keep",
+        "better, but nothing tells by how much runs of one code differ: `noise` is `auto`, and no "
+        "code was run twice",
+    )
     SIMPLER = "simpler", "keep", "a tie, with less code by more than a literal"
-    EQUAL = "equal", "discard", "the same value, to six decimals"
+    EQUAL = "equal", "discard", "the same value"
     WITHIN_NOISE = (
         "within-noise",
         "discard",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pytest_ouro.core.fast_dataclass import dataclass, field, fields
-from pytest_ouro.core.metric import Direction, Metric
+from pytest_ouro.core.metric import DECIMALS, Direction, Metric
 from pytest_ouro.evidence.records.kinds import (
     COMMIT,
     COUNT,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.records.reasons import Reason, Status
 
 #: The version of the lines that are written now. Lines without one are of version 1.
-VERSION = 2
+VERSION = 3
 #: The ref that keeps the commit of a run reachable: this, and the number of its started line.
 TRIED = "refs/ouro/tried/"
 
@@ -114,6 +114,13 @@ class StartedRun:
     data: str | None = optional(None, TEXT.or_null(), "digest of the data")
     metric_name: str = optional("", TEXT, "name of the metric", key="metric")
     direction: Direction = optional("lower", DIRECTION, "direction in which the metric is better")
+    unit: str = optional("", TEXT, "unit of the metric; empty if it is not stated", since=3)
+    decimals: int | None = optional(
+        DECIMALS,
+        COUNT.or_null(),
+        "decimals of the metric that are shown; null for as many as a value needs, absent for 6",
+        since=3,
+    )
     device: str = optional("", TEXT, "profile: cpu or cuda")
     device_name: str = optional(
         "", TEXT, "model of the device; in the finished line, as torch reports it"
@@ -146,8 +153,8 @@ class StartedRun:
 
     @property
     def metric(self) -> Metric:
-        """The metric of the run."""
-        return Metric.named(self.metric_name, self.direction)
+        """The metric of the run; the record does not state its possible values."""
+        return Metric(self.metric_name, self.direction, self.unit, decimals=self.decimals)
 
     @property
     def tried_ref(self) -> str:

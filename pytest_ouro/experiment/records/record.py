@@ -49,6 +49,7 @@ def start(
     repository, git = case.repository, case.repository.git
     files = editable.files_at_head(case)
     code = editable.describe_files(case, files)
+    metric = experiment.described_metric
     run = StartedRun(
         time=now(),
         run=uuid.uuid4().hex[:12],
@@ -64,8 +65,10 @@ def start(
         trust_source=case.trust.source,
         harness=harness,
         data=case.evidence.fingerprints.total(experiment.data, case.evidence.root),
-        metric_name=experiment.metric,
-        direction=experiment.direction,
+        metric_name=metric.name,
+        direction=metric.direction,
+        unit=metric.unit,
+        decimals=metric.decimals,
         device=setup.profile,
         device_name=place.device_name,
         budget=experiment.budget,

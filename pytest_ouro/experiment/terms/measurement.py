@@ -100,9 +100,10 @@ class Measurement:
 def outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
     """Return the outcome of the run, and a line that says why ("" for ok)."""
     ended, message = _outcome(seen, metric)
-    if ended == "ok" and seen.value is not None and metric.is_impossible(seen.value):
-        ended = "breach"
-        message = f"{metric.name} is {seen.value:g}: no text has so few bits a byte"
+    if ended == "ok" and seen.value is not None and not metric.is_plausible(seen.value):
+        ended, few = "breach", "no text has so few bits a byte"
+        why = few if metric.is_impossible(seen.value) else f"'plausible' is {metric.range}"
+        message = f"{metric.name} is {seen.value:g}, which cannot be true: {why}"
     return ended, clean(message, width=400)  # it quotes the script
 
 

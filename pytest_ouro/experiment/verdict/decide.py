@@ -7,7 +7,6 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.metric import DECIMALS
 from pytest_ouro.evidence.records.reasons import RECORDED, Reason
 from pytest_ouro.evidence.records.verdicts import LITERAL, saving
 
@@ -81,7 +80,7 @@ def decide(
     if not same and run.seedless and run.seedless in {other.seedless for other in others}:
         return Reason.SEED_ONLY
     if gained > within:
-        return Reason.IMPROVED
+        return Reason.IMPROVED if noise is not None else Reason.NOISE_UNKNOWN
     lost = metric.gain(run.value, best.value if peak is None else peak)
     saved = saving(best.sizes, run.sizes)
     if is_tie(gained, lost, band(within)) and saved and saved.less > LITERAL:
@@ -111,11 +110,8 @@ def margin(run: Candidate, best: Candidate, rule: VerdictRule, noise: float | No
 
 
 def band(margin: float) -> float:
-    """Return the largest difference of two runs that tie: half of the margin.
-
-    It is rounded as gains are, so that the last bits of a float do not decide at its edge.
-    """
-    return round(TIE * margin, DECIMALS)
+    """Return the largest difference of two runs that tie: half of the margin."""
+    return TIE * margin
 
 
 def noise_of(runs: Iterable[tuple[str, float]]) -> float | None:

@@ -75,7 +75,7 @@ def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[Finish
 def notes(run: FinishedRun, runs: Sequence[FinishedRun]) -> tuple[str, ...]:
     """Return lines about a recorded run; ``runs`` are all finished ones, oldest first."""
     tries = tally([one for one in runs if comparable(one, run)])
-    lines = [_less_code(run), memory(run), _new_baseline(run), tries]
+    lines = [_less_code(run), memory(run), _new_baseline(run), _noise_unknown(run), tries]
     return tuple(f"ouro: {line}" for line in lines if line)
 
 
@@ -100,6 +100,16 @@ def _new_baseline(run: FinishedRun) -> str:
     if run.reason is not Reason.BASELINE or not run.apart:
         return ""
     return f"a new baseline: no earlier run can be compared, they differ in {run.apart}"
+
+
+def _noise_unknown(run: FinishedRun) -> str:
+    """Return how to measure the noise if a better run was kept without it, or ""."""
+    if run.reason is not Reason.NOISE_UNKNOWN:
+        return ""
+    return (
+        "the noise is not known, so the gain may be luck: pytest --ouro-experiment --ouro-repeat 3 "
+        "measures it, or state 'noise' in bound.toml"
+    )
 
 
 def describe_same_code(run: FinishedRun, *, same_seeds: bool) -> str:
