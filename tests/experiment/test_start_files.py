@@ -92,6 +92,29 @@ def test_every_change_of_the_settings_is_a_breach_and_kept_beside(lab, lines):
     assert config.with_name("config.found").read_text() == before + lines
 
 
+def test_a_person_may_push_and_fetch_while_a_run_goes_on(lab):
+    git = lab.project.git
+    git("init", "-q", "--bare", "../remote.git")
+    git("remote", "add", "origin", "../remote.git")
+    git("push", "-q", "origin", "main")
+    snapshot = StartFiles.read(open_case(lab.path / "bound.toml").repository.git)
+    git("push", "-q", "-u", "origin", "main")
+    git("config", "branch.main.rebase", "true")
+    git("config", "branch.main.vscode-merge-base", "origin/main")
+    git("fetch", "-q", "--all", "--prune")
+    git("checkout", "-q", "-b", "idea#2", "origin/main")
+    config = lab.path / ".git/config"
+    before = config.read_text()
+    assert before.count("merge = refs/heads/main") == 2
+
+    assert snapshot.restore() == []
+    assert config.read_text() == before
+
+    config.write_text(before + '[branch "main"]\n\tremote = ext::sh\n')
+    assert len(snapshot.restore()) == 1
+    snapshot.git.close()
+
+
 #: Where a later program of git, a shell or Python would find what a run leaves.
 PLACES = [
     "git / 'config.worktree'",

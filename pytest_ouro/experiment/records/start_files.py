@@ -2,7 +2,7 @@
 
 These are the settings and hooks that git reads for the repository, and of the user those of git,
 of shells, of Python and of sessions. They are compared by their bytes: which settings run a program
-differs from git to git.
+differs from git to git. Only the settings of branches, which a push writes, may change.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core.errors import GitError
 from pytest_ouro.evidence.git.client import run_git, split
+from pytest_ouro.experiment.records.branch_settings import only_branches_differ
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -92,12 +93,22 @@ class StartFiles:
                 continue
             if before is None and after is not None and after.kind == "folder":
                 continue  # only what lies in it counts
+            if before and after and self._is_lawful(path, before, after):
+                continue
             moved.add(path)
             done = _put(path, before, after)
             if not was_moved:
                 lines.append(f"{self._call(path)} was changed while the run went on ({done})")
         more = [f"and {len(lines) - _LINES} more"] if len(lines) > _LINES else []
         return [*lines[:_LINES], *more]
+
+    def _is_lawful(self, path: Path, before: _Entry, after: _Entry) -> bool:
+        """Return whether only settings of branches changed in the repository's own file."""
+        config = self.git.common_dir / "config"
+        if path not in (config, config.resolve()) or before.kind != "file":
+            return False
+        same = (before.kind, before.mode) == (after.kind, after.mode)
+        return same and only_branches_differ(before.data, after.data, folder=self.git.top)
 
     def _call(self, path: Path) -> str:
         """Return a path as people write it."""

@@ -1,0 +1,60 @@
+"""Distinguish settings of branches, which may change during a run, from all others.
+
+``git push -u``, ``git branch --set-upstream-to`` and editors write them while a person works beside
+a run. They start no program, and git reads them only to push, pull and compare.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import GitError
+from pytest_ouro.evidence.git.client import run_git, split
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Names of branches and refs, without characters that parsers of settings treat differently.
+_NAME = r'[^"\\\s]+'
+#: The values that each of these settings may get; None for the name of a known remote, since a URL
+#: there could start a program.
+_VALUES = {
+    "remote": None,
+    "pushremote": None,
+    "merge": f"refs/{_NAME}",
+    "rebase": "true|false|merges",
+    "vscode-merge-base": _NAME,
+    "gh-merge-base": _NAME,
+}
+_KEY = re.compile(rf"branch\.{_NAME}\.({'|'.join(_VALUES)})")
+
+
+def only_branches_differ(before: bytes, after: bytes, *, folder: Path) -> bool:
+    """Return whether two contents of ``.git/config`` differ in settings of branches alone.
+
+    ``folder`` is any folder; git is called there. Text that git cannot parse differs in more.
+    """
+    try:
+        old, new = _settings(before, folder), _settings(after, folder)
+    except GitError:
+        return False
+    of_branches = {one for one in old if _KEY.fullmatch(one[0])}
+    remotes = {key[len("remote.") :].rpartition(".")[0] for key, _ in old if key[:7] == "remote."}
+    rest = [one for one in new if one not in of_branches and not _may_be_new(*one, remotes)]
+    return rest == [one for one in old if one not in of_branches]
+
+
+def _settings(text: bytes, folder: Path) -> list[tuple[str, str]]:
+    """Return each setting with its value, in their order."""
+    listed = split(run_git("config", "--file", "-", "--list", "-z", cwd=folder, stdin=text))
+    return [(key, value) for key, _, value in (line.partition("\n") for line in listed)]
+
+
+def _may_be_new(key: str, value: str, remotes: set[str]) -> bool:
+    """Return whether a setting is one of a branch, with a value that starts nothing."""
+    found = _KEY.fullmatch(key)
+    if not found:
+        return False
+    pattern = _VALUES[found[1]]
+    return value in {*remotes, "."} if pattern is None else bool(re.fullmatch(pattern, value))
