@@ -10,6 +10,7 @@ import pytest
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.plain_file import make_folder, write_whole
 from pytest_ouro.evidence import content
+from pytest_ouro.evidence.git import spawn
 from pytest_ouro.evidence.git.special_files import refuse_special_files
 
 #: Files that git or we would read, with what would end the wait if nothing else did.
@@ -124,6 +125,51 @@ def test_a_pipe_that_git_finds_in_the_working_tree(project):
     assert "sub/.gitignore is not a regular file" in said
 
 
+@pytest.fixture
+def impatient(monkeypatch):
+    """Ask at once, not after three seconds, why git is silent."""
+    monkeypatch.setattr(spawn, "_SILENCE", 100)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link to a pipe"])
+@pytest.mark.parametrize("name", ["HEAD", "HEAD^{tree}", "HEAD:train.py"])
+def test_a_pipe_in_place_of_an_object(project, gate, impatient, kind, name):
+    found = project.git("rev-parse", name)
+    place = f".git/objects/{found[:2]}/{found[2:]}"
+    plant(project, kind, place)
+
+    status, _, said = gate()
+
+    assert status == 2
+    assert f"{place} is not a regular file" in said
+
+
+def test_a_pipe_among_the_objects_of_another_repository(project, gate, impatient, tmp_path):
+    shutil.copytree(project.path / ".git/objects", tmp_path / "others")
+    shutil.rmtree(project.path / ".git/objects")
+    plant(project, "file", ".git/objects/info/alternates")
+    (project.path / ".git/objects/info/alternates").write_text(f"{tmp_path}/others\n")
+    found = project.git("rev-parse", "HEAD")
+    place = tmp_path / "others" / found[:2] / found[2:]
+    place.unlink()
+    os.mkfifo(place)
+
+    status, _, said = gate()
+
+    assert status == 2
+    assert f"{place} is not a regular file" in said
+
+
+def test_a_pipe_that_git_reads_anywhere_else(project, gate, impatient, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    project.git("config", "include.path", str(tmp_path / "pipe"))
+
+    status, _, said = gate()
+
+    assert status == 2
+    assert "git does not answer: it waits for a pipe" in said
+
+
 @pytest.mark.parametrize("kind", ["pipe", "link to a pipe"])
 def test_the_guard_waits_for_no_pipe(project, kind):
     plant(project, kind, ".git/ouro/guard.json")
@@ -160,6 +206,12 @@ def test_a_file_of_ours_is_for_this_user_alone_and_follows_no_link(tmp_path):
     (tmp_path / "victim").write_bytes(b"theirs")
     make_folder(tmp_path, "ours")
     folder = tmp_path / "ours"
+    folder.chmod(0o755)
+    make_folder(tmp_path, "ours")
+    (folder / "wide").touch()
+    (folder / "wide").chmod(0o644)
+    write_whole(folder, "wide", b"ours", mode=0o600)
+    assert (folder / "wide").stat().st_mode & 0o777 == 0o600
     (folder / "file").symlink_to(tmp_path / "victim")
 
     write_whole(folder, "file", b"ours", mode=0o600)
@@ -170,11 +222,17 @@ def test_a_file_of_ours_is_for_this_user_alone_and_follows_no_link(tmp_path):
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_the_records_are_for_this_user_alone(project, recorded):
-    shutil.rmtree(project.path / ".git/ouro", ignore_errors=True)
+@pytest.mark.parametrize("wider", [False, True])
+def test_the_records_are_for_this_user_alone(project, recorded, wider):
+    journal = project.path / ".git/ouro/journal.jsonl"
+    shutil.rmtree(journal.parent, ignore_errors=True)
+    if wider:
+        journal.parent.mkdir()
+        journal.touch()
+        journal.chmod(0o644)
+        journal.parent.chmod(0o755)
 
     recorded()
 
-    journal = project.path / ".git/ouro/journal.jsonl"
     assert journal.stat().st_mode & 0o777 == 0o600
     assert journal.parent.stat().st_mode & 0o777 == 0o700

@@ -22,33 +22,45 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 def open_plain(root: Path, name: str, flags: int, mode: int = 0o600) -> int:
     """Open the regular file ``name`` below ``root``; return its descriptor.
 
-    With O_CREAT its folders are made too. OSError if it, or a folder between, is a link (ELOOP) or
-    something else (EINVAL, ENOTDIR).
+    With O_CREAT its folders are made too, and with ``mode`` 0o600, as for files of ours, one that
+    was made with wider permissions loses them. OSError if it, or a folder between, is a link
+    (ELOOP) or something else (EINVAL, ENOTDIR).
     """
     with _folder(root, name, make=bool(flags & os.O_CREAT)) as (folder, last):
         with _links_as_eloop(folder, last):
             fd = os.open(last, flags | _PLAIN, mode, dir_fd=folder)
         if stat.S_ISREG(os.fstat(fd).st_mode):
+            if flags & os.O_CREAT and mode == 0o600:
+                keep_private(fd)
             return fd
         os.close(fd)
         raise OSError(errno.EINVAL, "it is not a regular file")
 
 
 def make_folder(root: Path, name: str) -> None:
-    """Make the folder ``name`` below ``root`` for this user alone; keep one that is there.
+    """Make the folder ``name`` below ``root`` for this user alone, also if it is there.
 
     OSError if it, or a folder between, is a link or a file.
     """
-    with _folder(root, f"{name}/", make=True, mode=0o700):
-        pass
+    with _folder(root, f"{name}/", make=True, mode=0o700) as (folder, _):
+        keep_private(folder)
+
+
+def keep_private(fd: int) -> None:
+    """Take the permissions of others from an open file or folder of this user, no device."""
+    found = os.fstat(fd)
+    kind, others = stat.S_IFMT(found.st_mode), found.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+    if kind in (stat.S_IFREG, stat.S_IFDIR) and others and found.st_uid == os.geteuid():
+        with contextlib.suppress(OSError):  # a file system without permissions
+            os.fchmod(fd, found.st_mode & stat.S_IRWXU)
 
 
 def write_whole(root: Path, name: str, data: bytes, *, mode: int = 0o666) -> None:
     """Replace the file ``name`` below ``root``, or make it and its folders: whole or not at all.
 
-    A link of that name is replaced, not followed; a file keeps its mode, and a new one gets
-    ``mode``: 0o600 for files of ours. OSError if the file cannot
-    be written; what was there is then unchanged.
+    A link of that name is replaced, not followed. A new file gets ``mode``; one that is there keeps
+    its own, unless ``mode`` is 0o600, as for files of ours. OSError if the file cannot be written;
+    what was there is then unchanged.
     """
     with _folder(root, name, make=True) as (folder, last):
         part = f"{last}.{os.urandom(6).hex()}"
@@ -58,7 +70,7 @@ def write_whole(root: Path, name: str, data: bytes, *, mode: int = 0o666) -> Non
                 file.write(data)
                 file.flush()
                 os.fsync(fd)
-                if (kept := _mode(folder, last)) is not None:
+                if mode != 0o600 and (kept := _mode(folder, last)) is not None:
                     os.fchmod(fd, kept)
             os.replace(part, last, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:

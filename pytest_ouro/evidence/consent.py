@@ -12,6 +12,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.plain_file import open_plain
+
 if TYPE_CHECKING:
     from pytest_ouro.evidence.git.client import Git
     from pytest_ouro.evidence.trust import Trust
@@ -33,7 +35,7 @@ def remember(git: Git, lock_path: str, lock: bytes) -> None:
     """Remember that the user blessed these bytes of bound.lock; OSError if they cannot be kept."""
     place = _place(git, lock_path, lock)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+    os.close(open_plain(place.parent, place.name, os.O_WRONLY | os.O_CREAT))
 
 
 def is_remembered(git: Git, lock_path: str, lock: bytes) -> bool:

@@ -29,6 +29,15 @@ def failed(command: str, words: str, advice: str = "") -> GitError:
     return GitError(f"git {command} failed: {words}", help=help)
 
 
+def silent() -> GitError:
+    """Git does not answer: it waits for a pipe or a device that git's own folder does not hold."""
+    return GitError(
+        "git does not answer: it waits for a pipe, a device or a file system that is gone",
+        help="read .git/config and ~/.gitconfig: ls -l shows which of the files that they name is "
+        "none; remove its name there",
+    )
+
+
 def no_repository(folder: Path) -> GitError:
     """No repository contains the folder."""
     return GitError(

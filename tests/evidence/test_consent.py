@@ -1,5 +1,6 @@
 """What this user blessed is remembered by place and content, outside of the repository."""
 
+import os
 import shutil
 import stat
 from pathlib import Path
@@ -46,5 +47,15 @@ def test_a_repository_cannot_bring_its_own_memory(project, git, monkeypatch, sta
     folder = str(project.path / "state") if state == "inside" else "state"
     monkeypatch.setenv("XDG_STATE_HOME", folder)
     with pytest.raises(OSError, match="no home outside"):
+        consent.remember(git, "bound.lock", LOCK)
+    assert not consent.is_remembered(git, "bound.lock", LOCK)
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(git):
+    consent.remember(git, "bound.lock", LOCK)
+    [file] = (Path.home() / ".local/state/pytest-ouro/blessed").iterdir()
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(OSError, match="No such device"):
         consent.remember(git, "bound.lock", LOCK)
     assert not consent.is_remembered(git, "bound.lock", LOCK)

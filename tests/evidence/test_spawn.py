@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from pytest_ouro.core.errors import GitError
 from pytest_ouro.evidence.git import spawn
 
 ENV = {"PATH": os.environ["PATH"]}
+OURS = {"PATH": str(Path(sys.executable).parent)}
 
 
 def test_status_output_and_error_are_returned():
@@ -76,3 +78,35 @@ def test_our_closed_streams_change_nothing(tmp_path, closed):
     subprocess.run(["sh", "-c", command], env={**os.environ, "CODE": code}, check=True)
 
     assert (tmp_path / "said").read_text() == repr(((0, b"out\n", b"err\n"), b"asked\n"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_a_program_that_waits_for_ever_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(spawn, "_SILENCE", 50)
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(GitError, match="it waits for a pipe"):
+        spawn.output(["cat", str(tmp_path / "pipe")], ENV)
+    talk = spawn.Conversation(["cat", str(tmp_path / "pipe")], ENV)
+    for _ in "again":
+        with pytest.raises(GitError, match="it waits for a pipe"):
+            talk.answer.readline()
+    talk.hang_up()
+
+
+def test_a_silent_program_that_works_is_waited_for(monkeypatch):
+    monkeypatch.setattr(spawn, "_SILENCE", 50)
+    asked = []
+    work = "import time\nfor _ in range(300): time.sleep(0.001)\nprint('done')"
+
+    said = spawn.output([Path(sys.executable).name, "-c", work], OURS, late=lambda: asked.append(1))
+
+    assert said == (0, b"done\n", b"")
+    assert asked
+
+
+def test_what_is_raised_about_a_silent_program_ends_it(monkeypatch):
+    monkeypatch.setattr(spawn, "_SILENCE", 20)
+
+    with pytest.raises(ZeroDivisionError):
+        spawn.output(["sleep", "600"], ENV, late=lambda: 1 // 0)

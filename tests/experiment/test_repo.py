@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import pytest_ouro
-from pytest_ouro.core.errors import ExperimentError, GitError
+from pytest_ouro.core.errors import ExperimentError, GitError, OuroError
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.experiment.steps.settle import return_branch
 from pytest_ouro.experiment.terms import repo
@@ -123,3 +123,12 @@ def test_no_program_of_a_relative_path_is_taken_for_git(project, mark):
     env = {**os.environ, "PATH": f"bin:{os.environ['PATH']}"}
     subprocess.run([sys.executable, "-c", code], cwd=project.path, env=env, check=True)
     assert not mark.exists()
+
+
+def test_a_pipe_among_the_refs_is_not_waited_for(git, monkeypatch):
+    monkeypatch.setattr(repo, "_PATIENCE", 1)
+    (git.common_dir / "refs/ouro/tried").mkdir(parents=True)
+    os.mkfifo(git.common_dir / "refs/ouro/tried/1")
+
+    with pytest.raises(OuroError, match="refs/ouro/tried/1 is not a regular file"):
+        repo.refs(git, "refs/ouro/tried")

@@ -1,5 +1,6 @@
 """run.log is written at once, and its size is limited."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,20 @@ def test_a_short_log_equals_the_output(tmp_path):
         assert (tmp_path / "run.log").read_bytes() == b"one\rtwo\n", "written as it comes"
     assert (tmp_path / "run.log").read_bytes() == b"one\rtwo\n"
     assert log.end == b"one\rtwo\n"
+
+
+def test_it_is_for_this_user_alone_also_if_it_was_not(tmp_path):
+    path = tmp_path / "run.log"
+    path.touch(0o644)
+    path.chmod(0o644)
+    with RunLog(path, append=True):
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "run.log")
+    with pytest.raises(ExperimentError, match=r"run\.log"):
+        RunLog(tmp_path / "run.log")
 
 
 @pytest.mark.parametrize("size", [101, 115, 120, 121, 500])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,7 +81,9 @@ def _run(
         env["GIT_INDEX_FILE"] = index
     try:
         called = command(*args, cwd=cwd, also=also)
-        status, said, error = spawn.output(called, env, stdin, late=lambda: refuse_what_blocks(cwd))
+        status, said, error = spawn.output(
+            called, env, stdin, late=partial(refuse_what_blocks, cwd)
+        )
     except OSError:
         raise messages.not_installed() from None
     if status:
@@ -264,4 +266,5 @@ class Git:
     @cached_property
     def store(self) -> Objects:
         """The reader of objects, a process that starts with the first read."""
-        return Objects(command("cat-file", "--batch", cwd=self.top), environment())
+        asked = command("cat-file", "--batch", cwd=self.top)
+        return Objects(asked, environment(), late=partial(refuse_what_blocks, self.top))

@@ -15,7 +15,7 @@ from pytest_ouro.messages import git as messages
 from pytest_ouro.messages import limits as limit_messages
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 
 class Entry(NamedTuple):
@@ -59,8 +59,17 @@ _SLOW_CODECS = ("idna", "punycode")
 class Objects:
     """One ``git cat-file --batch``, which ends with :meth:`close` or with this object."""
 
-    def __init__(self, command: list[str], env: dict[str, str]) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        env: dict[str, str],
+        *,
+        late: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``late`` is called if git does not answer for long; what that raises ends the wait. It
+        must not refer to this object, which would never be freed."""
         self._program = (command, env)
+        self._late = late
         self._known: dict[str, bytes] = {}
         self._room = _KEPT
         self._unread = limits.OBJECTS
@@ -71,7 +80,7 @@ class Objects:
         self._start()
 
     def _start(self) -> None:
-        git = Conversation(*self._program)
+        git = Conversation(*self._program, late=self._late)
         self._ask, self._answer = git.ask, git.answer
         self.close = weakref.finalize(self, git.hang_up)
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import select
 from typing import TYPE_CHECKING
 
+from pytest_ouro.messages import git as messages
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from typing_extensions import Buffer
 
 #: A posix_spawn file action, applied to the program's streams before it starts.
 Action = tuple[int, int, int] | tuple[int, int, str, int, int]
 
 
 #: Milliseconds without output after which it is asked whether something blocks a program.
-_SILENCE = 5000
+_SILENCE = 3000
+#: So many silences in a row, ten minutes, end a program whatever it does.
+_SILENCES = 200
 _SIGKILL = 9  # the module signal is not needed for more
 
 
@@ -29,7 +36,7 @@ def output(
     """Run a program; return its exit status, standard output and standard error.
 
     ``stdin`` is its standard input. If it is silent for long, ``late`` is called; what that raises
-    ends the program. OSError if it cannot be started.
+    ends the program. GitError if it waits for something, OSError if it cannot be started.
     """
     (out, out_end), (err, err_end) = _pipe(), _pipe()
     try:
@@ -44,7 +51,7 @@ def output(
         os.close(out_end)
         os.close(err_end)
     try:
-        said, error = _read(out, err, late=late)
+        said, error = _read(out, err, pid=pid, late=late)
     except BaseException:
         os.kill(pid, _SIGKILL)
         raise
@@ -70,13 +77,24 @@ def _file(contents: bytes) -> Iterator[int | None]:
 
 
 class Conversation:
-    """A running program with open pipes to its standard input and output."""
+    """A running program with open pipes to its standard input and output.
 
-    def __init__(self, command: list[str], env: Mapping[str, str]) -> None:
+    If it is silent for long when it should answer, ``late`` is called, as by :func:`output`.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        env: Mapping[str, str],
+        *,
+        late: Callable[[], None] = lambda: None,
+    ) -> None:
         (asked, ask), (answer, answered) = _pipe(), _pipe()
-        self.ask, self.answer = os.fdopen(ask, "wb"), os.fdopen(answer, "rb")
+        pipe = _Pipe(answer)
+        self.ask, self.answer = os.fdopen(ask, "wb"), io.BufferedReader(pipe, 1 << 16)
         try:
             self._pid = _start(command, env, [_dup(asked, 0), _dup(answered, 1), _nothing(2)])
+            pipe.patience = _Patience(self._pid, late)
         except OSError:
             self.ask.close()
             self.answer.close()
@@ -129,21 +147,77 @@ def _find_program(name: str, env: Mapping[str, str]) -> str:
     raise FileNotFoundError(name)
 
 
-def _read(*pipes: int, late: Callable[[], None]) -> list[bytes]:
+def _read(*pipes: int, pid: int, late: Callable[[], None]) -> list[bytes]:
     """Read all pipes to their ends at the same time, so that none blocks the program."""
     said: dict[int, list[bytes]] = {pipe: [] for pipe in pipes}
+    patience = _Patience(pid, late)
     poll = select.poll()
     for pipe in pipes:
         poll.register(pipe, select.POLLIN)
     waiting = len(pipes)
     while waiting:
-        ready = poll.poll(_SILENCE)
-        if not ready:
-            late()
-        for pipe, _ in ready:
+        for pipe in patience.wait(poll):
             part = os.read(pipe, 1 << 16)
             said[pipe].append(part)
             if not part:
                 poll.unregister(pipe)
                 waiting -= 1
     return [b"".join(said[pipe]) for pipe in pipes]
+
+
+class _Pipe(io.FileIO):
+    """The output of a program, which is read as long as there is ``patience``."""
+
+    patience: _Patience
+
+    def readinto(self, buffer: Buffer) -> int | None:
+        poll = select.poll()
+        poll.register(self, select.POLLIN)
+        self.patience.wait(poll)
+        return super().readinto(buffer)
+
+
+class _Patience:
+    """How long a silent program is waited for: while it does something, up to ten minutes."""
+
+    def __init__(self, pid: int, late: Callable[[], None]) -> None:
+        self._pid = pid
+        self._late = late
+        self._error: Exception | None = None
+
+    def wait(self, poll: select.poll) -> list[int]:
+        """Return the pipes that can be read; GitError, or what ``late`` raises, if the program
+        waits for something else. It is then waited for no more."""
+        try:
+            return self._wait(poll)
+        except Exception as error:
+            self._error = error
+            raise
+
+    def _wait(self, poll: select.poll) -> list[int]:
+        if self._error:
+            raise self._error
+        silences, before = 0, ""
+        while not (ready := poll.poll(_SILENCE)):
+            silences += 1
+            if silences & (silences - 1) == 0:  # after 1, 2, 4, 8, …: it may take long
+                self._late()
+            now = _asleep(self._pid)
+            if silences >= _SILENCES or (now and now == before):
+                raise messages.silent()
+            before = now
+        return [pipe for pipe, _ in ready]
+
+
+def _asleep(pid: int) -> str:
+    """Return how often the threads of a sleeping process have slept; "" if one is not asleep, or
+    the system does not say. One that slept no more in a whole silence waits for something."""
+    found = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - text
+            with open(f"/proc/{pid}/task/{thread}/status") as file:  # noqa: PTH123 - text
+                said = dict(line.split(":\t", 1) for line in file if ":\t" in line)
+            if not said.get("State", "").startswith("S"):
+                return ""
+            found.append(said.get("voluntary_ctxt_switches", "").strip())
+    return " ".join(found)

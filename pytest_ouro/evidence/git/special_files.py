@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
@@ -16,7 +17,6 @@ from pytest_ouro.messages import limits as messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 #: Files in git's folder that may be large: git reads them by parts, or maps them.
 _LARGE = ("index", "packed-refs", "refs")
@@ -28,13 +28,9 @@ _FOLDERS = ("info", "refs", "objects/info", "objects/pack")
 def refuse_special_files(start: Path) -> None:
     """Raise OuroError for a pipe, a device or a huge file in the git folder around ``start``.
 
-    Objects are not looked at: git verifies them, and there are many.
+    Objects are not looked at: there are many, and :func:`refuse_what_blocks` finds a pipe there.
     """
-    folder = _git_folder(str(start))
-    if not folder:
-        return
-    common = _named(f"{folder}/commondir", folder)
-    for place in dict.fromkeys((folder, common)):
+    for place in _git_folders(str(start)):
         for entry in _files(place, deep=False):
             _demand_small(entry)
         for name in _FOLDERS:
@@ -43,12 +39,27 @@ def refuse_special_files(start: Path) -> None:
 
 
 def refuse_what_blocks(start: Path) -> None:
-    """Raise OuroError for a pipe or a device among all files of git's folder, and where git looks
-    for them in the working tree around ``start``. It takes long in a large one."""
-    for folder, _, names in os.walk(start):
-        inside_git = "/.git" in folder
-        for name in names if inside_git else set(names).intersection(_IN_TREE):
+    """Raise OuroError for a pipe or a device among all files of the git folder around ``start``,
+    of folders of objects that it names, and where git looks for one in the working tree.
+
+    Called where git is silent for long: it reads the list of every folder.
+    """
+    for place in _git_folders(str(start)):
+        alternates = read_own(Path(place, "objects/info/alternates")) or b""
+        others = [os.path.join(place, "objects", os.fsdecode(s)) for s in alternates.splitlines()]  # noqa: PTH118
+        for folder in (place, *others):
+            for entry in _files(folder, deep=True):
+                _demand_no_pipe(entry)
+    for folder, folders, names in os.walk(start):
+        folders[:] = set(folders) - {".git"}
+        for name in set(names).intersection(_IN_TREE):
             refuse_special_file(f"{folder}/{name}")
+
+
+def _git_folders(start: str) -> tuple[str, ...]:
+    """Return the git folder around ``start``, and the one that it shares with other worktrees."""
+    folder = _git_folder(start)
+    return tuple(dict.fromkeys((folder, _named(f"{folder}/commondir", folder)))) if folder else ()
 
 
 def _git_folder(start: str) -> str:
@@ -72,23 +83,23 @@ def _named(file: str, folder: str) -> str:
     """Return the path in a file of git's, such as ``gitdir: PATH``; ``folder`` if it is absent."""
     if not os.path.lexists(file):
         return folder
-    from pathlib import Path
-
     data = read_own(Path(file)) or b""
     return os.path.join(folder, os.fsdecode(data.removeprefix(b"gitdir: ").strip()))  # noqa: PTH118
 
 
 def _files(folder: str, *, deep: bool) -> Iterator[os.DirEntry[str]]:
     """Yield the files of a folder, and with ``deep`` those of the folders in it."""
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if not entry.is_dir(follow_symlinks=False):
-                    yield entry
-                elif deep:
-                    yield from _files(entry.path, deep=True)
-    except OSError:  # absent, or git will say what is wrong with it
-        return
+    todo = [folder]
+    while todo:
+        try:
+            with os.scandir(todo.pop()) as entries:
+                for entry in entries:
+                    if not entry.is_dir(follow_symlinks=False):
+                        yield entry
+                    elif deep:
+                        todo.append(entry.path)
+        except OSError:  # absent, or git will say what is wrong with it
+            continue
 
 
 def _demand_small(entry: os.DirEntry[str]) -> None:
@@ -96,7 +107,7 @@ def _demand_small(entry: os.DirEntry[str]) -> None:
 
 
 def _demand_no_pipe(entry: os.DirEntry[str]) -> None:
-    if entry.is_symlink() or not entry.is_file():
+    if not entry.is_file(follow_symlinks=False):  # the list of the folder says it: no file is asked
         refuse_special_file(entry.path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.plain_file import keep_private
 from pytest_ouro.messages import experiment as messages
 
 if TYPE_CHECKING:
@@ -24,12 +25,13 @@ class RunLog:
     """
 
     def __init__(self, path: Path, *, append: bool = False) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
         flags |= os.O_APPEND if append else os.O_TRUNC
         try:
-            self._file = os.fdopen(os.open(path, flags, 0o644), "wb", buffering=0)
+            self._file = os.fdopen(os.open(path, flags, 0o600), "wb", buffering=0)
         except OSError as error:
             raise messages.not_a_plain_file(path, error.strerror or str(error)) from None
+        keep_private(self._file.fileno())
         self._written = 0
         self._recent = bytearray()
         self._late = 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import GitError
 from pytest_ouro.evidence.git.client import command, environment
+from pytest_ouro.evidence.git.special_files import refuse_what_blocks
 from pytest_ouro.messages import git as messages
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.git.client import Git
     from pytest_ouro.evidence.git.objects import Entry
+
+#: Seconds that a call may take. One that waits for a pipe takes for ever.
+_PATIENCE = 120
 
 
 def refs(git: Git, prefix: str) -> dict[str, str]:
@@ -97,9 +101,13 @@ def _call(folder: Path, *args: str, also: tuple[str, ...] = ()) -> str:
                 env=environment(),
                 with_extended_output=True,
                 with_exceptions=False,
+                kill_after_timeout=_PATIENCE,
             )
         except GitCommandNotFound:
             raise messages.not_installed() from None
+    if status and str(error).startswith("Timeout: "):
+        refuse_what_blocks(folder)
+        raise messages.silent()
     if status:
         words = str(error).strip().splitlines() or ["no message"]
         raise messages.failed(args[0], words[-1])
