@@ -95,6 +95,29 @@ def test_where_no_rule_is_judged_nothing_is_green(project, in_javascript):
     assert "  help: " in error
 
 
+@pytest.mark.parametrize("arg", ["-q", "--ouro-experiment"])
+def test_a_session_of_pytest_that_judged_no_rule_fails(project, in_javascript, run_pytest, arg):
+    test = "def test_works(): pass\n"
+    in_javascript("dependencies", {"package.json": "{}\n", "tests/test_it.py": test})
+
+    result = run_pytest(arg, "bound.toml", "tests")
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*no rule was judged: foreign (not judged: *)"])
+    result.stdout.fnmatch_lines(["  help: a person states a rule that can be judged here*"])
+    assert not (project.path / "results.tsv").exists()
+
+
+@pytest.mark.parametrize("args", [("bound.toml", "-k", "foreign"), ("bound.toml::never-do",)])
+def test_a_person_may_choose_rules_that_are_skipped(in_javascript, run_pytest, args):
+    in_javascript("dependencies", {"package.json": "{}\n"})
+
+    result = run_pytest(*args)
+
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("*no rule was judged*")
+
+
 def test_a_changed_manifest_of_another_language_breaks_the_rule_of_a_python_project(project):
     project.write({"package.json": "{}\n"})
     project.commit("tools")

@@ -29,6 +29,7 @@ from pytest_ouro.experiment.terms.turns import Turn, make_turns
 from pytest_ouro.experiment.verdict import history
 from pytest_ouro.experiment.verdict.compare import compare
 from pytest_ouro.experiment.verdict.repeats import Repeats, find_repeats
+from pytest_ouro.messages.command_line import nothing_judged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,8 +210,15 @@ def _run_once(
 
 
 def _check_gate(case: Case) -> Result | None:
-    """Return the result if a rule is broken, so that nothing is run; None if all rules hold."""
-    broken = tuple(result for result in judge_before_run(case) if result.broken)
+    """Return the result if a rule is broken, so that nothing is run; None if all rules hold.
+
+    OuroError if none can be judged, neither now nor after the run.
+    """
+    results = judge_before_run(case)
+    broken = tuple(result for result in results if result.broken)
+    after = any(rule.checker.stage in ("run", "ledger") for rule in case.bound.rules)
+    if not after and all(result.status == "skipped" for result in results):
+        raise nothing_judged([f"{result.id} ({result.reason})" for result in results])
     if not broken:
         return None
     metric = case.experiment.described_metric

@@ -139,8 +139,11 @@ class Session:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call":
-            warned = (value for name, value in report.user_properties if name == "warns")
-            self._warned.extend(str(text) for text in warned)
+            found = dict(report.user_properties)
+            if "check" in found:
+                self.audit.see(report)
+            if "warns" in found:
+                self._warned.append(str(found["warns"]))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._warned:
@@ -150,11 +153,13 @@ class Session:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """Fail the session if an outcome was changed; write the last lines, after all of
-        pytest's."""
+        """Fail the session if an outcome was changed or no rule was judged; write the last lines,
+        after all of pytest's."""
         yield
         quiet = self.config.get_verbosity() < 0
         problems = self.audit.problems(session)
+        if unjudged := self.audit.nothing_judged():
+            problems.append(error_text(unjudged))
         if problems and session.exitstatus in (0, 5):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         lines = [f"ouro: {line}" for line in [*problems, *([] if quiet else self._notes())]]

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.core.finding import several
+from pytest_ouro.messages.command_line import nothing_judged
 
 if TYPE_CHECKING:
     import pytest
+
+    from pytest_ouro.core.errors import OuroError
 
 #: Hooks by which a project could change the reported outcome of a rule.
 HOOKS = (
@@ -35,6 +38,8 @@ class OutcomeAudit:
         self._config = config
         self._expected: list[str] = []
         self._outcomes: dict[str, str] = {}
+        self._skipped: dict[str, str] = {}
+        self._was_judged = False
 
     def expect(self, ids: list[str]) -> None:
         """Set the node ids of the rules to be checked, before a hook can deselect any."""
@@ -43,6 +48,22 @@ class OutcomeAudit:
     def record(self, nodeid: str, outcome: str) -> None:
         """Record the outcome of a rule: ``passed``, ``failed`` or ``skipped``."""
         self._outcomes[nodeid] = outcome
+
+    def see(self, report: pytest.TestReport) -> None:
+        """Take the report of a rule, which may come from another process of xdist."""
+        if report.skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+            self._skipped[report.nodeid] = reason.removeprefix("Skipped: ")
+        else:
+            self._was_judged = True
+
+    def nothing_judged(self) -> OuroError | None:
+        """Return the error if every rule of the bound was skipped; None if a person chose rules."""
+        named = any("::" in arg for arg in self._config.args)
+        if self._was_judged or not self._skipped or named or self._is_chosen():
+            return None
+        rules = [f"{nodeid.split('::')[-1]} ({why})" for nodeid, why in self._skipped.items()]
+        return nothing_judged(rules)
 
     def notes(self) -> list[str]:
         """Return a line for each project file whose hooks could change an outcome."""
