@@ -50,11 +50,13 @@ def _examine_hook(git: Git) -> Item:
         return Item("pre-commit", "weak", words, "pre-commit install")
     if runs:
         words, help = f"{where} does not run the gate", "add to it: pytest-ouro gate --staged"
-    else:
-        line = "#!/bin/sh\\nexec pytest-ouro gate --staged\\n"
-        words = "no hook judges a commit before it is made"
-        file, folder = shlex.quote(where), shlex.quote(str(Path(where).parent))
-        help = f"mkdir -p {folder} && printf '{line}' > {file} && chmod +x {file}"
+        return Item("pre-commit", "off", words, help)
+    words = "no hook judges a commit before it is made"
+    if hook.parent == git.common_dir / "hooks":
+        return Item("pre-commit", "off", words, "pytest-ouro init --hook")
+    line = "#!/bin/sh\\nexec pytest-ouro gate --staged\\n"
+    file, folder = shlex.quote(where), shlex.quote(str(Path(where).parent))
+    help = f"mkdir -p {folder} && printf '{line}' > {file} && chmod +x {file}"
     return Item("pre-commit", "off", words, help)
 
 

@@ -11,6 +11,7 @@ from tests.doctor.conftest import follow
 def test_the_hook_that_is_next_stops_a_commit(doctor, project):
     report = doctor()
     assert report.state["pre-commit"] == "off"
+    assert report.next["pre-commit"] == "pytest-ouro init --hook"
 
     shutil.rmtree(project.path / ".git/hooks", ignore_errors=True)
     follow(project, report.next["pre-commit"])
@@ -19,6 +20,15 @@ def test_the_hook_that_is_next_stops_a_commit(doctor, project):
     project.edit("prepare.py", "float(model)", "0.5")
     with pytest.raises(subprocess.CalledProcessError):
         follow(project, "git commit -qam 'widen eval'")
+
+
+def test_the_next_step_writes_where_git_looks_for_hooks(doctor, project):
+    project.git("config", "core.hooksPath", "hooks")
+
+    follow(project, doctor().next["pre-commit"])
+
+    assert doctor().state["pre-commit"] == "ok"
+    assert (project.path / "hooks/pre-commit").is_file()
 
 
 def test_a_hook_elsewhere_or_in_a_comment(doctor, project):

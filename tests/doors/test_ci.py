@@ -36,6 +36,23 @@ def triggers(workflow):
     return workflow[True]  # YAML 1.1 reads the key `on` as a truth value
 
 
+def test_the_reusable_workflow_has_the_inputs_of_the_action():
+    action = read("action.yml")["inputs"]
+    workflow = triggers(read(".github/workflows/ouro-gate.yml"))["workflow_call"]["inputs"]
+
+    assert action.keys() - {"token"} == workflow.keys() - {"install"}
+    for name in action.keys() & workflow.keys():
+        assert action[name]["description"] == workflow[name]["description"]
+        assert action[name]["default"] == workflow[name]["default"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_gate_is_installed_by_the_named_interpreter(form, tmp_path):
+    install = FORMS[form][0]
+    assert install["env"]["OURO_PYTHON"] == "${{ inputs.python }}"
+    assert '"$OURO_PYTHON" -m venv' in install["run"]
+
+
 @pytest.fixture
 def server(project, tmp_path):
     """The project's remote: a bare repository that serves any commit by its id."""
