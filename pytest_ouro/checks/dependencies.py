@@ -13,7 +13,7 @@ from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, NAME, option
-from pytest_ouro.evidence.content import digest
+from pytest_ouro.evidence.content import has_digest
 from pytest_ouro.evidence.dependencies import (
     dependency_globs,
     in_script,
@@ -219,7 +219,7 @@ def _difference(file: DependencyFile, data: bytes | None) -> str:
     if not file.known:
         named = [_short(name) for name in statements(file.path, data)]
         return f"a new dependency file ({several(named)})" if named else "a new dependency file"
-    if digest(data) == file.trusted_digest:
+    if has_digest(data, file.trusted_digest):
         return ""
     if file.trusted is None:
         return "changed since it was blessed"

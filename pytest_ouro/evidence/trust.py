@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core import limits
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import lock as lockfile
-from pytest_ouro.evidence.content import digest, has_digest, read_file, read_own
+from pytest_ouro.evidence.content import digest, has_digest, read_file, read_own, same_content
 from pytest_ouro.evidence.paths import join
 from pytest_ouro.messages import limits as limit_messages
 from pytest_ouro.messages import trust as messages
@@ -217,7 +217,7 @@ def _parse(data: bytes, lock_path: str) -> Lock:
 def _blessing(git: Git, lock_path: str, data: bytes, head: str) -> str:
     """Return the commit that introduced this content of bound.lock; "" if it is not committed."""
     entry = git.store.entry(head, lock_path) if head else None
-    if entry is None or digest(git.blobs([entry.blob])[0]) != digest(data):
+    if entry is None or not same_content(git.blobs([entry.blob])[0], data):
         return ""
     edges, commit, seen = _edges(git), head, 0
     while commit not in edges:
@@ -244,5 +244,5 @@ def _refuse_altered_bound(trust: Trust, bound_path: str) -> None:
     blessed = trust.digest(bound_path)
     if data is None and not blessed:
         raise messages.no_bound(bound_path)
-    if data is None or digest(data) != blessed:
+    if data is None or not has_digest(data, blessed):
         raise messages.altered_bound(bound_path, trust.commit if blessed else "")

@@ -1,5 +1,7 @@
 """``dependencies``: declared and locked packages stay; other keys of those files may change."""
 
+import hashlib
+
 import pytest
 
 RULE = "never-do::add-dependencies"
@@ -198,6 +200,19 @@ def test_changes_that_install_the_same_packages_hold(project, judged, work):
     work(project)
 
     assert judged(RULE, trust=trust).status == "holds"
+
+
+def test_a_lock_that_git_lfs_keeps_is_compared_by_its_contents(project, judged):
+    text = LOCK.replace("\n", "\r\n").encode()
+    name = hashlib.sha256(text).hexdigest()
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{name}\nsize {len(text)}\n"
+    trust = project.commit("a pointer", {"uv.lock": pointer})
+
+    (project.path / "uv.lock").write_bytes(text)  # as git's own filter would have it
+    assert judged(RULE, trust=trust).status == "holds"
+
+    (project.path / "uv.lock").write_bytes(text + b"# more\r\n")
+    assert judged(RULE, trust=trust).broken
 
 
 def test_a_blessed_dependency_holds(project, judged):
