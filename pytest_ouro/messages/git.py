@@ -33,8 +33,8 @@ def silent() -> GitError:
     """Git does not answer: it waits for a pipe or a device that git's own folder does not hold."""
     return GitError(
         "git does not answer: it waits for a pipe, a device or a file system that is gone",
-        help="read .git/config and ~/.gitconfig: ls -l shows which of the files that they name is "
-        "none; remove its name there",
+        help="read .git/config and ~/.gitconfig: ls -l shows which path that they name is a pipe; "
+        "remove it there",
     )
 
 
