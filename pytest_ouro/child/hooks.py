@@ -75,24 +75,11 @@ class HarnessHooks:
                 return splits.HeldOut(f"{refused} of {self._job['harness']}", origin)
             if refused:
                 raise PermissionError(f"{refused} {splits.RULE}")
-            try:
-                result = function(*args, **kwargs)  # called now, not at the first batch
-            except OSError as error:
-                raise self._explain(name, error) from None
+            result = function(*args, **kwargs)  # called now, not at the first batch
             return self._training_part(result, origin, places, serves)
 
         del guarded.__wrapped__
         return guarded
-
-    def _explain(self, name: str, error: OSError) -> OSError:
-        """Return a clearer error if a loader opened the validation data in the sandbox."""
-        if str(error.filename) not in self._job.get("sandbox", {}).get("hidden", []):
-            return error
-        return PermissionError(
-            f"{name}() opens the validation data, which the sandbox hides, to serve the training "
-            "split: let the harness open it when that split is iterated, or set highest = "
-            '"judged" in bound.toml'
-        )
 
     def _training_part(
         self, result: Any, origin: splits.Origin, places: frozenset[int | str], serves: bool

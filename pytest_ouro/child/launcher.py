@@ -76,6 +76,19 @@ def error_text(error: Exception) -> str:
         return ""
 
 
+def opened_hidden(error: BaseException | None, job: Job) -> str:
+    """Return the file, hidden by the sandbox, that could not be opened; "" for another error."""
+    hidden = {os.path.realpath(name) for name in job.get("sandbox", {}).get("hidden", ())}
+    for _ in range(10):  # a script can make a ring of exceptions
+        name = vars(OSError)["filename"].__get__(error) if isinstance(error, OSError) else None
+        if isinstance(name, (str, bytes, os.PathLike)):
+            path = os.fsdecode(name)
+            if os.path.realpath(path) in hidden:
+                return path
+        error = error and (error.__cause__ or error.__context__)
+    return ""
+
+
 def start(fd: int) -> None:
     channel = Channel(fd)
     job = cast("Job", channel.receive())
@@ -111,7 +124,7 @@ def start(fd: int) -> None:
         name = getattr(error, "name", "") if isinstance(error, ImportError) else ""
         channel.report(
             "exception", stage=stage, type=type(error).__name__, text=error_text(error)[:400],
-            place=place, module=name or "",
+            place=place, module=name or "", hidden=opened_hidden(error, job),
         )  # fmt: skip
         sys.exit(1)
 

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from pytest_ouro.child import hooks, splits
+from pytest_ouro.child import launcher, splits
 from pytest_ouro.experiment.supervision.supervisor import supervise
 from tests.experiment.conftest import Bench
 
@@ -273,14 +273,20 @@ def test_a_function_that_returns_one_batch_returns_it(run):
     assert seen.window_seconds is not None
 
 
-def test_a_loader_that_opens_hidden_data_says_so(tmp_path):
-    """The first message would be an errno at the harness's line."""
-    hidden, other = (FileNotFoundError(2, "no", str(tmp_path / name)) for name in ("val", "other"))
-    found = hooks.HarnessHooks.__new__(hooks.HarnessHooks)
-    found._job = {"sandbox": {"hidden": [hidden.filename]}}
+def test_an_error_about_hidden_data_is_distinguished_from_others(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "val")
+    job = {"sandbox": {"hidden": [str(tmp_path / "val")]}}
+    hidden, link, other = (
+        PermissionError(13, "no", str(tmp_path / name)) for name in ("val", "link", "other")
+    )
+    around = RuntimeError("no data")
+    around.__context__ = hidden
 
-    assert "which the sandbox hides" in str(found._explain("load_data", hidden))
-    assert found._explain("load_data", other) is other
+    assert launcher.opened_hidden(hidden, job) == str(tmp_path / "val")
+    assert launcher.opened_hidden(around, job) == str(tmp_path / "val")
+    assert launcher.opened_hidden(link, job) == str(tmp_path / "link")
+    assert launcher.opened_hidden(other, job) == ""
+    assert launcher.opened_hidden(hidden, {}) == ""
 
 
 @pytest.mark.parametrize(

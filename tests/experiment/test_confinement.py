@@ -8,17 +8,20 @@ import platform
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_ouro.child.kernel import landlock, seccomp
+from pytest_ouro.core.metric import Metric
 from pytest_ouro.engine import open_case
 from pytest_ouro.experiment.assurance import sandbox_spec
 from pytest_ouro.experiment.assurance.sandbox_spec import available, confine, unhidden
 from pytest_ouro.experiment.steps import jobs
 from pytest_ouro.experiment.steps.checkout import checkout
 from pytest_ouro.experiment.supervision.supervisor import supervise
+from pytest_ouro.experiment.terms.measurement import outcome
 from pytest_ouro.experiment.terms.setup import Setup
 
 if TYPE_CHECKING:
@@ -176,6 +179,26 @@ def test_a_run_reaches_its_data_and_no_validation(lab, cache, tmp_path):
 
     denied = "PermissionError"
     assert confined(lab, tmp_path, asked) == [True, True, True, denied, denied, denied]
+
+
+@needed
+@pytest.mark.parametrize("eager", [True, False])
+def test_a_harness_that_reads_both_splits_at_import_learns_what_to_change(lab, cache, eager):
+    reads = "from pathlib import Path\nVAL = Path.home().joinpath('cache/data/val.bin')"
+    read = ".read_bytes()" if eager else ""
+    (lab.path / "prepare.py").write_text(f"{reads}{read}\n{(lab.path / 'prepare.py').read_text()}")
+    keys = 'data = ["~/cache/data/train*"]\nvalidation = ["~/cache/data/val.*"]\n'
+    lab.bound(("editable", f"{keys}editable"))
+    case = open_case(lab.path / "bound.toml")
+    with checkout(case.repository.git, case.repository.head) as tree:
+        job = jobs.script_job(Setup(case, case.experiment, "cpu", cache.parent / "scratch"), tree)
+        inside = supervise(confine(case, case.experiment, job, tree))
+        outside = supervise(job)  # as the help says
+
+    assert outside.exit_code == 0, outside.tail
+    said = outcome(replace(inside, level="sandboxed"), Metric.named("val_bpb"))[1]
+    assert ('or set highest = "judged"' in said) is eager, said
+    assert (inside.exit_code == 0) is not eager
 
 
 @needed

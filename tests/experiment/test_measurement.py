@@ -104,6 +104,8 @@ def test_a_file_that_the_sandbox_refuses_is_explained(kind, text):
         "train.py:7 (a sandboxed run writes under TMPDIR alone: docs/sandbox.md has what it may do)"
     )
     assert outcome_of(**crashed, level="judged")[1].endswith("at train.py:7")
+    hidden = {**crashed, "exception": {**raised(kind, text), "hidden": "val.bin"}}
+    assert 'or set highest = "judged"' in outcome_of(**hidden, level="sandboxed")[1]
     other = {**crashed, "exception": raised("KeyError", "x")}
     assert outcome_of(**other, level="sandboxed")[1].endswith("at train.py:7")
 

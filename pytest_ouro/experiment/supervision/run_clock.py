@@ -143,7 +143,7 @@ class RunState:
         elif event == "exposed":
             self.exposed = self.exposed or str(message["text"])[:200]
         elif event == "exception":
-            self.exception = _strings(message, "stage", "type", "text", "place", "module")
+            self.exception = _strings(message, "stage", "type", "text", "place", "module", "hidden")
 
     def on_judge_event(self, message: dict[str, Any]) -> None:
         """Handle an event that the judge reports; ``asked`` ends the training window."""

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 #: Tolerance for a float's last bits, beside half a unit of the last printed digit.
 CLAIM_TOLERANCE = 1e-9
 _ELSEWHERE = " (the editable files are in the folder OURO_CANDIDATE, not beside the evaluation)"
+_HIDDEN = (
+    " (the sandbox hides validation data: open it in the evaluation, neither at import nor with "
+    'the training data; or set highest = "judged" in bound.toml, and bless it)'
+)
 _DENIED = " (a sandboxed run writes under TMPDIR alone: docs/sandbox.md has what it may do)"
 _CONFINED = " (a confined command has little but its own tree: docs/sandbox.md has what it may do)"
 
@@ -175,7 +179,8 @@ def _failed(seen: Measurement, metric: Metric) -> tuple[Outcome, str] | None:
             first = text.splitlines()[0][:160] if text else ""
             crash = f"{script} raised {kind}: {first}{where}".rstrip(": ")
             denied = kind == "PermissionError" or "Permission denied" in first
-            return "crash", crash + (_DENIED if denied and seen.level == "sandboxed" else "")
+            advice = _HIDDEN if seen.exception.get("hidden") else _DENIED if denied else ""
+            return "crash", crash + (advice if seen.level == "sandboxed" else "")
         denied = seen.level != "supervised" and any("ermission denied" in s for s in seen.tail)
         return "crash", f"{script} {_ended(seen.exit_code)}{_CONFINED if denied else ''}"
     return None
