@@ -92,14 +92,15 @@ def _files(folder: str, *, deep: bool) -> Iterator[os.DirEntry[str]]:
     todo = [folder]
     while todo:
         try:
-            with os.scandir(todo.pop()) as entries:
-                for entry in entries:
-                    if not entry.is_dir(follow_symlinks=False):
-                        yield entry
-                    elif deep:
-                        todo.append(entry.path)
+            with os.scandir(todo.pop()) as listed:
+                entries = list(listed)  # no folder stays open while an entry is refused
         except OSError:  # absent, or git will say what is wrong with it
             continue
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                yield entry
+            elif deep:
+                todo.append(entry.path)
 
 
 def _demand_small(entry: os.DirEntry[str]) -> None:
