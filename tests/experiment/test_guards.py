@@ -4,7 +4,9 @@ import pytest
 
 from pytest_ouro.bound.guards import Guard
 from pytest_ouro.bound.read import parse
+from pytest_ouro.bound.tables import VerdictRule
 from pytest_ouro.core.errors import BoundError
+from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun
 from pytest_ouro.experiment.verdict.compare import compare
@@ -37,6 +39,7 @@ ABSOLUTE = [
     ({"at_most": 0}, -1.0, True, ""),
     ({"at_most": 5}, None, False, "g:unknown"),
     ({"at_most": 5}, float("nan"), False, "g:unknown"),
+    ({"at_most": 1e7}, 1e7 + 1, False, "g:10000001>10000000"),
     ({"at_least": 5}, float("inf"), False, "g:unknown"),
 ]
 
@@ -125,6 +128,33 @@ def test_the_first_run_keeps_the_limits_too(peak, reason):
     )
     assert found.reason == reason
     assert ("guard g " in found.message) is (reason == "guard")
+
+
+@pytest.mark.parametrize(("trust", "reason"), [("b" * 40, "unchanged"), ("c" * 40, "improved")])
+def test_code_that_a_guard_discarded_has_a_chance_under_other_rules(trust, reason):
+    base = {"value": 2.0, "measured_value": 2.0, "outcome": "ok", "level": "supervised"}
+    kept = run(Reason.BASELINE, **base)
+    lost = replace(
+        run(Reason.GUARD, **{**base, "value": 1.0}),
+        commit="d" * 40,
+        best_commit=kept.commit,
+        code_meaning="same",
+        trust="b" * 40,
+    )
+    again = MeasuredRun(
+        **{**base, "value": 1.0}, time="", run="1" * 12, commit="e" * 40, code_meaning="same",
+        trust=trust,
+    )  # fmt: skip
+    experiment = parse(BOUND + 'metric = "x"\nat-most = 1\n').experiment
+    history = ["e" * 40, kept.commit]
+    found = compare(
+        [kept, lost],
+        history,
+        again,
+        experiment=experiment,
+        rule=VerdictRule(noise=0.0),
+    )
+    assert found.reason == reason
 
 
 BOUND = """\

@@ -51,7 +51,7 @@ def compare(
     # A kept commit that is measured again, by repeats, is compared with the others.
     again = measured.commit if measured.series and run is not None else ""
     kept = kept_in([commit for commit in history if commit != again], past)
-    lost = [] if again else _lost(past, kept)
+    lost = [] if again else _lost(past, kept, measured.trust)
     kept = [describe_again(run) for run in kept[:1]] + kept[1:]
     candidates = _candidates(kept)
     best = candidates[0] if candidates else None
@@ -120,16 +120,20 @@ def _incumbent(
     return standing[0].commit if standing else None
 
 
-def _lost(past: Sequence[FinishedRun], kept: Sequence[FinishedRun]) -> list[FinishedRun]:
+def _lost(
+    past: Sequence[FinishedRun], kept: Sequence[FinishedRun], trust: str
+) -> list[FinishedRun]:
     """Return the runs whose code lost to the last keep: discarded ones that were compared with
-    it, and earlier keeps."""
+    it, and earlier keeps. A guard may have another limit under another trust."""
     if not kept:
         return []
     best, *superseded = kept
     discarded = [
         run
         for run in last_verdicts(past).values()
-        if run.status == "discard" and run.best_commit == best.commit
+        if run.status == "discard"
+        and run.best_commit == best.commit
+        and (run.reason is not Reason.GUARD or run.trust == trust)
     ]
     return [*superseded, *discarded]
 

@@ -44,14 +44,14 @@ def _judge(guard: Guard, run: MeasuredRun, kept: Sequence[FinishedRun]) -> Judge
     if guard.of is None:
         return _compared(guard, value, guard.limit(None), "")
     if not kept:
-        text = f"guard {guard.id}: {guard.name} {value:g}, the first: nothing is kept yet"
+        text = f"guard {guard.id}: {guard.name} {value:.12g}, the first: nothing is kept yet"
         return Judged(guard.id, True, value, None, text, "")
     reference = kept[-1 if guard.of == "baseline" else 0]
     number = number_of(guard, reference)
     if number is None:
         why = f"there is no number '{guard.name}' of the {guard.of}, {reference.commit[:7]}"
         return _unknown(guard, value, f"{why}; a limit without 'of' needs none")
-    words = f" ({number:g} of the {guard.of}, {reference.commit[:7]})"
+    words = f" ({number:.12g} of the {guard.of}, {reference.commit[:7]})"
     return _compared(guard, value, guard.limit(number), words)
 
 
@@ -59,12 +59,12 @@ def _compared(guard: Guard, value: float, limit: float, reference: str) -> Judge
     holds = guard.allows(value, limit)
     most = guard.at_least is None
     text = (
-        f"guard {guard.id}{'' if holds else ' is broken'}: {guard.name} {value:g}, "
-        f"at {'most' if most else 'least'} {limit:g}{reference}"
+        f"guard {guard.id}{'' if holds else ' is broken'}: {guard.name} {value:.12g}, "
+        f"at {'most' if most else 'least'} {limit:.12g}{reference}"
     )
     if not holds:
         text += f": {guard.rule}"
-    brief = "" if holds else f"{guard.id}:{value:g}{'>' if most else '<'}{limit:g}"
+    brief = "" if holds else f"{guard.id}:{value:.12g}{'>' if most else '<'}{limit:.12g}"
     return Judged(guard.id, holds, value, limit, text, brief)
 
 
