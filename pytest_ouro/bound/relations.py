@@ -45,6 +45,21 @@ def _plausible_fault(e: Any) -> str:
     )
 
 
+def _pattern_fault(e: Any) -> str:
+    form, _, pattern = e.metric_from.partition(":")
+    if form != "regex":
+        return ""
+    import re
+
+    try:
+        groups = re.compile(pattern).groups
+    except (re.error, OverflowError, RecursionError, Warning) as error:
+        return f"'metric-from' is not a regular expression of Python: {error}"
+    if groups:
+        return ""
+    return "'metric-from' has no group: put the number in parentheses, as in 'regex:loss ([0-9.]+)'"
+
+
 def _publish_fault(e: Any) -> str:
     own = (path for path in (e.script, e.harness, *e.editable) if matches(path, e.publish))
     path = next(own, "")
@@ -177,6 +192,11 @@ RELATIONS = (
         "`plausible` is two numbers, the lower one first",
         _plausible_fault,
         {"properties": {"plausible": {"maxItems": 2}}},
+    ),
+    Relation(
+        ("metric-from",),
+        "the pattern of `metric-from` is a regular expression with a group, the number",
+        _pattern_fault,
     ),
     Relation(
         ("publish", "script", "harness", "editable"),

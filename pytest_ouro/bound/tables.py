@@ -144,6 +144,21 @@ class Experiment:
         min=0,
         max=15,
     )
+    metric_from: str = option(
+        "where the metric is printed: `line` is `name: value` or `name=value`, `json:PATH` the "
+        "value at these keys, with dots between, in printed JSON, `regex:PATTERN` the first group "
+        "of a regular expression of Python",
+        default="line",
+        pattern=(
+            r"line|json:\S(?:.{0,198}\S)?|regex:.{1,1000}",
+            "line, json:PATH or regex:PATTERN",
+        ),
+    )
+    metric_which: Literal["only", "last", "first", "min", "max"] = option(
+        "which of several different printed values counts; `only`: they are an error (what a "
+        "script prints beside its measured value: the last one)",
+        default="only",
+    )
     plausible: tuple[float, ...] = option(
         "`[low, high]`: a run with another value is a breach (`[0, 20]` where the metric's name "
         "ends in `bpb`)",

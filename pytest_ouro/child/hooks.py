@@ -142,8 +142,25 @@ class HarnessHooks:
         value = self._ask_judge(args, kwargs) if "line" in self._job else self._score(args, kwargs)
         cuda = _cuda()
         peak_mb = cuda.max_memory_allocated() / 2**20 if cuda else 0.0
-        self._channel.report("measured", value=repr(float(value)), peak_mb=peak_mb)
+        self._channel.report("measured", value=repr(self._number(value)), peak_mb=peak_mb)
         return value
+
+    def _number(self, value: Any) -> float:
+        """Return the metric of what the evaluation returned: a number, or a table with one under
+        the metric's name. TypeError for anything else."""
+        name, stated = self._job["evaluate"], self._job.get("metric", "")
+        what = f"a value of the type {type(value).__name__}"
+        if isinstance(value, dict):
+            keys = ", ".join(map(str, list(value)[:8]))
+            what = f"a dictionary without '{stated}', with {keys}"
+            value = value.get(stated)
+        try:
+            return float(value)
+        except (TypeError, ValueError, RuntimeError):
+            raise TypeError(
+                f"{name}() returned {what}, not one number: let it return a number, or name one of "
+                "the keys of its dictionary as 'metric' in bound.toml"
+            ) from None
 
     def _ask_judge(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
         """Return the judge's score; this process only returns what the model predicts."""

@@ -23,6 +23,8 @@ class Job(TypedDict, total=False):
     harness_path: str
     loader: str
     evaluate: str
+    #: The name of the metric.
+    metric: str
     #: Seconds of training, which replace the harness's own.
     budget: float
     #: Tokens that are served before the clock starts.

@@ -89,6 +89,23 @@ def opened_hidden(error: BaseException | None, job: Job) -> str:
     return ""
 
 
+def find_place(frames: list[traceback.FrameSummary], job: Job) -> str:
+    """Return the line of the experiment's own code that led to the exception, and the line of the
+    library where it arose."""
+    frames = [frame for frame in frames if not _is_ours(frame.filename)]
+    if not frames:
+        return ""
+    root = pathlib.Path(job["root"])
+    own = [frame for frame in frames if pathlib.Path(frame.filename).is_relative_to(root)]
+    own = [frame for frame in own if frame.filename != job.get("harness_path")] or own or frames
+    place, arose = _place(own[-1]), _place(frames[-1])
+    return place if place == arose else f"{place}, in {arose}"
+
+
+def _place(frame: traceback.FrameSummary) -> str:
+    return f"{pathlib.Path(frame.filename).name}:{frame.lineno}"
+
+
 def start(fd: int) -> None:
     channel = Channel(fd)
     job = cast("Job", channel.receive())
@@ -119,8 +136,7 @@ def start(fd: int) -> None:
             own = own.tb_next
         traceback.print_exception(type(error), error, own)
         sys.stderr.flush()
-        frames = traceback.extract_tb(own)
-        place = f"{pathlib.Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        place = find_place(traceback.extract_tb(own), job)
         name = getattr(error, "name", "") if isinstance(error, ImportError) else ""
         channel.report(
             "exception", stage=stage, type=type(error).__name__, text=error_text(error)[:400],

@@ -21,6 +21,7 @@ from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.experiment.run import Order, run_experiment
 from pytest_ouro.experiment.supervision.supervisor import supervise
 from pytest_ouro.experiment.terms.job import Job
+from pytest_ouro.experiment.terms.printed import Printed
 
 #: Evaluates at once: a whole run takes a quarter of a second.
 QUICK = """\
@@ -246,6 +247,7 @@ class Bench:
             budget=30.0,
             clock="wall",
             timeout=30.0,
+            printed=Printed("val_bpb", which="last"),
         )
         return replace(job, **changes)
 

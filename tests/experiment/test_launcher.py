@@ -170,7 +170,7 @@ def test_an_exception_of_the_evaluation_is_after_it_began(bench):
     harness = "def evaluate_bpb(model):\n    raise MemoryError('logits')\n"
     seen = bench.train(EVALUATES, harness=harness)
     assert (seen.evaluations, seen.value) == (1, None)
-    assert seen.exception["place"] == "prepare.py:2"
+    assert seen.exception["place"] == "train.py:2, in prepare.py:2"
 
 
 @pytest.mark.parametrize(

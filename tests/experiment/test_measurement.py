@@ -4,6 +4,8 @@ import pytest
 
 from pytest_ouro.core.metric import Metric
 from pytest_ouro.experiment.terms.measurement import Measurement, outcome
+from pytest_ouro.experiment.terms.printed import Printed
+from pytest_ouro.experiment.terms.read_metric import read
 
 
 def seen(**changes):
@@ -15,7 +17,10 @@ def seen(**changes):
         "evaluations": 1,
         "claims": {"val_bpb": "2.000000"},
     }
-    return Measurement(**{**facts, **changes})
+    facts |= changes
+    printed = "".join(f"{name}: {text}\n" for name, text in facts["claims"].items())
+    reading = read(printed, Printed("val_bpb", which="last"))
+    return Measurement(**{"reading": reading, **facts})
 
 
 def outcome_of(**changes):
@@ -152,7 +157,7 @@ def test_a_claim_agrees_to_the_digits_that_were_printed(claimed, ended):
     ("claims", "value"), [({}, None), ({"val_bpb": "x"}, None), ({"val_bpb": "1.5"}, 1.5)]
 )
 def test_claim(claims, value):
-    assert seen(claims=claims).claim("val_bpb") == value
+    assert seen(claims=claims).reading.number == value
 
 
 @pytest.mark.parametrize(

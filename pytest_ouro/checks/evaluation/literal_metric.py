@@ -21,15 +21,21 @@ def prints_literal(node: ast.Call, metric: str) -> bool:
     if isinstance(first, ast.Constant) and isinstance(first.value, str):
         text = first.value
         number = rest[0].value if rest and isinstance(rest[0], ast.Constant) else None
-        label, found, _ = text.partition(f"{metric}:")
-        if isinstance(number, float) and found:
-            text = f"{label}{found} {number}"
+        if isinstance(number, float) and (match := _find(text, metric)):
+            text = f"{text[: match.end()]} {number}"
     elif isinstance(first, ast.JoinedStr):
         text = "".join(_spelled(part) for part in first.values)
-    before, found, value = text.partition(f"{metric}:")
-    # The metric is read from the start of a line; after words it is only mentioned.
-    prose = re.search("[A-Za-z]{2}", re.split(r"[\r\n]", before)[-1])
-    return bool(found) and value.strip()[:1].isdigit() and not prose
+    match = _find(text, metric)
+    if match is None:
+        return False
+    # After words the metric is only mentioned.
+    prose = re.search("[A-Za-z]{2}", re.split(r"[\r\n]", text[: match.start()])[-1])
+    return text[match.end() :].strip()[:1].isdigit() and not prose
+
+
+def _find(text: str, metric: str) -> re.Match[str] | None:
+    """Return where a text has the metric's name with a sign that a value follows."""
+    return re.search(rf"{re.escape(metric)}\s*[:=]", text, re.IGNORECASE)
 
 
 def _spelled(part: ast.expr) -> str:

@@ -249,6 +249,7 @@ class MeasuredRun(StartedRun):
         ),
     )
     claimed: float | None = optional(None, NUMBER.or_null(), "the metric that the script printed")
+    read_from: str = optional("", TEXT, "the line that the printed metric was read from", since=3)
     claim_agrees: bool | None = optional(
         None, FLAG.or_null(), "whether that is the measured metric, to the printed digits"
     )

@@ -62,7 +62,7 @@ def evaluate(setup: Setup, run: Job, seen: Measurement) -> Measurement:
             guarded |= {} if number is None else {guard.source: number}
     return replace(
         seen,
-        value=None if failed else evaluation.claim(experiment.metric),
+        value=None if failed else evaluation.reading.number,
         tail=(*seen.tail, *left_out, *evaluation.tail),
         level="supervised" if evaluation.exposed else seen.level,
         evaluation=evaluation,

@@ -15,6 +15,7 @@ from pytest_ouro.experiment.supervision.supervisor import supervise
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.experiment.terms.job import CHILD, Job, environment
 from pytest_ouro.experiment.terms.names import LOG, python_words, trusted_source
+from pytest_ouro.experiment.terms.printed import Printed
 from pytest_ouro.messages import experiment as messages
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_ouro.child.job import Job as Message
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.terms.job import Position
+    from pytest_ouro.experiment.terms.printed import Which
     from pytest_ouro.experiment.terms.setup import Setup
 
 #: A time limit, in seconds, that no job reaches.
@@ -45,6 +47,7 @@ def script_job(setup: Setup, tree: Path) -> Job:
         "harness_source": trusted_source(case, experiment.harness),
         "loader": experiment.loader,
         "evaluate": experiment.evaluate,
+        "metric": experiment.metric,
         "budget": int(budget) if budget.is_integer() else budget,
         "warmup_tokens": experiment.warmup_tokens,
         "script_source": script.read_bytes().decode("latin-1"),
@@ -55,6 +58,7 @@ def script_job(setup: Setup, tree: Path) -> Job:
         folder=folder,
         warmup_seconds=experiment.warmup_seconds,
         startup_seconds=experiment.seconds("startup_seconds"),
+        printed=_printed(experiment, otherwise="last"),  # beside the measured value
     )
 
 
@@ -90,7 +94,14 @@ def _job(setup: Setup, message: Message) -> Job:
         cores=frozenset(setup.cores),
         rehearsal=setup.rehearsal,
         settings=settings(setup.case),
+        printed=_printed(experiment, otherwise="only"),
     )
+
+
+def _printed(experiment: Experiment, *, otherwise: Which) -> Printed:
+    """Return how the metric is printed; ``otherwise`` is used where the bound states no choice."""
+    which = otherwise if experiment.metric_which == "only" else experiment.metric_which
+    return Printed(experiment.metric, experiment.unit, which, experiment.metric_from)
 
 
 def evaluation_job(

@@ -19,6 +19,8 @@ from pytest_ouro.experiment.supervision.run_log import RunLog
 from pytest_ouro.experiment.terms import console_text
 from pytest_ouro.experiment.terms.job import CHILD, Job, Position, Progress, environment
 from pytest_ouro.experiment.terms.measurement import Measurement
+from pytest_ouro.experiment.terms.printed import Reading
+from pytest_ouro.experiment.terms.read_metric import read
 from pytest_ouro.messages import experiment as messages
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         evaluations=state.evaluations,
         generators=state.generators,
         claims=console_text.summary(text),
+        reading=read(text, job.printed) if job.printed else Reading(),
         peak_mb=state.peak_mb,
         environment=state.environment,
         exception=state.exception,

@@ -12,6 +12,7 @@ from pytest_ouro.core.child_environment import child_environment
 
 if TYPE_CHECKING:
     from pytest_ouro.child.job import Job as Message
+    from pytest_ouro.experiment.terms.printed import Printed
 
 #: The code that runs in the script's process and in the judge's.
 CHILD = Path(__file__).parents[2] / "child"
@@ -40,6 +41,7 @@ class Job:
     after the script; the run is ended when the window exceeds ``limit``. ``judge`` is sent to the
     judge; without it the script's own process computes the metric. The run is confined to ``cores``
     if there are any. A ``rehearsal`` is never kept.
+    ``printed`` says how the program prints the metric.
     """
 
     program: str
@@ -60,6 +62,7 @@ class Job:
     rehearsal: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     judge: Message | None = None
+    printed: Printed | None = None
 
 
 def environment(job: Job) -> dict[str, str]:

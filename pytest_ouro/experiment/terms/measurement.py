@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.experiment.terms.console_text import clean
+from pytest_ouro.experiment.terms.printed import Reading
 
 if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Level
     from pytest_ouro.core.metric import Metric
     from pytest_ouro.evidence.records.run_record import Outcome
 
-#: Tolerance for a float's last bits, beside half a unit of the last printed digit.
+#: Share of a value that its last bits are, beside half a unit of the last printed digit.
 CLAIM_TOLERANCE = 1e-9
+#: The largest unit of the last printed digit, as a share of the printed value.
+_COARSE = 0.01
 _ELSEWHERE = " (the editable files are in the folder OURO_CANDIDATE, not beside the evaluation)"
 _HIDDEN = (
     " (the sandbox hides validation data: open it in the evaluation, neither at import nor with "
@@ -50,7 +53,8 @@ class Measurement:
 
     ``window_seconds`` is the training time on the bound's clock, None if it never began;
     ``charged_seconds`` of it passed while the judge waited for answers.
-    ``value`` is the metric that the trusted harness returned, ``claims`` what the script printed.
+    ``value`` is the metric that the trusted harness returned, ``claims`` what the script printed,
+    ``reading`` what it printed as the metric.
     ``judgment`` is the judge's score, if there was a judge; then ``value`` is its value. ``unable``
     says why the judge cannot score this harness; then the script was not run. ``findings`` are
     faults of the model found during the evaluation, ``judge_failed`` the last line of a judge that
@@ -69,6 +73,7 @@ class Measurement:
     value: float | None = None
     evaluations: int = 0
     claims: dict[str, str] = field(default_factory=dict)
+    reading: Reading = field(default_factory=Reading)
     peak_mb: float = 0.0
     environment: dict[str, str] = field(default_factory=dict)
     exception: dict[str, str] = field(default_factory=dict)
@@ -84,18 +89,25 @@ class Measurement:
     exposed: str = ""
     guarded: dict[str, float] = field(default_factory=dict)
 
-    def agrees(self, metric: str) -> bool:
-        """Return whether the printed metric equals the measured one, to the printed digits."""
-        claimed = self.claim(metric)
+    @property
+    def agrees(self) -> bool:
+        """Whether the printed metric equals the measured one, to the printed digits.
+
+        If these are few, as of ``35``, half a per cent counts too.
+        """
+        claimed = self.reading.number
         if claimed is None or self.value is None:
             return False
-        digits = len(self.claims[metric].partition(".")[2].partition("e")[0])
-        return abs(claimed - self.value) <= 0.5 * 10.0 ** -max(digits, 2) + CLAIM_TOLERANCE
+        mantissa, _, exponent = self.reading.text.partition("e")
+        last = float(f"1e{int(exponent or 0) - len(mantissa.partition('.')[2])}")
+        size = max(1.0, abs(claimed))
+        tolerance = min(last, size * _COARSE) / 2
+        return abs(claimed - self.value) <= tolerance + CLAIM_TOLERANCE * abs(self.value)
 
-    def claim(self, metric: str) -> float | None:
-        """Return the printed metric; None if it is missing or not a finite number."""
+    def claim(self, name: str) -> float | None:
+        """Return the number of another ``name: value`` line; None if there is no finite one."""
         try:
-            value = float(self.claims[metric])
+            value = float(self.claims[name])
         except (KeyError, ValueError):
             return None
         return value if math.isfinite(value) else None
@@ -122,15 +134,14 @@ def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
         message = "ended without calling the evaluation: there is no"
         return "crash", f"{seen.program} {message} {metric.name}"
     script, measured = seen.program, metric.text(seen.value)
-    claimed = seen.claims.get(metric.name)
-    if claimed is None:
-        return "crash", f"{script} printed no '{metric.name}:' line (measured {measured})"
-    number = seen.claim(metric.name)
+    if not seen.reading.is_there:
+        return "crash", f"{script} printed {seen.reading.fault} (measured {measured})"
     if seen.evaluations != 1:
         return "breach", f"{script} called the evaluation {seen.evaluations} times, not once"
-    if number is None:
-        return "nan", f"{script} printed {metric.name}: {claimed}"
-    if not seen.agrees(metric.name):
+    if unread := _unread(seen):
+        return unread
+    if not seen.agrees:
+        claimed = seen.reading.text
         words = f"{script} printed {metric.name} {claimed}, but {measured} was measured"
         return "breach", words
     return "ok", ""
@@ -144,11 +155,18 @@ def _evaluated(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
             return ended, f"{message} (it {seen.exposed}: docs/levels.md has how to do that)"
         missing = any("No such file" in line or "No module named" in line for line in seen.tail)
         return ended, message + (_ELSEWHERE if ended == "crash" and missing else "")
-    if metric.name not in seen.claims:
-        return "crash", f"{seen.program} printed no '{metric.name}:' line"
-    if seen.claim(metric.name) is None:
-        return "nan", f"{seen.program} printed {metric.name}: {seen.claims[metric.name]}"
-    return "ok", ""
+    return _unread(seen) or ("ok", "")
+
+
+def _unread(seen: Measurement) -> tuple[Outcome, str] | None:
+    """Return the outcome and the reason if no number was read from the output; None if one was."""
+    reading = seen.reading
+    if reading.fault:
+        several = reading.text or not reading.is_there
+        return "crash" if several else "nan", f"{seen.program} printed {reading.fault}"
+    if reading.number is None:
+        return "nan", f"{seen.program} printed {reading.line}"
+    return None
 
 
 def _failed(seen: Measurement, metric: Metric) -> tuple[Outcome, str] | None:

@@ -75,7 +75,14 @@ def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[Finish
 def notes(run: FinishedRun, runs: Sequence[FinishedRun]) -> tuple[str, ...]:
     """Return lines about a recorded run; ``runs`` are all finished ones, oldest first."""
     tries = tally([one for one in runs if comparable(one, run)])
-    lines = [_less_code(run), memory(run), _new_baseline(run), _noise_unknown(run), tries]
+    lines = [
+        _read(run),
+        _less_code(run),
+        memory(run),
+        _new_baseline(run),
+        _noise_unknown(run),
+        tries,
+    ]
     return tuple(f"ouro: {line}" for line in lines if line)
 
 
@@ -100,6 +107,13 @@ def _new_baseline(run: FinishedRun) -> str:
     if run.reason is not Reason.BASELINE or not run.apart:
         return ""
     return f"a new baseline: no earlier run can be compared, they differ in {run.apart}"
+
+
+def _read(run: FinishedRun) -> str:
+    """Return the line from which the metric of a command was read, or ""."""
+    if run.value is None or run.evaluations or not run.read_from:
+        return ""
+    return f"{run.metric.name} was read from: {run.read_from}"
 
 
 def _noise_unknown(run: FinishedRun) -> str:
