@@ -4,13 +4,22 @@
 
 In clones of this repository, alternately: `python train.py`, and `pytest --ouro-experiment` with
 `highest` at each level.
+
+    python benchmarks/overhead.py --command [--rounds N]
+
+In the same rounds: `python -c pass`, a command of one second by itself, and an experiment with that
+command at `supervised`. The first experiment is not counted. CPU seconds are those of all
+processes; the number of git processes is that of the last experiment.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
+import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -73,10 +82,106 @@ def prepared(clone: Path, level: str) -> Path:
     return clone
 
 
+COMMAND = """\
+[experiment]
+command          = ["python", "work.py"]
+evaluate-command = ["python", "evaluate.py"]
+editable         = ["work.py"]
+metric           = "error"
+budget           = 10
+device           = "cpu"
+[verdict]
+noise = 0.0
+[[danger-zone]]
+id    = "evaluation"
+rule  = "The evaluation is fixed."
+check = "frozen"
+paths = ["evaluate.py"]
+[[never-do]]
+id    = "skip-logging"
+rule  = "Every run is logged."
+check = "logged"
+[[iron-law]]
+id    = "only-work-py"
+rule  = "Only work.py is changed."
+check = "scope"
+"""
+WORK = "import time\nend = time.monotonic() + 1\nwhile time.monotonic() < end: pass\n"
+GIT = """\
+#!/bin/sh
+echo "$@" >> "{log}"
+exec {git} "$@"
+"""
+
+
+def spent(words: list[str], folder: Path, path: str) -> tuple[float, float]:
+    """Run a command; return its wall seconds, and the CPU seconds of it and its children."""
+    unset = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
+    env = {key: value for key, value in os.environ.items() if key not in unset} | {"PATH": path}
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    subprocess.run(words, cwd=folder, env=env, stdout=subprocess.PIPE, check=True)
+    wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def command_experiment(folder: Path) -> Path:
+    """Make a repository with a command of one second, blessed."""
+    files = {"bound.toml": COMMAND, "work.py": WORK, ".gitignore": "run.log\nresults.tsv\n"}
+    files["evaluate.py"] = "print('error: 1.0')\n"
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    name = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@localhost"]
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    bless, add = [sys.executable, "-m", "pytest_ouro", "bless"], ["git", "add", "-A"]
+    for words in (add, bless, add):
+        subprocess.run(words, cwd=folder, check=True, stdout=subprocess.PIPE)
+    subprocess.run(["git", *name, "commit", "-qm", "the experiment"], cwd=folder, check=True)
+    return folder
+
+
+def measure_command(rounds: int) -> None:
+    """Print the medians of the rounds: wall and CPU seconds, and their relation to the others."""
+    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--ouro-experiment"]
+    git, path = shutil.which("git"), os.environ["PATH"]
+    with tempfile.TemporaryDirectory() as name:
+        folder, log = command_experiment(Path(name, "repository")), Path(name, "git.log")
+        program = Path(name, "bin", "git")
+        program.parent.mkdir()
+        program.write_text(GIT.format(log=log, git=git))
+        program.chmod(0o755)
+        ways = {
+            "python -c pass": [sys.executable, "-c", "pass"],
+            "command": [sys.executable, "work.py"],
+            "experiment": pytest,
+        }
+        spent(pytest, folder, path)
+        figures = {key: [] for key in ways}
+        for _ in range(rounds):
+            for key, words in ways.items():
+                figures[key].append(spent(words, folder, path))
+        spent(pytest, folder, f"{program.parent}{os.pathsep}{path}")
+        calls = len(log.read_text().splitlines())
+    wall, cpu = (
+        {key: statistics.median(one[place] for one in runs) for key, runs in figures.items()}
+        for place in (0, 1)
+    )
+    for key in ways:
+        print(f"{key:15} median wall {wall[key]:.3f} s, CPU {cpu[key]:.3f} s")
+    over = (cpu["experiment"] - cpu["command"]) / cpu["python -c pass"]
+    print(f"beyond the command: {over:.1f} x python -c pass of CPU, {calls} git processes")
+    print(f"wall: {wall['experiment'] / wall['command']:.2f} x the command")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--command", action="store_true")
+    options = parser.parse_args()
+    rounds = options.rounds
+    if options.command:
+        measure_command(rounds)
+        return
     subprocess.run([sys.executable, REPOSITORY / "autoresearch" / "prepare.py"], check=True)
     with tempfile.TemporaryDirectory() as folder:
         clones = {level: prepared(Path(folder, level), level) for level in LEVELS}

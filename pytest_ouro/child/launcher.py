@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, cast
 
 from . import evaluation, harness
 from .channel import Channel
-from .hooks import HarnessHooks
 from .kernel.subreaper import fork_supervised
 
 if TYPE_CHECKING:
@@ -123,7 +122,8 @@ def start(fd: int) -> None:
             sandbox.enter(job["sandbox"], network=job.get("network", False))
         stage = "harness"
         if job["mode"] == "experiment":
-            HarnessHooks(harness.build(job, install=True), job, channel)
+            hooks = importlib.import_module(".hooks", __package__)  # a command needs none of them
+            hooks.HarnessHooks(harness.build(job, install=True), job, channel)
             channel.report("ready", **describe())
         stage = "script"
         if job["mode"] == "command":

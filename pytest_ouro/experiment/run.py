@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.engine import judge_after_run, judge_before_run
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.experiment.assurance.level import assure

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from pytest_ouro.bound.read import NAME
+from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.messages import plugin as messages
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest_ouro
 from pytest_ouro.core.errors import ExperimentError, GitError, OuroError
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.experiment.steps.settle import return_branch
-from pytest_ouro.experiment.terms import repo
+from pytest_ouro.experiment.terms import repo, working_tree
 
 PACKAGE = Path(pytest_ouro.__file__).parent
 
@@ -83,10 +83,46 @@ def test_no_filter_of_another_working_tree_s_settings_runs(project, git, mark, t
     folder = tmp_path / "tree"
     repo.add_worktree(git, folder, head)
     assert [path.name for path in folder.iterdir()] == [".git"]
-    assert folder in repo.worktrees(git)
+    assert folder in [tree for _, tree in working_tree.names(git.common_dir)]
     assert not mark.exists()
-    repo.remove_worktree(git, folder)
-    assert folder not in repo.worktrees(git)
+    working_tree.remove(git.common_dir, folder.name, folder)
+    assert [*working_tree.names(git.common_dir)] == []
+
+
+def test_a_working_tree_that_is_written_as_files_is_one_to_git(project, git, tmp_path):
+    head = project.commit("a folder", {"sub/one.txt": "1", "a.sh": "x", "sub.txt": "2"})
+    folder = tmp_path / "tree"
+    working_tree.add(git.common_dir, folder, head, git.tree(head))
+
+    def ask(*words):
+        done = subprocess.run(["git", *words], cwd=folder, check=True, stdout=subprocess.PIPE)
+        return done.stdout.decode()
+
+    assert ask("rev-parse", "HEAD", "--abbrev-ref", "HEAD") == f"{head}\nHEAD\n"
+    assert ask("ls-files", "-s") == project.git("ls-files", "-s") + "\n"
+    assert ask("write-tree").strip() == project.git("rev-parse", "HEAD^{tree}")
+    ask("checkout", "--", ".")
+    assert ask("status", "--porcelain") == ""
+    assert str(folder) in project.git("worktree", "list")
+    assert project.git("fsck") == ""
+    working_tree.remove(git.common_dir, folder.name, folder)
+    assert len(project.git("worktree", "list").splitlines()) == 1
+    assert not (git.common_dir / "worktrees").exists()
+
+
+def test_a_run_needs_no_gitpython(project):
+    code = (
+        "import pathlib, sys\nfrom pytest_ouro.evidence.git.client import Git\n"
+        "from pytest_ouro.experiment.steps.checkout import checkout\n"
+        "from pytest_ouro.experiment.terms import repo\n"
+        "git = Git.discover(pathlib.Path.cwd())\nrepo.refs(git, 'refs/')\n"
+        "repo.set_ref(git, 'refs/ouro/tried/1', git.head)\n"
+        "with checkout(git, git.head): pass\nprint('git' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project.path, check=True, stdout=subprocess.PIPE
+    )
+    assert done.stdout == b"False\n"
 
 
 def test_a_change_that_is_not_committed_is_not_lost(project, git):
@@ -118,7 +154,7 @@ def test_no_program_of_a_relative_path_is_taken_for_git(project, mark):
     code = (
         "import pathlib\nfrom pytest_ouro.evidence.git.client import Git\n"
         "from pytest_ouro.experiment.terms import repo\n"
-        "print(repo.refs(Git.discover(pathlib.Path.cwd()), 'refs/heads/'))\n"
+        "print(repo.branch_of(Git.discover(pathlib.Path.cwd()), 'HEAD'))\n"
     )
     env = {**os.environ, "PATH": f"bin:{os.environ['PATH']}"}
     subprocess.run([sys.executable, "-c", code], cwd=project.path, env=env, check=True)

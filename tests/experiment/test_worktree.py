@@ -116,7 +116,7 @@ def test_a_missing_commit_is_reported(git):
         with checkout.checkout(git, "0" * 40):
             pass
 
-    with pytest.raises(GitError, match="git worktree failed"):
+    with pytest.raises(GitError, match="object 0000000000 cannot be read"):
         run()
 
 

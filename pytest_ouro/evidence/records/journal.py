@@ -10,6 +10,8 @@ import errno
 import hashlib
 import os
 from contextlib import contextmanager
+from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_ouro.core import limits
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ouro.core.errors import RecordError
+    from pytest_ouro.evidence.records.conflicts import Conflict
     from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
 
 R = TypeVar("R", bound="StartedRun")
@@ -155,11 +158,8 @@ class Journal:
     def _conflict(self, lines: list[bytes]) -> Fault | None:
         """Return the first fact that the records state twice and differently, as a fault: git's
         copy was edited too, or there is none."""
-        if not lines:
-            return None
-        from pytest_ouro.evidence.records.conflicts import conflicts
-
-        for found in conflicts(self._records(lines)):
+        self._records(lines)
+        for found in _first_conflict(tuple(lines)):
             expected, actual = (f"{value!r:.100}" for value in (found.expected, found.actual))
             headline = f"'{found.field}' in line {found.line} contradicts what it follows from"
             help = messages.START_AGAIN.format(journal=self.path)
@@ -209,7 +209,8 @@ class Journal:
     def write_awaited(self) -> list[bytes]:
         """Do the same, with the lock held by the caller; return the lines of the file."""
         held, lines = self._look()
-        awaited = self._awaited(held, lines) if held else []
+        whole = not held or anchor.tree(lines, like=held) == held
+        awaited = [] if whole else self._awaited(held, lines)
         if awaited:
             self._write(lines, awaited[-1])
         return awaited or lines
@@ -304,6 +305,11 @@ class Journal:
         held = self._read_ref()
         return anchor.read(self.common_dir, held) if held else None
 
+    def is_recorded(self, lines: list[bytes]) -> bool:
+        """Return whether these are the lines that git's copy has, by its id: no object is read."""
+        held = self._read_ref()
+        return bool(held) and anchor.tree(lines, like=held) == held
+
     def put_back(self, lines: list[bytes], others: list[bytes], *, name: str) -> Path:
         """Restore ``lines``, and chain ``others`` to them, which keep their numbers; the caller
         holds the lock. Return the file beside the journal that holds what was there."""
@@ -341,6 +347,17 @@ def finished(records: Sequence[StartedRun]) -> list[FinishedRun]:
     from pytest_ouro.evidence.records.run_record import FinishedRun
 
     return [record for record in records if isinstance(record, FinishedRun)]
+
+
+@lru_cache(maxsize=8)
+def _first_conflict(lines: tuple[bytes, ...]) -> tuple[Conflict, ...]:
+    """Return the first contradiction among valid lines, if there is one; a run asks often."""
+    if not lines:
+        return ()
+    from pytest_ouro.evidence.records import record_format
+    from pytest_ouro.evidence.records.conflicts import conflicts
+
+    return tuple(islice(conflicts([record_format.read(line) for line in lines]), 1))
 
 
 def _broken_link(lines: list[bytes]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.evidence.records.run_record import FinishedRun, NewerVersion, StartedRun
@@ -16,8 +17,12 @@ __all__ = ["NewerVersion", "from_json", "read", "write"]
 _DEPTH = 6
 
 
+@lru_cache(maxsize=1 << 14)
 def read(line: bytes) -> StartedRun:
-    """Return the record of a line, a `FinishedRun` if it is one. ValueError if it is invalid."""
+    """Return the record of a line, a `FinishedRun` if it is one. ValueError if it is invalid.
+
+    A journal is read many times in a run: a line that was read is known.
+    """
     return from_json(_parse(line))
 
 

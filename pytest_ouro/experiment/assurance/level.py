@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound.tables import LEVELS
+from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.experiment.assurance import sandbox_spec
 from pytest_ouro.experiment.terms.job import environment
 from pytest_ouro.experiment.terms.names import INTERFACE, python_words, trusted_source

@@ -8,10 +8,10 @@ import json
 import socket
 import subprocess
 import tempfile
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.core.schema import values_of
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.paths import DataGlob

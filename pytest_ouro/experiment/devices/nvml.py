@@ -7,10 +7,10 @@ import ctypes
 import os
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.messages import devices as messages
 

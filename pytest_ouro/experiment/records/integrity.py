@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import data
-from pytest_ouro.evidence.records import record_format
+from pytest_ouro.evidence.records import anchor, record_format
 from pytest_ouro.evidence.records.anchor import REF
 from pytest_ouro.evidence.records.conflicts import conflicts
 from pytest_ouro.evidence.records.journal import finished
@@ -62,7 +62,7 @@ class Snapshot:
             started.holds,
             patterns,
             case.evidence.journal.lines(),
-            repo.refs(case.repository.git, TRIED),
+            _tried(case),
             data.states(patterns, case.evidence.root),
             _modes(case),
             StartFiles.read(case.repository.git),
@@ -98,7 +98,8 @@ class Snapshot:
         journal, start = self.case.evidence.journal, len(self.lines)
         with journal.locked():
             journal.clear(self.run)
-            in_file, in_ref = journal.lines(), journal.recorded() or []
+            in_file = journal.lines()
+            in_ref = in_file if journal.is_recorded(in_file) else journal.recorded() or []
             ref_intact = in_ref[:start] == self.lines
             if ref_intact and len(in_ref) > start and in_file == in_ref[:-1]:
                 in_file = journal.write_awaited()  # another supervisor was killed meanwhile
@@ -150,7 +151,7 @@ class Snapshot:
         )
 
     def _restore_refs(self) -> list[str]:
-        now = repo.refs(self.case.repository.git, TRIED)
+        now = _tried(self.case)
         lost = {ref: commit for ref, commit in self.tried.items() if now.get(ref) != commit}
         for ref, commit in lost.items():
             repo.set_ref(self.case.repository.git, ref, commit)
@@ -195,6 +196,12 @@ def _contradict(lines: list[bytes]) -> bool:
         return any(True for _ in conflicts([record_format.read(line) for line in lines]))
     except ValueError:
         return True
+
+
+def _tried(case: Case) -> dict[str, str]:
+    """Return the refs of tried commits, with the ids of these."""
+    found = anchor.refs(case.repository.git.common_dir)
+    return {ref: commit for ref, commit in found.items() if ref.startswith(TRIED)}
 
 
 def _forged(count: int) -> str:

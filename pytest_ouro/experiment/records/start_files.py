@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core.errors import GitError
+from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.git.client import run_git, split
 from pytest_ouro.experiment.records.branch_settings import only_branches_differ
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import GitError
 from pytest_ouro.evidence.cache import cache_folder, make_cache_folder
 from pytest_ouro.experiment.steps.write_tree import TreeWriter
 from pytest_ouro.experiment.supervision import processes
-from pytest_ouro.experiment.terms import repo, temp_folders
+from pytest_ouro.experiment.terms import repo, working_tree
 from pytest_ouro.messages import checkout as messages
 
 if TYPE_CHECKING:
@@ -42,7 +40,7 @@ def checkout(
         _write(git, commit, folder, lambda path: path.endswith((".pyc", ".pyo")) or leave_out(path))
         yield folder
     finally:
-        _remove(git, folder)
+        working_tree.remove(git.common_dir, folder.name, folder)
 
 
 def _write(git: Git, commit: str, folder: Path, leave_out: Callable[[str], bool]) -> None:
@@ -50,27 +48,23 @@ def _write(git: Git, commit: str, folder: Path, leave_out: Callable[[str], bool]
     try:
         make_cache_folder("worktrees", folder.parent.name)
         _remove_abandoned(git, folder.parent)
-        temp_folders.remove(folder)
-        repo.add_worktree(git, folder, commit)
+        working_tree.remove(git.common_dir, folder.name, folder)
+        tree = git.store.commit(commit)[0]
+        if (git.common_dir / "reftable").exists():  # git keeps HEAD in a format of its own
+            repo.add_worktree(git, folder, commit)
+        else:
+            working_tree.add(git.common_dir, folder, commit, git.tree(commit))
         writer = TreeWriter(git.store, git.common_dir / "lfs" / "objects", leave_out)
-        writer.write(git.store.commit(commit)[0], folder)
-        repo.fill_index(folder, commit)
+        writer.write(tree, folder)
     except OSError as error:
         why = str(error.strerror or error)
         raise messages.failed(commit, str(folder.parent), why) from None
 
 
-def _remove(git: Git, folder: Path) -> None:
-    """Remove the folder and git's entry of it."""
-    with contextlib.suppress(GitError):
-        repo.remove_worktree(git, folder)
-    temp_folders.remove(folder)
-
-
 def _remove_abandoned(git: Git, parent: Path) -> None:
     """Remove the worktrees in ``parent`` whose process has ended without removing them."""
-    for folder in repo.worktrees(git):
+    for name, folder in [*working_tree.names(git.common_dir)]:
         pid = folder.name.rpartition("-")[2]
         ours = folder.parent == parent.resolve() and pid.isdigit()
         if ours and not processes.alive(int(pid)):
-            _remove(git, folder)
+            working_tree.remove(git.common_dir, name, folder)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read
+from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence import lock
 from pytest_ouro.evidence.content import has_digest
 from pytest_ouro.evidence.paths import inside, join, matches

@@ -6,10 +6,10 @@ import json
 import shlex
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence import data
 from pytest_ouro.experiment.supervision.supervisor import supervise
 from pytest_ouro.experiment.terms.console_text import clean

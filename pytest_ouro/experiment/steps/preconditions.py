@@ -9,9 +9,9 @@ import contextlib
 import errno
 import os
 import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.plain_file import make_folder, open_plain
 from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.evidence.paths import inside, matches

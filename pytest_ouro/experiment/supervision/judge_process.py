@@ -9,9 +9,9 @@ import socket
 import subprocess
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
+from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.terms import temp_folders
 from pytest_ouro.experiment.terms.job import CHILD, Job, environment

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.child_environment import child_environment
+from pytest_ouro.core.fast_dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from pytest_ouro.child.job import Job as Message

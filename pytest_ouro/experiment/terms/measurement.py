@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import signal
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from pytest_ouro.core.fast_dataclass import dataclass, field
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.experiment.terms.printed import Reading
 

@@ -1,14 +1,14 @@
-"""Refs and working trees, read and changed by GitPython; no other module imports it.
+"""Refs of a run, and what changes a branch; no other module imports GitPython.
 
-Git is called as the gate calls it: no hook, no filter and no other program that the repository
-configures runs, and no ``GIT_*`` variable is passed on. Every function raises GitError.
+What every run needs is called without it, since its import takes longer than those calls. Git is
+called as the gate calls it: no hook, no filter and no other program that the repository configures
+runs, and no ``GIT_*`` variable is passed on. Every function raises GitError.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import GitError
@@ -18,6 +18,7 @@ from pytest_ouro.messages import git as messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pytest_ouro.evidence.git.client import Git
     from pytest_ouro.evidence.git.objects import Entry
@@ -28,13 +29,13 @@ _PATIENCE = 120
 
 def refs(git: Git, prefix: str) -> dict[str, str]:
     """Return the refs below ``prefix``, each with the id of its commit."""
-    listed = _call(git.top, "for-each-ref", "--format=%(refname) %(objectname)", prefix)
-    return dict(line.split(" ", 1) for line in listed.splitlines())
+    listed = git.call("for-each-ref", "--format=%(refname) %(objectname)", prefix)
+    return dict(line.split(" ", 1) for line in listed.decode().splitlines())
 
 
 def set_ref(git: Git, ref: str, commit: str) -> None:
     """Create a ref, or move it to another commit."""
-    _call(git.top, "update-ref", ref, commit)
+    git.call("update-ref", ref, commit)
 
 
 def branch_of(git: Git, name: str) -> str:
@@ -54,25 +55,10 @@ def create(folder: Path, message: str) -> None:
     _call(folder, "commit", "--quiet", "--message", message, also=author)
 
 
-def worktrees(git: Git) -> list[Path]:
-    """Return the folder of every working tree of the repository."""
-    lines = _call(git.top, "worktree", "list", "--porcelain").splitlines()
-    return [Path(s.removeprefix("worktree ")) for s in lines if s.startswith("worktree ")]
-
-
 def add_worktree(git: Git, folder: Path, commit: str) -> None:
-    """Add a working tree at a commit, without its files."""
+    """Add a working tree at a commit, with its index and without its files."""
     _call(git.top, "worktree", "add", "--no-checkout", "--detach", "--force", str(folder), commit)
-
-
-def fill_index(folder: Path, commit: str) -> None:
-    """Set the index of a working tree to a commit."""
     _call(folder, "read-tree", commit)
-
-
-def remove_worktree(git: Git, folder: Path) -> None:
-    """Remove a working tree and its entry in the repository."""
-    _call(git.top, "worktree", "remove", "--force", str(folder))
 
 
 def stage(git: Git, path: str, entry: Entry | None) -> None:

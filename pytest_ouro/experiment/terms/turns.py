@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from pytest_ouro.core.fast_dataclass import dataclass, replace
 
 if TYPE_CHECKING:
     from pytest_ouro.experiment.terms.job import Job

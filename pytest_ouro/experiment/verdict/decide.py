@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.fast_dataclass import dataclass, field
 from pytest_ouro.evidence.records.reasons import RECORDED, Reason
 from pytest_ouro.evidence.records.verdicts import LITERAL, saving
 

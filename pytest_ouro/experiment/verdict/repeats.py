@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.experiment.verdict.history import differences
 
 if TYPE_CHECKING:

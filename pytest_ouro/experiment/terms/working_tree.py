@@ -1,0 +1,85 @@
+"""Git's entry of a working tree, written as files: git itself takes several processes for it.
+
+An entry is the folder ``worktrees/NAME`` in the common git folder, and the file ``.git`` of the
+working tree that names it; see gitrepository-layout(5), and gitformat-index(5) for its index.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.plain_file import open_plain
+from pytest_ouro.evidence.content import read_own
+from pytest_ouro.experiment.terms import temp_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_ouro.evidence.git.objects import Entry
+
+_ENTRIES = "worktrees"
+
+
+def add(common_dir: Path, folder: Path, commit: str, files: Mapping[str, Entry]) -> None:
+    """Make the folder of a working tree at a commit, and its entry with ``files`` as its index.
+
+    OSError if something of the name exists, or a folder of the repository is a link.
+    """
+    folder.mkdir()
+    entry = f"{_ENTRIES}/{folder.name}"
+    parts = {
+        "gitdir": os.fsencode(folder.resolve() / ".git") + b"\n",
+        "commondir": b"../..\n",
+        "index": index(files, like=commit),
+        "HEAD": commit.encode() + b"\n",
+    }
+    for name, data in parts.items():
+        _write(common_dir, f"{entry}/{name}", data)
+    _write(folder, ".git", b"gitdir: " + os.fsencode(common_dir / entry) + b"\n")
+
+
+def names(common_dir: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the name of each entry, with the folder of its working tree."""
+    try:
+        entries = sorted(os.listdir(common_dir / _ENTRIES))  # noqa: PTH208
+    except OSError:
+        return
+    for name in entries:
+        with contextlib.suppress(OuroError):  # it was not written by git or us
+            if named := read_own(common_dir / _ENTRIES / name / "gitdir"):
+                yield name, Path(os.fsdecode(named.rstrip(b"\n"))).parent
+
+
+def remove(common_dir: Path, name: str, folder: Path) -> None:
+    """Remove a working tree and its entry, whatever a run made of them."""
+    temp_folders.remove(common_dir / _ENTRIES / name)
+    with contextlib.suppress(OSError):  # others are left
+        (common_dir / _ENTRIES).rmdir()
+    temp_folders.remove(folder)
+
+
+def index(files: Mapping[str, Entry], *, like: str) -> bytes:
+    """Return an index with these files, by the hash function that made the id ``like``. Like that
+    of ``git read-tree`` it holds no times and sizes, so that git reads every file to compare it."""
+    paths = sorted((os.fsencode(path), entry) for path, entry in files.items())
+    parts = [b"DIRC" + struct.pack(">II", 2, len(paths))]
+    for path, entry in paths:
+        mode = 0o100644 if entry.mode == "100664" else int(entry.mode, 8)
+        head = struct.pack(">10I", *(0,) * 6, mode, 0, 0, 0) + bytes.fromhex(entry.blob)
+        whole = head + struct.pack(">H", min(len(path), 0xFFF)) + path
+        parts.append(whole + b"\0" * (8 - len(whole) % 8))
+    data = b"".join(parts)
+    return data + (hashlib.sha1 if len(like) == 40 else hashlib.sha256)(data).digest()
+
+
+def _write(root: Path, name: str, data: bytes) -> None:
+    """Write a new file below ``root``, and the folders before it; follow no link."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with os.fdopen(open_plain(root, name, flags, 0o666), "wb") as file:
+        file.write(data)
