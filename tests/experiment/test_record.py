@@ -68,7 +68,7 @@ def test_now_is_utc():
 
 def test_start_is_written_before_the_run(case, started, project):
     assert case.evidence.journal.records() == [started]
-    assert (started.seq, started.event, started.version) == (1, "started", 2)
+    assert (started.seq, started.event, started.version) == (1, "started", 3)
     assert started.pid == os.getpid()
     assert (started.worktree, started.ledger_rows) == ("", 0)
     assert started.tried_ref == "refs/ouro/tried/1"
