@@ -35,6 +35,8 @@ _COMPILED = (
     *(".bin", ".pt", ".safetensors", ".pkl", ".npy", ".npz"),
 )
 _CODE = (".py", ".pyi", ".sh", ".c", ".cc", ".cpp", ".cu", ".rs", ".js", ".ts", ".toml", ".cfg")
+#: What is said of an untracked folder that can be opened, but not all that is in it.
+_TOO_LONG = "with paths that are too long for the system"
 #: How many files a command of the help names.
 _NAMED = 20
 
@@ -143,9 +145,11 @@ def _rank(evidence: Evidence, change: Change) -> int:
 
 def _closed(evidence: Evidence, path: str) -> str:
     """Return words for an untracked folder that git could not look into; "" for a repository."""
-    inner = f"{evidence.repository.git.top}/{path}.git"
-    is_folder = path.endswith("/") and not os.path.lexists(inner)
-    return ", and cannot be read: nobody knows what is in it" if is_folder else ""
+    folder = f"{evidence.repository.git.top}/{path}"
+    if not path.endswith("/") or os.path.lexists(f"{folder}.git"):
+        return ""
+    why = _TOO_LONG if os.access(folder, os.R_OK | os.X_OK) else "and cannot be read"
+    return f", {why}: nobody knows what is in it"
 
 
 def _narrower(evidence: Evidence, path: str) -> str:
@@ -217,8 +221,9 @@ def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str
     if found := placed.get("repository"):  # to remove it could lose its work
         path = quoted(found[0])
         return f"{path} is a repository of its own: move it elsewhere, as by git worktree move"
-    names = " ".join(map(quoted, placed["untracked"][:_NAMED]))
-    return f"rm {names}, or put the idea into an editable file"
+    deep = placed.get("too long", [])
+    names = " ".join(map(quoted, (deep or placed["untracked"])[:_NAMED]))
+    return f"rm {'-r ' if deep else ''}{names}, or put the idea into an editable file"
 
 
 def _way_back(evidence: Evidence, change: Change) -> str:
@@ -226,7 +231,8 @@ def _way_back(evidence: Evidence, change: Change) -> str:
     if change.place == "untracked":
         if not change.path.endswith("/"):
             return "untracked"
-        return "unreadable" if _closed(evidence, change.path) else "repository"
+        words = _closed(evidence, change.path)
+        return ("too long" if _TOO_LONG in words else "unreadable") if words else "repository"
     trust = evidence.trust
     if trust.has_committed(change.path):
         return "trust"

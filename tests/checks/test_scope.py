@@ -1,5 +1,6 @@
 """``scope``: only the editable files may change, in every place."""
 
+import os
 import subprocess
 
 import pytest
@@ -384,6 +385,33 @@ def test_a_linked_working_tree_inside_is_not_removed_by_the_remedy(project, judg
         "trees/idea/ is a repository of its own: move it elsewhere, as by git worktree move"
     )
     project.git("worktree", "move", "trees/idea", "../idea")
+    assert judged(RULE).status == "holds"
+
+
+def test_an_untracked_folder_whose_paths_are_too_long_is_named_and_removed(project, judged):
+    """Git cuts its warning about such a path, and the end of the name with it."""
+    project.commit("a folder", {"it's/train.py": ""})
+    project.bless()
+    here = os.open(project.path / "it's", os.O_RDONLY)
+    for _ in range(25):
+        os.mkdir("d" * 200, dir_fd=here)
+        below = os.open("d" * 200, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("x.py", os.O_CREAT, dir_fd=here))
+    os.close(here)
+
+    [finding] = judged(RULE).findings
+
+    deep = f"it's/{'d' * 200}/"
+    assert finding.headline == f"{deep} was added; only train.py may change"
+    assert finding.where == (
+        "untracked in the working tree, with paths that are too long for the system: "
+        "nobody knows what is in it"
+    )
+    command, _, rest = finding.help.partition(", ")
+    assert rest == "or put the idea into an editable file"
+    subprocess.run(["sh", "-ec", command], cwd=project.path, check=True)
     assert judged(RULE).status == "holds"
 
 

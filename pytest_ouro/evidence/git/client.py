@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cached_property, partial
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from pytest_ouro.evidence.git.special_files import refuse_special_files, refuse_
 from pytest_ouro.messages import git as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
 #: Settings that override those of the repository which run a program or hide a change.
 _OVERRIDES = (
@@ -116,12 +117,23 @@ def _own_index(index: str, top: Path, common_dir: Path) -> str:
     return index
 
 
-def _unreadable(error: bytes) -> list[str]:
-    """Return the folders that git says it could not open, each with ``/`` at its end."""
-    start, end = "warning: could not open directory '", "'"
-    lines = os.fsdecode(error).splitlines()
-    names = [line[len(start) :].rpartition(end)[0] for line in lines if line.startswith(start)]
-    return [f"{name.rstrip('/')}/" for name in names]
+def _unreadable(error: bytes, tracked: Collection[str]) -> list[str]:
+    """Return the folders that git says it could not open, each with ``/`` at its end.
+
+    Git cuts a line whose path is too long to be opened: then it is the folder, as near to the top
+    as possible, without a tracked file.
+    """
+    found = []
+    for line in os.fsdecode(error).split("\n"):
+        _, warned, rest = line.partition("warning: could not open directory '")
+        name, whole, _ = rest.rpartition("': ")
+        if warned and not whole:
+            above = list(accumulate(rest.split("/"), "{}/{}".format))
+            inside = (one for one in above if not any(p.startswith(f"{one}/") for p in tracked))
+            name = next(inside, rest)
+        if warned:
+            found.append(f"{name.rstrip('/')}/")
+    return found
 
 
 def split(output: bytes) -> list[str]:
@@ -242,7 +254,8 @@ class Git:
         others = ("-o", "--exclude-standard") if untracked else ()
         asked = ("ls-files", "-c", *others, "-s", "-v", "-z")
         said, error = _run(asked, self.top, self.index, self._names)
-        entries, unknown = {}, _unreadable(error) if error else []
+        entries: dict[str, Entry] = {}
+        unknown = []
         for field in split(said):
             if field.startswith("? "):
                 unknown.append(field[2:])
@@ -252,7 +265,7 @@ class Git:
             if stage != "0":
                 raise messages.merge_conflict(path)
             entries[path] = Entry(mode, blob, skip=flag in "Ss")
-        return entries, unknown
+        return entries, [*_unreadable(error, entries), *unknown]
 
     def blobs(self, ids: Iterable[str]) -> list[bytes]:
         """Return the contents of objects by id, in order; GitError if one is missing."""
