@@ -265,4 +265,6 @@ def test_a_run_that_breaks_a_guard_is_a_discard(lab):
 
     silent = lab.run(LINE.format(1.0, "fast"))
     assert silent.last_line.endswith(" reason=guard guard=latency:unknown")
+    printed = lab.run(LINE.format(1.0, 10).replace("latency: 10", "p50 1 | latency=1,600"))
+    assert printed.last_line.endswith(" reason=guard guard=latency:1600>15")
     assert lab.run(LINE.format(1.95, 99)).reason == "worse"

@@ -87,7 +87,7 @@ def _number(guard: Guard, printed: Measurement) -> float | None:
     if printed.stopped or guard.recorded:
         return None
     if guard.metric:
-        return None if printed.exit_code else printed.claim(guard.metric)
+        return None if printed.exit_code else printed.numbers[guard.metric]
     return float(printed.exit_code)
 
 

@@ -116,6 +116,7 @@ def evaluation_job(
     folder = tree / setup.case.bound.root
     scratch = Path(tempfile.mkdtemp(prefix="evaluation-", dir=setup.scratch))
     words = guard.command if guard else setup.experiment.evaluate_command
+    limited = [guard] if guard else [one for one in setup.case.bound.guards if not one.command]
     message: Message = {**_command(words, folder), "evaluation": True}
     candidate = run.folder
     if "sandbox" in run.message:
@@ -128,6 +129,7 @@ def evaluation_job(
     return replace(
         run,
         program=f"guard {guard.id}" if guard else "evaluate-command",
+        guarded=tuple(Printed(one.metric) for one in limited if one.metric),
         folder=folder,
         scratch=scratch,
         message=message,

@@ -89,6 +89,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         generators=state.generators,
         claims=console_text.summary(text),
         reading=read(text, job.printed) if job.printed else Reading(),
+        numbers={one.name: read(text, one).number for one in job.guarded},
         peak_mb=state.peak_mb,
         environment=state.environment,
         exception=state.exception,

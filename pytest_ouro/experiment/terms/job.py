@@ -41,7 +41,8 @@ class Job:
     after the script; the run is ended when the window exceeds ``limit``. ``judge`` is sent to the
     judge; without it the script's own process computes the metric. The run is confined to ``cores``
     if there are any. A ``rehearsal`` is never kept.
-    ``printed`` says how the program prints the metric.
+    ``printed`` says how the program prints the metric, and ``guarded`` the numbers that guards
+    limit.
     """
 
     program: str
@@ -63,6 +64,7 @@ class Job:
     settings: Mapping[str, str] = field(default_factory=dict)
     judge: Message | None = None
     printed: Printed | None = None
+    guarded: tuple[Printed, ...] = ()
 
 
 def environment(job: Job) -> dict[str, str]:

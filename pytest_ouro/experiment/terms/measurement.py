@@ -61,7 +61,8 @@ class Measurement:
     gave no score. ``generators`` are digests of the global random generators in a run with a salt,
     as claimed by the script. ``evaluation`` is the run of the bound's evaluate-command; then
     ``value`` is the metric that it printed, and ``exposed`` says how it ran the candidate's code.
-    ``guarded`` are the numbers that guards limit, by their source.
+    ``numbers`` are those that the program printed for guards, by name, None if one was not read;
+    ``guarded`` all that guards limit, by their source.
     """
 
     program: str
@@ -87,6 +88,7 @@ class Measurement:
     judge_failed: str = ""
     evaluation: Measurement | None = None
     exposed: str = ""
+    numbers: dict[str, float | None] = field(default_factory=dict)
     guarded: dict[str, float] = field(default_factory=dict)
 
     @property
