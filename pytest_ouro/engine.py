@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
@@ -32,6 +31,9 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.records.run_record import MeasuredRun
     from pytest_ouro.evidence.repository import Commit, Subject
 
+    #: What earlier commits broke, by its identity, with those commits, oldest first.
+    _Undone = dict[frozenset[str], tuple[Finding, list[Commit]]]
+
 
 @dataclass(frozen=True)
 class Case:
@@ -48,11 +50,6 @@ class Case:
     @property
     def experiment(self) -> Experiment:
         return self.bound.experiment
-
-    @cached_property
-    def earlier_commits(self) -> list[tuple[Commit, Evidence]]:
-        """The commits between trust and the judged one, each with its tree as evidence."""
-        return list(_list_earlier_commits(self))
 
     def close(self) -> None:
         """Stop the git processes of the case."""
@@ -244,30 +241,31 @@ def judge_history(case: Case) -> list[RuleResult]:
     A commit that breaks a rule is reported even if a later one reverts it.
     """
     results = judge_all(case)
-    for number, (rule, result) in enumerate(zip(case.bound.rules, results, strict=True)):
-        if result.status != "skipped":
-            results[number] = _with_earlier(case, rule, result)
+    rules = case.bound.rules
+    asked = [n for n, result in enumerate(results) if result.status != "skipped"]
+    known = {n: {part for f in results[n].findings for part in f.identity} for n in asked}
+    undone: dict[int, _Undone] = {n: {} for n in asked}
+    for commit, evidence in _list_earlier_commits(case) if asked else ():
+        for n in asked:  # every rule at once: the files of all commits would fill the memory
+            for finding in judge(rules[n], evidence).findings:
+                warns = finding.warns and rules[n].severity != "warn"
+                if not (warns or finding.identity <= known[n]):
+                    undone[n].setdefault(finding.identity, (finding, []))[1].append(commit)
+    for n in asked:
+        if undone[n]:
+            results[n] = _with_undone(case, rules[n], results[n], undone[n])
     return results
 
 
-def _with_earlier(case: Case, rule: Rule, result: RuleResult) -> RuleResult:
+def _with_undone(case: Case, rule: Rule, result: RuleResult, undone: _Undone) -> RuleResult:
     """Return the result of a rule with what earlier commits broke and later ones undid."""
-    known = {part for finding in result.findings for part in finding.identity}
-    bad: dict[frozenset[str], tuple[Finding, list[Commit]]] = {}
-    for commit, evidence in case.earlier_commits:
-        for finding in judge(rule, evidence).findings:
-            if finding.identity <= known or (finding.warns and rule.severity != "warn"):
-                continue
-            bad.setdefault(finding.identity, (finding, []))[1].append(commit)
-    if not bad:
-        return result
-    undone = tuple(_undone(case, finding, commits) for finding, commits in bad.values())
+    further = [_describe_undone(case, finding, commits) for finding, commits in undone.values()]
     status: Status = "warned" if rule.severity == "warn" else "broken"
     reason = rule.reason if status == "warned" else ""
-    return replace(result, status=status, findings=(*result.findings, *undone), reason=reason)
+    return replace(result, status=status, findings=(*result.findings, *further), reason=reason)
 
 
-def _undone(case: Case, finding: Finding, commits: list[Commit]) -> Finding:
+def _describe_undone(case: Case, finding: Finding, commits: list[Commit]) -> Finding:
     """Return a finding of earlier commits, with how to leave them out of the history."""
     more = f" and {len(commits) - 1} more commits" if commits[1:] else ""
     oldest = case.repository.on_branch(commits[0])

@@ -71,8 +71,8 @@ def scripts(evidence: Evidence, paths: Iterable[str]) -> list[str]:
 
 def is_python(evidence: Evidence) -> bool:
     """Return whether trust or the judged commit has an editable file that is Python."""
-    known = (*evidence.trust.committed, *evidence.repository.index)
-    return bool(evidence.layout.script or scripts(evidence, known))
+    places = (evidence.repository.index, evidence.trust.committed)
+    return bool(evidence.layout.script) or any(scripts(evidence, paths) for paths in places)
 
 
 def parse(evidence: Evidence, path: str, data: bytes) -> Source:

@@ -48,8 +48,9 @@ class Frozen(Check):
 
     def _added(self, evidence: Evidence, globs: list[str]) -> Iterator[Finding]:
         repository = evidence.repository
-        present = {*repository.head_tree, *repository.index, *repository.untracked}
-        new = sorted(matching(present - evidence.trust.paths, globs))
+        present = [repository.head_tree, repository.index, repository.untracked]
+        found = {path for paths in present for path in matching(paths, globs)}
+        new = sorted(found - evidence.trust.paths)
         if new:
             remove = "git rm -f" if new[0] in repository.index else "rm"
             yield Finding(

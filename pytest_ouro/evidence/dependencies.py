@@ -91,17 +91,33 @@ def is_dependency_file(path: str, root: str) -> bool:
     return above and matches(name, (*DECLARED, *LOCKED))
 
 
-def foreign_files(paths: Iterable[str], root: str) -> list[str]:
-    """Return the paths that declare dependencies of other languages than Python, in the folder
-    ``root`` and all above it."""
-    starts = {""} | {root[:n] + "/" for n in range(len(root) + 1) if root[n : n + 1] in ("/", "")}
-    found = []
-    for path in paths:
-        end = path.rfind("/") + 1
-        if path[:end] in starts:
-            name = path[end:]
-            if name in FOREIGN or name.endswith(_FOREIGN_ENDINGS):
-                found.append(path)
+def foreign_files(repository: Repository, trust: Trust, root: str) -> list[str]:
+    """Return the files, trusted or present, that declare dependencies of other languages than
+    Python, in the folder ``root`` and all above it."""
+    parts = root.split("/")
+    above = frozenset({"", *("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))})
+    known = _trusted_in(trust.committed, above) | _present_in(repository, above)
+    return sorted(path for path in known if _is_foreign(path.rpartition("/")[2]))
+
+
+def _is_foreign(name: str) -> bool:
+    return name in FOREIGN or name.endswith(_FOREIGN_ENDINGS)
+
+
+@lru_cache(maxsize=8)
+def _trusted_in(paths: frozenset[str], folders: frozenset[str]) -> frozenset[str]:
+    """Return the paths that lie directly in one of the folders; trust is the same for every commit
+    of a history."""
+    return frozenset(path for path in paths if path.rpartition("/")[0] in folders)
+
+
+def _present_in(repository: Repository, folders: frozenset[str]) -> set[str]:
+    """Return the files directly in one of the folders, in commit, index and working tree."""
+    store = repository.git.store
+    found = {path for folder in folders for path in store.files_in(repository.head, folder)}
+    if repository.subject != "commit":
+        present = (*repository.index, *repository.untracked)
+        found.update(path for path in present if path.rpartition("/")[0] in folders)
     return found
 
 
@@ -114,14 +130,15 @@ def dependency_globs(root: str) -> list[str]:
 
 def observe(repository: Repository, trust: Trust, root: str) -> tuple[DependencyFile, ...]:
     """Return the dependency files in trust, commit, index or working tree, and their includes."""
-    candidates = {*trust.paths, *repository.head_tree, *repository.index, *repository.untracked}
-    folders = {folder for glob in dependency_globs(root) if (folder := glob.rpartition("/")[0])}
-    near = [path for path in candidates if "/" not in path or path.rpartition("/")[0] in folders]
+    places = (trust.paths, repository.head_tree, repository.index, repository.untracked)
+    folders = frozenset(glob.rpartition("/")[0] for glob in dependency_globs(root))
+    near = _trusted_in(trust.paths, folders) | _present_in(repository, folders)
     paths = [path for path in sorted(near) if is_dependency_file(path, root)]
     known = set(paths)
     for path in paths:
         further = included(path, trust.read(path) or b"")
-        new = [name for name in dict.fromkeys(further) if name in candidates and name not in known]
+        found = [name for name in dict.fromkeys(further) if any(name in place for place in places)]
+        new = [name for name in found if name not in known]
         known.update(new)
         paths += new
     contents = repository.contents(sorted(paths), limit=limits.DEPENDENCIES)

@@ -90,10 +90,7 @@ class Evidence:
     @cached_property
     def foreign_dependency_files(self) -> list[str]:
         """The files that declare dependencies of other languages, in trust or now."""
-        repository = self.repository
-        known = {*self.trust.committed, *repository.head_tree, *repository.index}
-        known |= {*repository.untracked}
-        return sorted(dependencies.foreign_files(known, self.layout.root))
+        return dependencies.foreign_files(self.repository, self.trust, self.layout.root)
 
     @cached_property
     def installed(self) -> dict[str, str]:

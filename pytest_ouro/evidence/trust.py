@@ -101,11 +101,11 @@ class Trust:
         committed = self.read(self.lock_path)
         return {} if committed is None else dict(_parse(committed, self.lock_path).data)
 
-    @property
-    def committed(self) -> list[str]:
+    @cached_property
+    def committed(self) -> frozenset[str]:
         """All files of the trusted commit, frozen or not; of HEAD while a blessing is pending."""
         head = self.git.commit("HEAD") if self.blessing_pending else ""
-        return list(self.git.tree(head) if head else self._tree)
+        return frozenset(self.git.tree(head) if head else self._tree)
 
     def names_in(self, folder: str) -> frozenset[str]:
         """Return the names of the files and folders in a folder of `committed` ("": the top)."""

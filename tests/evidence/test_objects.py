@@ -112,3 +112,22 @@ def test_an_object_that_is_not_a_commit_has_no_parents(project):
 
     with pytest.raises(GitError, match="does not match its id"):
         found.store.commit(found.commit("HEAD") and project.git("rev-parse", "HEAD:train.py"))
+
+
+def test_a_folder_is_read_once_for_all_the_commits_of_a_history(project, monkeypatch):
+    """The listing of each commit's tree is new, and must not displace what the trees share."""
+    project.commit("many files", {f"d{n}/{m}.txt": "x\n" for n in range(5) for m in range(20)})
+    commits = [project.commit(str(n), {"notes.txt": f"{n}\n"}) for n in range(12)]
+    monkeypatch.setattr("pytest_ouro.evidence.git.objects._KEPT_ENTRIES", 500)
+    found = Git.discover(project.path)
+    tree = git(project.path, "rev-parse", "HEAD:d0").decode().strip()
+    read, reads = found.store._read, []
+    monkeypatch.setattr(
+        found.store, "_read", lambda name, *rest: reads.append(name) or read(name, *rest)
+    )
+
+    listed = [found.tree(commit) for commit in commits]
+    found.close()
+
+    assert all(len(files) == len(listed[0]) for files in listed)
+    assert reads.count(tree) == 1

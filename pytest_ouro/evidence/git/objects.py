@@ -52,6 +52,8 @@ _IGNORED = dict.fromkeys(
 _KEPT = 128 << 20
 #: The entries of parsed folders and trees that are kept.
 _KEPT_ENTRIES = 4 * limits.ENTRIES
+#: The listings of whole trees that are kept: each commit of a history has another tree.
+_KEPT_TREES = 4
 #: Codecs of Python that take time with the square of the text.
 _SLOW_CODECS = ("idna", "punycode")
 
@@ -76,6 +78,7 @@ class Objects:
         self._parsed: dict[str, _Tree] = {}
         self._folders: dict[str, Folder] = {}
         self._files: dict[tuple[str, str], dict[str, Entry]] = {}
+        self._trees: dict[str, dict[str, Entry]] = {}
         self._listed = 0
         self._start()
 
@@ -187,7 +190,13 @@ class Objects:
 
     def files(self, tree: str) -> dict[str, Entry]:
         """Return every file of a tree, by its path. OuroError if they are too many."""
-        return self._files_in(tree, "", _Walk(tree))
+        files = self._trees.pop(tree, None)
+        if files is None:
+            files = self._files_in(tree, "", _Walk(tree))
+        self._trees[tree] = files
+        while len(self._trees) > _KEPT_TREES:
+            del self._trees[next(iter(self._trees))]  # the one that was not asked for longest
+        return files
 
     def _files_in(self, tree: str, folder: str, walk: _Walk) -> dict[str, Entry]:
         if (tree, folder) not in self._files:
@@ -198,22 +207,33 @@ class Objects:
                     found.update(self._files_in(entry.blob, f"{folder}{name}/", walk))
                 else:
                     found[folder + name] = entry
-            self._keep_room(len(found))
-            self._files[tree, folder] = found
+            if folder:
+                self._keep_room(len(found))
+                self._files[tree, folder] = found
             return found
         return self._files[tree, folder]
 
     def entry(self, commit: str, path: str) -> Entry | None:
         """Return the entry of a commit at a path; None if it is absent or a folder."""
-        *above, name = path.split("/")
-        tree = self.commit(commit)[0]
-        for folder in above:
-            entry = self.folder(tree).get(folder, _NOTHING)
-            if entry.mode != _FOLDER:
-                return None
-            tree = entry.blob
-        entry = self.folder(tree).get(name, _NOTHING)
+        above, _, name = path.rpartition("/")
+        entry = self._folder_at(commit, above).get(name, _NOTHING)
         return None if entry.mode in ("", _FOLDER) else entry
+
+    def files_in(self, commit: str, folder: str) -> list[str]:
+        """Return the paths of the files of a commit that lie directly in a folder ("": the top)."""
+        start = f"{folder}/" if folder else ""
+        found = self._folder_at(commit, folder).items()
+        return [start + name for name, entry in found if entry.mode != _FOLDER]
+
+    def _folder_at(self, commit: str, path: str) -> Folder:
+        """Return the entries of a folder of a commit ("": the top); none if it is absent."""
+        tree = self.commit(commit)[0]
+        for name in path.split("/") if path else ():
+            entry = self.folder(tree).get(name, _NOTHING)
+            if entry.mode != _FOLDER:
+                return {}
+            tree = entry.blob
+        return self.folder(tree)
 
     def difference(self, old: str, new: str) -> Iterator[tuple[str, Kind]]:
         """Yield ``(path, kind)`` for every file that differs; the tree "" is empty. OuroError if
