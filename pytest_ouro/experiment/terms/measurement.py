@@ -167,7 +167,7 @@ def _unread(seen: Measurement) -> tuple[Outcome, str] | None:
         several = reading.text or not reading.is_there
         return "crash" if several else "nan", f"{seen.program} printed {reading.fault}"
     if reading.number is None:
-        return "nan", f"{seen.program} printed {reading.line}"
+        return "nan", f"{seen.program} printed {' '.join(reading.line.split())}"
     return None
 
 
