@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -96,6 +97,26 @@ def test_git_is_not_called_where_it_would_wait(project, kind, name):
 
     with pytest.raises(OuroError, match=name):
         refuse_special_files(project.path)
+
+
+@pytest.mark.parametrize("kind", ["socket", "folder"])
+def test_the_help_removes_a_socket_and_a_folder(project, gate, monkeypatch, kind):
+    name = {"socket": ".git/info/exclude", "folder": ".git/MERGE_HEAD"}[kind]
+    monkeypatch.chdir(project.path)  # the name of a socket may not be long
+    if kind == "folder":
+        (project.path / name / "inner").mkdir(parents=True)
+    else:
+        (project.path / name).unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as plug:
+            plug.bind(name)
+
+    status, out, err = gate()
+    assert (status, out) == (2, "")
+    assert f"{name} is not a regular file" in err
+    command = err.partition("then remove it: ")[2]
+    subprocess.run(["sh", "-ec", command], check=True)
+
+    assert gate()[0] == 0
 
 
 @pytest.mark.parametrize("name", [".git/refs/heads/other", ".git/packed-refs"])

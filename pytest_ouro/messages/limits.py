@@ -61,10 +61,11 @@ def too_many_commits(limit: int) -> LimitError:
 
 
 def special_file(path: str) -> OuroError:
-    """A pipe or a device lies where git or pytest-ouro reads a file, and could block them."""
+    """A pipe, a socket, a device or a folder lies where git or pytest-ouro reads a file, and could
+    block them."""
     return OuroError(
         f"{path} is not a regular file: reading it might never end",
-        help=f"find out what put it there, then remove it: rm '{path}'",
+        help=f"find out what put it there, then remove it: rm -r '{path}'",
     )
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _LARGE = ("index", "packed-refs", "refs")
 #: Files of a working tree that git reads when it lists untracked files.
 _IN_TREE = (".gitignore", ".gitattributes")
+#: Kinds of files that git would wait for, or cannot open.
+_SPECIAL = (stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR, stat.S_IFBLK)
 _FOLDERS = ("info", "refs", "objects/info", "objects/pack")
 
 
@@ -113,12 +115,13 @@ def _demand_no_pipe(entry: os.DirEntry[str]) -> None:
 
 
 def refuse_special_file(path: str, limit: float = limits.UNLIMITED) -> None:
-    """Raise OuroError if a path leads to a pipe or a device, or to more bytes than ``limit``."""
+    """Raise OuroError if a path leads to a pipe, a socket or a device, or to more bytes than
+    ``limit``."""
     try:
         found = os.stat(path)  # noqa: PTH116
     except OSError:
         return
-    if stat.S_ISFIFO(found.st_mode) or stat.S_ISCHR(found.st_mode) or stat.S_ISBLK(found.st_mode):
+    if stat.S_IFMT(found.st_mode) in _SPECIAL:
         raise messages.special_file(path)
     if found.st_size > limit:
         raise messages.too_large(path, found.st_size, int(limit))
