@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def main() -> NoReturn:
-    """Run one command and exit with its status (0 lawful, 1 broken, 2 could not judge)."""
+    """Run the command in ``sys.argv`` and end the process with its exit status: 0 lawful, 1 a rule
+    is broken, 2 an error, also if the output cannot be written."""
     _open_streams()
     try:
         os.getcwd()  # noqa: PTH109
@@ -41,6 +42,8 @@ def main() -> NoReturn:
 
 
 def _status() -> int:
+    """Run the command and return its exit status; 130 after Ctrl-C, 2 for an error that no command
+    handled."""
     try:
         if sys.argv[1:] == ["guard"]:  # it runs before every edit, so load nothing else
             from pytest_ouro import guard
@@ -63,6 +66,7 @@ def _status() -> int:
 
 
 def _complain() -> int:
+    """Say on standard error that standard output cannot be written; return the exit status 2."""
     sys.stderr.write(
         "ouro: error: standard output is closed or full: the answer could not be written\n"
         "  help: call it with an open standard output\n"
@@ -71,14 +75,16 @@ def _complain() -> int:
 
 
 class _Closed(io.StringIO):
-    """What stands for standard output where that is closed: to write to it is an error."""
+    """Replace a closed standard output: every write raises OSError."""
 
     def write(self, text: str) -> int:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF), "standard output")
 
 
 def _open_streams() -> None:
-    """Occupy the numbers of closed standard streams, which files that are opened would get."""
+    """Open the null device under the number of each closed standard stream, so that no other file
+    gets that number. Then give Python an output that refuses to be written, an empty input, and an
+    error stream that discards what is written, each where its own is missing."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -93,10 +99,11 @@ def _open_streams() -> None:
 
 
 def _clean_import_path() -> None:
-    """Remove the current folder and PYTHONPATH from the import path: the judged folder could
-    replace a module.
+    """Remove the current folder, the folders of PYTHONPATH and relative paths from the import path:
+    a judged folder could replace a module. The folder of this package stays.
 
-    ``python -I`` never has them. Modules imported before this line cannot be undone.
+    Under ``python -I`` it does nothing, since they are not there. Modules imported before it stay
+    imported.
     """
     if sys.flags.isolated:
         return

@@ -72,8 +72,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Refuse an experiment if pytest's configuration lies outside its repository, before a
-    conftest.py from there is imported."""
+    """With ``--ouro-experiment``, refuse configuration of pytest from outside of the repository
+    before a conftest.py there is imported. The reason is printed; UsageError ends pytest."""
     if not getattr(early_config.known_args_namespace, "ouro_experiment", False):
         return
     from pytest_ouro.items.outside_config import refuse_outside_config
@@ -89,6 +89,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers; register the session only if an experiment is asked for or a bound is
+    named, so that other sessions load nothing more."""
     for name, text in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {text}")
     if not config.getoption("ouro_experiment") and not _names_a_bound(config):
@@ -99,7 +101,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _names_a_bound(config: pytest.Config) -> bool:
-    """Return whether a bound is named in the arguments or testpaths, not merely in a folder."""
+    """Return whether an argument of pytest, or one of its testpaths, is a file with the bound's
+    name. A folder that contains the file does not count."""
     given = config.getoption("ouro_bound") or config.getini("ouro_bound")
     names = {"bound.toml", Path(given).name} if given else {"bound.toml"}
     return any(Path(arg.split("::")[0]).name in names for arg in config.args)
@@ -109,7 +112,8 @@ def _names_a_bound(config: pytest.Config) -> bool:
 def experiment(request: pytest.FixtureRequest) -> Result:
     """Return the one supervised run of this session as a Result: val_bpb, status, reason, level, …
 
-    The test is skipped without ``--ouro-experiment``, and fails if no run could be made.
+    The first test that asks for it starts the run, unless it was made before. Without
+    ``--ouro-experiment`` the test is skipped; if no run could be made, it fails.
     """
     session: Any = request.config.pluginmanager.get_plugin("ouro-session")
     if session is None or not session.settings.experiment:

@@ -25,7 +25,12 @@ COMMANDS = {
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one command and return its exit status: 0 lawful, 1 a rule is broken, 2 an error."""
+    """Run the command that ``argv`` names, without the program's name, and return its exit status:
+    0 lawful, 1 a rule is broken, 2 an error.
+
+    An error is printed, not raised; only BrokenPipeError and argparse's SystemExit leave this
+    function.
+    """
     name, *rest = argv or ["--help"]
     if name in ("-h", "--help"):
         say(*_usage().split("\n"))
@@ -55,13 +60,14 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _report(error: OuroError) -> int:
-    """Print an error; return the exit status 2."""
+    """Print an error to standard error; return the exit status 2."""
     say_error(error)
     return 2
 
 
 def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
-    """Parse the options of a call. SystemExit if they are wrong, or after ``--help``."""
+    """Return the options in ``words`` as an argparse namespace, for the command ``name`` and its
+    module. SystemExit if they are wrong, or after ``--help``."""
     import argparse
     from functools import partial
 
@@ -79,6 +85,7 @@ def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
 
 
 def _usage() -> str:
+    """Return the text of ``pytest-ouro --help``."""
     commands = "\n".join(f"  {name:8} {text}" for name, text in COMMANDS.items())
     return f"""\
 usage: pytest-ouro COMMAND [OPTION ...]
@@ -91,7 +98,9 @@ pytest-ouro COMMAND --help shows the options, pytest-ouro --version the version.
 
 
 def find_bound(given: Path | None) -> Path:
-    """Return the named bound.toml, or the nearest one here or above; OuroError without one."""
+    """Return the path of the bound.toml that was ``given``, whether or not it exists; for None, of
+    the nearest one in the current folder or above, up to the repository's top. OuroError if none is
+    found."""
     start = Path.cwd()
     if given is not None:
         return start / given

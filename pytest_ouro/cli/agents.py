@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def files(
     top: Path, asked: str, rules: list[str], demand_own: Callable[[str], object]
 ) -> tuple[dict[str, str], list[str]]:
-    """Return the new texts by their paths from the top folder, and a person's next steps.
+    """Return the new texts of the files that change, by their paths from the top folder, and the
+    lines that say what a person does next.
 
     ``asked`` are the agents' names joined by commas, "" for those that are found, and ``rules`` are
     the lines of the rendered section. Nothing is written here, so an OuroError changes no file.
@@ -47,6 +48,8 @@ def files(
 
 
 def _names(top: Path, asked: str) -> list[str]:
+    """Return the names of the agents in ``asked``, or of those that the project uses if it is "".
+    OuroError for an unknown name, or if the project uses no known agent."""
     if not asked:
         found = agents.found(top)
         if not found:
@@ -62,7 +65,9 @@ def _names(top: Path, asked: str) -> list[str]:
 
 
 def _text(path: Path, name: str) -> str:
-    """Return the text of a file, "" if it does not exist. Bytes other than UTF-8 are preserved."""
+    """Return the text of a file; "" if it does not exist. A byte that is not UTF-8 becomes a
+    surrogate, which is written back as the same byte. OuroError if it is not a regular file, is too
+    large or cannot be read."""
     if not path.is_file():
         if path.exists() or path.is_symlink():
             raise messages.not_a_file(name)
@@ -75,6 +80,7 @@ def _text(path: Path, name: str) -> str:
 
 
 def _next(names: list[str], new: dict[str, str]) -> Iterator[str]:
+    """Yield the lines that say what a person does after the files are written."""
     if not shutil.which("pytest-ouro"):
         yield "put pytest-ouro on the PATH of the agents, or their hooks cannot start it"
     for name in names:

@@ -57,7 +57,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def warn_of_ledger(path: Path, metric: str) -> None:
-    """Warn of a ledger to which no row can be added; it only matters to runs."""
+    """Print a warning if the ledger at ``path`` cannot be read, or lacks a column that a row of a
+    run needs. Nothing is raised, since only a run adds rows."""
     try:
         fault: OuroError | None = ledger.column_fault(ledger.read(path, metric), metric)
     except OuroError as error:
@@ -69,8 +70,8 @@ def warn_of_ledger(path: Path, metric: str) -> None:
 def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
     """Write bound.lock beside the bound.toml at ``path``; return the locks before and after.
 
-    TrustError if a file that a rule freezes is missing or is not a regular file, or if the script
-    is not tracked.
+    TrustError if there is no bound.toml, if a file that a rule freezes is missing or is not a
+    regular file, or if git does not track the script.
     """
     git = Git.discover(path.parent)
     rules = read_file(path, limit=limits.BOUND)
@@ -96,7 +97,8 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
 
 
 def _write(git: Git, lock_path: str, text: bytes) -> None:
-    """Write bound.lock, and remember that this user blessed it."""
+    """Write bound.lock, and record outside of the repository that this user blessed it. OuroError
+    if it cannot be written; only a warning if the blessing cannot be recorded."""
     try:
         write_whole(git.top, lock_path, text)
     except OSError as error:
@@ -111,7 +113,8 @@ def _write(git: Git, lock_path: str, text: bytes) -> None:
 
 
 def _list_frozen(bound: Bound, bound_path: str, evidence: Evidence) -> list[str]:
-    """Return the paths, from the repository's top, of bound.toml and the files that it freezes."""
+    """Return the sorted paths, from the repository's top, of bound.toml, the files that its rules
+    freeze, and the files that we run. TrustError names a rule whose files cannot be listed."""
     paths = {bound_path, *map(bound.path, evidence.layout.run_by_us)}
     for rule in bound.rules:
         try:
@@ -122,7 +125,9 @@ def _list_frozen(bound: Bound, bound_path: str, evidence: Evidence) -> list[str]
 
 
 def _hash_file(repository: Repository, name: str) -> str:
-    """Return the digest of a file's contents, or the one that its Git LFS pointer states."""
+    """Return the digest of a file in the working tree. If git has a Git LFS pointer to the same
+    contents, return the digest that the pointer states. TrustError if the file is missing or is not
+    a regular file."""
     path = repository.git.top / name
     contents = read_or_point(path)
     if contents is None or path.is_symlink():
@@ -133,7 +138,7 @@ def _hash_file(repository: Repository, name: str) -> str:
 
 
 def _read_lock(target: Path) -> lock.Lock:
-    """Return the lock at ``target``; an empty one if that is missing or damaged."""
+    """Return the lock at ``target``; an empty lock if the file is missing or damaged."""
     text = read_file(target, limit=limits.LOCK)
     try:
         return lock.loads(text.decode(errors="replace")) if text else lock.Lock("", {})
@@ -142,7 +147,8 @@ def _read_lock(target: Path) -> lock.Lock:
 
 
 def _hash_data(bound: Bound, evidence: Evidence, before: lock.Lock) -> dict[str, str]:
-    """Return the digests of the data on this machine, and the old ones of other folders' data."""
+    """Return the digest of each data file on this machine, by its name. Digests in ``before`` are
+    kept if their folder has no data file here."""
     paths = {path for rule in bound.rules for path in rule.checker.trusted_data(evidence)}
     found = evidence.fingerprints.of(sorted(paths))
     now = {data.name(path, evidence.root): digest for path, digest in found.items()}

@@ -61,6 +61,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _examine(given: Path | None, trust: str | None, run_commands: bool) -> Examination:
+    """Examine the bound that was ``given`` or is nearest. If none is found, the examination reports
+    that instead of raising."""
     try:
         path = find_bound(given)
     except OuroError as error:
@@ -69,7 +71,8 @@ def _examine(given: Path | None, trust: str | None, run_commands: bool) -> Exami
 
 
 def _selftest(found: Examination, *, quiet: bool) -> Selftest:
-    """Run the canaries under the bound's interpreter, or under our own if that does not start."""
+    """Run the canaries under the bound's interpreter; under our own if there is no bound, or if
+    that interpreter cannot be used. OuroError after Ctrl-C."""
     from pytest_ouro.doctor.selftest import CANARIES, describe, selftest
 
     def tell(text: str) -> None:
@@ -93,7 +96,8 @@ def _selftest(found: Examination, *, quiet: bool) -> Selftest:
 
 
 def _below_demanded(found: Examination, tested: Selftest | None) -> int:
-    """Return 1 if the level that the canaries found is below the one that the bound demands."""
+    """Return 1 if the level that the canaries found is below the one that the bound demands; else
+    0, also if no canary was run or no bound was read."""
     if tested is None or found.machine is None:
         return 0
     demanded = found.machine.experiment.level
@@ -101,6 +105,7 @@ def _below_demanded(found: Examination, tested: Selftest | None) -> int:
 
 
 def _json(found: Examination, tested: Selftest | None, status: int) -> str:
+    """Return the exit status, the items and the selftest (null if not run) as escaped JSON."""
     facts = {
         "status": status,
         "items": [asdict(item) for item in found.items],

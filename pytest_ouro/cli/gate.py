@@ -99,6 +99,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: Options) -> int:
+    """Check what the options name and print the results in the chosen form. Return 1 if a rule is
+    broken, else 0. If nothing could be checked, print that in the same form and raise OuroError."""
     form = import_module(f"pytest_ouro.report.{args.form}")
     try:
         answers = _judge(args)
@@ -124,7 +126,11 @@ def _to_error(error: Exception) -> OuroError:
 
 
 def _judge(args: Options) -> list[Answer]:
-    """Check what the options name and return the results; in CI, OuroError if that is nothing."""
+    """Check what the options name and return one answer, or for a push one for each ref.
+
+    In CI (the variable CI is set and is not "false"), OuroError if no answer has a change since
+    trust.
+    """
     if args.push and not args.pre_push:
         raise messages.unknown_argument(args.push[0])
     if args.pre_push:
@@ -156,7 +162,8 @@ def _judge(args: Options) -> list[Answer]:
 
 
 def _judge_push(args: Options) -> list[Answer]:
-    """Check every ref of a push; git's hook reads them from standard input."""
+    """Check each ref that git's hook names on standard input; if that is empty, each ref that is
+    not pushed yet. A ref that is unrelated to the experiment is skipped with a note."""
     from pytest_ouro.evidence.git import push
 
     git, bound = _open_objects(args)
@@ -179,7 +186,9 @@ def _judge_push(args: Options) -> list[Answer]:
 
 
 def _is_unrelated(git: Git, ref: Ref, bound: str, trust: str | None) -> bool:
-    """Return whether a ref (of built pages, say) has no history or files of the experiment."""
+    """Return whether a ref, such as that of built pages, shares no history with the trusted commit
+    (HEAD if none is named) and holds no file of the experiment. The journal's anchor, which is a
+    tree, is unrelated too."""
     from pytest_ouro.evidence import trust as trusts
     from pytest_ouro.evidence.git import push
     from pytest_ouro.evidence.records import anchor
@@ -194,9 +203,11 @@ def _is_unrelated(git: Git, ref: Ref, bound: str, trust: str | None) -> bool:
 
 
 def _open_objects(args: Options) -> tuple[Git, str]:
-    """Open the repository to read objects only; return it and the bound's path ("": the nearest).
+    """Open the repository to read objects only. Return it, and the path of the bound that
+    ``--bound`` names, from the repository's top; "" without that option.
 
-    The folder of a named bound may be missing, since nothing needs to be checked out.
+    The folder of a named bound may be missing, since nothing needs to be checked out. OuroError if
+    such a folder is not below the current one.
     """
     from pytest_ouro.evidence.git.client import Git
 
@@ -213,7 +224,8 @@ def _open_objects(args: Options) -> tuple[Git, str]:
 
 
 def _demand_judged(answer: Answer, expect: str) -> None:
-    """Raise OuroError if no rule was checked, or one in ``expect`` was not."""
+    """Raise OuroError if every rule was skipped, or if ``expect`` names a rule that was skipped or
+    does not exist. ``expect`` is "all", which names no rule, or ids joined by commas."""
     if not answer.ran:
         raise messages.nothing_judged([f"{j.id} ({j.reason})" for j in answer.judgements])
     if expect == "all":

@@ -16,6 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    """Start the guard, as `__main__` does without options. OuroError if ``--bound`` is given: the
+    guard finds the bound of each call itself."""
     if args.bound:
         raise messages.guard_takes_no_bound()
     return guard.main()

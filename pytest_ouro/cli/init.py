@@ -98,6 +98,9 @@ _NOT_WRITTEN = (
 
 
 def main(args: argparse.Namespace) -> int:
+    """Do what the first of ``--program``, ``--render``, ``--agents`` and ``--hook`` asks for;
+    without one of them, write bound.toml. Return 0; OuroError if a file cannot or must not be
+    written."""
     if args.program is not None:
         return _program(args)
     if args.render is not None:
@@ -128,6 +131,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _init_options(args: argparse.Namespace) -> InitOptions:
+    """Return the project facts among the options; those not given keep their empty defaults."""
     given = {field.name: getattr(args, field.name) for field in fields(project.InitOptions)}
     named = {key: value for key, value in given.items() if value is not None}
     lists = {key: tuple(value) for key, value in named.items() if isinstance(value, list)}
@@ -135,7 +139,8 @@ def _init_options(args: argparse.Namespace) -> InitOptions:
 
 
 def _confine_scope(statements: list[Statement], git: Git, folder: Path) -> list[Statement]:
-    """Confine each scope to its folder, if the repository has files elsewhere."""
+    """Return the statements unchanged if git tracks no file outside of ``folder``. Else give each
+    scope ``within = "."``, unless it has another ``within``: it then watches that folder alone."""
     prefix = git.relative(folder / "x").removesuffix("x")
     if all(path.startswith(prefix) for path in git.files(untracked=False)[0]):
         return statements
@@ -146,7 +151,11 @@ def _confine_scope(statements: list[Statement], git: Git, folder: Path) -> list[
 
 
 def _find_section(folder: Path, top: Path, source: str | None) -> Section | None:
-    """The rules that people stated for agents, in the file ``source`` if it is given, or None."""
+    """Return the rules that people stated for agents: those in the file ``source``, or for None
+    those in CLAUDE.md or AGENTS.md here or at the top; None if these have no such section.
+
+    OuroError if ``source`` has none, or if two of the files state different rules.
+    """
     if source is not None:
         if not (folder / source).is_file():
             raise messages.no_such_file(source, folder, "--from FILE")
@@ -162,6 +171,7 @@ def _find_section(folder: Path, top: Path, source: str | None) -> Section | None
 
 
 def _read_section(path: Path, name: str) -> Section | None:
+    """Return the BOUND section of a file; None if there is no such file or section in it."""
     if not path.is_file():
         return None
     refuse_special_file(str(path), limits.SMALL)
@@ -169,13 +179,16 @@ def _read_section(path: Path, name: str) -> Section | None:
 
 
 def _context(found: Project, git: Git, folder: Path) -> Context:
+    """Return the facts that a person's words are compared with; the paths are relative to the
+    experiment's folder."""
     root = git.relative(folder / found.experiment.root / found.script.name).rpartition("/")[0]
     tracked = [posixpath.relpath(path, root or ".") for path in git.files(untracked=False)[0]]
     return Context(found.experiment, tracked, found.harness.source.defines)
 
 
 def _read_statements(rules: Section, found: Project, context: Context) -> list[Statement]:
-    """One statement for every bullet."""
+    """Return one statement for each bullet: its own if it says how it is judged, else the one that
+    its words stand for."""
     return [
         bullet.statement
         or recognise(bullet.section, bullet.words, context, place=f"{rules.file}:{bullet.line}")
@@ -185,7 +198,8 @@ def _read_statements(rules: Section, found: Project, context: Context) -> list[S
 
 @dataclass(frozen=True)
 class _File:
-    """A file to read and write: ``name`` below the folder ``root``, as the user ``called`` it."""
+    """A file to read and write: ``name`` is its path below the folder ``root``, and ``called`` is
+    what messages call it."""
 
     root: Path
     name: str
@@ -193,8 +207,9 @@ class _File:
 
     @classmethod
     def find(cls, path: Path, git: Git, called: str) -> _File:
-        """Return the file that ``path`` names. A link in the repository may lead to another file of
-        the repository; OuroError if it leads elsewhere."""
+        """Return the file that ``path`` names, with every link followed. A path in the repository
+        must lead to a file of the repository, not of git's folder; else OuroError. A path outside
+        of the repository may lead anywhere."""
         path = Path(os.path.normpath(path))  # not through a link and up again
         top, real = git.top.resolve(), path.resolve()
         owned = any(top in (p.resolve(), *p.resolve().parents) for p in path.parents)
@@ -206,13 +221,15 @@ class _File:
         return cls(top, real.relative_to(top).as_posix(), called)
 
     def read(self) -> bytes:
-        """Return the bytes of the file; b"" if there is none."""
+        """Return the bytes of the file; b"" if it does not exist. OuroError if it is a pipe, a
+        device or too large."""
         path = self.root / self.name
         refuse_special_file(str(path), limits.SMALL)
         return read_file(path) or b""
 
     def write(self, text: str) -> None:
-        """Replace the file, whole or not at all; OuroError if it is a pipe or a device."""
+        """Replace the file as a whole. OuroError if it is a pipe or a device, or cannot be written;
+        it is then unchanged."""
         refuse_special_file(str(self.root / self.name))
         try:
             write_whole(self.root, self.name, text.encode("utf-8", "surrogateescape"))
@@ -223,7 +240,8 @@ class _File:
 def _report_lines(
     target: Path, found: Project, statements: list[Statement], rules: Section | None, preset: str
 ) -> Iterator[str]:
-    """Yield the lines that report what was found, what is open, and a person's next steps."""
+    """Yield the lines that say what was found, what could not be decided, and what a person does
+    next."""
     experiment = found.experiment
     source = f"the BOUND section of {rules.file}" if rules else f"the preset {preset}"
     yield f"ouro: wrote {target.name}: {len(statements)} rules, from {source}"
@@ -265,6 +283,7 @@ def _report_lines(
 
 
 def _render(args: argparse.Namespace) -> int:
+    """Print the rules of the bound as a BOUND section, or write that section into a file."""
     path = find_bound(args.bound)
     bound = _bound(path)
     lines = section.render([_statement(rule) for rule in bound.rules])
@@ -283,6 +302,8 @@ def _render(args: argparse.Namespace) -> int:
 
 
 def _agents(args: argparse.Namespace) -> int:
+    """Write the guard's hooks and the rules into the files of agents; print a person's next
+    steps."""
     path = find_bound(args.bound)
     lines = section.render([_statement(rule) for rule in _bound(path).rules])
     git = Git.discover(path.parent)
@@ -305,7 +326,8 @@ def _agents(args: argparse.Namespace) -> int:
 
 
 def _hooks(args: argparse.Namespace) -> int:
-    """Write git's hooks; OuroError if there is a foreign one."""
+    """Write git's hooks. OuroError if core.hooksPath is set, or if a hook of another author is
+    there and ``--force`` is not given."""
     path = find_bound(args.bound)
     bound, git = _bound(path), Git.discover(path.parent)
     folder = git.common_dir / "hooks"
@@ -324,6 +346,8 @@ def _hooks(args: argparse.Namespace) -> int:
 
 
 def _program(args: argparse.Namespace) -> int:
+    """Print the program of the bound, or write it to a file. OuroError if that file is written by
+    hand and ``--force`` is not given."""
     path = find_bound(args.bound)
     text = program_md.render(_bound(path))
     if not args.program:
@@ -342,6 +366,8 @@ def _program(args: argparse.Namespace) -> int:
 
 
 def _bound(path: Path) -> Bound:
+    """Return the bound in the file at ``path``. OuroError if it is missing, BoundError if
+    faulty."""
     text = read_file(path)
     if text is None:
         raise messages.no_bound(path)
@@ -350,7 +376,8 @@ def _bound(path: Path) -> Bound:
 
 
 def _statement(rule: Rule) -> Statement:
-    """Convert a rule of a bound back to a statement, with its check's non-default options."""
+    """Return a rule of a bound as a statement, with those options of its check that are not
+    defaults."""
     params = {}
     for key, field in keys_of(type(rule.checker)).items():
         given = getattr(rule.checker, field.name)

@@ -41,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    """Print the finished runs in the chosen form, or restore the journal and the ledger.
+    RecordError if the journal is not what was recorded: after the runs are printed."""
     bound = find_bound(args.bound)
     journal = Journal(Git.discover(bound.parent).common_dir)
     if args.restore:
@@ -61,6 +63,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _restore(journal: Journal, bound: Path) -> None:
+    """Replace the journal by git's copy, and add to the ledger the rows of recorded runs that it
+    lacks. Print what was changed. RecordError if git holds no copy."""
     from pytest_ouro.engine import open_case
     from pytest_ouro.experiment.records.record import restore_rows
 
@@ -74,7 +78,8 @@ def _restore(journal: Journal, bound: Path) -> None:
 
 
 def _metric_name(journal: Journal, bound: Path) -> str:
-    """Return the name of the last run's metric; without a run, of the one that the bound states."""
+    """Return the metric's name in the last record that has one; if there is none, the name in
+    bound.toml; "metric" if that cannot be read."""
     for run in reversed(journal.records()):
         if run.metric_name:
             return run.metric_name
@@ -84,7 +89,8 @@ def _metric_name(journal: Journal, bound: Path) -> str:
 
 
 def _print_table(journal: Journal, runs: list[FinishedRun], metric: str) -> None:
-    """Print a line for each run, also for one without an end, and what the tries have gained."""
+    """Print a line for each finished run, one for each run without an end, and last what the runs
+    have gained."""
     columns = ("time", "commit", metric, "status", "level", "reason", "description")
     width = max(9, len(metric))
     say(_ROW.format(*columns, width=width))
@@ -104,6 +110,7 @@ def _print_table(journal: Journal, runs: list[FinishedRun], metric: str) -> None
 
 
 def _sum_up(runs: list[FinishedRun]) -> str:
-    """Return the tally of the runs that can be compared with the last measured one."""
+    """Return the tally of the runs that can be compared with the last measured one; "" if there are
+    too few for one."""
     measured = [run for run in runs if comparable(run, run)]
     return tally([run for run in measured if comparable(run, measured[-1])])

@@ -22,17 +22,18 @@ def say_aside(*lines: str) -> None:
 
 
 def say_document(text: str) -> None:
-    """Print a text that is escaped already, such as JSON."""
+    """Print a text to standard output as it is; it must be escaped already, as JSON is."""
     print(text, flush=True)
 
 
 def say_row(row: str) -> None:
-    """Print a row of a table whose cells are divided by tabs."""
+    """Print a row of cells divided by tabs to standard output; each cell is escaped."""
     print("\t".join(map(escape, row.split("\t"))))
 
 
 def say_error(error: OuroError) -> None:
-    """Print an error, or each problem of a bound.toml, with its help to standard error."""
+    """Print an error to standard error, a BoundError as one line for each problem; then its help,
+    if it has one."""
     problems = error.problems if isinstance(error, BoundError) else (error.message,)
     say_aside(*(f"ouro: error: {problem}" for problem in problems))
     if error.help:

@@ -22,7 +22,8 @@ _WORDS = {"holds": "passed", "warned": "passed", "broken": "failed", "skipped": 
 
 
 def demand_agreement(answer: Answer, bound: Path) -> None:
-    """Raise OuroError with the differences unless pytest reports the same rules and outcomes."""
+    """Run the rules of the answer's bound under pytest too. OuroError lists each rule for which the
+    outcomes differ, or that only one of the two reports."""
     ours = {result.rule: _WORDS[result.status] for result in answer.judgements}
     theirs = read_outcomes(answer, bound)
     differences = [
@@ -35,7 +36,9 @@ def demand_agreement(answer: Answer, bound: Path) -> None:
 
 
 def read_outcomes(answer: Answer, bound: Path) -> dict[str, str]:
-    """Return pytest's outcome of each rule, from its report; OuroError if that is missing."""
+    """Run pytest in an isolated process; return ``passed``, ``failed`` or ``skipped`` for each
+    rule, by ``section::id``. OuroError if pytest leaves no readable report, or if its exit status
+    does not fit the outcomes."""
     with tempfile.TemporaryDirectory(prefix="ouro-") as name:
         folder = Path(name)
         (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")
@@ -61,6 +64,8 @@ def read_outcomes(answer: Answer, bound: Path) -> dict[str, str]:
 
 
 def _command(answer: Answer, bound: Path, folder: Path) -> list[str]:
+    """Return the words that start pytest on the bound alone: without the project's settings,
+    conftest.py files or plugins. ``folder`` holds its ini file and compiled modules."""
     trust = answer.case.trust
     named = ["--ouro-trust", trust.commit] if trust.lock is None else []
     return [
@@ -72,15 +77,18 @@ def _command(answer: Answer, bound: Path, folder: Path) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
+    """Return the environment of that pytest: the inherited variables, and no other plugin."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {**inherited, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 def _section(case: ElementTree.Element) -> str:
+    """Return the section of a rule: the last part of the test case's class name."""
     return (case.get("classname") or "").rpartition(".")[2]
 
 
 def _outcome(case: ElementTree.Element) -> str:
+    """Return ``passed``, ``failed`` (also for an error) or ``skipped`` for a test case."""
     kinds = {child.tag for child in case}
     if kinds & {"failure", "error"}:
         return "failed"
