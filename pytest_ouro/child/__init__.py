@@ -1,6 +1,8 @@
-"""Code that runs in the project's own Python: the launcher of a run, and the judge of its metric.
+"""Code that runs in the project's own Python: the launcher, the judge, the test of the sandbox, and
+the programs of an evaluation.
 
-It imports the standard library, torch if the experiment has it, and no other part of pytest_ouro,
-which may not be installed there. The supervisor calls ``python -B <this folder> ROLE FD``, where FD
-is a socket to the supervisor; the roles of the folder ``evaluation`` are given words instead.
+It imports the standard library, torch if the experiment has it, and its own modules only:
+pytest_ouro may be missing in that Python. The supervisor starts ``python -B FOLDER ROLE FD``: this
+folder, the name of a module, and a socket to the supervisor. The modules of ``evaluation`` get
+words instead of FD.
 """

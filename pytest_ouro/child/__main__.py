@@ -10,6 +10,7 @@ _FOLDER = Path(__file__).resolve().parent
 
 
 def main(role: str, given: "int | list[str]") -> None:
+    """Call ``start`` of the module ``role`` with a descriptor, or with words for an evaluation."""
     spec = importlib.util.spec_from_file_location(
         _NAME, _FOLDER / "__init__.py", submodule_search_locations=[str(_FOLDER)]
     )

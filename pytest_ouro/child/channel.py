@@ -1,4 +1,4 @@
-"""JSON lines over a socket, and functions that end this process when its supervisor ends."""
+"""JSON lines over a socket; functions that protect this process, and end it with its supervisor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST = 1 << 16
 
 
 class Channel:
-    """One end of a socket that carries JSON lines; the process ends with the other end."""
+    """One end of a socket that carries messages: JSON objects, one a line."""
 
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=fd)
@@ -27,17 +27,19 @@ class Channel:
         return self._socket.fileno()
 
     def close_on_exec(self) -> None:
+        """Keep programs that this process executes from inheriting the socket."""
         self._socket.set_inheritable(False)
 
     def wait_for_hang_up(self) -> None:
-        """Wait until the other end of the channel closes, then kill the process group."""
+        """Wait until the other end of the channel closes, then kill this process and its group."""
         poll = select.poll()
         poll.register(self._socket, getattr(select, "POLLRDHUP", 0))
         poll.poll()
         os.kill(0, signal.SIGKILL)  # the sandbox allows signals to the own group
 
     def receive(self, longest: int = -1) -> dict[str, Any]:
-        """Return the next message; EOFError at the end, ValueError if it is not a JSON object."""
+        """Return the next message. EOFError at the end; ValueError if it is not a JSON object, or a
+        line of more than ``longest`` bytes (-1: any length), which is cut."""
         line = self._file.readline(longest)
         if not line:
             raise EOFError
@@ -47,11 +49,13 @@ class Channel:
         return message
 
     def send(self, message: dict[str, Any]) -> None:
+        """Send one message. OSError if the other end is closed."""
         self._file.write(json.dumps(message).encode() + b"\n")
         self._file.flush()
 
     def report(self, event: str, **facts: object) -> dict[str, Any]:
-        """Send an event and wait for the answer; the supervisor reads its clock before that."""
+        """Send an event with its facts, wait for the supervisor's answer and return it. The
+        supervisor reads its clock before it answers. If it is gone, this process exits with 70."""
         try:
             self.send({"event": event, **facts})
             return self.receive()
@@ -60,16 +64,18 @@ class Channel:
 
 
 def make_undumpable() -> None:
-    """Keep processes of the same user from reading or tracing this one (root still can)."""
+    """Keep other processes of the same user from reading or tracing this one (root still can). Do
+    nothing on systems other than Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
 
 
 def die_with(supervisor: int, channel: Channel) -> None:
-    """Make this process end with the supervisor.
+    """Make this process end with the supervisor, whose process id is ``supervisor``.
 
-    Linux kills it with its parent. If the parent is a wrapper (``uv run`` stays alive), or the
-    system is not Linux, a thread waits until the other end of the channel closes.
+    Linux kills this process with its parent. If the parent is a wrapper (``uv run`` stays alive),
+    or the system is not Linux, a thread kills the process group when the other end of the channel
+    closes.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

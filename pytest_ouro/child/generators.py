@@ -1,8 +1,8 @@
 """Describe the global random generators, so that repeats that drew the same numbers are found.
 
 A script can seed a generator past the functions that add the salt (see reseed.py). Then repeats
-with different salts leave the generator in one state, and their spread says nothing about noise.
-Code in this process can falsify what is reported.
+with different salts leave the generator in the same state, and their spread says nothing about
+noise. Code in this process can falsify what is reported.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Libraries and their module to look for; none is imported for this.
+#: The generators, each with the module that must be loaded; none is imported for this.
 _MODULES = {"random": "random", "numpy": "numpy.random", "torch": "torch", "torch.cuda": "torch"}
 
 
 def digests(point: str, *, leave_out: frozenset[str] = frozenset()) -> dict[str, str]:
-    """Return a digest of each global generator that was imported, by ``library at point``.
+    """Return a dict from ``GENERATOR at POINT`` to a digest of 16 hex digits, for each global
+    generator whose library is loaded.
 
-    Of torch's generators the last seed is described, which later draws do not change; of the others
-    the state. ``leave_out`` names libraries that the harness seeds: their state is its choice.
+    The digest is of torch's last seed, which later draws do not change, and of the state of other
+    generators. Libraries in ``leave_out``, which the harness seeded, and generators that cannot be
+    read are missing.
     """
     found = {}
     for name, module in _MODULES.items():
@@ -38,11 +40,14 @@ def digests(point: str, *, leave_out: frozenset[str] = frozenset()) -> dict[str,
 
 
 def _numpy(module: Any) -> object:
+    """Return the state of numpy's global generator; its array as bytes, which ``repr`` shows
+    whole."""
     kind, keys, *rest = module.get_state()
     return kind, keys.tobytes(), rest
 
 
 def _cuda(torch: Any) -> object:
+    """Return the last seed of the CUDA generator; None if CUDA is not initialised."""
     return torch.cuda.initial_seed() if torch.cuda.is_initialized() else None
 
 

@@ -12,15 +12,17 @@ if TYPE_CHECKING:
 
 
 def execute(source: str, path: str, namespace: dict[str, Any]) -> None:
-    """Run a file's bytes (Latin-1 text in JSON) with the encoding that Python would detect."""
+    """Execute a file's source in ``namespace``. ``source`` holds the file's bytes as Latin-1 text
+    (the form in JSON); they are decoded as Python would decode the file."""
     code = compile(source.encode("latin-1"), path, "exec", dont_inherit=True)
     exec(code, namespace)
 
 
 def build(job: Job, *, install: bool = False) -> types.ModuleType:
-    """Compile the harness from the bytes in the job, never from a file or a .pyc.
+    """Execute the harness from the bytes in the job, never from a file or a .pyc, and return it.
 
-    With ``install`` the module stays in ``sys.modules``; otherwise the previous one is restored.
+    Its ``TIME_BUDGET``, if it has one, is set to the job's budget. With ``install`` the module
+    stays in ``sys.modules``; otherwise the module that was there before, if any, is restored.
     """
     name = job["harness"]
     module = types.ModuleType(name)

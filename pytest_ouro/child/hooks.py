@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 
 class HarnessHooks:
-    """Hooks in the harness module that the script imports; the evaluation is built again."""
+    """Replace, in the harness module that the script imports, the loader, the evaluation, and what
+    hands out held-out data. A newly built harness computes the score, if no judge does."""
 
     def __init__(self, module: types.ModuleType, job: Job, channel: Channel) -> None:
         self._module, self._job, self._channel = module, job, channel
@@ -45,7 +46,7 @@ class HarnessHooks:
         setattr(module, job["evaluate"], self.evaluation)
 
     def _hook(self, name: str, value: Any) -> Any:
-        """Return what the script finds under a name of the harness; None for the value itself."""
+        """Return what replaces ``value``, which the harness has under ``name``; None to keep it."""
         own = isinstance(value, types.FunctionType) and value.__globals__ is vars(self._module)
         if name == self._job["loader"]:
             return self._guard(value, serves=True)
@@ -56,8 +57,12 @@ class HarnessHooks:
         return None
 
     def _guard(self, function: Any, *, serves: bool) -> Callable[..., Any]:
-        """Return a function of the harness that hands out the training split alone; ``serves``:
-        its batches start the clock."""
+        """Return a function of the harness, limited to the training split.
+
+        A call for a held-out split returns a stand-in if the evaluation takes data or the harness
+        calls; otherwise it raises PermissionError. With ``serves`` (the loader), batches are
+        counted and start the clock; without it, calls by the harness are not limited.
+        """
         name = getattr(function, "__name__", self._job["loader"])
         node = self._defined.get(name)
         places = splits.held_out_places(node) if node else frozenset()
@@ -84,7 +89,8 @@ class HarnessHooks:
     def _training_part(
         self, result: Any, origin: splits.Origin, places: frozenset[int | str], serves: bool
     ) -> Any:
-        """Return a loader's result with stand-ins for what is held out."""
+        """Return a result of the harness with a stand-in for each held-out part. With ``serves``
+        the other parts that are data, or a result without parts, are counted as they are served."""
         found = splits.several(result, places)
         if not found:
             return self._counted(result) if serves else result
@@ -102,14 +108,15 @@ class HarnessHooks:
         return splits.replaced(result, change)
 
     def _counted(self, batches: Any) -> Any:
-        """Return training data that is counted as it is served: one batch at once, or a loader."""
+        """Return training data that is counted as it is served. A batch (a tensor or a tuple) is
+        counted at once and returned; an iterator becomes a generator, another loader a `Served`."""
         if isinstance(batches, tuple) or splits.is_batch(batches):
             self._count(batches)
             return batches
         return self._serve(batches) if hasattr(batches, "__next__") else Served(batches, self)
 
     def _describe_generators(self, point: str) -> None:
-        """Note the state of the global generators, in a run with a salt."""
+        """In a run with a salt, note the digests of the global generators at ``point``."""
         if self._job.get("salt"):
             reseed = importlib.import_module(".reseed", __package__)
             generators = importlib.import_module(".generators", __package__)
@@ -117,6 +124,7 @@ class HarnessHooks:
             self._generators.update(generators.digests(point, leave_out=left_out))
 
     def _serve(self, batches: Any) -> Iterator[Any]:
+        """Yield each batch after counting it. Before the first of the run, note the generators."""
         if not self._served:
             self._describe_generators("the first batch")
         for batch in batches:
@@ -124,7 +132,11 @@ class HarnessHooks:
             yield batch
 
     def _count(self, batch: Any) -> None:
-        """Count the tokens of a batch that is served; the first one starts the clock."""
+        """Count the tokens of a batch before it is served (1 if it is not a tensor).
+
+        The first batch after the job's ``warmup_tokens`` reports ``start``, once. If that is not
+        the first of all, the first reports ``warm-up``.
+        """
         if not self._started and self._served >= self._job["warmup_tokens"]:
             self._started = True
             self._channel.report("start")
@@ -135,6 +147,8 @@ class HarnessHooks:
         self._device = getattr(first, "device", None)
 
     def evaluation(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the judge's score if there is a judge, else what a newly built harness returns.
+        Report ``evaluate`` before and ``measured``, with the metric as a number, after it."""
         if cuda := _cuda():
             cuda.synchronize()
         self._describe_generators("the evaluation")
@@ -146,8 +160,8 @@ class HarnessHooks:
         return value
 
     def _number(self, value: Any) -> float:
-        """Return the metric of what the evaluation returned: a number, or a table with one under
-        the metric's name. TypeError for anything else."""
+        """Return as a float what the evaluation returned: a number, or a dictionary with a number
+        under the metric's name. TypeError for anything else."""
         name, stated = self._job["evaluate"], self._job.get("metric", "")
         what = f"a value of the type {type(value).__name__}"
         if isinstance(value, dict):
@@ -163,7 +177,8 @@ class HarnessHooks:
             ) from None
 
     def _ask_judge(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
-        """Return the judge's score; this process only returns what the model predicts."""
+        """Return the judge's score; this process only answers its questions with the model's
+        logits."""
         return predictor.serve(
             _argument(self._evaluate, "model", args, kwargs, first=True),
             _argument(self._evaluate, "batch_size", args, kwargs),
@@ -172,7 +187,8 @@ class HarnessHooks:
         )
 
     def _score(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return the score of a newly built harness, which the script cannot have changed."""
+        """Return what the evaluation of a newly built harness returns, which the script cannot have
+        changed. Report each finding of `Probes` about the model."""
         fresh = harness.build(self._job)
         evaluate = getattr(fresh, self._job["evaluate"])
         model = _argument(evaluate, "model", args, kwargs, first=True)
@@ -187,7 +203,8 @@ class HarnessHooks:
 
 
 class Served:
-    """Training data that can be iterated more than once, counted as it is served."""
+    """Training data that can be iterated more than once or indexed. Each batch is counted as it is
+    served; other attributes are those of the data."""
 
     def __init__(self, batches: Any, hooks: HarnessHooks) -> None:
         self._batches, self._hooks = batches, hooks
@@ -208,7 +225,7 @@ class Served:
 
 
 def _resolve(value: Any, module: types.ModuleType) -> Any:
-    """Return the held-out data that a stand-in stands for, from a new copy of the harness."""
+    """Return the data for a stand-in, made by ``module``, a new harness; other values unchanged."""
     if isinstance(value, splits.HeldOut):
         return splits.origin_of(value).make(module)
     return value
@@ -217,7 +234,8 @@ def _resolve(value: Any, module: types.ModuleType) -> Any:
 def _argument(
     function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], first: bool = False
 ) -> Any:
-    """Return the argument for the parameter ``name`` (or the first one); None if there is none."""
+    """Return the argument of a call for the parameter ``name``. Without one return the first
+    positional argument if ``first`` is set, else None."""
     try:
         bound = inspect.signature(function).bind(*args, **kwargs).arguments
     except (TypeError, ValueError):
@@ -230,8 +248,12 @@ def _argument(
 def _normalise_call(
     module: types.ModuleType, evaluate: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments with the harness's own tokenizer, and a batch size that divides the
-    number of rows."""
+    """Return ``args`` and ``kwargs`` of a call of ``evaluate``, with the harness's own tokenizer
+    for the one given, and a batch size lowered to divide the number of rows.
+
+    They are returned unchanged if they do not fit the signature. The batch size is lowered only if
+    the harness has EVAL_TOKENS and MAX_SEQ_LEN; see `_even_batch_size`.
+    """
     try:
         bound = inspect.signature(evaluate).bind(*args, **kwargs)
     except TypeError:
@@ -249,13 +271,13 @@ def _normalise_call(
 
 
 def _even_batch_size(size: int, rows: int) -> int:
-    """Return the largest batch size up to ``size`` that divides the rows; ``size`` itself if that
-    is less than half of it."""
+    """Return the largest divisor of ``rows`` that is at most ``size``; ``size`` itself if that
+    divisor is less than half of it."""
     best = next((n for n in range(min(size, rows), 0, -1) if rows % n == 0), size)
     return best if 2 * best >= min(size, rows) else size
 
 
 def _cuda() -> Any:
-    """Return torch.cuda if the script uses it, else None."""
+    """Return ``torch.cuda`` if CUDA was initialised in this process, else None."""
     torch = sys.modules.get("torch")
     return torch.cuda if torch is not None and torch.cuda.is_initialized() else None

@@ -11,9 +11,9 @@ class Job(TypedDict, total=False):
     mode: Literal["experiment", "script", "command"]
     root: str
     command: list[str]
-    #: Whether the command is an evaluation; if it is a Python script that is observed, the words
-    #: after those of the interpreter.
+    #: Whether the command is an evaluation.
     evaluation: bool
+    #: The words after those of the interpreter, if the evaluation is a Python script to observe.
     observed: list[str]
     script_source: str
     script_path: str

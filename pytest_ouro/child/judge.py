@@ -31,8 +31,9 @@ _BATCHES = 8
 
 
 class ScoreEvent(TypedDict):
-    """The facts of the event ``judged``: the score in bits per byte, its standard error, what was
-    asked, and the seconds of wall time and of the judge's own CPU time that it took."""
+    """The facts of the event ``judged``: the score in bits per byte and its standard error ``se``;
+    the numbers of scored rows, of questions and of their tokens; the findings; ``seconds`` of wall
+    time, and ``scoring``, the CPU seconds of the judge's own thread."""
 
     value: float
     se: float
@@ -45,6 +46,11 @@ class ScoreEvent(TypedDict):
 
 
 def start(fd: int) -> None:
+    """Serve as the judge: receive the job over ``fd``, read the rows, score one model, report.
+
+    Report ``unable`` if the harness cannot be scored, and a finding if an answer is not a
+    prediction. If the run ends before that, report nothing more.
+    """
     channel = Channel(fd)
     make_undumpable()
     job = cast("Job", channel.receive())
@@ -75,7 +81,9 @@ def score_model(
 ) -> ScoreEvent:
     """Ask every question of a randomly drawn plan; return the score and the findings.
 
-    The judge reports each change of turn to the supervisor, which charges the time.
+    Each change of turn is reported over ``channel`` to the supervisor, which charges the time. The
+    batch size is 16 unless ``batch_size`` is an int from 1 to 256, and lower for few questions.
+    ValueError if an answer is not logits, EOFError or OSError if the training process is gone.
     """
     import torch
 
@@ -118,7 +126,8 @@ class LogitExchange:
     def __init__(
         self, torch: Any, line: Channel, fd: int, channel: Channel, size: tuple[int, int, int]
     ) -> None:
-        """``channel`` leads to the supervisor; ``size`` is (rows, length, vocabulary)."""
+        """``line`` leads to the training process, ``channel`` to the supervisor; ``fd`` is the
+        shared memory, and ``size`` is (rows, length, vocabulary)."""
         self._torch, self._line, self._fd, self._channel = torch, line, fd, channel
         self._rows, self._length, self._vocabulary = size
         self._shape: tuple[int, ...] = ()
@@ -127,7 +136,8 @@ class LogitExchange:
         self._shared = mmap.mmap(fd, 0)
 
     def ask(self, x: Any) -> Any:
-        """Return the logits (B, T, V) of rows (B, T), copied; ValueError for other answers."""
+        """Return a copy of the logits (B, T, V) that the training process gives for rows (B, T).
+        ValueError for other answers, or if shape or type differ from those of the first answer."""
         self._shared[: x.numel() * 8] = x.contiguous().numpy().tobytes()
         self._channel.report("question")
         self._line.send({"rows": self._rows, "length": self._length})
@@ -149,6 +159,9 @@ class LogitExchange:
         return answer.clone().view(*shape)
 
     def _checked(self, shape: Any, dtype: Any) -> tuple[tuple[int, ...], Any]:
+        """Return the shape as a tuple and torch's dtype. ValueError unless they are those of
+        floating point logits for these rows, over at least the vocabulary and at most about twice
+        as many tokens."""
         names = ("float32", "bfloat16", "float16", "float64")
         known = {name: getattr(self._torch, name) for name in names}
         if dtype not in known:
@@ -162,6 +175,8 @@ class LogitExchange:
         return tuple(shape), known[dtype]
 
     def _make_room(self, shape: tuple[int, ...], dtype: Any) -> None:
+        """Enlarge the shared memory for logits of this shape and type, and fix its size; note both,
+        which every later answer must have."""
         self._shape, self._dtype = shape, dtype
         size = self._rows * self._length * 8 + math.prod(shape) * dtype.itemsize
         self._shared.close()

@@ -1,4 +1,5 @@
-"""The launcher: build the harness from trusted bytes, then run the script as ``__main__``.
+"""The launcher: build the harness from trusted bytes and execute the script as ``__main__``, or
+become the command.
 
 It observes from within the script's own process, so that a measurement without a judge is
 *supervised* and no more. With a judge it only returns predictions, and the judge computes the
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 
 def describe() -> dict[str, str]:
-    """Return the versions of Python and torch, and the device, as text."""
+    """Return the versions ``python`` and ``torch``, the ``device`` ("cpu" or "cuda"), and the
+    ``device_name`` of a card. All except ``python`` are empty texts if torch is not loaded."""
     torch = sys.modules.get("torch")
     facts = {"python": sys.version.split()[0], "torch": "", "device": "", "device_name": ""}
     if torch is not None:
@@ -37,7 +39,7 @@ def describe() -> dict[str, str]:
 
 
 def run_script(job: Job) -> None:
-    """Execute the script's bytes as ``__main__``."""
+    """Execute the script's bytes as ``__main__``; its path is the only word of ``sys.argv``."""
     main = types.ModuleType("__main__")
     main.__file__ = job["script_path"]
     sys.modules["__main__"] = main
@@ -46,9 +48,10 @@ def run_script(job: Job) -> None:
 
 
 def run_command(job: Job, channel: Channel) -> None:
-    """Replace this process by the command; the channel to the supervisor is closed.
+    """Report the start, then replace this process by the command. OSError if it cannot be started.
 
-    An evaluation that is observed keeps the channel, to report what it runs.
+    The command does not inherit the channel to the supervisor, unless it is an observed evaluation,
+    which reports over it.
     """
     command = job["command"]
     if observed := job.get("observed"):
@@ -76,7 +79,8 @@ def error_text(error: Exception) -> str:
 
 
 def opened_hidden(error: BaseException | None, job: Job) -> str:
-    """Return the file, hidden by the sandbox, that could not be opened; "" for another error."""
+    """Return the file that could not be opened because the sandbox hides it; "" if there is none.
+    ``error``, its causes and contexts are searched, ten in all."""
     hidden = {os.path.realpath(name) for name in job.get("sandbox", {}).get("hidden", ())}
     for _ in range(10):  # a script can make a ring of exceptions
         name = vars(OSError)["filename"].__get__(error) if isinstance(error, OSError) else None
@@ -89,8 +93,12 @@ def opened_hidden(error: BaseException | None, job: Job) -> str:
 
 
 def find_place(frames: list[traceback.FrameSummary], job: Job) -> str:
-    """Return the line of the experiment's own code that led to the exception, and the line of the
-    library where it arose."""
+    """Return "FILE:LINE" of the last frame in the experiment's own code, followed by ", in
+    FILE:LINE" of the last frame of all if that is another; "" without frames.
+
+    A frame of the harness counts only if no other file of the experiment has one. If no frame is of
+    the experiment, the last frame of all is returned. Frames of the launcher never count.
+    """
     frames = [frame for frame in frames if not _is_ours(frame.filename)]
     if not frames:
         return ""
@@ -102,10 +110,15 @@ def find_place(frames: list[traceback.FrameSummary], job: Job) -> str:
 
 
 def _place(frame: traceback.FrameSummary) -> str:
+    """Return "FILE:LINE" of a frame, with the file's name alone."""
     return f"{pathlib.Path(frame.filename).name}:{frame.lineno}"
 
 
 def start(fd: int) -> None:
+    """Serve as the launcher: receive the job over ``fd``, fork, and execute the job in the child.
+
+    If it raises an exception, the child prints it, reports it with its stage, and exits with 1.
+    """
     channel = Channel(fd)
     job = cast("Job", channel.receive())
     fork_supervised(channel)  # the parent stays outside the sandbox
@@ -146,4 +159,5 @@ def start(fd: int) -> None:
 
 
 def _is_ours(filename: str) -> bool:
+    """Return whether a file is in the folder of this module itself (not below it)."""
     return pathlib.Path(filename).parent == pathlib.Path(__file__).parent

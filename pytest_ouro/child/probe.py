@@ -25,7 +25,8 @@ _CALLS = {"x86_64": (101, 165, 272), "aarch64": (117, 40, 97)}
 
 
 def start(fd: int) -> None:
-    """Enter the sandbox for the folder that the parent names, try the actions, send the faults."""
+    """Enter the sandbox for the folder that the parent names, try the actions, and send the faults.
+    If the kernel refuses the sandbox, its reason is the only fault."""
     with socket.socket(fileno=fd) as channel, channel.makefile("rwb") as file:
         job = json.loads(file.readline())
         folder = Path(job["folder"])
@@ -48,6 +49,7 @@ _Actions = Iterator[tuple[str, Callable[[], Any]]]
 
 
 def _report_successes(actions: _Actions) -> Iterator[str]:
+    """Yield a fault for each action that does not fail with an OSError."""
     for words, action in actions:
         try:
             action()
@@ -57,6 +59,7 @@ def _report_successes(actions: _Actions) -> Iterator[str]:
 
 
 def _report_failures(actions: _Actions) -> Iterator[str]:
+    """Yield a fault, with the error, for each action that fails."""
     for words, action in actions:
         try:
             action()
@@ -65,6 +68,7 @@ def _report_failures(actions: _Actions) -> Iterator[str]:
 
 
 def _forbidden(folder: Path) -> _Actions:
+    """Yield actions that the sandbox must refuse, each with words that name it."""
     readable, beside, scratch = (folder / name for name in ("readable", "beside", "scratch"))
     hidden = readable / "hidden"
     parent = os.getppid()
@@ -91,12 +95,14 @@ def _forbidden(folder: Path) -> _Actions:
 
 
 def _internet() -> _Actions:
+    """Yield actions that the sandbox must refuse unless it allows the internet."""
     yield "a TCP socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     yield "a UDP socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     yield "an IPv6 socket", lambda: socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
 
 
 def _allowed(folder: Path) -> _Actions:
+    """Yield actions that must work in the sandbox, each with words that name it."""
     data = folder / "readable/data"
     yield "reading", lambda: _read(data)
     yield "writing to the scratch", lambda: _write(folder / "scratch/new")
@@ -122,6 +128,7 @@ def _read_by_link(path: Path, link: Path) -> None:
 
 
 def _run(*command: str) -> None:
+    """Run a program and hide its output. OSError with what it wrote to stderr if it fails."""
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
     if done.returncode:
         raise OSError(done.stderr.decode(errors="replace").strip())

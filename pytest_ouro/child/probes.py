@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 
 #: The number of rows that are tested, and of cuts that each row is tested with.
 ROWS, CUTS = 4, 4
-#: The mean difference in nats between two ways to compute one loss that bfloat16 explains.
+#: The largest mean difference in nats that bfloat16 explains between the loss that the model
+#: returns and that of its logits.
 LOSS_TOLERANCE = 0.02
 #: The largest change of a logit that is accepted when only later tokens change.
 LOGIT_TOLERANCE = 0.25
 
 
 class Probes:
-    """Test the model before the evaluation and its parameters after it; ``findings`` are lines.
+    """A context for an evaluation: test the model's answers on entry, and its parameters on exit.
 
-    Nothing is tested if the harness lacks the interface that the tests need.
+    ``findings`` has a line for each failed test. Nothing is tested if torch is not loaded, or if
+    the harness lacks the interface that the tests need.
     """
 
     def __init__(self, module: types.ModuleType, job: Job, model: Any) -> None:
@@ -50,6 +52,9 @@ class Probes:
             self.findings.append("the model's parameters changed during the evaluation")
 
     def _ask(self) -> None:
+        """Add a finding if the model's loss is not that of its logits, or if its logits depend on
+        later tokens. Without logits that is the only finding; if neither loss is finite, none is
+        added."""
         torch = sys.modules["torch"]
         x, y = self._rows()
         with torch.no_grad():
@@ -75,7 +80,8 @@ class Probes:
                 )
 
     def _shift(self, torch: Any, x: Any, logits: Any, cut: int) -> float:
-        """Return the largest change of a logit before the cut when the tokens after it change."""
+        """Return the largest change of a logit before ``cut`` when the tokens from there on change;
+        infinity for NaN or for logits of another shape."""
         spliced = torch.cat([x[:, :cut], x.roll(1, 0)[:, cut:]], 1)
         answer = self._model(spliced)
         if answer.shape != logits.shape:
@@ -84,11 +90,14 @@ class Probes:
         return math.inf if math.isnan(apart) else apart
 
     def _rows(self) -> tuple[Any, Any]:
+        """Return copies of the inputs and targets of the first validation batch."""
         batch = next(iter(self._validation_batches()))
         return batch[0].clone(), batch[1].clone()
 
     def _validation_batches(self) -> Any:
-        """Return the harness's validation batches; None if its loader is called in another way."""
+        """Return the validation batches that the harness's loader serves for the split ``val``, or
+        that it returns beside others. None if it needs other arguments or returns no validation
+        data."""
         module, name = self._module, self._job["loader"]
         args = (module.Tokenizer.from_directory(), ROWS, module.MAX_SEQ_LEN)
         load = getattr(module, name)
@@ -106,9 +115,11 @@ class Probes:
 
     @staticmethod
     def _cuts(length: int) -> list[int]:
+        """Return up to CUTS different cuts, spread evenly over a row of ``length`` tokens."""
         return sorted({max(1, length * (2 * i + 1) // (2 * CUTS)) for i in range(CUTS)})
 
     def _parameters(self) -> list[float]:
+        """Return the sum of each parameter of the model; empty if it has no ``parameters()``."""
         parameters = getattr(self._model, "parameters", None)
         if not callable(parameters):
             return []

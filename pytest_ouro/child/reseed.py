@@ -1,7 +1,8 @@
 """Mix a salt into the seeds that the experiment sets, so that repeats of one commit differ.
 
-No library is imported for this: its functions are replaced once the experiment imports it. Code in
-this process can reach the original functions; generators.py finds repeats that did.
+No library is imported for this: the functions of a library are replaced once it is imported. Code
+in this process can reach the originals; generators.py reports states by which repeats that did are
+found.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
 #: Functions that seed a global generator (or make a numpy one): library, module, names.
-#: Other generators that a script makes (random.Random, torch.Generator) keep their seeds. All of
-#: them start randomly if the script sets no seed.
+#: Other generators that a script makes (random.Random, torch.Generator) keep their seeds. A global
+#: generator starts randomly if the script sets no seed.
 SEEDERS: dict[str, dict[str, tuple[str, ...]]] = {
     "random": {"random": ("seed",)},
     "numpy.random": {"numpy.random": ("seed", "default_rng")},
@@ -39,7 +40,7 @@ seeded_by_harness: set[str] = set()
 
 
 def install(salt: int, *, harness: str) -> None:
-    """Replace the functions that set seeds, now or when their library is imported.
+    """Replace the functions that set seeds by ones that add the salt, now or after their import.
 
     Calls from the module named ``harness`` keep their seeds: the evaluation stays the same.
     """
@@ -51,9 +52,10 @@ def install(salt: int, *, harness: str) -> None:
 
 
 def salted_seed(seed: object, salt: int) -> object:
-    """Return a seed derived from both: 31 bits of a SHA-256, which every generator accepts.
+    """Return an int of 31 bits from a SHA-256 of salt and seed, which every generator accepts.
 
-    A seed that is not plain (None, a generator) is returned unchanged.
+    A seed that is not a number, text, bytes, list or tuple (None, a generator) is returned
+    unchanged.
     """
     try:
         plain: object = operator.index(seed)  # type: ignore[arg-type]
@@ -66,6 +68,8 @@ def salted_seed(seed: object, salt: int) -> object:
 
 
 def _wrap(function: Any, library: str, salt: int, harness: str) -> Any:
+    """Return ``function`` with the salt added to the seed it is given, except in calls by the
+    harness and by the library itself. Calls update `seeded_by_harness`."""
     package = library.split(".")[0]  # its own calls pass on a seed that has the salt already
 
     @functools.wraps(function, updated=())
@@ -87,13 +91,14 @@ def _wrap(function: Any, library: str, salt: int, harness: str) -> Any:
 
 
 class _ImportHook(importlib.abc.MetaPathFinder):
-    """Replace the functions that set seeds once their library has been loaded, by any finder."""
+    """A finder that replaces the functions that set seeds once their library has been loaded."""
 
     def __init__(self, salt: int, harness: str) -> None:
         self._salt, self._harness = salt, harness
         self._waiting = set(SEEDERS)
 
     def replace(self, library: str) -> None:
+        """Replace the functions of a loaded library; skip those missing or replaced already."""
         self._waiting.discard(library)
         for module, names in SEEDERS[library].items():
             holder = sys.modules.get(module)
@@ -105,6 +110,8 @@ class _ImportHook(importlib.abc.MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> ModuleSpec | None:
+        """Return the other finders' spec of a library in `SEEDERS`, changed to replace its
+        functions after loading; None for other modules and on a second call."""
         if fullname not in self._waiting:
             return None
         self._waiting.discard(fullname)

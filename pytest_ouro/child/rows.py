@@ -29,8 +29,11 @@ class Unable(Exception):
 
 
 def read_rows(module: types.ModuleType, job: Job) -> Any:
-    """Return the rows that the harness's evaluation reads, as scoring.Rows; Unable if it does not
-    use torch, never calls the model, or does not compute bits per byte."""
+    """Return the rows that the harness's evaluation reads, with those to score and the spare ones.
+
+    Unable if the harness does not use torch, if the evaluation does not ask the model for the loss
+    of every target, if its metric is not bits per byte, or if a target is not the next input.
+    """
     if "torch" not in sys.modules:
         raise Unable("the harness does not use torch")
     import torch
@@ -55,7 +58,11 @@ def read_rows(module: types.ModuleType, job: Job) -> Any:
 
 
 def _count_scored(module: types.ModuleType, job: Job, vocabulary: int) -> int:
-    """Return how many rows to score; limit the harness to about twice as many (EVAL_TOKENS)."""
+    """Return how many rows to score: as many as the job asks, or as `COST` allows, and at most all.
+
+    If the harness has more than twice as many rows, lower its EVAL_TOKENS to that. If it lacks
+    MAX_SEQ_LEN or EVAL_TOKENS, return the number that the job asks, or ``sys.maxsize``.
+    """
     length, tokens = getattr(module, "MAX_SEQ_LEN", 0), getattr(module, "EVAL_TOKENS", 0)
     asked = int(job.get("rows") or 0)
     if not (isinstance(length, int) and isinstance(tokens, int) and length and tokens):
@@ -68,12 +75,16 @@ def _count_scored(module: types.ModuleType, job: Job, vocabulary: int) -> int:
 
 
 def _evaluate(module: types.ModuleType, job: Job, model: Any) -> Any:
+    """Return what the harness's evaluation returns for this model, at a batch size of 1."""
     return getattr(module, job["evaluate"])(model, module.Tokenizer.from_directory(), 1)
 
 
 def _extend(module: types.ModuleType, job: Job, x: Any, y: Any, scored: int) -> Any:
-    """Read further rows if there are too few spare ones, by one evaluation with a higher
-    EVAL_TOKENS, which must begin with the same rows; return inputs and targets."""
+    """Return inputs and targets, with further rows if there are too few spare ones.
+
+    Further rows are read by one evaluation with a higher EVAL_TOKENS. If they do not begin with the
+    same rows, or a target is not the next input, ``x`` and ``y`` are returned unchanged.
+    """
     import torch
 
     from .scoring import count_spare
@@ -95,9 +106,11 @@ def _extend(module: types.ModuleType, job: Job, x: Any, y: Any, scored: int) -> 
 
 
 def split_rows(x: Any, y: Any, order: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the rows to score, taken from ``order``, and the spare rows, which are not scored.
+    """Return the indexes of the rows to score, taken from ``order``, and of the spare rows.
 
-    All in ``order`` are scored, unless too few spare rows are left: then its last ones are spare.
+    All in ``order`` are scored, unless fewer spare rows than the plan needs are left: then its last
+    ones are not scored, if that yields at least LEAST spare rows. Rows of one token have no spare
+    rows. The rows to score are sorted.
     """
     from .scoring import LEAST, count_spare
 
@@ -114,7 +127,8 @@ def split_rows(x: Any, y: Any, order: Sequence[int]) -> tuple[tuple[int, ...], t
 
 
 def _spare(x: Any, y: Any, scored: Sequence[int]) -> list[int]:
-    """Return the rows that repeat no text of a scored row or of another spare row.
+    """Return the indexes of the rows that are not in ``scored`` and repeat no text of an earlier
+    row or of a scored one.
 
     If the harness starts its text over, later rows repeat earlier ones, perhaps shifted. Two rows
     hold the same text if they share more consecutive tokens than chance explains. Rows that begin
@@ -143,7 +157,8 @@ def _spare(x: Any, y: Any, scored: Sequence[int]) -> list[int]:
 
 
 def _fingerprints(tokens: Any, width: int) -> Any:
-    """Return a hash of each ``width`` consecutive tokens of each row, int64 of shape (N, runs)."""
+    """Return a hash of each ``width`` consecutive tokens of each row: for tokens of shape (N, L),
+    int64 of shape (N, L - ``width`` + 1)."""
     import torch
 
     chance = torch.Generator().manual_seed(SEED)
@@ -167,6 +182,8 @@ class _RecordingModel:
         self.nats: list[Any] = []
 
     def __call__(self, x: Any, y: Any, reduction: str = "none") -> Any:
+        """Record the rows, and return a random loss for each target, of shape (B * T,). Unable if
+        the call asks for anything else."""
         if reduction != "none" or x.shape != y.shape or x.dim() != 2:
             raise Unable("the evaluation does not ask for the loss of every target")
         nats = 1 + self._torch.rand(y.numel(), generator=self._chance)

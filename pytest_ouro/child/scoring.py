@@ -5,8 +5,8 @@ tokens from a cut on. A causal model gives the same logits before the cut as for
 the question does not show the target of the last position before the cut. Both parts are natural
 text, so that a model cannot recognise which question is a test.
 
-A row is scored by the first question that shows any of it. Spliced rows that are asked earlier
-are made of spare rows, which are never scored.
+The answer that counts for a row is that to the first question which shows any of the row. Spliced
+rows that are asked earlier are made of spare rows, which are never scored.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: The smallest number of scored rows that are also spliced (or all); else a tenth of them.
+#: The number of scored rows that are also spliced: all up to this number; a tenth if that is more.
 SPLICED = 128
 #: The smallest number of spare rows for the test of the loss at unseen targets.
 LEAST = 8
-#: The number of tokens at the end of a row by which rows are compared, and draws of a cut to avoid
-#: that a splice ends like a scored row.
+#: The number of tokens at the end of a row by which ends of rows are compared.
 END = 8
+#: How often a cut is drawn, to avoid that a splice ends like a scored row.
 TRIES = 16
-#: The difference in nats between two answers to the same tokens that bfloat16 explains.
+#: The largest difference in nats that bfloat16 explains between two losses of the same tokens.
 TOLERANCE = 0.25
 #: The same for the mean difference: equal kernels give equal bits, a change of state does not.
 MEAN_TOLERANCE = 1e-2
-#: The largest standard deviation that satisfies both: most places equal, the others far apart.
+#: The largest standard deviation of differences within both limits: most are 0, the others large.
 WIDEST = math.sqrt(TOLERANCE * MEAN_TOLERANCE)
 #: The threshold of every statistical test, in standard errors.
 SIGMAS = 6.0
@@ -59,7 +59,8 @@ class Question:
 class Rows:
     """The validation rows: ``x`` and ``y`` int64 of shape (N, T), ``num_bytes`` by token id.
 
-    The rows ``scored`` count; the rows ``spare`` are others, which may be shown before them.
+    ``scored`` has the indexes of the rows that count; ``spare`` those of others, which may be shown
+    before them.
     """
 
     x: torch.Tensor
@@ -108,20 +109,24 @@ def plan(rows: Rows, seed: int) -> list[Question]:
 
 
 def _count_spliced(scored: int) -> int:
+    """Return how many of the scored rows are also asked spliced, see `SPLICED`."""
     return max(scored // 10, min(scored, SPLICED))
 
 
 def count_spare(scored: int) -> int:
-    """Return how many spare rows a plan uses: half the number of spliced scored rows."""
+    """Return how many spare rows a plan uses, if there are as many: half the number of spliced
+    scored rows, rounded down to an even number."""
     return _count_spliced(scored) // 4 * 2
 
 
 def _exchange_ends(
     rows: Rows, spare: tuple[int, int], ends: set[tuple[int, ...]], chance: random.Random
 ) -> list[Question]:
-    """Return both splices of two spare rows, at one cut, so that no token is shown twice.
+    """Return two questions: each of two spare rows with the end of the other, from one random cut
+    on. No token is shown twice.
 
-    Draw the cut again if a splice ends by chance like a scored row, whose last tokens are ``ends``.
+    Draw the cut again, up to TRIES times in all, if a splice ends by chance like a scored row,
+    whose last tokens are in ``ends``.
     """
     one, other = spare
     pair: list[Question] = []
@@ -134,7 +139,8 @@ def _exchange_ends(
 
 
 def batches(asked: list[Question], size: int) -> Iterator[list[Question]]:
-    """Yield the questions in batches of ``size``; the second pass begins a new batch."""
+    """Yield the questions in batches of ``size``, fewer at the end of a pass. The second pass
+    begins a new batch."""
     turn = max(whole_places(asked).values()) + 1
     for part in (asked[:turn], asked[turn:]):
         for first in range(0, len(part), size):
@@ -142,7 +148,8 @@ def batches(asked: list[Question], size: int) -> Iterator[list[Question]]:
 
 
 def whole_places(asked: list[Question]) -> dict[int, int]:
-    """Return the place of the first question about each whole row, whose answer is scored."""
+    """Return a dict from each row that is asked whole to the place in ``asked`` of the first
+    question about it, whose answer is scored."""
     found: dict[int, int] = {}
     for place, question in enumerate(asked):
         if not question.cut:
@@ -151,7 +158,7 @@ def whole_places(asked: list[Question]) -> dict[int, int]:
 
 
 def losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Return the cross-entropy of every target in nats, float64 of shape (B, T)."""
+    """Return the cross-entropy in nats of logits (B, T, V) at ``targets`` (B, T), float64."""
     wide = logits.double()
     # Subtract the largest logit, so that the exponentials neither overflow nor vanish.
     wide = wide - wide.amax(-1, keepdim=True)
@@ -160,13 +167,15 @@ def losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def bits_per_byte(nats: torch.Tensor, num_bytes: torch.Tensor) -> float:
-    """Return the sum of the nats of targets with bytes, in bits, divided by the sum of bytes."""
+    """Return the sum of the nats of targets with bytes, in bits, divided by the sum of bytes.
+    ``num_bytes`` has the bytes of each target, in the shape of ``nats``."""
     counts = num_bytes > 0
     return float(nats[counts].sum() / (math.log(2) * num_bytes.sum()))
 
 
 def standard_error(nats: torch.Tensor, num_bytes: torch.Tensor) -> float:
-    """Return the standard error of bits per byte: delta method for a ratio of sums over rows."""
+    """Return the standard error of bits per byte: delta method for a ratio of sums over rows. Both
+    arguments have the shape (N, T). 0 for a single row."""
     sums = torch.where(num_bytes > 0, nats, 0.0).sum(1)
     sizes = num_bytes.sum(1).double()
     count = len(sums)
@@ -179,7 +188,7 @@ def standard_error(nats: torch.Tensor, num_bytes: torch.Tensor) -> float:
 
 @dataclass
 class Score:
-    """Collect the answers in nats; compute the score and the findings."""
+    """Collect the losses of the questions ``asked``, in nats; compute score and findings."""
 
     rows: Rows
     asked: list[Question]
@@ -187,10 +196,12 @@ class Score:
 
     @cached_property
     def _whole(self) -> dict[int, int]:
+        """The places of the scored answers, by row."""
         return whole_places(self.asked)
 
     def add(self, nats: torch.Tensor) -> None:
-        """Add the losses (B, T) of the next questions, for the targets of their whole rows."""
+        """Add the losses (B, T) of the next questions asked, for the targets of their whole
+        rows."""
         self._nats.extend(nats.cpu())
 
     def value(self) -> tuple[float, float]:
@@ -201,7 +212,8 @@ class Score:
         return bits_per_byte(nats, num_bytes), standard_error(nats, num_bytes)
 
     def findings(self) -> list[str]:
-        """Return a line for each failed test; a failure that explains others comes first."""
+        """Return a line for each failed test; a failure that explains others comes first. Empty if
+        all tests hold, or if the score is infinite or NaN."""
         if not math.isfinite(self.value()[0]):
             return []  # the outcome of the run reports a metric that is not a number
         # A NaN in a test question alone counts as a large loss, so that the test fails.
@@ -210,7 +222,11 @@ class Score:
         return [text for text in (test() for test in tests) if text]
 
     def _check_splices(self) -> str:
-        """Fail if the losses of a spliced row before its cut differ from those of the whole row."""
+        """Return a finding if the losses of a spliced row before its cut differ from those of the
+        whole row by more than rounding; "" otherwise.
+
+        A small but regular increase right before the cut counts too, see `_reveals_token`.
+        """
         whole = self._whole
         apart = [
             self._nats[place][: question.cut] - self._nats[whole[question.row]][: question.cut]
@@ -225,9 +241,10 @@ class Score:
         return ""
 
     def _check_unseen(self) -> str:
-        """Fail if the mean loss is higher for targets that no question shows than elsewhere.
+        """Return a finding if the mean loss is higher for targets that no question shows than
+        elsewhere; "" if it is not, or if there are fewer than LEAST such targets.
 
-        Only spare rows are used, which no earlier question shows: a model that stores its answers
+        They are of spare rows, which no earlier question shows: a model that stores its answers
         cannot distinguish them from scored rows.
         """
         counts = self._counts()
@@ -252,7 +269,8 @@ class Score:
         )
 
     def _check_repeats(self) -> str:
-        """Fail if a repeated question is answered differently."""
+        """Return a finding if a repeated question is answered differently, beyond rounding; else
+        ""."""
         apart = [
             self._nats[place] - self._nats[self._whole[question.row]]
             for place, question in enumerate(self.asked)
@@ -267,10 +285,11 @@ class Score:
         return ""
 
     def _check_trend(self) -> str:
-        """Fail if the loss falls along the order of questions.
+        """Return a finding if the loss falls along the order of questions; "" if it does not, or if
+        there are fewer than TREND rows.
 
-        The order is random, so that the spread of a rank statistic is known for any model. The
-        part of the loss that rare tokens explain is removed first.
+        The order is random, so that the spread of a rank statistic is known for any model. The part
+        of the loss that rare tokens explain is removed first.
         """
         if len(self._whole) < TREND:
             return ""
@@ -285,18 +304,20 @@ class Score:
         )
 
     def _rarity(self) -> torch.Tensor:
-        """Return the mean negative log frequency of each row's scored targets, of shape (N,)."""
+        """Return the mean negative log frequency of each row's targets, of shape (N,); a target
+        without bytes counts as 0. The frequencies are those in the validation rows."""
         often = torch.bincount(self.rows.y.flatten(), minlength=len(self.rows.num_bytes))
         surprise = -torch.log((often.double() + 1) / float(often.sum()))
         return (surprise[self.rows.y] * self._counts()).mean(1)
 
     def _counts(self) -> torch.Tensor:
-        """Return a mask of the targets of scored bytes: targets without bytes may have any loss."""
+        """Return a mask (N, T) of the targets that have bytes: others may have any loss."""
         return self.rows.num_bytes[self.rows.y] > 0
 
 
 def trend(values: torch.Tensor) -> float:
-    """Return by how many standard errors the ranks of ``values`` fall with the log of their place.
+    """Return by how many standard errors the ranks of ``values`` fall with the log of their place;
+    negative if they rise, 0 if all are equal.
 
     The logarithm is used because a model that learns gains most at the beginning.
     """
@@ -308,7 +329,8 @@ def trend(values: torch.Tensor) -> float:
 
 
 def _ranks(values: torch.Tensor) -> torch.Tensor:
-    """Return the ranks; values that are equal to 1e-4 get their mean rank."""
+    """Return the ranks from 1 on; values that are equal when rounded to 1e-4 get their mean
+    rank."""
     _, kinds, counts = torch.unique(
         (values / 1e-4).round(), return_inverse=True, return_counts=True
     )
@@ -318,14 +340,15 @@ def _ranks(values: torch.Tensor) -> torch.Tensor:
 
 
 def _residuals(values: torch.Tensor, by: torch.Tensor) -> torch.Tensor:
-    """Return the residuals of a linear regression of ``values`` on ``by``."""
+    """Return ``values`` less what a linear regression on ``by`` explains; their mean stays."""
     by = by - by.mean()
     slope = (by * values).sum() / (by**2).sum().clamp(min=1e-12)
     return values - slope * by
 
 
 def _sigmas_above(values: torch.Tensor, usual: float, spread: float) -> float:
-    """Return by how many standard errors the mean exceeds ``usual``; 0 below 8 values."""
+    """Return by how many standard errors the mean exceeds ``usual``, if one value has the standard
+    deviation ``spread``; 0 below 8 values."""
     if len(values) < 8:
         return 0.0
     return float(values.mean() - usual) / (max(spread, 1e-9) / math.sqrt(len(values)))
@@ -334,8 +357,10 @@ def _sigmas_above(values: torch.Tensor, usual: float, spread: float) -> float:
 def _reveals_token(apart: list[torch.Tensor]) -> bool:
     """Return whether showing a token lowers the loss of the place before it, even slightly.
 
-    Rounding is symmetric. Its spread is taken from the earlier places, since a model could inflate
-    the spread at the last place to hide the shift. It could inflate those too: WIDEST caps them.
+    ``apart`` has the losses of each spliced row up to its cut, minus those of the whole row, which
+    shows that token. Rounding is symmetric. Its spread is taken from the earlier places, since a
+    model could inflate the spread at the last place to hide the shift. It could inflate those too:
+    WIDEST caps them.
     """
     last = torch.tensor([float(nats[-1]) for nats in apart], dtype=torch.float64)
     before = torch.cat([nats[-NEAR - 1 : -1] for nats in apart] or [last])
@@ -344,7 +369,8 @@ def _reveals_token(apart: list[torch.Tensor]) -> bool:
 
 
 def _count_differing(apart: list[torch.Tensor]) -> int:
-    """Return how many rows differ by more than rounding; all of them if only their mean does."""
+    """Return how many rows have a difference beyond rounding (TOLERANCE); all of them if only the
+    mean difference is beyond MEAN_TOLERANCE; else 0."""
     far = sum(not bool((nats.abs() <= TOLERANCE).all()) for nats in apart)
     if far or not apart:
         return far

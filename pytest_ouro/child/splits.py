@@ -43,35 +43,36 @@ _DATA = frozenset(
         "ids",
     }
 )
-#: Those of them that a function of the harness which sets a mode would not have.
+#: Those of them that show that a function hands out data: ``set`` may set a mode.
 _FUNCTION = _DATA - {"set", "x", "y", "tokens", "ids"}
-#: Words in a parameter of the evaluation that gets data.
+#: Words in the name of a parameter by which the evaluation gets its data.
 _ARGUMENT = frozenset(
     {"data", "dataset", "ds", "loader", "loaders", "dataloader", "dl", "batches", "stream"}
 )
 #: Parameters that name a split, and those that are true for the training split.
 _SPLIT = frozenset({"split", "mode", "part", "partition", "subset", "phase", "stage", "fold"})
 _FLAG = frozenset({"train", "training", "is_train", "is_training"})
-#: Parts of the name of a split that holds validation data, such as ``trainval``.
+#: A split whose name contains one of them holds validation data, such as ``trainval``.
 _PARTS = ("val", "test", "holdout")
 RULE = "is for the evaluation alone, not to train"
 
 
 def words(name: str) -> set[str]:
-    """Return the words of a name: ``get_valData`` has get, val and data."""
+    """Return the words of a name in lower case: ``get_valData`` has get, val and data."""
     return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
 
 
 class Origin(NamedTuple):
-    """How a harness makes a value: a variable, or a call of a function and the place in its result
-    (indexes, keys, and names of attributes)."""
+    """How a harness makes a value: its variable ``name``, or a ``call`` (args, kwargs) of its
+    function ``name``. ``place`` has the steps from there: indexes, keys, and names of
+    attributes."""
 
     name: str
     call: tuple[tuple[Any, ...], dict[str, Any]] | None = None
     place: tuple[Any, ...] = ()
 
     def make(self, module: Any) -> Any:
-        """Make the value with another copy of the harness."""
+        """Return the value, made by ``module``, another copy of the harness."""
         value = getattr(module, self.name)
         if self.call is not None:
             args, kwargs = self.call
@@ -82,7 +83,8 @@ class Origin(NamedTuple):
 
 
 class HeldOut:
-    """Stands for data that only the evaluation may read: any use raises PermissionError.
+    """A stand-in for data that only the evaluation may read: reading, calling or changing it raises
+    PermissionError.
 
     The evaluation gets the data in its place. ``len()`` is allowed where the data has a length.
     """
@@ -98,6 +100,7 @@ class HeldOut:
         return f"<{self.__dict__['_name']}: {RULE}>"
 
     def _refuse(self, *_: object) -> NoReturn:
+        """Raise PermissionError that names the data; every refused method is this one."""
         raise PermissionError(f"{self.__dict__['_name']} {RULE}")
 
     __iter__ = __next__ = __getitem__ = __call__ = __contains__ = _refuse
@@ -108,7 +111,7 @@ class HeldOut:
 
 
 def origin_of(held_out: HeldOut) -> Origin:
-    """Return how the harness makes what a stand-in stands for."""
+    """Return how the harness makes the data that a stand-in stands for."""
     origin: Origin = held_out.__dict__["_origin"]
     return origin
 
@@ -116,10 +119,10 @@ def origin_of(held_out: HeldOut) -> Origin:
 def refused_split(
     function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], plain: Collection[type]
 ) -> str:
-    """Return the held-out split that a call of a loader asks for, in words; "" for none.
+    """Return words for the held-out split that a call of ``function`` asks for; "" for none.
 
-    PermissionError if a text is of a class of its own, or a split of a class that is not in
-    ``plain``: it could compare unlike it reads.
+    PermissionError if a text, or the argument of a parameter that names a split, is of a class that
+    is not in ``plain``: it could compare unlike it reads.
     """
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
@@ -141,6 +144,8 @@ def refused_split(
 
 
 def _flat(arguments: Mapping[str, Any], function: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each argument with its parameter's name; one of ``*args`` has the name "", one of
+    ``**kwargs`` its own. ``arguments`` are bound to the signature of ``function``."""
     kinds = inspect.signature(function).parameters
     for name, value in arguments.items():
         if kinds[name].kind is inspect.Parameter.VAR_POSITIONAL:
@@ -152,41 +157,46 @@ def _flat(arguments: Mapping[str, Any], function: Any) -> Iterator[tuple[str, An
 
 
 def _texts(value: Any) -> tuple[str, ...]:
+    """Return the texts that an argument holds: a plain string itself, the name and value of an
+    enum's member; nothing for other values."""
     if isinstance(value, enum.Enum):
         return (value.name, *_texts(value.value))
     return (value,) if type(value) is str else ()
 
 
 def takes_split(function: ast.FunctionDef) -> bool:
-    """Return whether a function has a parameter that chooses the split."""
+    """Return whether one of a function's parameters, by its name, chooses the split."""
     spec = function.args
     names = {arg.arg for arg in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
     return not (_SPLIT | _FLAG).isdisjoint(names)
 
 
 def takes_data(function: ast.FunctionDef) -> bool:
-    """Return whether the evaluation gets its data as an argument."""
+    """Return whether the evaluation gets its data as an argument, by the names of its parameters;
+    the first is the model."""
     spec = function.args
     names = [arg.arg for arg in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
     return any(words(name) & _ARGUMENT for name in names[1:])
 
 
 def functions_of(source: str) -> dict[str, ast.FunctionDef]:
-    """Return the functions that a module defines at its top; ``source`` are its bytes, as Latin-1
-    text."""
+    """Return the functions that a module defines at its top level, by name. ``source`` holds its
+    bytes as Latin-1 text. SyntaxError or ValueError if it is not Python."""
     body = ast.parse(source.encode("latin-1")).body
     return {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
 
 
 def handed_out(source: str, evaluate: str) -> list[str]:
-    """Return how the functions of a harness, except for its evaluation, hand out held-out data."""
+    """Return a description of each function of a harness that hands out held-out data, see
+    `hands_out`; an empty list if there are none. The function ``evaluate`` is left out."""
     functions = functions_of(source)
     found = [hands_out(node) for name, node in functions.items() if name != evaluate]
     return [words for words in found if words]
 
 
 def hands_out(function: ast.FunctionDef) -> str:
-    """Return how a function of a harness hands out held-out data, in words; "" if it does not."""
+    """Return how a function of a harness hands out held-out data, in words, by the names of it and
+    its parameters and by its ``return`` statements; "" if it does not."""
     is_for_data = bool(words(function.name) & _FUNCTION)
     if is_for_data and held_out_places(function):
         return f"{function.name} returns the validation data beside the training data"
@@ -198,7 +208,11 @@ def hands_out(function: ast.FunctionDef) -> str:
 
 
 def is_held_out(name: str) -> bool:
-    """Return whether a function or a variable of this name returns or holds held-out data."""
+    """Return whether a name says that a function returns, or a variable holds, held-out data.
+
+    It must have a word of a held-out split, and a word of data or no other word. ``valid`` needs a
+    more specific word beside it.
+    """
     parts = words(name)
     if parts & HELD_OUT == {"valid"}:  # tokens may be valid too
         return not parts.isdisjoint(_ARGUMENT | {"set", "split"})
@@ -207,7 +221,10 @@ def is_held_out(name: str) -> bool:
 
 def held_out_places(function: ast.FunctionDef) -> frozenset[int | str]:
     """Return the places of held-out data in what a function returns, by its ``return`` statements:
-    indexes of a tuple or list, keys of a dictionary, keywords of a call."""
+    indexes of a tuple or list, keys of a dictionary, keywords of a call.
+
+    In a list, dictionary or call they count only beside a place that holds training data.
+    """
     found: set[int | str] = set()
     for node in _own_nodes(function):
         value = node.value if isinstance(node, ast.Return) else None
@@ -226,7 +243,7 @@ def held_out_places(function: ast.FunctionDef) -> frozenset[int | str]:
 
 
 def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
-    """Yield the nodes of a function without those of functions within it."""
+    """Yield the nodes of a function's body, without the content of functions and classes in it."""
     waiting: list[ast.AST] = list(function.body)
     while waiting:
         node = waiting.pop()
@@ -236,7 +253,8 @@ def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
 
 
 def _label(place: object, node: ast.expr) -> str:
-    """Return which split an expression is, by its key and the names and texts in it."""
+    """Return the split that an expression holds: "training", "held out", or "" if that is not
+    clear. Its key ``place`` decides; if that does not, the names and texts in it."""
     if isinstance(place, str) and (named := _split_of(words(place))):
         return named
     parts: set[str] = set()
@@ -251,17 +269,19 @@ def _label(place: object, node: ast.expr) -> str:
 
 
 def _split_of(parts: set[str]) -> str:
+    """Return "training" or "held out" if ``parts`` has words of that split only, "" otherwise."""
     if not parts.isdisjoint(_TRAINING):
         return "training" if parts.isdisjoint(HELD_OUT) else ""
     return "" if parts.isdisjoint(HELD_OUT) else "held out"
 
 
 def several(value: Any, places: frozenset[int | str]) -> dict[Any, bool]:
-    """Return the places of a loader's result that hold splits, and whether each is held out.
+    """Return a dict from the places of splits in a loader's result to whether each is held out.
 
-    They are found by names: keys, fields, attributes, or the ``return`` statements (``places``). In
-    a plain tuple of loaders without names the first is the training split, as is usual. Empty if
-    the result is one loader, or a batch.
+    They are found by names: keys, fields, attributes, or the ``return`` statements (``places``),
+    beside which all else is training data. In a plain tuple of loaders without names the first is
+    the training split, as is usual. Empty if the result is one loader, or a batch, or holds nothing
+    that is held out.
     """
     if isinstance(value, Mapping):
         found = {key: _split_of(words(str(key))) for key in value}
@@ -282,7 +302,8 @@ def several(value: Any, places: frozenset[int | str]) -> dict[Any, bool]:
 
 
 def is_loader(value: Any) -> bool:
-    """Return whether a value serves batches: an iterator, or an iterable without places."""
+    """Return whether a value serves batches: an iterator, or an iterable without indexes that is
+    not a set."""
     return hasattr(value, "__next__") or (
         hasattr(value, "__iter__")
         and not hasattr(value, "__getitem__")
@@ -291,14 +312,15 @@ def is_loader(value: Any) -> bool:
 
 
 def is_batch(value: Any) -> bool:
-    """Return whether a value is a tensor, or a tuple with one."""
+    """Return whether a value is a tensor (has a ``shape``), or a tuple with one."""
     parts = value if isinstance(value, tuple) else (value,)
     return any(hasattr(part, "shape") for part in parts)
 
 
 def replaced(value: Any, change: Callable[[Any, Any], Any]) -> Any:
-    """Return a container with ``change(place, part)`` in place of each part, in the same class
-    where that is possible; an object with attributes is changed in place."""
+    """Return a container with ``change(place, part)`` in place of each part: a dict for a mapping,
+    the same class for a tuple or list. Another object is returned with its attributes changed in
+    place."""
     if isinstance(value, Mapping):
         return {key: change(key, part) for key, part in value.items()}
     if isinstance(value, tuple | list):
@@ -310,7 +332,7 @@ def replaced(value: Any, change: Callable[[Any, Any], Any]) -> Any:
 
 
 def length_of(value: Any) -> int | None:
-    """Return the length of a value that has one."""
+    """Return ``len(value)``; None if that fails."""
     try:
         return len(value)
     except Exception:  # a method of the harness
@@ -318,7 +340,8 @@ def length_of(value: Any) -> int | None:
 
 
 def is_data(value: Any) -> bool:
-    """Return whether the value of a variable may be data: not a text, a number or a function."""
+    """Return whether the value of a variable may be data: a loader, or a value with indexes. A
+    text, bytes, a mapping, a class and anything that can be called are not."""
     if isinstance(value, (str, bytes, type, Mapping)) or callable(value):
         return False
     return hasattr(value, "__getitem__") or is_loader(value)

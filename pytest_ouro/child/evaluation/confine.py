@@ -1,8 +1,8 @@
 """Run a program of the candidate for its evaluation: in the sandbox, if the level has one.
 
-``OURO_CONFINE`` holds the words that start it: ``$OURO_CONFINE PROGRAM ARGUMENT...``. The program
-runs in the folder in which the candidate's command ran, which it may read; it may write to a new
-folder for temporary files alone, so that nothing is left for the next call.
+``OURO_CONFINE`` holds the words that start this module: ``$OURO_CONFINE PROGRAM ARGUMENT...``. The
+program runs in the folder in which the candidate's command ran, which it may read; it may write to
+a new folder for temporary files alone, so that nothing is left for the next call.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ _EXECUTABLE = (b"\x7fELF", b"#!")
 def start(words: list[str]) -> None:
     """Replace this process by the program; ``words`` are the file of settings and the program.
 
-    The settings are a JSON object: ``folder``, ``python``, ``environment``, ``scratch``, and, if
-    the program is confined, ``sandbox`` (see `sandbox.enter`) and ``network``.
+    The settings are a JSON object: ``folder``, ``python`` (started for the program ``python``),
+    ``environment``, ``scratch``, and, if the program is confined, ``sandbox`` (see `sandbox.enter`)
+    and ``network``. SystemExit with a message if there is no program, or it cannot be started.
     """
     settings, *command = words
     given: dict[str, Any] = json.loads(Path(settings).read_text("utf-8"))
@@ -53,7 +54,8 @@ def start(words: list[str]) -> None:
 
 
 def _leave_output() -> None:
-    """Discard what the program would print as if the evaluation had printed it."""
+    """Discard what the program prints where it has the evaluation's own output: it must not pass
+    for the evaluation's words. An output that the evaluation redirected is kept."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     for fd in (1, 2):
         if os.environ.get("OURO_OUTPUT") == output(fd):
@@ -62,7 +64,10 @@ def _leave_output() -> None:
 
 
 def _make_executable(folder: Path, program: str) -> None:
-    """Make a program executable that was built in the sandbox, where modes cannot be changed."""
+    """Make a program executable that was built in the sandbox, where modes cannot be changed.
+
+    Do nothing unless it is named by a path in ``folder``, and is an ELF file or begins with ``#!``.
+    """
     path = Path(os.path.realpath(folder / program))
     if "/" not in program or not path.is_relative_to(os.path.realpath(folder)):
         return

@@ -45,7 +45,11 @@ _STARTS = {
 
 
 class Observer:
-    """An audit hook that reports the first use of a file in ``folders`` as code."""
+    """An audit hook that reports the first use of a file in ``folders`` as code, and no others.
+
+    The texts of the first folder count too. ``confine`` are the words that start a program in the
+    sandbox.
+    """
 
     def __init__(self, channel: Channel, folders: list[str], confine: list[str]) -> None:
         self._channel, self._confine = channel, confine
@@ -67,7 +71,7 @@ class Observer:
             self._busy = False
 
     def _found(self, event: str, given: tuple[Any, ...]) -> str:
-        """Return how this event runs code of the candidate, or ""."""
+        """Return words for how an audit event runs code of the candidate; "" if it does not."""
         if event == "exec":
             return self._executed(getattr(given[0], "co_filename", ""))
         if event == "compile":
@@ -84,12 +88,18 @@ class Observer:
         return ""
 
     def _executed(self, name: str) -> str:
+        """Return words if ``name`` is that of a candidate's file or of a text from one; else ""."""
         if self._inside(name):
             return f"ran {_name(name)} of the candidate"
         return "ran text of the candidate" if name in self._tainted else ""
 
     def _compiled(self, source: object, name: object) -> None:
-        """Remember the name of a source that contains, or is, a piece of the candidate's files."""
+        """Remember the name of a source that contains, or is a piece of, a text of the candidate's
+        files.
+
+        Sources from files and very short ones are ignored. A syntax tree counts once a name is
+        remembered.
+        """
         if isinstance(source, bytes):
             source = source.decode(errors="replace")
         if source is None:  # a syntax tree: it may have been parsed from such a text
@@ -101,7 +111,8 @@ class Observer:
                 self._tainted.add(name)
 
     def _read(self) -> list[str]:
-        """Return the texts of the candidate's files, longer than a word."""
+        """Return the candidate's files as texts, read once; without files of less than _SHORT
+        characters, and without those that exceed _MOST bytes in all."""
         if self._texts is None:
             self._texts, left = [], _MOST
             for path in sorted(Path(self._folders[0]).rglob("*")):
@@ -112,7 +123,9 @@ class Observer:
         return self._texts
 
     def _started(self, program: Any, words: Any, folder: Any) -> str:
-        """Return how a program is started on the candidate's files without the sandbox, or ""."""
+        """Return words for the start of a program on the candidate's files without the sandbox; ""
+        if it is in the sandbox, only reads files (_READERS), or has nothing to do with these
+        files."""
         given = [words] if isinstance(words, str | bytes) else [*(words or ())]
         texts = [os.fsdecode(text) for text in given]
         if self._is_confined(texts):
@@ -132,11 +145,14 @@ class Observer:
         return f"started {started} on the candidate's files without OURO_CONFINE"
 
     def _is_confined(self, words: list[str]) -> bool:
+        """Return whether the words that start the sandbox are among ``words``, in one piece."""
         size = len(self._confine)
         places = range(len(words) - size + 1)
         return bool(size) and any(words[n : n + size] == self._confine for n in places)
 
     def _inside(self, path: object) -> bool:
+        """Return whether a path, links resolved, is in one of the folders; False for other
+        values."""
         if not isinstance(path, str | bytes | os.PathLike) or not path:
             return False
         text = os.path.realpath(os.fsdecode(path))
@@ -148,11 +164,13 @@ def _name(path: Any) -> str:
 
 
 def _is_file(name: object) -> bool:
+    """Return whether the name of a source is an absolute path."""
     return str(name).startswith("/")
 
 
 def _is_own_pickle() -> bool:
-    """Return whether the pickle comes from another process of the evaluation."""
+    """Return whether multiprocessing or concurrent.futures unpickles a message of the evaluation's
+    own processes."""
     frame = sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__") in (__name__, "pickle"):
         frame = frame.f_back
@@ -160,7 +178,8 @@ def _is_own_pickle() -> bool:
 
 
 def _place() -> str:
-    """Return `` (FILE:LINE)`` of the evaluation's own file that led here; "" if it is unknown."""
+    """Return `` (FILE:LINE)`` of the evaluation's own file (in the current folder) that led here;
+    "" if there is none."""
     own = str(Path.cwd())
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -172,8 +191,9 @@ def _place() -> str:
 
 
 def start(words: list[str]) -> None:
-    """Run a script or, after ``-m``, a module as ``__main__``; the first word is the descriptor of
-    the supervisor's channel. The file names in tracebacks are the evaluation's alone."""
+    """Run a script or, after ``-m``, a module as ``__main__`` under an `Observer`. The first word
+    is the descriptor of the supervisor's channel. Tracebacks leave out the frames of this
+    module."""
     fd, first, *rest = words
     channel = Channel(int(fd))
     channel.close_on_exec()
@@ -195,7 +215,8 @@ def start(words: list[str]) -> None:
 
 
 def _print_exception(kind: Any, error: Any, at: Any) -> None:
-    """Print an exception without the frames of this module and of runpy."""
+    """Print an exception without the leading frames of this package and of runpy; with all frames
+    if there are no others."""
     ours = (os.path.dirname(os.path.dirname(__file__)), "<frozen")  # noqa: PTH120
     first = at
     while first is not None and first.tb_frame.f_code.co_filename.startswith(ours):

@@ -33,7 +33,8 @@ _OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | _TRUNCATE | _IOCTL_DEV
 
 
 def version() -> int:
-    """Return the version of the kernel's Landlock, 1 or more. OSError if it has none."""
+    """Return the version of the kernel's Landlock, 1 or more. OSError with the reason if it has
+    none, or does not allow it."""
     try:
         return call("landlock_create_ruleset", _CREATE, None, 0, _VERSION)
     except OSError as error:
@@ -45,7 +46,8 @@ def version() -> int:
 
 
 class Ruleset:
-    """The rights that stay allowed; all others that this version of Landlock covers are refused."""
+    """A set of rights that stay allowed. Once `restrict` is called, all others that Landlock's
+    version ``abi`` covers are refused; ``network`` leaves TCP out."""
 
     def __init__(self, abi: int, *, network: bool = False) -> None:
         # Version 2 adds links and renames between folders, 3 truncate, 4 TCP, 5 ioctl, 6 abstract
@@ -60,7 +62,8 @@ class Ruleset:
         self._fd = call("landlock_create_ruleset", _CREATE, packed, len(packed), 0)
 
     def allow(self, path: Path, rights: int) -> None:
-        """Allow ``rights`` on a file, or on a folder and all below it; ignore a missing path."""
+        """Allow ``rights`` on a file, or on a folder and all below it. Ignore a path that is
+        missing or cannot be opened."""
         try:
             fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError, PermissionError):
@@ -71,6 +74,8 @@ class Ruleset:
             os.close(fd)
 
     def allow_opened(self, fd: int, rights: int) -> None:
+        """Allow those of the ``rights`` that apply to an open file or folder and to this
+        version."""
         if not stat.S_ISDIR(os.fstat(fd).st_mode):
             rights &= _OF_FILES
         if rights := rights & self._files:
@@ -78,6 +83,6 @@ class Ruleset:
             call("landlock_add_rule", _ADD, self._fd, _PATH_BENEATH, rule, 0)
 
     def restrict(self) -> None:
-        """Apply the ruleset to this thread and all that it starts."""
+        """Apply the ruleset permanently to this thread and all that it starts, and close it."""
         call("landlock_restrict_self", _RESTRICT, self._fd, 0)
         os.close(self._fd)

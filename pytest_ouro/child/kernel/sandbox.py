@@ -50,11 +50,11 @@ def enter(spec: Mapping[str, Iterable[str]], *, newest: int = 7, network: bool =
 
     ``spec`` has lists of paths: ``read`` and ``write`` (files, or folders and all below them),
     ``list`` (folders whose entries may be listed), ``devices``, and ``hidden`` (unreadable within
-    the others, unless a deeper path is granted); ``packages`` hides installed packages by name.
-    The interpreter, its packages and the system's libraries are readable. ``newest`` is the
-    highest version of Landlock to use. ``network`` allows the internet.
+    the others, unless a deeper path is granted); ``packages`` hides installed packages by name. The
+    interpreter, its packages and the system's libraries are readable. ``newest`` is the highest
+    version of Landlock to use. ``network`` allows the internet.
 
-    OSError says what the kernel refuses; then the process must not run anything else.
+    OSError says what the system or the kernel refuses; then the process must not run anything else.
     """
     if not (sys.platform == "linux" and seccomp.supported()):
         raise OSError("a sandbox needs Linux on x86_64 or aarch64")
@@ -82,7 +82,8 @@ def enter(spec: Mapping[str, Iterable[str]], *, newest: int = 7, network: bool =
 
 
 def _environment(hidden: set[Path]) -> Iterator[Path]:
-    """Yield the folders of the system and of this interpreter."""
+    """Yield the files and folders of the system, of this interpreter and of its import path. An
+    entry of the import path that is hidden, or in a hidden folder, is left out."""
     own = (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)
     child = Path(__file__).parents[1]
     program = Path(sys.executable).resolve().parent
@@ -94,17 +95,20 @@ def _environment(hidden: set[Path]) -> Iterator[Path]:
 
 
 def _packages(names: Iterable[str]) -> Iterator[Path]:
-    """Yield the folders of installed packages, without importing anything."""
+    """Yield the path that each package would have in each folder of the import path, whether it
+    exists or not; nothing is imported."""
     folders = dict.fromkeys([*site.getsitepackages(), *_import_path()])
     yield from _real(Path(folder, name) for folder in folders for name in names)
 
 
 def _import_path() -> list[str]:
+    """Return the absolute entries of ``sys.path``."""
     return [entry for entry in sys.path if Path(entry).is_absolute()]
 
 
 def _grant(paths: Iterable[Path], hidden: set[Path]) -> Iterator[tuple[Path, int]]:
-    """Yield paths with rights: READ, or LIST for a folder with hidden files, and its rest."""
+    """Yield each path to allow, with READ; a folder that contains hidden paths gets LIST, and its
+    other content is yielded too, without links. A hidden path is not yielded."""
     for path in dict.fromkeys(paths):
         within = {one for one in hidden if one.is_relative_to(path)}
         if not within:
@@ -116,6 +120,7 @@ def _grant(paths: Iterable[Path], hidden: set[Path]) -> Iterator[tuple[Path, int
 
 
 def _content(folder: Path) -> list[Path]:
+    """Return the entries of a folder; an empty list if it cannot be read."""
     try:
         return list(folder.iterdir())
     except OSError:
@@ -123,13 +128,14 @@ def _content(folder: Path) -> list[Path]:
 
 
 def _real(paths: Iterable[str | Path]) -> list[Path]:
+    """Return the paths with all links resolved."""
     return [Path(os.path.realpath(path)) for path in paths]
 
 
 def _allow_thread_names(ruleset: landlock.Ruleset) -> None:
-    """Allow writes to /proc/self/task/*/comm: CUDA fails if it cannot name its threads.
+    """Allow writes to /proc/PID/task/*/comm of this process: CUDA must name its threads.
 
-    A forked process does not need this, since it cannot initialise CUDA again.
+    A forked process is not allowed to name its own; it cannot initialise CUDA again anyway.
     """
     fd = os.open(f"/proc/{os.getpid()}/task", os.O_PATH | os.O_CLOEXEC)
     ruleset.allow_opened(fd, landlock.REWRITE)
@@ -137,7 +143,8 @@ def _allow_thread_names(ruleset: landlock.Ruleset) -> None:
 
 
 def _drop_capabilities() -> None:
-    """Drop all capabilities except CAP_DAC_OVERRIDE: others allow reading other processes."""
+    """Drop all capabilities except CAP_DAC_OVERRIDE, which stays if this process has it: others
+    allow reading other processes."""
     capget = _CAPGET[os.uname().machine]
     packed = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITIES_VERSION, 0), 8)
     sets = ctypes.create_string_buffer(24)

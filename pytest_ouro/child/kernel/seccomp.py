@@ -23,7 +23,7 @@ _SET_FILTER, _ALL_THREADS = 1, 1
 
 
 class _Machine(NamedTuple):
-    """The constants of an architecture: audit id, column in _NUMBERS, number of seccomp."""
+    """The constants of an architecture: audit id, column in _NUMBERS, number of ``seccomp``."""
 
     audit: int
     column: int
@@ -38,8 +38,8 @@ _X32 = 0x40000000
 
 
 def _calls(table: str) -> dict[str, tuple[int | None, int | None]]:
-    """The calls of a table, ``name x86_64 aarch64, …``: their numbers on each machine, None where
-    it has no such call."""
+    """Return the calls of a table (``name x86_64 aarch64, …``) as a dict from their names to their
+    numbers on both machines; None where it has no such call."""
     rows = (row.split() for row in re.sub("#.*", "", table).split(",") if row.strip())
     return {name: (int(x86), None if arm == "-" else int(arm)) for name, x86, arm in rows}
 
@@ -74,24 +74,24 @@ _ATTRIBUTES = _calls("""
     setxattr 188 5, lsetxattr 189 6, fsetxattr 190 7, removexattr 197 14, lremovexattr 198 15,
     fremovexattr 199 16, setxattrat 463 463, removexattrat 466 466, file_setattr 469 469,
 """)
-#: What would mark files outside of the scratch folder, or lock their owner out: times but now,
-#: modes, and what the kernel keeps of them in memory. They have no effect, without an error, since
-#: programs that copy files insist on it.
+#: What would mark files outside of the scratch folder, or lock their owner out: times other than
+#: the present, modes, and what the kernel keeps of files in memory. These calls do nothing and
+#: report success, since programs that copy files insist on it.
 _IGNORED = _calls("""
     utime 132 -, utimes 235 -, futimesat 261 -, chmod 90 -, fchmod 91 52, fchmodat 268 53,
     fchmodat2 452 452, fadvise64 221 223,
 """)
 #: What tells whether a file is in memory. Libraries then ask in another way, or not.
 _UNKNOWN = _calls("mincore 27 232, cachestat 451 451")
-#: Judged by an argument, or answered with another error.
-_JUDGED = _calls("""
+#: Allowed or refused by an argument, or answered with another error.
+_LIMITED = _calls("""
     utimensat 280 88, madvise 28 233, preadv2 327 286, clone 56 220, clone3 435 435,
     socket 41 198, socketpair 53 199, connect 42 203, prctl 157 167, prlimit64 302 261,
     setpriority 141 140, sched_setparam 142 118, sched_setscheduler 144 119, sched_setattr 314 274,
     sched_setaffinity 203 122, ioprio_set 251 30, ioctl 16 29, fcntl 72 25,
 """)
-#: Judged on older kernels only.
-_JUDGED_BEFORE = _calls("""
+#: The same, on older kernels only.
+_LIMITED_BEFORE = _calls("""
     kill 62 129, tkill 200 130, tgkill 234 131, rt_sigqueueinfo 129 138, rt_tgsigqueueinfo 297 240,
     pidfd_send_signal 424 424, truncate 76 45, open 2 -, openat 257 56,
     openat2 437 437,
@@ -101,8 +101,8 @@ _NUMBERS = {
     **_ATTRIBUTES,
     **_IGNORED,
     **_UNKNOWN,
-    **_JUDGED,
-    **_JUDGED_BEFORE,
+    **_LIMITED,
+    **_LIMITED_BEFORE,
 }
 
 #: TIOCSTI and TIOCLINUX type into a terminal. FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_SETVERSION
@@ -119,13 +119,16 @@ _Code = list[bytes]
 
 
 def supported() -> bool:
-    """Return whether the call numbers of this machine are known here."""
+    """Return whether this is 64-bit Python on a machine whose call numbers are known."""
     return platform.machine() in _MACHINES and struct.calcsize("P") == 8
 
 
 def install(abi: int, *, network: bool = False) -> None:
-    """Install the filter for this process and all that it starts. ``abi`` is Landlock's version;
-    with ``network`` internet sockets are allowed."""
+    """Install the filter, permanently, for this process and all that it starts.
+
+    ``abi`` is the version of Landlock in use: the filter refuses what it does not cover. With
+    ``network`` internet sockets are allowed. OSError if the kernel refuses.
+    """
     machine = _MACHINES[platform.machine()]
     code = program(platform.machine(), abi, os.getpid(), network=network)
     buffer = ctypes.create_string_buffer(b"".join(code), len(code) * 8)
@@ -134,7 +137,8 @@ def install(abi: int, *, network: bool = False) -> None:
 
 
 def program(machine: str, abi: int, pid: int, *, network: bool = False) -> _Code:
-    """Return the filter's instructions. Signals may go to ``pid`` only, if Landlock allows all."""
+    """Return the filter's instructions for ``machine``, a key of _MACHINES; see `install`. If
+    Landlock ``abi`` does not limit signals, they may go to ``pid`` and its own group only."""
     known = _MACHINES[machine]
     code = [_load(_ARCH), _if(known.audit, 1, 0), _return(_KILL), _load(_NUMBER)]
     if machine == "x86_64":  # refuse the x32 calls, which have other numbers
@@ -148,7 +152,8 @@ def program(machine: str, abi: int, pid: int, *, network: bool = False) -> _Code
 
 
 def _always() -> dict[str, _Code]:
-    """Every call that is not simply allowed, with what decides about it."""
+    """Return a dict from the name of each call that is refused or limited on every kernel to the
+    instructions that decide."""
     rules = {name: _refuse() for name in _REFUSED}
     # As a file system without them answers.
     rules |= {name: _refuse(errno.EOPNOTSUPP) for name in _ATTRIBUTES}
@@ -180,7 +185,8 @@ def _always() -> dict[str, _Code]:
 
 
 def _before(abi: int, pid: int) -> dict[str, _Code]:
-    """Return the instructions for calls that this version of Landlock does not cover."""
+    """Return a dict like that of `_always` for calls that Landlock ``abi`` does not cover; empty
+    from version 6 on."""
     rules: dict[str, _Code] = {}
     if abi < 3:  # truncation: by name, and by opening for reading
         rules["truncate"] = _refuse()
@@ -201,63 +207,73 @@ def _before(abi: int, pid: int) -> dict[str, _Code]:
 
 
 def _internet() -> dict[str, _Code]:
-    """Return the instructions that allow sockets of IPv4 and IPv6, and no unix socket but a pair: a
-    call cannot be judged by the path that it connects to."""
+    """Return the instructions, by name, that allow sockets of IPv4 and IPv6, and no unix socket but
+    a pair: the filter cannot read the path that a call connects to."""
     sockets = [_argument(0), *_equal(2), *_equal(10), *_refuse()]
     return {"socket": sockets, "connect": _pass()}
 
 
 def _unix_streams() -> _Code:
-    """Allow unix streams and ordered packets only; a datagram socket could send to any address."""
+    """Return instructions that allow unix streams and ordered packets only; a datagram socket could
+    send to any address."""
     kind = [_argument(1), _step(_AND, 0xF), *_equal(1), *_equal(5), *_refuse()]
     return [_argument(0), _if(1, 1, 0), *_refuse(), *kind]
 
 
 def _truncates(index: int) -> _Code:
-    """Refuse O_TRUNC with O_RDONLY in the flags; Landlock covers O_TRUNC with writing."""
+    """Return instructions that refuse O_TRUNC with O_RDONLY in the flags, the argument ``index``;
+    Landlock covers O_TRUNC with writing."""
     writing = [_argument(index), _step(_ANY_BIT, 0b11, 0, 1), *_pass()]
     return [*writing, _step(_ANY_BIT, os.O_TRUNC, 0, 1), *_refuse(), *_pass()]
 
 
 def _only(index: int, value: int) -> _Code:
+    """Return instructions that allow the call only if its argument ``index`` is ``value``."""
     return [_argument(index), *_equal(value), *_refuse()]
 
 
 def _equal(value: int) -> _Code:
-    """Allow the call if the loaded value is ``value``."""
+    """Return steps that allow the call if the loaded value is ``value``, and otherwise go on."""
     return [_if(value, 0, 1), *_pass()]
 
 
 def _except(*values: int) -> _Code:
-    """Refuse the call if the loaded value is one of ``values``."""
+    """Return instructions that allow the call unless the loaded value is one of ``values``."""
     return [step for value in values for step in (_if(value, 0, 1), *_refuse())] + _pass()
 
 
 def _pass() -> _Code:
+    """Return the step that allows the call."""
     return [_return(_ALLOW)]
 
 
 def _refuse(code: int = errno.EPERM) -> _Code:
+    """Return the step that makes the call fail with an error, or do nothing and succeed for 0."""
     return [_return(_ERRNO | code)]
 
 
 def _argument(index: int) -> bytes:
-    """Load the lower half of an argument, which is all that the kernel uses of an int."""
+    """Return the step that loads the lower half of an argument; the kernel uses no more of an
+    int."""
     return _load(16 + 8 * index)
 
 
 def _load(offset: int) -> bytes:
+    """Return the step that loads 32 bits, at a byte offset, of the kernel's data on the call."""
     return _step(_LOAD, offset)
 
 
 def _if(value: int, yes: int, no: int) -> bytes:
-    """Skip ``yes`` steps if the loaded value is ``value``, else ``no``."""
+    """Return a step that skips ``yes`` steps if the loaded value is ``value``, else ``no``."""
     return _step(_EQUAL, value, yes, no)
 
 
 def _return(value: int) -> bytes:
+    """Return the step that ends the filter with its answer: allow, kill, or an error."""
     return _step(_RETURN, value)
 
 
 def _step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
+    """Return an instruction as the kernel's 8 bytes; ``yes`` and ``no`` are numbers of steps to
+    skip."""
     return struct.pack("=HBBI", code, yes, no, value & 0xFFFFFFFF)

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def fork_supervised(channel: Channel) -> None:
-    """Fork, and return in the child; the parent waits and exits with the child's status.
+    """Fork, and return in the child; the parent waits, and exits or dies by a signal as it did.
 
-    The parent kills all descendants when the supervisor hangs up. If the parent itself is killed,
-    Linux kills the child too, and the supervisor ends the other descendants.
+    The parent kills all descendants and itself when the supervisor hangs up. If the parent is
+    killed, Linux kills the child too, and the supervisor ends the other descendants.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: adopt orphans
@@ -35,6 +35,8 @@ def fork_supervised(channel: Channel) -> None:
 
 
 def _die_with(parent: int) -> None:
+    """Make Linux kill this process when ``parent`` ends, and exit if it has ended already. Do
+    nothing on other systems."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
         if os.getppid() != parent:
@@ -42,7 +44,8 @@ def _die_with(parent: int) -> None:
 
 
 def _wait(child: int, channel: Channel) -> int:
-    """Wait for the child and return its status; kill all descendants if the supervisor hangs up."""
+    """Wait for the child and return its wait status. If the supervisor hangs up first, kill all
+    descendants and this process instead."""
     awake, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
@@ -64,7 +67,7 @@ def _wait(child: int, channel: Channel) -> int:
 
 
 def _kill_all() -> NoReturn:
-    """Kill all descendants of this process, then its own process group."""
+    """Kill all descendants of this process (on Linux), then its process group, with itself."""
     if sys.platform == "linux":
         with contextlib.suppress(ChildProcessError):  # no child is left
             for _ in range(1000):
@@ -79,6 +82,7 @@ def _kill_all() -> NoReturn:
 
 
 def _descendants() -> list[int]:
+    """Return the ids of all descendants of this process, parents before their children."""
     parents: dict[int, int] = {}
     for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError):  # the process has just ended
