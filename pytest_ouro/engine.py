@@ -1,4 +1,4 @@
-"""Apply the rules of a bound to the evidence. Every door calls this module to judge."""
+"""Apply the rules of a bound to the evidence. Every door gets its rule results from this module."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Case:
-    """The trusted rules of an experiment and the evidence on which they are judged."""
+    """The trusted rules of an experiment, and the evidence to which they are applied."""
 
     bound: Bound
     trust: Trust
@@ -52,14 +52,15 @@ class Case:
         return self.bound.experiment
 
     def close(self) -> None:
-        """Stop the git processes of the case."""
+        """Stop the git processes that trust and the repository keep open."""
         for git in (self.trust.git, self.repository.git):
             git.close()
 
     def again(self, measured: MeasuredRun | None = None) -> Case:
-        """Return the case with nothing observed yet, for use after a run.
+        """Return a new case with the same rules and trust, whose evidence is observed again: for
+        use after a run.
 
-        ``measured`` is the run that has just ended.
+        ``measured`` is the run that has just ended, if rules are to be applied to it.
         """
         git = Git.discover(self.repository.git.top, index=self.repository.git.index)
         repository = Repository(git, trust=self.repository.trust, subject=self.repository.subject)
@@ -72,7 +73,8 @@ class Case:
 
 @dataclass(frozen=True)
 class Answer:
-    """The results of the rules in one case. ``ref`` is the git ref that was judged for a push."""
+    """The rule results of one case. ``ref`` is the git ref that was checked before a push; "" for
+    any other subject."""
 
     case: Case
     judgements: list[RuleResult]
@@ -89,7 +91,8 @@ class Answer:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing differs from trust in git, so that no rule could be broken."""
+        """Whether the checked commit or index has no change since trust, so that no rule could be
+        broken. It is False for a working tree."""
         repository = self.case.repository
         changed = repository.commits or repository.staged
         return repository.subject != "working tree" and not changed
@@ -106,12 +109,13 @@ def open_case(
     run_commands: bool = False,
     checks: Mapping[str, type[Check]] | None = None,
 ) -> Case:
-    """Read the trusted rules of the bound.toml at ``path``.
+    """Return the case of the bound.toml at ``path``: its rules as trust has them, and the evidence.
 
-    ``trust`` is the revision that the option ``trust_by`` names. ``index`` is the GIT_INDEX_FILE
-    to keep for a partial commit. With ``rehash`` all data is read again; ``run_commands`` allows
-    the commands that the bound names. ``checks`` are registered beside ours. GitError, TrustError
-    or BoundError if the rules cannot be read.
+    ``trust`` is the revision to trust, which the user gave by the option ``trust_by``; if it is
+    None, OURO_TRUST, git's settings or bound.lock decide. ``index`` is the GIT_INDEX_FILE to keep
+    for a partial commit. With ``rehash`` all data is read again; ``run_commands`` allows the
+    commands that the bound names. ``checks`` are registered beside ours. GitError, TrustError or
+    BoundError if the rules cannot be read.
     """
     git = Git.discover(path.parent, index=index)
     bound_path = git.relative(path)
@@ -132,9 +136,10 @@ def open_commit(
 ) -> Case:
     """Return the case of one commit. Only git objects are read, no file of a working tree.
 
-    ``bound`` is bound.toml's path in the repository, by default the nearest to ``git.prefix``.
-    ``named``: the trusted commit must be named; else a bound.lock of the judged commit is enough.
-    GitError, TrustError or BoundError if the rules cannot be read.
+    ``bound`` is bound.toml's path in the repository; if it is "", the nearest one in or above
+    ``git.prefix`` is used. With ``named``, ``trust``, OURO_TRUST or git's settings must name the
+    trusted commit; without it, a bound.lock of the checked commit is enough. GitError, TrustError
+    or BoundError if the rules cannot be read.
     """
     head = git.commit(revision)
     if not head:
@@ -150,7 +155,8 @@ def open_commit(
 
 
 def _nearest_bound(git: Git, commit: str) -> str:
-    """Find the commit's bound.toml in the folder ``git.prefix`` or above; TrustError if none."""
+    """Return the path of the bound.toml that a commit has in the folder ``git.prefix``, or in the
+    nearest folder above. TrustError if there is none."""
     tree, folder = git.tree(commit), git.prefix
     while (path := join(folder, bounds.NAME)) not in tree:
         if not folder:
@@ -160,7 +166,8 @@ def _nearest_bound(git: Git, commit: str) -> str:
 
 
 def _read_rules(trust: Trust, path: str, checks: Mapping[str, type[Check]] | None = None) -> Bound:
-    """Read bound.toml from trust; TrustError if trust lacks it."""
+    """Return the rules of the bound.toml at ``path`` as trust has it. TrustError if trust lacks the
+    file, BoundError if it is faulty."""
     data = trust.read(path)
     if data is None:
         raise messages.no_trusted_bound(str(trust), path)
@@ -169,7 +176,12 @@ def _read_rules(trust: Trust, path: str, checks: Mapping[str, type[Check]] | Non
 
 
 def judge(rule: Rule, evidence: Evidence) -> RuleResult:
-    """Judge one rule. OuroError if it cannot be judged."""
+    """Apply one rule to the evidence and return its result. OuroError if its check cannot be
+    carried out.
+
+    The rule is skipped if there is nothing to check, holds without findings, and is warned if its
+    severity is ``warn`` or if every finding only warns; otherwise it is broken.
+    """
     about = (rule.key, rule.sentence, rule.line, rule.check)
     if rule.checker.stage == "human":
         return RuleResult(*about, "skipped", reason=f"only a person can judge it: {rule.reason}")
@@ -184,7 +196,8 @@ def judge(rule: Rule, evidence: Evidence) -> RuleResult:
 
 
 def _findings(rule: Rule, evidence: Evidence) -> tuple[Finding, ...]:
-    """Return the findings of a rule. OuroError if the check of a package raises an exception."""
+    """Return the findings of a rule; () if it holds. OuroError if a package's check raises an
+    exception; an exception of one of our checks is raised as it is."""
     try:
         return tuple(rule.checker.findings(evidence))
     except OuroError:
@@ -200,10 +213,11 @@ def _findings(rule: Rule, evidence: Evidence) -> tuple[Finding, ...]:
 
 
 def _no_run_for(rule: Rule, evidence: Evidence) -> str:
-    """Say why there is no run or record for this rule to judge; "" if there is one.
+    """Return why there is no run or record to which this rule applies; "" if there is one, or if
+    the rule is about the repository.
 
-    A rule about a run judges that run: when it is measured, and afterwards while the code that ran
-    is still there. It never judges the next commit: that commit may be the one that fixes the run.
+    A rule about a run is applied when the run is measured, and afterwards while the code that ran
+    is still there. It is never applied to the next commit, which may be the one that fixes the run.
     """
     stage, subject = rule.checker.stage, evidence.repository.subject
     if stage == "repository":
@@ -220,23 +234,26 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
 
 
 def judge_all(case: Case) -> list[RuleResult]:
-    """Judge every rule, in the order of the bound."""
+    """Apply every rule and return the results, in the order of the bound."""
     return [judge(rule, case.evidence) for rule in case.bound.rules]
 
 
 def judge_before_run(case: Case) -> list[RuleResult]:
-    """Judge every rule except for those about the run that is still to be made."""
+    """Apply every rule except for those about a run, which is still to come. Return their results
+    in the order of the bound."""
     return [judge(r, case.evidence) for r in case.bound.rules if r.checker.stage != "run"]
 
 
 def judge_after_run(case: Case) -> list[RuleResult]:
-    """Judge the rules about the run that has just ended, and those that it may have broken."""
+    """Apply the rules about the run that has just ended, and those that the run may have broken.
+    Return their results in the order of the bound; other rules have none."""
     rules = [r for r in case.bound.rules if r.checker.stage == "run" or r.checker.after_run]
     return [judge(rule, case.evidence) for rule in rules]
 
 
 def judge_history(case: Case) -> list[RuleResult]:
-    """Judge every rule on the judged commit and on each commit between trust and it.
+    """Apply every rule to the checked commit, and each that is not skipped to every commit between
+    trust and it. Return one result for each rule, in the order of the bound.
 
     A commit that breaks a rule is reported even if a later one reverts it.
     """
@@ -258,7 +275,9 @@ def judge_history(case: Case) -> list[RuleResult]:
 
 
 def _with_undone(case: Case, rule: Rule, result: RuleResult, undone: _Undone) -> RuleResult:
-    """Return the result of a rule with what earlier commits broke and later ones undid."""
+    """Return the result of a rule with a further finding for each in ``undone``: what earlier
+    commits broke and later ones undid. It is then broken, or warned if the severity of the rule is
+    ``warn``."""
     further = [_describe_undone(case, finding, commits) for finding, commits in undone.values()]
     status: Status = "warned" if rule.severity == "warn" else "broken"
     reason = rule.reason if status == "warned" else ""
@@ -266,7 +285,8 @@ def _with_undone(case: Case, rule: Rule, result: RuleResult, undone: _Undone) ->
 
 
 def _describe_undone(case: Case, finding: Finding, commits: list[Commit]) -> Finding:
-    """Return a finding of earlier commits, with how to leave them out of the history."""
+    """Return a finding of earlier commits that names the first of ``commits``, with a help that
+    leaves them out of the history."""
     more = f" and {len(commits) - 1} more commits" if commits[1:] else ""
     oldest = case.repository.on_branch(commits[0])
     help = (
@@ -277,10 +297,12 @@ def _describe_undone(case: Case, finding: Finding, commits: list[Commit]) -> Fin
 
 
 def _list_earlier_commits(case: Case) -> Iterator[tuple[Commit, Evidence]]:
-    """Yield the commits between trust and the judged one, each with its tree as evidence.
+    """Yield the commits between trust and the checked one, oldest first, each with its tree as
+    evidence.
 
     A commit that does not descend from trust is compared with their merge base, if the rules were
-    the same there; otherwise it is left out. OuroError if they are too many for their files.
+    the same there; otherwise it is left out. OuroError if the number of commits times the files of
+    the checked one is above the limit.
     """
     git, trust, head = case.repository.git, case.trust, case.repository.head
     files = len(case.repository.head_tree)
@@ -304,7 +326,8 @@ def _list_earlier_commits(case: Case) -> Iterator[tuple[Commit, Evidence]]:
 
 
 def _trust_at(case: Case, base: str) -> Trust | None:
-    """Return an ancestor of trust as the trust; None if its rules were different."""
+    """Return a trust that stands for the commit ``base``; None if bound.toml was absent or
+    different there."""
     path = join(case.bound.folder, bounds.NAME)
     rules = trusts.present(case.repository.git, path, base)
     if rules is None or rules != case.trust.read(path):

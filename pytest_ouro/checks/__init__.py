@@ -1,8 +1,8 @@
 """Define what a check is, and load checks by name. Each check has its own file or folder.
 
 A check is a frozen dataclass. Its fields are its parameters in bound.toml, where ``_`` is written
-``-``; its method ``findings`` judges evidence. It is imported when a rule names it. The check
-``frozen-data`` is the class ``FrozenData`` of the module ``frozen_data``.
+``-``; its method ``findings`` yields what violates the rule. It is imported when a rule names it.
+The check ``frozen-data`` is the class ``FrozenData`` of the module ``frozen_data``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ Stage = Literal["repository", "ledger", "run", "human"]
 
 
 def _own_names() -> Iterator[str]:
-    """Yield the names of the modules and packages in this folder, with ``-``."""
+    """Yield the names of our checks: of each module and package in this folder that does not start
+    with ``_``, written with ``-`` for ``_``."""
     folder = os.path.dirname(__file__)  # noqa: PTH120 - pathlib costs more
     for name in os.listdir(folder):  # noqa: PTH208
         stem, _, ending = name.partition(".")
@@ -48,11 +49,12 @@ ENTRY_POINTS = "pytest_ouro.checks"
 
 @dataclass(frozen=True, kw_only=True)
 class Protection:
-    """The actions that `pytest-ouro guard` refuses. Globs are from the repository's top.
+    """The actions that `pytest-ouro guard` refuses. Globs are relative to the repository's top.
 
-    ``frozen`` files may not be changed, moved or removed; ``untracked`` ones may not be added to
-    git. In the folder ``within`` ("" is the whole repository) only ``free`` files may change; with
-    None all may. ``installs``: no package may be installed.
+    ``frozen`` files may not be changed, moved or removed; ``untracked`` files may not be added to
+    git. If ``within`` is a folder ("" is the whole repository), only the files in it that match
+    ``free`` may change; if ``within`` is None, ``free`` is not used. With ``installs``, the
+    installation of packages is refused.
     """
 
     frozen: Sequence[str] = ()
@@ -63,7 +65,8 @@ class Protection:
 
 
 class Check(ABC):
-    """The base class of checks: parameters as fields, a stage, findings, and what it protects."""
+    """The base class of checks. Its fields are the parameters of a rule; its methods say when the
+    rule is skipped, what violates it, and what it protects."""
 
     stage: ClassVar[Stage] = "repository"
     #: Whether it is judged again when a run has ended; a finding is then a breach.
@@ -71,18 +74,22 @@ class Check(ABC):
 
     @abstractmethod
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield the violations of the rule. OuroError if it cannot be judged."""
+        """Yield the violations of the rule; nothing if it holds. OuroError if that cannot be
+        determined."""
 
     def skipped(self, evidence: Evidence) -> str:
-        """Return why there is nothing to judge here; "" if there is."""
+        """Return why the rule is skipped for this evidence; "" if it is applied, which is the
+        default."""
         return ""
 
     def protects(self, layout: Layout) -> Protection:
-        """Return what the guard refuses; by bound.toml alone, since the guard caches it."""
+        """Return the actions that the guard refuses; by default none. They may depend on bound.toml
+        alone, since the guard caches them."""
         return Protection()
 
     def data_globs(self, layout: Layout) -> Iterable[str]:
-        """Return the globs of the data that it judges; by default its `DataGlob` parameters.
+        """Return the globs of the data files that the check reads; by default its `DataGlob`
+        parameters.
 
         They are relative to the experiment's root, absolute, or below ``~``. The data is blessed,
         protected from edits, and readable in the sandbox.
@@ -90,12 +97,14 @@ class Check(ABC):
         return [glob for _, glob in values_of(self, DataGlob)]
 
     def trusted_paths(self, evidence: Evidence) -> Iterable[str]:
-        """Return the files that `bless` records for it, from the repository's top; by default the
-        tracked ones that it freezes. TrustError if there must be one and there is none."""
+        """Return the paths, from the repository's top, of the files whose digests `bless` records
+        for this check; by default the files of the index that it freezes. TrustError if there must
+        be one and there is none."""
         return matching(evidence.repository.index, self.protects(evidence.layout).frozen)
 
     def trusted_data(self, evidence: Evidence) -> Iterable[Path]:
-        """Return the files of data that `bless` records for it."""
+        """Return the existing files that match `data_globs`, whose digests `bless` records for this
+        check."""
         from pytest_ouro.evidence import data
 
         return data.matched(self.data_globs(evidence.layout), evidence.root)
@@ -121,7 +130,8 @@ def load(name: str) -> type[Check]:
 
 
 def _load_registered(entry: EntryPoint | None, name: str) -> type[Check]:
-    """Return the class of a package's check; ImportError if it is not a class of a check."""
+    """Return the class that a package's entry point names. KeyError if ``entry`` is None;
+    ImportError if it cannot be loaded, or is not a class derived from `Check`."""
     if entry is None:
         raise KeyError(name)
     given = f"{entry.value} of {provider(entry)}"
@@ -135,19 +145,22 @@ def _load_registered(entry: EntryPoint | None, name: str) -> type[Check]:
 
 
 def registered() -> dict[str, list[EntryPoint]]:
-    """Return the entry points by which packages register checks, by the names of the checks."""
+    """Return a dict from the name of each check that packages register to its entry points: more
+    than one if several packages use the name."""
     return _registered(tuple(sys.path), known=False)
 
 
 def provider(entry: EntryPoint) -> str:
-    """Return the distribution of an entry point, and its version: ``my-rules 1.0``."""
+    """Return the name and version of the distribution of an entry point, ``my-rules 1.0``; the
+    value of the entry point if the distribution is unknown."""
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
 
 
 @lru_cache(maxsize=4)
 def _registered(path: tuple[str, ...], *, known: bool) -> dict[str, list[EntryPoint]]:
-    """Return the same as `registered`. ``known``: skip the costly import of `importlib.metadata`
-    if no folder of ``path`` has a distribution with such entry points."""
+    """Return what `registered` does, cached for ``path``, the folders of ``sys.path``. With
+    ``known``, return {} without the costly import of `importlib.metadata` if no folder has a
+    distribution that registers checks."""
     if known and not any(map(_registers_checks, path)):
         return {}
     from importlib.metadata import entry_points
@@ -159,7 +172,8 @@ def _registered(path: tuple[str, ...], *, known: bool) -> dict[str, list[EntryPo
 
 
 def _registers_checks(folder: str) -> bool:
-    """Return whether a distribution in a folder of ``sys.path`` registers a check."""
+    """Return whether ``folder``, an entry of ``sys.path``, holds a distribution that registers
+    checks; False if the folder cannot be listed."""
     try:
         names = os.listdir(folder)  # noqa: PTH208
     except OSError:
@@ -176,7 +190,8 @@ def _registers_checks(folder: str) -> bool:
 
 
 def sources(check: type[Check]) -> list[str]:
-    """Return the files of a package's check that decide what it protects; none for one of ours."""
+    """Return the files of the modules that define a package's check and the checks that it derives
+    from; [] for a check of ours."""
     modules = {cls.__module__ for cls in check.__mro__ if issubclass(cls, Check)}
     foreign = [name for name in sorted(modules) if name.partition(".")[0] != "pytest_ouro"]
     return [file for name in foreign if (file := getattr(sys.modules[name], "__file__", None))]

@@ -1,4 +1,5 @@
-"""Find the editable Python files: those that differ from trust, and those that are gone."""
+"""Find the editable Python files that differ from trust, that have become links, or that are
+gone."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ _LINKS = ("120000", "160000")
 
 @dataclass(frozen=True)
 class ChangedScript:
-    """One script that differs from trust. ``trusted`` is None if trust lacks the file."""
+    """One editable script that differs from trust. ``trusted`` is its bytes in the trusted commit,
+    and ``now`` its bytes in each checked place; None stands for an absent file."""
 
     path: str
     trusted: bytes | None
@@ -37,13 +39,15 @@ class ChangedScript:
 
     @property
     def versions(self) -> list[bytes]:
-        """The different present bytes that are not the trusted ones, in the order commit, index,
-        working tree."""
+        """The present bytes that differ from the trusted ones, each once, in the order commit,
+        index, working tree. Places where the file is absent add nothing."""
         return [d for d in dict.fromkeys(self.now.values()) if d not in (None, self.trusted)]
 
 
 def changed_scripts(evidence: Evidence) -> Iterator[ChangedScript]:
-    """Yield each script that was changed in the commit, the index or the working tree."""
+    """Yield each editable script of the index whose bytes in the commit, the index or the working
+    tree differ from those of the trusted commit. Links, and files that were only deleted, are left
+    out."""
     paths = scripts(evidence, evidence.repository.index)
     for path, contents in evidence.repository.contents(paths, limit=limits.SCRIPT).items():
         script = ChangedScript(path, evidence.trust.before(path), contents)
@@ -52,7 +56,8 @@ def changed_scripts(evidence: Evidence) -> Iterator[ChangedScript]:
 
 
 def linked_scripts(evidence: Evidence) -> Iterator[Finding]:
-    """Report scripts that have become links: the code behind them is not judged."""
+    """Yield a finding for each editable script that is a link or submodule now and was neither in
+    the trusted commit: the code behind it is not checked."""
     trust = evidence.trust
     for path in scripts(evidence, evidence.repository.index):
         if is_link(evidence, path):
@@ -62,7 +67,8 @@ def linked_scripts(evidence: Evidence) -> Iterator[Finding]:
 
 
 def scripts(evidence: Evidence, paths: Iterable[str]) -> list[str]:
-    """Return those of the paths that are editable Python files, the script whatever its name."""
+    """Return those of ``paths`` that are editable and Python: their names end in ``.py``, or they
+    are the script of the experiment."""
     layout = evidence.layout
     script = layout.path(layout.script) if layout.script else ""
     editable = matching(paths, layout.editable_globs)
@@ -70,13 +76,15 @@ def scripts(evidence: Evidence, paths: Iterable[str]) -> list[str]:
 
 
 def is_python(evidence: Evidence) -> bool:
-    """Return whether trust or the judged commit has an editable file that is Python."""
+    """Return whether there is Python to check: the experiment has a script, or an editable file of
+    the trusted commit or the index is Python."""
     places = (evidence.repository.index, evidence.trust.committed)
     return bool(evidence.layout.script) or any(scripts(evidence, paths) for paths in places)
 
 
 def parse(evidence: Evidence, path: str, data: bytes) -> Source:
-    """Parse a version of a script. OuroError if this Python cannot: it is not judged then."""
+    """Return ``data``, a version of the script at ``path``, as parsed source. OuroError if it is
+    too large or too deeply nested, or if this Python cannot parse it."""
     from pytest_ouro.evidence.python.source import decode, source
 
     demand_readable(data, path)
@@ -91,6 +99,8 @@ def parse(evidence: Evidence, path: str, data: bytes) -> Source:
 
 
 def _unreadable(evidence: Evidence, path: str, error: SyntaxError) -> OuroError:
+    """Return the error for a script that this Python cannot parse. It names the commit only if that
+    is an earlier one of a history."""
     repository = evidence.repository
     earlier = repository.head if repository.tip else ""
     return messages.unreadable_script(
@@ -103,7 +113,8 @@ def _unreadable(evidence: Evidence, path: str, error: SyntaxError) -> OuroError:
 
 
 def gate_command(evidence: Evidence) -> str:
-    """Return the command that runs this gate by the project's Python, from the top folder."""
+    """Return the shell command that runs the gate again on the same subject by the project's
+    Python. It is to be run in the repository's top folder."""
     repository, layout = evidence.repository, evidence.layout
     head, trust = repository.tip or repository.head, evidence.trust.commit
     options = {
@@ -116,7 +127,9 @@ def gate_command(evidence: Evidence) -> str:
 
 
 def missing(evidence: Evidence) -> Iterator[Finding]:
-    """Report the script, or an editable file that is named in full, where it is gone."""
+    """Yield a finding for the script, and for each editable file that is named without a wildcard
+    and is in the trusted commit, if it is gone from the commit, the index or the working tree. An
+    earlier commit of a history yields nothing."""
     layout, repository = evidence.layout, evidence.repository
     if repository.tip:
         return  # an earlier commit: a later one may have put it back
@@ -138,7 +151,8 @@ def missing(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _report_gone(evidence: Evidence, path: str, place: str) -> Finding:
-    """Return the finding that an editable file is gone, with the way to get it back."""
+    """Return the finding that an editable file is gone from ``place``, with the command that
+    restores it."""
     repository = evidence.repository
     deleted = [c for c in repository.committed if c.path == path and c.kind == "deleted"]
     commit = deleted[-1].commit if deleted and path not in repository.head_tree else None
@@ -154,7 +168,8 @@ def _report_gone(evidence: Evidence, path: str, place: str) -> Finding:
 
 
 def is_link(evidence: Evidence, path: str) -> bool:
-    """Return whether the commit, the index or the working tree has a link or a submodule."""
+    """Return whether the file is a link or a submodule in the commit or the index, or a link in the
+    working tree if that is checked."""
     repository = evidence.repository
     modes = [tree[path].mode for tree in (repository.head_tree, repository.index) if path in tree]
     if any(mode in _LINKS for mode in modes):

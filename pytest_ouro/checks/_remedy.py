@@ -1,4 +1,4 @@
-"""Say which commit did it, and give the one command that heals."""
+"""Find the commits that introduced a fault, and the command that undoes a change."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _BLESS = "   (a person may bless a change: pytest-ouro bless)"
 
 
 def undo(evidence: Evidence, path: str, *, known: bool = True) -> str:
-    """Return how to undo the changes of a file. ``known``: trust has the file."""
+    """Return the command that undoes all changes of a file, and a note that a person may bless
+    them. ``known``: trust has the file; a file that it lacks is removed."""
     trust = evidence.trust
     if command := drop(evidence, [path]):
         remedy = command
@@ -32,10 +33,11 @@ def undo(evidence: Evidence, path: str, *, known: bool = True) -> str:
 
 
 def drop(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str] = ()) -> str:
-    """Return the command that takes the changes of these files out of the commits since trust.
+    """Return the command that takes the changes of these files out of the commits since trust; ""
+    if no commit changed one.
 
-    It is "" if no commit changed one. The work of the same commits on other files stays in the
-    index, to be committed again. ``stay`` are globs of files that stay on the disk.
+    The work of the same commits on other files stays in the index, to be committed again. ``stay``
+    are globs of new files that the command leaves on the disk.
     """
     repository, wanted = evidence.repository, set(paths)
     changes = repository.committed
@@ -67,8 +69,8 @@ def drop(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str] = ()) 
 
 
 def drop_from(evidence: Evidence, path: str, commit: Commit) -> str:
-    """Return, as the end of a sentence, how to drop a commit that changed a file, and the commits
-    after it; "" if uncommitted changes of the file are in the way."""
+    """Return the end of a sentence: the command that drops a commit, and the commits after it.
+    Return "" if the file ``path`` has uncommitted changes, which would be in the way."""
     repository = evidence.repository
     if _dirty(repository, {path}):
         return ""
@@ -83,10 +85,11 @@ def places(
     versions: Mapping[Place, bytes | None],
     fault: Callable[[bytes | None], object],
 ) -> tuple[list[str], Commit | None]:
-    """Return the places that introduced a fault of a file, and the first commit among them.
+    """Return the names of the places that introduced a fault of a file, and the first commit among
+    them (None if no commit since trust did).
 
-    ``fault`` returns something true for a version that has the fault. Places that only inherit it
-    are left out.
+    ``versions`` are the bytes of the file in each place; ``fault`` returns something true for bytes
+    that have the fault. A place with the same bytes as the one before it is left out.
     """
     words: list[str] = []
     first: Commit | None = None
@@ -105,7 +108,8 @@ def places(
 
 
 def _guilty(evidence: Evidence, path: str, fault: Callable[[bytes | None], object]) -> list[Commit]:
-    """Return the commits that introduced or changed the fault since it was last absent."""
+    """Return the commits since trust, oldest first, that introduced the fault or changed it, after
+    the last commit without it. The fault has changed if ``fault`` returns another value."""
     found: list[Commit] = []
     last: object = None
     for change in evidence.repository.committed:
@@ -121,7 +125,8 @@ def _guilty(evidence: Evidence, path: str, fault: Callable[[bytes | None], objec
 
 
 def _dirty(repository: Repository, paths: set[str]) -> set[str]:
-    """Return those of the files that have changes which are not committed."""
+    """Return those of ``paths`` with changes in the index or the working tree; the empty set if
+    only a commit is checked."""
     if repository.subject == "commit":
         return set()
     found = repository.changes_of(paths)
@@ -129,12 +134,15 @@ def _dirty(repository: Repository, paths: set[str]) -> set[str]:
 
 
 def _is_trusted(evidence: Evidence, paths: Iterable[str], before: Mapping[str, object]) -> bool:
-    """Return whether these files are as trust has them: then the guard lets a checkout pass."""
+    """Return whether each of these files is the same in the tree ``before`` as in the trusted
+    commit. The guard lets a checkout from the trusted commit pass."""
     trust = evidence.trust
     tree = trust.git.tree(trust.commit) if trust.commit else {}
     return all(path in tree and tree[path] == before[path] for path in paths)
 
 
 def _step(command: str, paths: Iterable[str]) -> list[str]:
+    """Return a list of the command with these paths, of which it names 20 at most; [] if there are
+    no paths."""
     names = " ".join(map(quoted, sorted(paths)[:_NAMED]))
     return [f"{command} {names}"] if names else []

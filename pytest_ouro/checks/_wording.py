@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 
 def count(number: int, noun: str) -> str:
-    """Return ``a row`` for 1, and ``3 rows`` for more."""
+    """Return ``a row`` for 1, and ``3 rows`` for any other number."""
     return f"a {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def describe_run(run: MeasuredRun) -> str:
-    """Return the run that a finding is about: ``run 70786d0ec467, commit fc714de``."""
+    """Return the words by which a finding names a run: ``run 70786d0ec467, commit fc714de``."""
     return f"run {run.run}, commit {run.commit[:7]}"

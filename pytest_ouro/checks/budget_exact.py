@@ -50,7 +50,8 @@ class BudgetExact(Check):
 
 
 def _claimed(run: MeasuredRun) -> float | None:
-    """Return the training time that the script printed; None if it did not print a number."""
+    """Return the training time in seconds that the script printed; None if it printed no finite
+    number."""
     try:
         value = float(run.claims.get("training_seconds", "nan"))
     except ValueError:

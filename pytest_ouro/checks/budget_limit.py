@@ -45,7 +45,8 @@ class BudgetLimit(Check):
 
 
 def window_finding(run: MeasuredRun, difference: str, *, help: str) -> Finding:
-    """Return the finding that a run trained too long, or not long enough."""
+    """Return the finding that a run trained too long, or not long enough. ``difference`` says by
+    how much, such as ``3.2 more than``."""
     window, budget, tolerance = run.window_seconds or 0.0, run.budget, run.tolerance
     kind = "CPU seconds" if run.clock == "cpu" else "seconds"
     charged = run.charged_seconds
@@ -62,5 +63,6 @@ def window_finding(run: MeasuredRun, difference: str, *, help: str) -> Finding:
 
 
 def where(run: MeasuredRun) -> str:
-    """Return the run that a finding is about, with its profile."""
+    """Return the words by which a finding names a run and its profile:
+    ``run …, commit …, cpu profile``."""
     return f"{describe_run(run)}, {run.device} profile"

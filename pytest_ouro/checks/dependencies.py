@@ -81,6 +81,9 @@ class Dependencies(Check):
         return Protection(frozen=dependency_globs(layout.root), installs=True)
 
     def _imported(self, evidence: Evidence) -> Iterator[Finding]:
+        """Yield a finding for each editable script that has become a link, for changes of the
+        dependencies that a script declares, and for new imports that no trusted dependency
+        provides."""
         yield from linked_scripts(evidence)
         changed = list(changed_scripts(evidence))
         known = _known_modules(evidence) | set(self.modules) if changed else set()
@@ -97,7 +100,9 @@ class Dependencies(Check):
                     yield _import_finding(evidence, script, module, line, foreign[module])
 
     def _foreign(self, module: str, known: set[str]) -> str:
-        """Return what is wrong with importing ``module``; "" if a dependency provides it."""
+        """Return what is wrong with importing ``module``, or with loading a kernel,
+        ``kernels:NAME``. Return "" if it is in the standard library, among the ``known`` names, or
+        allowed by the rule."""
         if module.startswith("kernels:"):
             name = module.partition(":")[2]
             return "" if name in self.kernels else f"loads the kernel {name} from the hub"
@@ -109,7 +114,8 @@ class Dependencies(Check):
 
 
 def _settings(script: ChangedScript) -> Iterator[Finding]:
-    """Report changes of the dependencies that a script declares in its comments."""
+    """Yield a finding for each change of the dependencies that a script declares in its comments,
+    below ``# /// script``."""
     before = in_script(script.trusted)
     for words in sorted({_change(before, in_script(data)) for data in script.versions}):
         if words:
@@ -122,7 +128,8 @@ def _settings(script: ChangedScript) -> Iterator[Finding]:
 
 
 def _trusted_imports(script: ChangedScript) -> set[str]:
-    """Return what the trusted version imports; nothing if it is not Python."""
+    """Return the top-level names that the trusted version of a script imports; the empty set if
+    there is no such version or it cannot be parsed."""
     from pytest_ouro.evidence.python.source import decode, source
 
     try:
@@ -134,6 +141,9 @@ def _trusted_imports(script: ChangedScript) -> set[str]:
 def _import_finding(
     evidence: Evidence, script: ChangedScript, module: str, line: int, words: str
 ) -> Finding:
+    """Return the finding for one import, with the places that introduced it. ``words`` say what is
+    wrong."""
+
     def imports(data: bytes | None) -> bool:
         if data is None:
             return False
@@ -153,12 +163,14 @@ def _import_finding(
 
 
 def _top(module: str) -> str:
-    """Return the top-level name of a module, which a distribution provides."""
+    """Return the first part of a module's dotted name: ``a`` for ``a.b``. The name of a kernel,
+    ``kernels:…``, is returned unchanged."""
     return module if module.startswith("kernels:") else module.split(".")[0]
 
 
 def _known_modules(evidence: Evidence) -> set[str]:
-    """Return the modules of trusted dependencies, the harness and the repository's own modules."""
+    """Return the names that may be imported: those that trusted dependencies provide, the harness,
+    and the editable or trusted modules in the experiment's folder."""
     layout = evidence.layout
     found = {layout.harness.removesuffix(".py")}
     for file in evidence.dependency_files:
@@ -173,7 +185,8 @@ def _known_modules(evidence: Evidence) -> set[str]:
 
 
 def _declared(evidence: Evidence, file: DependencyFile) -> Iterator[Finding]:
-    """Report the changes of a manifest or lock file."""
+    """Yield a finding for each way in which a manifest or lock file differs from trust, in the
+    commit, the index or the working tree."""
     found = {place: _difference(file, data) for place, data in file.now.items()}
     for difference in dict.fromkeys(filter(None, found.values())):
         now = {place: file.now[place] for place, words in found.items() if words == difference}
@@ -189,14 +202,16 @@ def _declared(evidence: Evidence, file: DependencyFile) -> Iterator[Finding]:
 
 
 def _parts(difference: str) -> Iterator[str]:
-    """Yield each change of ``added a, b; removed c`` by itself: ``added a``."""
+    """Yield each change in a text such as ``added a, b; removed c`` by itself: ``added a``,
+    ``added b``, …"""
     for one in difference.split("; "):
         verb, _, names = one.partition(" ")
         yield from (f"{verb} {name}" for name in names.split(", "))
 
 
 def _foreign_changes(evidence: Evidence) -> Iterator[Finding]:
-    """Report changes of the dependency files of other languages, beside a Python project."""
+    """Yield a finding for each changed dependency file of another language; nothing while a
+    blessing is not committed."""
     if evidence.trust.blessing_pending:
         return
     changed: dict[str, list[Change]] = {}
@@ -213,7 +228,8 @@ def _foreign_changes(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _difference(file: DependencyFile, data: bytes | None) -> str:
-    """Return what changed in one place; "" if nothing relevant did."""
+    """Return in words how ``data``, a dependency file in one place, differs from trust; "" if
+    nothing relevant does. ``data`` is None if the file is absent."""
     if data is None:
         return "deleted" if file.known else ""
     if not file.known:
@@ -230,7 +246,8 @@ def _difference(file: DependencyFile, data: bytes | None) -> str:
 
 
 def _change(before: dict[str, str], after: dict[str, str]) -> str:
-    """Return which statements were added, removed or changed; "" for none."""
+    """Return in words which statements were added, removed or changed; "" if they are equal. Both
+    dicts map the name of a package to what is stated about it."""
     old, new = before.keys(), after.keys()
     changed = sorted(name for name in old & new if before[name] != after[name])
     words = {
@@ -246,7 +263,8 @@ def _short(text: str) -> str:
 
 
 def _installed(evidence: Evidence) -> Iterator[Finding]:
-    """Report distributions in the repository's environment that no trusted lock pins."""
+    """Yield one finding, a warning, if the repository's environment has distributions that no
+    trusted lock names; nothing if it has no environment or no lock."""
     if not evidence.installed:
         return
     locked: dict[str, str] = {}

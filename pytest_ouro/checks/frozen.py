@@ -47,6 +47,8 @@ class Frozen(Check):
             yield from self._history(evidence, globs)
 
     def _added(self, evidence: Evidence, globs: list[str]) -> Iterator[Finding]:
+        """Yield one finding about all files that match the globs and are not in trust: in the
+        commit, the index, or untracked."""
         repository = evidence.repository
         present = [repository.head_tree, repository.index, repository.untracked]
         found = {path for paths in present for path in matching(paths, globs)}
@@ -63,6 +65,8 @@ class Frozen(Check):
             )
 
     def _changed(self, evidence: Evidence, trusted: list[str]) -> Iterator[Finding]:
+        """Yield a finding for each trusted file that is absent, a link, or different in some place.
+        While a blessing is not committed, only the working tree counts."""
         trust, contents = evidence.trust, evidence.repository.contents(trusted)
         for path in trusted:
             wanted, states = trust.digest(path), contents[path]
@@ -96,6 +100,8 @@ class Frozen(Check):
             )
 
     def _history(self, evidence: Evidence, globs: list[str]) -> Iterator[Finding]:
+        """Yield one finding if commits since trust changed files that match the globs, even if
+        later ones undid it."""
         changes = [c for c in evidence.repository.committed if matches(c.path, globs)]
         if changes:
             names = several(sorted({change.path for change in changes}))

@@ -58,7 +58,9 @@ class FrozenData(Check):
         yield from self._copies(evidence, present)
 
     def _changed(self, blessed: dict[str, str], now: dict[str, str]) -> Iterator[Finding]:
-        """Report differences from the blessed digests, in the folders that are on this machine."""
+        """Yield a finding for each present file that is not blessed or has another digest, and for
+        each blessed file that is gone from a folder that is on this machine. Both dicts map the
+        name of a file to its digest."""
         help = "make the data again, or a person blesses it as it is: pytest-ouro bless"
         for name, digest in sorted(now.items()):
             if name not in blessed:
@@ -81,7 +83,8 @@ class FrozenData(Check):
                 yield Finding(f"{name} is gone", help=help, facts={"path": name})
 
     def _copies(self, evidence: Evidence, present: dict[Path, str]) -> Iterator[Finding]:
-        """Report training files with the same bytes as one of the other files."""
+        """Yield a finding for each file of ``train`` alone that has the same bytes as a file of
+        ``paths`` (of the experiment's ``data`` if ``paths`` is empty)."""
         fixed = set(data.matched(self.paths or evidence.layout.data, evidence.root))
         others = {digest: path for path, digest in present.items() if path in fixed}
         for path, digest in present.items():

@@ -49,13 +49,16 @@ class FrozenSymbol(Check):
         yield from self._shadowed(evidence)
 
     def _is_defined(self, evidence: Evidence, blessed: bytes) -> bool:
-        """Return whether the file binds the name. It is parsed only if no plain line does."""
+        """Return whether the trusted file defines the symbol. The file is parsed only if no plain
+        line of it does. OuroError if it cannot be parsed."""
         text = decode(blessed)
         if defines(text, self.symbol):
             return True
         return self.symbol in parse(evidence, self.path, blessed).bindings
 
     def _changed(self, evidence: Evidence, path: str, blessed: bytes) -> Iterator[Finding]:
+        """Yield a finding for each difference of the symbol from trust, with the places that have
+        it."""
         versions = evidence.repository.contents([path])[path]
         found: dict[str, dict[Place, bytes | None]] = {}
         for place, data in versions.items():
@@ -76,7 +79,9 @@ class FrozenSymbol(Check):
             )
 
     def _difference(self, evidence: Evidence, blessed: bytes, data: bytes | None) -> str:
-        """Return which of the names that the symbol uses changed; "" if none did."""
+        """Return in words how the symbol, or a name that it uses, differs between the trusted bytes
+        and ``data`` (None: the file is gone); "" if it does not. OuroError if the trusted bytes
+        cannot be parsed."""
         if data is None:
             return f"{self.path} is gone"
         from pytest_ouro.evidence.python.source import Source
@@ -102,6 +107,8 @@ class FrozenSymbol(Check):
         return f"{several(changed)}, which it uses"
 
     def _shadowed(self, evidence: Evidence) -> Iterator[Finding]:
+        """Yield a finding for each file in the working tree that would be imported in place of the
+        harness or a package."""
         for path, what in evidence.shadows:
             yield Finding(
                 f"{path} {what}",

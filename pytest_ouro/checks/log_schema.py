@@ -56,7 +56,9 @@ class LogSchema(Check):
 
 
 def _fault(row: Row, metric: Metric) -> str:
-    """Return why a row with as many cells as columns is not one as we write it; "" if it is."""
+    """Return what is wrong with a row of the ledger that has as many cells as columns; "" if it is
+    as we write it. The ledger must have columns for the commit and the metric; cells of other
+    columns are checked if there are such columns."""
     columns = row.table.columns
     if not row.table.is_complete:
         return "the ledger has no column for the commit or for the metric"
@@ -80,7 +82,8 @@ def _fault(row: Row, metric: Metric) -> str:
 
 
 def _text(cell: Cell, decimals: int, crashed: bool) -> str:
-    """Return a cell as text; a number of JSON, and null for a crash, as a table of text has it."""
+    """Return a cell as a table of text has it: a number, and null in a row about a crash, with this
+    many decimals; another null as ``null``."""
     if (isinstance(cell, float | int) and not isinstance(cell, bool)) or (cell is None and crashed):
         return f"{cell or 0.0:.{decimals}f}"
     return "null" if cell is None else str(cell)

@@ -44,7 +44,8 @@ class Logged(Check):
         yield from self._strays(evidence)
 
     def _moved(self, evidence: Evidence) -> Iterator[Finding]:
-        """Report refs of runs that name another commit than the record."""
+        """Yield a finding for each git ref of a run that names another commit than the record of
+        the run."""
         for record in evidence.records:
             commit = evidence.tried.get(record.seq or 0)
             if commit and record.event == "started" and record.commit != commit:
@@ -59,7 +60,8 @@ class Logged(Check):
                 )
 
     def _forgotten(self, evidence: Evidence) -> Iterator[Finding]:
-        """Report runs that git remembers and the journal does not."""
+        """Yield one finding if runs have a git ref, ``refs/ouro/tried/…``, and no record in the
+        journal."""
         known = {record.seq for record in evidence.records}
         forgotten = sorted(number for number in evidence.tried if number not in known)
         if forgotten:
@@ -72,7 +74,7 @@ class Logged(Check):
             )
 
     def _lost(self, evidence: Evidence) -> Iterator[Finding]:
-        """Report recorded runs without a row."""
+        """Yield one finding if recorded runs have no row in the ledger."""
         runs = {entry_of(run): run for run in reversed(evidence.runs)}
         lost = pair(reversed(evidence.ledger.rows), [*map(entry_of, evidence.runs)])[1]
         if lost:
@@ -85,7 +87,8 @@ class Logged(Check):
             )
 
     def _strays(self, evidence: Evidence) -> Iterator[Finding]:
-        """Report rows without a recorded run."""
+        """Yield one finding if rows of the ledger, except for those from before our first record,
+        have no recorded run."""
         rows = evidence.ledger.rows[evidence.inherited_rows :]
         strays = [row.line for row in pair(rows, [*map(entry_of, evidence.all_runs)])[0]]
         if strays:

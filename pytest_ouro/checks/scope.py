@@ -100,8 +100,8 @@ class Scope(Check):
 
 
 def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:
-    """Report all files in one finding: a hundred findings would be unreadable. Those that could do
-    the most harm come first."""
+    """Return one finding about all changed files, since a hundred findings would be unreadable. The
+    files that could do the most harm come first. ``strays`` are the changes of each path."""
     only = several(list(evidence.layout.editable))
     paths = sorted(strays, key=lambda path: (_rank(evidence, strays[path][-1]), path))
     path = paths[0]
@@ -126,7 +126,8 @@ def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:
 
 
 def _rank(evidence: Evidence, change: Change) -> int:
-    """Return 0 for a compiled or binary file, 1 for code, 2 for other files."""
+    """Return the place of a changed file in a finding: 0 for a compiled or binary file, 1 for code,
+    2 for any other file."""
     path = change.path
     if path.endswith(_COMPILED):
         return 0
@@ -144,7 +145,8 @@ def _rank(evidence: Evidence, change: Change) -> int:
 
 
 def _closed(evidence: Evidence, path: str) -> str:
-    """Return words for an untracked folder that git could not look into; "" for a repository."""
+    """Return words that say why git could not look into an untracked folder; "" for a file, and for
+    a folder that is a repository of its own."""
     folder = f"{evidence.repository.git.top}/{path}"
     if not path.endswith("/") or os.path.lexists(f"{folder}.git"):
         return ""
@@ -153,22 +155,25 @@ def _closed(evidence: Evidence, path: str) -> str:
 
 
 def _narrower(evidence: Evidence, path: str) -> str:
-    """Return how a person stops watching files outside of the folder of bound.toml."""
+    """Return a note that a person may watch bound.toml's folder alone; "" if the file ``path`` is
+    in that folder."""
     if inside(path, evidence.layout.folder):
         return ""
     return '   (a person may watch that folder alone: within = "." in bound.toml)'
 
 
 def _holds_files(evidence: Evidence, folder: str) -> bool:
-    """Return whether a tracked or trusted file is in a folder."""
+    """Return whether a file of the index, the checked commit or the trusted commit is in
+    ``folder``; True for "", the whole repository."""
     repository = evidence.repository
     places = (repository.index, repository.head_tree, evidence.trust.committed)
     return not folder or any(inside(path, folder) for place in places for path in place)
 
 
 def _hidden(evidence: Evidence, within: str, seen: list[Change]) -> list[Change]:
-    """Return modules beside the script that git ignores only in this clone: by the settings of the
-    clone, or by a .gitignore that ignores itself."""
+    """Return, as untracked changes, modules beside the script that git ignores in this clone alone:
+    by the settings of the clone, or by a .gitignore that ignores itself. ``seen`` are changes that
+    are known already. [] unless the working tree is checked."""
     repository = evidence.repository
     if repository.subject != "working tree":
         return []
@@ -187,7 +192,8 @@ def _hidden(evidence: Evidence, within: str, seen: list[Change]) -> list[Change]
 
 
 def _ignore_files(evidence: Evidence, within: str) -> list[Change]:
-    """Return changes of .gitignore files above the watched folder, which can hide files in it."""
+    """Return the changes of the .gitignore files in the folders above the watched one, which can
+    hide files in it; [] if the whole repository is watched."""
     above = within.split("/")
     names = {"/".join([*above[:depth], ".gitignore"]) for depth in range(len(above))}
     names -= {"/".join([within, ".gitignore"]).lstrip("/")}
@@ -195,8 +201,9 @@ def _ignore_files(evidence: Evidence, within: str) -> list[Change]:
 
 
 def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str]) -> str:
-    """Return how to undo the changes: those of commits first, then those of the index, the working
-    tree and untracked files. The next answer names what is left."""
+    """Return the command that undoes changes of one kind: those of commits; if there are none,
+    those of the index; then those of the working tree, and of untracked files. The next finding
+    names what is left."""
     layout, trust = evidence.layout, evidence.trust
     committed = [p for p in paths if any(change.commit for change in strays[p])]
     # The ledger and what runs leave stay on the disk: they hold results.
@@ -227,7 +234,9 @@ def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str
 
 
 def _way_back(evidence: Evidence, change: Change) -> str:
-    """Return by which command a change that is in no commit is undone."""
+    """Return the kind of command that undoes a change which is in no commit, a key of `_remedy`:
+    ``trust``, ``added``, ``index``, ``working tree``, ``untracked``, ``unreadable``, ``repository``
+    or ``too long``."""
     if change.place == "untracked":
         if not change.path.endswith("/"):
             return "untracked"

@@ -48,6 +48,7 @@ class Untracked(Check):
 
 
 def _tracked(evidence: Evidence, path: str, where: list[str], globs: list[str]) -> Finding:
+    """Return the finding that a file is in git and may not be."""
     return Finding(
         f"{path} is in git; it must stay untracked",
         where=f"added in: {several(where)}",
@@ -58,6 +59,8 @@ def _tracked(evidence: Evidence, path: str, where: list[str], globs: list[str]) 
 
 
 def _beside_work(evidence: Evidence, path: str, where: list[str], globs: list[str]) -> Finding:
+    """Return the finding that commits with other work hold a file which only the last, a report
+    commit, may add."""
     return Finding(
         f"{path} is in git beside other work; it is published by a report commit, the last one",
         where=f"held by: {several(where)}",
@@ -68,5 +71,6 @@ def _beside_work(evidence: Evidence, path: str, where: list[str], globs: list[st
 
 
 def _out_of_git(evidence: Evidence, path: str, globs: list[str]) -> str:
-    """Return the command that takes a file out of git and leaves it on the disk."""
+    """Return the command that takes a file out of git: out of the commits since trust if they have
+    it, else out of the index. The file stays on the disk."""
     return drop(evidence, [path], stay=globs) or f"git rm --cached -- {quoted(path)}"

@@ -68,7 +68,8 @@ class Evaluation(Check):
 
 
 def _new(evidence: Evidence, script: ChangedScript, data: bytes) -> Iterator[Construct]:
-    """Yield what a version of a script has and trust has not. OuroError if it cannot be parsed."""
+    """Yield the constructs of ``data``, a version of a script, that the trusted version has not, or
+    has fewer times; one more if it has grown too long. OuroError if it cannot be parsed."""
     from pytest_ouro.checks.evaluation.modules import Construct
     from pytest_ouro.evidence.python.source import decode
 
@@ -82,7 +83,8 @@ def _new(evidence: Evidence, script: ChangedScript, data: bytes) -> Iterator[Con
 
 
 def _constructs(evidence: Evidence, text: str, trusted: str) -> tuple[Construct, ...]:
-    """Return the constructs of a script; none if it is not Python, as a trusted text may be."""
+    """Return the constructs of ``text``; () if it is not Python, as a trusted text may be.
+    ``trusted`` is the trusted version, which says what is taken from the harness."""
     from pytest_ouro.checks.evaluation import tampering
     from pytest_ouro.checks.evaluation.bindings import names_taken
 
@@ -97,7 +99,8 @@ def _constructs(evidence: Evidence, text: str, trusted: str) -> tuple[Construct,
 
 
 def _introduced(before: tuple[Construct, ...], after: tuple[Construct, ...]) -> Iterator[Construct]:
-    """Yield the constructs that ``after`` has more often than ``before``."""
+    """Yield the constructs that ``after`` has more often than ``before``, compared by their
+    descriptions. One that is ``unread`` is always yielded."""
     known = Counter(construct.what for construct in before if not construct.unread)
     for construct in after:
         if known[construct.what] > 0:
@@ -107,6 +110,9 @@ def _introduced(before: tuple[Construct, ...], after: tuple[Construct, ...]) -> 
 
 
 def _finding(evidence: Evidence, script: ChangedScript, construct: Construct) -> Finding:
+    """Return the finding for one construct, with the places that introduced it. It warns if the
+    construct is not hard."""
+
     def has(data: bytes | None) -> bool:
         if data is None or data == script.trusted:
             return False
@@ -130,7 +136,7 @@ def _finding(evidence: Evidence, script: ChangedScript, construct: Construct) ->
 
 
 def _help(construct: Construct) -> str:
-    """Return what to do about a construct."""
+    """Return the help for a construct: what to do about a hard one, or that it only warns."""
     if construct.hard:
         return _HELP.get(construct.what.partition(" ")[0], _OTHERWISE)
     if construct.what in ("calls open", "calls torch.save"):
@@ -139,7 +145,8 @@ def _help(construct: Construct) -> str:
 
 
 def _mismatch(evidence: Evidence) -> Iterator[Finding]:
-    """Report a run that printed a different metric than was measured."""
+    """Yield a finding if the run that has just ended printed a different metric than was measured;
+    nothing if one of the two values is unknown."""
     run = evidence.run
     assert run is not None
     value, claimed, metric = run.measured_value, run.claimed, run.metric

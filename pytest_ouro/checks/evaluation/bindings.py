@@ -1,4 +1,4 @@
-"""Say what statements bind, and which names of a script belong to the harness."""
+"""Find what statements bind, and which names of a script belong to the harness."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ ASSIGNING = get_args(Assigning)
 
 @lru_cache(maxsize=64)
 def names_taken(text: str, harness: str, functions: tuple[str, ...]) -> frozenset[str]:
-    """Return the constants that a script takes from the harness, under their names there, and those
-    of the ``functions`` that it imports. The text is searched, not parsed."""
+    """Return the names, as the harness has them, of what a script takes from it: the constants in
+    upper case that it imports or reads as attributes, and those of ``functions`` that it imports.
+    The text is searched, not parsed."""
     module = rf"\.*(?:[\w.]*\.)?{re.escape(harness.rpartition('.')[2])}"
     listed = rf"(?m)^\s*from\s+{module}\s+import\s+(\([^)]*\)|(?:[^\n\\]|\\\r?\n)*)"
     words = {word for found in re.findall(listed, text) for word in re.findall(r"\w+", found)}
@@ -35,7 +36,8 @@ def names_taken(text: str, harness: str, functions: tuple[str, ...]) -> frozense
 
 
 def targets_of(node: Assigning) -> Iterator[ast.expr]:
-    """Yield what a node assigns to or deletes, without the tuples around it."""
+    """Yield each expression that a node assigns to or deletes; of a tuple or list its items. An
+    annotation without a value yields nothing."""
     if isinstance(node, ast.Assign | ast.Delete):
         waiting = list(node.targets)
     elif isinstance(node, ast.withitem):
@@ -54,9 +56,11 @@ def targets_of(node: Assigning) -> Iterator[ast.expr]:
 
 
 def written_into(leaf: ast.Attribute | ast.Subscript, value: Callable[[ast.expr], ast.expr]) -> str:
-    """Return what an assignment writes into, without indices: ``a.b``, or ``f()`` for a call.
+    """Return the dotted name of what an assignment to ``leaf`` changes, up to its first index:
+    ``a.b`` for ``a.b[0]``; ``f()`` for the result of a call, and "" for another expression.
 
-    ``value`` returns what a name is assigned, as in ``g = globals()``.
+    ``value`` returns the expression that a name is assigned: after ``g = globals()``, the answer
+    for ``g["x"]`` is ``globals()``.
     """
     node: ast.expr = leaf if isinstance(leaf, ast.Attribute) else leaf.value
     while not (name := dotted(node)) and isinstance(node, ast.Attribute | ast.Subscript):
@@ -68,7 +72,8 @@ def written_into(leaf: ast.Attribute | ast.Subscript, value: Callable[[ast.expr]
 
 
 def place_of(leaf: ast.Attribute | ast.Subscript) -> str:
-    """Return what is written, without the values of indices, which do not identify it."""
+    """Return the source text of the place that is written, ``a.b`` or ``a['key']``. An index that
+    is not a literal string is shown as ``…``: its value does not identify the place."""
     if isinstance(leaf, ast.Attribute):
         return ast.unparse(leaf)
     inner = leaf.value
@@ -77,5 +82,6 @@ def place_of(leaf: ast.Attribute | ast.Subscript) -> str:
 
 
 def whole_of(target: ast.expr) -> ast.expr:
-    """Return what an assignment to a part changes: ``sys.path`` for ``sys.path[:0]``."""
+    """Return the object that an assignment to ``target`` changes: ``sys.path`` for
+    ``sys.path[:0]``; the target itself if it is not indexed."""
     return target.value if isinstance(target, ast.Subscript) else target

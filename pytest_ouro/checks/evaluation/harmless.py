@@ -53,16 +53,18 @@ _Function: TypeAlias = ast.FunctionDef | ast.Lambda
 
 
 def program(call: ast.Call, value: Value) -> str:
-    """Return the program that a call starts, by its first argument; "" if it is not literal.
+    """Return the first word of the command that a call starts; "" if it is not literal.
 
-    ``value`` returns what a name is assigned.
+    ``value`` returns the expression that a name is assigned, and any other expression unchanged.
     """
     words = _words(call, value)
     return words[0] if words and words[0] else ""
 
 
 def only_asks(call: ast.Call, value: Value) -> bool:
-    """Return whether a call starts a program that only tells about the machine or the commit."""
+    """Return whether a call starts a program that only prints facts about the machine or the
+    commit. The program must be literal and known, its literal arguments allowed, and no keyword
+    such as ``env`` may change what is started."""
     words = _words(call, value)
     if not words or not words[0] or any(k.arg in _REFUSED_KEYWORDS for k in call.keywords):
         return False
@@ -79,7 +81,9 @@ def only_asks(call: ast.Call, value: Value) -> bool:
 
 
 def _words(call: ast.Call, value: Value) -> list[str]:
-    """Return the words of a started command; "" for each that is not literal."""
+    """Return the words of the command that a call starts, by its first argument or ``args``; ""
+    stands for each word that is not literal. [] if the command is unknown or a text with characters
+    of shell syntax."""
     named = [keyword.value for keyword in call.keywords if keyword.arg == "args"]
     given = next((value(one) for one in (*call.args[:1], *named)), None)
     if isinstance(given, ast.List | ast.Tuple):
@@ -92,7 +96,9 @@ def _words(call: ast.Call, value: Value) -> list[str]:
 
 
 def keeps_print(value: ast.expr, functions: dict[str, ast.FunctionDef], meant: Meaning) -> bool:
-    """Return whether a replacement of ``print`` is silent, or prints exactly what it is given."""
+    """Return whether ``value``, which replaces ``print``, prints nothing or exactly its arguments;
+    False if that is not certain. ``functions`` are those of the script by name, and ``meant``
+    returns the real name of an expression."""
     if _is_partial(value, "builtins.print", ("flush",), meant):
         return True
     function = _function(value, functions)
@@ -110,8 +116,9 @@ def keeps_print(value: ast.expr, functions: dict[str, ast.FunctionDef], meant: M
 
 
 def keeps_compile(value: ast.expr, functions: dict[str, ast.FunctionDef], meant: Meaning) -> bool:
-    """Return whether a replacement of ``torch.compile`` returns the model as it is, or compiled by
-    the original."""
+    """Return whether ``value``, which replaces ``torch.compile``, returns the model unchanged, or
+    as the original compiles it; False if that is not certain. The other arguments are as in
+    `keeps_print`."""
     options = ("dynamic", "fullgraph", "mode", "backend", "options", "disable")
     if _is_partial(value, "torch.compile", options, meant):
         return True
@@ -123,7 +130,8 @@ def _returns_given(
     function: _Function, functions: dict[str, ast.FunctionDef], meant: Meaning
 ) -> bool:
     """Return whether each value that a function returns is its first argument, that argument
-    compiled, or a function that returns its own."""
+    compiled by ``torch.compile``, or a function of which the same is true. False if it returns
+    nothing."""
     arguments = function.args
     names = [arg.arg for arg in (*arguments.posonlyargs, *arguments.args)]
     star = arguments.vararg.arg if arguments.vararg else ""
@@ -152,13 +160,15 @@ def _returns_given(
 
 
 def _function(value: ast.expr, functions: dict[str, ast.FunctionDef]) -> _Function | None:
+    """Return the function that an expression is or names; None if it is neither a lambda nor a name
+    in ``functions``."""
     if isinstance(value, ast.Lambda):
         return value
     return functions.get(value.id) if isinstance(value, ast.Name) else None
 
 
 def _is_partial(value: ast.expr, of: str, keywords: tuple[str, ...], meant: Meaning) -> bool:
-    """Return whether a value is ``functools.partial(of, keyword=…)``."""
+    """Return whether a value is ``functools.partial(of)``, perhaps with some of these keywords."""
     if not isinstance(value, ast.Call) or dotted(value.func).rpartition(".")[2] != "partial":
         return False
     known = all(keyword.arg in keywords for keyword in value.keywords)
@@ -168,6 +178,7 @@ def _is_partial(value: ast.expr, of: str, keywords: tuple[str, ...], meant: Mean
 
 
 def _is_star(node: ast.expr, name: str) -> bool:
+    """Return whether a node is ``*name``; False if ``name`` is ""."""
     return isinstance(node, ast.Starred) and bool(name) and dotted(node.value) == name
 
 
@@ -176,7 +187,8 @@ def _calls(function: _Function) -> Iterator[ast.Call]:
 
 
 def _own(function: _Function) -> Iterator[ast.AST]:
-    """Yield the nodes of a function, without those inside functions that it defines."""
+    """Yield the nodes below a function, except for those inside the functions and lambdas that it
+    holds."""
     waiting = list(ast.iter_child_nodes(function))
     for node in waiting:
         yield node

@@ -7,7 +7,9 @@ import re
 
 
 def prints_literal(node: ast.Call, metric: str) -> bool:
-    """Return whether a call prints a line of the metric with a number from the source."""
+    """Return whether a call prints the metric's name with a literal number after it, also by ``%``,
+    ``format`` or an f-string. False if words come before the name on its line. The call must have
+    an argument."""
     first, *rest = node.args
     text = ""
     if isinstance(first, ast.BinOp) and isinstance(first.op, ast.Mod):
@@ -34,11 +36,13 @@ def prints_literal(node: ast.Call, metric: str) -> bool:
 
 
 def _find(text: str, metric: str) -> re.Match[str] | None:
-    """Return where a text has the metric's name with a sign that a value follows."""
+    """Return the first match of the metric's name with ``:`` or ``=`` after it, whatever the case
+    of its letters; None if there is none."""
     return re.search(rf"{re.escape(metric)}\s*[:=]", text, re.IGNORECASE)
 
 
 def _spelled(part: ast.expr) -> str:
-    """Return a part of an f-string as it is printed; NUL for a value unknown before the run."""
+    """Return a part of an f-string as it is printed; a NUL character for a value that is not a
+    constant."""
     value = part.value if isinstance(part, ast.FormattedValue) else part
     return str(value.value) if isinstance(value, ast.Constant) else "\0"

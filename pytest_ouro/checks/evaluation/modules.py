@@ -53,8 +53,9 @@ _SPELLING = frozenset(
 class Construct:
     """One construct on a line of the file.
 
-    ``what`` describes it and identifies it across versions. ``hard``: it fails the rule.
-    ``unread``: the file could not be searched, which is reported whatever trust has.
+    ``what`` describes the construct and identifies it across versions. ``hard``: it breaks the
+    rule; otherwise it only warns. ``unread``: the file could not be searched, which is reported
+    even if the trusted version could not be searched either.
     """
 
     line: int
@@ -66,7 +67,8 @@ class Construct:
 def modules_imported(
     source: Source, names: Names, node: ast.Import | ast.ImportFrom
 ) -> Iterator[Construct]:
-    """Yield the modules that scripts have no or few reasons to import, and loaders of code."""
+    """Yield a construct for each module that the statement imports and that scripts have no or few
+    reasons to import, and for each loader of code. A module that is used harmlessly is left out."""
     for name in imported(node):
         if not _uses_little(source, names, node, name):
             yield from _module(node.lineno, name)
@@ -76,13 +78,15 @@ def modules_imported(
 
 
 def loader(line: int, name: str) -> Iterator[Construct]:
-    """Yield a construct if an attribute is a loader of code from any file."""
+    """Yield one construct if ``name`` is an attribute that loads code from any file; otherwise
+    nothing."""
     if name in _LOADERS:
         yield Construct(line, f"loads code from a file: {name}")
 
 
 def outside_called(names: Names, node: ast.Call) -> Iterator[Construct]:
-    """Judge calls that start programs, fetch, unpickle, import by name, or change the search."""
+    """Yield the constructs of a call that starts a program, loads code or weights from elsewhere,
+    unpickles, imports by name, or changes where imports are searched; nothing for other calls."""
     meant = names.meant(node.func)
     owner, _, last = meant.rpartition(".")
     if names.imports(node):
@@ -102,13 +106,14 @@ def outside_called(names: Names, node: ast.Call) -> Iterator[Construct]:
 
 
 def search_changed(line: int, what: str) -> Construct:
-    """Return the construct of a changed search for modules."""
+    """Return the construct for a change of ``what``, one of `SEARCHED`. It is hard unless ``what``
+    is ``sys.path``."""
     return Construct(line, f"changes {what}, where imports are searched", hard=what != "sys.path")
 
 
 def is_hidden(node: ast.expr) -> bool:
-    """Return whether an expression has a constant value that is not written as one: no variable is
-    in it, but it is not a plain literal."""
+    """Return whether an expression spells a constant by other means than a literal: it is not a
+    plain literal, and it uses no names except for functions such as ``chr``."""
     if isinstance(node, ast.Constant):
         return False
     names = {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
@@ -116,7 +121,8 @@ def is_hidden(node: ast.expr) -> bool:
 
 
 def _imports_by_call(names: Names, node: ast.Call) -> Iterator[Construct]:
-    """Judge ``__import__("x")``, and names that are put together or computed."""
+    """Yield the constructs of a call that imports a module, such as ``__import__("x")``: the module
+    if scripts have few reasons to import it, or a name that is spelled in parts or computed."""
     name = node.args[0]
     for module in names.imported(node):
         yield from _module(node.lineno, module)
@@ -129,8 +135,8 @@ def _imports_by_call(names: Names, node: ast.Call) -> Iterator[Construct]:
 def _uses_little(
     source: Source, names: Names, node: ast.Import | ast.ImportFrom, name: str
 ) -> bool:
-    """Return whether a refused module is imported for harmless functions alone, or to start
-    programs, which are judged at their calls."""
+    """Return whether a refused module is used only for harmless functions, or to start programs,
+    which are checked at their calls. False for a module without harmless functions."""
     module = name.split(".")[0]
     allowed = HARMLESS.get(module)
     if allowed is None:
@@ -158,13 +164,14 @@ def _uses_little(
 
 
 def _is_set(call: ast.Call, keyword: str) -> bool:
-    """Return whether a call gives a keyword another value than False."""
+    """Return whether a call passes a keyword, with another value than a false constant."""
     given = [k.value for k in call.keywords if k.arg == keyword]
     return any(not isinstance(value, ast.Constant) or value.value for value in given)
 
 
 def _module(line: int, name: str) -> Iterator[Construct]:
-    """Yield a construct if scripts have no or few reasons to import the module."""
+    """Yield one construct if scripts have no or few reasons to import the module; otherwise
+    nothing. It is hard if they have none."""
     top = name.split(".")[0]
     if top in _REFUSED or top in _NOTED:
         yield Construct(line, f"imports {top}", hard=top in _REFUSED)

@@ -24,10 +24,10 @@ _IMPORTERS = ("import_module", "__import__")
 
 
 class Names:
-    """The real dotted names of the names in a script.
+    """Resolve the names in a script to real dotted names, such as ``torch.compile``.
 
     Only names of the modules ``known`` and `_WAYS`, and of what they contain, are resolved.
-    ``given`` has names that are resolved already, by the script's names.
+    ``given`` maps names of the script that are resolved already to their real names.
     """
 
     def __init__(self, source: Source, known: tuple[str, ...], given: Mapping[str, str]) -> None:
@@ -55,7 +55,8 @@ class Names:
             self._assign(walrus.target, walrus.value)
 
     def _import_from(self, node: ast.ImportFrom, stored: set[str]) -> None:
-        """Resolve imported names, without those that are assigned something else (``stored``)."""
+        """Record the real names of what a statement imports. A name from torch or `_WAYS` is left
+        out if the script also assigns it (``stored``)."""
         top = (node.module or "").split(".")[0]
         for alias in node.names:
             local = alias.asname or alias.name
@@ -71,7 +72,8 @@ class Names:
                 self._real[local] = full
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
-        """Resolve the target of ``short = long.name``, also within tuples."""
+        """Record the real name of the target of ``short = long.name``, also within tuples. A target
+        that has a real name already keeps it."""
         if isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
             for one, other in zip(target.elts, value.elts, strict=False):
                 self._assign(one, other)
@@ -82,7 +84,8 @@ class Names:
                 self._real[target.id] = meant
 
     def meant(self, node: ast.expr) -> str:
-        """Return the real dotted name of an expression; "" if it is unknown."""
+        """Return the real dotted name of an expression, also through ``sys.modules``, ``getattr``
+        and calls that import; "" if it is unknown."""
         if isinstance(node, ast.Name):
             return self._real.get(node.id, "")
         if isinstance(node, ast.Attribute):
@@ -101,32 +104,38 @@ class Names:
         return ""
 
     def imports(self, node: ast.Call) -> bool:
-        """Return whether a call imports a module, under any name of the import function."""
+        """Return whether a call with an argument calls an import function, ``__import__`` or
+        ``import_module``, under any name."""
         by_call = isinstance(node.func, ast.Call)  # getattr(builtins, "__import__")("x")
         name = self.meant(node.func) if by_call else dotted(node.func)
         return bool(node.args) and name.rpartition(".")[2] in self._importers
 
     def imported(self, node: ast.Call) -> Iterator[str]:
-        """Yield the module that a call imports, if its name is literal."""
+        """Yield the name of the module that a call imports, if the name is literal; otherwise
+        nothing."""
         if self.imports(node) and (name := self.text(node.args[0])):
             yield name
 
     def text(self, node: ast.expr) -> str:
-        """Return the string that an expression is, also by a name with one constant value."""
+        """Return the string that an expression spells, or that the name is assigned if it is
+        assigned once; "" if it is not literal."""
         return literal_text(self.value(node))
 
     def value(self, node: ast.expr) -> ast.expr:
-        """Return what a name is assigned, if it is assigned once; any other expression itself."""
+        """Return the expression that a name is assigned if it is assigned exactly once; otherwise
+        the node itself."""
         return self._values.get(node.id, node) if isinstance(node, ast.Name) else node
 
 
 def is_module(node: ast.ImportFrom, name: str, module: str) -> bool:
-    """Return whether ``name``, absolute or relative as in ``node``, is the name of a module."""
+    """Return whether ``name``, absolute or relative as in the statement ``node``, is the name of
+    the module ``module``."""
     return name == module or (node.level > 0 and module.endswith(f".{name}"))
 
 
 def _values(source: Source) -> dict[str, ast.expr]:
-    """Return what the names are assigned that are assigned once."""
+    """Return a dict from each name that is assigned exactly once, by ``=``, to the assigned
+    expression."""
     counts = Counter(n.id for n in source.of(ast.Name) if isinstance(n.ctx, ast.Store))
     return {
         target.id: one.value

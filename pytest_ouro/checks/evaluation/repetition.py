@@ -30,7 +30,8 @@ _RETRIES = 20
 
 
 def calls_in_loops(source: Source, calls: Sequence[ast.Call]) -> list[ast.Call]:
-    """Return those of the calls that a loop or a comprehension repeats after a success."""
+    """Return those of the calls that a loop or a comprehension can repeat after a success. If more
+    than 20 calls are in loops, all of these are returned, retries included."""
     lines = sorted(call.lineno for call in calls)
     loops = [loop for loop in source.of(*_LOOPS) if _spans(loop, lines)]
     repeated = {id(node) for loop in loops for node in _repeated_by(loop)}
@@ -41,8 +42,8 @@ def calls_in_loops(source: Source, calls: Sequence[ast.Call]) -> list[ast.Call]:
 
 
 def calls_of_one_run(node: ast.AST, calls: Set[ast.Call]) -> list[ast.Call]:
-    """Return the calls below ``node`` that one run can make: the longer branch of each ``if``, and
-    of a ``try`` its body or the handler of its failure."""
+    """Return those of ``calls`` below ``node`` that one execution can make: of each ``if`` the
+    branch with the most, of each ``try`` those that `_calls_of_try` returns."""
     if isinstance(node, ast.If | ast.IfExp):
         branches = []
         for branch in (node.body, node.orelse):
@@ -58,8 +59,9 @@ def calls_of_one_run(node: ast.AST, calls: Set[ast.Call]) -> list[ast.Call]:
 
 
 def _calls_of_try(node: ast.Try, calls: Set[ast.Call]) -> list[ast.Call]:
-    """Return the calls of one run of a ``try``. A handler repeats what its body did before it
-    failed, unless nothing of the body can fail once its call has succeeded."""
+    """Return the calls that one execution of a ``try`` can make: those of the body, of the handler
+    with the most, and of ``finally``. If nothing in the body can fail after its only call has
+    succeeded, the body and the handler exclude each other, and the longer one counts."""
 
     def below(nodes: Sequence[ast.AST]) -> list[ast.Call]:
         return [call for child in nodes for call in calls_of_one_run(child, calls)]
@@ -73,7 +75,8 @@ def _calls_of_try(node: ast.Try, calls: Set[ast.Call]) -> list[ast.Call]:
 
 
 def _leaves(source: Source, call: ast.Call) -> bool:
-    """Return whether a success of the call leaves every loop that would repeat it."""
+    """Return whether a success of the call leaves every loop that would repeat it; False if that is
+    not certain."""
     path, ending = _path(source.tree, call), _ENDS
     for depth in range(len(path) - 1, 0, -1):
         outer, inner = path[depth - 1], path[depth]
@@ -100,7 +103,8 @@ def _leaves(source: Source, call: ast.Call) -> bool:
 
 
 def _after(outer: ast.AST, statement: ast.AST, *, guarded: bool) -> str:
-    """Return how the block of ``outer`` that holds a statement ends after it."""
+    """Return how the block of ``outer`` that holds ``statement`` ends after it, as `_ending` does;
+    ``ends`` if no block holds it. ``guarded``: a handler may catch a failure."""
     blocks = [getattr(outer, name, None) for name in ("body", "orelse", "finalbody")]
     for block in blocks:
         if isinstance(block, list) and statement in block:
@@ -112,7 +116,8 @@ def _after(outer: ast.AST, statement: ast.AST, *, guarded: bool) -> str:
 
 
 def _ending(statements: Sequence[ast.stmt], *, guarded: bool) -> str:
-    """Return how statements end, if none of them can start the loop again."""
+    """Return how statements end: ``returns``, ``breaks`` or ``ends``; ``unknown`` if one of them
+    may start the loop again, or, with ``guarded``, may fail."""
     for statement in statements:
         if isinstance(statement, ast.Break):
             return _BREAKS
@@ -126,13 +131,14 @@ def _ending(statements: Sequence[ast.stmt], *, guarded: bool) -> str:
 
 
 def _exits(statement: ast.stmt) -> bool:
-    """Return whether a statement ends the program: ``sys.exit()``."""
+    """Return whether a statement ends the program: a call such as ``sys.exit()``."""
     call = statement.value if isinstance(statement, ast.Expr) else None
     return isinstance(call, ast.Call) and dotted(call.func) in ("sys.exit", "os._exit", "exit")
 
 
 def _may_fail(statement: ast.stmt) -> bool:
-    """Return whether a statement can raise an exception that depends on a result."""
+    """Return whether a statement can raise an exception that depends on a result: it has a
+    ``raise``, an ``assert``, or a call of a plain name other than those in `_PLAIN`."""
     for node in ast.walk(statement):
         if isinstance(node, ast.Raise | ast.Assert):
             return True
@@ -146,8 +152,9 @@ def _may_fail(statement: ast.stmt) -> bool:
 
 
 def _ended_by(loop: ast.While, path: Sequence[ast.AST], call: ast.Call) -> bool:
-    """Return whether a success makes the test of a loop false: ``while not done``, ``while value is
-    None``."""
+    """Return whether a success of the call makes the test of a loop false: ``while not done``, with
+    ``done = True`` after the call, or ``while value is None``, with the result assigned to
+    ``value``. ``path`` are the nodes from the loop to the call."""
     test = loop.test
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         return isinstance(test.operand, ast.Name) and _sets_after(path, test.operand.id)
@@ -160,7 +167,8 @@ def _ended_by(loop: ast.While, path: Sequence[ast.AST], call: ast.Call) -> bool:
 
 
 def _sets_after(path: Sequence[ast.AST], name: str) -> bool:
-    """Return whether a statement after the call, in a block on its way, is ``name = True``."""
+    """Return whether ``name = True`` follows the call in a block on ``path``, with no statement in
+    between that may fail."""
     for outer, inner in pairwise(path):
         for block in ("body", "orelse"):
             statements = getattr(outer, block, None)
@@ -189,7 +197,7 @@ def _holds(outer: ast.AST, inner: ast.AST) -> bool:
 
 
 def _statement_of(call: ast.Call, statements: Sequence[ast.stmt]) -> int | None:
-    """Return the index of the statement that holds a call."""
+    """Return the index of the statement that holds a call; None if no statement does."""
     return next((n for n, one in enumerate(statements) if _holds(one, call)), None)
 
 
@@ -208,7 +216,7 @@ def _spans(outer: ast.stmt | ast.expr, lines: list[int]) -> bool:
 
 
 def _repeated_by(loop: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes in a loop, without those of the functions that are defined in it."""
+    """Yield the nodes below a loop, except for those inside functions that are defined in it."""
     waiting = list(ast.iter_child_nodes(loop))
     for node in waiting:
         yield node

@@ -69,8 +69,9 @@ _IMPORTING = (ast.Import, ast.ImportFrom)
 class Script:
     """The text of an editable file, and the names of the harness that measures it.
 
-    ``harness`` is a module, ``evaluate`` and ``loader`` are its functions. ``taken`` are constants
-    and functions that the trusted version takes from the harness.
+    ``harness`` is a module, ``evaluate`` and ``loader`` are its functions, and ``metric`` is the
+    name of the metric. ``taken`` are constants and functions that the trusted version takes from
+    the harness.
     """
 
     text: str
@@ -82,7 +83,8 @@ class Script:
 
     @cached_property
     def constructs(self) -> tuple[Construct, ...]:
-        """All constructs, in the order of lines. SyntaxError if the text is not Python."""
+        """All constructs in the text, in the order of lines; one that is ``unread`` if the text is
+        nested too deeply. SyntaxError if the text is not Python."""
         try:
             kinds = (
                 *(*ASSIGNING, *_DEFINING, *_IMPORTING),
@@ -100,7 +102,8 @@ class Script:
 
     @cached_property
     def _from_harness(self) -> dict[str, str]:
-        """The names in the harness of what is imported from it, by their local names."""
+        """A dict from the local name of what the script imports from the harness to its name there.
+        ``*`` counts as the evaluation and the loader."""
         names: dict[str, str] = {}
         for node in self._source.of(ast.ImportFrom):
             if is_module(node, node.module or "", self.harness):
@@ -111,8 +114,8 @@ class Script:
 
     @cached_property
     def _ours(self) -> dict[str, str]:
-        """The names that only the harness may bind, by the names in the script: those imported from
-        it, and the constants that this or the trusted version takes from it in any way."""
+        """A dict from each name that only the harness may bind to its name there: what is imported
+        from it, the constants that this or the trusted version takes from it, and its own names."""
         taken = self.taken | names_taken(self.text, self.harness, ())
         modules = {
             alias.asname: self.harness
@@ -134,7 +137,7 @@ class Script:
 
     @cached_property
     def _strings(self) -> dict[str, set[str]]:
-        """The strings that are assigned to each plain name."""
+        """A dict from each plain name to the literal strings that it is assigned."""
         found: dict[str, set[str]] = {}
         for node in self._source.of(ast.Assign):
             if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
@@ -144,13 +147,14 @@ class Script:
         return found
 
     def _guarded(self, node: ast.expr) -> str:
-        """Return the name in a protected module that the node refers to; "" if none."""
+        """Return the real name of a node if it is or is in the harness or a `_PROTECTED` module,
+        else ""."""
         meant = self._names.meant(node)
         ours = f"{meant}.".startswith(f"{self.harness}.")
         return meant if ours or meant.split(".")[0] in _PROTECTED else ""
 
     def _constructs(self, node: ast.AST) -> Iterator[Construct]:
-        """Yield the constructs that one node shows by itself."""
+        """Yield the constructs that one node shows by itself, without the nodes below it."""
         if isinstance(node, ASSIGNING):
             value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
             whole = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", 0)]
@@ -179,7 +183,8 @@ class Script:
     def _assigned(
         self, node: ast.AST, target: ast.expr, value: ast.expr | None
     ) -> Iterator[Construct]:
-        """Judge one target of an assignment. ``value`` is what it gets, if it is the whole one."""
+        """Yield the constructs of one target of an assignment. ``value`` is the assigned expression
+        if the target gets all of it; None otherwise."""
         if isinstance(target, ast.Name) and target.id in self._ours:
             if not self._is_its_own(target.id, value) and not self._is_member(node):
                 yield self._rebinds(target.lineno, target.id)
@@ -194,16 +199,19 @@ class Script:
             yield search_changed(target.lineno, searched)
 
     def _is_its_own(self, name: str, value: ast.expr | None) -> bool:
-        """Return whether a name gets the value that it has in the harness."""
+        """Return whether ``value`` is what the name is in the harness, or the harness; False for
+        None."""
         meant = self._names.meant(value) if value is not None else ""
         return meant in (f"{self.harness}.{self._ours[name]}", self.harness)
 
     def _is_member(self, node: ast.AST) -> bool:
-        """Return whether a statement is in the body of a class, where it binds no global name."""
+        """Return whether a statement is directly in the body of a class, where it binds no global
+        name."""
         return any(node in cls.body for cls in self._source.of(ast.ClassDef))
 
     def _defaults(self, node: ast.arguments) -> Iterator[Construct]:
-        """Yield parameters that give a constant of the harness another value by default."""
+        """Yield a construct for each parameter that has the name of a constant of the harness and
+        another value by default."""
         plain = [*node.posonlyargs, *node.args]
         pairs = [
             *zip(plain[len(plain) - len(node.defaults) :], node.defaults, strict=True),
@@ -215,10 +223,12 @@ class Script:
                 yield self._rebinds(arg.lineno, arg.arg)
 
     def _rebinds(self, line: int, local: str) -> Construct:
+        """Return the construct for a line that gives ``local``, one of `_ours`, another value."""
         return Construct(line, f"rebinds {self._ours[local]}, which {self.harness} defines")
 
     def _imported(self, node: ast.Import | ast.ImportFrom) -> Iterator[Construct]:
-        """Yield refused modules, internals, and names of the harness from another module."""
+        """Yield constructs of imports: refused modules, internals, and the harness's names from
+        elsewhere."""
         yield from modules_imported(self._source, self._names, node)
         module = node.module if isinstance(node, ast.ImportFrom) else ""
         absolute = module and not getattr(node, "level", 0)
@@ -234,7 +244,8 @@ class Script:
                 yield self._rebinds(node.lineno, local)
 
     def _written_into(self, leaf: ast.Attribute | ast.Subscript) -> Iterator[Construct]:
-        """Judge ``prepare.x = …``, ``torch.nn.functional.x = …``, ``sys.modules["x"] = …``."""
+        """Yield constructs of writes such as ``prepare.x = …``, ``sys.modules["x"] = …``; else
+        nothing."""
         name = written_into(leaf, self._names.value)
         base, meant = name.partition(".")[0], self._guarded(leaf.value)
         if name in ("globals()", "vars()", "locals()") and isinstance(leaf, ast.Subscript):
@@ -257,6 +268,7 @@ class Script:
             yield Construct(leaf.lineno, f"writes into the module {module}: {place_of(leaf)}")
 
     def _called(self, node: ast.Call) -> Iterator[Construct]:
+        """Yield the constructs that one call shows, those of a text that it executes included."""
         name = dotted(node.func)
         last = name.rpartition(".")[2]
         yield from self._set_by_call(node, name)
@@ -280,7 +292,7 @@ class Script:
             yield from self._executed(node)
 
     def _set_by_call(self, node: ast.Call, name: str) -> Iterator[Construct]:
-        """Judge ``setattr(prepare, …)``, ``vars(prepare)``, ``sys.modules.update(…)``."""
+        """Yield constructs of calls that write into modules, such as ``setattr(prepare, …)``."""
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
         last = node.func.attr if isinstance(node.func, ast.Attribute) else name
         if last in ("setattr", "delattr", "__setattr__", "__delattr__"):
@@ -304,7 +316,8 @@ class Script:
                     yield self._rebinds(node.lineno, name)
 
     def _executed(self, node: ast.Call) -> Iterator[Construct]:
-        """Yield the constructs in a literal text that is executed."""
+        """Yield the constructs in a literal text that is executed, at the line of the call; one
+        more if the text is spelled in parts or is not Python. A computed text yields nothing."""
         text = self._names.text(node.args[0])
         if not text and is_hidden(node.args[0]):
             yield Construct(node.lineno, "executes a text that is spelled in parts")
@@ -321,15 +334,20 @@ class Script:
                 yield replace(found, line=node.lineno)
 
     def _is_this_module(self, node: ast.expr) -> bool:
-        """Return whether an expression is ``sys.modules[…]``, the script itself among them."""
+        """Return whether an expression is ``sys.modules`` or an item of it, which may be the script
+        itself."""
         owner = node.value if isinstance(node, ast.Subscript) else node
         return self._names.meant(owner) == "sys.modules"
 
     def _is_harness(self, node: ast.expr, function: str) -> bool:
+        """Return whether an expression names this function of the harness, by its real or bare
+        name."""
         return self._names.meant(node) == f"{self.harness}.{function}" or dotted(node) == function
 
     def _texts(self, call: ast.Call) -> Iterator[str]:
-        """Yield the strings passed to the loader, also by a variable or concatenated."""
+        """Yield the strings that a call of the loader passes: literals, all that a variable is
+        assigned, and held-out splits in ``*`` and ``**``. A text that is put together is yielded as
+        its source."""
         for value in (*call.args, *(k.value for k in call.keywords if k.arg in ("split", None))):
             if isinstance(value, ast.Starred | ast.Dict):
                 from pytest_ouro.child.splits import HELD_OUT  # inspect is slow, and this is rare
@@ -346,7 +364,8 @@ class Script:
                 yield ast.unparse(value)
 
     def _evaluations(self) -> Iterator[Construct]:
-        """Yield calls of the evaluation in a loop or again, and other uses of its name."""
+        """Yield a construct for each call of the evaluation that is in a loop or follows another
+        call, and for each use of its name without a call."""
         calls = [
             call for call in self._source.of(ast.Call) if self._is_harness(call.func, self.evaluate)
         ]
@@ -368,9 +387,11 @@ class Script:
 def constructs(
     text: str, harness: str, evaluate: str, loader: str, metric: str, taken: frozenset[str]
 ) -> tuple[Construct, ...]:
-    """Return the constructs of a `Script`, cached: many commits are compared with one of trust."""
+    """Return the constructs of a `Script` with these fields, cached: many commits are compared with
+    one of trust. SyntaxError if the text is not Python."""
     return Script(text, harness, evaluate, loader, metric, taken).constructs
 
 
 def _holds_text(node: ast.expr) -> bool:
+    """Return whether a literal string is in an expression."""
     return any(isinstance(n, ast.Constant) and isinstance(n.value, str) for n in ast.walk(node))
