@@ -11,8 +11,8 @@ from pytest_ouro.messages import folders as messages
 
 
 def cache_folder() -> Path:
-    """Return ``$XDG_CACHE_HOME/pytest-ouro``. ExperimentError if there is neither an absolute
-    XDG_CACHE_HOME nor a home folder."""
+    """Return ``$XDG_CACHE_HOME/pytest-ouro``, or ``~/.cache/pytest-ouro`` if the variable is unset
+    or empty; it need not exist. ExperimentError if that path is not absolute, as without a home."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
     if not os.path.isabs(base):  # noqa: PTH117 - without a home, expanduser changes nothing
         raise messages.unusable_folder(base, "its path is not absolute")
@@ -20,9 +20,11 @@ def cache_folder() -> Path:
 
 
 def make_cache_folder(*names: str) -> Path:
-    """Make a folder in the cache and return it; git ignores the cache wherever it is.
+    """Make the folder ``name/name/…`` in the cache, and return it. A .gitignore is written beside
+    it, so that git ignores the cache wherever it is.
 
-    OSError if it cannot be made, or a link lies in its place.
+    OSError if a folder cannot be made, or a link lies in its place; ExperimentError as in
+    `cache_folder`.
     """
     cache = cache_folder()
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -33,7 +35,8 @@ def make_cache_folder(*names: str) -> Path:
 
 
 def cache_in(top: Path) -> str:
-    """Return the cache's path from ``top``, with a slash at the end; "" if it lies elsewhere."""
+    """Return the cache's path from ``top``, with a slash at the end; "" if it lies elsewhere, or
+    there is no cache folder."""
     try:
         return f"{cache_folder().resolve().relative_to(top.resolve()).as_posix()}/"
     except (ValueError, OSError, OuroError):  # elsewhere, or there is no home

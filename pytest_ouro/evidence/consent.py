@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 
 def is_given(trust: Trust) -> bool:
-    """Return whether this user allowed the commands of the trusted rules: named the trusted commit
-    by an option or variable, or blessed these rules on this machine.
+    """Return whether this user allowed the commands of the trusted rules: the user named the
+    trusted commit by an option or variable, or blessed these rules on this machine.
 
-    ``git config ouro.trust`` names no commit by the user: the repository may bring that setting.
+    A commit that ``git config ouro.trust`` names does not count: the repository may bring that
+    setting.
     """
     if trust.named_by_user:
         return True
@@ -32,14 +33,16 @@ def is_given(trust: Trust) -> bool:
 
 
 def remember(git: Git, lock_path: str, lock: bytes) -> None:
-    """Remember that the user blessed these bytes of bound.lock; OSError if they cannot be kept."""
+    """Remember, by an empty file, that the user blessed these bytes of bound.lock in this
+    repository. OSError if there is no home outside of it, or the file cannot be made."""
     place = _place(git, lock_path, lock)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(open_plain(place.parent, place.name, os.O_WRONLY | os.O_CREAT))
 
 
 def is_remembered(git: Git, lock_path: str, lock: bytes) -> bool:
-    """Return whether the user blessed these bytes of bound.lock in this repository."""
+    """Return whether the user blessed these bytes of bound.lock in this repository, on this
+    machine."""
     try:
         return _place(git, lock_path, lock).is_file()
     except OSError:
@@ -47,8 +50,8 @@ def is_remembered(git: Git, lock_path: str, lock: bytes) -> bool:
 
 
 def _place(git: Git, lock_path: str, lock: bytes) -> Path:
-    """Return the file whose existence remembers a blessing; OSError without a home, or with one in
-    the repository, which could bring its own file along."""
+    """Return the file whose existence remembers a blessing. OSError if there is no home, or it lies
+    in the repository, which could bring that file along."""
     home = os.path.expanduser("~/.local/state")  # noqa: PTH111 - it does not raise
     state = Path(os.environ.get("XDG_STATE_HOME") or home)
     common = git.common_dir.resolve()

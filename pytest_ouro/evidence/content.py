@@ -25,12 +25,13 @@ _LFS = rb"version https://git-lfs\S*\noid sha256:([0-9a-f]{64})\n"
 
 
 def canonical(data: bytes) -> bytes:
-    """Return text with LF line endings; binary data (a NUL in its first 8000 bytes) unchanged."""
+    """Return text with LF for CRLF; binary data (a NUL in its first 8000 bytes) unchanged."""
     return data if b"\0" in data[:8000] else data.replace(b"\r\n", b"\n")
 
 
 def large_file(blob: bytes) -> str | None:
-    """Return the sha256 of the file that a Git LFS pointer stands for; None for other contents."""
+    """Return the sha256 (hexadecimal) that a Git LFS pointer names; None if ``blob`` is not a
+    pointer."""
     if not blob.startswith(b"version https://git-lfs"):  # most are not: spare them the pattern
         return None
     pointer = re.match(_LFS, blob)
@@ -38,32 +39,35 @@ def large_file(blob: bytes) -> str | None:
 
 
 def digest(data: bytes) -> str:
-    """Return ``sha256:…`` of the canonical bytes; for a Git LFS pointer, of the file it names."""
+    """Return ``sha256:…`` of the canonical bytes; for a Git LFS pointer, of the file that it
+    names."""
     return "sha256:" + (large_file(data) or hashlib.sha256(canonical(data)).hexdigest())
 
 
 def has_digest(data: bytes, wanted: str) -> bool:
-    """Return whether ``data`` is what a digest stands for; Git LFS takes it of the bytes as they
-    are, without making line endings canonical."""
+    """Return whether ``wanted`` (``sha256:…``) is the `digest` of ``data``, or the sha256 of its
+    bytes as they are: Git LFS hashes files without making line endings canonical."""
     return digest(data) == wanted or f"sha256:{hashlib.sha256(data).hexdigest()}" == wanted
 
 
 def short(value: str) -> str:
-    """Shorten a digest or commit id for people: ``9f2c41ab…`` or ``a1b2c3d``."""
+    """Return a digest or commit id cut for people: ``9f2c41ab…`` or ``a1b2c3d``."""
     return value[7:15] + "…" if value.startswith("sha256:") else value[:7]
 
 
 def read_file(path: Path, *, limit: int = limits.FILE) -> bytes | None:
-    """Return the bytes of a regular file, the target of a symlink, or None for anything else.
+    """Return the bytes of a regular file; for a symlink, the path that it holds, as bytes; None if
+    there is nothing, or anything else.
 
-    OuroError if it cannot be read, or has more bytes than ``limit``.
+    OuroError if the file cannot be read; LimitError if it has more bytes than ``limit``.
     """
     found = on_disk(str(path), limit=limit)
     return found[1] if found else None
 
 
 def on_disk(path: str, *, limit: int = limits.FILE) -> tuple[int, bytes] | None:
-    """Return the mode and the bytes, like :func:`read_file`, without the cost of a Path."""
+    """Return the mode (``st_mode``) and the bytes of a file, and None or an error as
+    :func:`read_file` does, without the cost of a Path."""
     try:
         mode = os.lstat(path).st_mode
         if stat.S_ISLNK(mode):
@@ -100,8 +104,8 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
 def open_regular(path: str, *, follow: bool = False) -> tuple[int, int]:
-    """Open a regular file to be read, without waiting for a pipe; return the descriptor and the
-    size in bytes. OSError for anything else, and for a link unless ``follow``."""
+    """Open a regular file to be read; return its descriptor and its size in bytes. OSError for
+    anything else, without waiting for a pipe, and for a symlink unless ``follow``."""
     descriptor = os.open(path, _READ if follow else _READ | os.O_NOFOLLOW)
     found = os.fstat(descriptor)
     if stat.S_ISREG(found.st_mode):
@@ -111,7 +115,8 @@ def open_regular(path: str, *, follow: bool = False) -> tuple[int, int]:
 
 
 def read_regular(path: str, limit: int, *, follow: bool = False) -> bytes:
-    """Return the bytes of a regular file; OSError for anything else, OuroError beyond ``limit``."""
+    """Return the bytes of a regular file. OSError for anything else, and for a symlink unless
+    ``follow``; LimitError if it has more bytes than ``limit``."""
     descriptor, size = open_regular(path, follow=follow)
     try:
         if size > limit:
@@ -127,8 +132,9 @@ def read_regular(path: str, limit: int, *, follow: bool = False) -> bytes:
 
 
 def read_or_point(path: Path, *, limit: int = limits.FILE) -> bytes | None:
-    """Return what :func:`read_file` returns, or of a file that is too large to be read at once the
-    Git LFS pointer that stands for it. OuroError beyond a ``limit`` below that size."""
+    """Return what :func:`read_file` returns. For a file of more than `limits.FILE` bytes, return
+    the Git LFS pointer that stands for it instead; with a lower ``limit``, LimitError beyond
+    that."""
     try:
         return read_file(path, limit=limit)
     except LimitError:
@@ -140,17 +146,21 @@ def read_or_point(path: Path, *, limit: int = limits.FILE) -> bytes | None:
 
 
 def hash_file(path: str) -> str:
-    """Return the sha256 of a regular file, read by parts; OuroError if it cannot be read."""
+    """Return the sha256 (hexadecimal) of a regular file, read by parts. OuroError for anything
+    else, a symlink too, or if it cannot be read."""
     return _hash_parts(path, lambda size: hashlib.sha256())
 
 
 def blob_id(path: str, like: str) -> str:
-    """Return git's id of a regular file, read by parts, by the hash function that made ``like``."""
+    """Return the id that git gives a regular file's bytes, by the hash function that made the id
+    ``like``. The file is read by parts. OuroError as in :func:`hash_file`."""
     new = hashlib.sha256 if len(like) == 64 else hashlib.sha1
     return _hash_parts(path, lambda size: new(b"blob %d\0" % size, usedforsecurity=False))
 
 
 def _hash_parts(path: str, start: Callable[[int], hashlib._Hash]) -> str:
+    """Return the hash (hexadecimal) of a regular file. ``start`` gets its size and returns the hash
+    object that its bytes are added to."""
     try:
         descriptor, size = open_regular(path)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
@@ -163,7 +173,8 @@ def _hash_parts(path: str, start: Callable[[int], hashlib._Hash]) -> str:
 
 
 def same_content(blob: bytes, data: bytes) -> bool:
-    """Return whether ``data`` is the content of ``blob``, or of the file its LFS pointer names."""
+    """Return whether two contents are equal in canonical form; if ``blob`` is a Git LFS pointer,
+    whether ``data`` is the file that it names, or a pointer to the same file."""
     if name := large_file(blob):
         return name in (large_file(data), hashlib.sha256(data).hexdigest())
     return canonical(blob) == canonical(data)

@@ -21,7 +21,7 @@ _SMALL = 1 << 20
 
 
 def matched(patterns: Iterable[str], root: Path) -> list[Path]:
-    """Return the files that any of the patterns matches, sorted."""
+    """Return the files that any of the patterns matches, as `files` does, each once, sorted."""
     return sorted({path for pattern in patterns for path in files(pattern, root)})
 
 
@@ -31,15 +31,16 @@ def missing(patterns: tuple[str, ...], root: Path) -> list[str]:
 
 
 def files(pattern: str, root: Path) -> list[Path]:
-    """Return the files that a pattern matches, sorted."""
+    """Return the files that a pattern (``~`` allowed, relative to ``root``) matches, sorted:
+    regular ones, or links to such, with the hidden ones that a glob leaves out."""
     whole = str(root / Path(pattern).expanduser())
     found = {path for path in map(Path, glob(whole, recursive=True)) if path.is_file()}
     return sorted(found | _hidden_siblings(found, Path(whole).name))
 
 
 def _hidden_siblings(found: set[Path], last: str) -> set[Path]:
-    """Return hidden files in the same folders with the same suffixes, which a glob leaves out: code
-    that lists a folder by suffix would read them."""
+    """Return the hidden files in the same folders, with the same suffixes, that ``last``, the last
+    part of the pattern, matches: code that lists a folder by suffix would read them."""
     if not last.startswith(("*", "?")):  # the pattern cannot match a hidden name
         return set()
     kinds = {(path.parent, path.suffix) for path in found if path.suffix}
@@ -52,7 +53,8 @@ def _hidden_siblings(found: set[Path], last: str) -> set[Path]:
 
 
 def name(path: Path, root: Path) -> str:
-    """Return the name of a data file in bound.lock: relative to root, or ``~/…``."""
+    """Return the name of a data file in bound.lock: relative to ``root``, else ``~/…`` if it is in
+    the home folder, else the path as it is."""
     for base, prefix in ((root, ""), (Path.home(), "~/")):
         if path.is_relative_to(base):
             return prefix + path.relative_to(base).as_posix()
@@ -61,7 +63,8 @@ def name(path: Path, root: Path) -> str:
 
 @dataclass(frozen=True)
 class State:
-    """The metadata of a file, which the file system gives without reading its bytes."""
+    """The metadata of a file, which the file system gives without reading its bytes. Times are in
+    nanoseconds."""
 
     inode: int
     size: int
@@ -81,7 +84,7 @@ class State:
 
 
 def states(patterns: tuple[str, ...], root: Path) -> dict[Path, State]:
-    """Return the state of every file that the patterns match."""
+    """Return the state of every file that the patterns match, by its path."""
     return {path: _state(path) for path in matched(patterns, root)}
 
 
@@ -92,14 +95,16 @@ def _state(path: Path) -> State:
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Compute sha256 of data files. The digest of a large file is cached in the file ``memory`` by
-    path, size, mtime, ctime and inode; ``rehash`` ignores that cache."""
+    """Computes sha256 of data files. The digest of a file of 1 MiB or more is cached in the file
+    ``memory`` and used again while size, mtime, ctime and inode are the same; with ``rehash`` every
+    file is read."""
 
     memory: Path
     rehash: bool = False
 
     def of(self, paths: list[Path]) -> dict[Path, str]:
-        """Return ``sha256:…`` of each file's bytes."""
+        """Return ``sha256:…`` of each file's bytes, by path; new digests of large files are cached.
+        OSError if a file cannot be read."""
         known = {} if self.rehash else self._read()
         found: dict[Path, str] = {}
         learnt = False
@@ -119,7 +124,8 @@ class Fingerprints:
         return found
 
     def total(self, patterns: tuple[str, ...], root: Path) -> str:
-        """Return one sha256 over the names and contents of all files; "" without patterns."""
+        """Return one sha256 (hexadecimal) over the names and contents of all matched files; ""
+        without patterns."""
         if not patterns:
             return ""
         digests = self.of(matched(patterns, root))
@@ -127,6 +133,8 @@ class Fingerprints:
         return hashlib.sha256("".join(rows).encode()).hexdigest()
 
     def _read(self) -> dict[str, list[int | str]]:
+        """Return the cached digests: size, mtime, ctime, inode and ``sha256:…`` by path; {} if the
+        cache is absent or damaged."""
         try:
             text = read_own(self.memory)
             if text is None:  # most repositories have no cache

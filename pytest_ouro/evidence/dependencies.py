@@ -69,7 +69,10 @@ _INCLUDE = r"(?m)^[ \t]*(?:-r|-c|--requirement|--constraint)[ =]*([^\s#]+)"
 
 @dataclass(frozen=True)
 class DependencyFile:
-    """One manifest or lock file. ``trusted`` is None if trust does not have its bytes."""
+    """One manifest or lock file, by its path from the repository's top. ``known``: trust has the
+    file. ``trusted`` are its trusted bytes, None if trust does not have them, and
+    ``trusted_digest`` is their ``sha256:…``. ``now`` has its bytes in each place that is checked;
+    None: absent."""
 
     path: str
     known: bool
@@ -79,11 +82,13 @@ class DependencyFile:
 
     @property
     def locks(self) -> bool:
+        """Whether its name is that of a lock file."""
         return matches(self.path.rpartition("/")[2], LOCKED)
 
 
 def is_dependency_file(path: str, root: str) -> bool:
-    """Return whether ``path`` is a manifest or lock file in the experiment's folder or above."""
+    """Return whether ``path`` has the name of a manifest or lock file, and lies in the folder
+    ``root`` or above it; a folder ``requirements`` there counts too."""
     folder, _, name = path.rpartition("/")
     if f"/{folder}".endswith("/requirements"):
         folder, name = folder.removesuffix("requirements").rstrip("/"), f"requirements/{name}"
@@ -92,8 +97,8 @@ def is_dependency_file(path: str, root: str) -> bool:
 
 
 def foreign_files(repository: Repository, trust: Trust, root: str) -> list[str]:
-    """Return the files, trusted or present, that declare dependencies of other languages than
-    Python, in the folder ``root`` and all above it."""
+    """Return the paths of the files, trusted or present, that declare dependencies of other
+    languages than Python, directly in the folder ``root`` or in one above it, sorted."""
     parts = root.split("/")
     above = frozenset({"", *("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))})
     known = _trusted_in(trust.committed, above) | _present_in(repository, above)
@@ -106,13 +111,14 @@ def _is_foreign(name: str) -> bool:
 
 @lru_cache(maxsize=8)
 def _trusted_in(paths: frozenset[str], folders: frozenset[str]) -> frozenset[str]:
-    """Return the paths that lie directly in one of the folders; trust is the same for every commit
-    of a history."""
+    """Return the paths that lie directly in one of the folders. The result is cached: trust is the
+    same for every commit of a history."""
     return frozenset(path for path in paths if path.rpartition("/")[0] in folders)
 
 
 def _present_in(repository: Repository, folders: frozenset[str]) -> set[str]:
-    """Return the files directly in one of the folders, in commit, index and working tree."""
+    """Return the paths of the files directly in one of the folders, in commit, index and working
+    tree; in the commit alone if no more is checked."""
     store = repository.git.store
     found = {path for folder in folders for path in store.files_in(repository.head, folder)}
     if repository.subject != "commit":
@@ -122,14 +128,16 @@ def _present_in(repository: Repository, folders: frozenset[str]) -> set[str]:
 
 
 def dependency_globs(root: str) -> list[str]:
-    """Return the globs of manifests and lock files in the folder ``root`` and all above it."""
+    """Return the globs, from the repository's top, of manifests and lock files in the folder
+    ``root`` and all above it."""
     parts = root.split("/") if root else []
     folders = ["/".join(parts[:depth]) for depth in range(len(parts), -1, -1)]
     return [join(folder, name) for folder in folders for name in (*DECLARED, *LOCKED)]
 
 
 def observe(repository: Repository, trust: Trust, root: str) -> tuple[DependencyFile, ...]:
-    """Return the dependency files in trust, commit, index or working tree, and their includes."""
+    """Return the dependency files that trust, commit, index or working tree have in ``root`` and
+    above, and those that their trusted contents include, by path."""
     places = (trust.paths, repository.head_tree, repository.index, repository.untracked)
     folders = frozenset(glob.rpartition("/")[0] for glob in dependency_globs(root))
     near = _trusted_in(trust.paths, folders) | _present_in(repository, folders)
@@ -149,7 +157,9 @@ def observe(repository: Repository, trust: Trust, root: str) -> tuple[Dependency
 
 
 def included(path: str, data: bytes) -> list[str]:
-    """Return the files that a requirements file includes, from the repository's top."""
+    """Return the paths, from the repository's top, that a requirements file includes, whether they
+    exist or not, without those outside the repository; [] for a file that is not ``.txt`` or
+    ``.in``."""
     if not path.endswith((".txt", ".in")):
         return []
     found = []
@@ -160,9 +170,11 @@ def included(path: str, data: bytes) -> list[str]:
 
 
 def statements(path: str, data: bytes) -> dict[str, str]:
-    """Return the requirements of a dependency file: a name (``torch (dependencies)``) to its value.
+    """Return what a dependency file requires: the value (``>=2``) of each name (``torch
+    (dependencies)``).
 
-    If the file cannot be parsed, each line is a requirement, so that any change counts.
+    Of a file that is not valid TOML, or has another format, each line is a requirement except for
+    comments, so that any change counts.
     """
     text = canonical(data).decode(errors="replace")
     name = path.rpartition("/")[2]
@@ -181,7 +193,8 @@ def statements(path: str, data: bytes) -> dict[str, str]:
 
 
 def in_script(data: bytes | None) -> dict[str, str]:
-    """Return the requirements in a script's own comments (PEP 723), as ``uv run`` reads them."""
+    """Return the requirements in a script's own comments (PEP 723), as ``uv run`` reads them; {} if
+    there are none. If the comments are not valid, each of their lines is a requirement."""
     text = _block(canonical(data or b"").decode(errors="replace"))
     if not text:
         return {}
@@ -193,8 +206,9 @@ def in_script(data: bytes | None) -> dict[str, str]:
 
 
 def _block(text: str) -> str:
-    """Return the first block of settings in a script's comments, "" if there is none: the lines
-    after ``# /// script`` up to the last ``# ///`` of the same comment."""
+    """Return the first block of settings in a script's comments, without ``# ``; "" if there is
+    none. The block is the lines after ``# /// script`` up to the last ``# ///`` of the same
+    comment."""
     if "# /// script" not in text:
         return ""
     start = end = 0
@@ -212,7 +226,8 @@ def _block(text: str) -> str:
 
 
 def _joined(stated: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the values by name, those of one name together: ``six @ URL`` beside ``six``."""
+    """Return the values by name. Several values of one name are joined: ``six @ URL`` beside
+    ``six``."""
     found: dict[str, list[str]] = {}
     for key, value in stated:
         found.setdefault(key, []).append(value)
@@ -223,7 +238,8 @@ def _joined(stated: Iterable[tuple[str, str]]) -> dict[str, str]:
 def provided(path: str, data: bytes) -> frozenset[str]:
     """Return the normalised names of the distributions in a manifest or lock file.
 
-    In line-based formats every word counts as a name.
+    In setup.py, setup.cfg, environment files, Pipfile and conda-lock.yml every word counts as a
+    name.
     """
     name = path.rpartition("/")[2]
     if matches(name, ("setup.*", "environment*", "Pipfile", "conda-lock.yml")):
@@ -242,7 +258,8 @@ def _requirement(line: str) -> tuple[str, str]:
 
 
 def _pyproject(table: dict[str, Any]) -> dict[str, str]:
-    """Return the parts of pyproject.toml that decide what is installed."""
+    """Return the settings of a parsed pyproject.toml that decide what is installed, name to
+    value."""
     project, tool = table.get("project", {}), table.get("tool", {})
     extras, groups = project.get("optional-dependencies", {}), table.get("dependency-groups", {})
     requirements = {
@@ -269,6 +286,7 @@ def _pyproject(table: dict[str, Any]) -> dict[str, str]:
 
 
 def _locked(table: dict[str, Any]) -> dict[str, str]:
-    """Return the versions in ``[[package]]`` (uv, poetry, pdm) or ``[[packages]]`` (pylock)."""
+    """Return each package's version ("" if not stated) in ``[[package]]`` (uv, poetry, pdm) or
+    ``[[packages]]`` (pylock) of a parsed lock file, by name."""
     packages = [*table.get("package", []), *table.get("packages", [])]
     return _joined((str(one["name"]), str(one.get("version", ""))) for one in packages)

@@ -1,4 +1,4 @@
-"""Evidence: all facts that rules are judged by. Each is observed once, on its first use."""
+"""Evidence: all facts that rules are checked against. Each is observed once, on its first use."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ class Layout:
     """The paths of an experiment, and the names that its checks look for.
 
     ``folder`` (of bound.toml), ``root`` and ``ledger`` are relative to the repository's top, and
-    ``data`` and the globs to ``root``. If there is no harness, ``harness`` and ``evaluate`` are
-    not identifiers. ``script`` is the Python file to run ("" for a command), and ``python`` the
-    command that starts the project's interpreter.
+    ``data`` and the globs to ``root``. If there is no harness, ``harness`` and ``evaluate`` are not
+    identifiers. ``script`` is the Python file to run ("" for a command), ``run_by_us`` the harness
+    and the script that prepares the data, and ``python`` the command that starts the project's
+    interpreter.
     """
 
     folder: str
@@ -56,7 +57,8 @@ class Layout:
         return [self.path(glob) for glob in self.editable]
 
     def path(self, relative: str) -> str:
-        """Return a path or glob of the experiment, relative to the repository's top."""
+        """Return a path or glob of the experiment, given relative to ``root``, relative to the
+        repository's top. ValueError if it leaves the repository."""
         return join(self.root, relative)
 
 
@@ -64,9 +66,9 @@ class Layout:
 class Evidence:
     """The facts about one experiment: its ``layout``, its ``repository`` now, and its ``trust``.
 
-    ``measured`` is the run that has just ended, recorded or not. With ``rehash`` every data file is
-    read again, even if its size and times are unchanged. ``run_commands``: the user of this session
-    allowed the commands that the bound names.
+    ``measured`` is the run that has just ended, recorded or not; None if there was none. With
+    ``rehash`` every data file is read again, even if its size and times are unchanged.
+    ``run_commands``: the user of this session allowed the commands that the bound names.
     """
 
     layout: Layout
@@ -78,7 +80,8 @@ class Evidence:
 
     @cached_property
     def may_run_commands(self) -> bool:
-        """Whether a program that the bound names may be started: it is code of the repository."""
+        """Whether programs that the bound names, which are code of the repository, may be started:
+        the user allowed it in this session, or `consent` is given."""
         from pytest_ouro.evidence import consent  # most rules name no command
 
         return self.run_commands or consent.is_given(self.trust)
@@ -89,12 +92,14 @@ class Evidence:
 
     @cached_property
     def foreign_dependency_files(self) -> list[str]:
-        """The files that declare dependencies of other languages, in trust or now."""
+        """The paths of files, in the trusted commit or now, that declare dependencies of other
+        languages."""
         return dependencies.foreign_files(self.repository, self.trust, self.layout.root)
 
     @cached_property
     def installed(self) -> dict[str, str]:
-        """The versions in the repository's own environment, by normalised name of distribution."""
+        """The versions in the repository's own environment, by normalised name of distribution; {}
+        if a commit alone is checked."""
         if self.repository.subject == "commit":
             return {}
         return installed.installed([self.root, self.repository.git.top])
@@ -128,7 +133,8 @@ class Evidence:
 
     @cached_property
     def shadows(self) -> list[tuple[str, str]]:
-        """Files that would be imported in place of the harness or a package: ``(path, effect)``."""
+        """Files that would be imported in place of the harness or a package: ``(path, effect)``; []
+        unless the working tree is checked."""
         if self.repository.subject != "working tree":
             return []
         folder = f"{self.layout.root}/" if self.layout.root else ""
@@ -146,16 +152,14 @@ class Evidence:
 
     @cached_property
     def runs(self) -> tuple[FinishedRun, ...]:
-        """The finished runs of this working tree under this trust, oldest first.
-
-        Runs recorded under another trust are not judged by this one.
-        """
+        """The finished runs of this working tree under this trust, oldest first. Rules apply to no
+        run that was recorded under another trust."""
         return tuple(run for run in self.all_runs if run.trust == self.trust.commit)
 
     @cached_property
     def tried(self) -> dict[int, str]:
-        """The commits that were tried under this trust, by the number of their ``started`` line,
-        from refs/ouro/tried/; empty while a blessing is pending."""
+        """The ids of the commits that were tried and contain the trusted commit, by the number of
+        their ``started`` line, from refs/ouro/tried/; {} while a blessing is pending."""
         if self.trust.blessing_pending:
             return {}
         wanted = ("--format=%(refname:lstrip=3) %(objectname)", f"--contains={self.trust.commit}")
@@ -165,8 +169,9 @@ class Evidence:
 
     @cached_property
     def only_claims(self) -> str:
-        """Say so if no run was ever recorded here: what the ledger has was written by hand, and
-        there is nothing to compare it with. "" if something was recorded, even if it is gone."""
+        """A text that no run was ever recorded here, with the number of the ledger's rows: they
+        were written by hand, and there is nothing to compare them with. "" if something was
+        recorded, even if it is gone."""
         if self.journal_fault or any(r.worktree == self.worktree for r in self.records):
             return ""
         if self._has_tried and self.tried:
@@ -177,7 +182,7 @@ class Evidence:
 
     @property
     def _has_tried(self) -> bool:
-        """Whether there may be refs of tried commits: git is asked only then."""
+        """Whether git may have refs of tried commits: git is asked only then."""
         folder = self.repository.git.common_dir
         if (folder / "refs/ouro/tried").is_dir() or (folder / "reftable").exists():
             return True
@@ -191,7 +196,8 @@ class Evidence:
 
     @cached_property
     def inherited_rows(self) -> int:
-        """The number of rows in the ledger before the first of ``runs``: claims, and older runs."""
+        """The number of rows that the ledger had when the first run of this working tree under this
+        trust started: claims, and older runs. All its rows without such a run."""
         for record in self.records:
             if (record.worktree, record.trust) == (self.worktree, self.trust.commit):
                 return record.ledger_rows
@@ -199,8 +205,8 @@ class Evidence:
 
     @cached_property
     def run(self) -> MeasuredRun | None:
-        """The run that was just measured; else the last run of HEAD under this trust, unless an
-        editable file has uncommitted changes."""
+        """The run that was just measured; else the last of ``runs`` whose commit is the checked
+        one, if no editable file has uncommitted changes; else None."""
         if self.measured is not None:
             return self.measured
         of_head = [run for run in self.runs if run.commit == self.repository.head]

@@ -17,15 +17,17 @@ _DIGEST = r"sha256:[0-9a-f]{64}"
 
 @dataclass(frozen=True)
 class Lock:
-    """``files`` maps a path from the repository's top to ``sha256:…`` of its canonical bytes,
-    ``data`` a file outside git (``~/…``, or relative to the experiment) to ``sha256:…``."""
+    """The content of bound.lock. ``blessed`` says when a person blessed it; ``files`` maps a path
+    from the repository's top to ``sha256:…`` of its canonical bytes, ``data`` a file outside git
+    (``~/…``, or relative to the experiment) to ``sha256:…``."""
 
     blessed: str
     files: Mapping[str, str]
     data: Mapping[str, str] = field(default_factory=dict)
 
     def dumps(self) -> str:
-        """Return the text of the file, sorted, so that a diff shows only what changed."""
+        """Return the text of bound.lock, with sorted paths, so that a diff shows only what
+        changed."""
         lines = [
             "# Written by `pytest-ouro bless`: a person declares these bytes the truth.",
             "# sha256 of each file, text with LF line endings.",
@@ -41,7 +43,8 @@ class Lock:
 
 
 def loads(text: str, *, name: str = NAME) -> Lock:
-    """Parse the file's text; TrustError if it is damaged."""
+    """Return the lock that a text of bound.lock states. TrustError, which calls the file ``name``,
+    if it is not TOML, or a digest is not ``sha256:…``."""
     from pytest_ouro.evidence import toml
 
     try:

@@ -76,10 +76,11 @@ class BoundFolder(RepoPath):
 
 @lru_cache(maxsize=512)
 def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
-    """Return a fast function that says whether one of the globs names a path.
+    """Return a function from a path to a true value if one of the globs names the path, else a
+    false one.
 
-    It takes time in proportion to the path's length: plain names are looked up in a set, simple
-    globs are one regular expression, and the rest are matched by `_matches_parts`.
+    The function takes time in proportion to the path's length: plain names are looked up in a set,
+    simple globs are one regular expression, and the rest are matched by `_matches_parts`.
     """
     wild = [p for p in patterns if p.endswith("/") or "*" in p or "?" in p]
     plain = frozenset(patterns).difference(wild)
@@ -105,13 +106,15 @@ _WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
 def _split(pattern: str) -> list[str]:
-    """Return the wildcards of a glob, and the texts between them."""
+    """Split a glob into its wildcards and the texts between them, in order. A glob that ends with
+    ``/`` gets ``**`` at its end."""
     return re.findall(_PART, pattern + "**" if pattern.endswith("/") else pattern)
 
 
 def _is_simple(parts: list[str]) -> bool:
-    """Return whether a regular expression matches a glob without trying many ways: it has one
-    wildcard for many characters, or ``**/`` and ``*``, and perhaps ``**`` at its end."""
+    """Return whether a regular expression matches a glob without trying many ways: apart from
+    ``**`` at its end, the glob has at most one wildcard for many characters, or ``**/`` and ``*``
+    once each."""
     stars = [part for part in parts[:-1] + parts[-1:] * (parts[-1] != "**") if part[0] == "*"]
     return len(stars) < 2 or sorted(stars) == ["*", "**/"]
 
@@ -144,7 +147,8 @@ def _matches_parts(path: str, parts: list[str]) -> bool:
 
 
 def _places(text: str, path: str) -> int:
-    """Return the places at which a text begins in a path, as bits."""
+    """Return the places at which a text begins in a path, as bits: bit n is set for place n, from
+    0."""
     found, place = 0, path.find(text)
     while place >= 0:
         found |= 1 << place
@@ -153,28 +157,30 @@ def _places(text: str, path: str) -> int:
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:
-    """Return whether one of the globs names ``path``. ``folder/`` means all in the folder."""
+    """Return whether one of the globs names ``path``. ``folder/`` names all files below the
+    folder."""
     return bool(_matcher(tuple(patterns))(path))
 
 
 def matches_once(path: str, patterns: Iterable[str]) -> bool:
-    """Return what `matches` does, for patterns that no other path is compared with: slower for
-    each path, but nothing is compiled."""
+    """Return what `matches` returns, without compiling the patterns: faster for the first path,
+    slower for each further one."""
     return any(path == pattern or _matches_parts(path, _split(pattern)) for pattern in patterns)
 
 
 def matching(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
-    """Return the paths that one of the globs names."""
+    """Return the paths that one of the globs names, in their order."""
     return list(filter(_matcher(tuple(patterns)), paths))
 
 
 def inside(path: str, folder: str) -> bool:
-    """Return whether ``path`` lies in ``folder`` ("" is the repository's top)."""
+    """Return whether ``path`` is ``folder`` or lies below it ("" is the repository's top)."""
     return not folder or path == folder or path.startswith(folder + "/")
 
 
 def join(folder: str, path: str) -> str:
-    """Return ``path``, given relative to ``folder``, relative to the repository's top.
+    """Return ``path``, given relative to ``folder``, relative to the repository's top; "" for the
+    top itself. A slash at its end is kept.
 
     ValueError if it leaves the repository or is absolute.
     """
@@ -187,7 +193,8 @@ def join(folder: str, path: str) -> str:
 
 
 def quoted(path: str) -> str:
-    """Quote a path for a shell command that a person copies; ``~/`` stays the home."""
+    """Return a path as it is written in a shell command that a person copies: quoted, except for
+    ``~/`` at its start, which stays the home folder."""
     import shlex  # most sessions need no quoted path
 
     rest = path.removeprefix("~/")

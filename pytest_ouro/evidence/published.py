@@ -23,22 +23,25 @@ _MODULES = (".py", ".pyc", ".pyd", ".pth", ".so")
 
 @dataclass(frozen=True)
 class Published:
-    """The globs that a bound publishes; ``beside_work`` maps files to commits with other work."""
+    """The globs that a bound publishes. ``beside_work`` maps each published file to the places
+    (commits or the index, in words) that contain it although they change unpublished files."""
 
     globs: tuple[str, ...]
     beside_work: dict[str, list[str]] = field(default_factory=dict)
 
     def named(self, path: str) -> bool:
-        """Return whether the bound publishes the file."""
+        """Return whether a published glob names the file, and it is not a module that a run could
+        import."""
         return matches(path, self.globs) and not path.endswith(_MODULES)
 
     def lawful(self, path: str) -> bool:
-        """Return whether the file is published, and only by report commits."""
+        """Return whether the file is published, and no place of ``beside_work`` contains it."""
         return self.named(path) and path not in self.beside_work
 
 
 def published(evidence: Evidence) -> Published:
-    """Return what is published in the commits since trust and in the index."""
+    """Return what the bound publishes, and which of these files the index, or commits since trust,
+    contain beside other work."""
     found = Published(tuple(evidence.layout.path(path) for path in evidence.layout.publish))
     if found.globs:
         for where, paths in _work(evidence, found):
@@ -48,7 +51,8 @@ def published(evidence: Evidence) -> Published:
 
 
 def _work(evidence: Evidence, found: Published) -> Iterator[tuple[str, Iterable[str]]]:
-    """Yield each commit, or the index, that changes unpublished files, with all its paths."""
+    """Yield each commit since trust that changes an unpublished file, in words, with all paths of
+    its tree; then "the index" with all its paths, if it changes such a file."""
     repository = evidence.repository
     commits: dict[str, list[Change]] = {}
     for change in repository.committed:

@@ -80,8 +80,8 @@ class Repository:
         head: str = "",
         tip: str = "",
     ) -> None:
-        """``head`` is the full id of the judged commit, by default the one checked out. ``tip`` is
-        the last commit of the history in which ``head`` is judged as an earlier one."""
+        """``head`` is the full id of the checked commit, by default that of HEAD. ``tip`` is the
+        last commit of the history if ``head`` is checked as an earlier commit of it."""
         self.git = git
         self.trust = trust
         self.subject = subject
@@ -90,7 +90,7 @@ class Repository:
 
     @cached_property
     def head(self) -> str:
-        """The full id of the judged commit."""
+        """The full id of the checked commit; GitError if there is no commit yet."""
         commit = self._head or self.git.head or self.git.commit("HEAD")
         if not commit:
             raise messages.no_commit_yet()
@@ -108,18 +108,20 @@ class Repository:
 
     @property
     def index(self) -> dict[str, Entry]:
+        """The index, by path; the files of the checked commit if a commit alone is checked."""
         return self._files[0]
 
     @cached_property
     def untracked(self) -> list[str]:
-        """Untracked files that git does not ignore, without those of our own cache."""
+        """Untracked files that git does not ignore, without those of our own cache; [] unless the
+        working tree is checked."""
         cache, files = cache_in(self.git.top), self._files[1]
         return [path for path in files if not path.startswith(cache)] if cache else files
 
     @cached_property
     def hidden(self) -> list[str]:
-        """Python modules that only the clone's own settings ignore: ``.git/info/exclude``, or a
-        ``core.excludesFile`` in its config. No commit contains those patterns."""
+        """Untracked Python modules that only ``.git/info/exclude`` or the clone's own
+        ``core.excludesFile`` ignores, in no commit; [] unless the working tree is checked."""
         if self.subject != "working tree" or not excludes.has_local_excludes(self.git):
             return []
         listed = self.git.call("ls-files", "-o", "-z", "--exclude-per-directory=.gitignore")
@@ -132,7 +134,7 @@ class Repository:
 
     @cached_property
     def commits(self) -> tuple[Commit, ...]:
-        """Commits of the judged history that trust does not contain, oldest first."""
+        """The commits that ``head`` or a merge adds to trust, oldest first; () without trust."""
         return tuple(commit for commit, _ in self._history)
 
     @cached_property
@@ -146,7 +148,7 @@ class Repository:
         return tuple(_changes_of(git, commit) for commit in ids)
 
     def _linear_commits(self) -> list[str]:
-        """Return the commits since trust, oldest first, if the history is linear; else []."""
+        """Return the ids since trust, oldest first; [] if the history is long or not linear."""
         found: list[str] = []
         commit = self.head
         while commit != self.trust:
@@ -158,7 +160,7 @@ class Repository:
         return found[::-1]
 
     def _list_commits(self) -> list[str]:
-        """Return the commits since trust, oldest first, as git lists them for any history."""
+        """Return the ids of all commits since trust, oldest first; LimitError if too many."""
         tips, order = (self.head, *self.merging), ("--reverse", "--topo-order")
         few = f"--max-count={limits.COMMITS + 1}"
         found = self.git.call("rev-list", few, *order, *tips, f"^{self.trust}").decode().split()
@@ -167,7 +169,7 @@ class Repository:
         return found
 
     def on_branch(self, commit: Commit) -> str:
-        """Return the commit, or the merge on the branch's own line that brought it in."""
+        """Return the commit's id, or that of the merge that brought it to the first-parent line."""
         parents = {one.id: self.git.store.commit(one.id)[1] for one in self.commits}
         line, one = set(), self.head
         while one in parents:
@@ -179,22 +181,22 @@ class Repository:
 
     @cached_property
     def committed(self) -> tuple[Change, ...]:
-        """Every change of every commit since trust: a commit and its revert count both."""
+        """Every change of every commit since trust, oldest first; a reverted one counts too."""
         return tuple(change for _, changes in self._history for change in changes)
 
     @cached_property
     def history(self) -> tuple[str, ...]:
-        """The judged commit and its ancestors, newest first, children before parents."""
+        """The ids of the checked commit and its ancestors, newest first, none after its parents."""
         return tuple(self.git.call("rev-list", "--topo-order", self.head).decode().split())
 
     @cached_property
     def ancestors(self) -> frozenset[str]:
-        """The judged commit and its ancestors."""
+        """The ids of the checked commit and its ancestors."""
         return frozenset(self.history)
 
     @cached_property
     def merging(self) -> tuple[str, ...]:
-        """The commits that an unfinished merge adds; they are checked like those of the branch.
+        """The ids of the commits that an unfinished merge adds; () if a commit alone is checked.
 
         Commits that the branch has already are dropped: a forged MERGE_HEAD that names one would
         hide staged changes.
@@ -211,7 +213,7 @@ class Repository:
 
     @cached_property
     def staged(self) -> tuple[Change, ...]:
-        """The changes of the index against the judged commit and the commits being merged."""
+        """The changes of the index against HEAD and all merged commits; () if it is not checked."""
         if self.subject == "commit":
             return ()
         changes = _difference(self.head_tree, self.index, "index")
@@ -221,7 +223,7 @@ class Repository:
         return tuple(changes)
 
     def unstaged(self, within: str = "") -> tuple[Change, ...]:
-        """Return the changes of tracked files in ``within`` against the index."""
+        """Return the unstaged changes in ``within``; () unless the working tree is checked."""
         return tuple(self._unstaged(lambda path: inside(path, within)))
 
     def _unstaged(self, asked: Callable[[str], bool]) -> list[Change]:
@@ -235,7 +237,7 @@ class Repository:
         ]
 
     def _changed_on_disk(self, path: str, entry: Entry) -> Kind | None:
-        """Return how a tracked file differs from its entry in the index; None if it does not."""
+        """Return "changed" or "deleted" if a tracked file differs from its entry, else None."""
         if entry.is_submodule:
             return "changed" if submodule_differs(Path(path), entry.blob) else None
         try:
@@ -257,7 +259,7 @@ class Repository:
             return "changed"
 
     def _changed_large_file(self, path: str, entry: Entry) -> Kind | None:
-        """Return "changed" or None of a file on the disk that is too large to be read at once."""
+        """Return "changed" if a file that is too large to be read at once differs, else None."""
         try:
             pointer = content.large_file(self.git.store.read(entry.blob, limit=content.LFS_POINTER))
         except LimitError:
@@ -268,7 +270,7 @@ class Repository:
         return "changed" if differs else None
 
     def _mode_differs(self, mode: int, entry: Entry) -> bool:
-        """Return whether the executable bit changed, if core.fileMode is not false."""
+        """Return whether a file's executable bit changed; False if core.fileMode is false."""
         if entry.mode not in ("100644", "100755"):
             return False
         return bool(mode & stat.S_IXUSR) != (entry.mode == "100755") and self._modes_count
@@ -279,7 +281,7 @@ class Repository:
 
     @cached_property
     def _base(self) -> str:
-        """The best common ancestor of trust and the judged commit; "" if there is none."""
+        """The id of the merge base of trust and the checked commit; "" if there is none."""
         parents = {p for commit in self.commits for p in self.git.store.commit(commit.id)[1]}
         outside = parents - {commit.id for commit in self.commits}
         if outside == {self.trust} and not self.merging:  # all commits descend from trust
@@ -288,8 +290,8 @@ class Repository:
 
     @cached_property
     def net(self) -> tuple[Change, ...]:
-        """Differences between the judged commit and the common ancestor that no single commit
-        shows: a merge that takes one side only drops the changes of the other side."""
+        """The differences between the merge base and the checked commit in files that no single
+        commit changes, as if a merge takes one side only; () without trust."""
         base = self._base if self.trust and self.trust != self.head else ""
         if not base:
             return ()
@@ -303,7 +305,7 @@ class Repository:
         )
 
     def changes(self, within: str = "") -> list[Change]:
-        """Return all changes since trust in ``within``, in every place."""
+        """Return all changes since trust in ``within``, in every place that is checked."""
         return self._changes(lambda path: inside(path, within))
 
     def changes_of(self, paths: Collection[str]) -> list[Change]:
@@ -322,10 +324,10 @@ class Repository:
     def contents(
         self, paths: list[str], *, limit: int = limits.FILE
     ) -> dict[str, dict[Place, bytes | None]]:
-        """Return the bytes of each path in commit, index and working tree (None: absent).
+        """Return the bytes of each path in every place that is checked (None: absent).
 
-        In an unfinished merge the commit is left out: the index will be the commit. OuroError if a
-        file has more bytes than ``limit``.
+        Left out are the commit during a merge, since the index will be the commit, and an absent
+        file with skip-worktree. LimitError if a file has more bytes than ``limit``.
         """
         trees: dict[Place, dict[str, Entry]] = {}
         if not self.merging:
@@ -359,7 +361,7 @@ def _difference(old: dict[str, Entry], new: dict[str, Entry], place: Place) -> l
 
 
 def _changes_of(git: Git, commit_id: str) -> tuple[Commit, tuple[Change, ...]]:
-    """Return a commit's changes; for a merge only those that differ from all its parents."""
+    """Return a commit and its changes; for a merge only paths that differ from all its parents."""
     tree, parents = git.store.commit(commit_id)
     commit = Commit(commit_id, git.store.subject(commit_id))
     before = [git.store.commit(parent)[0] for parent in parents] or [""]
@@ -375,7 +377,7 @@ def _changes_of(git: Git, commit_id: str) -> tuple[Commit, tuple[Change, ...]]:
 
 
 def submodule_differs(folder: Path, commit: str) -> bool:
-    """Return whether a submodule's folder differs from the recorded commit.
+    """Return whether a submodule's folder differs from the recorded commit, or cannot be read.
 
     A submodule that is not checked out (no folder, or an empty one) does not differ. Untracked
     files in it do not count: they may be build products.

@@ -18,7 +18,8 @@ _TEXT = r"""\"(?:[^\"\\]|\\.)*\"?|'[^']*'?"""
 
 
 def loads(text: str) -> dict[str, Any]:
-    """Parse a TOML text; ValueError if it is not valid."""
+    """Parse a TOML text to a dict. ValueError if it is not valid, is nested too deeply, or has a
+    key of more than `limits.KEY_PARTS` parts."""
     if any(line.count(".") > limits.KEY_PARTS and _has_deep_key(line) for line in text.split("\n")):
         raise ValueError(f"a key has more than {limits.KEY_PARTS} parts")
     try:
@@ -28,8 +29,8 @@ def loads(text: str) -> dict[str, Any]:
 
 
 def _has_deep_key(line: str) -> bool:
-    """Return whether a line has a dotted key of many parts, whose parts the parser would all store
-    again and again."""
+    """Return whether a line has a dotted key of more than `limits.KEY_PARTS` parts: the parser
+    would store all its parts again and again."""
     parts = 0
     for part in re.sub(_TEXT, "x", line).split("."):
         parts = parts + 1 if re.fullmatch(r"\s*[\w-]+\s*", part) else 0

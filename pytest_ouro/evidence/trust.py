@@ -27,11 +27,12 @@ CONFIG = "git config ouro.trust"
 
 @dataclass(frozen=True)
 class Trust:
-    """The reference for all comparisons.
+    """What rules and frozen files are compared with: a commit that ``source`` names, or bound.lock.
 
-    ``commit`` is the commit that contains it; "" while a new bound.lock is not committed yet.
-    ``lock`` is set if the digests of bound.lock are the reference. ``read_at`` is the commit from
-    which bound.lock was read; "" for the working tree. ``bound_path`` is bound.toml's.
+    ``commit`` is that commit, or the one that introduced this content of bound.lock; "" while a new
+    bound.lock is not committed yet. ``lock`` is set if the digests of bound.lock are the reference.
+    ``read_at`` is the commit from which bound.lock was read; "" for the working tree. ``lock_path``
+    and ``bound_path`` (of bound.toml) are relative to the repository's top.
     """
 
     git: Git
@@ -44,12 +45,13 @@ class Trust:
 
     @property
     def named_by_user(self) -> bool:
-        """Whether an option or variable of this session names the commit."""
+        """Whether an option or variable of this session names the trusted commit."""
         return self.source not in (lockfile.NAME, CONFIG)
 
     @cached_property
     def vouching_lock(self) -> Lock | None:
-        """The bound.lock in which a person blessed the trusted rules; None if there is none."""
+        """The bound.lock in which a person blessed the trusted rules: the reference itself, or one
+        in the trusted commit if it has the digest of the rules there; else None."""
         if self.lock is not None:
             return self.lock
         committed, rules = self.read(self.lock_path), self.read(self.bound_path)
@@ -60,7 +62,7 @@ class Trust:
 
     @property
     def renewal(self) -> str:
-        """How a person has corrected rules trusted: the end of a sentence."""
+        """What a person must do so that corrected rules are trusted, as the end of a sentence."""
         edit = (
             "correct bound.toml, run pytest-ouro bless, commit bound.toml and bound.lock together"
         )
@@ -90,12 +92,14 @@ class Trust:
 
     @cached_property
     def paths(self) -> frozenset[str]:
-        """The paths of all trusted files, from the repository's top."""
+        """The paths of all trusted files, from the repository's top: those that bound.lock lists,
+        else all of the trusted commit."""
         return frozenset(self._tree if self.lock is None else self.lock.files)
 
     @cached_property
     def data(self) -> dict[str, str]:
-        """The blessed digests of files outside git, from bound.lock."""
+        """The blessed digests (``sha256:…``) of files outside git, by their names in bound.lock; {}
+        without bound.lock."""
         if self.lock is not None:
             return dict(self.lock.data)
         committed = self.read(self.lock_path)
@@ -103,12 +107,14 @@ class Trust:
 
     @cached_property
     def committed(self) -> frozenset[str]:
-        """All files of the trusted commit, frozen or not; of HEAD while a blessing is pending."""
+        """The paths of all files of the trusted commit, frozen or not; of HEAD while a blessing is
+        pending."""
         head = self.git.commit("HEAD") if self.blessing_pending else ""
         return frozenset(self.git.tree(head) if head else self._tree)
 
     def names_in(self, folder: str) -> frozenset[str]:
-        """Return the names of the files and folders in a folder of `committed` ("": the top)."""
+        """Return the names of the files and folders directly in a folder of `committed` ("": the
+        top)."""
         if folder not in self._names_in:
             start = f"{folder}/" if folder else ""
             inner = (path[len(start) :] for path in self.committed if path.startswith(start))
@@ -120,12 +126,14 @@ class Trust:
         return {}
 
     def has_committed(self, path: str) -> bool:
-        """Return whether the trusted commit has a file of this path, frozen or not."""
+        """Return whether the trusted commit has a file of this path, frozen or not; False while a
+        blessing is pending."""
         entry = self._tree.get(path)
         return entry is not None and not entry.is_submodule
 
     def before(self, path: str) -> bytes | None:
-        """Return the bytes of a file of the trusted commit, frozen or not; None if it is absent."""
+        """Return the bytes of a file of the trusted commit, frozen or not; None if it is absent, or
+        while a blessing is pending."""
         return self.git.file(self.commit, path) if self.commit else None
 
     def digest(self, path: str) -> str:
@@ -138,8 +146,8 @@ class Trust:
     def read(self, path: str) -> bytes | None:
         """Return the trusted bytes of ``path``; None if it is not trusted or cannot be found.
 
-        Under bound.lock they are read from the commit that blessed it or from the working tree, and
-        must have the blessed digest.
+        Under bound.lock they are the bytes with the blessed digest, in the commit that blessed it
+        or where bound.lock was read; None if neither has them.
         """
         data = self.before(path)
         if self.lock is None:
@@ -154,9 +162,10 @@ class Trust:
 
 
 def present(git: Git, path: str, commit: str, *, limit: int = limits.FILE) -> bytes | None:
-    """Return the bytes of ``path`` in a commit ("": the working tree); None if it is absent.
+    """Return the bytes of ``path`` in a commit ("": the working tree); None if there is no such
+    file.
 
-    OuroError if they are more than ``limit``.
+    LimitError if they are more than ``limit``.
     """
     if commit:
         return git.contents(git.tree(commit).get(path), limit=limit, path=path)
@@ -164,8 +173,9 @@ def present(git: Git, path: str, commit: str, *, limit: int = limits.FILE) -> by
 
 
 def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> tuple[str, str]:
-    """Return the commit named as trust (``asked``, OURO_TRUST, ``git config ouro.trust``), and the
-    source of the name; two empty strings if there is none. TrustError if it is not a commit."""
+    """Return the id of the commit named as trust, and the source of the name; two empty strings if
+    no source names one. ``asked`` comes before OURO_TRUST, and that before ``git config
+    ouro.trust``. TrustError if the first name is empty, ambiguous or not a commit."""
     sources: dict[str, Callable[[], str | None]] = {
         asked_by: lambda: asked,
         "OURO_TRUST": lambda: os.environ.get("OURO_TRUST"),
@@ -194,7 +204,8 @@ def resolve(
     """Return the trust: the named commit, or else bound.lock.
 
     ``bound_path`` is bound.toml's path from the top; bound.lock lies beside it, in the commit
-    ``read_at`` or in the working tree. TrustError says what is missing and how to supply it.
+    ``read_at`` or in the working tree. TrustError if bound.lock is missing or damaged, or
+    bound.toml does not have the digest in it.
     """
     lock_path = join(bound_path.rpartition("/")[0], lockfile.NAME)
     commit, source = named(git, asked=asked, asked_by=asked_by)
@@ -215,7 +226,9 @@ def _parse(data: bytes, lock_path: str) -> Lock:
 
 
 def _blessing(git: Git, lock_path: str, data: bytes, head: str) -> str:
-    """Return the commit that introduced this content of bound.lock; "" if it is not committed."""
+    """Return the id of the commit that introduced this content of bound.lock, from ``head``
+    backwards; "" if ``head`` has another content. TrustError if a shallow clone ends before that
+    commit, LimitError if it lies more than `limits.COMMITS` commits back."""
     entry = git.store.entry(head, lock_path) if head else None
     if entry is None or not same_content(git.blobs([entry.blob])[0], data):
         return ""
@@ -233,13 +246,15 @@ def _blessing(git: Git, lock_path: str, data: bytes, head: str) -> str:
 
 
 def _edges(git: Git) -> list[str]:
-    """Return the commits at which a shallow clone ends; each seems to add all its files."""
+    """Return the ids of the commits at which a shallow clone ends, each of which seems to add all
+    its files; [] for a whole clone."""
     if not git.shallow:
         return []
     return (read_own(git.common_dir / "shallow") or b"").decode(errors="replace").split()
 
 
 def _refuse_altered_bound(trust: Trust, bound_path: str) -> None:
+    """Raise TrustError if bound.toml is absent, or does not have the blessed digest."""
     data = present(trust.git, bound_path, trust.read_at, limit=limits.BOUND)
     blessed = trust.digest(bound_path)
     if data is None and not blessed:

@@ -35,9 +35,10 @@ _OVERRIDES = (
 
 
 def environment() -> dict[str, str]:
-    """Return our environment without ``GIT_*``, with variables that keep git literal and quiet.
+    """Return a copy of our environment without ``GIT_*``, with variables that keep git literal and
+    quiet.
 
-    Relative folders are removed from PATH: the judged folder could contain a program "git".
+    Relative folders are removed from PATH: the checked folder could contain a program "git".
     """
     env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     folders = env.get("PATH", os.defpath).split(os.pathsep)
@@ -56,7 +57,8 @@ def environment() -> dict[str, str]:
 
 
 def command(*args: str, cwd: Path, also: tuple[str, ...] = ()) -> list[str]:
-    """The arguments of one git call in ``cwd``; ``also`` are further settings."""
+    """Return the program and arguments of one git call in ``cwd``, with `_OVERRIDES` and the
+    settings ``also`` (``name=value``)."""
     settings = [word for setting in (*_OVERRIDES, *also) for word in ("-c", setting)]
     start = ("git", "-C", str(cwd), "--no-optional-locks", "--no-replace-objects")
     return [*start, *settings, *args]
@@ -76,7 +78,7 @@ def run_git(
 def _run(
     args: Sequence[str], cwd: Path, index: str, also: tuple[str, ...], stdin: bytes = b""
 ) -> tuple[bytes, bytes]:
-    """Do what `run_git` does, and return git's standard error too."""
+    """Call git as `run_git` does; return its standard output and its standard error."""
     env = environment()
     if index:
         env["GIT_INDEX_FILE"] = index
@@ -111,7 +113,7 @@ def _rev_parse(start: Path, *args: str) -> bytes:
 
 
 def _own_index(index: str, top: Path, common_dir: Path) -> str:
-    """Return ``index``; GitError if it lies outside the repository's git folder."""
+    """Return ``index`` unchanged; GitError if it lies outside the repository's git folder."""
     if index and common_dir.resolve() not in (top / index).resolve().parents:
         raise messages.foreign_index(index)
     return index
@@ -137,7 +139,7 @@ def _unreadable(error: bytes, tracked: Collection[str]) -> list[str]:
 
 
 def split(output: bytes) -> list[str]:
-    """Split a ``-z`` output into its fields."""
+    """Return the fields of a ``-z`` output as texts, without empty ones."""
     return [field for field in os.fsdecode(output).split("\0") if field]
 
 
@@ -162,7 +164,8 @@ class Git:
 
     @classmethod
     def discover(cls, start: Path, *, index: str = "") -> Git:
-        """Find the repository around ``start``; GitError with the remedy if there is none."""
+        """Return the repository and working tree around ``start``. GitError with the remedy if
+        there is none, or if ``index`` lies outside it."""
         refuse_special_files(start)
         where = ("--show-toplevel", "--git-common-dir", "--absolute-git-dir")
         asked = ("rev-parse", "--path-format=absolute", *where, "--is-shallow-repository")
@@ -181,7 +184,8 @@ class Git:
 
     @classmethod
     def objects(cls, start: Path) -> Git:
-        """Find the repository around ``start``, which may be bare, to read objects only."""
+        """Return the repository around ``start``, which may be bare, to read objects only; GitError
+        if there is none."""
         refuse_special_files(start)
         where = ("--git-common-dir", "--absolute-git-dir", "--is-shallow-repository")
         found = _rev_parse(start, "rev-parse", "--path-format=absolute", *where, "--show-prefix")
@@ -191,43 +195,46 @@ class Git:
         )
 
     def relative(self, path: Path) -> str:
-        """Return ``path`` (not followed if it is a link) from the top folder; GitError outside."""
+        """Return ``path`` (a link itself, not its target) relative to the top folder, with ``/``;
+        GitError if it lies outside."""
         try:
             return (path.parent.resolve() / path.name).relative_to(self.top.resolve()).as_posix()
         except ValueError:
             raise messages.outside_working_tree(path, self.top) from None
 
     def call(self, *args: str) -> bytes:
+        """Call git in the top folder, and return its standard output; GitError if it fails."""
         return run_git(*args, cwd=self.top, index=self.index, also=self._names)
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
-        """The setting that makes names case-sensitive, if the file system is: probed as git does
-        it, whatever the repository's settings say."""
+        """The setting that makes names case-sensitive, if the file system is; () if it is not. The
+        file system is probed as git does it, whatever the repository's settings say."""
         return () if (self.common_dir / "CoNfIg").exists() else ("core.ignoreCase=false",)
 
     def line(self, *args: str) -> str:
-        """Return git's output, stripped; "" if git fails."""
+        """Return git's output as text, stripped; "" if git fails."""
         try:
             return os.fsdecode(self.call(*args)).strip()
         except GitError:
             return ""
 
     def commit(self, revision: str) -> str:
-        """Return the full id of the commit that ``revision`` names, or ""."""
+        """Return the full id of the commit that ``revision`` names; "" if it names no commit."""
         return self.line(
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
         )
 
     def is_ambiguous(self, revision: str) -> bool:
-        """Return whether several refs have this name: git prefers a tag, or a file in .git, to a
-        branch, and only warns about it."""
+        """Return whether several refs have the name ``revision``: git prefers a tag, or a file in
+        .git, to a branch, and only warns about it."""
         asked = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         called = command(*asked, cwd=self.top, also=("core.warnAmbiguousRefs=true",))
         return b" is ambiguous" in spawn.output(called, environment())[2]
 
     def tree(self, commit: str) -> dict[str, Entry]:
-        """Return every file of a commit (full id), by its path from the top folder, with ``/``."""
+        """Return the entry of every file of a commit (full id), by its path from the top folder,
+        with ``/``."""
         return self.store.files(self.store.commit(commit)[0])
 
     def file(self, commit: str, path: str) -> bytes | None:
@@ -237,16 +244,18 @@ class Git:
     def contents(
         self, entry: Entry | None, *, limit: int = limits.FILE, path: str = ""
     ) -> bytes | None:
-        """Return the bytes of an entry of a tree or the index; None for a submodule or no entry.
+        """Return the bytes of an entry of a tree or the index; None for a submodule, or if
+        ``entry`` is None.
 
-        OuroError, which names ``path``, if they are more than ``limit``.
+        LimitError, which names ``path``, if they are more than ``limit``.
         """
         if entry is None or entry.is_submodule:
             return None
         return self.store.read(entry.blob, limit=limit, path=path)
 
     def files(self, *, untracked: bool = True) -> tuple[dict[str, Entry], list[str]]:
-        """Return the index, and the untracked files that git does not ignore.
+        """Return the entries of the index by path, and the paths of the untracked files that git
+        does not ignore; [] for these without ``untracked``.
 
         A folder that git could not read is in the second list with ``/`` at its end, as another
         repository is. GitError while a merge has conflicts.

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """One path of a tree or of the index. ``mode`` as git writes it: 100644, 100755, 120000, …"""
+    """One path of a tree or of the index. ``mode`` is as git writes it: 100644, 100755, 120000, …;
+    ``blob`` is the id of the object."""
 
     mode: str
     blob: str
@@ -59,7 +60,8 @@ _SLOW_CODECS = ("idna", "punycode")
 
 
 class Objects:
-    """One ``git cat-file --batch``, which ends with :meth:`close` or with this object."""
+    """Reads objects from one ``git cat-file --batch``, which ends with :meth:`close` or with this
+    object."""
 
     def __init__(
         self,
@@ -131,7 +133,8 @@ class Objects:
         raise limit_messages.too_many_objects(limits.OBJECTS)
 
     def commit(self, name: str) -> tuple[str, list[str]]:
-        """Return the tree of a commit and its parents."""
+        """Return the id of a commit's tree, and the ids of its parents. GitError if ``name`` is not
+        a commit."""
         # Like git, ignore a line "parent" further down, as in an author's name.
         lines = re.match(_COMMIT, self.read(name))
         if not lines:
@@ -152,7 +155,7 @@ class Objects:
         return " ".join(text.split())
 
     def folder(self, tree: str) -> Folder:
-        """Return the entries of a tree, one level deep."""
+        """Return the entries of a tree by name, one level deep; GitError as in `_fields`."""
         if tree not in self._folders:
             fields = self._fields(tree)
             self._keep_room(len(fields))
@@ -160,7 +163,8 @@ class Objects:
         return self._folders[tree]
 
     def _keep_room(self, entries: int) -> None:
-        """Forget what was parsed before, if it and so many further entries are too many."""
+        """Count further entries that are kept; forget all that was parsed before if they become too
+        many."""
         self._listed += entries
         if self._listed > _KEPT_ENTRIES:
             self._listed = 0
@@ -169,7 +173,9 @@ class Objects:
             self._files.clear()
 
     def _fields(self, tree: str) -> _Tree:
-        """Return mode, name and id of each entry of a tree, whose names may be written to disk.
+        """Return mode and id of each entry of a tree, by name. GitError if the tree is damaged, or
+        a name may not be written to disk: it is empty, ``.`` or ``..``, stands twice, has a slash,
+        or may lead to ``.git``.
 
         No loop in Python: the history of a large repository has many thousands of entries.
         """
@@ -189,7 +195,8 @@ class Objects:
         return self._parsed[tree]
 
     def files(self, tree: str) -> dict[str, Entry]:
-        """Return every file of a tree, by its path. OuroError if they are too many."""
+        """Return the entry of every file of a tree, at any depth, by its path. LimitError if they
+        are too many."""
         files = self._trees.pop(tree, None)
         if files is None:
             files = self._files_in(tree, "", _Walk(tree))
@@ -214,19 +221,21 @@ class Objects:
         return self._files[tree, folder]
 
     def entry(self, commit: str, path: str) -> Entry | None:
-        """Return the entry of a commit at a path; None if it is absent or a folder."""
+        """Return the entry at a path of a commit (id); None if it is absent or a folder."""
         above, _, name = path.rpartition("/")
         entry = self._folder_at(commit, above).get(name, _NOTHING)
         return None if entry.mode in ("", _FOLDER) else entry
 
     def files_in(self, commit: str, folder: str) -> list[str]:
-        """Return the paths of the files of a commit that lie directly in a folder ("": the top)."""
+        """Return the paths of the files of a commit (id) that lie directly in a folder ("": the
+        top); [] if there is no such folder."""
         start = f"{folder}/" if folder else ""
         found = self._folder_at(commit, folder).items()
         return [start + name for name, entry in found if entry.mode != _FOLDER]
 
     def _folder_at(self, commit: str, path: str) -> Folder:
-        """Return the entries of a folder of a commit ("": the top); none if it is absent."""
+        """Return the entries of a folder of a commit by name ("": the top); {} if there is no such
+        folder."""
         tree = self.commit(commit)[0]
         for name in path.split("/") if path else ():
             entry = self.folder(tree).get(name, _NOTHING)
@@ -236,8 +245,8 @@ class Objects:
         return self.folder(tree)
 
     def difference(self, old: str, new: str) -> Iterator[tuple[str, Kind]]:
-        """Yield ``(path, kind)`` for every file that differs; the tree "" is empty. OuroError if
-        they are too many."""
+        """Yield ``(path, kind)`` for every file in which two trees (ids) differ; the tree "" is
+        empty. LimitError if they have too many entries."""
         return self._difference(old, new, "", _Walk(new))
 
     def _difference(
@@ -264,12 +273,14 @@ class Objects:
 
 
 def _read_entry(name: bytes, fields: tuple[bytes, bytes]) -> tuple[str, Entry]:
-    """Return the name of a tree entry, and what it names."""
+    """Return the name of a tree entry as text, and its entry, from its mode and the bytes of its
+    id."""
     return os.fsdecode(name), Entry(fields[0].decode(), fields[1].hex())
 
 
 def _suspects(names: bytes) -> list[str]:
-    """Return those of the names, separated by slashes, that a file system may take for .git."""
+    """Return, in lower case, those of the names, separated by slashes, that `_leads_to_git` must
+    look at: perhaps all."""
     lowered = names.lower()
     if lowered.isascii():
         if b".git" not in lowered and b"git~1" not in lowered:
@@ -279,22 +290,23 @@ def _suspects(names: bytes) -> list[str]:
 
 
 def _leads_to_git(name: str) -> bool:
-    """Return whether a file system may take a name in lower case for ``.git``: with what HFS+
-    ignores in it, with what NTFS ignores after it, or by the short name that NTFS gives it."""
+    """Return whether a file system may resolve ``name``, given in lower case, to ``.git``. HFS+
+    ignores some characters in a name. NTFS divides it at backslashes, ignores dots and spaces at
+    the end and what follows a colon, and gives ``.git`` the short name ``git~1``."""
     parts = name.translate(_IGNORED).split("\\")
     return any(part.partition(":")[0].rstrip(" .") in (".git", "git~1") for part in parts)
 
 
 class _Walk:
-    """What one walk through the folders of a tree has met so far."""
+    """Counts what one walk through the folders of a tree has met so far."""
 
     def __init__(self, tree: str) -> None:
         self._tree = tree
         self._entries = self._characters = 0
 
     def enter(self, folder: str, names: Collection[str] | Collection[bytes]) -> None:
-        """Count the entries of a folder; OuroError if the tree has too many, too long or too deep
-        ones."""
+        """Count the entries of a folder; LimitError if the tree has too many entries, too many
+        characters in their paths, or too deep folders."""
         self._entries += len(names) or 1
         self._characters += len(names) * len(folder) + sum(map(len, names))
         depth = folder.count("/")
@@ -309,6 +321,7 @@ class _Walk:
 
 
 def object_id(kind: bytes, data: bytes, *, like: str) -> str:
-    """Return git's id of an object with these bytes, by the hash function that made ``like``."""
+    """Return git's id (hexadecimal) of an object of this kind with these bytes, by the hash
+    function that made the id ``like``."""
     new = hashlib.sha256 if len(like) == 64 else hashlib.sha1
     return new(b"%b %d\0" % (kind, len(data)) + data, usedforsecurity=False).hexdigest()

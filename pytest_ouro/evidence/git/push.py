@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ref:
-    """One ref of a push: its local name and its new object; ``replaces`` is the object that the
-    remote has now ("" if unknown)."""
+    """One ref of a push: its local name and the id of its new object. ``replaces`` is the id of the
+    object that the remote has now ("" if it has no such ref, or that is unknown)."""
 
     name: str
     id: str
@@ -39,7 +39,8 @@ def parse_refs(lines: str) -> list[Ref]:
 
 
 def unpushed_refs(git: Git, env: Mapping[str, str], remote: str = "") -> list[Ref]:
-    """Return every branch and tag that the remote is not known to have.
+    """Return every branch and tag whose commit the remote is not known to have, one for each
+    commit; all if ``remote`` is not known.
 
     This is used when git's lines are missing: pre-commit reads them itself and passes on only the
     first, as PRE_COMMIT_LOCAL_BRANCH and PRE_COMMIT_TO_REF. That ref is always included.
@@ -61,8 +62,9 @@ def unpushed_refs(git: Git, env: Mapping[str, str], remote: str = "") -> list[Re
 
 
 def is_of_another_history(git: Git, ref: Ref, base: str) -> bool:
-    """Return whether neither a ref nor the object it replaces shares a commit with ``base`` (a
-    branch of built pages). False if the local history is too short to decide."""
+    """Return whether neither a ref nor the object that it replaces shares a commit with ``base``,
+    as for a branch of built pages. False if this cannot be decided: the clone is shallow, or lacks
+    one of the objects."""
     if git.shallow or not git.commit(ref.id):
         return False
     if ref.replaces and not git.commit(ref.replaces):
@@ -71,9 +73,12 @@ def is_of_another_history(git: Git, ref: Ref, base: str) -> bool:
 
 
 def _share_history(git: Git, one: str, other: str) -> bool:
+    """Return whether the histories of two commits have a commit in common."""
     all_of, beside = git.call("rev-list", "--count", one), ("--not", other)
     return all_of != git.call("rev-list", "--count", one, *beside)
 
 
 def _is_new(git: Git, commit: str, there: list[str]) -> bool:
+    """Return whether a commit is not in the history of the refs that the options ``there`` select;
+    True without options."""
     return not there or bool(git.call("rev-list", "-1", commit, "--not", *there))

@@ -33,10 +33,12 @@ def output(
     *,
     late: Callable[[], None] = lambda: None,
 ) -> tuple[int, bytes, bytes]:
-    """Run a program; return its exit status, standard output and standard error.
+    """Run a program; return its exit status (negative for a signal), standard output and standard
+    error.
 
-    ``stdin`` is its standard input. If it is silent for long, ``late`` is called; what that raises
-    ends the program. GitError if it waits for something, OSError if it cannot be started.
+    ``stdin`` is its standard input. After 3, 6, 12, … seconds of silence ``late`` is called; what
+    that raises ends the program. GitError if the program waits for something, or is silent for ten
+    minutes; OSError if it cannot be started.
     """
     (out, out_end), (err, err_end) = _pipe(), _pipe()
     try:
@@ -77,9 +79,10 @@ def _file(contents: bytes) -> Iterator[int | None]:
 
 
 class Conversation:
-    """A running program with open pipes to its standard input and output.
+    """A running program with open pipes to its standard input (``ask``) and output (``answer``).
 
     If it is silent for long when it should answer, ``late`` is called, as by :func:`output`.
+    OSError if it cannot be started.
     """
 
     def __init__(
@@ -104,7 +107,7 @@ class Conversation:
             os.close(answered)
 
     def hang_up(self) -> None:
-        """End the program, and close the pipes."""
+        """Kill the program, close the pipes, and wait for its end."""
         os.kill(self._pid, _SIGKILL)  # it may be writing what nobody wants to read
         for pipe in (self.ask, self.answer):
             with contextlib.suppress(OSError):  # it ended before
@@ -139,7 +142,8 @@ def _start(command: list[str], env: Mapping[str, str], files: list[Action]) -> i
 
 
 def _find_program(name: str, env: Mapping[str, str]) -> str:
-    """Return the path of a program, searched in the PATH of ``env``; FileNotFoundError."""
+    """Return the path of a program, searched in the PATH of ``env``; FileNotFoundError if it is in
+    no folder there."""
     for folder in env["PATH"].split(os.pathsep):
         path = f"{folder}/{name}"
         if os.access(path, os.X_OK) and os.path.isfile(path):  # noqa: PTH113 - text
@@ -148,7 +152,8 @@ def _find_program(name: str, env: Mapping[str, str]) -> str:
 
 
 def _read(*pipes: int, pid: int, late: Callable[[], None]) -> list[bytes]:
-    """Read all pipes to their ends at the same time, so that none blocks the program."""
+    """Return what each pipe gives up to its end. All are read at the same time, so that none blocks
+    the program. GitError, or what ``late`` raises, as in `_Patience.wait`."""
     said: dict[int, list[bytes]] = {pipe: [] for pipe in pipes}
     patience = _Patience(pid, late)
     poll = select.poll()
@@ -178,7 +183,8 @@ class _Pipe(io.FileIO):
 
 
 class _Patience:
-    """How long a silent program is waited for: while it does something, up to ten minutes."""
+    """Waits for the output of a program that is silent: while it does something, up to ten
+    minutes."""
 
     def __init__(self, pid: int, late: Callable[[], None]) -> None:
         self._pid = pid
@@ -186,8 +192,9 @@ class _Patience:
         self._error: Exception | None = None
 
     def wait(self, poll: select.poll) -> list[int]:
-        """Return the pipes that can be read; GitError, or what ``late`` raises, if the program
-        waits for something else. It is then waited for no more."""
+        """Wait until a pipe can be read, and return those that can. GitError if the program waits
+        for something else or is silent for ten minutes, or what ``late`` raises; every later call
+        raises the same at once."""
         try:
             return self._wait(poll)
         except Exception as error:
@@ -210,8 +217,8 @@ class _Patience:
 
 
 def _asleep(pid: int) -> str:
-    """Return how often the threads of a sleeping process have slept; "" if one is not asleep, or
-    the system does not say. One that slept no more in a whole silence waits for something."""
+    """Return how often each thread of a process has gone to sleep, if all are asleep; "" if one is
+    not, or the system does not say. If the text is the same after a silence, the process waits."""
     found = []
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - text

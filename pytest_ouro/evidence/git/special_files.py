@@ -28,7 +28,8 @@ _FOLDERS = ("info", "refs", "objects/info", "objects/pack")
 
 
 def refuse_special_files(start: Path) -> None:
-    """Raise OuroError for a pipe, a device or a huge file in the git folder around ``start``.
+    """Raise OuroError for a pipe, a socket, a device or a huge file in the git folder around
+    ``start``; do nothing if there is no git folder.
 
     Objects are not looked at: there are many, and :func:`refuse_what_blocks` finds a pipe there.
     """
@@ -41,10 +42,11 @@ def refuse_special_files(start: Path) -> None:
 
 
 def refuse_what_blocks(start: Path) -> None:
-    """Raise OuroError for a pipe or a device among all files of the git folder around ``start``,
-    of folders of objects that it names, and where git looks for one in the working tree.
+    """Raise OuroError for a pipe, a socket or a device among all files of the git folder around
+    ``start`` and of the folders of objects that it names, or as a file that git reads in the
+    working tree.
 
-    Called where git is silent for long: it reads the list of every folder.
+    This reads the list of every folder, so it is called only when git is silent for long.
     """
     for place in _git_folders(str(start)):
         alternates = read_own(Path(place, "objects/info/alternates")) or b""
@@ -59,13 +61,15 @@ def refuse_what_blocks(start: Path) -> None:
 
 
 def _git_folders(start: str) -> tuple[str, ...]:
-    """Return the git folder around ``start``, and the one that it shares with other worktrees."""
+    """Return the git folder around ``start``, and the one that it shares with other working trees
+    if that is another; () if there is none."""
     folder = _git_folder(start)
     return tuple(dict.fromkeys((folder, _named(f"{folder}/commondir", folder)))) if folder else ()
 
 
 def _git_folder(start: str) -> str:
-    """Return the git folder of the working tree, or the bare repository, around ``start``."""
+    """Return the git folder of the working tree, or the bare repository, around ``start``; "" if
+    there is none."""
     folder = os.path.abspath(start)  # noqa: PTH100
     while True:
         named = f"{folder}/.git"
@@ -82,7 +86,8 @@ def _git_folder(start: str) -> str:
 
 
 def _named(file: str, folder: str) -> str:
-    """Return the path in a file of git's, such as ``gitdir: PATH``; ``folder`` if it is absent."""
+    """Return the path that a file of git's holds (``gitdir: PATH``), joined to ``folder``;
+    ``folder`` if the file is absent."""
     if not os.path.lexists(file):
         return folder
     data = read_own(Path(file)) or b""
@@ -90,7 +95,8 @@ def _named(file: str, folder: str) -> str:
 
 
 def _files(folder: str, *, deep: bool) -> Iterator[os.DirEntry[str]]:
-    """Yield the files of a folder, and with ``deep`` those of the folders in it."""
+    """Yield the entries of a folder that are not folders, and with ``deep`` those of all folders
+    below it. A folder that cannot be listed has none."""
     todo = [folder]
     while todo:
         try:
@@ -106,17 +112,20 @@ def _files(folder: str, *, deep: bool) -> Iterator[os.DirEntry[str]]:
 
 
 def _demand_small(entry: os.DirEntry[str]) -> None:
+    """Raise OuroError for a pipe, a socket or a device, or for a huge file that git would read
+    whole."""
     refuse_special_file(entry.path, limits.UNLIMITED if entry.name in _LARGE else limits.SMALL)
 
 
 def _demand_no_pipe(entry: os.DirEntry[str]) -> None:
+    """Raise OuroError for a pipe, a socket or a device."""
     if not entry.is_file(follow_symlinks=False):  # the list of the folder says it: no file is asked
         refuse_special_file(entry.path)
 
 
 def refuse_special_file(path: str, limit: float = limits.UNLIMITED) -> None:
-    """Raise OuroError if a path leads to a pipe, a socket or a device, or to more bytes than
-    ``limit``."""
+    """Raise OuroError if a path, links followed, leads to a pipe, a socket or a device, or to more
+    bytes than ``limit``; do nothing if it leads nowhere."""
     try:
         found = os.stat(path)  # noqa: PTH116
     except OSError:
