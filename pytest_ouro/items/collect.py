@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 
 
 class Failure(Exception):
-    """A rule is broken, or the experiment crashed or was refused; the text says all of it."""
+    """Raised by an item if a rule is broken, or the experiment crashed or was not run. Its text is
+    all that is shown."""
 
 
 class Session:
-    """The bound, case and experiment of a pytest session; registered only if they are needed."""
+    """The bound, case and experiment of a pytest session. The plugin registers it only if an
+    experiment is asked for or a bound is named."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -47,13 +49,15 @@ class Session:
             self._name_the_bound()
 
     def _demand_no_xdist(self) -> None:
+        """Raise UsageError if pytest-xdist spreads this session over processes."""
         option = self.config.getoption
         parallel = option("numprocesses", None) or option("dist", "no") != "no"
         if parallel or hasattr(self.config, "workerinput"):
             raise pytest.UsageError(str(messages.parallel_tests()))
 
     def _name_the_bound(self) -> None:
-        """Make bound.toml the first argument; the only one unless paths were given."""
+        """Put bound.toml first among the session's arguments. If the command line has no paths,
+        bound.toml replaces the others (of testpaths). UsageError if it does not exist."""
         path = self.settings.bound
         if not path.is_file():
             raise pytest.UsageError(str(messages.bound_missing(path)))
@@ -63,7 +67,8 @@ class Session:
 
     @property
     def case(self) -> Case:
-        """The opened case. OuroError says why it cannot be opened."""
+        """The case, opened at the first use, and after the run with its record. OuroError says why
+        it cannot be opened."""
         if self._case is None:
             self._case = open_case(
                 self.settings.bound,
@@ -75,7 +80,9 @@ class Session:
         return self._case
 
     def experiment(self) -> Result:
-        """Return the session's one run, made by the first call. OuroError if that failed."""
+        """Return the result of the session's one run, which the first call makes. If that call
+        raised OuroError, every later call raises the same; KeyboardInterrupt if the run was
+        interrupted."""
         if self._refused is not None:
             raise self._refused
         if self._result is None:
@@ -101,7 +108,8 @@ class Session:
         return self._result
 
     def result_for_test(self) -> Result:
-        """Return the run to a test that uses the fixture; the test fails if no run was made."""
+        """Return the result of the run to a test that uses the fixture, even if the run crashed.
+        The test fails if no run was made."""
         try:
             result = self.experiment()
         except OuroError as error:
@@ -113,6 +121,8 @@ class Session:
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector
     ) -> pytest.Collector | None:
+        """Collect the bound's file if an argument of pytest names it; None for every other file, so
+        that a folder that contains the bound does not collect it."""
         if file_path != self.settings.bound:
             return None
         named = any(absolute_path(self.config, arg) == file_path for arg in self.config.args)
@@ -122,7 +132,8 @@ class Session:
     def pytest_collection_modifyitems(
         self, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
-        """Order rules, the run, then the rules about it; keep what -k and -m would deselect."""
+        """With ``--ouro-experiment``, put our items first, in the order rules, run, rules about
+        runs; this also returns those that ``-k`` or ``-m`` deselected."""
         ours = [item for item in items if isinstance(item, RuleItem | ExperimentItem)]
         self.audit.expect([item.nodeid for item in ours if isinstance(item, RuleItem)])
         yield
@@ -131,6 +142,7 @@ class Session:
             items[:0] = sorted(ours, key=attrgetter("order"))
 
     def pytest_report_collectionfinish(self) -> list[str]:
+        """Return the line that counts the rules and names trust; none under ``-q``."""
         if self._case is None or self.config.get_verbosity() < 0:
             return []
         case = self._case
@@ -138,6 +150,7 @@ class Session:
         return [escape(f"ouro: {case.bound.name}: {count} rules, trust: {case.trust}")]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note the outcome and the warning of each rule, also of one that a worker checked."""
         if report.when == "call":
             found = dict(report.user_properties)
             if "check" in found:
@@ -153,8 +166,8 @@ class Session:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """Fail the session if an outcome was changed or no rule was judged; write the last lines,
-        after all of pytest's."""
+        """Turn exit status 0 or 5 into 1 if an outcome was changed or no rule was checked. Write
+        our last lines after all of pytest's."""
         yield
         quiet = self.config.get_verbosity() < 0
         problems = self.audit.problems(session)
@@ -174,7 +187,8 @@ class Session:
                 reporter.write_line(escape_lines(*line.split("\n")))
 
     def _notes(self) -> list[str]:
-        """Return a line for each file that could have changed an outcome."""
+        """Return a line for each file that could have changed an outcome: a conftest.py with such
+        hooks, or configuration from outside of the repository."""
         if self._case is None:
             return self.audit.notes()
         files = find_outside_config(self.config, self._case.repository.git.top)
@@ -183,7 +197,7 @@ class Session:
 
 
 def find_session(config: pytest.Config) -> Session:
-    """Return the session that the plugin registered."""
+    """Return the session that the plugin registered; callers run only if it did."""
     return cast("Session", config.pluginmanager.get_plugin("ouro-session"))
 
 
@@ -209,7 +223,8 @@ class BoundFile(pytest.File):
 
 
 class Section(pytest.Collector):
-    """One table of the bound (``danger-zone``, …), which is a part of its rules' node ids."""
+    """The rules of one section of the bound (``danger-zone``, …), or the run in a section
+    ``experiment``. Its name is a part of their node ids."""
 
     def __init__(self, *, rules: list[Rule], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -226,7 +241,7 @@ class Section(pytest.Collector):
 
 
 class OuroItem(pytest.Item):
-    """A rule or the experiment; both show a failure as plain text."""
+    """A rule or the experiment; both show a failure as plain text, without a traceback."""
 
     #: Rules about the repository (0) come before the run (1), rules about runs (2) after it.
     order: int
@@ -243,7 +258,8 @@ class OuroItem(pytest.Item):
 
 
 class RuleItem(OuroItem):
-    """One rule. It fails when the rule is broken, and never passes unjudged."""
+    """One rule. It fails if the rule is broken, is skipped if the rule is skipped, and passes if
+    the rule holds or only warns."""
 
     def __init__(self, *, rule: Rule, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -269,7 +285,8 @@ class RuleItem(OuroItem):
 
 
 class ExperimentItem(OuroItem):
-    """The supervised run. It passes if it was lawful, whether its commit is kept or discarded."""
+    """The supervised run. It passes if the run is kept or discarded; it fails if the run crashed,
+    or if none was made because a rule is broken."""
 
     order = 1
 

@@ -32,7 +32,7 @@ ADVICE = "only pytest-ouro gate is authoritative"
 
 
 class OutcomeAudit:
-    """Compare the outcomes of the rules with those that the session reports."""
+    """Compare the outcomes that our items gave to the rules with those that the session reports."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -42,15 +42,17 @@ class OutcomeAudit:
         self._was_judged = False
 
     def expect(self, ids: list[str]) -> None:
-        """Set the node ids of the rules to be checked, before a hook can deselect any."""
+        """Set the node ids of the rules to be checked, as collected, before a hook can deselect
+        any."""
         self._expected = ids
 
     def record(self, nodeid: str, outcome: str) -> None:
-        """Record the outcome of a rule: ``passed``, ``failed`` or ``skipped``."""
+        """Record the outcome of a rule in this process: ``passed``, ``failed`` or ``skipped``."""
         self._outcomes[nodeid] = outcome
 
     def see(self, report: pytest.TestReport) -> None:
-        """Take the report of a rule, which may come from another process of xdist."""
+        """Note from the report of a rule whether it was skipped, and why. With xdist, the report
+        comes from the worker that checked the rule."""
         if report.skipped:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
             self._skipped[report.nodeid] = reason.removeprefix("Skipped: ")
@@ -58,7 +60,8 @@ class OutcomeAudit:
             self._was_judged = True
 
     def nothing_judged(self) -> OuroError | None:
-        """Return the error if every rule of the bound was skipped; None if a person chose rules."""
+        """Return the error if each rule that was reported was skipped. None if one was not skipped,
+        if no rule was reported, or if a person chose rules by a node id or an option."""
         named = any("::" in arg for arg in self._config.args)
         if self._was_judged or not self._skipped or named or self._is_chosen():
             return None
@@ -66,7 +69,8 @@ class OutcomeAudit:
         return nothing_judged(rules)
 
     def notes(self) -> list[str]:
-        """Return a line for each project file whose hooks could change an outcome."""
+        """Return a line for each file of the project that has hooks that could change an
+        outcome."""
         found: dict[str, list[str]] = {}
         for name in HOOKS:
             for implementation in getattr(self._config.hook, name).get_hookimpls():
@@ -77,6 +81,8 @@ class OutcomeAudit:
         return [f"{file} {could} ({several(names)}); {ADVICE}" for file, names in found.items()]
 
     def _is_the_projects(self, file: Path) -> bool:
+        """Return whether a plugin's file lies in the root folder and is neither installed nor
+        ours."""
         inside = self._config.rootpath in file.parents
         return inside and "site-packages" not in file.parts and file.parent != Path(__file__).parent
 
@@ -98,7 +104,8 @@ class OutcomeAudit:
         return [f"disarmed: {word}; {ADVICE}" for word in words]
 
     def _unjudged(self, session: pytest.Session) -> list[str]:
-        """Return the expected rules that were not checked, unless a person's option explains it."""
+        """Return the node ids of the expected rules that were not checked. None are returned if the
+        session stopped early, if a person chose rules by an option, or under xdist."""
         if session.shouldstop or session.shouldfail or self._is_chosen():
             return []
         if session.exitstatus not in (0, 1, 5) or hasattr(self._config, "workerinput"):
@@ -108,11 +115,13 @@ class OutcomeAudit:
         return [nodeid for nodeid in self._expected if nodeid not in self._outcomes]
 
     def _is_chosen(self) -> bool:
+        """Return whether the command line has an option by which a person chooses rules."""
         given = [str(arg) for arg in self._config.invocation_params.args]
         return any(arg.startswith(_CHOOSING) for arg in given)
 
     def _reported(self) -> dict[str, set[str]] | None:
-        """Return the outcomes that the terminal counts, by node id; None without a terminal."""
+        """Return the outcomes that pytest's terminal counts, as sets by node id; None without a
+        terminal reporter."""
         reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None:
             return None
@@ -125,5 +134,6 @@ class OutcomeAudit:
 
 
 def _name_rules(ids: list[str]) -> str:
+    """Return the rules of these node ids as words, with the verb: ``a, b were``."""
     rules = [nodeid.split("::", 1)[-1] for nodeid in ids]
     return f"{several(rules)} {'was' if len(rules) == 1 else 'were'}"

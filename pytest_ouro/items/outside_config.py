@@ -30,7 +30,7 @@ _NAMING = ("--config-file", "--rootdir", "--confcutdir", "--ouro-bound")
 def refuse_outside_config(config: pytest.Config, top: Path | None = None) -> None:
     """Raise ExperimentError if configuration from outside the repository would affect a run.
 
-    ``top`` is the repository's top folder; by default it is searched for.
+    ``top`` is the repository's top folder; None to search for it. Without a repository, do nothing.
     """
     top = top or _find_top(config)
     if top is not None and (found := find_outside_config(config, top)):
@@ -39,7 +39,8 @@ def refuse_outside_config(config: pytest.Config, top: Path | None = None) -> Non
 
 def find_outside_config(config: pytest.Config, top: Path) -> list[str]:
     """Return the ini file, root folder and conftest.py files that pytest uses or will use, that lie
-    outside the repository at ``top``, and that no person named."""
+    outside the repository at ``top``, and that no person named. The paths are relative to the
+    folder in which pytest was started."""
     named = _NamedPaths(config)
     top = top.resolve()
     found = []
@@ -55,8 +56,9 @@ def find_outside_config(config: pytest.Config, top: Path) -> list[str]:
 
 
 def _find_top(config: pytest.Config) -> Path | None:
-    """Return the repository's top folder: of a bound.toml that a person named, else of the present
-    folder, else of the bound.toml in the configuration; None if there is no repository."""
+    """Return the top folder of the repository that contains, in this order, a bound.toml that a
+    person named, the folder in which pytest was started, or the bound.toml that an ini file names.
+    None if none of them is in a repository."""
     named = [bound.parent for bound in _NamedPaths(config).bounds()]
     configured = Path(config.rootpath, config.getini("ouro_bound") or NAME).parent
     for folder in (*named, config.invocation_params.dir, configured):
@@ -68,7 +70,7 @@ def _find_top(config: pytest.Config) -> Path | None:
 
 
 class _NamedPaths:
-    """The paths named on the command line and in PYTEST_ADDOPTS, not in an ini file."""
+    """The paths that a person named on the command line or in PYTEST_ADDOPTS."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -77,7 +79,8 @@ class _NamedPaths:
         self._paths = [path for word in given if (path := self._path(word))]
 
     def _path(self, word: str) -> Path | None:
-        """Return the path in an argument: ``-cFILE``, ``--rootdir=PATH``, a node id, or a file."""
+        """Return the absolute path in an argument: ``-cFILE``, ``--rootdir=PATH``, a node id, or a
+        file. None for any other option."""
         option, _, value = word.partition("=")
         if option in _NAMING:
             return self._absolute(value)
@@ -88,23 +91,26 @@ class _NamedPaths:
         return Path(self._config.invocation_params.dir, text).resolve()
 
     def bounds(self) -> list[Path]:
-        """Return the named files of rules."""
+        """Return the named files that exist and are called bound.toml, or are given by
+        ``--ouro-bound``."""
         option = self._config.known_args_namespace.ouro_bound
         also = self._absolute(option) if option else None
         return [p for p in self._paths if (p.name == NAME or p == also) and p.is_file()]
 
     def has(self, *paths: Path) -> bool:
-        """Return whether one of the paths was named."""
+        """Return whether one of these paths, with its links followed, was named."""
         return any(path.resolve() in self._paths for path in paths)
 
 
 def _is_inside(path: Path, top: Path) -> bool:
-    """Return whether a file (a link is not followed) lies in the working tree."""
+    """Return whether a file lies in the working tree ``top``. Links of its folders are followed;
+    the file itself is not."""
     return top in (path.parent.resolve() / path.name).parents
 
 
 def _find_above(config: pytest.Config, top: Path) -> Iterator[Path]:
-    """Yield the conftest.py files in the folders above, down from pytest's --confcutdir."""
+    """Yield the conftest.py files that pytest would load from the folders above ``top``: those in
+    or below its --confcutdir, and none with --noconftest."""
     known = config.known_args_namespace
     if known.noconftest:
         return
@@ -115,7 +121,7 @@ def _find_above(config: pytest.Config, top: Path) -> Iterator[Path]:
 
 
 def _find_loaded(config: pytest.Config) -> Iterator[Path]:
-    """Yield the conftest.py files that are loaded, without those of installed packages."""
+    """Yield the conftest.py files that pytest has loaded, except those of installed packages."""
     for plugin in config.pluginmanager.get_plugins():
         file = Path(getattr(plugin, "__file__", None) or "")
         if file.name == CONFTEST and not {"site-packages", "dist-packages"} & set(file.parts):

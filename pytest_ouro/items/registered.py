@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 def read_checks(config: pytest.Config) -> dict[str, type[Check]]:
-    """Return the checks by their names.
+    """Return the checks that conftest.py files and plugins give, by their names.
 
-    BoundError if two plugins, or a plugin and a package, give different checks the same name.
+    BoundError lists each hook that returns no mapping, each value that is not a class of check, and
+    each name that another plugin, a package or pytest-ouro gives to a different check.
     """
     found: dict[str, object] = {}
     providers = {name: provider(entries[0]) for name, entries in registered().items()}
@@ -43,7 +44,8 @@ def read_checks(config: pytest.Config) -> dict[str, type[Check]]:
 
 
 def _load(name: str) -> type[Check] | None:
-    """Return the check of this name, ours or a package's; None if it cannot be loaded."""
+    """Return the check of this name that pytest-ouro or a package has; None if it has none, or it
+    cannot be imported."""
     try:
         return load(name)
     except (ImportError, KeyError):

@@ -33,14 +33,16 @@ class Settings:
 
 
 def absolute_path(config: pytest.Config, arg: str) -> Path:
-    """Return the absolute path of the file in an argument or node id; links are not resolved."""
+    """Return the absolute path of the file in an argument or node id, from the folder in which
+    pytest was started. Links are not followed."""
     path = Path(config.invocation_params.dir, arg.split("::")[0])
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
 def _find_bound(config: pytest.Config) -> Path:
-    """Return the bound.toml of this session: from ``--ouro-bound``, else an argument, else the ini
-    key, else the root folder."""
+    """Return the absolute path of this session's bound: from ``--ouro-bound``, else the first
+    argument called bound.toml, else the ini key, else bound.toml in the root folder. It may not
+    exist."""
     if given := config.getoption("ouro_bound"):
         return absolute_path(config, given)
     named = (path for arg in config.args if (path := absolute_path(config, arg)).name == NAME)
@@ -49,7 +51,8 @@ def _find_bound(config: pytest.Config) -> Path:
 
 
 def read_settings(config: pytest.Config) -> Settings:
-    """Read the options. UsageError names a wrong one and its source."""
+    """Return the options of the session. UsageError for an unknown device, a budget that is not
+    above 0, or fewer than 1 repeats."""
     device = config.getoption("ouro_device") or config.getini("ouro_device") or None
     if device not in (None, "auto", "cpu", "cuda"):
         source = str(config.inipath or "the ini file")

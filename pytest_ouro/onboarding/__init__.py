@@ -16,7 +16,9 @@ Value = str | bool | int | float | list[str]
 
 @dataclass(frozen=True)
 class Statement:
-    """One rule as a person states it, and the check that judges it."""
+    """One rule as a person states it in ``words``, with the check that is chosen for it and the
+    parameters of the check. ``reason`` says why the rule only warns, is for people, or is not
+    guarded in full; else it is ""."""
 
     section: str
     id: str
@@ -28,11 +30,12 @@ class Statement:
 
 
 def slug(text: str) -> str:
-    """``text`` as words of a-z and 0-9 joined by ``-``; "" where it has none."""
+    """Return ``text`` in lower case as words of a-z and 0-9 joined by ``-``; "" if it has none."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def stem(path: str) -> str:
-    """The name of a path in an id: ``prepare`` for ``src/prepare.py``, ``data`` for ``data/``."""
+    """Return the name of a path for use in an id: ``prepare`` for ``src/prepare.py``, ``data`` for
+    ``data/``. It is ``files`` if the path has no letter or digit."""
     name = path.rstrip("/*").rpartition("/")[2]
     return slug(name.lstrip(".").partition(".")[0]) or slug(path) or "files"

@@ -32,6 +32,7 @@ class Agent:
 
 
 def _nested(matcher: str, **more: object) -> dict[str, object]:
+    """Return the entry of a hook in the form of agents that put hooks under a matcher."""
     return {"matcher": matcher, "hooks": [{"type": "command", "command": COMMAND, **more}]}
 
 
@@ -70,8 +71,8 @@ _IMPORT = "@AGENTS.md"
 
 
 def found(top: Path) -> list[str]:
-    """The agents that the project at ``top`` uses, according to their files. AGENTS.md counts only
-    if it has more than the section that init writes."""
+    """Return the names of the agents that the project at ``top`` uses, by the files that it has.
+    AGENTS.md counts only if it has more text than the section that init writes."""
     names = []
     for name, agent in AGENTS.items():
         signs = [sign for sign in agent.signs if (top / sign).exists()]
@@ -83,14 +84,16 @@ def found(top: Path) -> list[str]:
 
 
 def _is_ours(data: bytes) -> bool:
+    """Return whether a file has nothing but the section that init writes."""
     text = data.decode(errors="replace").strip()
     return text.startswith(BEGIN) and text.endswith(END)
 
 
 def merge(agent: Agent, before: str) -> str:
-    """Add the guard's hooks to the text of the agent's settings, unless it has them.
+    """Return the text of the agent's settings with the guard's hooks added; unchanged if each event
+    calls the guard already. An empty text becomes new settings.
 
-    OuroError, with the line, where the text cannot be merged without loss.
+    OuroError, with the line if it is known, if the text is not JSON or would lose something.
     """
     settings = _read(before, agent.settings) if before.strip() else {}
     hooks = settings.get("hooks", {})
@@ -111,7 +114,8 @@ def merge(agent: Agent, before: str) -> str:
 
 
 def add_import(before: str) -> str:
-    """Add the line that imports AGENTS.md to the text of a file for agents, unless it has it."""
+    """Return the text of a file for agents with the line that imports AGENTS.md added at its end;
+    unchanged if it has that line."""
     if any(line.strip() in (_IMPORT, "@./AGENTS.md") for line in before.splitlines()):
         return before
     gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
@@ -119,12 +123,12 @@ def add_import(before: str) -> str:
 
 
 def disables(text: str) -> bool:
-    """Whether the settings turn all hooks off."""
+    """Return whether the settings, a JSON object as text, turn all hooks off."""
     return bool(json.loads(text).get("disableAllHooks"))
 
 
 def _commands(entries: list[Any]) -> list[str]:
-    """The commands of an event's hooks, in the form of any agent."""
+    """Return the commands of an event's hooks, which agents list directly or under a matcher."""
     inner = [entry for entry in entries if isinstance(entry, dict)]
     for entry in list(inner):
         nested = entry.get("hooks")
@@ -135,6 +139,7 @@ def _commands(entries: list[Any]) -> list[str]:
 
 
 def _read(text: str, name: str) -> dict[str, object]:
+    """Return the settings in a JSON text. OuroError if it is not one object with each key once."""
     try:
         settings = json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
@@ -147,7 +152,8 @@ def _read(text: str, name: str) -> dict[str, object]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, object]:
-    """The object; ValueError where it has a key twice, because one of the values would be lost."""
+    """Return the pairs of a JSON object as a dict. ValueError if a key is there twice, because one
+    of the values would be lost."""
     keys = [key for key, _ in pairs]
     table = dict(pairs)
     if len(table) < len(keys):
@@ -156,7 +162,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, object]:
 
 
 def _indent(text: str) -> int | str:
-    """How the file is indented, by its first indented line."""
+    """Return the indentation of a text, as its first indented line has it; 2 (spaces) if none is
+    indented."""
     for line in text.splitlines():
         space = line[: len(line) - len(line.lstrip())]
         if space and line.strip():

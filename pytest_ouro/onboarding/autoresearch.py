@@ -39,7 +39,7 @@ simplicity simplicity: Simplicity wins: equal {metric} with less code is a posit
 
 
 def statements(experiment: Experiment) -> list[Statement]:
-    """The fifteen rules with the names of this experiment."""
+    """Return the fifteen rules of the preset with the names of this experiment."""
     data_check, data_params = data_pipeline(experiment)
     is_are = "is" if len(experiment.editable) == 1 else "are"
     names = {
@@ -71,14 +71,14 @@ def statements(experiment: Experiment) -> list[Statement]:
 
 
 def data_pipeline(experiment: Experiment) -> tuple[str, dict[str, Value]]:
-    """The check of the data pipeline and its parameters. Where no files of data are known, it
-    guards the loader's code."""
+    """Return the check of the data pipeline and its parameters: ``frozen-data`` if the experiment
+    has data files, else ``frozen-symbol`` for the code of the loader."""
     if experiment.data:
         return "frozen-data", {}
     return "frozen-symbol", {"path": experiment.harness, "symbol": experiment.loader}
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words: ``5 minutes``, ``90 seconds``."""
+    """Return seconds in words: whole minutes as ``5 minutes``, others as ``90 seconds``."""
     many, unit = (seconds / 60, "minute") if seconds and seconds % 60 == 0 else (seconds, "second")
     return f"{many:g} {unit}" + ("" if many == 1 else "s")

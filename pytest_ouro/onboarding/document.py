@@ -64,7 +64,7 @@ hard   = false                      # true: within noise is a discard; false: a 
 
 
 def text(name: str, experiment: Experiment, statements: Sequence[Statement]) -> str:
-    """Render a whole bound.toml."""
+    """Return the text of a whole bound.toml; the table [verdict] is always the same."""
     parts = [_HEAD.format(name=value(name), experiment=_experiment(experiment))]
     for section, title in _TITLES.items():
         own = [statement for statement in statements if statement.section == section]
@@ -75,19 +75,22 @@ def text(name: str, experiment: Experiment, statements: Sequence[Statement]) -> 
 
 
 def value(given: Value | tuple[str, ...]) -> str:
-    """Render a value as TOML, which is JSON except for one control character."""
+    """Return a value as TOML, which is JSON except for the control character DEL. A whole float is
+    written without a fraction."""
     if isinstance(given, float) and given.is_integer():
         given = int(given)
     return json.dumps(given, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def inline_table(params: Mapping[str, Value]) -> str:
-    """``{paths = ["prepare.py"], history = true}``; "" without parameters."""
+    """Return parameters as ``{paths = ["prepare.py"], history = true}``; "" if there are none."""
     pairs = ", ".join(f"{key} = {value(given)}" for key, given in params.items())
     return f"{{{pairs}}}" if pairs else ""
 
 
 def _experiment(experiment: Experiment) -> str:
+    """Return the lines of [experiment]: each key that is required, always written or not at its
+    default."""
     fields = keys_of(Experiment)
     rows = {}
     for key in _KEYS:
@@ -100,6 +103,8 @@ def _experiment(experiment: Experiment) -> str:
 
 
 def _row(key: str, given: Value | tuple[str, ...], comment: str) -> str:
+    """Return one key with its value and comment; a list that is too long gets a line for each
+    item."""
     line = f"{key} = {value(given)}"
     if len(line) > _WIDTH and isinstance(given, list | tuple):
         return "\n".join([f"{key} = [", *(f"  {value(item)}," for item in given), "]"])
@@ -107,6 +112,7 @@ def _row(key: str, given: Value | tuple[str, ...], comment: str) -> str:
 
 
 def _rule(statement: Statement) -> str:
+    """Return the table of one rule; severity and reason only if they are not the defaults."""
     rows: dict[str, Value] = {
         "id": statement.id,
         "rule": statement.words,

@@ -22,8 +22,8 @@ _HOOKS = {
 def command(python: Sequence[str], root: str) -> str:
     """Return the shell command that runs the gate, from the repository's top, without options.
 
-    ``python`` starts the project's interpreter; ``python`` alone is the one that runs this.
-    ``root`` is the experiment's folder, from the repository's top.
+    ``python`` are the words that start the project's interpreter; ``python`` alone stands for the
+    interpreter of this process. ``root`` is the experiment's folder, from the repository's top.
     """
     words = [sys.executable] if tuple(python) == ("python",) else python
     folder = f"cd {shlex.quote(root)} && " if root else ""
@@ -31,7 +31,7 @@ def command(python: Sequence[str], root: str) -> str:
 
 
 def texts(python: Sequence[str], root: str) -> dict[str, str]:
-    """Return the text of each hook, by its name."""
+    """Return the text of each hook, by the hook's name; see `command` for the parameters."""
     start = f"{MARK} the rules of bound.toml; pytest-ouro init --hook wrote it\n"
     run = command(python, root)
     return {name: f"{start}{run} {options}\n" for name, options in _HOOKS.items()}

@@ -38,7 +38,7 @@ MORE = (
 
 
 def seconds(words: str) -> float | None:
-    """The first duration in the words, in seconds; None without one. It may be written
+    """Return the first duration in the words, in seconds; None if there is none. It may be written
     ``5 minutes``, ``a 90-second run`` or ``five minutes``."""
     found = DURATION.search(words.lower())
     if found is None:
@@ -48,15 +48,16 @@ def seconds(words: str) -> float | None:
 
 
 def budget_of(words: str) -> float | None:
-    """The training time, in seconds, that a rule states as exact or as the longest; None for any
-    other rule."""
+    """Return the training time, in seconds, that a rule states as exact or as the longest; None for
+    any other rule."""
     text = words.lower()
     about = re.search(TRAINING, text) and re.search(rf"\bexactly\b|{MORE}", text)
     return seconds(text) if about else None
 
 
 def only_files(words: str) -> tuple[str, ...]:
-    """The only files that a rule lets change, as in ``Only a.py and b.py are modified``."""
+    """Return the only files that a rule lets change, as in ``Only a.py and b.py are modified``; ()
+    if the rule does not name them so."""
     text = words.replace("`", "")
     files = rf"((?:{FILE})(?:(?:,? and |,? or |, | & )(?:{FILE}))*)"
     verb = r"(?:modif|chang|edit|touch|alter)\w*"
@@ -74,6 +75,6 @@ def only_files(words: str) -> tuple[str, ...]:
 
 
 def direction_of(words: str) -> str:
-    """``lower`` or ``higher``, where the words say that it is better; else ""."""
+    """Return ``lower`` or ``higher`` if the words say which one is better; else ""."""
     found = re.search(r"\b(lower|higher) is better\b", words.lower())
     return found[1] if found else ""

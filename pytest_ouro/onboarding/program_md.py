@@ -66,7 +66,7 @@ waiting for a person:
 
 
 def render(bound: Bound) -> str:
-    """Render the whole program as Markdown."""
+    """Return the whole program of a bound as Markdown."""
     experiment = bound.experiment
     harness = (
         f"- `{experiment.harness}`: fixed. `{experiment.evaluate}` measures, "
@@ -89,7 +89,8 @@ def render(bound: Bound) -> str:
 
 
 def rules(bound: Bound) -> Iterator[str]:
-    """Yield the rules as lines: the enforced ones under their headings, then all others."""
+    """Yield the rules as Markdown lines: the enforced ones under their three headings, then those
+    that only warn or that people check, under NOT ENFORCED."""
     enforced = [rule for rule in bound.rules if _is_enforced(rule)]
     for section, title in TITLES.items():
         yield from _bullets(title, [rule for rule in enforced if rule.section == section])
@@ -97,15 +98,18 @@ def rules(bound: Bound) -> Iterator[str]:
 
 
 def _is_enforced(rule: Rule) -> bool:
+    """Return whether a check decides the rule and a broken rule is an error."""
     return rule.checker.stage != "human" and rule.severity == "error"
 
 
 def _bullets(title: str, rules: list[Rule]) -> Iterator[str]:
+    """Yield a heading and a bullet for each rule; nothing if there are no rules."""
     if rules:
         yield from ("", f"### {title}", "", *map(_bullet, rules))
 
 
 def _bullet(rule: Rule) -> str:
+    """Return a rule as a bullet with its key; one that is not enforced says so, and why."""
     words = " ".join(rule.sentence.split())
     if _is_enforced(rule):
         return f"- {words} (`{rule.key}`)"
@@ -114,7 +118,7 @@ def _bullet(rule: Rule) -> str:
 
 
 def _limits(bound: Bound) -> str:
-    """Render the limits of a run as a table with a column for each device."""
+    """Return the limits of a run as a Markdown table with a column for each device."""
     devices = _devices(bound)
     rows = {"training": _budget, "its clock starts": _start, "a run is killed after": _timeout}
     if not bound.experiment.script:
@@ -126,12 +130,14 @@ def _limits(bound: Bound) -> str:
 
 
 def _devices(bound: Bound) -> tuple[str, ...]:
+    """Return the devices that the bound allows: both for ``auto``."""
     device = bound.experiment.device
     return ("cuda", "cpu") if device == "auto" else (device,)
 
 
 def _each(bound: Bound, words: Callable[[Bound, str], str]) -> str:
-    """The words for every device that the bound allows, once where they are the same."""
+    """Return the words for each device that the bound allows, joined by commas; once if they are
+    the same for all."""
     texts = {device: words(bound, device) for device in _devices(bound)}
     if len(set(texts.values())) == 1:
         return next(iter(texts.values()))
@@ -159,6 +165,7 @@ def _timeout(bound: Bound, device: str) -> str:
 
 
 def _margin(bound: Bound, device: str) -> str:
+    """Return the improvement that is beyond noise: a number, or its size in standard deviations."""
     verdict = bound.verdicts[device]
     if verdict.noise == "auto":
         return f"{verdict.sigmas:g} standard deviations of repeats"

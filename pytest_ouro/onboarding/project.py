@@ -57,7 +57,8 @@ _HIGHER = {
 
 @dataclass(frozen=True, kw_only=True)
 class InitOptions:
-    """The facts that options give; "", () or None where the project is to state them."""
+    """The facts of the experiment that options give. An empty value ("", () or None) means that the
+    fact is searched for in the project."""
 
     script: str = ""
     harness: str = ""
@@ -74,7 +75,7 @@ class InitOptions:
 
 @dataclass(frozen=True)
 class Project:
-    """The experiment that was found, and its two files."""
+    """The experiment that was found, its name, and the files of its script and its harness."""
 
     name: str
     experiment: Experiment
@@ -85,7 +86,8 @@ class Project:
 def find(folder: Path, top: Path, options: InitOptions, rules: Sequence[str] = ()) -> Project:
     """Find the experiment in ``folder`` of the repository at ``top``.
 
-    ``rules`` are the rules that people state. OuroError where a fact is missing or ambiguous.
+    ``rules`` are the words of the rules that people state. OuroError if a fact is missing or
+    ambiguous, or if the facts make an experiment that bound.toml does not allow.
     """
     path = _script(folder, options)
     script = PythonFile.read(path, path.name)
@@ -127,6 +129,8 @@ def find(folder: Path, top: Path, options: InitOptions, rules: Sequence[str] = (
 
 
 def _script(folder: Path, options: InitOptions) -> Path:
+    """Return the path of the script: the one that the option names, else train.py, else the only
+    script that imports a harness. OuroError if there is none, or several."""
     if options.script:
         path = folder / options.script
         if not path.is_file():
@@ -140,6 +144,7 @@ def _script(folder: Path, options: InitOptions) -> Path:
 
 
 def _runs_a_harness(path: Path) -> bool:
+    """Return whether a script imports a harness; False if it is not Python."""
     try:
         return bool(_harnesses(path.parent, PythonFile.read(path, path.name)))
     except OuroError:
@@ -147,6 +152,9 @@ def _runs_a_harness(path: Path) -> bool:
 
 
 def _harness(folder: Path, script: PythonFile, options: InitOptions) -> PythonFile:
+    """Return the harness: the file that the option names, else the only one that the script
+    imports. Modules that define an evaluation are preferred. OuroError if there is none, or
+    several."""
     if options.harness:
         return PythonFile.read(folder / options.harness, options.harness)
     found = _harnesses(folder, script)
@@ -157,7 +165,8 @@ def _harness(folder: Path, script: PythonFile, options: InitOptions) -> PythonFi
 
 
 def _harnesses(folder: Path, script: PythonFile) -> list[PythonFile]:
-    """The modules that the script imports from its folder and that look like a harness."""
+    """Return the modules of its folder that the script imports and that look like a harness: they
+    define an evaluation, the usual loader or the usual budget."""
     found = []
     for module in sorted(script.source.imports):
         if (folder / f"{module}.py").is_file() and f"{module}.py" != script.name:
@@ -168,10 +177,13 @@ def _harnesses(folder: Path, script: PythonFile) -> list[PythonFile]:
 
 
 def _evaluating(file: PythonFile) -> list[str]:
+    """Return the functions of a file whose names are those of an evaluation."""
     return [name for name in file.functions if _EVALUATE.match(name)]
 
 
 def _evaluate(script: PythonFile, harness: PythonFile, options: InitOptions) -> str:
+    """Return the name of the harness's evaluation function. OuroError if the option names another
+    function than it defines, or if there is no such function, or several."""
     if options.evaluate:
         if options.evaluate not in harness.functions:
             raise messages.no_such_function(harness.name, options.evaluate)
@@ -181,7 +193,8 @@ def _evaluate(script: PythonFile, harness: PythonFile, options: InitOptions) -> 
 
 
 def _loader(script: PythonFile, harness: PythonFile) -> str:
-    """The function that yields training batches; the usual name where there is none."""
+    """Return the name of the harness's function that yields training batches; ``make_dataloader``
+    if it has that function or none that looks like a loader. OuroError if several do."""
     found = [name for name in harness.functions if _LOADERS.search(name)] or [
         name for name in harness.functions if _SEVERAL.search(name) and name in script.names
     ]
@@ -191,12 +204,14 @@ def _loader(script: PythonFile, harness: PythonFile) -> str:
 
 
 def _used(names: list[str], script: PythonFile) -> list[str]:
-    """Those of the names that the script uses, if it uses any."""
+    """Return those of the names that the script uses; all of them if it uses none."""
     return [name for name in names if name in script.names] or names
 
 
 def _metric(script: PythonFile, evaluate: str) -> str:
-    """The label under which the script prints the result of the evaluation."""
+    """Return the name of the metric: the label under which the script prints the result of
+    ``evaluate``, else a label that ends as that name does, else the variable of the result.
+    OuroError if nothing is found, or several."""
     results = script.results_of(evaluate)
     printed = [label for label, name in script.summary.items() if name in results]
     suffix = evaluate.partition("_")[2]
@@ -205,6 +220,8 @@ def _metric(script: PythonFile, evaluate: str) -> str:
 
 
 def _direction(metric: str, rules: Iterable[str]) -> str:
+    """Return ``lower`` or ``higher``: as the rules say, else by the words in the metric's name.
+    OuroError if these do not decide it."""
     said = {words for rule in rules if (words := phrases.direction_of(rule))}
     if len(said) == 1:
         return said.pop()
@@ -215,6 +232,8 @@ def _direction(metric: str, rules: Iterable[str]) -> str:
 
 
 def _budget(harness: PythonFile, options: InitOptions, rules: Iterable[str]) -> float:
+    """Return the seconds of training from the option, else the harness's constant, else the rules.
+    OuroError if they state none, or the rules state several."""
     if options.budget is not None:
         return options.budget
     stated = harness.constants.get(BUDGET)
@@ -227,12 +246,13 @@ def _budget(harness: PythonFile, options: InitOptions, rules: Iterable[str]) -> 
 
 
 def _editable(rules: Iterable[str]) -> tuple[str, ...]:
+    """Return the files that the first rule of that kind lets change; () if there is none."""
     return next((files for rule in rules if (files := phrases.only_files(rule))), ())
 
 
 def _ledger(rules: Iterable[str], folder: Path, metric: str) -> str:
-    """The only table of results that the rules name, else the only one that is there and that git
-    does not track; results.tsv where there is none, or more than one."""
+    """Return the only table of results that the rules name. If they name none, return the only one
+    in the folder that git does not track; results.tsv in every other case."""
     named: set[str] = {name for rule in rules for name in _LEDGER.findall(rule)}
     sure = {name for name in named if name.endswith(".tsv") or _is_ledger(folder / name, metric)}
     if len(sure) == 1:
@@ -247,7 +267,7 @@ def _ledger(rules: Iterable[str], folder: Path, metric: str) -> str:
 
 
 def _is_ledger(path: Path, metric: str) -> bool:
-    """Whether a file has columns for commit, metric and status."""
+    """Return whether a file can be read as a ledger with columns for commit, metric and status."""
     try:
         table = ledger.read(path, metric).table
     except OuroError:
@@ -256,13 +276,15 @@ def _is_ledger(path: Path, metric: str) -> bool:
 
 
 def _data(harness: PythonFile) -> tuple[str, ...]:
-    """The tokenizer and the validation shard, where the harness states their paths."""
+    """Return the globs of the tokenizer and the validation shard; () unless the harness states the
+    paths of both."""
     tokenizer, validation = harness.constants.get(TOKENIZER), _validation(harness)
     return (f"{tokenizer}/*", *validation) if isinstance(tokenizer, str) and validation else ()
 
 
 def _validation(harness: PythonFile) -> tuple[str, ...]:
-    """The shard that only the evaluation reads."""
+    """Return the path of the shard that only the evaluation reads; () unless the harness states its
+    folder and its name."""
     known = harness.constants
     if not all(isinstance(known.get(name), str) for name in (DATA, VALIDATION)):
         return ()
@@ -270,13 +292,15 @@ def _validation(harness: PythonFile) -> tuple[str, ...]:
 
 
 def _level(harness: PythonFile) -> Literal["supervised", "judged"]:
-    """The level that the harness allows: a judge needs nothing but the harness's interface."""
+    """Return ``judged`` if the harness defines every name that the judge needs, else
+    ``supervised``."""
     names = {getattr(node, "name", "") for node in harness.source.tree.body}
     return "judged" if names.issuperset(INTERFACE) else "supervised"
 
 
 def _warmup_tokens(script: PythonFile) -> int:
-    """The tokens of the steps that the script does not time, and of one batch fetched ahead."""
+    """Return the tokens of the steps that the script does not time, and of one batch fetched ahead;
+    0 if it times all steps or states no batch size."""
     batch = script.constants.get(BATCH)
     if not script.untimed_steps or not isinstance(batch, int):
         return 0
@@ -284,12 +308,14 @@ def _warmup_tokens(script: PythonFile) -> int:
 
 
 def _device(script: PythonFile) -> Device:
-    """ "cuda" for a script that requires it and never checks whether it is available."""
+    """Return "cuda" for a script that requires it and never checks whether it is available; else
+    "auto"."""
     return "cuda" if script.demands("cuda") and "is_available" not in script.names else "auto"
 
 
 def _python(root: Path, top: Path) -> tuple[str, ...]:
-    """The command of the interpreter; in a uv project, that of the locked environment."""
+    """Return the words that start the interpreter: by ``uv run --frozen`` if there is a uv.lock in
+    the folder or above, up to ``top``; else ``python``."""
     folders = (folder for folder in (root, *root.parents) if folder.is_relative_to(top))
     if any((folder / "uv.lock").is_file() for folder in folders):
         return ("uv", "run", "--frozen", "python")
@@ -297,7 +323,7 @@ def _python(root: Path, top: Path) -> tuple[str, ...]:
 
 
 def _name(root: Path, top: Path) -> str:
-    """The name in pyproject.toml, else that of the repository's folder."""
+    """Return the project's name in pyproject.toml; else the name of the repository's folder."""
     try:
         project = toml.loads((read_file(root / "pyproject.toml") or b"").decode())["project"]
         name = project["name"]
@@ -307,7 +333,8 @@ def _name(root: Path, top: Path) -> str:
 
 
 def _one(what: str, option: str, found: Iterable[str], where: str) -> str:
-    """The only candidate; OuroError with the option to give where there are none or several."""
+    """Return the only candidate in ``found``. OuroError, with the option to give, if there is none
+    or more than one."""
     found = list(dict.fromkeys(found))
     option = f"{option} {option.removeprefix('--').upper()}"
     if not found:

@@ -30,16 +30,17 @@ _DULL = re.compile("never|always|do|not|the|a|an|is|are|to|of|must|all")
 
 @dataclass(frozen=True)
 class Context:
-    """The facts that words are compared with. ``tracked`` are git's files, relative to the
-    experiment's folder, and ``defines`` says whether the harness defines a name."""
+    """The facts that words are compared with. ``tracked`` are the files that git tracks, relative
+    to the experiment's folder, and ``defines`` returns whether the harness defines a name."""
 
     experiment: Experiment
     tracked: Collection[str]
     defines: Callable[[str], bool]
 
     def glob(self, path: str) -> str:
-        """The glob for a file, a folder or a glob that words name, relative to the experiment's
-        folder or to the folder of bound.toml; "" where git tracks nothing of that name."""
+        """Return the glob of the tracked files that a path in words names: a file, a folder or a
+        glob, relative to the experiment's folder or to the folder of bound.toml. "" if git tracks
+        none."""
         for one in (path, posixpath.relpath(path, self.experiment.root or ".")):
             folder = f"{one.removesuffix('*').rstrip('/')}/"
             for glob in (one.removesuffix("/"), folder):
@@ -48,14 +49,15 @@ class Context:
         return ""
 
     def may_change(self, glob: str) -> bool:
-        """Whether a run or an experiment may change one of the files."""
+        """Return whether a run or an experiment may change one of the tracked files that match
+        ``glob``."""
         free = (*self.experiment.editable, *self.experiment.allowed, self.experiment.ledger)
         return any(matches(file, free) for file in self.tracked if matches(file, [glob]))
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """One rule being read; ``place`` is its file and line: ``CLAUDE.md:12``."""
+    """One rule that is being read; ``place`` is its file and line, as ``CLAUDE.md:12``."""
 
     section: str
     words: str
@@ -64,20 +66,22 @@ class _Rule:
 
     @cached_property
     def text(self) -> str:
-        """The words in lower case, without Markdown's marks."""
+        """The words in lower case and on one line, without Markdown's marks."""
         return " ".join(re.sub(r"[`]|\*\*|__", "", self.words).lower().split())
 
     @cached_property
     def subject(self) -> str:
-        """The words up to the first explanation."""
+        """The words before the first explanation, which a dash, a colon, a semicolon or a bracket
+        starts."""
         return re.split(r" [—–-]+ |: |; | \(", self.words, maxsplit=1)[0]
 
     def says(self, *patterns: str) -> bool:
+        """Return whether each pattern is found in the text."""
         return all(re.search(pattern, self.text) for pattern in patterns)
 
     @property
     def protects(self) -> bool:
-        """Whether the rule forbids a change."""
+        """Whether the rule forbids a change: by its words, or because it is a danger zone."""
         begins = self.section == "never-do" and re.match(phrases.CHANGE, self.text)
         return (
             self.section == "danger-zone"
@@ -87,10 +91,12 @@ class _Rule:
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
-        """The files and folders that the subject names, else those anywhere in the words."""
+        """The files and folders that the subject names; if it names none, those that all of the
+        words name."""
         return self._paths(self.subject) or self._paths(self.words)
 
     def _paths(self, words: str) -> tuple[str, ...]:
+        """Return the paths in some words, quoted ones first, each once."""
         words = re.sub(r"\*\*([^*]+)\*\*", r"\1", words)  # bold
         quoted = [token for token in re.findall(r"`([^`]+)`", words) if self._is_path(token)]
         plain = re.findall(phrases.FILE, re.sub(r"`[^`]*`", " ", words))
@@ -98,18 +104,21 @@ class _Rule:
         return tuple(path for path in found if not self._is_attribute(path))
 
     def _is_path(self, token: str) -> bool:
-        """Whether a quoted token names files: ``prepare.py``, ``src/``, ``data/*.bin``."""
+        """Return whether a quoted word names files, as ``prepare.py``, ``src/`` and ``data/*.bin``
+        do; a plain word does if git tracks a file or folder of that name."""
         if not re.fullmatch(r"[~\w*./@+-]+", token):
             return False
         return bool(re.search(r"[./]", token)) or bool(self.context.glob(token))
 
     def _is_attribute(self, path: str) -> bool:
-        """``torch.compile`` and ``e.g`` are not files."""
+        """Return whether a word with a dot is not a file, such as ``torch.compile`` or ``e.g``: it
+        has no known ending, and git tracks no such file."""
         return not re.search(phrases.ENDING, path) and not self.context.glob(path)
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
-        """Names of the harness in the words: ``evaluate_bpb()``, ```TIME_BUDGET```."""
+        """The names in the words that the harness defines, as in ``evaluate_bpb()`` or
+        ```TIME_BUDGET```."""
         called = re.findall(r"\b([A-Za-z_]\w*)\(\)", self.words)
         quoted = re.findall(r"`([A-Za-z_]\w*)(?:\(\))?`", self.words)
         plain = re.findall(r"\b([A-Za-z]+_\w+)\b", self.subject)
@@ -118,9 +127,11 @@ class _Rule:
 
 
 def recognise(section: str, words: str, context: Context, *, place: str) -> Statement:
-    """Choose the check of a rule; ``human`` where no check judges it.
+    """Return the statement of a rule, with the first check in READERS that can judge it; with the
+    check ``human`` if none can.
 
-    OuroError where the words and the experiment contradict each other.
+    ``place`` is the rule's file and line, for errors. OuroError if the words and the experiment
+    contradict each other.
     """
     rule = _Rule(section, words, place, context)
     for check, ids, read in READERS:
@@ -133,7 +144,8 @@ def recognise(section: str, words: str, context: Context, *, place: str) -> Stat
 
 
 def unique(statements: Iterable[Statement]) -> list[Statement]:
-    """Number the later statements of the same id in a section from 2."""
+    """Return the statements in their order; where a section has an id already, the later one gets a
+    number, from ``-2``."""
     taken: set[tuple[str, str]] = set()
     found = []
     for statement in statements:
@@ -147,6 +159,8 @@ def unique(statements: Iterable[Statement]) -> list[Statement]:
 
 
 def _scope(rule: _Rule) -> bool:
+    """Return whether the rule names the only files that may change. OuroError if they are not the
+    experiment's editable files."""
     files = phrases.only_files(rule.words)
     if not files:
         return False
@@ -157,6 +171,8 @@ def _scope(rule: _Rule) -> bool:
 
 
 def _untracked(rule: _Rule) -> Found:
+    """Return, as parameters, the paths that the rule keeps out of git: the ledger, or files that
+    git does not track. False if it names none."""
     stays_out = (
         rf"{phrases.NEVER}(?:be )?(?:committed|commit|pushed|push|tracked|track|added to git|add)\b"
     )
@@ -168,7 +184,8 @@ def _untracked(rule: _Rule) -> Found:
 
 
 def _frozen_symbol(rule: _Rule) -> Found:
-    """A name of the harness, unless a file is named before it."""
+    """Return, as parameters, the first name of the harness that the rule protects. False if it
+    protects none, or if a file that can be frozen is named before that name."""
     if not rule.symbols or not rule.protects:
         return False
     symbol = rule.symbols[0]
@@ -179,6 +196,8 @@ def _frozen_symbol(rule: _Rule) -> Found:
 
 
 def _frozen(rule: _Rule) -> Found:
+    """Return, as parameters, the files that the rule protects and that can be frozen; False if
+    there are none."""
     paths: Value = _guarded(rule)
     if not paths or not rule.protects:
         return False
@@ -186,12 +205,15 @@ def _frozen(rule: _Rule) -> Found:
 
 
 def _guarded(rule: _Rule) -> list[str]:
-    """The named files that can be frozen: git tracks them, and no experiment may change them."""
+    """Return the globs of the named files that can be frozen: git tracks them, and neither a run
+    nor an experiment may change them."""
     globs = dict.fromkeys(glob for path in rule.paths if (glob := rule.context.glob(path)))
     return [glob for glob in globs if not rule.context.may_change(glob)]
 
 
 def _frozen_data(rule: _Rule) -> Found:
+    """Return, as parameters, the named paths outside of the repository that the rule protects. If
+    it names no file, return whether it protects the data and the experiment has data files."""
     outside: Value = [path for path in rule.paths if path.startswith(("~", "/"))]
     if outside and rule.protects:
         return {"paths": outside}
@@ -199,7 +221,8 @@ def _frozen_data(rule: _Rule) -> Found:
 
 
 def _loader_code(rule: _Rule) -> Found:
-    """The code of the data pipeline, where no files of data are known."""
+    """Return, as parameters, the harness's loader if the rule protects the data pipeline and the
+    experiment has no data files; else False."""
     experiment = rule.context.experiment
     if experiment.data or not rule.context.defines(experiment.loader):
         return False
@@ -209,12 +232,14 @@ def _loader_code(rule: _Rule) -> Found:
 
 
 def _log_schema(rule: _Rule) -> bool:
+    """Return whether the rule is about logging, and names at least two columns."""
     metric = rf"\b{re.escape(rule.context.experiment.metric.lower())}\b"
     columns = sum(rule.says(pattern) for pattern in (*phrases.COLUMNS, metric))
     return columns >= 2 and rule.says(rf"{phrases.LOG}|\brows?\b|\bcolumns?\b")
 
 
 def _logged(rule: _Rule) -> bool:
+    """Return whether the rule demands that every run is logged, or protects the ledger."""
     ledger = re.escape(rule.context.experiment.ledger.lower())
     always = r"\b(?:skip|omit|forget|without|every|each|all|always|fail to)"
     return (rule.says(ledger) and rule.protects) or rule.says(
@@ -223,6 +248,7 @@ def _logged(rule: _Rule) -> bool:
 
 
 def _dependencies(rule: _Rule) -> bool:
+    """Return whether the rule forbids to install or change packages."""
     verbs = r"\b(?:install|add|introduc|upgrad|bump|chang|modif|new\b|uv add)\w*"
     gap = r"(?:\s+(?!without|before|after)\S+){0,5}?\s+"
     nouns = r"(?:packages?|dependenc(?:y|ies)|librar(?:y|ies)|requirements)\b"
@@ -230,6 +256,8 @@ def _dependencies(rule: _Rule) -> bool:
 
 
 def _budget_exact(rule: _Rule) -> bool:
+    """Return whether the rule states an exact time of training. OuroError if it is not the
+    budget."""
     exact = rule.says(r"\bexact(?:ly)?\b|\bprecisely\b|\bto the second\b")
     always = rule.says(r"\balways\b|\bfixed\b|\bconstant\b") or _guards(rule, phrases.BUDGET)
     is_exact = exact or (always and not rule.says(phrases.MORE))
@@ -237,11 +265,14 @@ def _budget_exact(rule: _Rule) -> bool:
 
 
 def _budget_limit(rule: _Rule) -> bool:
+    """Return whether the rule limits the time of training. OuroError if the limit is less than the
+    budget."""
     return rule.says(phrases.MORE) and _budget(rule, operator.ge)
 
 
 def _budget(rule: _Rule, agrees: Callable[[float, float], bool]) -> bool:
-    """Whether the rule is about the time of training; OuroError where it states other seconds."""
+    """Return whether the rule is about the time of training. OuroError if it states seconds for
+    which ``agrees(stated, budget)`` is false."""
     said, budget = phrases.seconds(rule.text), rule.context.experiment.budget
     if said is None and not rule.says(phrases.BUDGET):
         return False
@@ -253,12 +284,14 @@ def _budget(rule: _Rule, agrees: Callable[[float, float], bool]) -> bool:
 
 
 def _simplicity(rule: _Rule) -> bool:
+    """Return whether the rule prefers less or simpler code."""
     return rule.says(
         r"\bsimplicity\b|\bsimpler\b|\b(?:less|smaller) code\b|\bfewer (?:lines|tokens)\b"
     )
 
 
 def _settled(rule: _Rule) -> bool:
+    """Return whether the rule says that improvements are kept and regressions undone."""
     kept = r"\bkeeps?\b|\bkept\b|\badvances?\b"
     undone = r"\brevert|\breset|\bdiscard|\broll(?:ed)? back|\bundone\b|\bdropped\b"
     compared = r"\bimprov|\bregress|\bworse\b|\bbetter\b"
@@ -268,6 +301,8 @@ def _settled(rule: _Rule) -> bool:
 
 
 def _metric(rule: _Rule) -> bool:
+    """Return whether the rule says that the metric is the only one, or which direction is better.
+    OuroError if it is not the experiment's direction."""
     metric, direction = rule.context.experiment.metric, rule.context.experiment.direction
     if not rule.says(rf"\b{re.escape(metric.lower())}\b|\bmetric\b"):
         return False
@@ -279,17 +314,19 @@ def _metric(rule: _Rule) -> bool:
 
 
 def _evaluation(rule: _Rule) -> bool:
+    """Return whether the rule protects the evaluation."""
     return _guards(rule, phrases.EVALUATION) or _guards_unnamed(rule, phrases.EVALUATION)
 
 
 def _guards_unnamed(rule: _Rule, nouns: str) -> bool:
-    """Whether the rule guards what the nouns name, and names no file."""
+    """Return whether the rule protects what the pattern ``nouns`` matches, and names no file."""
     is_zone = rule.section == "danger-zone" and rule.says(rf"\b{nouns}")
     return not rule.paths and (is_zone or _guards(rule, nouns))
 
 
 def _guards(rule: _Rule, nouns: str) -> bool:
-    """Whether the rule forbids to change what the nouns name, or says that this is fixed."""
+    """Return whether the rule forbids to change what the pattern ``nouns`` matches, or says that it
+    is fixed."""
     changed = rule.says(rf"{phrases.CHANGE}{phrases.GAP}{nouns}") and rule.protects
     return changed or rule.says(
         rf"\b{nouns}.{{0,40}}(?:{phrases.FIXED}|\b(?:never|not)\b.{{0,12}}{phrases.CHANGE})"
@@ -318,7 +355,8 @@ READERS: tuple[tuple[str, tuple[str, str], Callable[[_Rule], Found]], ...] = (
 
 
 def _name_in_id(check: str, rule: _Rule, params: Params) -> str:
-    """The file, the function or the metric that an id names."""
+    """Return the name that goes into the id: of the first path, of the first editable file, of the
+    metric or of the symbol; "" if there is none."""
     experiment, paths = rule.context.experiment, params.get("paths")
     if isinstance(paths, list):
         return stem(paths[0])
@@ -327,14 +365,16 @@ def _name_in_id(check: str, rule: _Rule, params: Params) -> str:
 
 
 def _words_id(words: str) -> str:
-    """An id of the first few words of a rule that are worth keeping."""
+    """Return an id of the first five words of a rule, without those such as ``never`` and
+    ``the``."""
     plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode()
     words_kept = [word for word in slug(plain).split("-") if not _DULL.fullmatch(word)]
     return "-".join(words_kept[:5]) or slug(plain) or "rule"
 
 
 def _unguarded(rule: _Rule, params: Params) -> str:
-    """The named files that the check does not guard, in words; "" where there are none."""
+    """Return a text that lists the named files that the check does not guard; "" if it guards
+    all."""
     paths = params.get("paths")
     if not isinstance(paths, list):
         return ""
@@ -343,6 +383,8 @@ def _unguarded(rule: _Rule, params: Params) -> str:
 
 
 def _why_not(rule: _Rule) -> str:
+    """Return why no check judges the rule: it protects files that git does not track, or no
+    function of READERS knows its words."""
     absent = [path for path in rule.paths if not rule.context.glob(path)]
     if rule.protects and absent:
         return f"git tracks no {' and no '.join(absent)}, so that no check can guard it"

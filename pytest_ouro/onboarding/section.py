@@ -45,8 +45,8 @@ _INTRO = (
 
 @dataclass(frozen=True)
 class Bullet:
-    """One rule of a section in its own words; ``statement`` is None unless the rule says how it is
-    judged."""
+    """One rule of a section in its own words. ``statement`` is the rule with the check that the
+    bullet itself names; None if it names none."""
 
     section: str
     words: str
@@ -56,7 +56,8 @@ class Bullet:
 
 @dataclass(frozen=True)
 class Section:
-    """The rules of one file, and the numbers of bullets' lines that are under no heading."""
+    """The rules of one file. ``orphan_lines`` are the numbers, from 1, of the lines of bullets that
+    are under none of the three headings."""
 
     file: str
     bullets: tuple[Bullet, ...]
@@ -65,15 +66,19 @@ class Section:
 
 @dataclass(frozen=True)
 class _Line:
+    """One line of Markdown with its number, from 1; ``level`` is 0 unless it is a heading."""
+
     number: int
     text: str
     level: int = 0  # of a heading
 
 
 def read(text: str, file: str) -> Section | None:
-    """Read the rules that a Markdown text states; None where it has no such section.
+    """Return the rules that a Markdown text states; None if it has neither a heading BOUND nor one
+    of the three headings.
 
-    OuroError where the section has no rule.
+    OuroError if it has one and no rule, or if a bullet names a check that does not exist or
+    parameters that the check does not take.
     """
     lines = list(_lines(text))
     titled = [line for line in lines if line.level and _BOUND.match(line.text)]
@@ -108,7 +113,7 @@ def read(text: str, file: str) -> Section | None:
 
 
 def render(statements: Iterable[Statement]) -> list[str]:
-    """Render the section as lines, with its markers."""
+    """Return the section as lines, with its markers; a heading without rules is left out."""
     lines = [BEGIN, "## BOUND", "", *_INTRO]
     statements = list(statements)
     for section, title in TITLES.items():
@@ -121,9 +126,11 @@ def render(statements: Iterable[Statement]) -> list[str]:
 
 
 def replace(text: str, section: list[str], file: str) -> str:
-    """Replace the section between the markers, or the one under ``## BOUND``, or append it.
+    """Return the text with the section replaced: the one between the markers, else the one under
+    ``## BOUND``; if there is neither, it is appended.
 
-    All other text stays the same. OuroError if the place is not clear.
+    All other text stays the same. OuroError if there are several places, or rules outside of a
+    section.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
     kept = text.split("\n")
@@ -137,7 +144,8 @@ def replace(text: str, section: list[str], file: str) -> str:
 
 
 def _place(lines: list[str], text: str, file: str) -> tuple[int, int]:
-    """The range of lines, from 0, that the section replaces; empty where it is appended."""
+    """Return the range of lines, from 0, that the section replaces; an empty range at the end if it
+    is appended."""
     begins = [n for n, line in enumerate(lines) if line.strip() == BEGIN]
     ends = [n for n, line in enumerate(lines) if line.strip() == END]
     if begins or ends:
@@ -163,7 +171,8 @@ def _place(lines: list[str], text: str, file: str) -> tuple[int, int]:
 
 
 def _lines(text: str) -> Iterator[_Line]:
-    """Yield the lines outside of fenced code and comments, headings with their level."""
+    """Yield the lines outside of fenced code and comments; a heading with its level, without its
+    marks ``#``."""
     fence, comment = "", False
     for number, line in enumerate(text.split("\n"), start=1):
         line = line.rstrip("\r")
@@ -182,7 +191,7 @@ def _lines(text: str) -> Iterator[_Line]:
 
 
 def _under(title: _Line, lines: list[_Line]) -> Iterator[_Line]:
-    """Yield the lines below a heading, up to the next heading of its level or above."""
+    """Yield the lines below a heading, up to the next heading of its level or of a higher one."""
     for line in lines[lines.index(title) + 1 :]:
         if line.level and line.level <= title.level:
             return
@@ -190,11 +199,13 @@ def _under(title: _Line, lines: list[_Line]) -> Iterator[_Line]:
 
 
 def _kind(heading: str) -> str:
+    """Return the section of the bound that a heading names; "" if it names none."""
     return next((kind for kind, words in _KINDS.items() if words.search(heading)), "")
 
 
 def _bullet(file: str, section: str, line: int, parts: list[str]) -> Bullet:
-    """Parse the lines of a bullet; the last may say how the rule is judged."""
+    """Return the bullet that consists of these lines. If the last line says how the rule is judged,
+    the bullet gets that statement; OuroError if it is not valid."""
     said = _JUDGED.match(parts[-1]) if len(parts) > 1 else None
     if said is None:
         return Bullet(section, " ".join(parts), line)
@@ -215,7 +226,8 @@ def _bullet(file: str, section: str, line: int, parts: list[str]) -> Bullet:
 
 
 def _params(rest: str, place: str) -> tuple[dict[str, Any], str]:
-    """Split ``" {paths = []}; why"`` into the table and the rest; both may contain braces."""
+    """Split ``" {paths = []}; why"`` into the table and the text after it; both may contain braces.
+    Without a table it is {}; OuroError if it is not TOML."""
     if not rest.startswith(" {"):
         return {}, rest
     for brace in re.finditer("}", rest):
@@ -227,7 +239,8 @@ def _params(rest: str, place: str) -> tuple[dict[str, Any], str]:
 
 
 def _validate(statement: Statement, file: str, line: int) -> None:
-    """OuroError, with the line, where the check does not exist or does not take the parameters."""
+    """Raise OuroError, with the line, if the check does not exist, cannot be imported or does not
+    take the parameters."""
     problems, place = Problems(file, {(): line}), f"{file}:{line}"
     try:
         read_table(load(statement.check), dict(statement.params), (statement.section,), problems)
@@ -240,7 +253,7 @@ def _validate(statement: Statement, file: str, line: int) -> None:
 
 
 def _judged(statement: Statement) -> str:
-    """Render how a rule is judged, as the line below its words."""
+    """Return how a rule is judged, as the line below its words, without its indentation."""
     if statement.check == "human":
         return f"(judged by people: {statement.id}; {statement.reason})"
     how = "warns" if statement.severity == "warn" else "enforced"

@@ -38,7 +38,7 @@ _MAX_POWER = 64
 
 
 class _Unknown(Exception):
-    """The value of an expression is known only to a run."""
+    """Raised for an expression whose value is known only when the program runs."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class PythonFile:
 
     @classmethod
     def read(cls, path: Path, name: str) -> PythonFile:
-        """Read the file at ``path``; OuroError where it does not exist or is not Python."""
+        """Return the file at ``path`` under the name ``name``. OuroError if it does not exist or
+        cannot be parsed as Python."""
         data = read_file(path)
         if data is None:
             raise messages.no_such_file(name, path.parent, "--harness FILE")
@@ -63,18 +64,19 @@ class PythonFile:
 
     @cached_property
     def functions(self) -> tuple[str, ...]:
-        """Module-level functions, in the order of the file."""
+        """The names of the module-level functions, in the order of the file."""
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
         return tuple(node.name for node in self.source.tree.body if isinstance(node, kinds))
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Every name and attribute that the file uses."""
+        """Every variable, function and attribute name that the file uses or assigns."""
         names = {node.id for node in self.source.of(ast.Name)}
         return frozenset(names | {node.attr for node in self.source.of(ast.Attribute)})
 
     def demands(self, word: str) -> bool:
-        """Whether a call gets the text ``word``, and nothing is compared with it."""
+        """Return whether an argument of some call is the text ``word``, and no comparison has it on
+        its right."""
         calls, comparisons = self.source.of(ast.Call), self.source.of(ast.Compare)
         given = [value for call in calls for value in call.args]
         given += [keyword.value for call in calls for keyword in call.keywords]
@@ -83,7 +85,8 @@ class PythonFile:
 
     @cached_property
     def constants(self) -> dict[str, Constant]:
-        """Module-level names whose value follows from the text: ``2**19``, joined paths."""
+        """The values of module-level names that can be computed from the text, such as ``2**19`` or
+        joined paths, by name. The last assignment of a name counts."""
         known: dict[str, Constant] = {}
         for statement in self.source.tree.body:
             for target, value in _assignments(statement):
@@ -94,7 +97,7 @@ class PythonFile:
         return known
 
     def results_of(self, function: str) -> list[str]:
-        """The names that a call of ``function`` is assigned to."""
+        """Return the names that a call of ``function`` is assigned to, each once."""
         found = [
             target
             for node in (*self.source.of(ast.Assign), *self.source.of(ast.AnnAssign))
@@ -105,13 +108,15 @@ class PythonFile:
 
     @cached_property
     def summary(self) -> dict[str, str]:
-        """The labels of printed ``label: value`` lines, each with the name of its value."""
+        """The labels of printed ``label: value`` lines, each with the name of the variable that is
+        printed."""
         calls = [call for call in self.source.of(ast.Call) if dotted(call.func) == "print"]
         return dict(pair for call in calls for pair in _labels(call))
 
     @cached_property
     def untimed_steps(self) -> int:
-        """How many steps do not count as training time: 11 for ``if step > 10: total += dt``."""
+        """How many first steps do not count as training time: 11 for ``if step > 10: total_time +=
+        dt``; 0 without such a line."""
         for node in self.source.of(ast.If):
             if any(_adds_time(line) for line in node.body):
                 match node.test:
@@ -123,15 +128,18 @@ class PythonFile:
 
 
 def _has_text(nodes: list[ast.expr], word: str) -> bool:
+    """Return whether one of the expressions is the text ``word``."""
     return any(isinstance(node, ast.Constant) and node.value == word for node in nodes)
 
 
 def _adds_time(statement: ast.stmt) -> bool:
+    """Return whether a statement adds to a variable with ``time`` in its name."""
     return isinstance(statement, ast.AugAssign) and "time" in dotted(statement.target)
 
 
 def _assignments(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
-    """``(name, value)`` of ``name = value``, annotated or not."""
+    """Yield ``(name, value)`` for each name of ``name = value``, annotated or not; nothing for any
+    other statement."""
     match statement:
         case ast.Assign(targets=targets, value=value):
             yield from ((target.id, value) for target in targets if isinstance(target, ast.Name))
@@ -140,7 +148,8 @@ def _assignments(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _labels(call: ast.Call) -> Iterator[tuple[str, str]]:
-    """``("val_bpb", "x")`` of ``print(f"val_bpb: {x:.6f}")`` and of ``print("val_bpb:", x)``."""
+    """Yield the label and the variable of each pair that a call prints: ``("val_bpb", "x")`` for
+    ``print(f"val_bpb: {x:.6f}")`` and for ``print("val_bpb:", x)``."""
     first = call.args[0] if call.args else None
     parts = first.values if isinstance(first, ast.JoinedStr) else call.args[:2]
     for text, shown in pairwise(parts):
@@ -152,7 +161,8 @@ def _labels(call: ast.Call) -> Iterator[tuple[str, str]]:
 
 
 def _fold(node: ast.expr, known: dict[str, Constant]) -> Constant:
-    """The value of an expression of constants; _Unknown for anything else."""
+    """Return the value of an expression of texts, numbers and ``known`` names; raise _Unknown for
+    any other expression, also for a bool."""
     match node:
         case ast.Constant(value=bool()):
             raise _Unknown
@@ -172,7 +182,8 @@ def _fold(node: ast.expr, known: dict[str, Constant]) -> Constant:
 
 
 def _operate(operation: ast.operator, left: Any, right: Any) -> Constant:
-    """The value of ``left operation right``: two numbers, or two texts."""
+    """Return the value of ``left operation right``, of two numbers or two texts. Raise _Unknown for
+    other operations, a power above 64, and an arithmetic error."""
     is_text = isinstance(left, str)
     compute = (_TEXTS if is_text else _NUMBERS).get(type(operation))
     if compute is None or is_text != isinstance(right, str):
@@ -187,6 +198,7 @@ def _operate(operation: ast.operator, left: Any, right: Any) -> Constant:
 
 
 def _format(value: Constant, spec: str) -> str:
+    """Return a value as an f-string formats it; raise _Unknown if the format is not valid."""
     try:
         return format(value, spec) if len(spec) < 8 else str(value)
     except ValueError:
@@ -194,7 +206,8 @@ def _format(value: Constant, spec: str) -> str:
 
 
 def _call(function: ast.expr, args: list[ast.expr], known: dict[str, Constant]) -> Constant:
-    """The value of a call that only builds a path; the home folder stays ``~``."""
+    """Return the value of a call that only builds a path or a text; raise _Unknown for any other.
+    The home folder stays ``~``."""
     name = dotted(function)
     if isinstance(function, ast.Attribute) and function.attr == "expanduser" and not args:
         return _fold(function.value, known)
