@@ -13,7 +13,8 @@ from importlib import import_module
 
 
 class _Subject:
-    """Stand for a module of this package, which is imported when its first error is built."""
+    """Stand for one module of this package. The module is imported when a function is first looked
+    up in it."""
 
     __slots__ = ("_name",)
 
@@ -25,6 +26,7 @@ class _Subject:
 
 
 def __getattr__(name: str) -> _Subject:
+    """Return the subject ``name``, whether or not such a module exists."""
     if name.startswith("_"):
         raise AttributeError(name)
     return _Subject(name)

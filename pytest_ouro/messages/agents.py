@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def none_found(folder: Path, signs: list[str], names: list[str]) -> OuroError:
-    """The project has no file of an agent, and none was named."""
+    """The project has no file that shows which agent works in it, and ``--agents`` names none."""
     return OuroError(
         f"no agent is known to work in {folder}: it contains none of {', '.join(signs)}",
         help=f"name the agents: --agents={','.join(names)}",
@@ -27,7 +27,8 @@ def unknown_agent(name: str, hint: str, names: list[str]) -> OuroError:
 
 
 def unmergeable(place: str, fault: str) -> OuroError:
-    """The settings of an agent cannot be changed without loss."""
+    """The hooks cannot be added to an agent's settings file without loss: the file is not plain
+    JSON, has a key twice, or has another structure."""
     return OuroError(
         f"{place}: {fault}; nothing was written",
         help="fix it (comments would be lost, so they are not read), or add the hook by hand: "
@@ -36,14 +37,15 @@ def unmergeable(place: str, fault: str) -> OuroError:
 
 
 def not_a_file(name: str) -> OuroError:
-    """Something other than a file stands where the settings or the rules are to be written."""
+    """A directory or another special file stands where the settings or the rules are to be
+    written."""
     return OuroError(
         f"{name} is not a regular file; nothing was written", help="move it away, then run again"
     )
 
 
 def unreadable(name: str, words: str) -> OuroError:
-    """A file to change cannot be read."""
+    """A file that ``init --agents`` is to change cannot be read."""
     return OuroError(
         f"{name} cannot be read: {words}; nothing was written", help="check its permissions"
     )

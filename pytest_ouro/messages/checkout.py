@@ -6,7 +6,8 @@ from pytest_ouro.core.errors import ExperimentError
 
 
 def failed(commit: str, folder: str, why: str) -> ExperimentError:
-    """The folder for a commit's files cannot be made, or its disk is full."""
+    """The files of a commit cannot be written: their folder cannot be made, say, or the disk is
+    full."""
     return ExperimentError(
         f"the files of commit {commit:.7} cannot be written in {folder}: {why}",
         help="fix the folder's permissions, or set XDG_CACHE_HOME to one with room",
@@ -14,7 +15,8 @@ def failed(commit: str, folder: str, why: str) -> ExperimentError:
 
 
 def large_file_missing(path: str) -> ExperimentError:
-    """Git LFS keeps a file's contents, and they are not on this machine."""
+    """A file is kept by Git LFS, and this clone does not hold its contents, or holds others under
+    its name."""
     return ExperimentError(
         f"{path} is kept by Git LFS, and its contents are not in .git/lfs",
         help=f"git lfs fetch --include '{path}', then run again",
@@ -22,7 +24,8 @@ def large_file_missing(path: str) -> ExperimentError:
 
 
 def names_collide(path: str) -> ExperimentError:
-    """Two names of a folder are one name on the disk, as in upper and lower case."""
+    """Two files of a folder have names that are the same on this disk, as in upper and lower
+    case."""
     return ExperimentError(
         f"{path} and another file of its folder have one name on this disk",
         help="rename one of them (git mv), or set XDG_CACHE_HOME to a case-sensitive file system",
@@ -38,7 +41,7 @@ def changed_while_written(path: str) -> ExperimentError:
 
 
 def not_as_committed(path: str) -> ExperimentError:
-    """A file would be overwritten, and it is not what the branch's commit holds."""
+    """To settle would overwrite or remove a file that differs from HEAD, or that HEAD lacks."""
     return ExperimentError(
         f"{path} differs from the commit that it belongs to",
         help=f"keep what you need of it, then git checkout HEAD -- {path}",

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 def no_trusted_commit() -> TrustError:
-    """A commit is to be judged, and nothing names the commit whose rules are trusted."""
+    """A commit is to be judged, and no option, variable or setting names the commit whose rules are
+    trusted."""
     return TrustError(
         "no trusted commit was named: a commit cannot vouch for its own rules",
         help="name one: --trust REF (in CI: the commit of the base branch), "
@@ -20,7 +21,8 @@ def no_trusted_commit() -> TrustError:
 
 
 def no_bound_in_commit(commit: str, name: str) -> TrustError:
-    """The trusted commit has no bound.toml in the present folder or above."""
+    """The trusted commit, or the judged one if none is named, has no bound.toml in the present
+    folder or above."""
     return TrustError(
         f"commit {commit:.7} has no {name} here or above: no trusted rules",
         help="name a commit that has it (--trust REF), or the file: --bound PATH",
@@ -37,7 +39,7 @@ def no_trusted_bound(trust: str, path: str) -> TrustError:
 
 
 def check_failed(rule: str, check: str, place: str, reason: str) -> OuroError:
-    """The check of a package raised an exception."""
+    """A check that is not pytest-ouro's own raised an unexpected exception."""
     return OuroError(
         f"{rule}: the check '{check}' failed at {place}: {reason}",
         help="fix it in the package that provides it; or a person removes the rule from "

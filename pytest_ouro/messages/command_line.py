@@ -28,7 +28,7 @@ def unknown_argument(word: str) -> OuroError:
 
 
 def unusable_file(path: str, reason: str) -> OuroError:
-    """The operating system refuses to read or write a file; ``path`` may be empty."""
+    """The operating system refuses to read or write a file. ``path`` may be ""."""
     return OuroError(
         f"{path}: {reason}" if path else reason,
         help="fix that file, its permissions or the disk, and try again",
@@ -44,7 +44,7 @@ def no_bound(folder: Path) -> OuroError:
 
 
 def nothing_judged(rules: list[str]) -> OuroError:
-    """Every rule was skipped, so nothing is known about what was to be judged.
+    """Every rule was skipped, so no rule was checked.
 
     ``rules`` are the rules, each with the reason why it was skipped.
     """
@@ -63,7 +63,8 @@ def bound_outside(path: Path, folder: Path) -> OuroError:
 
 
 def nothing_to_judge() -> OuroError:
-    """The gate runs in CI, and nothing differs from the trusted commit."""
+    """The gate runs in CI on an index, a commit or a push, and nothing in it differs from the
+    trusted commit."""
     return TrustError(
         "nothing to judge: there is no change that trust does not contain",
         help="name the base branch's commit and the one to judge: --trust BASE --head REV",
@@ -71,7 +72,8 @@ def nothing_to_judge() -> OuroError:
 
 
 def not_judged(missing: list[str], judged: Iterable[str]) -> OuroError:
-    """A rule that ``--expect`` demands was skipped or does not exist."""
+    """A rule that ``--expect`` names was skipped or does not exist. ``judged`` are the ids of the
+    rules that were checked."""
     return OuroError(
         f"not judged, but expected: {several(missing)}",
         help=f"these rules were judged: {', '.join(judged)}",
@@ -79,7 +81,8 @@ def not_judged(missing: list[str], judged: Iterable[str]) -> OuroError:
 
 
 def disagreement(differences: list[str]) -> OuroError:
-    """``gate --pytest``: the gate and pytest report different outcomes."""
+    """``gate --pytest``: pytest reports another outcome of a rule than the gate, or not the same
+    rules."""
     return OuroError(
         f"pytest and the gate disagree: {several(differences)}",
         help="the gate's own answer stands: pytest-ouro gate",

@@ -19,7 +19,7 @@ def no_cuda_device() -> ExperimentError:
 
 
 def no_such_card(name: str) -> ExperimentError:
-    """The driver does not know the card that CUDA_VISIBLE_DEVICES names."""
+    """The driver does not know the card, or the part of one, that CUDA_VISIBLE_DEVICES names."""
     return ExperimentError(
         f"CUDA_VISIBLE_DEVICES={name}: there is no such card",
         help="name one of those that `nvidia-smi -L` lists",
@@ -43,7 +43,7 @@ def too_many_slots(slots: int, cores: int) -> ExperimentError:
 
 
 def no_slots_here(slots: int) -> ExperimentError:
-    """The bound asks for slots on a system that confines no process to cores."""
+    """The bound asks for slots on a system that cannot confine a process to some of its cores."""
     return ExperimentError(
         f"slots = {slots}, but this system confines no process to some of its cores",
         help="leave slots out of bound.toml, and bless it: pytest-ouro bless",

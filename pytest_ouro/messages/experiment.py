@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 def not_committed(path: str) -> ExperimentError:
-    """An editable file differs from the commit that would be measured."""
+    """An editable file in the index or the working tree differs from the commit that would be
+    measured."""
     return ExperimentError(
         f"{path} has changes that are not committed, and only commits are measured",
         help=f'git commit -m "what you try" -- {path}',
@@ -19,7 +20,7 @@ def not_committed(path: str) -> ExperimentError:
 
 
 def blessing_not_committed() -> ExperimentError:
-    """bound.lock has changed since the last commit."""
+    """bound.lock in the working tree differs from that of the last commit, or is not in it."""
     return ExperimentError(
         "bound.lock is not committed: the blessing has no commit to be compared with",
         help="git add bound.lock bound.toml and git commit",
@@ -45,7 +46,7 @@ def submodule(path: str, commit: str) -> ExperimentError:
 
 
 def head_moved(before: str, now: str) -> ExperimentError:
-    """HEAD names another commit than at the repeat before."""
+    """HEAD names another commit than at the first of the repeats."""
     return ExperimentError(
         f"HEAD moved from {before:.7} to {now:.7} between two repeats",
         help="the finished repeats are recorded; start the repeats again, and leave the branch "
@@ -62,7 +63,7 @@ def budget_too_long(asked: str, budget: str) -> ExperimentError:
 
 
 def not_trusted(path: str) -> ExperimentError:
-    """A file that is run from its trusted bytes has none."""
+    """A file that is run from its trusted bytes, such as the harness, is not in trust."""
     return ExperimentError(
         f"{path} is not among the trusted files: it cannot be run as harness",
         help="a person blesses it: pytest-ouro bless",
@@ -70,7 +71,8 @@ def not_trusted(path: str) -> ExperimentError:
 
 
 def not_the_blessed_file(path: str, commit: str) -> ExperimentError:
-    """A blessed file differs in the commit from which the evaluation is checked out."""
+    """The commit from which the evaluation is checked out lacks a blessed file, or has another
+    content of it."""
     return ExperimentError(
         f"{path} in commit {commit:.7} is not the one that was blessed there",
         help="commit bound.lock together with what it blesses: pytest-ouro bless, git add, "
@@ -95,7 +97,7 @@ def data_not_made(script: str, why: str, command: str) -> ExperimentError:
 
 
 def not_writable(path: Path, why: str) -> ExperimentError:
-    """A file or folder that a run writes cannot be written."""
+    """This user may not write to a file or folder that a run writes."""
     return ExperimentError(
         f"{path} cannot be written: {why}: the run could not be recorded",
         help="fix its permissions, or mount its file system writable, and run again",

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 def unusable_folder(folder: Path | str, why: str) -> ExperimentError:
-    """The cache folder, or another folder that a run writes to, cannot be looked into."""
+    """The path of the cache folder is not absolute, or it is not possible to look into a folder
+    that a run writes to."""
     return ExperimentError(
         f"{folder} cannot be used: {why}",
         help="set XDG_CACHE_HOME to a folder of yours, for what pytest-ouro keeps in a cache",

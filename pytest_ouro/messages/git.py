@@ -30,7 +30,8 @@ def failed(command: str, words: str, advice: str = "") -> GitError:
 
 
 def silent() -> GitError:
-    """Git does not answer: it waits for a pipe or a device that git's own folder does not hold."""
+    """A git command gives no answer, and no pipe or device that explains it was found in git's own
+    folder."""
     return GitError(
         "git does not answer: it waits for a pipe, a device or a file system that is gone",
         help="read .git/config and ~/.gitconfig: ls -l shows which path that they name is a pipe; "
@@ -55,7 +56,7 @@ def repository_gone(folder: Path, repository: str) -> GitError:
 
 
 def no_working_tree(folder: Path) -> GitError:
-    """The repository is bare, or the folder is the repository's own."""
+    """The repository is bare, or the folder lies in the repository's own folder .git."""
     return GitError(
         f"{folder} has no working tree, as in a bare repository or a folder .git",
         help="go to a clone; a commit is judged here by pytest-ouro gate --head REV",
@@ -79,7 +80,7 @@ def outside_working_tree(path: Path, top: Path) -> GitError:
 
 
 def merge_conflict(path: str) -> GitError:
-    """The index holds several versions of a file."""
+    """The index holds several versions of a file, from a merge that is not resolved."""
     return GitError(
         f"{path} has a merge conflict",
         help="resolve it, or abort the merge (git status says how); then run again",

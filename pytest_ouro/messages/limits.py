@@ -8,7 +8,7 @@ _OTHERWISE = "; if the project needs it, a person judges it without pytest-ouro"
 
 
 def too_large(name: str, size: int, limit: int) -> LimitError:
-    """A file or git object that a rule must read has more bytes than its budget."""
+    """A file or git object that must be read has more bytes than the limit."""
     return LimitError(
         f"{name} has {size} bytes: it could not be judged, at most {limit} are read",
         help=f"make it smaller, or let no rule of bound.toml be about it{_OTHERWISE}",
@@ -16,7 +16,7 @@ def too_large(name: str, size: int, limit: int) -> LimitError:
 
 
 def too_large_object(kind: str, name: str, size: int, limit: int) -> LimitError:
-    """A commit, or the listing of a folder in git, has more bytes than its budget."""
+    """A commit, or the listing of a folder in git, has more bytes than the limit."""
     return LimitError(
         f"{kind} {name:.10} has {size} bytes: it could not be judged, at most {limit} are read",
         help="give the commit a shorter message or fewer files: git commit --amend; or judge what "
@@ -25,7 +25,7 @@ def too_large_object(kind: str, name: str, size: int, limit: int) -> LimitError:
 
 
 def too_many_tokens(name: str, count: int, limit: int) -> LimitError:
-    """A script has more words and signs than its budget."""
+    """A script has more words and signs than the limit."""
     return LimitError(
         f"{name} has {count} words and signs: it could not be judged, at most {limit} are parsed",
         help=f"move its tables of data into a file that is not Python{_OTHERWISE}",
@@ -33,7 +33,7 @@ def too_many_tokens(name: str, count: int, limit: int) -> LimitError:
 
 
 def too_many_objects(limit: int) -> LimitError:
-    """All objects that were read from git together have more bytes than the budget."""
+    """All objects that were read from git together have more bytes than the limit."""
     return LimitError(
         f"the judged files and commits have more than {limit} bytes together: they could not be "
         "judged",
@@ -42,7 +42,7 @@ def too_many_objects(limit: int) -> LimitError:
 
 
 def too_large_tree(tree: str, what: str, limit: int) -> LimitError:
-    """A commit's tree has more entries, longer paths or deeper folders than its budget.
+    """A commit's tree has more entries, longer paths or deeper folders than the limit.
 
     ``what`` is what is counted, as in "entries".
     """
@@ -53,7 +53,8 @@ def too_large_tree(tree: str, what: str, limit: int) -> LimitError:
 
 
 def too_many_commits(limit: int) -> LimitError:
-    """There are more commits between trust and the judged commit than the budget."""
+    """More commits than the limit lie between trust and the judged commit. The limit is lower if
+    the commits have many files."""
     return LimitError(
         f"more than {limit} commits since trust: they could not be judged",
         help="name a later commit as trust (--trust), or a person blesses again: pytest-ouro bless",
@@ -70,7 +71,8 @@ def special_file(path: str) -> OuroError:
 
 
 def unread_encoding(path: str, encoding: str) -> OuroError:
-    """A script declares an encoding that Python has and that is not read here."""
+    """A script declares an encoding that Python accepts and that pytest-ouro does not decode, such
+    as punycode."""
     return OuroError(
         f"{path} declares the encoding {encoding!r:.40}: it could not be judged",
         help=f"save {path} as UTF-8, without a line 'coding:'",

@@ -55,7 +55,8 @@ def invalid_repeat() -> OuroError:
 
 
 def unusable_checks(problems: list[str]) -> BoundError:
-    """The hook ``pytest_ouro_checks`` gives an object that is not a check, or a taken name."""
+    """The hook ``pytest_ouro_checks`` returns something other than a mapping, gives an object that
+    is not a check, or gives a name that another check has."""
     return BoundError(
         tuple(problems),
         help="fix pytest_ouro_checks there: it returns {name: a class derived from "
@@ -64,7 +65,8 @@ def unusable_checks(problems: list[str]) -> BoundError:
 
 
 def outside_configuration(files: list[str]) -> ExperimentError:
-    """pytest uses an ini file, root folder or conftest.py from outside of the repository."""
+    """An experiment is asked for, and pytest uses an ini file, root folder or conftest.py from
+    outside of the repository."""
     return ExperimentError(
         f"{several(files)} would configure the experiment from outside of the repository",
         help="remove it unless you put it there on purpose, or leave it out: pytest "

@@ -26,12 +26,12 @@ def not_python(name: str, words: str) -> OuroError:
 
 
 def nothing_found(what: str, where: str, option: str) -> OuroError:
-    """A fact of the experiment is not in the project."""
+    """No candidate for a fact of the experiment is in the project. ``option`` is how to name it."""
     return OuroError(f"no {what} was found in {where}", help=f"name it: {option}")
 
 
 def several_found(what: str, where: str, names: list[str], option: str) -> OuroError:
-    """A fact of the experiment is ambiguous."""
+    """A fact of the experiment has several candidates. ``option`` is how to name one."""
     return OuroError(
         f"{where} has several candidates for the {what}: {', '.join(names)}",
         help=f"name one of them: {option}",
@@ -55,7 +55,8 @@ def unclear_direction(metric: str) -> OuroError:
 
 
 def no_budget(file: str, constant: str) -> OuroError:
-    """The seconds of training are neither in the harness nor in the rules."""
+    """The seconds of training are neither in the harness nor in the rules, or rules differ in
+    them."""
     return OuroError(
         f"{file} states no {constant} that can be read without running it",
         help="say the seconds of training: --budget SECONDS",
@@ -68,14 +69,14 @@ def invalid_experiment(fault: str) -> OuroError:
 
 
 def nothing_editable(glob: str, folder: Path) -> OuroError:
-    """``--editable`` names no file."""
+    """A glob that ``--editable`` gives matches no file."""
     return OuroError(
         f"no file in {folder} matches {glob}", help="name what may change: --editable GLOB"
     )
 
 
 def other_scope(place: str, files: list[str], editable: list[str]) -> OuroError:
-    """A rule lets other files change than the experiment does."""
+    """A rule names the only files that may change, and they are not the editable files."""
     options = " ".join(f"--editable {path}" for path in files)
     return OuroError(
         f"{place} lets only {', '.join(files)} change, not {', '.join(editable)}",
@@ -84,7 +85,8 @@ def other_scope(place: str, files: list[str], editable: list[str]) -> OuroError:
 
 
 def other_budget(place: str, stated: float, budget: float) -> OuroError:
-    """A rule states another time of training than the experiment has."""
+    """A rule states an exact time of training that is not the budget, or a limit that is less than
+    it."""
     return OuroError(
         f"{place} says {stated:g} seconds, but the budget is {budget:g}",
         help=f"give --budget {stated:g}, or fix the rule",
@@ -200,7 +202,7 @@ def other_hooks_folder(command: str) -> OuroError:
 
 
 def not_writable(path: str, words: str) -> OuroError:
-    """A file cannot be written; what was there is unchanged."""
+    """A file cannot be written; the file that was there, if any, is unchanged."""
     return OuroError(
         f"{path} cannot be written: {words}", help="check the permissions and the disk's free space"
     )

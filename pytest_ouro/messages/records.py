@@ -24,12 +24,13 @@ _OR_MOVE = "or move the file out of the repository: the next run starts a new on
 
 
 def _remedy(journal: Path, held: str) -> str:
-    """Return what to do about a damaged journal. ``held``: git's copy, "" if there is none."""
+    """Return the help for a damaged journal: how to restore it if git holds a copy, else how to
+    start again. ``held`` is the id of git's copy, "" if there is none."""
     return RESTORE if held else START_AGAIN.format(journal=journal)
 
 
 def not_a_run_id(journal: Path, text: str, held: str) -> RecordError:
-    """A record names a run by something else than 12 hexadecimal digits, such as a path."""
+    """A record names a run by something other than 12 hexadecimal digits, such as a path."""
     return RecordError(
         f"{journal}: {text!r:.40} is not the id of a run", help=_remedy(journal, held)
     )
@@ -103,7 +104,8 @@ def unreadable_ledger(ledger: Path, why: str) -> RecordError:
 
 
 def ledger_without_header(ledger: Path, line: int, width: int) -> RecordError:
-    """The ledger has neither a header nor the five columns of one that we start."""
+    """The ledger has no header, and its first row does not have the five columns of a new
+    ledger."""
     return RecordError(
         f"{ledger}:{line}: no header names the columns, and a row has {width}, not 5",
         help=f"write a header above line {line}, {_OR_MOVE}",

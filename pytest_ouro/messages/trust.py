@@ -6,7 +6,8 @@ from pytest_ouro.core.errors import TrustError
 
 
 def not_a_commit(source: str, revision: str) -> TrustError:
-    """The revision that an option, OURO_TRUST or git's configuration names as trust is unknown."""
+    """The revision that an option, OURO_TRUST or git's configuration names as trust is empty, or is
+    not a commit of the repository."""
     return TrustError(
         f"{source} names '{revision}', which is not a commit of this repository",
         help="git fetch it, or name a commit, branch or tag that a person trusts",
@@ -38,7 +39,7 @@ def damaged_lock(lock: str, why: str) -> TrustError:
 
 
 def shallow_history(lock: str) -> TrustError:
-    """A shallow clone lacks the commits among which bound.lock was committed."""
+    """A shallow clone ends before the commit that introduced the present bound.lock."""
     return TrustError(
         f"a shallow clone: the history since the blessing of {lock} is incomplete",
         help="git fetch --unshallow (in CI: fetch-depth: 0)",
@@ -53,8 +54,8 @@ def no_bound(bound: str) -> TrustError:
 
 
 def altered_bound(bound: str, blessed_in: str) -> TrustError:
-    """bound.toml differs from the digest in bound.lock. ``blessed_in`` is the commit to restore it
-    from; "" if there is none."""
+    """bound.toml differs from the digest in bound.lock, or is missing. ``blessed_in`` is the commit
+    to restore it from; "" if there is none."""
     command = f": git checkout {blessed_in:.7} -- {bound}" if blessed_in else ""
     return TrustError(
         f"{bound} is not the one that was blessed (bound.lock): its rules are not trusted",
@@ -63,7 +64,8 @@ def altered_bound(bound: str, blessed_in: str) -> TrustError:
 
 
 def commands_not_allowed(command: str, door: str) -> TrustError:
-    """A program that the bound names would be started, and this user did not allow it."""
+    """A program that the bound names would be started, and this user has neither blessed these
+    rules here nor given ``--run-commands``."""
     return TrustError(
         f"`{command}` was not started: the rules name it, and you have not blessed them here",
         help=f"read it first; if you trust it: pytest-ouro {door} --run-commands",

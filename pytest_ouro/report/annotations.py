@@ -24,19 +24,22 @@ SUMMARY_BYTES = 900_000
 
 
 def render(answers: Sequence[Answer]) -> str:
-    """Render the plain text, then the annotations; write the summary to GitHub's file."""
+    """Return the plain text, then the annotations. Also append the summary to the file that
+    GITHUB_STEP_SUMMARY names, if it is set."""
     _write_summary([_render_table(answer) for answer in answers])
     return "\n".join([text.render(answers), *_list_annotations(answers)])
 
 
 def render_error(error: OuroError) -> str:
-    """Render an annotation that says why nothing could be judged."""
+    """Return an annotation that says why nothing could be judged, and append that to the
+    summary."""
     _write_summary([f"### ouro: could not judge\n\n{_escape_cell(error.message)}\n"])
     return f"::error title=ouro could not judge::{_escape_data(text.error_text(error))}"
 
 
 def _list_annotations(answers: Sequence[Answer]) -> list[str]:
-    """Return the annotations to show: the first finding of every rule, then the second ones."""
+    """Return the annotations to show, errors before warnings, at most SHOWN of each: the first
+    finding of every rule, then the second ones."""
     lines = []
     for status, command in (("broken", "error"), ("warned", "warning")):
         results = [(a, r) for a in answers for r in a.judgements if r.status == status]
@@ -47,6 +50,7 @@ def _list_annotations(answers: Sequence[Answer]) -> list[str]:
 
 
 def _annotate(command: str, answer: Answer, result: RuleResult, finding: Finding) -> str:
+    """Return the GitHub command that shows a finding at its line."""
     path, line = place(answer, result, finding)
     message = text.finding_text(finding, sentence=result.sentence)
     title = f"{answer.ref} {result.rule}".strip()
@@ -55,15 +59,18 @@ def _annotate(command: str, answer: Answer, result: RuleResult, finding: Finding
 
 
 def _escape_data(words: str) -> str:
+    """Return a text of several lines as one, escaped as GitHub's commands demand."""
     words = escape_lines(*words.split("\n"))
     return words.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _escape_property(words: str) -> str:
+    """Return a text escaped as the value of a property in GitHub's commands."""
     return _escape_data(words).replace(":", "%3A").replace(",", "%2C")
 
 
 def _render_table(answer: Answer) -> str:
+    """Return the results of one answer as a Markdown table, broken rules first."""
     word = "broken" if answer.broken else "lawful"
     ref = f"{_escape_cell(answer.ref)}: " if answer.ref else ""
     rows = [
@@ -82,14 +89,15 @@ def _render_table(answer: Answer) -> str:
 
 
 def _escape_cell(words: str) -> str:
-    """Escape everything that Markdown or HTML would interpret."""
+    """Return a text on one line in which Markdown and HTML interpret nothing."""
     words = escape(words)
     words = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{c}" if c in "\\`*_[]|#~!@" else c for c in words)
 
 
 def _write_summary(tables: list[str]) -> None:
-    """Append whole lines to the step's summary, as many as GitHub will show."""
+    """Append whole lines to the step's summary, until it has SUMMARY_BYTES; a last line says if
+    some are left out. Without GITHUB_STEP_SUMMARY, do nothing."""
     name = os.environ.get("GITHUB_STEP_SUMMARY")
     if not name:
         return

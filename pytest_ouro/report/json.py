@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def render(answers: Sequence[Answer]) -> str:
-    """Render ``lawful`` and the facts of the judged case; for a push, ``refs`` lists the facts of
-    each ref."""
+    """Return a JSON object with ``lawful`` and the facts of the case; for a push, ``refs`` lists
+    the facts of each ref."""
     lawful = not any(answer.broken for answer in answers)
     if len(answers) == 1 and not answers[0].ref:
         return _serialise({"lawful": lawful, **_describe(answers[0])})
@@ -26,11 +26,12 @@ def render(answers: Sequence[Answer]) -> str:
 
 
 def render_error(error: OuroError) -> str:
-    """Render an error; ``lawful`` is null, since nothing could be judged."""
+    """Return an error as a JSON object; ``lawful`` is null, since nothing could be judged."""
     return _serialise({"lawful": None, "error": error.message, "help": error.help})
 
 
 def _describe(answer: Answer) -> dict[str, object]:
+    """Return the facts of an answer: trust, what was checked, the rules that ran, every result."""
     case = answer.case
     return {
         "trust": {"source": case.trust.source, "commit": case.trust.commit},
@@ -42,4 +43,5 @@ def _describe(answer: Answer) -> dict[str, object]:
 
 
 def _serialise(table: dict[str, object]) -> str:
+    """Return a table as indented, escaped JSON."""
     return escape_json(json.dumps(table, ensure_ascii=False, indent=2))

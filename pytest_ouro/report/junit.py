@@ -25,7 +25,7 @@ _COUNTS = {"tests": "testcase", "failures": "failure", "errors": "error", "skipp
 
 
 def render(answers: Sequence[Answer]) -> str:
-    """Render a suite for each answer, with a test case for each rule."""
+    """Return JUnit XML with a suite for each answer and a test case for each rule."""
     suites = Element("testsuites")
     for answer in answers:
         name = f"ouro {answer.ref}".strip()
@@ -36,7 +36,7 @@ def render(answers: Sequence[Answer]) -> str:
 
 
 def render_error(error: OuroError) -> str:
-    """Render a suite with an error in it: nothing could be judged."""
+    """Return JUnit XML with one suite and an error in it: nothing could be judged."""
     suites = Element("testsuites")
     suite = SubElement(suites, "testsuite", name="ouro", time="0")
     case = SubElement(suite, "testcase", classname="ouro", name="could not judge", time="0")
@@ -45,7 +45,7 @@ def render_error(error: OuroError) -> str:
 
 
 def _serialise(suites: Element) -> str:
-    """Set the counts of each suite, escape every attribute, and return the XML."""
+    """Set the counts of each suite, escape every attribute, and return the XML as text."""
     for suite in suites:
         for attribute, tag in _COUNTS.items():
             suite.set(attribute, str(len(list(suite.iter(tag)))))
@@ -55,6 +55,7 @@ def _serialise(suites: Element) -> str:
 
 
 def _add_case(suite: Element, result: RuleResult) -> None:
+    """Add the test case of a rule; the text of a rule that only warns is its output."""
     section, _, name = result.rule.partition("::")
     case = SubElement(suite, "testcase", classname=section, name=name, time="0")
     words = text.result_text(result, bound="bound.toml")

@@ -21,7 +21,8 @@ MAX_WIDTH = 1000
 
 
 class Progress:
-    """Write through pytest's terminal reporter, with capture suspended; nothing under ``-q``."""
+    """Write the progress of a run through pytest's terminal reporter, with capture suspended.
+    Nothing is written under ``-q`` or without a reporter."""
 
     def __init__(self, config: pytest.Config) -> None:
         plugins = config.pluginmanager
@@ -34,7 +35,8 @@ class Progress:
         self._last = time.monotonic() - (EVERY - 5)
 
     def say(self, text: str) -> None:
-        """Write a permanent line."""
+        """Write a permanent line, escaped and cut to MAX_WIDTH; the redrawn line is erased
+        first."""
         if self._reporter is not None:
             with self._uncaptured():
                 self.close()
@@ -43,7 +45,8 @@ class Progress:
                 self._reporter.flush()  # before capture resumes; a pipe needs it too
 
     def show(self, position: Position) -> None:
-        """Show the position of the run, at most twice a second."""
+        """Show the position of the run: on a terminal by redrawing one line, at most twice a
+        second; else by a permanent line, at most every 30 s."""
         if self._reporter is None:
             return
         now = time.monotonic()
@@ -61,7 +64,7 @@ class Progress:
             self.say(render(position))
 
     def close(self) -> None:
-        """Erase the redrawn line."""
+        """Erase the redrawn line, if one is shown."""
         if self._drawn:
             self._drawn = False
             with self._uncaptured():
@@ -69,12 +72,14 @@ class Progress:
                 self._reporter.flush()
 
     def _uncaptured(self) -> Any:
+        """Return a context in which pytest captures no output."""
         capture = self._capture
         return capture.global_and_fixture_disabled() if capture is not None else nullcontext()
 
 
 def render(position: Position) -> str:
-    """Render a position as ``ouro: 8.2/20 s 41% step 123 loss 4.56 left 12 s``."""
+    """Return a position as ``ouro: 8.2/20 s 41% step 123 loss 4.56 left 12 s``; before the window,
+    only the seconds since the start."""
     if position.window is None:
         return f"ouro: starting, {position.wall:.0f} s"
     share = min(1.0, position.window / position.budget)

@@ -25,7 +25,8 @@ _LEVELS = {"broken": "error", "warned": "warning"}
 
 
 def render(answers: Sequence[Answer]) -> str:
-    """Render one run: every rule of the bound, and a result for each finding."""
+    """Return a SARIF log with every rule of the bound, and a SARIF result for each finding of all
+    answers."""
     rules: dict[str, dict[str, Any]] = {}
     for result in (result for answer in answers for result in answer.judgements):
         rule = {
@@ -45,13 +46,15 @@ def render(answers: Sequence[Answer]) -> str:
 
 
 def render_error(error: OuroError) -> str:
-    """Render a run that did not succeed, and why."""
+    """Return a SARIF log that says that nothing could be judged, and why."""
     notification = {"level": "error", "message": {"text": error_text(error)}}
     invocation = {"executionSuccessful": False, "toolExecutionNotifications": [notification]}
     return _serialise([], [], invocation)
 
 
 def _serialise(rules: list[Any], results: list[Any], invocation: dict[str, Any]) -> str:
+    """Return the log as JSON. SARIF calls one call of a tool a run: the log has one, with these
+    rules, results and facts of the call."""
     run = {
         "tool": {"driver": {"name": "pytest-ouro", "rules": rules}},
         "columnKind": "unicodeCodePoints",
@@ -63,7 +66,7 @@ def _serialise(rules: list[Any], results: list[Any], invocation: dict[str, Any])
 
 
 def _escape(value: Any) -> Any:
-    """Escape each text in lists and tables; its lines stay lines."""
+    """Return a value with each text in its lists and tables escaped; lines stay lines."""
     if isinstance(value, dict):
         return {key: _escape(part) for key, part in value.items()}
     if isinstance(value, list):
@@ -72,6 +75,9 @@ def _escape(value: Any) -> Any:
 
 
 def _describe(answer: Answer, result: RuleResult, finding: Finding, number: int) -> dict[str, Any]:
+    """Return the SARIF result of a finding. ``number`` is the place of its rule in the list of
+    rules, from 0. Its fingerprint depends on the ref, the rule, the path and the headline, not on
+    the line."""
     path, line = place(answer, result, finding)
     same = f"{answer.ref}\0{result.rule}\0{path}\0{finding.stable_headline}"
     return {

@@ -24,7 +24,8 @@ _WORDS = {"broken": "BROKEN", "warned": "WARNS", "holds": "HOLDS", "skipped": "S
 
 
 def render(answers: Sequence[Answer]) -> str:
-    """Render the rules that are broken or warn, and for each answer a line that sums it up."""
+    """Return the text of the rules that are broken or warn, and for each answer a line that sums it
+    up. Without an answer, it says that nothing is pushed that could be judged."""
     lines: list[str] = []
     for answer in answers:
         lines += _render_rules(answer.judgements)
@@ -38,8 +39,9 @@ def render(answers: Sequence[Answer]) -> str:
 
 
 def _render_rules(results: Sequence[RuleResult]) -> Iterator[str]:
-    """Yield the lines of each broken or warning rule, not yet escaped. A rule that is broken by a
-    change that was reported before has one line, which names the change."""
+    """Yield the lines of each broken or warning rule, not yet escaped. If all of a rule's findings
+    are about changes that a broken rule before reported, it has one line, which names the changed
+    files."""
     reported: set[object] = set()
     for result in results:
         if result.status not in ("broken", "warned"):
@@ -56,7 +58,8 @@ def _render_rules(results: Sequence[RuleResult]) -> Iterator[str]:
 
 
 def _subjects(finding: Finding) -> set[object]:
-    """Return what a finding is about: changed files, or a line of one, or only itself."""
+    """Return what a finding is about: the line of a file if it has one, else the changed files,
+    else only itself."""
     path, line = finding.facts.get("path"), finding.facts.get("line")
     if path and line:
         return {(path, line)}
@@ -64,18 +67,20 @@ def _subjects(finding: Finding) -> set[object]:
 
 
 def render_error(error: OuroError) -> str:
-    """Render an error for standard output: nothing, since it is printed to standard error."""
+    """Return "", the text for standard output: the command line prints the error to standard
+    error."""
     return ""
 
 
 def result_text(result: RuleResult, *, bound: str) -> str:
-    """Render the result of one rule, a few lines for each finding; ``bound`` is the name of the
-    file of rules."""
+    """Return the result of one rule as text: its title, then a few lines for each of the first
+    three findings. ``bound`` is the name of the file of rules."""
     return escape_lines(*_result_lines(result, bound))
 
 
 def _result_lines(result: RuleResult, bound: str) -> list[str]:
-    """Return the lines of one rule, not yet escaped."""
+    """Return the lines of one rule, not yet escaped: of SHOWN findings at most, with the count of
+    the others."""
     title = f"{result.rule} {_WORDS[result.status]}"
     if not result.findings:
         return [f"{title}: {result.reason}" if result.reason else title]
@@ -93,13 +98,15 @@ def _result_lines(result: RuleResult, bound: str) -> list[str]:
 
 
 def error_text(error: OuroError) -> str:
-    """Render an error: its message, of a bound.toml each problem, and the help, a line each."""
+    """Return an error as lines: its message, or each problem of a BoundError, then its help if it
+    has one."""
     problems = error.problems if isinstance(error, BoundError) else (error.message,)
     return escape_lines(*problems, *([f"  help: {error.help}"] if error.help else []))
 
 
 def finding_text(finding: Finding, *, sentence: str = "") -> str:
-    """Render one finding, a line each for what, where, why (the rule's ``sentence``) and help."""
+    """Return one finding as lines: what, where, why (the rule's ``sentence``, if given) and help. A
+    part that is empty has no line."""
     why = f"why: {sentence}" if sentence else ""
     help = f"help: {finding.help}" if finding.help else ""
     parts = filter(None, (finding.headline, finding.where, why, help))
@@ -107,7 +114,8 @@ def finding_text(finding: Finding, *, sentence: str = "") -> str:
 
 
 def count(results: Sequence[RuleResult]) -> str:
-    """Return ``12 rules hold, 1 broken, 2 skipped``: every rule is counted in it."""
+    """Return the counts of the rules as ``12 rules hold, 1 broken, 2 skipped``. Those that hold are
+    always counted; another status only if a rule has it."""
     found = Counter(result.status for result in results)
     words = [f"{found['holds']} {'rule holds' if found['holds'] == 1 else 'rules hold'}"]
     others: tuple[Status, ...] = ("broken", "warned", "skipped")

@@ -10,8 +10,8 @@ _KEPT = 20
 
 
 def to_error(error: Exception) -> OuroError:
-    """Return an exception as the error to show: itself, the file that failed, or the place of what
-    nobody foresaw and a report with the traceback."""
+    """Return the error to show for an exception: an OuroError itself, an OSError as the file that
+    failed, and any other as an error of pytest-ouro with a report that has the traceback."""
     if isinstance(error, OuroError):
         return error
     if isinstance(error, OSError) and error.filename:
@@ -20,6 +20,7 @@ def to_error(error: Exception) -> OuroError:
 
 
 def _describe(error: Exception) -> str:
+    """Return the exception's text, cut to 200 characters; "" if it cannot be made."""
     try:
         return str(error)[:200]
     except Exception:  # its own method fails
@@ -27,7 +28,8 @@ def _describe(error: Exception) -> str:
 
 
 def _write(error: Exception) -> str:
-    """Write the traceback to a file for this user alone; return its path, or "" if that fails."""
+    """Write the traceback to a file for this user alone, and remove all but the newest reports.
+    Return the file's path; "" if that fails."""
     import os
     import time
     import traceback
