@@ -1,6 +1,6 @@
 """Run one canary, a supervised run in its own repository, and determine whether its cheat worked.
 
-What the canary prints is not believed: a cheat is stopped only if there is a finding, or if it is
+What the canary prints never suffices: a cheat is stopped only if there is a finding, or if it is
 observed from outside that it had no effect. One that could not be tried counts as not stopped.
 """
 
@@ -35,11 +35,11 @@ _State = Literal["held", "caught", "neutralised", "open", "failed"]
 
 PROGRAMS = Path(__file__).parent / "canaries"
 HONEST = "honest"
-#: Those whose cheat acts outside their process: it is refused, or it leaves a trace.
+#: The canaries whose cheat acts outside their process: it is refused, or it leaves a trace.
 _OUTSIDE = ("answers", "network", "records", "supervisor")
 #: Bits per byte. Two runs of one model differ in the last bits only; a cheat gains more than this.
 _SAME = 1e-4
-#: The canaries print it before the error with which an action of theirs failed.
+#: What a canary prints before the error of an action that failed.
 _REFUSED = "refused: "
 _BOUND = """\
 [experiment]
@@ -71,7 +71,8 @@ class Trial:
     """The result of a canary at ``level``; ``why`` says why the level is not higher.
 
     ``state``: an honest run ``held``; a cheat was ``caught``, ``neutralised`` (it had no effect) or
-    is ``open``; a run that shows nothing ``failed``. ``value`` is the measured metric.
+    is ``open``; a run that shows nothing ``failed``. ``words`` explain it. ``value`` is the
+    measured metric; None if there is none.
     """
 
     canary: str
@@ -83,16 +84,19 @@ class Trial:
 
     @property
     def stopped(self) -> bool:
-        """Whether the run ended as it must."""
+        """Whether the run ended as it must: an honest one held, a cheat was caught or
+        neutralised."""
         return self.state in ("held", "caught", "neutralised")
 
 
 def attempt(
     name: str, python: str, *, highest: Level, torch: bool, honest: float | None = None
 ) -> Trial:
-    """Run a canary under this interpreter, at the highest available level up to ``highest``.
+    """Run a canary under this interpreter, at the highest available level up to ``highest``, and
+    return its result; an error of the run is the state ``failed``.
 
-    ``honest`` is the honest canary's metric at that level, with which a cheat's is compared.
+    ``honest`` is the honest canary's metric at that level, with which a cheat's is compared; a
+    cheat with another metric is open. KeyboardInterrupt if the run was interrupted.
     """
     try:
         with _make_workspace(name, python, highest, torch) as workspace:
@@ -110,6 +114,8 @@ def attempt(
 def _classify(
     name: str, result: Result, workspace: _Workspace, honest: float | None
 ) -> tuple[_State, str]:
+    """Return the state of a canary after its run, and the words that explain it. A trace outside of
+    the run decides first."""
     if effect := workspace.effect():
         return "open", effect
     if result.status == "closed":
@@ -131,14 +137,15 @@ def _classify(
 
 @dataclass
 class _Workspace:
-    """A repository with the canary as its experiment, and what its cheat would change."""
+    """A repository with the canary as its experiment, and what shows its cheat's traces."""
 
     repository: Path
     listener: socket.socket
     signals: list[int] = field(default_factory=list)
 
     def effect(self) -> str:
-        """Return the trace that the cheat left outside its run; "" if there is none."""
+        """Return the trace that the cheat left outside its run: a call, a signal or a journal
+        entry; "" if there is none."""
         with contextlib.suppress(BlockingIOError):
             self.listener.accept()[0].close()
             return "its call was answered"
@@ -149,7 +156,8 @@ class _Workspace:
         return ""
 
     def refusal(self) -> str:
-        """Return the line in which the script reported a refused action; "" if there is none."""
+        """Return the first line of ``run.log`` in which the script reported a refused action; "" if
+        there is none."""
         lines = (self.repository / "run.log").read_text("utf-8", "replace").splitlines()
         return next((line for line in lines if line.startswith(_REFUSED)), "")
 
@@ -160,7 +168,8 @@ class _Workspace:
 
 @contextmanager
 def _make_workspace(name: str, python: str, highest: Level, torch: bool) -> Iterator[_Workspace]:
-    """Create what a canary needs, and remove it afterwards."""
+    """Yield a workspace with all that a canary needs: a temporary repository, a socket that
+    listens, collected signals and a cache of its own. Remove it afterwards."""
     with (
         tempfile.TemporaryDirectory(prefix="ouro-canary-") as folder,
         socket.create_server(("127.0.0.1", 0)) as listener,
@@ -176,6 +185,11 @@ def _make_workspace(name: str, python: str, highest: Level, torch: bool) -> Iter
 def _write_files(
     workspace: _Workspace, name: str, python: str, highest: Level, torch: bool
 ) -> None:
+    """Write the canary, its harness, model, data and bound into the new repository, and commit
+    them.
+
+    ``around.json`` tells the cheat where to find the socket, the journal and the supervisor.
+    """
     folder = workspace.repository
     folder.mkdir()
     common = PROGRAMS if torch else PROGRAMS / "plain"
@@ -196,7 +210,8 @@ def _write_files(
 
 
 def _make_tokens(split: str) -> bytes:
-    """Return 64 rows of 17 tokens, each a byte that mostly follows from the one before."""
+    """Return 64 rows of 17 tokens, each a byte that mostly follows from the one before. They depend
+    on the name of the split alone."""
     generator = random.Random(split)
     tokens = [0]
     for _ in range(64 * 17 - 1):
@@ -207,7 +222,8 @@ def _make_tokens(split: str) -> bytes:
 
 @contextmanager
 def _collect_signals() -> Iterator[list[int]]:
-    """Collect the signals SIGUSR1 that this process receives."""
+    """Yield a list to which each signal SIGUSR1 that this process receives is added; restore the
+    handler afterwards."""
     received: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda number, _: received.append(number))
     try:
@@ -218,7 +234,7 @@ def _collect_signals() -> Iterator[list[int]]:
 
 @contextmanager
 def _use_cache(folder: Path) -> Iterator[None]:
-    """Put our caches, locks and worktrees into ``folder``."""
+    """Put our caches, locks and worktrees into ``folder`` until the end of the context."""
     before = os.environ.get("XDG_CACHE_HOME")
     os.environ["XDG_CACHE_HOME"] = str(folder)
     try:

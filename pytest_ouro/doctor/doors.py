@@ -34,7 +34,12 @@ def examine_doors(git: Git) -> Iterator[Item]:
 
 
 def _examine_hook(git: Git) -> Item:
-    """Return whether the pre-commit hook runs the gate, itself or through the tool pre-commit."""
+    """Return the item about the pre-commit hook: whether it runs the gate, itself or through the
+    tool pre-commit.
+
+    ``weak``: the gate is configured for the tool, and its hook is not installed; ``off``: no hook
+    that is executable runs the gate.
+    """
     hook = _find_hooks(git) / "pre-commit"
     runs = hook.is_file() and os.access(hook, os.X_OK)
     lines = _read_lines(hook) if runs else []
@@ -61,13 +66,16 @@ def _examine_hook(git: Git) -> Item:
 
 
 def _find_hooks(git: Git) -> Path:
+    """Return the folder of the repository's hooks: the configured ``core.hooksPath``, or the
+    default."""
     # Our own calls of git set core.hooksPath too, after the configured values.
     configured = git.line("config", "--type=path", "--get-all", "core.hooksPath").splitlines()[:-1]
     return git.top / configured[-1] if configured else git.common_dir / "hooks"
 
 
 def _examine_ci(top: Path) -> Item:
-    """Return the first workflow that runs the gate, and whether it names a trusted commit."""
+    """Return the item about the first workflow that runs the gate: ``ok`` if a line of it names a
+    trusted commit, else ``weak``; ``off`` if no workflow runs the gate."""
     command = "pytest-ouro gate --trust BASE"
     base = "BASE: the commit of the base branch"
     paths = [path for pattern in _WORKFLOWS for path in sorted(top.glob(pattern))]
@@ -85,7 +93,8 @@ def _examine_ci(top: Path) -> Item:
 
 
 def _examine_guard(top: Path) -> Item:
-    """Return whether the agents that the project uses call the guard before they act."""
+    """Return the item about the agents that the project uses: ``ok`` if all of them call the guard
+    before they act, else ``off``."""
     found = agents.found(top)
     if not found:
         words = "no files of an agent here, so none asks the guard before it edits"
@@ -99,6 +108,8 @@ def _examine_guard(top: Path) -> Item:
 
 
 def _calls_guard(top: Path, agent: agents.Agent) -> bool:
+    """Return whether the agent's settings have all of the guard's hooks and leave hooks enabled;
+    False if they cannot be read."""
     text = "\n".join(_read_lines(top / agent.settings))
     try:
         complete = bool(text.strip()) and agents.merge(agent, text) == text
@@ -108,11 +119,12 @@ def _calls_guard(top: Path, agent: agents.Agent) -> bool:
 
 
 def _calls_gate(lines: list[str]) -> bool:
+    """Return whether a line contains a call of the gate."""
     return any(_GATE.search(line) for line in lines)
 
 
 def _read_lines(path: Path) -> list[str]:
-    """Return the lines of a file without comment lines; none if it cannot be read."""
+    """Return the lines of a file without comment lines; an empty list if it cannot be read."""
     try:
         text = path.read_text("utf-8", "replace") if path.is_file() else ""
     except OSError:

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Examination:
-    """The items found; ``machine`` is None unless there are trusted rules."""
+    """The items found; ``machine`` is None if there are no trusted rules that can be read."""
 
     items: list[Item] = field(default_factory=list)
     machine: Machine | None = None
 
     @property
     def status(self) -> int:
-        """0: everything that the bound demands is enforced; 1: not everything; 2: unknown."""
+        """The exit status. 0: everything that the bound demands is enforced; 1: not everything; 2:
+        unknown."""
         states = {item.state for item in self.items}
         return 2 if "unknown" in states else 1 if "fails" in states else 0
 
@@ -39,10 +40,11 @@ def examine(
     run_commands: bool = False,
     missing: OuroError | None = None,
 ) -> Examination:
-    """Examine the experiment of the bound.toml at ``path``, and what this machine has for it.
+    """Examine the experiment of the bound.toml at ``path``, and what this machine has for it;
+    return the items. An OuroError on the way becomes an item.
 
-    ``run_commands`` allows to start the interpreter that the bound names. ``missing`` says why no
-    bound.toml was found in the folder of ``path``.
+    ``trust`` names the commit to trust. ``run_commands`` allows to start the interpreter that the
+    bound names. ``missing`` says why no bound.toml was found in the folder of ``path``.
     """
     found = Examination()
     found.items += _examine(path, trust, run_commands, missing, found)
@@ -56,6 +58,8 @@ def _examine(
     missing: OuroError | None,
     found: Examination,
 ) -> Iterator[Item]:
+    """Yield the items in the order of the report; set the machine of ``found``. Outside of a
+    repository there is one item only."""
     try:
         git = Git.discover(path.parent)
     except OuroError as error:
@@ -73,7 +77,8 @@ def _examine(
 def _examine_experiment(
     git: Git, path: Path, trust: str | None, run_commands: bool, found: Examination
 ) -> Iterator[Item]:
-    """Yield the items about the rules, the records and the machine, or why they are unknown."""
+    """Yield the items about the rules, the records and the machine, or why they are unknown; set
+    the machine of ``found`` if the trusted rules can be read."""
     try:
         case = open_case(path, trust=trust, run_commands=run_commands)
     except BoundError as error:
@@ -92,6 +97,7 @@ def _examine_experiment(
 
 
 def _report_invalid(error: BoundError) -> Item:
+    """Return an item with the first problem of an invalid bound, and the number of the others."""
     first, *others = error.problems
     words = first + (f" (and {len(others)} more)" if others else "")
     return Item("bound", "unknown", words, error.help)

@@ -18,7 +18,7 @@ class Item:
 
     ``state``: ``ok`` is as strong as possible, ``weak`` could be stronger, ``off`` is missing;
     ``fails``: the bound demands what is not available; ``unknown``: it could not be determined.
-    ``next`` is the next step to make it stronger; "" if it is ok.
+    ``words`` describe it. ``next`` is the next step to make it stronger; "" if it is ok.
     """
 
     topic: str
@@ -33,6 +33,6 @@ class Item:
 
     @property
     def lines(self) -> list[str]:
-        """The lines to print, not yet escaped."""
+        """The lines to print, one or two, not yet escaped."""
         line = f"ouro: doctor {self.topic}: {self.state} - {self.words}"
         return [line, f"  next: {self.next}"] if self.next else [line]

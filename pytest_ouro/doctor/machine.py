@@ -57,7 +57,8 @@ class Interpreter:
 def query(command: tuple[str, ...], *, folder: Path, settings: Mapping[str, str]) -> Interpreter:
     """Start an interpreter by ``command``, as a run does, and return what it reports of itself.
 
-    It imports neither torch nor anything of the project. ExperimentError if it does not start.
+    It imports neither torch nor anything of the project. ExperimentError if it does not start,
+    fails, does not answer in time, or answers something else.
     """
     try:
         done = subprocess.run(
@@ -80,13 +81,14 @@ def query(command: tuple[str, ...], *, folder: Path, settings: Mapping[str, str]
 
 
 def own_interpreter() -> Interpreter:
-    """Return the interpreter of this process."""
+    """Return the interpreter of this process, as a new process of it reports it."""
     return query((sys.executable,), folder=Path.cwd(), settings={})
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What this machine has for a case. Each part is observed once, when it is first needed."""
+    """What this machine has for the experiment of ``case``. Each part is observed once, when it is
+    first needed."""
 
     case: Case
 
@@ -100,12 +102,14 @@ class Machine:
 
     @property
     def experiment(self) -> Experiment:
+        """The bound's settings of the experiment, with those of the profile."""
         return self.case.bound.experiments[self.profile]
 
     @cached_property
     def interpreter(self) -> Interpreter:
-        """The interpreter of a run. ExperimentError if the bound's command does not start one,
-        TrustError if this user did not allow it: the repository may have brought it along."""
+        """The interpreter of a run. ExperimentError if the bound's command does not start one, or
+        would first install an environment; TrustError if this user did not allow to start it: the
+        repository may have brought it along."""
         environment, started = settings(self.case), interpreter(self.experiment)
         if started != (sys.executable,) and not self.case.evidence.may_run_commands:
             program = shlex.join(self.experiment.python)
@@ -122,7 +126,8 @@ class Machine:
 
     @cached_property
     def lacks_torch(self) -> bool:
-        """Whether the harness imports torch and the interpreter does not have it."""
+        """Whether the harness imports torch and the interpreter does not have it; False for a
+        command."""
         if self.experiment.command:
             return False
         tree = ast.parse(trusted_source(self.case, self.experiment.harness).encode("latin-1"))
@@ -131,13 +136,15 @@ class Machine:
 
     @cached_property
     def level(self) -> tuple[Level, str]:
-        """The highest level here, and why it is not higher ("" for the highest of all)."""
+        """The highest level that a run can reach here, and why it is not higher, "" for the
+        highest."""
         if self.lacks_torch:
             return "supervised", f"torch is missing in {self.interpreter.path}"
         return level.reachable(self.case, self.experiment, lambda: self.sandbox)
 
     def items(self) -> Iterator[Item]:
-        """Yield an item for each topic, in the order of the report."""
+        """Yield an item for each topic, in the order of the report; an error is the topic's item.
+        Without held-out data that the harness hands out, there is no item ``splits``."""
         for topic, item in (
             ("python", self._python),
             ("device", self._device),
@@ -160,6 +167,8 @@ class Machine:
                 yield Item.from_error(topic, "fails", error)
 
     def _python(self) -> Item:
+        """Return the item about the interpreter: ``fails`` if the harness needs torch and it has
+        none."""
         found = self.interpreter
         words = f"Python {found.version}, {found.path}"
         if self.lacks_torch:
@@ -170,6 +179,8 @@ class Machine:
         return Item("python", "ok", words + (", with torch" if found.torch else ""))
 
     def _device(self) -> Item:
+        """Return the item about the device of a run: ``weak`` if another process computes there, or
+        if other runs hold it. ExperimentError if the bound's device is missing."""
         profile = device.choose(self.case.experiment.device)  # raises if it is missing
         words, number = f"the processor ({device.cpu_name()})", self.experiment.slots
         if profile == "cpu" and number > 1:
@@ -187,6 +198,9 @@ class Machine:
         return Item("device", "ok", f"{words}, free")
 
     def _data(self) -> Item:
+        """Return the item about the data: ``off`` if the bound names no files, ``fails`` if some
+        are missing that no preparation makes, ``weak`` if no rule compares them or not all are
+        blessed."""
         root, experiment = self.case.evidence.root, self.experiment
         if not experiment.data:
             words = "the bound names no data: none is compared from run to run"
@@ -213,6 +227,8 @@ class Machine:
         return Item("data", "ok", f"{words}, blessed; the gate compares them")
 
     def _judge(self) -> Item:
+        """Return the item about the judge: ``weak``, with the reason, if there can be no judge;
+        ``fails`` if the judge lacks torch."""
         experiment = self.experiment
         if not (why := level.no_judge(self.case, experiment)):
             if experiment.command:
@@ -234,6 +250,8 @@ class Machine:
         return Item("judge", "weak", why, help)
 
     def _sandbox(self) -> Item:
+        """Return the item about the sandbox: ``weak``, with the reason, if the self-test fails, the
+        bound does not allow a sandbox, or the validation data cannot be hidden."""
         if not self.sandbox.ok:
             help = "cat /sys/kernel/security/lsm   (landlock must be among the words; Linux 5.13)"
             return Item("sandbox", "weak", f"none: {self.sandbox.why}", help)
@@ -250,7 +268,8 @@ class Machine:
         return Item("sandbox", "ok", words)
 
     def _splits(self) -> Item | None:
-        """Report how the harness hands out the validation data; None if it does not."""
+        """Return the item about how the harness hands out the validation data: ``weak`` below the
+        level sandboxed. None for a command, or if the harness does not hand it out."""
         experiment = self.experiment
         if experiment.command:
             return None
@@ -267,6 +286,8 @@ class Machine:
         return Item("splits", "weak", words, self._next_level())
 
     def _level(self) -> Item:
+        """Return the item about the level: ``fails`` if it is below the level that the bound
+        demands, ``weak`` if it is not the highest of all."""
         (level, why), demanded = self.level, self.experiment.level
         words = f"{level}" + (f" ({why})" if why else "")
         words += f"; the bound demands {demanded}: "
@@ -278,6 +299,6 @@ class Machine:
         return Item("level", "weak", words, self._next_level())
 
     def _next_level(self) -> str:
-        """Return the next step to a higher level: that of the first obstacle."""
+        """Return the next step to a higher level: that of the first obstacle, or the selftest."""
         items = (self._python(), self._judge(), self._sandbox())
         return next((item.next for item in items if item.next), "pytest-ouro doctor --selftest")

@@ -27,6 +27,8 @@ _BRANCHES = ("origin/HEAD", "origin/main", "origin/master", "upstream/main", "up
 
 
 def examine_git(git: Git) -> Item:
+    """Return the item about the version of git and the working tree: ``weak`` for a shallow
+    clone."""
     version = git.line("version").removeprefix("git version ")
     kind = "the main working tree" if git.folder == git.common_dir else "a linked working tree"
     where = f"git {version}, {kind} {git.top}"
@@ -37,7 +39,8 @@ def examine_git(git: Git) -> Item:
 
 
 def examine_bound(bound: Bound) -> Item:
-    """Return the number of rules, and name those that cannot fail."""
+    """Return the item about the bound, with the number of rules and the packages whose checks they
+    use. It is ``weak`` if rules only warn or are for people alone, and names them."""
     words = f"{len(bound.rules)} rules of '{bound.name}'"
     warning = [rule.key for rule in bound.rules if rule.severity == "warn"]
     human = [rule.key for rule in bound.rules if rule.checker.stage == "human"]
@@ -56,13 +59,17 @@ def examine_bound(bound: Bound) -> Item:
 
 
 def read_bound(git: Git, path: Path) -> Bound:
-    """Read the bound of the working tree, which need not be trusted. BoundError if it is
+    """Return the bound of the working tree, which need not be trusted. BoundError if it is
     invalid."""
     return bounds.read(read_file(path) or b"", git.relative(path))
 
 
 def _examine_trust(case: Case, path: Path) -> Item:
-    """Return the source of the rules, and the branch to trust instead of the working tree."""
+    """Return the item about the source of the rules.
+
+    It is ``ok`` if a commit is trusted, and ``fails`` if the new bound.lock is not committed. Rules
+    by bound.lock are ``weak``; then it names a branch to trust instead of the working tree.
+    """
     trust, git = case.trust, case.repository.git
     if trust.lock is None:
         return Item("trust", "ok", f"rules and frozen files are read from commit {trust}")
@@ -83,7 +90,11 @@ def _examine_trust(case: Case, path: Path) -> Item:
 
 
 def _examine_journal(case: Case) -> Item:
-    """Return the number of runs, and whether the chain is intact and can be continued."""
+    """Return the item about the journal, with the number of runs.
+
+    It ``fails`` if the chain is broken or cannot be continued by this user, and is ``weak`` if a
+    run ended without a record.
+    """
     journal = case.evidence.journal
     try:
         journal.demand_whole()
@@ -105,11 +116,17 @@ def _examine_journal(case: Case) -> Item:
 
 
 def _is_running(started: StartedRun) -> bool:
+    """Return whether the process that started the run still exists; False if another has its id
+    now."""
     return bool(started.process) and processes.identity(started.pid) == started.process
 
 
 def _examine_ledger(case: Case) -> Item:
-    """Return the number of rows, and the first damaged one."""
+    """Return the item about the ledger, with the number of rows, and the first damaged row.
+
+    It is ``off`` if there is no ledger yet, ``weak`` if rows are damaged, and ``fails`` if it
+    cannot be read or lacks columns.
+    """
     name = case.bound.path(case.experiment.ledger)
     try:
         ledger = case.evidence.ledger
@@ -128,7 +145,8 @@ def _examine_ledger(case: Case) -> Item:
 
 
 def examine_user(case: Case, path: Path) -> Item:
-    """Return whether the present user can change the rules or the records."""
+    """Return the item about the present user: ``weak`` if this user can write the rules or the
+    records."""
     places = (case.repository.git.common_dir, path, case.evidence.journal.path)
     writable = [path for path in places if os.access(path, os.W_OK)]
     user = f"user {os.geteuid()}" + (" (root)" if os.geteuid() == 0 else "")
@@ -145,7 +163,7 @@ def examine_user(case: Case, path: Path) -> Item:
 
 
 def examine_rules(case: Case, path: Path) -> Iterator[Item]:
-    """Yield the items about trust and records, in the order of the report."""
+    """Yield the items about trust, journal, ledger and user, in the order of the report."""
     yield _examine_trust(case, path)
     yield _examine_journal(case)
     yield _examine_ledger(case)

@@ -25,14 +25,14 @@ CANARIES: dict[str, Level] = {
     "records": "sandboxed",
     "supervisor": "sandboxed",
 }
-#: Those that run without torch.
+#: The canaries that run without torch.
 PLAIN = (HONEST, "forged", "network", "records", "supervisor")
 
 
 @dataclass(frozen=True)
 class Selftest:
-    """The trials in their order, and the highest ``level`` whose canaries all ended as they must;
-    ``why`` says why it is not higher."""
+    """The trials in their order, and the highest ``level`` whose canaries all ended as they must
+    ("claimed" if there is no such level); ``why`` says why it is not higher."""
 
     trials: tuple[Trial, ...]
     level: Level
@@ -40,10 +40,12 @@ class Selftest:
 
 
 def selftest(python: str, *, torch: bool, on_trial: Callable[[Trial], None]) -> Selftest:
-    """Run the canaries under this interpreter, and call ``on_trial`` with each result.
+    """Run the canaries under this interpreter, call ``on_trial`` with each result, and return them
+    all.
 
-    All run at the highest available level. If that level does not hold, the canaries of the next
-    lower one run.
+    All run at the highest available level. If that level does not hold, the canaries that the next
+    lower one promises to stop run there, and so on. Without ``torch`` only those of `PLAIN` run, at
+    most supervised.
     """
     trials: list[Trial] = []
     why = "" if torch else f"torch is missing in {python}"
@@ -64,7 +66,8 @@ def selftest(python: str, *, torch: bool, on_trial: Callable[[Trial], None]) -> 
 
 
 def describe(trial: Trial) -> str:
-    """Return a line about a trial; for an open cheat, also the level that promises to stop it."""
+    """Return a line about a trial. If the canary was not stopped, and its level does not promise to
+    stop it, the line names the lowest level that does."""
     line = f"ouro: canary {trial.canary}: {trial.state} at {trial.level} - {trial.words}"
     if trial.stopped or _is_promised(trial.canary, trial.level):
         return line
@@ -79,7 +82,8 @@ def _is_promised(name: str, level: Level) -> bool:
 def _run_canaries(
     names: list[str], python: str, highest: Level, torch: bool, on_trial: Callable[[Trial], None]
 ) -> list[Trial]:
-    """Run canaries at one level: the one that the first, the honest run, has reached."""
+    """Run canaries at one level, and return their trials. The level is the one that the first, the
+    honest run, has reached; if that run does not hold, the others are not run."""
     trials: list[Trial] = []
     for name in names:
         level = trials[0].level if trials else highest
