@@ -116,7 +116,8 @@ class HarnessHooks:
         return self._serve(batches) if hasattr(batches, "__next__") else Served(batches, self)
 
     def _describe_generators(self, point: str) -> None:
-        """In a run with a salt, note the digests of the global generators at ``point``."""
+        """In a run with a salt, note the digests of the global generators at ``point`` for the
+        report."""
         if self._job.get("salt"):
             reseed = importlib.import_module(".reseed", __package__)
             generators = importlib.import_module(".generators", __package__)

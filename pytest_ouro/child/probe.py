@@ -128,7 +128,7 @@ def _read_by_link(path: Path, link: Path) -> None:
 
 
 def _run(*command: str) -> None:
-    """Run a program and hide its output. OSError with what it wrote to stderr if it fails."""
+    """Start a program, wait for it and hide its output. OSError with its stderr if it fails."""
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
     if done.returncode:
         raise OSError(done.stderr.decode(errors="replace").strip())
@@ -140,5 +140,6 @@ def _connect(path: Path) -> None:
 
 
 def _name_thread() -> None:
+    """Write the name of this thread by /proc, as CUDA does."""
     with Path(f"/proc/self/task/{os.getpid()}/comm").open("r+b", buffering=0) as file:
         file.write(b"python")

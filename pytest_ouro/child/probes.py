@@ -41,6 +41,7 @@ class Probes:
         self._applies = "torch" in sys.modules and all(hasattr(module, part) for part in parts)
 
     def __enter__(self) -> Probes:
+        """Test the model's answers, and note its parameters."""
         self._applies = self._applies and self._validation_batches() is not None
         if self._applies:
             self._before = self._parameters()
@@ -48,6 +49,7 @@ class Probes:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        """Add a finding if the parameters have changed."""
         if self._applies and self._parameters() != self._before:
             self.findings.append("the model's parameters changed during the evaluation")
 

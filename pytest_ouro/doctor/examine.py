@@ -40,11 +40,11 @@ def examine(
     run_commands: bool = False,
     missing: OuroError | None = None,
 ) -> Examination:
-    """Examine the experiment of the bound.toml at ``path``, and what this machine has for it;
-    return the items. An OuroError on the way becomes an item.
+    """Examine the experiment of the bound.toml at ``path``, and what this machine has for it.
 
-    ``trust`` names the commit to trust. ``run_commands`` allows to start the interpreter that the
-    bound names. ``missing`` says why no bound.toml was found in the folder of ``path``.
+    An OuroError on the way becomes an item of the result. ``trust`` names the commit to trust.
+    ``run_commands`` allows to start the interpreter that the bound names. ``missing`` says why no
+    bound.toml was found in the folder of ``path``.
     """
     found = Examination()
     found.items += _examine(path, trust, run_commands, missing, found)

@@ -1,4 +1,4 @@
-"""Run a program of the candidate for its evaluation: in the sandbox, if the level has one.
+"""Start a program of the candidate for its evaluation: in the sandbox, if the level has one.
 
 ``OURO_CONFINE`` holds the words that start this module: ``$OURO_CONFINE PROGRAM ARGUMENT...``. The
 program runs in the folder in which the candidate's command ran, which it may read; it may write to

@@ -1,4 +1,4 @@
-"""Run an evaluation in Python, and report if it runs the candidate's code in its own process.
+"""Execute an evaluation in Python, and report if its own process runs the candidate's code.
 
 An audit hook sees what Python compiles, imports, loads and starts, and reports the first piece of
 the candidate's code before it gets control. It is a tripwire for evaluations that were not written
@@ -47,8 +47,8 @@ _STARTS = {
 class Observer:
     """An audit hook that reports the first use of a file in ``folders`` as code, and no others.
 
-    The texts of the first folder count too. ``confine`` are the words that start a program in the
-    sandbox.
+    The texts of the first folder count too, as do unpickling and programs that are started on the
+    files without the sandbox. ``confine`` are the words that start a program in the sandbox.
     """
 
     def __init__(self, channel: Channel, folders: list[str], confine: list[str]) -> None:
@@ -60,6 +60,8 @@ class Observer:
         self._reported = self._busy = False
 
     def __call__(self, event: str, given: tuple[Any, ...]) -> None:
+        """Report an audit event if it runs code of the candidate; do nothing after the first
+        report."""
         if self._reported or self._busy:
             return
         self._busy = True
@@ -97,8 +99,8 @@ class Observer:
         """Remember the name of a source that contains, or is a piece of, a text of the candidate's
         files.
 
-        Sources from files and very short ones are ignored. A syntax tree counts once a name is
-        remembered.
+        Sources from files and very short ones are ignored. The name of a syntax tree is remembered
+        if any other was before it.
         """
         if isinstance(source, bytes):
             source = source.decode(errors="replace")
@@ -160,6 +162,7 @@ class Observer:
 
 
 def _name(path: Any) -> str:
+    """Return the last part of a path of text or bytes, as text."""
     return Path(os.fsdecode(path)).name
 
 
@@ -191,8 +194,8 @@ def _place() -> str:
 
 
 def start(words: list[str]) -> None:
-    """Run a script or, after ``-m``, a module as ``__main__`` under an `Observer`. The first word
-    is the descriptor of the supervisor's channel. Tracebacks leave out the frames of this
+    """Execute a script or, after ``-m``, a module as ``__main__`` under an `Observer`. The first
+    word is the descriptor of the supervisor's channel. Tracebacks leave out the frames of this
     module."""
     fd, first, *rest = words
     channel = Channel(int(fd))
