@@ -33,6 +33,7 @@ def files(
     old: dict[str, str] = {}
 
     def change(name: str, changed: Callable[[str], str]) -> None:
+        """Note the old text of a file and the text that ``changed`` returns for it."""
         demand_own(name)
         old[name] = _text(top / name, name)
         new[name] = changed(old[name])

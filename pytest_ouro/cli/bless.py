@@ -34,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    """Bless the bound and print each file that was added, changed or removed; say so if a named
+    commit has priority over bound.lock. Return 0."""
     path = find_bound(args.bound)
     old, new = bless(path)
     before, after = {**old.files, **old.data}, {**new.files, **new.data}

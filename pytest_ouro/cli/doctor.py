@@ -42,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    """Print the items, and after them the selftest if it is asked for. Return the status of the
+    items; at least 1 if the selftest finds a lower level than the bound demands."""
     found = _examine(args.bound, args.trust, args.run_commands)
     if not args.json:
         for item in found.items:

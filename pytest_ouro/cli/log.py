@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print the finished runs in the chosen form, or restore the journal and the ledger.
-    RecordError if the journal is not what was recorded: after the runs are printed."""
+    """Print the finished runs in the chosen form, or restore the journal and the ledger. If the
+    journal is not what was recorded, raise RecordError after the runs are printed."""
     bound = find_bound(args.bound)
     journal = Journal(Git.discover(bound.parent).common_dir)
     if args.restore:

@@ -12,12 +12,12 @@ from pytest_ouro.core.escape import escape, escape_lines
 
 
 def say(*lines: str) -> None:
-    """Print each text as one line to standard output."""
+    """Print each text, escaped, as one line to standard output."""
     print(escape_lines(*lines), flush=True)
 
 
 def say_aside(*lines: str) -> None:
-    """Print each text as one line to standard error."""
+    """Print each text, escaped, as one line to standard error."""
     print(escape_lines(*lines), file=sys.stderr)
 
 

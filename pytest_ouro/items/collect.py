@@ -67,8 +67,8 @@ class Session:
 
     @property
     def case(self) -> Case:
-        """The case, opened at the first use, and after the run with its record. OuroError says why
-        it cannot be opened."""
+        """The case, opened at the first use; once the run is made, the case that has its record.
+        OuroError says why it cannot be opened."""
         if self._case is None:
             self._case = open_case(
                 self.settings.bound,
@@ -159,6 +159,7 @@ class Session:
                 self._warned.append(str(found["warns"]))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Write the text of each rule that only warns."""
         if self._warned:
             terminalreporter.section("rules that warn")
             for text in self._warned:
@@ -205,6 +206,8 @@ class BoundFile(pytest.File):
     """bound.toml: its sections, and the experiment with ``--ouro-experiment``."""
 
     def collect(self) -> Iterator[pytest.Collector]:
+        """Yield a section for each table of rules, and one for the run with ``--ouro-experiment``.
+        CollectError with the reason if the rules cannot be read."""
         session = find_session(self.config)
         try:
             case = session.case
@@ -247,6 +250,8 @@ class OuroItem(pytest.Item):
     order: int
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Return the text of a failure: of a rule, of a run that was not made, or of an error that
+        kept the rule from being checked."""
         error = excinfo.value
         if isinstance(error, Failure):
             return str(error)
@@ -267,6 +272,8 @@ class RuleItem(OuroItem):
         self.order = 2 if rule.checker.stage in ("run", "ledger") else 0
 
     def runtest(self) -> None:
+        """Check the rule; raise Failure if it is broken, pytest's Skipped if it is skipped. The
+        outcome is "failed" until it is known, so an error is not taken for a pass."""
         session = find_session(self.config)
         audit = session.audit
         audit.record(self.nodeid, "failed")
@@ -291,6 +298,8 @@ class ExperimentItem(OuroItem):
     order = 1
 
     def runtest(self) -> None:
+        """Make the run, and add its results to the report. Raise Failure if it crashed or was not
+        made."""
         result = find_session(self.config).experiment()
         facts: dict[str, str | float | None] = {
             "status": result.status,

@@ -88,6 +88,7 @@ class _NamedPaths:
         return None if named.startswith("-") or not named else self._absolute(named)
 
     def _absolute(self, text: str) -> Path:
+        """Return a path, from the folder in which pytest was started, with its links followed."""
         return Path(self._config.invocation_params.dir, text).resolve()
 
     def bounds(self) -> list[Path]:

@@ -6,7 +6,8 @@ from pytest_ouro.core.errors import BoundError
 
 
 def too_long(file: str, size: int, most: int, remedy: str = "") -> BoundError:
-    """The file has more bytes than any set of rules needs."""
+    """The file has more bytes than the limit. ``remedy``, as in the other functions here, replaces
+    the usual help unless it is ""."""
     return BoundError(
         (f"{file}: {size} bytes; a bound has at most {most}",),
         help=remedy or "keep only tables and rules in it",

@@ -54,7 +54,9 @@ def damaged_record(journal: Path, line: int, why: str, held: str) -> RecordError
 def altered_journal(
     journal: Path, line: int, headline: str, expected: str, actual: str, remedy: str
 ) -> RecordError:
-    """The journal is not what was recorded: lines were changed, added or removed."""
+    """The journal is not what was recorded: lines were changed, added or removed, two lines
+    contradict each other, or git's copy cannot be read. Without something to compare, ``expected``
+    is ""."""
     counts = f" (expected {expected}, not {actual})" if expected else ""
     return RecordError(f"{journal}:{line}: {headline}{counts}", help=remedy)
 

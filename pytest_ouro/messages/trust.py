@@ -47,7 +47,7 @@ def shallow_history(lock: str) -> TrustError:
 
 
 def no_bound(bound: str) -> TrustError:
-    """Neither bound.lock nor the checkout has the bound.toml that was named."""
+    """The bound.toml that was named is not in bound.lock, and the checkout does not have it."""
     return TrustError(
         f"{bound} does not exist: there are no rules to judge", help="fix the name: --bound PATH"
     )

@@ -145,14 +145,18 @@ def _each(bound: Bound, words: Callable[[Bound, str], str]) -> str:
 
 
 def _unit(bound: Bound, device: str) -> str:
+    """Return the unit of the budget on a device, by the bound's clock."""
     return "CPU seconds" if bound.experiments[device].clock == "cpu" else "seconds"
 
 
 def _budget(bound: Bound, device: str) -> str:
+    """Return the length of the training window on a device, in words."""
     return f"{bound.experiments[device].budget:g} {_unit(bound, device)}"
 
 
 def _start(bound: Bound, device: str) -> str:
+    """Return when the clock starts on a device: after the warmup, at the latest after some
+    seconds."""
     experiment = bound.experiments[device]
     served = experiment.warmup_tokens
     first = f"after {served:,} tokens" if served else "with the first batch"
@@ -161,6 +165,7 @@ def _start(bound: Bound, device: str) -> str:
 
 
 def _timeout(bound: Bound, device: str) -> str:
+    """Return after how many seconds a whole run is killed on a device, in words."""
     return f"{bound.experiments[device].seconds('timeout'):g} seconds"
 
 
