@@ -1,7 +1,8 @@
 """Distinguish settings of branches, which may change during a run, from all others.
 
-``git push -u``, ``git branch --set-upstream-to`` and editors write them while a person works beside
-a run. They start no program, and git reads them only to push, pull and compare.
+``git push -u``, ``git branch --set-upstream-to`` and editors write settings of branches while a
+person works beside a run. These start no program, and git reads them only to push, pull and
+compare.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 #: Names of branches and refs, without characters that parsers of settings treat differently.
 _NAME = r'[^"\\\s]+'
-#: The values that each of these settings may get; None for the name of a known remote, since a URL
-#: there could start a program.
+#: The values that each setting of a branch may get, as a pattern; None if only the name of a known
+#: remote is allowed, since a URL in its place could start a program.
 _VALUES = {
     "remote": None,
     "pushremote": None,
@@ -31,9 +32,11 @@ _KEY = re.compile(rf"branch\.{_NAME}\.({'|'.join(_VALUES)})")
 
 
 def only_branches_differ(before: bytes, after: bytes, *, folder: Path) -> bool:
-    """Return whether two contents of ``.git/config`` differ in settings of branches alone.
+    """Return whether two contents of ``.git/config`` are the same except for settings of branches.
 
-    ``folder`` is any folder; git is called there. Text that git cannot parse differs in more.
+    Settings of branches may be removed, and added with a harmless value; all others must be the
+    same, in the same order. False if git cannot parse one of the contents. Git is called in
+    ``folder``, which may be any folder.
     """
     try:
         old, new = _settings(before, folder), _settings(after, folder)
@@ -46,13 +49,19 @@ def only_branches_differ(before: bytes, after: bytes, *, folder: Path) -> bool:
 
 
 def _settings(text: bytes, folder: Path) -> list[tuple[str, str]]:
-    """Return each setting with its value, in their order."""
+    """Return the key and value of each setting in the text of a git config file, in its order.
+
+    GitError if git cannot parse the text.
+    """
     listed = split(run_git("config", "--file", "-", "--list", "-z", cwd=folder, stdin=text))
     return [(key, value) for key, _, value in (line.partition("\n") for line in listed)]
 
 
 def _may_be_new(key: str, value: str, remotes: set[str]) -> bool:
-    """Return whether a setting is one of a branch, with a value that starts nothing."""
+    """Return whether a setting may be added: one of a branch, with a value that starts no program.
+
+    ``remotes`` are the names of the known remotes.
+    """
     found = _KEY.fullmatch(key)
     if not found:
         return False

@@ -1,4 +1,4 @@
-"""Describe the editable code of a commit, and that of recorded runs as it is described now."""
+"""Compute sizes and digests of the editable code of a commit, and again those of recorded runs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 
 
 def files_at_head(case: Case) -> dict[str, str]:
-    """Return git's id of each editable file of HEAD, by path."""
+    """Return git's id of each editable file of HEAD, by path from the repository's top."""
     globs = [case.bound.path(glob) for glob in case.experiment.editable]
     tree = sorted(case.repository.head_tree.items())
     return {path: entry.blob for path, entry in tree if matches(path, globs)}
 
 
 def describe_files(case: Case, files: Mapping[str, str]) -> Code:
-    """Return the description of files in git, by path and id; GitError if one is missing."""
+    """Return the sizes and digests of files; ``files`` has git's id of each content, by path.
+
+    GitError if git lacks one of the contents.
+    """
     experiment = case.experiment
     blobs = dict(zip(files, case.repository.git.blobs(files.values()), strict=True))
     script = case.bound.path(experiment.script) if experiment.script else ""
@@ -34,10 +37,11 @@ def describe_files(case: Case, files: Mapping[str, str]) -> Code:
 
 
 def describe_again(case: Case, run: Run) -> Run:
-    """Return a recorded run with the description of its code that would be made now.
+    """Return a recorded run with the sizes and digests of its code as they are computed now.
 
-    A digest of another version of Python says nothing beside one of this version. If the files are
-    gone, the code is unknown: equal to none, and of no size.
+    Those of another form, such as another version of Python, cannot be compared with present ones.
+    The run is returned unchanged if its form is the present one. If git lacks the files, the
+    digests are "", which equal no other, and the size is 0.
     """
     if run.code_form == version(run.code):
         return run

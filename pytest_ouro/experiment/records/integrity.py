@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 class Snapshot:
     """The state after the ``started`` line of ``run`` was written, before its script starts.
 
-    ``holds`` are the devices that the run has locked, ``lines`` those of the journal, ``tried`` the
-    commits by their refs.
+    ``holds`` are the devices that the run has locked, ``patterns`` the globs of its data files.
+    ``lines`` are the journal's, ``tried`` the commits by the names of their refs, ``data`` the
+    metadata of the data files, and ``modes`` the permissions of what records are written to.
     """
 
     case: Case
@@ -53,7 +54,7 @@ class Snapshot:
 
     @classmethod
     def take(cls, case: Case, experiment: Experiment, started: StartedRun) -> Snapshot:
-        """Observe the present state."""
+        """Return a snapshot of the present state; ``started`` is the record of the run's start."""
         named = (*experiment.data, *experiment.validation)
         patterns = tuple(p for p in named if not p.startswith(PACKAGE))
         return cls(
@@ -69,10 +70,11 @@ class Snapshot:
         )
 
     def restore(self, level: Level) -> list[str]:
-        """Restore journal, refs, settings and hooks; return a line for each change, data included.
+        """Restore permissions, journal, refs and start files; return lines about what was changed.
 
-        Call it when no process of the run is left, while the devices are still locked. A sandboxed
-        script cannot reach settings and hooks: there a person has changed them.
+        A data file that was written is reported and not restored. Call it when no process of the
+        run is left, while the devices are still locked. At the level *sandboxed* the start files
+        are left alone: the script cannot reach them, so that a person has changed them.
         """
         closed = self._restore_modes()  # first: without them nothing else could be read
         changed = [] if level == "sandboxed" else self.start_files.restore()
@@ -80,7 +82,7 @@ class Snapshot:
         return [*closed, *records, *self._find_written(), *changed]
 
     def _restore_modes(self) -> list[str]:
-        """Give the owner back the permissions that the run took away."""
+        """Give the owner back the permissions that the run took away; return a line if any were."""
         closed = []
         for path, mode in self.modes.items():
             with contextlib.suppress(OSError):
@@ -94,7 +96,12 @@ class Snapshot:
         return [f"permissions of {closed[0]}{others} were taken away during the run (put back)"]
 
     def _restore_journal(self) -> list[str]:
-        """Restore the journal's lines from before, followed by those that other runs added."""
+        """Restore the journal's lines from before, followed by those that other runs added.
+
+        Return one line about what the run changed, or none. If lines were only added, file and ref
+        agree, and other runs added lines too, nothing is written: forged lines are reported, and
+        stay.
+        """
         journal, start = self.case.evidence.journal, len(self.lines)
         with journal.locked():
             journal.clear(self.run)
@@ -125,7 +132,7 @@ class Snapshot:
         return [] if ref_intact else [f"{REF} was moved or removed while the run went on{further}"]
 
     def _sound(self, added: list[bytes]) -> list[bytes]:
-        """Return the added lines that contradict no line before them."""
+        """Return the added lines that are records and contradict no line before them."""
         sound = list(self.lines)
         for one in added:
             if not _contradict([*sound, one]):
@@ -133,13 +140,19 @@ class Snapshot:
         return sound[len(self.lines) :]
 
     def _is_alone(self, others: list[bytes]) -> bool:
-        """Return whether no other run was under way, whose script could have added lines too."""
+        """Return whether no other run was under way, whose script could have added lines too.
+
+        ``others`` are the lines that other runs added.
+        """
         begun = [record_format.read(line) for line in (*self.lines, *others)]
         ended = {run.run for run in finished(begun)}
         return not {record.run for record in begun} - ended - {self.run}
 
     def _claims_our_place(self, line: bytes) -> bool:
-        """Return whether a line records a run in the working tree and on a device of this one."""
+        """Return whether a line records a run in the working tree and on a device of this run.
+
+        True for a line that is not a record. The end of a lost run counts only for this run's id.
+        """
         try:
             record = record_format.read(line)
         except ValueError:
@@ -151,6 +164,10 @@ class Snapshot:
         )
 
     def _restore_refs(self) -> list[str]:
+        """Restore the refs of tried commits that were moved or removed; return a line if any were.
+
+        Refs that were added stay.
+        """
         now = _tried(self.case)
         lost = {ref: commit for ref, commit in self.tried.items() if now.get(ref) != commit}
         for ref, commit in lost.items():
@@ -162,7 +179,10 @@ class Snapshot:
         return [f"{first}{others} was moved or removed while the run went on (it is put back)"]
 
     def _find_written(self) -> list[str]:
-        """Return a line for each data file that was written or removed."""
+        """Return a line for each data file that was written or removed; new files do not count.
+
+        If there is one, the stored digests of data files are deleted.
+        """
         now = data.states(self.patterns, self.case.evidence.root)
         written = [
             f"{path.name} was {'written' if path in now else 'removed'} while the run went on"
@@ -175,8 +195,10 @@ class Snapshot:
 
 
 def _modes(case: Case) -> dict[Path, int]:
-    """Return the permissions of files and folders without which no run can be recorded, folders
-    before what lies in them."""
+    """Return the permissions of the files and folders that recording a run needs, by path.
+
+    A folder precedes what lies in it. Links are left out.
+    """
     git, journal = case.repository.git, case.evidence.journal
     ledger, log = case.bound.path(case.experiment.ledger), case.bound.path(LOG)
     folders = [git.top, git.common_dir, git.folder, case.evidence.root]
@@ -191,7 +213,7 @@ def _modes(case: Case) -> dict[Path, int]:
 
 
 def _contradict(lines: list[bytes]) -> bool:
-    """Return whether two of the lines contradict each other, or one of them is not a record."""
+    """Return whether two lines of the journal contradict each other, or one is not a record."""
     try:
         return any(True for _ in conflicts([record_format.read(line) for line in lines]))
     except ValueError:
@@ -199,12 +221,13 @@ def _contradict(lines: list[bytes]) -> bool:
 
 
 def _tried(case: Case) -> dict[str, str]:
-    """Return the refs of tried commits, with the ids of these."""
+    """Return the ids of the tried commits, by the names of their refs."""
     found = anchor.refs(case.repository.git.common_dir)
     return {ref: commit for ref, commit in found.items() if ref.startswith(TRIED)}
 
 
 def _forged(count: int) -> str:
+    """Return the line about ``count`` lines that only this run could have added."""
     lines = "a line" if count == 1 else f"{count} lines"
     return (
         f"the journal got {lines} while the run went on, for this working tree and device, which "

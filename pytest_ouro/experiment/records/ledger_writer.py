@@ -27,11 +27,13 @@ def append(
     top: Path | None = None,
     torn: bool = False,
 ) -> None:
-    """Add one row and flush it to disk, whole or not at all; add the header to an empty file.
+    """Add one row at the end, and the header first if there is none; flush both to disk.
 
-    No link below ``top``, the repository's top folder, is followed. ``lock`` is the lock file of
-    all writers of this ledger. ``torn``: the row may have been cut off while it was written, and
-    its beginning is completed. RecordError if it cannot be written.
+    A file that does not exist is created. If the row cannot be written whole, the file is cut back
+    to what it was. No link below ``top``, the repository's top folder, is followed. ``lock`` is the
+    lock file of all writers of this ledger. With ``torn``, the file may end with the first bytes of
+    the row: then only the rest is added. RecordError if the file cannot be written, or lacks a
+    column that the row needs.
     """
     from filelock import FileLock
 
@@ -52,13 +54,18 @@ def append(
 
 
 def _open(path: Path, top: Path) -> FileIO:
+    """Open the ledger, created if needed, to read and append; OSError if a link is on its path."""
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     name = path.relative_to(top).as_posix()
     return FileIO(open_plain(top, name, flags, 0o666), "a+b")
 
 
 def _missing(there: bytes, path: Path, entry: Entry, metric: str, torn: bool) -> bytes:
-    """Return the bytes to add to the file, so that its last row is this one."""
+    """Return the bytes to add to a file that holds ``there``, so that ``entry`` is its last row.
+
+    They begin with a header or a line end if the file lacks it. With ``torn``, they are only the
+    rest of the row if ``there`` ends with its first bytes. RecordError if the file lacks a column.
+    """
     new = Table.new(ledger_format.of_name(path.name), metric)
     whole = "".join(f"{line}\n" for line in (*new.header, new.text(entry))).encode()
     if not there or (torn and whole.startswith(there)):
@@ -82,7 +89,10 @@ def _missing(there: bytes, path: Path, entry: Entry, metric: str, torn: bool) ->
 
 
 def _last_line(there: bytes, end: bytes) -> bytes:
-    """Return what follows the last ``end``, a character with as many bytes as all others."""
+    """Return the bytes after the last line end, all bytes if there is none.
+
+    ``end`` is the line end in the file's encoding; every character has as many bytes as it.
+    """
     at = there.rfind(end)
     while at >= 0 and at % len(end):
         at = there.rfind(end, 0, at + len(end) - 1)

@@ -41,9 +41,11 @@ MAX_CLAIMS = 40
 def start(
     setup: Setup, turn: Turn, *, harness: str, place: Surroundings, holds: Sequence[str]
 ) -> StartedRun:
-    """Write the ``started`` line before the child exists, and return it as a record.
+    """Record that a run starts, before its process exists, and return the record as it was written.
 
-    ``harness`` is the digest of what measures the metric, ``holds`` are the locked devices.
+    Disk space for later records is reserved, the ``started`` line is written, and a ref keeps the
+    commit. ``harness`` is the digest of what measures the metric, ``holds`` are the locked devices.
+    RecordError or GitError if one of the three cannot be written.
     """
     case, experiment = setup.case, setup.experiment
     repository, git = case.repository, case.repository.git
@@ -94,7 +96,10 @@ def start(
 
 
 def measured_run(started: StartedRun, seen: Measurement, *, level_why: str) -> MeasuredRun:
-    """Return the record of a measurement; the verdict on it is not known yet."""
+    """Return the record of a measurement, without a verdict; write nothing.
+
+    ``level_why`` says why the level is not higher.
+    """
     evaluated = seen.evaluation.claims if seen.evaluation else {}
     device_name = seen.environment.get("device_name") or started.device_name
     return MeasuredRun(
@@ -126,19 +131,21 @@ def measured_run(started: StartedRun, seen: Measurement, *, level_why: str) -> M
 
 
 def _numbers(judgment: MetricScore) -> dict[str, float | None]:
-    """Return the judge's score for JSON, with None for infinity and NaN."""
+    """Return the attributes of the judge's score by name, with None for infinity and NaN."""
     return {name: _finite(value) for name, value in asdict(judgment).items()}
 
 
 def _finite(value: float | None) -> float | None:
+    """Return the value; None if it is infinite, NaN or None."""
     return value if value is not None and math.isfinite(value) else None
 
 
 def finish(case: Case, run: FinishedRun) -> FinishedRun:
     """Write the ``finished`` line and the ledger's row; return the record as it was written.
 
-    A process that is killed between the two leaves the reserved file, and :func:`recover` writes
-    the row.
+    The disk space that was reserved is freed. A process that is killed between the two leaves the
+    file that reserved it, by which :func:`recover` later finds and writes the missing row.
+    RecordError if the line or the row cannot be written.
     """
     place = case.evidence.journal.place(run.run)
     with contextlib.suppress(OSError):
@@ -150,7 +157,10 @@ def finish(case: Case, run: FinishedRun) -> FinishedRun:
 
 
 def _reserve_space(case: Case, run: str) -> None:
-    """Reserve disk space for the run's records before the run can fill the disk."""
+    """Write a file of ``ROOM`` bytes, so that a run that fills the disk leaves space for records.
+
+    RecordError if it cannot be written.
+    """
     place = case.evidence.journal.place(run)
     try:
         make_folder(case.evidence.journal.common_dir, f"{place.parent.parent.name}/open")
@@ -163,7 +173,10 @@ def _reserve_space(case: Case, run: str) -> None:
 def abandon(
     case: Case, started: StartedRun, outcome: Literal["lost", "not-started"], *, tried: str = ""
 ) -> None:
-    """Record a run that has no measurement as a crash."""
+    """Record a run that has no measurement as a crash, in the journal and the ledger.
+
+    ``tried`` is the ref that keeps its commit, "" if there may be none.
+    """
     reason = RECORDED[outcome]
     finish(
         case,
@@ -180,7 +193,12 @@ def abandon(
 
 
 def recover(case: Case, say: Callable[[str], None]) -> bool:
-    """Complete the records of runs whose supervisor was killed; return whether there were any."""
+    """Complete the records of this working tree's runs whose supervisor was killed.
+
+    Return whether a run or a row was recorded. If the journal does not exist, or its content was
+    edited, record nothing. RecordError if its folder cannot be written. ``say`` is called with a
+    line about each run.
+    """
     from filelock import FileLock
 
     folder = case.evidence.journal.folder
@@ -198,10 +216,10 @@ def recover(case: Case, say: Callable[[str], None]) -> bool:
 
 
 def record_lost_runs(case: Case, say: Callable[[str], None] = lambda text: None) -> bool:
-    """Record runs whose supervisor was killed as crashes; return whether there were any.
+    """Record each run that did not finish, and whose supervisor was killed, as a crash.
 
-    Runs of other working trees are left to the next run there, since their rows belong to the
-    ledgers there.
+    Return whether there were any. Runs of other working trees are left to the next run there, since
+    their rows belong to the ledgers there.
     """
     lost = [
         started
@@ -218,7 +236,10 @@ def record_lost_runs(case: Case, say: Callable[[str], None] = lambda text: None)
 
 
 def _write_missing_rows(case: Case, say: Callable[[str], None]) -> bool:
-    """Write the rows of recorded runs whose supervisor was killed before it wrote them."""
+    """Write the missing rows of finished runs whose supervisor was killed before it wrote them.
+
+    Return whether a row was written. Runs of other working trees are left out.
+    """
     journal = case.evidence.journal
     runs = [run for run in journal.runs() if run.worktree == case.evidence.worktree]
     path = case.repository.git.top / case.bound.layout.ledger
@@ -242,9 +263,10 @@ def _is_dead(run: StartedRun) -> bool:
 
 
 def archive(case: Case, log: str, run: str) -> None:
-    """Copy the log, which the next run overwrites, to the journal's folder if there is space.
+    """Copy the log, which the next run overwrites, to ``runs/`` in the journal's folder.
 
-    ``log`` is its path from the repository's top.
+    ``log`` is its path from the repository's top, ``run`` the run's id. No copy is made, and no
+    error is raised, if the log cannot be read or the copy cannot be written.
     """
     journal = case.evidence.journal
     name, new = f"{journal.folder.name}/runs/{run}.log", os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -255,7 +277,10 @@ def archive(case: Case, log: str, run: str) -> None:
 
 
 def restore_rows(case: Case) -> int:
-    """Write the rows that the ledger lacks of runs under the present trust; return how many."""
+    """Write the rows that the ledger lacks, of this working tree's runs under the present trust.
+
+    Return how many were written.
+    """
     runs = case.evidence.runs
     lost = ledger.pair(case.evidence.ledger.rows, [*map(entry_of, runs)])[1]
     for entry in lost:
@@ -264,7 +289,7 @@ def restore_rows(case: Case) -> int:
 
 
 def _append(case: Case, entry: Entry, *, torn: bool = False) -> None:
-    """Write a row into the ledger."""
+    """Add a row to the ledger of the bound; see :func:`ledger_writer.append`."""
     top, metric = case.repository.git.top, case.experiment.metric
     path = top / case.bound.layout.ledger
     lock = case.evidence.journal.folder / "ledger.lock"

@@ -1,8 +1,9 @@
 """Detect and undo what a run changed in files that later programs start from.
 
-These are the settings and hooks that git reads for the repository, and of the user those of git,
-of shells, of Python and of sessions. They are compared by their bytes: which settings run a program
-differs from git to git. Only the settings of branches, which a push writes, may change.
+These are the settings and hooks that git reads for the repository, and the user's files that git,
+shells, Python and sessions start from. They are compared by their bytes, since which settings run a
+program differs between versions of git. Only the settings of branches, which a push writes, may
+change.
 """
 
 from __future__ import annotations
@@ -57,7 +58,11 @@ _SITES = (".local/lib/python*/site-packages", "Library/Python/*/lib/python/site-
 
 
 class _Entry(NamedTuple):
-    """What a path is: ``file``, ``link``, ``folder`` or another kind; its bytes and permissions."""
+    """What is at a path: its kind (``file``, ``link``, ``folder`` or ``other``) and permissions.
+
+    ``data`` are the bytes of a file, the target of a link, and the metadata or error of an
+    ``other``.
+    """
 
     kind: str
     data: bytes = b""
@@ -66,7 +71,10 @@ class _Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class StartFiles:
-    """The files as they were before a run; ``named`` are those that settings of git name."""
+    """The files and folders as they were before a run: ``entries`` by path, without absent ones.
+
+    ``named`` are the paths that settings of git name.
+    """
 
     git: Git
     named: frozenset[Path]
@@ -74,13 +82,16 @@ class StartFiles:
 
     @classmethod
     def read(cls, git: Git) -> StartFiles:
-        """Read the files as they are now, and what links among them lead to."""
+        """Return the files as they are now, with what links among them lead to."""
         named = frozenset(_named_by_settings(git))
         return cls(git, named, _entries([*_places(git), *named]))
 
     def restore(self) -> list[str]:
-        """Restore the files and return a line for each change; what was found is kept beside it,
-        since a person may have made the change."""
+        """Restore the files, and return a line for each of the first few that were changed.
+
+        One more line counts the others. What was found at a path is renamed and kept beside it,
+        since a person may have made the change. Changes that set branches alone are left.
+        """
         now = _entries([*_places(self.git), *self.named, *self.entries], known=self.entries)
         moved: set[Path] = set()
         lines = []
@@ -103,7 +114,8 @@ class StartFiles:
         return [*lines[:_LINES], *more]
 
     def _is_lawful(self, path: Path, before: _Entry, after: _Entry) -> bool:
-        """Return whether only settings of branches changed in the repository's own file."""
+        """Return whether the path is the repository's ``.git/config``, and nothing changed in it
+        except harmless settings of branches."""
         config = self.git.common_dir / "config"
         if path not in (config, config.resolve()) or before.kind != "file":
             return False
@@ -111,7 +123,8 @@ class StartFiles:
         return same and only_branches_differ(before.data, after.data, folder=self.git.top)
 
     def _call(self, path: Path) -> str:
-        """Return a path as people write it."""
+        """Return a path as messages name it: from ``.git/``, the repository's top or ``~/``, or
+        whole."""
         for folder, name in ((self.git.common_dir, ".git/"), (self.git.top, ""), (_home(), "~/")):
             if folder is not None and folder in path.parents:
                 return f"{name}{path.relative_to(folder)}"
@@ -119,7 +132,10 @@ class StartFiles:
 
 
 def _put(path: Path, before: _Entry | None, after: _Entry | None) -> str:
-    """Restore what a path was before, and return what was done."""
+    """Restore what was at a path before (None: nothing), and move what is there now aside.
+
+    Return a clause that says what was done, or why it failed.
+    """
     try:
         if before and after and before.kind == after.kind == "folder":
             path.chmod(before.mode)
@@ -133,8 +149,10 @@ def _put(path: Path, before: _Entry | None, after: _Entry | None) -> str:
 
 
 def _move_aside(path: Path) -> str:
-    """Rename what has this path, so that no program finds it; return its new name, "" if nothing
-    was there."""
+    """Rename what is at the path to ``<name>.found``, with a number if that name is in use.
+
+    Return the new name; "" if nothing is at the path.
+    """
     if not os.path.lexists(path):
         return ""
     names = (f"{path.name}.found{number or ''}" for number in count())
@@ -144,6 +162,7 @@ def _move_aside(path: Path) -> str:
 
 
 def _write(path: Path, entry: _Entry) -> None:
+    """Make the folder, link or file that the entry describes; OSError for the kind ``other``."""
     if entry.kind == "folder":
         path.mkdir(parents=True)
         path.chmod(entry.mode)
@@ -159,13 +178,15 @@ def _write(path: Path, entry: _Entry) -> None:
 
 
 def _home() -> Path | None:
+    """Return the user's home folder; None if it is not known."""
     with contextlib.suppress(RuntimeError):
         return Path.home()
     return None
 
 
 def _places(git: Git) -> list[Path]:
-    """Return every path that is read by its name, of a file or a folder; it need not exist."""
+    """Return the paths of files and folders that git and other programs read by a fixed name or
+    variable. They need not exist."""
     repositories = {git.common_dir, git.folder, *_submodules(git.common_dir / "modules")}
     found = [folder / name for folder in sorted(repositories) for name in _GIT]
     if not (git.top / ".git").is_dir():
@@ -183,7 +204,7 @@ def _places(git: Git) -> list[Path]:
 
 
 def _submodules(folder: Path) -> Iterator[Path]:
-    """Yield the repositories of submodules below a folder ``modules``."""
+    """Yield the git folders of submodules below a folder ``modules``, nested ones too."""
     for below in _listed(folder):
         if (below / "HEAD").is_file():
             yield below
@@ -193,6 +214,7 @@ def _submodules(folder: Path) -> Iterator[Path]:
 
 
 def _listed(folder: Path) -> list[Path]:
+    """Return what lies in a folder, sorted; nothing if it is a link or cannot be listed."""
     try:
         return [] if folder.is_symlink() else sorted(folder.iterdir())
     except OSError:
@@ -200,7 +222,8 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _named_by_settings(git: Git) -> Iterator[Path]:
-    """Yield the files and folders that settings of git name, those of included files too."""
+    """Yield the files and folders that settings of git name: included files, which are read too,
+    and folders of hooks, files of attributes and excludes. At most 100 files are read."""
     todo = [path for path in _entries(_places(git)) if path.name in _SETTINGS]
     seen: set[Path] = set()
     while todo and len(seen) < 100:
@@ -220,7 +243,10 @@ def _named_by_settings(git: Git) -> Iterator[Path]:
 
 
 def _settings(file: Path) -> Iterator[tuple[str, str]]:
-    """Yield the settings of a file of git's, if any of them can name a file."""
+    """Yield the key and value of each setting in a git config file.
+
+    Yield nothing if git cannot read it, or if no setting in it can name a file.
+    """
     try:
         data = file.read_bytes().lower() if file.is_file() else b""
         if not any(word in data for word in (b"path", b"sfile", b"templatedir")):
@@ -234,10 +260,11 @@ def _settings(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def _entries(places: Iterable[Path], known: dict[Path, _Entry] | None = None) -> dict[Path, _Entry]:
-    """Return what each of these paths is, and what lies in those that are folders.
+    """Return what is at these paths and, three levels deep, in folders among them, by path.
 
-    Links are followed too. With ``known``, what was there before, none is, and of other paths no
-    bytes are read: a run may have made them.
+    Paths with nothing are left out. Without ``known``, what links lead to is included. With
+    ``known``, what was there before, no link is followed, and bytes are read only of paths in it,
+    since a run may have made the others.
     """
     found: dict[Path, _Entry] = {}
     todo = [(path, 3) for path in places]
@@ -257,7 +284,11 @@ def _entries(places: Iterable[Path], known: dict[Path, _Entry] | None = None) ->
 
 
 def _entry(path: Path, *, max_bytes: int) -> _Entry | None:
-    """Return what a path is; None if nothing has it. A longer file is known by its metadata."""
+    """Return what is at a path; None if nothing is.
+
+    A file of more than ``max_bytes`` bytes, a device and the like are ``other`` with their
+    metadata; what cannot be read is ``other`` with the error.
+    """
     try:
         state = path.lstat()
         mode = stat.S_IMODE(state.st_mode)

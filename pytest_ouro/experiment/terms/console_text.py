@@ -18,7 +18,10 @@ _PROGRESS = {
 
 
 def clean(text: str, *, width: int = 200) -> str:
-    """Remove escapes and control characters from a line; cut it to ``width`` characters."""
+    """Return a line without escapes and control characters, cut to ``width`` characters.
+
+    A line that is cut ends with "…".
+    """
     text = _CONTROLS.sub("", _ESCAPES.sub("", text))
     return text if len(text) <= width else text[: width - 1] + "…"
 
@@ -32,7 +35,10 @@ def lines(text: str) -> list[str]:
 
 
 def summary(text: str) -> dict[str, str]:
-    """Return the ``key: value`` lines of a log; a later line replaces an earlier one."""
+    """Return the values of the ``key: value`` lines of a log, by key.
+
+    A value is one word. Of several lines with one key the last counts.
+    """
     found: dict[str, str] = {}
     for line in re.split(r"[\r\n]", text):
         if match := _SUMMARY.match(clean(line)):
@@ -41,7 +47,7 @@ def summary(text: str) -> dict[str, str]:
 
 
 def tail(text: str, *, count: int = 20) -> list[str]:
-    """Return the last ``count`` lines that are not blank, cleaned."""
+    """Return the last ``count`` lines that are not blank, each one as :func:`clean` returns it."""
     return [clean(line) for line in lines(text) if line.strip()][-count:]
 
 

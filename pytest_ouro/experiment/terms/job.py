@@ -20,7 +20,10 @@ CHILD = Path(__file__).parents[2] / "child"
 
 @dataclass(frozen=True)
 class Position:
-    """The progress of a run, in seconds. ``window`` is None until the clock has started."""
+    """The progress of a run: seconds of its window, of its budget and of wall time.
+
+    ``window`` is None until the window begins. ``text`` is the progress that the script printed.
+    """
 
     window: float | None
     budget: float
@@ -36,11 +39,13 @@ Progress = Callable[[Position], None]
 class Job:
     """A script or command to run, with all times in seconds; messages call it ``program``.
 
-    ``message`` is sent to the launcher. ``log`` is overwritten, or continued with ``append``.
-    ``settings`` are further environment variables. The window begins at most ``startup_seconds``
-    after the script; the run is ended when the window exceeds ``limit``. ``judge`` is sent to the
-    judge; without it the script's own process computes the metric. The run is confined to ``cores``
-    if there are any. A ``rehearsal`` is never kept.
+    ``python`` is the command that starts the interpreter, in ``folder``; temporary files go to
+    ``scratch``. ``message`` is sent to the launcher. ``log`` is overwritten, or continued with
+    ``append``. ``settings`` are further environment variables. The window begins at most
+    ``startup_seconds`` after the script; the run is ended when the window exceeds ``limit`` (None:
+    a multiple of ``budget``), or after ``timeout`` of wall time. ``judge`` is sent to the judge;
+    without it the script's own process computes the metric. The run is confined to ``cores`` if
+    there are any. A ``rehearsal`` is never kept.
     ``printed`` says how the program prints the metric, and ``guarded`` the numbers that guards
     limit.
     """
@@ -68,7 +73,10 @@ class Job:
 
 
 def environment(job: Job) -> dict[str, str]:
-    """Return the environment of a job: the common one, private cache folders, its settings."""
+    """Return the environment variables of a job, and make its private cache folders in ``scratch``.
+
+    They are those that every child gets, the cache folders, and the job's settings.
+    """
     env = child_environment()
     for name in ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"):
         folder = job.scratch / name.lower()

@@ -51,6 +51,9 @@ class MetricScore:
 class Measurement:
     """Seconds and megabytes that we measured of ``program``, and what the child reported.
 
+    ``stopped`` says why the supervisor ended the run, "" if the run ended by itself.
+    ``evaluations`` is how often the script called the evaluation, ``exception`` describes what it
+    raised, and ``tail`` are the last lines of its output.
     ``window_seconds`` is the training time on the bound's clock, None if it never began;
     ``charged_seconds`` of it passed while the judge waited for answers.
     ``value`` is the metric that the trusted harness returned, ``claims`` what the script printed,
@@ -95,7 +98,8 @@ class Measurement:
     def agrees(self) -> bool:
         """Whether the printed metric equals the measured one, to the printed digits.
 
-        If these are few, as of ``35``, half a per cent counts too.
+        If these are few, as of ``35``, the two may differ by no more than half a per cent. False if
+        one of the two is missing.
         """
         claimed = self.reading.number
         if claimed is None or self.value is None:
@@ -107,7 +111,8 @@ class Measurement:
         return abs(claimed - self.value) <= tolerance + CLAIM_TOLERANCE * abs(self.value)
 
     def claim(self, name: str) -> float | None:
-        """Return the number of another ``name: value`` line; None if there is no finite one."""
+        """Return the number that the script printed as ``name: value``; None if there is no such
+        line, or no finite number on it."""
         try:
             value = float(self.claims[name])
         except (KeyError, ValueError):
@@ -116,7 +121,10 @@ class Measurement:
 
 
 def outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
-    """Return the outcome of the run, and a line that says why ("" for ok)."""
+    """Return the outcome of the run, and a line that says why ("" for ok).
+
+    A metric outside of its plausible range is a breach.
+    """
     ended, message = _outcome(seen, metric)
     if ended == "ok" and seen.value is not None and not metric.is_plausible(seen.value):
         ended, few = "breach", "no text has so few bits a byte"
@@ -126,6 +134,7 @@ def outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
 
 
 def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
+    """Return the outcome and the reason, whether the value is plausible or not."""
     if failed := _failed(seen, metric):
         return failed
     if seen.findings:
@@ -161,7 +170,8 @@ def _evaluated(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
 
 
 def _unread(seen: Measurement) -> tuple[Outcome, str] | None:
-    """Return the outcome and the reason if no number was read from the output; None if one was."""
+    """Return the outcome and the reason if no finite metric was read from the output; None if one
+    was."""
     reading = seen.reading
     if reading.fault:
         several = reading.text or not reading.is_there
@@ -172,7 +182,8 @@ def _unread(seen: Measurement) -> tuple[Outcome, str] | None:
 
 
 def _failed(seen: Measurement, metric: Metric) -> tuple[Outcome, str] | None:
-    """Return the outcome and the reason if a process failed; None if it succeeded."""
+    """Return the outcome and the reason if the run was ended, its process or its judge failed, or
+    its value is not finite; None otherwise."""
     script = seen.program
     where = f" at {seen.exception['place']}" if seen.exception.get("place") else ""
     if seen.stopped == "interrupted":
@@ -207,6 +218,7 @@ def _failed(seen: Measurement, metric: Metric) -> tuple[Outcome, str] | None:
 
 
 def _ended(code: int) -> str:
+    """Return how a process ended, as the end of a sentence; a negative ``code`` is a signal."""
     if code < 0:
         named = {number.value: number.name for number in signal.Signals}
         name = named.get(-code, f"signal {-code}")
@@ -216,6 +228,7 @@ def _ended(code: int) -> str:
 
 
 def _out_of_memory(seen: Measurement) -> bool:
+    """Return whether a process failed, and its exception or last lines say that memory ran out."""
     if not seen.exit_code:
         return False
     if seen.exception.get("type") in ("OutOfMemoryError", "MemoryError"):
@@ -224,4 +237,5 @@ def _out_of_memory(seen: Measurement) -> bool:
 
 
 def _nan_in(tail: tuple[str, ...]) -> bool:
+    """Return whether a line has the word FAIL, which the script prints if its loss is NaN."""
     return any(line.startswith("FAIL") or "FAIL" in line.split() for line in tail)

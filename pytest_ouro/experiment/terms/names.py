@@ -15,12 +15,15 @@ LOG = "run.log"
 PACKAGE = "package:"
 #: The names that a harness must define for the judge, beside its metric function.
 INTERFACE = ("Tokenizer", "get_token_bytes")
-#: Options of Python without a value of their own.
+#: Options of Python that take no value.
 _FLAGS = ("-B", "-E", "-I", "-O", "-OO", "-P", "-s", "-u")
 
 
 def trusted_source(case: Case, path: str) -> str:
-    """Return a trusted file as Latin-1 text for JSON; ExperimentError if trust has no such file."""
+    """Return the trusted bytes of a file as Latin-1 text for JSON, which changes no byte.
+
+    ``path`` is from the experiment's folder. ExperimentError if the trusted commit lacks the file.
+    """
     source = case.trust.read(case.bound.path(path))
     if source is None:
         raise messages.not_trusted(case.bound.path(path))
@@ -28,8 +31,12 @@ def trusted_source(case: Case, path: str) -> str:
 
 
 def python_words(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """Split a command into the words that start Python, and a script or ``-m`` and a module with
-    its arguments; None if it starts something else."""
+    """Split a command into the words that start Python, and the script or ``-m`` and module with
+    its arguments.
+
+    None unless the first word is ``python``, only options of ``_FLAGS`` follow, and a script or
+    module is named.
+    """
     if words[0] != "python":
         return None
     count = 1

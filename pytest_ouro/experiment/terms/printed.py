@@ -60,8 +60,9 @@ _LEVELS = frozenset(
 
 @dataclass(frozen=True)
 class Printed:
-    """How a metric is printed: its name, its unit ("" if it has none), which of several different
-    values counts, and where it stands: ``line``, ``json:PATH`` or ``regex:PATTERN``."""
+    """How a metric is printed: its name, its unit ("" if it has none), which of several values
+    counts (``only``: it is a fault if they differ), and where it stands: ``line``, ``json:PATH`` or
+    ``regex:PATTERN``."""
 
     name: str
     unit: str = ""
@@ -91,8 +92,8 @@ class Reading:
 
 
 class Found(NamedTuple):
-    """A place where the name stands: its line, and the number behind it or why there is none.
-    ``is_plain``: nothing but the name and the number is on the line."""
+    """A place where the name stands: its line, and the text of the number behind it, or the fault
+    that says why there is none. ``is_plain``: the line has nothing before the name except marks."""
 
     line: str
     text: str
@@ -101,13 +102,15 @@ class Found(NamedTuple):
 
     @property
     def value(self) -> float:
+        """The number. ValueError if there is none."""
         return float(self.text)
 
 
 def read_lines(output: str, printed: Printed) -> Reading:
-    """Read the metric from lines such as ``name: value`` and ``name=value``.
+    """Return the metric from lines such as ``name: value`` and ``name=value``.
 
-    Lines that begin with the name count before those with something before it.
+    Lines with text before the name count only if no line without it has a number. If there is no
+    number, the reading's ``fault`` says why.
     """
     label = _label(printed.name)
     found = [one for line in _lines(output, printed.name) for one in _find(line, label, printed)]
@@ -121,7 +124,11 @@ def read_lines(output: str, printed: Printed) -> Reading:
 
 
 def choose(found: list[Found], printed: Printed) -> Reading:
-    """Return the reading that counts, of at least one."""
+    """Return the reading that counts by ``printed.which``; ``found`` has at least one place.
+
+    The smallest or largest is NaN if one of the numbers is. The reading has a fault if the chosen
+    place has one, or if ``printed.which`` is ``only`` and there are different numbers.
+    """
     numbers = [one for one in found if not one.fault]
     chosen = found[0] if printed.which == "first" else found[-1]
     if printed.which in ("min", "max") and numbers:
@@ -141,9 +148,11 @@ def choose(found: list[Found], printed: Printed) -> Reading:
 
 
 def parse(text: str, unit: str) -> tuple[str, str]:
-    """Return the number at the start of a text, or "" and why there is none.
+    """Return the text of the number at the start of a text, and why there is none; one of the two
+    is "".
 
-    Commas between groups of three digits are left out. Behind the number only its unit may stand.
+    Commas between groups of three digits are left out. Only the unit, or what ends a value, such as
+    a comma or a bracket, may follow the number.
     """
     text = text.replace("\u2212", "-")  # the typographic minus
     match = _NUMBER.match(text)
@@ -164,8 +173,8 @@ def parse(text: str, unit: str) -> tuple[str, str]:
 
 
 def _lines(output: str, name: str) -> Iterator[str]:
-    """Yield the lines that contain the name, in any case, without escapes and control characters.
-    A carriage return ends a line, as it does a progress bar."""
+    """Yield the lines that contain the name, in upper or lower case, without escapes and control
+    characters. A carriage return ends a line too, since progress bars are redrawn by it."""
     wanted = name.casefold()
     for line in re.split(r"[\r\n]", output):
         if wanted in line.casefold():
@@ -173,11 +182,13 @@ def _lines(output: str, name: str) -> Iterator[str]:
 
 
 def _label(name: str) -> re.Pattern[str]:
-    """Return the pattern of a name, with or without quotes, and the sign behind it."""
+    """Return the pattern of a name, with or without quotes, and the ``:`` or ``=`` behind it."""
     return re.compile(rf"""(?<![\w./@$%+=-])(["'`]?){re.escape(name)}\1\s*[:=]\s*""", re.IGNORECASE)
 
 
 def _find(line: str, label: re.Pattern[str], printed: Printed) -> Iterator[Found]:
+    """Yield each place of a line where ``label`` matches; with a fault if no number follows, or if
+    a word stands before the name."""
     for match in label.finditer(line):
         before = line[: match.start()].rstrip("{")
         number, fault = parse(line[match.end() :], printed.unit)
@@ -189,7 +200,8 @@ def _find(line: str, label: re.Pattern[str], printed: Printed) -> Iterator[Found
 
 
 def _is_word(before: str) -> bool:
-    """Return whether a word stands before a name, one that may say something else about it."""
+    """Return whether the text before a name ends with a word that may change its meaning, such as
+    "best"; False for words of ``_LEVELS``, such as "info"."""
     if not before.endswith(" "):
         return False
     *_, last = before[-_SHOWN:].split() or [""]
@@ -197,7 +209,7 @@ def _is_word(before: str) -> bool:
 
 
 def _nearest(output: str, name: str) -> str:
-    """Return that no line has the name, with the last one that nearly has it."""
+    """Return the fault that no line has the name; it quotes the last line that nearly has it."""
     wanted = _bare(name)
     alike = ""
     for line in re.split(r"[\r\n]", output):
@@ -208,4 +220,5 @@ def _nearest(output: str, name: str) -> str:
 
 
 def _bare(text: str) -> str:
+    """Return the letters and digits of a text, in lower case."""
     return re.sub(r"[\W_]+", "", text).casefold()

@@ -28,7 +28,8 @@ json.dump([part[:200] for part in found[:500] + found[500:][-500:]], sys.stdout)
 
 
 def read(output: str, printed: Printed) -> Reading:
-    """Return the metric that was printed, or why none was read."""
+    """Return the metric that a program printed; if none was read, the reading's ``fault`` says
+    why."""
     form, _, what = printed.source.partition(":")
     if form == "line":
         return read_lines(output, printed)
@@ -38,6 +39,8 @@ def read(output: str, printed: Printed) -> Reading:
 
 
 def _find_in_json(output: str, path: str, unit: str) -> tuple[list[Found], str]:
+    """Return the values at ``path`` in the JSON of the output, and what to report if there are
+    none."""
     documents = list(_documents(output))
     found = [_found(path, value, unit) for one in documents for value in _values(one, path)]
     if found or not documents:
@@ -48,7 +51,10 @@ def _find_in_json(output: str, path: str, unit: str) -> tuple[list[Found], str]:
 
 
 def _documents(output: str) -> Iterator[Any]:
-    """Yield the JSON objects and lists that begin at the start of a line, over lines or not."""
+    """Yield the JSON objects and lists that begin at the start of a line, after spaces or not.
+
+    One may extend over several lines. Stop when too much broken JSON was read.
+    """
     decoder, place, broken = json.JSONDecoder(), 0, 0
     while place < len(output) and broken < _BROKEN:
         end = output.find("\n", place) + 1 or len(output)
@@ -65,7 +71,8 @@ def _documents(output: str) -> Iterator[Any]:
 
 
 def _values(document: Any, path: str) -> Iterator[Any]:
-    """Yield the value at a path of keys and numbers, with dots between; nothing if it is absent."""
+    """Yield the value at a path of keys and list indices, with dots between; nothing if there is
+    none."""
     for part in path.split("."):
         try:
             document = document[int(part) if isinstance(document, list) else part]
@@ -75,6 +82,8 @@ def _values(document: Any, path: str) -> Iterator[Any]:
 
 
 def _found(path: str, value: Any, unit: str) -> Found:
+    """Return a JSON value as a place in the output; with a fault unless it is a number or the text
+    of one."""
     shown = clean(f"{path}: {json.dumps(value)[:4096]}", width=120)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return Found(shown, repr(value))
@@ -83,6 +92,8 @@ def _found(path: str, value: Any, unit: str) -> Found:
 
 
 def _find_by_pattern(output: str, pattern: str, unit: str) -> tuple[list[Found], str]:
+    """Return what the first group of the pattern matches (of many matches the first and last 500),
+    and what to report if there is none. The search is given up after ``_SECONDS`` CPU seconds."""
     program = [sys.executable, "-I", "-S", "-c", _SEARCH]
     given = json.dumps([pattern, output]).encode()
     try:

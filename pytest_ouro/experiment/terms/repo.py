@@ -2,7 +2,8 @@
 
 What every run needs is called without it, since its import takes longer than those calls. Git is
 called as the gate calls it: no hook, no filter and no other program that the repository configures
-runs, and no ``GIT_*`` variable is passed on. Every function raises GitError.
+runs, and no ``GIT_*`` variable is passed on. If git fails, every function except ``branch_of``
+raises GitError.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.git.client import Git
     from pytest_ouro.evidence.git.objects import Entry
 
-#: Seconds that a call may take. One that waits for a pipe takes for ever.
+#: Seconds that a call may take. A call that waits for a pipe would never end.
 _PATIENCE = 120
 
 
 def refs(git: Git, prefix: str) -> dict[str, str]:
-    """Return the refs below ``prefix``, each with the id of its commit."""
+    """Return the ids of the refs below ``prefix``, by the refs' full names."""
     listed = git.call("for-each-ref", "--format=%(refname) %(objectname)", prefix)
     return dict(line.split(" ", 1) for line in listed.decode().splitlines())
 
 
 def set_ref(git: Git, ref: str, commit: str) -> None:
-    """Create a ref, or move it to another commit."""
+    """Create a ref at a commit, or move it there."""
     git.call("update-ref", ref, commit)
 
 
@@ -48,7 +49,7 @@ def branch_of(git: Git, name: str) -> str:
 
 
 def create(folder: Path, message: str) -> None:
-    """Create a repository in a folder, and commit all its files."""
+    """Create a repository in a folder, and commit all its files, those that git ignores too."""
     author = ("user.name=pytest-ouro", "user.email=pytest-ouro@localhost", "commit.gpgSign=false")
     _call(folder, "init", "--quiet", "--template=")
     _call(folder, "add", "--all", "--force")
@@ -56,13 +57,17 @@ def create(folder: Path, message: str) -> None:
 
 
 def add_worktree(git: Git, folder: Path, commit: str) -> None:
-    """Add a working tree at a commit, with its index and without its files."""
+    """Make ``folder`` a working tree with a detached HEAD and an index at a commit, without its
+    files."""
     _call(git.top, "worktree", "add", "--no-checkout", "--detach", "--force", str(folder), commit)
     _call(folder, "read-tree", commit)
 
 
 def stage(git: Git, path: str, entry: Entry | None) -> None:
-    """Set the entry of a path in the index, or remove it (None); read and write no file."""
+    """Set the entry of a path in the index, or remove it if ``entry`` is None.
+
+    The file at the path is neither read nor written.
+    """
     if entry is None:
         _call(git.top, "update-index", "--force-remove", "--", path)
     else:
@@ -71,12 +76,18 @@ def stage(git: Git, path: str, entry: Entry | None) -> None:
 
 
 def move_branch(git: Git, *, to: str) -> None:
-    """Move the current branch from ``git.head`` to a commit; GitError if it has moved since."""
+    """Move the current branch from ``git.head`` to a commit; the index and the files stay.
+
+    GitError if the branch is not at ``git.head`` any more.
+    """
     _call(git.top, "update-ref", "-m", "pytest-ouro: settle", "HEAD", to, git.head)
 
 
 def _call(folder: Path, *args: str, also: tuple[str, ...] = ()) -> str:
-    """Run git in ``folder`` and return its output; ``also`` are settings (``key=value``)."""
+    """Run git in ``folder`` and return its output; ``also`` are further settings (``key=value``).
+
+    GitError if git is not installed, fails, or has not ended after ``_PATIENCE`` seconds.
+    """
     with _our_environment():
         from git import Git as Program
         from git.exc import GitCommandNotFound
@@ -102,7 +113,7 @@ def _call(folder: Path, *args: str, also: tuple[str, ...] = ()) -> str:
 
 @contextlib.contextmanager
 def _our_environment() -> Iterator[None]:
-    """Replace this process's environment by that of our git calls.
+    """Replace this process's environment by that of our git calls until the context ends.
 
     GitPython only adds variables to it, and runs git when it is imported.
     """

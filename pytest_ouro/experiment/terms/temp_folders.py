@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def temporary() -> Iterator[Path]:
-    """Make a new folder; remove it when the context ends. ExperimentError if it cannot be made."""
+    """Make and yield a new folder, and remove it with its content when the context ends.
+
+    What cannot be removed is left. ExperimentError if the folder cannot be made.
+    """
     try:
         folder = tempfile.TemporaryDirectory(prefix="ouro-", ignore_cleanup_errors=True)
     except OSError as error:
@@ -32,7 +35,7 @@ def temporary() -> Iterator[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder and all in it; ignore what cannot be removed."""
+    """Remove a folder and all in it; leave what cannot be removed, and raise nothing."""
     try:
         shutil.rmtree(folder, ignore_errors=True)
     except RecursionError:
@@ -40,5 +43,5 @@ def remove(folder: Path) -> None:
 
 
 def _remove_deep(folder: str) -> None:
-    """Remove folders that are nested deeper than shutil.rmtree can follow."""
+    """Remove a folder in which folders are nested deeper than shutil.rmtree can follow."""
     subprocess.run(["rm", "-rf", "--", folder], stderr=subprocess.DEVNULL, check=False)

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Turn:
-    """Run ``number`` of ``total`` in a series; all three are None for an ordinary run.
+    """Run ``number`` (from 1) of ``total`` in the series with the id ``series``.
 
-    ``salt`` is mixed into the seeds that the script sets; 0 leaves them as they are.
+    All three are None for an ordinary run. ``salt`` is mixed into the seeds that the script sets; 0
+    leaves them as they are.
     """
 
     number: int | None = None
@@ -25,7 +26,10 @@ class Turn:
     salt: int = 0
 
     def apply_salt(self, job: Job) -> Job:
-        """Return the job with the salt for its seeds; a command finds it in ``OURO_SALT``."""
+        """Return the job with the salt for its seeds, also as the variable ``OURO_SALT``.
+
+        With the salt 0, the job is returned unchanged.
+        """
         if not self.salt:
             return job
         settings = {**job.settings, "OURO_SALT": str(self.salt)}
@@ -33,7 +37,8 @@ class Turn:
 
 
 def make_turns(count: int) -> list[Turn]:
-    """Return an ordinary turn, or for a ``count`` above 1 a series of that many turns."""
+    """Return one ordinary turn if ``count`` is 1, else a series of ``count`` turns with different
+    random salts."""
     if count == 1:
         return [Turn()]
     salts: set[int] = set()

@@ -27,9 +27,10 @@ _ENTRIES = "worktrees"
 
 
 def add(common_dir: Path, folder: Path, commit: str, files: Mapping[str, Entry]) -> None:
-    """Make the folder of a working tree at a commit, and its entry with ``files`` as its index.
+    """Make a folder a working tree with HEAD at a commit, and ``files`` (by path) as its index.
 
-    OSError if something of the name exists, or a folder of the repository is a link.
+    The files themselves are not written. OSError if the folder or its entry exists, or if a folder
+    on the way to the entry is a link.
     """
     folder.mkdir()
     entry = f"{_ENTRIES}/{folder.name}"
@@ -45,7 +46,10 @@ def add(common_dir: Path, folder: Path, commit: str, files: Mapping[str, Entry])
 
 
 def names(common_dir: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the name of each entry, with the folder of its working tree."""
+    """Yield the name of each entry, with the folder of its working tree, which may be missing.
+
+    Entries that cannot be read are left out.
+    """
     try:
         entries = sorted(os.listdir(common_dir / _ENTRIES))  # noqa: PTH208
     except OSError:
@@ -57,7 +61,10 @@ def names(common_dir: Path) -> Iterator[tuple[str, Path]]:
 
 
 def remove(common_dir: Path, name: str, folder: Path) -> None:
-    """Remove a working tree and its entry, whatever a run made of them."""
+    """Remove the folder of a working tree and its entry, whatever a run made of them.
+
+    What does not exist or cannot be removed is ignored.
+    """
     temp_folders.remove(common_dir / _ENTRIES / name)
     with contextlib.suppress(OSError):  # others are left
         (common_dir / _ENTRIES).rmdir()
@@ -65,8 +72,11 @@ def remove(common_dir: Path, name: str, folder: Path) -> None:
 
 
 def index(files: Mapping[str, Entry], *, like: str) -> bytes:
-    """Return an index with these files, by the hash function that made the id ``like``. Like that
-    of ``git read-tree`` it holds no times and sizes, so that git reads every file to compare it."""
+    """Return the bytes of an index with these files, by path from the repository's top.
+
+    Its checksum is of the hash function that made the id ``like``. Like an index that ``git
+    read-tree`` writes, it holds no times and sizes, so that git reads every file to compare it.
+    """
     paths = sorted((os.fsencode(path), entry) for path, entry in files.items())
     parts = [b"DIRC" + struct.pack(">II", 2, len(paths))]
     for path, entry in paths:
@@ -79,7 +89,10 @@ def index(files: Mapping[str, Entry], *, like: str) -> bytes:
 
 
 def _write(root: Path, name: str, data: bytes) -> None:
-    """Write a new file below ``root``, and the folders before it; follow no link."""
+    """Write a new file ``name`` below ``root``, and the folders on its path.
+
+    OSError if the file exists, or a link is on its path.
+    """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     with os.fdopen(open_plain(root, name, flags, 0o666), "wb") as file:
         file.write(data)
