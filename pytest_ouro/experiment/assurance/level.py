@@ -27,22 +27,26 @@ _HIGHEST_JUDGED = 'the bound says highest = "judged"'
 
 @dataclass(frozen=True)
 class Assured:
-    """A job at its level; ``why`` not a higher one ("" at the highest)."""
+    """A job with what its level needs, and ``why`` the level is not higher ("" at the highest)."""
 
     job: Job
     why: str = ""
 
     def unjudged(self, why: str) -> Assured:
-        """Return the job at level ``supervised``: the judge rejected the harness (``why``)."""
+        """Return the job without judge and sandbox, at the level *supervised*.
+
+        ``why`` says why the judge rejected the harness.
+        """
         message = self.job.message.copy()
         message.pop("sandbox", None)
         return Assured(replace(self.job, judge=None, message=message), f"no judge: {why}")
 
 
 def assure(case: Case, experiment: Experiment, job: Job, tree: Path) -> Assured:
-    """Add a judge and a sandbox to the job, if the experiment and this machine allow them.
+    """Return the job with a judge and a sandbox, as far as the experiment and this machine allow.
 
-    ``tree`` is the checkout in which the job runs.
+    A command gets no judge process: its evaluation is apart. ``tree`` is the checkout in which the
+    job runs; for a command in a sandbox, validation files are deleted from it.
     """
 
     def tried() -> Availability:
@@ -76,8 +80,10 @@ def assure(case: Case, experiment: Experiment, job: Job, tree: Path) -> Assured:
 def reachable(
     case: Case, experiment: Experiment, tried: Callable[[], Availability]
 ) -> tuple[Level, str]:
-    """Return the level at which a run can start, and why not a higher one. ``tried`` runs the
-    sandbox's self-test; it is called only if everything else allows a sandbox."""
+    """Return the highest level at which a run can start, and why not a higher one ("" at the top).
+
+    ``tried`` runs the sandbox's self-test; it is called only if everything else allows a sandbox.
+    """
     if why := no_judge(case, experiment):
         return "supervised", why
     if experiment.command:
@@ -91,7 +97,8 @@ def reachable(
 
 
 def no_sandbox(case: Case, experiment: Experiment, tried: Callable[[], Availability]) -> str:
-    """Return why the script cannot be sandboxed (by the bound or the self-test), or ""."""
+    """Return why the script cannot be sandboxed, by the bound, its data or the self-test; "" if it
+    can."""
     if experiment.highest == "judged":
         return _HIGHEST_JUDGED
     if why := sandbox_spec.unhidden(case, experiment):
@@ -101,10 +108,11 @@ def no_sandbox(case: Case, experiment: Experiment, tried: Callable[[], Availabil
 
 
 def no_judge(case: Case, experiment: Experiment) -> str:
-    """Return why the judge cannot compute the score, as far as the source shows, or "".
+    """Return why the level *judged* is out of reach, as far as bound and source show; "" if it is
+    not.
 
-    The judge of a command is its evaluation: in a process of its own, on data that the command
-    cannot read.
+    The judge needs names that the harness must define. A command needs an evaluation in a process
+    of its own, on data that the command cannot read. ExperimentError if the harness is not trusted.
     """
     if LEVELS.index(experiment.highest) < LEVELS.index("judged"):
         return f'the bound says highest = "{experiment.highest}"'
@@ -119,7 +127,8 @@ def no_judge(case: Case, experiment: Experiment) -> str:
 
 
 def _no_evaluation(case: Case, experiment: Experiment) -> str:
-    """Return why the evaluation of a command cannot be apart from the candidate, or ""."""
+    """Return why the evaluation of a command, or a guard's command, cannot be kept apart from the
+    candidate's code; "" if all can."""
     if why := sandbox_spec.unhidden(case, experiment):
         return f"the command could read what its evaluation reads: {why}"
     commands = {"evaluate-command": experiment.evaluate_command}

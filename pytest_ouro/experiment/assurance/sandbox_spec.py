@@ -46,10 +46,11 @@ def available(
     newest: int = 7,
     network: bool = False,
 ) -> Availability:
-    """Test the sandbox in a separate process of this interpreter.
+    """Return whether the sandbox passes its self-test, with up to three of its failures if not.
 
-    The test tries actions that must fail and actions that must succeed. ``newest`` is the highest
-    version of Landlock that it uses; ``network`` allows the internet.
+    The test runs in a process of its own, started by the command ``python`` in ``folder``. It tries
+    actions that must fail and actions that must succeed. ``newest`` is the highest version of
+    Landlock that it uses; ``network`` allows the internet. A test that cannot be run is a failure.
     """
     try:
         with (
@@ -68,7 +69,7 @@ def available(
 
 
 def _write_probe_files(ground: Path) -> None:
-    """Write files like those around a run, which the self-test tries to reach."""
+    """Write files like those around a run into ``ground``; the self-test tries to reach them."""
     for name in ("readable", "scratch"):
         (ground / name).mkdir()
     for name in ("readable/data", "readable/hidden", "beside"):
@@ -112,7 +113,10 @@ def _probe(
 
 
 def unhidden(case: Case, experiment: Experiment) -> str:
-    """Return why a sandbox could not hide the validation data from the script, or ""."""
+    """Return why a sandbox could not hide the validation data from the script; "" if it could.
+
+    That is so if the bound names no validation files, or if one of them does not exist.
+    """
     if not experiment.validation:
         return "the bound names no 'validation' files that could be hidden"
     patterns = tuple(p for p in experiment.validation if not p.startswith(PACKAGE))
@@ -121,7 +125,10 @@ def unhidden(case: Case, experiment: Experiment) -> str:
 
 
 def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
-    """Return the job in a sandbox. ``tree`` is the checkout that it runs in, which it may read."""
+    """Return the job with the description of its sandbox. ``tree`` is the checkout that it runs in.
+
+    A script may read the tree, a command may write it too: its validation files are deleted there.
+    """
     card = nvml.Access("", ()) if job.hide_cuda else nvml.access()
     read = [tree, *_readable(case, experiment)]
     hidden = _hidden(case, experiment, job)
@@ -145,7 +152,7 @@ def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
 
 
 def _take_out(files: list[Path], tree: Path) -> list[Path]:
-    """Remove the files that lie in ``tree``; return the others."""
+    """Delete those of the files that lie in ``tree``; return the others."""
     inside = {path for path in files if path.parent.resolve().is_relative_to(tree.resolve())}
     for path in inside:
         path.unlink()
@@ -153,7 +160,10 @@ def _take_out(files: list[Path], tree: Path) -> list[Path]:
 
 
 def _hidden(case: Case, experiment: Experiment, job: Job) -> list[Path]:
-    """Return the validation files in the experiment's folder and in the checkout."""
+    """Return the validation files in the experiment's folder and in the checkout, sorted.
+
+    Installed packages among the validation data are left out.
+    """
     roots = {case.evidence.root, job.folder}
     patterns = [p for p in experiment.validation if not p.startswith(PACKAGE)]
     return sorted({path for root in roots for p in patterns for path in data.files(p, root)})
@@ -183,7 +193,7 @@ def _folder(pattern: Path) -> Path:
 
 
 def _other_names(files: list[Path], read: list[Path]) -> Iterator[Path]:
-    """Yield hard links to ``files`` in the paths that the run may read."""
+    """Yield the paths at or below ``read`` that are hard links to one of ``files``."""
     linked = {(s.st_dev, s.st_ino) for file in files if (s := file.stat()).st_nlink > 1}
     for start in read if linked else []:
         for path in start.rglob("*") if start.is_dir() else [start]:
@@ -193,4 +203,5 @@ def _other_names(files: list[Path], read: list[Path]) -> Iterator[Path]:
 
 
 def _strings(paths: Iterator[Path] | list[Path]) -> list[str]:
+    """Return the absolute paths as text, with links resolved, sorted and without duplicates."""
     return sorted({str(path.resolve()) for path in paths})

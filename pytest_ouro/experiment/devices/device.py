@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 
 
 class Surroundings(NamedTuple):
-    """The device's name, and the other programs that compute on it (None for a processor)."""
+    """The device's name, and the other programs that compute on it (None for a processor).
+
+    Each program has the keys ``pid``, ``name`` and ``memory_mb``.
+    """
 
     device_name: str
     foreign: tuple[Mapping[str, str | int], ...] | None = None
 
 
 def choose(wanted: Device) -> Profile:
-    """Return the profile to run: ``wanted``; for "auto", CUDA if there is a card.
+    """Return the profile to run: ``wanted``; for "auto", "cuda" if there is a card, else "cpu".
 
     ExperimentError if "cuda" is demanded and there is no card.
     """
@@ -38,14 +41,17 @@ def choose(wanted: Device) -> Profile:
 
 
 def cuda_present() -> bool:
-    """Return whether CUDA_VISIBLE_DEVICES allows a card and the driver lists one."""
+    """Return whether CUDA_VISIBLE_DEVICES, if set, allows a card, and there may be one.
+
+    There may be one if NVIDIA's driver lists a card, or if AMD's driver is loaded.
+    """
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1", "none", "NoDevFiles"):
         return False
     return bool(nvml.cards()) or Path("/dev/kfd").exists()
 
 
 def cpu_name() -> str:
-    """Return the processor's model, as the system names it."""
+    """Return the processor's model as the system names it, or else its architecture."""
     try:
         for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
             if line.startswith("model name"):
@@ -56,7 +62,7 @@ def cpu_name() -> str:
 
 
 def visible() -> list[str]:
-    """Return the indices or UUIDs in CUDA_VISIBLE_DEVICES; the first card if it is not set."""
+    """Return the indices or UUIDs in CUDA_VISIBLE_DEVICES; ``["0"]``, the first card, if unset."""
     words = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")
     return [word.strip() for word in words if word.strip()]
 
@@ -68,7 +74,10 @@ def selected() -> list[Card]:
 
 
 def lock_names(profile: Profile) -> list[str]:
-    """Return the names to lock for a run; a card has one name, however it was made visible."""
+    """Return the names of the locks for a run: "cpu", or one for each visible card, sorted.
+
+    A known card has one name, whether its index or its UUID makes it visible.
+    """
     if profile == "cpu":
         return ["cpu"]
     found = [card.index for card in selected()] or visible()
@@ -78,9 +87,10 @@ def lock_names(profile: Profile) -> list[str]:
 def surroundings(
     profile: Profile, say: Callable[[str], None], cores: Collection[int] = ()
 ) -> Surroundings:
-    """Return the device's name and the processes of others on it; warn about each by ``say``.
+    """Return the device's name, and the other programs on its cards; warn about each by ``say``.
 
-    A run that is confined to ``cores`` is on another device than one that may use all of them.
+    The number of ``cores`` that a run is confined to is part of the name, since it is on another
+    device than a run that may use all of them.
     """
     if profile == "cpu":
         return Surroundings(f"{cpu_name()}, {len(cores)} cores" if cores else cpu_name())

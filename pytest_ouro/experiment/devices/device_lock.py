@@ -26,9 +26,10 @@ AGAIN = 60.0
 
 @contextmanager
 def hold_devices(names: Iterable[str], say: Callable[[str], None]) -> Iterator[bool]:
-    """Hold the locks of the devices, and yield whether the run had to wait for one.
+    """Hold the locks of the devices until the context ends; yield whether the run had to wait.
 
-    While it waits, ``say`` reports the holder and how long it has held the device.
+    While it waits, without end, ``say`` is called every ``AGAIN`` seconds with the holder and how
+    long it has held the device. ExperimentError if the locks cannot be written.
     """
     with contextlib.ExitStack() as stack:
         waited = [stack.enter_context(_hold(name, say)) for name in names]
@@ -36,8 +37,10 @@ def hold_devices(names: Iterable[str], say: Callable[[str], None]) -> Iterator[b
 
 
 def try_devices(names: Iterable[str], stack: contextlib.ExitStack) -> bool:
-    """Hold the locks of all devices until ``stack`` is closed if none of them is held; return
-    whether none was."""
+    """Hold the locks of all devices until ``stack`` is closed, and return True.
+
+    If another run holds one of them, hold none and return False at once.
+    """
     with contextlib.ExitStack() as held:
         for name in names:
             try:
@@ -54,9 +57,9 @@ class _Held(Exception):
 
 @contextmanager
 def _hold(name: str, say: Callable[[str], None] | None) -> Iterator[bool]:
-    """Hold the lock of one device, and yield whether the run had to wait for it.
+    """Hold the lock of one device until the context ends; yield whether the run had to wait for it.
 
-    Without ``say`` it does not wait: _Held if another run holds the device.
+    With ``say`` None, do not wait: _Held if another run holds the device.
     """
     from filelock import FileLock, Timeout
 
@@ -89,7 +92,10 @@ def _hold(name: str, say: Callable[[str], None] | None) -> Iterator[bool]:
 
 
 def holder_of(names: Iterable[str]) -> str:
-    """Return who holds one of the devices and since when; "" if all are free."""
+    """Return who holds the first device that is not free, and since when; "" if all are free.
+
+    The locks are tried for a moment, not held.
+    """
     from filelock import FileLock, Timeout
 
     folder = cache_folder() / "locks"
@@ -108,7 +114,10 @@ def holder_of(names: Iterable[str]) -> str:
 
 
 def _who(holder: Path) -> str:
-    """Return ``process 4711 since 2025-01-01T00:00:00+00:00, for 12 min`` from a holder file."""
+    """Return ``process 4711 since 2025-01-01T00:00:00+00:00, for 12 min`` from a holder file.
+
+    "another process" if the file cannot be read or is empty.
+    """
     try:
         text = clean((read_own(holder) or b"").decode(errors="replace").strip())
     except OuroError:
@@ -125,6 +134,7 @@ def _now() -> datetime.datetime:
 
 
 def _age(held: datetime.timedelta) -> str:
+    """Return a duration in whole seconds, minutes or hours, such as ``12 min``."""
     seconds = max(0, int(held.total_seconds()))
     if seconds < 120:
         return f"{seconds} s"

@@ -71,14 +71,18 @@ def cards() -> list[Card]:
 
 
 def driver_version() -> str:
-    """Return the version of the driver, or "" if none answers."""
+    """Return the version of the driver, such as ``550.54.15``; "" if no driver answers."""
     with contextlib.suppress(OSError), _driver() as nvml:
         return _text(nvml.nvmlSystemGetDriverVersion)
     return ""
 
 
 def foreign(cards: list[Card]) -> list[Mapping[str, str | int]]:
-    """Return the other processes on these cards, with ``pid``, ``name`` and ``memory_mb`` each."""
+    """Return the processes that compute on these cards, except this one.
+
+    Each has ``pid``, ``name`` ("?" if unknown) and ``memory_mb`` (0 if unknown). Empty if no driver
+    answers.
+    """
     with contextlib.suppress(OSError), _driver() as nvml:
         return [
             {
@@ -95,9 +99,10 @@ def foreign(cards: list[Card]) -> list[Mapping[str, str | int]]:
 
 
 def access(environ: Mapping[str, str] = os.environ) -> Access:
-    """Return the access to the first card that CUDA_VISIBLE_DEVICES names, or a MIG instance.
+    """Return the access to the first card or MIG instance that CUDA_VISIBLE_DEVICES names.
 
-    ExperimentError if the driver does not know it.
+    ExperimentError if NVIDIA's driver does not know it. If that driver does not answer, no card is
+    named, and the nodes are those of AMD.
     """
     name = environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
     try:
@@ -110,11 +115,15 @@ def access(environ: Mapping[str, str] = os.environ) -> Access:
 
 
 def _present(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the paths of those device nodes that exist."""
     return tuple(str(_DEV / name) for name in names if (_DEV / name).exists())
 
 
 def _find_card(nvml: ctypes.CDLL, name: str) -> Access:
-    """Return the access to a card, with its node alone."""
+    """Return the access to the card with this index or UUID, with the node of that card alone.
+
+    ExperimentError if there is no such card.
+    """
     for card in _cards(nvml):
         if card.matches(name):
             if (_DEV / "dxg").exists():  # WSL: one node leads to all cards
@@ -125,7 +134,10 @@ def _find_card(nvml: ctypes.CDLL, name: str) -> Access:
 
 
 def _find_instance(nvml: ctypes.CDLL, name: str) -> Access:
-    """Return the access to a MIG instance: the node of its card, and those of the instance."""
+    """Return the access to a MIG instance by its UUID: the nodes of its card and of the instance.
+
+    ExperimentError if there is no such instance.
+    """
     part, card = ctypes.c_void_p(), ctypes.c_void_p()
     if nvml.nvmlDeviceGetHandleByUUID(name.encode(), ctypes.byref(part)) != 0:
         raise messages.no_such_card(name)
@@ -143,7 +155,7 @@ def _find_instance(nvml: ctypes.CDLL, name: str) -> Access:
 
 
 def _cards(nvml: ctypes.CDLL) -> list[Card]:
-    """Return the cards that the driver can reach."""
+    """Return the cards that the driver can reach: those whose UUID it reports."""
     count = ctypes.c_uint(0)
     if nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)) != 0:
         return []
@@ -156,6 +168,7 @@ def _cards(nvml: ctypes.CDLL) -> list[Card]:
 
 
 def _handle(nvml: ctypes.CDLL, index: int) -> ctypes.c_void_p:
+    """Return the handle by which NVML functions know a card."""
     handle = ctypes.c_void_p()
     nvml.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(handle))
     return handle
@@ -181,7 +194,7 @@ def _text(function: ctypes._NamedFuncPointer, *arguments: Any) -> str:
 
 
 def _node_number(function: ctypes._NamedFuncPointer, handle: ctypes.c_void_p) -> int:
-    """Return the number that an NVML function reports for a card; ExperimentError if it fails."""
+    """Return the number that an NVML function reports for a handle; ExperimentError if it fails."""
     number = ctypes.c_uint(0)
     if function(handle, ctypes.byref(number)) != 0:
         raise messages.no_device_node()
@@ -190,7 +203,10 @@ def _node_number(function: ctypes._NamedFuncPointer, handle: ctypes.c_void_p) ->
 
 @contextmanager
 def _driver() -> Iterator[ctypes.CDLL]:
-    """Load and initialise NVML; OSError if there is no driver that answers."""
+    """Load and initialise NVML, and yield it until the context ends, which shuts it down.
+
+    OSError if there is no driver that answers.
+    """
     nvml = ctypes.CDLL(LIBRARY)
     if nvml.nvmlInit_v2() != 0:
         raise OSError("the driver does not answer")

@@ -1,4 +1,4 @@
-"""Hold the place of a run: its cards, the whole processor, or one of its slots.
+"""Hold the place of a run: its cards, the whole processor, or one slot of the processor.
 
 The cores of a slot are locked one by one, so that experiments with other numbers of slots exclude
 each other only where their cores overlap. Locks of cores are taken under the lock ``cpu``, which
@@ -42,10 +42,11 @@ class Place(NamedTuple):
 def hold_place(
     profile: Profile, slots: int, folder: Path, say: Callable[[str], None]
 ) -> Iterator[Place]:
-    """Hold the place of a run in the working tree ``folder``, and yield it.
+    """Wait for a place for a run in the working tree ``folder``; hold it until the context ends.
 
-    With several slots this process is confined to the slot's cores meanwhile, and so are the
-    processes that it starts. ExperimentError if there are not as many cores as slots.
+    ``slots`` count on the profile "cpu" only. With several, this process is confined to the slot's
+    cores meanwhile, and so are the processes that it starts. ``say`` is called while it waits.
+    ExperimentError if there are fewer cores than slots.
     """
     if profile == "cpu" and slots > 1:
         tree = f"tree-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
@@ -62,7 +63,8 @@ def hold_place(
 
 
 def parts(slots: int) -> list[tuple[int, ...]]:
-    """Return the cores of each slot: parts of equal size; cores that are left over are not used.
+    """Return the numbers of the cores of each slot: parts of equal size of those that this process
+    may use. Cores that are left over are not used.
 
     ExperimentError if there are too few cores, or the system confines no process to cores.
     """
@@ -76,7 +78,10 @@ def parts(slots: int) -> list[tuple[int, ...]]:
 
 
 def holder(profile: Profile, slots: int) -> str:
-    """Return who holds what a run would wait for, and since when; "" if it would not wait."""
+    """Return who holds what a run would wait for, and since when; "" if it would not wait.
+
+    With several slots, it would wait only if all of them are held.
+    """
     if profile == "cuda" or slots == 1:
         return holder_of([*device.lock_names(profile), *_used_cores(profile)])
     found = [holder_of(map(_name, cores)) for cores in parts(slots)]
@@ -85,7 +90,7 @@ def holder(profile: Profile, slots: int) -> str:
 
 @contextmanager
 def _hold_slot(slots: Sequence[tuple[int, ...]], say: Callable[[str], None]) -> Iterator[Place]:
-    """Hold the cores of the first slot that is free."""
+    """Wait until a slot is free, hold its cores until the context ends, and yield the place."""
     waited, again = False, time.monotonic()
     while True:
         with contextlib.ExitStack() as stack:
@@ -105,18 +110,20 @@ def _hold_slot(slots: Sequence[tuple[int, ...]], say: Callable[[str], None]) -> 
 
 
 def _name(core: int) -> str:
+    """Return the name of a core's lock."""
     return f"cpu-{core}"
 
 
 def _used_cores(profile: Profile) -> Iterable[str]:
-    """Return the names of the cores that were ever locked, which a run without slots locks too."""
+    """Return the names of the locks of cores that were ever held; a run without slots takes these
+    too. Empty for "cuda"."""
     files = (cache_folder() / "locks").glob("cpu-*.lock") if profile == "cpu" else ()
     return sorted(file.stem for file in files)
 
 
 @contextmanager
 def _confined(cores: Iterable[int]) -> Iterator[None]:
-    """Confine this process, and those that it starts, to cores."""
+    """Confine this process, and those that it starts, to cores until the context ends."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:

@@ -37,8 +37,8 @@ def compare(
     ``runs`` are the finished runs of the journal, oldest first. ``history`` is the commit of the
     run and its ancestors, newest first. The reference is the last keep in ``history`` that can be
     compared. A run that breaks one of the ``guards`` is not kept. The last run of a series is
-    judged by the series' mean, against the last keep among the other commits. ``describe_again``
-    returns a run with its code in the form of this run's.
+    compared by the series' mean, with the last keep among the other commits. ``describe_again``
+    returns a run with the sizes and digests of its code in the form of this run's.
     """
     metric = measured.metric
     past = [run for run in runs if comparable(run, measured)]
@@ -112,9 +112,10 @@ def compare(
 def _incumbent(
     history: Sequence[str], runs: Sequence[FinishedRun], finished: FinishedRun
 ) -> str | None:
-    """Return the commit of the last keep on the branch after the verdict.
+    """Return the commit of the last keep in ``history``, to which the branch is settled; or None.
 
-    A kept commit that is discarded after it was measured again is not a keep any more.
+    If the run is itself a keep, this is the keep before it. A kept commit that is discarded after
+    it was measured again is not a keep any more.
     """
     standing = kept_in(history, runs if finished.status == "keep" else [*runs, finished])
     return standing[0].commit if standing else None
@@ -123,8 +124,12 @@ def _incumbent(
 def _lost(
     past: Sequence[FinishedRun], kept: Sequence[FinishedRun], trust: str
 ) -> list[FinishedRun]:
-    """Return the runs whose code lost to the last keep: discarded ones that were compared with
-    it, and earlier keeps. A guard may have another limit under another trust."""
+    """Return the runs whose code lost to the last keep: earlier keeps, and discarded runs that were
+    compared with it. Empty if nothing is kept.
+
+    ``kept`` are the keeps, newest first. Runs that broke a guard under another trust than ``trust``
+    are left out, since its limit may have been another.
+    """
     if not kept:
         return []
     best, *superseded = kept
@@ -139,7 +144,11 @@ def _lost(
 
 
 def _noise(rule: VerdictRule, runs: Sequence[MeasuredRun]) -> float | None:
-    """Return the standard deviation of one run, from salted repeats if there are any."""
+    """Return the standard deviation of one run; None if it is not known.
+
+    It is the rule's own number, or for "auto" measured by runs of the same code: by those with a
+    salt if some of them repeat, else by all.
+    """
     if rule.noise != "auto":
         return rule.noise
     salted = [run for run in runs if run.salt]
@@ -151,6 +160,7 @@ def _noise(rule: VerdictRule, runs: Sequence[MeasuredRun]) -> float | None:
 
 
 def _candidates(runs: Iterable[FinishedRun]) -> list[Candidate]:
+    """Return the runs that have a value, for comparison."""
     return [
         _candidate(run, run.mean_or_value, run.independent_runs)
         for run in runs
@@ -159,12 +169,16 @@ def _candidates(runs: Iterable[FinishedRun]) -> list[Candidate]:
 
 
 def _candidate(run: MeasuredRun, value: float, count: int) -> Candidate:
+    """Return a run for comparison; ``value`` is the mean of ``count`` independent runs."""
     sizes = run.code_sizes or {"": run.code_size}
     return Candidate(value, sizes, run.code_meaning, run.code_seedless, count, run.code)
 
 
 def _apart(runs: Sequence[FinishedRun], past: Sequence[FinishedRun], measured: MeasuredRun) -> str:
-    """Return why no earlier run can be compared with this one; "" if one can, or none exists."""
+    """Return in what the last earlier run differs from this one, if no run can be compared with it.
+
+    "" if one can, if there is no earlier run, or for a rehearsal.
+    """
     others = [run for run in runs if run.outcome == "ok" and not run.rehearsal]
     if past or not others or measured.rehearsal:
         return ""

@@ -23,9 +23,12 @@ TIE = 0.5
 
 @dataclass(frozen=True)
 class Candidate:
-    """A run for comparison: its metric, and the sizes of its editable code by kind
-    (``evidence.languages``) with digests of its meaning, with and without its seeds. ``value`` is
-    the mean of ``runs`` repeats, ``files`` are git's ids of the editable files."""
+    """A run for comparison.
+
+    ``value`` is its metric, the mean of ``runs`` independent repeats. ``sizes`` are those of its
+    editable code by kind (``evidence.languages``), ``code`` and ``seedless`` digests of the code's
+    meaning with and without its seeds, and ``files`` git's ids of the editable files by path.
+    """
 
     value: float
     sizes: Mapping[str, int]
@@ -52,12 +55,13 @@ def decide(
 ) -> Reason:
     """Return the reason of the verdict on ``run`` against ``best``, the last keep on its branch.
 
-    ``noise`` is the standard deviation of one run (None: not known yet). An improvement must exceed
-    the ``margin``. Of a tie, within the ``band``, the smaller code is kept, unless it is worse by
-    more than the band than ``peak``, the best value that was ever kept on the branch. ``earlier``
-    are runs that lost to ``best``; their code is discarded without a comparison. ``early`` is true
-    if repeats follow, of which the last one decides. ``read`` is true if the evaluation may read
-    the files, so that comments and layout may change the metric.
+    ``run`` is None if there is no value, ``best`` if nothing is kept. ``noise`` is the standard
+    deviation of one run (None: not known yet). An improvement must exceed the ``margin``. Of a tie,
+    within the ``band``, the smaller code is kept, unless it is worse by more than the band than
+    ``peak``, the best value that was ever kept on the branch. ``earlier`` are runs that lost to
+    ``best``; their code is discarded without a comparison. ``early`` is true if repeats follow, of
+    which the last one decides. ``read`` is true if the evaluation may read the files, so that
+    comments and layout may change the metric.
     """
     if outcome != "ok" or run is None:
         return Reason.CRASH if outcome == "ok" else RECORDED[outcome]
@@ -93,9 +97,11 @@ def decide(
 
 
 def is_tie(gained: float, lost: float, within: float) -> bool:
-    """Return whether the gain is within the band, and the loss against the best value ever kept.
+    """Return whether a run ties with the last keep; ``within`` is the band.
 
-    The second condition keeps ties from adding up: each alone may be a small loss.
+    Its gain over the last keep (``gained``, negative for a loss) must be within the band, and its
+    gain over the best value ever kept (``lost``) not below it. The second condition keeps ties from
+    adding up: each alone may be a small loss.
     """
     return abs(gained) <= within and lost >= -within
 
@@ -103,19 +109,21 @@ def is_tie(gained: float, lost: float, within: float) -> bool:
 def margin(run: Candidate, best: Candidate, rule: VerdictRule, noise: float | None) -> float:
     """Return the gain that ``run`` must exceed: ``rule.sigmas * noise``, less for means of repeats.
 
-    The variance of a mean of n runs is 1/n of that of one run.
+    The variance of a mean of n runs is 1/n of that of one run. 0 if the noise is not known (None).
     """
     shares = 1 / run.runs + 1 / best.runs
     return float(rule.sigmas * (noise or 0.0) * (shares / 2) ** 0.5)
 
 
 def band(margin: float) -> float:
-    """Return the largest difference of two runs that tie: half of the margin."""
+    """Return the largest difference of two runs that tie: the share ``TIE`` of the margin."""
     return TIE * margin
 
 
 def noise_of(runs: Iterable[tuple[str, float]]) -> float | None:
-    """Return the pooled standard deviation of ``(code, value)`` pairs; None without a repeat.
+    """Return the pooled standard deviation of the values of runs, given as ``(code, value)``.
+
+    None if no code was run twice.
 
     Pooling weighs the variance of each code by its degrees of freedom, n − 1.
     """

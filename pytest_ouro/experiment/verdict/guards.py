@@ -1,4 +1,4 @@
-"""Judge the guards of a bound: the limits of secondary numbers."""
+"""Compare the secondary numbers of a run with their limits, the guards of a bound."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 class Judged(NamedTuple):
-    """What was found for one guard: the number and its limit, None if it is not known.
+    """What was found for one guard: whether it holds, and the number and its limit, each None if it
+    is not known.
 
-    ``text`` says it in a line, ``brief`` as in the last line.
+    ``text`` is a line for people, ``brief`` a word for the last line, "" if the guard holds.
     """
 
     id: str
@@ -29,15 +30,16 @@ class Judged(NamedTuple):
 def judge_guards(
     guards: Iterable[Guard], run: MeasuredRun, kept: Sequence[FinishedRun]
 ) -> tuple[Judged, ...]:
-    """Return what each guard comes to; ``kept`` are the keeps of the branch, the last one first.
+    """Return for each guard whether it holds; ``kept`` are the branch's keeps, newest first.
 
-    A number that is not known, or whose reference is not, breaks its guard: it could not be judged.
-    Without a keep there is no reference, and the number of this run will be it.
+    A guard is broken too if the run's number or that of the reference is not known. A guard with a
+    reference (``of``) holds if nothing is kept yet: this run may become the reference.
     """
     return tuple(_judge(guard, run, kept) for guard in guards)
 
 
 def _judge(guard: Guard, run: MeasuredRun, kept: Sequence[FinishedRun]) -> Judged:
+    """Return whether the run keeps one guard, as :func:`judge_guards` says."""
     value = number_of(guard, run)
     if value is None:
         return _unknown(guard, None, f"there is no number '{guard.name}' of this run")
@@ -56,6 +58,8 @@ def _judge(guard: Guard, run: MeasuredRun, kept: Sequence[FinishedRun]) -> Judge
 
 
 def _compared(guard: Guard, value: float, limit: float, reference: str) -> Judged:
+    """Return the result for a known number and limit; ``reference`` is added behind the limit in
+    ``text``."""
     holds = guard.allows(value, limit)
     most = guard.at_least is None
     text = (
@@ -74,7 +78,7 @@ def _unknown(guard: Guard, value: float | None, why: str) -> Judged:
 
 
 def number_of(guard: Guard, run: MeasuredRun) -> float | None:
-    """Return a run's number; None if it is not known, or not a finite one."""
+    """Return the number of a run that the guard limits; None if it is not known or not finite."""
     if guard.recorded:
         value = getattr(run, guard.recorded)
     elif guard.source in run.guarded:
@@ -85,6 +89,7 @@ def number_of(guard: Guard, run: MeasuredRun) -> float | None:
 
 
 def _number(text: str) -> float | None:
+    """Return the number that a text states, NaN and infinity too; None if it states no number."""
     try:
         return float(text)
     except ValueError:

@@ -15,14 +15,18 @@ if TYPE_CHECKING:
 
 
 def comparable(past: MeasuredRun, run: StartedRun) -> bool:
-    """Return whether two runs measured the same thing in the same way on one model of device."""
+    """Return whether ``past`` can be compared with ``run``.
+
+    It must have succeeded, be no rehearsal, and have no :func:`differences` from ``run``.
+    """
     return past.outcome == "ok" and not past.rehearsal and not differences(past, run)
 
 
 def differences(past: MeasuredRun, run: StartedRun) -> list[str]:
-    """Return the conditions in which two runs differ, each as ``budget (20 → 300)``.
+    """Return the conditions in which two runs differ, each as text like ``budget (20 → 300)``.
 
-    Level and rows are compared only if ``run`` was measured: before, they are not known.
+    They are device, budget, clock, data, harness and metric. Level and rows are compared too if
+    ``run`` was measured with success: before, they are not known.
     """
     then, now = _known_before(past), _known_before(run)
     if isinstance(run, MeasuredRun) and run.outcome == "ok":
@@ -35,6 +39,7 @@ def differences(past: MeasuredRun, run: StartedRun) -> list[str]:
 
 
 def _known_before(run: StartedRun) -> list[tuple[str, object]]:
+    """Return the name and value of each condition that is known when a run starts."""
     return [
         ("device", run.device),
         ("device", run.device_name),
@@ -47,6 +52,7 @@ def _known_before(run: StartedRun) -> list[tuple[str, object]]:
 
 
 def _measured(run: MeasuredRun) -> list[tuple[str, object]]:
+    """Return the name and value of each condition that is known when a run was measured."""
     return [("level", run.level), ("rows", run.rows)]
 
 
@@ -59,7 +65,8 @@ def _brief(value: object) -> str:
 def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[FinishedRun | None, bool]:
     """Return the last comparable run of the same code, and whether its seeds are the same too.
 
-    A run of the same code with the same seeds precedes later ones with other seeds.
+    A run with the same seeds is preferred to later ones with other seeds. (None, False) if there is
+    no such run. ``runs`` are oldest first.
     """
     past = [one for one in reversed(runs) if comparable(one, run)]
     for one in past:
@@ -73,7 +80,11 @@ def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[Finish
 
 
 def notes(run: FinishedRun, runs: Sequence[FinishedRun]) -> tuple[str, ...]:
-    """Return lines about a recorded run; ``runs`` are all finished ones, oldest first."""
+    """Return the lines to print about a recorded run; ``runs`` are all finished ones, oldest first.
+
+    Only lines that apply are included: on the metric's source, less code, memory, a new baseline,
+    unknown noise, and the tries so far.
+    """
     tries = tally([one for one in runs if comparable(one, run)])
     lines = [
         _read(run),
@@ -94,7 +105,10 @@ def _less_code(run: FinishedRun) -> str:
 
 
 def memory(run: FinishedRun) -> str:
-    """Return the peak of memory and its change against the reference, or ""."""
+    """Return the peak of memory as text, with its change against the reference's if that is known.
+
+    "" for a crash, or if the peak is not known.
+    """
     peak, best = run.peak_mb or 0.0, run.best_peak_mb or 0.0
     if run.status == "crash" or not peak:
         return ""
@@ -136,7 +150,11 @@ def describe_same_code(run: FinishedRun, *, same_seeds: bool) -> str:
 
 
 def tally(runs: Sequence[FinishedRun]) -> str:
-    """Return the gain from the last baseline to the best run, beside the gain by noise alone."""
+    """Return a text on the tries since the last baseline: how many there are and were kept, and
+    the gain of the best keep, beside the gain that noise alone would give if it is known.
+
+    "" for fewer than two tries. ``runs`` are comparable, oldest first.
+    """
     starts = [i for i, run in enumerate(runs) if run.reason is Reason.BASELINE]
     since = runs[starts[-1] :] if starts else []
     tries = [run for run in since if run.value is not None and run.reason.counts_as_try]
@@ -157,6 +175,7 @@ def tally(runs: Sequence[FinishedRun]) -> str:
 
 
 def _value(run: FinishedRun) -> float:
+    """Return the value to compare, of a run that has one."""
     value = run.mean_or_value
     assert value is not None
     return value

@@ -22,27 +22,28 @@ _SAME_VALUES = "the repeats measured exactly the same value: it does not depend 
 @dataclass(frozen=True)
 class Repeats:
     """The measured values of one series, at least two; ``counts_as_one`` says why they are not
-    independent."""
+    independent, "" if they may be."""
 
     values: tuple[float, ...]
     counts_as_one: str = ""
 
     @property
     def mean(self) -> float:
+        """The mean of the values."""
         return statistics.fmean(self.values)
 
     @property
     def sd(self) -> float:
-        """The standard deviation of one run."""
+        """The standard deviation of one run, estimated from the values."""
         return statistics.stdev(self.values)
 
     @property
     def independent(self) -> int:
-        """How many independent runs there are."""
+        """How many independent runs the values count as: 1 if they are not independent."""
         return 1 if self.counts_as_one else len(self.values)
 
     def line(self, commit: str, metric: Metric) -> str:
-        """Return the stable line that people and agents grep for."""
+        """Return the stable line ``ouro: repeat …`` that people and agents grep for."""
         return (
             f"ouro: repeat n={len(self.values)} mean={metric.text(self.mean)} "
             f"sd={metric.text(self.sd)} commit={commit[:7]}"
@@ -58,9 +59,9 @@ class Repeats:
 
 
 def find_repeats(runs: Iterable[MeasuredRun], series: str | None) -> Repeats | None:
-    """Return the values of a series so far, of runs that can be compared with its last one.
+    """Return the repeats of a series so far, without runs that differ in a condition from the last.
 
-    None for an ordinary run, or before the second value.
+    None if ``series`` is None, or fewer than two values remain.
     """
     if series is None:
         return None
@@ -73,7 +74,7 @@ def find_repeats(runs: Iterable[MeasuredRun], series: str | None) -> Repeats | N
 
 
 def independent(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
-    """Return the runs without the series whose repeats are not independent."""
+    """Return the runs without all runs of a series whose repeats are not independent."""
     series = {run.series for run in runs if run.series}
     alike = {one for one in series if (found := find_repeats(runs, one)) and found.counts_as_one}
     return [run for run in runs if run.series not in alike]
