@@ -48,10 +48,12 @@ if TYPE_CHECKING:
 class Result:
     """The result of an experiment: its verdict, its metric and its record.
 
-    ``closed`` holds the broken rules if nothing was run. ``value`` is the measured metric, None for
-    a crash; after repeats it is their mean. ``best`` is the value of the reference. ``record`` is
-    the last line of the journal. ``settlement`` and ``notes`` are lines about the branch and about
-    earlier runs; ``before`` is one about an earlier run of the same code.
+    ``closed`` holds the results of the broken rules if nothing was run; then ``record`` is None.
+    ``value`` is the measured metric, None for a crash; after repeats it is their mean. ``best`` is
+    the value of the reference, None if there is none. ``record`` is the run's last record in the
+    journal. ``tail`` are the last lines of output of a crash. ``settlement`` and ``notes`` are
+    lines about the branch and about earlier runs; ``before`` is one about an earlier run of the
+    same code, or "".
     """
 
     reason: Reason
@@ -88,7 +90,7 @@ class Result:
         return self.value
 
     def lines(self, *, quiet: bool = False) -> tuple[str, ...]:
-        """Return the lines that are printed before the last line."""
+        """Return the lines that are printed before the last line, without notes if ``quiet``."""
         lines = [] if quiet else [*self.notes]
         if self.record:
             lines += [f"ouro: {guard['text']}" for guard in self.record.broken_guards]
@@ -101,7 +103,7 @@ class Result:
 
     @property
     def last_line(self) -> str:
-        """The stable line that people and agents grep for."""
+        """The stable line that people and agents grep for, with verdict, values and reason."""
         if self.record is None:
             return f"ouro: closed commit={self.commit[:7]} reason={self.reason}"
         value, best = self.metric.text(self.value), ""
@@ -116,8 +118,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Order:
-    """The options of one call: another device, the shorter budget of a rehearsal in seconds, the
-    number of runs, and whether the verdict is applied to the branch."""
+    """The options of one call.
+
+    ``device`` and ``budget``, in seconds, replace the bound's unless they are None; a shorter
+    budget makes the run a rehearsal. ``settle`` says whether the verdict is applied to the branch,
+    and ``repeat`` is the number of runs.
+    """
 
     device: Device | None = None
     budget: float | None = None
@@ -132,10 +138,12 @@ def run_experiment(
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Result:
-    """Judge the rules, run, decide and record; ExperimentError if no run can be started.
+    """Check the rules, run, decide and record, and settle the branch if ``order`` says so.
 
-    ``say`` is called with lines about the course, ``progress`` with the position of the run.
-    Repeats end with the first crash.
+    Return the result of the last run. If a rule is broken, nothing is run, and the result is
+    "closed". Repeats end with the first crash. ``say`` is called with lines about the course,
+    ``progress`` with the position of the run. ExperimentError if no run can be started, or if HEAD moves between
+    repeats.
     """
     commit = ""
     for turn in make_turns(order.repeat):
@@ -162,7 +170,11 @@ def _run_once(
     progress: Progress | None,
     say: Callable[[str], None],
 ) -> tuple[Result, Case]:
-    """Run once; return the result and the case, which was observed again if the run had to wait."""
+    """Run once and record it; return the result, and the case that the run was made with.
+
+    The case is observed again if the run had to wait, if data was made, or if a lost run was
+    recorded. If a rule is broken, nothing is run.
+    """
     profile = device.choose(order.device or case.experiment.device)
     experiment = preconditions.rehearse(case.bound.experiments[profile], order.budget)
     if record.recover(case, say):
@@ -210,9 +222,9 @@ def _run_once(
 
 
 def _check_gate(case: Case) -> Result | None:
-    """Return the result if a rule is broken, so that nothing is run; None if all rules hold.
+    """Return the result "closed" if a rule is broken, so that nothing is run; None otherwise.
 
-    OuroError if none can be judged, neither now nor after the run.
+    OuroError if all rules are skipped, and none of them is checked after a run.
     """
     results = judge_before_run(case)
     broken = tuple(result for result in results if result.broken)
@@ -226,9 +238,10 @@ def _check_gate(case: Case) -> Result | None:
 
 
 def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measurement, str]:
-    """Run the commit in a clean worktree at the highest possible level.
+    """Run the commit in a clean worktree at the highest possible level, and evaluate a command.
 
-    Returns the measurement, and why the level is not higher.
+    Return the measurement, and why the level is not higher ("" at the highest). If the judge
+    rejects the harness, before the script starts, the script is run without a judge.
     """
     case, experiment = setup.case, setup.experiment
     with checkout(case.repository.git, case.repository.head) as tree:
@@ -248,7 +261,10 @@ def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measu
 
 
 def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
-    """Decide on the measurement, and record the verdict before anything else happens."""
+    """Decide on the measurement, record the verdict, copy the log, and return the result.
+
+    A run on "cuda" that used the CPU, or one that broke a rule about runs, is a breach.
+    """
     case, experiment = setup.case, setup.experiment
     metric = experiment.described_metric
     ended, message = outcome(seen, metric)
@@ -286,7 +302,7 @@ def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
 
 
 def _add_history(case: Case, result: Result) -> Result:
-    """Return the result with its repeats, and with notes on the runs comparable with it."""
+    """Return the result with its repeats and their mean, and with notes on comparable runs."""
     assert result.record is not None
     runs = case.evidence.journal.runs()
     lines = history.notes(result.record, runs)
@@ -296,7 +312,10 @@ def _add_history(case: Case, result: Result) -> Result:
 
 
 def _settle(case: Case, result: Result, *, apply: bool) -> tuple[str, ...]:
-    """Settle the branch if ``apply`` is true; return lines about what was done or is to be done."""
+    """Settle the branch if ``apply`` is true; return lines about what was done or is to be done.
+
+    After a keep, or if the run's commit is the incumbent, there is nothing to do and no line.
+    """
     if why := result.reason.unsettled:
         return (f"ouro: not settled: {why}",) if apply else ()
     if result.status == "keep":

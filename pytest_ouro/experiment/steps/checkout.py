@@ -28,11 +28,12 @@ def checkout(
     role: str = "tried",
     leave_out: Callable[[str], bool] = lambda path: False,
 ) -> Iterator[Path]:
-    """Write the files of a commit into a new folder, and remove it when the context ends.
+    """Write the files of a commit into a new working tree, and yield its folder.
 
-    ``role`` becomes a part of the folder's name. Paths for which ``leave_out`` returns true are not
-    written, nor is compiled Python, which would be run in place of its source. ExperimentError if a
-    file cannot be written as it is committed, GitError if git refuses one of its names.
+    It is removed when the context ends. ``role`` becomes a part of the folder's name. Paths for
+    which ``leave_out`` returns true are not written, nor is compiled Python, which would be run in
+    place of its source. ExperimentError if a file cannot be written as it is committed, GitError if
+    git refuses one of its names.
     """
     name = hashlib.sha256(os.fsencode(git.common_dir)).hexdigest()[:12]
     folder = cache_folder() / "worktrees" / name / f"{role}-{commit[:12]}-{os.getpid()}"
@@ -44,7 +45,11 @@ def checkout(
 
 
 def _write(git: Git, commit: str, folder: Path, leave_out: Callable[[str], bool]) -> None:
-    """Add a working tree without files, then write them from git's objects."""
+    """Add a working tree without files, then write them from git's objects.
+
+    What has its folder's name, and the trees of processes that have ended, are removed first.
+    ExperimentError if that fails on the disk.
+    """
     try:
         make_cache_folder("worktrees", folder.parent.name)
         _remove_abandoned(git, folder.parent)
@@ -62,7 +67,10 @@ def _write(git: Git, commit: str, folder: Path, leave_out: Callable[[str], bool]
 
 
 def _remove_abandoned(git: Git, parent: Path) -> None:
-    """Remove the worktrees in ``parent`` whose process has ended without removing them."""
+    """Remove the working trees in ``parent`` whose process has ended without removing them.
+
+    The id of the process is the last part of a folder's name.
+    """
     for name, folder in [*working_tree.names(git.common_dir)]:
         pid = folder.name.rpartition("-")[2]
         ours = folder.parent == parent.resolve() and pid.isdigit()

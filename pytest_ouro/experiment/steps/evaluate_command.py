@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 def evaluate(setup: Setup, run: Job, seen: Measurement) -> Measurement:
     """Evaluate the result of a command, and return its measurement with that of the evaluation.
 
-    ``run`` is the job of the command. A command that failed is not evaluated. The evaluation, and
-    after it the commands of guards, have the rest of ``timeout``. If one of them ran code of the
-    candidate, the level is *supervised*.
+    ``run`` is the job of the command, ``seen`` its measurement, which is returned unchanged if the
+    command failed or was ended. The evaluation, and after it the commands of guards, have the rest
+    of ``timeout``. If one of them ran code of the candidate in its own process, the level is
+    *supervised*.
     """
     if seen.exit_code or seen.stopped:
         return seen
@@ -73,7 +74,11 @@ def evaluate(setup: Setup, run: Job, seen: Measurement) -> Measurement:
 def _run(
     setup: Setup, run: Job, tree: Path, seconds: float, guard: Guard | None = None
 ) -> tuple[Measurement, Sequence[str]]:
-    """Run the evaluation, or the command of a guard; return what was not handed over to it too."""
+    """Run the evaluation, or the command of a guard, in the trusted checkout ``tree``.
+
+    Return its measurement, and lines about files of the command that were not handed over to it.
+    It is ended after ``seconds``.
+    """
     job = evaluation_job(setup, run, tree, seconds=seconds, guard=guard)
     left_out: Sequence[str] = ()
     if "sandbox" in run.message:
@@ -83,7 +88,10 @@ def _run(
 
 
 def _number(guard: Guard, printed: Measurement) -> float | None:
-    """Return the number that a guard limits; None if it was not printed."""
+    """Return the number that a guard limits, as printed, or the exit status of its command.
+
+    None if it was not printed, the program failed or was ended, or the number is of the record.
+    """
     if printed.stopped or guard.recorded:
         return None
     if guard.metric:
@@ -110,7 +118,7 @@ def digest(case: Case, experiment: Experiment) -> str:
 
 def demand_trusted(case: Case) -> None:
     """Raise ExperimentError unless the trusted commit, from which the evaluation is checked out,
-    contains the blessed files."""
+    contains the blessed files. Without a bound.lock, do nothing."""
     trust = case.trust
     for path in sorted(trust.paths) if trust.lock else ():
         data = trust.before(path)

@@ -20,12 +20,13 @@ _LINES = 5
 
 
 def hand_over(folder: Path, to: Path, artefacts: tuple[str, ...]) -> list[str]:
-    """Copy the files below ``folder`` that the globs name, or all if there are none, into a new
-    folder ``to``; return a line for each of the first few that were left out.
+    """Copy the files below ``folder`` that the globs ``artefacts`` match, or all files without
+    globs, into a new folder ``to``; return a line for each of the first few that were left out.
 
-    A link could name any file of the user: links, pipes and devices are left out, and so is
-    compiled Python. No copy is executable: programs of the candidate are run where they were
-    built. Call it when no process of the command is left.
+    A file that cannot be copied, or for which the disk has too little space, is left out. A link
+    could name any file of the user: links, pipes and devices are left out, and so is compiled
+    Python. No copy is executable: programs of the candidate are run where they were built. Call it
+    when no process of the command is left.
     """
     to.mkdir()
     left_out: list[str] = []
@@ -41,7 +42,10 @@ def hand_over(folder: Path, to: Path, artefacts: tuple[str, ...]) -> list[str]:
 
 
 def _names(folder: Path) -> Iterator[str]:
-    """Yield the path of each file and link below a folder, from there."""
+    """Yield the path of each file and link below a folder, relative to it.
+
+    Compiled Python and ``.git`` at the top are left out.
+    """
     for at, folders, files in os.walk(folder):
         here = Path(at)
         links = [name for name in folders if (here / name).is_symlink()]
@@ -52,7 +56,10 @@ def _names(folder: Path) -> Iterator[str]:
 
 
 def _copy(path: Path, to: Path, room: int) -> int:
-    """Copy a plain file and return its size; OSError for anything else, or above ``room`` bytes."""
+    """Copy a plain file and return its size in bytes.
+
+    OSError if it is anything else, has more than ``room`` bytes, or cannot be copied.
+    """
     found = path.lstat().st_mode
     if not stat.S_ISREG(found):
         raise OSError("it is a link" if stat.S_ISLNK(found) else "it is not a plain file")

@@ -34,7 +34,10 @@ _NEVER = 365 * 86400.0
 
 
 def script_job(setup: Setup, tree: Path) -> Job:
-    """Return the job that runs the script with the trusted harness in ``tree``, a checkout."""
+    """Return the job that runs the script with the trusted harness in ``tree``, a checkout.
+
+    ExperimentError if the trusted commit lacks the harness.
+    """
     case, experiment = setup.case, setup.experiment
     folder = tree / case.bound.root
     script = folder / experiment.script
@@ -65,7 +68,7 @@ def script_job(setup: Setup, tree: Path) -> Job:
 def command_job(setup: Setup, tree: Path) -> Job:
     """Return the job that runs the command in ``tree``, a clean checkout.
 
-    The window is the whole time of the command.
+    The command is ended when it exceeds the budget by more than ``tolerance``.
     """
     folder = tree / setup.case.bound.root
     return replace(
@@ -78,7 +81,7 @@ def command_job(setup: Setup, tree: Path) -> Job:
 
 
 def _job(setup: Setup, message: Message) -> Job:
-    """Return a job in the experiment's folder."""
+    """Return a job with the settings of the experiment, to be run in the experiment's folder."""
     root, experiment = setup.case.evidence.root, setup.experiment
     return Job(
         program=experiment.program,
@@ -99,7 +102,8 @@ def _job(setup: Setup, message: Message) -> Job:
 
 
 def _printed(experiment: Experiment, *, otherwise: Which) -> Printed:
-    """Return how the metric is printed; ``otherwise`` is used where the bound states no choice."""
+    """Return how the metric is printed; ``otherwise`` says which of several values counts if
+    ``metric-which`` in the bound is "only"."""
     which = otherwise if experiment.metric_which == "only" else experiment.metric_which
     return Printed(experiment.metric, experiment.unit, which, experiment.metric_from)
 
@@ -107,11 +111,12 @@ def _printed(experiment: Experiment, *, otherwise: Which) -> Printed:
 def evaluation_job(
     setup: Setup, run: Job, tree: Path, *, seconds: float, guard: Guard | None = None
 ) -> Job:
-    """Return the job that evaluates the result of ``run``, a command, in the trusted checkout; or
-    that runs the command of a ``guard`` there.
+    """Return the job that evaluates the result of ``run``, a command, in ``tree``, the trusted
+    checkout; or that runs the command of a ``guard`` there. It is ended after ``seconds``.
 
-    If the command was confined, the evaluation gets copies of its files in place of its folder, and
-    is observed. It has a scratch folder that the command never had.
+    If the command was in a sandbox, the evaluation is to get copies of its files in place of its
+    folder, and is observed. It has a new scratch folder, in which the settings are written by which
+    it can run a program of the candidate.
     """
     folder = tree / setup.case.bound.root
     scratch = Path(tempfile.mkdtemp(prefix="evaluation-", dir=setup.scratch))
@@ -146,7 +151,7 @@ def evaluation_job(
 
 
 def _confined(run: Job, scratch: Path) -> dict[str, Any]:
-    """Return the settings by which the evaluation runs a program of the candidate."""
+    """Return the settings, for JSON, by which the evaluation runs a program of the candidate."""
     return {
         "sandbox": run.message.get("sandbox"),
         "network": run.message.get("network", False),
@@ -158,15 +163,16 @@ def _confined(run: Job, scratch: Path) -> dict[str, Any]:
 
 
 def _command(words: tuple[str, ...], folder: Path) -> Message:
-    """Return the message by which the launcher executes a command."""
+    """Return the message by which the launcher executes a command in ``folder``."""
     return {"mode": "command", "root": str(folder), "command": list(_program(words))}
 
 
 def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
     """Run the bound's ``prepare`` script from its trusted bytes if data is missing.
 
-    Returns whether it was run. ExperimentError if there is no such script, it fails, or data is
-    missing after it.
+    Return whether it was run; ``say`` is called with its output. ExperimentError if data is missing
+    and there is no such script, it fails, or data is missing after it. KeyboardInterrupt if a
+    person interrupts it.
     """
     case, experiment = setup.case, setup.experiment
     root = case.evidence.root
@@ -204,7 +210,8 @@ def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
 
 
 class _Echo:
-    """Report each new line of a log once."""
+    """A function that reports each whole line of a log once, when it is called after the line was
+    written."""
 
     def __init__(self, log: Path, name: str, say: Callable[[str], None]) -> None:
         self._log, self._name, self._say = log, name, say
@@ -218,18 +225,22 @@ class _Echo:
 
 
 def interpreter(experiment: Experiment) -> tuple[str, ...]:
-    """Return the command that starts Python."""
+    """Return the command that starts Python for the experiment, as the bound states it."""
     return _program(experiment.python)
 
 
 def _program(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a command of the bound, with "python" replaced by the interpreter that runs us."""
+    """Return a command of the bound; if its first word is "python", with the interpreter that runs
+    us in its place."""
     first, *rest = words
     return (sys.executable if first == "python" else first, *rest)
 
 
 def settings(case: Case) -> dict[str, str]:
-    """Return variables by which uv uses the project's environment, not a new one in a worktree."""
+    """Return variables by which uv uses the project's environment, not a new one in a worktree.
+
+    Empty if neither the experiment's folder nor the repository's top has a ``.venv``.
+    """
     for folder in (case.evidence.root, case.repository.git.top):
         if (folder / ".venv").is_dir():
             return {"UV_PROJECT_ENVIRONMENT": str(folder / ".venv"), "UV_NO_SYNC": "1"}

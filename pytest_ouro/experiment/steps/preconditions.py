@@ -1,6 +1,7 @@
 """Check what must be true before a run starts: committed code, writable records, free space.
 
-Every function raises ExperimentError with a remedy. Nothing is recorded yet.
+Every function raises an OuroError with a remedy, mostly ExperimentError, if it is not true, and
+otherwise returns. Nothing is recorded yet.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ _SUBMODULE = "160000"
 
 
 def rehearse(experiment: Experiment, budget: float | None) -> Experiment:
-    """Return the experiment with a shorter budget in seconds, or unchanged for None."""
+    """Return the experiment with this budget in seconds, or unchanged for None; ExperimentError if
+    the budget is longer than the bound's."""
     if budget is None:
         return experiment
     if budget > experiment.budget:
@@ -44,7 +46,11 @@ def rehearse(experiment: Experiment, budget: float | None) -> Experiment:
 
 
 def demand_committed(case: Case) -> None:
-    """Refuse changes of editable files and a blessing that are not committed."""
+    """Refuse changes of editable files, or a blessing, that are not committed.
+
+    Refuse too a script that HEAD lacks, or, for a command, a trusted commit that lacks blessed
+    files.
+    """
     editable = [case.bound.path(path) for path in case.experiment.editable]
     repository = case.repository
     for change in (*repository.staged, *repository.unstaged(case.bound.root)):
@@ -61,20 +67,24 @@ def demand_committed(case: Case) -> None:
 
 
 def demand_no_submodule(case: Case) -> None:
-    """Refuse submodules in the experiment's folder: their files would miss in a clean worktree."""
+    """Refuse submodules in the experiment's folder: a clean worktree would lack their files."""
     for path, entry in sorted(case.repository.head_tree.items()):
         if entry.mode == _SUBMODULE and inside(path, case.bound.root):
             raise messages.submodule(path, case.repository.head)
 
 
 def demand_same_head(case: Case, commit: str) -> None:
-    """Refuse another commit than that of the repeats before."""
+    """Refuse a HEAD that is not ``commit``, the commit of the repeats before."""
     if case.repository.head != commit:
         raise messages.head_moved(commit, case.repository.head)
 
 
 def demand_writable(case: Case) -> None:
-    """Refuse an edited journal, and files and disks that could not hold the records of a run."""
+    """Refuse an edited journal, and files and disks that could not hold the records of a run.
+
+    The folder of the journal is made if there is none. The log, the ledger and the journal may be
+    missing, and must not be links; the ledger needs the columns of a row.
+    """
     case.evidence.journal.demand_whole()
     journal = case.evidence.journal
     root, folder = case.evidence.root, journal.folder
@@ -104,7 +114,7 @@ def demand_writable(case: Case) -> None:
 
 
 def demand_room(folder: Path) -> None:
-    """Refuse a disk with less than ``ROOM`` megabytes free."""
+    """Refuse a disk with less than ``ROOM`` megabytes free; ``folder`` on it need not exist yet."""
     try:
         while not folder.exists():
             folder = folder.parent

@@ -1,7 +1,7 @@
-"""Apply a verdict to the branch: after a discard or a crash, return it to the last keep.
+"""Apply a verdict to the branch: after a discard or a crash, move it back to the last keep.
 
-The tried commit stays reachable as ``refs/ouro/tried/<n>`` in any case. A change that is not
-committed is never lost.
+The tried commit always stays reachable as ``refs/ouro/tried/<n>``. A change that is not committed
+is never lost.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 
 def settle(case: Case, *, target: str, tried: str, apply: bool) -> tuple[str, ...]:
-    """Return the branch from the tried commit to ``target``, its last keep; return lines about it.
+    """Move the branch back from the tried commit to ``target``, its last keep.
 
-    ``case`` is that of the run, observed before it. Without ``apply``, and if the branch must not
-    be moved, the branch stays, and a line names the command that would return it.
+    Return lines that say what was done. Without ``apply``, and if the branch must not or cannot be
+    moved, it stays, and a line names the command that would move it. ``case`` is that of the run,
+    observed before the run; ``tried`` is the ref of the tried commit.
     """
     stays = f"the try stays as {tried}"
     advice = f"ouro: to settle: git reset --keep {target[:7]}   ({stays})"
@@ -45,8 +46,8 @@ def settle(case: Case, *, target: str, tried: str, apply: bool) -> tuple[str, ..
 def return_branch(git: Git, target: str) -> None:
     """Move the branch, the index and the files that differ to ``target``; no filter or hook runs.
 
-    ExperimentError if a change that is not committed would be lost, OSError if a file cannot be
-    written.
+    ExperimentError, before anything is changed, if a change that is not committed would be lost;
+    OSError if a file cannot be written, GitError if the branch has moved.
     """
     head, tree = git.tree(git.head), git.tree(target)
     paths = [path for path in sorted(head.keys() | tree.keys()) if head.get(path) != tree.get(path)]
@@ -63,7 +64,11 @@ def return_branch(git: Git, target: str) -> None:
 
 
 def _demand_unchanged(git: Git, path: str, entry: Entry | None) -> None:
-    """Raise ExperimentError unless the file on the disk, or its LFS pointer, is as committed."""
+    """Raise ExperimentError unless the file on the disk is missing or as committed.
+
+    Line endings do not count. A file of Git LFS must be there as its pointer. With ``entry`` None,
+    nothing may be at the path.
+    """
     found = on_disk(str(git.top / path))
     if entry is None:
         unchanged = found is None
@@ -75,7 +80,7 @@ def _demand_unchanged(git: Git, path: str, entry: Entry | None) -> None:
 
 
 def _find_obstacle(case: Case, target: str) -> str:
-    """Return why the branch must not be moved, or ""."""
+    """Return why the branch must not be moved to ``target``; "" if it may be."""
     before, now = case.repository, case.again().repository
     branch = before.git.branch
     if not branch:
@@ -93,13 +98,16 @@ def _find_obstacle(case: Case, target: str) -> str:
 
 
 def _trusted_branch(case: Case) -> str:
-    """Return the branch that git's setting ``ouro.trust`` names, or ""."""
+    """Return the branch that git's setting ``ouro.trust`` names; "" if it names none."""
     name = case.trust.git.line("config", "--get", "ouro.trust")
     return repo.branch_of(case.trust.git, name) if name else ""
 
 
 def _find_other_commit(git: Git, target: str, head: str, editable: list[str]) -> str:
-    """Return a commit after ``target`` up to ``head`` that changed a file which is not editable."""
+    """Return a commit after ``target`` up to ``head`` that changed a file which is not editable.
+
+    The newest such commit; "" if there is none.
+    """
     for commit in git.call("rev-list", f"{target}..{head}").decode().split():
         paths = git.call("diff-tree", "-r", "--no-commit-id", "--name-only", "-z", "--root", commit)
         if any(not matches(p, editable) for p in paths.decode(errors="replace").split("\0") if p):

@@ -33,10 +33,10 @@ _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @dataclass
 class TreeWriter:
-    """Write a tree into an empty folder.
+    """A writer of a git tree into an empty folder.
 
     ``leave_out`` says which paths are not written. ``large_files`` is the repository's folder of
-    Git LFS objects: a pointer is replaced by the file that it names.
+    Git LFS objects: in place of a pointer the file that it names is written.
     """
 
     objects: Objects
@@ -46,8 +46,11 @@ class TreeWriter:
     written: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def write(self, tree: str, folder: Path) -> None:
-        """Write the tree and verify it. GitError if git refuses one of its names, ExperimentError
-        if a file cannot be written as it is committed; OSError for the disk's own faults."""
+        """Write the tree with this id into ``folder``, and verify what is there.
+
+        GitError if git refuses one of its names, ExperimentError if a file cannot be written as it
+        is committed; OSError for the disk's own faults.
+        """
         links: list[tuple[str, str]] = []
         top = os.open(folder, _OPEN_FOLDER)
         try:
@@ -63,6 +66,10 @@ class TreeWriter:
     def _write_folder(
         self, tree: str, folder: int, prefix: str, links: list[tuple[str, str]]
     ) -> None:
+        """Write a tree into the folder with the descriptor ``folder``, whose path is ``prefix``.
+
+        Links are only added to ``links``, as path and object id. A submodule is an empty folder.
+        """
         for name, (mode, blob, _) in self.objects.folder(tree).items():
             path = prefix + name
             if mode != _FOLDER and self.leave_out(path):
@@ -84,6 +91,7 @@ class TreeWriter:
     def _write_subfolder(
         self, name: str, tree: str, folder: int, path: str, links: list[tuple[str, str]]
     ) -> None:
+        """Make the subfolder ``name`` and write its tree into it."""
         os.mkdir(name, dir_fd=folder)
         below = os.open(name, _OPEN_FOLDER, dir_fd=folder)
         try:
@@ -92,6 +100,7 @@ class TreeWriter:
             os.close(below)
 
     def _write_file(self, name: str, folder: int, path: str, permissions: int, blob: str) -> None:
+        """Write a file, or the file that its Git LFS pointer names, and note it in ``written``."""
         data = self.objects.read(blob, limit=limits.UNLIMITED)
         if name_of_content := large_file(data):
             data = _read_large(self.large_files, name_of_content, path)
@@ -100,7 +109,8 @@ class TreeWriter:
         self.written[path] = (permissions, blob)
 
     def _verify(self, tree: str, folder: Path) -> None:
-        """Compare every file on the disk with what was to be written: no more, and no less."""
+        """Raise ExperimentError unless the files on the disk are those in ``written``, no more and
+        no less, with the same permissions and contents."""
         found = dict(_files_of(folder, like=tree))
         for path in sorted(found.keys() | self.written.keys()):
             if found.get(path) != self.written.get(path):
@@ -108,7 +118,7 @@ class TreeWriter:
 
 
 def _write_new(name: str, folder: int, permissions: int, data: bytes) -> None:
-    """Write a file that does not exist yet, in the folder with this descriptor."""
+    """Write a new file in the folder with this descriptor; FileExistsError if the name is taken."""
     descriptor = os.open(name, _NEW, permissions, dir_fd=folder)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
@@ -116,7 +126,10 @@ def _write_new(name: str, folder: int, permissions: int, data: bytes) -> None:
 
 
 def _read_large(store: Path, name: str, path: str) -> bytes:
-    """Read a file from Git LFS's own folder, where it lies under its sha256."""
+    """Return the bytes of a file in Git LFS's own folder, where ``name`` is its sha256.
+
+    ExperimentError if it is missing or has another sha256; ``path`` is that of its pointer.
+    """
     try:
         data = (store / name[:2] / name[2:4] / name).read_bytes()
     except OSError:
@@ -129,7 +142,11 @@ def _read_large(store: Path, name: str, path: str) -> bytes:
 def _files_of(
     folder: Path, *, like: str, prefix: str = ""
 ) -> Iterator[tuple[str, tuple[int, str]]]:
-    """Yield the path of every file below a folder, with its permissions and object id."""
+    """Yield the path of every file below a folder, with its permissions and object id.
+
+    A link has the permissions 0, and its target as content. The hash function of ids is that of
+    ``like``, an id. The file ``.git`` at the top is left out.
+    """
     with os.scandir(folder) as entries:
         for entry in entries:
             path = prefix + entry.name
@@ -147,8 +164,10 @@ def _files_of(
 
 
 def replace_file(top: Path, path: str, mode: str, data: bytes) -> None:
-    """Write one file or link of a tree over what is at its path; OSError if that is a folder, or
-    if a link is on the way to it."""
+    """Replace what is at a path below ``top`` by a file or link of a tree, whole or not at all.
+
+    Folders on the way are made. OSError if a folder is at the path, or a link is on the way to it.
+    """
     *folders, name = path.split("/")
     folder = os.open(top, _OPEN_FOLDER)
     temporary = f".{name}.ouro"

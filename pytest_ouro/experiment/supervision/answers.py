@@ -14,8 +14,8 @@ from typing import Literal
 
 #: Cost of a forward pass relative to a training step: about a third; half leaves room.
 FORWARD = 0.5
-#: The number of training tokens is claimed by the script: it excuses at most this share of the
-#: budget.
+#: The share of the budget that inference explains at most, since the script claims the number of
+#: training tokens.
 EXCUSED = 0.25
 #: Number of consecutive parts of the answers whose median is the usual pace. A single batch may be
 #: shorter than a tick of the system's CPU clock.
@@ -28,8 +28,9 @@ Turn = Literal["run", "judge", "nobody"]
 class Answers:
     """The seconds that each batch of answers took, on the bound's clock.
 
-    In the run's turn, from a question to its answer, all seconds count. In the judge's turn, while
-    the judge computes, only CPU seconds of the run count.
+    ``turn`` says who is waited for: the run, the judge or nobody. In the run's turn, from a
+    question to its answer, all seconds count. In the judge's turn, while the judge computes, only
+    CPU seconds of the run count.
     """
 
     #: The bound's clock and the run's CPU seconds when the turn began.
@@ -43,7 +44,10 @@ class Answers:
     waited: float = 0.0
 
     def pass_to(self, turn: Turn, clock: float, cpu: float) -> None:
-        """End the present turn and begin the next."""
+        """Count the seconds of the present turn and begin the next.
+
+        ``clock`` is the present time on the bound's clock, ``cpu`` the run's CPU seconds.
+        """
         counted = self._counted(clock, cpu)
         self.begun += counted
         if self.batches and self.turn == "judge":
@@ -51,12 +55,12 @@ class Answers:
         self.turn, self.clock, self.cpu = turn, clock, cpu
 
     def end_batch(self) -> None:
-        """Record that the batch is answered."""
+        """Record the present batch as answered, with its seconds up to the last turn."""
         self.batches.append(self.begun)
         self.begun = 0.0
 
     def _counted(self, clock: float, cpu: float) -> float:
-        """Return the seconds of the present turn that count."""
+        """Return the seconds of the present turn that count as the run's; 0 if it is nobody's."""
         if self.turn == "nobody":
             return 0.0
         passed = clock - self.clock
@@ -68,17 +72,25 @@ class Answers:
         return sum(self.batches)
 
     def charged(self, excused: float) -> float:
-        """Return the seconds of the answered batches beyond the usual pace, or beyond ``excused``
-        if that is less."""
+        """Return the seconds of the answered batches beyond what inference explains; at least 0.
+
+        Inference explains the usual pace for each batch, at most ``excused`` seconds together.
+        """
         return max(0.0, self.seconds - min(len(self.batches) * self._pace(), excused))
 
     def charged_by_now(self, clock: float, cpu: float) -> float:
-        """Return the same while batches are still being answered, by the usual pace alone."""
+        """Return the seconds to charge while batches are still being answered.
+
+        They are those of each batch, the unanswered one too, beyond the usual pace.
+        """
         now = max(0.0, self.begun + self._counted(clock, cpu) - self._pace())
         return self.charged(self.seconds) + now
 
     def _pace(self) -> float:
-        """Return the median, over the parts of the answers, of the mean seconds per batch."""
+        """Return the usual seconds per batch, 0 if none is answered.
+
+        It is the median of the means of ``PARTS`` consecutive parts of the answered batches.
+        """
         count = len(self.batches)
         bounds = [count * part // PARTS for part in range(PARTS + 1)]
         parts = [self.batches[a:b] for a, b in pairwise(bounds) if a < b]
@@ -90,11 +102,13 @@ def excused(
 ) -> float:
     """Return the most seconds that inference explains.
 
-    That is the training time of half as many tokens, plus the time of the judge for the same
-    logits: passing them on costs the run no more than reading and scoring them costs the judge.
-    The judge's time is its CPU seconds (``scoring``), or on the wall clock the time that the run
-    waited, if that is more: a busy machine delays both. Everything except ``scoring`` is limited to
-    a quarter of the budget, since a script can falsify it.
+    ``window`` is the length of the window, in which ``served`` tokens were trained on; ``tokens``
+    is the number asked for. The limit is the time of a forward pass over these, at ``FORWARD``
+    times the training time per token, plus the time of the judge for the same logits: passing them
+    on costs the run no more than reading and scoring them costs the judge. The judge's time is its
+    CPU seconds (``scoring``), or on the wall clock the time that the run ``waited``, if that is
+    more: a busy machine delays both. Everything except ``scoring`` is limited to a quarter of the
+    budget, since a script can falsify it.
     """
     forward = FORWARD * tokens * window / max(served, 1)
     return min(forward + max(waited, scoring), EXCUSED * budget + scoring)

@@ -32,11 +32,11 @@ class Judge:
     log: BinaryIO
 
     def release(self) -> None:
-        """Close the lent descriptors, once the training process has them."""
+        """Close our copies of the lent descriptors; call it once the training process has them."""
         self.kept.close()
 
     def last_words(self) -> str:
-        """Return the last line that the judge printed: the reason, if it failed."""
+        """Return the last line that the judge printed, the reason if it failed; "" if none."""
         fd = self.log.fileno()  # the opened file; its name may have been replaced
         lines = os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="replace").split("\n")
         return next((line for line in reversed(lines) if line.strip()), "")
@@ -44,7 +44,7 @@ class Judge:
 
 @contextmanager
 def start_judge(job: Job) -> Iterator[Judge]:
-    """Start the judge of a job; end it when the context ends."""
+    """Start the judge of a job, which must have one, and yield it; end it when the context ends."""
     assert job.judge is not None
     kept = contextlib.ExitStack()
     # The judge has its own folder and caches, since the script can write to the job's.

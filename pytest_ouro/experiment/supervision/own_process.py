@@ -19,8 +19,10 @@ _GET_DUMPABLE, _SET_DUMPABLE = 3, 4  # numbers of prctl
 def record_signals() -> Iterator[list[int]]:
     """Yield a list to which the number of each received SIGINT and SIGTERM is appended.
 
-    An exception raised by a handler can be lost: Python drops it while a finalizer runs. Outside
-    the main thread, where Python allows no handler, the list stays empty.
+    Until the context ends, which restores the handlers, no signal raises an exception or ends this
+    process. An exception raised by a handler could be lost: Python drops it while a finalizer runs.
+    Outside the main thread, where Python allows no handler, the list stays empty and nothing
+    changes.
     """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
@@ -37,9 +39,10 @@ def record_signals() -> Iterator[list[int]]:
 
 @contextmanager
 def make_undumpable() -> Iterator[None]:
-    """Keep other processes, except root's, from reading or tracing this one (Linux only).
+    """Keep other processes, except root's, from reading or tracing this one until the context ends.
 
-    Child processes are not affected after their exec. A crash writes no core dump.
+    On other systems than Linux do nothing. Child processes are not affected after their exec. A
+    crash writes no core dump.
     """
     if sys.platform != "linux":
         yield

@@ -32,7 +32,8 @@ _ROUNDING = 0.05
 
 @dataclass(frozen=True)
 class Usage:
-    """The usage of all living processes of a run and the children they have waited for."""
+    """The CPU seconds of a run's processes and the children they have waited for, and the memory
+    of all its processes together."""
 
     cpu_seconds: float
     resident_mb: float
@@ -46,9 +47,11 @@ class _Used(NamedTuple):
     faults: int = 0
 
     def more(self, other: _Used, times: int = 1) -> _Used:
+        """Return this usage plus ``times`` the other."""
         return _Used(self.seconds + times * other.seconds, self.faults + times * other.faults)
 
     def is_below(self, due: _Used) -> bool:
+        """Return whether one of the two numbers is below that of ``due``, beyond rounding."""
         return self.seconds + _ROUNDING < due.seconds or self.faults < due.faults
 
 
@@ -81,8 +84,11 @@ class _Vanished:
     _due_to_all: _Used = _Used()
 
     def scan(self, members: list[_Process]) -> bool:
-        """Return whether a living parent still lacks the usage of children that vanished before the
-        previous scan (one scan of grace)."""
+        """Note which processes vanished since the previous scan; return whether usage is lacking.
+
+        It is if a living parent, or all members together, lack the usage of children that vanished
+        before the previous scan: there is one scan of grace. Always False except on Linux.
+        """
         if sys.platform != "linux":
             return False
         now = {(process.pid, process.born): process for process in members}
@@ -114,7 +120,10 @@ class _Vanished:
 
 
 def uses_other_cores(pids: Iterable[int], cores: frozenset[int]) -> bool:
-    """Return whether a thread of one of the processes may run on a core beyond ``cores``."""
+    """Return whether a thread of one of the processes may run on a core that is not in ``cores``.
+
+    Processes that have ended are ignored.
+    """
     for pid in pids:
         with contextlib.suppress(OSError):  # it has ended
             for thread in Path(f"/proc/{pid}/task").iterdir():
@@ -125,9 +134,9 @@ def uses_other_cores(pids: Iterable[int], cores: frozenset[int]) -> bool:
 
 @dataclass
 class Family:
-    """The descendants of ``leader``, which leads a session.
+    """The process ``leader``, which leads a session, and all its descendants, orphans too.
 
-    ``strangers`` are child processes of ours that do not belong to the run.
+    ``strangers`` are ids of child processes of ours that do not belong to the run.
     """
 
     leader: int
@@ -140,7 +149,10 @@ class Family:
     living: tuple[int, ...] = ()
 
     def usage(self) -> Usage:
-        """Return the present usage; the CPU seconds of orphans that have ended stay included."""
+        """List the processes; return their usage, with CPU seconds of orphans that have ended.
+
+        This updates ``living`` and ``unaccounted``.
+        """
         members = self._members()
         self.living = tuple(process.pid for process in members if not process.dead)
         for process in members:
@@ -153,11 +165,15 @@ class Family:
         return Usage(cpu + sum(self._adopted.values()), sum(p.resident_mb for p in members))
 
     def _lacks_usage(self, members: list[_Process]) -> bool:
-        """Return whether usage is unaccounted; False once the leader has ended, with the run."""
+        """Return whether usage of vanished processes is lacking; False if the leader is reaped."""
         return any(p.pid == self.leader for p in members) and self._vanished.scan(members)
 
     def end(self, process: subprocess.Popen[bytes], *, grace: float = 3.0) -> None:
-        """End the leader's group with TERM, then all with KILL after ``grace`` seconds; reap."""
+        """End and reap all processes; return when none is left, or after about a second of trying.
+
+        The leader's group gets TERM and up to ``grace`` seconds to end, then every process KILL.
+        ``process`` is the leader's.
+        """
         deadline = time.monotonic() + grace
         if process.poll() is None and signal_group(self.leader, signal.SIGTERM):
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -177,9 +193,15 @@ class Family:
             time.sleep(0.01)
 
     def _is_orphan(self, process: _Process) -> bool:
+        """Return whether a process is our child and not the leader; a stranger may be one too."""
         return process.parent == os.getpid() and process.pid != self.leader
 
     def _members(self) -> list[_Process]:
+        """Return the processes of the run, without strangers, as the system lists them now.
+
+        They are the leader's group and session, orphans in sessions other than ours, and the
+        descendants of all these.
+        """
         everyone = _list()
         ours = os.getsid(0)
         members = {
@@ -194,13 +216,15 @@ class Family:
 
 
 def reaped_cpu_seconds() -> float:
-    """Return the CPU seconds of all children that this process has waited for, and of theirs."""
+    """Return the CPU seconds of all children that this process has waited for, and of those that
+    they waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def adopt_orphans() -> frozenset[int]:
-    """Become the subreaper of our descendants (Linux only); return our present children."""
+    """Become the parent of our descendants that lose theirs (a subreaper); return our children's
+    ids. On other systems than Linux do nothing and return none."""
     if sys.platform != "linux":
         return frozenset()
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -208,11 +232,15 @@ def adopt_orphans() -> frozenset[int]:
 
 
 def _list() -> list[_Process]:
+    """Return all processes of this machine that can be read."""
     return _proc() if sys.platform == "linux" else _ps()
 
 
 def _stat(pid: str) -> list[bytes]:
-    """Return the fields of ``/proc/<pid>/stat`` from the third one, the state, on."""
+    """Return the fields of ``/proc/<pid>/stat`` from the third one, the state, on.
+
+    OSError if no process has this id.
+    """
     file = os.open(f"/proc/{pid}/stat", os.O_RDONLY)  # every scan reads some for each process
     try:
         stat = os.read(file, 4096)
@@ -222,6 +250,7 @@ def _stat(pid: str) -> list[bytes]:
 
 
 def _proc() -> list[_Process]:
+    """Return the processes that ``/proc`` lists, without those that end meanwhile."""
     found = []
     for entry in os.scandir("/proc"):
         if not entry.name.isdigit():
@@ -247,6 +276,7 @@ def _proc() -> list[_Process]:
 
 
 def _ps() -> list[_Process]:
+    """Return the processes that ``ps`` lists."""
     done = subprocess.run(
         ["ps", "-A", "-o", "pid=,ppid=,pgid=,stat=,rss=,time="],
         capture_output=True,
@@ -275,7 +305,7 @@ def _ps() -> list[_Process]:
 
 
 def signal_group(group: int, number: signal.Signals) -> bool:
-    """Send a signal to the group; return False if the group has no process left."""
+    """Send a signal to a process group and return True; False if it has no living process."""
     try:
         os.killpg(group, number)
     except ProcessLookupError:
@@ -286,9 +316,10 @@ def signal_group(group: int, number: signal.Signals) -> bool:
 
 
 def identity(pid: int) -> str:
-    """Return a text that differs between processes that reuse an id; "" once it has ended.
+    """Return a text that identifies a process, also among others with its id; "" if it has ended.
 
-    It contains the start time since boot on Linux, elsewhere only the id.
+    It contains the id and, on Linux alone, the start time since boot: elsewhere a later process
+    with the id has the same text.
     """
     if sys.platform != "linux":
         return str(pid) if alive(pid) else ""
@@ -300,7 +331,7 @@ def identity(pid: int) -> str:
 
 
 def alive(pid: int) -> bool:
-    """Return whether a process with this id exists."""
+    """Return whether a process with this id exists, of any user, ended but not reaped ones too."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -66,14 +66,21 @@ class RunState:
     next_scan: float = 0.0
 
     def clock(self) -> float:
-        """Return the present time on the bound's clock, in seconds."""
+        """Return the present time on the bound's clock, in seconds.
+
+        The wall clock counts from any point; the CPU clock is the run's CPU seconds after a scan.
+        """
         if self.job.clock == "wall":
             return time.monotonic()
         self.scan()
         return self.cpu
 
     def scan(self) -> None:
-        """Update the run's CPU seconds and peak memory, neither of which ever decreases."""
+        """Update the run's CPU seconds and peak memory, neither of which ever decreases.
+
+        Add a finding, once, if a process may use other cores than the job's, or if CPU seconds are
+        not known on the CPU clock.
+        """
         began = time.monotonic()
         used = self.family.usage()
         now = time.monotonic()
@@ -91,13 +98,19 @@ class RunState:
             self.findings.append(UNACCOUNTED)
 
     def trained(self) -> float | None:
-        """Return the seconds of training so far, charged ones included; None before the window."""
+        """Return the seconds of the window so far; None before it begins.
+
+        Once it has ended, return its length and the seconds charged for answers together.
+        """
         if self.window is not None:
             return self.window + self.charged()
         return None if self.window_from is None else self.clock() - self.window_from
 
     def charged(self) -> float:
-        """Return the seconds of the answers to the judge that inference does not explain."""
+        """Return the seconds of the answers to the judge that inference does not explain.
+
+        0 before the judge asks. Until it has a score, the usual pace alone counts as explained.
+        """
         if self.answers is None:
             return 0.0
         if self.judgment is None:
@@ -114,7 +127,11 @@ class RunState:
         return self.answers.charged(most)
 
     def on_event(self, message: dict[str, Any]) -> None:
-        """Handle an event that the training process reports."""
+        """Handle an event that the training process reports; ignore an unknown one.
+
+        Without a judge, the first call of the evaluation ends the window, and its value is the
+        metric.
+        """
         event = message.pop("event", "")
         if event == "warm-up":
             if self.deadline is None:
@@ -146,7 +163,10 @@ class RunState:
             self.exception = _strings(message, "stage", "type", "text", "place", "module", "hidden")
 
     def on_judge_event(self, message: dict[str, Any]) -> None:
-        """Handle an event that the judge reports; ``asked`` ends the training window."""
+        """Handle an event that the judge reports; ignore an unknown one.
+
+        ``asked`` ends the window, and ``judged`` brings the score.
+        """
         event = message.pop("event", "")
         if event == "ready":
             self.judge_ready = True
@@ -171,7 +191,10 @@ class RunState:
             self.value = self.judgment.value
 
     def _pass_to(self, turn: Turn) -> Answers:
-        """End the present turn when the judge's message arrives, begin the next when we answer."""
+        """End the present turn of the answers, begin the next, and return the answers.
+
+        On the wall clock, the time of our own scan in between falls into the judge's turn.
+        """
         assert self.answers is not None
         received = time.monotonic()
         self.scan()
@@ -180,16 +203,19 @@ class RunState:
         return self.answers
 
     def release(self) -> None:
-        """Record that the script is released now."""
+        """Record that the script is released now: it no longer waits for the judge."""
         self.waiting = False
         self.released = self.clock()
 
     def _startup(self) -> float:
-        """Return the seconds since the script was released."""
+        """Return the seconds on the bound's clock since the script was released; 0 before."""
         return 0.0 if self.released is None else self.clock() - self.released
 
     def start(self) -> None:
-        """Begin the training window: now, or at the latest allowed start if that has passed."""
+        """Begin the window now, or at the latest allowed start if that has passed.
+
+        If the window has begun already, do nothing.
+        """
         if self.window_from is not None:
             return
         now = self.clock()
@@ -199,12 +225,15 @@ class RunState:
         self.window_from = min(now, latest)
 
     def close(self) -> None:
-        """End the training window."""
+        """End the window and keep its length: 0 if it never began."""
         self.scan()
         self.window = self.trained() or 0.0
 
     def tick(self) -> Stop:
-        """Update the clock; return why the run must be ended now, or ""."""
+        """Return why the run must be ended now; "" if it need not be.
+
+        First begin the window, and scan, if either is due.
+        """
         if self.deadline is not None and time.monotonic() > self.deadline:
             self.start()  # the warm-up allowance is spent
         if self.window_from is None and self._startup() > self.job.startup_seconds:
@@ -222,10 +251,12 @@ class RunState:
 
 
 def _strings(message: dict[str, Any], *names: str) -> dict[str, str]:
+    """Return these keys of a message with their values as text; KeyError if one is missing."""
     return {name: str(message[name]) for name in names}
 
 
 def _cut(reported: dict[str, Any]) -> dict[str, str]:
-    """Return the first few entries, cut: a script may report anything."""
+    """Return the first ``_MOST`` entries as text, names and values shortened: a script may report
+    anything."""
     entries = list(reported.items())[:_MOST]
     return {str(name)[:40]: str(digest)[:16] for name, digest in entries}

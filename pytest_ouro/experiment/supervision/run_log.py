@@ -37,7 +37,7 @@ class RunLog:
         self._late = 0
 
     def write(self, chunk: bytes) -> None:
-        """Add output of the run. A full disk ends the log, not the run."""
+        """Add output of the run. A full disk ends the log, not the run: no error is raised."""
         self._recent += chunk
         if len(self._recent) > 2 * TAIL:
             del self._recent[:-TAIL]
@@ -47,13 +47,14 @@ class RunLog:
 
     @property
     def end(self) -> bytes:
-        """The last bytes of the output."""
+        """The last bytes of the output, at most ``TAIL``."""
         return bytes(self._recent[-TAIL:])
 
     def __enter__(self) -> RunLog:
         return self
 
     def __exit__(self, *error: object) -> None:
+        """Write the end of an output that was longer than ``HEAD``, and close the file."""
         tail = self.end[-self._late :] if self._late else b""
         if self._late > len(tail):
             self._put(b"\n... %d bytes left out ...\n" % (self._late - len(tail)))
@@ -61,6 +62,7 @@ class RunLog:
         self._file.close()
 
     def _put(self, data: bytes) -> None:
+        """Write bytes to the file; after an error, write nothing more before the end."""
         try:
             while data:
                 written = self._file.write(data) or 0

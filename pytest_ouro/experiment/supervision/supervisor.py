@@ -39,9 +39,10 @@ _MALFORMED = (
 
 
 def supervise(job: Job, progress: Progress | None = None) -> Measurement:
-    """Run the job until it ends or must be ended, and leave no process of it behind.
+    """Run the job until it ends or must be ended; return its measurement, leave no process of it.
 
-    Ctrl-C and TERM interrupt the run. ExperimentError if it cannot be started.
+    Ctrl-C and TERM end the run, and the measurement says so: nothing is raised. ``progress`` is
+    called a few times a second. ExperimentError if the job cannot be started or its log not opened.
     """
     began = time.monotonic()
     with (
@@ -105,12 +106,15 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
 
 
 def _level(job: Job) -> Level:
+    """Return the level that a job achieves by its judge and sandbox."""
     if "sandbox" in job.message:
         return "judged" if job.message.get("network") else "sandboxed"
     return "supervised" if job.judge is None else "judged"
 
 
 def _start(job: Job, channel: int, shared: list[int]) -> subprocess.Popen[bytes]:
+    """Start the launcher of a job, which inherits the descriptors ``shared``; ExperimentError if
+    that fails."""
     try:
         return subprocess.Popen(
             [*job.python, "-B", str(CHILD), "launcher", str(channel)],
@@ -127,7 +131,7 @@ def _start(job: Job, channel: int, shared: list[int]) -> subprocess.Popen[bytes]
 
 
 class Line:
-    """Our end of a channel: each message is handled, then answered."""
+    """Our end of a channel to a child: each message is handled, then answered."""
 
     def __init__(
         self,
@@ -135,17 +139,25 @@ class Line:
         handle: Callable[[dict[str, Any]], None],
         is_held_back: Callable[[], bool] = lambda: False,
     ) -> None:
-        """While ``is_held_back`` returns true, messages are answered by :meth:`answer` alone."""
+        """Handle each message by ``handle``.
+
+        While ``is_held_back`` returns true, :meth:`read` answers none: the caller does, by
+        :meth:`answer`.
+        """
         self.channel = channel
         self._handle, self._is_held_back = handle, is_held_back
         self._pending = b""
 
     def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message as a line of JSON; do nothing if the other end is closed."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.channel.sendall(json.dumps(message).encode() + b"\n")
 
     def read(self) -> bool:
-        """Handle the messages that have arrived; return False once the other end is closed."""
+        """Handle the messages that have arrived, ignoring malformed ones.
+
+        Return False once the other end is closed, else True.
+        """
         data = b""
         with contextlib.suppress(ConnectionResetError):
             data = self.channel.recv(65536)
@@ -158,7 +170,7 @@ class Line:
         return bool(data)
 
     def answer(self) -> None:
-        """Answer, so that the child continues; never wait for a child that does not read."""
+        """Send an empty answer, so that the child continues; drop it if the child does not read."""
         with contextlib.suppress(OSError):
             self.channel.send(b"{}\n", socket.MSG_DONTWAIT)
 
@@ -171,7 +183,10 @@ def _follow(
     signals: list[int],
     progress: Progress | None,
 ) -> Stop:
-    """Read messages and output until the child has ended or must be ended; return why."""
+    """Read messages and output until the child has ended or must be ended.
+
+    Return why it must be ended; "" if it has ended by itself. The child is not ended here.
+    """
     assert process.stdout is not None
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
