@@ -148,7 +148,7 @@ class Repository:
         return tuple(_changes_of(git, commit) for commit in ids)
 
     def _linear_commits(self) -> list[str]:
-        """Return the ids since trust, oldest first; [] if the history is long or not linear."""
+        """Return the commit ids since trust, oldest first; [] if they are many or not linear."""
         found: list[str] = []
         commit = self.head
         while commit != self.trust:

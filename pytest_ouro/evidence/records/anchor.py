@@ -1,6 +1,6 @@
 """The journal's copy in git: ``refs/ouro/journal`` names a tree with one file for each line.
 
-An edit of the journal's file does not reach it. To compare the file with it, no object is read: the
+An edit of the journal's file does not change the copy. To compare the two, no object is read: the
 id of the tree follows from the lines. In every function ``folder`` is the common git folder.
 """
 
@@ -30,20 +30,22 @@ _DURABLE = ("core.fsync=loose-object,reference",)
 
 
 def _call(folder: Path, *args: str, stdin: bytes = b"") -> bytes:
+    """Call git in its folder, flushing what it writes to disk; return its output. GitError if it
+    fails."""
     return run_git("--git-dir=.", *args, cwd=folder, also=_DURABLE, stdin=stdin)
 
 
 def exists(folder: Path) -> bool:
-    """Return whether the ref exists, without calling git; only if git keeps refs as files, which is
-    its default."""
+    """Return whether the ref exists as a file or in packed-refs, without calling git; False if git
+    keeps refs in another format."""
     if folder.joinpath(*REF.split("/")).exists():
         return True
     return f" {REF}\n".encode() in (read_own(folder / "packed-refs", limit=limits.FILE) or b"")
 
 
 def refs(folder: Path) -> dict[str, str]:
-    """Return all refs in refs/ouro/, with the ids of their objects; git is called only where the
-    files do not tell it."""
+    """Return the ids of the objects of all refs in refs/ouro/, by the refs' full names. Git is
+    called only if its files do not show them."""
     found = _read_refs(folder)
     if found is not None:
         return found
@@ -52,8 +54,8 @@ def refs(folder: Path) -> dict[str, str]:
 
 
 def _read_refs(folder: Path) -> dict[str, str] | None:
-    """Return the refs as their files state them, as git keeps them by default; None if there is
-    anything else among them, or the journal's tree is not a loose object."""
+    """Return ids by ref as the files state them, in git's default format. None if there is another
+    format, a link, or a file that is not an id, or if the journal's tree is not a loose object."""
     if (folder / "reftable").exists():
         return None
     found = {}
@@ -76,7 +78,8 @@ def _read_refs(folder: Path) -> dict[str, str] | None:
 
 
 def tree(lines: Sequence[bytes], *, like: str) -> str:
-    """Return the id of the tree of these lines, by the hash function that made the id ``like``."""
+    """Return the id of the tree that holds these lines, by the hash function that made the id
+    ``like``."""
     entries = b"".join(
         b"100644 %b\0" % name.encode() + bytes.fromhex(_blob(line, like))
         for name, line in _named(lines)
@@ -85,7 +88,9 @@ def tree(lines: Sequence[bytes], *, like: str) -> str:
 
 
 def write(folder: Path, lines: Sequence[bytes], before: str) -> None:
-    """Make these the lines that git holds. ``before`` is the tree that the ref names now, or ""."""
+    """Write these lines to git as a tree, and let the ref name it. ``before`` is the tree that the
+    ref names now, or "": if that has all lines except for the last, only the last is written.
+    GitError if git fails."""
     known = bool(before) and tree(lines[:-1], like=before) == before
     for line in lines[-1:] if known else lines:
         _call(folder, "hash-object", "-w", "--stdin", stdin=line + b"\n")
@@ -96,7 +101,8 @@ def write(folder: Path, lines: Sequence[bytes], before: str) -> None:
 
 
 def name(folder: Path, tree: str) -> None:
-    """Let the ref name this tree, or remove the ref (""). The caller holds the journal's lock."""
+    """Let the ref name the tree with this id; remove the ref for "". The caller holds the journal's
+    lock. What blocks the ref is removed; GitError if git fails even then."""
     update = ("update-ref", REF, tree) if tree else ("update-ref", "-d", REF)
     try:
         _call(folder, *update)
@@ -111,7 +117,8 @@ def name(folder: Path, tree: str) -> None:
 
 
 def read(folder: Path, tree_id: str) -> list[bytes] | None:
-    """Return the lines of a tree; None if git has lost a part, or it is not a copy of a journal."""
+    """Return the lines of a tree (id), oldest first; None if git has lost a part of it, or it is
+    not a copy of a journal."""
     batch = command("--git-dir=.", "cat-file", "--batch", cwd=folder)
     with contextlib.closing(Objects(batch, environment())) as store:
         try:
@@ -123,9 +130,11 @@ def read(folder: Path, tree_id: str) -> list[bytes] | None:
 
 
 def _named(lines: Sequence[bytes]) -> list[tuple[str, bytes]]:
-    """Return each line with the name of its file, its number: git's order is the journal's."""
+    """Return pairs of name and line: the number of a line names its file, so that git's order is
+    the journal's."""
     return [(f"{number:08}", line) for number, line in enumerate(lines, start=1)]
 
 
 def _blob(line: bytes, like: str) -> str:
+    """Return the id of the file that holds a line, with its newline."""
     return object_id(b"blob", line + b"\n", like=like)

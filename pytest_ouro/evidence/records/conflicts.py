@@ -27,7 +27,8 @@ class Conflict(NamedTuple):
 
 
 class _Fact(NamedTuple):
-    """One key of a record, the value that follows from other facts, and the recorded value."""
+    """One key of a record, the value that follows from other facts, and the recorded value, which
+    may be equal."""
 
     key: str
     expected: object
@@ -35,7 +36,8 @@ class _Fact(NamedTuple):
 
 
 def conflicts(records: Sequence[StartedRun]) -> Iterator[Conflict]:
-    """Yield the facts that the records state twice and differently, oldest first."""
+    """Yield the facts that the records (oldest first) state twice and differently, in their order;
+    nothing if there are none."""
     started: dict[str, StartedRun] = {}
     finished: list[FinishedRun] = []
     last = 0
@@ -55,7 +57,8 @@ def conflicts(records: Sequence[StartedRun]) -> Iterator[Conflict]:
 
 
 def _repeated(run: FinishedRun, begun: StartedRun | None) -> Iterator[_Fact]:
-    """Yield the facts that the started line states and the finished line repeats."""
+    """Yield the facts of the started line that the finished line states otherwise, and keys that
+    both have and this version does not know; nothing if there is no started line."""
     if begun is None:
         return
     for key, known in keys_of(StartedRun).items():
@@ -71,7 +74,7 @@ def _repeated(run: FinishedRun, begun: StartedRun | None) -> Iterator[_Fact]:
 def _derived(
     run: FinishedRun, begun: StartedRun | None, before: Sequence[FinishedRun]
 ) -> Iterator[_Fact]:
-    """Yield the facts that follow from others of the run and of the runs before."""
+    """Yield the facts that follow from others of the run and of the runs before, equal or not."""
     yield _Fact("status", run.reason.status, run.status)
     yield _Fact("row", row_of(run), run.row)
     lawful = run.measured_value if run.outcome == "ok" else None
@@ -88,7 +91,8 @@ def _derived(
 
 
 def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
-    """Yield the facts of the reference, which one of the kept runs of its commit states too."""
+    """Yield the facts of the reference as the last kept run of its commit states them, or that
+    there is no such run; nothing if any kept run of that commit states them all the same."""
     if run.best is None or run.best_commit is None:
         return
     kept = [one for one in before if one.commit == run.best_commit and one.status == "keep"]
@@ -111,14 +115,15 @@ def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fac
 
 
 def _size(run: FinishedRun, best: FinishedRun) -> Iterator[_Fact]:
-    """Yield the size of the reference's code, unless it was computed in another form since."""
+    """Yield the sizes of the reference's code, unless they were computed in another form since."""
     if run.code_form == best.code_form:
         yield _Fact("best_code_size", best.code_size, run.best_code_size)
         yield _Fact("best_code_sizes", best.code_sizes, run.best_code_sizes)
 
 
 def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
-    """Yield the number, mean and deviation of the series that the run ended."""
+    """Yield the number, mean and deviation of the series that the run ended; nothing if it ended
+    none."""
     if run.n is None or run.series is None:
         return
     runs = [one for one in (*before, run) if one.series == run.series]
@@ -132,8 +137,8 @@ def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
 
 
 def _same(one: object, other: object, *, rounded: bool) -> bool:
-    """Return whether two values are equal; numbers except for their last digits, or ``rounded`` to
-    six decimals, as lines before version 3 are."""
+    """Return whether two values are equal. Numbers may differ in their last digits, or from the
+    sixth decimal on if they are ``rounded``, as lines before version 3 are."""
     if isinstance(one, (int, float)) and isinstance(other, (int, float)):
         return math.isclose(one, other, rel_tol=1e-9, abs_tol=1.5e-6 if rounded else 0.0)
     return one == other

@@ -35,7 +35,8 @@ R = TypeVar("R", bound="StartedRun")
 
 @dataclass(frozen=True)
 class Fault:
-    """Why the file is not what was recorded; ``line`` counts from 1."""
+    """Why the file is not what was recorded: where (``line`` counts from 1), what is wrong, what
+    was expected and found ("" if that says no more), and how to fix it."""
 
     line: int
     headline: str
@@ -45,6 +46,7 @@ class Fault:
 
 
 def _lost() -> Fault:
+    """Return the fault of a copy in git that cannot be read."""
     headline = "what git holds of the journal cannot be read"
     return Fault(1, headline, help=messages.ACCEPT_FILE)
 
@@ -68,7 +70,8 @@ class Journal:
         return self.folder / "journal.jsonl"
 
     def place(self, run: str) -> Path:
-        """Return the file that reserves disk space for the records of a run until all are written.
+        """Return the path of the file that reserves disk space for the records of a run until all
+        are written.
 
         RecordError unless ``run`` is the id of a run: an id from a record could be any path.
         """
@@ -104,20 +107,20 @@ class Journal:
         return finished(self.records())
 
     def unfinished(self) -> list[StartedRun]:
-        """Return the started runs that have no ``finished`` line."""
+        """Return the ``started`` records of runs that have no ``finished`` line, oldest first."""
         records = self.records()
         ended = {run.run for run in finished(records)}
         return [run for run in records if run.event == "started" and run.run not in ended]
 
     def broken_link(self) -> int:
-        """Return the first line (from 1) whose ``prev`` is not the hash of the line before; 0 if
-        there is none."""
+        """Return the first line (from 1) whose ``prev`` is not the hash of the line before, else
+        0."""
         return _broken_link(self.lines())
 
     def fault(self) -> Fault | None:
         """Return why the file is not what was recorded; None if it is, or if there is no journal.
 
-        Others may write meanwhile: look until two looks in a row show the same.
+        Others may write meanwhile: a fault is returned only if two looks in a row show it.
         """
         if not os.path.lexists(self.path) and not anchor.exists(self.common_dir):
             return None
@@ -128,7 +131,7 @@ class Journal:
                 return found
 
     def _read_ref(self) -> str:
-        """Return the id of git's copy; "" if there is none."""
+        """Return the id of the tree of git's copy; "" if there is none."""
         return anchor.refs(self.common_dir).get(anchor.REF, "")
 
     def _look(self) -> tuple[str, list[bytes]]:
@@ -136,6 +139,9 @@ class Journal:
         return self._read_ref(), self.lines()
 
     def _fault(self, held: str, lines: list[bytes]) -> Fault | None:
+        """Return why these lines are not those of git's copy ``held``, or contradict each other;
+        None if they do neither. Without a copy, ``prev`` of each line is compared. A last line may
+        be missing if its writer was killed."""
         if not held:  # records from before git held a copy
             line = _broken_link(lines)
             headline = f"the chain is broken at line {line}: a record was changed or removed"
@@ -156,8 +162,9 @@ class Journal:
         return Fault(len(recorded) + 1, "it has lines that nobody recorded", *counts)
 
     def _conflict(self, lines: list[bytes]) -> Fault | None:
-        """Return the first fact that the records state twice and differently, as a fault: git's
-        copy was edited too, or there is none."""
+        """Return the first fact that valid lines state twice and differently, as a fault (git's
+        copy was edited too, or there is none); None if there is no such fact. RecordError for an
+        invalid line."""
         self._records(lines)
         for found in _first_conflict(tuple(lines)):
             expected, actual = (f"{value!r:.100}" for value in (found.expected, found.actual))
@@ -167,11 +174,11 @@ class Journal:
         return None
 
     def _awaited(self, held: str, lines: list[bytes]) -> list[bytes]:
-        """Return the lines with the last one, which git has and whose writer was killed before it
-        wrote the file; [] if there is no such line.
+        """Return these lines and the one that git's copy has beyond them, if its writer was killed
+        before it wrote the file; else [].
 
-        The place of its run still exists. Otherwise all its records were written, and a line that
-        is missing was removed.
+        Then the place of its run still exists. Otherwise all its records were written, and a line
+        that is missing was removed.
         """
         from pytest_ouro.evidence.records import record_format
 
@@ -183,16 +190,19 @@ class Journal:
         return recorded if recorded[:-1] == lines and self.place(run).exists() else []
 
     def demand_whole(self) -> None:
-        """RecordError if the file is not what was recorded: nothing may be built on it."""
+        """Raise RecordError if the file is not what was recorded: nothing may be built on it."""
         if fault := self.fault():
             raise self._refusal(fault)
 
     def _refusal(self, fault: Fault) -> RecordError:
+        """Return the error that reports a fault."""
         facts = (fault.line, fault.headline, fault.expected, fault.actual, fault.help)
         return messages.altered_journal(self.path, *facts)
 
     def append(self, record: R) -> R:
-        """Write one line under the lock, flushed to disk; return it with ``prev`` and ``seq``.
+        """Write one line under the lock, flushed to disk; return the record with its ``prev``, and
+        with a ``seq`` if it had none. RecordError if the journal has a fault, or would have one
+        with this line.
 
         A torn last line, left by a crash, is cut off first: its run stays known as started.
         """
@@ -200,14 +210,15 @@ class Journal:
             return self._append(record)
 
     def complete(self) -> None:
-        """Write the line that a writer was killed before, if there is one."""
+        """Write to the file the last line of git's copy, if its writer was killed before it wrote
+        the file; otherwise do nothing."""
         held, lines = self._look()
         if held and anchor.tree(lines, like=held) != held:
             with self.locked():
                 self.write_awaited()
 
     def write_awaited(self) -> list[bytes]:
-        """Do the same, with the lock held by the caller; return the lines of the file."""
+        """Do what `complete` does, with the lock held by the caller; return the file's lines."""
         held, lines = self._look()
         whole = not held or anchor.tree(lines, like=held) == held
         awaited = [] if whole else self._awaited(held, lines)
@@ -217,7 +228,8 @@ class Journal:
 
     def restore(self) -> Path | None:
         """Replace the file by git's copy. Return the file beside it that holds what was there; None
-        if nothing was changed. RecordError if git holds no copy."""
+        if the file was equal to the copy. RecordError if git holds no copy, or it cannot be
+        read."""
         with self.locked():
             held = self._read_ref()
             if not held:
@@ -235,13 +247,15 @@ class Journal:
             return self._exchange(recorded, name=name)
 
     def clear(self, name: str) -> None:
-        """Move aside what has the journal's name but is not a file: a folder, a broken link, …"""
+        """Rename what has the journal's name but is not a file (a folder, a broken link, …) to
+        ``journal.NAME.other``; do nothing if it is a file, or there is nothing."""
         if not self.path.is_file() and os.path.lexists(self.path):
             self.path.rename(self.folder / f"journal.{name}.other")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep all other writers out; RecordError if the journal cannot be written."""
+        """Keep all other writers out within the block. An OSError or GitError there, or while
+        locking, becomes a RecordError: the journal cannot be written."""
         from filelock import FileLock
 
         try:
@@ -253,6 +267,7 @@ class Journal:
             raise messages.unwritable_journal(self.path, why) from None
 
     def _append(self, record: R) -> R:
+        """Append a record with the lock held, as `append` does: to git's copy, then to the file."""
         from pytest_ouro.evidence.records import record_format
 
         lines, refs = self.write_awaited(), anchor.refs(self.common_dir)
@@ -276,7 +291,8 @@ class Journal:
         return written
 
     def _next_number(self, lines: list[bytes], refs: dict[str, str]) -> int:
-        """Return the number of the next line."""
+        """Return the number of the next line: one more than the last line's, or in an empty journal
+        than the highest of the refs of earlier tries."""
         if lines:
             last = self._records(lines)[-1].seq
             return (len(lines) if last is None else last) + 1
@@ -285,7 +301,8 @@ class Journal:
         return max((int(number) for number in numbers if number.isdigit()), default=0) + 1
 
     def _write(self, lines: list[bytes], line: bytes) -> None:
-        """Write a line after these and flush it to disk; whole or not at all."""
+        """Write a line after these and flush it to disk. OSError if that fails; a line that was
+        written in part is removed."""
         whole = sum(len(line) + 1 for line in lines)
         name = f"{self.folder.name}/{self.path.name}"
         handle = open_plain(self.common_dir, name, os.O_RDWR | os.O_CREAT)
@@ -301,18 +318,20 @@ class Journal:
             os.close(handle)
 
     def recorded(self) -> list[bytes] | None:
-        """Return the lines that git holds; None if it holds none."""
+        """Return the lines of git's copy; None if there is none, or it cannot be read."""
         held = self._read_ref()
         return anchor.read(self.common_dir, held) if held else None
 
     def is_recorded(self, lines: list[bytes]) -> bool:
-        """Return whether these are the lines that git's copy has, by its id: no object is read."""
+        """Return whether git's copy has exactly these lines, by its id; False if there is no
+        copy."""
         held = self._read_ref()
         return bool(held) and anchor.tree(lines, like=held) == held
 
     def put_back(self, lines: list[bytes], others: list[bytes], *, name: str) -> Path:
-        """Restore ``lines``, and chain ``others`` to them, which keep their numbers; the caller
-        holds the lock. Return the file beside the journal that holds what was there."""
+        """Make ``lines`` those of the file and of git's copy, and append the records of ``others``
+        to them, with their own numbers; the caller holds the lock. Return the file beside the
+        journal that holds what was there."""
         from pytest_ouro.evidence.records import record_format
 
         anchor.write(self.common_dir, lines, "")
@@ -322,14 +341,15 @@ class Journal:
         return aside
 
     def _exchange(self, lines: list[bytes], *, name: str) -> Path:
-        """Make these the lines of the file; return the file beside it with what was there."""
+        """Make these the lines of the file; return the file beside it, named by ``name``, with what
+        was there."""
         aside = self.folder / f"journal.{name}.jsonl"
         for path, kept in ((aside, self.lines()), (self.path, lines)):
             write_whole(self.folder, path.name, b"".join(line + b"\n" for line in kept), mode=0o600)
         return aside
 
     def lines(self) -> list[bytes]:
-        """Return the bytes of every whole line."""
+        """Return every whole line of the file, without its newline; [] if there is no file."""
         try:
             return read_regular(str(self.path), limits.JOURNAL).split(b"\n")[:-1]
         except FileNotFoundError:
@@ -341,7 +361,7 @@ class Journal:
 
 
 def finished(records: Sequence[StartedRun]) -> list[FinishedRun]:
-    """Return those of the records that are of finished runs."""
+    """Return those of the records that are of finished runs, in their order."""
     if not records:
         return []
     from pytest_ouro.evidence.records.run_record import FinishedRun
@@ -351,7 +371,8 @@ def finished(records: Sequence[StartedRun]) -> list[FinishedRun]:
 
 @lru_cache(maxsize=8)
 def _first_conflict(lines: tuple[bytes, ...]) -> tuple[Conflict, ...]:
-    """Return the first contradiction among valid lines, if there is one; a run asks often."""
+    """Return the first contradiction among valid lines, alone; () if there is none. The result is
+    cached, since a run asks often."""
     if not lines:
         return ()
     from pytest_ouro.evidence.records import record_format
@@ -361,6 +382,7 @@ def _first_conflict(lines: tuple[bytes, ...]) -> tuple[Conflict, ...]:
 
 
 def _broken_link(lines: list[bytes]) -> int:
+    """Do what `Journal.broken_link` does, for these lines."""
     import json
 
     prev = ""

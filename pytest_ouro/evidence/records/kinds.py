@@ -25,7 +25,7 @@ class Kind(NamedTuple):
     nullable: bool = False
 
     def or_null(self) -> Kind:
-        """Return the same kind, or null."""
+        """Return the same kind with null allowed; only for a kind without ``convert``."""
         assert self.convert is None
         return self._replace(
             words=f"{self.words} or null",
@@ -122,17 +122,20 @@ class Key(NamedTuple):
 
 
 def about(kind: Kind, meaning: str, **facts: Any) -> Mapping[str, About]:
-    """Return the metadata of a field; ``facts`` are those of `About`."""
+    """Return the metadata of a dataclass field with this kind and meaning; ``facts`` are the other
+    attributes of `About`."""
     return {"about": About(kind, meaning, **facts)}
 
 
 def optional(default: T, kind: Kind, meaning: str, **facts: Any) -> T:
-    """Return a field with a default; ``facts`` are those of `About`."""
+    """Return a dataclass field with a default, of this kind and meaning; ``facts`` are the other
+    attributes of `About`."""
     return field(default=default, metadata=about(kind, meaning, **facts))
 
 
 def keys_of(cls: type) -> dict[str, Key]:
-    """Return the keys of a line, by the class of its record."""
+    """Return the keys of a line whose record has the class ``cls``, each by its name in the
+    line."""
     return _keys(cls)
 
 

@@ -28,7 +28,8 @@ _EMPTY = Text("", "utf-8", "\n")
 
 
 class Row(NamedTuple):
-    """One record of the ledger: its first line, its text, and the table whose columns it has."""
+    """One record of the ledger: the number of its first line, its text, and the table whose columns
+    it has."""
 
     line: int
     text: str
@@ -36,7 +37,8 @@ class Row(NamedTuple):
 
     @property
     def cells(self) -> list[Cell]:
-        """The values in the order of the table's columns; [] if they are more or fewer."""
+        """The values in the order of the table's columns; [] if there are more or fewer than
+        columns."""
         format = self.table.format
         cells: list[Cell] = (
             ledger_format.read_object(self.text)[1]
@@ -49,8 +51,8 @@ class Row(NamedTuple):
 class Claim(NamedTuple):
     """What a row says, read tolerantly: an empty text or None where it says nothing.
 
-    ``commit`` is a hash, ``memory_mb`` in MB, ``status`` the meaning of the status. A crash has no
-    value, whatever its row has for one.
+    ``line`` is the row's number, ``commit`` a hash, ``memory_mb`` in MB, ``status`` the meaning of
+    the status. A crash has no value, whatever its row has for one.
     """
 
     line: int
@@ -63,7 +65,8 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True)
 class Ledger:
-    """``exists`` is False if there is no file; ``problems`` are ``(line, text)``.
+    """The rows of a ledger. ``exists`` is False if there is no file; ``problems`` are ``(line,
+    text)``.
 
     ``table`` has the columns of the next row; None if the file has neither header nor row.
     """
@@ -76,7 +79,7 @@ class Ledger:
     text: Text = _EMPTY
 
     def claims(self) -> Iterator[Claim]:
-        """Yield what the rows say, without those that ``problems`` names."""
+        """Yield what each row says, except for rows that have more or fewer cells than columns."""
         for row in self.rows:
             if cells := row.cells:
                 columns = row.table.columns
@@ -94,7 +97,9 @@ class Ledger:
 
 
 def read(path: Path, metric: str = "") -> Ledger:
-    """Read the ledger of an experiment with this metric. RecordError if it cannot be read."""
+    """Read the ledger of an experiment with this metric ("" if it is not known). Without a file,
+    return a ledger with ``exists`` False. RecordError if it is not a regular file or cannot be
+    read, LimitError if it is too large."""
     try:
         return parse(read_regular(str(path), limits.LEDGER, follow=True), path, metric)
     except FileNotFoundError:
@@ -106,7 +111,7 @@ def read(path: Path, metric: str = "") -> Ledger:
 
 
 def parse(data: bytes, path: Path, metric: str) -> Ledger:
-    """Read the bytes of the ledger at ``path``.
+    """Return the ledger that the bytes of the file at ``path`` state.
 
     Blank lines and comments are skipped. A line behind ``#`` or ``===`` that has the columns of a
     row is a row: other programs, pandas among them, read it as one. A header in the middle applies
@@ -124,7 +129,8 @@ def parse(data: bytes, path: Path, metric: str) -> Ledger:
 
 
 def _find_table(lines: Sequence[tuple[int, str]], path: Path, metric: str) -> Table | None:
-    """Return the table of the first header, or the one that the first row must have."""
+    """Return the table of the first header, or the one that the first row must have; None if there
+    is neither header nor row."""
     width = len(COLUMNS)
     first = next((line for _, line in lines if not _is_marked(line)), "")
     first = first or next((line for _, line in lines if len(TSV.split(line)) == width), "")
@@ -145,6 +151,7 @@ def _find_table(lines: Sequence[tuple[int, str]], path: Path, metric: str) -> Ta
 
 
 def _is_marked(line: str) -> bool:
+    """Return whether a line begins with ``#`` or ``===``, as comments do."""
     return line.lstrip().startswith(("#", "==="))
 
 
@@ -156,7 +163,8 @@ class _Reader(NamedTuple):
     problems: list[tuple[int, str]]
 
     def read_rows(self, lines: Sequence[tuple[int, str]], table: Table) -> Table:
-        """Read the rows of a table; return that of the last."""
+        """Add the rows and the problems of these lines, which begin in ``table``; return the table
+        of the last row: a header among the lines begins another one."""
         format, start, width = table.format, table.line, len(table.names)
         records: Iterable[tuple[int, str, list[str]]]
         if format in (ledger_format.CSV, ledger_format.SEMICOLONS):
@@ -186,8 +194,8 @@ class _Reader(NamedTuple):
         return table
 
     def read_objects(self, lines: Iterable[tuple[int, str]]) -> Table:
-        """Read JSON objects, of which several may be on one line; return the table of the last
-        that has commit and metric, else of the last."""
+        """Add the rows and the problems of lines of JSON objects, of which several may be on one
+        line. Return the last table that has commit and metric, else the last one."""
         tables: dict[tuple[str, ...], Table] = {}
         last = Table.named(JSONL, (), self.metric)
         for number, line in lines:
@@ -212,7 +220,8 @@ def _is_rule(format: Format, line: str) -> bool:
 
 
 def column_fault(ledger: Ledger, metric: str) -> RecordError | None:
-    """Return why no row can be written below those that are there; None if one can."""
+    """Return the error that says why no row can be written below those that are there; None if one
+    can."""
     table = ledger.table
     if table is None or table.is_complete:
         return None
@@ -226,10 +235,11 @@ def column_fault(ledger: Ledger, metric: str) -> RecordError | None:
 
 
 def pair(rows: Iterable[Row], entries: Sequence[Entry]) -> tuple[list[Row], list[Entry]]:
-    """Return the rows that are of none of the runs, and the runs that have none of the rows.
+    """Return the rows that belong to none of the runs, and the runs that have none of the rows.
 
-    Each run has one row, with what its record says in the columns that we know. Rows after the one
-    of the last run are not looked at: the caller begins where the rows of the runs are.
+    Each run has one row, with what its record says in the columns that we know. A row of a table
+    without commit or metric belongs to no run, nor does one after all runs have theirs: the caller
+    begins where the rows of the runs are.
     """
     waiting, left = Counter(entries), len(entries)
     by_key: dict[int, dict[tuple[Cell, ...], list[Entry]]] = {}

@@ -28,7 +28,8 @@ class Text(NamedTuple):
 
     @classmethod
     def decode(cls, data: bytes) -> Text:
-        """Decode any bytes; those that the encoding does not allow become U+FFFD."""
+        """Return the text of any bytes, by the encoding that a mark at the start names, else UTF-8.
+        Bytes that the encoding does not allow become U+FFFD."""
         mark, codec = next((known for known in _MARKS if data.startswith(known[0])), (b"", "utf-8"))
         text = data[len(mark) :].decode(codec, "replace")
         pairs = text.count("\r\n")
@@ -37,7 +38,7 @@ class Text(NamedTuple):
         return cls(text, codec, "\r\n" if 2 * pairs > text.count("\n") else "\n")
 
     def lines(self) -> Iterable[tuple[int, str]]:
-        """Return each line without its end, and its number, from 1."""
+        """Return pairs of each line's number, from 1, and the line without its end."""
         parts = self.text.split("\r" if self.end == "\r" else "\n")
         if "\r" in self.text:
             parts = [line.rstrip("\r") for line in parts]
@@ -55,7 +56,8 @@ class Format(NamedTuple):
     separator: str
 
     def split(self, line: str) -> list[str]:
-        """Return the cells of a line that is not JSON."""
+        """Return the cells of a line that is not JSON, as they are read: unquoted in CSV, stripped
+        in a Markdown table."""
         if self.separator == "\t":
             cells = line.split("\t")
             return cells if len(cells) > 1 else line.split("\\t")  # some tools write \t as it is
@@ -66,8 +68,9 @@ class Format(NamedTuple):
         return next(read_csv([(1, line)], self.separator))[2]
 
     def join(self, cells: Sequence[Cell], names: Sequence[str] = ()) -> str:
-        """Return the line of these cells, which hold no control characters. ``names`` are the keys
-        of a JSON object."""
+        """Return the line of these cells, without a line end; None is written as an empty cell, in
+        JSON as null. The cells hold no control characters. ``names`` are the keys of a JSON
+        object."""
         if not self.separator:
             return json.dumps(dict(zip(names, cells, strict=True)), ensure_ascii=False)
         words = ["" if cell is None else str(cell) for cell in cells]
@@ -89,7 +92,8 @@ _OF_NAME = {".csv": CSV, ".jsonl": JSONL, ".ndjson": JSONL, ".md": MARKDOWN}
 
 
 def of_name(name: str) -> Format:
-    """Return the format of a new file of this name."""
+    """Return the format of a new file by the end of its name: CSV, JSON lines or Markdown, else
+    TSV."""
     ends = (known for end, known in _OF_NAME.items() if name.lower().endswith(end))
     return next(ends, TSV)
 
@@ -97,7 +101,7 @@ def of_name(name: str) -> Format:
 def read_csv(
     lines: Sequence[tuple[int, str]], separator: str
 ) -> Iterator[tuple[int, str, list[str]]]:
-    """Yield the first line, the text and the cells of each CSV record.
+    """Yield the number of the first line, the text and the cells of each CSV record.
 
     A quoted cell may hold line ends. A quote that is opened and not closed is a character.
     """
@@ -125,8 +129,9 @@ def read_csv(
 
 
 def read_object(text: str) -> tuple[tuple[str, ...], list[Cell], int]:
-    """Return the keys and values of the JSON object at the start, and where it ends; 0 if there is
-    none. Lists and objects among the values are returned as JSON text."""
+    """Return the keys and the values of the JSON object that ``text`` begins with, and the place
+    where it ends: ``(), [], 0`` if there is none. A list or an object among the values is JSON
+    text."""
     try:
         found, end = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):

@@ -62,7 +62,8 @@ class Columns(NamedTuple):
 
     @property
     def known(self) -> tuple[int | None, ...]:
-        """The five places, in the order of the columns that we write."""
+        """The five places, in the order of the columns that we write; None for a column that is not
+        there."""
         return self[:5]
 
     @property
@@ -72,7 +73,7 @@ class Columns(NamedTuple):
 
 
 def find_columns(names: Sequence[str], metric: str) -> Columns:
-    """Find the columns by their names, in any order and case.
+    """Return the places of the known columns among the columns ``names``, in any order and case.
 
     ``metric`` is the name of the metric in the bound; "" if it is not known. A column that names
     another metric is not its column.
@@ -105,7 +106,8 @@ def _metric_names(metric: str) -> Iterator[str]:
 
 
 def is_header(cells: Sequence[str], metric: str, *, least: int = 1) -> bool:
-    """Return whether the cells of a line are names of columns, at least so many known ones."""
+    """Return whether the cells of a line are names of columns: two or more, of which ``least`` are
+    known, and no value among them. If one alone is known, no cell may read as a status."""
     words = [cell.strip().casefold() for cell in cells]
     if len(cells) < 2 or any(map(_is_value, words)):
         return False
@@ -114,31 +116,35 @@ def is_header(cells: Sequence[str], metric: str, *, least: int = 1) -> bool:
 
 
 def _is_value(word: str) -> bool:
-    """Return whether a cell, in lower case, is a value or a sentinel, as no name of a column is."""
+    """Return whether a cell, in lower case, is a status, a number, a hash, or stands for no value:
+    no column has such a name."""
     sentinel = word in STATUSES or _NOTHING.fullmatch(word)
     number = not word[-1:].isalpha() and number_of(word) is not None
     return number or bool(sentinel or commit_of(word))
 
 
 def normalise(name: str) -> str:
-    """Return a name in lower case with ``_`` for all that is neither letter nor digit."""
+    """Return a name in lower case, with ``_`` for all that is neither letter nor digit, and without
+    ``_`` at its ends."""
     return re.sub(r"\W+", "_", name.casefold()).strip("_")
 
 
 def status_of(text: str) -> Status:
-    """Return what a status says: by its first word, in any case; "" for an unknown one."""
+    """Return the status that the first word of a text means, in any case; "" if it means none."""
     word = re.sub(r"^[\W_]+", "", text.casefold())
     return next((status for status, pattern in _MEANINGS if pattern.match(word)), "")
 
 
 def number_of(text: str) -> float | None:
-    """Return the number of a cell, with a unit or without; None for ``-``, ``N/A``, ``nan``, …"""
+    """Return the number of a cell, with a unit or without, and after signs such as ``~``; None for
+    any other text, as ``-``, ``N/A`` or ``nan``."""
     match = _NUMBER.fullmatch(text.strip())
     value = float(match[1]) if match else None
     return value if value is not None and abs(value) < float("inf") else None
 
 
 def commit_of(text: str) -> str:
-    """Return the hash that a cell begins with, short or long; "" for a word such as ``HEAD``."""
+    """Return the hash that a cell begins with, 7 or more digits in lower case; "" for a word such
+    as ``HEAD``."""
     match = _HASH.match(text.strip().lower())
     return match[0] if match else ""

@@ -18,8 +18,9 @@ NO_VALUE = "0.000000"
 
 
 class Entry(NamedTuple):
-    """What the ledger says of a run. ``metric`` is the text of its value; zero for a crash, as
-    ``memory_mb`` is. ``more`` has the values of columns that only some ledgers have."""
+    """What the ledger says of a run. ``metric`` is the text of its value, zero for a crash, and
+    ``memory_mb`` is 0 for a crash. ``more`` has pairs of name and text for columns that only some
+    ledgers have."""
 
     commit: str
     metric: str
@@ -30,7 +31,8 @@ class Entry(NamedTuple):
 
 
 def entry_of(run: FinishedRun) -> Entry:
-    """Return what the ledger says of a finished run."""
+    """Return what the ledger says of a finished run; a rehearsal or a repeat is marked in the
+    description."""
     value = run.value if run.status != "crash" else None
     prefix = f"[rehearsal {run.budget:g}s] " if run.rehearsal else ""
     if run.repeat is not None:
@@ -46,7 +48,8 @@ def entry_of(run: FinishedRun) -> Entry:
 
 
 def one_line(text: str) -> str:
-    """Return a text with spaces for its control characters, and without lone surrogates."""
+    """Return a text in one line: one space for any blanks and control characters in a row, ``?``
+    for lone surrogates."""
     words = re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text).split()
     return " ".join(words).encode(errors="replace").decode()
 
@@ -61,30 +64,32 @@ class Table(NamedTuple):
 
     @classmethod
     def named(cls, format: Format, names: Sequence[str], metric: str, line: int = 0) -> Table:
-        """Return the table with these columns."""
+        """Return the table with these columns; the known ones are found by their names."""
         return cls(format, tuple(names), find_columns(names, metric), line)
 
     @classmethod
     def new(cls, format: Format, metric: str) -> Table:
-        """Return the table of a ledger that we start."""
+        """Return the table of a ledger that we start: our own columns, that of the metric under its
+        name."""
         names = tuple(metric if name == "metric" else name for name in COLUMNS)
         return cls(format, names, Columns(0, 1, 2, 3, 4))
 
     @property
     def is_complete(self) -> bool:
-        """Whether a row says of which commit and what metric it is."""
+        """Whether the table has the columns of commit and metric."""
         return self.columns.commit is not None and self.columns.metric is not None
 
     @property
     def header(self) -> list[str]:
-        """The lines above the rows of a ledger that we start."""
+        """The lines above the rows of a ledger that we start; [] for JSON lines."""
         if self.format == JSONL:
             return []
         rule = [self.format.join(["---"] * len(self.names))] if self.format == MARKDOWN else []
         return [self.format.join(self.names), *rule]
 
     def cells(self, entry: Entry) -> list[Cell]:
-        """Return the cells of a run: what is known of it, and nothing in the other columns."""
+        """Return the cells of a run's row: what is known of it, "" (in JSON: null) in the other
+        columns. A crash has null for metric and memory in JSON."""
         more = dict(entry.more)
         cells: list[Cell] = [more.get(normalise(name), "") for name in self.names]
         used = f"{entry.memory_mb / (1 if self.columns.megabytes else 1024):.1f}"
@@ -100,19 +105,19 @@ class Table(NamedTuple):
         return cells
 
     def text(self, entry: Entry) -> str:
-        """Return the line of a run."""
+        """Return the row of a run as one line in the table's format, without a line end."""
         return self.format.join(self.cells(entry), self.names)
 
     def key(self, cells: Sequence[Cell]) -> tuple[Cell, ...]:
-        """Return the cells by which a row is recognised: those of the columns that we know.
-
-        Others may be filled in by hand, unless none has a status: then one of them may be it.
-        """
+        """Return the cells by which a row is recognised: those of the columns that we know, since
+        people may fill in others; all cells if no known column is the status, since another may be
+        it."""
         if self.columns.status is None:
             return tuple(cells)
         return tuple(cells[place] for place in self.columns.known if place is not None)
 
 
 def row_of(run: FinishedRun) -> str:
-    """Return the line of a finished run in a ledger with our own columns."""
+    """Return the row of a finished run, without a line end, in a ledger of tabs with our own
+    columns."""
     return Table.new(TSV, run.metric_name).text(entry_of(run))

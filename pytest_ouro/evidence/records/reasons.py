@@ -13,7 +13,8 @@ Status = Literal["keep", "discard", "crash", "closed"]
 
 
 class Reason(str, Enum):
-    """A reason is its word in the journal and in the last line; it has a status and a meaning."""
+    """The reason of a verdict: its word in the journal and in the last line. It has a ``status``
+    and a ``meaning``."""
 
     status: Status
     meaning: str
@@ -82,22 +83,25 @@ class Reason(str, Enum):
 
     @property
     def decides(self) -> bool:
-        """Whether the verdict decides about the commit of the run. A crash measured nothing."""
+        """Whether the verdict decides about the commit of the run: not that of a crash, which
+        measured nothing, a rehearsal, an early repeat, or a run at too low a level."""
         return self.status in ("keep", "discard") and self not in _PRELIMINARY
 
     @property
     def decides_only_alone(self) -> bool:
-        """Whether any other verdict on the same commit has priority."""
+        """Whether the verdict counts only if no other run decided about the same commit."""
         return self is Reason.UNCHANGED
 
     @property
     def counts_as_try(self) -> bool:
-        """Whether the run had a chance to be kept."""
+        """Whether the run had a chance to be kept: it decides, and its code was not measured
+        before."""
         return self.decides and self not in _KNOWN_CODE
 
     @property
     def compares(self) -> bool:
-        """Whether the verdict follows from how the metric compares with the reference's."""
+        """Whether the verdict follows from how the metric compares with the reference's: not for a
+        first run, a broken guard, or a run that does not count as a try."""
         return self.counts_as_try and self not in (Reason.BASELINE, Reason.GUARD)
 
     @property

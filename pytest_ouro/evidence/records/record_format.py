@@ -19,16 +19,16 @@ _DEPTH = 6
 
 @lru_cache(maxsize=1 << 14)
 def read(line: bytes) -> StartedRun:
-    """Return the record of a line, a `FinishedRun` if it is one. ValueError if it is invalid.
+    """Return the record of a line, a `FinishedRun` if it is one. ValueError if the line is invalid,
+    `NewerVersion` if a later version of this program wrote it.
 
-    A journal is read many times in a run: a line that was read is known.
+    Results are cached, since a journal is read many times in a run.
     """
     return from_json(_parse(line))
 
 
 def from_json(table: Mapping[str, object]) -> StartedRun:
-    """Return the record of a JSON object, a `FinishedRun` if it is one. ValueError if it is
-    invalid."""
+    """Return the record of a JSON object, a `FinishedRun` if it is one. ValueError as in `read`."""
     if "event" not in table:
         raise ValueError("it lacks 'event'")
     cls = FinishedRun if table["event"] == "finished" else StartedRun  # it refuses other events
@@ -36,12 +36,14 @@ def from_json(table: Mapping[str, object]) -> StartedRun:
 
 
 def write(record: StartedRun) -> bytes:
-    """Return the line of a record, without a newline. ValueError if JSON has no such value."""
+    """Return the line of a record, without a newline. ValueError if JSON has no such value, as for
+    NaN."""
     return json.dumps(record.to_json(), ensure_ascii=False, allow_nan=False).encode()
 
 
 def _parse(line: bytes) -> dict[str, object]:
-    """Return the JSON object of a line, if a record may hold its values; else ValueError."""
+    """Return the JSON object of a line. ValueError if it is not one, has a key twice, or holds a
+    value that no record may hold."""
     try:
         table = json.loads(line, object_pairs_hook=_unique)
     except RecursionError:

@@ -3,7 +3,7 @@
 The classes are the format of the journal's lines: each field states its kind, its meaning, its key,
 its unit and the version that introduced it. docs/journal.md is generated from them.
 
-None is written as null if the kind allows null; else the key is left out.
+The value None is written as null if the kind allows null; else the key is left out.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class StartedRun:
 
     @property
     def metric(self) -> Metric:
-        """The metric of the run; the record does not state its possible values."""
+        """The metric of the run, without its possible values, which the record does not state."""
         return Metric(self.metric_name, self.direction, self.unit, decimals=self.decimals)
 
     @property
@@ -167,7 +167,8 @@ class StartedRun:
         return (self.repeat or 1) < (self.repeats or 1)
 
     def shared(self) -> dict[str, Any]:
-        """Return the attributes that the later records of this run repeat, by name."""
+        """Return the attributes, by name, that later records of this run repeat: all except `OWN`,
+        and of the unknown keys those that are not keys of a finished line."""
         names = [field.name for field in fields(type(self)) if field.name not in OWN]
         finished = keys_of(FinishedRun)  # no started line may decide keys of the end
         unknown = {key: value for key, value in self.unknown.items() if key not in finished}
@@ -184,7 +185,8 @@ class StartedRun:
 
     @classmethod
     def from_json(cls: type[T], table: Mapping[str, object]) -> T:
-        """Return the record of a line's JSON object. ValueError says what is wrong with it."""
+        """Return the record of a line's JSON object. ValueError says what is wrong with it;
+        NewerVersion if a later version wrote it."""
         keys, every = keys_of(cls), keys_of(FinishedRun)
         for key, known in keys.items():
             if known.required and key not in table:
@@ -342,17 +344,18 @@ class FinishedRun(MeasuredRun):
 
     @property
     def mean_or_value(self) -> float | None:
-        """The value to compare: the mean of the series that this run ended, else its metric."""
+        """The value to compare: the mean of the series that this run ended, else its metric; None
+        if there is neither."""
         return self.value if self.mean is None else self.mean
 
     @property
     def broken_guards(self) -> list[Mapping[str, object]]:
-        """The guards that this run broke, or that could not be judged."""
+        """The guards that this run broke, or whose number was not known."""
         return [guard for guard in self.guards if not guard.get("holds")]
 
     @property
     def reason_text(self) -> str:
-        """The reason, with the broken guards and their numbers if they are the reason."""
+        """The reason's word; if that is ``guard``, with the broken guards and their numbers."""
         briefs = [str(guard.get("brief")) for guard in self.broken_guards]
         is_guard = self.reason.value == "guard"
         return f"{self.reason} guard={','.join(briefs)}" if is_guard else str(self.reason)
@@ -364,7 +367,8 @@ class FinishedRun(MeasuredRun):
 
     @property
     def tie_band(self) -> float:
-        """The largest difference from the reference that is a tie; in older records, the margin."""
+        """The largest difference from the reference that is a tie; in older records the margin; 0
+        if neither is known."""
         return (self.margin if self.band is None else self.band) or 0.0
 
 

@@ -37,10 +37,8 @@ class Saving(NamedTuple):
 
 
 def saving(before: Mapping[str, int], after: Mapping[str, int]) -> Saving | None:
-    """Return the largest saving of one kind of code; None if there is none.
-
-    Sizes of two kinds cannot be compared: code that is larger in one kind is not smaller.
-    """
+    """Return the saving in the kind of code that shrinks most. None if no kind shrinks, or one
+    grows: sizes of two kinds cannot be compared."""
     kinds = {*before, *after}
     savings = [Saving(kind, before.get(kind, 0), after.get(kind, 0)) for kind in sorted(kinds)]
     if not savings or min(one.less for one in savings) < 0:
@@ -50,15 +48,18 @@ def saving(before: Mapping[str, int], after: Mapping[str, int]) -> Saving | None
 
 
 def saved(run: FinishedRun) -> Saving | None:
-    """Return the saving of a run against its reference; older records have no kinds."""
+    """Return the saving of a run's code against its reference's, None as in `saving`; older records
+    have one size without a kind."""
     before = run.best_code_sizes or {"": run.best_code_size or 0}
     return saving(before, run.code_sizes or {"": run.code_size})
 
 
 def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
-    """Return the last run that decided about each commit, by commit; ``runs``: oldest first.
+    """Return, by the id of each commit, the last run that decided about it; ``runs``: oldest first.
+    A crash, a rehearsal, an early repeat or a run at too low a level decides nothing.
 
-    ``unchanged`` decides only about a commit without another verdict: it measured known code.
+    ``unchanged`` decides only about a commit that no earlier run decided about: it measured known
+    code.
     """
     found: dict[str, FinishedRun] = {}
     for run in runs:
@@ -71,7 +72,8 @@ def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
 
 
 def kept_in(history: Iterable[str], runs: Iterable[FinishedRun]) -> list[FinishedRun]:
-    """Return the kept runs of the commits in ``history`` (ids, newest first), in its order.
+    """Return the runs that decided last about the commits in ``history`` (ids, newest first), in
+    its order, if they are keeps with a finite value; ``runs``: oldest first.
 
     The first is the last keep on that history.
     """
@@ -86,5 +88,6 @@ def _is_measured(run: FinishedRun) -> bool:
 
 
 def _is_older(run: FinishedRun) -> bool:
-    """Return whether the record is from a version that let an unchanged commit stay."""
+    """Return whether the record of an unchanged commit is from a version that let such a commit
+    stay: it states no incumbent."""
     return run.version == 1 and run.incumbent is None
