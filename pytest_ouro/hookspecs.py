@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def pytest_ouro_checks() -> Mapping[str, type[Check]]:  # type: ignore[empty-body]
-    """Return checks of your own by the names that bound.toml uses; for pytest only.
+    """Return a dict from name, as bound.toml uses it, to check of your own; for pytest only.
 
     A check is a frozen dataclass derived from ``pytest_ouro.Check``; its fields are its
     parameters::

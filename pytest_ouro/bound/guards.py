@@ -67,21 +67,29 @@ class Guard:
 
     @property
     def name(self) -> str:
-        """What the number is, in words."""
+        """The name of the number: ``metric``, or ``exit status`` if the guard has none."""
         return self.metric or "exit status"
 
     @property
     def source(self) -> str:
-        """Where the number comes from; numbers of one source are of one kind."""
+        """The command and the name of the number, as text: where the number comes from. Numbers of
+        one source are of one kind."""
         return f"{' '.join(self.command)}: {self.name}" if self.command else self.name
 
     @property
     def recorded(self) -> str:
-        """The attribute of a record that is the number; "" if it is printed."""
+        """The attribute of a run's record that holds the number; "" if a program prints it or exits
+        with it."""
         return "" if self.command else RECORDED.get(self.metric, "")
 
     def limit(self, reference: float | None) -> float:
-        """Return the limit; ``reference`` is the number of the reference, needed with ``of``."""
+        """Return the limit of the number. Without ``of`` it is ``at_most`` or ``at_least`` as
+        stated, and 0 for an exit status.
+
+        With ``of``, ``reference`` is the number of the reference run r, and the stated number is a
+        factor: the limit is r + (factor - 1) × abs(r), plus ``tolerance`` for ``at_most`` and minus
+        it for ``at_least``. If ``reference`` is None, the factor itself is returned.
+        """
         sign = -1 if self.at_most is None else 1
         factor = self.at_least if self.at_most is None else self.at_most
         factor = 0.0 if factor is None else factor  # an exit status
@@ -90,17 +98,21 @@ class Guard:
         return reference + (factor - 1) * abs(reference) + sign * self.tolerance
 
     def allows(self, number: float, limit: float) -> bool:
-        """Return whether a number keeps the limit."""
+        """Return whether a number keeps the limit: is not below it with ``at_least``, not above it
+        otherwise."""
         return number >= limit if self.at_least is not None else number <= limit
 
 
 def _number_fault(g: Any) -> str:
+    """Return what is wrong if a guard names no number; "" if it names one."""
     return (
         "" if g.metric or g.command else "lacks 'metric' or 'command': write the number it limits"
     )
 
 
 def _limit_fault(g: Any) -> str:
+    """Return what is wrong if a guard states two limits, or none for a named number; "" if nothing
+    is."""
     if g.at_most is not None and g.at_least is not None:
         return "has 'at-most' and 'at-least': write a guard for each"
     if g.at_most is None and g.at_least is None and g.metric:
@@ -109,6 +121,7 @@ def _limit_fault(g: Any) -> str:
 
 
 def _reference_fault(g: Any) -> str:
+    """Return what is wrong if ``tolerance`` or ``of`` has no effect; "" if nothing is."""
     if g.tolerance and not g.of:
         return "'tolerance' has no effect without 'of': add it to the limit"
     if g.of and not g.metric:
@@ -141,7 +154,8 @@ Guard.relations = (
 def read_guards(
     table: Mapping[str, Any], experiment: Experiment | None, problems: Problems
 ) -> tuple[Guard, ...]:
-    """Return the guards of a bound; faults are added to ``problems``."""
+    """Return the guards of a bound that could be read, and add each fault to ``problems``.
+    ``experiment`` is None if it is faulty itself."""
     entries = table.get(GUARD, [])
     if not isinstance(entries, list):
         problems.add((GUARD,), "write [[guard]], with two brackets: guards are a list")

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 def schema() -> dict[str, Any]:
-    """Return the whole schema, draft 2020-12. It accepts checks of packages as they are."""
+    """Return the whole schema, draft 2020-12, as a dict. A rule with a check of a package may have
+    any keys beside its own."""
     rule = {"$ref": "#/$defs/rule"}
     experiment = {**table(Experiment), "oneOf": [_kind(kind) for kind in KINDS]}
     per_device = {key: experiment["properties"][key] for key in PER_DEVICE}
@@ -44,7 +45,7 @@ def schema() -> dict[str, Any]:
 
 
 def table(cls: type) -> dict[str, Any]:
-    """Return the schema of one dataclass, the table of its keys."""
+    """Return the schema of an object whose only properties are the TOML keys of a dataclass."""
     hints = typing.get_type_hints(cls)
     fields = keys_of(cls)
     found = _closed({key: _property(hints[f.name], f) for key, f in fields.items()})
@@ -57,13 +58,14 @@ def table(cls: type) -> dict[str, Any]:
 
 
 def _kind(kind: tuple[str, ...]) -> dict[str, Any]:
-    """Require all keys of one kind of experiment, and forbid those of the others."""
+    """Return the schema that requires all keys of one kind of experiment, and forbids those of the
+    others."""
     others = [key for other in KINDS if other != kind for key in other]
     return {"required": list(kind), "properties": dict.fromkeys(others, False)}
 
 
 def _closed(properties: dict[str, Any], description: str = "") -> dict[str, Any]:
-    """Return the schema of an object that has no other properties."""
+    """Return the schema of an object that has these properties and no others."""
     about = {"description": description} if description else {}
     return {"type": "object", "properties": properties, **about, "additionalProperties": False}
 
@@ -90,7 +92,8 @@ def _rule() -> dict[str, Any]:
 
 
 def _property(hint: Any, field: Field) -> dict[str, Any]:
-    """Return the schema of one key."""
+    """Return the schema of one key, by the type and the limits of its field, with its help and its
+    default."""
     options = [_type(member, field.limits or NO_LIMITS) for member in members(hint)]
     found = options[0] if len(options) == 1 else {"anyOf": options}
     found |= {"description": field.help}
@@ -101,7 +104,7 @@ def _property(hint: Any, field: Field) -> dict[str, Any]:
 
 
 def _type(hint: Any, limits: Limits) -> dict[str, Any]:
-    """Return the schema of a type that is not a union."""
+    """Return the schema of one type that is not a union, with the limits that apply to it."""
     if typing.get_origin(hint) is Literal:
         return {"enum": list(typing.get_args(hint))}
     if typing.get_origin(hint) is tuple:

@@ -1,4 +1,4 @@
-"""What the ledger of an experiment may not be: rows are added to it."""
+"""Find out why a file cannot be the ledger of an experiment, to which rows are added."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _IGNORED = dict.fromkeys(
 def ledger_fault(
     layout: Layout, programs: Iterable[str], bound_name: str, checks: Iterable[Check]
 ) -> str:
-    """Return why no row may be added to the file that ``ledger`` names; "" if it may.
+    """Return why no row may be added to the file that ``ledger`` names; "" if rows may be added.
 
     ``programs`` are the script and the words of commands, from the experiment's folder, and
-    ``bound_name`` is the name of the file with the rules. The files that ``checks``, those of the
-    rules, freeze are trusted.
+    ``bound_name`` is the name of the file with the rules. The ledger may not be a file that one of
+    ``checks``, those of the rules, freezes.
     """
     ledger = layout.ledger
     path, name = ledger.casefold(), posixpath.basename(ledger).casefold()

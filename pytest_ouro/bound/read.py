@@ -65,6 +65,7 @@ class Rule:
 
     @property
     def key(self) -> str:
+        """The table and the id of the rule: ``never-do::edit-harness``."""
         return f"{self.section}::{self.id}"
 
 
@@ -72,8 +73,8 @@ class Rule:
 class Bound:
     """The content of one bound.toml.
 
-    ``folder`` is its folder from the repository's top ("" for the top). ``experiments`` and
-    ``verdicts`` have one entry for each of `DEVICES`.
+    ``name`` is the name of the experiment, and ``folder`` the file's folder from the repository's
+    top ("" for the top). ``experiments`` and ``verdicts`` have one entry for each of `DEVICES`.
     """
 
     name: str
@@ -84,23 +85,26 @@ class Bound:
     guards: tuple[Guard, ...] = ()
 
     def path(self, relative: str) -> str:
-        """Return a path or glob of the experiment relative to the repository's top."""
+        """Return a path or glob relative to the repository's top; ``relative`` is relative to the
+        experiment's folder."""
         return join(self.root, relative)
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Globs of the files that a tree of the experiment has, from the repository's top."""
+        """The paths and globs of bound.toml, the script, the harness and the editable files, from
+        the repository's top."""
         names = (self.experiment.script, self.experiment.harness, *self.experiment.editable)
         return (join(self.folder, NAME), *(self.path(name) for name in names if name))
 
     @property
     def root(self) -> str:
-        """The experiment's folder from the repository's top."""
+        """The experiment's folder from the repository's top; "" for the top."""
         return join(self.folder, self.experiments["cpu"].root)
 
     @property
     def experiment(self) -> Experiment:
-        """The experiment, for the keys that do not depend on the device."""
+        """The experiment of the ``cpu`` profile, to read the keys that are the same on every
+        device."""
         return self.experiments["cpu"]
 
     @property
@@ -132,7 +136,11 @@ def read(
     checks: Mapping[str, type[Check]] | None = None,
     remedy: str = "",
 ) -> Bound:
-    """Read the bytes of the bound.toml at ``path``, from the repository's top; see `parse`."""
+    """Return the `Bound` that a bound.toml states, given as bytes. ``path`` is its path from the
+    repository's top; the other arguments are those of `parse`.
+
+    BoundError if it is too long, is not UTF-8, or has faults.
+    """
     if len(data) > limits.BOUND:
         raise messages.too_long(path, len(data), limits.BOUND, remedy)
     try:
@@ -152,7 +160,8 @@ def parse(
     checks: Mapping[str, type[Check]] | None = None,
     remedy: str = "",
 ) -> Bound:
-    """Read the text of a bound.toml. BoundError with every fault, each with its line.
+    """Return the `Bound` that a bound.toml states, given as text. BoundError with its faults, each
+    with its line; with only the first one if it is not TOML.
 
     ``folder`` is bound.toml's folder from the repository's top, ``name`` the file's name in
     messages, ``checks`` are registered beside ours, ``remedy`` is the help of a BoundError.
@@ -189,7 +198,8 @@ def parse(
 
 
 def _check_ledger(bound: Bound, name: str, problems: Problems) -> None:
-    """Refuse a ledger that is anything else: rows are added to it."""
+    """Add a problem if the ledger is a file for anything else than rows, such as the script or a
+    frozen file."""
     own = [rule.checker for rule in bound.rules if rule.check in CHECKS]
     experiment = bound.experiment
     programs = (experiment.script, *experiment.command, *experiment.evaluate_command)
@@ -202,9 +212,10 @@ def _check_ledger(bound: Bound, name: str, problems: Problems) -> None:
 def _read_profiles(
     cls: type[T], base: object, name: str, replaceable: Iterable[str], problems: Problems
 ) -> dict[str, T]:
-    """Read the table ``name`` once for each device, whose own table replaces some keys.
+    """Return the table ``name`` as read for each device, whose own table replaces the keys
+    ``replaceable``. A new budget also drops the shared ``tolerance`` and ``timeout``.
 
-    A device is left out if its table or the whole one is faulty.
+    A device is left out if its table or the shared one is faulty; faults are added to ``problems``.
     """
     whole = read_table(cls, base, (name,), problems, also=DEVICES)
     if not isinstance(base, dict):
@@ -228,7 +239,8 @@ def _read_profiles(
 def _read_override(
     cls: type, override: object, where: Where, replaceable: Iterable[str], problems: Problems
 ) -> dict[str, Any] | None:
-    """Read the table of one device; return its keys, or None if it is faulty."""
+    """Return the keys and values in the table of one device; None if it is faulty. Faults are added
+    to ``problems``."""
     if not isinstance(override, dict):
         problems.add(where, f"[{table_name(where)}] must be a table")
         return None
@@ -244,7 +256,9 @@ def _read_override(
 def _read_rules(
     table: dict[str, Any], problems: Problems, checks: Mapping[str, type[Check]]
 ) -> dict[Where, Rule]:
-    """Read the rules. Returns those without a fault, by their table and their number in it."""
+    """Return a dict from place, the table and the number in it, to each rule that could be read.
+    Faults are added to ``problems``, also if there are no rules or only those for a person to
+    judge."""
     rules: dict[Where, Rule] = {}
     stated = 0
     for section in SECTIONS:
@@ -277,7 +291,7 @@ def _read_rules(
 def _read_rule(
     entry: object, where: Where, problems: Problems, checks: Mapping[str, type[Check]]
 ) -> Rule | None:
-    """Read one rule; None if it is faulty."""
+    """Return one rule; None if it is faulty. Faults are added to ``problems``."""
     section, known = str(where[0]), keys_of(RuleKeys)
     if not isinstance(entry, dict):
         problems.add(where, f"[[{section}]] must be a table")
@@ -307,7 +321,8 @@ def _read_rule(
 
 
 def _load_check(name: object, checks: Mapping[str, type[Check]]) -> type[Check]:
-    """Return the class that a rule's key ``check`` names. _CheckFault if there is none."""
+    """Return the class that a rule's key ``check`` names: ours, one of ``checks``, or a package's.
+    _CheckFault if there is none, or if it cannot be loaded."""
     if isinstance(name, str) and name in checks and name not in CHECKS:
         return checks[name]  # it never replaces a check of ours
     try:
@@ -325,7 +340,9 @@ def _load_check(name: object, checks: Mapping[str, type[Check]]) -> type[Check]:
 def _read_check(
     name: str, check: type[Check], params: dict[str, Any], where: Where, problems: Problems
 ) -> Check | None:
-    """Read the parameters of a check. _CheckFault if a package's class fails."""
+    """Return the check with its parameters; None, with the faults added to ``problems``, if they
+    are faulty. _CheckFault if a package's class raises an exception; one of our classes is not
+    caught."""
     try:
         return read_table(check, params, where, problems)
     except Exception as error:  # the class of a package may raise any exception
@@ -341,7 +358,8 @@ def _check_paths(
     rules: dict[Where, Rule],
     problems: Problems,
 ) -> None:
-    """Report paths that are empty, absolute or outside of the repository.
+    """Add a problem for each path of the experiment or of a rule that is empty, absolute or outside
+    of the repository.
 
     The types of the tables' fields say which values are paths, also in checks of packages.
     """

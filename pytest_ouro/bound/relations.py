@@ -1,4 +1,8 @@
-"""The relations that must hold between the keys of ``[experiment]``."""
+"""The relations that must hold between the keys of ``[experiment]``.
+
+Each function ``_…_fault`` takes an object with the values of the table as attributes, and returns
+what is wrong and what to write, or "" if its relation holds.
+"""
 
 from __future__ import annotations
 

@@ -237,6 +237,7 @@ class Experiment:
     relations: ClassVar[tuple[Relation, ...]]
 
     def __post_init__(self) -> None:
+        """Fill in the times that are None, by the budget and the warm-up."""
         startup = max(10.0, self.budget * 0.2) + self.warmup_seconds
         derived = {
             # 6 s of 300 s, as in autoresearch; a shorter budget has the same share.
@@ -250,7 +251,7 @@ class Experiment:
 
     @property
     def program(self) -> str:
-        """The script or the command, as a person writes it."""
+        """The path of the script, or the words of the command with spaces between."""
         return self.script or " ".join(self.command)
 
     @property
@@ -267,11 +268,12 @@ class Experiment:
 
     @property
     def module(self) -> str:
-        """The module name of the harness, by which the script imports it."""
+        """The module name by which the script imports the harness; "" if there is no harness."""
         return self.harness.removesuffix(".py").replace("/", ".")
 
     def seconds(self, name: Literal["tolerance", "timeout", "startup_seconds"]) -> float:
-        """Return a time whose default `__post_init__` has filled in."""
+        """Return one of the times that a bound may leave out, in seconds: the stated one, or the
+        default that `__post_init__` has filled in."""
         value: float = getattr(self, name)
         return value
 

@@ -13,7 +13,8 @@ _PASSED = (
 
 
 def child_environment() -> dict[str, str]:
-    """Return the variables that are passed on, and settings for the program's Python and git."""
+    """Return a new dict of environment variables: those of `_PASSED` that are set here, and
+    settings for the program's Python and git."""
     env = {key: os.environ[key] for key in _PASSED if key in os.environ}
     env.update(
         PYTHONUNBUFFERED="1",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 
 class OuroError(Exception):
-    """An error for the user: ``message`` says what is wrong, ``help`` what to do about it."""
+    """An error for the user: ``message`` says what is wrong, ``help`` what to do about it, or
+    ""."""
 
     def __init__(self, message: str, *, help: str = "") -> None:
         super().__init__(message)
@@ -16,7 +17,8 @@ class OuroError(Exception):
 
 
 class LimitError(OuroError):
-    """Judged input is larger than its budget: it could not be judged."""
+    """Input is larger than its limit in `limits`: it is not read, and the answer is "could not
+    judge"."""
 
 
 class GitError(OuroError):
@@ -28,7 +30,8 @@ class TrustError(OuroError):
 
 
 class BoundError(OuroError):
-    """bound.toml cannot be used. ``problems`` holds every fault, each as ``file:line: text``."""
+    """bound.toml cannot be used. ``problems`` holds the faults that were found, each as
+    ``file:line: text``."""
 
     def __init__(self, problems: tuple[str, ...], *, help: str = "") -> None:
         super().__init__("\n".join(problems), help=help)

@@ -16,7 +16,8 @@ def escape(line: str) -> str:
     """Return a text as one line of printable characters that no CI server obeys.
 
     All but printable characters become ``\\n``, ``\\x1b``, ``\\u202e``, …: controls, line ends,
-    zero-width and direction marks, and bytes that are not UTF-8. It changes no escaped text.
+    zero-width and direction marks, and bytes that are not UTF-8. A text that is escaped already is
+    returned unchanged.
     """
     if not line.isprintable():
         line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
@@ -26,13 +27,13 @@ def escape(line: str) -> str:
 
 
 def escape_lines(*lines: str) -> str:
-    """Return several texts as one line each."""
+    """Return the texts joined by line ends, each escaped to one line."""
     return "\n".join(map(escape, lines))
 
 
 def escape_json(document: str) -> str:
-    """Return a JSON document with all but printable characters as ``\\uXXXX``, which means the same
-    to a program; its own line ends stay."""
+    """Return a JSON document that means the same to a program, with all but printable characters as
+    ``\\uXXXX``, and without texts that a CI server obeys. Its own line ends stay."""
     if "##" in document:
         document = re.sub(_COMMAND, r"#\\u0023", document)
     if document.replace("\n", "").isprintable():
@@ -41,6 +42,7 @@ def escape_json(document: str) -> str:
 
 
 def _json(character: str) -> str:
+    """Return a character as JSON's escape; as two, a surrogate pair, if it is above U+FFFF."""
     code = ord(character)
     if code < 0x10000:
         return f"\\u{code:04x}"

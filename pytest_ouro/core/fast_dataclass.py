@@ -42,13 +42,15 @@ class Field:
 
     @property
     def required(self) -> bool:
+        """Whether the field has neither a default nor a default factory."""
         return self.default is MISSING and self.default_factory is MISSING
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
     def __get__(self, instance: object, owner: type) -> Any:
-        """Return the default, which `dataclasses` looks for in a class that it decorates."""
+        """Return the default, which `dataclasses` looks for in a class that it decorates.
+        AttributeError if there is none."""
         if self.default is MISSING:
             raise AttributeError(self.name)
         return self.default
@@ -62,18 +64,20 @@ else:
     field = Field
 
     def replace(value: T, /, **changes: Any) -> T:
-        """Return a copy with some fields changed."""
+        """Return a copy of ``value`` in which the fields named in ``changes`` have these values."""
         now = {field.name: getattr(value, field.name) for field in fields(type(value))}
         return type(value)(**{**now, **changes})
 
     def dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type[T]], type[T]]:
-        """Make a dataclass as `dataclasses` does; only frozen ones are supported."""
+        """Return a decorator that makes a frozen dataclass as `dataclasses` does; ``frozen`` must
+        be True."""
         assert frozen
         return lambda cls: _add_methods(cls, kw_only=kw_only)
 
 
 def fields(cls: type) -> tuple[Field, ...]:
-    """Return the fields of a class that was decorated here or by `dataclasses`."""
+    """Return the fields of a class that was decorated here or by `dataclasses`; of the latter those
+    that are arguments of its ``__init__``. () for any other class."""
     if not isinstance(vars(cls).get("__dataclass_fields__"), dict):
         found: tuple[Field, ...] = getattr(cls, "__fields__", ())
         return found
@@ -83,7 +87,8 @@ def fields(cls: type) -> tuple[Field, ...]:
 
 
 def _convert(cls: type, original: Any) -> Field:
-    """Return a field of `dataclasses` as a Field: the one that the class states, or a new one."""
+    """Return a field of `dataclasses` as a Field: the one that the class states, or a new one with
+    its name, default and help."""
     name, metadata = original.name, original.metadata
     stated = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
     if isinstance(stated, Field):
@@ -95,12 +100,14 @@ def _convert(cls: type, original: Any) -> Field:
 
 
 def _default(field: Any, missing: object) -> dict[str, Any]:
-    """Return the default of either kind of field, as an argument for the other kind."""
+    """Return the default or the factory of a field of either kind, as arguments for a field of the
+    other kind; {} if it has neither. ``missing`` marks an absent default in its own kind."""
     given = {"default": field.default, "default_factory": field.default_factory}
     return {key: value for key, value in given.items() if value is not missing}
 
 
 def _add_methods(cls: type[T], *, kw_only: bool) -> type[T]:
+    """Return the class itself, with its fields and the methods of a frozen dataclass added."""
     own = [_own(cls, name) for name, hint in cls.__annotations__.items() if "ClassVar" not in hint]
     every = tuple({field.name: field for field in (*fields(cls), *own)}.values())
     methods = {
@@ -120,7 +127,8 @@ def _add_methods(cls: type[T], *, kw_only: bool) -> type[T]:
 
 
 def _own(cls: type, name: str) -> Field:
-    """Return a field that the class itself states, and replace it in the class by its default."""
+    """Return the field ``name`` that the class itself states, and leave only its default in the
+    class. A plain value, or nothing, becomes a new field."""
     stated = vars(cls).get(name, MISSING)
     if not isinstance(stated, Field):
         return Field(name=name, default=stated)
@@ -132,6 +140,8 @@ def _own(cls: type, name: str) -> Field:
 
 
 def _initialiser(cls: type, every: tuple[Field, ...], *, kw_only: bool) -> Callable[..., None]:
+    """Return an ``__init__`` that sets the fields and calls ``__post_init__``. It raises TypeError
+    unless every field gets one value."""
     names = [field.name for field in every]
     places = () if kw_only else tuple(names)
     defaults = {field.name: field.default for field in every if field.default is not MISSING}
@@ -194,6 +204,7 @@ class _Original:
 
 
 def _original(field: Field) -> Any:
+    """Return a field as one of `dataclasses`, with its help in the metadata."""
     import dataclasses
 
     metadata = {"help": field.help, **field.metadata}

@@ -1,4 +1,4 @@
-"""The result of judging a rule: whether it holds, and its findings."""
+"""The result of applying a rule: whether it holds, and its findings."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Status = Literal["holds", "broken", "warned", "skipped"]
 class Finding:
     """One violation. ``headline`` is a complete message; the rest says where, and how to fix it.
 
-    ``warns``: it has innocent explanations, and breaks no rule by itself. ``paths`` are all files
-    that it is about, if it tells what happened to files. ``parts`` identify it across versions, in
-    place of the headline.
+    ``warns``: the finding has innocent explanations, and breaks no rule by itself. ``paths`` are
+    all files to which something happened, if that is what the finding reports. ``parts`` identify
+    it across versions, in place of the headline.
     """
 
     headline: str
@@ -39,18 +39,21 @@ class Finding:
 
     @property
     def stable_headline(self) -> str:
-        """The headline without what varies while the finding stays the same, such as its line."""
+        """The headline with ``#`` in place of each number, which may vary while the finding stays
+        the same: a line, a size, a count."""
         return re.sub(_VARYING, "#", self.headline)
 
     @property
     def identity(self) -> frozenset[str]:
-        """What identifies the finding among those of one rule on different commits."""
+        """The texts by which a finding is recognised on different commits, among those of one rule:
+        its parts, or else its stable headline."""
         return frozenset(self.parts or (self.stable_headline,))
 
 
 @dataclass(frozen=True)
 class RuleResult:
-    """The result for one rule. ``reason`` says why it was skipped, or why it only warns."""
+    """The result for one rule. ``rule`` is its table and id, ``sentence`` its words, and ``line``
+    its line in bound.toml. ``reason`` says why it was skipped, or why it only warns."""
 
     rule: str
     sentence: str
@@ -71,6 +74,7 @@ class RuleResult:
 
 
 def several(items: list[str], *, limit: int = 3) -> str:
-    """Return the first items, and the number of the others: ``a, b, c and 4 more``."""
+    """Return the first ``limit`` items, and the number of the others if there are more:
+    ``a, b, c and 4 more``."""
     shown = ", ".join(items[:limit])
     return f"{shown} and {len(items) - limit} more" if len(items) > limit else shown

@@ -1,4 +1,5 @@
-"""The budgets of judged input: how much of it is read before the answer is "could not judge".
+"""The limits of the input that is checked: larger input is not read, and the answer is "could not
+judge".
 
 An honest large project stays well below them. They bound the gate's memory to about 300 MB and its
 time to a few seconds, whatever a repository contains. Sizes are in bytes.

@@ -28,9 +28,9 @@ _LARGEST = 1.6e308
 
 @dataclass(frozen=True)
 class Metric:
-    """``plausible`` is the lowest and the highest possible value, None if every number is possible.
-    ``unit`` is "" if it is not known. ``decimals`` are those that are shown, None for as many as a
-    value needs."""
+    """A metric, and how its values are shown. ``plausible`` is the lowest and the highest possible
+    value, None if every number is possible. ``unit`` is "" if it is not known. ``decimals`` are
+    those that are shown, None for as many as a value needs."""
 
     name: str
     direction: Direction = "lower"
@@ -48,17 +48,18 @@ class Metric:
         plausible: tuple[float, float] | None = None,
         decimals: int | None = None,
     ) -> Metric:
-        """Return a metric with the defaults of its name: one that ends in ``bpb`` is in bits per
-        byte, with six decimals."""
+        """Return a metric. If its name ends in ``bpb``, what is not given has the defaults of bits
+        per byte: that unit, six decimals, and plausible values from 0 to 20."""
         if name.endswith("bpb"):
             decimals = DECIMALS if decimals is None else decimals
             return cls(name, direction, unit or BITS_PER_BYTE, plausible or PLAUSIBLE, decimals)
         return cls(name, direction, unit, plausible, decimals)
 
     def text(self, value: float | None) -> str:
-        """Return a value as it is shown and logged; zero stands for None.
+        """Return a value as it is shown and logged, with `decimals` or as many as it needs; None is
+        shown as zero.
 
-        One that is not 0 is never shown as 0: it gets the decimals that it needs.
+        A value other than 0 is never shown as 0: it gets the decimals that it needs.
         """
         value = (value or 0.0) + 0.0  # not -0.0
         if self.decimals is not None:
@@ -68,7 +69,8 @@ class Metric:
         return _shortest(value)
 
     def texts(self, value: float | None, best: float) -> tuple[str, str]:
-        """Return two values as they are shown; different ones are never shown alike."""
+        """Return two values as they are shown. If both would look the same although they differ by
+        a gain, all their digits are shown."""
         one, other = self.text(value), self.text(best)
         if value is not None and one == other and self.gain(value, best):
             return repr(value), repr(best)
@@ -85,9 +87,11 @@ class Metric:
         )
 
     def gain(self, value: float, best: float) -> float:
-        """Return by how much ``value`` is better than ``best``, in the metric's unit.
+        """Return by how much ``value`` is better than ``best``, in the metric's unit; below 0 if it
+        is worse.
 
-        It is 0 only if they agree in their first twelve significant digits.
+        The difference is rounded to the twelfth significant digit of the larger value, so it is 0
+        if they agree up to there. An infinite gain is returned as 1.6e308, or minus it.
         """
         difference = best - value if self.direction == "lower" else value - best
         largest = max(abs(value), abs(best))
@@ -100,24 +104,26 @@ class Metric:
         return (min if self.direction == "lower" else max)(values)
 
     def is_plausible(self, value: float) -> bool:
-        """Return whether a value is possible; NaN and infinity are not."""
+        """Return whether a value is finite, within ``plausible`` and not impossible."""
         low, high = self.plausible or (-math.inf, math.inf)
         return math.isfinite(value) and low <= value <= high and not self.is_impossible(value)
 
     def is_impossible(self, value: float) -> bool:
-        """Return whether a value is false whatever the rules say: no text has 0 bits per byte, to
-        six decimals."""
+        """Return whether a value is false whatever ``plausible`` says: one in bits per byte that is
+        0 or less when rounded to six decimals. False for any metric whose name does not end in
+        ``bpb``."""
         return self.name.endswith("bpb") and round(value, DECIMALS) <= 0
 
     @property
     def number(self) -> str:
-        """What a value is as it is shown, in words."""
+        """The form of a shown value in words: ``a number with six decimals``."""
         count = {0: "a whole number", 6: "a number with six decimals", None: "a number"}
         return count.get(self.decimals, f"a number with {self.decimals} decimals")
 
     @property
     def range(self) -> str:
-        """The possible values in words."""
+        """The possible values in words: ``from 0 to 20``, or ``from -inf to inf`` if every number
+        is possible."""
         low, high = self.plausible or (-math.inf, math.inf)
         return f"from {low:g} to {high:g}"
 
@@ -126,11 +132,13 @@ _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?"
 
 
 def _fixed(decimals: int) -> str:
+    """Return the pattern of a number with exactly this many decimals."""
     return rf"-?[0-9]+\.[0-9]{{{decimals}}}" if decimals else "-?[0-9]+"
 
 
 def _shortest(value: float) -> str:
-    """Return a value with at least six decimals and six significant digits, without final zeros."""
+    """Return a value with six decimals, or with more if six significant digits need them; final
+    zeros are dropped. A value from 1e16, or below 1e-12, has six digits and an exponent."""
     exponent = math.floor(math.log10(abs(value))) if value else 0
     if not -12 <= exponent < 16:
         return f"{value:.6g}"

@@ -22,9 +22,9 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 def open_plain(root: Path, name: str, flags: int, mode: int = 0o600) -> int:
     """Open the regular file ``name`` below ``root``; return its descriptor.
 
-    With O_CREAT its folders are made too, and with ``mode`` 0o600, as for files of ours, one that
-    was made with wider permissions loses them. OSError if it, or a folder between, is a link
-    (ELOOP) or something else (EINVAL, ENOTDIR).
+    With O_CREAT, folders on the way that are missing are made too, and with ``mode`` 0o600, as for
+    files of ours, an existing file with wider permissions loses them. OSError if the file, or a
+    folder on the way, is a link (ELOOP) or something else (EINVAL, ENOTDIR).
     """
     with _folder(root, name, make=bool(flags & os.O_CREAT)) as (folder, last):
         with _links_as_eloop(folder, last):
@@ -38,16 +38,18 @@ def open_plain(root: Path, name: str, flags: int, mode: int = 0o600) -> int:
 
 
 def make_folder(root: Path, name: str) -> None:
-    """Make the folder ``name`` below ``root`` for this user alone, also if it is there.
+    """Make the folder ``name`` below ``root``, for this user alone. A folder that exists loses the
+    permissions of others.
 
-    OSError if it, or a folder between, is a link or a file.
+    OSError if it, or a folder on the way, is a link or a file.
     """
     with _folder(root, f"{name}/", make=True, mode=0o700) as (folder, _):
         keep_private(folder)
 
 
 def keep_private(fd: int) -> None:
-    """Take the permissions of others from an open file or folder of this user, no device."""
+    """Take the permissions of others from an open file or folder that this user owns. Do nothing to
+    anything else, such as a device, or on a file system without permissions."""
     found = os.fstat(fd)
     kind, others = stat.S_IFMT(found.st_mode), found.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
     if kind in (stat.S_IFREG, stat.S_IFDIR) and others and found.st_uid == os.geteuid():
@@ -58,7 +60,7 @@ def keep_private(fd: int) -> None:
 def write_whole(root: Path, name: str, data: bytes, *, mode: int = 0o666) -> None:
     """Replace the file ``name`` below ``root``, or make it and its folders: whole or not at all.
 
-    A link of that name is replaced, not followed. A new file gets ``mode``; one that is there keeps
+    A link of that name is replaced, not followed. A new file gets ``mode``; an existing one keeps
     its own, unless ``mode`` is 0o600, as for files of ours. OSError if the file cannot be written;
     what was there is then unchanged.
     """
@@ -83,7 +85,11 @@ def write_whole(root: Path, name: str, data: bytes, *, mode: int = 0o666) -> Non
 def _folder(
     root: Path, name: str, *, make: bool = False, mode: int = 0o777
 ) -> Iterator[tuple[int, str]]:
-    """Yield a descriptor of the folder of ``name``, and the last part of ``name``."""
+    """Open the folder that holds ``name``, below ``root`` and through no link. Yield its
+    descriptor, which is closed at the end, and the last part of ``name``.
+
+    With ``make``, missing folders are made with ``mode``; otherwise they are an OSError.
+    """
     *parents, last = name.split("/")
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -102,7 +108,8 @@ def _folder(
 
 @contextlib.contextmanager
 def _links_as_eloop(folder: int, name: str) -> Iterator[None]:
-    """Raise ELOOP for a link, whatever error the system reports for it."""
+    """Replace an OSError of the block by ELOOP if ``name`` in ``folder`` is a link; raise any other
+    as it is."""
     try:
         yield
     except OSError:
@@ -112,13 +119,15 @@ def _links_as_eloop(folder: int, name: str) -> Iterator[None]:
 
 
 def _mode(folder: int, name: str) -> int | None:
-    """Return the permissions of a regular file; None for anything else."""
+    """Return the permissions of a regular file in ``folder``; None for anything else, or if it is
+    absent."""
     mode = _kind(folder, name)
     return stat.S_IMODE(mode) if stat.S_ISREG(mode) else None
 
 
 def _kind(folder: int, name: str) -> int:
-    """Return the mode of what has a name, without following it; 0 if nothing has."""
+    """Return the mode (type and permissions) of what has this name in ``folder``, without following
+    a link; 0 if nothing has."""
     try:
         return os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     except OSError:

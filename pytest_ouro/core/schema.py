@@ -61,7 +61,8 @@ def line_numbers(text: str) -> dict[Where, int]:
 
 
 def nearest(name: str, names: typing.Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` for the most similar of ``names``, or ""."""
+    """Return ``; did you mean 'x'?`` for the most similar of ``names``; "" if none is similar
+    enough."""
     import difflib
 
     match = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
@@ -139,20 +140,23 @@ class Relation:
 
 
 def demand_relations(table: object) -> None:
-    """ValueError if a relation of the dataclass does not hold for ``table``, an instance."""
+    """Raise ValueError, with every fault, if a relation of the dataclass does not hold for
+    ``table``, an instance of it."""
     relations: tuple[Relation, ...] = getattr(table, "relations", ())
     if faults := [fault for relation in relations if (fault := relation.fault(table))]:
         raise ValueError("; ".join(faults))
 
 
 def keys_of(cls: type) -> dict[str, Field]:
-    """Return a dataclass's fields by TOML key: ``evaluate_command`` is ``evaluate-command``."""
+    """Return a dict from TOML key to field of a dataclass: ``evaluate_command`` is
+    ``evaluate-command``."""
     return {f.name.replace("_", "-"): f for f in fields(cls)}
 
 
 @cache
 def _hint(cls: type, name: str) -> Any:
-    """Return the evaluated annotation of a field. Most are not needed: tables omit most keys."""
+    """Return the annotation of a field, evaluated. AttributeError if the class has none of that
+    name. Only the fields in use are evaluated, since tables omit most keys."""
     for base in cls.__mro__:
         if name in getattr(base, "__annotations__", ()):
             hint = base.__annotations__[name]
@@ -168,12 +172,15 @@ class Problems:
         self.found: list[tuple[int, str]] = []
 
     def add(self, where: Where, text: str) -> None:
-        """Add a fault at ``where``, or at the nearest table around it that has a line."""
+        """Add a fault at ``where``, with the line of that place or of the nearest table around it
+        that has one; with line 0 if there is none."""
         around = (where[:end] for end in range(len(where), -1, -1))
         line = next((self.lines[place] for place in around if place in self.lines), 0)
         self.found.append((line, text))
 
     def sorted(self) -> tuple[str, ...]:
+        """Return the faults in the order of lines, as ``file:line: text``, or ``file: text``
+        without a line."""
         return tuple(
             f"{self.file}:{line}: {text}" if line else f"{self.file}: {text}"
             for line, text in sorted(self.found)
@@ -181,7 +188,8 @@ class Problems:
 
 
 def values_of(table: object, kind: type[T]) -> typing.Iterator[tuple[str, T]]:
-    """Yield each value of one type in a table, alone or in a list, with its key."""
+    """Yield the key and the value for each value of the type ``kind`` in a table, an instance of a
+    dataclass. The items of a list are yielded one by one."""
     for key, field in keys_of(type(table)).items():
         value = getattr(table, field.name)
         for one in value if isinstance(value, tuple) else (value,):
@@ -197,7 +205,8 @@ def read_table(
     *,
     also: Iterable[str] = (),
 ) -> T | None:
-    """Return ``table`` as a ``cls``, or None and add the faults to ``problems``.
+    """Return ``table`` as an instance of ``cls``; None if it is faulty, with the faults added to
+    ``problems``.
 
     ``also`` are keys of the same table that are read elsewhere.
     """
@@ -224,14 +233,16 @@ def read_table(
 
 
 def table_name(where: Where) -> str:
-    """Return the name of a table for messages: ``experiment.cpu``, ``never-do``."""
+    """Return the name of a table for messages, without the numbers in ``where``:
+    ``experiment.cpu``, ``never-do``."""
     return ".".join(str(part) for part in where if isinstance(part, str))
 
 
 def read_values(
     cls: type, table: Mapping[str, Any], where: Where, problems: Problems
 ) -> dict[str, Any]:
-    """Return the valid values of the known keys of ``table``, by the names of their fields."""
+    """Return the valid values of the known keys of ``table``, by the names of their fields. A
+    problem is added for each invalid one; unknown keys are ignored."""
     values: dict[str, Any] = {}
     for key, spec in keys_of(cls).items():
         if key in table:
@@ -247,9 +258,10 @@ def read_values(
 def _check_relations(
     cls: type, table: Mapping[str, Any], values: dict[str, Any], where: Where, problems: Problems
 ) -> None:
-    """Report each relation that does not hold, except those with a key that is invalid itself.
+    """Add a problem for each relation that does not hold. Relations with a key that is invalid or
+    missing are left out.
 
-    The fault has the line of the first of its keys in this table.
+    The fault has the line of the first of its keys in this table, or of the table.
     """
     relations: tuple[Relation, ...] = getattr(cls, "relations", ())
     if not relations:
@@ -266,7 +278,8 @@ def _check_relations(
 
 
 def convert(hint: Any, value: object, limits: Limits = NO_LIMITS) -> Any:
-    """Return ``value`` as the annotated type; ValueError says what is expected instead."""
+    """Return ``value`` as the type ``hint``, which may be a union. ValueError, which says what is
+    expected instead, if it has another type or is beyond ``limits``."""
     for member in members(hint):
         if (converted := _as_type(member, value, limits)) is not MISSING:
             return converted
@@ -278,18 +291,21 @@ def convert(hint: Any, value: object, limits: Limits = NO_LIMITS) -> Any:
 
 
 def members(hint: Any) -> tuple[Any, ...]:
-    """Return the types of a union except None, which stands for an absent key; else the type."""
+    """Return the types of a union, without None, which stands for an absent key. For any other type
+    return it alone."""
     if typing.get_origin(hint) in (Union, types.UnionType):
         return tuple(arg for arg in typing.get_args(hint) if arg is not type(None))
     return (hint,)
 
 
 def _choices(hint: Any) -> tuple[Any, ...]:
+    """Return the values of a Literal; () for any other type."""
     return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
 
 
 def _as_type(hint: Any, value: object, limits: Limits) -> Any:
-    """Return ``value`` as one plain type; MISSING for another type, or beyond the limits."""
+    """Return ``value`` as one type that is not a union; MISSING if it has another type or is beyond
+    the limits."""
     origin = typing.get_origin(hint)
     if origin is Literal:
         return value if value in typing.get_args(hint) else MISSING
@@ -308,7 +324,8 @@ def _as_type(hint: Any, value: object, limits: Limits) -> Any:
 
 
 def _as_number(hint: Any, value: float, limits: Limits) -> Any:
-    """Return a finite number within the limits, else MISSING; 2.0 is a whole number, as in JSON."""
+    """Return ``value`` as ``hint``, int or float, if it is finite and within the limits, else
+    MISSING. 2.0 is a whole number, as in JSON."""
     try:
         number = float(value)
     except OverflowError:  # an integer of 400 digits
@@ -335,6 +352,7 @@ def wanted(hint: Any, limits: Limits = NO_LIMITS) -> str:
 
 
 def _wanted(hint: Any, limits: Limits) -> str:
+    """Return one type that is not a union, with its limits in words."""
     if choices := _choices(hint):
         return f"{'one of ' if len(choices) > 1 else ''}{', '.join(map(repr, choices))}"
     shape = limits.pattern[1] if limits.pattern else ""
@@ -353,12 +371,14 @@ _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or 
 
 
 def _name(hint: type) -> str:
-    """Return the name of a type; one derived from ``str`` is text."""
+    """Return the name of a type in words: ``a whole number``. One derived from ``str`` is
+    ``text``."""
     return next(_NAMES[base] for base in hint.__mro__ if base in _NAMES)
 
 
 def shown(value: object) -> str:
-    """Return a value as it is written in TOML, shortened to 40 characters."""
+    """Return a value as a message shows it: as in TOML, shortened to 40 characters. An integer that
+    Python refuses to write is ``a number that is too long``."""
     try:
         text = str(value).lower() if isinstance(value, bool) else repr(value)
     except ValueError:  # Python refuses to write an integer of more than 4,300 digits

@@ -24,7 +24,7 @@ class Unreadable(Exception):
 
 
 def main() -> int:
-    """Answer the tool call on standard input; return the exit status.
+    """Read the tool call on standard input, answer it, and return the exit status.
 
     It is 0 (with no output, or with a refusal in the agent's form) or 2. It is never 1, and no
     traceback is printed: agents treat a failing hook as approval.
@@ -36,7 +36,8 @@ def main() -> int:
 
 
 def _refuse(error: BaseException) -> int:
-    """Write the reason and return 2, which every agent treats as a refusal."""
+    """Write to standard error why the call could not be judged, and return 2, which every agent
+    treats as a refusal."""
     lines = (str(error).strip() or type(error).__name__).split("\n")
     words = "\n".join(map(escape, lines))
     text = (
@@ -51,11 +52,14 @@ def _refuse(error: BaseException) -> int:
 
 
 def escape(line: str) -> str:
-    """Return a line with what is not printable as escapes: it may quote names of files."""
+    """Return a line with escapes such as ``\\x1b`` for all but printable characters: it may quote
+    names of files."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def _answer() -> int:
+    """Read the call, write the refusal if a rule forbids it, and return the exit status: 0 if no
+    rule does, else the one that the agent expects. Unreadable if the call cannot be understood."""
     from pytest_ouro.guard import hosts
 
     call = hosts.read(loads(_input()))
@@ -70,7 +74,8 @@ def _answer() -> int:
 
 
 def reason(call: Call) -> str:
-    """Why a rule forbids what the call would do; "" where none does."""
+    """Return why a rule forbids one of the call's effects, the first of them; "" if no rule
+    does."""
     from pytest_ouro.guard import protected
 
     for bound in protected.bounds(call):
@@ -82,6 +87,7 @@ def reason(call: Call) -> str:
 
 
 def _input() -> str:
+    """Return the text on standard input. Unreadable if it is too long or not UTF-8."""
     data = b""
     while len(data) <= MAX_BYTES:
         part = os.read(0, 1 << 16)
@@ -97,6 +103,7 @@ def _input() -> str:
 
 
 def _write(descriptor: int, text: str) -> None:
+    """Write the whole text to a file descriptor."""
     data = text.encode(errors="backslashreplace")
     while data:
         data = data[os.write(descriptor, data) :]
@@ -113,7 +120,8 @@ class _Json:
 
 
 def loads(text: str) -> Any:
-    """Parse a JSON text. Unreadable where it is invalid."""
+    """Return the value of a JSON text, which may start with a byte order mark. Unreadable if it is
+    invalid."""
     text = text.strip("\ufeff \t\r\n")  # some programs write a byte order mark first
     try:
         try:

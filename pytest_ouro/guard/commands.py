@@ -1,4 +1,4 @@
-"""What a shell's command line would do: the files it would change, and other actions."""
+"""Find what a shell's command line would do: the files it would change, and other actions."""
 
 from __future__ import annotations
 
@@ -40,9 +40,10 @@ _DEPTH = 8
 
 
 def effects(text: str, folder: str, depth: int = 0) -> Iterator[Write | Action]:
-    """Everything that a command line would change in ``folder``, as far as its text shows.
+    """Yield everything that a command line would change if it ran in ``folder``, as far as its text
+    shows. ``depth`` counts the scripts around it.
 
-    Unreadable or RecursionError where commands are nested too deeply.
+    Unreadable or RecursionError if commands are nested too deeply.
     """
     if depth > _DEPTH:
         raise Unreadable("its scripts are nested too deeply")
@@ -64,7 +65,9 @@ def effects(text: str, folder: str, depth: int = 0) -> Iterator[Write | Action]:
 
 
 def _program(words: list[str]) -> tuple[list[str], dict[str, str]]:
-    """The command after `sudo`, `env` and the like, and the variables that are set for it."""
+    """Return the words of the command after `sudo`, `env` and the like, its name without a folder,
+    and a dict of the variables that are set for it. The words are [] if only such words are
+    there."""
     words, assigned, module = list(words), {}, False
     while words:
         name = os.path.basename(words[0])
@@ -88,7 +91,9 @@ def _program(words: list[str]) -> tuple[list[str], dict[str, str]]:
 
 
 def _expanded(effect: Write | Action, command: Command, folder: str) -> Iterator[Write | Action]:
-    """The effect on every file that its path means, from the folder where it is run."""
+    """Yield the effect once for each file that its path means: the path is joined to ``folder``,
+    and a glob is replaced by the files that it names, if there are any. An `Action` is yielded
+    unchanged."""
     if isinstance(effect, Action):
         yield effect
         return
@@ -104,6 +109,8 @@ def _expanded(effect: Write | Action, command: Command, folder: str) -> Iterator
 def _effects(
     words: list[str], assigned: dict[str, str], command: Command, folder: str, depth: int
 ) -> Iterator[Write | Action]:
+    """Yield the effects of one command, whose words are ``words``: of the scripts that a shell
+    runs, of a patch, of git, or of another program."""
     name, *args = words
     scripts: list[str] = []
     if name in _SHELLS:
@@ -123,7 +130,8 @@ def _effects(
 
 
 def patched(text: str, how: str = "write") -> Iterator[Write]:
-    """The files that a patch changes, in the form that `apply_patch` takes."""
+    """Yield a `Write` for each file that a patch changes, in the form that `apply_patch` takes;
+    nothing for another form. ``how`` is used for files that are not deleted."""
     for line in text.splitlines():
         action, colon, path = line.partition(": ")
         if colon and action in ("*** Update File", "*** Add File", "*** Move to"):

@@ -6,9 +6,9 @@ from __future__ import annotations
 class Write:
     """A path that would be changed, and how.
 
-    ``edit``: by an agent's own tool; ``write``: by the shell; ``remove``; ``restore``: from the
-    revision ``source`` ("" is the index); ``add``: to git's index (``source`` is "force" where
-    ignored files are added too).
+    ``how`` is ``edit`` (by an agent's own tool), ``write`` (by the shell), ``remove``, ``restore``
+    (from the revision ``source``; "" is the index) or ``add`` (to git's index; ``source`` is
+    "force" if ignored files are added too).
     """
 
     __slots__ = ("how", "path", "source")
@@ -20,7 +20,8 @@ class Write:
 
 
 class Action:
-    """An action other than a change of a file: ``kind`` is a key of `protected.ACTIONS`."""
+    """An action other than a change of a file: ``kind`` is a key of `protected.ACTIONS`, and
+    ``what`` is the command as it is shown."""
 
     __slots__ = ("kind", "what")
 

@@ -1,4 +1,4 @@
-"""What a git command would change: files, the index, hooks and the trusted commit."""
+"""Find what a git command would change: files, the index, hooks and the trusted commit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SKIPPING = ("SKIP", "PRE_COMMIT_ALLOW_NO_CONFIG", "HUSKY")
 
 
 def effects(args: list[str], assigned: dict[str, str], folder: str) -> Iterator[Write | Action]:
-    """The effects of ``git ARGS``, run in ``folder``; paths stay relative to that folder.
+    """Yield the effects of ``git ARGS``, run in ``folder``; paths stay relative to that folder.
 
     ``assigned`` are the variables that are set for this command.
     """
@@ -44,7 +44,8 @@ def effects(args: list[str], assigned: dict[str, str], folder: str) -> Iterator[
 
 
 def _setting(key: str, what: str) -> Iterator[Action]:
-    """The action of changing one of git's settings, where it is one that the rules need."""
+    """Yield an action if the git setting ``key`` turns hooks off or says what is trusted; otherwise
+    nothing. ``what`` is the command that changes it."""
     if key.lower() == "core.hookspath":
         yield Action("hooks", what)
     elif key.lower().startswith("ouro."):
@@ -52,6 +53,8 @@ def _setting(key: str, what: str) -> Iterator[Action]:
 
 
 def _config(args: Sequence[str], folder: str) -> Iterator[Action]:
+    """Yield the action of a ``git config`` that changes a setting of `_setting`; nothing if it only
+    reads."""
     words, options = split(args, ("-f", "--file", "--type", "--default"))
     verb = words.pop(0) if words and words[0] in ("get", "list", "set", "unset") else ""
     reads = {"--get", "--get-all", "--get-regexp", "--list", "-l"}
@@ -62,6 +65,8 @@ def _config(args: Sequence[str], folder: str) -> Iterator[Action]:
 
 
 def _commit(args: Sequence[str], folder: str) -> Iterator[Write | Action]:
+    """Yield the action of leaving out the hooks, and an ``add`` of each path that ``git commit``
+    names."""
     paths, options = split(args, ("-m", "-F", "-C", "-c", "-t"))
     if "-n" in options:
         yield Action("no-verify", "git commit -n")
@@ -70,6 +75,8 @@ def _commit(args: Sequence[str], folder: str) -> Iterator[Write | Action]:
 
 
 def _add(args: Sequence[str], folder: str) -> Iterator[Write]:
+    """Yield an ``add`` of each path of ``git add``; nothing for a dry run, or with ``-u``, which
+    adds no new file."""
     paths, options = split(args)
     if options.keys() & {"-n", "--dry-run", "-u", "--update"}:
         return
@@ -80,6 +87,8 @@ def _add(args: Sequence[str], folder: str) -> Iterator[Write]:
 
 
 def _checkout(args: Sequence[str], folder: str) -> Iterator[Write]:
+    """Yield a ``restore`` of each path of ``git checkout``; nothing if it names no path or makes a
+    branch."""
     words, options = split(args, ("-b", "-B", "--orphan", "--conflict"))
     if options.keys() & {"-b", "-B", "--orphan"}:
         return
@@ -93,6 +102,8 @@ def _checkout(args: Sequence[str], folder: str) -> Iterator[Write]:
 
 
 def _restore(args: Sequence[str], folder: str) -> Iterator[Write]:
+    """Yield a ``restore`` of each path of ``git restore``; nothing if it only sets the index back
+    to HEAD."""
     paths, options = split(args, ("-s", "--source", "--conflict"))
     source = options.get("-s") or options.get("--source") or ""
     only_index = options.keys() & {"-S", "--staged"} and not options.keys() & {"-W", "--worktree"}

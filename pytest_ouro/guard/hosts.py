@@ -30,9 +30,9 @@ _FOLDERS = ("workdir", "working_directory", "cwd", "directory", "dir_path")
 
 
 class Call:
-    """One tool call: the agent that makes it, and its effects.
+    """One tool call: ``host``, the agent that makes it, and its effects.
 
-    ``starts`` are the folders of the session: the rules of their projects apply.
+    ``starts`` are the folders of the session: the rules of the projects around them apply.
     """
 
     __slots__ = ("effects", "host", "starts")
@@ -44,7 +44,8 @@ class Call:
 
 
 def read(payload: Any) -> Call:
-    """Read the call that an agent describes. Unreadable for a payload of another form."""
+    """Return the call that an agent describes; it has no effects if the event does not come before
+    a tool. Unreadable if the payload has another form."""
     if not isinstance(payload, dict):
         raise Unreadable("the tool call is not a JSON object")
     event = payload.get("hook_event_name")
@@ -58,7 +59,8 @@ def read(payload: Any) -> Call:
 
 
 def _host(payload: dict[str, Any], event: str) -> str:
-    """The agent that sent the payload. Cursor also starts hooks from Claude Code's settings."""
+    """Return the agent that sent the payload: ``claude``, ``codex``, ``cursor`` or ``gemini``.
+    Cursor is recognised by its own keys, since it also starts hooks from Claude Code's settings."""
     if event == "BeforeTool":
         return "gemini"
     if any(key in payload for key in ("cursor_version", "workspace_roots", "conversation_id")):
@@ -67,12 +69,14 @@ def _host(payload: dict[str, Any], event: str) -> str:
 
 
 def _roots(payload: dict[str, Any]) -> list[str]:
+    """Return the folders of the session's workspace; [] if the payload names none."""
     roots = payload.get("workspace_roots", [])
     return [root for root in roots if isinstance(root, str)] if isinstance(roots, list) else []
 
 
 def _folder(payload: dict[str, Any]) -> str:
-    """The folder that the call's relative paths start from."""
+    """Return the absolute folder from which the call's relative paths start: ``cwd``, or else the
+    first of the workspace, or else ours. Unreadable if ``cwd`` is not text."""
     folder = payload.get("cwd") or (_roots(payload) or [""])[0]
     if not isinstance(folder, str):
         raise Unreadable("cwd is not text")
@@ -80,6 +84,8 @@ def _folder(payload: dict[str, Any]) -> str:
 
 
 def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write | Action]:
+    """Yield the effects of the tool that the payload names; nothing for a tool that neither runs
+    commands nor changes files. Unreadable if the payload has another form."""
     if event == "beforeShellExecution":
         yield from _run(payload.get("command"), folder)
         return
@@ -103,14 +109,16 @@ def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write
 
 
 def _words(name: str) -> list[str]:
-    """The words of a tool's name: ``NotebookEdit`` and ``mcp__x__notebook_edit`` both have
-    ``edit``."""
+    """Return the words of a tool's name in lower case: ``NotebookEdit`` and
+    ``mcp__x__notebook_edit`` both have ``edit``."""
     spaced = "".join(f" {c}" if c.isupper() else c if c.isalnum() else " " for c in name)
     return spaced.lower().split() or [name]
 
 
 def _parse(text: str, words: list[str]) -> Any:
-    """Parse a tool's input that is text: JSON, or the command or patch itself."""
+    """Return the JSON value of a tool's input that is text. Text that is not JSON becomes
+    ``{"command": text}`` if the tool's name (``words``) is that of a shell or of a patch; otherwise
+    it is Unreadable."""
     try:
         return loads(text)
     except Unreadable:
@@ -120,6 +128,8 @@ def _parse(text: str, words: list[str]) -> Any:
 
 
 def _run(command: object, folder: str) -> Iterator[Write | Action]:
+    """Yield the effects of a shell command, given as text or as a list of words. Unreadable if it
+    is neither."""
     from pytest_ouro.guard.commands import effects
 
     if isinstance(command, list) and all(isinstance(word, str) for word in command):
@@ -130,10 +140,13 @@ def _run(command: object, folder: str) -> Iterator[Write | Action]:
 
 
 def _quoted(word: str) -> str:
+    """Return a word in single quotes, as a shell reads it."""
     return "'" + word.replace("'", "'\\''") + "'"
 
 
 def _patch(given: dict[str, Any], folder: str) -> Iterator[Write]:
+    """Yield a `Write` for each file that the patch in a tool's input changes. Unreadable if it
+    names no file."""
     from pytest_ouro.guard.commands import patched
 
     texts = [given[key] for key in ("command", "input", "patch") if key in given]
@@ -146,6 +159,8 @@ def _patch(given: dict[str, Any], folder: str) -> Iterator[Write]:
 
 
 def _edited(name: str, words: list[str], given: dict[str, Any], folder: str) -> Iterator[Write]:
+    """Yield a `Write` for each path in the input of a tool that edits files. Unreadable if a tool
+    that always names a file names none."""
     how = "remove" if {"delete", "remove"} & {*words} else "edit"
     named = False
     for key in _PATHS:
@@ -160,7 +175,8 @@ def _edited(name: str, words: list[str], given: dict[str, Any], folder: str) -> 
 
 
 def refusal(call: Call, reason: str) -> tuple[str, int]:
-    """The standard output and the exit status by which each agent refuses a call."""
+    """Return the standard output and the exit status by which the agent of the call refuses it.
+    ``reason`` is the text for the agent."""
     said = _text(reason)
     if call.host == "cursor":
         return f'{{"permission": "deny", "user_message": {said}, "agent_message": {said}}}\n', 2
@@ -174,7 +190,7 @@ def refusal(call: Call, reason: str) -> tuple[str, int]:
 
 
 def _text(words: str) -> str:
-    """``words`` as a JSON string."""
+    """Return a text as a JSON string, in quotes and ASCII."""
     try:
         from _json import encode_basestring_ascii
     except ImportError:  # not CPython

@@ -8,8 +8,12 @@ if TYPE_CHECKING:
 
 
 def split(args: Sequence[str], valued: Sequence[str] = ()) -> tuple[list[str], dict[str, str]]:
-    """Return the plain arguments, and the options with their values; those in ``valued`` take one.
-    The letters of ``-abc`` are three options."""
+    """Return the plain arguments in their order, and a dict from option to value. An option in
+    ``valued`` takes the text after it or the next argument; the value of others is "", or what
+    follows ``=``.
+
+    The letters of ``-abc`` are three options, and everything after ``--`` is plain.
+    """
     plain: list[str] = []
     options: dict[str, str] = {}
     rest = iter(args)

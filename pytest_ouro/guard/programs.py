@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 class Program:
     """How a program changes its plain arguments.
 
-    ``how`` is one of `Write`, ``copy`` or ``move`` (to the last argument), or an `Action`. Options
-    in ``valued`` take a value. The program changes something only with one of the options in
-    ``needs``, and with none of those in ``unless``. Without an option of ``script``, its first
-    plain argument is a script.
+    ``how`` is a way of `Write`, ``copy`` or ``move`` (to the last argument), or a kind of `Action`.
+    Options in ``valued`` take a value. The program changes something only with one of the options
+    in ``needs``, if there are any, and with none of those in ``unless``. If ``script`` names
+    options and the call has none of them, its first plain argument is a script.
     """
 
     __slots__ = ("how", "needs", "script", "unless", "valued")
@@ -83,7 +83,8 @@ _PROGRAMS = {
 
 
 def effects(name: str, args: Sequence[str], folder: str) -> Iterator[Write | Action]:
-    """What a program with these arguments would change when it is run in ``folder``."""
+    """Yield what a program with these arguments would change if it ran in ``folder``; nothing for a
+    program that is not in the table."""
     if name == "uv" and args[:1] == ["pip"]:
         name, args = "pip", args[1:]
     program = _PROGRAMS.get(name)
@@ -109,7 +110,9 @@ def effects(name: str, args: Sequence[str], folder: str) -> Iterator[Write | Act
 
 
 def _copied(paths: list[str], options: dict[str, str], folder: str, move: bool) -> Iterator[Write]:
-    """The last path, or the new files in it where it is a folder; the others, if they are moved."""
+    """Yield a write of the target (the last path, or that of ``-t``), or of the new files in it if
+    it is a folder. With ``move``, also yield a removal of each other path. Nothing if there is no
+    target."""
     target = options.get("-t") or options.get("--target-directory") or ""
     if not target and len(paths) > 1:
         *paths, target = paths

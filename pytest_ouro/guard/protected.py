@@ -1,4 +1,4 @@
-"""Judge effects by a table of what the rules protect, which is cached in the git folder.
+"""Decide on effects by a table of what the rules protect, which is cached in the git folder.
 
 To read bound.toml, bound.lock and git's settings costs many times what the answer may cost. So the
 table is stored beside the state (times, size, inode) of every file that it is built from, and it is
@@ -35,9 +35,10 @@ _OWN = ("bound.toml", "A person states the rules, and what enforces them.")
 
 
 def bounds(call: Call) -> list[str]:
-    """The folders of the bound.toml files that apply to a call: to its session and its files.
+    """Return the folders whose rules apply to a call: each has bound.toml or bound.lock, and lies
+    around a folder of the session or a file that the call changes.
 
-    Where only a file of the call lies in a project, the project counts if it is blessed.
+    A folder that lies only around such a file counts if it has a bound.lock.
     """
     found = dict.fromkeys(folder for start in call.starts if (folder := _bound(start)))
     for effect in call.effects:
@@ -49,7 +50,8 @@ def bounds(call: Call) -> list[str]:
 
 
 def _bound(start: str) -> str:
-    """The nearest folder with rules from ``start`` upwards, in its repository; "" without one."""
+    """Return the nearest folder with bound.toml or bound.lock, from ``start`` upwards to the top of
+    its repository; "" if there is none."""
     folder = os.path.realpath(start)
     while True:
         if any(os.path.lexists(os.path.join(folder, n)) for n in ("bound.toml", "bound.lock")):
@@ -61,7 +63,8 @@ def _bound(start: str) -> str:
 
 
 def load(bound: str) -> Protections:
-    """What the rules in the folder ``bound`` protect. OuroError where they cannot be read."""
+    """Return what the rules in the folder ``bound`` protect: from the cache if that is up to date,
+    else built again. OuroError if the rules cannot be read."""
     folder, common = _git_folders(bound)
     path = os.path.join(folder, "ouro", "guard.json")
     try:
@@ -80,7 +83,8 @@ def load(bound: str) -> Protections:
 
 
 def _git_folders(start: str) -> tuple[str, str]:
-    """The git folder of the working tree around ``start``, and the one that all share."""
+    """Return the git folder of the working tree around ``start``, and the one that all working
+    trees share; two empty strings if there is no repository."""
     folder = start
     while not os.path.lexists(os.path.join(folder, ".git")):
         above = os.path.dirname(folder)
@@ -98,7 +102,8 @@ def _git_folders(start: str) -> tuple[str, str]:
 
 
 def _read(path: str) -> str:
-    """Read a small regular file. OSError for anything else, such as a pipe, which would block."""
+    """Return the text of a small regular file; bytes that are not UTF-8 are replaced. OSError for
+    anything else, such as a pipe, which would block."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         found = os.fstat(descriptor)
@@ -110,10 +115,13 @@ def _read(path: str) -> str:
 
 
 def state(bound: str, folder: str, common: str, revision: str, sources: list[str]) -> list[Any]:
-    """The state of everything that the table is built from: the rules, git's settings, the ref
-    ``revision`` that a person trusts, and ``sources``, the files of packages' checks.
+    """Return the state of everything that the table is built from, to be compared: the rules, git's
+    settings, the ref ``revision`` that a person trusts, and ``sources``, the files of packages'
+    checks.
 
-    Of a file it is the modification time (in nanoseconds), the size (in bytes) and the inode."""
+    The state of a file is its modification time (in nanoseconds), its size (in bytes) and its
+    inode; None if it is absent.
+    """
     home = os.path.expanduser("~")
     files = [
         *(os.path.join(bound, name) for name in ("bound.toml", "bound.lock")),
@@ -129,6 +137,7 @@ def state(bound: str, folder: str, common: str, revision: str, sources: list[str
 
 
 def _stat(path: str) -> list[int] | None:
+    """Return the state of a file as in `state`; None if there is no such file."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -139,8 +148,8 @@ def _stat(path: str) -> list[int] | None:
 class Protections:
     """What one bound.toml protects. Globs are from ``top``, or absolute.
 
-    Of the triples in ``frozen``, ``files``, ``own`` and ``untracked``, the first is a glob or a
-    file, the second the rule that names it, and the third that rule's words.
+    The triples in ``frozen``, ``files``, ``own`` and ``untracked`` hold a glob or a file, the rule
+    that names it, and that rule's words.
     """
 
     def __init__(self, table: Table) -> None:
@@ -158,7 +167,7 @@ class Protections:
         self.editable = table["editable"]
 
     def refusal(self, effect: Write | Action) -> str:
-        """Why the rules forbid it, and what to do instead; "" where they do not."""
+        """Return why the rules forbid an effect, and what to do instead; "" if they allow it."""
         if isinstance(effect, Action):
             by = self.install if effect.kind == "install" else _OWN
             return self._text(f"`{effect.what}` {ACTIONS[effect.kind]}", *by) if by else ""
@@ -180,25 +189,28 @@ class Protections:
             find = self._removed if effect.how == "remove" else self._changed
             if rule := find(path, name):
                 return self._text(f"{name} is frozen", *rule)
-            if (rule := self._scope(name)) and self._is_judged(path, name, effect):
+            if (rule := self._scope(name)) and self._is_reported(path, name, effect):
                 return self._text(f"{name} is not one of the files that may change", *rule)
         return ""
 
     def _name(self, path: str) -> str:
-        """``path`` from the top; the absolute path where it lies elsewhere."""
+        """Return ``path`` relative to the top; the absolute path if it lies elsewhere."""
         return path.removeprefix(self.top + "/")
 
     def _changed(self, path: str, name: str) -> tuple[str, str] | None:
-        """The rule, and its words, that forbids a change of the file."""
+        """Return the rule that forbids a change of the file, and its words; None if there is
+        none."""
         for glob, rule, words in self.frozen + self.own:
             if _hit(name, glob):
                 return rule, words
         return _OWN if self._states_rules(path, name) else self._linked(path)
 
     def _removed(self, path: str, name: str) -> tuple[str, str] | None:
-        """The rule that forbids to remove the file, or a file of the folder.
+        """Return the rule that forbids the removal of ``path``, a file or a folder with such a file
+        in it, and its words; None if there is none.
 
-        Of the repository's files only trusted ones count: no others can be lost."""
+        Of the repository's frozen files only those count that trust has: no others can be lost.
+        """
         below = path.rstrip("/") + "/"
         for file, rule, words in self.files:
             if file == path or file.startswith(below):
@@ -210,8 +222,9 @@ class Protections:
         return None
 
     def _linked(self, path: str) -> tuple[str, str] | None:
-        """The rule of a frozen file that ``path`` is by a hard link, or by letters of another case
-        on a file system that ignores case."""
+        """Return the rule of a frozen file that ``path`` also names, and its words: by a hard link,
+        or in letters of another case on a file system that ignores case. None if there is no such
+        file."""
         try:
             links = os.stat(path).st_nlink
         except (OSError, ValueError):
@@ -226,7 +239,8 @@ class Protections:
         return None
 
     def _states_rules(self, path: str, name: str) -> bool:
-        """Whether the file has the section in which a person states the rules for agents."""
+        """Return whether the file is one of `_AGENT_FILES`, in the repository, with the section in
+        which a person states the rules for agents. False if it cannot be read."""
         if name.startswith("/") or os.path.basename(path) not in _AGENT_FILES:
             return False
         try:
@@ -235,7 +249,8 @@ class Protections:
             return False
 
     def _scope(self, name: str) -> tuple[str, str] | None:
-        """The scope rule, and its words, that does not let ``name`` change."""
+        """Return the scope rule that does not let ``name`` change, and its words; None if there is
+        none, or if the file lies in .git or outside of the repository."""
         if name.startswith("/") or name.split("/")[0] == ".git":
             return None
         for within, free, rule, words in self.scopes:
@@ -244,9 +259,15 @@ class Protections:
                 return rule, words
         return None
 
-    def _is_judged(self, path: str, name: str, effect: Write) -> bool:
-        """Whether the gate would report the change. It reports no file that git ignores. A new file
-        that a shell writes is allowed too, unless Python could import it."""
+    def _is_reported(self, path: str, name: str, effect: Write) -> bool:
+        """Return whether the gate would report a change of a file that a scope rule does not let
+        change.
+
+        It reports a restored file unless it comes from the index or HEAD, a removed file if trust
+        has it, and what a shell writes into a tracked file. Of other edits it reports those of
+        files that git does not ignore; of other writes, only those that Python could import as
+        well.
+        """
         if effect.how == "restore":
             return effect.source not in ("", "HEAD")
         from pytest_ouro.guard import rules
@@ -259,14 +280,16 @@ class Protections:
         return (effect.how == "edit" or code) and not rules.is_ignored(self.top, name)
 
     def _added(self, path: str, force: bool) -> str:
-        """Why the file or folder may not be added to git's index; "" where it may."""
+        """Return why the file or folder may not be added to git's index; "" if it may. ``force``:
+        ignored files are added too."""
         for glob, rule, words in self.untracked:
             if _hit(self._name(path), glob) or self._is_added_with(path, _literal(glob), force):
                 return self._text(f"{glob} stays out of git", rule, words)
         return ""
 
     def _is_added_with(self, folder: str, name: str, force: bool) -> bool:
-        """Whether git adds the existing file ``name`` when it adds the folder."""
+        """Return whether git adds the file ``name`` when it adds the folder: it exists there, and
+        is not ignored or ``force`` is set."""
         path = os.path.join(self.top, name)
         if not path.startswith(folder.rstrip("/") + "/") or not os.path.isfile(path):
             return False
@@ -275,7 +298,8 @@ class Protections:
         return force or not rules.is_ignored(self.top, name)
 
     def _is_trusted(self, revision: str) -> bool:
-        """Whether the gate advises to restore files from this revision."""
+        """Return whether a revision is the id of the trusted commit, or at least its first 7
+        digits: the gate advises to restore files from it."""
         if len(revision) < 7:
             return False
         from pytest_ouro.guard import rules
@@ -283,6 +307,7 @@ class Protections:
         return rules.trusted_commit(self.bound).startswith(revision)
 
     def _text(self, what: str, rule: str, words: str) -> str:
+        """Return the refusal that is shown, as one escaped line."""
         text = (
             f"pytest-ouro: {what} ({rule}: {words}) Do not retry it in another way: "
             f"put the idea into {' or '.join(self.editable)} instead. A person may change it and "
@@ -292,12 +317,12 @@ class Protections:
 
 
 def _literal(glob: str) -> str:
-    """The part of a glob before its first wildcard."""
+    """Return the part of a glob before its first ``*`` or ``?``; all of it if it has neither."""
     return glob.partition("*")[0].partition("?")[0]
 
 
 def _hit(name: str, glob: str) -> bool:
-    """Whether a glob names the file. Most globs are decided by their ends, without `re`."""
+    """Return whether a glob names the file. Most globs are decided by their ends, without `re`."""
     start = _literal(glob)
     if start == glob:
         return name == glob or (glob.endswith("/") and name.startswith(glob))

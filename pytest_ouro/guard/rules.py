@@ -48,11 +48,13 @@ class Table(TypedDict):
 def build(
     bound: str, path: str, common: str, state: Callable[[str, list[str]], list[Any]]
 ) -> Table:
-    """Build the table of what is protected, write it to ``path`` and return it. OuroError as from
-    the gate.
+    """Build the table of what the trusted rules protect, store it at ``path``, and return it. It is
+    not stored if the trusted revision is an expression such as ``main~3``, or if the file cannot be
+    written. OuroError if the rules cannot be read.
 
-    ``state`` returns the state of everything that the table is built from, given the trusted
-    revision and the files of packages' checks.
+    ``common`` is the git folder that all working trees share. ``state`` returns the state of
+    everything that the table is built from, given the trusted revision and the files of packages'
+    checks.
     """
     case = open_case(Path(bound) / NAME)
     table = _table(case, common)
@@ -76,7 +78,7 @@ def build(
 
 
 def is_ignored(top: str, name: str) -> bool:
-    """Whether git ignores a file, which need not exist."""
+    """Return whether git ignores a file, which need not exist."""
     env = environment()
     del env["GIT_LITERAL_PATHSPECS"]  # this one command refuses it
     asked = command("check-ignore", "-q", "--", f"./{name}", cwd=Path(top))
@@ -84,7 +86,8 @@ def is_ignored(top: str, name: str) -> bool:
 
 
 def is_tracked(top: str, name: str) -> bool:
-    """Whether git's index has the file, or anything in the folder, called ``name``."""
+    """Return whether git's index has the file, or anything in the folder, called ``name``; False if
+    git fails."""
     try:
         return bool(run_git("ls-files", "-z", "--", name, cwd=Path(top)))
     except GitError:
@@ -92,25 +95,27 @@ def is_tracked(top: str, name: str) -> bool:
 
 
 def is_known(bound: str, name: str) -> bool:
-    """Whether the trusted commit has the file, or anything in the folder, called ``name``."""
+    """Return whether the trusted commit has the file, or anything in the folder, called ``name``;
+    True while a blessing is not committed."""
     trust = open_case(Path(bound) / NAME).trust
     return not trust.commit or any(f"{path}/".startswith(f"{name}/") for path in trust.committed)
 
 
 def trusted_commit(bound: str) -> str:
-    """The trusted commit; "" while a blessing is not committed."""
+    """Return the full id of the trusted commit; "" while a blessing is not committed."""
     return open_case(Path(bound) / NAME).trust.commit
 
 
 def _revision(case: Case) -> str:
-    """The name that a person gave for the trusted commit; "" where bound.lock states what is
-    trusted."""
+    """Return the name that a person gave for the trusted commit, by OURO_TRUST or git's settings;
+    "" if bound.lock states what is trusted."""
     if case.trust.lock is not None:
         return ""
     return os.environ.get("OURO_TRUST") or case.trust.git.line("config", "--get", "ouro.trust")
 
 
 def _table(case: Case, common: str) -> Table:
+    """Return the table of what the rules protect. Rules that only warn protect nothing."""
     layout = case.evidence.layout
     frozen: list[tuple[str, str, str]] = []
     scopes: list[tuple[str, list[str], str, str]] = []
@@ -154,8 +159,8 @@ def _table(case: Case, common: str) -> Table:
 
 
 def _real(case: Case, glob: str) -> str:
-    """A glob of data with the links in its folder resolved: from the repository's top, or absolute
-    for data elsewhere."""
+    """Return a glob of data with the links in its folder resolved: relative to the repository's
+    top, or absolute for data elsewhere."""
     top = os.path.realpath(case.repository.git.top)
     glob = os.path.join(case.bound.root, os.path.expanduser(glob))
     literal = glob.partition("*")[0].partition("?")[0].rpartition("/")[0]

@@ -49,7 +49,8 @@ def parse(text: str) -> list[Command | str]:
 
 
 class _Reader:
-    """Reads one text; ``variables`` are those known so far, each with all its possible values."""
+    """Read the commands of one text. ``variables`` maps each variable that is known so far to all
+    its possible values."""
 
     def __init__(self, text: str, variables: dict[str, list[str]]) -> None:
         self.text = text
@@ -63,12 +64,15 @@ class _Reader:
         self.closed = False
 
     def items(self) -> list[Command | str]:
+        """Read to the end of the text, or of the substitution, and return the commands and brackets
+        found."""
         while self.at < len(self.text) and not self.closed:
             self._next()
         self._end()
         return self.found
 
     def _next(self) -> None:
+        """Read the next word, redirection, comment or separator, and move on behind it."""
         char = self.text[self.at]
         if char in " \t":
             self.at += 1
@@ -94,13 +98,15 @@ class _Reader:
             self._word(self.command.words)
 
     def _bracket(self, char: str) -> None:
+        """Record a bracket. Within a substitution, the one that closes it ends the reading."""
         self.found.append(char)
         if self.open is not None:
             self.open += 1 if char == "(" else -1
             self.closed = self.open == 0
 
     def _end(self) -> None:
-        """End the command; later commands know the variables that it assigned."""
+        """Record the command that ends here, if it has words or redirections; later commands know
+        the variables that it assigned."""
         if self.command:
             words = self.command.words
             if words[:1] == ["for"] and words[2:3] == ["in"]:
@@ -114,6 +120,7 @@ class _Reader:
             self.command = Command()
 
     def _redirection(self) -> None:
+        """Read a redirection, and add the files that it writes or its document to the command."""
         words, text = self.command.words, self.text
         if words and words[-1].isdigit() and self.at and text[self.at - 1].isdigit():
             words.pop()  # the number of the redirected descriptor
@@ -131,7 +138,7 @@ class _Reader:
                 self.command.writes += target
 
     def _read_documents(self) -> None:
-        """Read the here-documents that start at this line."""
+        """Read the here-documents that start at this line, each into its command."""
         for end, tabs, command in self.awaited:
             lines: list[str] = []
             while self.at < len(self.text):
@@ -145,7 +152,7 @@ class _Reader:
         self.awaited = []
 
     def _word(self, into: list[str]) -> None:
-        """Read one word, after spaces, and add its possible values."""
+        """Read one word, after spaces, and add its possible values to ``into``."""
         while self.text.startswith((" ", "\t"), self.at):
             self.at += 1
         found, globs, quoted, start = [""], False, False, self.at
@@ -182,7 +189,8 @@ class _Reader:
                 self.command.globs.update(found)
 
     def _escaped(self, quoted: bool) -> str:
-        """Read a backslash and the character after it."""
+        """Read a backslash and the character after it; return what they stand for ("" at the end of
+        a line)."""
         char = self.text[self.at + 1 : self.at + 2]
         self.at += 2
         if char == "\n":
@@ -190,13 +198,14 @@ class _Reader:
         return char if not quoted or char in '"\\$`' else f"\\{char}"
 
     def _until(self, quote: str) -> str:
+        """Read a quoted text up to the next ``quote``, and return it without the quotes."""
         end = self.text.find(quote, self.at + 1)
         end = len(self.text) if end < 0 else end
         inner, self.at = self.text[self.at + 1 : end], end + 1
         return inner
 
     def _run(self, stops: str) -> str:
-        """Read the characters up to the next of ``stops``, at least one."""
+        """Read the characters up to the next of ``stops``, at least one, and return them."""
         start = self.at
         self.at += 1
         while self.at < len(self.text) and self.text[self.at] not in stops:
@@ -205,7 +214,8 @@ class _Reader:
 
     def _expand(self) -> list[str]:
         """Read ``$name``, ``${name}``, ``$(…)`` or text in backticks; return its possible values,
-        or the text itself where they are not known."""
+        or a list of the text itself if they are not known. The commands of a substitution are
+        recorded."""
         text, start = self.text, self.at
         if text[start] == "`":
             self.found += ["(", *_Reader(self._until("`"), self.variables).items(), ")"]
@@ -228,8 +238,9 @@ class _Reader:
         return self.variables.get(name) or [text[start : self.at]]
 
     def _inside(self, opens: str, closes: str) -> str:
-        """Read from this bracket to the one that closes it, and return the text in between.
-        Quoted brackets do not count."""
+        """Read from this bracket to the one that closes it, and return the text in between; the
+        rest of the text if no bracket closes it. Brackets in single quotes, or after a backslash,
+        do not count."""
         start, level = self.at + 1, 0
         while self.at < len(self.text):
             char = self.text[self.at]
@@ -245,8 +256,8 @@ class _Reader:
         return self.text[start:]
 
     def _substitution(self) -> None:
-        """Read the commands of a substitution. Text is not searched for the closing bracket,
-        because a bracket or a quote in a here-document closes nothing."""
+        """Read a substitution, and record its commands. Text is not searched for the closing
+        bracket, because a bracket or a quote in a here-document closes nothing."""
         inner = _Reader(self.text, self.variables)
         inner.at, inner.open = self.at, 0
         self.found += inner.items()
@@ -254,4 +265,5 @@ class _Reader:
 
 
 def _joined(found: list[str], values: Sequence[str]) -> list[str]:
+    """Return each word of ``found`` with each of ``values`` behind it, at most 64 of them."""
     return [word + value for word in found for value in values][:_ALTERNATIVES]
