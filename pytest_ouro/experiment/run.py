@@ -142,8 +142,8 @@ def run_experiment(
 
     Return the result of the last run. If a rule is broken, nothing is run, and the result is
     "closed". Repeats end with the first crash. ``say`` is called with lines about the course,
-    ``progress`` with the position of the run. ExperimentError if no run can be started, or if HEAD moves between
-    repeats.
+    ``progress`` with the position of the run. ExperimentError if no run can be started, or if HEAD
+    moves between repeats.
     """
     commit = ""
     for turn in make_turns(order.repeat):
