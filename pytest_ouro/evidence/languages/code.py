@@ -45,7 +45,8 @@ class Code(NamedTuple):
 def describe(
     files: Mapping[str, bytes], *, script: str = "", loader: str = "make_dataloader"
 ) -> Code:
-    """Return the description of files by path; ``script`` is Python whatever its name.
+    """Return the description of files, given as bytes by path; ``script`` is Python whatever its
+    name.
 
     ``loader`` is the function that yields training batches: skipped ones have no meaning beyond
     their seeds. Which file holds what belongs to the meaning.
@@ -63,14 +64,15 @@ def describe(
 
 
 def version(paths: Iterable[str]) -> str:
-    """Return the version of a description of these files that would be made here and now."""
+    """Return the version that a description of these files has if it is made here and now."""
     text = f"{_FORM} python {platform.python_version()}"
     has_yaml = any(path.lower().endswith((".yaml", ".yml")) for path in paths)
     return f"{text} yaml {yaml_version() or 'none'}" if has_yaml else text
 
 
 def _read(path: str, blob: bytes, script: str, loader: str) -> Form:
-    """Return the form of a file by its language; as text if it is not valid in that."""
+    """Return the form of a file by its language; the form of a text if it is not valid in that
+    language, or the language is not parsed."""
     suffix = PurePosixPath(path).suffix.lower()
     try:
         if path == script or suffix in _PYTHON or _PYTHON_FIRST_LINE.match(blob):

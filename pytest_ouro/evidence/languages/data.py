@@ -28,14 +28,16 @@ _YAML_SIZE = 64 << 10
 
 
 def reader(suffix: str) -> Callable[[str], Any] | None:
-    """Return the parser of a file with that suffix; None for another file."""
+    """Return the function that parses the text of a file with that suffix to values; None for
+    another suffix, or for YAML without PyYAML."""
     if suffix in (".yaml", ".yml") and not yaml_version():
         return None
     return _READERS.get(suffix)
 
 
 def read_data(read: Callable[[str], Any], blob: bytes) -> Form:
-    """Return the form of a file of values; ValueError or RecursionError if it is not valid."""
+    """Return the form of a file of values, parsed by ``read``; ValueError or RecursionError if it
+    is not valid, or too long."""
     text = blob.decode()
     if len(text) > limits.SCRIPT:
         raise ValueError("too long to be parsed")
@@ -54,7 +56,7 @@ def yaml_version() -> str:
 
 
 def _words(value: Any) -> Iterator[str]:
-    """Yield each key and each single value as text."""
+    """Yield each key and each single value as text, at any depth."""
     if isinstance(value, dict):
         yield from value
         value = list(value.values())
@@ -66,8 +68,8 @@ def _words(value: Any) -> Iterator[str]:
 
 
 def _write(value: Any, *, seeds: bool) -> str:
-    """Return values as text, the same for equal values; without ``seeds``, numbers that set a seed
-    are left out."""
+    """Return values as text, the same for equal values; without ``seeds``, 0 stands for each number
+    that sets a seed."""
     if isinstance(value, dict):
         pairs = ((key, _write_item(key, item, seeds=seeds)) for key, item in value.items())
         return "{" + ",".join(sorted(f"{json.dumps(key)}:{item}" for key, item in pairs)) + "}"
@@ -79,6 +81,8 @@ def _write(value: Any, *, seeds: bool) -> str:
 
 
 def _write_item(name: object, value: Any, *, seeds: bool) -> str:
+    """Return an item of a table or list as text, like `_write`; ``name`` is its key, or the item
+    before it."""
     return "0" if not seeds and _sets_seed(name, value) else _write(value, seeds=seeds)
 
 
@@ -97,7 +101,8 @@ def _read_json(text: str) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object; ValueError if readers may differ in which of two equal keys counts."""
+    """Return the pairs as a dict. ValueError if a key stands twice: readers may differ in which one
+    counts."""
     table = dict(pairs)
     if len(table) < len(pairs):
         raise ValueError("a key stands twice")
@@ -105,6 +110,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _read_notebook(text: str) -> Any:
+    """Return a notebook's values without what running it writes, and each cell's lines as one text.
+    ValueError if it is not a notebook."""
     book = _read_json(text)
     cells = book.get("cells") if isinstance(book, dict) else None
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
@@ -116,12 +123,15 @@ def _read_notebook(text: str) -> Any:
 
 
 def _join(source: Any) -> Any:
-    """Return the lines of a cell as one text, as which they may be stored too."""
+    """Return the lines of a cell as one text, as which they may be stored too; anything else
+    unchanged."""
     is_lines = isinstance(source, list) and all(isinstance(line, str) for line in source)
     return "".join(source) if is_lines else source
 
 
 def _read_yaml(text: str) -> Any:
+    """Return the documents of a YAML text as values. ValueError if it is not valid, too long, has
+    too many nodes, or a key twice."""
     yaml = importlib.import_module("yaml")
     if len(text) > _YAML_SIZE:
         raise ValueError("too long to be parsed")
@@ -149,7 +159,8 @@ class _Tagged(str):
 
 
 def _scalar(kind: str, text: str) -> str | int:
-    """Return a single value of YAML; versions of YAML differ in what `no` and `010` are."""
+    """Return a single value of YAML: a text, a plain whole number, or else the text with its type,
+    since versions of YAML differ in what `no` and `010` are."""
     if kind == "str":
         return text
     is_plain = kind == "int" and text.removeprefix("-").isdecimal() and str(int(text)) == text
@@ -157,6 +168,7 @@ def _scalar(kind: str, text: str) -> str | int:
 
 
 def _key(value: Any) -> str:
+    """Return a key of YAML as text."""
     return value if type(value) is str else _write(value, seeds=True)
 
 

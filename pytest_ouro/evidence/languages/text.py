@@ -33,7 +33,8 @@ _NAMES = ("makefile", "gnumakefile", "dockerfile", "cmakelists.txt")
 
 
 def read_text(path: str, blob: bytes) -> Form:
-    """Return the form of a file of any language, or of a binary one."""
+    """Return the form of a file of any language, or of a binary one (with a NUL), in which each
+    byte counts."""
     text = blob.decode("latin-1")
     if "\0" in text:
         return Form("text", 2 * len(blob.split()), text, text)
@@ -43,7 +44,8 @@ def read_text(path: str, blob: bytes) -> Form:
 
 
 def zero_seeds(text: str) -> str:
-    """Replace the numbers by 0 that a name in a text sets a seed to."""
+    """Return a text with 0 in place of each whole number that it sets a seed to, as in ``seed =
+    1``."""
     return _NUMBER.sub(_zero_seed, text)
 
 
@@ -53,7 +55,8 @@ def _zero_seed(found: re.Match[str]) -> str:
 
 
 def _without_comments(path: str, text: str) -> str:
-    """Return a text without what look like comments; a comment mark in a string may mislead."""
+    """Return a text without what look like comments, by the file's name; a comment mark in a string
+    may mislead. A text of an unknown language, or one that is too long, is returned unchanged."""
     name = PurePosixPath(path.lower())
     start = "#" if text.startswith("#!") or name.name in _NAMES else _START.get(name.suffix[1:])
     if start is None or len(text) > limits.SCRIPT:

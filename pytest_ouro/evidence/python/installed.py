@@ -15,9 +15,10 @@ _INFO = r"(?P<name>.+?)-(?P<version>[^-]+)\.dist-info\Z"
 
 
 def installed(folders: list[Path]) -> dict[str, str]:
-    """Return the versions in the first ``.venv`` among ``folders``, by normalised names.
+    """Return the versions of the distributions in the first ``.venv`` among ``folders``, by
+    normalised names, without `TOOLS`.
 
-    Empty if there is no ``.venv``: an environment elsewhere is not the repository's.
+    {} if there is no ``.venv``: an environment elsewhere is not the repository's.
     """
     for folder in folders:
         if not (folder / ".venv").is_dir():  # cheaper than a glob
@@ -36,5 +37,5 @@ def installed(folders: list[Path]) -> dict[str, str]:
 
 
 def normal(name: str) -> str:
-    """Normalise a distribution's name (PEP 503)."""
+    """Return a distribution's name as PEP 503 normalises it: ``Py.Test_x`` is ``py-test-x``."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -61,23 +61,29 @@ class Names:
         return self._parents.get(id(node))
 
     def resolve(self, node: ast.expr) -> str:
-        """Return a chain of names as ``a.b.c``, by the full name of what is imported; else ""."""
+        """Return a chain of names as ``a.b.c``, with an imported first name replaced by the full
+        name of what is imported; "" for any other expression."""
         root, dot, rest = dotted(node).partition(".")
         return self.aliases.get(root, root) + dot + rest
 
     def is_variable(self, name: str) -> bool:
-        """Return whether a name is bound by plain assignments and plain functions alone."""
+        """Return whether a name is bound by plain assignments and as a parameter of plain functions
+        alone, or not at all."""
         return name not in self._bound_otherwise
 
     def calls_of(self, function: ast.FunctionDef) -> list[ast.Call]:
+        """Return the calls of a plain function; [] for another function."""
         return [call for call in self.calls if self.called_function(call) is function]
 
     def called_function(self, call: ast.Call) -> ast.FunctionDef | None:
-        """Return the plain function that a call names."""
+        """Return the plain function that a call names; None if it names none."""
         return self.functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
 
     def runs_once(self, node: ast.AST, within: tuple[ast.AST, ...] = ()) -> bool:
-        """Return whether a statement (the body, for a plain function) is outside of all loops."""
+        """Return whether a node (for a plain function: its body) lies outside of all loops,
+        comprehensions, classes and lambdas, and so do all calls of the functions around it; False
+        if one of these is not plain, or calls itself. ``within`` are the functions that were looked
+        at before."""
         current: ast.AST | None = node
         inner: ast.AST = node
         while current is not None:
@@ -93,7 +99,8 @@ class Names:
         return True
 
     def arguments(self, function: ast.FunctionDef, parameter: str) -> Iterator[ast.expr]:
-        """Yield the default of a plain function's parameter, and what its calls pass for it."""
+        """Yield the default of a plain function's parameter, if it has one, and what each call
+        passes for it."""
         spec = function.args
         plain = [*spec.posonlyargs, *spec.args]
         defaults = [*zip(plain[::-1], spec.defaults[::-1], strict=False)]
@@ -105,6 +112,7 @@ class Names:
             yield from (value for name, value in given if name == parameter)
 
     def _read_name(self, name: ast.Name) -> None:
+        """Record where a name stands: as a use, in a plain assignment, or bound otherwise."""
         statement = self.parent(name)
         one = isinstance(statement, ast.Assign) and statement.targets == [name]
         if isinstance(name.ctx, ast.Load):
@@ -119,6 +127,7 @@ class Names:
             self._bound_otherwise.add(name.id)
 
     def _read_imports(self) -> Iterator[tuple[str, str]]:
+        """Yield the local name and the full name of everything that is imported."""
         for statement in self.nodes(ast.Import):
             for alias in statement.names:
                 first = alias.name.partition(".")[0]
@@ -128,6 +137,8 @@ class Names:
                 yield alias.asname or alias.name, f"{from_.module or ''}.{alias.name}"
 
     def _names_of_definitions(self) -> Iterator[str]:
+        """Yield each name that a definition, a handler, a pattern or ``global`` binds, as often as
+        it does."""
         for node in self._nodes:
             if isinstance(node, _DEFINITIONS) and node.name:
                 yield node.name
@@ -137,6 +148,7 @@ class Names:
                 yield node.rest
 
     def _find_functions(self, tree: ast.Module) -> dict[str, ast.FunctionDef]:
+        """Return the plain functions of the module, by name."""
         names = list(self._names_of_definitions())
         return {
             function.name: function
@@ -148,6 +160,7 @@ class Names:
         }
 
     def _is_plain_call(self, load: ast.Name) -> bool:
+        """Return whether the use of a name is to call it, without ``*`` and ``**``."""
         call = self.parent(load)
         return (
             isinstance(call, ast.Call)
@@ -157,6 +170,7 @@ class Names:
         )
 
     def _read_parameters(self) -> None:
+        """Record the parameters of plain functions; those of others count as bound otherwise."""
         plain = {id(function.args): function for function in self.functions.values()}
         for spec in self.nodes(ast.arguments):
             every = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs, spec.vararg, spec.kwarg]

@@ -9,7 +9,7 @@ from pytest_ouro.evidence.python.seeds import Seeds, is_seed_name, stores_seed
 
 
 def seedless(tree: ast.Module, loader: str = "make_dataloader") -> str:
-    """Return a module's code as text without its seeds.
+    """Return a module's code as text without its seeds; the tree is not changed.
 
     Equal texts draw other random numbers at most: what is left out are the values of seeds, what
     only carries or sets them, and numbers and training batches (of ``loader``) that are drawn and
@@ -25,7 +25,8 @@ def seedless(tree: ast.Module, loader: str = "make_dataloader") -> str:
 
 
 class _Reducer(ast.NodeTransformer):
-    """Drop statements that only set, carry or skip random numbers; replace other seeds by 0."""
+    """Drops statements that only set, carry or skip random numbers, and replaces other seeds by
+    0."""
 
     def __init__(self, seeds: Seeds) -> None:
         self._seeds, self._names = seeds, seeds.names
@@ -38,7 +39,8 @@ class _Reducer(ast.NodeTransformer):
             self._empty |= empty
 
     def _is_empty(self, name: str) -> bool:
-        """Return whether a plain function only sets seeds, by statements and for nothing else."""
+        """Return whether the plain function ``name`` only sets seeds, and is called, only as a
+        statement and outside of loops. False if it is known as empty already."""
         function = self._names.functions[name]
         parameters = {arg.arg for arg in ast.walk(function.args) if isinstance(arg, ast.arg)}
         calls = self._names.calls_of(function)
@@ -52,6 +54,8 @@ class _Reducer(ast.NodeTransformer):
         )
 
     def _is_dropped(self, statement: ast.stmt) -> bool:
+        """Return whether a statement, with all statements in it, only sets or carries seeds, or
+        draws and discards random numbers or batches once."""
         seeds = self._seeds
         if isinstance(statement, ast.FunctionDef):
             return self._names.functions.get(statement.name) is statement and (
@@ -74,6 +78,8 @@ class _Reducer(ast.NodeTransformer):
         return empty or seeds.seeds(value) or seeds.draws(value)
 
     def _is_drawn_once(self, statement: ast.Assign | ast.AnnAssign) -> bool:
+        """Return whether an assignment outside of loops is of random numbers or a batch that are
+        drawn."""
         drawn = statement.value is not None and self._seeds.draws(statement.value)
         return drawn and self._names.runs_once(statement)
 
@@ -98,7 +104,8 @@ class _Reducer(ast.NodeTransformer):
         return super().generic_visit(node)
 
     def _without_seeds(self, statements: list[ast.stmt]) -> list[ast.stmt]:
-        """Return the statements that stay; of equal ones that draw a batch in a row, the last."""
+        """Return the statements that stay, in order; of equal assignments in a row that draw a
+        batch or random numbers, the last."""
         following = [*statements[1:], None]
         return [
             one
@@ -130,6 +137,7 @@ class _Reducer(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def _drop_parameters(self, spec: ast.arguments) -> None:
+        """Remove the parameters that carry seeds, with their defaults."""
         carriers = self._seeds.carriers
         plain = [*spec.posonlyargs, *spec.args]
         first = len(plain) - len(spec.defaults)
@@ -189,7 +197,8 @@ class _Reducer(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def _stores_seed(self, node: ast.Assign | ast.AnnAssign) -> bool:
-        """Return whether an assignment is to an attribute or an item that is named for a seed."""
+        """Return whether an assignment is to an attribute, an item, or a name in a class's body
+        that is named for a seed."""
         in_class = isinstance(self._names.parent(node), ast.ClassDef)
         return stores_seed(node) and (in_class or not _target(node))
 
@@ -204,8 +213,9 @@ class _Reducer(ast.NodeTransformer):
         return ast.Constant(0) if is_seed else node
 
     def _zero_if(self, is_seed: bool, value: ast.expr) -> ast.expr:
-        """Return 0 in place of a seed that is constant during the run; the names that it depends on
-        in place of one that is not."""
+        """Return 0 for a seed that is constant during the run, and a tuple of the names that it
+        depends on for one that is not. Return ``value`` unchanged if it is not a seed, or has side
+        effects."""
         if not is_seed or not self._seeds.is_pure(value):
             return value
         if self._seeds.is_constant(value):
@@ -216,6 +226,8 @@ class _Reducer(ast.NodeTransformer):
 
 
 def _target(statement: ast.Assign | ast.AnnAssign) -> str:
+    """Return the name that an assignment binds; "" if it has several targets, or one that is not a
+    name."""
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
     name = targets[0]
     return name.id if len(targets) == 1 and isinstance(name, ast.Name) else ""
@@ -226,7 +238,8 @@ def _is_zero(node: ast.expr) -> bool:
 
 
 class _Inliner(ast.NodeTransformer):
-    """Put the training loader into the loop over it, and drop its variable."""
+    """Puts the training loader into the loop over it, and drops its variable. ``values`` are the
+    loaders, by variable."""
 
     def __init__(self, values: dict[str, ast.expr]) -> None:
         self._values = values
@@ -243,6 +256,7 @@ class _Inliner(ast.NodeTransformer):
 
 
 def _calls_iter(node: ast.expr) -> bool:
+    """Return whether an expression is ``iter(…)`` with one argument."""
     return (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
@@ -252,8 +266,8 @@ def _calls_iter(node: ast.expr) -> bool:
 
 
 def _inline_loaders(tree: ast.AST, seeds: Seeds) -> bool:
-    """Write ``batches = load(); for batch in batches`` as ``for batch in load()``: to skip a batch,
-    a loader needs a variable. Return whether there was one."""
+    """Write ``batches = load(); for batch in batches`` as ``for batch in load()`` in the tree: to
+    skip a batch, a loader needs a variable. Return whether there was such a loop."""
     nodes = list(ast.walk(tree))
     loads = Counter(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
     looped = {n.iter.id for n in nodes if isinstance(n, ast.For) and isinstance(n.iter, ast.Name)}
@@ -268,7 +282,7 @@ def _inline_loaders(tree: ast.AST, seeds: Seeds) -> bool:
 
 
 def _drop_imports(tree: ast.AST, seeds: Seeds) -> None:
-    """Drop the imports that only seeds used."""
+    """Remove from the tree the imports of names that only seeds used."""
     left = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     unused = {name for name in seeds.names.aliases if seeds.names.loads[name] and name not in left}
     for node in ast.walk(tree):

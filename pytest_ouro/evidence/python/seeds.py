@@ -51,7 +51,8 @@ _IMPURE = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda)
 
 
 def is_seed_name(name: object) -> bool:
-    """Return whether a name or a text such as ``--seed`` names a seed."""
+    """Return whether ``name`` is a text that names a seed, such as ``seed`` or ``--seed``; False
+    for anything that is not a text."""
     return isinstance(name, str) and bool(_NAME.fullmatch(name))
 
 
@@ -71,7 +72,8 @@ class Seeds:
     # --- expressions -----------------------------------------------------------------------------
 
     def is_pure(self, node: ast.AST) -> bool:
-        """Return whether evaluating an expression changes nothing."""
+        """Return whether evaluating an expression changes nothing, as far as known: it calls only
+        functions without side effects."""
         parts = list(ast.walk(node))
         calls = [part for part in parts if isinstance(part, ast.Call)]
         return not any(isinstance(part, _IMPURE) for part in parts) and all(
@@ -84,7 +86,8 @@ class Seeds:
         return isinstance(call.func, ast.Attribute) and call.func.attr in _PURE_METHODS
 
     def is_constant(self, node: ast.AST) -> bool:
-        """Return whether an expression is pure and made of literals and carriers of seeds alone."""
+        """Return whether an expression is pure, and its value is made of literals and carriers of
+        seeds alone."""
         if not self.is_pure(node):
             return False
         called = {
@@ -97,7 +100,8 @@ class Seeds:
         return all(name.id in self.carriers or id(name) in called for name in names)
 
     def seeds(self, node: ast.AST) -> bool:
-        """Return whether a call does nothing but set seeds, by expressions without side effects."""
+        """Return whether an expression is a call that does nothing but set seeds, to values of pure
+        expressions."""
         return (
             isinstance(node, ast.Call)
             and self._is_call_of(node, _SEEDS)
@@ -105,11 +109,13 @@ class Seeds:
         )
 
     def is_seeded(self, call: ast.Call) -> bool:
-        """Return whether the first argument of a call seeds what it returns, or its object."""
+        """Return whether the first argument of a call seeds the generator, key or object that it
+        returns, or the object whose method it calls."""
         return self._is_call_of(call, _SEEDED)
 
     def draws(self, node: ast.AST) -> bool:
-        """Return whether an expression draws random numbers or a training batch, and that alone."""
+        """Return whether an expression is a call that draws random numbers or the next training
+        batch, and does nothing else."""
         if not isinstance(node, ast.Call):
             return False
         if self.names.resolve(node.func) == "next" and node.args:
@@ -117,7 +123,8 @@ class Seeds:
         return self._is_call_of(node, _DRAWS) and all(map(self.is_pure, node.args))
 
     def serves_batches(self, node: ast.AST) -> bool:
-        """Return whether an expression is the training loader, or an iterator of it."""
+        """Return whether an expression is the training loader, an iterator of it, or a variable
+        that holds one of them."""
         if isinstance(node, ast.Name):
             return node.id in self.loaders
         if not isinstance(node, ast.Call):
@@ -128,6 +135,8 @@ class Seeds:
         return name.rpartition(".")[2] == self._loader
 
     def _holds_batches(self, name: str) -> bool:
+        """Return whether a variable is assigned once, to the training loader or an iterator of
+        it."""
         values = [store.value for store in self.names.assigned[name]]
         return (
             len(values) == 1
@@ -137,7 +146,7 @@ class Seeds:
         )
 
     def slots(self, call: ast.Call) -> list[ast.expr]:
-        """Return the arguments of a call that hold a seed."""
+        """Return the arguments of a call that hold a seed; [] if there are none."""
         if self._is_call_of(call, _SEEDS):
             return [*call.args, *(word.value for word in call.keywords)]
         option = any(isinstance(arg, ast.Constant) and is_seed_name(arg.value) for arg in call.args)
@@ -149,6 +158,8 @@ class Seeds:
         return found + (call.args[:1] if self.is_seeded(call) else [])
 
     def _is_call_of(self, call: ast.Call, functions: re.Pattern[str]) -> bool:
+        """Return whether a call is of a function or method whose full name matches, and which the
+        module does not define."""
         name = self.names.resolve(call.func)
         if not name and isinstance(call.func, ast.Attribute):
             name = f".{call.func.attr}"  # of an expression: torch.Generator().manual_seed
@@ -157,8 +168,11 @@ class Seeds:
     # --- variables and parameters ----------------------------------------------------------------
 
     def _find_carriers(self) -> set[str]:
-        """Start with all names whose values are pure; remove those with another use than a seed's
-        and those whose value reaches no seed, until nothing changes."""
+        """Return the names that only carry seeds.
+
+        Start with all names whose values are pure; remove those with another use than a seed's and
+        those whose value reaches no seed, until nothing changes.
+        """
         names = {*self.names.assigned, *self.names.parameters}
         carriers = {name for name in names if self._is_candidate(name)}
         while True:
@@ -174,6 +188,8 @@ class Seeds:
             carriers = left
 
     def _is_candidate(self, name: str) -> bool:
+        """Return whether a name may carry a seed: it is a variable or parameter whose values are
+        pure, and is bound outside of loops."""
         bound = [*self.names.assigned.get(name, []), *self.names.parameters.get(name, [])]
         return (
             self.names.is_variable(name)
@@ -182,7 +198,8 @@ class Seeds:
         )
 
     def _values(self, name: str) -> Iterator[ast.expr]:
-        """Yield the expressions whose values a variable or a parameter gets."""
+        """Yield the expressions whose values a variable or a parameter gets; nothing for another
+        name."""
         for store in self.names.assigned.get(name, []):
             assert store.value is not None
             yield store.value
@@ -190,7 +207,8 @@ class Seeds:
             yield from self.names.arguments(function, name)
 
     def _slots(self, carriers: Iterable[str]) -> Iterator[ast.expr]:
-        """Yield the pure expressions whose value is used as a seed, and tests around seeding."""
+        """Yield the pure expressions whose value is used as a seed or stored in one of
+        ``carriers``, and the tests of ``if`` around seeding alone."""
         for call in self.names.calls:
             yield from filter(self.is_pure, self.slots(call))
         for name in carriers:
@@ -203,7 +221,8 @@ class Seeds:
                 yield node.test
 
     def _reaching(self, carriers: set[str]) -> set[str]:
-        """Return the carriers that are named for a seed, or whose value reaches a seeding call."""
+        """Return those of ``carriers`` that are named for a seed, or whose value reaches a seeding
+        call."""
         found = {name for name in carriers if is_seed_name(name)}
         while True:
             slots = list(self._slots(found))
@@ -214,14 +233,14 @@ class Seeds:
             found |= names
 
     def _may_take_seed(self, function: ast.expr) -> bool:
-        """Return whether a function that is defined elsewhere may take a positional seed: not one
-        of a library of numbers, which would take it for a size."""
+        """Return whether a function may take a positional seed: it is neither defined here nor a
+        builtin, nor from a library of numbers, which would take it for a size."""
         root = self.names.resolve(function).partition(".")[0]
         return bool(root) and root not in {*_NUMERIC, *dir(builtins), *self.names.defined}
 
     def _is_shown(self, load: ast.Name) -> bool:
-        """Return whether a value is only printed; or, if the name says seed, passed to an imported
-        function, or stored under such a name."""
+        """Return whether a use of a name is only to print it, or, if the name says seed, to pass it
+        to an imported function. Storing it under the name of a seed counts too."""
         inner: ast.AST = load
         while isinstance(outer := self.names.parent(inner), (ast.expr, ast.keyword)):
             if isinstance(outer, ast.Call):
@@ -237,12 +256,15 @@ class Seeds:
 
 
 def stores_seed(statement: Assignment) -> bool:
-    """Return whether an assignment is to a name, an attribute or an item named for a seed."""
+    """Return whether all targets of an assignment are names, attributes or items named for a
+    seed."""
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
     return all(is_seed_name(_last_name(target)) for target in targets)
 
 
 def _last_name(target: ast.expr) -> object:
+    """Return the name of a variable or an attribute, or the key of an item, that a target is; else
+    None."""
     if isinstance(target, ast.Name):
         return target.id
     if isinstance(target, ast.Attribute):

@@ -17,7 +17,8 @@ _BINARY = r"\.(?:[\w-]+\.)?(?:so|pyd|dylib)\Z"
 
 
 def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
-    """Return ``(file name, what it does)`` for every file in ``root`` that shadows a module.
+    """Return ``(name, what it does)`` for every file or folder in ``root`` that shadows a module;
+    [] if none does.
 
     ``own`` are the names of files and folders that belong there; ``harness`` is one. Ignored files
     are included, since they shadow like any other.
@@ -43,7 +44,8 @@ def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
 
 
 def modules(root: Path) -> list[str]:
-    """Return the names in the folder that a script in it could import, also as a namespace."""
+    """Return the names of the files and folders in ``root`` that a script there could import, also
+    as a namespace; sorted."""
     return sorted(
         name
         for name in _names(root)
@@ -52,12 +54,14 @@ def modules(root: Path) -> list[str]:
 
 
 def _holds_modules(path: Path) -> bool:
+    """Return whether a folder directly contains a module, and can be a namespace package."""
     return path.name != "__pycache__" and any(
         inner.endswith((".py", ".so", ".pyd")) for inner in _names(path)
     )
 
 
 def _names(root: Path) -> list[str]:
+    """Return the names in a folder; [] if it is not a folder, or cannot be listed."""
     try:
         return os.listdir(root)  # noqa: PTH208 - names, not paths
     except OSError:
@@ -72,7 +76,8 @@ def _read(path: Path) -> bytes:
 
 
 def _module(path: Path) -> str:
-    """Return the name under which a file or folder can be imported; "" if it cannot."""
+    """Return the name under which a file or a package (a folder with ``__init__``) can be imported;
+    "" if it cannot."""
     name = path.name
     if match := re.search(_BINARY, name):
         return name[: match.start()]
@@ -83,8 +88,9 @@ def _module(path: Path) -> str:
 
 
 def _imports(root: Path, files: list[str]) -> set[str]:
-    """Return the modules that the files import. Of a file that cannot be parsed every word counts,
-    since each could be the name of one."""
+    """Return the first part of the names of all modules that the files import. Of a file that
+    cannot be parsed every word counts, since each could be the name of one; an unreadable file is
+    left out."""
     from pytest_ouro.evidence.python.source import Source, decode
 
     names: set[str] = set()
@@ -101,7 +107,8 @@ def _imports(root: Path, files: list[str]) -> set[str]:
 
 
 def _poisoned_pyc(root: Path, harness: str) -> Iterator[str]:
-    """Yield compiled files that an interpreter would run although the source differs."""
+    """Yield the paths, from ``root``, of compiled files that an interpreter would run in place of
+    the harness although its source compiles to other code."""
     source = root / harness
     stem = harness.removesuffix(".py")
     folder = root / "__pycache__"
@@ -130,7 +137,8 @@ def _is_used_for(compiled: bytes, source: Path) -> bool:
 
 
 def _compiles_to(source: Path, compiled: Path, data: bytes) -> bool:
-    """Return whether ``compiled`` holds what ``source`` compiles to.
+    """Return whether ``compiled``, whose bytes are ``data``, holds what ``source`` compiles to.
+    False if either cannot be read as that.
 
     A separate interpreter compares them, since unmarshalling untrusted bytes may crash it. A file
     of another Python version cannot be compared, and counts as equal.

@@ -41,14 +41,15 @@ _LONG_INTEGER = 10_000
 
 @dataclass(frozen=True)
 class Source:
-    """One file's text. ``tree`` raises SyntaxError if it is not Python, RecursionError if it is
-    nested too deeply to parse; an interpreter may still run that. OuroError if it is so large that
-    its tree would take too much memory."""
+    """One file's text. ``tree``, and all that needs it, raises SyntaxError if the text is not
+    Python, RecursionError if it is nested too deeply to parse; an interpreter may still run that.
+    LimitError if it is so large that its tree would take too much memory."""
 
     text: str
 
     @property
     def tree(self) -> ast.Module:
+        """The syntax tree without docstrings."""
         return self._parsed[0]
 
     @property
@@ -90,16 +91,18 @@ class Source:
 
     @property
     def code(self) -> str:
-        """The code as text without layout, comments and docstrings."""
+        """The code as text without layout, comments and docstrings: a dump of the tree."""
         return ast.dump(self.tree)
 
     def defines(self, name: str) -> bool:
-        """Return whether the module binds ``name``; parse only if no plain line does."""
+        """Return whether the module binds, changes or deletes ``name``; the text is parsed only if
+        no plain line defines the name."""
         return defines(self.text, name) or name in self.bindings
 
     @cached_property
     def bindings(self) -> dict[str, tuple[ast.stmt, ...]]:
-        """The module-level statements that bind, change or delete each name."""
+        """The statements at the top of the module that bind, change or delete each name, in order,
+        by name; those that may do so to any name stand under `TOP_LEVEL`."""
         found: dict[str, list[ast.stmt]] = {}
         for statement in self.tree.body:
             for name in _names_bound_by(statement):
@@ -107,7 +110,8 @@ class Source:
         return {name: tuple(statements) for name, statements in found.items()}
 
     def reached_from(self, name: str) -> set[str]:
-        """Return ``name`` and every module-level name that its definition uses, transitively."""
+        """Return ``name``, `TOP_LEVEL`, and every module-level name that their statements use,
+        transitively; only those that the module binds."""
         seen: set[str] = set()
         waiting = [name, TOP_LEVEL]
         while waiting:
@@ -120,7 +124,8 @@ class Source:
         return seen
 
     def meaning(self, name: str) -> str:
-        """Return the statements that bind ``name``, as text without layout and comments."""
+        """Return the statements that bind ``name``, as text without layout and comments; "" if
+        there are none."""
         return "\n".join(ast.dump(statement) for statement in self.bindings.get(name, ()))
 
     @cached_property
@@ -138,7 +143,8 @@ class Source:
         return found
 
     def _kernels(self, node: ast.AST) -> Iterator[str]:
-        """Yield the kernels that a call may load by a variable or by a condition."""
+        """Yield ``kernels:owner/name`` for each kernel that a call may load, by a literal, a
+        variable or a condition; nothing for another call."""
         if not (isinstance(node, ast.Call) and node.args):
             return
         if dotted(node.func).rpartition(".")[2] not in _KERNEL_LOADERS:
@@ -168,7 +174,8 @@ def _source(text: str) -> Source:
 
 
 def _parse(text: str) -> ast.Module:
-    """Parse a text; SyntaxError, RecursionError or OuroError as in `Source`."""
+    """Return the syntax tree of a text; SyntaxError, RecursionError or LimitError as in
+    `Source`."""
     if len(text) > LONG:
         demand_few_tokens(text, "a script")
     try:
@@ -189,7 +196,8 @@ class _Integer(int):
 
 
 def _make_printable(node: ast.Constant) -> None:
-    """Let a constant be written into a message: Python refuses to write long integers."""
+    """Replace a long integer of a constant by one that is written in hexadecimal: Python refuses to
+    write long ones in decimal, as a message might."""
     value = node.value
     if type(value) is int and value.bit_length() > _LONG_INTEGER:
         node.value = _Integer(value)
@@ -205,6 +213,7 @@ def _is_part(node: ast.AST) -> bool:
 def _drop_docstring(
     node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef,
 ) -> None:
+    """Remove the docstring from the body of a node, if it has one."""
     body = node.body
     first = body[0] if body else None
     text = first.value if isinstance(first, ast.Expr) else None
@@ -213,7 +222,8 @@ def _drop_docstring(
 
 
 def _names_bound_by(statement: ast.stmt) -> set[str]:
-    """Return the module-level names that a statement binds; TOP_LEVEL if it may bind any name."""
+    """Return the module-level names that a statement binds, changes or deletes; with `TOP_LEVEL` if
+    it may do so to any name. A main guard and ``pass`` bind none."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {statement.name} | _bound_within(statement)
     if isinstance(statement, ast.Import | ast.ImportFrom):
@@ -228,8 +238,8 @@ def _names_bound_by(statement: ast.stmt) -> set[str]:
 
 
 def _bound_within(statement: ast.stmt) -> set[str]:
-    """Return the names that a statement binds by ``global x`` or ``(x := 1)``; TOP_LEVEL if it may
-    bind any name."""
+    """Return the names that a statement binds by ``global x`` or ``(x := 1)`` inside of it; with
+    `TOP_LEVEL` if it may bind any name, as by ``exec``."""
     found: set[str] = set()
     for node in ast.walk(statement):
         if isinstance(node, ast.Global):
@@ -246,7 +256,7 @@ def _bound_within(statement: ast.stmt) -> set[str]:
 
 def _targets(target: ast.expr) -> Iterator[str]:
     """Yield the module-level names that an assignment to ``a``, ``a.b``, ``a[0]`` or ``a, b``
-    changes."""
+    changes; `TOP_LEVEL` for a target of another form."""
     if isinstance(target, ast.Name):
         yield target.id
     elif isinstance(target, ast.Tuple | ast.List):
@@ -276,7 +286,8 @@ def dotted(node: ast.expr) -> str:
 
 
 def literal_text(node: ast.expr) -> str:
-    """Return the string that literals spell, also joined from parts; "" for other expressions."""
+    """Return the string that literals spell, also joined by ``+``, an f-string or ``join``; "" for
+    other expressions."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else ""
     if isinstance(node, ast.FormattedValue):
@@ -296,7 +307,8 @@ def literal_text(node: ast.expr) -> str:
 
 
 def imported(node: ast.AST) -> Iterator[str]:
-    """Yield the modules that one statement or call imports."""
+    """Yield the names of the modules (dotted, absolute) that one statement or call imports, and
+    ``kernels:owner/name`` for a kernel; nothing for any other node."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):

@@ -17,7 +17,8 @@ _SLOW = ("idna", "punycode")
 
 
 def decode(data: bytes, *, strict: bool = False, path: str = "a script") -> str:
-    """Decode source as the interpreter does, by the encoding that its first lines declare.
+    """Return source as text, decoded as the interpreter does it, by the encoding that its first
+    lines declare, else UTF-8. Bytes that the encoding does not allow are replaced.
 
     An unknown encoding is read as UTF-8; SyntaxError if ``strict``. OuroError, which names
     ``path``, for an encoding that an interpreter reads and we do not.
@@ -43,14 +44,15 @@ def decode(data: bytes, *, strict: bool = False, path: str = "a script") -> str:
 
 
 def demand_readable(data: bytes, path: str) -> None:
-    """Raise OuroError, which names the script's ``path``, if it is too large to be parsed, or its
-    encoding is not read."""
+    """Raise OuroError, which names the script's ``path``, if it is too large to be parsed, or
+    declares an encoding that an interpreter reads and we do not. It need not be valid Python."""
     if len(data) > LONG or b"coding" in data[:1000]:
         demand_few_tokens(decode(data, path=path), path)
 
 
 def demand_few_tokens(text: str, path: str) -> None:
-    """Raise OuroError, which names the ``path``, if a text's tree would take too much memory."""
+    """Raise LimitError, which names the ``path``, if a text has too many characters or tokens: its
+    tree would take too much memory."""
     if len(text) > limits.SCRIPT:
         raise messages.too_large(path, len(text), limits.SCRIPT)
     if len(text) > LONG and (count := len(re.findall(_TOKEN, text))) > limits.TOKENS:
@@ -58,6 +60,7 @@ def demand_few_tokens(text: str, path: str) -> None:
 
 
 def defines(text: str, name: str) -> bool:
-    """Return whether an unindented line defines ``name``; a syntax tree may show more cases."""
+    """Return whether a line without indent defines or assigns ``name``. False for other ways to
+    bind it, as by an import: only a syntax tree shows these."""
     plain = rf"^(?:async def|def|class) {re.escape(name)}\b|^{re.escape(name)}\s*[:=]"
     return re.search(plain, text, re.MULTILINE) is not None
