@@ -44,7 +44,7 @@ BLOCK = re.compile(
     re.DOTALL,
 )
 PAGES = (
-    *("bound.md", "rules.md", "threat-model.md", "attacks.md", "experiment.md", "journal.md"),
+    *("bound.md", "rules.md", "threat-model.md", "attacks.md", "verdicts.md", "journal.md"),
     "messages.md",
 )
 

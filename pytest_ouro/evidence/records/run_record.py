@@ -295,9 +295,7 @@ class FinishedRun(MeasuredRun):
 
     event: Event = optional("finished", EVENT, "which of the two lines of a run it is")
     status: Status = field(metadata=about(STATUS, "the verdict"))
-    reason: Reason = field(
-        metadata=about(REASON, "why; the [reasons](experiment.md#the-last-line)")
-    )
+    reason: Reason = field(metadata=about(REASON, "why; the [reasons](verdicts.md#the-last-line)"))
     row: str = field(metadata=about(TEXT, "the run's line in the ledger"))
     message: str = optional("", TEXT, "why there is no lawful measurement, in words")
     findings: tuple[str, ...] = optional((), TEXTS, "the rules that the run broke")
