@@ -149,6 +149,7 @@ class Fingerprints:
         return {key: kept for key, kept in known.items() if isinstance(kept, list) and kept[4:]}
 
     def _write(self, known: dict[str, list[int | str]]) -> None:
+        """Write the cache; do nothing if it cannot be written."""
         import json
 
         folder = self.memory.parent
@@ -160,6 +161,7 @@ class Fingerprints:
 
 
 def _hash(path: Path) -> str:
+    """Return ``sha256:…`` of a file's bytes, read by parts; OSError if it cannot be read."""
     digest = hashlib.sha256()
     with path.open("rb") as handle:
         while chunk := handle.read(1 << 20):

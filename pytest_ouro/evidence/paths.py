@@ -43,6 +43,8 @@ class RepoPath(PathParameter):
     wanted = "a path inside the repository, relative to the experiment's root"
 
     def fault(self, folder: str, root: str) -> str:
+        """Return why a rule may not name this path ("" if it may), as for one outside the
+        repository."""
         if self.split("/")[0] == "~":
             return "~ is the home folder only for files of data"
         try:

@@ -105,6 +105,7 @@ class Objects:
         return data
 
     def _read(self, name: str, limit: float, path: str) -> bytes:
+        """Return the bytes of an object without looking in memory; errors as in :meth:`read`."""
         try:
             self._ask.write(name.encode() + b"\n")
             self._ask.flush()
@@ -120,6 +121,8 @@ class Objects:
         return data
 
     def _refuse_too_large(self, name: str, kind: bytes, size: int, limit: float, path: str) -> None:
+        """Raise LimitError if an object, or all that was read, has too many bytes; git is started
+        again, since it is about to write them."""
         limit = {b"commit": limits.COMMIT, b"tree": limits.FOLDER}.get(kind, limit)
         self._unread -= size if limit != limits.UNLIMITED else 0
         if size <= limit and self._unread >= 0:
@@ -206,6 +209,7 @@ class Objects:
         return files
 
     def _files_in(self, tree: str, folder: str, walk: _Walk) -> dict[str, Entry]:
+        """Return the entry of every file of a tree by its path, which begins with ``folder``."""
         if (tree, folder) not in self._files:
             entries, found = self.folder(tree), {}
             walk.enter(folder, entries)
@@ -252,6 +256,8 @@ class Objects:
     def _difference(
         self, old: str, new: str, folder: str, walk: _Walk
     ) -> Iterator[tuple[str, Kind]]:
+        """Yield what `difference` does, for two trees that are at ``folder`` ("" or with a slash at
+        its end)."""
         if old == new:
             return
         old_fields = self._fields(old) if old else {}

@@ -202,6 +202,7 @@ class _Patience:
             raise
 
     def _wait(self, poll: select.poll) -> list[int]:
+        """Do what `wait` does, without remembering the error."""
         if self._error:
             raise self._error
         silences, before = 0, ""

@@ -70,6 +70,7 @@ class Source:
 
     @cached_property
     def _parsed(self) -> tuple[ast.Module, list[ast.AST]]:
+        """The tree without docstrings, and all of its nodes, outer ones first."""
         tree = _parse(self.text)
         nodes: list[ast.AST] = [tree]
         for node in nodes:

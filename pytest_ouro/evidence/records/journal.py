@@ -87,6 +87,7 @@ class Journal:
         return self._records(self.lines())
 
     def _records(self, lines: list[bytes]) -> list[StartedRun]:
+        """Return the records of these lines; RecordError as in `records`."""
         if not lines:
             return []
         from pytest_ouro.evidence.records import record_format

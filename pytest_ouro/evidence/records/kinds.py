@@ -40,6 +40,7 @@ def _like(pattern: str, words: str) -> Kind:
 
 
 def _one_of(*choices: str) -> Kind:
+    """Return the kind of a text that is one of ``choices``."""
     *others, last = (f"'{choice}'" for choice in choices)
     return Kind(
         f"{', '.join(others)} or {last}",
@@ -48,6 +49,7 @@ def _one_of(*choices: str) -> Kind:
 
 
 def _list_of(kind: Kind, words: str) -> Kind:
+    """Return the kind of a list whose items are all of ``kind``; the attribute is a tuple."""
     return Kind(
         words,
         lambda value: isinstance(value, list) and all(kind.holds(item) for item in value),

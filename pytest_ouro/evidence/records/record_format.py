@@ -64,6 +64,7 @@ class _DuplicateKey(ValueError):
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return a JSON object as a dict; ValueError if it holds a key twice."""
     table = dict(pairs)
     if len(table) != len(pairs):
         raise _DuplicateKey("it holds a key twice")
