@@ -26,7 +26,7 @@ _LARGE = 1e18
 
 @dataclass(frozen=True, kw_only=True)
 class Guard:
-    """A limit of a number beside the metric."""
+    """A limit of a number beside the metric, which a run must keep to be kept."""
 
     id: str = option("names the guard in the last line and in the record", pattern=ID)
     rule: str = option("the limit in plain words, printed when it is broken", pattern=FILLED)

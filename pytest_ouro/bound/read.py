@@ -51,7 +51,8 @@ class _CheckFault(Exception):
 class Rule:
     """One rule: an entry of a table such as ``[[never-do]]``, with its check.
 
-    ``line`` is its line in bound.toml (0 if unknown).
+    ``line`` is its line in bound.toml (0 if unknown), ``check`` the name of its check, and
+    ``checker`` that check with its parameters.
     """
 
     section: str

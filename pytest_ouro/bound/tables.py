@@ -36,7 +36,7 @@ METRIC = (
 
 @dataclass(frozen=True, kw_only=True)
 class Title:
-    """``[bound]``."""
+    """``[bound]``: the name of the experiment."""
 
     name: str = option("the name of the experiment", default="experiment", pattern=FILLED)
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from pytest_ouro.core.finding import Finding
     from pytest_ouro.evidence.evidence import Evidence, Layout
 
-#: What a check judges: ``repository`` without any run, ``ledger`` the records, ``run`` one run.
+#: What a check needs: ``repository`` no run, ``ledger`` the records, ``run`` one run, ``human``
+#: a person.
 Stage = Literal["repository", "ledger", "run", "human"]
 
 
@@ -69,7 +70,7 @@ class Check(ABC):
     rule is skipped, what violates it, and what it protects."""
 
     stage: ClassVar[Stage] = "repository"
-    #: Whether it is judged again when a run has ended; a finding is then a breach.
+    #: Whether it is applied again when a run has ended; a finding is then a breach.
     after_run: ClassVar[bool] = False
 
     @abstractmethod
@@ -111,7 +112,8 @@ class Check(ABC):
 
 
 def load(name: str) -> type[Check]:
-    """Return the class of a check, ours or a package's. KeyError if the name is unknown.
+    """Return the class of the check of this name, ours or a package's. KeyError if the name is
+    unknown.
 
     ImportError if it cannot be loaded, or if more than one distribution registers the name.
     """

@@ -56,8 +56,8 @@ def changed_scripts(evidence: Evidence) -> Iterator[ChangedScript]:
 
 
 def linked_scripts(evidence: Evidence) -> Iterator[Finding]:
-    """Yield a finding for each editable script that is a link or submodule now and was neither in
-    the trusted commit: the code behind it is not checked."""
+    """Yield a finding for each editable script that is now a link or a submodule, and was not one
+    in the trusted commit: the code behind it is not checked."""
     trust = evidence.trust
     for path in scripts(evidence, evidence.repository.index):
         if is_link(evidence, path):
@@ -178,7 +178,8 @@ def is_link(evidence: Evidence, path: str) -> bool:
 
 
 def report_link(path: str) -> Finding:
-    """Return the finding that an editable file is a link, so that nobody knows what would run."""
+    """Return the finding that an editable file is a link: what it would run is not what is
+    committed."""
     return Finding(
         f"{path} is a link: what would run is not what is committed",
         where="its mode is that of a link or of a submodule",

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FrozenData(Check):
-    """Tokenizer, token bytes and data are the blessed ones, and no other file is among them. Judged
-    before and after every run; skipped if the data is not on this machine."""
+    """Tokenizer, token bytes and data are the blessed ones, and no other file is among them.
+    Checked before and after every run; skipped if the data is not on this machine."""
 
     paths: tuple[DataGlob, ...] = option(
         "the files (globs, `~` allowed); by default `data` of [experiment]",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class LogSchema(Check):
     """Every row of the ledger has, in those of these columns that there are, a commit hash, the
     metric with its decimals, the memory as a number, and keep, discard or crash. Rows from before
-    our first record are not judged."""
+    our first record are not checked."""
 
     strict: bool = option("judge the rows from before our first record as well", default=False)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Logged(Check):
     """Since the last blessing every recorded run has its row in the ledger, and every row its
     record. The journal is unchanged and has every run that was tried. Rows from before our first
-    record are claims and are not judged."""
+    record are claims and are not checked."""
 
     stage = "ledger"
 

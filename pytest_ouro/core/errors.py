@@ -17,8 +17,7 @@ class OuroError(Exception):
 
 
 class LimitError(OuroError):
-    """Input is larger than its limit in `limits`: it is not read, and the answer is "could not
-    judge"."""
+    """Input is larger than its limit in `limits`: it is not read, and no rule is applied to it."""
 
 
 class GitError(OuroError):
@@ -26,7 +25,7 @@ class GitError(OuroError):
 
 
 class TrustError(OuroError):
-    """There are no trusted rules, or the trusted rules were altered."""
+    """The trust is missing, was altered, is named wrongly, or does not allow what was asked."""
 
 
 class BoundError(OuroError):

@@ -1,5 +1,4 @@
-"""The limits of the input that is checked: larger input is not read, and the answer is "could not
-judge".
+"""The limits of the input that is checked: larger input is not read, and the gate gives no answer.
 
 An honest large project stays well below them. They bound the gate's memory to about 300 MB and its
 time to a few seconds, whatever a repository contains. Sizes are in bytes.
@@ -31,7 +30,7 @@ SMALL = 4 << 20
 COMMIT = 1 << 20
 #: The listing of one folder in git.
 FOLDER = 16 << 20
-#: All that is read from git in one judgement, without what was read before.
+#: All that is read from git for one answer, without what was read before.
 OBJECTS = 256 << 20
 #: The entries of a commit's tree, folders included.
 ENTRIES = 250_000
@@ -39,7 +38,7 @@ ENTRIES = 250_000
 PATHS = 32 << 20
 #: Folders within folders.
 DEPTH = 200
-#: Commits between trust and the judged commit.
+#: Commits between trust and the checked commit.
 COMMITS = 5_000
 #: Those commits times the files of each: every rule is checked against every commit.
 JUDGED_PATHS = 10_000_000

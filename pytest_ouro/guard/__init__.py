@@ -1,6 +1,6 @@
 """``pytest-ouro guard``: refuse an agent's tool call that a rule forbids, before it runs.
 
-The guard helps an honest agent and does not stop a dishonest one: the gate judges what was done. It
+The guard helps an honest agent and does not stop a dishonest one: the gate checks what was done. It
 starts before every edit and every command, so it imports only what the answer needs: no `re`,
 `json`, `pathlib` or `subprocess`, each of which costs about as much as the interpreter's own start.
 """
@@ -36,8 +36,8 @@ def main() -> int:
 
 
 def _refuse(error: BaseException) -> int:
-    """Write to standard error why the call could not be judged, and return 2, which every agent
-    treats as a refusal."""
+    """Write to standard error why the guard cannot decide on the call, and return 2, which every
+    agent treats as a refusal."""
     lines = (str(error).strip() or type(error).__name__).split("\n")
     words = "\n".join(map(escape, lines))
     text = (

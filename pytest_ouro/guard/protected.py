@@ -2,8 +2,8 @@
 
 To read bound.toml, bound.lock and git's settings costs many times what the answer may cost. So the
 table is stored beside the state (times, size, inode) of every file that it is built from, and it is
-built again when one of them changes. A program that can write there can forge it; the gate never
-reads it.
+built again when one of them changes. A program that can write in the git folder can forge the
+table; the gate never reads it.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ class Protections:
             place = os.path.realpath(effect.path)
         if effect.how == "add":
             return self._added(place, effect.source == "force")
-        # The gate judges the files of a restored folder.
+        # The gate checks the files of a restored folder.
         if effect.how == "restore" and (os.path.isdir(place) or self._is_trusted(effect.source)):
             return ""
         places = {place: None}

@@ -40,10 +40,10 @@ class Command:
 
 
 def parse(text: str) -> list[Command | str]:
-    """Return the commands in their order, with ``"("`` and ``")"`` around those that run in a
-    shell of their own. Invalid text is read as far as possible.
+    """Return the commands in their order, with ``"("`` and ``")"`` around those that run in a shell
+    of their own. Invalid text is read as far as possible.
 
-    RecursionError where substitutions are nested too deeply.
+    RecursionError if substitutions are nested too deeply.
     """
     return _Reader(text, {"HOME": [os.path.expanduser("~")], "PWD": ["."]}).items()
 

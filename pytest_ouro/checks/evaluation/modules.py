@@ -41,7 +41,7 @@ _LOADERS = (
 )
 #: The lists that decide which file an import finds.
 SEARCHED = ("sys.path", "sys.meta_path", "sys.path_hooks")
-#: Names of subprocess that start nothing, or whose use is judged as an import.
+#: Names of subprocess that start nothing, or whose use is checked as an import.
 _NO_PROGRAM = ("list2cmdline", *HARMLESS["subprocess"])
 #: What a constant is spelled with, to hide it.
 _SPELLING = frozenset(
