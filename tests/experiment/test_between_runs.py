@@ -287,7 +287,7 @@ def settled_discard(loop):
 
 def breach(loop):
     keep(loop)
-    loop.write(work="x = 30.0\n")
+    loop.write(work="x = 70.0\n")
     loop.commits()
     assert loop.run().endswith("reason=breach")
 
