@@ -10,7 +10,8 @@ _FOLDER = Path(__file__).resolve().parent
 
 
 def main(role: str, given: "int | list[str]") -> None:
-    """Call ``start`` of the module ``role`` with a descriptor, or with words for an evaluation."""
+    """Import the module ``role`` of this folder and call its ``start`` with ``given``: a socket's
+    descriptor, or a list of words for a module of ``evaluation``."""
     spec = importlib.util.spec_from_file_location(
         _NAME, _FOLDER / "__init__.py", submodule_search_locations=[str(_FOLDER)]
     )

@@ -54,8 +54,9 @@ class Channel:
         self._file.flush()
 
     def report(self, event: str, **facts: object) -> dict[str, Any]:
-        """Send an event with its facts, wait for the supervisor's answer and return it. The
-        supervisor reads its clock before it answers. If it is gone, this process exits with 70."""
+        """Send an event with its facts, wait for the supervisor's answer (a JSON object) and return
+        it. The supervisor reads its clock before it answers. If it is gone, this process exits with
+        70."""
         try:
             self.send({"event": event, **facts})
             return self.receive()
@@ -73,9 +74,9 @@ def make_undumpable() -> None:
 def die_with(supervisor: int, channel: Channel) -> None:
     """Make this process end with the supervisor, whose process id is ``supervisor``.
 
-    Linux kills this process with its parent. If the parent is a wrapper (``uv run`` stays alive),
-    or the system is not Linux, a thread kills the process group when the other end of the channel
-    closes.
+    Linux kills this process with its parent. If the parent is another process (``uv run`` stays
+    alive), or the system is not Linux, a thread kills the process group when the other end of
+    ``channel`` closes.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

@@ -23,9 +23,9 @@ def digests(point: str, *, leave_out: frozenset[str] = frozenset()) -> dict[str,
     """Return a dict from ``GENERATOR at POINT`` to a digest of 16 hex digits, for each global
     generator whose library is loaded.
 
-    The digest is of torch's last seed, which later draws do not change, and of the state of other
-    generators. Libraries in ``leave_out``, which the harness seeded, and generators that cannot be
-    read are missing.
+    For torch's two generators the digest is of the last seed, which later draws do not change; for
+    the others, of the state. Left out are generators of the libraries in ``leave_out`` (the harness
+    seeded them), that of CUDA before CUDA is initialised, and those that cannot be read.
     """
     found = {}
     for name, module in _MODULES.items():
@@ -40,8 +40,8 @@ def digests(point: str, *, leave_out: frozenset[str] = frozenset()) -> dict[str,
 
 
 def _numpy(module: Any) -> object:
-    """Return the state of numpy's global generator; its array as bytes, which ``repr`` shows
-    whole."""
+    """Return the state of numpy's global generator as a tuple, with its array as bytes, since
+    ``repr`` shortens an array."""
     kind, keys, *rest = module.get_state()
     return kind, keys.tobytes(), rest
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def execute(source: str, path: str, namespace: dict[str, Any]) -> None:
-    """Execute a file's source in ``namespace``. ``source`` holds the file's bytes as Latin-1 text
-    (the form in JSON); they are decoded as Python would decode the file."""
+    """Execute a file's source in ``namespace``; raise what it raises. ``source`` holds the file's
+    bytes as Latin-1 text (the form in JSON), which are decoded as Python would decode the file."""
     code = compile(source.encode("latin-1"), path, "exec", dont_inherit=True)
     exec(code, namespace)
 
@@ -21,8 +21,9 @@ def execute(source: str, path: str, namespace: dict[str, Any]) -> None:
 def build(job: Job, *, install: bool = False) -> types.ModuleType:
     """Execute the harness from the bytes in the job, never from a file or a .pyc, and return it.
 
-    Its ``TIME_BUDGET``, if it has one, is set to the job's budget. With ``install`` the module
-    stays in ``sys.modules``; otherwise the module that was there before, if any, is restored.
+    Its ``TIME_BUDGET``, if it has one, is set to the job's budget. The module stays in
+    ``sys.modules`` with ``install``, or if no module of that name was there before; otherwise the
+    one before is put back. What the harness raises is raised.
     """
     name = job["harness"]
     module = types.ModuleType(name)

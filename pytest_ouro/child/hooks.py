@@ -46,7 +46,9 @@ class HarnessHooks:
         setattr(module, job["evaluate"], self.evaluation)
 
     def _hook(self, name: str, value: Any) -> Any:
-        """Return what replaces ``value``, which the harness has under ``name``; None to keep it."""
+        """Return what replaces ``value``, which the harness has under ``name``: a guarded function
+        for the loader and functions that hand out held-out data, a stand-in for such data itself.
+        None to keep ``value``."""
         own = isinstance(value, types.FunctionType) and value.__globals__ is vars(self._module)
         if name == self._job["loader"]:
             return self._guard(value, serves=True)
@@ -57,11 +59,12 @@ class HarnessHooks:
         return None
 
     def _guard(self, function: Any, *, serves: bool) -> Callable[..., Any]:
-        """Return a function of the harness, limited to the training split.
+        """Return a function that calls ``function`` of the harness, limited to the training split.
 
-        A call for a held-out split returns a stand-in if the evaluation takes data or the harness
-        calls; otherwise it raises PermissionError. With ``serves`` (the loader), batches are
-        counted and start the clock; without it, calls by the harness are not limited.
+        A call for a held-out split, or of a function named after one, returns a stand-in if the
+        evaluation takes data or the harness calls; otherwise it raises PermissionError. Another
+        call returns the result with stand-ins for its held-out parts. With ``serves`` (the loader),
+        batches are counted and start the clock; without it, calls by the harness are not limited.
         """
         name = getattr(function, "__name__", self._job["loader"])
         node = self._defined.get(name)
@@ -89,8 +92,10 @@ class HarnessHooks:
     def _training_part(
         self, result: Any, origin: splits.Origin, places: frozenset[int | str], serves: bool
     ) -> Any:
-        """Return a result of the harness with a stand-in for each held-out part. With ``serves``
-        the other parts that are data, or a result without parts, are counted as they are served."""
+        """Return a result of the harness with a stand-in for each held-out part, except numbers and
+        texts. With ``serves`` the other parts that are data, or a result without held-out parts,
+        are counted as they are served. ``origin`` says how the result was made, and ``places``
+        where the source shows held-out parts."""
         found = splits.several(result, places)
         if not found:
             return self._counted(result) if serves else result
@@ -125,7 +130,8 @@ class HarnessHooks:
             self._generators.update(generators.digests(point, leave_out=left_out))
 
     def _serve(self, batches: Any) -> Iterator[Any]:
-        """Yield each batch after counting it. Before the first of the run, note the generators."""
+        """Yield each batch after counting it. Before the first of the run, note the generators'
+        digests."""
         if not self._served:
             self._describe_generators("the first batch")
         for batch in batches:
@@ -133,10 +139,11 @@ class HarnessHooks:
             yield batch
 
     def _count(self, batch: Any) -> None:
-        """Count the tokens of a batch before it is served (1 if it is not a tensor).
+        """Add the tokens of a batch to those served, and note its device: the elements of the
+        tensor, or of the first part of a tuple or list; 1 if that is not a tensor.
 
-        The first batch after the job's ``warmup_tokens`` reports ``start``, once. If that is not
-        the first of all, the first reports ``warm-up``.
+        Before that, report ``start`` once, as soon as the job's ``warmup_tokens`` were served. If
+        the first batch of all comes before that, report ``warm-up`` for it.
         """
         if not self._started and self._served >= self._job["warmup_tokens"]:
             self._started = True
@@ -148,8 +155,9 @@ class HarnessHooks:
         self._device = getattr(first, "device", None)
 
     def evaluation(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the judge's score if there is a judge, else what a newly built harness returns.
-        Report ``evaluate`` before and ``measured``, with the metric as a number, after it."""
+        """Return the judge's score if there is a judge, else what the evaluation of a newly built
+        harness returns. Report ``evaluate`` before and ``measured`` after it, with the metric as a
+        number and CUDA's peak memory. TypeError if there is no such number."""
         if cuda := _cuda():
             cuda.synchronize()
         self._describe_generators("the evaluation")
@@ -179,7 +187,8 @@ class HarnessHooks:
 
     def _ask_judge(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
         """Return the judge's score; this process only answers its questions with the model's
-        logits."""
+        logits. ``args`` and ``kwargs`` are those of the script's call; raises as `predictor.serve`
+        does."""
         return predictor.serve(
             _argument(self._evaluate, "model", args, kwargs, first=True),
             _argument(self._evaluate, "batch_size", args, kwargs),
@@ -188,8 +197,9 @@ class HarnessHooks:
         )
 
     def _score(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return what the evaluation of a newly built harness returns, which the script cannot have
-        changed. Report each finding of `Probes` about the model."""
+        """Return what the evaluation of a newly built harness, which the script cannot have
+        changed, returns for these arguments, with the data in place of each stand-in. Report each
+        finding of `Probes` about the model."""
         fresh = harness.build(self._job)
         evaluate = getattr(fresh, self._job["evaluate"])
         model = _argument(evaluate, "model", args, kwargs, first=True)
@@ -235,8 +245,8 @@ def _resolve(value: Any, module: types.ModuleType) -> Any:
 def _argument(
     function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], first: bool = False
 ) -> Any:
-    """Return the argument of a call for the parameter ``name``. Without one return the first
-    positional argument if ``first`` is set, else None."""
+    """Return the argument that a call of ``function`` gives for its parameter ``name``. If it gives
+    none, return the first positional argument if ``first`` is set, else None."""
     try:
         bound = inspect.signature(function).bind(*args, **kwargs).arguments
     except (TypeError, ValueError):

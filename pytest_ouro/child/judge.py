@@ -46,10 +46,11 @@ class ScoreEvent(TypedDict):
 
 
 def start(fd: int) -> None:
-    """Serve as the judge: receive the job over ``fd``, read the rows, score one model, report.
+    """Serve as the judge: receive the job over ``fd``, read the rows and score one model.
 
-    Report ``unable`` if the harness cannot be scored, and a finding if an answer is not a
-    prediction. If the run ends before that, report nothing more.
+    Report ``ready``, ``asked`` and ``judged`` to the supervisor, and send the score to the training
+    process. Report ``unable`` instead if the harness cannot be scored, and a finding if an answer
+    is not a prediction. If the run ends before that, report nothing more.
     """
     channel = Channel(fd)
     make_undumpable()
@@ -137,7 +138,8 @@ class LogitExchange:
 
     def ask(self, x: Any) -> Any:
         """Return a copy of the logits (B, T, V) that the training process gives for rows (B, T).
-        ValueError for other answers, or if shape or type differ from those of the first answer."""
+        ValueError for other answers, or if shape or type differ from those of the first answer;
+        EOFError or OSError if the process is gone."""
         self._shared[: x.numel() * 8] = x.contiguous().numpy().tobytes()
         self._channel.report("question")
         self._line.send({"rows": self._rows, "length": self._length})

@@ -39,7 +39,8 @@ def describe() -> dict[str, str]:
 
 
 def run_script(job: Job) -> None:
-    """Execute the script's bytes as ``__main__``; its path is the only word of ``sys.argv``."""
+    """Execute the script's bytes as ``__main__``, with its path as the only word of ``sys.argv``;
+    raise what it raises."""
     main = types.ModuleType("__main__")
     main.__file__ = job["script_path"]
     sys.modules["__main__"] = main
@@ -79,8 +80,9 @@ def error_text(error: Exception) -> str:
 
 
 def opened_hidden(error: BaseException | None, job: Job) -> str:
-    """Return the file that could not be opened because the sandbox hides it; "" if there is none.
-    ``error``, its causes and contexts are searched, ten in all."""
+    """Return the file of the first OSError about a path that the sandbox hides; "" if there is
+    none. ``error``, its causes and contexts are searched, ten in all. A path below a hidden folder
+    does not count."""
     hidden = {os.path.realpath(name) for name in job.get("sandbox", {}).get("hidden", ())}
     for _ in range(10):  # a script can make a ring of exceptions
         name = vars(OSError)["filename"].__get__(error) if isinstance(error, OSError) else None
@@ -93,7 +95,7 @@ def opened_hidden(error: BaseException | None, job: Job) -> str:
 
 
 def find_place(frames: list[traceback.FrameSummary], job: Job) -> str:
-    """Return "FILE:LINE" of the last frame in the experiment's own code, followed by ", in
+    """Return "FILE:LINE" of the last frame in a file of the experiment's folder, followed by ", in
     FILE:LINE" of the last frame of all if that is another; "" without frames.
 
     A frame of the harness counts only if no other file of the experiment has one. If no frame is of
@@ -117,7 +119,8 @@ def _place(frame: traceback.FrameSummary) -> str:
 def start(fd: int) -> None:
     """Serve as the launcher: receive the job over ``fd``, fork, and execute the job in the child.
 
-    If it raises an exception, the child prints it, reports it with its stage, and exits with 1.
+    If the job raises an exception, the child prints it, reports it with its stage (``sandbox``,
+    ``harness`` or ``script``) and its place, and exits with 1.
     """
     channel = Channel(fd)
     job = cast("Job", channel.receive())

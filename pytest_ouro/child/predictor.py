@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def serve(model: Any, batch_size: Any, device: Any, job: Job) -> float:
     """Answer the judge's questions until it sends the score; return the score.
 
-    ``batch_size`` is passed to the judge if it is an int; with ``device`` None, rows go to CUDA if
-    there is a card. TypeError if ``model(x)`` does not return logits, RuntimeError if the judge has
-    ended.
+    ``batch_size`` is passed to the judge, as 0 if it is not an int. The rows are moved to
+    ``device``; None means CUDA if there is a card, else the processor. TypeError if ``model(x)``
+    does not return logits, RuntimeError if the judge has ended.
     """
     torch = sys.modules["torch"]
     # The compiled wrapper would compile again for a call without targets.
@@ -48,8 +48,8 @@ def serve(model: Any, batch_size: Any, device: Any, job: Job) -> float:
 
 
 def _logits(torch: Any, answer: Any, rows: int, length: int) -> Any:
-    """Return the model's answer, detached. TypeError unless it is a floating point tensor of shape
-    (``rows``, ``length``, vocabulary)."""
+    """Return ``answer``, which the model returned for a batch, detached. TypeError unless it is a
+    floating point tensor of shape (``rows``, ``length``, any size)."""
     got: Any = type(answer).__name__
     if isinstance(answer, torch.Tensor):
         got = tuple(answer.shape)
@@ -62,8 +62,8 @@ def _logits(torch: Any, answer: Any, rows: int, length: int) -> Any:
 
 
 def _tensor(torch: Any, job: Job, shape: Any, dtype: Any, offset: int = 0) -> Any:
-    """Return a tensor on the memory shared with the judge, from byte ``offset`` on. To write to it
-    is to write to the memory."""
+    """Return a tensor of this shape and type on the memory shared with the judge, from byte
+    ``offset`` on. Writing to the tensor writes to that memory."""
     shared = mmap.mmap(job["shared"], 0)
     count = 1
     for size in shape:

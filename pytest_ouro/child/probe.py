@@ -59,7 +59,8 @@ def _report_successes(actions: _Actions) -> Iterator[str]:
 
 
 def _report_failures(actions: _Actions) -> Iterator[str]:
-    """Yield a fault, with the error, for each action that fails."""
+    """Yield a fault, with the error, for each action that fails with an OSError or a
+    SubprocessError."""
     for words, action in actions:
         try:
             action()

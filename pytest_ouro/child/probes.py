@@ -54,9 +54,9 @@ class Probes:
             self.findings.append("the model's parameters changed during the evaluation")
 
     def _ask(self) -> None:
-        """Add a finding if the model's loss is not that of its logits, or if its logits depend on
-        later tokens. Without logits that is the only finding; if neither loss is finite, none is
-        added."""
+        """Add a finding if the loss that the model returns is not that of its logits, and one if
+        its logits depend on later tokens. If it returns no logits, that is the only finding. If
+        neither loss is finite everywhere, add none."""
         torch = sys.modules["torch"]
         x, y = self._rows()
         with torch.no_grad():
@@ -82,8 +82,9 @@ class Probes:
                 )
 
     def _shift(self, torch: Any, x: Any, logits: Any, cut: int) -> float:
-        """Return the largest change of a logit before ``cut`` when the tokens from there on change;
-        infinity for NaN or for logits of another shape."""
+        """Return the largest change of a logit before ``cut`` when each row gets another row's
+        tokens from there on. ``logits`` are those of the rows ``x``. Infinity for NaN or for an
+        answer of another shape."""
         spliced = torch.cat([x[:, :cut], x.roll(1, 0)[:, cut:]], 1)
         answer = self._model(spliced)
         if answer.shape != logits.shape:
@@ -97,9 +98,9 @@ class Probes:
         return batch[0].clone(), batch[1].clone()
 
     def _validation_batches(self) -> Any:
-        """Return the validation batches that the harness's loader serves for the split ``val``, or
-        that it returns beside others. None if it needs other arguments or returns no validation
-        data."""
+        """Return the validation batches that the harness's loader serves for the split ``val``. If
+        its parameters name no split, return those that it returns beside others; None if it needs
+        other arguments than tokenizer, rows and length, or returns no validation data."""
         module, name = self._module, self._job["loader"]
         args = (module.Tokenizer.from_directory(), ROWS, module.MAX_SEQ_LEN)
         load = getattr(module, name)

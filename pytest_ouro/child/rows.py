@@ -60,8 +60,8 @@ def read_rows(module: types.ModuleType, job: Job) -> Any:
 def _count_scored(module: types.ModuleType, job: Job, vocabulary: int) -> int:
     """Return how many rows to score: as many as the job asks, or as `COST` allows, and at most all.
 
-    If the harness has more than twice as many rows, lower its EVAL_TOKENS to that. If it lacks
-    MAX_SEQ_LEN or EVAL_TOKENS, return the number that the job asks, or ``sys.maxsize``.
+    If the harness has more than twice as many rows, lower its EVAL_TOKENS to twice as many. If it
+    lacks MAX_SEQ_LEN or EVAL_TOKENS, return the number that the job asks, or ``sys.maxsize``.
     """
     length, tokens = getattr(module, "MAX_SEQ_LEN", 0), getattr(module, "EVAL_TOKENS", 0)
     asked = int(job.get("rows") or 0)
@@ -80,10 +80,12 @@ def _evaluate(module: types.ModuleType, job: Job, model: Any) -> Any:
 
 
 def _extend(module: types.ModuleType, job: Job, x: Any, y: Any, scored: int) -> Any:
-    """Return inputs and targets, with further rows if there are too few spare ones.
+    """Return the inputs ``x`` and targets ``y``, with further rows if there are too few spare ones
+    beside the ``scored`` rows (their number).
 
-    Further rows are read by one evaluation with a higher EVAL_TOKENS. If they do not begin with the
-    same rows, or a target is not the next input, ``x`` and ``y`` are returned unchanged.
+    Further rows are read by one evaluation with a higher EVAL_TOKENS. If the harness has no
+    EVAL_TOKENS, what is read does not begin with the same rows, or a target is not the next input,
+    ``x`` and ``y`` are returned unchanged.
     """
     import torch
 

@@ -205,7 +205,7 @@ class Score:
         self._nats.extend(nats.cpu())
 
     def value(self) -> tuple[float, float]:
-        """Return bits per byte of the scored rows, and its standard error."""
+        """Return a tuple: bits per byte of the scored rows, and its standard error."""
         order = sorted(self._whole)
         nats = torch.stack([self._nats[self._whole[row]] for row in order])
         num_bytes = self.rows.num_bytes[self.rows.y[order]]

@@ -72,7 +72,8 @@ class Origin(NamedTuple):
     place: tuple[Any, ...] = ()
 
     def make(self, module: Any) -> Any:
-        """Return the value, made by ``module``, another copy of the harness."""
+        """Return the value as ``module``, another copy of the harness, makes it; raise what the
+        harness raises."""
         value = getattr(module, self.name)
         if self.call is not None:
             args, kwargs = self.call
@@ -121,8 +122,10 @@ def refused_split(
 ) -> str:
     """Return words for the held-out split that a call of ``function`` asks for; "" for none.
 
-    PermissionError if a text, or the argument of a parameter that names a split, is of a class that
-    is not in ``plain``: it could compare unlike it reads.
+    A text (or a file's stem) that is the name of such a split asks for it, in any argument; a
+    parameter that names the split need only contain one; ``train=False`` asks for it too.
+    PermissionError if a text, or the argument of a parameter that names the split, is of a class
+    that is not in ``plain``: it could compare unlike it reads.
     """
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
@@ -278,10 +281,10 @@ def _split_of(parts: set[str]) -> str:
 def several(value: Any, places: frozenset[int | str]) -> dict[Any, bool]:
     """Return a dict from the places of splits in a loader's result to whether each is held out.
 
-    They are found by names: keys, fields, attributes, or the ``return`` statements (``places``),
-    beside which all else is training data. In a plain tuple of loaders without names the first is
-    the training split, as is usual. Empty if the result is one loader, or a batch, or holds nothing
-    that is held out.
+    In a mapping, named tuple or object, the names of keys, fields or attributes decide; a place
+    whose name shows no split is left out. In a plain tuple or list, ``places`` (found in the
+    ``return`` statements) are held out and all others training data. Without ``places``, a tuple of
+    several loaders has the training split first. Empty for one loader, or if nothing is held out.
     """
     if isinstance(value, Mapping):
         found = {key: _split_of(words(str(key))) for key in value}

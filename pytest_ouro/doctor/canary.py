@@ -114,8 +114,13 @@ def attempt(
 def _classify(
     name: str, result: Result, workspace: _Workspace, honest: float | None
 ) -> tuple[_State, str]:
-    """Return the state of a canary after its run, and the words that explain it. A trace outside of
-    the run decides first."""
+    """Return the state of a canary after its run, and the words that explain it.
+
+    A trace outside of the run makes any canary ``open``, and a breach makes a cheat ``caught``. A
+    run without a metric ``failed``; an honest one with a metric ``held``. A cheat with another
+    metric than ``honest`` is ``open``, one with the same metric ``neutralised``. A cheat that acts
+    outside of its process must also have been refused; else it ``failed``.
+    """
     if effect := workspace.effect():
         return "open", effect
     if result.status == "closed":

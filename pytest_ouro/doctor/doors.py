@@ -34,11 +34,11 @@ def examine_doors(git: Git) -> Iterator[Item]:
 
 
 def _examine_hook(git: Git) -> Item:
-    """Return the item about the pre-commit hook: whether it runs the gate, itself or through the
+    """Return the item about the pre-commit hook: ``ok`` if it runs the gate, itself or through the
     tool pre-commit.
 
-    ``weak``: the gate is configured for the tool, and its hook is not installed; ``off``: no hook
-    that is executable runs the gate.
+    ``weak``: the gate is configured for the tool, but the tool's hook is not installed; ``off``: no
+    hook that is executable runs the gate.
     """
     hook = _find_hooks(git) / "pre-commit"
     runs = hook.is_file() and os.access(hook, os.X_OK)
@@ -94,7 +94,7 @@ def _examine_ci(top: Path) -> Item:
 
 def _examine_guard(top: Path) -> Item:
     """Return the item about the agents that the project uses: ``ok`` if all of them call the guard
-    before they act, else ``off``."""
+    before they act; ``off`` if one does not, or if there are no files of an agent."""
     found = agents.found(top)
     if not found:
         words = "no files of an agent here, so none asks the guard before it edits"

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass
 class Examination:
-    """The items found; ``machine`` is None if there are no trusted rules that can be read."""
+    """The items found, in the order of the report; ``machine`` is None if there are no trusted
+    rules that can be read."""
 
     items: list[Item] = field(default_factory=list)
     machine: Machine | None = None
@@ -44,7 +45,7 @@ def examine(
 
     An OuroError on the way becomes an item of the result. ``trust`` names the commit to trust.
     ``run_commands`` allows to start the interpreter that the bound names. ``missing`` says why no
-    bound.toml was found in the folder of ``path``.
+    bound.toml was found in the folder of ``path``; then the rules and the machine are not examined.
     """
     found = Examination()
     found.items += _examine(path, trust, run_commands, missing, found)

@@ -198,9 +198,9 @@ class Machine:
         return Item("device", "ok", f"{words}, free")
 
     def _data(self) -> Item:
-        """Return the item about the data: ``off`` if the bound names no files, ``fails`` if some
-        are missing that no preparation makes, ``weak`` if no rule compares them or not all are
-        blessed."""
+        """Return the item about the data: ``off`` if the bound names no files; ``fails`` if some
+        are missing, but ``weak`` if the first run makes them; ``weak`` too if no rule compares the
+        files or not all are blessed."""
         root, experiment = self.case.evidence.root, self.experiment
         if not experiment.data:
             words = "the bound names no data: none is compared from run to run"

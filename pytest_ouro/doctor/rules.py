@@ -68,7 +68,8 @@ def _examine_trust(case: Case, path: Path) -> Item:
     """Return the item about the source of the rules.
 
     It is ``ok`` if a commit is trusted, and ``fails`` if the new bound.lock is not committed. Rules
-    by bound.lock are ``weak``; then it names a branch to trust instead of the working tree.
+    by bound.lock are ``weak``; the next step then is to trust a branch that holds the bound, or,
+    without one, the present commit.
     """
     trust, git = case.trust, case.repository.git
     if trust.lock is None:

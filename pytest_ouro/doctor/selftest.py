@@ -82,8 +82,9 @@ def _is_promised(name: str, level: Level) -> bool:
 def _run_canaries(
     names: list[str], python: str, highest: Level, torch: bool, on_trial: Callable[[Trial], None]
 ) -> list[Trial]:
-    """Run canaries at one level, and return their trials. The level is the one that the first, the
-    honest run, has reached; if that run does not hold, the others are not run."""
+    """Run canaries at one level, and return their trials. The first runs at the highest level up to
+    ``highest``, and the others at the level that it reached. If it is the honest canary and does
+    not hold, the others are not run."""
     trials: list[Trial] = []
     for name in names:
         level = trials[0].level if trials else highest

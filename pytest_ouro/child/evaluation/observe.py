@@ -45,10 +45,13 @@ _STARTS = {
 
 
 class Observer:
-    """An audit hook that reports the first use of a file in ``folders`` as code, and no others.
+    """An audit hook that reports the first time that the candidate's code may run, and nothing
+    after it.
 
-    The texts of the first folder count too, as do unpickling and programs that are started on the
-    files without the sandbox. ``confine`` are the words that start a program in the sandbox.
+    Reported are: a file in ``folders`` that is executed, imported or loaded; a text of the first
+    folder that is executed; unpickling, except of messages between the evaluation's own processes;
+    and a program that is started on the files without the sandbox. ``confine`` are the words that
+    start a program in the sandbox.
     """
 
     def __init__(self, channel: Channel, folders: list[str], confine: list[str]) -> None:
@@ -194,9 +197,9 @@ def _place() -> str:
 
 
 def start(words: list[str]) -> None:
-    """Execute a script or, after ``-m``, a module as ``__main__`` under an `Observer`. The first
-    word is the descriptor of the supervisor's channel. Tracebacks leave out the frames of this
-    module."""
+    """Execute a script or, after ``-m``, a module as ``__main__`` under an `Observer`. ``words``
+    are the descriptor of the supervisor's channel, then the words of the evaluation. The
+    candidate's folder and the words of the sandbox are in OURO_CANDIDATE and OURO_CONFINE."""
     fd, first, *rest = words
     channel = Channel(int(fd))
     channel.close_on_exec()
@@ -218,8 +221,8 @@ def start(words: list[str]) -> None:
 
 
 def _print_exception(kind: Any, error: Any, at: Any) -> None:
-    """Print an exception without the leading frames of this package and of runpy; with all frames
-    if there are no others."""
+    """Print an exception and its traceback (``at``) without the leading frames of this package and
+    of runpy; with all frames if there are no others."""
     ours = (os.path.dirname(os.path.dirname(__file__)), "<frozen")  # noqa: PTH120
     first = at
     while first is not None and first.tb_frame.f_code.co_filename.startswith(ours):

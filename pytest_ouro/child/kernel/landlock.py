@@ -47,7 +47,8 @@ def version() -> int:
 
 class Ruleset:
     """A set of rights that stay allowed. Once `restrict` is called, all others that Landlock's
-    version ``abi`` covers are refused; ``network`` leaves TCP out."""
+    version ``abi`` covers are refused; with ``network``, TCP is not covered. OSError if the kernel
+    refuses."""
 
     def __init__(self, abi: int, *, network: bool = False) -> None:
         # Version 2 adds links and renames between folders, 3 truncate, 4 TCP, 5 ioctl, 6 abstract
@@ -74,8 +75,8 @@ class Ruleset:
             os.close(fd)
 
     def allow_opened(self, fd: int, rights: int) -> None:
-        """Allow those of the ``rights`` that apply to an open file or folder and to this
-        version."""
+        """Allow ``rights`` on the file or folder that is open as ``fd``, without those that do not
+        apply to a file, or that this version does not know."""
         if not stat.S_ISDIR(os.fstat(fd).st_mode):
             rights &= _OF_FILES
         if rights := rights & self._files:

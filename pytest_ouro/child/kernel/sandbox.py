@@ -108,8 +108,9 @@ def _import_path() -> list[str]:
 
 
 def _grant(paths: Iterable[Path], hidden: set[Path]) -> Iterator[tuple[Path, int]]:
-    """Yield each path to allow, with READ; a folder that contains hidden paths gets LIST, and its
-    other content is yielded too, without links. A hidden path is not yielded."""
+    """Yield pairs of a path to allow and its rights: READ for a path without hidden ones; LIST for
+    a folder that contains hidden paths, and then pairs for its entries, which are treated alike,
+    without links. A hidden path is not yielded."""
     for path in dict.fromkeys(paths):
         within = {one for one in hidden if one.is_relative_to(path)}
         if not within:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def fork_supervised(channel: Channel) -> None:
-    """Fork, and return in the child; the parent waits, and exits or dies by a signal as it did.
+    """Fork, and return in the child only. The parent waits for the child, then exits with the same
+    status, or dies by the same signal.
 
     The parent kills all descendants and itself when the supervisor hangs up. If the parent is
     killed, Linux kills the child too, and the supervisor ends the other descendants.
@@ -95,7 +96,8 @@ def _descendants() -> list[int]:
 
 
 def _exit_like(status: int) -> NoReturn:
-    """Exit with this wait status; if it names a signal, die by the same signal."""
+    """Exit with the exit status in the wait status ``status``; if that names a signal, die by the
+    same signal, without a core file."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
