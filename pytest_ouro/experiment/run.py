@@ -48,12 +48,13 @@ if TYPE_CHECKING:
 class Result:
     """The result of an experiment: its verdict, its metric and its record.
 
-    ``closed`` holds the results of the broken rules if nothing was run; then ``record`` is None.
-    ``value`` is the measured metric, None for a crash; after repeats it is their mean. ``best`` is
-    the value of the reference, None if there is none. ``record`` is the run's last record in the
-    journal. ``tail`` are the last lines of output of a crash. ``settlement`` and ``notes`` are
-    lines about the branch and about earlier runs; ``before`` is one about an earlier run of the
-    same code, or "".
+    ``closed`` holds the results of the broken rules if a rule is broken; then nothing was run,
+    ``record`` is None and ``level`` is "". ``value`` is the measured metric, None for a crash;
+    after repeats it is their mean. ``best`` is the value of the reference, None if there is none.
+    ``record`` is the run's last record in the journal. ``message`` says what went wrong, "" if
+    nothing did. ``tail`` are the last lines of output of a crash. ``repeats`` are the runs of a
+    series, None without one. ``settlement`` and ``notes`` are lines about the branch and about
+    earlier runs; ``before`` is one about an earlier run of the same code, or "".
     """
 
     reason: Reason
@@ -74,23 +75,28 @@ class Result:
 
     @property
     def status(self) -> Status:
-        """The verdict, or "closed"."""
+        """The verdict ("keep", "discard" or "crash"), or "closed" if a rule is broken."""
         return self.reason.status
 
     @property
     def interrupted(self) -> bool:
-        """Whether a person interrupted the run."""
+        """Whether Ctrl-C or TERM ended the run."""
         return self.reason is Reason.INTERRUPTED
 
     @property
     def val_bpb(self) -> float | None:
-        """The value, where the metric is val_bpb. AttributeError for another metric."""
+        """The ``value`` (None for a crash) where the metric is val_bpb. AttributeError for another
+        metric."""
         if self.metric.name != "val_bpb":
             raise AttributeError(f"the metric is {self.metric.name}: its value is `value`")
         return self.value
 
     def lines(self, *, quiet: bool = False) -> tuple[str, ...]:
-        """Return the lines that are printed before the last line, without notes if ``quiet``."""
+        """Return the lines that are printed before the last line.
+
+        They are the notes (not if ``quiet``), the guards that are broken, an earlier run of the
+        same code, the repeats and the settlement; of these, those that there are.
+        """
         lines = [] if quiet else [*self.notes]
         if self.record:
             lines += [f"ouro: {guard['text']}" for guard in self.record.broken_guards]
@@ -103,7 +109,11 @@ class Result:
 
     @property
     def last_line(self) -> str:
-        """The stable line that people and agents grep for, with verdict, values and reason."""
+        """The stable line that people and agents grep for: verdict, value, reference, level and
+        reason.
+
+        If a rule is broken, it has only the word "closed", the commit and the reason.
+        """
         if self.record is None:
             return f"ouro: closed commit={self.commit[:7]} reason={self.reason}"
         value, best = self.metric.text(self.value), ""
@@ -120,9 +130,9 @@ class Result:
 class Order:
     """The options of one call.
 
-    ``device`` and ``budget``, in seconds, replace the bound's unless they are None; a shorter
-    budget makes the run a rehearsal. ``settle`` says whether the verdict is applied to the branch,
-    and ``repeat`` is the number of runs.
+    ``device`` and ``budget``, in seconds, replace the bound's unless they are None. A shorter
+    budget makes the run a rehearsal; a longer one is refused. ``settle`` says whether the verdict
+    is applied to the branch, and ``repeat`` is the number of runs.
     """
 
     device: Device | None = None
@@ -140,10 +150,10 @@ def run_experiment(
 ) -> Result:
     """Check the rules, run, decide and record, and settle the branch if ``order`` says so.
 
-    Return the result of the last run. If a rule is broken, nothing is run, and the result is
-    "closed". Repeats end with the first crash. ``say`` is called with lines about the course,
-    ``progress`` with the position of the run. ExperimentError if no run can be started, or if HEAD
-    moves between repeats.
+    Return the result of the last run. If a rule is broken, nothing more is run or settled, and the
+    result is "closed". Repeats end with the first crash. ``say`` is called with lines about the
+    course, ``progress`` with the position of the run. OuroError, mostly ExperimentError, if a run
+    cannot be started or recorded, or if HEAD moves between repeats.
     """
     commit = ""
     for turn in make_turns(order.repeat):
@@ -173,7 +183,8 @@ def _run_once(
     """Run once and record it; return the result, and the case that the run was made with.
 
     The case is observed again if the run had to wait, if data was made, or if a lost run was
-    recorded. If a rule is broken, nothing is run.
+    recorded. If a rule is broken, nothing is run, and the result is "closed". If the process cannot
+    be started, the run is recorded as a crash, and the error is raised.
     """
     profile = device.choose(order.device or case.experiment.device)
     experiment = preconditions.rehearse(case.bound.experiments[profile], order.budget)
@@ -240,8 +251,8 @@ def _check_gate(case: Case) -> Result | None:
 def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measurement, str]:
     """Run the commit in a clean worktree at the highest possible level, and evaluate a command.
 
-    Return the measurement, and why the level is not higher ("" at the highest). If the judge
-    rejects the harness, before the script starts, the script is run without a judge.
+    Return the measurement, and why the level is not higher ("" if it is the highest). If the judge
+    rejects the harness, which it does before the script starts, the script is run without a judge.
     """
     case, experiment = setup.case, setup.experiment
     with checkout(case.repository.git, case.repository.head) as tree:
@@ -263,7 +274,8 @@ def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measu
 def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
     """Decide on the measurement, record the verdict, copy the log, and return the result.
 
-    A run on "cuda" that used the CPU, or one that broke a rule about runs, is a breach.
+    A run that otherwise succeeded is a breach, which is a crash, if it was to use "cuda" and used
+    the CPU, or if it broke a rule about runs. RecordError if the verdict cannot be recorded.
     """
     case, experiment = setup.case, setup.experiment
     metric = experiment.described_metric
@@ -302,7 +314,11 @@ def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
 
 
 def _add_history(case: Case, result: Result) -> Result:
-    """Return the result with its repeats and their mean, and with notes on comparable runs."""
+    """Return the result with notes on comparable runs, and with its repeats and their mean.
+
+    The mean replaces ``value`` unless the last run crashed. Without two comparable repeats,
+    ``repeats`` is None and ``value`` stays.
+    """
     assert result.record is not None
     runs = case.evidence.journal.runs()
     lines = history.notes(result.record, runs)
@@ -314,7 +330,9 @@ def _add_history(case: Case, result: Result) -> Result:
 def _settle(case: Case, result: Result, *, apply: bool) -> tuple[str, ...]:
     """Settle the branch if ``apply`` is true; return lines about what was done or is to be done.
 
-    After a keep, or if the run's commit is the incumbent, there is nothing to do and no line.
+    There is no line after a keep, or if the run's commit is the incumbent. After a rehearsal or an
+    interrupted run the branch stays, and only with ``apply`` a line says why. If nothing is kept
+    yet, the branch stays, and a line says so.
     """
     if why := result.reason.unsettled:
         return (f"ouro: not settled: {why}",) if apply else ()

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 
 class Surroundings(NamedTuple):
-    """The device's name, and the other programs that compute on it (None for a processor).
+    """The name of a run's device, and ``foreign``: the other programs that compute on it.
 
+    ``foreign`` is empty if there are none, and None for a processor, on which they are not counted.
     Each program has the keys ``pid``, ``name`` and ``memory_mb``.
     """
 
@@ -31,7 +32,7 @@ class Surroundings(NamedTuple):
 def choose(wanted: Device) -> Profile:
     """Return the profile to run: ``wanted``; for "auto", "cuda" if there is a card, else "cpu".
 
-    ExperimentError if "cuda" is demanded and there is no card.
+    ExperimentError if ``wanted`` is "cuda" and there is no card.
     """
     if wanted != "cpu" and cuda_present():
         return "cuda"
@@ -41,9 +42,10 @@ def choose(wanted: Device) -> Profile:
 
 
 def cuda_present() -> bool:
-    """Return whether CUDA_VISIBLE_DEVICES, if set, allows a card, and there may be one.
+    """Return whether there may be a card that a run can use.
 
-    There may be one if NVIDIA's driver lists a card, or if AMD's driver is loaded.
+    False if CUDA_VISIBLE_DEVICES is set and hides all cards (empty, "-1", "none", "NoDevFiles").
+    Otherwise True if NVIDIA's driver lists a card, or if AMD's driver is loaded.
     """
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1", "none", "NoDevFiles"):
         return False
@@ -62,21 +64,29 @@ def cpu_name() -> str:
 
 
 def visible() -> list[str]:
-    """Return the indices or UUIDs in CUDA_VISIBLE_DEVICES; ``["0"]``, the first card, if unset."""
+    """Return the words of CUDA_VISIBLE_DEVICES, each an index or a UUID.
+
+    ``["0"]``, the first card, if the variable is unset; an empty list if it is empty.
+    """
     words = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")
     return [word.strip() for word in words if word.strip()]
 
 
 def selected() -> list[Card]:
-    """Return the visible cards that the driver knows, in the order of CUDA_VISIBLE_DEVICES."""
+    """Return the cards that CUDA_VISIBLE_DEVICES names, in its order; card 0 if it is unset.
+
+    A word that matches no card of NVIDIA's driver is left out.
+    """
     known = nvml.cards()
     return [card for word in visible() for card in known if card.matches(word)]
 
 
 def lock_names(profile: Profile) -> list[str]:
-    """Return the names of the locks for a run: "cpu", or one for each visible card, sorted.
+    """Return the names of the locks for a run, sorted: "cpu", or ``cuda-<index>`` for each visible
+    card.
 
-    A known card has one name, whether its index or its UUID makes it visible.
+    A known card has one name, whether its index or its UUID makes it visible. If the driver knows
+    none of the visible cards, the words of CUDA_VISIBLE_DEVICES take the place of the index.
     """
     if profile == "cpu":
         return ["cpu"]
@@ -89,8 +99,9 @@ def surroundings(
 ) -> Surroundings:
     """Return the device's name, and the other programs on its cards; warn about each by ``say``.
 
-    The number of ``cores`` that a run is confined to is part of the name, since it is on another
-    device than a run that may use all of them.
+    The name is the model of the processor or of the first visible card. On the profile "cpu", the
+    number of ``cores`` that a run is confined to is part of it, since such a run is on another
+    device than one that may use all of them. An unknown card is named so, with the processor.
     """
     if profile == "cpu":
         return Surroundings(f"{cpu_name()}, {len(cores)} cores" if cores else cpu_name())

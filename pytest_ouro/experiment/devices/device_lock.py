@@ -28,8 +28,9 @@ AGAIN = 60.0
 def hold_devices(names: Iterable[str], say: Callable[[str], None]) -> Iterator[bool]:
     """Hold the locks of the devices until the context ends; yield whether the run had to wait.
 
-    While it waits, without end, ``say`` is called every ``AGAIN`` seconds with the holder and how
-    long it has held the device. ExperimentError if the locks cannot be written.
+    A lock that another run holds is waited for without end; meanwhile ``say`` is called, at once
+    and every ``AGAIN`` seconds, with the holder and how long it has held the device.
+    ExperimentError if the locks cannot be written.
     """
     with contextlib.ExitStack() as stack:
         waited = [stack.enter_context(_hold(name, say)) for name in names]
@@ -39,7 +40,8 @@ def hold_devices(names: Iterable[str], say: Callable[[str], None]) -> Iterator[b
 def try_devices(names: Iterable[str], stack: contextlib.ExitStack) -> bool:
     """Hold the locks of all devices until ``stack`` is closed, and return True.
 
-    If another run holds one of them, hold none and return False at once.
+    If another run holds one of them, hold none and return False at once. ExperimentError if the
+    locks cannot be written.
     """
     with contextlib.ExitStack() as held:
         for name in names:
@@ -59,7 +61,8 @@ class _Held(Exception):
 def _hold(name: str, say: Callable[[str], None] | None) -> Iterator[bool]:
     """Hold the lock of one device until the context ends; yield whether the run had to wait for it.
 
-    With ``say`` None, do not wait: _Held if another run holds the device.
+    With ``say`` None, do not wait: _Held if another run holds the device. ExperimentError if the
+    lock cannot be written.
     """
     from filelock import FileLock, Timeout
 
@@ -92,9 +95,10 @@ def _hold(name: str, say: Callable[[str], None] | None) -> Iterator[bool]:
 
 
 def holder_of(names: Iterable[str]) -> str:
-    """Return who holds the first device that is not free, and since when; "" if all are free.
+    """Return who holds the first of these devices that is not free, and since when.
 
-    The locks are tried for a moment, not held.
+    "" if all are free; "another user" if a lock may not be opened. The locks are tried for a
+    moment, not held.
     """
     from filelock import FileLock, Timeout
 
@@ -130,11 +134,13 @@ def _who(holder: Path) -> str:
 
 
 def _now() -> datetime.datetime:
+    """Return the present time, in UTC."""
     return datetime.datetime.now(datetime.timezone.utc)
 
 
 def _age(held: datetime.timedelta) -> str:
-    """Return a duration in whole seconds, minutes or hours, such as ``12 min``."""
+    """Return a duration such as ``12 min``: in whole seconds below two minutes, in whole hours from
+    two hours on, else in minutes."""
     seconds = max(0, int(held.total_seconds()))
     if seconds < 120:
         return f"{seconds} s"

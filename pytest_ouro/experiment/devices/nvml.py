@@ -37,7 +37,7 @@ class Card:
 
     def matches(self, word: str) -> bool:
         """Return whether a word of CUDA_VISIBLE_DEVICES, an index or the beginning of a UUID,
-        selects this card."""
+        selects this card. False for an empty word."""
         if word.isdigit():
             return int(word) == self.index
         return word != "" and self.uuid.startswith(word)
@@ -45,15 +45,20 @@ class Card:
 
 @dataclass(frozen=True)
 class Access:
-    """The access of a sandboxed run to its one card: the value of CUDA_VISIBLE_DEVICES ("" if the
-    driver names no card) and the device nodes."""
+    """The access of a sandboxed run to its one card.
+
+    ``visible`` is the value for CUDA_VISIBLE_DEVICES: the UUID of the card or of its MIG instance,
+    "" if the driver names none. ``nodes`` are the device nodes that the run needs: paths, or in
+    results of ``_find_card`` and ``_find_instance`` names below ``/dev``.
+    """
 
     visible: str
     nodes: tuple[str, ...]
 
 
 class _Process(ctypes.Structure):
-    """``nvmlProcessInfo_v2_t``."""
+    """A process on a card, as the C structure ``nvmlProcessInfo_v2_t``; ``used`` is memory in
+    bytes."""
 
     _fields_ = (
         ("pid", ctypes.c_uint),
@@ -80,8 +85,8 @@ def driver_version() -> str:
 def foreign(cards: list[Card]) -> list[Mapping[str, str | int]]:
     """Return the processes that compute on these cards, except this one.
 
-    Each has ``pid``, ``name`` ("?" if unknown) and ``memory_mb`` (0 if unknown). Empty if no driver
-    answers.
+    Each has ``pid``, ``name`` ("?" if unknown) and ``memory_mb`` (0 if unknown); one that uses two
+    cards is listed for each. Empty if no driver answers.
     """
     with contextlib.suppress(OSError), _driver() as nvml:
         return [
@@ -101,8 +106,9 @@ def foreign(cards: list[Card]) -> list[Mapping[str, str | int]]:
 def access(environ: Mapping[str, str] = os.environ) -> Access:
     """Return the access to the first card or MIG instance that CUDA_VISIBLE_DEVICES names.
 
-    ExperimentError if NVIDIA's driver does not know it. If that driver does not answer, no card is
-    named, and the nodes are those of AMD.
+    It is card 0 if ``environ`` lacks the variable. ExperimentError if NVIDIA's driver does not know
+    the card, or not its device node. If that driver does not answer, ``visible`` is "", and the
+    nodes are those of AMD that exist.
     """
     name = environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
     try:
@@ -115,14 +121,15 @@ def access(environ: Mapping[str, str] = os.environ) -> Access:
 
 
 def _present(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the paths of those device nodes that exist."""
+    """Return the paths of those device nodes that exist; ``names`` are names below ``/dev``."""
     return tuple(str(_DEV / name) for name in names if (_DEV / name).exists())
 
 
 def _find_card(nvml: ctypes.CDLL, name: str) -> Access:
     """Return the access to the card with this index or UUID, with the node of that card alone.
 
-    ExperimentError if there is no such card.
+    On WSL, where one node leads to all cards, no node is added. ExperimentError if there is no such
+    card, or if the number of its node is not known.
     """
     for card in _cards(nvml):
         if card.matches(name):
@@ -136,7 +143,8 @@ def _find_card(nvml: ctypes.CDLL, name: str) -> Access:
 def _find_instance(nvml: ctypes.CDLL, name: str) -> Access:
     """Return the access to a MIG instance by its UUID: the nodes of its card and of the instance.
 
-    ExperimentError if there is no such instance.
+    A node of the instance that the system does not list is left out. ExperimentError if there is no
+    such instance, or if a number of its nodes is not known.
     """
     part, card = ctypes.c_void_p(), ctypes.c_void_p()
     if nvml.nvmlDeviceGetHandleByUUID(name.encode(), ctypes.byref(part)) != 0:
@@ -155,7 +163,8 @@ def _find_instance(nvml: ctypes.CDLL, name: str) -> Access:
 
 
 def _cards(nvml: ctypes.CDLL) -> list[Card]:
-    """Return the cards that the driver can reach: those whose UUID it reports."""
+    """Return the cards that the driver can reach: those whose UUID it reports. Empty if it
+    fails."""
     count = ctypes.c_uint(0)
     if nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)) != 0:
         return []
@@ -168,7 +177,7 @@ def _cards(nvml: ctypes.CDLL) -> list[Card]:
 
 
 def _handle(nvml: ctypes.CDLL, index: int) -> ctypes.c_void_p:
-    """Return the handle by which NVML functions know a card."""
+    """Return the handle by which NVML functions know the card with this index."""
     handle = ctypes.c_void_p()
     nvml.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(handle))
     return handle
@@ -177,7 +186,8 @@ def _handle(nvml: ctypes.CDLL, index: int) -> ctypes.c_void_p:
 def _processes(nvml: ctypes.CDLL, card: Card) -> list[_Process]:
     """Return the processes that compute on a card.
 
-    The list is empty if the driver is older than version 510 or refuses the query.
+    The list is empty if the driver is older than version 510 or refuses the query, as it does for
+    more than ``_PROCESSES`` processes.
     """
     count, found = ctypes.c_uint(_PROCESSES), (_Process * _PROCESSES)()
     ask = getattr(nvml, "nvmlDeviceGetComputeRunningProcesses_v3", None)
@@ -187,7 +197,8 @@ def _processes(nvml: ctypes.CDLL, card: Card) -> list[_Process]:
 
 
 def _text(function: ctypes._NamedFuncPointer, *arguments: Any) -> str:
-    """Return the text that an NVML function writes, or "" if it fails."""
+    """Call an NVML function with these arguments and a buffer; return the text that it writes, or
+    "" if it fails."""
     text = ctypes.create_string_buffer(256)
     failed = function(*arguments, text, ctypes.c_uint(len(text)))
     return "" if failed else text.value.decode(errors="replace")
@@ -205,7 +216,7 @@ def _node_number(function: ctypes._NamedFuncPointer, handle: ctypes.c_void_p) ->
 def _driver() -> Iterator[ctypes.CDLL]:
     """Load and initialise NVML, and yield it until the context ends, which shuts it down.
 
-    OSError if there is no driver that answers.
+    OSError if there is no NVML, or if no driver answers.
     """
     nvml = ctypes.CDLL(LIBRARY)
     if nvml.nvmlInit_v2() != 0:

@@ -31,7 +31,7 @@ _PAUSE = 0.5
 
 class Place(NamedTuple):
     """What a run holds: the names of its locks, whether it had to wait, and the numbers of its
-    cores (none: it may use all of them)."""
+    cores (empty: it may use all of them)."""
 
     names: tuple[str, ...]
     waited: bool
@@ -42,11 +42,12 @@ class Place(NamedTuple):
 def hold_place(
     profile: Profile, slots: int, folder: Path, say: Callable[[str], None]
 ) -> Iterator[Place]:
-    """Wait for a place for a run in the working tree ``folder``; hold it until the context ends.
+    """Wait for a place for a run, yield it, and hold it until the context ends.
 
-    ``slots`` count on the profile "cpu" only. With several, this process is confined to the slot's
-    cores meanwhile, and so are the processes that it starts. ``say`` is called while it waits.
-    ExperimentError if there are fewer cores than slots.
+    With several ``slots`` on the profile "cpu", it is one slot and the working tree ``folder``;
+    this process is confined to the slot's cores meanwhile, and so are the processes that it starts.
+    Otherwise it is the visible cards, or the whole processor. ``say`` is called while it waits.
+    ExperimentError if there are fewer cores than slots, or if the locks cannot be written.
     """
     if profile == "cpu" and slots > 1:
         tree = f"tree-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
@@ -80,7 +81,8 @@ def parts(slots: int) -> list[tuple[int, ...]]:
 def holder(profile: Profile, slots: int) -> str:
     """Return who holds what a run would wait for, and since when; "" if it would not wait.
 
-    With several slots, it would wait only if all of them are held.
+    With several slots on the profile "cpu", it would wait if all of them are held (then the first
+    one's holder is returned), or if the whole processor is.
     """
     if profile == "cuda" or slots == 1:
         return holder_of([*device.lock_names(profile), *_used_cores(profile)])
@@ -90,7 +92,11 @@ def holder(profile: Profile, slots: int) -> str:
 
 @contextmanager
 def _hold_slot(slots: Sequence[tuple[int, ...]], say: Callable[[str], None]) -> Iterator[Place]:
-    """Wait until a slot is free, hold its cores until the context ends, and yield the place."""
+    """Wait until a slot is free, hold its cores until the context ends, and yield the place.
+
+    ``slots`` are the cores of each slot. While all are held, ``say`` is called, at once and every
+    ``AGAIN`` seconds, with the holder of the first one.
+    """
     waited, again = False, time.monotonic()
     while True:
         with contextlib.ExitStack() as stack:
@@ -115,8 +121,8 @@ def _name(core: int) -> str:
 
 
 def _used_cores(profile: Profile) -> Iterable[str]:
-    """Return the names of the locks of cores that were ever held; a run without slots takes these
-    too. Empty for "cuda"."""
+    """Return the names of the locks of all cores that were ever held, sorted; a run without slots
+    takes these too. Empty for "cuda"."""
     files = (cache_folder() / "locks").glob("cpu-*.lock") if profile == "cpu" else ()
     return sorted(file.stem for file in files)
 

@@ -36,9 +36,11 @@ def compare(
 
     ``runs`` are the finished runs of the journal, oldest first. ``history`` is the commit of the
     run and its ancestors, newest first. The reference is the last keep in ``history`` that can be
-    compared. A run that breaks one of the ``guards`` is not kept. The last run of a series is
-    compared by the series' mean, with the last keep among the other commits. ``describe_again``
-    returns a run with the sizes and digests of its code in the form of this run's.
+    compared; without one the run becomes the baseline. ``experiment`` states the level that a keep
+    needs, ``rule`` the noise and how large a gain must be. A run that breaks one of the ``guards``
+    is not kept. The last run of a series is compared by the series' mean, with the last keep among
+    the other commits. ``describe_again`` returns a run with the sizes and digests of its code in
+    the form of this run's.
     """
     metric = measured.metric
     past = [run for run in runs if comparable(run, measured)]
@@ -112,7 +114,8 @@ def compare(
 def _incumbent(
     history: Sequence[str], runs: Sequence[FinishedRun], finished: FinishedRun
 ) -> str | None:
-    """Return the commit of the last keep in ``history``, to which the branch is settled; or None.
+    """Return the commit of the last keep in ``history``, to which the branch is settled; None if
+    nothing is kept.
 
     If the run is itself a keep, this is the keep before it. A kept commit that is discarded after
     it was measured again is not a keep any more.
@@ -124,11 +127,12 @@ def _incumbent(
 def _lost(
     past: Sequence[FinishedRun], kept: Sequence[FinishedRun], trust: str
 ) -> list[FinishedRun]:
-    """Return the runs whose code lost to the last keep: earlier keeps, and discarded runs that were
-    compared with it. Empty if nothing is kept.
+    """Return the runs whose code lost to the last keep: earlier keeps, and the last runs of
+    discarded commits that were compared with it. Empty if nothing is kept.
 
-    ``kept`` are the keeps, newest first. Runs that broke a guard under another trust than ``trust``
-    are left out, since its limit may have been another.
+    ``past`` are the comparable runs, oldest first, ``kept`` the keeps, newest first. Runs that
+    broke a guard under another trust than ``trust`` are left out, since its limit may have been
+    another.
     """
     if not kept:
         return []
@@ -160,7 +164,7 @@ def _noise(rule: VerdictRule, runs: Sequence[MeasuredRun]) -> float | None:
 
 
 def _candidates(runs: Iterable[FinishedRun]) -> list[Candidate]:
-    """Return the runs that have a value, for comparison."""
+    """Return the runs that have a value, for comparison, in their order."""
     return [
         _candidate(run, run.mean_or_value, run.independent_runs)
         for run in runs
@@ -175,9 +179,10 @@ def _candidate(run: MeasuredRun, value: float, count: int) -> Candidate:
 
 
 def _apart(runs: Sequence[FinishedRun], past: Sequence[FinishedRun], measured: MeasuredRun) -> str:
-    """Return in what the last earlier run differs from this one, if no run can be compared with it.
+    """Return in what the last run that succeeded differs from this one, if no run can be compared
+    with it: the conditions, separated by commas.
 
-    "" if one can, if there is no earlier run, or for a rehearsal.
+    "" if ``past``, the comparable runs, has one, if no earlier run succeeded, or for a rehearsal.
     """
     others = [run for run in runs if run.outcome == "ok" and not run.rehearsal]
     if past or not others or measured.rehearsal:

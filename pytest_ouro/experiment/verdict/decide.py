@@ -27,7 +27,8 @@ class Candidate:
 
     ``value`` is its metric, the mean of ``runs`` independent repeats. ``sizes`` are those of its
     editable code by kind (``evidence.languages``), ``code`` and ``seedless`` digests of the code's
-    meaning with and without its seeds, and ``files`` git's ids of the editable files by path.
+    meaning with and without its seeds ("" equals no other), and ``files`` git's ids of the editable
+    files by path.
     """
 
     value: float
@@ -55,13 +56,19 @@ def decide(
 ) -> Reason:
     """Return the reason of the verdict on ``run`` against ``best``, the last keep on its branch.
 
-    ``run`` is None if there is no value, ``best`` if nothing is kept. ``noise`` is the standard
-    deviation of one run (None: not known yet). An improvement must exceed the ``margin``. Of a tie,
-    within the ``band``, the smaller code is kept, unless it is worse by more than the band than
-    ``peak``, the best value that was ever kept on the branch. ``earlier`` are runs that lost to
-    ``best``; their code is discarded without a comparison. ``early`` is true if repeats follow, of
-    which the last one decides. ``read`` is true if the evaluation may read the files, so that
-    comments and layout may change the metric.
+    ``run`` is None if there is no value, ``best`` if nothing is kept: then the run is the baseline.
+    A failed ``outcome`` is the reason itself, a value that is not finite a crash. A ``rehearsal``,
+    an ``early`` run (repeats follow, of which the last one decides) and one ``below_level`` are
+    discarded without a comparison. So is the code of ``best`` or of one of ``earlier``, the runs
+    that lost to it, also with other seeds. With ``read``, the evaluation may read the files, so
+    that comments and layout may change the metric: then other files of the same code are kept for
+    an improvement.
+
+    An improvement must exceed the ``margin``, which follows from ``rule`` and ``noise``, the
+    standard deviation of one run (None: not known yet). Of a tie, within the ``band``, the smaller
+    code is kept, unless it is worse by more than the band than ``peak``, the best value that was
+    ever kept on the branch (None: that of ``best``). Any other gain within the margin is kept
+    unless ``rule.hard``.
     """
     if outcome != "ok" or run is None:
         return Reason.CRASH if outcome == "ok" else RECORDED[outcome]
@@ -109,7 +116,8 @@ def is_tie(gained: float, lost: float, within: float) -> bool:
 def margin(run: Candidate, best: Candidate, rule: VerdictRule, noise: float | None) -> float:
     """Return the gain that ``run`` must exceed: ``rule.sigmas * noise``, less for means of repeats.
 
-    The variance of a mean of n runs is 1/n of that of one run. 0 if the noise is not known (None).
+    The variance of a mean of n runs is 1/n of that of one run; the mean of both runs' shares
+    counts. 0 if the noise is not known (None).
     """
     shares = 1 / run.runs + 1 / best.runs
     return float(rule.sigmas * (noise or 0.0) * (shares / 2) ** 0.5)
@@ -123,9 +131,8 @@ def band(margin: float) -> float:
 def noise_of(runs: Iterable[tuple[str, float]]) -> float | None:
     """Return the pooled standard deviation of the values of runs, given as ``(code, value)``.
 
-    None if no code was run twice.
-
-    Pooling weighs the variance of each code by its degrees of freedom, n − 1.
+    Only codes that were run twice or more count; None if there are none. Pooling weighs the
+    variance of each code by its degrees of freedom, n − 1.
     """
     groups: dict[str, list[float]] = {}
     for code, value in runs:

@@ -32,8 +32,9 @@ def judge_guards(
 ) -> tuple[Judged, ...]:
     """Return for each guard whether it holds; ``kept`` are the branch's keeps, newest first.
 
-    A guard is broken too if the run's number or that of the reference is not known. A guard with a
-    reference (``of``) holds if nothing is kept yet: this run may become the reference.
+    The reference of a guard with ``of`` is the oldest keep for "baseline", else the newest. Such a
+    guard holds if nothing is kept yet: this run may become the reference. A guard is broken too if
+    the run's number or that of the reference is not known.
     """
     return tuple(_judge(guard, run, kept) for guard in guards)
 
@@ -73,12 +74,18 @@ def _compared(guard: Guard, value: float, limit: float, reference: str) -> Judge
 
 
 def _unknown(guard: Guard, value: float | None, why: str) -> Judged:
+    """Return the result for a guard that is broken since a number is not known; ``why`` says
+    which."""
     text = f"guard {guard.id} could not be judged: {why}"
     return Judged(guard.id, False, value, None, text, f"{guard.id}:unknown")
 
 
 def number_of(guard: Guard, run: MeasuredRun) -> float | None:
-    """Return the number of a run that the guard limits; None if it is not known or not finite."""
+    """Return the number of a run that the guard limits; None if it is not known or not finite.
+
+    For a run from before the guard existed, a printed number is taken from what its evaluation
+    printed then.
+    """
     if guard.recorded:
         value = getattr(run, guard.recorded)
     elif guard.source in run.guarded:

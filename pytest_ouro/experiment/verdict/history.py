@@ -57,7 +57,7 @@ def _measured(run: MeasuredRun) -> list[tuple[str, object]]:
 
 
 def _brief(value: object) -> str:
-    """Return a value as text, a digest by its first seven digits."""
+    """Return a value as text: a number in short form, a digest by its first seven digits."""
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return text.removeprefix("sha256:")[:7] if text.startswith("sha256:") else text
 
@@ -65,8 +65,9 @@ def _brief(value: object) -> str:
 def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[FinishedRun | None, bool]:
     """Return the last comparable run of the same code, and whether its seeds are the same too.
 
-    A run with the same seeds is preferred to later ones with other seeds. (None, False) if there is
-    no such run. ``runs`` are oldest first.
+    Code is the same if its meaning or its files are, or its meaning without the seeds. A run with
+    the same seeds is preferred to later ones with other seeds. (None, False) if there is no such
+    run. ``runs`` are oldest first.
     """
     past = [one for one in reversed(runs) if comparable(one, run)]
     for one in past:
@@ -98,14 +99,16 @@ def notes(run: FinishedRun, runs: Sequence[FinishedRun]) -> tuple[str, ...]:
 
 
 def _less_code(run: FinishedRun) -> str:
-    """Return which size decided, if the run was kept for less code, or ""."""
+    """Return by how much the code shrank, in the kind that shrank most, if the run was kept for
+    less code; otherwise ""."""
     if run.reason is not Reason.SIMPLER:
         return ""
     return f"less code: {saved(run)}"
 
 
 def memory(run: FinishedRun) -> str:
-    """Return the peak of memory as text, with its change against the reference's if that is known.
+    """Return the peak of memory in MB as text, with its change in per cent against the reference's
+    if that is known.
 
     "" for a crash, or if the peak is not known.
     """
@@ -117,14 +120,18 @@ def memory(run: FinishedRun) -> str:
 
 
 def _new_baseline(run: FinishedRun) -> str:
-    """Return why earlier runs were not compared with a baseline, or ""."""
+    """Return that the run is a new baseline, and in what earlier runs differ from it; "" if it is
+    not one, or if there were no earlier runs."""
     if run.reason is not Reason.BASELINE or not run.apart:
         return ""
     return f"a new baseline: no earlier run can be compared, they differ in {run.apart}"
 
 
 def _read(run: FinishedRun) -> str:
-    """Return the line from which the metric of a command was read, or ""."""
+    """Return a text with the line from which the metric of a command was read.
+
+    "" for a script, or if there is no value or no such line.
+    """
     if run.value is None or run.evaluations or not run.read_from:
         return ""
     return f"{run.metric.name} was read from: {run.read_from}"
@@ -141,7 +148,11 @@ def _noise_unknown(run: FinishedRun) -> str:
 
 
 def describe_same_code(run: FinishedRun, *, same_seeds: bool) -> str:
-    """Return the line about an earlier run of the code that is measured now."""
+    """Return the line about an earlier run of the code that is measured now: its commit, value and
+    verdict.
+
+    Unless ``same_seeds``, the line says that the code is the same except for its seeds.
+    """
     code = "this code" if same_seeds else "this code, except for its seeds,"
     return (
         f"ouro: {code} was measured before: commit {run.commit[:7]} "
@@ -150,10 +161,12 @@ def describe_same_code(run: FinishedRun, *, same_seeds: bool) -> str:
 
 
 def tally(runs: Sequence[FinishedRun]) -> str:
-    """Return a text on the tries since the last baseline: how many there are and were kept, and
-    the gain of the best keep, beside the gain that noise alone would give if it is known.
+    """Return a text on the tries since the last baseline, which is the first of them: how many
+    there are and were kept, and the gain of the best keep over the baseline, beside the gain that
+    noise alone would give if the noise is known.
 
-    "" for fewer than two tries. ``runs`` are comparable, oldest first.
+    "" for fewer than two tries. ``runs`` are comparable, oldest first. Rehearsals, crashes and runs
+    of known code are not tries.
     """
     starts = [i for i, run in enumerate(runs) if run.reason is Reason.BASELINE]
     since = runs[starts[-1] :] if starts else []
@@ -182,10 +195,11 @@ def _value(run: FinishedRun) -> float:
 
 
 def expected_maximum(draws: int) -> float:
-    """Return the expected largest of that many independent draws from the normal distribution.
+    """Return the expected largest of that many independent draws from the standard normal
+    distribution.
 
     It is the integral over x > 0 of the probability that the largest draw lies above x, less the
-    probability that it lies below -x.
+    probability that it lies below -x; computed numerically, up to x = 9.
     """
     from statistics import NormalDist
 

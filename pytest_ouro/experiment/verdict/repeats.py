@@ -43,7 +43,8 @@ class Repeats:
         return 1 if self.counts_as_one else len(self.values)
 
     def line(self, commit: str, metric: Metric) -> str:
-        """Return the stable line ``ouro: repeat …`` that people and agents grep for."""
+        """Return the stable line ``ouro: repeat …`` that people and agents grep for, with the
+        number of values, their mean and their standard deviation."""
         return (
             f"ouro: repeat n={len(self.values)} mean={metric.text(self.mean)} "
             f"sd={metric.text(self.sd)} commit={commit[:7]}"
@@ -51,7 +52,7 @@ class Repeats:
 
     @property
     def warning(self) -> str:
-        """A line that says what the spread is worth; "" if it measures the noise."""
+        """A line that says why the repeats count as one run; "" if they may be independent."""
         if not self.counts_as_one:
             return ""
         worth = "their spread says nothing about noise, and they count as one run"
@@ -59,9 +60,10 @@ class Repeats:
 
 
 def find_repeats(runs: Iterable[MeasuredRun], series: str | None) -> Repeats | None:
-    """Return the repeats of a series so far, without runs that differ in a condition from the last.
+    """Return the repeats of a series so far, without runs that differ in a condition from the last,
+    and without runs that have no value.
 
-    None if ``series`` is None, or fewer than two values remain.
+    ``runs`` are oldest first. None if ``series`` is None, or fewer than two values remain.
     """
     if series is None:
         return None
@@ -74,7 +76,8 @@ def find_repeats(runs: Iterable[MeasuredRun], series: str | None) -> Repeats | N
 
 
 def independent(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
-    """Return the runs without all runs of a series whose repeats are not independent."""
+    """Return the runs in their order, except all runs of each series whose repeats are not
+    independent."""
     series = {run.series for run in runs if run.series}
     alike = {one for one in series if (found := find_repeats(runs, one)) and found.counts_as_one}
     return [run for run in runs if run.series not in alike]
@@ -83,9 +86,10 @@ def independent(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
 def _why_dependent(runs: Sequence[MeasuredRun]) -> str:
     """Return why measured repeats are not independent; "" if they may be.
 
-    A script without randomness is not distinguished from one that hides its seeds: in both, equal
-    values measure no noise. The command of a bound receives its salt and need not use it, so that
-    equal values of an evaluate-command are plain measurements.
+    They are not if two of them report the same state of a random generator, or if all values of a
+    script are equal. A script without randomness is not distinguished from one that hides its
+    seeds: in both, equal values measure no noise. The command of a bound receives its salt and need
+    not use it, so that equal values of an evaluate-command are plain measurements.
     """
     digests = Counter(digest for run in runs for digest in run.generators.items())
     libraries = [name.partition(" at ")[0] for (name, _), count in digests.items() if count > 1]
