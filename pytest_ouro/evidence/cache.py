@@ -20,8 +20,8 @@ def cache_folder() -> Path:
 
 
 def make_cache_folder(*names: str) -> Path:
-    """Make the folder ``name/name/…`` in the cache, and return it. A .gitignore is written beside
-    it, so that git ignores the cache wherever it is.
+    """Make the folder ``names[0]/names[1]/…`` in the cache folder, unless it exists, and return its
+    path. A .gitignore in the cache folder lets git ignore all of it, wherever it is.
 
     OSError if a folder cannot be made, or a link lies in its place; ExperimentError as in
     `cache_folder`.
@@ -35,8 +35,8 @@ def make_cache_folder(*names: str) -> Path:
 
 
 def cache_in(top: Path) -> str:
-    """Return the cache's path from ``top``, with a slash at the end; "" if it lies elsewhere, or
-    there is no cache folder."""
+    """Return the cache folder's path relative to ``top``, with a slash at the end; "" if it lies
+    outside of ``top``, or `cache_folder` raises an error. It need not exist."""
     try:
         return f"{cache_folder().resolve().relative_to(top.resolve()).as_posix()}/"
     except (ValueError, OSError, OuroError):  # elsewhere, or there is no home

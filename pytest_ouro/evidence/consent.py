@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 def is_given(trust: Trust) -> bool:
     """Return whether this user allowed the commands of the trusted rules: the user named the
-    trusted commit by an option or variable, or blessed these rules on this machine.
+    trusted commit by an option or variable, or blessed these rules on this machine. TrustError if
+    the trusted commit has a damaged bound.lock.
 
-    A commit that ``git config ouro.trust`` names does not count: the repository may bring that
-    setting.
+    A commit that ``git config ouro.trust`` names does not count as named: the repository may bring
+    that setting.
     """
     if trust.named_by_user:
         return True
@@ -42,7 +43,7 @@ def remember(git: Git, lock_path: str, lock: bytes) -> None:
 
 def is_remembered(git: Git, lock_path: str, lock: bytes) -> bool:
     """Return whether the user blessed these bytes of bound.lock in this repository, on this
-    machine."""
+    machine; False also if there is no home outside of the repository."""
     try:
         return _place(git, lock_path, lock).is_file()
     except OSError:

@@ -66,8 +66,9 @@ def read_file(path: Path, *, limit: int = limits.FILE) -> bytes | None:
 
 
 def on_disk(path: str, *, limit: int = limits.FILE) -> tuple[int, bytes] | None:
-    """Return the mode (``st_mode``) and the bytes of a file, and None or an error as
-    :func:`read_file` does, without the cost of a Path."""
+    """Return ``(st_mode, bytes)`` of a regular file or a symlink, whose bytes are the path that it
+    holds; None if there is nothing, or anything else. Errors as in :func:`read_file`, of which this
+    is the faster form: it needs no Path."""
     try:
         mode = os.lstat(path).st_mode
         if stat.S_ISLNK(mode):
@@ -104,8 +105,9 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
 def open_regular(path: str, *, follow: bool = False) -> tuple[int, int]:
-    """Open a regular file to be read; return its descriptor and its size in bytes. OSError for
-    anything else, without waiting for a pipe, and for a symlink unless ``follow``."""
+    """Open a regular file to be read; return its descriptor, which the caller closes, and its size
+    in bytes. OSError if it is absent or anything else, without waiting for a pipe, and for a
+    symlink unless ``follow``."""
     descriptor = os.open(path, _READ if follow else _READ | os.O_NOFOLLOW)
     found = os.fstat(descriptor)
     if stat.S_ISREG(found.st_mode):
@@ -115,8 +117,8 @@ def open_regular(path: str, *, follow: bool = False) -> tuple[int, int]:
 
 
 def read_regular(path: str, limit: int, *, follow: bool = False) -> bytes:
-    """Return the bytes of a regular file. OSError for anything else, and for a symlink unless
-    ``follow``; LimitError if it has more bytes than ``limit``."""
+    """Return the bytes of a regular file. OSError if it is absent or anything else, and for a
+    symlink unless ``follow``; LimitError if it has more bytes than ``limit``."""
     descriptor, size = open_regular(path, follow=follow)
     try:
         if size > limit:
@@ -159,8 +161,8 @@ def blob_id(path: str, like: str) -> str:
 
 
 def _hash_parts(path: str, start: Callable[[int], hashlib._Hash]) -> str:
-    """Return the hash (hexadecimal) of a regular file. ``start`` gets its size and returns the hash
-    object that its bytes are added to."""
+    """Return the hash (hexadecimal) of a regular file; OuroError as in :func:`hash_file`. ``start``
+    gets its size in bytes and returns the hash object that its bytes are added to."""
     try:
         descriptor, size = open_regular(path)
         with os.fdopen(descriptor, "rb", buffering=0) as file:

@@ -21,7 +21,8 @@ _SMALL = 1 << 20
 
 
 def matched(patterns: Iterable[str], root: Path) -> list[Path]:
-    """Return the files that any of the patterns matches, as `files` does, each once, sorted."""
+    """Return the files that any of the patterns matches, as `files` finds them: each once,
+    sorted."""
     return sorted({path for pattern in patterns for path in files(pattern, root)})
 
 
@@ -31,16 +32,19 @@ def missing(patterns: tuple[str, ...], root: Path) -> list[str]:
 
 
 def files(pattern: str, root: Path) -> list[Path]:
-    """Return the files that a pattern (``~`` allowed, relative to ``root``) matches, sorted:
-    regular ones, or links to such, with the hidden ones that a glob leaves out."""
+    """Return the files that a pattern (a glob, ``~`` allowed, relative to ``root``) matches,
+    sorted; [] if there are none. They are regular files, or links to such. Hidden files, which a
+    glob leaves out, are added as `_hidden_siblings` finds them."""
     whole = str(root / Path(pattern).expanduser())
     found = {path for path in map(Path, glob(whole, recursive=True)) if path.is_file()}
     return sorted(found | _hidden_siblings(found, Path(whole).name))
 
 
 def _hidden_siblings(found: set[Path], last: str) -> set[Path]:
-    """Return the hidden files in the same folders, with the same suffixes, that ``last``, the last
-    part of the pattern, matches: code that lists a folder by suffix would read them."""
+    """Return the hidden files that ``last``, the last part of the pattern, matches if its wildcards
+    may stand for the first dot, and that have the folder and the suffix of a file in ``found``:
+    code that lists a folder by suffix would read them. An empty set if ``last`` does not begin with
+    a wildcard."""
     if not last.startswith(("*", "?")):  # the pattern cannot match a hidden name
         return set()
     kinds = {(path.parent, path.suffix) for path in found if path.suffix}
@@ -73,10 +77,11 @@ class State:
     links: int
 
     def written_since(self, before: State) -> bool:
-        """Return whether the file was written, renamed or replaced since, even if restored.
+        """Return whether the file was written, renamed or replaced since ``before`` was taken, even
+        if its bytes or its mtime were restored.
 
-        If its mtime was restored, only ctime shows it. A new or removed hard link changes ctime
-        too, but does not count: backups make hard links.
+        If only ctime differs, that counts unless the number of hard links differs too: a new or
+        removed hard link changes ctime, and backups make hard links.
         """
         if (self.inode, self.size, self.mtime) != (before.inode, before.size, before.mtime):
             return True
@@ -84,7 +89,8 @@ class State:
 
 
 def states(patterns: tuple[str, ...], root: Path) -> dict[Path, State]:
-    """Return the state of every file that the patterns match, by its path."""
+    """Return the state of every file that the patterns match, by its path; OSError if one cannot be
+    looked at."""
     return {path: _state(path) for path in matched(patterns, root)}
 
 
@@ -96,8 +102,8 @@ def _state(path: Path) -> State:
 @dataclass(frozen=True)
 class Fingerprints:
     """Computes sha256 of data files. The digest of a file of 1 MiB or more is cached in the file
-    ``memory`` and used again while size, mtime, ctime and inode are the same; with ``rehash`` every
-    file is read."""
+    ``memory`` and used again while size, mtime, ctime and inode are the same. With ``rehash`` every
+    file is read, and the cache is replaced."""
 
     memory: Path
     rehash: bool = False
@@ -124,8 +130,8 @@ class Fingerprints:
         return found
 
     def total(self, patterns: tuple[str, ...], root: Path) -> str:
-        """Return one sha256 (hexadecimal) over the names and contents of all matched files; ""
-        without patterns."""
+        """Return one sha256 (hexadecimal) over the names and contents of all matched files; "" if
+        ``patterns`` is empty. OSError if a file cannot be read."""
         if not patterns:
             return ""
         digests = self.of(matched(patterns, root))

@@ -69,10 +69,14 @@ _INCLUDE = r"(?m)^[ \t]*(?:-r|-c|--requirement|--constraint)[ =]*([^\s#]+)"
 
 @dataclass(frozen=True)
 class DependencyFile:
-    """One manifest or lock file, by its path from the repository's top. ``known``: trust has the
-    file. ``trusted`` are its trusted bytes, None if trust does not have them, and
-    ``trusted_digest`` is their ``sha256:…``. ``now`` has its bytes in each place that is checked;
-    None: absent."""
+    """One manifest or lock file, by its path from the repository's top.
+
+    ``known`` says whether trust has the file: bound.lock lists it, or else the trusted commit has
+    it. ``trusted`` are its trusted bytes; None if it is not known, or bound.lock has its digest and
+    the bytes are found nowhere. ``trusted_digest`` is their ``sha256:…``; "" if it is not known.
+    ``now`` maps each place that is checked to the bytes of the file there, or to None if it is
+    absent there.
+    """
 
     path: str
     known: bool
@@ -87,8 +91,9 @@ class DependencyFile:
 
 
 def is_dependency_file(path: str, root: str) -> bool:
-    """Return whether ``path`` has the name of a manifest or lock file, and lies in the folder
-    ``root`` or above it; a folder ``requirements`` there counts too."""
+    """Return whether ``path`` has the name of a manifest or lock file, and lies directly in the
+    folder ``root`` or in one above it. Some files directly in a folder ``requirements`` of these
+    count too: ``*.txt`` and ``*.in``."""
     folder, _, name = path.rpartition("/")
     if f"/{folder}".endswith("/requirements"):
         folder, name = folder.removesuffix("requirements").rstrip("/"), f"requirements/{name}"
@@ -97,8 +102,9 @@ def is_dependency_file(path: str, root: str) -> bool:
 
 
 def foreign_files(repository: Repository, trust: Trust, root: str) -> list[str]:
-    """Return the paths of the files, trusted or present, that declare dependencies of other
-    languages than Python, directly in the folder ``root`` or in one above it, sorted."""
+    """Return the paths of the files that declare dependencies of other languages than Python,
+    directly in the folder ``root`` or in one above it, sorted. They are files of the trusted
+    commit, or of a place that is checked."""
     parts = root.split("/")
     above = frozenset({"", *("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))})
     known = _trusted_in(trust.committed, above) | _present_in(repository, above)
@@ -117,8 +123,8 @@ def _trusted_in(paths: frozenset[str], folders: frozenset[str]) -> frozenset[str
 
 
 def _present_in(repository: Repository, folders: frozenset[str]) -> set[str]:
-    """Return the paths of the files directly in one of the folders, in commit, index and working
-    tree; in the commit alone if no more is checked."""
+    """Return the paths of the files directly in one of the folders: those of the checked commit,
+    and, unless a commit alone is checked, of the index and untracked ones."""
     store = repository.git.store
     found = {path for folder in folders for path in store.files_in(repository.head, folder)}
     if repository.subject != "commit":
@@ -128,8 +134,8 @@ def _present_in(repository: Repository, folders: frozenset[str]) -> set[str]:
 
 
 def dependency_globs(root: str) -> list[str]:
-    """Return the globs, from the repository's top, of manifests and lock files in the folder
-    ``root`` and all above it."""
+    """Return the globs, from the repository's top, of manifests and lock files directly in the
+    folder ``root`` and in each folder above it, those of ``root`` first."""
     parts = root.split("/") if root else []
     folders = ["/".join(parts[:depth]) for depth in range(len(parts), -1, -1)]
     return [join(folder, name) for folder in folders for name in (*DECLARED, *LOCKED)]
@@ -137,7 +143,8 @@ def dependency_globs(root: str) -> list[str]:
 
 def observe(repository: Repository, trust: Trust, root: str) -> tuple[DependencyFile, ...]:
     """Return the dependency files that trust, commit, index or working tree have in ``root`` and
-    above, and those that their trusted contents include, by path."""
+    above, and those of these places that their trusted contents include, at any depth; by path.
+    LimitError if a file has more bytes than `limits.DEPENDENCIES`."""
     places = (trust.paths, repository.head_tree, repository.index, repository.untracked)
     folders = frozenset(glob.rpartition("/")[0] for glob in dependency_globs(root))
     near = _trusted_in(trust.paths, folders) | _present_in(repository, folders)
@@ -170,11 +177,13 @@ def included(path: str, data: bytes) -> list[str]:
 
 
 def statements(path: str, data: bytes) -> dict[str, str]:
-    """Return what a dependency file requires: the value (``>=2``) of each name (``torch
-    (dependencies)``).
+    """Return the requirements of a dependency file, as a dict from a name, such as ``torch
+    (dependencies)``, to a value, such as ``>=2``, or "" if there is none. A lock file in TOML gives
+    versions by name.
 
-    Of a file that is not valid TOML, or has another format, each line is a requirement except for
-    comments, so that any change counts.
+    Of a file that is not valid, or has another format, each line without its comment is a
+    requirement, so that any change counts: split as by `_requirement` in requirements files, else
+    as the name ``line TEXT`` with the value "".
     """
     text = canonical(data).decode(errors="replace")
     name = path.rpartition("/")[2]
@@ -193,8 +202,9 @@ def statements(path: str, data: bytes) -> dict[str, str]:
 
 
 def in_script(data: bytes | None) -> dict[str, str]:
-    """Return the requirements in a script's own comments (PEP 723), as ``uv run`` reads them; {} if
-    there are none. If the comments are not valid, each of their lines is a requirement."""
+    """Return the requirements in a script's own comments (PEP 723), as ``uv run`` reads them, in
+    the form of `statements`; {} if there are none. If the comments are not valid, each of their
+    lines is a requirement."""
     text = _block(canonical(data or b"").decode(errors="replace"))
     if not text:
         return {}
@@ -226,8 +236,8 @@ def _block(text: str) -> str:
 
 
 def _joined(stated: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the values by name. Several values of one name are joined: ``six @ URL`` beside
-    ``six``."""
+    """Return a dict from the name in each pair to its value. The values of a name that occurs
+    several times are joined by ``, ``: ``six @ URL`` beside ``six``."""
     found: dict[str, list[str]] = {}
     for key, value in stated:
         found.setdefault(key, []).append(value)
@@ -236,10 +246,10 @@ def _joined(stated: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 @lru_cache(maxsize=64)  # the trusted files are asked for with every commit
 def provided(path: str, data: bytes) -> frozenset[str]:
-    """Return the normalised names of the distributions in a manifest or lock file.
+    """Return the names, as `normal` writes them, of the distributions in a manifest or lock file.
 
     In setup.py, setup.cfg, environment files, Pipfile and conda-lock.yml every word counts as a
-    name.
+    name. The result is cached.
     """
     name = path.rpartition("/")[2]
     if matches(name, ("setup.*", "environment*", "Pipfile", "conda-lock.yml")):
@@ -250,7 +260,9 @@ def provided(path: str, data: bytes) -> frozenset[str]:
 
 
 def _requirement(line: str) -> tuple[str, str]:
-    """Split ``Torch >= 2`` into ``("torch", ">=2")``; an option such as ``-r x`` stays whole."""
+    """Split ``Torch >= 2`` into the normalised name and the rest without blanks: ``("torch",
+    ">=2")``. A line that does not begin with a name, such as ``-r x``, is returned whole, with ""
+    for the rest."""
     match = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(.*)", line)
     if not match or line.startswith("-"):
         return line, ""
@@ -258,8 +270,9 @@ def _requirement(line: str) -> tuple[str, str]:
 
 
 def _pyproject(table: dict[str, Any]) -> dict[str, str]:
-    """Return the settings of a parsed pyproject.toml that decide what is installed, name to
-    value."""
+    """Return the settings of a parsed pyproject.toml that decide what is installed, as a dict from
+    a name such as ``torch (dependencies)``, ``python`` or ``tool.uv.sources`` to a value. TypeError
+    or AttributeError if a table has another form."""
     project, tool = table.get("project", {}), table.get("tool", {})
     extras, groups = project.get("optional-dependencies", {}), table.get("dependency-groups", {})
     requirements = {
@@ -286,7 +299,8 @@ def _pyproject(table: dict[str, Any]) -> dict[str, str]:
 
 
 def _locked(table: dict[str, Any]) -> dict[str, str]:
-    """Return each package's version ("" if not stated) in ``[[package]]`` (uv, poetry, pdm) or
-    ``[[packages]]`` (pylock) of a parsed lock file, by name."""
+    """Return a dict from each package's name to its version ("" if not stated), from
+    ``[[package]]`` (uv, poetry, pdm) or ``[[packages]]`` (pylock) of a parsed lock file.
+    LookupError or TypeError if these have another form."""
     packages = [*table.get("package", []), *table.get("packages", [])]
     return _joined((str(one["name"]), str(one.get("version", ""))) for one in packages)

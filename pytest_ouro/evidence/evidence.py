@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 class Layout:
     """The paths of an experiment, and the names that its checks look for.
 
-    ``folder`` (of bound.toml), ``root`` and ``ledger`` are relative to the repository's top, and
-    ``data`` and the globs to ``root``. If there is no harness, ``harness`` and ``evaluate`` are not
-    identifiers. ``script`` is the Python file to run ("" for a command), ``run_by_us`` the harness
-    and the script that prepares the data, and ``python`` the command that starts the project's
-    interpreter.
+    ``folder`` (of bound.toml), ``root`` and ``ledger`` are relative to the repository's top; other
+    paths and globs are relative to ``root``. ``evaluate`` is the function of the ``harness`` that
+    measures, ``loader`` the one that yields training batches; if there is no harness, ``harness``
+    and ``evaluate`` are not identifiers. ``script`` is the Python file to run ("" for a command),
+    ``run_by_us`` the harness and the script that prepares the data, and ``python`` the command that
+    starts the project's interpreter.
     """
 
     folder: str
@@ -93,13 +94,13 @@ class Evidence:
     @cached_property
     def foreign_dependency_files(self) -> list[str]:
         """The paths of files, in the trusted commit or now, that declare dependencies of other
-        languages."""
+        languages than Python, in the experiment's folder or above it; sorted."""
         return dependencies.foreign_files(self.repository, self.trust, self.layout.root)
 
     @cached_property
     def installed(self) -> dict[str, str]:
-        """The versions in the repository's own environment, by normalised name of distribution; {}
-        if a commit alone is checked."""
+        """The versions in the ``.venv`` of the experiment's folder, else of the repository's top,
+        by normalised name of distribution; {} if there is neither, or a commit alone is checked."""
         if self.repository.subject == "commit":
             return {}
         return installed.installed([self.root, self.repository.git.top])
@@ -110,12 +111,14 @@ class Evidence:
 
     @cached_property
     def journal_fault(self) -> Fault | None:
-        """Why the journal is not what was recorded; None if it is."""
+        """Why the journal is not what was recorded; None if it is, or there is no journal.
+        RecordError if it cannot be read."""
         return self.journal.fault()
 
     @cached_property
     def records(self) -> tuple[StartedRun, ...]:
-        """Every record of the journal, oldest first."""
+        """Every record of the journal, of all working trees, oldest first. RecordError if it cannot
+        be read."""
         return tuple(self.journal.records())
 
     @cached_property
@@ -133,8 +136,9 @@ class Evidence:
 
     @cached_property
     def shadows(self) -> list[tuple[str, str]]:
-        """Files that would be imported in place of the harness or a package: ``(path, effect)``; []
-        unless the working tree is checked."""
+        """Files that would be imported or run in place of the harness or a package, or by every
+        interpreter: ``(path, effect)``, the path from the repository's top; [] unless the working
+        tree is checked."""
         if self.repository.subject != "working tree":
             return []
         folder = f"{self.layout.root}/" if self.layout.root else ""
@@ -158,8 +162,9 @@ class Evidence:
 
     @cached_property
     def tried(self) -> dict[int, str]:
-        """The ids of the commits that were tried and contain the trusted commit, by the number of
-        their ``started`` line, from refs/ouro/tried/; {} while a blessing is pending."""
+        """The tried commits that have the trusted commit in their history, from refs/ouro/tried/: a
+        dict from the number of the ``started`` line to the commit's id; {} while a blessing is
+        pending."""
         if self.trust.blessing_pending:
             return {}
         wanted = ("--format=%(refname:lstrip=3) %(objectname)", f"--contains={self.trust.commit}")
@@ -169,9 +174,10 @@ class Evidence:
 
     @cached_property
     def only_claims(self) -> str:
-        """A text that no run was ever recorded here, with the number of the ledger's rows: they
-        were written by hand, and there is nothing to compare them with. "" if something was
-        recorded, even if it is gone."""
+        """The text that no run was recorded in this working tree, with the number of the ledger's
+        rows if there are any: they were written by hand, and there is nothing to compare them with.
+        "" if a run was recorded, or the journal has a fault, or refs of tried commits show that
+        records are gone."""
         if self.journal_fault or any(r.worktree == self.worktree for r in self.records):
             return ""
         if self._has_tried and self.tried:
@@ -182,7 +188,8 @@ class Evidence:
 
     @property
     def _has_tried(self) -> bool:
-        """Whether git may have refs of tried commits: git is asked only then."""
+        """Whether git's files show that it may have refs of tried commits. Git is asked for them
+        only then."""
         folder = self.repository.git.common_dir
         if (folder / "refs/ouro/tried").is_dir() or (folder / "reftable").exists():
             return True
@@ -197,7 +204,7 @@ class Evidence:
     @cached_property
     def inherited_rows(self) -> int:
         """The number of rows that the ledger had when the first run of this working tree under this
-        trust started: claims, and older runs. All its rows without such a run."""
+        trust started: claims, and older runs. If there is no such run, the number of all rows."""
         for record in self.records:
             if (record.worktree, record.trust) == (self.worktree, self.trust.commit):
                 return record.ledger_rows
@@ -214,7 +221,8 @@ class Evidence:
 
     @property
     def _edited(self) -> bool:
-        """Whether an editable file has uncommitted changes."""
+        """Whether a tracked editable file has staged or unstaged changes; untracked files do not
+        count."""
         changes = (*self.repository.staged, *self.repository.unstaged(self.layout.root))
         return bool(matching([change.path for change in changes], self.layout.editable_globs))
 

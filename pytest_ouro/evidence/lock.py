@@ -44,7 +44,7 @@ class Lock:
 
 def loads(text: str, *, name: str = NAME) -> Lock:
     """Return the lock that a text of bound.lock states. TrustError, which calls the file ``name``,
-    if it is not TOML, or a digest is not ``sha256:…``."""
+    if it is not TOML, has no table ``files``, or a digest is not ``sha256:…``."""
     from pytest_ouro.evidence import toml
 
     try:

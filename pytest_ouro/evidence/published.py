@@ -40,8 +40,9 @@ class Published:
 
 
 def published(evidence: Evidence) -> Published:
-    """Return what the bound publishes, and which of these files the index, or commits since trust,
-    contain beside other work."""
+    """Return the globs that the bound publishes, and the published files that lie beside other
+    work: those in the tree of a commit since trust, or in the index, that changes an unpublished
+    file."""
     found = Published(tuple(evidence.layout.path(path) for path in evidence.layout.publish))
     if found.globs:
         for where, paths in _work(evidence, found):

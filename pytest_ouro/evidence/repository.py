@@ -80,8 +80,8 @@ class Repository:
         head: str = "",
         tip: str = "",
     ) -> None:
-        """``head`` is the full id of the checked commit, by default that of HEAD. ``tip`` is the
-        last commit of the history if ``head`` is checked as an earlier commit of it."""
+        """``trust`` is the id of the trusted commit ("": none), ``head`` of the checked one, by
+        default HEAD. ``tip`` is the last commit of the history if ``head`` is an earlier one."""
         self.git = git
         self.trust = trust
         self.subject = subject
@@ -120,8 +120,8 @@ class Repository:
 
     @cached_property
     def hidden(self) -> list[str]:
-        """Untracked Python modules that only ``.git/info/exclude`` or the clone's own
-        ``core.excludesFile`` ignores, in no commit; [] unless the working tree is checked."""
+        """Untracked Python modules that git ignores only by ``.git/info/exclude`` or the clone's
+        own ``core.excludesFile``; [] unless the working tree is checked."""
         if self.subject != "working tree" or not excludes.has_local_excludes(self.git):
             return []
         listed = self.git.call("ls-files", "-o", "-z", "--exclude-per-directory=.gitignore")
@@ -134,7 +134,8 @@ class Repository:
 
     @cached_property
     def commits(self) -> tuple[Commit, ...]:
-        """The commits that ``head`` or a merge adds to trust, oldest first; () without trust."""
+        """The commits of ``head``'s history, and of an unfinished merge, that are not in that of
+        trust, oldest first; () without trust, or if ``head`` is trust."""
         return tuple(commit for commit, _ in self._history)
 
     @cached_property
@@ -148,7 +149,8 @@ class Repository:
         return tuple(_changes_of(git, commit) for commit in ids)
 
     def _linear_commits(self) -> list[str]:
-        """Return the commit ids since trust, oldest first; [] if they are many or not linear."""
+        """Return the commit ids since trust, oldest first; [] if they are `_CHAIN` or more, or not
+        linear, during a merge, and in a shallow clone."""
         found: list[str] = []
         commit = self.head
         while commit != self.trust:
@@ -169,7 +171,8 @@ class Repository:
         return found
 
     def on_branch(self, commit: Commit) -> str:
-        """Return the commit's id, or that of the merge that brought it to the first-parent line."""
+        """Return the commit's id if it is on the first-parent line of ``head``, else the id of the
+        merge that brought it there; its own if there is none."""
         parents = {one.id: self.git.store.commit(one.id)[1] for one in self.commits}
         line, one = set(), self.head
         while one in parents:
@@ -197,10 +200,8 @@ class Repository:
     @cached_property
     def merging(self) -> tuple[str, ...]:
         """The ids of the commits that an unfinished merge adds; () if a commit alone is checked.
-
         Commits that the branch has already are dropped: a forged MERGE_HEAD that names one would
-        hide staged changes.
-        """
+        hide staged changes."""
         if self.subject == "commit":
             return ()
         merged = content.read_own(self.git.folder / "MERGE_HEAD")
@@ -213,7 +214,8 @@ class Repository:
 
     @cached_property
     def staged(self) -> tuple[Change, ...]:
-        """The changes of the index against HEAD and all merged commits; () if it is not checked."""
+        """The changes of the index against ``head``, without files that are as in a commit that is
+        merged; () if a commit alone is checked."""
         if self.subject == "commit":
             return ()
         changes = _difference(self.head_tree, self.index, "index")
@@ -223,7 +225,8 @@ class Repository:
         return tuple(changes)
 
     def unstaged(self, within: str = "") -> tuple[Change, ...]:
-        """Return the unstaged changes in ``within``; () unless the working tree is checked."""
+        """Return changes of tracked files on disk in ``within`` ("": the top) against the index; ()
+        unless the working tree is checked."""
         return tuple(self._unstaged(lambda path: inside(path, within)))
 
     def _unstaged(self, asked: Callable[[str], bool]) -> list[Change]:
@@ -237,7 +240,7 @@ class Repository:
         ]
 
     def _changed_on_disk(self, path: str, entry: Entry) -> Kind | None:
-        """Return "changed" or "deleted" if a tracked file differs from its entry, else None."""
+        """Return a tracked file's change on disk; None if equal, or absent with skip-worktree."""
         if entry.is_submodule:
             return "changed" if submodule_differs(Path(path), entry.blob) else None
         try:
@@ -259,7 +262,7 @@ class Repository:
             return "changed"
 
     def _changed_large_file(self, path: str, entry: Entry) -> Kind | None:
-        """Return "changed" if a file that is too large to be read at once differs, else None."""
+        """Return what `_changed_on_disk` does, for a file that is too large to be read at once."""
         try:
             pointer = content.large_file(self.git.store.read(entry.blob, limit=content.LFS_POINTER))
         except LimitError:
@@ -290,8 +293,8 @@ class Repository:
 
     @cached_property
     def net(self) -> tuple[Change, ...]:
-        """The differences between the merge base and the checked commit in files that no single
-        commit changes, as if a merge takes one side only; () without trust."""
+        """The differences between the merge base and the checked commit in files that no commit
+        changes by itself, such as when a merge takes one side only; () without trust."""
         base = self._base if self.trust and self.trust != self.head else ""
         if not base:
             return ()
@@ -305,7 +308,7 @@ class Repository:
         )
 
     def changes(self, within: str = "") -> list[Change]:
-        """Return all changes since trust in ``within``, in every place that is checked."""
+        """Return all changes since trust in ``within`` ("": the top), in every checked place."""
         return self._changes(lambda path: inside(path, within))
 
     def changes_of(self, paths: Collection[str]) -> list[Change]:
@@ -324,11 +327,10 @@ class Repository:
     def contents(
         self, paths: list[str], *, limit: int = limits.FILE
     ) -> dict[str, dict[Place, bytes | None]]:
-        """Return the bytes of each path in every place that is checked (None: absent).
-
-        Left out are the commit during a merge, since the index will be the commit, and an absent
-        file with skip-worktree. LimitError if a file has more bytes than ``limit``.
-        """
+        """Return by path, then by place, the bytes in every place that is checked (None: absent, or
+        a submodule). Left out are the commit during a merge, since the index will be the commit,
+        and an absent file with skip-worktree. LimitError if a file has more bytes than
+        ``limit``."""
         trees: dict[Place, dict[str, Entry]] = {}
         if not self.merging:
             trees["commit"] = self.head_tree
@@ -361,7 +363,8 @@ def _difference(old: dict[str, Entry], new: dict[str, Entry], place: Place) -> l
 
 
 def _changes_of(git: Git, commit_id: str) -> tuple[Commit, tuple[Change, ...]]:
-    """Return a commit and its changes; for a merge only paths that differ from all its parents."""
+    """Return a commit and its changes against its parent. Of a merge, they are the paths that
+    differ from all its parents; of a first commit, all its files."""
     tree, parents = git.store.commit(commit_id)
     commit = Commit(commit_id, git.store.subject(commit_id))
     before = [git.store.commit(parent)[0] for parent in parents] or [""]
@@ -377,11 +380,9 @@ def _changes_of(git: Git, commit_id: str) -> tuple[Commit, tuple[Change, ...]]:
 
 
 def submodule_differs(folder: Path, commit: str) -> bool:
-    """Return whether a submodule's folder differs from the recorded commit, or cannot be read.
-
-    A submodule that is not checked out (no folder, or an empty one) does not differ. Untracked
-    files in it do not count: they may be build products.
-    """
+    """Return whether a submodule's folder differs from the recorded commit, or cannot be read. One
+    that is not checked out (no folder, or an empty one) does not differ. Untracked files in it do
+    not count: they may be build products."""
     try:
         if folder.is_symlink() or not folder.is_dir():
             return os.path.lexists(folder)

@@ -51,7 +51,8 @@ class Trust:
     @cached_property
     def vouching_lock(self) -> Lock | None:
         """The bound.lock in which a person blessed the trusted rules: the reference itself, or one
-        in the trusted commit if it has the digest of the rules there; else None."""
+        in the trusted commit if it has the digest of the rules there; else None. TrustError if the
+        one in the trusted commit is damaged."""
         if self.lock is not None:
             return self.lock
         committed, rules = self.read(self.lock_path), self.read(self.bound_path)
@@ -98,8 +99,8 @@ class Trust:
 
     @cached_property
     def data(self) -> dict[str, str]:
-        """The blessed digests (``sha256:…``) of files outside git, by their names in bound.lock; {}
-        without bound.lock."""
+        """The blessed digests (``sha256:…``) of files outside git, by their names in bound.lock:
+        the one that is trusted, or that of the trusted commit; {} if there is none."""
         if self.lock is not None:
             return dict(self.lock.data)
         committed = self.read(self.lock_path)
@@ -174,8 +175,9 @@ def present(git: Git, path: str, commit: str, *, limit: int = limits.FILE) -> by
 
 def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> tuple[str, str]:
     """Return the id of the commit named as trust, and the source of the name; two empty strings if
-    no source names one. ``asked`` comes before OURO_TRUST, and that before ``git config
-    ouro.trust``. TrustError if the first name is empty, ambiguous or not a commit."""
+    no source names one. ``asked``, unless it is None, comes first (its source is ``asked_by``),
+    then OURO_TRUST, then ``git config ouro.trust``. TrustError if the first name is empty,
+    ambiguous or not a commit."""
     sources: dict[str, Callable[[], str | None]] = {
         asked_by: lambda: asked,
         "OURO_TRUST": lambda: os.environ.get("OURO_TRUST"),
@@ -201,11 +203,11 @@ def resolve(
     bound_path: str,
     read_at: str = "",
 ) -> Trust:
-    """Return the trust: the named commit, or else bound.lock.
+    """Return the trust: the commit that is named as in `named`, or else bound.lock.
 
     ``bound_path`` is bound.toml's path from the top; bound.lock lies beside it, in the commit
-    ``read_at`` or in the working tree. TrustError if bound.lock is missing or damaged, or
-    bound.toml does not have the digest in it.
+    ``read_at`` ("": in the working tree). TrustError as in `named`, or if bound.lock is missing or
+    damaged, or bound.toml does not have the digest in it.
     """
     lock_path = join(bound_path.rpartition("/")[0], lockfile.NAME)
     commit, source = named(git, asked=asked, asked_by=asked_by)

@@ -67,7 +67,8 @@ def command(*args: str, cwd: Path, also: tuple[str, ...] = ()) -> list[str]:
 def run_git(
     *args: str, cwd: Path, index: str = "", also: tuple[str, ...] = (), stdin: bytes = b""
 ) -> bytes:
-    """Call git in ``cwd`` and return its standard output; GitError if it fails or is missing.
+    """Call git in ``cwd`` and return its standard output. GitError if it fails, is missing, or is
+    silent for too long; what `refuse_what_blocks` raises if it finds what git waits for.
 
     ``index`` is the value of GIT_INDEX_FILE to keep (git sets it for a partial commit), ``also``
     are further settings, and ``stdin`` is its standard input.
@@ -98,7 +99,8 @@ def _run(
 
 
 def _rev_parse(start: Path, *args: str) -> bytes:
-    """Return the output of a rev-parse call in ``start``; GitError with the remedy if it fails."""
+    """Return the output of a git call, whose ``args`` begin with ``rev-parse``, in ``start``.
+    GitError if it fails; with the remedy if there is no repository or no working tree."""
     try:
         return run_git(*args, cwd=start)
     except GitError as error:
@@ -120,10 +122,11 @@ def _own_index(index: str, top: Path, common_dir: Path) -> str:
 
 
 def _unreadable(error: bytes, tracked: Collection[str]) -> list[str]:
-    """Return the folders that git says it could not open, each with ``/`` at its end.
+    """Return the folders that git says, in its standard error, it could not open, each with ``/``
+    at its end; [] if there are none.
 
-    Git cuts a line whose path is too long to be opened: then it is the folder, as near to the top
-    as possible, without a tracked file.
+    Git cuts a line whose path is too long to be opened. Then the folder is the uppermost one of the
+    path that has no file of ``tracked`` in it.
     """
     found = []
     for line in os.fsdecode(error).split("\n"):
@@ -148,9 +151,10 @@ class Git:
     """A repository, as seen from the top folder of a working tree.
 
     ``folder`` is the working tree's own git folder, ``common_dir`` the one that all working trees
-    share; ``head`` is the commit that is checked out ("" before the first one), ``branch`` its
-    branch ("" if HEAD is detached). ``index`` is the GIT_INDEX_FILE of a partial commit. If only
-    objects are needed, ``top`` is any folder of the repository, with the path ``prefix`` in it.
+    share; ``head`` is the id of the commit that is checked out ("" before the first one),
+    ``branch`` its branch ("" if HEAD is detached). ``shallow`` says that the clone lacks a part of
+    the history. ``index`` is the GIT_INDEX_FILE of a partial commit. If only objects are needed,
+    ``top`` is any folder of the repository, with the path ``prefix`` in it.
     """
 
     top: Path
@@ -165,7 +169,8 @@ class Git:
     @classmethod
     def discover(cls, start: Path, *, index: str = "") -> Git:
         """Return the repository and working tree around ``start``. GitError with the remedy if
-        there is none, or if ``index`` lies outside it."""
+        there is none, or if ``index`` ("" for git's own) lies outside of its git folder; OuroError
+        as in `refuse_special_files`."""
         refuse_special_files(start)
         where = ("--show-toplevel", "--git-common-dir", "--absolute-git-dir")
         asked = ("rev-parse", "--path-format=absolute", *where, "--is-shallow-repository")
@@ -184,8 +189,9 @@ class Git:
 
     @classmethod
     def objects(cls, start: Path) -> Git:
-        """Return the repository around ``start``, which may be bare, to read objects only; GitError
-        if there is none."""
+        """Return the repository around ``start``, which may be bare, to read objects only:
+        ``head``, ``branch`` and ``index`` are "". GitError if there is none; OuroError as in
+        `refuse_special_files`."""
         refuse_special_files(start)
         where = ("--git-common-dir", "--absolute-git-dir", "--is-shallow-repository")
         found = _rev_parse(start, "rev-parse", "--path-format=absolute", *where, "--show-prefix")
@@ -226,8 +232,8 @@ class Git:
         )
 
     def is_ambiguous(self, revision: str) -> bool:
-        """Return whether several refs have the name ``revision``: git prefers a tag, or a file in
-        .git, to a branch, and only warns about it."""
+        """Return whether several refs, or a ref and a file in .git, have the name ``revision``. Git
+        prefers a tag or such a file to a branch, and only warns about it."""
         asked = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         called = command(*asked, cwd=self.top, also=("core.warnAmbiguousRefs=true",))
         return b" is ambiguous" in spawn.output(called, environment())[2]
@@ -244,10 +250,11 @@ class Git:
     def contents(
         self, entry: Entry | None, *, limit: int = limits.FILE, path: str = ""
     ) -> bytes | None:
-        """Return the bytes of an entry of a tree or the index; None for a submodule, or if
-        ``entry`` is None.
+        """Return the bytes of the object that an entry of a tree or the index names; None for a
+        submodule, or if ``entry`` is None.
 
-        LimitError, which names ``path``, if they are more than ``limit``.
+        LimitError, which names ``path``, if they are more than ``limit``; GitError if the object is
+        missing or damaged.
         """
         if entry is None or entry.is_submodule:
             return None

@@ -90,10 +90,14 @@ class Objects:
         self.close = weakref.finalize(self, git.hang_up)
 
     def read(self, name: str, *, limit: float = limits.FILE, path: str = "") -> bytes:
-        """Return the bytes of an object by its id; GitError if it is missing, or its bytes do not
-        hash to the id. OuroError, without reading it, if it has more bytes than ``limit``, or than
-        the budget of its kind; ``path`` is the file that it is the contents of. An object that is
-        read without a limit is not kept in memory."""
+        """Return the bytes of an object by its id. GitError if it is missing, or its bytes do not
+        hash to the id.
+
+        LimitError, without reading it, if it has more bytes than ``limit`` (a commit or a tree:
+        than `limits.COMMIT` or `limits.FOLDER`), or all that was read has more than
+        `limits.OBJECTS`. The error names ``path``, the file that the object is the contents of. The
+        bytes are kept in memory while there is room, unless ``limit`` is `limits.UNLIMITED`.
+        """
         data = self._known.get(name)
         if data is None:
             data = self._read(name, limit, path)
@@ -137,7 +141,7 @@ class Objects:
 
     def commit(self, name: str) -> tuple[str, list[str]]:
         """Return the id of a commit's tree, and the ids of its parents. GitError if ``name`` is not
-        a commit."""
+        the id of a commit, or the object is missing or damaged."""
         # Like git, ignore a line "parent" further down, as in an author's name.
         lines = re.match(_COMMIT, self.read(name))
         if not lines:
@@ -209,7 +213,8 @@ class Objects:
         return files
 
     def _files_in(self, tree: str, folder: str, walk: _Walk) -> dict[str, Entry]:
-        """Return the entry of every file of a tree by its path, which begins with ``folder``."""
+        """Return the entry of every file of a tree, at any depth, by its path, which begins with
+        ``folder`` ("" or with a slash at its end). LimitError as in `_Walk.enter`."""
         if (tree, folder) not in self._files:
             entries, found = self.folder(tree), {}
             walk.enter(folder, entries)
@@ -225,7 +230,8 @@ class Objects:
         return self._files[tree, folder]
 
     def entry(self, commit: str, path: str) -> Entry | None:
-        """Return the entry at a path of a commit (id); None if it is absent or a folder."""
+        """Return the entry of a file, link or submodule at a path of a commit (id); None if there
+        is nothing, or a folder."""
         above, _, name = path.rpartition("/")
         entry = self._folder_at(commit, above).get(name, _NOTHING)
         return None if entry.mode in ("", _FOLDER) else entry
@@ -249,8 +255,8 @@ class Objects:
         return self.folder(tree)
 
     def difference(self, old: str, new: str) -> Iterator[tuple[str, Kind]]:
-        """Yield ``(path, kind)`` for every file in which two trees (ids) differ; the tree "" is
-        empty. LimitError if they have too many entries."""
+        """Yield ``(path, kind)`` for every file in which two trees (ids) differ, in bytes or mode;
+        the tree "" is empty. LimitError if they have too many entries."""
         return self._difference(old, new, "", _Walk(new))
 
     def _difference(

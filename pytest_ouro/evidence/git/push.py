@@ -40,10 +40,12 @@ def parse_refs(lines: str) -> list[Ref]:
 
 def unpushed_refs(git: Git, env: Mapping[str, str], remote: str = "") -> list[Ref]:
     """Return every branch and tag whose commit the remote is not known to have, one for each
-    commit; all if ``remote`` is not known.
+    commit; all if the remote is not known. ``remote`` is its name, by default
+    PRE_COMMIT_REMOTE_NAME in ``env``.
 
     This is used when git's lines are missing: pre-commit reads them itself and passes on only the
-    first, as PRE_COMMIT_LOCAL_BRANCH and PRE_COMMIT_TO_REF. That ref is always included.
+    first, as PRE_COMMIT_LOCAL_BRANCH and PRE_COMMIT_TO_REF in ``env``. If they are set, that ref is
+    the first in the list, whatever the remote has.
     """
     refs = []
     if first := env.get("PRE_COMMIT_TO_REF", ""):
@@ -62,9 +64,9 @@ def unpushed_refs(git: Git, env: Mapping[str, str], remote: str = "") -> list[Re
 
 
 def is_of_another_history(git: Git, ref: Ref, base: str) -> bool:
-    """Return whether neither a ref nor the object that it replaces shares a commit with ``base``,
-    as for a branch of built pages. False if this cannot be decided: the clone is shallow, or lacks
-    one of the objects."""
+    """Return whether no commit is in the history of ``base`` and also in that of ``ref`` or of the
+    object that it replaces, as for a branch of built pages. False if this cannot be decided: the
+    clone is shallow, or lacks one of the objects."""
     if git.shallow or not git.commit(ref.id):
         return False
     if ref.replaces and not git.commit(ref.replaces):

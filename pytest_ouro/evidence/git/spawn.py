@@ -80,9 +80,10 @@ def _file(contents: bytes) -> Iterator[int | None]:
 
 class Conversation:
     """A running program with open pipes to its standard input (``ask``) and output (``answer``).
-
-    If it is silent for long when it should answer, ``late`` is called, as by :func:`output`.
     OSError if it cannot be started.
+
+    If it is silent for long when it should answer, ``late`` is called, as by :func:`output`;
+    reading ``answer`` raises what ``late`` raises, or GitError, as in `_Patience.wait`.
     """
 
     def __init__(
@@ -152,8 +153,9 @@ def _find_program(name: str, env: Mapping[str, str]) -> str:
 
 
 def _read(*pipes: int, pid: int, late: Callable[[], None]) -> list[bytes]:
-    """Return what each pipe gives up to its end. All are read at the same time, so that none blocks
-    the program. GitError, or what ``late`` raises, as in `_Patience.wait`."""
+    """Return the bytes that each pipe gives up to its end, in the order of ``pipes``. All are read
+    at the same time, so that none blocks the program. GitError, or what ``late`` raises, as in
+    `_Patience.wait`."""
     said: dict[int, list[bytes]] = {pipe: [] for pipe in pipes}
     patience = _Patience(pid, late)
     poll = select.poll()

@@ -45,11 +45,11 @@ class Code(NamedTuple):
 def describe(
     files: Mapping[str, bytes], *, script: str = "", loader: str = "make_dataloader"
 ) -> Code:
-    """Return the description of files, given as bytes by path; ``script`` is Python whatever its
-    name.
+    """Return the description of files, given as bytes by path; ``script`` is the path of one that
+    is Python whatever its name. Which file holds what belongs to the meaning.
 
-    ``loader`` is the function that yields training batches: skipped ones have no meaning beyond
-    their seeds. Which file holds what belongs to the meaning.
+    ``loader`` is the function that yields training batches: without seeds, code that only skips
+    batches of it is left out.
     """
     sizes: dict[str, int] = {}
     code, without = hashlib.sha256(), hashlib.sha256()
@@ -64,7 +64,8 @@ def describe(
 
 
 def version(paths: Iterable[str]) -> str:
-    """Return the version that a description of these files has if it is made here and now."""
+    """Return the version that a description of these files has if it is made here and now: of our
+    form and of Python, and of PyYAML if a path is that of a YAML file."""
     text = f"{_FORM} python {platform.python_version()}"
     has_yaml = any(path.lower().endswith((".yaml", ".yml")) for path in paths)
     return f"{text} yaml {yaml_version() or 'none'}" if has_yaml else text

@@ -68,8 +68,8 @@ def _words(value: Any) -> Iterator[str]:
 
 
 def _write(value: Any, *, seeds: bool) -> str:
-    """Return values as text, the same for equal values; without ``seeds``, 0 stands for each number
-    that sets a seed."""
+    """Return values as text, the same for equal values, whatever the order of keys. Without
+    ``seeds``, 0 stands for each number that sets a seed, also within a text."""
     if isinstance(value, dict):
         pairs = ((key, _write_item(key, item, seeds=seeds)) for key, item in value.items())
         return "{" + ",".join(sorted(f"{json.dumps(key)}:{item}" for key, item in pairs)) + "}"
@@ -87,7 +87,8 @@ def _write_item(name: object, value: Any, *, seeds: bool) -> str:
 
 
 def _sets_seed(name: object, value: object) -> bool:
-    """Return whether a value is the whole number of a seed, by the key or the option before it."""
+    """Return whether ``name``, the key or the option before a value, names a seed, and the value is
+    a whole number, or a text of one."""
     return (
         is_seed_name(name)
         and not isinstance(value, bool)
@@ -130,8 +131,8 @@ def _join(source: Any) -> Any:
 
 
 def _read_yaml(text: str) -> Any:
-    """Return the documents of a YAML text as values. ValueError if it is not valid, too long, has
-    too many nodes, or a key twice."""
+    """Return the list of the documents of a YAML text, each as values. ValueError if it is not
+    valid, too long, has too many nodes, or a key twice."""
     yaml = importlib.import_module("yaml")
     if len(text) > _YAML_SIZE:
         raise ValueError("too long to be parsed")
@@ -168,7 +169,7 @@ def _scalar(kind: str, text: str) -> str | int:
 
 
 def _key(value: Any) -> str:
-    """Return a key of YAML as text."""
+    """Return a key of YAML as text: a text unchanged, any other value as by `_write`."""
     return value if type(value) is str else _write(value, seeds=True)
 
 

@@ -33,8 +33,8 @@ _NAMES = ("makefile", "gnumakefile", "dockerfile", "cmakelists.txt")
 
 
 def read_text(path: str, blob: bytes) -> Form:
-    """Return the form of a file of any language, or of a binary one (with a NUL), in which each
-    byte counts."""
+    """Return the form of a file of any language, whose line ends and trailing blanks do not count.
+    In a binary file (with a NUL) each byte counts."""
     text = blob.decode("latin-1")
     if "\0" in text:
         return Form("text", 2 * len(blob.split()), text, text)
