@@ -66,8 +66,9 @@ class Protection:
 
 
 class Check(ABC):
-    """The base class of checks. Its fields are the parameters of a rule; its methods say when the
-    rule is skipped, what violates it, and what it protects."""
+    """The base class of checks, which are frozen dataclasses. Its fields are the parameters of a
+    rule; its methods say when the rule is skipped, what violates it, what it protects, and which
+    data it reads."""
 
     stage: ClassVar[Stage] = "repository"
     #: Whether it is applied again when a run has ended; a finding is then a breach.
@@ -84,8 +85,8 @@ class Check(ABC):
         return ""
 
     def protects(self, layout: Layout) -> Protection:
-        """Return the actions that the guard refuses; by default none. They may depend on bound.toml
-        alone, since the guard caches them."""
+        """Return the actions that the guard refuses; by default none. They may depend on nothing
+        but bound.toml, since the guard caches them."""
         return Protection()
 
     def data_globs(self, layout: Layout) -> Iterable[str]:
@@ -99,8 +100,8 @@ class Check(ABC):
 
     def trusted_paths(self, evidence: Evidence) -> Iterable[str]:
         """Return the paths, from the repository's top, of the files whose digests `bless` records
-        for this check; by default the files of the index that it freezes. TrustError if there must
-        be one and there is none."""
+        for this check; by default the files of the index that it freezes. A check that must have
+        such a file raises TrustError if there is none."""
         return matching(evidence.repository.index, self.protects(evidence.layout).frozen)
 
     def trusted_data(self, evidence: Evidence) -> Iterable[Path]:
@@ -112,10 +113,11 @@ class Check(ABC):
 
 
 def load(name: str) -> type[Check]:
-    """Return the class of the check of this name, ours or a package's. KeyError if the name is
-    unknown.
+    """Return the class of the check of this name, ours or one that a package registers. KeyError if
+    the name is unknown.
 
-    ImportError if it cannot be loaded, or if more than one distribution registers the name.
+    ImportError if a package's check cannot be loaded, or if more than one distribution, ours
+    included, has a check of this name.
     """
     entries = _registered(tuple(sys.path), known=name in CHECKS).get(name, [])
     givers = ["pytest-ouro"] * (name in CHECKS) + sorted(map(provider, entries))
@@ -147,8 +149,8 @@ def _load_registered(entry: EntryPoint | None, name: str) -> type[Check]:
 
 
 def registered() -> dict[str, list[EntryPoint]]:
-    """Return a dict from the name of each check that packages register to its entry points: more
-    than one if several packages use the name."""
+    """Return a dict from the name of each check that installed packages register to its entry
+    points: more than one if several packages use the name. Checks of ours are not in it."""
     return _registered(tuple(sys.path), known=False)
 
 
@@ -174,8 +176,9 @@ def _registered(path: tuple[str, ...], *, known: bool) -> dict[str, list[EntryPo
 
 
 def _registers_checks(folder: str) -> bool:
-    """Return whether ``folder``, an entry of ``sys.path``, holds a distribution that registers
-    checks; False if the folder cannot be listed."""
+    """Return whether ``folder``, an entry of ``sys.path``, holds the metadata of a distribution
+    whose ``entry_points.txt`` names our group of checks. A folder or file that cannot be read
+    counts as one without it."""
     try:
         names = os.listdir(folder)  # noqa: PTH208
     except OSError:
@@ -192,8 +195,8 @@ def _registers_checks(folder: str) -> bool:
 
 
 def sources(check: type[Check]) -> list[str]:
-    """Return the files of the modules that define a package's check and the checks that it derives
-    from; [] for a check of ours."""
+    """Return the paths of the files of the modules that define a package's check and the checks
+    that it derives from. Modules of pytest-ouro are left out: [] for a check of ours."""
     modules = {cls.__module__ for cls in check.__mro__ if issubclass(cls, Check)}
     foreign = [name for name in sorted(modules) if name.partition(".")[0] != "pytest_ouro"]
     return [file for name in foreign if (file := getattr(sys.modules[name], "__file__", None))]

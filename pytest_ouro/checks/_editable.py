@@ -31,7 +31,8 @@ _LINKS = ("120000", "160000")
 @dataclass(frozen=True)
 class ChangedScript:
     """One editable script that differs from trust. ``trusted`` is its bytes in the trusted commit,
-    and ``now`` its bytes in each checked place; None stands for an absent file."""
+    and ``now`` maps each checked place (commit, index, working tree) to its bytes there; None
+    stands for an absent file."""
 
     path: str
     trusted: bytes | None
@@ -46,8 +47,8 @@ class ChangedScript:
 
 def changed_scripts(evidence: Evidence) -> Iterator[ChangedScript]:
     """Yield each editable script of the index whose bytes in the commit, the index or the working
-    tree differ from those of the trusted commit. Links, and files that were only deleted, are left
-    out."""
+    tree, as far as these are checked, differ from those of the trusted commit. Links, and files
+    that were only deleted, are left out. LimitError if a script is too large."""
     paths = scripts(evidence, evidence.repository.index)
     for path, contents in evidence.repository.contents(paths, limit=limits.SCRIPT).items():
         script = ChangedScript(path, evidence.trust.before(path), contents)
@@ -67,8 +68,8 @@ def linked_scripts(evidence: Evidence) -> Iterator[Finding]:
 
 
 def scripts(evidence: Evidence, paths: Iterable[str]) -> list[str]:
-    """Return those of ``paths`` that are editable and Python: their names end in ``.py``, or they
-    are the script of the experiment."""
+    """Return those of ``paths`` that are editable and Python, in their order: their names end in
+    ``.py``, or they are the script of the experiment, whatever its name."""
     layout = evidence.layout
     script = layout.path(layout.script) if layout.script else ""
     editable = matching(paths, layout.editable_globs)
@@ -84,7 +85,8 @@ def is_python(evidence: Evidence) -> bool:
 
 def parse(evidence: Evidence, path: str, data: bytes) -> Source:
     """Return ``data``, a version of the script at ``path``, as parsed source. OuroError if it is
-    too large or too deeply nested, or if this Python cannot parse it."""
+    too large or too deeply nested, declares an encoding that we do not read, or if this Python
+    cannot parse it."""
     from pytest_ouro.evidence.python.source import decode, source
 
     demand_readable(data, path)
@@ -128,8 +130,12 @@ def gate_command(evidence: Evidence) -> str:
 
 def missing(evidence: Evidence) -> Iterator[Finding]:
     """Yield a finding for the script, and for each editable file that is named without a wildcard
-    and is in the trusted commit, if it is gone from the commit, the index or the working tree. An
-    earlier commit of a history yields nothing."""
+    and is in the trusted commit, if it is gone from the commit or index that is checked, or from
+    the working tree if that is checked.
+
+    Nothing is yielded for an earlier commit of a history; a submodule, and a file that git keeps
+    out of the working tree, are not looked for there.
+    """
     layout, repository = evidence.layout, evidence.repository
     if repository.tip:
         return  # an earlier commit: a later one may have put it back
@@ -152,7 +158,7 @@ def missing(evidence: Evidence) -> Iterator[Finding]:
 
 def _report_gone(evidence: Evidence, path: str, place: str) -> Finding:
     """Return the finding that an editable file is gone from ``place``, with the command that
-    restores it."""
+    restores it: from before the last commit that deleted it, or from HEAD."""
     repository = evidence.repository
     deleted = [c for c in repository.committed if c.path == path and c.kind == "deleted"]
     commit = deleted[-1].commit if deleted and path not in repository.head_tree else None
@@ -178,8 +184,8 @@ def is_link(evidence: Evidence, path: str) -> bool:
 
 
 def report_link(path: str) -> Finding:
-    """Return the finding that an editable file is a link: what it would run is not what is
-    committed."""
+    """Return the finding that an editable file is a link or a submodule: what it would run is not
+    what is committed."""
     return Finding(
         f"{path} is a link: what would run is not what is committed",
         where="its mode is that of a link or of a submodule",

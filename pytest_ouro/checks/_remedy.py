@@ -18,8 +18,13 @@ _BLESS = "   (a person may bless a change: pytest-ouro bless)"
 
 
 def undo(evidence: Evidence, path: str, *, known: bool = True) -> str:
-    """Return the command that undoes all changes of a file, and a note that a person may bless
-    them. ``known``: trust has the file; a file that it lacks is removed."""
+    """Return the command that undoes the changes of a file, and a note that a person may bless
+    them.
+
+    The command takes the changes out of the commits since trust; if no commit changed the file, it
+    restores the trusted file or, if trust lacks it (``known`` is False), removes the file. While a
+    blessing is not committed, words stand in place of the command that restores.
+    """
     trust = evidence.trust
     if command := drop(evidence, [path]):
         remedy = command
@@ -36,8 +41,10 @@ def drop(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str] = ()) 
     """Return the command that takes the changes of these files out of the commits since trust; ""
     if no commit changed one.
 
-    The work of the same commits on other files stays in the index, to be committed again. ``stay``
-    are globs of new files that the command leaves on the disk.
+    It goes back to before the first commit that changed one of them. The work of that and later
+    commits on other files stays in the index, to be committed again. ``stay`` are globs of new
+    files that the command leaves on the disk. If that commit has no parent, the command goes to the
+    trusted commit.
     """
     repository, wanted = evidence.repository, set(paths)
     changes = repository.committed
@@ -69,8 +76,9 @@ def drop(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str] = ()) 
 
 
 def drop_from(evidence: Evidence, path: str, commit: Commit) -> str:
-    """Return the end of a sentence: the command that drops a commit, and the commits after it.
-    Return "" if the file ``path`` has uncommitted changes, which would be in the way."""
+    """Return the end of a sentence, ``; or drop …``, with the command that drops a commit and the
+    commits after it. Return "" if the file ``path`` has uncommitted changes, which would be in the
+    way."""
     repository = evidence.repository
     if _dirty(repository, {path}):
         return ""
@@ -86,10 +94,11 @@ def places(
     fault: Callable[[bytes | None], object],
 ) -> tuple[list[str], Commit | None]:
     """Return the names of the places that introduced a fault of a file, and the first commit among
-    them (None if no commit since trust did).
+    them (None if no commit since trust introduced it).
 
-    ``versions`` are the bytes of the file in each place; ``fault`` returns something true for bytes
-    that have the fault. A place with the same bytes as the one before it is left out.
+    ``versions`` maps each place to the bytes of the file there; ``fault`` returns something true
+    for bytes that have the fault. Of the commits, those that introduced the fault are named, or
+    else the checked one. A place with the same bytes as the faulty one before it is left out.
     """
     words: list[str] = []
     first: Commit | None = None
@@ -108,8 +117,9 @@ def places(
 
 
 def _guilty(evidence: Evidence, path: str, fault: Callable[[bytes | None], object]) -> list[Commit]:
-    """Return the commits since trust, oldest first, that introduced the fault or changed it, after
-    the last commit without it. The fault has changed if ``fault`` returns another value."""
+    """Return the commits since trust, oldest first, that changed the file so that it has the fault:
+    the one that introduced it after the last version without it, and each later one for which
+    ``fault`` returns another value."""
     found: list[Commit] = []
     last: object = None
     for change in evidence.repository.committed:
@@ -135,14 +145,14 @@ def _dirty(repository: Repository, paths: set[str]) -> set[str]:
 
 def _is_trusted(evidence: Evidence, paths: Iterable[str], before: Mapping[str, object]) -> bool:
     """Return whether each of these files is the same in the tree ``before`` as in the trusted
-    commit. The guard lets a checkout from the trusted commit pass."""
+    commit; False if that lacks one. The guard lets a checkout from the trusted commit pass."""
     trust = evidence.trust
     tree = trust.git.tree(trust.commit) if trust.commit else {}
     return all(path in tree and tree[path] == before[path] for path in paths)
 
 
 def _step(command: str, paths: Iterable[str]) -> list[str]:
-    """Return a list of the command with these paths, of which it names 20 at most; [] if there are
-    no paths."""
+    """Return a list of one text, the command followed by these paths, sorted and quoted, of which
+    it names 20 at most; [] if there are no paths."""
     names = " ".join(map(quoted, sorted(paths)[:_NAMED]))
     return [f"{command} {names}"] if names else []

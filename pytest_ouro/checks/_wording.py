@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def count(number: int, noun: str) -> str:
-    """Return ``a row`` for 1, and ``3 rows`` for any other number."""
+    """Return ``a row`` for 1, and ``3 rows``, the noun with an ``s``, for any other number."""
     return f"a {noun}" if number == 1 else f"{number} {noun}s"
 
 

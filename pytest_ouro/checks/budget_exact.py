@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetExact(Check):
-    """A run that reached its evaluation trained for the whole budget, neither more nor less, and
-    printed that time."""
+    """A run that reached its evaluation trained for the whole budget, neither more nor less, within
+    the tolerance. If it printed a training time, that agrees with the measured one. Other runs may
+    only not be longer than the budget."""
 
     stage = "run"
 

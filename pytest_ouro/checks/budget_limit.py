@@ -30,7 +30,7 @@ _LATE = (
 class BudgetLimit(Check):
     """No run trains longer than its budget and the tolerance, by the supervisor's clock: from the
     first training batch to the call of the evaluation. Time that answers to the judge take beyond
-    inference counts as training."""
+    inference counts as training. A run that was not timed passes."""
 
     stage = "run"
 
@@ -46,7 +46,7 @@ class BudgetLimit(Check):
 
 def window_finding(run: MeasuredRun, difference: str, *, help: str) -> Finding:
     """Return the finding that a run trained too long, or not long enough. ``difference`` says by
-    how much, such as ``3.2 more than``."""
+    how much, such as ``3.2 more than``, and ``help`` what to do about it."""
     window, budget, tolerance = run.window_seconds or 0.0, run.budget, run.tolerance
     kind = "CPU seconds" if run.clock == "cpu" else "seconds"
     charged = run.charged_seconds

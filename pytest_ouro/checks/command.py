@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Command(Check):
-    """A command that is run in the experiment's folder exits with 0. It may run code of the working
-    tree, so it is only run there, not for a commit or the index alone, and only if the user allowed
-    it; TrustError if not."""
+    """A command that is run in the experiment's folder exits with 0 before its timeout. It may run
+    code of the working tree, so it is only run there, not for a commit or the index alone, and only
+    if the user allowed it; TrustError if not. OuroError if the program cannot be started."""
 
     command: tuple[str, ...] = option("the program and its arguments; no shell", items=1)
     timeout: float = option(

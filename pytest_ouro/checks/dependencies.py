@@ -44,9 +44,9 @@ _BUILDS = re.compile(r"(-(gpu|cpu|cu\d+|cuda\d*x?|rocm\d*|headless|binary|nightl
 
 @dataclass(frozen=True, kw_only=True)
 class Dependencies(Check):
-    """No dependency was added: manifests declare, locks pin and editable files import the same
-    packages as in trust. A package that the repository's ``.venv`` has and no lock names only
-    warns."""
+    """No dependency was added, removed or changed: manifests and locks state the same packages as
+    in trust, and editable files import only what these or the standard library provide. A package
+    that the repository's ``.venv`` has and no lock names only warns."""
 
     modules: tuple[str, ...] = option(
         "may be imported although no trusted file provides them",
@@ -81,9 +81,9 @@ class Dependencies(Check):
         return Protection(frozen=dependency_globs(layout.root), installs=True)
 
     def _imported(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding for each editable script that has become a link, for changes of the
-        dependencies that a script declares, and for new imports that no trusted dependency
-        provides."""
+        """Yield a finding for each editable script that has become a link, for each change of the
+        dependencies that a script declares, and for each new import that neither a trusted
+        dependency nor the rule's ``modules`` provide."""
         yield from linked_scripts(evidence)
         changed = list(changed_scripts(evidence))
         known = _known_modules(evidence) | set(self.modules) if changed else set()
@@ -129,7 +129,7 @@ def _settings(script: ChangedScript) -> Iterator[Finding]:
 
 def _trusted_imports(script: ChangedScript) -> set[str]:
     """Return the top-level names that the trusted version of a script imports; the empty set if
-    there is no such version or it cannot be parsed."""
+    there is none or it cannot be parsed."""
     from pytest_ouro.evidence.python.source import decode, source
 
     try:
@@ -169,8 +169,9 @@ def _top(module: str) -> str:
 
 
 def _known_modules(evidence: Evidence) -> set[str]:
-    """Return the names that may be imported: those that trusted dependencies provide, the harness,
-    and the editable or trusted modules in the experiment's folder."""
+    """Return the names that may be imported: those that trusted dependencies provide, also without
+    endings such as ``-gpu`` that tell builds apart, the harness, and the editable or trusted
+    modules in the experiment's folder."""
     layout = evidence.layout
     found = {layout.harness.removesuffix(".py")}
     for file in evidence.dependency_files:
@@ -228,8 +229,9 @@ def _foreign_changes(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _difference(file: DependencyFile, data: bytes | None) -> str:
-    """Return in words how ``data``, a dependency file in one place, differs from trust; "" if
-    nothing relevant does. ``data`` is None if the file is absent."""
+    """Return in words how ``data``, a dependency file in one place, differs from trust; "" if it
+    does not. A lock differs by any change except line endings, a manifest only by what it states
+    about packages. ``data`` is None if the file is absent."""
     if data is None:
         return "deleted" if file.known else ""
     if not file.known:
@@ -264,7 +266,7 @@ def _short(text: str) -> str:
 
 def _installed(evidence: Evidence) -> Iterator[Finding]:
     """Yield one finding, a warning, if the repository's environment has distributions that no
-    trusted lock names; nothing if it has no environment or no lock."""
+    trusted lock names; nothing if it has no environment, or trust has no lock."""
     if not evidence.installed:
         return
     locked: dict[str, str] = {}

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Frozen(Check):
     """The files are equal, byte for byte, to the trusted ones: in the commit, in the index and in
-    the working tree. Line endings do not count."""
+    the working tree. Line endings do not count. No file that matches the globs was added, and trust
+    has a file for each glob."""
 
     paths: tuple[Glob, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
     history: bool = option(
@@ -47,8 +48,8 @@ class Frozen(Check):
             yield from self._history(evidence, globs)
 
     def _added(self, evidence: Evidence, globs: list[str]) -> Iterator[Finding]:
-        """Yield one finding about all files that match the globs and are not in trust: in the
-        commit, the index, or untracked."""
+        """Yield one finding about all files that match the globs and are not in trust: those in the
+        commit or the index, and untracked ones. Nothing if there are none."""
         repository = evidence.repository
         present = [repository.head_tree, repository.index, repository.untracked]
         found = {path for paths in present for path in matching(paths, globs)}
@@ -65,8 +66,9 @@ class Frozen(Check):
             )
 
     def _changed(self, evidence: Evidence, trusted: list[str]) -> Iterator[Finding]:
-        """Yield a finding for each trusted file that is absent, a link, or different in some place.
-        While a blessing is not committed, only the working tree counts."""
+        """Yield a finding for each path of ``trusted`` whose file is absent or different in a
+        checked place, or is a link in the working tree. While a blessing is not committed, only the
+        working tree counts."""
         trust, contents = evidence.trust, evidence.repository.contents(trusted)
         for path in trusted:
             wanted, states = trust.digest(path), contents[path]
@@ -101,7 +103,7 @@ class Frozen(Check):
 
     def _history(self, evidence: Evidence, globs: list[str]) -> Iterator[Finding]:
         """Yield one finding if commits since trust changed files that match the globs, even if
-        later ones undid it."""
+        later ones undid it; otherwise nothing."""
         changes = [c for c in evidence.repository.committed if matches(c.path, globs)]
         if changes:
             names = several(sorted({change.path for change in changes}))

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FrozenData(Check):
-    """Tokenizer, token bytes and data are the blessed ones, and no other file is among them.
-    Checked before and after every run; skipped if the data is not on this machine."""
+    """Tokenizer, token bytes and data are the blessed ones, no other file is among them, and no
+    training shard is a copy of another file of them. Checked before and after every run; skipped if
+    the data is not on this machine. It only warns while no digest of the data is blessed."""
 
     paths: tuple[DataGlob, ...] = option(
         "the files (globs, `~` allowed); by default `data` of [experiment]",
@@ -83,8 +84,9 @@ class FrozenData(Check):
                 yield Finding(f"{name} is gone", help=help, facts={"path": name})
 
     def _copies(self, evidence: Evidence, present: dict[Path, str]) -> Iterator[Finding]:
-        """Yield a finding for each file of ``train`` alone that has the same bytes as a file of
-        ``paths`` (of the experiment's ``data`` if ``paths`` is empty)."""
+        """Yield a finding for each file that only ``train`` names and that has the same bytes as a
+        file of ``paths`` (of the experiment's ``data`` if ``paths`` is empty). ``present`` maps
+        each file on this machine to its digest."""
         fixed = set(data.matched(self.paths or evidence.layout.data, evidence.root))
         others = {digest: path for path, digest in present.items() if path in fixed}
         for path, digest in present.items():
@@ -97,6 +99,7 @@ class FrozenData(Check):
                 )
 
     def _present(self, evidence: Evidence) -> list[Path]:
+        """Return the sorted files of this rule that are on this machine."""
         return sorted(self.trusted_data(evidence))
 
     def data_globs(self, layout: Layout) -> tuple[str, ...]:

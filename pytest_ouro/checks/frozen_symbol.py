@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FrozenSymbol(Check):
-    """A function has the same meaning as in trust, with the helpers and constants that it uses, and
-    no other module is imported in place of its file. Comments, layout and docstrings may change."""
+    """A function, class or constant has the same meaning as in trust, with all helpers and
+    constants that it uses, and no file in the working tree is imported in place of the harness or a
+    package. Comments, layout and docstrings may change. It fails if trust lacks the file, or the
+    file lacks the symbol."""
 
     path: RepoPath = option("the file, from the experiment's root", pattern=FILLED)
     symbol: str = option("the function or constant", pattern=NAME)
@@ -49,16 +51,17 @@ class FrozenSymbol(Check):
         yield from self._shadowed(evidence)
 
     def _is_defined(self, evidence: Evidence, blessed: bytes) -> bool:
-        """Return whether the trusted file defines the symbol. The file is parsed only if no plain
-        line of it does. OuroError if it cannot be parsed."""
+        """Return whether the trusted file, ``blessed``, binds the symbol at its top level. The file
+        is parsed only if no plain line of it does. OuroError if it cannot be parsed."""
         text = decode(blessed)
         if defines(text, self.symbol):
             return True
         return self.symbol in parse(evidence, self.path, blessed).bindings
 
     def _changed(self, evidence: Evidence, path: str, blessed: bytes) -> Iterator[Finding]:
-        """Yield a finding for each difference of the symbol from trust, with the places that have
-        it."""
+        """Yield one finding for each different way in which the symbol differs from trust in a
+        checked place, with the places that introduced it. ``blessed`` is the trusted bytes of the
+        file at ``path``."""
         versions = evidence.repository.contents([path])[path]
         found: dict[str, dict[Place, bytes | None]] = {}
         for place, data in versions.items():
@@ -80,8 +83,9 @@ class FrozenSymbol(Check):
 
     def _difference(self, evidence: Evidence, blessed: bytes, data: bytes | None) -> str:
         """Return in words how the symbol, or a name that it uses, differs between the trusted bytes
-        and ``data`` (None: the file is gone); "" if it does not. OuroError if the trusted bytes
-        cannot be parsed."""
+        and ``data`` (None: the file is gone); "" if it does not. Code that is not Python, or nested
+        too deeply, is such a difference. OuroError if the trusted bytes cannot be parsed or
+        ``data`` is too large."""
         if data is None:
             return f"{self.path} is gone"
         from pytest_ouro.evidence.python.source import Source
@@ -107,8 +111,8 @@ class FrozenSymbol(Check):
         return f"{several(changed)}, which it uses"
 
     def _shadowed(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding for each file in the working tree that would be imported in place of the
-        harness or a package."""
+        """Yield a finding for each file or folder in the working tree that would be imported in
+        place of the harness or a package."""
         for path, what in evidence.shadows:
             yield Finding(
                 f"{path} {what}",

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LogSchema(Check):
-    """Every row of the ledger has, in those of these columns that there are, a commit hash, the
-    metric with its decimals, the memory as a number, and keep, discard or crash. Rows from before
-    our first record are not checked."""
+    """Every row of the ledger has a commit hash and the metric with its decimals and, if there are
+    such columns, the memory as a number and the status keep, discard or crash. Rows from before our
+    first record are not checked, unless the rule is ``strict``."""
 
     strict: bool = option("judge the rows from before our first record as well", default=False)
 
@@ -57,8 +57,8 @@ class LogSchema(Check):
 
 def _fault(row: Row, metric: Metric) -> str:
     """Return what is wrong with a row of the ledger that has as many cells as columns; "" if it is
-    as we write it. The ledger must have columns for the commit and the metric; cells of other
-    columns are checked if there are such columns."""
+    as we write it. The ledger must have columns for the commit and the metric; memory and status
+    are checked if there are such columns."""
     columns = row.table.columns
     if not row.table.is_complete:
         return "the ledger has no column for the commit or for the metric"
@@ -82,8 +82,9 @@ def _fault(row: Row, metric: Metric) -> str:
 
 
 def _text(cell: Cell, decimals: int, crashed: bool) -> str:
-    """Return a cell as a table of text has it: a number, and null in a row about a crash, with this
-    many decimals; another null as ``null``."""
+    """Return a cell as a table of text has it: a number with this many decimals, and null in the
+    same way, as 0, in a row about a crash (``crashed``). Another null is ``null``; any other cell
+    is its text."""
     if (isinstance(cell, float | int) and not isinstance(cell, bool)) or (cell is None and crashed):
         return f"{cell or 0.0:.{decimals}f}"
     return "null" if cell is None else str(cell)

@@ -44,8 +44,8 @@ class Logged(Check):
         yield from self._strays(evidence)
 
     def _moved(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding for each git ref of a run that names another commit than the record of
-        the run."""
+        """Yield a finding for each git ref of a run, ``refs/ouro/tried/…``, that names another
+        commit than the record of the run's start."""
         for record in evidence.records:
             commit = evidence.tried.get(record.seq or 0)
             if commit and record.event == "started" and record.commit != commit:
@@ -61,7 +61,7 @@ class Logged(Check):
 
     def _forgotten(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield one finding if runs have a git ref, ``refs/ouro/tried/…``, and no record in the
-        journal."""
+        journal; otherwise nothing."""
         known = {record.seq for record in evidence.records}
         forgotten = sorted(number for number in evidence.tried if number not in known)
         if forgotten:
@@ -74,7 +74,7 @@ class Logged(Check):
             )
 
     def _lost(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield one finding if recorded runs have no row in the ledger."""
+        """Yield one finding if recorded runs have no row in the ledger; otherwise nothing."""
         runs = {entry_of(run): run for run in reversed(evidence.runs)}
         lost = pair(reversed(evidence.ledger.rows), [*map(entry_of, evidence.runs)])[1]
         if lost:
@@ -88,7 +88,7 @@ class Logged(Check):
 
     def _strays(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield one finding if rows of the ledger, except for those from before our first record,
-        have no recorded run."""
+        have no recorded run; otherwise nothing."""
         rows = evidence.ledger.rows[evidence.inherited_rows :]
         strays = [row.line for row in pair(rows, [*map(entry_of, evidence.all_runs)])[0]]
         if strays:

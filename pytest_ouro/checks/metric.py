@@ -21,8 +21,9 @@ _RANGE = "find out why; a person who knows better widens 'plausible' in bound.to
 
 @dataclass(frozen=True, kw_only=True)
 class Metric(Check):
-    """One finite and plausible metric, measured and not claimed, orders the keeps. The possible
-    values are `plausible` in `[experiment]`."""
+    """One finite and plausible metric, measured and not claimed, orders the keeps: the value that
+    was measured of a run is within `plausible` in `[experiment]`, and no recorded run was kept with
+    a value that is worse than the best by more than a tie."""
 
     stage = "run"
 

@@ -45,7 +45,8 @@ _NAMED = 20
 class Scope(Check):
     """Only the editable files were changed since trust: by a commit, in the index, in the working
     tree, or by an untracked file. Files that a run leaves (``allowed``) may be untracked, and
-    published files (``publish``) may be in report commits."""
+    published files (``publish``) may be in report commits. The script must be there, and a changed
+    editable file may not be a link."""
 
     within: BoundFolder = option(
         "the folder that is watched, from the folder of bound.toml; by default the repository",
@@ -101,7 +102,7 @@ class Scope(Check):
 
 def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:
     """Return one finding about all changed files, since a hundred findings would be unreadable. The
-    files that could do the most harm come first. ``strays`` are the changes of each path."""
+    files that could do the most harm come first. ``strays`` maps each path to its changes."""
     only = several(list(evidence.layout.editable))
     paths = sorted(strays, key=lambda path: (_rank(evidence, strays[path][-1]), path))
     path = paths[0]
@@ -126,8 +127,8 @@ def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:
 
 
 def _rank(evidence: Evidence, change: Change) -> int:
-    """Return the place of a changed file in a finding: 0 for a compiled or binary file, 1 for code,
-    2 for any other file."""
+    """Return the place of a changed file in the order of a finding: 0 for a compiled or binary
+    file, by its name or its bytes, 1 for code, 2 for any other file."""
     path = change.path
     if path.endswith(_COMPILED):
         return 0
@@ -171,9 +172,10 @@ def _holds_files(evidence: Evidence, folder: str) -> bool:
 
 
 def _hidden(evidence: Evidence, within: str, seen: list[Change]) -> list[Change]:
-    """Return, as untracked changes, modules beside the script that git ignores in this clone alone:
-    by the settings of the clone, or by a .gitignore that ignores itself. ``seen`` are changes that
-    are known already. [] unless the working tree is checked."""
+    """Return, as untracked changes, the modules beside the script that git ignores in this clone
+    alone (by the settings of the clone, or by a .gitignore that ignores itself), and such a
+    .gitignore. ``seen`` are changes that are known already, and ``within`` is the folder watched.
+    [] unless the working tree is checked."""
     repository = evidence.repository
     if repository.subject != "working tree":
         return []
@@ -201,9 +203,13 @@ def _ignore_files(evidence: Evidence, within: str) -> list[Change]:
 
 
 def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str]) -> str:
-    """Return the command that undoes changes of one kind: those of commits; if there are none,
-    those of the index; then those of the working tree, and of untracked files. The next finding
-    names what is left."""
+    """Return the command, or words, that undo the changes of one kind, the first that there is:
+    those of commits, of files that the trusted commit has, of the index, of the working tree, then
+    untracked folders and files. The next finding names what is left.
+
+    ``strays`` maps each path to its changes; ``paths`` are its paths in the order to name them, at
+    most 20 in a command.
+    """
     layout, trust = evidence.layout, evidence.trust
     committed = [p for p in paths if any(change.commit for change in strays[p])]
     # The ledger and what runs leave stay on the disk: they hold results.
@@ -235,8 +241,12 @@ def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str
 
 def _way_back(evidence: Evidence, change: Change) -> str:
     """Return the kind of command that undoes a change which is in no commit, a key of `_remedy`:
-    ``trust``, ``added``, ``index``, ``working tree``, ``untracked``, ``unreadable``, ``repository``
-    or ``too long``."""
+    ``trust`` if the trusted commit has the file, otherwise ``added`` (a new file of the index),
+    ``index`` or ``working tree``.
+
+    For an untracked file it is ``untracked``; for an untracked folder ``repository``, or
+    ``unreadable`` or ``too long`` if git could not look into it.
+    """
     if change.place == "untracked":
         if not change.path.endswith("/"):
             return "untracked"

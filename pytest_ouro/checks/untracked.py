@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Untracked(Check):
-    """The files stay out of git: out of the commit, the index and every commit since trust. Files
-    that are published (``publish``) may be in report commits."""
+    """The files stay out of git: out of the commit, the index and every commit since trust, even if
+    a later one removed them. Files that are published (``publish``) may be in report commits."""
 
     paths: tuple[Glob, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
 
@@ -48,7 +48,8 @@ class Untracked(Check):
 
 
 def _tracked(evidence: Evidence, path: str, where: list[str], globs: list[str]) -> Finding:
-    """Return the finding that a file is in git and may not be."""
+    """Return the finding that a file is in git and may not be. ``where`` names the commits that
+    have it, or the index."""
     return Finding(
         f"{path} is in git; it must stay untracked",
         where=f"added in: {several(where)}",
@@ -59,8 +60,8 @@ def _tracked(evidence: Evidence, path: str, where: list[str], globs: list[str]) 
 
 
 def _beside_work(evidence: Evidence, path: str, where: list[str], globs: list[str]) -> Finding:
-    """Return the finding that commits with other work hold a file which only the last, a report
-    commit, may add."""
+    """Return the finding that the commits ``where`` have other work beside a published file, which
+    only a report commit, the last one, may add."""
     return Finding(
         f"{path} is in git beside other work; it is published by a report commit, the last one",
         where=f"held by: {several(where)}",
@@ -71,6 +72,6 @@ def _beside_work(evidence: Evidence, path: str, where: list[str], globs: list[st
 
 
 def _out_of_git(evidence: Evidence, path: str, globs: list[str]) -> str:
-    """Return the command that takes a file out of git: out of the commits since trust if they have
-    it, else out of the index. The file stays on the disk."""
+    """Return the command that takes a file out of git: out of the commits since trust if one of
+    them added or changed it, else out of the index. The file stays on the disk."""
     return drop(evidence, [path], stay=globs) or f"git rm --cached -- {quoted(path)}"

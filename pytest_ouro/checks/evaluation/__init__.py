@@ -42,7 +42,7 @@ _HARMLESS = "it only warns: keep it where it leaves the measurement alone"
 class Evaluation(Check):
     """No editable file interferes with the measurement. Its syntax tree is searched for suspect
     code, and code that trust does not have is reported; code with innocent uses only warns. A run
-    must print the metric that was measured."""
+    that prints the metric must print the value that was measured."""
 
     after_run = True
 
@@ -68,8 +68,9 @@ class Evaluation(Check):
 
 
 def _new(evidence: Evidence, script: ChangedScript, data: bytes) -> Iterator[Construct]:
-    """Yield the constructs of ``data``, a version of a script, that the trusted version has not, or
-    has fewer times; one more if it has grown too long. OuroError if it cannot be parsed."""
+    """Yield the constructs of ``data``, a version of a script, that the trusted version lacks or
+    has fewer times (`_introduced`), and one more if it is above `MAX_BYTES` and has grown by more
+    than `GROWTH`. OuroError if ``data`` cannot be parsed."""
     from pytest_ouro.checks.evaluation.modules import Construct
     from pytest_ouro.evidence.python.source import decode
 
@@ -84,7 +85,7 @@ def _new(evidence: Evidence, script: ChangedScript, data: bytes) -> Iterator[Con
 
 def _constructs(evidence: Evidence, text: str, trusted: str) -> tuple[Construct, ...]:
     """Return the constructs of ``text``; () if it is not Python, as a trusted text may be.
-    ``trusted`` is the trusted version, which says what is taken from the harness."""
+    ``trusted`` is the trusted version of the script, which says what it takes from the harness."""
     from pytest_ouro.checks.evaluation import tampering
     from pytest_ouro.checks.evaluation.bindings import names_taken
 
@@ -99,8 +100,9 @@ def _constructs(evidence: Evidence, text: str, trusted: str) -> tuple[Construct,
 
 
 def _introduced(before: tuple[Construct, ...], after: tuple[Construct, ...]) -> Iterator[Construct]:
-    """Yield the constructs that ``after`` has more often than ``before``, compared by their
-    descriptions. One that is ``unread`` is always yielded."""
+    """Yield the constructs of ``after`` that exceed those of ``before``: for each description, the
+    first of them are matched with as many in ``before``, and only the rest are yielded. An
+    ``unread`` one in ``before`` matches nothing."""
     known = Counter(construct.what for construct in before if not construct.unread)
     for construct in after:
         if known[construct.what] > 0:
@@ -110,8 +112,8 @@ def _introduced(before: tuple[Construct, ...], after: tuple[Construct, ...]) -> 
 
 
 def _finding(evidence: Evidence, script: ChangedScript, construct: Construct) -> Finding:
-    """Return the finding for one construct, with the places that introduced it. It warns if the
-    construct is not hard."""
+    """Return the finding for one construct of a script, with the places that introduced it and what
+    to do about it. It warns if the construct is not hard."""
 
     def has(data: bytes | None) -> bool:
         if data is None or data == script.trusted:
@@ -136,7 +138,8 @@ def _finding(evidence: Evidence, script: ChangedScript, construct: Construct) ->
 
 
 def _help(construct: Construct) -> str:
-    """Return the help for a construct: what to do about a hard one, or that it only warns."""
+    """Return the help for a construct: what to do about a hard one; for another one, that it only
+    warns."""
     if construct.hard:
         return _HELP.get(construct.what.partition(" ")[0], _OTHERWISE)
     if construct.what in ("calls open", "calls torch.save"):
@@ -145,8 +148,8 @@ def _help(construct: Construct) -> str:
 
 
 def _mismatch(evidence: Evidence) -> Iterator[Finding]:
-    """Yield a finding if the run that has just ended printed a different metric than was measured;
-    nothing if one of the two values is unknown."""
+    """Yield a finding if the run that has just ended printed a metric that does not agree with the
+    measured one; nothing if one of the two values is unknown."""
     run = evidence.run
     assert run is not None
     value, claimed, metric = run.measured_value, run.claimed, run.metric

@@ -25,7 +25,8 @@ ASSIGNING = get_args(Assigning)
 def names_taken(text: str, harness: str, functions: tuple[str, ...]) -> frozenset[str]:
     """Return the names, as the harness has them, of what a script takes from it: the constants in
     upper case that it imports or reads as attributes, and those of ``functions`` that it imports.
-    The text is searched, not parsed."""
+    ``harness`` is a dotted module, of which the last part counts. The text is searched, not
+    parsed."""
     module = rf"\.*(?:[\w.]*\.)?{re.escape(harness.rpartition('.')[2])}"
     listed = rf"(?m)^\s*from\s+{module}\s+import\s+(\([^)]*\)|(?:[^\n\\]|\\\r?\n)*)"
     words = {word for found in re.findall(listed, text) for word in re.findall(r"\w+", found)}
@@ -36,8 +37,9 @@ def names_taken(text: str, harness: str, functions: tuple[str, ...]) -> frozense
 
 
 def targets_of(node: Assigning) -> Iterator[ast.expr]:
-    """Yield each expression that a node assigns to or deletes; of a tuple or list its items. An
-    annotation without a value yields nothing."""
+    """Yield each expression that a node assigns to, binds or deletes; of a tuple or list its items,
+    also nested, and of ``*rest`` the expression ``rest``. An annotation without a value, and a
+    ``with`` without ``as``, yield nothing."""
     if isinstance(node, ast.Assign | ast.Delete):
         waiting = list(node.targets)
     elif isinstance(node, ast.withitem):

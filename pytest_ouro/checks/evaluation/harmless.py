@@ -63,8 +63,8 @@ def program(call: ast.Call, value: Value) -> str:
 
 def only_asks(call: ast.Call, value: Value) -> bool:
     """Return whether a call starts a program that only prints facts about the machine or the
-    commit. The program must be literal and known, its literal arguments allowed, and no keyword
-    such as ``env`` may change what is started."""
+    commit. The program must be literal, known, and named alone or in a folder of the system, its
+    literal arguments allowed, and no keyword such as ``env`` may change what is started."""
     words = _words(call, value)
     if not words or not words[0] or any(k.arg in _REFUSED_KEYWORDS for k in call.keywords):
         return False
@@ -81,9 +81,9 @@ def only_asks(call: ast.Call, value: Value) -> bool:
 
 
 def _words(call: ast.Call, value: Value) -> list[str]:
-    """Return the words of the command that a call starts, by its first argument or ``args``; ""
-    stands for each word that is not literal. [] if the command is unknown or a text with characters
-    of shell syntax."""
+    """Return the words of the command that a call starts, by its first argument or ``args``: a
+    list, or a text that is split; "" stands for each word of a list that is not literal. [] if the
+    command is unknown or a text with characters of shell syntax."""
     named = [keyword.value for keyword in call.keywords if keyword.arg == "args"]
     given = next((value(one) for one in (*call.args[:1], *named)), None)
     if isinstance(given, ast.List | ast.Tuple):
@@ -168,7 +168,8 @@ def _function(value: ast.expr, functions: dict[str, ast.FunctionDef]) -> _Functi
 
 
 def _is_partial(value: ast.expr, of: str, keywords: tuple[str, ...], meant: Meaning) -> bool:
-    """Return whether a value is ``functools.partial(of)``, perhaps with some of these keywords."""
+    """Return whether a value is ``functools.partial(of)`` with no other arguments than some of
+    these keywords. ``of`` is a real name."""
     if not isinstance(value, ast.Call) or dotted(value.func).rpartition(".")[2] != "partial":
         return False
     known = all(keyword.arg in keywords for keyword in value.keywords)
@@ -187,8 +188,8 @@ def _calls(function: _Function) -> Iterator[ast.Call]:
 
 
 def _own(function: _Function) -> Iterator[ast.AST]:
-    """Yield the nodes below a function, except for those inside the functions and lambdas that it
-    holds."""
+    """Yield the nodes below a function, but none inside the functions and lambdas that it holds,
+    which are yielded themselves."""
     waiting = list(ast.iter_child_nodes(function))
     for node in waiting:
         yield node

@@ -7,9 +7,10 @@ import re
 
 
 def prints_literal(node: ast.Call, metric: str) -> bool:
-    """Return whether a call prints the metric's name with a literal number after it, also by ``%``,
-    ``format`` or an f-string. False if words come before the name on its line. The call must have
-    an argument."""
+    """Return whether the first argument of a call is a text with the metric's name, ``:`` or ``=``
+    and a literal number after it; the number may also come from ``%``, ``format``, an f-string or
+    the next argument. False if words come before the name on its line. The call must have an
+    argument."""
     first, *rest = node.args
     text = ""
     if isinstance(first, ast.BinOp) and isinstance(first.op, ast.Mod):

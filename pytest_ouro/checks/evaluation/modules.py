@@ -67,8 +67,9 @@ class Construct:
 def modules_imported(
     source: Source, names: Names, node: ast.Import | ast.ImportFrom
 ) -> Iterator[Construct]:
-    """Yield a construct for each module that the statement imports and that scripts have no or few
-    reasons to import, and for each loader of code. A module that is used harmlessly is left out."""
+    """Yield a construct for each module that the statement imports and that scripts have no reasons
+    to import (it is hard) or few (it only warns), and for each loader of code that it takes from a
+    module. A module that is used harmlessly is left out."""
     for name in imported(node):
         if not _uses_little(source, names, node, name):
             yield from _module(node.lineno, name)
@@ -85,8 +86,9 @@ def loader(line: int, name: str) -> Iterator[Construct]:
 
 
 def outside_called(names: Names, node: ast.Call) -> Iterator[Construct]:
-    """Yield the constructs of a call that starts a program, loads code or weights from elsewhere,
-    unpickles, imports by name, or changes where imports are searched; nothing for other calls."""
+    """Yield the constructs of a call that starts a program (unless that only asks about the machine
+    or the commit), loads code or weights from elsewhere, unpickles by ``numpy.load``, imports by
+    name, or changes where imports are searched; nothing for other calls."""
     meant = names.meant(node.func)
     owner, _, last = meant.rpartition(".")
     if names.imports(node):
@@ -122,7 +124,8 @@ def is_hidden(node: ast.expr) -> bool:
 
 def _imports_by_call(names: Names, node: ast.Call) -> Iterator[Construct]:
     """Yield the constructs of a call that imports a module, such as ``__import__("x")``: the module
-    if scripts have few reasons to import it, or a name that is spelled in parts or computed."""
+    if scripts have no or few reasons to import it, and a name that is spelled in parts (hard) or
+    computed (a warning)."""
     name = node.args[0]
     for module in names.imported(node):
         yield from _module(node.lineno, module)
@@ -135,8 +138,9 @@ def _imports_by_call(names: Names, node: ast.Call) -> Iterator[Construct]:
 def _uses_little(
     source: Source, names: Names, node: ast.Import | ast.ImportFrom, name: str
 ) -> bool:
-    """Return whether a refused module is used only for harmless functions, or to start programs,
-    which are checked at their calls. False for a module without harmless functions."""
+    """Return whether the script uses the refused module ``name`` only for harmless functions, or
+    only to start programs, which are checked at their calls. False if it uses nothing of it, or if
+    the module has no harmless functions."""
     module = name.split(".")[0]
     allowed = HARMLESS.get(module)
     if allowed is None:
@@ -164,7 +168,8 @@ def _uses_little(
 
 
 def _is_set(call: ast.Call, keyword: str) -> bool:
-    """Return whether a call passes a keyword, with another value than a false constant."""
+    """Return whether a call passes ``keyword`` with a value that is true or not constant; False if
+    it does not pass it."""
     given = [k.value for k in call.keywords if k.arg == keyword]
     return any(not isinstance(value, ast.Constant) or value.value for value in given)
 

@@ -26,8 +26,8 @@ _IMPORTERS = ("import_module", "__import__")
 class Names:
     """Resolve the names in a script to real dotted names, such as ``torch.compile``.
 
-    Only names of the modules ``known`` and `_WAYS`, and of what they contain, are resolved.
-    ``given`` maps names of the script that are resolved already to their real names.
+    Only the modules ``known``, those in `_WAYS`, what they and torch contain, and ``print`` are
+    resolved. ``given`` maps names of the script that are resolved already to their real names.
     """
 
     def __init__(self, source: Source, known: tuple[str, ...], given: Mapping[str, str]) -> None:
@@ -55,8 +55,9 @@ class Names:
             self._assign(walrus.target, walrus.value)
 
     def _import_from(self, node: ast.ImportFrom, stored: set[str]) -> None:
-        """Record the real names of what a statement imports. A name from torch or `_WAYS` is left
-        out if the script also assigns it (``stored``)."""
+        """Record the real names of those imported names that are a known module, or that come from
+        torch or a module in `_WAYS` by an absolute import and are not assigned too (``stored``).
+        Import functions are recorded as such; all other names are ignored."""
         top = (node.module or "").split(".")[0]
         for alias in node.names:
             local = alias.asname or alias.name
@@ -72,8 +73,9 @@ class Names:
                 self._real[local] = full
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
-        """Record the real name of the target of ``short = long.name``, also within tuples. A target
-        that has a real name already keeps it."""
+        """Record the real name of the target of ``short = long.name``, also within tuples, and
+        another name of an import function as one. A target that has a real name keeps it; one whose
+        value has none is ignored."""
         if isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
             for one, other in zip(target.elts, value.elts, strict=False):
                 self._assign(one, other)
@@ -84,8 +86,8 @@ class Names:
                 self._real[target.id] = meant
 
     def meant(self, node: ast.expr) -> str:
-        """Return the real dotted name of an expression, also through ``sys.modules``, ``getattr``
-        and calls that import; "" if it is unknown."""
+        """Return the real dotted name of an expression, also through ``getattr`` and, for known
+        modules, through ``sys.modules`` and calls that import; "" if it is unknown."""
         if isinstance(node, ast.Name):
             return self._real.get(node.id, "")
         if isinstance(node, ast.Attribute):
@@ -117,8 +119,8 @@ class Names:
             yield name
 
     def text(self, node: ast.expr) -> str:
-        """Return the string that an expression spells, or that the name is assigned if it is
-        assigned once; "" if it is not literal."""
+        """Return the string that an expression spells or, for a name that is assigned exactly once,
+        the string that it is assigned; "" if it is not literal."""
         return literal_text(self.value(node))
 
     def value(self, node: ast.expr) -> ast.expr:
@@ -128,8 +130,8 @@ class Names:
 
 
 def is_module(node: ast.ImportFrom, name: str, module: str) -> bool:
-    """Return whether ``name``, absolute or relative as in the statement ``node``, is the name of
-    the module ``module``."""
+    """Return whether ``name``, as the statement ``node`` has it, names the module ``module``: it is
+    equal or, in a relative import, the last parts of it."""
     return name == module or (node.level > 0 and module.endswith(f".{name}"))
 
 

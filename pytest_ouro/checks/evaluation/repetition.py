@@ -42,8 +42,9 @@ def calls_in_loops(source: Source, calls: Sequence[ast.Call]) -> list[ast.Call]:
 
 
 def calls_of_one_run(node: ast.AST, calls: Set[ast.Call]) -> list[ast.Call]:
-    """Return those of ``calls`` below ``node`` that one execution can make: of each ``if`` the
-    branch with the most, of each ``try`` those that `_calls_of_try` returns."""
+    """Return those of ``calls`` at or below ``node`` that one execution can make: of each ``if``
+    those of the test and of the branch with the most, of each ``try`` those that `_calls_of_try`
+    returns, and all others."""
     if isinstance(node, ast.If | ast.IfExp):
         branches = []
         for branch in (node.body, node.orelse):
@@ -59,9 +60,10 @@ def calls_of_one_run(node: ast.AST, calls: Set[ast.Call]) -> list[ast.Call]:
 
 
 def _calls_of_try(node: ast.Try, calls: Set[ast.Call]) -> list[ast.Call]:
-    """Return the calls that one execution of a ``try`` can make: those of the body, of the handler
-    with the most, and of ``finally``. If nothing in the body can fail after its only call has
-    succeeded, the body and the handler exclude each other, and the longer one counts."""
+    """Return the calls that one execution of a ``try`` can make: those of the body and its
+    ``else``, of the handler with the most, and of ``finally``. If nothing in the body can fail
+    after its only call has succeeded, body and handler exclude each other, and only the one with
+    more calls counts."""
 
     def below(nodes: Sequence[ast.AST]) -> list[ast.Call]:
         return [call for child in nodes for call in calls_of_one_run(child, calls)]
@@ -116,8 +118,9 @@ def _after(outer: ast.AST, statement: ast.AST, *, guarded: bool) -> str:
 
 
 def _ending(statements: Sequence[ast.stmt], *, guarded: bool) -> str:
-    """Return how statements end: ``returns``, ``breaks`` or ``ends``; ``unknown`` if one of them
-    may start the loop again, or, with ``guarded``, may fail."""
+    """Return how a block of statements ends: ``returns`` (the function or the program ends),
+    ``breaks``, or ``ends`` (its end is reached); ``unknown`` if a statement holds a ``continue`` or
+    ``break``, or, with ``guarded``, may fail."""
     for statement in statements:
         if isinstance(statement, ast.Break):
             return _BREAKS
@@ -131,7 +134,8 @@ def _ending(statements: Sequence[ast.stmt], *, guarded: bool) -> str:
 
 
 def _exits(statement: ast.stmt) -> bool:
-    """Return whether a statement ends the program: a call such as ``sys.exit()``."""
+    """Return whether a statement ends the program: a call of ``sys.exit``, ``os._exit`` or
+    ``exit``."""
     call = statement.value if isinstance(statement, ast.Expr) else None
     return isinstance(call, ast.Call) and dotted(call.func) in ("sys.exit", "os._exit", "exit")
 
@@ -168,7 +172,7 @@ def _ended_by(loop: ast.While, path: Sequence[ast.AST], call: ast.Call) -> bool:
 
 def _sets_after(path: Sequence[ast.AST], name: str) -> bool:
     """Return whether ``name = True`` follows the call in a block on ``path``, with no statement in
-    between that may fail."""
+    between that may fail or sets another name to True."""
     for outer, inner in pairwise(path):
         for block in ("body", "orelse"):
             statements = getattr(outer, block, None)
@@ -216,7 +220,8 @@ def _spans(outer: ast.stmt | ast.expr, lines: list[int]) -> bool:
 
 
 def _repeated_by(loop: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes below a loop, except for those inside functions that are defined in it."""
+    """Yield the nodes below a loop, except for those inside functions that are defined in it (the
+    functions themselves are yielded)."""
     waiting = list(ast.iter_child_nodes(loop))
     for node in waiting:
         yield node

@@ -147,8 +147,8 @@ class Script:
         return found
 
     def _guarded(self, node: ast.expr) -> str:
-        """Return the real name of a node if it is or is in the harness or a `_PROTECTED` module,
-        else ""."""
+        """Return the real name of a node that is the harness or a `_PROTECTED` module, or in one;
+        "" for any other."""
         meant = self._names.meant(node)
         ours = f"{meant}.".startswith(f"{self.harness}.")
         return meant if ours or meant.split(".")[0] in _PROTECTED else ""
@@ -199,8 +199,7 @@ class Script:
             yield search_changed(target.lineno, searched)
 
     def _is_its_own(self, name: str, value: ast.expr | None) -> bool:
-        """Return whether ``value`` is what the name is in the harness, or the harness; False for
-        None."""
+        """Return whether ``value`` names the harness, or what ``name`` is in it; False for None."""
         meant = self._names.meant(value) if value is not None else ""
         return meant in (f"{self.harness}.{self._ours[name]}", self.harness)
 
@@ -227,8 +226,8 @@ class Script:
         return Construct(line, f"rebinds {self._ours[local]}, which {self.harness} defines")
 
     def _imported(self, node: ast.Import | ast.ImportFrom) -> Iterator[Construct]:
-        """Yield constructs of imports: refused modules, internals, and the harness's names from
-        elsewhere."""
+        """Yield constructs of imports: refused modules, internals, and names of `_ours` that come
+        from elsewhere."""
         yield from modules_imported(self._source, self._names, node)
         module = node.module if isinstance(node, ast.ImportFrom) else ""
         absolute = module and not getattr(node, "level", 0)
@@ -292,7 +291,8 @@ class Script:
             yield from self._executed(node)
 
     def _set_by_call(self, node: ast.Call, name: str) -> Iterator[Construct]:
-        """Yield constructs of calls that write into modules, such as ``setattr(prepare, …)``."""
+        """Yield constructs of calls that write into modules or the script's names:
+        ``setattr(prepare, …)``, ``globals().update(…)``."""
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
         last = node.func.attr if isinstance(node.func, ast.Attribute) else name
         if last in ("setattr", "delattr", "__setattr__", "__delattr__"):
