@@ -17,7 +17,7 @@ from pytest_ouro.onboarding.recognise import READERS
 
 ROOT = Path(__file__).parents[1]
 RULES = (ROOT / "docs/rules.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("docs/*/*/*.md"))]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 #: Where a link leads that is neither an address of the web nor part of a code block.
 LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
 FENCE = re.compile(r"(?ms)^```(\w*)\n(.*?)^```$")
@@ -216,3 +216,8 @@ def test_a_check_of_a_package_is_good_for_the_schema(validator):
     own = EXPERIMENT + SCOPE.replace('check = "scope"', 'check = "size"\nlines = 3')
 
     assert validator.is_valid(toml.loads(own))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_has_no_conflict_markers(page):
+    assert not re.search(r"^(<<<<<<<|>>>>>>>) ", page.read_text(encoding="utf-8"), re.MULTILINE)

@@ -28,5 +28,6 @@ gains = []
 for visitor, page in zip(people, chosen, strict=True):
     luck = draw.random()
     gains.append((luck < chance(visitor, page)) - (luck < chance(visitor, "A")))
+print(f"share_b: {chosen.count('B') / len(chosen):.4f}")
 print(f"standard_error: {statistics.stdev(gains) / len(gains) ** 0.5:.6f}")
 print(f"uplift: {statistics.mean(gains):.6f}")
