@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 
 def main() -> NoReturn:
-    """Run the command in ``sys.argv`` and end the process with its exit status: 0 lawful, 1 a rule
-    is broken, 2 an error, also if the output cannot be written."""
+    """Run the command in ``sys.argv`` and end the process with its exit status: 0 lawful or done, 1
+    a rule is broken, 2 an error (also if the output cannot be written), 130 after Ctrl-C. Never
+    return."""
     _open_streams()
     try:
         os.getcwd()  # noqa: PTH109

@@ -25,11 +25,11 @@ COMMANDS = {
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run the command that ``argv`` names, without the program's name, and return its exit status:
-    0 lawful, 1 a rule is broken, 2 an error.
+    """Run the command that ``argv``, the words after the program's name, begins with. Return its
+    exit status: 0 lawful or done, 1 a rule is broken, 2 an error.
 
-    An error is printed, not raised; only BrokenPipeError and argparse's SystemExit leave this
-    function.
+    Without words and for ``--help`` or ``--version``, print that. An error is printed, not raised;
+    only BrokenPipeError, KeyboardInterrupt and argparse's SystemExit leave this function.
     """
     name, *rest = argv or ["--help"]
     if name in ("-h", "--help"):

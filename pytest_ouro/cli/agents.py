@@ -23,10 +23,10 @@ def files(
     """Return the new texts of the files that change, by their paths from the top folder, and the
     lines that say what a person does next.
 
-    ``asked`` are the agents' names joined by commas, "" for those that are found, and ``rules`` are
-    the lines of the rendered section. Nothing is written here, so an OuroError changes no file.
-    ``demand_own`` is called with each path before its file is read, and raises OuroError for a file
-    outside of the repository.
+    ``asked`` are the agents' names joined by commas, "" for those that are found; ``rules`` are the
+    lines of the rendered section. ``demand_own`` is called with each path before its file is read,
+    and raises OuroError for a file outside of the repository. OuroError too for an unknown agent,
+    or for a file that cannot be read or merged. Nothing is written here.
     """
     names = _names(top, asked)
     new: dict[str, str] = {}
@@ -81,7 +81,8 @@ def _text(path: Path, name: str) -> str:
 
 
 def _next(names: list[str], new: dict[str, str]) -> Iterator[str]:
-    """Yield the lines that say what a person does after the files are written."""
+    """Yield the lines that say what a person does after the files are written. ``names`` are the
+    agents, and ``new`` has the texts of their settings by path."""
     if not shutil.which("pytest-ouro"):
         yield "put pytest-ouro on the PATH of the agents, or their hooks cannot start it"
     for name in names:

@@ -73,7 +73,8 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
     """Write bound.lock beside the bound.toml at ``path``; return the locks before and after.
 
     TrustError if there is no bound.toml, if a file that a rule freezes is missing or is not a
-    regular file, or if git does not track the script.
+    regular file, or if git does not track the script; BoundError if bound.toml is invalid;
+    OuroError if the lock cannot be written. A ledger that is unfit causes a warning only.
     """
     git = Git.discover(path.parent)
     rules = read_file(path, limit=limits.BOUND)

@@ -74,7 +74,8 @@ def _examine(given: Path | None, trust: str | None, run_commands: bool) -> Exami
 
 def _selftest(found: Examination, *, quiet: bool) -> Selftest:
     """Run the canaries under the bound's interpreter; under our own if there is no bound, or if
-    that interpreter cannot be used. OuroError after Ctrl-C."""
+    that interpreter cannot be used. Print each result unless ``quiet``, and return them all.
+    OuroError after Ctrl-C."""
     from pytest_ouro.doctor.selftest import CANARIES, describe, selftest
 
     def tell(text: str) -> None:

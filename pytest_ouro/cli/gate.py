@@ -100,7 +100,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: Options) -> int:
     """Check what the options name and print the results in the chosen form. Return 1 if a rule is
-    broken, else 0. If nothing could be checked, print that in the same form and raise OuroError."""
+    broken, else 0. If the rules cannot be checked, print the error in that form (plain text leaves
+    it to the caller) and raise it as OuroError."""
     form = import_module(f"pytest_ouro.report.{args.form}")
     try:
         answers = _judge(args)
@@ -126,10 +127,11 @@ def _to_error(error: Exception) -> OuroError:
 
 
 def _judge(args: Options) -> list[Answer]:
-    """Check what the options name and return one answer, or for a push one for each ref.
+    """Check what the options name and return one answer, or for a push one for each ref. With
+    ``--staged``, check each commit since trust if nothing is staged.
 
-    In CI (the variable CI is set and is not "false"), OuroError if no answer has a change since
-    trust.
+    OuroError for an argument that only ``--pre-push`` takes, if pytest disagrees (``--pytest``), or
+    in CI (the variable CI is set and is not "false") if no answer has a change since trust.
     """
     if args.push and not args.pre_push:
         raise messages.unknown_argument(args.push[0])

@@ -139,8 +139,9 @@ def _init_options(args: argparse.Namespace) -> InitOptions:
 
 
 def _confine_scope(statements: list[Statement], git: Git, folder: Path) -> list[Statement]:
-    """Return the statements unchanged if git tracks no file outside of ``folder``. Else give each
-    scope ``within = "."``, unless it has another ``within``: it then watches that folder alone."""
+    """Return the statements unchanged if git tracks no file outside of ``folder``. Else return them
+    with ``within = "."`` in each scope that has no ``within``, so that the scope watches the
+    bound's folder alone."""
     prefix = git.relative(folder / "x").removesuffix("x")
     if all(path.startswith(prefix) for path in git.files(untracked=False)[0]):
         return statements
@@ -283,7 +284,8 @@ def _report_lines(
 
 
 def _render(args: argparse.Namespace) -> int:
-    """Print the rules of the bound as a BOUND section, or write that section into a file."""
+    """Print the rules of the bound as a BOUND section, or write that section into the file that
+    ``--render`` names; all other text in the file stays. Return 0."""
     path = find_bound(args.bound)
     bound = _bound(path)
     lines = section.render([_statement(rule) for rule in bound.rules])
@@ -303,7 +305,7 @@ def _render(args: argparse.Namespace) -> int:
 
 def _agents(args: argparse.Namespace) -> int:
     """Write the guard's hooks and the rules into the files of agents; print a person's next
-    steps."""
+    steps. Return 0, also if nothing changes."""
     path = find_bound(args.bound)
     lines = section.render([_statement(rule) for rule in _bound(path).rules])
     git = Git.discover(path.parent)
@@ -326,8 +328,8 @@ def _agents(args: argparse.Namespace) -> int:
 
 
 def _hooks(args: argparse.Namespace) -> int:
-    """Write git's hooks. OuroError if core.hooksPath is set, or if a hook of another author is
-    there and ``--force`` is not given."""
+    """Write git's hooks and return 0. OuroError if core.hooksPath is set, or if a hook of another
+    author is there and ``--force`` is not given."""
     path = find_bound(args.bound)
     bound, git = _bound(path), Git.discover(path.parent)
     folder = git.common_dir / "hooks"
@@ -346,8 +348,8 @@ def _hooks(args: argparse.Namespace) -> int:
 
 
 def _program(args: argparse.Namespace) -> int:
-    """Print the program of the bound, or write it to a file. OuroError if that file is written by
-    hand and ``--force`` is not given."""
+    """Print the program of the bound, or write it to the file that ``--program`` names. Return 0.
+    OuroError if that file is written by hand and ``--force`` is not given."""
     path = find_bound(args.bound)
     text = program_md.render(_bound(path))
     if not args.program:

@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print the finished runs in the chosen form, or restore the journal and the ledger. If the
-    journal is not what was recorded, raise RecordError after the runs are printed."""
+    """Print the finished runs in the chosen form, or restore the journal and the ledger. Return 0.
+    If the journal is not what was recorded, raise RecordError after the runs are printed."""
     bound = find_bound(args.bound)
     journal = Journal(Git.discover(bound.parent).common_dir)
     if args.restore:
@@ -89,8 +89,9 @@ def _metric_name(journal: Journal, bound: Path) -> str:
 
 
 def _print_table(journal: Journal, runs: list[FinishedRun], metric: str) -> None:
-    """Print a line for each finished run, one for each run without an end, and last what the runs
-    have gained."""
+    """Print a heading, a line for each finished run and for each run without an end, and last what
+    the runs have gained. ``metric`` is the heading of the values. Say so on standard error if no
+    run is recorded."""
     columns = ("time", "commit", metric, "status", "level", "reason", "description")
     width = max(9, len(metric))
     say(_ROW.format(*columns, width=width))

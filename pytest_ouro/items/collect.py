@@ -132,8 +132,9 @@ class Session:
     def pytest_collection_modifyitems(
         self, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
-        """With ``--ouro-experiment``, put our items first, in the order rules, run, rules about
-        runs; this also returns those that ``-k`` or ``-m`` deselected."""
+        """Tell the audit which rules were collected. With ``--ouro-experiment``, also put our items
+        first, in the order rules, run, rules about runs; those that ``-k`` or ``-m`` deselected are
+        then selected again."""
         ours = [item for item in items if isinstance(item, RuleItem | ExperimentItem)]
         self.audit.expect([item.nodeid for item in ours if isinstance(item, RuleItem)])
         yield

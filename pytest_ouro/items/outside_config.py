@@ -38,9 +38,9 @@ def refuse_outside_config(config: pytest.Config, top: Path | None = None) -> Non
 
 
 def find_outside_config(config: pytest.Config, top: Path) -> list[str]:
-    """Return the ini file, root folder and conftest.py files that pytest uses or will use, that lie
-    outside the repository at ``top``, and that no person named. The paths are relative to the
-    folder in which pytest was started."""
+    """Return the ini file, or else the root folder (or its setup.py), and the conftest.py files
+    that pytest uses or will use, that lie outside the repository at ``top``, and that no person
+    named. The paths are relative to the folder in which pytest was started."""
     named = _NamedPaths(config)
     top = top.resolve()
     found = []

@@ -130,7 +130,10 @@ def not_blessable(path: str) -> OuroError:
 
 
 def rule_not_blessable(rule: str, message: str, remedy: str) -> OuroError:
-    """``bless``: the files that a rule freezes cannot be listed."""
+    """``bless``: the files that a rule freezes cannot be listed.
+
+    ``message`` and ``remedy`` are those of the error that says why.
+    """
     return TrustError(f"{rule}: {message}", help=remedy)
 
 

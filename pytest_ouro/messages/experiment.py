@@ -90,7 +90,10 @@ def data_missing(pattern: str, command: str) -> ExperimentError:
 
 
 def data_not_made(script: str, why: str, command: str) -> ExperimentError:
-    """The bound's ``prepare`` script failed, or some data is still missing after it."""
+    """The bound's ``prepare`` script failed, or some data is still missing after it.
+
+    ``command`` runs that script by hand.
+    """
     return ExperimentError(
         f"data missing: {script} could not make it: {why}", help=f"run it by hand: {command}"
     )

@@ -13,7 +13,10 @@ _BULLETS = "write each rule as a bullet under one of the headings DANGER ZONES, 
 
 
 def no_such_file(name: str, folder: Path, option: str) -> OuroError:
-    """A file that an option names, or a module of the project, does not exist."""
+    """A file that an option names, or a module of the project, does not exist.
+
+    ``option`` is how to name another.
+    """
     return OuroError(f"there is no file {name} in {folder}", help=f"name another file: {option}")
 
 
@@ -186,7 +189,10 @@ def written_by_hand(name: str) -> OuroError:
 
 
 def foreign_hook(hook: str, command: str) -> OuroError:
-    """One of git's hooks exists, and this command did not write it."""
+    """One of git's hooks exists, and this command did not write it.
+
+    ``command`` is the line that the hook lacks.
+    """
     return OuroError(
         f"{hook} was written by someone else",
         help=f"add this line to it: {command}   (or replace it: --force)",
@@ -194,7 +200,10 @@ def foreign_hook(hook: str, command: str) -> OuroError:
 
 
 def other_hooks_folder(command: str) -> OuroError:
-    """``core.hooksPath`` is set, so git does not look for hooks in the repository's own folder."""
+    """``core.hooksPath`` is set, so git does not look for hooks in the repository's own folder.
+
+    ``command`` is the line that the pre-commit hook there needs.
+    """
     return OuroError(
         "core.hooksPath names another folder of hooks",
         help=f"add this line to its pre-commit: {command}",

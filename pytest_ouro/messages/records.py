@@ -30,7 +30,10 @@ def _remedy(journal: Path, held: str) -> str:
 
 
 def not_a_run_id(journal: Path, text: str, held: str) -> RecordError:
-    """A record names a run by something other than 12 hexadecimal digits, such as a path."""
+    """A record names a run by something other than 12 hexadecimal digits, such as a path.
+
+    ``held`` is the id of git's copy of the journal, which the help restores; "" if there is none.
+    """
     return RecordError(
         f"{journal}: {text!r:.40} is not the id of a run", help=_remedy(journal, held)
     )
@@ -45,7 +48,10 @@ def newer_record(journal: Path, line: int, why: str) -> RecordError:
 
 
 def damaged_record(journal: Path, line: int, why: str, held: str) -> RecordError:
-    """A line of the journal is not JSON, or has a key that is missing or of another type."""
+    """A line of the journal is not JSON, or has a key that is missing or of another type.
+
+    ``held`` is the id of git's copy of the journal, which the help restores; "" if there is none.
+    """
     return RecordError(
         f"{journal}:{line}: not a record of a run: {why}", help=_remedy(journal, held)
     )

@@ -65,7 +65,10 @@ def altered_bound(bound: str, blessed_in: str) -> TrustError:
 
 def commands_not_allowed(command: str, door: str) -> TrustError:
     """A program that the bound names would be started, and this user has neither blessed these
-    rules here nor given ``--run-commands``."""
+    rules here nor given ``--run-commands``.
+
+    ``door`` is the command of pytest-ouro that would have started it, such as ``gate``.
+    """
     return TrustError(
         f"`{command}` was not started: the rules name it, and you have not blessed them here",
         help=f"read it first; if you trust it: pytest-ouro {door} --run-commands",

@@ -90,10 +90,11 @@ def _is_ours(data: bytes) -> bool:
 
 
 def merge(agent: Agent, before: str) -> str:
-    """Return the text of the agent's settings with the guard's hooks added; unchanged if each event
-    calls the guard already. An empty text becomes new settings.
+    """Return the text ``before`` of the agent's settings with the guard's hooks added; unchanged if
+    each event calls the guard already. An empty text becomes new settings.
 
-    OuroError, with the line if it is known, if the text is not JSON or would lose something.
+    OuroError, with the line if it is known, if the text is not a JSON object, has a key twice, or
+    has hooks in another structure.
     """
     settings = _read(before, agent.settings) if before.strip() else {}
     hooks = settings.get("hooks", {})
@@ -123,7 +124,8 @@ def add_import(before: str) -> str:
 
 
 def disables(text: str) -> bool:
-    """Return whether the settings, a JSON object as text, turn all hooks off."""
+    """Return whether the settings, a JSON object as text, turn all hooks off. ValueError if the
+    text is not JSON."""
     return bool(json.loads(text).get("disableAllHooks"))
 
 

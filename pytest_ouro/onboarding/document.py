@@ -89,8 +89,8 @@ def inline_table(params: Mapping[str, Value]) -> str:
 
 
 def _experiment(experiment: Experiment) -> str:
-    """Return the lines of [experiment]: each key that is required, always written or not at its
-    default."""
+    """Return the lines of [experiment] as one text. A key is written if it is required, if it is in
+    _ALWAYS, or if its value is not the default."""
     fields = keys_of(Experiment)
     rows = {}
     for key in _KEYS:

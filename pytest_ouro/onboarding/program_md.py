@@ -136,8 +136,8 @@ def _devices(bound: Bound) -> tuple[str, ...]:
 
 
 def _each(bound: Bound, words: Callable[[Bound, str], str]) -> str:
-    """Return the words for each device that the bound allows, joined by commas; once if they are
-    the same for all."""
+    """Return what ``words(bound, device)`` returns for each device that the bound allows, each with
+    the device named, joined by commas. If all are the same, return that alone."""
     texts = {device: words(bound, device) for device in _devices(bound)}
     if len(set(texts.values())) == 1:
         return next(iter(texts.values()))
@@ -155,8 +155,8 @@ def _budget(bound: Bound, device: str) -> str:
 
 
 def _start(bound: Bound, device: str) -> str:
-    """Return when the clock starts on a device: after the warmup, at the latest after some
-    seconds."""
+    """Return, as text, when the clock starts on a device: with the first batch or after the warmup
+    tokens, and at the latest after some seconds."""
     experiment = bound.experiments[device]
     served = experiment.warmup_tokens
     first = f"after {served:,} tokens" if served else "with the first batch"
@@ -170,7 +170,8 @@ def _timeout(bound: Bound, device: str) -> str:
 
 
 def _margin(bound: Bound, device: str) -> str:
-    """Return the improvement that is beyond noise: a number, or its size in standard deviations."""
+    """Return, as text, the improvement that is beyond noise on a device: a number if the bound
+    states the noise, else a multiple of the standard deviation of repeats."""
     verdict = bound.verdicts[device]
     if verdict.noise == "auto":
         return f"{verdict.sigmas:g} standard deviations of repeats"

@@ -209,9 +209,9 @@ def _used(names: list[str], script: PythonFile) -> list[str]:
 
 
 def _metric(script: PythonFile, evaluate: str) -> str:
-    """Return the name of the metric: the label under which the script prints the result of
-    ``evaluate``, else a label that ends as that name does, else the variable of the result.
-    OuroError if nothing is found, or several."""
+    """Return the name of the metric: the label under which the script prints the result of the
+    function ``evaluate``; else a printed label that ends with the function's name after its first
+    ``_``; else the variable of the result. OuroError if nothing is found, or several."""
     results = script.results_of(evaluate)
     printed = [label for label, name in script.summary.items() if name in results]
     suffix = evaluate.partition("_")[2]
@@ -251,8 +251,9 @@ def _editable(rules: Iterable[str]) -> tuple[str, ...]:
 
 
 def _ledger(rules: Iterable[str], folder: Path, metric: str) -> str:
-    """Return the only table of results that the rules name. If they name none, return the only one
-    in the folder that git does not track; results.tsv in every other case."""
+    """Return the name of the only table of results that the rules name: a file that ends in .tsv,
+    or that can be read as a ledger. If they name none, return the only ledger in the folder that
+    git does not track; results.tsv in every other case."""
     named: set[str] = {name for rule in rules for name in _LEDGER.findall(rule)}
     sure = {name for name in named if name.endswith(".tsv") or _is_ledger(folder / name, metric)}
     if len(sure) == 1:

@@ -75,10 +75,11 @@ class _Line:
 
 def read(text: str, file: str) -> Section | None:
     """Return the rules that a Markdown text states; None if it has neither a heading BOUND nor one
-    of the three headings.
+    of the three headings. With headings BOUND, only what is below them counts. ``file`` is the name
+    for messages.
 
-    OuroError if it has one and no rule, or if a bullet names a check that does not exist or
-    parameters that the check does not take.
+    OuroError if there is such a heading and no rule, or if a bullet names a check that does not
+    exist or cannot be imported, or parameters that the check does not take.
     """
     lines = list(_lines(text))
     titled = [line for line in lines if line.level and _BOUND.match(line.text)]
@@ -126,11 +127,11 @@ def render(statements: Iterable[Statement]) -> list[str]:
 
 
 def replace(text: str, section: list[str], file: str) -> str:
-    """Return the text with the section replaced: the one between the markers, else the one under
-    ``## BOUND``; if there is neither, it is appended.
+    """Return the text with ``section`` (its lines) in place of the section between the markers,
+    else of the one under ``## BOUND``; if there is neither, it is appended.
 
-    All other text stays the same. OuroError if there are several places, or rules outside of a
-    section.
+    All other text stays the same. OuroError, with ``file`` as the name, if the markers are not one
+    pair, if there are several sections, or rules outside of a section.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
     kept = text.split("\n")
@@ -144,8 +145,8 @@ def replace(text: str, section: list[str], file: str) -> str:
 
 
 def _place(lines: list[str], text: str, file: str) -> tuple[int, int]:
-    """Return the range of lines, from 0, that the section replaces; an empty range at the end if it
-    is appended."""
+    """Return the range of lines (first, and one after the last, from 0) that the section replaces;
+    an empty range at the end if it is appended. OuroError as `replace` raises it."""
     begins = [n for n, line in enumerate(lines) if line.strip() == BEGIN]
     ends = [n for n, line in enumerate(lines) if line.strip() == END]
     if begins or ends:

@@ -85,8 +85,9 @@ class PythonFile:
 
     @cached_property
     def constants(self) -> dict[str, Constant]:
-        """The values of module-level names that can be computed from the text, such as ``2**19`` or
-        joined paths, by name. The last assignment of a name counts."""
+        """A dict from module-level names to their values, such as ``2**19`` or joined paths,
+        computed from the text. The last assignment of a name counts; if its value cannot be
+        computed, the name is missing."""
         known: dict[str, Constant] = {}
         for statement in self.source.tree.body:
             for target, value in _assignments(statement):
@@ -97,7 +98,8 @@ class PythonFile:
         return known
 
     def results_of(self, function: str) -> list[str]:
-        """Return the names that a call of ``function`` is assigned to, each once."""
+        """Return the names to which the result of a call of ``function`` is assigned, each
+        once."""
         found = [
             target
             for node in (*self.source.of(ast.Assign), *self.source.of(ast.AnnAssign))
@@ -108,8 +110,8 @@ class PythonFile:
 
     @cached_property
     def summary(self) -> dict[str, str]:
-        """The labels of printed ``label: value`` lines, each with the name of the variable that is
-        printed."""
+        """A dict from the labels of printed ``label: value`` lines to the names of the variables
+        that are printed."""
         calls = [call for call in self.source.of(ast.Call) if dotted(call.func) == "print"]
         return dict(pair for call in calls for pair in _labels(call))
 
@@ -198,7 +200,8 @@ def _operate(operation: ast.operator, left: Any, right: Any) -> Constant:
 
 
 def _format(value: Constant, spec: str) -> str:
-    """Return a value as an f-string formats it; raise _Unknown if the format is not valid."""
+    """Return a value as an f-string formats it; raise _Unknown if the format is not valid. A format
+    of 8 characters or more is ignored."""
     try:
         return format(value, spec) if len(spec) < 8 else str(value)
     except ValueError:
@@ -206,8 +209,8 @@ def _format(value: Constant, spec: str) -> str:
 
 
 def _call(function: ast.expr, args: list[ast.expr], known: dict[str, Constant]) -> Constant:
-    """Return the value of a call that only builds a path or a text; raise _Unknown for any other.
-    The home folder stays ``~``."""
+    """Return the value of a call of ``function`` that only builds a path or a text; raise _Unknown
+    for any other. The home folder stays ``~``, and a relative path relative."""
     name = dotted(function)
     if isinstance(function, ast.Attribute) and function.attr == "expanduser" and not args:
         return _fold(function.value, known)

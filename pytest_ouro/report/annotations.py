@@ -31,8 +31,8 @@ def render(answers: Sequence[Answer]) -> str:
 
 
 def render_error(error: OuroError) -> str:
-    """Return an annotation that says why nothing could be judged, and append that to the
-    summary."""
+    """Return an annotation that says why nothing could be judged. Also append the message to the
+    summary, if GITHUB_STEP_SUMMARY is set."""
     _write_summary([f"### ouro: could not judge\n\n{_escape_cell(error.message)}\n"])
     return f"::error title=ouro could not judge::{_escape_data(text.error_text(error))}"
 

@@ -39,9 +39,9 @@ def render(answers: Sequence[Answer]) -> str:
 
 
 def _render_rules(results: Sequence[RuleResult]) -> Iterator[str]:
-    """Yield the lines of each broken or warning rule, not yet escaped. If all of a rule's findings
-    are about changes that a broken rule before reported, it has one line, which names the changed
-    files."""
+    """Yield the lines of each broken or warning rule, not yet escaped. Findings about changes that
+    a broken rule before reported are left out; a rule without other findings has one line, which
+    names the changed files."""
     reported: set[object] = set()
     for result in results:
         if result.status not in ("broken", "warned"):
