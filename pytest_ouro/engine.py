@@ -52,7 +52,8 @@ class Case:
         return self.bound.experiment
 
     def close(self) -> None:
-        """Stop the git processes that trust and the repository keep open."""
+        """Stop the git processes that trust and the repository keep open. They start again when
+        needed."""
         for git in (self.trust.git, self.repository.git):
             git.close()
 
@@ -73,8 +74,8 @@ class Case:
 
 @dataclass(frozen=True)
 class Answer:
-    """The rule results of one case. ``ref`` is the git ref that was checked before a push; "" for
-    any other subject."""
+    """The rule results of one case, as ``judgements``. ``ref`` is the git ref that was checked
+    before a push; "" for any other subject."""
 
     case: Case
     judgements: list[RuleResult]
@@ -92,7 +93,7 @@ class Answer:
     @property
     def empty(self) -> bool:
         """Whether the checked commit or index has no change since trust, so that no rule could be
-        broken. It is False for a working tree."""
+        broken. It is always False for a working tree."""
         repository = self.case.repository
         changed = repository.commits or repository.staged
         return repository.subject != "working tree" and not changed
@@ -179,8 +180,9 @@ def judge(rule: Rule, evidence: Evidence) -> RuleResult:
     """Apply one rule to the evidence and return its result. OuroError if its check cannot be
     carried out.
 
-    The rule is skipped if there is nothing to check, holds without findings, and is warned if its
-    severity is ``warn`` or if every finding only warns; otherwise it is broken.
+    The rule is skipped if a person must judge it or there is nothing to check, and holds without
+    findings. It is warned if its severity is ``warn`` or if every finding only warns; otherwise it
+    is broken.
     """
     about = (rule.key, rule.sentence, rule.line, rule.check)
     if rule.checker.stage == "human":
@@ -255,7 +257,9 @@ def judge_history(case: Case) -> list[RuleResult]:
     """Apply every rule to the checked commit, and each that is not skipped to every commit between
     trust and it. Return one result for each rule, in the order of the bound.
 
-    A commit that breaks a rule is reported even if a later one reverts it.
+    What a commit breaks is reported even if a later one reverts it, but not again if the checked
+    commit still has it. Findings that only warn are not reported of earlier commits, unless the
+    severity of the rule is ``warn``.
     """
     results = judge_all(case)
     rules = case.bound.rules
@@ -285,8 +289,8 @@ def _with_undone(case: Case, rule: Rule, result: RuleResult, undone: _Undone) ->
 
 
 def _describe_undone(case: Case, finding: Finding, commits: list[Commit]) -> Finding:
-    """Return a finding of earlier commits that names the first of ``commits``, with a help that
-    leaves them out of the history."""
+    """Return a copy of a finding of earlier commits that names the first of ``commits``, and how
+    many others have it, with a help that leaves them out of the history."""
     more = f" and {len(commits) - 1} more commits" if commits[1:] else ""
     oldest = case.repository.on_branch(commits[0])
     help = (
@@ -326,8 +330,8 @@ def _list_earlier_commits(case: Case) -> Iterator[tuple[Commit, Evidence]]:
 
 
 def _trust_at(case: Case, base: str) -> Trust | None:
-    """Return a trust that stands for the commit ``base``; None if bound.toml was absent or
-    different there."""
+    """Return a trust like that of the case whose commit is ``base``; None if bound.toml was absent
+    or different there."""
     path = join(case.bound.folder, bounds.NAME)
     rules = trusts.present(case.repository.git, path, base)
     if rules is None or rules != case.trust.read(path):

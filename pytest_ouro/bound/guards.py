@@ -72,14 +72,15 @@ class Guard:
 
     @property
     def source(self) -> str:
-        """The command and the name of the number, as text: where the number comes from. Numbers of
-        one source are of one kind."""
+        """The words of the command and the name of the number, ``bench: speed``, or only the name
+        if there is no command: where the number comes from. Numbers of one source are of one
+        kind."""
         return f"{' '.join(self.command)}: {self.name}" if self.command else self.name
 
     @property
     def recorded(self) -> str:
-        """The attribute of a run's record that holds the number; "" if a program prints it or exits
-        with it."""
+        """The attribute of a run's record that holds the number, such as ``peak_mb``; "" if a
+        program prints the number or exits with it."""
         return "" if self.command else RECORDED.get(self.metric, "")
 
     def limit(self, reference: float | None) -> float:
@@ -98,21 +99,22 @@ class Guard:
         return reference + (factor - 1) * abs(reference) + sign * self.tolerance
 
     def allows(self, number: float, limit: float) -> bool:
-        """Return whether a number keeps the limit: is not below it with ``at_least``, not above it
-        otherwise."""
+        """Return whether a number keeps the limit: with ``at_least`` it is not below it, otherwise
+        not above it."""
         return number >= limit if self.at_least is not None else number <= limit
 
 
 def _number_fault(g: Any) -> str:
-    """Return what is wrong if a guard names no number; "" if it names one."""
+    """Return what is wrong if a guard has neither ``metric`` nor ``command``; "" if it has one of
+    them."""
     return (
         "" if g.metric or g.command else "lacks 'metric' or 'command': write the number it limits"
     )
 
 
 def _limit_fault(g: Any) -> str:
-    """Return what is wrong if a guard states two limits, or none for a named number; "" if nothing
-    is."""
+    """Return what is wrong if a guard states both limits, or neither with a ``metric``; "" if
+    nothing is."""
     if g.at_most is not None and g.at_least is not None:
         return "has 'at-most' and 'at-least': write a guard for each"
     if g.at_most is None and g.at_least is None and g.metric:
@@ -121,7 +123,8 @@ def _limit_fault(g: Any) -> str:
 
 
 def _reference_fault(g: Any) -> str:
-    """Return what is wrong if ``tolerance`` or ``of`` has no effect; "" if nothing is."""
+    """Return what is wrong if ``tolerance`` has no effect, without ``of``, or ``of`` has none,
+    without ``metric``; "" if nothing is."""
     if g.tolerance and not g.of:
         return "'tolerance' has no effect without 'of': add it to the limit"
     if g.of and not g.metric:
@@ -154,7 +157,8 @@ Guard.relations = (
 def read_guards(
     table: Mapping[str, Any], experiment: Experiment | None, problems: Problems
 ) -> tuple[Guard, ...]:
-    """Return the guards of a bound that could be read, and add each fault to ``problems``.
+    """Return the guards that could be read from ``table``, the whole bound.toml, and add each fault
+    to ``problems``: also an id that is used twice, and a guard that the experiment cannot have.
     ``experiment`` is None if it is faulty itself."""
     entries = table.get(GUARD, [])
     if not isinstance(entries, list):

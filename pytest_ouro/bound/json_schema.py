@@ -45,7 +45,8 @@ def schema() -> dict[str, Any]:
 
 
 def table(cls: type) -> dict[str, Any]:
-    """Return the schema of an object whose only properties are the TOML keys of a dataclass."""
+    """Return the schema of an object whose only properties are the TOML keys of a dataclass. It
+    requires the keys without a default, and states the relations that have a schema."""
     hints = typing.get_type_hints(cls)
     fields = keys_of(cls)
     found = _closed({key: _property(hints[f.name], f) for key, f in fields.items()})
@@ -58,20 +59,22 @@ def table(cls: type) -> dict[str, Any]:
 
 
 def _kind(kind: tuple[str, ...]) -> dict[str, Any]:
-    """Return the schema that requires all keys of one kind of experiment, and forbids those of the
-    others."""
+    """Return the schema that requires all keys of one kind of experiment, an entry of `KINDS`, and
+    forbids those of the other kinds."""
     others = [key for other in KINDS if other != kind for key in other]
     return {"required": list(kind), "properties": dict.fromkeys(others, False)}
 
 
 def _closed(properties: dict[str, Any], description: str = "") -> dict[str, Any]:
-    """Return the schema of an object that has these properties and no others."""
+    """Return the schema of an object that has only these properties, with the description if that
+    is not ""."""
     about = {"description": description} if description else {}
     return {"type": "object", "properties": properties, **about, "additionalProperties": False}
 
 
 def _rule() -> dict[str, Any]:
-    """Return the schema of a rule: its own keys, and the parameters of the check that it names."""
+    """Return the schema of a rule: the keys that every rule has and, for each check of ours, its
+    parameters and no other keys."""
     common = table(RuleKeys)
     cases = []
     for name in CHECKS:
@@ -92,8 +95,8 @@ def _rule() -> dict[str, Any]:
 
 
 def _property(hint: Any, field: Field) -> dict[str, Any]:
-    """Return the schema of one key, by the type and the limits of its field, with its help and its
-    default."""
+    """Return the schema of one key: the type of its field (``hint``) with its limits, its help, and
+    its default unless that is empty."""
     options = [_type(member, field.limits or NO_LIMITS) for member in members(hint)]
     found = options[0] if len(options) == 1 else {"anyOf": options}
     found |= {"description": field.help}
@@ -104,7 +107,8 @@ def _property(hint: Any, field: Field) -> dict[str, Any]:
 
 
 def _type(hint: Any, limits: Limits) -> dict[str, Any]:
-    """Return the schema of one type that is not a union, with the limits that apply to it."""
+    """Return the schema of one type that is not a union: a Literal, a list, a text, a truth value
+    or a number, with the limits that apply to it."""
     if typing.get_origin(hint) is Literal:
         return {"enum": list(typing.get_args(hint))}
     if typing.get_origin(hint) is tuple:

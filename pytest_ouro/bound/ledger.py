@@ -59,5 +59,5 @@ def ledger_fault(
 
 
 def _is_code(name: str) -> bool:
-    """Return whether a file of this name, in lower case, is code or settings."""
+    """Return whether a file of this name, which must be in lower case, is code or settings."""
     return name.endswith(_SUFFIXES) or name in _NAMES or name.startswith(".env")

@@ -51,8 +51,8 @@ class _CheckFault(Exception):
 class Rule:
     """One rule: an entry of a table such as ``[[never-do]]``, with its check.
 
-    ``line`` is its line in bound.toml (0 if unknown), ``check`` the name of its check, and
-    ``checker`` that check with its parameters.
+    ``section`` is the table, ``sentence`` the rule in words, ``line`` its line in bound.toml (0 if
+    unknown), ``check`` the name of its check, and ``checker`` that check with its parameters.
     """
 
     section: str
@@ -199,8 +199,8 @@ def parse(
 
 
 def _check_ledger(bound: Bound, name: str, problems: Problems) -> None:
-    """Add a problem if the ledger is a file for anything else than rows, such as the script or a
-    frozen file."""
+    """Add a problem if the ledger is not a file for rows alone, but the script or a file that a
+    check of ours freezes, for example. ``name`` is bound.toml's path."""
     own = [rule.checker for rule in bound.rules if rule.check in CHECKS]
     experiment = bound.experiment
     programs = (experiment.script, *experiment.command, *experiment.evaluate_command)
@@ -213,8 +213,9 @@ def _check_ledger(bound: Bound, name: str, problems: Problems) -> None:
 def _read_profiles(
     cls: type[T], base: object, name: str, replaceable: Iterable[str], problems: Problems
 ) -> dict[str, T]:
-    """Return the table ``name`` as read for each device, whose own table replaces the keys
-    ``replaceable``. A new budget also drops the shared ``tolerance`` and ``timeout``.
+    """Return a dict from device to the table ``name`` as it is read for it: ``base``, in which the
+    device's own table replaces the keys ``replaceable``. A new budget also drops the shared
+    ``tolerance`` and ``timeout``.
 
     A device is left out if its table or the shared one is faulty; faults are added to ``problems``.
     """
@@ -240,8 +241,8 @@ def _read_profiles(
 def _read_override(
     cls: type, override: object, where: Where, replaceable: Iterable[str], problems: Problems
 ) -> dict[str, Any] | None:
-    """Return the keys and values in the table of one device; None if it is faulty. Faults are added
-    to ``problems``."""
+    """Return the keys and values in the table of one device, as they are in the TOML; None if it is
+    faulty or has a key that is not in ``replaceable``. Faults are added to ``problems``."""
     if not isinstance(override, dict):
         problems.add(where, f"[{table_name(where)}] must be a table")
         return None
@@ -292,7 +293,9 @@ def _read_rules(
 def _read_rule(
     entry: object, where: Where, problems: Problems, checks: Mapping[str, type[Check]]
 ) -> Rule | None:
-    """Return one rule; None if it is faulty. Faults are added to ``problems``."""
+    """Return one rule, given as the TOML ``entry``; None if it is faulty. Faults are added to
+    ``problems``, also for a rule that only warns, or is for a person to judge, and has no
+    reason."""
     section, known = str(where[0]), keys_of(RuleKeys)
     if not isinstance(entry, dict):
         problems.add(where, f"[[{section}]] must be a table")
@@ -342,8 +345,8 @@ def _read_check(
     name: str, check: type[Check], params: dict[str, Any], where: Where, problems: Problems
 ) -> Check | None:
     """Return the check with its parameters; None, with the faults added to ``problems``, if they
-    are faulty. _CheckFault if a package's class raises an exception; one of our classes is not
-    caught."""
+    are faulty. _CheckFault if a package's class raises an exception; an exception of a class of
+    ours is raised as it is."""
     try:
         return read_table(check, params, where, problems)
     except Exception as error:  # the class of a package may raise any exception

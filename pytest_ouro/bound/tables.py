@@ -237,7 +237,8 @@ class Experiment:
     relations: ClassVar[tuple[Relation, ...]]
 
     def __post_init__(self) -> None:
-        """Fill in the times that are None, by the budget and the warm-up."""
+        """Fill in the times that are None: ``tolerance`` from the budget, ``timeout`` and
+        ``startup_seconds`` from the budget and ``warmup_seconds``."""
         startup = max(10.0, self.budget * 0.2) + self.warmup_seconds
         derived = {
             # 6 s of 300 s, as in autoresearch; a shorter budget has the same share.
@@ -256,7 +257,8 @@ class Experiment:
 
     @property
     def described_metric(self) -> Metric:
-        """The metric with its direction, its unit, its decimals and its possible values."""
+        """The metric with its direction, its unit, its decimals and its possible values; what a
+        bound leaves out has the defaults of `Metric.named`."""
         plausible = (self.plausible[0], self.plausible[1]) if self.plausible else None
         return Metric.named(
             self.metric,

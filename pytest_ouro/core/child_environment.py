@@ -13,8 +13,8 @@ _PASSED = (
 
 
 def child_environment() -> dict[str, str]:
-    """Return a new dict of environment variables: those of `_PASSED` that are set here, and
-    settings for the program's Python and git."""
+    """Return a new dict of environment variables for a program: those of `_PASSED` that are set
+    here, and fixed settings for Python, git and the hub of models, which may not be asked."""
     env = {key: os.environ[key] for key in _PASSED if key in os.environ}
     env.update(
         PYTHONUNBUFFERED="1",

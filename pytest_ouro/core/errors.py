@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 class OuroError(Exception):
-    """An error for the user: ``message`` says what is wrong, ``help`` what to do about it, or
-    ""."""
+    """An error for the user: ``message`` says what is wrong, and ``help`` what to do about it (""
+    if nothing). Its text is the message, with the help on a line of its own."""
 
     def __init__(self, message: str, *, help: str = "") -> None:
         super().__init__(message)
@@ -30,7 +30,7 @@ class TrustError(OuroError):
 
 class BoundError(OuroError):
     """bound.toml cannot be used. ``problems`` holds the faults that were found, each as
-    ``file:line: text``."""
+    ``file:line: text``; the message is all of them, one on a line."""
 
     def __init__(self, problems: tuple[str, ...], *, help: str = "") -> None:
         super().__init__("\n".join(problems), help=help)

@@ -76,8 +76,9 @@ else:
 
 
 def fields(cls: type) -> tuple[Field, ...]:
-    """Return the fields of a class that was decorated here or by `dataclasses`; of the latter those
-    that are arguments of its ``__init__``. () for any other class."""
+    """Return the fields of a class that was decorated here, with those that it inherits, or by
+    `dataclasses`; of the latter those that are arguments of its ``__init__``. () for any other
+    class."""
     if not isinstance(vars(cls).get("__dataclass_fields__"), dict):
         found: tuple[Field, ...] = getattr(cls, "__fields__", ())
         return found
@@ -87,8 +88,8 @@ def fields(cls: type) -> tuple[Field, ...]:
 
 
 def _convert(cls: type, original: Any) -> Field:
-    """Return a field of `dataclasses` as a Field: the one that the class states, or a new one with
-    its name, default and help."""
+    """Return a field of `dataclasses` as a Field: the Field that the class or a base states under
+    its name, or a new one with its name, default, metadata and help (from the metadata)."""
     name, metadata = original.name, original.metadata
     stated = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
     if isinstance(stated, Field):
@@ -100,8 +101,9 @@ def _convert(cls: type, original: Any) -> Field:
 
 
 def _default(field: Any, missing: object) -> dict[str, Any]:
-    """Return the default or the factory of a field of either kind, as arguments for a field of the
-    other kind; {} if it has neither. ``missing`` marks an absent default in its own kind."""
+    """Return the default and the factory of a field of either kind, as arguments for a field of the
+    other kind; what it lacks is left out. ``missing`` is the value by which its own kind marks
+    that."""
     given = {"default": field.default, "default_factory": field.default_factory}
     return {key: value for key, value in given.items() if value is not missing}
 
@@ -127,8 +129,9 @@ def _add_methods(cls: type[T], *, kw_only: bool) -> type[T]:
 
 
 def _own(cls: type, name: str) -> Field:
-    """Return the field ``name`` that the class itself states, and leave only its default in the
-    class. A plain value, or nothing, becomes a new field."""
+    """Return the field ``name`` that the class itself states, and leave only its default, if any,
+    in the class. A plain value becomes the default of a new field; without a value, the new field
+    is required."""
     stated = vars(cls).get(name, MISSING)
     if not isinstance(stated, Field):
         return Field(name=name, default=stated)
@@ -140,8 +143,9 @@ def _own(cls: type, name: str) -> Field:
 
 
 def _initialiser(cls: type, every: tuple[Field, ...], *, kw_only: bool) -> Callable[..., None]:
-    """Return an ``__init__`` that sets the fields and calls ``__post_init__``. It raises TypeError
-    unless every field gets one value."""
+    """Return an ``__init__`` that sets the fields ``every`` and then calls ``__post_init__`` if
+    there is one. It raises TypeError if a field gets no value or two, or an argument names no
+    field; with ``kw_only``, positional arguments are such a fault."""
     names = [field.name for field in every]
     places = () if kw_only else tuple(names)
     defaults = {field.name: field.default for field in every if field.default is not MISSING}
@@ -186,7 +190,8 @@ def _refuse(self: Any, name: str, value: object = None) -> None:
 
 
 class _Original:
-    """An attribute that `dataclasses` reads, computed by decorating an equal class with it."""
+    """An attribute that `dataclasses` reads, computed at each access by decorating an equal class
+    with it."""
 
     def __init__(self, name: str, kw_only: bool) -> None:
         self._name, self._kw_only = name, kw_only
@@ -204,7 +209,8 @@ class _Original:
 
 
 def _original(field: Field) -> Any:
-    """Return a field as one of `dataclasses`, with its help in the metadata."""
+    """Return a field as one of `dataclasses`, with its default or factory, and its help in the
+    metadata."""
     import dataclasses
 
     metadata = {"help": field.help, **field.metadata}

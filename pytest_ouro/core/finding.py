@@ -22,9 +22,9 @@ Status = Literal["holds", "broken", "warned", "skipped"]
 class Finding:
     """One violation. ``headline`` is a complete message; the rest says where, and how to fix it.
 
-    ``warns``: the finding has innocent explanations, and breaks no rule by itself. ``paths`` are
-    all files to which something happened, if that is what the finding reports. ``parts`` identify
-    it across versions, in place of the headline.
+    ``warns``: the finding has innocent explanations, and breaks no rule by itself. ``facts`` are
+    values for programs. ``paths`` are all files to which something happened, if that is what the
+    finding reports. ``parts`` identify it across versions, in place of the headline.
     """
 
     headline: str
@@ -52,8 +52,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class RuleResult:
-    """The result for one rule. ``rule`` is its table and id, ``sentence`` its words, and ``line``
-    its line in bound.toml. ``reason`` says why it was skipped, or why it only warns."""
+    """The result for one rule. ``rule`` is its table and id, ``sentence`` its words, ``line`` its
+    line in bound.toml, and ``check`` the name of its check. ``reason`` says why it was skipped, or
+    why it only warns; otherwise it is ""."""
 
     rule: str
     sentence: str
@@ -74,7 +75,7 @@ class RuleResult:
 
 
 def several(items: list[str], *, limit: int = 3) -> str:
-    """Return the first ``limit`` items, and the number of the others if there are more:
-    ``a, b, c and 4 more``."""
+    """Return the first ``limit`` items with commas between, and the number of the others if there
+    are more: ``a, b, c and 4 more``. "" for no items."""
     shown = ", ".join(items[:limit])
     return f"{shown} and {len(items) - limit} more" if len(items) > limit else shown

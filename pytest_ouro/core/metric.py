@@ -69,15 +69,17 @@ class Metric:
         return _shortest(value)
 
     def texts(self, value: float | None, best: float) -> tuple[str, str]:
-        """Return two values as they are shown. If both would look the same although they differ by
-        a gain, all their digits are shown."""
+        """Return the texts of ``value`` and ``best`` as they are shown. If both would look the same
+        although they differ by a gain, all their digits are shown."""
         one, other = self.text(value), self.text(best)
         if value is not None and one == other and self.gain(value, best):
             return repr(value), repr(best)
         return one, other
 
     def writes(self, text: str) -> bool:
-        """Return whether :meth:`text` may have written this text."""
+        """Return whether a text is a value as :meth:`text` may have written it: with exactly
+        `decimals`, or in the longer form that a small value needs. Any plain number if `decimals`
+        is None."""
         import re  # only rows of the ledger are read
 
         if self.decimals is not None and re.fullmatch(_fixed(self.decimals), text, re.ASCII):
@@ -100,7 +102,8 @@ class Metric:
         return round(difference, _DIGITS - 1 - math.floor(math.log10(largest)))
 
     def best(self, values: Iterable[float]) -> float:
-        """Return the best of these values. ValueError if there are none."""
+        """Return the best of these values, the lowest or the highest by `direction`. ValueError if
+        there are none."""
         return (min if self.direction == "lower" else max)(values)
 
     def is_plausible(self, value: float) -> bool:

@@ -24,7 +24,7 @@ def open_plain(root: Path, name: str, flags: int, mode: int = 0o600) -> int:
 
     With O_CREAT, folders on the way that are missing are made too, and with ``mode`` 0o600, as for
     files of ours, an existing file with wider permissions loses them. OSError if the file, or a
-    folder on the way, is a link (ELOOP) or something else (EINVAL, ENOTDIR).
+    folder on the way, is a link (ELOOP), something else (EINVAL, ENOTDIR) or cannot be opened.
     """
     with _folder(root, name, make=bool(flags & os.O_CREAT)) as (folder, last):
         with _links_as_eloop(folder, last):
@@ -38,8 +38,8 @@ def open_plain(root: Path, name: str, flags: int, mode: int = 0o600) -> int:
 
 
 def make_folder(root: Path, name: str) -> None:
-    """Make the folder ``name`` below ``root``, for this user alone. A folder that exists loses the
-    permissions of others.
+    """Make the folder ``name`` below ``root``, and missing folders on the way, for this user alone.
+    If it exists, it loses the permissions of others.
 
     OSError if it, or a folder on the way, is a link or a file.
     """
@@ -49,7 +49,8 @@ def make_folder(root: Path, name: str) -> None:
 
 def keep_private(fd: int) -> None:
     """Take the permissions of others from an open file or folder that this user owns. Do nothing to
-    anything else, such as a device, or on a file system without permissions."""
+    anything else, such as a device or another user's file, or on a file system without
+    permissions."""
     found = os.fstat(fd)
     kind, others = stat.S_IFMT(found.st_mode), found.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
     if kind in (stat.S_IFREG, stat.S_IFDIR) and others and found.st_uid == os.geteuid():

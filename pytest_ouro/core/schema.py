@@ -148,8 +148,8 @@ def demand_relations(table: object) -> None:
 
 
 def keys_of(cls: type) -> dict[str, Field]:
-    """Return a dict from TOML key to field of a dataclass: ``evaluate_command`` is
-    ``evaluate-command``."""
+    """Return a dict from TOML key to field of a dataclass: the field ``evaluate_command`` has the
+    key ``evaluate-command``."""
     return {f.name.replace("_", "-"): f for f in fields(cls)}
 
 
@@ -278,8 +278,9 @@ def _check_relations(
 
 
 def convert(hint: Any, value: object, limits: Limits = NO_LIMITS) -> Any:
-    """Return ``value`` as the type ``hint``, which may be a union. ValueError, which says what is
-    expected instead, if it has another type or is beyond ``limits``."""
+    """Return ``value`` as the type ``hint``, which may be a union: a list as a tuple, a number as
+    int or float. ValueError, which says what is expected instead, if it has another type or is
+    beyond ``limits``."""
     for member in members(hint):
         if (converted := _as_type(member, value, limits)) is not MISSING:
             return converted
@@ -325,7 +326,7 @@ def _as_type(hint: Any, value: object, limits: Limits) -> Any:
 
 def _as_number(hint: Any, value: float, limits: Limits) -> Any:
     """Return ``value`` as ``hint``, int or float, if it is finite and within the limits, else
-    MISSING. 2.0 is a whole number, as in JSON."""
+    MISSING. For int, 2.0 is a whole number, as in JSON, and 2.5 is MISSING."""
     try:
         number = float(value)
     except OverflowError:  # an integer of 400 digits
@@ -371,7 +372,7 @@ _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or 
 
 
 def _name(hint: type) -> str:
-    """Return the name of a type in words: ``a whole number``. One derived from ``str`` is
+    """Return the name of a type in words: ``a whole number``. A type derived from ``str`` is
     ``text``."""
     return next(_NAMES[base] for base in hint.__mro__ if base in _NAMES)
 

@@ -74,8 +74,8 @@ def _answer() -> int:
 
 
 def reason(call: Call) -> str:
-    """Return why a rule forbids one of the call's effects, the first of them; "" if no rule
-    does."""
+    """Return why a rule forbids one of the call's effects, the first that is found; "" if no rule
+    does. OuroError if the rules that apply cannot be read."""
     from pytest_ouro.guard import protected
 
     for bound in protected.bounds(call):

@@ -65,9 +65,9 @@ def effects(text: str, folder: str, depth: int = 0) -> Iterator[Write | Action]:
 
 
 def _program(words: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Return the words of the command after `sudo`, `env` and the like, its name without a folder,
-    and a dict of the variables that are set for it. The words are [] if only such words are
-    there."""
+    """Return the words of the command after `sudo`, `env`, `python -m` and the like, its name
+    without a folder, and a dict of the variables that are set for it. The words are [] if only such
+    words are there."""
     words, assigned, module = list(words), {}, False
     while words:
         name = os.path.basename(words[0])
@@ -109,8 +109,9 @@ def _expanded(effect: Write | Action, command: Command, folder: str) -> Iterator
 def _effects(
     words: list[str], assigned: dict[str, str], command: Command, folder: str, depth: int
 ) -> Iterator[Write | Action]:
-    """Yield the effects of one command, whose words are ``words``: of the scripts that a shell
-    runs, of a patch, of git, or of another program."""
+    """Yield the effects of one command, whose words are ``words``: of the scripts that a shell or
+    ``eval`` runs, of a patch, of git, or of another program. ``depth`` counts the scripts around
+    it."""
     name, *args = words
     scripts: list[str] = []
     if name in _SHELLS:
@@ -131,7 +132,8 @@ def _effects(
 
 def patched(text: str, how: str = "write") -> Iterator[Write]:
     """Yield a `Write` for each file that a patch changes, in the form that `apply_patch` takes;
-    nothing for another form. ``how`` is used for files that are not deleted."""
+    nothing for another form. A deleted file is a ``remove``, and any other is changed by
+    ``how``."""
     for line in text.splitlines():
         action, colon, path = line.partition(": ")
         if colon and action in ("*** Update File", "*** Add File", "*** Move to"):

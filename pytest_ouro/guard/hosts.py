@@ -59,8 +59,9 @@ def read(payload: Any) -> Call:
 
 
 def _host(payload: dict[str, Any], event: str) -> str:
-    """Return the agent that sent the payload: ``claude``, ``codex``, ``cursor`` or ``gemini``.
-    Cursor is recognised by its own keys, since it also starts hooks from Claude Code's settings."""
+    """Return the agent that sent the payload: ``claude`` (for any that is not recognised),
+    ``codex``, ``cursor`` or ``gemini``. Cursor is recognised by its own keys, since it also starts
+    hooks from Claude Code's settings."""
     if event == "BeforeTool":
         return "gemini"
     if any(key in payload for key in ("cursor_version", "workspace_roots", "conversation_id")):
@@ -76,7 +77,7 @@ def _roots(payload: dict[str, Any]) -> list[str]:
 
 def _folder(payload: dict[str, Any]) -> str:
     """Return the absolute folder from which the call's relative paths start: ``cwd``, or else the
-    first of the workspace, or else ours. Unreadable if ``cwd`` is not text."""
+    first of the workspace, or else the guard's own. Unreadable if ``cwd`` is not text."""
     folder = payload.get("cwd") or (_roots(payload) or [""])[0]
     if not isinstance(folder, str):
         raise Unreadable("cwd is not text")
@@ -159,8 +160,9 @@ def _patch(given: dict[str, Any], folder: str) -> Iterator[Write]:
 
 
 def _edited(name: str, words: list[str], given: dict[str, Any], folder: str) -> Iterator[Write]:
-    """Yield a `Write` for each path in the input of a tool that edits files. Unreadable if a tool
-    that always names a file names none."""
+    """Yield a `Write` for each path in the input of a tool that edits files: a ``remove`` if the
+    tool's name (``words``) has delete or remove, otherwise an ``edit``. Unreadable if a tool that
+    always names a file names none."""
     how = "remove" if {"delete", "remove"} & {*words} else "edit"
     named = False
     for key in _PATHS:
@@ -175,8 +177,8 @@ def _edited(name: str, words: list[str], given: dict[str, Any], folder: str) -> 
 
 
 def refusal(call: Call, reason: str) -> tuple[str, int]:
-    """Return the standard output and the exit status by which the agent of the call refuses it.
-    ``reason`` is the text for the agent."""
+    """Return the text for standard output and the exit status by which the agent of the call
+    refuses it. ``reason`` is what the agent is to read."""
     said = _text(reason)
     if call.host == "cursor":
         return f'{{"permission": "deny", "user_message": {said}, "agent_message": {said}}}\n', 2

@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 def split(args: Sequence[str], valued: Sequence[str] = ()) -> tuple[list[str], dict[str, str]]:
     """Return the plain arguments in their order, and a dict from option to value. An option in
     ``valued`` takes the text after it or the next argument; the value of others is "", or what
-    follows ``=``.
+    follows ``=`` for one with two dashes.
 
-    The letters of ``-abc`` are three options, and everything after ``--`` is plain.
+    The letters of ``-abc`` are three options, a dash alone is plain, and so is everything after
+    ``--``. Of an option that is given twice, the last value counts.
     """
     plain: list[str] = []
     options: dict[str, str] = {}

@@ -83,8 +83,9 @@ _PROGRAMS = {
 
 
 def effects(name: str, args: Sequence[str], folder: str) -> Iterator[Write | Action]:
-    """Yield what a program with these arguments would change if it ran in ``folder``; nothing for a
-    program that is not in the table."""
+    """Yield what the program ``name`` with these arguments would change if it ran in ``folder``: a
+    `Write` of each file, its path as stated, or one `Action`. Nothing for a program that is not in
+    the table, or whose options make it change nothing."""
     if name == "uv" and args[:1] == ["pip"]:
         name, args = "pip", args[1:]
     program = _PROGRAMS.get(name)
@@ -110,9 +111,9 @@ def effects(name: str, args: Sequence[str], folder: str) -> Iterator[Write | Act
 
 
 def _copied(paths: list[str], options: dict[str, str], folder: str, move: bool) -> Iterator[Write]:
-    """Yield a write of the target (the last path, or that of ``-t``), or of the new files in it if
-    it is a folder. With ``move``, also yield a removal of each other path. Nothing if there is no
-    target."""
+    """Yield a write of the target (the last path, or that of ``-t``) or, if that is a folder, of
+    each new file in it. With ``move``, also yield a removal of each other path. Nothing if there is
+    no target."""
     target = options.get("-t") or options.get("--target-directory") or ""
     if not target and len(paths) > 1:
         *paths, target = paths

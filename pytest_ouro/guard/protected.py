@@ -35,10 +35,10 @@ _OWN = ("bound.toml", "A person states the rules, and what enforces them.")
 
 
 def bounds(call: Call) -> list[str]:
-    """Return the folders whose rules apply to a call: each has bound.toml or bound.lock, and lies
-    around a folder of the session or a file that the call changes.
+    """Return the folders whose rules apply to a call. Each has bound.toml or bound.lock, and is the
+    nearest such folder at or above a folder of the session or a file that the call changes.
 
-    A folder that lies only around such a file counts if it has a bound.lock.
+    A folder that was found only by such a file counts if it has a bound.lock.
     """
     found = dict.fromkeys(folder for start in call.starts if (folder := _bound(start)))
     for effect in call.effects:
@@ -83,8 +83,9 @@ def load(bound: str) -> Protections:
 
 
 def _git_folders(start: str) -> tuple[str, str]:
-    """Return the git folder of the working tree around ``start``, and the one that all working
-    trees share; two empty strings if there is no repository."""
+    """Return the git folder of the working tree around ``start``, and the one that all its working
+    trees share (another one only in a linked working tree), with links resolved; two empty strings
+    if there is no repository."""
     folder = start
     while not os.path.lexists(os.path.join(folder, ".git")):
         above = os.path.dirname(folder)
@@ -137,7 +138,8 @@ def state(bound: str, folder: str, common: str, revision: str, sources: list[str
 
 
 def _stat(path: str) -> list[int] | None:
-    """Return the state of a file as in `state`; None if there is no such file."""
+    """Return the modification time, size and inode of a file as in `state`; None if there is no
+    such file or it cannot be asked for."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -167,7 +169,9 @@ class Protections:
         self.editable = table["editable"]
 
     def refusal(self, effect: Write | Action) -> str:
-        """Return why the rules forbid an effect, and what to do instead; "" if they allow it."""
+        """Return why the rules forbid an effect, and what to do instead; "" if they allow it. A
+        change of a link counts for the link and for its target, a removal for the link alone. A
+        restore is allowed of a folder, which the gate checks, and from the trusted commit."""
         if isinstance(effect, Action):
             by = self.install if effect.kind == "install" else _OWN
             return self._text(f"`{effect.what}` {ACTIONS[effect.kind]}", *by) if by else ""
@@ -194,12 +198,13 @@ class Protections:
         return ""
 
     def _name(self, path: str) -> str:
-        """Return ``path`` relative to the top; the absolute path if it lies elsewhere."""
+        """Return ``path`` relative to the top; the absolute path unchanged if it lies elsewhere."""
         return path.removeprefix(self.top + "/")
 
     def _changed(self, path: str, name: str) -> tuple[str, str] | None:
-        """Return the rule that forbids a change of the file, and its words; None if there is
-        none."""
+        """Return the rule that forbids a change of the file, and its words; None if there is none.
+        Forbidden are frozen files, also by another name, and those that state or enforce the rules.
+        ``name`` is ``path`` from the top."""
         for glob, rule, words in self.frozen + self.own:
             if _hit(name, glob):
                 return rule, words
@@ -263,10 +268,10 @@ class Protections:
         """Return whether the gate would report a change of a file that a scope rule does not let
         change.
 
-        It reports a restored file unless it comes from the index or HEAD, a removed file if trust
-        has it, and what a shell writes into a tracked file. Of other edits it reports those of
-        files that git does not ignore; of other writes, only those that Python could import as
-        well.
+        A restored file is reported unless it comes from the index or HEAD, and a removed file if
+        trust has it. An edit is reported unless git ignores the file. Any other write (by a shell)
+        is reported if git tracks the file, or if git does not ignore it and its name is one that
+        Python could import.
         """
         if effect.how == "restore":
             return effect.source not in ("", "HEAD")
@@ -280,8 +285,8 @@ class Protections:
         return (effect.how == "edit" or code) and not rules.is_ignored(self.top, name)
 
     def _added(self, path: str, force: bool) -> str:
-        """Return why the file or folder may not be added to git's index; "" if it may. ``force``:
-        ignored files are added too."""
+        """Return why the file or folder may not be added to git's index: a file that must stay
+        untracked would be added. "" if it may. ``force``: ignored files are added too."""
         for glob, rule, words in self.untracked:
             if _hit(self._name(path), glob) or self._is_added_with(path, _literal(glob), force):
                 return self._text(f"{glob} stays out of git", rule, words)
@@ -298,8 +303,8 @@ class Protections:
         return force or not rules.is_ignored(self.top, name)
 
     def _is_trusted(self, revision: str) -> bool:
-        """Return whether a revision is the id of the trusted commit, or at least its first 7
-        digits: the gate advises to restore files from it."""
+        """Return whether a revision is the id of the trusted commit, or the first 7 digits of it at
+        least: the gate advises to restore files from it. False for the name of a branch or tag."""
         if len(revision) < 7:
             return False
         from pytest_ouro.guard import rules
@@ -322,7 +327,8 @@ def _literal(glob: str) -> str:
 
 
 def _hit(name: str, glob: str) -> bool:
-    """Return whether a glob names the file. Most globs are decided by their ends, without `re`."""
+    """Return whether a glob, or a folder with ``/`` at its end, names the file. Most globs are
+    decided by their ends, without `re`."""
     start = _literal(glob)
     if start == glob:
         return name == glob or (glob.endswith("/") and name.startswith(glob))

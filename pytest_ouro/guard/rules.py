@@ -78,7 +78,8 @@ def build(
 
 
 def is_ignored(top: str, name: str) -> bool:
-    """Return whether git ignores a file, which need not exist."""
+    """Return whether git ignores a file, which need not exist. ``name`` is its path from the folder
+    ``top``. False if git fails."""
     env = environment()
     del env["GIT_LITERAL_PATHSPECS"]  # this one command refuses it
     asked = command("check-ignore", "-q", "--", f"./{name}", cwd=Path(top))
@@ -96,19 +97,20 @@ def is_tracked(top: str, name: str) -> bool:
 
 def is_known(bound: str, name: str) -> bool:
     """Return whether the trusted commit has the file, or anything in the folder, called ``name``;
-    True while a blessing is not committed."""
+    True while a blessing is not committed. OuroError if the rules cannot be read."""
     trust = open_case(Path(bound) / NAME).trust
     return not trust.commit or any(f"{path}/".startswith(f"{name}/") for path in trust.committed)
 
 
 def trusted_commit(bound: str) -> str:
-    """Return the full id of the trusted commit; "" while a blessing is not committed."""
+    """Return the full id of the trusted commit; "" while a blessing is not committed. OuroError if
+    the rules cannot be read."""
     return open_case(Path(bound) / NAME).trust.commit
 
 
 def _revision(case: Case) -> str:
-    """Return the name that a person gave for the trusted commit, by OURO_TRUST or git's settings;
-    "" if bound.lock states what is trusted."""
+    """Return the revision that a person gave as the trusted one, by OURO_TRUST or git's setting
+    ``ouro.trust``; "" if bound.lock states what is trusted."""
     if case.trust.lock is not None:
         return ""
     return os.environ.get("OURO_TRUST") or case.trust.git.line("config", "--get", "ouro.trust")

@@ -98,7 +98,8 @@ class _Reader:
             self._word(self.command.words)
 
     def _bracket(self, char: str) -> None:
-        """Record a bracket. Within a substitution, the one that closes it ends the reading."""
+        """Record a round bracket. Within a substitution, the one that closes it ends the
+        reading."""
         self.found.append(char)
         if self.open is not None:
             self.open += 1 if char == "(" else -1
@@ -120,7 +121,8 @@ class _Reader:
             self.command = Command()
 
     def _redirection(self) -> None:
-        """Read a redirection, and add the files that it writes or its document to the command."""
+        """Read a redirection, and add the file that it writes, or its here-document, to the
+        command. One that only reads, or that names a descriptor, adds nothing."""
         words, text = self.command.words, self.text
         if words and words[-1].isdigit() and self.at and text[self.at - 1].isdigit():
             words.pop()  # the number of the redirected descriptor
@@ -152,7 +154,9 @@ class _Reader:
         self.awaited = []
 
     def _word(self, into: list[str]) -> None:
-        """Read one word, after spaces, and add its possible values to ``into``."""
+        """Read one word, after spaces, and add its possible values to ``into``: several if it has
+        variables with several values. If it has a glob that is not quoted, they are added to the
+        command's ``globs`` too."""
         while self.text.startswith((" ", "\t"), self.at):
             self.at += 1
         found, globs, quoted, start = [""], False, False, self.at
@@ -198,7 +202,8 @@ class _Reader:
         return char if not quoted or char in '"\\$`' else f"\\{char}"
 
     def _until(self, quote: str) -> str:
-        """Read a quoted text up to the next ``quote``, and return it without the quotes."""
+        """Read a quoted text up to the next ``quote``, or to the end if there is none, and return
+        it without the quotes."""
         end = self.text.find(quote, self.at + 1)
         end = len(self.text) if end < 0 else end
         inner, self.at = self.text[self.at + 1 : end], end + 1
@@ -265,5 +270,6 @@ class _Reader:
 
 
 def _joined(found: list[str], values: Sequence[str]) -> list[str]:
-    """Return each word of ``found`` with each of ``values`` behind it, at most 64 of them."""
+    """Return each word of ``found`` with each of ``values`` behind it, the first 64 of them at
+    most."""
     return [word + value for word in found for value in values][:_ALTERNATIVES]
