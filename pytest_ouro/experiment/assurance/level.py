@@ -35,7 +35,7 @@ class Assured:
     def unjudged(self, why: str) -> Assured:
         """Return the job without judge and sandbox, at the level *supervised*.
 
-        ``why`` says why the judge rejected the harness.
+        ``why`` says why the judge rejected the harness; it becomes the reason of the level.
         """
         message = self.job.message.copy()
         message.pop("sandbox", None)
@@ -43,10 +43,12 @@ class Assured:
 
 
 def assure(case: Case, experiment: Experiment, job: Job, tree: Path) -> Assured:
-    """Return the job with a judge and a sandbox, as far as the experiment and this machine allow.
+    """Return the job with a judge and a sandbox, as far as the experiment and this machine allow,
+    and why its level is not higher.
 
     A command gets no judge process: its evaluation is apart. ``tree`` is the checkout in which the
-    job runs; for a command in a sandbox, validation files are deleted from it.
+    job runs; for a command in a sandbox, validation files are deleted from it. ExperimentError if
+    the harness is not trusted, or if the driver does not know the card for a sandbox.
     """
 
     def tried() -> Availability:
@@ -83,6 +85,7 @@ def reachable(
     """Return the highest level at which a run can start, and why not a higher one ("" at the top).
 
     ``tried`` runs the sandbox's self-test; it is called only if everything else allows a sandbox.
+    ExperimentError if the harness is not trusted.
     """
     if why := no_judge(case, experiment):
         return "supervised", why
@@ -111,8 +114,9 @@ def no_judge(case: Case, experiment: Experiment) -> str:
     """Return why the level *judged* is out of reach, as far as bound and source show; "" if it is
     not.
 
-    The judge needs names that the harness must define. A command needs an evaluation in a process
-    of its own, on data that the command cannot read. ExperimentError if the harness is not trusted.
+    It is if the bound allows only a lower level, or if the harness lacks a name that the judge
+    needs at its top level. A command needs an evaluation in a process of its own, on data that the
+    command cannot read. ExperimentError if the harness is not trusted.
     """
     if LEVELS.index(experiment.highest) < LEVELS.index("judged"):
         return f'the bound says highest = "{experiment.highest}"'
@@ -128,7 +132,11 @@ def no_judge(case: Case, experiment: Experiment) -> str:
 
 def _no_evaluation(case: Case, experiment: Experiment) -> str:
     """Return why the evaluation of a command, or a guard's command, cannot be kept apart from the
-    candidate's code; "" if all can."""
+    candidate's code; "" if all can.
+
+    It cannot if validation files cannot be hidden from the command, or if one of these commands
+    does not start a Python script.
+    """
     if why := sandbox_spec.unhidden(case, experiment):
         return f"the command could read what its evaluation reads: {why}"
     commands = {"evaluate-command": experiment.evaluate_command}
@@ -143,5 +151,6 @@ def _no_evaluation(case: Case, experiment: Experiment) -> str:
 
 
 def _has_network(experiment: Experiment) -> bool:
-    """Return whether the sandbox of a command allows the internet."""
+    """Return whether the sandbox allows the internet: that of a command whose bound says ``highest
+    = "judged"``."""
     return bool(experiment.command) and experiment.highest == "judged"

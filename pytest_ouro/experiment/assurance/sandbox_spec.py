@@ -48,9 +48,10 @@ def available(
 ) -> Availability:
     """Return whether the sandbox passes its self-test, with up to three of its failures if not.
 
-    The test runs in a process of its own, started by the command ``python`` in ``folder``. It tries
-    actions that must fail and actions that must succeed. ``newest`` is the highest version of
-    Landlock that it uses; ``network`` allows the internet. A test that cannot be run is a failure.
+    The test runs in a process of its own, started by the command ``python`` in ``folder`` with the
+    variables ``environment`` (None: this process's). It tries actions that must fail and actions
+    that must succeed. ``newest`` is the highest version of Landlock that it uses; ``network``
+    allows the internet. A test that cannot be run is a failure, and nothing is raised.
     """
     try:
         with (
@@ -82,7 +83,11 @@ def _probe(
     folder: Path | None,
     environment: Mapping[str, str] | None,
 ) -> list[str]:
-    """Run the self-test and return its failures; a process that does not answer is a failure."""
+    """Run the self-test, which is sent ``message``, and return its failures.
+
+    A process that fails, gives no answer or does not end in time is a failure. OSError if it cannot
+    be started.
+    """
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.sendall(json.dumps(message).encode() + b"\n")
@@ -115,7 +120,7 @@ def _probe(
 def unhidden(case: Case, experiment: Experiment) -> str:
     """Return why a sandbox could not hide the validation data from the script; "" if it could.
 
-    That is so if the bound names no validation files, or if one of them does not exist.
+    It could not if the bound names no validation data, or if a pattern of its files matches none.
     """
     if not experiment.validation:
         return "the bound names no 'validation' files that could be hidden"
@@ -125,9 +130,11 @@ def unhidden(case: Case, experiment: Experiment) -> str:
 
 
 def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
-    """Return the job with the description of its sandbox. ``tree`` is the checkout that it runs in.
+    """Return the job with the description of its sandbox, and with settings for its one card.
 
-    A script may read the tree, a command may write it too: its validation files are deleted there.
+    ``tree`` is the checkout that it runs in. A script may only read it. A command may write it too,
+    so its validation files are deleted there. Both may read the bound's data, and write the job's
+    scratch folder. ExperimentError if the driver does not know the card.
     """
     card = nvml.Access("", ()) if job.hide_cuda else nvml.access()
     read = [tree, *_readable(case, experiment)]
@@ -170,9 +177,10 @@ def _hidden(case: Case, experiment: Experiment, job: Job) -> list[Path]:
 
 
 def _readable(case: Case, experiment: Experiment) -> Iterator[Path]:
-    """Yield the data files that the bound names, and their folders, for files beside them.
+    """Yield the data files that the bound and its rules name, and their folders, for files beside
+    them.
 
-    A folder that contains the repository or the user's home is left out.
+    A folder that contains the experiment, the repository or the user's home is left out.
     """
     root = case.evidence.root
     patterns = [*experiment.data, *experiment.validation]
@@ -186,14 +194,19 @@ def _readable(case: Case, experiment: Experiment) -> Iterator[Path]:
 
 
 def _folder(pattern: Path) -> Path:
-    """Return the deepest folder that contains every match of a glob."""
+    """Return the deepest folder whose path has no wildcard and that contains every match of a
+    glob."""
     while glob.has_magic(str(pattern.parent)):
         pattern = pattern.parent
     return pattern.parent
 
 
 def _other_names(files: list[Path], read: list[Path]) -> Iterator[Path]:
-    """Yield the paths at or below ``read`` that are hard links to one of ``files``."""
+    """Yield the paths at or below ``read`` that are hard links to one of ``files``, also a file
+    itself.
+
+    Files with one name alone are ignored.
+    """
     linked = {(s.st_dev, s.st_ino) for file in files if (s := file.stat()).st_nlink > 1}
     for start in read if linked else []:
         for path in start.rglob("*") if start.is_dir() else [start]:

@@ -51,7 +51,8 @@ def only_branches_differ(before: bytes, after: bytes, *, folder: Path) -> bool:
 def _settings(text: bytes, folder: Path) -> list[tuple[str, str]]:
     """Return the key and value of each setting in the text of a git config file, in its order.
 
-    GitError if git cannot parse the text.
+    Git writes the section and the last part of a key in lower case. GitError if git cannot parse
+    the text.
     """
     listed = split(run_git("config", "--file", "-", "--list", "-z", cwd=folder, stdin=text))
     return [(key, value) for key, _, value in (line.partition("\n") for line in listed)]
@@ -60,7 +61,7 @@ def _settings(text: bytes, folder: Path) -> list[tuple[str, str]]:
 def _may_be_new(key: str, value: str, remotes: set[str]) -> bool:
     """Return whether a setting may be added: one of a branch, with a value that starts no program.
 
-    ``remotes`` are the names of the known remotes.
+    ``remotes`` are the names of the known remotes; besides these, a remote may be ".".
     """
     found = _KEY.fullmatch(key)
     if not found:

@@ -40,8 +40,8 @@ def describe_again(case: Case, run: Run) -> Run:
     """Return a recorded run with the sizes and digests of its code as they are computed now.
 
     Those of another form, such as another version of Python, cannot be compared with present ones.
-    The run is returned unchanged if its form is the present one. If git lacks the files, the
-    digests are "", which equal no other, and the size is 0.
+    The run is returned unchanged if its form is the present one. If git lacks its files, or the
+    record names none, the digests are "", which equal no other, and the size is 0.
     """
     if run.code_form == version(run.code):
         return run

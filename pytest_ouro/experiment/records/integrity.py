@@ -38,8 +38,9 @@ class Snapshot:
     """The state after the ``started`` line of ``run`` was written, before its script starts.
 
     ``holds`` are the devices that the run has locked, ``patterns`` the globs of its data files.
-    ``lines`` are the journal's, ``tried`` the commits by the names of their refs, ``data`` the
-    metadata of the data files, and ``modes`` the permissions of what records are written to.
+    ``lines`` are the journal's, ``tried`` the commits by the names of their refs. ``data`` has the
+    metadata of each data file, and ``modes`` the permissions of what records are written to, both
+    by path.
     """
 
     case: Case
@@ -74,7 +75,8 @@ class Snapshot:
 
         A data file that was written is reported and not restored. Call it when no process of the
         run is left, while the devices are still locked. At the level *sandboxed* the start files
-        are left alone: the script cannot reach them, so that a person has changed them.
+        are left alone and not compared: the script cannot reach them, so that a person has changed
+        them. RecordError or GitError if the journal or a ref cannot be restored.
         """
         closed = self._restore_modes()  # first: without them nothing else could be read
         changed = [] if level == "sandboxed" else self.start_files.restore()
@@ -82,7 +84,11 @@ class Snapshot:
         return [*closed, *records, *self._find_written(), *changed]
 
     def _restore_modes(self) -> list[str]:
-        """Give the owner back the permissions that the run took away; return a line if any were."""
+        """Give the owner back the permissions that the run took away; return one line if any were,
+        or none.
+
+        Links, and what cannot be changed, are ignored.
+        """
         closed = []
         for path, mode in self.modes.items():
             with contextlib.suppress(OSError):
@@ -96,11 +102,13 @@ class Snapshot:
         return [f"permissions of {closed[0]}{others} were taken away during the run (put back)"]
 
     def _restore_journal(self) -> list[str]:
-        """Restore the journal's lines from before, followed by those that other runs added.
+        """Restore the journal's lines from before, followed by the sound lines that other runs
+        added.
 
-        Return one line about what the run changed, or none. If lines were only added, file and ref
-        agree, and other runs added lines too, nothing is written: forged lines are reported, and
-        stay.
+        Return one line about what the run changed, or none; the line names the file that keeps what
+        was found. Nothing is written if the old lines are there, file and ref agree, no record
+        contradicts another, and either nothing was added or other runs added lines too: forged
+        lines are then reported, and stay.
         """
         journal, start = self.case.evidence.journal, len(self.lines)
         with journal.locked():
@@ -151,7 +159,8 @@ class Snapshot:
     def _claims_our_place(self, line: bytes) -> bool:
         """Return whether a line records a run in the working tree and on a device of this run.
 
-        True for a line that is not a record. The end of a lost run counts only for this run's id.
+        True for a line that is not a record. The end of a lost run counts only for this run's id. A
+        record that names no devices is taken to hold those of this run.
         """
         try:
             record = record_format.read(line)
@@ -164,9 +173,10 @@ class Snapshot:
         )
 
     def _restore_refs(self) -> list[str]:
-        """Restore the refs of tried commits that were moved or removed; return a line if any were.
+        """Restore the refs of tried commits that were moved or removed; return one line if any
+        were, or none.
 
-        Refs that were added stay.
+        Refs that were added stay. GitError if a ref cannot be set.
         """
         now = _tried(self.case)
         lost = {ref: commit for ref, commit in self.tried.items() if now.get(ref) != commit}
@@ -197,7 +207,9 @@ class Snapshot:
 def _modes(case: Case) -> dict[Path, int]:
     """Return the permissions of the files and folders that recording a run needs, by path.
 
-    A folder precedes what lies in it. Links are left out.
+    They are the tops of the repository, of its git folders and of the experiment, what lies
+    directly in the git folders and in the journal's, the folders of our refs, the ledger and the
+    log. A folder precedes what lies in it. Links are left out.
     """
     git, journal = case.repository.git, case.evidence.journal
     ledger, log = case.bound.path(case.experiment.ledger), case.bound.path(LOG)

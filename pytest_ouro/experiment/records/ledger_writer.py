@@ -29,11 +29,12 @@ def append(
 ) -> None:
     """Add one row at the end, and the header first if there is none; flush both to disk.
 
-    A file that does not exist is created. If the row cannot be written whole, the file is cut back
-    to what it was. No link below ``top``, the repository's top folder, is followed. ``lock`` is the
-    lock file of all writers of this ledger. With ``torn``, the file may end with the first bytes of
-    the row: then only the rest is added. RecordError if the file cannot be written, or lacks a
-    column that the row needs.
+    ``metric`` names the column of the value. A file that does not exist is created. If the row
+    cannot be written whole, the file is cut back to what it was. No link below ``top``, the
+    repository's top folder (None: the file's folder), is followed. ``lock`` is the lock file of all
+    writers of this ledger. With ``torn``, the file may end with the first bytes of the row: then
+    only the rest is added. RecordError if the file cannot be written, or lacks a column that the
+    row needs.
     """
     from filelock import FileLock
 
@@ -64,7 +65,8 @@ def _missing(there: bytes, path: Path, entry: Entry, metric: str, torn: bool) ->
     """Return the bytes to add to a file that holds ``there``, so that ``entry`` is its last row.
 
     They begin with a header or a line end if the file lacks it. With ``torn``, they are only the
-    rest of the row if ``there`` ends with its first bytes. RecordError if the file lacks a column.
+    rest of the row if ``there`` ends with its first bytes. The name of ``path`` decides the format
+    of a new file. RecordError if the file cannot be parsed or lacks a column.
     """
     new = Table.new(ledger_format.of_name(path.name), metric)
     whole = "".join(f"{line}\n" for line in (*new.header, new.text(entry))).encode()
@@ -72,6 +74,8 @@ def _missing(there: bytes, path: Path, entry: Entry, metric: str, torn: bool) ->
         return whole[len(there) :]
 
     def row_below(data: bytes) -> bytes:
+        """Return the row in the form of the table in ``data``, with a header before it if there is
+        none."""
         found = ledger.parse(data, path, metric)
         if fault := ledger.column_fault(found, metric):
             raise fault

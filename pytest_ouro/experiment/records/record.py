@@ -44,7 +44,8 @@ def start(
     """Record that a run starts, before its process exists, and return the record as it was written.
 
     Disk space for later records is reserved, the ``started`` line is written, and a ref keeps the
-    commit. ``harness`` is the digest of what measures the metric, ``holds`` are the locked devices.
+    commit. ``turn`` is the run's place in its series, ``harness`` the digest of what measures the
+    metric, ``place`` the device and the programs on it, ``holds`` are the locked devices.
     RecordError or GitError if one of the three cannot be written.
     """
     case, experiment = setup.case, setup.experiment
@@ -98,7 +99,8 @@ def start(
 def measured_run(started: StartedRun, seen: Measurement, *, level_why: str) -> MeasuredRun:
     """Return the record of a measurement, without a verdict; write nothing.
 
-    ``level_why`` says why the level is not higher.
+    ``level_why`` says why the level is not higher. The record has the first ``MAX_CLAIMS`` summary
+    lines of the program and of its evaluation, and None for a value that is not finite.
     """
     evaluated = seen.evaluation.claims if seen.evaluation else {}
     device_name = seen.environment.get("device_name") or started.device_name
@@ -136,16 +138,17 @@ def _numbers(judgment: MetricScore) -> dict[str, float | None]:
 
 
 def _finite(value: float | None) -> float | None:
-    """Return the value; None if it is infinite, NaN or None."""
+    """Return the value; None if it is infinite or NaN, or None already."""
     return value if value is not None and math.isfinite(value) else None
 
 
 def finish(case: Case, run: FinishedRun) -> FinishedRun:
     """Write the ``finished`` line and the ledger's row; return the record as it was written.
 
-    The disk space that was reserved is freed. A process that is killed between the two leaves the
-    file that reserved it, by which :func:`recover` later finds and writes the missing row.
-    RecordError if the line or the row cannot be written.
+    It has the present time and the text of its row. The disk space that was reserved is freed. A
+    process that is killed between the two leaves the file that reserved it, by which
+    :func:`recover` later finds and writes the missing row. RecordError if the line or the row
+    cannot be written.
     """
     place = case.evidence.journal.place(run.run)
     with contextlib.suppress(OSError):
@@ -175,7 +178,8 @@ def abandon(
 ) -> None:
     """Record a run that has no measurement as a crash, in the journal and the ledger.
 
-    ``tried`` is the ref that keeps its commit, "" if there may be none.
+    It was lost (its supervisor was killed), or its process was not started. ``tried`` is the ref
+    that keeps its commit, "" if there may be none. RecordError if it cannot be recorded.
     """
     reason = RECORDED[outcome]
     finish(
@@ -195,9 +199,10 @@ def abandon(
 def recover(case: Case, say: Callable[[str], None]) -> bool:
     """Complete the records of this working tree's runs whose supervisor was killed.
 
-    Return whether a run or a row was recorded. If the journal does not exist, or its content was
-    edited, record nothing. RecordError if its folder cannot be written. ``say`` is called with a
-    line about each run.
+    A run without an end is recorded as a crash, and a missing row of the ledger is written. Return
+    whether there was one of either. If the journal does not exist, or its content was edited,
+    record nothing and return False. RecordError if something cannot be written. ``say`` is called
+    with a line about each run.
     """
     from filelock import FileLock
 
@@ -218,8 +223,8 @@ def recover(case: Case, say: Callable[[str], None]) -> bool:
 def record_lost_runs(case: Case, say: Callable[[str], None] = lambda text: None) -> bool:
     """Record each run that did not finish, and whose supervisor was killed, as a crash.
 
-    Return whether there were any. Runs of other working trees are left to the next run there, since
-    their rows belong to the ledgers there.
+    Return whether there were any; ``say`` is called with a line about each. Runs of other working
+    trees are left to the next run there, since their rows belong to the ledgers there.
     """
     lost = [
         started
@@ -238,7 +243,8 @@ def record_lost_runs(case: Case, say: Callable[[str], None] = lambda text: None)
 def _write_missing_rows(case: Case, say: Callable[[str], None]) -> bool:
     """Write the missing rows of finished runs whose supervisor was killed before it wrote them.
 
-    Return whether a row was written. Runs of other working trees are left out.
+    Only a run whose file for disk space is still there is considered; the file is deleted. Return
+    whether a row was written. Runs of other working trees are left out.
     """
     journal = case.evidence.journal
     runs = [run for run in journal.runs() if run.worktree == case.evidence.worktree]
@@ -266,7 +272,7 @@ def archive(case: Case, log: str, run: str) -> None:
     """Copy the log, which the next run overwrites, to ``runs/`` in the journal's folder.
 
     ``log`` is its path from the repository's top, ``run`` the run's id. No copy is made, and no
-    error is raised, if the log cannot be read or the copy cannot be written.
+    error is raised, if the log cannot be read, or the copy exists or cannot be written.
     """
     journal = case.evidence.journal
     name, new = f"{journal.folder.name}/runs/{run}.log", os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -279,7 +285,7 @@ def archive(case: Case, log: str, run: str) -> None:
 def restore_rows(case: Case) -> int:
     """Write the rows that the ledger lacks, of this working tree's runs under the present trust.
 
-    Return how many were written.
+    Return how many were written. RecordError if one cannot be.
     """
     runs = case.evidence.runs
     lost = ledger.pair(case.evidence.ledger.rows, [*map(entry_of, runs)])[1]

@@ -82,7 +82,7 @@ class StartFiles:
 
     @classmethod
     def read(cls, git: Git) -> StartFiles:
-        """Return the files as they are now, with what links among them lead to."""
+        """Return the files and folders as they are now, with what links among them lead to."""
         named = frozenset(_named_by_settings(git))
         return cls(git, named, _entries([*_places(git), *named]))
 
@@ -90,7 +90,9 @@ class StartFiles:
         """Restore the files, and return a line for each of the first few that were changed.
 
         One more line counts the others. What was found at a path is renamed and kept beside it,
-        since a person may have made the change. Changes that set branches alone are left.
+        since a person may have made the change; a new file is only renamed. Left as they are: a new
+        folder (what lies in it counts), and a change of branches' settings alone. A file that
+        cannot be restored is reported so, and nothing is raised.
         """
         now = _entries([*_places(self.git), *self.named, *self.entries], known=self.entries)
         moved: set[Path] = set()
@@ -214,7 +216,7 @@ def _submodules(folder: Path) -> Iterator[Path]:
 
 
 def _listed(folder: Path) -> list[Path]:
-    """Return what lies in a folder, sorted; nothing if it is a link or cannot be listed."""
+    """Return the paths in a folder, sorted; none if it is a link, or cannot be listed."""
     try:
         return [] if folder.is_symlink() else sorted(folder.iterdir())
     except OSError:
@@ -264,7 +266,7 @@ def _entries(places: Iterable[Path], known: dict[Path, _Entry] | None = None) ->
 
     Paths with nothing are left out. Without ``known``, what links lead to is included. With
     ``known``, what was there before, no link is followed, and bytes are read only of paths in it,
-    since a run may have made the others.
+    since a run may have made the others: a file there is an ``other``.
     """
     found: dict[Path, _Entry] = {}
     todo = [(path, 3) for path in places]

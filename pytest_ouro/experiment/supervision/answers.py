@@ -44,7 +44,7 @@ class Answers:
     waited: float = 0.0
 
     def pass_to(self, turn: Turn, clock: float, cpu: float) -> None:
-        """Count the seconds of the present turn and begin the next.
+        """Add the seconds of the present turn to the unanswered batch, and begin the next turn.
 
         ``clock`` is the present time on the bound's clock, ``cpu`` the run's CPU seconds.
         """
@@ -81,7 +81,8 @@ class Answers:
     def charged_by_now(self, clock: float, cpu: float) -> float:
         """Return the seconds to charge while batches are still being answered.
 
-        They are those of each batch, the unanswered one too, beyond the usual pace.
+        They are the seconds of all answered batches beyond the usual pace for each, and those of
+        the unanswered one beyond that pace; each of the two at least 0.
         """
         now = max(0.0, self.begun + self._counted(clock, cpu) - self._pace())
         return self.charged(self.seconds) + now

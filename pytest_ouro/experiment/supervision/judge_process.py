@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judge:
-    """A running judge: ``channel`` is our end of its channel, ``lent`` are two descriptors for the
-    training process: its line to the judge, and the shared memory."""
+    """A running judge. ``channel`` is our end of its channel.
+
+    ``lent`` are two descriptors for the training process: its line to the judge, and the memory
+    that both share. ``kept`` closes our copies of them, and ``log`` is the file that the judge
+    prints to.
+    """
 
     channel: socket.socket
     lent: tuple[int, int]
@@ -36,7 +40,8 @@ class Judge:
         self.kept.close()
 
     def last_words(self) -> str:
-        """Return the last line that the judge printed, the reason if it failed; "" if none."""
+        """Return the last line with text that the judge printed, the reason if it failed; ""
+        without one."""
         fd = self.log.fileno()  # the opened file; its name may have been replaced
         lines = os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="replace").split("\n")
         return next((line for line in reversed(lines) if line.strip()), "")
@@ -44,7 +49,11 @@ class Judge:
 
 @contextmanager
 def start_judge(job: Job) -> Iterator[Judge]:
-    """Start the judge of a job, which must have one, and yield it; end it when the context ends."""
+    """Start the judge of a job and yield it; kill it and its processes when the context ends.
+
+    The job must have one (``job.judge`` is its message). ExperimentError if its temporary folder
+    cannot be made.
+    """
     assert job.judge is not None
     kept = contextlib.ExitStack()
     # The judge has its own folder and caches, since the script can write to the job's.
@@ -81,7 +90,8 @@ def start_judge(job: Job) -> Iterator[Judge]:
 
 
 def _memory(folder: Path) -> int:
-    """Return the descriptor of an unnamed file, in memory if the system supports it."""
+    """Return the descriptor of a new file without a name: in memory if the system supports it, else
+    on the disk of ``folder``."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("ouro-logits", os.MFD_ALLOW_SEALING)
     with tempfile.TemporaryFile(dir=folder) as file:

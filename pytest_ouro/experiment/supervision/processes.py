@@ -47,11 +47,12 @@ class _Used(NamedTuple):
     faults: int = 0
 
     def more(self, other: _Used, times: int = 1) -> _Used:
-        """Return this usage plus ``times`` the other."""
+        """Return this usage plus ``times`` the other, which may be negative."""
         return _Used(self.seconds + times * other.seconds, self.faults + times * other.faults)
 
     def is_below(self, due: _Used) -> bool:
-        """Return whether one of the two numbers is below that of ``due``, beyond rounding."""
+        """Return whether one of the two numbers is below that of ``due``, seconds beyond
+        rounding."""
         return self.seconds + _ROUNDING < due.seconds or self.faults < due.faults
 
 
@@ -103,7 +104,11 @@ class _Vanished:
         return lacking
 
     def _note_vanished(self, now: dict[tuple[int, str], _Process]) -> None:
-        """Add the usage of processes that vanished since the last scan to what is due."""
+        """Add the usage of processes that vanished since the last scan to what is due.
+
+        It is due to the parent, if that still lives, and to all processes together if an ancestor
+        does.
+        """
         living = {pid: (pid, born) for pid, born in now.keys() & self._last.keys()}
         parents = {seen.pid: seen.parent for seen in self._last.values()}
         for process, seen in self._last.items():
@@ -122,7 +127,7 @@ class _Vanished:
 def uses_other_cores(pids: Iterable[int], cores: frozenset[int]) -> bool:
     """Return whether a thread of one of the processes may run on a core that is not in ``cores``.
 
-    Processes that have ended are ignored.
+    Processes that have ended are ignored. Always False except on Linux.
     """
     for pid in pids:
         with contextlib.suppress(OSError):  # it has ended
@@ -151,7 +156,7 @@ class Family:
     def usage(self) -> Usage:
         """List the processes; return their usage, with CPU seconds of orphans that have ended.
 
-        This updates ``living`` and ``unaccounted``.
+        This updates ``living``, and sets ``unaccounted`` if usage of vanished processes is lacking.
         """
         members = self._members()
         self.living = tuple(process.pid for process in members if not process.dead)
@@ -223,8 +228,9 @@ def reaped_cpu_seconds() -> float:
 
 
 def adopt_orphans() -> frozenset[int]:
-    """Become the parent of our descendants that lose theirs (a subreaper); return our children's
-    ids. On other systems than Linux do nothing and return none."""
+    """Become the parent of our descendants that lose theirs (a subreaper), for the rest of our
+    life; return the ids of our present children. On other systems than Linux do nothing and return
+    an empty set."""
     if sys.platform != "linux":
         return frozenset()
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -276,7 +282,7 @@ def _proc() -> list[_Process]:
 
 
 def _ps() -> list[_Process]:
-    """Return the processes that ``ps`` lists."""
+    """Return the processes that ``ps`` lists, without page faults and start times."""
     done = subprocess.run(
         ["ps", "-A", "-o", "pid=,ppid=,pgid=,stat=,rss=,time="],
         capture_output=True,
@@ -305,7 +311,8 @@ def _ps() -> list[_Process]:
 
 
 def signal_group(group: int, number: signal.Signals) -> bool:
-    """Send a signal to a process group and return True; False if it has no living process."""
+    """Send a signal to a process group and return True; False if it has no living process that we
+    may signal."""
     try:
         os.killpg(group, number)
     except ProcessLookupError:
@@ -316,7 +323,8 @@ def signal_group(group: int, number: signal.Signals) -> bool:
 
 
 def identity(pid: int) -> str:
-    """Return a text that identifies a process, also among others with its id; "" if it has ended.
+    """Return a text that identifies a process, also among later ones with its id; "" if it has
+    ended.
 
     It contains the id and, on Linux alone, the start time since boot: elsewhere a later process
     with the id has the same text.

@@ -31,7 +31,12 @@ Stop = Literal["", "timeout", "overrun", "interrupted", "unjudged"]
 
 @dataclass
 class RunState:
-    """The state of a run, updated by events from the training process and the judge."""
+    """The state of a run, updated by events from the training process and the judge.
+
+    ``began`` and ``deadline`` (the end of the warm-up allowance) are times of ``time.monotonic``.
+    On the bound's clock, ``window_from`` is when the window began, and ``window`` its length once
+    it has ended; each is None before. ``served`` are the tokens that were trained on.
+    """
 
     job: Job
     began: float
@@ -68,7 +73,8 @@ class RunState:
     def clock(self) -> float:
         """Return the present time on the bound's clock, in seconds.
 
-        The wall clock counts from any point; the CPU clock is the run's CPU seconds after a scan.
+        The wall clock counts from an arbitrary point. The CPU clock is the run's CPU seconds; a
+        scan updates them first.
         """
         if self.job.clock == "wall":
             return time.monotonic()
@@ -109,7 +115,8 @@ class RunState:
     def charged(self) -> float:
         """Return the seconds of the answers to the judge that inference does not explain.
 
-        0 before the judge asks. Until it has a score, the usual pace alone counts as explained.
+        0 before the judge asks. Until it has a score, the usual pace alone counts as explained;
+        then the usual pace, up to a limit.
         """
         if self.answers is None:
             return 0.0
@@ -129,8 +136,10 @@ class RunState:
     def on_event(self, message: dict[str, Any]) -> None:
         """Handle an event that the training process reports; ignore an unknown one.
 
-        Without a judge, the first call of the evaluation ends the window, and its value is the
-        metric.
+        Its events set the deadline of the warm-up, begin the window, count evaluations, and report
+        the environment, findings and an exception. Without a judge, the first call of the
+        evaluation ends the window, and its value is the metric. A malformed message raises an
+        exception of any kind.
         """
         event = message.pop("event", "")
         if event == "warm-up":
@@ -165,7 +174,9 @@ class RunState:
     def on_judge_event(self, message: dict[str, Any]) -> None:
         """Handle an event that the judge reports; ignore an unknown one.
 
-        ``asked`` ends the window, and ``judged`` brings the score.
+        ``ready`` lets the script start, ``unable`` says why the judge rejects the harness,
+        ``asked`` ends the window, ``question``, ``room`` and ``answered`` pass the turn,
+        ``finding`` reports a fault, and ``judged`` brings the score.
         """
         event = message.pop("event", "")
         if event == "ready":
@@ -214,7 +225,8 @@ class RunState:
     def start(self) -> None:
         """Begin the window now, or at the latest allowed start if that has passed.
 
-        If the window has begun already, do nothing.
+        That is ``startup_seconds`` after the script's release, on the wall clock also the deadline
+        of the warm-up. If the window has begun already, do nothing.
         """
         if self.window_from is not None:
             return
@@ -232,7 +244,9 @@ class RunState:
     def tick(self) -> Stop:
         """Return why the run must be ended now; "" if it need not be.
 
-        First begin the window, and scan, if either is due.
+        The judge rejects the harness ("unjudged"), the wall time exceeds ``timeout``, or the window
+        its limit before there is a score ("overrun"). First begin the window, and scan, if either
+        is due.
         """
         if self.deadline is not None and time.monotonic() > self.deadline:
             self.start()  # the warm-up allowance is spent

@@ -18,10 +18,10 @@ TAIL = 1 << 20
 
 class RunLog:
     """A log file: new, or continued with ``append``; never opened through a symlink.
-    ExperimentError if it cannot be opened.
 
-    A run that prints without end fills neither the disk nor the memory: its first ``HEAD`` and
-    last ``TAIL`` bytes are kept, with a line between them that says how many were left out.
+    ExperimentError if it cannot be opened. A run that prints without end fills neither the disk nor
+    the memory: its first ``HEAD`` and last ``TAIL`` bytes are kept, with a line between them that
+    says how many were left out. The last ones are written when the context ends.
     """
 
     def __init__(self, path: Path, *, append: bool = False) -> None:
@@ -37,7 +37,11 @@ class RunLog:
         self._late = 0
 
     def write(self, chunk: bytes) -> None:
-        """Add output of the run. A full disk ends the log, not the run: no error is raised."""
+        """Add output of the run: to the file at once up to ``HEAD`` bytes, later only to the
+        memory.
+
+        A full disk ends the log, not the run: no error is raised.
+        """
         self._recent += chunk
         if len(self._recent) > 2 * TAIL:
             del self._recent[:-TAIL]
@@ -62,7 +66,8 @@ class RunLog:
         self._file.close()
 
     def _put(self, data: bytes) -> None:
-        """Write bytes to the file; after an error, write nothing more before the end."""
+        """Write bytes to the file. An error is not raised; after it, output is kept for the end
+        only."""
         try:
             while data:
                 written = self._file.write(data) or 0

@@ -41,7 +41,8 @@ _MALFORMED = (
 def supervise(job: Job, progress: Progress | None = None) -> Measurement:
     """Run the job until it ends or must be ended; return its measurement, leave no process of it.
 
-    Ctrl-C and TERM end the run, and the measurement says so: nothing is raised. ``progress`` is
+    Ctrl-C and TERM end the run, and the measurement's ``stopped`` says so, as it does for a run
+    that exceeds its time or whose harness the judge rejects: nothing is raised. ``progress`` is
     called a few times a second. ExperimentError if the job cannot be started or its log not opened.
     """
     began = time.monotonic()
@@ -106,15 +107,22 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
 
 
 def _level(job: Job) -> Level:
-    """Return the level that a job achieves by its judge and sandbox."""
+    """Return the level that a job achieves by its judge and sandbox.
+
+    A sandbox with the internet achieves only *judged*.
+    """
     if "sandbox" in job.message:
         return "judged" if job.message.get("network") else "sandboxed"
     return "supervised" if job.judge is None else "judged"
 
 
 def _start(job: Job, channel: int, shared: list[int]) -> subprocess.Popen[bytes]:
-    """Start the launcher of a job, which inherits the descriptors ``shared``; ExperimentError if
-    that fails."""
+    """Start the launcher of a job, with its channel's descriptor as an argument; return its
+    process.
+
+    It inherits the descriptors ``shared``, of which ``channel`` is one. ExperimentError if that
+    fails.
+    """
     try:
         return subprocess.Popen(
             [*job.python, "-B", str(CHILD), "launcher", str(channel)],
@@ -154,9 +162,10 @@ class Line:
             self.channel.sendall(json.dumps(message).encode() + b"\n")
 
     def read(self) -> bool:
-        """Handle the messages that have arrived, ignoring malformed ones.
+        """Handle the messages that have arrived, ignoring malformed ones, and answer each.
 
-        Return False once the other end is closed, else True.
+        While answers are held back, none is sent. Return False once the other end is closed, else
+        True.
         """
         data = b""
         with contextlib.suppress(ConnectionResetError):
@@ -170,7 +179,8 @@ class Line:
         return bool(data)
 
     def answer(self) -> None:
-        """Send an empty answer, so that the child continues; drop it if the child does not read."""
+        """Send an empty answer, so that the child continues; drop it if the child does not read, or
+        is gone."""
         with contextlib.suppress(OSError):
             self.channel.send(b"{}\n", socket.MSG_DONTWAIT)
 
