@@ -55,7 +55,10 @@ def append(
 
 
 def _open(path: Path, top: Path) -> FileIO:
-    """Open the ledger, created if needed, to read and append; OSError if a link is on its path."""
+    """Open the ledger, created if needed, to read and append, and return it unbuffered.
+
+    OSError if a link is on its path, or if it is not a regular file.
+    """
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     name = path.relative_to(top).as_posix()
     return FileIO(open_plain(top, name, flags, 0o666), "a+b")

@@ -47,8 +47,9 @@ def checkout(
 def _write(git: Git, commit: str, folder: Path, leave_out: Callable[[str], bool]) -> None:
     """Add a working tree without files, then write them from git's objects.
 
-    What has its folder's name, and the trees of processes that have ended, are removed first.
-    ExperimentError if that fails on the disk.
+    What has its folder's name, and the trees of processes that have ended, are removed first. Paths
+    for which ``leave_out`` returns true are not written. ExperimentError if the disk refuses
+    something, or a file cannot be written as committed; GitError if git fails.
     """
     try:
         make_cache_folder("worktrees", folder.parent.name)

@@ -34,9 +34,11 @@ def evaluate(setup: Setup, run: Job, seen: Measurement) -> Measurement:
     """Evaluate the result of a command, and return its measurement with that of the evaluation.
 
     ``run`` is the job of the command, ``seen`` its measurement, which is returned unchanged if the
-    command failed or was ended. The evaluation, and after it the commands of guards, have the rest
-    of ``timeout``. If one of them ran code of the candidate in its own process, the level is
-    *supervised*.
+    command failed or was ended. Otherwise ``value`` becomes the metric that the evaluation printed
+    (None if it failed), and ``guarded`` the numbers of guards. The evaluation, and after it the
+    commands of guards, have the rest of ``timeout``; a guard's command that a person interrupts
+    becomes the evaluation. If one of them ran code of the candidate in its own process, the level
+    is *supervised*.
     """
     if seen.exit_code or seen.stopped:
         return seen
@@ -90,7 +92,8 @@ def _run(
 def _number(guard: Guard, printed: Measurement) -> float | None:
     """Return the number that a guard limits, as printed, or the exit status of its command.
 
-    None if it was not printed, the program failed or was ended, or the number is of the record.
+    None if it was not printed, the program was ended, or failed where a printed number is limited;
+    and for a number that the record of the run has.
     """
     if printed.stopped or guard.recorded:
         return None
@@ -100,10 +103,12 @@ def _number(guard: Guard, printed: Measurement) -> float | None:
 
 
 def digest(case: Case, experiment: Experiment) -> str:
-    """Return a digest of what measures the metric; only runs with the same digest are compared.
+    """Return ``sha256:…``, a digest of what measures the metric; only runs with the same one are
+    compared.
 
-    For a script it is the digest of its harness. The evaluation of a command may use every trusted
-    file in the experiment's folder, except for the editable ones, bound.toml and bound.lock.
+    For a script it is the digest of its trusted harness, "" if that is not trusted. The evaluation
+    of a command may use every trusted file in the experiment's folder, except for the editable
+    ones, bound.toml and bound.lock: the digest is of these files and of the evaluate-command.
     """
     if not experiment.command:
         return case.trust.digest(case.bound.path(experiment.harness))

@@ -24,9 +24,9 @@ def hand_over(folder: Path, to: Path, artefacts: tuple[str, ...]) -> list[str]:
     globs, into a new folder ``to``; return a line for each of the first few that were left out.
 
     A file that cannot be copied, or for which the disk has too little space, is left out. A link
-    could name any file of the user: links, pipes and devices are left out, and so is compiled
-    Python. No copy is executable: programs of the candidate are run where they were built. Call it
-    when no process of the command is left.
+    could name any file of the user: links, pipes and devices are left out too. Compiled Python is
+    left out without a line. No copy is executable: programs of the candidate are run where they
+    were built. OSError if ``to`` exists. Call it when no process of the command is left.
     """
     to.mkdir()
     left_out: list[str] = []

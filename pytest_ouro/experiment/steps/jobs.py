@@ -36,7 +36,8 @@ _NEVER = 365 * 86400.0
 def script_job(setup: Setup, tree: Path) -> Job:
     """Return the job that runs the script with the trusted harness in ``tree``, a checkout.
 
-    ExperimentError if the trusted commit lacks the harness.
+    Of several printed values of the metric the last counts, unless the bound names another.
+    ExperimentError if the harness is not trusted.
     """
     case, experiment = setup.case, setup.experiment
     folder = tree / case.bound.root
@@ -68,7 +69,8 @@ def script_job(setup: Setup, tree: Path) -> Job:
 def command_job(setup: Setup, tree: Path) -> Job:
     """Return the job that runs the command in ``tree``, a clean checkout.
 
-    The command is ended when it exceeds the budget by more than ``tolerance``.
+    The command is ended when it exceeds the budget by more than ``tolerance``. Its temporary files
+    go to the folder ``run`` in the scratch folder.
     """
     folder = tree / setup.case.bound.root
     return replace(
@@ -81,7 +83,8 @@ def command_job(setup: Setup, tree: Path) -> Job:
 
 
 def _job(setup: Setup, message: Message) -> Job:
-    """Return a job with the settings of the experiment, to be run in the experiment's folder."""
+    """Return a job with the settings of the experiment, to be run in the experiment's folder;
+    ``message`` says what is run."""
     root, experiment = setup.case.evidence.root, setup.experiment
     return Job(
         program=experiment.program,
@@ -114,9 +117,10 @@ def evaluation_job(
     """Return the job that evaluates the result of ``run``, a command, in ``tree``, the trusted
     checkout; or that runs the command of a ``guard`` there. It is ended after ``seconds``.
 
-    If the command was in a sandbox, the evaluation is to get copies of its files in place of its
-    folder, and is observed. It has a new scratch folder, in which the settings are written by which
-    it can run a program of the candidate.
+    The variable OURO_CANDIDATE names the folder of the command. If the command was in a sandbox, it
+    names a folder for copies of its files instead, which the caller makes, and the evaluation is
+    observed. The job has a new scratch folder, in which the settings are written by which it can
+    run a program of the candidate (OURO_CONFINE).
     """
     folder = tree / setup.case.bound.root
     scratch = Path(tempfile.mkdtemp(prefix="evaluation-", dir=setup.scratch))
@@ -171,8 +175,8 @@ def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
     """Run the bound's ``prepare`` script from its trusted bytes if data is missing.
 
     Return whether it was run; ``say`` is called with its output. ExperimentError if data is missing
-    and there is no such script, it fails, or data is missing after it. KeyboardInterrupt if a
-    person interrupts it.
+    and there is no such script, it is not trusted, it fails, or data is missing after it.
+    KeyboardInterrupt if a person interrupts it.
     """
     case, experiment = setup.case, setup.experiment
     root = case.evidence.root
@@ -210,8 +214,8 @@ def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
 
 
 class _Echo:
-    """A function that reports each whole line of a log once, when it is called after the line was
-    written."""
+    """A function that reports each whole line of a log by ``say`` once, when it is called after the
+    line was written. Before each line stands ``name``."""
 
     def __init__(self, log: Path, name: str, say: Callable[[str], None]) -> None:
         self._log, self._name, self._say = log, name, say
@@ -225,7 +229,8 @@ class _Echo:
 
 
 def interpreter(experiment: Experiment) -> tuple[str, ...]:
-    """Return the command that starts Python for the experiment, as the bound states it."""
+    """Return the command that starts Python for the experiment, as the bound states it, with the
+    interpreter that runs us in place of "python"."""
     return _program(experiment.python)
 
 

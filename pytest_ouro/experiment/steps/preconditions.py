@@ -37,7 +37,7 @@ _SUBMODULE = "160000"
 
 def rehearse(experiment: Experiment, budget: float | None) -> Experiment:
     """Return the experiment with this budget in seconds, or unchanged for None; ExperimentError if
-    the budget is longer than the bound's."""
+    the budget is longer than the bound's, which is that of ``experiment``."""
     if budget is None:
         return experiment
     if budget > experiment.budget:
@@ -48,8 +48,8 @@ def rehearse(experiment: Experiment, budget: float | None) -> Experiment:
 def demand_committed(case: Case) -> None:
     """Refuse changes of editable files, or a blessing, that are not committed.
 
-    Refuse too a script that HEAD lacks, or, for a command, a trusted commit that lacks blessed
-    files.
+    Refuse too a script that HEAD lacks, or, for a command with a bound.lock, a trusted commit that
+    lacks blessed files.
     """
     editable = [case.bound.path(path) for path in case.experiment.editable]
     repository = case.repository
@@ -83,7 +83,8 @@ def demand_writable(case: Case) -> None:
     """Refuse an edited journal, and files and disks that could not hold the records of a run.
 
     The folder of the journal is made if there is none. The log, the ledger and the journal may be
-    missing, and must not be links; the ledger needs the columns of a row.
+    missing, and must not be links; the ledger needs the columns of a row. ``ROOM`` megabytes must
+    be free.
     """
     case.evidence.journal.demand_whole()
     journal = case.evidence.journal

@@ -25,8 +25,8 @@ def settle(case: Case, *, target: str, tried: str, apply: bool) -> tuple[str, ..
     """Move the branch back from the tried commit to ``target``, its last keep.
 
     Return lines that say what was done. Without ``apply``, and if the branch must not or cannot be
-    moved, it stays, and a line names the command that would move it. ``case`` is that of the run,
-    observed before the run; ``tried`` is the ref of the tried commit.
+    moved, it stays: nothing is raised, and a line names the command that would move it. ``case`` is
+    that of the run, observed before the run; ``tried`` is the ref of the tried commit.
     """
     stays = f"the try stays as {tried}"
     advice = f"ouro: to settle: git reset --keep {target[:7]}   ({stays})"
@@ -64,7 +64,7 @@ def return_branch(git: Git, target: str) -> None:
 
 
 def _demand_unchanged(git: Git, path: str, entry: Entry | None) -> None:
-    """Raise ExperimentError unless the file on the disk is missing or as committed.
+    """Raise ExperimentError unless the file on the disk is missing or as committed (``entry``).
 
     Line endings do not count. A file of Git LFS must be there as its pointer. With ``entry`` None,
     nothing may be at the path.
@@ -80,7 +80,11 @@ def _demand_unchanged(git: Git, path: str, entry: Entry | None) -> None:
 
 
 def _find_obstacle(case: Case, target: str) -> str:
-    """Return why the branch must not be moved to ``target``; "" if it may be."""
+    """Return why the branch must not be moved to ``target``; "" if it may be.
+
+    It must not if HEAD is detached or has moved, the branch is the trusted one, a change is not
+    committed, or a commit after ``target`` changed a file that is not editable.
+    """
     before, now = case.repository, case.again().repository
     branch = before.git.branch
     if not branch:
@@ -98,16 +102,15 @@ def _find_obstacle(case: Case, target: str) -> str:
 
 
 def _trusted_branch(case: Case) -> str:
-    """Return the branch that git's setting ``ouro.trust`` names; "" if it names none."""
+    """Return the branch that git's setting ``ouro.trust`` names, without ``refs/heads/``; "" if it
+    names no branch."""
     name = case.trust.git.line("config", "--get", "ouro.trust")
     return repo.branch_of(case.trust.git, name) if name else ""
 
 
 def _find_other_commit(git: Git, target: str, head: str, editable: list[str]) -> str:
-    """Return a commit after ``target`` up to ``head`` that changed a file which is not editable.
-
-    The newest such commit; "" if there is none.
-    """
+    """Return the id of the newest commit after ``target`` up to ``head`` that changed a file which
+    is not editable; "" if there is none. ``editable`` are globs."""
     for commit in git.call("rev-list", f"{target}..{head}").decode().split():
         paths = git.call("diff-tree", "-r", "--no-commit-id", "--name-only", "-z", "--root", commit)
         if any(not matches(p, editable) for p in paths.decode(errors="replace").split("\0") if p):

@@ -68,7 +68,8 @@ class TreeWriter:
     ) -> None:
         """Write a tree into the folder with the descriptor ``folder``, whose path is ``prefix``.
 
-        Links are only added to ``links``, as path and object id. A submodule is an empty folder.
+        Links are only added to ``links``, as path and object id. A submodule becomes an empty
+        folder. ExperimentError for an unknown mode, or for two names that the disk takes for one.
         """
         for name, (mode, blob, _) in self.objects.folder(tree).items():
             path = prefix + name
@@ -100,7 +101,10 @@ class TreeWriter:
             os.close(below)
 
     def _write_file(self, name: str, folder: int, path: str, permissions: int, blob: str) -> None:
-        """Write a file, or the file that its Git LFS pointer names, and note it in ``written``."""
+        """Write a file, or the file that its Git LFS pointer names, and note it in ``written``.
+
+        ExperimentError if Git LFS has no such file; FileExistsError if the name is taken.
+        """
         data = self.objects.read(blob, limit=limits.UNLIMITED)
         if name_of_content := large_file(data):
             data = _read_large(self.large_files, name_of_content, path)
@@ -144,8 +148,8 @@ def _files_of(
 ) -> Iterator[tuple[str, tuple[int, str]]]:
     """Yield the path of every file below a folder, with its permissions and object id.
 
-    A link has the permissions 0, and its target as content. The hash function of ids is that of
-    ``like``, an id. The file ``.git`` at the top is left out.
+    A link has the permissions 0, and its target as content. ``like`` is an id whose hash function
+    makes the ids, ``prefix`` the path of the folder. The file ``.git`` at the top is left out.
     """
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -166,6 +170,7 @@ def _files_of(
 def replace_file(top: Path, path: str, mode: str, data: bytes) -> None:
     """Replace what is at a path below ``top`` by a file or link of a tree, whole or not at all.
 
+    ``mode`` is that of a tree's entry, and ``data`` the bytes of the file or the link's target.
     Folders on the way are made. OSError if a folder is at the path, or a link is on the way to it.
     """
     *folders, name = path.split("/")

@@ -46,7 +46,8 @@ class Answers:
     def pass_to(self, turn: Turn, clock: float, cpu: float) -> None:
         """Add the seconds of the present turn to the unanswered batch, and begin the next turn.
 
-        ``clock`` is the present time on the bound's clock, ``cpu`` the run's CPU seconds.
+        Seconds of the judge's turn that do not count are added to ``waited``, once a batch was
+        answered. ``clock`` is the present time on the bound's clock, ``cpu`` the run's CPU seconds.
         """
         counted = self._counted(clock, cpu)
         self.begun += counted

@@ -82,7 +82,8 @@ class RunState:
         return self.cpu
 
     def scan(self) -> None:
-        """Update the run's CPU seconds and peak memory, neither of which ever decreases.
+        """Update the run's CPU seconds and peak memory, neither of which ever decreases, and set
+        the time of the next scan.
 
         Add a finding, once, if a process may use other cores than the job's, or if CPU seconds are
         not known on the CPU clock.
@@ -237,7 +238,7 @@ class RunState:
         self.window_from = min(now, latest)
 
     def close(self) -> None:
-        """End the window and keep its length: 0 if it never began."""
+        """End the window now, and keep its length on the bound's clock: 0 if it never began."""
         self.scan()
         self.window = self.trained() or 0.0
 
@@ -270,7 +271,7 @@ def _strings(message: dict[str, Any], *names: str) -> dict[str, str]:
 
 
 def _cut(reported: dict[str, Any]) -> dict[str, str]:
-    """Return the first ``_MOST`` entries as text, names and values shortened: a script may report
-    anything."""
+    """Return the first ``_MOST`` entries as text, names cut to 40 characters and values to 16: a
+    script may report anything."""
     entries = list(reported.items())[:_MOST]
     return {str(name)[:40]: str(digest)[:16] for name, digest in entries}

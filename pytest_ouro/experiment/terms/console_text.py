@@ -18,16 +18,17 @@ _PROGRESS = {
 
 
 def clean(text: str, *, width: int = 200) -> str:
-    """Return a line without escapes and control characters, cut to ``width`` characters.
+    """Return a text without escapes and control characters, cut to ``width`` characters.
 
-    A line that is cut ends with "…".
+    A text that is cut ends with "…". Tabs and line feeds stay.
     """
     text = _CONTROLS.sub("", _ESCAPES.sub("", text))
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def lines(text: str) -> list[str]:
-    """Return the lines as a terminal shows them: only the last of several ``\\r`` redraws."""
+    """Return the lines as a terminal shows them: of several ``\\r`` redraws only the last that is
+    not blank."""
     return [
         next((part for part in reversed(line.split("\r")) if part.strip()), "")
         for line in text.replace("\r\n", "\n").split("\n")
@@ -35,9 +36,10 @@ def lines(text: str) -> list[str]:
 
 
 def summary(text: str) -> dict[str, str]:
-    """Return the values of the ``key: value`` lines of a log, by key.
+    """Return the values of the ``key: value`` lines of a log, as text by key.
 
-    A value is one word. Of several lines with one key the last counts.
+    A key begins with a small letter at the start of the line, and a value is one word. Of several
+    lines with one key the last counts.
     """
     found: dict[str, str] = {}
     for line in re.split(r"[\r\n]", text):
@@ -52,7 +54,8 @@ def tail(text: str, *, count: int = 20) -> list[str]:
 
 
 def position(text: str) -> str:
-    """Return ``step 123 loss 4.56 tok/s 1,234`` from the newest progress in ``text``, or "".
+    """Return ``step 123 loss 4.56 tok/s 1,234`` from the newest of each in ``text``, without those
+    that are missing; "" if all are.
 
     The loss is the printed one, which the script may smooth.
     """

@@ -98,8 +98,8 @@ class Measurement:
     def agrees(self) -> bool:
         """Whether the printed metric equals the measured one, to the printed digits.
 
-        If these are few, as of ``35``, the two may differ by no more than half a per cent. False if
-        one of the two is missing.
+        If these are few, as of ``35``, the two may differ by no more than half a per cent of the
+        printed value, or of 1 if it is less. False if one of the two is missing.
         """
         claimed = self.reading.number
         if claimed is None or self.value is None:
@@ -112,7 +112,7 @@ class Measurement:
 
     def claim(self, name: str) -> float | None:
         """Return the number that the script printed as ``name: value``; None if there is no such
-        line, or no finite number on it."""
+        line, or no finite number on it. Of several lines the last counts."""
         try:
             value = float(self.claims[name])
         except (KeyError, ValueError):
@@ -123,7 +123,8 @@ class Measurement:
 def outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
     """Return the outcome of the run, and a line that says why ("" for ok).
 
-    A metric outside of its plausible range is a breach.
+    A metric outside of its plausible range is a breach, where the outcome would be ok. The line is
+    cleaned of control characters, and cut.
     """
     ended, message = _outcome(seen, metric)
     if ended == "ok" and seen.value is not None and not metric.is_plausible(seen.value):
@@ -134,7 +135,11 @@ def outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
 
 
 def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
-    """Return the outcome and the reason, whether the value is plausible or not."""
+    """Return the outcome and the reason, whether the value is plausible or not.
+
+    A failed run comes first, then findings. A command has the outcome of its evaluation. A script
+    must call the evaluation once, and print the measured metric.
+    """
     if failed := _failed(seen, metric):
         return failed
     if seen.findings:
@@ -159,7 +164,8 @@ def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
 
 
 def _evaluated(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
-    """Return the outcome of the evaluate-command, after a command that succeeded."""
+    """Return the outcome of the evaluate-command, after a command that succeeded, and the reason
+    ("" for ok)."""
     if failed := _failed(seen, metric):
         ended, message = failed
         if seen.exposed:
@@ -171,7 +177,11 @@ def _evaluated(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
 
 def _unread(seen: Measurement) -> tuple[Outcome, str] | None:
     """Return the outcome and the reason if no finite metric was read from the output; None if one
-    was."""
+    was.
+
+    It is "nan" if something under the metric's name was printed that is not a finite number, and
+    "crash" if nothing was, or several numbers of which none counts.
+    """
     reading = seen.reading
     if reading.fault:
         several = reading.text or not reading.is_there
@@ -228,7 +238,8 @@ def _ended(code: int) -> str:
 
 
 def _out_of_memory(seen: Measurement) -> bool:
-    """Return whether a process failed, and its exception or last lines say that memory ran out."""
+    """Return whether a process failed (its exit status is not 0), and its exception or last lines
+    say that memory ran out."""
     if not seen.exit_code:
         return False
     if seen.exception.get("type") in ("OutOfMemoryError", "MemoryError"):
@@ -237,5 +248,6 @@ def _out_of_memory(seen: Measurement) -> bool:
 
 
 def _nan_in(tail: tuple[str, ...]) -> bool:
-    """Return whether a line has the word FAIL, which the script prints if its loss is NaN."""
+    """Return whether a line has the word FAIL, or begins with it: the script prints it if its loss
+    is NaN."""
     return any(line.startswith("FAIL") or "FAIL" in line.split() for line in tail)

@@ -22,7 +22,8 @@ _FLAGS = ("-B", "-E", "-I", "-O", "-OO", "-P", "-s", "-u")
 def trusted_source(case: Case, path: str) -> str:
     """Return the trusted bytes of a file as Latin-1 text for JSON, which changes no byte.
 
-    ``path`` is from the experiment's folder. ExperimentError if the trusted commit lacks the file.
+    ``path`` is from the experiment's folder. ExperimentError if the file is not trusted, or its
+    trusted bytes cannot be found.
     """
     source = case.trust.read(case.bound.path(path))
     if source is None:
@@ -31,8 +32,8 @@ def trusted_source(case: Case, path: str) -> str:
 
 
 def python_words(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """Split a command into the words that start Python, and the script or ``-m`` and module with
-    its arguments.
+    """Split a command of at least one word into the words that start Python, and the script or
+    ``-m`` and module with its arguments.
 
     None unless the first word is ``python``, only options of ``_FLAGS`` follow, and a script or
     module is named.

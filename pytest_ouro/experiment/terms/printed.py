@@ -74,9 +74,10 @@ class Printed:
 class Reading:
     """The number that was read, and its line; or why none was read.
 
-    ``text`` is the number as Python writes it, with the digits that were printed. ``fault`` is ""
-    if a number was read; if several were and none counts, ``text`` is the last one. ``is_there``
-    says whether something was printed under the name.
+    ``value`` is the number, which may be NaN or infinite; None if none was read. ``text`` is its
+    text, with the digits that were printed, without commas. ``fault`` is "" if a number was read;
+    if several were and none counts, ``text`` is the last one. ``is_there`` says whether something
+    was printed under the name.
     """
 
     value: float | None = None
@@ -92,8 +93,12 @@ class Reading:
 
 
 class Found(NamedTuple):
-    """A place where the name stands: its line, and the text of the number behind it, or the fault
-    that says why there is none. ``is_plain``: the line has nothing before the name except marks."""
+    """A place where the name stands: its line, and the text of the number behind it ("" if there is
+    none).
+
+    ``fault`` says why the place does not count, "" if it does. ``is_plain``: the line has nothing
+    before the name except marks.
+    """
 
     line: str
     text: str
@@ -102,7 +107,7 @@ class Found(NamedTuple):
 
     @property
     def value(self) -> float:
-        """The number. ValueError if there is none."""
+        """The number, as a float. ValueError if there is none."""
         return float(self.text)
 
 
@@ -126,8 +131,10 @@ def read_lines(output: str, printed: Printed) -> Reading:
 def choose(found: list[Found], printed: Printed) -> Reading:
     """Return the reading that counts by ``printed.which``; ``found`` has at least one place.
 
-    The smallest or largest is NaN if one of the numbers is. The reading has a fault if the chosen
-    place has one, or if ``printed.which`` is ``only`` and there are different numbers.
+    "first" takes the first place, "only" and "last" take the last one, with a fault or not. "min"
+    and "max" take a number, NaN if one of the numbers is; without any number, the last place. The
+    reading has a fault if the chosen place has one, or if ``printed.which`` is "only" and there are
+    different numbers.
     """
     numbers = [one for one in found if not one.fault]
     chosen = found[0] if printed.which == "first" else found[-1]
@@ -187,8 +194,8 @@ def _label(name: str) -> re.Pattern[str]:
 
 
 def _find(line: str, label: re.Pattern[str], printed: Printed) -> Iterator[Found]:
-    """Yield each place of a line where ``label`` matches; with a fault if no number follows, or if
-    a word stands before the name."""
+    """Yield each place of a line where ``label`` matches; with a fault if no number follows, if its
+    unit is not the bound's, or if a word stands before the name."""
     for match in label.finditer(line):
         before = line[: match.start()].rstrip("{")
         number, fault = parse(line[match.end() :], printed.unit)
@@ -209,7 +216,8 @@ def _is_word(before: str) -> bool:
 
 
 def _nearest(output: str, name: str) -> str:
-    """Return the fault that no line has the name; it quotes the last line that nearly has it."""
+    """Return the fault that no line has the name; it quotes the last line that nearly has it, if
+    there is one."""
     wanted = _bare(name)
     alike = ""
     for line in re.split(r"[\r\n]", output):

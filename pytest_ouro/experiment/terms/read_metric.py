@@ -28,8 +28,10 @@ json.dump([part[:200] for part in found[:500] + found[500:][-500:]], sys.stdout)
 
 
 def read(output: str, printed: Printed) -> Reading:
-    """Return the metric that a program printed; if none was read, the reading's ``fault`` says
-    why."""
+    """Return the metric that a program printed, from where ``printed`` says that it stands.
+
+    If none was read, the reading's ``fault`` says why, and nothing is raised.
+    """
     form, _, what = printed.source.partition(":")
     if form == "line":
         return read_lines(output, printed)
@@ -39,8 +41,8 @@ def read(output: str, printed: Printed) -> Reading:
 
 
 def _find_in_json(output: str, path: str, unit: str) -> tuple[list[Found], str]:
-    """Return the values at ``path`` in the JSON of the output, and what to report if there are
-    none."""
+    """Return the values at ``path`` in the JSON documents of the output, and what to report if
+    there are none: the end of a sentence that begins with "printed"."""
     documents = list(_documents(output))
     found = [_found(path, value, unit) for one in documents for value in _values(one, path)]
     if found or not documents:
@@ -53,7 +55,8 @@ def _find_in_json(output: str, path: str, unit: str) -> tuple[list[Found], str]:
 def _documents(output: str) -> Iterator[Any]:
     """Yield the JSON objects and lists that begin at the start of a line, after spaces or not.
 
-    One may extend over several lines. Stop when too much broken JSON was read.
+    One may extend over several lines. Broken ones are left out; stop after ``_BROKEN`` characters
+    of them.
     """
     decoder, place, broken = json.JSONDecoder(), 0, 0
     while place < len(output) and broken < _BROKEN:
@@ -93,7 +96,11 @@ def _found(path: str, value: Any, unit: str) -> Found:
 
 def _find_by_pattern(output: str, pattern: str, unit: str) -> tuple[list[Found], str]:
     """Return what the first group of the pattern matches (of many matches the first and last 500),
-    and what to report if there is none. The search is given up after ``_SECONDS`` CPU seconds."""
+    and what to report if there is no match.
+
+    The search is given up after ``_SECONDS`` CPU seconds or ``_WAIT`` seconds of wall time: then
+    there is no match, and the report says so.
+    """
     program = [sys.executable, "-I", "-S", "-c", _SEARCH]
     given = json.dumps([pattern, output]).encode()
     try:

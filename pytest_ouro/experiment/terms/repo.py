@@ -29,7 +29,8 @@ _PATIENCE = 120
 
 
 def refs(git: Git, prefix: str) -> dict[str, str]:
-    """Return the ids of the refs below ``prefix``, by the refs' full names."""
+    """Return the ids of the refs below ``prefix``, by the refs' full names; GitError if git
+    fails."""
     listed = git.call("for-each-ref", "--format=%(refname) %(objectname)", prefix)
     return dict(line.split(" ", 1) for line in listed.decode().splitlines())
 
@@ -49,7 +50,11 @@ def branch_of(git: Git, name: str) -> str:
 
 
 def create(folder: Path, message: str) -> None:
-    """Create a repository in a folder, and commit all its files, those that git ignores too."""
+    """Create a repository in a folder, and commit all its files, those that git ignores too.
+
+    The author is pytest-ouro, and the commit is not signed. GitError if git fails, as for a folder
+    without files.
+    """
     author = ("user.name=pytest-ouro", "user.email=pytest-ouro@localhost", "commit.gpgSign=false")
     _call(folder, "init", "--quiet", "--template=")
     _call(folder, "add", "--all", "--force")
@@ -58,7 +63,10 @@ def create(folder: Path, message: str) -> None:
 
 def add_worktree(git: Git, folder: Path, commit: str) -> None:
     """Make ``folder`` a working tree with a detached HEAD and an index at a commit, without its
-    files."""
+    files.
+
+    GitError if git fails.
+    """
     _call(git.top, "worktree", "add", "--no-checkout", "--detach", "--force", str(folder), commit)
     _call(folder, "read-tree", commit)
 
@@ -78,15 +86,17 @@ def stage(git: Git, path: str, entry: Entry | None) -> None:
 def move_branch(git: Git, *, to: str) -> None:
     """Move the current branch from ``git.head`` to a commit; the index and the files stay.
 
-    GitError if the branch is not at ``git.head`` any more.
+    With a detached HEAD, only HEAD moves. GitError if it is not at ``git.head`` any more.
     """
     _call(git.top, "update-ref", "-m", "pytest-ouro: settle", "HEAD", to, git.head)
 
 
 def _call(folder: Path, *args: str, also: tuple[str, ...] = ()) -> str:
-    """Run git in ``folder`` and return its output; ``also`` are further settings (``key=value``).
+    """Run git in ``folder`` and return its output as text; ``also`` are further settings
+    (``key=value``).
 
-    GitError if git is not installed, fails, or has not ended after ``_PATIENCE`` seconds.
+    GitError if git is not installed, fails, or has not ended after ``_PATIENCE`` seconds; OuroError
+    that names the file, if a pipe or a device among git's files is the reason.
     """
     with _our_environment():
         from git import Git as Program

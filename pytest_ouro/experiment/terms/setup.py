@@ -18,8 +18,11 @@ Profile = Literal["cpu", "cuda"]
 @dataclass(frozen=True)
 class Setup:
     """An experiment of a case, as it is run: with the settings of ``profile``, and perhaps with
-    another budget. ``scratch`` is the folder for temporary files, ``cores`` are the numbers of
-    those that the run is confined to (empty: it may use all)."""
+    another budget.
+
+    ``scratch`` is the folder for temporary files. ``cores`` are the numbers of the cores that the
+    run is confined to (empty: it may use all).
+    """
 
     case: Case
     experiment: Experiment

@@ -48,7 +48,7 @@ def add(common_dir: Path, folder: Path, commit: str, files: Mapping[str, Entry])
 def names(common_dir: Path) -> Iterator[tuple[str, Path]]:
     """Yield the name of each entry, with the folder of its working tree, which may be missing.
 
-    Entries that cannot be read are left out.
+    Entries that cannot be read are left out; nothing is yielded if there are none.
     """
     try:
         entries = sorted(os.listdir(common_dir / _ENTRIES))  # noqa: PTH208
