@@ -25,7 +25,8 @@ _LFS = rb"version https://git-lfs\S*\noid sha256:([0-9a-f]{64})\n"
 
 
 def canonical(data: bytes) -> bytes:
-    """Return text with LF for CRLF; binary data (a NUL in its first 8000 bytes) unchanged."""
+    """Return the bytes of a text with LF for each CRLF; binary data (with a NUL in its first 8000
+    bytes) unchanged."""
     return data if b"\0" in data[:8000] else data.replace(b"\r\n", b"\n")
 
 
@@ -86,7 +87,8 @@ def read_own(path: Path, *, limit: int = limits.SMALL) -> bytes | None:
     """Return the bytes of a file in git's folder or of ours; None if it is absent.
 
     No link is followed and nothing is waited for, since others may have put something else there.
-    OuroError for anything but a regular file, or for more bytes than ``limit``.
+    OuroError for anything but a regular file, or if it cannot be read; LimitError for more bytes
+    than ``limit``.
     """
     try:
         return read_regular(str(path), limit)

@@ -20,7 +20,8 @@ class PathParameter(str):
     wanted: ClassVar[str]
 
     def fault(self, folder: str, root: str) -> str:
-        """Return why a rule may not name this path; "" if it may.
+        """Return why a rule may not name this path; "" if it may. Here, that it is empty or has a
+        null character; subclasses refuse more.
 
         ``folder`` is bound.toml's folder and ``root`` the experiment's, from the repository's top.
         """

@@ -52,8 +52,9 @@ def published(evidence: Evidence) -> Published:
 
 
 def _work(evidence: Evidence, found: Published) -> Iterator[tuple[str, Iterable[str]]]:
-    """Yield each commit since trust that changes an unpublished file, in words, with all paths of
-    its tree; then "the index" with all its paths, if it changes such a file."""
+    """Yield a pair for each commit since trust that changes an unpublished file: the commit in
+    words, and the paths of all files of its tree. Then, if the index changes such a file, yield
+    "the index" and all its paths."""
     repository = evidence.repository
     commits: dict[str, list[Change]] = {}
     for change in repository.committed:

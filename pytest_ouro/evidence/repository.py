@@ -240,7 +240,7 @@ class Repository:
         ]
 
     def _changed_on_disk(self, path: str, entry: Entry) -> Kind | None:
-        """Return a tracked file's change on disk; None if equal, or absent with skip-worktree."""
+        """Return "changed" or "deleted"; None if as in its entry, or absent with skip-worktree."""
         if entry.is_submodule:
             return "changed" if submodule_differs(Path(path), entry.blob) else None
         try:

@@ -133,12 +133,13 @@ class Trust:
         return entry is not None and not entry.is_submodule
 
     def before(self, path: str) -> bytes | None:
-        """Return the bytes of a file of the trusted commit, frozen or not; None if it is absent, or
-        while a blessing is pending."""
+        """Return the bytes of a file of the trusted commit, frozen or not; None if it is absent or
+        a submodule, or while a blessing is pending."""
         return self.git.file(self.commit, path) if self.commit else None
 
     def digest(self, path: str) -> str:
-        """Return ``sha256:…`` of the trusted bytes of ``path``; "" if the file is not trusted."""
+        """Return ``sha256:…`` of the trusted bytes of ``path``, under bound.lock as it states it;
+        "" if the file is not trusted."""
         if self.lock is not None:
             return self.lock.files.get(path, "")
         data = self.read(path)
@@ -228,7 +229,7 @@ def _parse(data: bytes, lock_path: str) -> Lock:
 
 
 def _blessing(git: Git, lock_path: str, data: bytes, head: str) -> str:
-    """Return the id of the commit that introduced this content of bound.lock, from ``head``
+    """Return the id of the commit that introduced the content ``data`` of bound.lock, from ``head``
     backwards; "" if ``head`` has another content. TrustError if a shallow clone ends before that
     commit, LimitError if it lies more than `limits.COMMITS` commits back."""
     entry = git.store.entry(head, lock_path) if head else None

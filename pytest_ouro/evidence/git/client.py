@@ -35,8 +35,8 @@ _OVERRIDES = (
 
 
 def environment() -> dict[str, str]:
-    """Return a copy of our environment without ``GIT_*``, with variables that keep git literal and
-    quiet.
+    """Return a copy of our environment without ``GIT_*`` variables, except for new ones that keep
+    git from asking, fetching, taking locks, replacing objects and expanding paths.
 
     Relative folders are removed from PATH: the checked folder could contain a program "git".
     """

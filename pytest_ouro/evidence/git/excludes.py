@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def has_local_excludes(git: Git) -> bool:
-    """Return whether ``.git/info/exclude`` has patterns, or the clone's own config sets
-    ``core.excludesFile``."""
+    """Return whether ``.git/info/exclude`` has patterns, or the clone's own config, not the user's,
+    sets ``core.excludesFile``."""
     lines = _text(git.common_dir / "info" / "exclude").splitlines()
     if any(line.strip() and not line.startswith("#") for line in lines):
         return True

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 class Entry(NamedTuple):
     """One path of a tree or of the index. ``mode`` is as git writes it: 100644, 100755, 120000, …;
-    ``blob`` is the id of the object."""
+    ``blob`` is the id of the object. ``skip`` says that skip-worktree is set, in the index
+    alone."""
 
     mode: str
     blob: str

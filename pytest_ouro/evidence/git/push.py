@@ -26,8 +26,8 @@ class Ref:
 
 
 def parse_refs(lines: str) -> list[Ref]:
-    """Parse the lines ``<local ref> <local id> <remote ref> <remote id>``, without deleted refs.
-    GitError for a line of any other form."""
+    """Return a `Ref` for each line ``<local ref> <local id> <remote ref> <remote id>`` of a text,
+    without refs that the push deletes. GitError for a line of any other form."""
     refs = []
     for line in filter(None, lines.split("\n")):
         fields = line.split(" ")

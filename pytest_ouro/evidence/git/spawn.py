@@ -66,7 +66,8 @@ def output(
 
 @contextlib.contextmanager
 def _file(contents: bytes) -> Iterator[int | None]:
-    """Yield an unnamed file with these bytes, or None without bytes; a pipe could fill up."""
+    """Yield the descriptor of an unnamed file with these bytes, or None if there are no bytes. A
+    pipe could fill up."""
     if not contents:
         yield None
         return
@@ -220,8 +221,9 @@ class _Patience:
 
 
 def _asleep(pid: int) -> str:
-    """Return how often each thread of a process has gone to sleep, if all are asleep; "" if one is
-    not, or the system does not say. If the text is the same after a silence, the process waits."""
+    """Return as text how often each thread of a process has gone to sleep, if all are asleep; "" if
+    one is not, or the system does not say. If the text is the same after a silence, the process
+    waits."""
     found = []
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - text

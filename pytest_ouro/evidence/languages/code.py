@@ -28,8 +28,8 @@ _PYTHON_FIRST_LINE = re.compile(rb"#!.*\b(python[0-9.]*|pypy[0-9.]*|uv run)\b")
 
 
 class Code(NamedTuple):
-    """The editable code: its size by kind (see `Form`), digests of its meaning with and without
-    seeds, and the version of these."""
+    """The editable code: its size by kind (see `Form`), digests (hexadecimal) of its meaning with
+    and without seeds, and the version of the form that these are of (see `version`)."""
 
     sizes: Mapping[str, int]
     meaning: str

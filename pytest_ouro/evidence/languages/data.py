@@ -81,8 +81,8 @@ def _write(value: Any, *, seeds: bool) -> str:
 
 
 def _write_item(name: object, value: Any, *, seeds: bool) -> str:
-    """Return an item of a table or list as text, like `_write`; ``name`` is its key, or the item
-    before it."""
+    """Return an item of a table or list as text, as by `_write`; ``name`` is its key, or the item
+    before it. Without ``seeds``, return 0 for the number of a seed."""
     return "0" if not seeds and _sets_seed(name, value) else _write(value, seeds=seeds)
 
 
@@ -124,7 +124,7 @@ def _read_notebook(text: str) -> Any:
 
 
 def _join(source: Any) -> Any:
-    """Return the lines of a cell as one text, as which they may be stored too; anything else
+    """Return a cell's list of lines as one text, as other tools store it; anything else
     unchanged."""
     is_lines = isinstance(source, list) and all(isinstance(line, str) for line in source)
     return "".join(source) if is_lines else source

@@ -15,10 +15,10 @@ _INFO = r"(?P<name>.+?)-(?P<version>[^-]+)\.dist-info\Z"
 
 
 def installed(folders: list[Path]) -> dict[str, str]:
-    """Return the versions of the distributions in the first ``.venv`` among ``folders``, by
-    normalised names, without `TOOLS`.
+    """Return the versions of the distributions in the first ``.venv`` among ``folders`` that has a
+    folder ``site-packages``, by normalised names, without `TOOLS`.
 
-    {} if there is no ``.venv``: an environment elsewhere is not the repository's.
+    {} if there is no such ``.venv``: an environment elsewhere is not the repository's.
     """
     for folder in folders:
         if not (folder / ".venv").is_dir():  # cheaper than a glob

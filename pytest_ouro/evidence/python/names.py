@@ -29,10 +29,11 @@ _DEFINITIONS = (
 class Names:
     """The names of one module, without regard to scopes: equal identifiers are one name.
 
-    ``loads`` are the uses of each name, ``assigned`` its plain assignments, and ``parameters`` the
-    plain functions that have it as a parameter. A plain function is one that is defined once, at
-    the top of the module, without decorators, ``*`` and ``**``, and only ever called by its name.
-    ``aliases`` are the full names of what is imported, by local name.
+    ``loads`` are the uses of each name, ``assigned`` its plain assignments (``x = …`` or ``x: T =
+    …``, to it alone), and ``parameters`` the plain functions that have it as a parameter. A plain
+    function is one that is defined once, at the top of the module, without decorators, ``*`` and
+    ``**``, and only ever called by its name. ``aliases`` are the full names of what is imported, by
+    local name.
     """
 
     def __init__(self, tree: ast.Module) -> None:
@@ -67,8 +68,8 @@ class Names:
         return self.aliases.get(root, root) + dot + rest
 
     def is_variable(self, name: str) -> bool:
-        """Return whether a name is bound by plain assignments and as a parameter of plain functions
-        alone, or not at all."""
+        """Return whether a name is bound by nothing else than plain assignments and parameters of
+        plain functions; True for a name that is not bound."""
         return name not in self._bound_otherwise
 
     def calls_of(self, function: ast.FunctionDef) -> list[ast.Call]:
@@ -80,10 +81,10 @@ class Names:
         return self.functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
 
     def runs_once(self, node: ast.AST, within: tuple[ast.AST, ...] = ()) -> bool:
-        """Return whether a node (for a plain function: its body) lies outside of all loops,
-        comprehensions, classes and lambdas, and so do all calls of the functions around it; False
-        if one of these is not plain, or calls itself. ``within`` are the functions that were looked
-        at before."""
+        """Return whether a node runs at most once, as far as the syntax shows: it lies outside of
+        all loops, comprehensions, classes and lambdas, and so do all calls of the functions around
+        it, which must be plain and may not call themselves. Of a plain function, this is asked for
+        its body. ``within`` are the functions that were looked at before."""
         current: ast.AST | None = node
         inner: ast.AST = node
         while current is not None:
@@ -127,7 +128,8 @@ class Names:
             self._bound_otherwise.add(name.id)
 
     def _read_imports(self) -> Iterator[tuple[str, str]]:
-        """Yield the local name and the full name of everything that is imported."""
+        """Yield pairs of the local name and the full name of everything that is imported: ``a`` and
+        ``a`` for ``import a.b``, ``c`` and ``a.b`` for ``from a import b as c``."""
         for statement in self.nodes(ast.Import):
             for alias in statement.names:
                 first = alias.name.partition(".")[0]

@@ -54,8 +54,9 @@ class _Reducer(ast.NodeTransformer):
         )
 
     def _is_dropped(self, statement: ast.stmt) -> bool:
-        """Return whether a statement, with all statements in it, only sets or carries seeds, or
-        draws and discards random numbers or batches once."""
+        """Return whether a statement, with all statements in it, only sets or carries seeds, calls
+        a function that only does this, or draws and discards random numbers or batches once. Of a
+        function's definition: whether the function is known as empty."""
         seeds = self._seeds
         if isinstance(statement, ast.FunctionDef):
             return self._names.functions.get(statement.name) is statement and (
@@ -78,13 +79,14 @@ class _Reducer(ast.NodeTransformer):
         return empty or seeds.seeds(value) or seeds.draws(value)
 
     def _is_drawn_once(self, statement: ast.Assign | ast.AnnAssign) -> bool:
-        """Return whether an assignment outside of loops is of random numbers or a batch that are
-        drawn."""
+        """Return whether an assignment lies outside of loops, and its value is a call that draws
+        random numbers or a batch."""
         drawn = statement.value is not None and self._seeds.draws(statement.value)
         return drawn and self._names.runs_once(statement)
 
     def _discards(self, loop: ast.For) -> bool:
-        """Return whether a loop draws a number of random numbers or batches and does no more."""
+        """Return whether a loop draws random numbers or batches a constant number of times, and
+        does nothing else."""
         target, count = loop.target, loop.iter
         return (
             isinstance(target, ast.Name)
@@ -176,7 +178,8 @@ class _Reducer(ast.NodeTransformer):
         return super().generic_visit(node)
 
     def _skips_batches(self, call: ast.Call) -> bool:
-        """Return whether ``islice(batches, 1, None)`` skips a constant number of first batches."""
+        """Return whether a call of ``islice`` has the form ``islice(batches, n, None)``, with a
+        constant ``n``, outside of loops: it skips the first ``n`` training batches."""
         args = call.args
         return (
             len(args) == 3
@@ -267,7 +270,8 @@ def _calls_iter(node: ast.expr) -> bool:
 
 def _inline_loaders(tree: ast.AST, seeds: Seeds) -> bool:
     """Write ``batches = load(); for batch in batches`` as ``for batch in load()`` in the tree: to
-    skip a batch, a loader needs a variable. Return whether there was such a loop."""
+    skip a batch, a loader needs a variable. Return whether there was such a loop, whose variable
+    has no other use."""
     nodes = list(ast.walk(tree))
     loads = Counter(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
     looped = {n.iter.id for n in nodes if isinstance(n, ast.For) and isinstance(n.iter, ast.Name)}

@@ -57,8 +57,9 @@ def is_seed_name(name: object) -> bool:
 
 
 class Seeds:
-    """The seeds of a module. ``carriers`` are the variables and parameters that only carry them,
-    ``loaders`` the variables that hold the training batches, which ``loader`` returns."""
+    """The seeds of a module. ``carriers`` are the names of the variables and parameters that only
+    carry them, ``loaders`` those of the variables that hold the training batches, which the
+    function ``loader`` returns."""
 
     def __init__(self, tree: ast.Module, loader: str) -> None:
         self.names = Names(tree)
@@ -123,8 +124,8 @@ class Seeds:
         return self._is_call_of(node, _DRAWS) and all(map(self.is_pure, node.args))
 
     def serves_batches(self, node: ast.AST) -> bool:
-        """Return whether an expression is the training loader, an iterator of it, or a variable
-        that holds one of them."""
+        """Return whether an expression is a call of the training loader, ``iter(…)`` of one, or a
+        variable that holds one of them."""
         if isinstance(node, ast.Name):
             return node.id in self.loaders
         if not isinstance(node, ast.Call):
@@ -146,7 +147,9 @@ class Seeds:
         )
 
     def slots(self, call: ast.Call) -> list[ast.expr]:
-        """Return the arguments of a call that hold a seed; [] if there are none."""
+        """Return the arguments of a call that hold a seed: all of a function that only sets seeds;
+        else the keywords named for a seed, the ``default`` of an option so named, and the first
+        argument of a seeded generator. [] if there are none."""
         if self._is_call_of(call, _SEEDS):
             return [*call.args, *(word.value for word in call.keywords)]
         option = any(isinstance(arg, ast.Constant) and is_seed_name(arg.value) for arg in call.args)
@@ -221,8 +224,8 @@ class Seeds:
                 yield node.test
 
     def _reaching(self, carriers: set[str]) -> set[str]:
-        """Return those of ``carriers`` that are named for a seed, or whose value reaches a seeding
-        call."""
+        """Return those of ``carriers`` that are named for a seed, or whose value reaches an
+        argument that holds a seed, directly or through others of them."""
         found = {name for name in carriers if is_seed_name(name)}
         while True:
             slots = list(self._slots(found))
@@ -233,14 +236,17 @@ class Seeds:
             found |= names
 
     def _may_take_seed(self, function: ast.expr) -> bool:
-        """Return whether a function may take a positional seed: it is neither defined here nor a
-        builtin, nor from a library of numbers, which would take it for a size."""
+        """Return whether a function may take a positional seed: it is neither defined in the module
+        nor a builtin, nor from a library of numbers, which would take it for a size. False for an
+        expression that is not a chain of names."""
         root = self.names.resolve(function).partition(".")[0]
         return bool(root) and root not in {*_NUMERIC, *dir(builtins), *self.names.defined}
 
     def _is_shown(self, load: ast.Name) -> bool:
-        """Return whether a use of a name is only to print it, or, if the name says seed, to pass it
-        to an imported function. Storing it under the name of a seed counts too."""
+        """Return whether a use of a name leaves no trace except for the seed itself: it is a part
+        of a pure argument of ``print``, or stands alone as the value of an assignment or of an item
+        of a dict under the name of a seed. If the name says seed, it may also be passed alone, by
+        position, to a function that `_may_take_seed`."""
         inner: ast.AST = load
         while isinstance(outer := self.names.parent(inner), (ast.expr, ast.keyword)):
             if isinstance(outer, ast.Call):

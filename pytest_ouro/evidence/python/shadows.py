@@ -17,11 +17,13 @@ _BINARY = r"\.(?:[\w-]+\.)?(?:so|pyd|dylib)\Z"
 
 
 def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
-    """Return ``(name, what it does)`` for every file or folder in ``root`` that shadows a module;
-    [] if none does.
+    """Return ``(name, effect)`` for each file or folder directly in ``root`` that would be imported
+    in place of the harness, or of a package that a script in ``own`` imports, or that an
+    interpreter runs at its start; [] if there is none. Ignored files count too.
 
-    ``own`` are the names of files and folders that belong there; ``harness`` is one. Ignored files
-    are included, since they shadow like any other.
+    ``own`` are the names of files and folders that belong there, ``harness`` among them; they are
+    not looked at. A compiled file that would run in place of the harness has the name
+    ``__pycache__/…``.
     """
     wanted: set[str] | None = None
     found = []
@@ -44,8 +46,8 @@ def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
 
 
 def modules(root: Path) -> list[str]:
-    """Return the names of the files and folders in ``root`` that a script there could import, also
-    as a namespace; sorted."""
+    """Return the names of the files and folders directly in ``root`` that a script there could
+    import, a folder without ``__init__`` also if it directly contains a module; sorted."""
     return sorted(
         name
         for name in _names(root)
@@ -137,8 +139,8 @@ def _is_used_for(compiled: bytes, source: Path) -> bool:
 
 
 def _compiles_to(source: Path, compiled: Path, data: bytes) -> bool:
-    """Return whether ``compiled``, whose bytes are ``data``, holds what ``source`` compiles to.
-    False if either cannot be read as that.
+    """Return whether ``compiled``, whose bytes are ``data``, has the code that ``source`` compiles
+    to. False if either cannot be read as such.
 
     A separate interpreter compares them, since unmarshalling untrusted bytes may crash it. A file
     of another Python version cannot be compared, and counts as equal.

@@ -111,8 +111,8 @@ class Source:
         return {name: tuple(statements) for name, statements in found.items()}
 
     def reached_from(self, name: str) -> set[str]:
-        """Return ``name``, `TOP_LEVEL`, and every module-level name that their statements use,
-        transitively; only those that the module binds."""
+        """Return the module-level names that the statements of ``name`` and of `TOP_LEVEL` use,
+        transitively, with these two; without names that the module does not bind."""
         seen: set[str] = set()
         waiting = [name, TOP_LEVEL]
         while waiting:
@@ -131,7 +131,8 @@ class Source:
 
     @cached_property
     def imports(self) -> dict[str, int]:
-        """The first line of each module (dotted, absolute) that is imported anywhere in the file.
+        """The modules (dotted, absolute) that are imported anywhere in the file, each with the
+        number of the first line that does it; relative imports do not count.
 
         ``importlib.import_module("x")`` and ``__import__("x")`` count, and
         ``get_kernel("owner/name")`` of the hub as ``kernels:owner/name``, also by a variable.
@@ -197,8 +198,9 @@ class _Integer(int):
 
 
 def _make_printable(node: ast.Constant) -> None:
-    """Replace a long integer of a constant by one that is written in hexadecimal: Python refuses to
-    write long ones in decimal, as a message might."""
+    """Replace the value of a constant that is a long integer by one that is written in hexadecimal:
+    Python refuses to write long ones in decimal, as a message might. Other constants are not
+    changed."""
     value = node.value
     if type(value) is int and value.bit_length() > _LONG_INTEGER:
         node.value = _Integer(value)
@@ -277,8 +279,8 @@ def _is_main_guard(statement: ast.stmt) -> bool:
 
 
 def dotted(node: ast.expr) -> str:
-    """Return a chain of names as ``a.b.c``; "" for any other expression, or a longer chain than
-    any module's."""
+    """Return a chain of names as ``a.b.c``; "" for any other expression, or if the chain has more
+    than `_CHAIN` attributes."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute) and len(parts) < _CHAIN:
         parts.append(node.attr)
@@ -287,8 +289,8 @@ def dotted(node: ast.expr) -> str:
 
 
 def literal_text(node: ast.expr) -> str:
-    """Return the string that literals spell, also joined by ``+``, an f-string or ``join``; "" for
-    other expressions."""
+    """Return the string that literals spell, also joined by ``+``, an f-string or ``join`` of a
+    list; "" for any other expression, and if one part is not such a literal."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else ""
     if isinstance(node, ast.FormattedValue):
@@ -309,7 +311,8 @@ def literal_text(node: ast.expr) -> str:
 
 def imported(node: ast.AST) -> Iterator[str]:
     """Yield the names of the modules (dotted, absolute) that one statement or call imports, and
-    ``kernels:owner/name`` for a kernel; nothing for any other node."""
+    ``kernels:owner/name`` for a kernel. ``from a import b`` yields ``a`` alone, a relative import
+    and any other node nothing."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):

@@ -45,7 +45,7 @@ def exists(folder: Path) -> bool:
 
 def refs(folder: Path) -> dict[str, str]:
     """Return the ids of the objects of all refs in refs/ouro/, by the refs' full names. Git is
-    called only if its files do not show them."""
+    called only if its files do not show them; GitError if it fails."""
     found = _read_refs(folder)
     if found is not None:
         return found
@@ -88,9 +88,9 @@ def tree(lines: Sequence[bytes], *, like: str) -> str:
 
 
 def write(folder: Path, lines: Sequence[bytes], before: str) -> None:
-    """Write these lines to git as a tree, and let the ref name it. ``before`` is the tree that the
-    ref names now, or "": if that has all lines except for the last, only the last is written.
-    GitError if git fails."""
+    """Write these lines to git as a tree, and let the ref name it. ``before`` is the id of the tree
+    that the ref names now, or "" for none. If that tree has all lines except for the last, only the
+    last is written. GitError if git fails."""
     known = bool(before) and tree(lines[:-1], like=before) == before
     for line in lines[-1:] if known else lines:
         _call(folder, "hash-object", "-w", "--stdin", stdin=line + b"\n")
@@ -136,5 +136,6 @@ def _named(lines: Sequence[bytes]) -> list[tuple[str, bytes]]:
 
 
 def _blob(line: bytes, like: str) -> str:
-    """Return the id of the file that holds a line, with its newline."""
+    """Return the id of the file that holds a line, with its newline, by the hash function that made
+    the id ``like``."""
     return object_id(b"blob", line + b"\n", like=like)

@@ -57,8 +57,9 @@ def conflicts(records: Sequence[StartedRun]) -> Iterator[Conflict]:
 
 
 def _repeated(run: FinishedRun, begun: StartedRun | None) -> Iterator[_Fact]:
-    """Yield the facts of the started line that the finished line states otherwise, and keys that
-    both have and this version does not know; nothing if there is no started line."""
+    """Yield, for each fact that the finished line repeats from the started line and states
+    otherwise, what both state; and for each key of both that this version does not know, equal or
+    not. Nothing if there is no started line."""
     if begun is None:
         return
     for key, known in keys_of(StartedRun).items():
@@ -91,8 +92,10 @@ def _derived(
 
 
 def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
-    """Yield the facts of the reference as the last kept run of its commit states them, or that
-    there is no such run; nothing if any kept run of that commit states them all the same."""
+    """Yield what the run states of its reference, beside what the last of the kept runs ``before``
+    of that commit states. If there is no such run, yield that as the fact ``best_commit``. Nothing
+    if the run has no reference, or one of the kept runs of that commit states all that the run
+    does."""
     if run.best is None or run.best_commit is None:
         return
     kept = [one for one in before if one.commit == run.best_commit and one.status == "keep"]
@@ -115,15 +118,17 @@ def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fac
 
 
 def _size(run: FinishedRun, best: FinishedRun) -> Iterator[_Fact]:
-    """Yield the sizes of the reference's code, unless they were computed in another form since."""
+    """Yield both sizes of the reference's code, as ``best`` and the run state them; nothing if they
+    were computed in different forms."""
     if run.code_form == best.code_form:
         yield _Fact("best_code_size", best.code_size, run.best_code_size)
         yield _Fact("best_code_sizes", best.code_sizes, run.best_code_sizes)
 
 
 def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
-    """Yield the number, mean and deviation of the series that the run ended; nothing if it ended
-    none."""
+    """Yield the mean and the deviation of the series that the run ended, computed from its runs, if
+    they are as many as ``n`` says, and two or more. Yield their number if ``n`` says more. Nothing
+    if the run ended no series."""
     if run.n is None or run.series is None:
         return
     runs = [one for one in (*before, run) if one.series == run.series]
@@ -137,8 +142,8 @@ def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
 
 
 def _same(one: object, other: object, *, rounded: bool) -> bool:
-    """Return whether two values are equal. Numbers may differ in their last digits, or from the
-    sixth decimal on if they are ``rounded``, as lines before version 3 are."""
+    """Return whether two values are equal. Numbers may differ in their last digits, or, if they are
+    ``rounded`` as lines before version 3 are, by up to 1.5e-6."""
     if isinstance(one, (int, float)) and isinstance(other, (int, float)):
         return math.isclose(one, other, rel_tol=1e-9, abs_tol=1.5e-6 if rounded else 0.0)
     return one == other

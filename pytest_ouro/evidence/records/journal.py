@@ -114,8 +114,8 @@ class Journal:
         return [run for run in records if run.event == "started" and run.run not in ended]
 
     def broken_link(self) -> int:
-        """Return the first line (from 1) whose ``prev`` is not the hash of the line before, else
-        0."""
+        """Return the number of the first line (from 1) whose ``prev`` is not the hash of the line
+        before; 0 if there is none."""
         return _broken_link(self.lines())
 
     def fault(self) -> Fault | None:
@@ -136,7 +136,8 @@ class Journal:
         return anchor.refs(self.common_dir).get(anchor.REF, "")
 
     def _look(self) -> tuple[str, list[bytes]]:
-        """Return the id of git's copy, and the lines of the file."""
+        """Return the id of the tree of git's copy ("" if there is none), and the lines of the
+        file."""
         return self._read_ref(), self.lines()
 
     def _fault(self, held: str, lines: list[bytes]) -> Fault | None:
@@ -212,7 +213,7 @@ class Journal:
 
     def complete(self) -> None:
         """Write to the file the last line of git's copy, if its writer was killed before it wrote
-        the file; otherwise do nothing."""
+        the file; do nothing otherwise."""
         held, lines = self._look()
         if held and anchor.tree(lines, like=held) != held:
             with self.locked():
@@ -292,8 +293,8 @@ class Journal:
         return written
 
     def _next_number(self, lines: list[bytes], refs: dict[str, str]) -> int:
-        """Return the number of the next line: one more than the last line's, or in an empty journal
-        than the highest of the refs of earlier tries."""
+        """Return the number of the next line: one more than the last line's, or, in an empty
+        journal, than the highest number that a ref of an earlier try has."""
         if lines:
             last = self._records(lines)[-1].seq
             return (len(lines) if last is None else last) + 1
@@ -302,8 +303,8 @@ class Journal:
         return max((int(number) for number in numbers if number.isdigit()), default=0) + 1
 
     def _write(self, lines: list[bytes], line: bytes) -> None:
-        """Write a line after these and flush it to disk. OSError if that fails; a line that was
-        written in part is removed."""
+        """Write a line to the file behind ``lines``, in place of what follows them, and flush it to
+        disk. OSError if that fails; a line that was written in part is removed."""
         whole = sum(len(line) + 1 for line in lines)
         name = f"{self.folder.name}/{self.path.name}"
         handle = open_plain(self.common_dir, name, os.O_RDWR | os.O_CREAT)
@@ -342,8 +343,8 @@ class Journal:
         return aside
 
     def _exchange(self, lines: list[bytes], *, name: str) -> Path:
-        """Make these the lines of the file; return the file beside it, named by ``name``, with what
-        was there."""
+        """Make these the lines of the file; return the path of ``journal.NAME.jsonl`` beside it,
+        which has the lines that were there."""
         aside = self.folder / f"journal.{name}.jsonl"
         for path, kept in ((aside, self.lines()), (self.path, lines)):
             write_whole(self.folder, path.name, b"".join(line + b"\n" for line in kept), mode=0o600)

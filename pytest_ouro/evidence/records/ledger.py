@@ -51,8 +51,8 @@ class Row(NamedTuple):
 class Claim(NamedTuple):
     """What a row says, read tolerantly: an empty text or None where it says nothing.
 
-    ``line`` is the row's number, ``commit`` a hash, ``memory_mb`` in MB, ``status`` the meaning of
-    the status. A crash has no value, whatever its row has for one.
+    ``line`` is the number of the row's first line, ``commit`` a hash, ``memory_mb`` in MB,
+    ``status`` the meaning of the status. A crash has no value, whatever its row has for one.
     """
 
     line: int
@@ -65,10 +65,11 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True)
 class Ledger:
-    """The rows of a ledger. ``exists`` is False if there is no file; ``problems`` are ``(line,
-    text)``.
+    """The rows of a ledger. ``exists`` is False if there is no file; ``problems`` are pairs of a
+    line's number and what is wrong with it.
 
-    ``table`` has the columns of the next row; None if the file has neither header nor row.
+    ``table`` has the columns of the next row; None if the file has neither header nor row. ``text``
+    is the decoded file.
     """
 
     path: Path
@@ -97,9 +98,9 @@ class Ledger:
 
 
 def read(path: Path, metric: str = "") -> Ledger:
-    """Read the ledger of an experiment with this metric ("" if it is not known). Without a file,
-    return a ledger with ``exists`` False. RecordError if it is not a regular file or cannot be
-    read, LimitError if it is too large."""
+    """Read the ledger of an experiment with this metric ("" if it is not known); a link is
+    followed. Without a file, return a ledger with ``exists`` False. RecordError if it is not a
+    regular file or cannot be read, LimitError if it is too large."""
     try:
         return parse(read_regular(str(path), limits.LEDGER, follow=True), path, metric)
     except FileNotFoundError:
@@ -129,8 +130,12 @@ def parse(data: bytes, path: Path, metric: str) -> Ledger:
 
 
 def _find_table(lines: Sequence[tuple[int, str]], path: Path, metric: str) -> Table | None:
-    """Return the table of the first header, or the one that the first row must have; None if there
-    is neither header nor row."""
+    """Return the table that the lines begin with; None if there is neither header nor row.
+
+    It is that of JSON objects if the first line that is not a comment begins with ``{``, else that
+    of the first header. Without a header it has our own columns, in the format in which the first
+    row has that many cells; if there is no such format, tabs and columns without names.
+    """
     width = len(COLUMNS)
     first = next((line for _, line in lines if not _is_marked(line)), "")
     first = first or next((line for _, line in lines if len(TSV.split(line)) == width), "")
@@ -220,8 +225,8 @@ def _is_rule(format: Format, line: str) -> bool:
 
 
 def column_fault(ledger: Ledger, metric: str) -> RecordError | None:
-    """Return the error that says why no row can be written below those that are there; None if one
-    can."""
+    """Return the error that says why no row can be written below those that are there: the table
+    has no header, or lacks the column of the commit or the metric. None if one can."""
     table = ledger.table
     if table is None or table.is_complete:
         return None
@@ -236,6 +241,7 @@ def column_fault(ledger: Ledger, metric: str) -> RecordError | None:
 
 def pair(rows: Iterable[Row], entries: Sequence[Entry]) -> tuple[list[Row], list[Entry]]:
     """Return the rows that belong to none of the runs, and the runs that have none of the rows.
+    Both are in their order; equal runs are next to each other.
 
     Each run has one row, with what its record says in the columns that we know. A row of a table
     without commit or metric belongs to no run, nor does one after all runs have theirs: the caller

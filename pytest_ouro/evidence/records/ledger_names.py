@@ -75,8 +75,8 @@ class Columns(NamedTuple):
 def find_columns(names: Sequence[str], metric: str) -> Columns:
     """Return the places of the known columns among the columns ``names``, in any order and case.
 
-    ``metric`` is the name of the metric in the bound; "" if it is not known. A column that names
-    another metric is not its column.
+    ``metric`` is the name of the metric in the bound; if it is "", usual names are looked for. A
+    column that names another metric is not its column.
     """
     normal = [normalise(name) for name in names]
 
@@ -124,8 +124,8 @@ def _is_value(word: str) -> bool:
 
 
 def normalise(name: str) -> str:
-    """Return a name in lower case, with ``_`` for all that is neither letter nor digit, and without
-    ``_`` at its ends."""
+    """Return a name in lower case, with one ``_`` for any characters in a row that are neither
+    letters, digits nor ``_``, and without ``_`` at its ends."""
     return re.sub(r"\W+", "_", name.casefold()).strip("_")
 
 
@@ -144,7 +144,7 @@ def number_of(text: str) -> float | None:
 
 
 def commit_of(text: str) -> str:
-    """Return the hash that a cell begins with, 7 or more digits in lower case; "" for a word such
-    as ``HEAD``."""
+    """Return the hash that a cell begins with, 7 to 64 hexadecimal digits in lower case; "" for any
+    other text, such as ``HEAD``."""
     match = _HASH.match(text.strip().lower())
     return match[0] if match else ""

@@ -18,9 +18,9 @@ NO_VALUE = "0.000000"
 
 
 class Entry(NamedTuple):
-    """What the ledger says of a run. ``metric`` is the text of its value, zero for a crash, and
-    ``memory_mb`` is 0 for a crash. ``more`` has pairs of name and text for columns that only some
-    ledgers have."""
+    """What the ledger says of a run. ``commit`` is an id of seven digits, ``metric`` the text of
+    the value, `NO_VALUE` for a crash, and ``memory_mb`` is 0 for a crash. ``more`` has pairs of
+    name and text for columns that only some ledgers have."""
 
     commit: str
     metric: str

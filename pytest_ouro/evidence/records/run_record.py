@@ -167,15 +167,17 @@ class StartedRun:
         return (self.repeat or 1) < (self.repeats or 1)
 
     def shared(self) -> dict[str, Any]:
-        """Return the attributes, by name, that later records of this run repeat: all except `OWN`,
-        and of the unknown keys those that are not keys of a finished line."""
+        """Return a dict from name to value of the attributes that later records of this run repeat:
+        all except `OWN`. Of the ``unknown`` keys, those are left out that are keys of a finished
+        line."""
         names = [field.name for field in fields(type(self)) if field.name not in OWN]
         finished = keys_of(FinishedRun)  # no started line may decide keys of the end
         unknown = {key: value for key, value in self.unknown.items() if key not in finished}
         return {**{name: getattr(self, name) for name in names}, "unknown": unknown}
 
     def to_json(self) -> dict[str, object]:
-        """Return the record as the JSON object of its line."""
+        """Return the record as the JSON object of its line, with the unknown keys. An attribute
+        that is None is left out, unless its kind allows null."""
         table: dict[str, object] = {}
         for key, known in keys_of(type(self)).items():
             value = getattr(self, known.attribute)
@@ -348,7 +350,8 @@ class FinishedRun(MeasuredRun):
 
     @property
     def broken_guards(self) -> list[Mapping[str, object]]:
-        """The guards that this run broke, or whose number was not known."""
+        """The guards that the run broke, or that could not be judged, each as the table of
+        ``guards``."""
         return [guard for guard in self.guards if not guard.get("holds")]
 
     @property
@@ -360,7 +363,8 @@ class FinishedRun(MeasuredRun):
 
     @property
     def independent_runs(self) -> int:
-        """How many independent runs the value to compare is the mean of."""
+        """How many independent runs the value to compare is the mean of; 1 without a series, and if
+        ``counts_as_one`` says why the runs of the series are not independent."""
         return 1 if self.counts_as_one else self.n or 1
 
     @property

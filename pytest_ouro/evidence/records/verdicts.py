@@ -48,15 +48,16 @@ def saving(before: Mapping[str, int], after: Mapping[str, int]) -> Saving | None
 
 
 def saved(run: FinishedRun) -> Saving | None:
-    """Return the saving of a run's code against its reference's, None as in `saving`; older records
-    have one size without a kind."""
+    """Return the saving of a run's code against its reference's, None as in `saving`. A record
+    without sizes by kind, as older ones are, has its one size compared as that of the kind ""."""
     before = run.best_code_sizes or {"": run.best_code_size or 0}
     return saving(before, run.code_sizes or {"": run.code_size})
 
 
 def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
     """Return, by the id of each commit, the last run that decided about it; ``runs``: oldest first.
-    A crash, a rehearsal, an early repeat or a run at too low a level decides nothing.
+    A crash, a rehearsal, an early repeat or a run at too low a level decides nothing, so that a
+    commit may be absent.
 
     ``unchanged`` decides only about a commit that no earlier run decided about: it measured known
     code.
