@@ -246,7 +246,8 @@ def _argument(
     function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], first: bool = False
 ) -> Any:
     """Return the argument that a call of ``function`` gives for its parameter ``name``. If it gives
-    none, return the first positional argument if ``first`` is set, else None."""
+    none, return the first positional argument if ``first`` is set, else None. If the call does not
+    fit the signature, only its keywords count as given for a parameter."""
     try:
         bound = inspect.signature(function).bind(*args, **kwargs).arguments
     except (TypeError, ValueError):
@@ -260,7 +261,7 @@ def _normalise_call(
     module: types.ModuleType, evaluate: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return ``args`` and ``kwargs`` of a call of ``evaluate``, with the harness's own tokenizer
-    for the one given, and a batch size lowered to divide the number of rows.
+    for the one given, and a batch size that is a plain int, lowered to divide the number of rows.
 
     They are returned unchanged if they do not fit the signature. The batch size is lowered only if
     the harness has EVAL_TOKENS and MAX_SEQ_LEN; see `_even_batch_size`.
@@ -282,8 +283,8 @@ def _normalise_call(
 
 
 def _even_batch_size(size: int, rows: int) -> int:
-    """Return the largest divisor of ``rows`` that is at most ``size``; ``size`` itself if that
-    divisor is less than half of it."""
+    """Return the largest divisor of ``rows`` that is at most ``size``. If ``size`` is below
+    ``rows`` and more than twice that divisor, or if ``rows`` is 0, return ``size``."""
     best = next((n for n in range(min(size, rows), 0, -1) if rows % n == 0), size)
     return best if 2 * best >= min(size, rows) else size
 

@@ -25,8 +25,8 @@ _CALLS = {"x86_64": (101, 165, 272), "aarch64": (117, 40, 97)}
 
 
 def start(fd: int) -> None:
-    """Enter the sandbox for the folder that the parent names, try the actions, and send the faults.
-    If the kernel refuses the sandbox, its reason is the only fault."""
+    """Enter the sandbox for the folder that the parent names over ``fd``, try the actions, and send
+    the list of faults. If the sandbox cannot be entered, the reason is the only fault."""
     with socket.socket(fileno=fd) as channel, channel.makefile("rwb") as file:
         job = json.loads(file.readline())
         folder = Path(job["folder"])

@@ -68,8 +68,9 @@ def salted_seed(seed: object, salt: int) -> object:
 
 
 def _wrap(function: Any, library: str, salt: int, harness: str) -> Any:
-    """Return ``function`` with the salt added to the seed it is given, except in calls by the
-    harness and by the library itself. Calls update `seeded_by_harness`."""
+    """Return ``function`` with the salt added to the seed it is given (its first argument), except
+    in calls by the harness and by the library itself. A call from outside of the library notes in
+    `seeded_by_harness` whether the harness made it, unless it makes a new generator."""
     package = library.split(".")[0]  # its own calls pass on a seed that has the salt already
 
     @functools.wraps(function, updated=())

@@ -196,7 +196,7 @@ class Score:
 
     @cached_property
     def _whole(self) -> dict[int, int]:
-        """The places of the scored answers, by row."""
+        """A dict from each scored row to the place of its scored answer in ``asked``."""
         return whole_places(self.asked)
 
     def add(self, nats: torch.Tensor) -> None:
@@ -370,7 +370,7 @@ def _reveals_token(apart: list[torch.Tensor]) -> bool:
 
 def _count_differing(apart: list[torch.Tensor]) -> int:
     """Return how many rows have a difference beyond rounding (TOLERANCE); all of them if only the
-    mean difference is beyond MEAN_TOLERANCE; else 0."""
+    mean difference is beyond MEAN_TOLERANCE; else 0. ``apart`` has the differences of each row."""
     far = sum(not bool((nats.abs() <= TOLERANCE).all()) for nats in apart)
     if far or not apart:
         return far

@@ -191,7 +191,8 @@ def functions_of(source: str) -> dict[str, ast.FunctionDef]:
 
 def handed_out(source: str, evaluate: str) -> list[str]:
     """Return a description of each function of a harness that hands out held-out data, see
-    `hands_out`; an empty list if there are none. The function ``evaluate`` is left out."""
+    `hands_out`; an empty list if there are none. The function ``evaluate`` is left out. For
+    ``source`` and what is raised, see `functions_of`."""
     functions = functions_of(source)
     found = [hands_out(node) for name, node in functions.items() if name != evaluate]
     return [words for words in found if words]

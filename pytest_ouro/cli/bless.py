@@ -150,8 +150,8 @@ def _read_lock(target: Path) -> lock.Lock:
 
 
 def _hash_data(bound: Bound, evidence: Evidence, before: lock.Lock) -> dict[str, str]:
-    """Return the digest of each data file on this machine, by its name. Digests in ``before`` are
-    kept if their folder has no data file here."""
+    """Return the digest of each data file on this machine, by its name, and with them those in
+    ``before`` of files whose folder has no data file here."""
     paths = {path for rule in bound.rules for path in rule.checker.trusted_data(evidence)}
     found = evidence.fingerprints.of(sorted(paths))
     now = {data.name(path, evidence.root): digest for path, digest in found.items()}

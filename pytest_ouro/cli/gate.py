@@ -165,7 +165,8 @@ def _judge(args: Options) -> list[Answer]:
 
 def _judge_push(args: Options) -> list[Answer]:
     """Check each ref that git's hook names on standard input; if that is empty, each ref that is
-    not pushed yet. A ref that is unrelated to the experiment is skipped with a note."""
+    not pushed yet. Return one answer for each; a ref that is unrelated to the experiment is skipped
+    with a note on standard error."""
     from pytest_ouro.evidence.git import push
 
     git, bound = _open_objects(args)

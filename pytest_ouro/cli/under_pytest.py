@@ -77,8 +77,8 @@ def _command(answer: Answer, bound: Path, folder: Path) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of that pytest: few variables, and installed plugins are not
-    loaded."""
+    """Return the environment of the isolated pytest: the variables of _INHERITED that are set, and
+    one that keeps pytest from loading installed plugins."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {**inherited, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 

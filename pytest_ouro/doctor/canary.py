@@ -96,7 +96,8 @@ def attempt(
     return its result; an error of the run is the state ``failed``.
 
     ``honest`` is the honest canary's metric at that level, with which a cheat's is compared; a
-    cheat with another metric is open. KeyboardInterrupt if the run was interrupted.
+    cheat with another metric is open. Without ``torch`` the model is one in plain Python.
+    KeyboardInterrupt if the run was interrupted.
     """
     try:
         with _make_workspace(name, python, highest, torch) as workspace:

@@ -121,13 +121,14 @@ class Machine:
 
     @cached_property
     def sandbox(self) -> Availability:
-        """The result of the sandbox's self-test, also if the bound does not allow a sandbox."""
+        """The result of the sandbox's self-test under the interpreter, also if the bound does not
+        allow a sandbox. Raises as `interpreter` does."""
         return sandbox_spec.available((self.interpreter.path,))
 
     @cached_property
     def lacks_torch(self) -> bool:
         """Whether the harness imports torch and the interpreter does not have it; False for a
-        command."""
+        command. SyntaxError or ValueError if the harness is not Python; else as `interpreter`."""
         if self.experiment.command:
             return False
         tree = ast.parse(trusted_source(self.case, self.experiment.harness).encode("latin-1"))

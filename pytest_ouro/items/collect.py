@@ -80,8 +80,8 @@ class Session:
         return self._case
 
     def experiment(self) -> Result:
-        """Return the result of the session's one run, which the first call makes. If that call
-        raised OuroError, every later call raises the same; KeyboardInterrupt if the run was
+        """Return the result of the session's one run, which the first call makes. OuroError if no
+        run could be made; every later call then raises the same. KeyboardInterrupt if the run was
         interrupted."""
         if self._refused is not None:
             raise self._refused
@@ -121,8 +121,8 @@ class Session:
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector
     ) -> pytest.Collector | None:
-        """Collect the bound's file if an argument of pytest names it; None for every other file, so
-        that a folder that contains the bound does not collect it."""
+        """Return a collector for the bound's file if an argument of pytest names the file; None for
+        every other file. A folder that contains the bound does not collect it."""
         if file_path != self.settings.bound:
             return None
         named = any(absolute_path(self.config, arg) == file_path for arg in self.config.args)
@@ -299,8 +299,8 @@ class ExperimentItem(OuroItem):
     order = 1
 
     def runtest(self) -> None:
-        """Make the run, and add its results to the report. Raise Failure if it crashed or was not
-        made."""
+        """Make the run, unless it was made before, and add its results to the report. Raise Failure
+        if it crashed or if a broken rule kept it from being made, else as `Session.experiment`."""
         result = find_session(self.config).experiment()
         facts: dict[str, str | float | None] = {
             "status": result.status,

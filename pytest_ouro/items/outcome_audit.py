@@ -87,7 +87,9 @@ class OutcomeAudit:
         return inside and "site-packages" not in file.parts and file.parent != Path(__file__).parent
 
     def problems(self, session: pytest.Session) -> list[str]:
-        """Return a line for each sign that an outcome was changed, dropped or overridden."""
+        """Return a line for each kind of sign that outcomes were overruled: rules that are reported
+        otherwise than they were checked, rules that were never checked, and an exit status of 0
+        although a rule is broken. Empty if there is none."""
         reported = self._reported()
         changed = [
             nodeid
@@ -134,6 +136,6 @@ class OutcomeAudit:
 
 
 def _name_rules(ids: list[str]) -> str:
-    """Return the rules of these node ids as words, with the verb: ``a, b were``."""
+    """Return the rules of these node ids as words, with the verb: ``a was``, ``a, b were``."""
     rules = [nodeid.split("::", 1)[-1] for nodeid in ids]
     return f"{several(rules)} {'was' if len(rules) == 1 else 'were'}"

@@ -164,8 +164,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, object]:
 
 
 def _indent(text: str) -> int | str:
-    """Return the indentation of a text, as its first indented line has it; 2 (spaces) if none is
-    indented."""
+    """Return the white space before the first indented line of a text; the number 2, for two
+    spaces, if none is indented."""
     for line in text.splitlines():
         space = line[: len(line) - len(line.lstrip())]
         if space and line.strip():

@@ -166,7 +166,7 @@ def _harness(folder: Path, script: PythonFile, options: InitOptions) -> PythonFi
 
 def _harnesses(folder: Path, script: PythonFile) -> list[PythonFile]:
     """Return the modules of its folder that the script imports and that look like a harness: they
-    define an evaluation, the usual loader or the usual budget."""
+    define an evaluation, the usual loader or the usual budget. OuroError if one is not Python."""
     found = []
     for module in sorted(script.source.imports):
         if (folder / f"{module}.py").is_file() and f"{module}.py" != script.name:
@@ -220,8 +220,8 @@ def _metric(script: PythonFile, evaluate: str) -> str:
 
 
 def _direction(metric: str, rules: Iterable[str]) -> str:
-    """Return ``lower`` or ``higher``: as the rules say, else by the words in the metric's name.
-    OuroError if these do not decide it."""
+    """Return ``lower`` or ``higher``: as the rules say, or, if they say neither or both, by the
+    words in the metric's name. OuroError if these do not decide it."""
     said = {words for rule in rules if (words := phrases.direction_of(rule))}
     if len(said) == 1:
         return said.pop()
@@ -246,7 +246,8 @@ def _budget(harness: PythonFile, options: InitOptions, rules: Iterable[str]) -> 
 
 
 def _editable(rules: Iterable[str]) -> tuple[str, ...]:
-    """Return the files that the first rule of that kind lets change; () if there is none."""
+    """Return the files that the first rule which names the only files lets change; () if no rule
+    does."""
     return next((files for rule in rules if (files := phrases.only_files(rule))), ())
 
 

@@ -172,7 +172,7 @@ def _scope(rule: _Rule) -> bool:
 
 def _untracked(rule: _Rule) -> Found:
     """Return, as parameters, the paths that the rule keeps out of git: the ledger, or files that
-    git does not track. False if it names none."""
+    git does not track. False if it names none, or does not say that they stay out of git."""
     stays_out = (
         rf"{phrases.NEVER}(?:be )?(?:committed|commit|pushed|push|tracked|track|added to git|add)\b"
     )
@@ -232,7 +232,8 @@ def _loader_code(rule: _Rule) -> Found:
 
 
 def _log_schema(rule: _Rule) -> bool:
-    """Return whether the rule is about logging, and names at least two columns."""
+    """Return whether the rule is about logging, and names at least two columns: the commit, the
+    memory, the status, the description or the metric."""
     metric = rf"\b{re.escape(rule.context.experiment.metric.lower())}\b"
     columns = sum(rule.says(pattern) for pattern in (*phrases.COLUMNS, metric))
     return columns >= 2 and rule.says(rf"{phrases.LOG}|\brows?\b|\bcolumns?\b")

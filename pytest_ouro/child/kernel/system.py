@@ -10,7 +10,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def call(name: str, number: int, *arguments: Any) -> int:
-    """Make a system call and return its result; OSError with its name if it fails."""
+    """Make the system call ``number`` and return its result; OSError with ``name`` if it fails."""
     function = _LIBC.syscall
     function.restype = ctypes.c_long
     converted = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
@@ -22,7 +22,7 @@ def call(name: str, number: int, *arguments: Any) -> int:
 
 
 def prctl(name: str, option: int, *arguments: int) -> None:
-    """Change a property of this process; OSError with its name if that fails."""
+    """Change the property ``option`` of this process; OSError with ``name`` if that fails."""
     numbers = [ctypes.c_ulong(a) for a in (*arguments, 0, 0, 0, 0)[:4]]
     if _LIBC.prctl(ctypes.c_int(option), *numbers) < 0:
         code = ctypes.get_errno()
