@@ -113,10 +113,10 @@ def open_case(
     """Return the case of the bound.toml at ``path``: its rules as trust has them, and the evidence.
 
     ``trust`` is the revision to trust, which the user gave by the option ``trust_by``; if it is
-    None, OURO_TRUST, git's settings or bound.lock decide. ``index`` is the GIT_INDEX_FILE to keep
-    for a partial commit. With ``rehash`` all data is read again; ``run_commands`` allows the
-    commands that the bound names. ``checks`` are registered beside ours. GitError, TrustError or
-    BoundError if the rules cannot be read.
+    None, OURO_TRUST, git's settings or bound.lock decide. ``subject`` is what is checked, and
+    ``index`` the GIT_INDEX_FILE to keep for a partial commit. With ``rehash`` all data is read
+    again; ``run_commands`` allows the commands that the bound names. ``checks`` are registered
+    beside ours. GitError, TrustError or BoundError if the rules cannot be read.
     """
     git = Git.discover(path.parent, index=index)
     bound_path = git.relative(path)

@@ -26,7 +26,8 @@ _LARGE = 1e18
 
 @dataclass(frozen=True, kw_only=True)
 class Guard:
-    """A limit of a number beside the metric, which a run must keep to be kept."""
+    """An entry of ``[[guard]]``: a limit of a number beside the metric, which a run must keep to be
+    kept. An exit status without a stated limit must be 0."""
 
     id: str = option("names the guard in the last line and in the record", pattern=ID)
     rule: str = option("the limit in plain words, printed when it is broken", pattern=FILLED)
@@ -157,9 +158,9 @@ Guard.relations = (
 def read_guards(
     table: Mapping[str, Any], experiment: Experiment | None, problems: Problems
 ) -> tuple[Guard, ...]:
-    """Return the guards that could be read from ``table``, the whole bound.toml, and add each fault
-    to ``problems``: also an id that is used twice, and a guard that the experiment cannot have.
-    ``experiment`` is None if it is faulty itself."""
+    """Return the guards that could be read from ``table``, the whole bound.toml; of those with the
+    same id the last. Each fault is added to ``problems``: also an id that is used twice, and a
+    guard that the experiment cannot have. ``experiment`` is None if it is faulty itself."""
     entries = table.get(GUARD, [])
     if not isinstance(entries, list):
         problems.add((GUARD,), "write [[guard]], with two brackets: guards are a list")

@@ -93,7 +93,7 @@ class Bound:
     @property
     def files(self) -> tuple[str, ...]:
         """The paths and globs of bound.toml, the script, the harness and the editable files, from
-        the repository's top."""
+        the repository's top; what the experiment lacks is left out."""
         names = (self.experiment.script, self.experiment.harness, *self.experiment.editable)
         return (join(self.folder, NAME), *(self.path(name) for name in names if name))
 
@@ -110,7 +110,8 @@ class Bound:
 
     @property
     def layout(self) -> Layout:
-        """Where the files of the experiment are, and the names that its checks look for."""
+        """Where the files of the experiment are, and the names that its checks look for. The data
+        is that of all devices."""
         experiment = self.experiment
         return Layout(
             folder=self.folder,
@@ -259,8 +260,8 @@ def _read_rules(
     table: dict[str, Any], problems: Problems, checks: Mapping[str, type[Check]]
 ) -> dict[Where, Rule]:
     """Return a dict from place, the table and the number in it, to each rule that could be read.
-    Faults are added to ``problems``, also if there are no rules or only those for a person to
-    judge."""
+    Faults are added to ``problems``, also if a table has an id twice, or if there are no rules or
+    only those for a person to judge."""
     rules: dict[Where, Rule] = {}
     stated = 0
     for section in SECTIONS:
@@ -325,8 +326,8 @@ def _read_rule(
 
 
 def _load_check(name: object, checks: Mapping[str, type[Check]]) -> type[Check]:
-    """Return the class that a rule's key ``check`` names: ours, one of ``checks``, or a package's.
-    _CheckFault if there is none, or if it cannot be loaded."""
+    """Return the class that a rule's key ``check`` names: ours, else one of ``checks``, else a
+    package's. _CheckFault if there is none, or if it cannot be loaded."""
     if isinstance(name, str) and name in checks and name not in CHECKS:
         return checks[name]  # it never replaces a check of ours
     try:

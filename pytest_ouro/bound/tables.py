@@ -270,7 +270,8 @@ class Experiment:
 
     @property
     def module(self) -> str:
-        """The module name by which the script imports the harness; "" if there is no harness."""
+        """The dotted module name by which the script imports the harness: ``a.prepare`` for
+        ``a/prepare.py``; "" if there is no harness."""
         return self.harness.removesuffix(".py").replace("/", ".")
 
     def seconds(self, name: Literal["tolerance", "timeout", "startup_seconds"]) -> float:

@@ -41,10 +41,10 @@ def drop(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str] = ()) 
     """Return the command that takes the changes of these files out of the commits since trust; ""
     if no commit changed one.
 
-    It goes back to before the first commit that changed one of them. The work of that and later
-    commits on other files stays in the index, to be committed again. ``stay`` are globs of new
-    files that the command leaves on the disk. If that commit has no parent, the command goes to the
-    trusted commit.
+    It goes back to before the first commit that changed one of them (to the trusted commit if that
+    first commit has no parent). The work of that and later commits on other files stays in the
+    index, to be committed again. ``stay`` are globs of new files that the command leaves on the
+    disk.
     """
     repository, wanted = evidence.repository, set(paths)
     changes = repository.committed

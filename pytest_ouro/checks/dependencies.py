@@ -101,8 +101,8 @@ class Dependencies(Check):
 
     def _foreign(self, module: str, known: set[str]) -> str:
         """Return what is wrong with importing ``module``, or with loading a kernel,
-        ``kernels:NAME``. Return "" if it is in the standard library, among the ``known`` names, or
-        allowed by the rule."""
+        ``kernels:NAME``. Return "" if the module is in the standard library, or its name or its
+        distribution's is ``known``, or if the rule's ``kernels`` has the kernel."""
         if module.startswith("kernels:"):
             name = module.partition(":")[2]
             return "" if name in self.kernels else f"loads the kernel {name} from the hub"
@@ -248,8 +248,9 @@ def _difference(file: DependencyFile, data: bytes | None) -> str:
 
 
 def _change(before: dict[str, str], after: dict[str, str]) -> str:
-    """Return in words which statements were added, removed or changed; "" if they are equal. Both
-    dicts map the name of a package to what is stated about it."""
+    """Return in words which statements were added, removed or changed, of each kind three at most
+    and the number of the others; "" if they are equal. Both dicts map the name of a package to what
+    is stated about it."""
     old, new = before.keys(), after.keys()
     changed = sorted(name for name in old & new if before[name] != after[name])
     words = {

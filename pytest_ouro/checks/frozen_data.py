@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class FrozenData(Check):
     """Tokenizer, token bytes and data are the blessed ones, no other file is among them, and no
-    training shard is a copy of another file of them. Checked before and after every run; skipped if
-    the data is not on this machine. It only warns while no digest of the data is blessed."""
+    training shard is a copy of another file of them. Checked before and after every run; skipped
+    for a commit, and if the data is not on this machine. It only warns while no digest of the data
+    is blessed."""
 
     paths: tuple[DataGlob, ...] = option(
         "the files (globs, `~` allowed); by default `data` of [experiment]",

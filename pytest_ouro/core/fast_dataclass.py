@@ -64,13 +64,14 @@ else:
     field = Field
 
     def replace(value: T, /, **changes: Any) -> T:
-        """Return a copy of ``value`` in which the fields named in ``changes`` have these values."""
+        """Return a copy of ``value`` in which the fields named in ``changes`` have these values.
+        TypeError if one names no field."""
         now = {field.name: getattr(value, field.name) for field in fields(type(value))}
         return type(value)(**{**now, **changes})
 
     def dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type[T]], type[T]]:
         """Return a decorator that makes a frozen dataclass as `dataclasses` does; ``frozen`` must
-        be True."""
+        be True. With ``kw_only``, all fields are passed by name."""
         assert frozen
         return lambda cls: _add_methods(cls, kw_only=kw_only)
 

@@ -34,8 +34,8 @@ def line_numbers(text: str) -> dict[Where, int]:
     """Return the lines (from 1) of every table header and ``key =`` in a TOML text.
 
     Keys are paths: ``("experiment", "cpu", "budget")``; the second ``[[never-do]]`` is
-    ``("never-do", 1)``, and ``("never-do",)`` is the first. Keys inside inline tables have no
-    entry of their own.
+    ``("never-do", 1)``, and ``("never-do",)`` is the first. Keys inside inline tables have no entry
+    of their own; lines inside long strings are skipped.
     """
     lines: dict[Where, int] = {}
     table: Where = ()
@@ -85,7 +85,8 @@ class Limits:
     items: int = 0
 
     def allow(self, value: float | str) -> bool:
-        """Return whether a number or a text is within the limits."""
+        """Return whether a number is within the limits of numbers, or a text matches the
+        pattern."""
         if isinstance(value, str):
             if self.pattern is FILLED:  # most texts; to compile the pattern costs more
                 return bool(value.strip())
@@ -101,7 +102,8 @@ class Limits:
 
     @property
     def range(self) -> str:
-        """The limits of a number in words: ``from 0 to 100``; "" if there are none."""
+        """The limits of a number in words: ``from 0 to 100``, ``above 0, at most 5``; "" for a
+        number without limits."""
         if self.min is not None and self.max is not None:
             return f"from {self.min:.12g} to {self.max:.12g}"
         words = {
@@ -206,7 +208,8 @@ def read_table(
     also: Iterable[str] = (),
 ) -> T | None:
     """Return ``table`` as an instance of ``cls``; None if it is faulty, with the faults added to
-    ``problems``.
+    ``problems``: it is not a table, a key is unknown, missing or invalid, a relation does not hold,
+    or ``cls`` raises ValueError.
 
     ``also`` are keys of the same table that are read elsewhere.
     """
@@ -241,8 +244,8 @@ def table_name(where: Where) -> str:
 def read_values(
     cls: type, table: Mapping[str, Any], where: Where, problems: Problems
 ) -> dict[str, Any]:
-    """Return the valid values of the known keys of ``table``, by the names of their fields. A
-    problem is added for each invalid one; unknown keys are ignored."""
+    """Return a dict from the names of fields to the valid, converted values of the known keys of
+    ``table``. A problem is added for each invalid one; unknown keys are ignored."""
     values: dict[str, Any] = {}
     for key, spec in keys_of(cls).items():
         if key in table:
@@ -305,8 +308,8 @@ def _choices(hint: Any) -> tuple[Any, ...]:
 
 
 def _as_type(hint: Any, value: object, limits: Limits) -> Any:
-    """Return ``value`` as one type that is not a union; MISSING if it has another type or is beyond
-    the limits."""
+    """Return ``value`` as one type that is not a union (a list as a tuple, a text as the type
+    derived from ``str``); MISSING if it has another type or is beyond the limits."""
     origin = typing.get_origin(hint)
     if origin is Literal:
         return value if value in typing.get_args(hint) else MISSING

@@ -103,8 +103,8 @@ def _git_folders(start: str) -> tuple[str, str]:
 
 
 def _read(path: str) -> str:
-    """Return the text of a small regular file; bytes that are not UTF-8 are replaced. OSError for
-    anything else, such as a pipe, which would block."""
+    """Return the text of a regular file of at most `MAX_BYTES`; bytes that are not UTF-8 are
+    replaced. OSError for anything else, such as a pipe, which would block."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         found = os.fstat(descriptor)
@@ -244,8 +244,8 @@ class Protections:
         return None
 
     def _states_rules(self, path: str, name: str) -> bool:
-        """Return whether the file is one of `_AGENT_FILES`, in the repository, with the section in
-        which a person states the rules for agents. False if it cannot be read."""
+        """Return whether the file is one of `_AGENT_FILES`, in the repository, with the section
+        ``## BOUND``, in which a person states the rules for agents. False if it cannot be read."""
         if name.startswith("/") or os.path.basename(path) not in _AGENT_FILES:
             return False
         try:
@@ -327,8 +327,8 @@ def _literal(glob: str) -> str:
 
 
 def _hit(name: str, glob: str) -> bool:
-    """Return whether a glob, or a folder with ``/`` at its end, names the file. Most globs are
-    decided by their ends, without `re`."""
+    """Return whether a glob names the file, or a folder with ``/`` at its end holds it. Most globs
+    are decided by their ends, without `re`."""
     start = _literal(glob)
     if start == glob:
         return name == glob or (glob.endswith("/") and name.startswith(glob))

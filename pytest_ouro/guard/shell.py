@@ -107,7 +107,7 @@ class _Reader:
 
     def _end(self) -> None:
         """Record the command that ends here, if it has words or redirections; later commands know
-        the variables that it assigned."""
+        the variables that it assigned, or the values that a ``for`` loops over."""
         if self.command:
             words = self.command.words
             if words[:1] == ["for"] and words[2:3] == ["in"]:
@@ -121,8 +121,9 @@ class _Reader:
             self.command = Command()
 
     def _redirection(self) -> None:
-        """Read a redirection, and add the file that it writes, or its here-document, to the
-        command. One that only reads, or that names a descriptor, adds nothing."""
+        """Read a redirection, and add the file that it writes, or its text (a here-document is read
+        at the next line), to the command. One that only reads, or that names a descriptor, adds
+        nothing."""
         words, text = self.command.words, self.text
         if words and words[-1].isdigit() and self.at and text[self.at - 1].isdigit():
             words.pop()  # the number of the redirected descriptor
@@ -219,8 +220,8 @@ class _Reader:
 
     def _expand(self) -> list[str]:
         """Read ``$name``, ``${name}``, ``$(…)`` or text in backticks; return its possible values,
-        or a list of the text itself if they are not known. The commands of a substitution are
-        recorded."""
+        or a list of the text itself if they are not known. ``$(pwd)`` is ``.``. The commands of a
+        substitution are recorded."""
         text, start = self.text, self.at
         if text[start] == "`":
             self.found += ["(", *_Reader(self._until("`"), self.variables).items(), ")"]

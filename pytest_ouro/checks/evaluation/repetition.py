@@ -77,8 +77,8 @@ def _calls_of_try(node: ast.Try, calls: Set[ast.Call]) -> list[ast.Call]:
 
 
 def _leaves(source: Source, call: ast.Call) -> bool:
-    """Return whether a success of the call leaves every loop that would repeat it; False if that is
-    not certain."""
+    """Return whether a success of the call leaves every loop that would repeat it, by a return, a
+    break or the loop's condition; False if that is not certain, or for a comprehension."""
     path, ending = _path(source.tree, call), _ENDS
     for depth in range(len(path) - 1, 0, -1):
         outer, inner = path[depth - 1], path[depth]
@@ -158,7 +158,7 @@ def _may_fail(statement: ast.stmt) -> bool:
 def _ended_by(loop: ast.While, path: Sequence[ast.AST], call: ast.Call) -> bool:
     """Return whether a success of the call makes the test of a loop false: ``while not done``, with
     ``done = True`` after the call, or ``while value is None``, with the result assigned to
-    ``value``. ``path`` are the nodes from the loop to the call."""
+    ``value``. False for any other test. ``path`` are the nodes from the loop to the call."""
     test = loop.test
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         return isinstance(test.operand, ast.Name) and _sets_after(path, test.operand.id)

@@ -184,7 +184,8 @@ class Script:
         self, node: ast.AST, target: ast.expr, value: ast.expr | None
     ) -> Iterator[Construct]:
         """Yield the constructs of one target of an assignment. ``value`` is the assigned expression
-        if the target gets all of it; None otherwise."""
+        if the target gets all of it; None otherwise. A ``print`` or ``torch.compile`` that is
+        replaced by one of the same effect yields nothing."""
         if isinstance(target, ast.Name) and target.id in self._ours:
             if not self._is_its_own(target.id, value) and not self._is_member(node):
                 yield self._rebinds(target.lineno, target.id)
