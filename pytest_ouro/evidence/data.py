@@ -102,8 +102,8 @@ def _state(path: Path) -> State:
 @dataclass(frozen=True)
 class Fingerprints:
     """Computes sha256 of data files. The digest of a file of 1 MiB or more is cached in the file
-    ``memory`` and used again while size, mtime, ctime and inode are the same. With ``rehash`` every
-    file is read, and the cache is replaced."""
+    ``memory`` and used again while size, mtime, ctime and inode are the same. With ``rehash`` the
+    cache is not used, only written: every file is read."""
 
     memory: Path
     rehash: bool = False

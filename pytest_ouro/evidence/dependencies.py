@@ -143,8 +143,8 @@ def dependency_globs(root: str) -> list[str]:
 
 def observe(repository: Repository, trust: Trust, root: str) -> tuple[DependencyFile, ...]:
     """Return the dependency files that trust, commit, index or working tree have in ``root`` and
-    above, and those of these places that their trusted contents include, at any depth; by path.
-    LimitError if a file has more bytes than `limits.DEPENDENCIES`."""
+    above, and those of these places that their trusted contents include, at any depth; sorted by
+    path. LimitError if a file has more bytes than `limits.DEPENDENCIES`."""
     places = (trust.paths, repository.head_tree, repository.index, repository.untracked)
     folders = frozenset(glob.rpartition("/")[0] for glob in dependency_globs(root))
     near = _trusted_in(trust.paths, folders) | _present_in(repository, folders)

@@ -181,9 +181,9 @@ class Objects:
             self._files.clear()
 
     def _fields(self, tree: str) -> _Tree:
-        """Return mode and id of each entry of a tree, by name. GitError if the tree is damaged, or
-        a name may not be written to disk: it is empty, ``.`` or ``..``, stands twice, has a slash,
-        or may lead to ``.git``.
+        """Return mode and id of each entry of a tree, by name, all as bytes. GitError if the tree
+        is damaged, or a name may not be written to disk: it is empty, ``.`` or ``..``, stands
+        twice, has a slash, or may lead to ``.git``.
 
         No loop in Python: the history of a large repository has many thousands of entries.
         """

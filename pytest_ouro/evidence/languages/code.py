@@ -46,7 +46,8 @@ def describe(
     files: Mapping[str, bytes], *, script: str = "", loader: str = "make_dataloader"
 ) -> Code:
     """Return the description of files, given as bytes by path; ``script`` is the path of one that
-    is Python whatever its name. Which file holds what belongs to the meaning.
+    is Python whatever its name. Which file holds what belongs to the meaning. OuroError as in
+    `_read`.
 
     ``loader`` is the function that yields training batches: without seeds, code that only skips
     batches of it is left out.
@@ -73,7 +74,8 @@ def version(paths: Iterable[str]) -> str:
 
 def _read(path: str, blob: bytes, script: str, loader: str) -> Form:
     """Return the form of a file by its language; the form of a text if it is not valid in that
-    language, or the language is not parsed."""
+    language, or the language is not parsed. OuroError for Python that is too large to be parsed, or
+    has an encoding that only an interpreter reads."""
     suffix = PurePosixPath(path).suffix.lower()
     try:
         if path == script or suffix in _PYTHON or _PYTHON_FIRST_LINE.match(blob):

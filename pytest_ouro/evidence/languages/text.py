@@ -55,8 +55,9 @@ def _zero_seed(found: re.Match[str]) -> str:
 
 
 def _without_comments(path: str, text: str) -> str:
-    """Return a text without what look like comments, by the file's name; a comment mark in a string
-    may mislead. A text of an unknown language, or one that is too long, is returned unchanged."""
+    """Return a text without what look like comments in the language of the file's name, or in that
+    of a script if it begins with ``#!``; a comment mark in a string may mislead. A text of an
+    unknown language, or one that is too long, is returned unchanged."""
     name = PurePosixPath(path.lower())
     start = "#" if text.startswith("#!") or name.name in _NAMES else _START.get(name.suffix[1:])
     if start is None or len(text) > limits.SCRIPT:

@@ -243,10 +243,10 @@ class Seeds:
         return bool(root) and root not in {*_NUMERIC, *dir(builtins), *self.names.defined}
 
     def _is_shown(self, load: ast.Name) -> bool:
-        """Return whether a use of a name leaves no trace except for the seed itself: it is a part
-        of a pure argument of ``print``, or stands alone as the value of an assignment or of an item
-        of a dict under the name of a seed. If the name says seed, it may also be passed alone, by
-        position, to a function that `_may_take_seed`."""
+        """Return whether a use of a name only shows the seed, or passes it on. So it is within a
+        pure argument of ``print``; alone, as the value of an assignment or of an item of a dict
+        under the name of a seed; and, if the name says seed, alone as a positional argument of a
+        function for which `_may_take_seed` is true."""
         inner: ast.AST = load
         while isinstance(outer := self.names.parent(inner), (ast.expr, ast.keyword)):
             if isinstance(outer, ast.Call):

@@ -75,7 +75,8 @@ def _repeated(run: FinishedRun, begun: StartedRun | None) -> Iterator[_Fact]:
 def _derived(
     run: FinishedRun, begun: StartedRun | None, before: Sequence[FinishedRun]
 ) -> Iterator[_Fact]:
-    """Yield the facts that follow from others of the run and of the runs before, equal or not."""
+    """Yield the facts of a finished line that follow from others of the run, of its started line
+    and of the runs before, equal or not."""
     yield _Fact("status", run.reason.status, run.status)
     yield _Fact("row", row_of(run), run.row)
     lawful = run.measured_value if run.outcome == "ok" else None

@@ -168,8 +168,9 @@ class _Reader(NamedTuple):
     problems: list[tuple[int, str]]
 
     def read_rows(self, lines: Sequence[tuple[int, str]], table: Table) -> Table:
-        """Add the rows and the problems of these lines, which begin in ``table``; return the table
-        of the last row: a header among the lines begins another one."""
+        """Add the rows of these lines, which begin in ``table``, and their problems: another number
+        of cells, or a place above the header. Comments and headers do not count as rows. Return the
+        table of the last row: a header among the lines begins another one."""
         format, start, width = table.format, table.line, len(table.names)
         records: Iterable[tuple[int, str, list[str]]]
         if format in (ledger_format.CSV, ledger_format.SEMICOLONS):
@@ -199,8 +200,9 @@ class _Reader(NamedTuple):
         return table
 
     def read_objects(self, lines: Iterable[tuple[int, str]]) -> Table:
-        """Add the rows and the problems of lines of JSON objects, of which several may be on one
-        line. Return the last table that has commit and metric, else the last one."""
+        """Add the rows of lines of JSON objects, of which several may be on one line; what is not
+        an object is a row with a problem. Return the last table that has commit and metric, else
+        the last one."""
         tables: dict[tuple[str, ...], Table] = {}
         last = Table.named(JSONL, (), self.metric)
         for number, line in lines:
