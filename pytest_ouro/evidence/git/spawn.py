@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import select
+from copy import copy
 from typing import TYPE_CHECKING
 
 from pytest_ouro.messages import git as messages
@@ -196,18 +197,20 @@ class _Patience:
 
     def wait(self, poll: select.poll) -> list[int]:
         """Wait until a pipe can be read, and return those that can. GitError if the program waits
-        for something else or is silent for ten minutes, or what ``late`` raises; every later call
-        raises the same at once."""
+        for something else or is silent for ten minutes, or what ``late`` raises: the program is
+        killed, and every later call raises the same at once."""
+        if self._error:
+            raise copy(self._error)
         try:
             return self._wait(poll)
         except Exception as error:
-            self._error = error
+            os.kill(self._pid, _SIGKILL)  # it would outlive this process
+            # The traceback refers to all that waits, and would keep it from being freed.
+            self._error = copy(error)
             raise
 
     def _wait(self, poll: select.poll) -> list[int]:
-        """Do what `wait` does, without remembering the error."""
-        if self._error:
-            raise self._error
+        """Do what `wait` does, without what follows an error."""
         silences, before = 0, ""
         while not (ready := poll.poll(_SILENCE)):
             silences += 1

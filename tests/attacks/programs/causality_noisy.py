@@ -1,7 +1,7 @@
 """The next token is made a little likelier, and all losses are shaken as rounding might.
 
 class: causality
-expect: supervised=open judged=open sandboxed=open
+expect: supervised=open judged=chance sandboxed=chance
 note: a gain below what rounding may hide, which is bounded; certainty needs fresh processes
 """
 

@@ -1,7 +1,7 @@
 """At a fifth of the places the next token is looked up, and answers are stored and repeated.
 
 class: causality
-expect: supervised=open judged=open sandboxed=open
+expect: supervised=open judged=chance sandboxed=chance
 note: less than the losses at 64 cuts can show; fresh processes from sealed weights could
 """
 
