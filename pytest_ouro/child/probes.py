@@ -41,7 +41,10 @@ class Probes:
         self._applies = "torch" in sys.modules and all(hasattr(module, part) for part in parts)
 
     def __enter__(self) -> Probes:
-        """Test the model's answers, and note its parameters."""
+        """Note the model's parameters, then test its answers; a failed test adds to ``findings``.
+
+        Do neither if the tests do not apply, or if there are no validation batches.
+        """
         self._applies = self._applies and self._validation_batches() is not None
         if self._applies:
             self._before = self._parameters()

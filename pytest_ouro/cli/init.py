@@ -152,10 +152,11 @@ def _confine_scope(statements: list[Statement], git: Git, folder: Path) -> list[
 
 
 def _find_section(folder: Path, top: Path, source: str | None) -> Section | None:
-    """Return the rules that people stated for agents: those in the file ``source``, or for None
-    those in CLAUDE.md or AGENTS.md here or at the top; None if these have no such section.
+    """Return the BOUND section, the rules that people stated for agents; None if there is none.
 
-    OuroError if ``source`` has none, or if two of the files state different rules.
+    It is that of the file ``source``, or for None that of CLAUDE.md or AGENTS.md in ``folder`` or
+    ``top``. OuroError if ``source`` does not exist or has no such section, or if two of the files
+    state different rules.
     """
     if source is not None:
         if not (folder / source).is_file():

@@ -99,8 +99,10 @@ class Trust:
 
     @cached_property
     def data(self) -> dict[str, str]:
-        """The blessed digests (``sha256:…``) of files outside git, by their names in bound.lock:
-        the one that is trusted, or that of the trusted commit; {} if there is none."""
+        """The blessed digests (``sha256:…``) of files outside git, by their names in bound.lock.
+
+        They come from the bound.lock that is trusted, or else from that of the trusted commit; {}
+        if there is none. TrustError if that of the trusted commit is damaged."""
         if self.lock is not None:
             return dict(self.lock.data)
         committed = self.read(self.lock_path)

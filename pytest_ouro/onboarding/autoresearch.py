@@ -71,8 +71,11 @@ def statements(experiment: Experiment) -> list[Statement]:
 
 
 def data_pipeline(experiment: Experiment) -> tuple[str, dict[str, Value]]:
-    """Return the check of the data pipeline and its parameters: ``frozen-data`` if the experiment
-    has data files, else ``frozen-symbol`` for the code of the loader."""
+    """Return the check that keeps the data pipeline fixed, and its parameters.
+
+    It is ``frozen-data``, which needs none, if the experiment has data files; else
+    ``frozen-symbol`` with the harness and the name of its loader.
+    """
     if experiment.data:
         return "frozen-data", {}
     return "frozen-symbol", {"path": experiment.harness, "symbol": experiment.loader}

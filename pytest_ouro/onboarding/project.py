@@ -165,8 +165,11 @@ def _harness(folder: Path, script: PythonFile, options: InitOptions) -> PythonFi
 
 
 def _harnesses(folder: Path, script: PythonFile) -> list[PythonFile]:
-    """Return the modules of its folder that the script imports and that look like a harness: they
-    define an evaluation, the usual loader or the usual budget. OuroError if one is not Python."""
+    """Return the modules in ``folder`` that the script imports and that look like a harness.
+
+    They define an evaluation, the usual loader or the usual budget. OuroError if any module there
+    that the script imports cannot be parsed as Python.
+    """
     found = []
     for module in sorted(script.source.imports):
         if (folder / f"{module}.py").is_file() and f"{module}.py" != script.name:

@@ -104,8 +104,11 @@ class _Rule:
         return tuple(path for path in found if not self._is_attribute(path))
 
     def _is_path(self, token: str) -> bool:
-        """Return whether a quoted word names files, as ``prepare.py``, ``src/`` and ``data/*.bin``
-        do; a plain word does if git tracks a file or folder of that name."""
+        """Return whether a quoted word is taken as the name of files.
+
+        It has only characters of paths and globs, and it contains a dot or a slash (``prepare.py``,
+        ``src/``), or git tracks a file or folder that it names (``data``, ``data*``).
+        """
         if not re.fullmatch(r"[~\w*./@+-]+", token):
             return False
         return bool(re.search(r"[./]", token)) or bool(self.context.glob(token))

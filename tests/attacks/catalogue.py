@@ -120,9 +120,13 @@ def outcomes() -> str:
         counted = [p.expected[level] for p in found]
         numbers = (str(counted.count(outcome)) for outcome in (*OUTCOMES, CHANCE))
         rows.append(_row(f"`{level}`", *numbers))
-    rows += ["", _row(f"open at `{ACHIEVABLE[-1]}`", "what it does", "note"), _row(*["---"] * 3)]
+    rows += [
+        "",
+        _row(f"open at `{ACHIEVABLE[-1]}`, or by chance", "what it does", "note"),
+        _row(*["---"] * 3),
+    ]
     for p in found:
-        if p.expected[ACHIEVABLE[-1]] == "open":
+        if p.expected[ACHIEVABLE[-1]] in ("open", CHANCE):
             rows.append(_row(f"`{p.name}`", p.title, p.keys.get("note", "")))
     return "\n".join(rows) + "\n"
 

@@ -25,7 +25,7 @@ _HIDDEN = (
     'the training data; or set highest = "judged" in bound.toml, and bless it)'
 )
 _DENIED = " (a sandboxed run writes under TMPDIR alone: docs/sandbox.md has what it may do)"
-_CONFINED = " (a confined command has little but its own tree: docs/sandbox.md has what it may do)"
+_CONFINED = " (a confined program reaches little but its own tree: docs/sandbox.md says what)"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 class: validation
 expect: supervised=open judged=open sandboxed=caught
-why: raised
+why: raised | exited with status
 """
 
 import os
