@@ -17,7 +17,7 @@ pytest.importorskip("torch", reason="the miniature experiment needs torch")
 ATTACKS = programs("programs")
 HONEST = programs("honest")
 #: Bits per byte by which an honest model may be worse than the best; an untrained one is 4 worse.
-TRAINED = 2.0
+TRAINED = 3.0
 
 
 def at_levels(found: list[Program], first_tier: list[Program]) -> Any:

@@ -17,7 +17,7 @@ import torch
 torch.set_num_threads(1)
 
 MAX_SEQ_LEN = 32
-TIME_BUDGET = 0.4  # CPU seconds
+TIME_BUDGET = 0.5  # CPU seconds
 EVAL_TOKENS = 8192
 
 CACHE_DIR = Path.home() / ".cache" / "miniature"
