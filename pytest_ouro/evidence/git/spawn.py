@@ -6,7 +6,6 @@ import contextlib
 import io
 import os
 import select
-from copy import copy
 from typing import TYPE_CHECKING
 
 from pytest_ouro.messages import git as messages
@@ -199,11 +198,19 @@ class _Patience:
         """Wait until a pipe can be read, and return those that can. GitError if the program waits
         for something else or is silent for ten minutes, or what ``late`` raises: the program is
         killed, and every later call raises the same at once."""
-        if self._error:
-            raise copy(self._error)
+        if not self._error:
+            return self._wait_first(poll)
+        from copy import copy
+
+        raise copy(self._error)
+
+    def _wait_first(self, poll: select.poll) -> list[int]:
+        """Do what `wait` does, if no call failed before."""
         try:
             return self._wait(poll)
         except Exception as error:
+            from copy import copy
+
             os.kill(self._pid, _SIGKILL)  # it would outlive this process
             # The traceback refers to all that waits, and would keep it from being freed.
             self._error = copy(error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -72,6 +71,8 @@ class Format(NamedTuple):
         JSON as null. The cells hold no control characters. ``names`` are the keys of a JSON
         object."""
         if not self.separator:
+            import json
+
             return json.dumps(dict(zip(names, cells, strict=True)), ensure_ascii=False)
         words = ["" if cell is None else str(cell) for cell in cells]
         if self.separator == "\t":
@@ -132,6 +133,8 @@ def read_object(text: str) -> tuple[tuple[str, ...], list[Cell], int]:
     """Return the keys and the values of the JSON object that ``text`` begins with, and the place
     where it ends: ``(), [], 0`` if there is none. A list or an object among the values is JSON
     text."""
+    import json
+
     try:
         found, end = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
