@@ -160,7 +160,8 @@ def _is_marked(line: str) -> bool:
     return line.lstrip().startswith(("#", "==="))
 
 
-class _Reader(NamedTuple):
+@dataclass(frozen=True)
+class _Reader:
     """The rows that were read, and the problems of some."""
 
     metric: str

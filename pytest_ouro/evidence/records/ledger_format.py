@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +20,8 @@ _MARKS = (
 _PIPE = re.compile(r"(?<!\\)\|")
 
 
-class Text(NamedTuple):
+@dataclass(frozen=True)
+class Text:
     """A file's text, the codec it was read with, and what ends most of its lines."""
 
     text: str
@@ -48,7 +51,8 @@ class Text(NamedTuple):
 Cell = str | float | bool | None
 
 
-class Format(NamedTuple):
+@dataclass(frozen=True)
+class Format:
     """How the cells of a line are divided: by tabs, as CSV, by the pipes of a Markdown table, or,
     without a ``separator``, as the values of a JSON object."""
 

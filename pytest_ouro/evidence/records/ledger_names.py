@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -29,22 +30,24 @@ _DESCRIPTION = (
 _ANY_METRIC = ("metric_after", "metric_value", "value", "score", "metric")
 #: Metrics that a header may name where the bound names none.
 _USUAL_METRICS = ("val_bpb", "bpb", "val_loss", "loss", "val_acc", "val_accuracy", "accuracy")
+#: A pattern is compiled when a row is read: most gates read none.
+_pattern = cache(re.compile)
 #: Words that a metric's name may or may not have in front of it.
-_SPLIT = re.compile(r"(?:val|valid|validation|eval)_")
-_MEMORY = re.compile(
+_SPLIT = r"(?:val|valid|validation|eval)_"
+_MEMORY = (
     r"(?:(?:peak|max|gpu|cuda)_)*(?:v?ram|mem|memory)(?:_(?:peak|max|used|usage|allocated))?"
     r"(?:_?([gm])i?b)?|(?:peak|max)_([gm])i?b"
 )
 #: The first word of a status, by its beginning.
-_MEANINGS: tuple[tuple[Status, re.Pattern[str]], ...] = (
-    ("keep", re.compile(r"kee?p|accept|adopt|retain|improv|(?:new_?)?best|baseline")),
-    ("discard", re.compile(r"discard|revert|reject|drop|worse|rolled_?back|rollback|undo")),
-    ("crash", re.compile(r"crash|fail|error|oom|time_?out|timed_?out|nan\b|abort|killed|broken")),
+_MEANINGS: tuple[tuple[Status, str], ...] = (
+    ("keep", r"kee?p|accept|adopt|retain|improv|(?:new_?)?best|baseline"),
+    ("discard", r"discard|revert|reject|drop|worse|rolled_?back|rollback|undo"),
+    ("crash", r"crash|fail|error|oom|time_?out|timed_?out|nan\b|abort|killed|broken"),
 )
-_NUMBER = re.compile(r"[~≈<>=\s]*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)\s*[a-zµ%/]*", re.I)
-_HASH = re.compile(r"[0-9a-f]{7,64}(?![0-9a-z])")
+_NUMBER = r"(?i)[~≈<>=\s]*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)\s*[a-zµ%/]*"
+_HASH = r"[0-9a-f]{7,64}(?![0-9a-z])"
 #: A cell that stands for no value.
-_NOTHING = re.compile(r"[-–—?.]+|n/?a|nan|none|null|inf")
+_NOTHING = r"[-–—?.]+|n/?a|nan|none|null|inf"
 
 
 class Columns(NamedTuple):
@@ -83,7 +86,7 @@ def find_columns(names: Sequence[str], metric: str) -> Columns:
     def place(wanted: Sequence[str]) -> int | None:
         return next((normal.index(name) for name in wanted if name in normal), None)
 
-    memory = next((match for name in normal if (match := _MEMORY.fullmatch(name))), None)
+    memory = next((match for name in normal if (match := _pattern(_MEMORY).fullmatch(name))), None)
     return Columns(
         place(_COMMIT),
         place(tuple(_metric_names(metric))),
@@ -98,7 +101,7 @@ def _metric_names(metric: str) -> Iterator[str]:
     """Yield the names that the column of a metric may have, the surest first."""
     if metric:
         name = normalise(metric)
-        bare = _SPLIT.sub("", name, count=1) if _SPLIT.match(name) else name
+        bare = _pattern(_SPLIT).sub("", name, count=1) if _pattern(_SPLIT).match(name) else name
         yield from (name, bare, *(f"{s}_{bare}" for s in ("val", "valid", "validation", "eval")))
     else:
         yield from _USUAL_METRICS
@@ -118,7 +121,7 @@ def is_header(cells: Sequence[str], metric: str, *, least: int = 1) -> bool:
 def _is_value(word: str) -> bool:
     """Return whether a cell, in lower case, is a status, a number, a hash, or stands for no value:
     no column has such a name."""
-    sentinel = word in STATUSES or _NOTHING.fullmatch(word)
+    sentinel = word in STATUSES or _pattern(_NOTHING).fullmatch(word)
     number = not word[-1:].isalpha() and number_of(word) is not None
     return number or bool(sentinel or commit_of(word))
 
@@ -132,13 +135,13 @@ def normalise(name: str) -> str:
 def status_of(text: str) -> Status:
     """Return the status that the first word of a text means, in any case; "" if it means none."""
     word = re.sub(r"^[\W_]+", "", text.casefold())
-    return next((status for status, pattern in _MEANINGS if pattern.match(word)), "")
+    return next((status for status, pattern in _MEANINGS if _pattern(pattern).match(word)), "")
 
 
 def number_of(text: str) -> float | None:
     """Return the number of a cell, with a unit or without, and after signs such as ``~``; None for
     any other text, as ``-``, ``N/A`` or ``nan``."""
-    match = _NUMBER.fullmatch(text.strip())
+    match = _pattern(_NUMBER).fullmatch(text.strip())
     value = float(match[1]) if match else None
     return value if value is not None and abs(value) < float("inf") else None
 
@@ -146,5 +149,5 @@ def number_of(text: str) -> float | None:
 def commit_of(text: str) -> str:
     """Return the hash that a cell begins with, 7 to 64 hexadecimal digits in lower case; "" for any
     other text, such as ``HEAD``."""
-    match = _HASH.match(text.strip().lower())
+    match = _pattern(_HASH).match(text.strip().lower())
     return match[0] if match else ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.records.ledger_format import JSONL, MARKDOWN, TSV, Cell, Format
 from pytest_ouro.evidence.records.ledger_names import COLUMNS, Columns, find_columns, normalise
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 NO_VALUE = "0.000000"
 
 
-class Entry(NamedTuple):
+@dataclass(frozen=True)
+class Entry:
     """What the ledger says of a run. ``commit`` is an id of seven digits, ``metric`` the text of
     the value, `NO_VALUE` for a crash, and ``memory_mb`` is 0 for a crash. ``more`` has pairs of
     name and text for columns that only some ledgers have."""
@@ -54,7 +56,8 @@ def one_line(text: str) -> str:
     return " ".join(words).encode(errors="replace").decode()
 
 
-class Table(NamedTuple):
+@dataclass(frozen=True)
+class Table:
     """Lines of one format with the same columns. ``line`` is that of the header; 0 for none."""
 
     format: Format

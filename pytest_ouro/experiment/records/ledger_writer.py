@@ -85,7 +85,8 @@ def _missing(there: bytes, path: Path, entry: Entry, metric: str, torn: bool) ->
         lines = [*([] if found.table else new.header), (found.table or new).text(entry)]
         return "".join(line + found.text.end for line in lines).encode(found.text.codec)
 
-    text, codec, end = ledger_format.Text.decode(there)
+    read = ledger_format.Text.decode(there)
+    text, codec, end = read.text, read.codec, read.end
     if torn and (begun := _last_line(there, end[-1:].encode(codec))):
         row = row_below(there[: -len(begun)])
         if row.startswith(begun):
