@@ -2,7 +2,8 @@
 
 ``@pytest.mark.tier(2)`` or ``(3)`` is the lowest tier that runs a test; with ``tier(2, but=1)``
 every tier runs the first case of a parametrized test. A tier also sets how many examples hypothesis
-tries. One line at the end counts the tests that were left out.
+tries, and whether they are new ones each time. One line at the end counts the tests that were left
+out.
 """
 
 from __future__ import annotations
@@ -54,9 +55,16 @@ class Tiers:
         self._left_out: Counter[int] = Counter()
         self._costs: Counter[str] = Counter()
         with contextlib.suppress(ImportError):  # the tests of the wheel do without it
-            from hypothesis import settings
+            from hypothesis import HealthCheck, settings
 
-            settings.register_profile("tier", max_examples=EXAMPLES[self._tier], deadline=None)
+            settings.register_profile(
+                "tier",
+                max_examples=EXAMPLES[self._tier],
+                deadline=None,
+                # Tier 3 searches; below it the same commit gives the same result each time.
+                derandomize=self._tier < 3,
+                suppress_health_check=[HealthCheck.too_slow],  # depends on the machine's load
+            )
             settings.load_profile("tier")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

@@ -237,7 +237,7 @@ def run_guard(standing, monkeypatch):
     return run_guard
 
 
-FUZZ = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @FUZZ

@@ -299,6 +299,7 @@ def test_every_line_with_a_cell_is_a_row_a_header_or_a_comment(lines, end, codec
 @given(st.binary())
 @example(b"\xff\xfe\0")
 @example(b"\0" * 50)
+@example(b"{}")
 def test_any_bytes_are_read(data):
     rows_are_accounted_for(data)
 

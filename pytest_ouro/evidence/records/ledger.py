@@ -213,8 +213,9 @@ class _Reader:
             while rest:
                 names, _, end = ledger_format.read_object(rest)
                 table = tables.setdefault(names, Table.named(JSONL, names, self.metric, number))
-                if not end:
-                    self.problems.append((number, "no JSON object"))
+                if not names:
+                    problem = "a JSON object without names" if end else "no JSON object"
+                    self.problems.append((number, problem))
                 self.rows.append(Row(number, rest[: end or None], table))
                 rest = rest[end:].lstrip() if end else ""
                 if table.is_complete or not last.is_complete:
