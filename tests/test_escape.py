@@ -2,6 +2,8 @@
 
 import ast
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,8 @@ import pytest
 
 import pytest_ouro
 from pytest_ouro.cli import run
-from pytest_ouro.core.escape import escape, escape_json, escape_lines
+from pytest_ouro.core.escape import escape, escape_json, escape_lines, quoted
+from pytest_ouro.guard import shell
 
 #: An escape sequence, a C1 control, marks of direction, characters without width, line ends of all
 #: kinds, and commands of CI servers.
@@ -50,6 +53,43 @@ def test_json_means_the_same():
 
     assert json.loads(document) == value
     assert document.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(b"a b.py", b"it's", b"$HOME", b"a;b", b"a*", b"\xc3\xbc.py", b"#", b"a\\b"),
+        *(b"caf\xe9.py", b"\xff'\\1", b"a\nb", b"\xe2\x80\xae", b"##[x]", b"x\x1b[31m"),
+    ],
+)
+def test_a_quoted_path_reaches_a_shell_as_it_is(name):
+    path = os.fsdecode(name)
+
+    word = escape(quoted(path))
+
+    assert subprocess.check_output(["bash", "-c", f"printf %s {word}"]) == name
+    assert [command.words for command in shell.parse(f"rm {word}")] == [["rm", path]]
+
+
+def test_a_plain_path_needs_no_quotes():
+    assert quoted("lab/train_2.py") == "lab/train_2.py"
+    assert quoted("~/.cache/a b") == "~/'.cache/a b'"
+    assert quoted("-f") == "./-f"
+
+
+@pytest.mark.parametrize("kind", ["untracked", "committed"])
+def test_the_help_about_a_name_that_is_not_utf8_heals(project, gate, kind):
+    name = os.fsdecode(b"caf\xe9")
+    (project.path / name).write_text("x")
+    if kind == "committed":
+        project.commit("notes")
+
+    status, said, _ = gate()
+    assert status == 1
+    command = re.search(r"help: (.*?)(, or put|, then|$)", said, re.MULTILINE)[1]
+    subprocess.run(["bash", "-ec", command], cwd=project.path, check=True)
+
+    assert gate()[0] == 0
 
 
 @pytest.fixture

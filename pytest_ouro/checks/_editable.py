@@ -8,10 +8,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
+from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding
 from pytest_ouro.evidence.content import on_disk
-from pytest_ouro.evidence.paths import matching, quoted
+from pytest_ouro.evidence.paths import matching
 from pytest_ouro.evidence.python.source_encoding import demand_readable
 from pytest_ouro.messages import checks as messages
 

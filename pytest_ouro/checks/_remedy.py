@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.evidence.paths import matches, quoted
+from pytest_ouro.core.escape import quoted
+from pytest_ouro.evidence.paths import matches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
+from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, option
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.content import short
-from pytest_ouro.evidence.paths import DataGlob, quoted
+from pytest_ouro.evidence.paths import DataGlob  # noqa: TC001  # the schema reads the type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from pytest_ouro.checks import Check, Protection
 from pytest_ouro.checks._editable import parse
 from pytest_ouro.checks._remedy import places, undo
+from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, NAME, option
-from pytest_ouro.evidence.paths import RepoPath, quoted
+from pytest_ouro.evidence.paths import RepoPath  # noqa: TC001  # the schema reads the type
 from pytest_ouro.evidence.python.source_encoding import decode, defines, demand_readable
 
 if TYPE_CHECKING:

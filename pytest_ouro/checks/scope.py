@@ -10,12 +10,13 @@ from pytest_ouro.checks import Check, Protection
 from pytest_ouro.checks._editable import is_link, missing, report_link
 from pytest_ouro.checks._remedy import drop
 from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import option
 from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.git.client import split
-from pytest_ouro.evidence.paths import BoundFolder, inside, join, matches, quoted
+from pytest_ouro.evidence.paths import BoundFolder, inside, join, matches
 from pytest_ouro.evidence.published import published
 from pytest_ouro.evidence.python import shadows
 from pytest_ouro.evidence.repository import Change

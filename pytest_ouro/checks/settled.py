@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
 from pytest_ouro.checks._wording import count
+from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 
@@ -45,7 +46,7 @@ class Settled(Check):
             yield Finding(
                 f"{branch} still has {count(len(stays), 'discarded commit')}",
                 where=several([_name(run) for run in stays]),
-                help=f"drop it: git rebase --onto {commit}~1 {commit} {branch}",
+                help=f"drop it: git rebase --onto {commit}~1 {commit} {quoted(branch)}",
                 facts={"commits": len(stays)},
             )
         lost = [run for run in last if run.status == "keep" and run.commit not in ancestors]

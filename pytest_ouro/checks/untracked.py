@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
 from pytest_ouro.checks._remedy import drop
+from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, option
-from pytest_ouro.evidence.paths import Glob, matches, matching, quoted
+from pytest_ouro.evidence.paths import Glob, matches, matching
 from pytest_ouro.evidence.published import published
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from pytest_ouro.cli import agents, find_bound
 from pytest_ouro.cli.bless import warn_of_ledger
 from pytest_ouro.cli.output import say
 from pytest_ouro.core import limits
+from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.plain_file import write_whole
 from pytest_ouro.core.schema import keys_of
 from pytest_ouro.evidence import data
@@ -276,7 +277,8 @@ def _report_lines(
             "script the training split alone, and only a sandbox hides the files of the other"
         )
     yield "next:"
-    yield f"  read {target.name}, then: git add {target.name} && git commit -m 'State the rules'"
+    name = target.name
+    yield f"  read {name}, then: git add {quoted(name)} && git commit -m 'State the rules'"
     if data.missing(experiment.data, target.parent / experiment.root):
         yield f"  make the data: {' '.join(experiment.python)} {experiment.harness}"
     yield "  a person, not an agent: pytest-ouro bless, then commit bound.lock"

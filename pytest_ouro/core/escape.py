@@ -27,6 +27,32 @@ def escape(line: str) -> str:
     return re.sub(_COMMAND, "#\\\\x23", line) if "##" in line else line
 
 
+def quoted(path: str) -> str:
+    """Return a path as one word of a shell command that a person copies.
+
+    It is quoted if it must be, except for ``~/`` at its start, which stays the home folder; one
+    that begins with ``-`` gets ``./`` before it. A path that `escape` would change, so that it
+    named another file, is written as ``$'caf\\351.py'``: those characters as their bytes in octal,
+    which bash, zsh and ksh read.
+    """
+    import shlex  # most sessions need no quoted path
+
+    rest = path.removeprefix("~/")
+    home = path.removesuffix(rest)
+    if rest.startswith("-"):
+        rest = f"./{rest}"
+    if escape(rest) == rest:
+        return home + shlex.quote(rest)
+    return f"{home}$'{''.join(map(_octal, rest))}'"
+
+
+def _octal(character: str) -> str:
+    """Return a character as it stands between ``$'`` and ``'``: itself, or its bytes in octal."""
+    if character.isprintable() and character not in "'\\#":
+        return character
+    return "".join(f"\\{byte:03o}" for byte in character.encode(errors="surrogateescape"))
+
+
 def escape_lines(*lines: str) -> str:
     """Return the texts joined by line ends, each escaped to one line."""
     return "\n".join(map(escape, lines))

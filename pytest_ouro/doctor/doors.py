@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.escape import quoted
 from pytest_ouro.doctor.item import Item
 from pytest_ouro.onboarding import agents
 
@@ -60,7 +60,7 @@ def _examine_hook(git: Git) -> Item:
     if hook.parent == git.common_dir / "hooks":
         return Item("pre-commit", "off", words, "pytest-ouro init --hook")
     line = "#!/bin/sh\\nexec pytest-ouro gate --staged\\n"
-    file, folder = shlex.quote(where), shlex.quote(str(Path(where).parent))
+    file, folder = quoted(where), quoted(str(Path(where).parent))
     help = f"mkdir -p {folder} && printf '{line}' > {file} && chmod +x {file}"
     return Item("pre-commit", "off", words, help)
 

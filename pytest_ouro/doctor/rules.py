@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.bound import read as bounds
 from pytest_ouro.checks import provider, registered
 from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.escape import quoted
 from pytest_ouro.doctor.item import Item
 from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.records.ledger import column_fault
@@ -76,7 +77,7 @@ def _examine_trust(case: Case, path: Path) -> Item:
         return Item("trust", "ok", f"rules and frozen files are read from commit {trust}")
     if trust.blessing_pending:
         words = f"{trust.lock_path} is not committed: no run can be made"
-        names = f"{trust.lock_path} {git.relative(path)}"
+        names = f"{quoted(trust.lock_path)} {quoted(git.relative(path))}"
         return Item("trust", "fails", words, f"git add {names} && git commit -m 'Bless'")
     bound = git.relative(path)
     commits = ((name, git.commit(name)) for name in _BRANCHES)
@@ -86,7 +87,7 @@ def _examine_trust(case: Case, path: Path) -> Item:
         f"rules read from the working tree, by the digests of {trust.lock_path}: anyone who can "
         "commit can bless"
     )
-    help = f"git config ouro.trust {branch}   (in CI: pytest-ouro gate --trust BASE)"
+    help = f"git config ouro.trust {quoted(branch)}   (in CI: pytest-ouro gate --trust BASE)"
     return Item("trust", "weak", words, help)
 
 
@@ -105,7 +106,7 @@ def _examine_journal(case: Case) -> Item:
     folder = next(p for p in (journal.folder, *journal.folder.parents) if p.exists())
     if not os.access(folder, os.W_OK):
         words = f"{folder} cannot be written: no run can be recorded by this user"
-        return Item("journal", "fails", words, f"chmod u+w {folder}")
+        return Item("journal", "fails", words, f"chmod u+w {quoted(str(folder))}")
     words = f"runs recorded: {runs}" + (", the chain is intact" if runs else "")
     running = sum(_is_running(run) for run in unfinished)
     if running:

@@ -193,12 +193,3 @@ def join(folder: str, path: str) -> str:
     if path.endswith("/"):
         joined += "/"
     return "" if joined == "." else joined
-
-
-def quoted(path: str) -> str:
-    """Return a path as it is written in a shell command that a person copies: quoted, except for
-    ``~/`` at its start, which stays the home folder."""
-    import shlex  # most sessions need no quoted path
-
-    rest = path.removeprefix("~/")
-    return path.removesuffix(rest) + shlex.quote(rest)

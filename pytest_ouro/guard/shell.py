@@ -170,7 +170,9 @@ class _Reader:
                 quoted = not quoted
                 self.at += 1
                 continue
-            if char in "$`":
+            if not quoted and self.text.startswith("$'", self.at):
+                values, literal = [self._ansi_c()], True
+            elif char in "$`":
                 values = self._expand()
             elif char == "\\":
                 values = [self._escaped(quoted)]
@@ -201,6 +203,22 @@ class _Reader:
         if char == "\n":
             return ""
         return char if not quoted or char in '"\\$`' else f"\\{char}"
+
+    def _ansi_c(self) -> str:
+        """Read ``$'…'``, and return the text in which its escapes stand for the characters, or the
+        bytes of a file's name, that they name."""
+        start = self.at + 2
+        self.at = start
+        while self.at < len(self.text) and self.text[self.at] != "'":
+            self.at += 1 + (self.text[self.at] == "\\")
+        inner = self.text[start : self.at]
+        self.at += 1
+        try:  # each byte becomes the character of its number, and so does each escape of a byte
+            found = os.fsencode(inner).decode("unicode_escape")
+        except UnicodeError:
+            return inner
+        data = b"".join(c.encode("latin-1" if c < "\u0100" else "utf-8") for c in found)
+        return os.fsdecode(data.partition(b"\0")[0])
 
     def _until(self, quote: str) -> str:
         """Read a quoted text up to the next ``quote``, or to the end if there is none, and return
@@ -233,8 +251,6 @@ class _Reader:
             self._substitution()
             whole = text[start : self.at]
             return ["."] if whole[2:-1].strip() == "pwd" else [whole]
-        if text.startswith("'", self.at):
-            return [self._until("'")]
         if text.startswith("{", self.at):
             name = self._inside("{", "}")
         else:

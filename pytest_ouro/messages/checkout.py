@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_ouro.core.errors import ExperimentError
+from pytest_ouro.core.escape import quoted
 
 
 def failed(commit: str, folder: str, why: str) -> ExperimentError:
@@ -19,7 +20,7 @@ def large_file_missing(path: str) -> ExperimentError:
     its name."""
     return ExperimentError(
         f"{path} is kept by Git LFS, and its contents are not in .git/lfs",
-        help=f"git lfs fetch --include '{path}', then run again",
+        help=f"git lfs fetch --include {quoted(path)}, then run again",
     )
 
 
@@ -44,7 +45,7 @@ def not_as_committed(path: str) -> ExperimentError:
     """To settle would overwrite or remove a file that differs from HEAD, or that HEAD lacks."""
     return ExperimentError(
         f"{path} differs from the commit that it belongs to",
-        help=f"keep what you need of it, then git checkout HEAD -- {path}",
+        help=f"keep what you need of it, then git checkout HEAD -- {quoted(path)}",
     )
 
 
@@ -52,5 +53,5 @@ def unknown_mode(path: str, mode: str) -> ExperimentError:
     """A tree entry is neither a file nor a folder, link or submodule."""
     return ExperimentError(
         f"{path} has the mode {mode}, which git does not write",
-        help=f"git rm --cached {path}, git add {path} and git commit",
+        help=f"git rm --cached {quoted(path)}, git add {quoted(path)} and git commit",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import ExperimentError
+from pytest_ouro.core.escape import quoted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +16,7 @@ def not_committed(path: str) -> ExperimentError:
     measured."""
     return ExperimentError(
         f"{path} has changes that are not committed, and only commits are measured",
-        help=f'git commit -m "what you try" -- {path}',
+        help=f'git commit -m "what you try" -- {quoted(path)}',
     )
 
 
@@ -37,11 +38,12 @@ def script_not_committed(script: str, commit: str) -> ExperimentError:
 
 def submodule(path: str, commit: str) -> ExperimentError:
     """The experiment's folder contains a submodule, which a clean worktree would lack."""
+    word = quoted(path)
     return ExperimentError(
         f"{path} is a submodule: its files are not in commit {commit:.7}, "
         "and only what is committed is measured",
-        help=f"commit the files themselves (git rm --cached {path}, remove {path}/.git, "
-        f"git add {path}), or install them as a package; a person blesses it",
+        help=f"commit the files themselves (git rm --cached {word}, remove {word}/.git, "
+        f"git add {word}), or install them as a package; a person blesses it",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_ouro.core.errors import LimitError, OuroError
+from pytest_ouro.core.escape import quoted
 
 _OTHERWISE = "; if the project needs it, a person judges it without pytest-ouro"
 
@@ -66,7 +67,7 @@ def special_file(path: str) -> OuroError:
     block them."""
     return OuroError(
         f"{path} is not a regular file: reading it might never end",
-        help=f"find out what put it there, then remove it: rm -r '{path}'",
+        help=f"find out what put it there, then remove it: rm -r {quoted(path)}",
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import RecordError
+from pytest_ouro.core.escape import quoted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 #: How to repair the journal from the copy in git, where there is one.
 RESTORE = "put back what was recorded: pytest-ouro log --restore"
-#: What a person does about a journal that cannot be restored.
+#: What a person does about a journal that cannot be restored, with its path for a shell.
 START_AGAIN = (
     "a person moves it away, to start again, and blesses: mv {journal} {journal}.old; "
     "git update-ref -d refs/ouro/journal; pytest-ouro bless"
@@ -26,7 +27,7 @@ _OR_MOVE = "or move the file out of the repository: the next run starts a new on
 def _remedy(journal: Path, held: str) -> str:
     """Return the help for a damaged journal: how to restore it if git holds a copy, else how to
     start again. ``held`` is the id of git's copy, "" if there is none."""
-    return RESTORE if held else START_AGAIN.format(journal=journal)
+    return RESTORE if held else START_AGAIN.format(journal=quoted(str(journal)))
 
 
 def not_a_run_id(journal: Path, text: str, held: str) -> RecordError:
@@ -71,7 +72,7 @@ def no_copy(journal: Path) -> RecordError:
     """``pytest-ouro log --restore`` finds no copy of the journal in git."""
     return RecordError(
         f"git holds no copy of {journal}: there is nothing to restore",
-        help=START_AGAIN.format(journal=journal),
+        help=START_AGAIN.format(journal=quoted(str(journal))),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_ouro.core.errors import TrustError
+from pytest_ouro.core.escape import quoted
 
 
 def not_a_commit(source: str, revision: str) -> TrustError:
@@ -56,7 +57,7 @@ def no_bound(bound: str) -> TrustError:
 def altered_bound(bound: str, blessed_in: str) -> TrustError:
     """bound.toml differs from the digest in bound.lock, or is missing. ``blessed_in`` is the commit
     to restore it from; "" if there is none."""
-    command = f": git checkout {blessed_in:.7} -- {bound}" if blessed_in else ""
+    command = f": git checkout {blessed_in:.7} -- {quoted(bound)}" if blessed_in else ""
     return TrustError(
         f"{bound} is not the one that was blessed (bound.lock): its rules are not trusted",
         help=f"undo the change{command}; a person may declare it the truth: pytest-ouro bless",

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import BoundError
-from pytest_ouro.core.escape import escape_lines
+from pytest_ouro.core.escape import escape_lines, quoted
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.finding import several
 
@@ -31,7 +31,7 @@ def render(answers: Sequence[Answer]) -> str:
         lines += _render_rules(answer.judgements)
         away = os.path.relpath(answer.case.repository.git.top)
         if answer.broken and away != ".":
-            lines.append(f"paths and commands are for the top of the repository: cd {away}")
+            lines.append(f"paths and commands are for the top of the repository: cd {quoted(away)}")
         word = "broken" if answer.broken else "lawful"
         ref = f"{answer.ref}: " if answer.ref else ""
         lines.append(f"ouro: {ref}{word}: {count(answer.judgements)}, trust: {answer.case.trust}")

@@ -76,6 +76,8 @@ DENIED = [
     "sudo -u root rm prepare.py", "timeout 5 rm prepare.py", "nohup tee prepare.py &",
     "git commit -m \"$(cat <<'EOF'\nDon't (yet\nEOF\n)\" && rm prepare.py", "cat <(rm prepare.py)",
     "echo \"$(cat <<'E'\n'\nE\n)$(rm prepare.py)\"",
+    r"rm $'prepare\056py'", r"rm $'\x70repare.py'", r"rm $'prep\u0061re.py\0'",
+    r"echo $'\'' && rm prepare.py", "echo \"$'\" && rm prepare.py && echo \"'\"",
     # programs
     "sed -i s/a/b/ prepare.py", "sed -i.bak -e s/a/b/ prepare.py",
     "sed --in-place s/a/b/ prepare.py",

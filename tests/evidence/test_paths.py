@@ -1,8 +1,6 @@
-import shlex
-
 import pytest
 
-from pytest_ouro.evidence.paths import inside, join, matches, quoted
+from pytest_ouro.evidence.paths import inside, join, matches
 
 MATCHES = [
     ("train.py", "train.py", True),
@@ -79,15 +77,3 @@ def test_paths_are_read_from_the_top(folder, path, expected):
 def test_a_path_outside_the_repository_is_refused(folder, path):
     with pytest.raises(ValueError, match="lies outside the repository"):
         join(folder, path)
-
-
-@pytest.mark.parametrize(
-    "path", ["a b.py", "it's", "$HOME", "a;b", "a*", "-x y", "\n", "ü.py", "#"]
-)
-def test_a_quoted_path_is_one_word_and_itself(path):
-    assert shlex.split(quoted(path)) == [path]
-
-
-def test_a_plain_path_needs_no_quotes():
-    assert quoted("lab/train_2.py") == "lab/train_2.py"
-    assert quoted("~/.cache/a b") == "~/'.cache/a b'"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import GitError
+from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.core.plain_file import make_folder, open_plain, write_whole
 from pytest_ouro.evidence.content import SPECIAL, read_regular
@@ -147,7 +148,7 @@ class Journal:
         if not held:  # records from before git held a copy
             line = _broken_link(lines)
             headline = f"the chain is broken at line {line}: a record was changed or removed"
-            help = messages.START_AGAIN.format(journal=self.path)
+            help = messages.START_AGAIN.format(journal=quoted(str(self.path)))
             return Fault(line, headline, help=help) if line else self._conflict(lines)
         if anchor.tree(lines, like=held) == held or self._awaited(held, lines):
             return self._conflict(lines)
@@ -171,7 +172,7 @@ class Journal:
         for found in _first_conflict(tuple(lines)):
             expected, actual = (f"{value!r:.100}" for value in (found.expected, found.actual))
             headline = f"'{found.field}' in line {found.line} contradicts what it follows from"
-            help = messages.START_AGAIN.format(journal=self.path)
+            help = messages.START_AGAIN.format(journal=quoted(str(self.path)))
             return Fault(found.line, headline, expected, actual, help)
         return None
 
