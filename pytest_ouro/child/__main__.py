@@ -10,8 +10,9 @@ _FOLDER = Path(__file__).resolve().parent
 
 
 def main(role: str, given: "int | list[str]") -> None:
-    """Import the module ``role`` of this folder and call its ``start`` with ``given``: a socket's
-    descriptor, or a list of words for a module of ``evaluation``."""
+    """Load this folder as a package, take the folder off ``sys.path``, and call ``start(given)`` of
+    its module ``role``. ``given`` is a socket's descriptor, or a list of words for a module of
+    ``evaluation``."""
     spec = importlib.util.spec_from_file_location(
         _NAME, _FOLDER / "__init__.py", submodule_search_locations=[str(_FOLDER)]
     )

@@ -31,7 +31,8 @@ class Channel:
         self._socket.set_inheritable(False)
 
     def wait_for_hang_up(self) -> None:
-        """Wait until the other end of the channel closes, then kill this process and its group."""
+        """Wait until the other end of the channel closes, then kill this process and its group by
+        SIGKILL. This does not return."""
         poll = select.poll()
         poll.register(self._socket, getattr(select, "POLLRDHUP", 0))
         poll.poll()

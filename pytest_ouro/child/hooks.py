@@ -60,11 +60,12 @@ class HarnessHooks:
 
     def _guard(self, function: Any, *, serves: bool) -> Callable[..., Any]:
         """Return a function that calls ``function`` of the harness, limited to the training split.
+        With ``serves`` (the loader) it counts batches, which start the clock; without it, calls by
+        the harness itself are not limited.
 
         A call for a held-out split, or of a function named after one, returns a stand-in if the
-        evaluation takes data or the harness calls; otherwise it raises PermissionError. Another
-        call returns the result with stand-ins for its held-out parts. With ``serves`` (the loader),
-        batches are counted and start the clock; without it, calls by the harness are not limited.
+        evaluation takes data or the harness calls; otherwise it raises PermissionError. Any other
+        call returns the result with stand-ins for its held-out parts.
         """
         name = getattr(function, "__name__", self._job["loader"])
         node = self._defined.get(name)
@@ -92,10 +93,13 @@ class HarnessHooks:
     def _training_part(
         self, result: Any, origin: splits.Origin, places: frozenset[int | str], serves: bool
     ) -> Any:
-        """Return a result of the harness with a stand-in for each held-out part, except numbers and
-        texts. With ``serves`` the other parts that are data, or a result without held-out parts,
-        are counted as they are served. ``origin`` says how the result was made, and ``places``
-        where the source shows held-out parts."""
+        """Return ``result``, a value from the harness, with a stand-in for each held-out part
+        except numbers and texts. ``origin`` says how it was made, and ``places`` where the source
+        shows held-out parts.
+
+        With ``serves``, the other parts that are data are counted as they are served; so is the
+        whole of a result without held-out parts.
+        """
         found = splits.several(result, places)
         if not found:
             return self._counted(result) if serves else result
@@ -121,8 +125,8 @@ class HarnessHooks:
         return self._serve(batches) if hasattr(batches, "__next__") else Served(batches, self)
 
     def _describe_generators(self, point: str) -> None:
-        """In a run with a salt, note the digests of the global generators at ``point`` for the
-        report."""
+        """In a run with a salt, add the digests of the global generators at ``point`` to those that
+        the report of the evaluation will have; do nothing without a salt."""
         if self._job.get("salt"):
             reseed = importlib.import_module(".reseed", __package__)
             generators = importlib.import_module(".generators", __package__)
@@ -130,8 +134,8 @@ class HarnessHooks:
             self._generators.update(generators.digests(point, leave_out=left_out))
 
     def _serve(self, batches: Any) -> Iterator[Any]:
-        """Yield each batch after counting it. Before the first of the run, note the generators'
-        digests."""
+        """Yield each batch after counting it. If no batch was served yet in the run, note the
+        generators' digests before the first."""
         if not self._served:
             self._describe_generators("the first batch")
         for batch in batches:
@@ -139,11 +143,12 @@ class HarnessHooks:
             yield batch
 
     def _count(self, batch: Any) -> None:
-        """Add the tokens of a batch to those served, and note its device: the elements of the
-        tensor, or of the first part of a tuple or list; 1 if that is not a tensor.
+        """Report ``start``, once, if at least the job's ``warmup_tokens`` were served before this
+        batch; else ``warm-up`` if none were. Then add the batch's tokens to those served and note
+        its device.
 
-        Before that, report ``start`` once, as soon as the job's ``warmup_tokens`` were served. If
-        the first batch of all comes before that, report ``warm-up`` for it.
+        The tokens are the elements of the tensor, or of the first part of a tuple or list; 1 if
+        that is not a tensor.
         """
         if not self._started and self._served >= self._job["warmup_tokens"]:
             self._started = True
@@ -169,8 +174,8 @@ class HarnessHooks:
         return value
 
     def _number(self, value: Any) -> float:
-        """Return as a float what the evaluation returned: a number, or a dictionary with a number
-        under the metric's name. TypeError for anything else."""
+        """Return as a float what the evaluation returned: a number, or the value of the metric's
+        name in a dictionary. TypeError if that cannot be made a float."""
         name, stated = self._job["evaluate"], self._job.get("metric", "")
         what = f"a value of the type {type(value).__name__}"
         if isinstance(value, dict):
@@ -236,7 +241,8 @@ class Served:
 
 
 def _resolve(value: Any, module: types.ModuleType) -> Any:
-    """Return the data for a stand-in, made by ``module``, a new harness; other values unchanged."""
+    """Return the data that a stand-in stands for, as ``module``, a new harness, makes it; any other
+    value unchanged."""
     if isinstance(value, splits.HeldOut):
         return splits.origin_of(value).make(module)
     return value
@@ -245,9 +251,10 @@ def _resolve(value: Any, module: types.ModuleType) -> Any:
 def _argument(
     function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], first: bool = False
 ) -> Any:
-    """Return the argument that a call of ``function`` gives for its parameter ``name``. If it gives
-    none, return the first positional argument if ``first`` is set, else None. If the call does not
-    fit the signature, only its keywords count as given for a parameter."""
+    """Return the value that a call of ``function`` with ``args`` and ``kwargs`` gives for its
+    parameter ``name``. If it gives none, return the first positional argument if ``first`` is set
+    and there is one, else None. If the call does not fit the signature, only its keywords are
+    searched."""
     try:
         bound = inspect.signature(function).bind(*args, **kwargs).arguments
     except (TypeError, ValueError):
@@ -260,8 +267,9 @@ def _argument(
 def _normalise_call(
     module: types.ModuleType, evaluate: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return ``args`` and ``kwargs`` of a call of ``evaluate``, with the harness's own tokenizer
-    for the one given, and a batch size that is a plain int, lowered to divide the number of rows.
+    """Return a tuple of ``args`` and ``kwargs`` of a call of ``evaluate``, with a new tokenizer of
+    the harness for the one given, and the batch size as a plain int, lowered to divide the number
+    of rows.
 
     They are returned unchanged if they do not fit the signature. The batch size is lowered only if
     the harness has EVAL_TOKENS and MAX_SEQ_LEN; see `_even_batch_size`.

@@ -49,8 +49,8 @@ def start(fd: int) -> None:
     """Serve as the judge: receive the job over ``fd``, read the rows and score one model.
 
     Report ``ready``, ``asked`` and ``judged`` to the supervisor, and send the score to the training
-    process. Report ``unable`` instead if the harness cannot be scored, and a finding if an answer
-    is not a prediction. If the run ends before that, report nothing more.
+    process. Report ``unable`` instead if the rows cannot be read, and ``finding`` if an answer is
+    not a prediction. If the run ends before the score, report nothing more.
     """
     channel = Channel(fd)
     make_undumpable()
@@ -138,8 +138,8 @@ class LogitExchange:
 
     def ask(self, x: Any) -> Any:
         """Return a copy of the logits (B, T, V) that the training process gives for rows (B, T).
-        ValueError for other answers, or if shape or type differ from those of the first answer;
-        EOFError or OSError if the process is gone."""
+        Report each change of turn to the supervisor. ValueError for other answers, or if shape or
+        type differ from those of the first answer; EOFError or OSError if the process is gone."""
         self._shared[: x.numel() * 8] = x.contiguous().numpy().tobytes()
         self._channel.report("question")
         self._line.send({"rows": self._rows, "length": self._length})
@@ -161,9 +161,9 @@ class LogitExchange:
         return answer.clone().view(*shape)
 
     def _checked(self, shape: Any, dtype: Any) -> tuple[tuple[int, ...], Any]:
-        """Return the shape as a tuple and torch's dtype. ValueError unless they are those of
-        floating point logits for these rows, over at least the vocabulary and at most about twice
-        as many tokens."""
+        """Return a tuple: the shape as a tuple, and torch's dtype. ValueError unless they are those
+        of floating point logits for these rows and for V tokens, with V at least the size of the
+        vocabulary and at most about twice that."""
         names = ("float32", "bfloat16", "float16", "float64")
         known = {name: getattr(self._torch, name) for name in names}
         if dtype not in known:

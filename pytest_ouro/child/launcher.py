@@ -52,8 +52,9 @@ def run_script(job: Job) -> None:
 def run_command(job: Job, channel: Channel) -> None:
     """Report the start, then replace this process by the command. OSError if it cannot be started.
 
-    The command does not inherit the channel to the supervisor, unless it is an observed evaluation,
-    which reports over it.
+    An observed evaluation is started under ``evaluation.observe`` and inherits the channel to the
+    supervisor, over which it reports; other commands do not inherit it. For every evaluation
+    ``OURO_OUTPUT`` is set to what identifies its standard output.
     """
     command = job["command"]
     if observed := job.get("observed"):
@@ -81,9 +82,9 @@ def error_text(error: Exception) -> str:
 
 
 def opened_hidden(error: BaseException | None, job: Job) -> str:
-    """Return the file of the first OSError about a path that the sandbox hides; "" if there is
-    none. ``error``, its causes and contexts are searched, ten in all. A path below a hidden folder
-    does not count."""
+    """Return the path that the first OSError about a hidden path of the sandbox names; "" if no
+    exception is such an error. ``error`` and its causes (or contexts) are searched, ten exceptions
+    in all. A path below a hidden folder does not count."""
     hidden = {os.path.realpath(name) for name in job.get("sandbox", {}).get("hidden", ())}
     for _ in range(10):  # a script can make a ring of exceptions
         name = vars(OSError)["filename"].__get__(error) if isinstance(error, OSError) else None
@@ -118,10 +119,11 @@ def _place(frame: traceback.FrameSummary) -> str:
 
 
 def start(fd: int) -> None:
-    """Serve as the launcher: receive the job over ``fd``, fork, and execute the job in the child.
+    """Serve as the launcher: receive the job over ``fd``, fork, and execute the job in the child:
+    add the salt to the seeds, enter the sandbox, build the harness, then run the script or command.
 
-    If the job raises an exception, the child prints it, reports it with its stage (``sandbox``,
-    ``harness`` or ``script``) and its place, and exits with 1.
+    If one of these raises an exception, the child prints it, reports it with its stage
+    (``sandbox``, ``harness`` or ``script``) and its place, and exits with 1.
     """
     channel = Channel(fd)
     job = cast("Job", channel.receive())

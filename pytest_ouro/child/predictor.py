@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def serve(model: Any, batch_size: Any, device: Any, job: Job) -> float:
-    """Answer the judge's questions until it sends the score; return the score.
+    """Answer the judge's questions with the model's logits until the judge sends the score; return
+    the score.
 
     ``batch_size`` is passed to the judge, as 0 if it is not an int. The rows are moved to
     ``device``; None means CUDA if there is a card, else the processor. TypeError if ``model(x)``

@@ -49,7 +49,7 @@ _Actions = Iterator[tuple[str, Callable[[], Any]]]
 
 
 def _report_successes(actions: _Actions) -> Iterator[str]:
-    """Yield a fault for each action that does not fail with an OSError."""
+    """Try each action; yield "WORDS did not fail" for each that does not fail with an OSError."""
     for words, action in actions:
         try:
             action()
@@ -59,7 +59,7 @@ def _report_successes(actions: _Actions) -> Iterator[str]:
 
 
 def _report_failures(actions: _Actions) -> Iterator[str]:
-    """Yield a fault, with the error, for each action that fails with an OSError or a
+    """Try each action; yield "WORDS failed: ERROR" for each that fails with an OSError or a
     SubprocessError."""
     for words, action in actions:
         try:
@@ -69,7 +69,8 @@ def _report_failures(actions: _Actions) -> Iterator[str]:
 
 
 def _forbidden(folder: Path) -> _Actions:
-    """Yield actions that the sandbox must refuse, each with words that name it."""
+    """Yield pairs of words that name an action and the action, a function without arguments:
+    actions that the sandbox must refuse."""
     readable, beside, scratch = (folder / name for name in ("readable", "beside", "scratch"))
     hidden = readable / "hidden"
     parent = os.getppid()
@@ -96,14 +97,16 @@ def _forbidden(folder: Path) -> _Actions:
 
 
 def _internet() -> _Actions:
-    """Yield actions that the sandbox must refuse unless it allows the internet."""
+    """Yield pairs of words and an action, like `_forbidden`: actions that the sandbox must refuse
+    unless it allows the internet."""
     yield "a TCP socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     yield "a UDP socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     yield "an IPv6 socket", lambda: socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
 
 
 def _allowed(folder: Path) -> _Actions:
-    """Yield actions that must work in the sandbox, each with words that name it."""
+    """Yield pairs of words and an action, like `_forbidden`: actions that must work in the
+    sandbox."""
     data = folder / "readable/data"
     yield "reading", lambda: _read(data)
     yield "writing to the scratch", lambda: _write(folder / "scratch/new")

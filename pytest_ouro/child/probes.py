@@ -52,7 +52,8 @@ class Probes:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Add a finding if the parameters have changed."""
+        """Add a finding if the parameters have changed since entry; do nothing if the tests do not
+        apply. An exception of the evaluation goes on."""
         if self._applies and self._parameters() != self._before:
             self.findings.append("the model's parameters changed during the evaluation")
 
@@ -85,9 +86,9 @@ class Probes:
                 )
 
     def _shift(self, torch: Any, x: Any, logits: Any, cut: int) -> float:
-        """Return the largest change of a logit before ``cut`` when each row gets another row's
-        tokens from there on. ``logits`` are those of the rows ``x``. Infinity for NaN or for an
-        answer of another shape."""
+        """Return the largest change of a logit at a place before ``cut`` when the tokens of each
+        row from ``cut`` on are replaced by another row's. ``logits`` are those of the unchanged
+        rows ``x``. Infinity if the answer has another shape, or if a change is NaN."""
         spliced = torch.cat([x[:, :cut], x.roll(1, 0)[:, cut:]], 1)
         answer = self._model(spliced)
         if answer.shape != logits.shape:
@@ -102,8 +103,9 @@ class Probes:
 
     def _validation_batches(self) -> Any:
         """Return the validation batches that the harness's loader serves for the split ``val``. If
-        its parameters name no split, return those that it returns beside others; None if it needs
-        other arguments than tokenizer, rows and length, or returns no validation data."""
+        its parameters name no split, call it without one and return the first held-out part of its
+        result; None if it needs other arguments than tokenizer, rows and length, or if its result
+        has no held-out part."""
         module, name = self._module, self._job["loader"]
         args = (module.Tokenizer.from_directory(), ROWS, module.MAX_SEQ_LEN)
         load = getattr(module, name)
@@ -121,11 +123,13 @@ class Probes:
 
     @staticmethod
     def _cuts(length: int) -> list[int]:
-        """Return up to CUTS different cuts, spread evenly over a row of ``length`` tokens."""
+        """Return a sorted list of at most CUTS different places in a row of ``length`` tokens,
+        spread evenly, each 1 or more."""
         return sorted({max(1, length * (2 * i + 1) // (2 * CUTS)) for i in range(CUTS)})
 
     def _parameters(self) -> list[float]:
-        """Return the sum of each parameter of the model; empty if it has no ``parameters()``."""
+        """Return a list with the sum of the elements of each parameter of the model; empty if it
+        has no ``parameters()``."""
         parameters = getattr(self._model, "parameters", None)
         if not callable(parameters):
             return []

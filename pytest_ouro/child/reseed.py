@@ -68,9 +68,10 @@ def salted_seed(seed: object, salt: int) -> object:
 
 
 def _wrap(function: Any, library: str, salt: int, harness: str) -> Any:
-    """Return ``function`` with the salt added to the seed it is given (its first argument), except
-    in calls by the harness and by the library itself. A call from outside of the library notes in
-    `seeded_by_harness` whether the harness made it, unless it makes a new generator."""
+    """Return a function that calls ``function`` with the salt mixed into its seed (its first
+    argument, or ``seed`` or ``a`` by keyword). In calls by the harness and by the library itself
+    the seed is passed on unchanged. A call from outside of the library notes in `seeded_by_harness`
+    whether the harness made it, unless it makes a new generator."""
     package = library.split(".")[0]  # its own calls pass on a seed that has the salt already
 
     @functools.wraps(function, updated=())
@@ -112,7 +113,8 @@ class _ImportHook(importlib.abc.MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return the other finders' spec of a library in `SEEDERS`, changed to replace its
-        functions after loading; None for other modules and on a second call."""
+        functions after loading. None for other modules, on a second call for the same library, and
+        if no finder has the library."""
         if fullname not in self._waiting:
             return None
         self._waiting.discard(fullname)

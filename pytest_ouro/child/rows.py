@@ -29,10 +29,12 @@ class Unable(Exception):
 
 
 def read_rows(module: types.ModuleType, job: Job) -> Any:
-    """Return the rows that the harness's evaluation reads, with those to score and the spare ones.
+    """Run the harness's evaluation with a fake model and return, as `Rows`, the rows that it asks,
+    with the indexes of those to score and of the spare ones.
 
-    Unable if the harness does not use torch, if the evaluation does not ask the model for the loss
-    of every target, if its metric is not bits per byte, or if a target is not the next input.
+    Unable if the harness does not use torch, if the evaluation never asks the model or asks for
+    anything but the loss of every target, if its metric is not bits per byte, or if a target is not
+    the next input.
     """
     if "torch" not in sys.modules:
         raise Unable("the harness does not use torch")
@@ -58,7 +60,8 @@ def read_rows(module: types.ModuleType, job: Job) -> Any:
 
 
 def _count_scored(module: types.ModuleType, job: Job, vocabulary: int) -> int:
-    """Return how many rows to score: as many as the job asks, or as `COST` allows, and at most all.
+    """Return how many rows to score: as many as the job asks, or else as `COST` allows (at least
+    64), and never more than the harness has (EVAL_TOKENS // MAX_SEQ_LEN).
 
     If the harness has more than twice as many rows, lower its EVAL_TOKENS to twice as many. If it
     lacks MAX_SEQ_LEN or EVAL_TOKENS, return the number that the job asks, or ``sys.maxsize``.
@@ -75,7 +78,8 @@ def _count_scored(module: types.ModuleType, job: Job, vocabulary: int) -> int:
 
 
 def _evaluate(module: types.ModuleType, job: Job, model: Any) -> Any:
-    """Return what the harness's evaluation returns for this model, at a batch size of 1."""
+    """Return what the harness's evaluation returns for this model, with a new tokenizer and a batch
+    size of 1; raise what it raises."""
     return getattr(module, job["evaluate"])(model, module.Tokenizer.from_directory(), 1)
 
 
@@ -108,11 +112,12 @@ def _extend(module: types.ModuleType, job: Job, x: Any, y: Any, scored: int) -> 
 
 
 def split_rows(x: Any, y: Any, order: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the indexes of the rows to score, taken from ``order``, and of the spare rows.
+    """Return a tuple: the sorted indexes of the rows to score, taken from ``order``, and the
+    indexes of the spare rows, at most as many as the plan needs.
 
-    All in ``order`` are scored, unless fewer spare rows than the plan needs are left: then its last
-    ones are not scored, if that yields at least LEAST spare rows. Rows of one token have no spare
-    rows. The rows to score are sorted.
+    All in ``order`` are scored, unless fewer spare rows than the plan needs are left: then as many
+    as necessary of its last ones are not scored but spare, if that yields at least LEAST spare
+    rows. Rows of one token have no spare rows.
     """
     from .scoring import LEAST, count_spare
 
@@ -129,12 +134,12 @@ def split_rows(x: Any, y: Any, order: Sequence[int]) -> tuple[tuple[int, ...], t
 
 
 def _spare(x: Any, y: Any, scored: Sequence[int]) -> list[int]:
-    """Return the indexes of the rows that are not in ``scored`` and repeat no text of an earlier
+    """Return the indexes of all rows that are not in ``scored`` and repeat no text of an earlier
     row or of a scored one.
 
-    If the harness starts its text over, later rows repeat earlier ones, perhaps shifted. Two rows
-    hold the same text if they share more consecutive tokens than chance explains. Rows that begin
-    or end like a scored row come last: they are used only if there are no others.
+    Two rows hold the same text if they share more consecutive tokens than chance explains; if the
+    harness starts its text over, later rows repeat earlier ones, perhaps shifted. Rows that begin
+    or end like a scored row come last, so that they are used only if there are no others.
     """
     import torch
 

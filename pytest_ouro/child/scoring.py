@@ -122,11 +122,11 @@ def count_spare(scored: int) -> int:
 def _exchange_ends(
     rows: Rows, spare: tuple[int, int], ends: set[tuple[int, ...]], chance: random.Random
 ) -> list[Question]:
-    """Return two questions: each of two spare rows with the end of the other, from one random cut
-    on. No token is shown twice.
+    """Return two questions about the pair of rows ``spare``: each row with the end of the other,
+    from the same random cut on. No token is shown twice.
 
-    Draw the cut again, up to TRIES times in all, if a splice ends by chance like a scored row,
-    whose last tokens are in ``ends``.
+    Draw the cut again, up to TRIES times in all, if the new end of a row equals one of ``ends``,
+    the last tokens of the scored rows. After TRIES the last pair is returned all the same.
     """
     one, other = spare
     pair: list[Question] = []
@@ -139,8 +139,9 @@ def _exchange_ends(
 
 
 def batches(asked: list[Question], size: int) -> Iterator[list[Question]]:
-    """Yield the questions in batches of ``size``, fewer at the end of a pass. The second pass
-    begins a new batch."""
+    """Yield the questions in order, in batches of ``size``, fewer at the end of a pass. The first
+    pass ends with the last question whose answer is scored; the next question begins a new
+    batch."""
     turn = max(whole_places(asked).values()) + 1
     for part in (asked[:turn], asked[turn:]):
         for first in range(0, len(part), size):
@@ -167,15 +168,16 @@ def losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def bits_per_byte(nats: torch.Tensor, num_bytes: torch.Tensor) -> float:
-    """Return the sum of the nats of targets with bytes, in bits, divided by the sum of bytes.
-    ``num_bytes`` has the bytes of each target, in the shape of ``nats``."""
+    """Return the sum of the nats of the targets with bytes, converted to bits, divided by the sum
+    of bytes. ``num_bytes`` has the bytes of each target, in the shape of ``nats``; the nats of a
+    target of 0 bytes do not count."""
     counts = num_bytes > 0
     return float(nats[counts].sum() / (math.log(2) * num_bytes.sum()))
 
 
 def standard_error(nats: torch.Tensor, num_bytes: torch.Tensor) -> float:
-    """Return the standard error of bits per byte: delta method for a ratio of sums over rows. Both
-    arguments have the shape (N, T). 0 for a single row."""
+    """Return the standard error of bits per byte, with rows as the sample: the delta method for a
+    ratio of two sums. Both arguments have the shape (N, T). 0 for a single row."""
     sums = torch.where(num_bytes > 0, nats, 0.0).sum(1)
     sizes = num_bytes.sum(1).double()
     count = len(sums)
@@ -200,8 +202,8 @@ class Score:
         return whole_places(self.asked)
 
     def add(self, nats: torch.Tensor) -> None:
-        """Add the losses (B, T) of the next questions asked, for the targets of their whole
-        rows."""
+        """Append the losses (B, T), in nats, of the answers to the next B questions. They are for
+        the targets of the whole row of each question, even if it was spliced."""
         self._nats.extend(nats.cpu())
 
     def value(self) -> tuple[float, float]:
@@ -241,11 +243,12 @@ class Score:
         return ""
 
     def _check_unseen(self) -> str:
-        """Return a finding if the mean loss is higher for targets that no question shows than
-        elsewhere; "" if it is not, or if there are fewer than LEAST such targets.
+        """Return a finding if the mean loss is higher (by more than SIGMAS standard errors) for
+        targets that no question shows than for those of the scored rows; "" if it is not, or if
+        there are fewer than LEAST such targets.
 
-        They are of spare rows, which no earlier question shows: a model that stores its answers
-        cannot distinguish them from scored rows.
+        Unseen targets are the last before the cut of a spliced spare row. No earlier question shows
+        a spare row: a model that stores its answers cannot distinguish it from a scored one.
         """
         counts = self._counts()
         values = [
@@ -285,8 +288,8 @@ class Score:
         return ""
 
     def _check_trend(self) -> str:
-        """Return a finding if the loss falls along the order of questions; "" if it does not, or if
-        there are fewer than TREND rows.
+        """Return a finding if the loss falls along the order of questions by more than SIGMAS
+        standard errors; "" if it does not, or if there are fewer than TREND rows.
 
         The order is random, so that the spread of a rank statistic is known for any model. The part
         of the loss that rare tokens explain is removed first.
@@ -311,7 +314,8 @@ class Score:
         return (surprise[self.rows.y] * self._counts()).mean(1)
 
     def _counts(self) -> torch.Tensor:
-        """Return a mask (N, T) of the targets that have bytes: others may have any loss."""
+        """Return a boolean mask (N, T) of all validation rows: True for targets that have bytes.
+        The loss of the others counts nowhere."""
         return self.rows.num_bytes[self.rows.y] > 0
 
 
@@ -329,8 +333,8 @@ def trend(values: torch.Tensor) -> float:
 
 
 def _ranks(values: torch.Tensor) -> torch.Tensor:
-    """Return the ranks from 1 on; values that are equal when rounded to 1e-4 get their mean
-    rank."""
+    """Return the ranks of the values, from 1 for the smallest; values that are equal when rounded
+    to 1e-4 get their mean rank."""
     _, kinds, counts = torch.unique(
         (values / 1e-4).round(), return_inverse=True, return_counts=True
     )
@@ -340,27 +344,30 @@ def _ranks(values: torch.Tensor) -> torch.Tensor:
 
 
 def _residuals(values: torch.Tensor, by: torch.Tensor) -> torch.Tensor:
-    """Return ``values`` less what a linear regression on ``by`` explains; their mean stays."""
+    """Return ``values`` less what a linear regression on ``by`` explains; the mean of ``values``
+    stays."""
     by = by - by.mean()
     slope = (by * values).sum() / (by**2).sum().clamp(min=1e-12)
     return values - slope * by
 
 
 def _sigmas_above(values: torch.Tensor, usual: float, spread: float) -> float:
-    """Return by how many standard errors the mean exceeds ``usual``, if one value has the standard
-    deviation ``spread``; 0 below 8 values."""
+    """Return by how many standard errors the mean of ``values`` exceeds ``usual`` (negative if it
+    is below), where one value has the standard deviation ``spread``; 0 if there are fewer than 8
+    values."""
     if len(values) < 8:
         return 0.0
     return float(values.mean() - usual) / (max(spread, 1e-9) / math.sqrt(len(values)))
 
 
 def _reveals_token(apart: list[torch.Tensor]) -> bool:
-    """Return whether showing a token lowers the loss of the place before it, even slightly.
+    """Return whether showing a token lowers the loss at the place before it, even slightly: by more
+    than SIGMAS standard errors of rounding.
 
     ``apart`` has the losses of each spliced row up to its cut, minus those of the whole row, which
-    shows that token. Rounding is symmetric. Its spread is taken from the earlier places, since a
-    model could inflate the spread at the last place to hide the shift. It could inflate those too:
-    WIDEST caps them.
+    shows that token. The spread of rounding is taken from the places before the last, since a model
+    could inflate the spread at the last place to hide the shift. It could inflate those too: WIDEST
+    caps them.
     """
     last = torch.tensor([float(nats[-1]) for nats in apart], dtype=torch.float64)
     before = torch.cat([nats[-NEAR - 1 : -1] for nats in apart] or [last])
@@ -369,8 +376,9 @@ def _reveals_token(apart: list[torch.Tensor]) -> bool:
 
 
 def _count_differing(apart: list[torch.Tensor]) -> int:
-    """Return how many rows have a difference beyond rounding (TOLERANCE); all of them if only the
-    mean difference is beyond MEAN_TOLERANCE; else 0. ``apart`` has the differences of each row."""
+    """Return how many rows have a difference beyond rounding (TOLERANCE). If none has, return the
+    number of all rows if the mean difference is beyond MEAN_TOLERANCE, else 0. ``apart`` has a
+    tensor of the differences for each row."""
     far = sum(not bool((nats.abs() <= TOLERANCE).all()) for nats in apart)
     if far or not apart:
         return far

@@ -58,7 +58,8 @@ RULE = "is for the evaluation alone, not to train"
 
 
 def words(name: str) -> set[str]:
-    """Return the words of a name in lower case: ``get_valData`` has get, val and data."""
+    """Return the set of the words in a name, in lower case: ``get_valData`` has get, val and data.
+    Digits and signs only separate words."""
     return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
 
 
@@ -175,8 +176,8 @@ def takes_split(function: ast.FunctionDef) -> bool:
 
 
 def takes_data(function: ast.FunctionDef) -> bool:
-    """Return whether the evaluation gets its data as an argument, by the names of its parameters;
-    the first is the model."""
+    """Return whether the name of a parameter of the evaluation says that it gets its data as an
+    argument. The first parameter, the model, does not count."""
     spec = function.args
     names = [arg.arg for arg in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
     return any(words(name) & _ARGUMENT for name in names[1:])
@@ -190,9 +191,9 @@ def functions_of(source: str) -> dict[str, ast.FunctionDef]:
 
 
 def handed_out(source: str, evaluate: str) -> list[str]:
-    """Return a description of each function of a harness that hands out held-out data, see
-    `hands_out`; an empty list if there are none. The function ``evaluate`` is left out. For
-    ``source`` and what is raised, see `functions_of`."""
+    """Return a list with a description of each function of a harness that hands out held-out data,
+    see `hands_out`; empty if there is none. The function named ``evaluate`` is left out. ``source``
+    holds the file's bytes as Latin-1 text; SyntaxError or ValueError if it is not Python."""
     functions = functions_of(source)
     found = [hands_out(node) for name, node in functions.items() if name != evaluate]
     return [words for words in found if words]
@@ -214,8 +215,9 @@ def hands_out(function: ast.FunctionDef) -> str:
 def is_held_out(name: str) -> bool:
     """Return whether a name says that a function returns, or a variable holds, held-out data.
 
-    It must have a word of a held-out split, and a word of data or no other word. ``valid`` needs a
-    more specific word beside it.
+    It must have a word of a held-out split (`HELD_OUT`), and a word of data (`_DATA`) or no other
+    word. If that word is ``valid`` alone, a word like ``data``, ``loader``, ``set`` or ``split``
+    must stand beside it.
     """
     parts = words(name)
     if parts & HELD_OUT == {"valid"}:  # tokens may be valid too
@@ -225,9 +227,10 @@ def is_held_out(name: str) -> bool:
 
 def held_out_places(function: ast.FunctionDef) -> frozenset[int | str]:
     """Return the places of held-out data in what a function returns, by its ``return`` statements:
-    indexes of a tuple or list, keys of a dictionary, keywords of a call.
+    indexes of a tuple or list, keys of a dictionary, keywords of a call. Empty if there are none.
 
-    In a list, dictionary or call they count only beside a place that holds training data.
+    A result with one place has none. In a list, dictionary or call, places count only beside a
+    place that holds training data.
     """
     found: set[int | str] = set()
     for node in _own_nodes(function):
@@ -273,7 +276,8 @@ def _label(place: object, node: ast.expr) -> str:
 
 
 def _split_of(parts: set[str]) -> str:
-    """Return "training" or "held out" if ``parts`` has words of that split only, "" otherwise."""
+    """Return "training" or "held out" if ``parts`` (words) has words of that split only; "" if it
+    has words of both or of neither."""
     if not parts.isdisjoint(_TRAINING):
         return "training" if parts.isdisjoint(HELD_OUT) else ""
     return "" if parts.isdisjoint(HELD_OUT) else "held out"
@@ -281,11 +285,12 @@ def _split_of(parts: set[str]) -> str:
 
 def several(value: Any, places: frozenset[int | str]) -> dict[Any, bool]:
     """Return a dict from the places of splits in a loader's result to whether each is held out.
+    Empty for one loader, or if nothing is held out.
 
     In a mapping, named tuple or object, the names of keys, fields or attributes decide; a place
     whose name shows no split is left out. In a plain tuple or list, ``places`` (found in the
-    ``return`` statements) are held out and all others training data. Without ``places``, a tuple of
-    several loaders has the training split first. Empty for one loader, or if nothing is held out.
+    ``return`` statements) are held out and all others training data. If ``places`` is empty, the
+    first of a tuple of several loaders is training data, and the others are held out.
     """
     if isinstance(value, Mapping):
         found = {key: _split_of(words(str(key))) for key in value}
@@ -306,8 +311,8 @@ def several(value: Any, places: frozenset[int | str]) -> dict[Any, bool]:
 
 
 def is_loader(value: Any) -> bool:
-    """Return whether a value serves batches: an iterator, or an iterable without indexes that is
-    not a set."""
+    """Return whether a value serves batches: it is an iterator, or an iterable without
+    ``__getitem__`` that is not a set."""
     return hasattr(value, "__next__") or (
         hasattr(value, "__iter__")
         and not hasattr(value, "__getitem__")

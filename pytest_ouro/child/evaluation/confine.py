@@ -22,7 +22,8 @@ _EXECUTABLE = (b"\x7fELF", b"#!")
 
 
 def start(words: list[str]) -> None:
-    """Replace this process by the program; ``words`` are the file of settings and the program.
+    """Replace this process by the program; ``words`` are the path of the settings file, then the
+    program and its arguments.
 
     The settings are a JSON object: ``folder``, ``python`` (started for the program ``python``),
     ``environment``, ``scratch``, and, if the program is confined, ``sandbox`` (see `sandbox.enter`)
@@ -54,8 +55,9 @@ def start(words: list[str]) -> None:
 
 
 def _leave_output() -> None:
-    """Discard what the program prints where it has the evaluation's own output: it must not pass
-    for the evaluation's words. An output that the evaluation redirected is kept."""
+    """Send standard output and error of this process to /dev/null where they are the evaluation's
+    own output: what the program prints must not pass for the evaluation's words. An output that the
+    evaluation redirected is kept."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     for fd in (1, 2):
         if os.environ.get("OURO_OUTPUT") == output(fd):
@@ -64,9 +66,11 @@ def _leave_output() -> None:
 
 
 def _make_executable(folder: Path, program: str) -> None:
-    """Make a program executable that was built in the sandbox, where modes cannot be changed.
+    """Give the owner the right to execute a program: in the sandbox, where it was built, modes
+    cannot be changed.
 
-    Do nothing unless it is named by a path in ``folder``, and is an ELF file or begins with ``#!``.
+    Do nothing unless ``program`` is a path with a ``/`` to a file in ``folder`` that is an ELF file
+    or begins with ``#!``.
     """
     path = Path(os.path.realpath(folder / program))
     if "/" not in program or not path.is_relative_to(os.path.realpath(folder)):

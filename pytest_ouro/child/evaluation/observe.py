@@ -99,11 +99,11 @@ class Observer:
         return "ran text of the candidate" if name in self._tainted else ""
 
     def _compiled(self, source: object, name: object) -> None:
-        """Remember the name of a source that contains, or is a piece of, a text of the candidate's
-        files.
+        """Remember ``name``, the name of a source, if the text contains, or is a piece of, a text
+        of the candidate's files.
 
-        Sources from files and very short ones are ignored. The name of a syntax tree is remembered
-        if any other was before it.
+        Sources from files and very short ones are ignored. The name of a syntax tree (``source`` is
+        None) is remembered if any other name was before it.
         """
         if isinstance(source, bytes):
             source = source.decode(errors="replace")
@@ -116,8 +116,9 @@ class Observer:
                 self._tainted.add(name)
 
     def _read(self) -> list[str]:
-        """Return the candidate's files as texts, read once; without files of less than _SHORT
-        characters, and without those that exceed _MOST bytes in all."""
+        """Return the files below the first folder (the candidate's) as texts, read once: without
+        files of less than _SHORT characters, and, in order of path, without each that would exceed
+        _MOST bytes in all."""
         if self._texts is None:
             self._texts, left = [], _MOST
             for path in sorted(Path(self._folders[0]).rglob("*")):
@@ -128,9 +129,9 @@ class Observer:
         return self._texts
 
     def _started(self, program: Any, words: Any, folder: Any) -> str:
-        """Return words for the start of a program on the candidate's files without the sandbox; ""
-        if it is in the sandbox, only reads files (_READERS), or has nothing to do with these
-        files."""
+        """Return words for the start of a program on the candidate's files without the sandbox. ""
+        if the program is started by the words of the sandbox, only reads files (_READERS), or if
+        neither its folder nor its words name the candidate's files."""
         given = [words] if isinstance(words, str | bytes) else [*(words or ())]
         texts = [os.fsdecode(text) for text in given]
         if self._is_confined(texts):
@@ -175,8 +176,8 @@ def _is_file(name: object) -> bool:
 
 
 def _is_own_pickle() -> bool:
-    """Return whether multiprocessing or concurrent.futures unpickles a message of the evaluation's
-    own processes."""
+    """Return whether the caller that unpickles is multiprocessing or concurrent.futures, whose
+    messages come from the evaluation's own processes."""
     frame = sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__") in (__name__, "pickle"):
         frame = frame.f_back

@@ -63,8 +63,8 @@ class Ruleset:
         self._fd = call("landlock_create_ruleset", _CREATE, packed, len(packed), 0)
 
     def allow(self, path: Path, rights: int) -> None:
-        """Allow ``rights`` on a file, or on a folder and all below it. Ignore a path that is
-        missing or cannot be opened."""
+        """Allow ``rights`` on a file, or on a folder and all below it. Do nothing for a path that
+        is missing or cannot be opened."""
         try:
             fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError, PermissionError):
@@ -76,7 +76,7 @@ class Ruleset:
 
     def allow_opened(self, fd: int, rights: int) -> None:
         """Allow ``rights`` on the file or folder that is open as ``fd``, without those that do not
-        apply to a file, or that this version does not know."""
+        apply to a file, or that this version does not know. Do nothing if none is left."""
         if not stat.S_ISDIR(os.fstat(fd).st_mode):
             rights &= _OF_FILES
         if rights := rights & self._files:

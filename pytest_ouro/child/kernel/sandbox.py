@@ -96,8 +96,8 @@ def _environment(hidden: set[Path]) -> Iterator[Path]:
 
 
 def _packages(names: Iterable[str]) -> Iterator[Path]:
-    """Yield the path that each package would have in each folder of the import path, whether it
-    exists or not; nothing is imported."""
+    """Yield, with links resolved, the path that each package in ``names`` would have in each folder
+    of the import path, whether it exists or not; nothing is imported."""
     folders = dict.fromkeys([*site.getsitepackages(), *_import_path()])
     yield from _real(Path(folder, name) for folder in folders for name in names)
 
@@ -108,9 +108,9 @@ def _import_path() -> list[str]:
 
 
 def _grant(paths: Iterable[Path], hidden: set[Path]) -> Iterator[tuple[Path, int]]:
-    """Yield pairs of a path to allow and its rights: READ for a path without hidden ones; LIST for
-    a folder that contains hidden paths, and then pairs for its entries, which are treated alike,
-    without links. A hidden path is not yielded."""
+    """Yield pairs of a path to allow and its rights. A path that neither is nor contains a hidden
+    one: READ. A folder that contains hidden paths: LIST, then pairs for its entries, treated alike;
+    its links are left out. A hidden path yields nothing."""
     for path in dict.fromkeys(paths):
         within = {one for one in hidden if one.is_relative_to(path)}
         if not within:

@@ -185,8 +185,9 @@ def _always() -> dict[str, _Code]:
 
 
 def _before(abi: int, pid: int) -> dict[str, _Code]:
-    """Return a dict like that of `_always` for calls that Landlock ``abi`` does not cover; empty
-    from version 6 on."""
+    """Return a dict from the names of calls to instructions, like `_always`, for what version
+    ``abi`` of Landlock does not cover: truncation before version 3, signals before 6. Empty from
+    version 6 on. Signals may go to ``pid`` and to the own group."""
     rules: dict[str, _Code] = {}
     if abi < 3:  # truncation: by name, and by opening for reading
         rules["truncate"] = _refuse()
@@ -207,8 +208,9 @@ def _before(abi: int, pid: int) -> dict[str, _Code]:
 
 
 def _internet() -> dict[str, _Code]:
-    """Return the instructions, by name, that allow sockets of IPv4 and IPv6, and no unix socket but
-    a pair: the filter cannot read the path that a call connects to."""
+    """Return a dict from call names to instructions that replaces those of `_always`: they allow
+    sockets of IPv4 and IPv6, and every ``connect``; no unix socket but a pair, since the filter
+    cannot read the path that a call connects to."""
     sockets = [_argument(0), *_equal(2), *_equal(10), *_refuse()]
     return {"socket": sockets, "connect": _pass()}
 
@@ -228,7 +230,8 @@ def _truncates(index: int) -> _Code:
 
 
 def _only(index: int, value: int) -> _Code:
-    """Return instructions that allow the call only if its argument ``index`` is ``value``."""
+    """Return instructions that allow the call if its argument ``index`` is ``value``, and refuse it
+    with EPERM otherwise."""
     return [_argument(index), *_equal(value), *_refuse()]
 
 
@@ -238,17 +241,19 @@ def _equal(value: int) -> _Code:
 
 
 def _except(*values: int) -> _Code:
-    """Return instructions that allow the call unless the loaded value is one of ``values``."""
+    """Return instructions that refuse the call with EPERM if the loaded value is one of ``values``,
+    and allow it otherwise."""
     return [step for value in values for step in (_if(value, 0, 1), *_refuse())] + _pass()
 
 
 def _pass() -> _Code:
-    """Return the step that allows the call."""
+    """Return a list of one step, which allows the call."""
     return [_return(_ALLOW)]
 
 
 def _refuse(code: int = errno.EPERM) -> _Code:
-    """Return the step that makes the call fail with an error, or do nothing and succeed for 0."""
+    """Return a list of one step, which makes the call fail with the error ``code``; 0 makes it do
+    nothing and report success."""
     return [_return(_ERRNO | code)]
 
 

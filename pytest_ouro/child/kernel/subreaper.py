@@ -21,7 +21,7 @@ def fork_supervised(channel: Channel) -> None:
     """Fork, and return in the child only. The parent waits for the child, then exits with the same
     status, or dies by the same signal.
 
-    The parent kills all descendants and itself when the supervisor hangs up. If the parent is
+    If the supervisor hangs up first, the parent kills all descendants and itself. If the parent is
     killed, Linux kills the child too, and the supervisor ends the other descendants.
     """
     if sys.platform == "linux":
@@ -36,8 +36,8 @@ def fork_supervised(channel: Channel) -> None:
 
 
 def _die_with(parent: int) -> None:
-    """Make Linux kill this process when ``parent`` ends, and exit if it has ended already. Do
-    nothing on other systems."""
+    """Make Linux kill this process when ``parent``, its parent's process id, ends; exit with 70 if
+    it has ended already. Do nothing on other systems."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
         if os.getppid() != parent:
@@ -83,7 +83,8 @@ def _kill_all() -> NoReturn:
 
 
 def _descendants() -> list[int]:
-    """Return the ids of all descendants of this process, parents before their children."""
+    """Return the ids of all descendants of this process, parents before their children, without its
+    own."""
     parents: dict[int, int] = {}
     for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError):  # the process has just ended

@@ -22,7 +22,8 @@ def call(name: str, number: int, *arguments: Any) -> int:
 
 
 def prctl(name: str, option: int, *arguments: int) -> None:
-    """Change the property ``option`` of this process; OSError with ``name`` if that fails."""
+    """Change the property ``option`` of this process with up to four numbers; OSError with ``name``
+    if that fails."""
     numbers = [ctypes.c_ulong(a) for a in (*arguments, 0, 0, 0, 0)[:4]]
     if _LIBC.prctl(ctypes.c_int(option), *numbers) < 0:
         code = ctypes.get_errno()
