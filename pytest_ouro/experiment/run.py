@@ -180,11 +180,12 @@ def _run_once(
     progress: Progress | None,
     say: Callable[[str], None],
 ) -> tuple[Result, Case]:
-    """Run once and record it; return the result, and the case that the run was made with.
+    """Run once and record it; return the result, and the case that the run was made with. If a rule
+    is broken, nothing is run, and the result is "closed".
 
     The case is observed again if the run had to wait, if data was made, or if a lost run was
-    recorded. If a rule is broken, nothing is run, and the result is "closed". If the process cannot
-    be started, the run is recorded as a crash, and the error is raised.
+    recorded. If the process cannot be started, the run is recorded as a crash and the error is
+    raised; OuroError too if a precondition fails.
     """
     profile = device.choose(order.device or case.experiment.device)
     experiment = preconditions.rehearse(case.bound.experiments[profile], order.budget)
@@ -249,7 +250,8 @@ def _check_gate(case: Case) -> Result | None:
 
 
 def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measurement, str]:
-    """Run the commit in a clean worktree at the highest possible level, and evaluate a command.
+    """Run the commit in a clean worktree at the highest possible level; then evaluate it if it is a
+    command.
 
     Return the measurement, and why the level is not higher ("" if it is the highest). If the judge
     rejects the harness, which it does before the script starts, the script is run without a judge.
@@ -314,10 +316,10 @@ def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
 
 
 def _add_history(case: Case, result: Result) -> Result:
-    """Return the result with notes on comparable runs, and with its repeats and their mean.
+    """Return ``result`` with notes on comparable runs, and with its repeats. The mean of the
+    repeats replaces ``value`` unless the last run crashed.
 
-    The mean replaces ``value`` unless the last run crashed. Without two comparable repeats,
-    ``repeats`` is None and ``value`` stays.
+    Without two comparable repeats, ``repeats`` is None and ``value`` stays.
     """
     assert result.record is not None
     runs = case.evidence.journal.runs()
@@ -328,7 +330,8 @@ def _add_history(case: Case, result: Result) -> Result:
 
 
 def _settle(case: Case, result: Result, *, apply: bool) -> tuple[str, ...]:
-    """Settle the branch if ``apply`` is true; return lines about what was done or is to be done.
+    """Settle the branch, or with ``apply`` False only say what is to be done; return lines about
+    it.
 
     There is no line after a keep, or if the run's commit is the incumbent. After a rehearsal or an
     interrupted run the branch stays, and only with ``apply`` a line says why. If nothing is kept

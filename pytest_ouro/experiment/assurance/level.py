@@ -82,7 +82,8 @@ def assure(case: Case, experiment: Experiment, job: Job, tree: Path) -> Assured:
 def reachable(
     case: Case, experiment: Experiment, tried: Callable[[], Availability]
 ) -> tuple[Level, str]:
-    """Return the highest level at which a run can start, and why not a higher one ("" at the top).
+    """Return a tuple: the highest level at which a run can start, and why not a higher one ("" for
+    *sandboxed*).
 
     ``tried`` runs the sandbox's self-test; it is called only if everything else allows a sandbox.
     ExperimentError if the harness is not trusted.
@@ -111,12 +112,12 @@ def no_sandbox(case: Case, experiment: Experiment, tried: Callable[[], Availabil
 
 
 def no_judge(case: Case, experiment: Experiment) -> str:
-    """Return why the level *judged* is out of reach, as far as bound and source show; "" if it is
-    not.
+    """Return why the level *judged* cannot be reached, as far as bound and source show; "" if it
+    can.
 
-    It is if the bound allows only a lower level, or if the harness lacks a name that the judge
-    needs at its top level. A command needs an evaluation in a process of its own, on data that the
-    command cannot read. ExperimentError if the harness is not trusted.
+    It cannot if the bound allows only a lower level, or if the harness does not define at its top
+    level a name that the judge needs. A command needs an evaluation in a process of its own, on
+    data that the command cannot read. ExperimentError if the harness is not trusted.
     """
     if LEVELS.index(experiment.highest) < LEVELS.index("judged"):
         return f'the bound says highest = "{experiment.highest}"'

@@ -46,7 +46,8 @@ def available(
     newest: int = 7,
     network: bool = False,
 ) -> Availability:
-    """Return whether the sandbox passes its self-test, with up to three of its failures if not.
+    """Return whether the sandbox passes its self-test; if not, ``why`` has up to three of its
+    failures.
 
     The test runs in a process of its own, started by the command ``python`` in ``folder`` with the
     variables ``environment`` (None: this process's). It tries actions that must fail and actions
@@ -83,10 +84,10 @@ def _probe(
     folder: Path | None,
     environment: Mapping[str, str] | None,
 ) -> list[str]:
-    """Run the self-test, which is sent ``message``, and return its failures.
+    """Start the self-test, send it ``message``, and return its failures; empty if it passes.
 
-    A process that fails, gives no answer or does not end in time is a failure. OSError if it cannot
-    be started.
+    A process that fails, gives no answer or does not end in time counts as one failure. OSError if
+    it cannot be started.
     """
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -130,7 +131,8 @@ def unhidden(case: Case, experiment: Experiment) -> str:
 
 
 def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
-    """Return the job with the description of its sandbox, and with settings for its one card.
+    """Return the job with the description of its sandbox, and with settings that limit it to its
+    one card, if it uses one.
 
     ``tree`` is the checkout that it runs in. A script may only read it. A command may write it too,
     so its validation files are deleted there. Both may read the bound's data, and write the job's
@@ -167,7 +169,8 @@ def _take_out(files: list[Path], tree: Path) -> list[Path]:
 
 
 def _hidden(case: Case, experiment: Experiment, job: Job) -> list[Path]:
-    """Return the validation files in the experiment's folder and in the checkout, sorted.
+    """Return the validation files in the experiment's folder and in the job's folder, sorted and
+    without duplicates.
 
     Installed packages among the validation data are left out.
     """
@@ -177,10 +180,11 @@ def _hidden(case: Case, experiment: Experiment, job: Job) -> list[Path]:
 
 
 def _readable(case: Case, experiment: Experiment) -> Iterator[Path]:
-    """Yield the data files that the bound and its rules name, and their folders, for files beside
-    them.
+    """Yield the data files that the bound and its rules name, and for each pattern the folder that
+    they are in, since a program may read files beside them.
 
-    A folder that contains the experiment, the repository or the user's home is left out.
+    A folder that contains the experiment, the repository or the user's home is left out, and so are
+    installed packages.
     """
     root = case.evidence.root
     patterns = [*experiment.data, *experiment.validation]

@@ -97,11 +97,12 @@ def lock_names(profile: Profile) -> list[str]:
 def surroundings(
     profile: Profile, say: Callable[[str], None], cores: Collection[int] = ()
 ) -> Surroundings:
-    """Return the device's name, and the other programs on its cards; warn about each by ``say``.
+    """Return the device's name, and the other programs on its cards; call ``say`` with a warning
+    about each.
 
-    The name is the model of the processor or of the first visible card. On the profile "cpu", the
-    number of ``cores`` that a run is confined to is part of it, since such a run is on another
-    device than one that may use all of them. An unknown card is named so, with the processor.
+    On "cpu" the name is the processor's model, with the number of ``cores`` if the run is confined
+    to some, since that is another device than all of them. On "cuda" it is that of the first
+    visible card, or "unknown card" with the processor's model.
     """
     if profile == "cpu":
         return Surroundings(f"{cpu_name()}, {len(cores)} cores" if cores else cpu_name())

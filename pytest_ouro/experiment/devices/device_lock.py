@@ -95,10 +95,10 @@ def _hold(name: str, say: Callable[[str], None] | None) -> Iterator[bool]:
 
 
 def holder_of(names: Iterable[str]) -> str:
-    """Return who holds the first of these devices that is not free, and since when.
+    """Return who holds the first of these devices that is not free, and since when; "" if all are
+    free, "another user" if a lock may not be opened.
 
-    "" if all are free; "another user" if a lock may not be opened. The locks are tried for a
-    moment, not held.
+    Each lock is tried for a moment and released at once.
     """
     from filelock import FileLock, Timeout
 

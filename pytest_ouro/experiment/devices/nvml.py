@@ -177,7 +177,8 @@ def _cards(nvml: ctypes.CDLL) -> list[Card]:
 
 
 def _handle(nvml: ctypes.CDLL, index: int) -> ctypes.c_void_p:
-    """Return the handle by which NVML functions know the card with this index."""
+    """Return the handle by which NVML functions know the card with this index; a null handle if
+    there is no such card."""
     handle = ctypes.c_void_p()
     nvml.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(handle))
     return handle
@@ -186,8 +187,8 @@ def _handle(nvml: ctypes.CDLL, index: int) -> ctypes.c_void_p:
 def _processes(nvml: ctypes.CDLL, card: Card) -> list[_Process]:
     """Return the processes that compute on a card.
 
-    The list is empty if the driver is older than version 510 or refuses the query, as it does for
-    more than ``_PROCESSES`` processes.
+    Empty if the driver is older than version 510 or refuses the query, as it does for more than
+    ``_PROCESSES`` processes.
     """
     count, found = ctypes.c_uint(_PROCESSES), (_Process * _PROCESSES)()
     ask = getattr(nvml, "nvmlDeviceGetComputeRunningProcesses_v3", None)

@@ -42,12 +42,13 @@ class Place(NamedTuple):
 def hold_place(
     profile: Profile, slots: int, folder: Path, say: Callable[[str], None]
 ) -> Iterator[Place]:
-    """Wait for a place for a run, yield it, and hold it until the context ends.
+    """Wait for a place for a run, yield it, and hold it until the context ends; ``say`` is called
+    while it waits.
 
-    With several ``slots`` on the profile "cpu", it is one slot and the working tree ``folder``;
-    this process is confined to the slot's cores meanwhile, and so are the processes that it starts.
-    Otherwise it is the visible cards, or the whole processor. ``say`` is called while it waits.
-    ExperimentError if there are fewer cores than slots, or if the locks cannot be written.
+    With several ``slots`` on the profile "cpu", the place is one slot and the working tree
+    ``folder``; until the context ends this process, and those that it starts, are confined to the
+    slot's cores. Otherwise it is the visible cards, or the whole processor. ExperimentError if
+    there are fewer cores than slots, or if the locks cannot be written.
     """
     if profile == "cpu" and slots > 1:
         tree = f"tree-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
@@ -64,10 +65,11 @@ def hold_place(
 
 
 def parts(slots: int) -> list[tuple[int, ...]]:
-    """Return the numbers of the cores of each slot: parts of equal size of those that this process
-    may use. Cores that are left over are not used.
+    """Return for each slot the numbers of its cores: parts of equal size of the cores that this
+    process may use. Cores that are left over are in no part.
 
-    ExperimentError if there are too few cores, or the system confines no process to cores.
+    ExperimentError if there are fewer cores than slots, or the system cannot confine a process to
+    cores.
     """
     if not hasattr(os, "sched_getaffinity"):
         raise messages.no_slots_here(slots)
@@ -129,7 +131,8 @@ def _used_cores(profile: Profile) -> Iterable[str]:
 
 @contextmanager
 def _confined(cores: Iterable[int]) -> Iterator[None]:
-    """Confine this process, and those that it starts, to cores until the context ends."""
+    """Confine this process, and those that it starts, to ``cores`` until the context ends; then
+    allow it the cores from before."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:

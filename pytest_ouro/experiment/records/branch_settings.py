@@ -34,9 +34,9 @@ _KEY = re.compile(rf"branch\.{_NAME}\.({'|'.join(_VALUES)})")
 def only_branches_differ(before: bytes, after: bytes, *, folder: Path) -> bool:
     """Return whether two contents of ``.git/config`` are the same except for settings of branches.
 
-    Settings of branches may be removed, and added with a harmless value; all others must be the
-    same, in the same order. False if git cannot parse one of the contents. Git is called in
-    ``folder``, which may be any folder.
+    Settings of branches may be removed, or added with a value that starts no program; all others
+    must be the same, in the same order. False if git cannot parse one of the contents. Git is
+    called in ``folder``, which may be any folder.
     """
     try:
         old, new = _settings(before, folder), _settings(after, folder)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 def files_at_head(case: Case) -> dict[str, str]:
-    """Return git's id of each editable file of HEAD, by path from the repository's top."""
+    """Return a dict from the path of each editable file of HEAD, from the repository's top, to
+    git's id of its content; sorted by path."""
     globs = [case.bound.path(glob) for glob in case.experiment.editable]
     tree = sorted(case.repository.head_tree.items())
     return {path: entry.blob for path, entry in tree if matches(path, globs)}

@@ -103,12 +103,11 @@ class Snapshot:
 
     def _restore_journal(self) -> list[str]:
         """Restore the journal's lines from before, followed by the sound lines that other runs
-        added.
+        added; return a list of one line about what the run changed, or an empty one.
 
-        Return one line about what the run changed, or none; the line names the file that keeps what
-        was found. Nothing is written if the old lines are there, file and ref agree, no record
-        contradicts another, and either nothing was added or other runs added lines too: forged
-        lines are then reported, and stay.
+        Nothing is written if the old lines are there, file and ref agree, no record contradicts
+        another, and either nothing was added or other runs added lines too: forged lines are then
+        reported, and stay. Otherwise what was found is kept in a file, which the line names.
         """
         journal, start = self.case.evidence.journal, len(self.lines)
         with journal.locked():
@@ -140,7 +139,8 @@ class Snapshot:
         return [] if ref_intact else [f"{REF} was moved or removed while the run went on{further}"]
 
     def _sound(self, added: list[bytes]) -> list[bytes]:
-        """Return the added lines that are records and contradict no line before them."""
+        """Return those of the added lines that are records and contradict neither the old lines nor
+        a sound added line before them."""
         sound = list(self.lines)
         for one in added:
             if not _contradict([*sound, one]):
@@ -148,7 +148,8 @@ class Snapshot:
         return sound[len(self.lines) :]
 
     def _is_alone(self, others: list[bytes]) -> bool:
-        """Return whether no other run was under way, whose script could have added lines too.
+        """Return whether the run of this snapshot is the only one without an end in the journal: no
+        other script could have added lines.
 
         ``others`` are the lines that other runs added.
         """
@@ -189,7 +190,8 @@ class Snapshot:
         return [f"{first}{others} was moved or removed while the run went on (it is put back)"]
 
     def _find_written(self) -> list[str]:
-        """Return a line for each data file that was written or removed; new files do not count.
+        """Return a line for each data file that was written or removed since the snapshot; new
+        files do not count. Empty if there is none.
 
         If there is one, the stored digests of data files are deleted.
         """
@@ -233,13 +235,14 @@ def _contradict(lines: list[bytes]) -> bool:
 
 
 def _tried(case: Case) -> dict[str, str]:
-    """Return the ids of the tried commits, by the names of their refs."""
+    """Return a dict from the name of each ref of a tried commit to the commit's id."""
     found = anchor.refs(case.repository.git.common_dir)
     return {ref: commit for ref, commit in found.items() if ref.startswith(TRIED)}
 
 
 def _forged(count: int) -> str:
-    """Return the line about ``count`` lines that only this run could have added."""
+    """Return a text that says that ``count`` lines were added which only this run could have
+    added."""
     lines = "a line" if count == 1 else f"{count} lines"
     return (
         f"the journal got {lines} while the run went on, for this working tree and device, which "

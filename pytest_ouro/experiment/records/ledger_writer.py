@@ -55,9 +55,9 @@ def append(
 
 
 def _open(path: Path, top: Path) -> FileIO:
-    """Open the ledger, created if needed, to read and append, and return it unbuffered.
+    """Return the ledger, opened unbuffered to read and append, and created if needed.
 
-    OSError if a link is on its path, or if it is not a regular file.
+    OSError if a link is on its path below ``top``, or if it is not a regular file.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     name = path.relative_to(top).as_posix()

@@ -221,10 +221,11 @@ def recover(case: Case, say: Callable[[str], None]) -> bool:
 
 
 def record_lost_runs(case: Case, say: Callable[[str], None] = lambda text: None) -> bool:
-    """Record each run that did not finish, and whose supervisor was killed, as a crash.
+    """Record as a crash each run of this working tree that did not finish and whose supervisor has
+    ended; return whether there were any.
 
-    Return whether there were any; ``say`` is called with a line about each. Runs of other working
-    trees are left to the next run there, since their rows belong to the ledgers there.
+    ``say`` is called with a line about each. Runs of other working trees are left to the next run
+    there, since their rows belong to the ledgers there.
     """
     lost = [
         started
@@ -241,10 +242,12 @@ def record_lost_runs(case: Case, say: Callable[[str], None] = lambda text: None)
 
 
 def _write_missing_rows(case: Case, say: Callable[[str], None]) -> bool:
-    """Write the missing rows of finished runs whose supervisor was killed before it wrote them.
+    """Write the missing rows of finished runs whose supervisor was killed before it wrote them;
+    return whether a row was written.
 
-    Only a run whose file for disk space is still there is considered; the file is deleted. Return
-    whether a row was written. Runs of other working trees are left out.
+    Considered are the runs of this working tree whose supervisor has ended and whose file of
+    reserved disk space is still there; the file is deleted. ``say`` is called with a line about
+    each row. RecordError if a row cannot be written.
     """
     journal = case.evidence.journal
     runs = [run for run in journal.runs() if run.worktree == case.evidence.worktree]
@@ -295,7 +298,8 @@ def restore_rows(case: Case) -> int:
 
 
 def _append(case: Case, entry: Entry, *, torn: bool = False) -> None:
-    """Add a row to the ledger of the bound; see :func:`ledger_writer.append`."""
+    """Add the row ``entry`` to the ledger of the bound. With ``torn``, only the rest of a row that
+    was written in part; see :func:`ledger_writer.append`. RecordError if that fails."""
     top, metric = case.repository.git.top, case.experiment.metric
     path = top / case.bound.layout.ledger
     lock = case.evidence.journal.folder / "ledger.lock"

@@ -117,7 +117,7 @@ class StartFiles:
 
     def _is_lawful(self, path: Path, before: _Entry, after: _Entry) -> bool:
         """Return whether the path is the repository's ``.git/config``, and nothing changed in it
-        except harmless settings of branches."""
+        except harmless settings of branches: not its kind or permissions either."""
         config = self.git.common_dir / "config"
         if path not in (config, config.resolve()) or before.kind != "file":
             return False
@@ -125,8 +125,8 @@ class StartFiles:
         return same and only_branches_differ(before.data, after.data, folder=self.git.top)
 
     def _call(self, path: Path) -> str:
-        """Return a path as messages name it: from ``.git/``, the repository's top or ``~/``, or
-        whole."""
+        """Return a path as messages name it: from ``.git/``, from the repository's top or from
+        ``~/`` if it lies there, otherwise whole."""
         for folder, name in ((self.git.common_dir, ".git/"), (self.git.top, ""), (_home(), "~/")):
             if folder is not None and folder in path.parents:
                 return f"{name}{path.relative_to(folder)}"
@@ -216,7 +216,7 @@ def _submodules(folder: Path) -> Iterator[Path]:
 
 
 def _listed(folder: Path) -> list[Path]:
-    """Return the paths in a folder, sorted; none if it is a link, or cannot be listed."""
+    """Return the paths in a folder, sorted; an empty list if it is a link, or cannot be listed."""
     try:
         return [] if folder.is_symlink() else sorted(folder.iterdir())
     except OSError:

@@ -45,11 +45,12 @@ def checkout(
 
 
 def _write(git: Git, commit: str, folder: Path, leave_out: Callable[[str], bool]) -> None:
-    """Add a working tree without files, then write them from git's objects.
+    """Add a working tree at ``folder`` without files, then write the files of the commit from git's
+    objects, except paths for which ``leave_out`` returns true.
 
-    What has its folder's name, and the trees of processes that have ended, are removed first. Paths
-    for which ``leave_out`` returns true are not written. ExperimentError if the disk refuses
-    something, or a file cannot be written as committed; GitError if git fails.
+    A tree of the same name, and the trees of processes that have ended, are removed first.
+    ExperimentError if the disk refuses something, or a file cannot be written as committed;
+    GitError if git fails.
     """
     try:
         make_cache_folder("worktrees", folder.parent.name)

@@ -90,10 +90,11 @@ def _run(
 
 
 def _number(guard: Guard, printed: Measurement) -> float | None:
-    """Return the number that a guard limits, as printed, or the exit status of its command.
+    """Return the number that a guard limits: the one that ``printed`` has for it, or if the guard
+    names none, the exit status of its command.
 
-    None if it was not printed, the program was ended, or failed where a printed number is limited;
-    and for a number that the record of the run has.
+    None if that number was not printed, if the program was ended, if it failed and a printed number
+    is limited, or if the record of the run has the number.
     """
     if printed.stopped or guard.recorded:
         return None
@@ -122,8 +123,8 @@ def digest(case: Case, experiment: Experiment) -> str:
 
 
 def demand_trusted(case: Case) -> None:
-    """Raise ExperimentError unless the trusted commit, from which the evaluation is checked out,
-    contains the blessed files. Without a bound.lock, do nothing."""
+    """Raise ExperimentError unless the trusted commit contains every blessed file as it was
+    blessed; the evaluation is checked out from that commit. Without a bound.lock, do nothing."""
     trust = case.trust
     for path in sorted(trust.paths) if trust.lock else ():
         data = trust.before(path)

@@ -84,8 +84,8 @@ def command_job(setup: Setup, tree: Path) -> Job:
 
 
 def _job(setup: Setup, message: Message) -> Job:
-    """Return a job with the settings of the experiment, to be run in the experiment's folder;
-    ``message`` says what is run."""
+    """Return a job with the bound's settings, to be run in the experiment's own folder; ``message``
+    says what is run."""
     root, experiment = setup.case.evidence.root, setup.experiment
     return Job(
         program=experiment.program,
@@ -106,8 +106,8 @@ def _job(setup: Setup, message: Message) -> Job:
 
 
 def _printed(experiment: Experiment, *, otherwise: Which) -> Printed:
-    """Return how the metric is printed; ``otherwise`` says which of several values counts if
-    ``metric-which`` in the bound is "only"."""
+    """Return how the metric is printed, as the bound states it; but where its ``metric-which`` is
+    "only", ``otherwise`` says which of several values counts."""
     which = otherwise if experiment.metric_which == "only" else experiment.metric_which
     return Printed(experiment.metric, experiment.unit, which, experiment.metric_from)
 
@@ -156,7 +156,8 @@ def evaluation_job(
 
 
 def _confined(run: Job, scratch: Path) -> dict[str, Any]:
-    """Return the settings, for JSON, by which the evaluation runs a program of the candidate."""
+    """Return a dict of settings, for JSON, by which ``evaluation.confine`` runs a program of the
+    candidate as ``run``, the job of the command, was run: folder, environment and sandbox."""
     return {
         "sandbox": run.message.get("sandbox"),
         "network": run.message.get("network", False),
@@ -168,7 +169,8 @@ def _confined(run: Job, scratch: Path) -> dict[str, Any]:
 
 
 def _command(words: tuple[str, ...], folder: Path) -> Message:
-    """Return the message by which the launcher executes a command in ``folder``."""
+    """Return the message by which the launcher executes a command in ``folder``; its first word
+    "python" stands for the interpreter that runs us."""
     return {"mode": "command", "root": str(folder), "command": list(_program(words))}
 
 
@@ -230,8 +232,8 @@ class _Echo:
 
 
 def interpreter(experiment: Experiment) -> tuple[str, ...]:
-    """Return the command that starts Python for the experiment, as the bound states it, with the
-    interpreter that runs us in place of "python"."""
+    """Return the command that starts Python for the experiment, as the bound states it; if its
+    first word is "python", with the interpreter that runs us in its place."""
     return _program(experiment.python)
 
 
@@ -243,10 +245,8 @@ def _program(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def settings(case: Case) -> dict[str, str]:
-    """Return variables by which uv uses the project's environment, not a new one in a worktree.
-
-    Empty if neither the experiment's folder nor the repository's top has a ``.venv``.
-    """
+    """Return variables by which uv uses the ``.venv`` of the experiment's folder or else of the
+    repository's top, not a new one in a worktree. An empty dict if neither folder has one."""
     for folder in (case.evidence.root, case.repository.git.top):
         if (folder / ".venv").is_dir():
             return {"UV_PROJECT_ENVIRONMENT": str(folder / ".venv"), "UV_NO_SYNC": "1"}

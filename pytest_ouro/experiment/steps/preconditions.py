@@ -46,10 +46,10 @@ def rehearse(experiment: Experiment, budget: float | None) -> Experiment:
 
 
 def demand_committed(case: Case) -> None:
-    """Refuse changes of editable files, or a blessing, that are not committed.
+    """Raise ExperimentError if a change of an editable file, or a blessing, is not committed.
 
-    Refuse too a script that HEAD lacks, or, for a command with a bound.lock, a trusted commit that
-    lacks blessed files.
+    Raise it too for a script that HEAD lacks, or, for a command with a bound.lock, for a trusted
+    commit that lacks blessed files.
     """
     editable = [case.bound.path(path) for path in case.experiment.editable]
     repository = case.repository
@@ -67,24 +67,25 @@ def demand_committed(case: Case) -> None:
 
 
 def demand_no_submodule(case: Case) -> None:
-    """Refuse submodules in the experiment's folder: a clean worktree would lack their files."""
+    """Raise ExperimentError if the experiment's folder contains a submodule: a clean worktree would
+    lack its files."""
     for path, entry in sorted(case.repository.head_tree.items()):
         if entry.mode == _SUBMODULE and inside(path, case.bound.root):
             raise messages.submodule(path, case.repository.head)
 
 
 def demand_same_head(case: Case, commit: str) -> None:
-    """Refuse a HEAD that is not ``commit``, the commit of the repeats before."""
+    """Raise ExperimentError if HEAD is not ``commit``, the commit of the repeats before."""
     if case.repository.head != commit:
         raise messages.head_moved(commit, case.repository.head)
 
 
 def demand_writable(case: Case) -> None:
-    """Refuse an edited journal, and files and disks that could not hold the records of a run.
+    """Raise ExperimentError, or RecordError, if the journal was edited, or if files or disks could
+    not hold the records of a run. Make the folder of the journal if there is none.
 
-    The folder of the journal is made if there is none. The log, the ledger and the journal may be
-    missing, and must not be links; the ledger needs the columns of a row. ``ROOM`` megabytes must
-    be free.
+    The log, the ledger and the journal may be missing, and must not be links; the ledger needs the
+    columns of a row. ``ROOM`` megabytes must be free.
     """
     case.evidence.journal.demand_whole()
     journal = case.evidence.journal
@@ -115,7 +116,8 @@ def demand_writable(case: Case) -> None:
 
 
 def demand_room(folder: Path) -> None:
-    """Refuse a disk with less than ``ROOM`` megabytes free; ``folder`` on it need not exist yet."""
+    """Raise an OuroError if the disk of ``folder``, which need not exist yet, has less than
+    ``ROOM`` megabytes free, or cannot be asked."""
     try:
         while not folder.exists():
             folder = folder.parent

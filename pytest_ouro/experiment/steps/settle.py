@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 
 def settle(case: Case, *, target: str, tried: str, apply: bool) -> tuple[str, ...]:
-    """Move the branch back from the tried commit to ``target``, its last keep.
+    """Move the branch back from the tried commit to ``target``, its last keep; return lines that
+    say what was done.
 
-    Return lines that say what was done. Without ``apply``, and if the branch must not or cannot be
-    moved, it stays: nothing is raised, and a line names the command that would move it. ``case`` is
-    that of the run, observed before the run; ``tried`` is the ref of the tried commit.
+    With ``apply`` False, or if the branch must not or cannot be moved, it stays: nothing is raised,
+    and a line names the command that would move it. ``case`` is that of the run, observed before
+    the run; ``tried`` is the ref of the tried commit.
     """
     stays = f"the try stays as {tried}"
     advice = f"ouro: to settle: git reset --keep {target[:7]}   ({stays})"

@@ -92,7 +92,8 @@ class TreeWriter:
     def _write_subfolder(
         self, name: str, tree: str, folder: int, path: str, links: list[tuple[str, str]]
     ) -> None:
-        """Make the subfolder ``name`` and write its tree into it."""
+        """Make the subfolder ``name`` in ``folder`` (a descriptor) and write ``tree`` into it as
+        `_write_folder` does; FileExistsError if the name is taken."""
         os.mkdir(name, dir_fd=folder)
         below = os.open(name, _OPEN_FOLDER, dir_fd=folder)
         try:

@@ -56,12 +56,14 @@ class Answers:
         self.turn, self.clock, self.cpu = turn, clock, cpu
 
     def end_batch(self) -> None:
-        """Record the present batch as answered, with its seconds up to the last turn."""
+        """Append the seconds of the unanswered batch, up to the last change of turn, to
+        ``batches``, and begin the next batch at 0."""
         self.batches.append(self.begun)
         self.begun = 0.0
 
     def _counted(self, clock: float, cpu: float) -> float:
-        """Return the seconds of the present turn that count as the run's; 0 if it is nobody's."""
+        """Return the seconds of the present turn that count as the run's: all in the run's turn, at
+        most the run's CPU seconds in the judge's turn, 0 in nobody's."""
         if self.turn == "nobody":
             return 0.0
         passed = clock - self.clock
@@ -75,7 +77,8 @@ class Answers:
     def charged(self, excused: float) -> float:
         """Return the seconds of the answered batches beyond what inference explains; at least 0.
 
-        Inference explains the usual pace for each batch, at most ``excused`` seconds together.
+        Inference explains the usual pace times the number of batches, and at most ``excused``
+        seconds.
         """
         return max(0.0, self.seconds - min(len(self.batches) * self._pace(), excused))
 
@@ -102,15 +105,13 @@ class Answers:
 def excused(
     *, window: float, served: int, budget: float, tokens: int, scoring: float, waited: float
 ) -> float:
-    """Return the most seconds that inference explains.
+    """Return the most seconds of the answers that inference explains.
 
-    ``window`` is the length of the window, in which ``served`` tokens were trained on; ``tokens``
-    is the number asked for. The limit is the time of a forward pass over these, at ``FORWARD``
-    times the training time per token, plus the time of the judge for the same logits: passing them
-    on costs the run no more than reading and scoring them costs the judge. The judge's time is its
-    CPU seconds (``scoring``), or on the wall clock the time that the run ``waited``, if that is
-    more: a busy machine delays both. Everything except ``scoring`` is limited to a quarter of the
-    budget, since a script can falsify it.
+    It is the time of a forward pass over the ``tokens`` asked for, at ``FORWARD`` times the
+    training time per token (``window`` / ``served``), plus the judge's time for the same logits:
+    its CPU seconds (``scoring``), or the seconds that the run ``waited`` for it, if that is more.
+    Everything except ``scoring`` is limited to the share ``EXCUSED`` of the budget, since a script
+    can falsify it.
     """
     forward = FORWARD * tokens * window / max(served, 1)
     return min(forward + max(waited, scoring), EXCUSED * budget + scoring)

@@ -40,8 +40,8 @@ class Judge:
         self.kept.close()
 
     def last_words(self) -> str:
-        """Return the last line with text that the judge printed, the reason if it failed; ""
-        without one."""
+        """Return the last line that is not blank of what the judge printed, the reason if it
+        failed; "" if there is none."""
         fd = self.log.fileno()  # the opened file; its name may have been replaced
         lines = os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="replace").split("\n")
         return next((line for line in reversed(lines) if line.strip()), "")

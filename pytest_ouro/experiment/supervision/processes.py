@@ -87,8 +87,9 @@ class _Vanished:
     def scan(self, members: list[_Process]) -> bool:
         """Note which processes vanished since the previous scan; return whether usage is lacking.
 
-        It is if a living parent, or all members together, lack the usage of children that vanished
-        before the previous scan: there is one scan of grace. Always False except on Linux.
+        It is lacking if a living parent, or all members together, do not account for the usage of
+        children that vanished before the previous scan: there is one scan of grace. Always False
+        except on Linux.
         """
         if sys.platform != "linux":
             return False
@@ -202,11 +203,9 @@ class Family:
         return process.parent == os.getpid() and process.pid != self.leader
 
     def _members(self) -> list[_Process]:
-        """Return the processes of the run, without strangers, as the system lists them now.
-
-        They are the leader's group and session, orphans in sessions other than ours, and the
-        descendants of all these.
-        """
+        """Return the processes of the run as the system lists them now: the leader's group and
+        session, our orphans in sessions other than ours, except ``strangers``, and the descendants
+        of all these."""
         everyone = _list()
         ours = os.getsid(0)
         members = {
@@ -221,16 +220,16 @@ class Family:
 
 
 def reaped_cpu_seconds() -> float:
-    """Return the CPU seconds of all children that this process has waited for, and of those that
-    they waited for."""
+    """Return the CPU seconds, user and system, of all ended children that this process has waited
+    for, and of those that they waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def adopt_orphans() -> frozenset[int]:
-    """Become the parent of our descendants that lose theirs (a subreaper), for the rest of our
-    life; return the ids of our present children. On other systems than Linux do nothing and return
-    an empty set."""
+    """Return the ids of our present children, and become a subreaper for the rest of our life:
+    descendants that lose their parent become our children. On other systems than Linux do nothing
+    and return an empty set."""
     if sys.platform != "linux":
         return frozenset()
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -311,8 +310,8 @@ def _ps() -> list[_Process]:
 
 
 def signal_group(group: int, number: signal.Signals) -> bool:
-    """Send a signal to a process group and return True; False if it has no living process that we
-    may signal."""
+    """Send a signal to a process group and return True; return False if the group has no process,
+    or none that we may signal."""
     try:
         os.killpg(group, number)
     except ProcessLookupError:

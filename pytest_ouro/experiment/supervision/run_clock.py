@@ -114,10 +114,11 @@ class RunState:
         return None if self.window_from is None else self.clock() - self.window_from
 
     def charged(self) -> float:
-        """Return the seconds of the answers to the judge that inference does not explain.
+        """Return the seconds of the answers to the judge that inference does not explain; 0 before
+        the judge asks.
 
-        0 before the judge asks. Until it has a score, the usual pace alone counts as explained;
-        then the usual pace, up to a limit.
+        Until the judge has a score, the usual pace is explained without a limit; then up to the
+        limit of `excused`, which the score is needed for.
         """
         if self.answers is None:
             return 0.0
@@ -215,7 +216,8 @@ class RunState:
         return self.answers
 
     def release(self) -> None:
-        """Record that the script is released now: it no longer waits for the judge."""
+        """Record the present time on the bound's clock as the time of the script's release, and
+        that the script does not wait for the judge any more."""
         self.waiting = False
         self.released = self.clock()
 
@@ -224,11 +226,9 @@ class RunState:
         return 0.0 if self.released is None else self.clock() - self.released
 
     def start(self) -> None:
-        """Begin the window now, or at the latest allowed start if that has passed.
-
-        That is ``startup_seconds`` after the script's release, on the wall clock also the deadline
-        of the warm-up. If the window has begun already, do nothing.
-        """
+        """Begin the window now, or at the latest allowed time if that has passed:
+        ``startup_seconds`` after the script's release, and on the wall clock no later than the
+        deadline of the warm-up. If the window has begun already, do nothing."""
         if self.window_from is not None:
             return
         now = self.clock()
@@ -238,7 +238,8 @@ class RunState:
         self.window_from = min(now, latest)
 
     def close(self) -> None:
-        """End the window now, and keep its length on the bound's clock: 0 if it never began."""
+        """End the window now: set ``window`` to its length on the bound's clock, 0 if it never
+        began."""
         self.scan()
         self.window = self.trained() or 0.0
 
@@ -266,12 +267,13 @@ class RunState:
 
 
 def _strings(message: dict[str, Any], *names: str) -> dict[str, str]:
-    """Return these keys of a message with their values as text; KeyError if one is missing."""
+    """Return a dict of the given keys of a message with their values as text; KeyError if one is
+    missing."""
     return {name: str(message[name]) for name in names}
 
 
 def _cut(reported: dict[str, Any]) -> dict[str, str]:
-    """Return the first ``_MOST`` entries as text, names cut to 40 characters and values to 16: a
-    script may report anything."""
+    """Return the first ``_MOST`` entries of a dict, with names as text of at most 40 characters and
+    values of at most 16: a script may report anything."""
     entries = list(reported.items())[:_MOST]
     return {str(name)[:40]: str(digest)[:16] for name, digest in entries}

@@ -39,11 +39,12 @@ _MALFORMED = (
 
 
 def supervise(job: Job, progress: Progress | None = None) -> Measurement:
-    """Run the job until it ends or must be ended; return its measurement, leave no process of it.
+    """Run the job until it ends or must be ended; return its measurement, and leave no process of
+    it.
 
-    Ctrl-C and TERM end the run, and the measurement's ``stopped`` says so, as it does for a run
-    that exceeds its time or whose harness the judge rejects: nothing is raised. ``progress`` is
-    called a few times a second. ExperimentError if the job cannot be started or its log not opened.
+    Nothing is raised if Ctrl-C or TERM ends the run, if it exceeds its time, or if the judge
+    rejects its harness: ``stopped`` of the measurement says so. ``progress`` is called a few times
+    a second. ExperimentError if the job cannot be started or its log not opened.
     """
     began = time.monotonic()
     with (
@@ -162,11 +163,8 @@ class Line:
             self.channel.sendall(json.dumps(message).encode() + b"\n")
 
     def read(self) -> bool:
-        """Handle the messages that have arrived, ignoring malformed ones, and answer each.
-
-        While answers are held back, none is sent. Return False once the other end is closed, else
-        True.
-        """
+        """Handle the messages that have arrived, ignoring malformed ones, and answer each, unless
+        answers are held back. Return False once the other end is closed, else True."""
         data = b""
         with contextlib.suppress(ConnectionResetError):
             data = self.channel.recv(65536)
@@ -179,8 +177,8 @@ class Line:
         return bool(data)
 
     def answer(self) -> None:
-        """Send an empty answer, so that the child continues; drop it if the child does not read, or
-        is gone."""
+        """Send an empty answer, so that the child continues. If the child does not read or is gone,
+        do nothing."""
         with contextlib.suppress(OSError):
             self.channel.send(b"{}\n", socket.MSG_DONTWAIT)
 
@@ -231,7 +229,8 @@ def _follow(
 
 
 def _drain(process: subprocess.Popen[bytes], log: RunLog) -> None:
-    """Write the output that is still in the pipe of the dead child to the log."""
+    """Write the output that is still in the pipe of the dead child to the log, and close the
+    pipe."""
     assert process.stdout is not None
     with process.stdout as pipe:
         os.set_blocking(pipe.fileno(), False)

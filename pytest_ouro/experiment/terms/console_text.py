@@ -27,8 +27,8 @@ def clean(text: str, *, width: int = 200) -> str:
 
 
 def lines(text: str) -> list[str]:
-    """Return the lines as a terminal shows them: of several ``\\r`` redraws only the last that is
-    not blank."""
+    """Return the lines of a text as a terminal shows them: of the parts of a line between carriage
+    returns, only the last that is not blank ("" if all are blank)."""
     return [
         next((part for part in reversed(line.split("\r")) if part.strip()), "")
         for line in text.replace("\r\n", "\n").split("\n")
@@ -36,7 +36,7 @@ def lines(text: str) -> list[str]:
 
 
 def summary(text: str) -> dict[str, str]:
-    """Return the values of the ``key: value`` lines of a log, as text by key.
+    """Return a dict of the ``key: value`` lines of a log, both as text; empty if there are none.
 
     A key begins with a small letter at the start of the line, and a value is one word. Of several
     lines with one key the last counts.

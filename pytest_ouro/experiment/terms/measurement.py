@@ -135,10 +135,11 @@ def outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
 
 
 def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
-    """Return the outcome and the reason, whether the value is plausible or not.
+    """Return the outcome, and the reason ("" for "ok"), whether the value is plausible or not.
 
     A failed run comes first, then findings. A command has the outcome of its evaluation. A script
-    must call the evaluation once, and print the measured metric.
+    must call the evaluation once, and print the metric that was measured; else it is a crash
+    (nothing called or printed) or a breach.
     """
     if failed := _failed(seen, metric):
         return failed
@@ -179,8 +180,8 @@ def _unread(seen: Measurement) -> tuple[Outcome, str] | None:
     """Return the outcome and the reason if no finite metric was read from the output; None if one
     was.
 
-    It is "nan" if something under the metric's name was printed that is not a finite number, and
-    "crash" if nothing was, or several numbers of which none counts.
+    The outcome is "nan" if one value was printed under the metric's name that is not a finite
+    number, and "crash" if none was, or if several numbers were and none counts.
     """
     reading = seen.reading
     if reading.fault:
@@ -248,6 +249,6 @@ def _out_of_memory(seen: Measurement) -> bool:
 
 
 def _nan_in(tail: tuple[str, ...]) -> bool:
-    """Return whether a line has the word FAIL, or begins with it: the script prints it if its loss
-    is NaN."""
+    """Return whether one of the lines begins with FAIL or has the word FAIL: a script prints it if
+    its loss is NaN."""
     return any(line.startswith("FAIL") or "FAIL" in line.split() for line in tail)

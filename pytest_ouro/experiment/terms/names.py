@@ -32,8 +32,8 @@ def trusted_source(case: Case, path: str) -> str:
 
 
 def python_words(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """Split a command of at least one word into the words that start Python, and the script or
-    ``-m`` and module with its arguments.
+    """Return the two parts of a command of at least one word: the words that start Python, and the
+    script, or ``-m`` and a module, with its arguments.
 
     None unless the first word is ``python``, only options of ``_FLAGS`` follow, and a script or
     module is named.

@@ -129,12 +129,12 @@ def read_lines(output: str, printed: Printed) -> Reading:
 
 
 def choose(found: list[Found], printed: Printed) -> Reading:
-    """Return the reading that counts by ``printed.which``; ``found`` has at least one place.
+    """Return the reading of the place in ``found`` (at least one) that counts by ``printed.which``.
 
     "first" takes the first place, "only" and "last" take the last one, with a fault or not. "min"
-    and "max" take a number, NaN if one of the numbers is; without any number, the last place. The
-    reading has a fault if the chosen place has one, or if ``printed.which`` is "only" and there are
-    different numbers.
+    and "max" take the place with that number, with NaN if there is one; without any number, the
+    last place. The reading has a fault if the chosen place has one, or if ``printed.which`` is
+    "only" and there are different numbers.
     """
     numbers = [one for one in found if not one.fault]
     chosen = found[0] if printed.which == "first" else found[-1]
@@ -155,11 +155,11 @@ def choose(found: list[Found], printed: Printed) -> Reading:
 
 
 def parse(text: str, unit: str) -> tuple[str, str]:
-    """Return the text of the number at the start of a text, and why there is none; one of the two
-    is "".
+    """Return a tuple: the number that a text begins with, as text, and why there is none; one of
+    the two is "".
 
-    Commas between groups of three digits are left out. Only the unit, or what ends a value, such as
-    a comma or a bracket, may follow the number.
+    Commas between groups of three digits are left out. Only ``unit``, or what ends a value, such as
+    a comma or a bracket, may follow the number; another unit is a fault.
     """
     text = text.replace("\u2212", "-")  # the typographic minus
     match = _NUMBER.match(text)
@@ -189,13 +189,14 @@ def _lines(output: str, name: str) -> Iterator[str]:
 
 
 def _label(name: str) -> re.Pattern[str]:
-    """Return the pattern of a name, with or without quotes, and the ``:`` or ``=`` behind it."""
+    """Return a pattern that matches a name, with or without quotes, and the ``:`` or ``=`` behind
+    it, with upper and lower case alike."""
     return re.compile(rf"""(?<![\w./@$%+=-])(["'`]?){re.escape(name)}\1\s*[:=]\s*""", re.IGNORECASE)
 
 
 def _find(line: str, label: re.Pattern[str], printed: Printed) -> Iterator[Found]:
-    """Yield each place of a line where ``label`` matches; with a fault if no number follows, if its
-    unit is not the bound's, or if a word stands before the name."""
+    """Yield a `Found` for each place of a line where ``label`` matches; with a fault if no number
+    follows, if its unit is not the bound's, or if a word stands before the name."""
     for match in label.finditer(line):
         before = line[: match.start()].rstrip("{")
         number, fault = parse(line[match.end() :], printed.unit)
@@ -216,8 +217,8 @@ def _is_word(before: str) -> bool:
 
 
 def _nearest(output: str, name: str) -> str:
-    """Return the fault that no line has the name; it quotes the last line that nearly has it, if
-    there is one."""
+    """Return the text "no 'NAME:' line", followed by the last line that has the letters and digits
+    of the name in a row, if there is one."""
     wanted = _bare(name)
     alike = ""
     for line in re.split(r"[\r\n]", output):

@@ -41,8 +41,8 @@ def read(output: str, printed: Printed) -> Reading:
 
 
 def _find_in_json(output: str, path: str, unit: str) -> tuple[list[Found], str]:
-    """Return the values at ``path`` in the JSON documents of the output, and what to report if
-    there are none: the end of a sentence that begins with "printed"."""
+    """Return a tuple: the values at ``path`` in the JSON documents of the output, and what to
+    report if there are none: the end of a sentence that begins with "printed"."""
     documents = list(_documents(output))
     found = [_found(path, value, unit) for one in documents for value in _values(one, path)]
     if found or not documents:
@@ -53,7 +53,7 @@ def _find_in_json(output: str, path: str, unit: str) -> tuple[list[Found], str]:
 
 
 def _documents(output: str) -> Iterator[Any]:
-    """Yield the JSON objects and lists that begin at the start of a line, after spaces or not.
+    """Yield the JSON objects and lists that begin a line, perhaps after spaces, as Python values.
 
     One may extend over several lines. Broken ones are left out; stop after ``_BROKEN`` characters
     of them.
@@ -74,8 +74,8 @@ def _documents(output: str) -> Iterator[Any]:
 
 
 def _values(document: Any, path: str) -> Iterator[Any]:
-    """Yield the value at a path of keys and list indices, with dots between; nothing if there is
-    none."""
+    """Yield the one value at a path of keys and list indices, with dots between; yield nothing if
+    the document has none there."""
     for part in path.split("."):
         try:
             document = document[int(part) if isinstance(document, list) else part]
@@ -95,8 +95,8 @@ def _found(path: str, value: Any, unit: str) -> Found:
 
 
 def _find_by_pattern(output: str, pattern: str, unit: str) -> tuple[list[Found], str]:
-    """Return what the first group of the pattern matches (of many matches the first and last 500),
-    and what to report if there is no match.
+    """Return a tuple: what the first group of the pattern matches (of more than 1000 matches the
+    first and last 500), and what to report if there is no match.
 
     The search is given up after ``_SECONDS`` CPU seconds or ``_WAIT`` seconds of wall time: then
     there is no match, and the report says so.

@@ -29,14 +29,14 @@ _PATIENCE = 120
 
 
 def refs(git: Git, prefix: str) -> dict[str, str]:
-    """Return the ids of the refs below ``prefix``, by the refs' full names; GitError if git
-    fails."""
+    """Return a dict from the full name of each ref below ``prefix`` to the id that it names;
+    GitError if git fails."""
     listed = git.call("for-each-ref", "--format=%(refname) %(objectname)", prefix)
     return dict(line.split(" ", 1) for line in listed.decode().splitlines())
 
 
 def set_ref(git: Git, ref: str, commit: str) -> None:
-    """Create a ref at a commit, or move it there."""
+    """Create a ref at a commit, or move it there. GitError if git fails."""
     git.call("update-ref", ref, commit)
 
 
@@ -72,10 +72,8 @@ def add_worktree(git: Git, folder: Path, commit: str) -> None:
 
 
 def stage(git: Git, path: str, entry: Entry | None) -> None:
-    """Set the entry of a path in the index, or remove it if ``entry`` is None.
-
-    The file at the path is neither read nor written.
-    """
+    """Set the entry of a path in the index, or remove it if ``entry`` is None; the file at the path
+    is neither read nor written. GitError if git fails."""
     if entry is None:
         _call(git.top, "update-index", "--force-remove", "--", path)
     else:

@@ -43,5 +43,6 @@ def remove(folder: Path) -> None:
 
 
 def _remove_deep(folder: str) -> None:
-    """Remove a folder in which folders are nested deeper than shutil.rmtree can follow."""
+    """Remove a folder, by the program ``rm``, in which folders are nested deeper than shutil.rmtree
+    can follow; leave what cannot be removed, and raise nothing."""
     subprocess.run(["rm", "-rf", "--", folder], stderr=subprocess.DEVNULL, check=False)

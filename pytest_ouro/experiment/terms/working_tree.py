@@ -72,7 +72,7 @@ def remove(common_dir: Path, name: str, folder: Path) -> None:
 
 
 def index(files: Mapping[str, Entry], *, like: str) -> bytes:
-    """Return the bytes of an index with these files, by path from the repository's top.
+    """Return the bytes of git's index file for these files, by path from the repository's top.
 
     Its checksum is of the hash function that made the id ``like``. Like an index that ``git
     read-tree`` writes, it holds no times and sizes, so that git reads every file to compare it.

@@ -114,11 +114,11 @@ def compare(
 def _incumbent(
     history: Sequence[str], runs: Sequence[FinishedRun], finished: FinishedRun
 ) -> str | None:
-    """Return the commit of the last keep in ``history``, to which the branch is settled; None if
-    nothing is kept.
+    """Return the commit of the last keep in ``history`` before ``finished``, to which the branch is
+    settled; None if nothing is kept.
 
-    If the run is itself a keep, this is the keep before it. A kept commit that is discarded after
-    it was measured again is not a keep any more.
+    If ``finished`` is a keep itself, this is still the keep before it. If it is a discard of a kept
+    commit, which was measured again, that commit is not a keep any more.
     """
     standing = kept_in(history, runs if finished.status == "keep" else [*runs, finished])
     return standing[0].commit if standing else None
@@ -164,7 +164,7 @@ def _noise(rule: VerdictRule, runs: Sequence[MeasuredRun]) -> float | None:
 
 
 def _candidates(runs: Iterable[FinishedRun]) -> list[Candidate]:
-    """Return the runs that have a value, for comparison, in their order."""
+    """Return the runs that have a value, each as a `Candidate`, in their order."""
     return [
         _candidate(run, run.mean_or_value, run.independent_runs)
         for run in runs
@@ -173,16 +173,17 @@ def _candidates(runs: Iterable[FinishedRun]) -> list[Candidate]:
 
 
 def _candidate(run: MeasuredRun, value: float, count: int) -> Candidate:
-    """Return a run for comparison; ``value`` is the mean of ``count`` independent runs."""
+    """Return a run as a `Candidate`; ``value`` is the mean of ``count`` independent runs."""
     sizes = run.code_sizes or {"": run.code_size}
     return Candidate(value, sizes, run.code_meaning, run.code_seedless, count, run.code)
 
 
 def _apart(runs: Sequence[FinishedRun], past: Sequence[FinishedRun], measured: MeasuredRun) -> str:
-    """Return in what the last run that succeeded differs from this one, if no run can be compared
-    with it: the conditions, separated by commas.
+    """Return why the run becomes a new baseline: the conditions in which it differs from the last
+    run that succeeded, separated by commas.
 
-    "" if ``past``, the comparable runs, has one, if no earlier run succeeded, or for a rehearsal.
+    "" if ``past``, the comparable runs, is not empty, if no earlier run succeeded, or for a
+    rehearsal.
     """
     others = [run for run in runs if run.outcome == "ok" and not run.rehearsal]
     if past or not others or measured.rehearsal:

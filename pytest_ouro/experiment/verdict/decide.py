@@ -129,10 +129,11 @@ def band(margin: float) -> float:
 
 
 def noise_of(runs: Iterable[tuple[str, float]]) -> float | None:
-    """Return the pooled standard deviation of the values of runs, given as ``(code, value)``.
+    """Return the pooled standard deviation of the values of runs, given as pairs ``(code, value)``;
+    None if no code was run twice or more.
 
-    Only codes that were run twice or more count; None if there are none. Pooling weighs the
-    variance of each code by its degrees of freedom, n − 1.
+    Codes that were run once do not count. Pooling weighs the variance of each code by its degrees
+    of freedom, n − 1.
     """
     groups: dict[str, list[float]] = {}
     for code, value in runs:

@@ -40,7 +40,8 @@ def judge_guards(
 
 
 def _judge(guard: Guard, run: MeasuredRun, kept: Sequence[FinishedRun]) -> Judged:
-    """Return whether the run keeps one guard, as :func:`judge_guards` says."""
+    """Return the result for one guard, which is broken if a number is not known and holds if it has
+    ``of`` and nothing is kept; see :func:`judge_guards`."""
     value = number_of(guard, run)
     if value is None:
         return _unknown(guard, None, f"there is no number '{guard.name}' of this run")
@@ -81,10 +82,10 @@ def _unknown(guard: Guard, value: float | None, why: str) -> Judged:
 
 
 def number_of(guard: Guard, run: MeasuredRun) -> float | None:
-    """Return the number of a run that the guard limits; None if it is not known or not finite.
+    """Return the number of ``run`` that the guard limits; None if it is not known or not finite.
 
-    For a run from before the guard existed, a printed number is taken from what its evaluation
-    printed then.
+    It is an attribute of the record, or a number that was measured for guards. For a run from
+    before the guard existed, the number that its evaluation printed for the guard's metric.
     """
     if guard.recorded:
         value = getattr(run, guard.recorded)

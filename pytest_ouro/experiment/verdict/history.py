@@ -23,10 +23,11 @@ def comparable(past: MeasuredRun, run: StartedRun) -> bool:
 
 
 def differences(past: MeasuredRun, run: StartedRun) -> list[str]:
-    """Return the conditions in which two runs differ, each as text like ``budget (20 → 300)``.
+    """Return the conditions in which two runs differ, each as text like ``budget (20 → 300)``;
+    empty if they agree.
 
-    They are device, budget, clock, data, harness and metric. Level and rows are compared too if
-    ``run`` was measured with success: before, they are not known.
+    Compared are device, budget, clock, data, harness and metric; also level and rows if ``run`` was
+    measured with success: before, they are not known.
     """
     then, now = _known_before(past), _known_before(run)
     if isinstance(run, MeasuredRun) and run.outcome == "ok":
@@ -57,17 +58,18 @@ def _measured(run: MeasuredRun) -> list[tuple[str, object]]:
 
 
 def _brief(value: object) -> str:
-    """Return a value as text: a number in short form, a digest by its first seven digits."""
+    """Return a value as text: a float in short form, a digest by its first seven digits, others
+    whole."""
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return text.removeprefix("sha256:")[:7] if text.startswith("sha256:") else text
 
 
 def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[FinishedRun | None, bool]:
-    """Return the last comparable run of the same code, and whether its seeds are the same too.
+    """Return a tuple: the last comparable run of the same code (None if there is none), and whether
+    its seeds are the same too.
 
     Code is the same if its meaning or its files are, or its meaning without the seeds. A run with
-    the same seeds is preferred to later ones with other seeds. (None, False) if there is no such
-    run. ``runs`` are oldest first.
+    the same seeds is preferred to later ones with other seeds. ``runs`` are oldest first.
     """
     past = [one for one in reversed(runs) if comparable(one, run)]
     for one in past:
@@ -99,8 +101,8 @@ def notes(run: FinishedRun, runs: Sequence[FinishedRun]) -> tuple[str, ...]:
 
 
 def _less_code(run: FinishedRun) -> str:
-    """Return by how much the code shrank, in the kind that shrank most, if the run was kept for
-    less code; otherwise ""."""
+    """Return "less code: " and by how much the code shrank, in the kind that shrank most, if the
+    run was kept for less code; otherwise ""."""
     if run.reason is not Reason.SIMPLER:
         return ""
     return f"less code: {saved(run)}"
@@ -188,7 +190,8 @@ def tally(runs: Sequence[FinishedRun]) -> str:
 
 
 def _value(run: FinishedRun) -> float:
-    """Return the value to compare, of a run that has one."""
+    """Return the mean of the repeats of a run, or its value if it has no repeats. The run must have
+    a value."""
     value = run.mean_or_value
     assert value is not None
     return value

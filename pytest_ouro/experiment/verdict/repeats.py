@@ -60,10 +60,11 @@ class Repeats:
 
 
 def find_repeats(runs: Iterable[MeasuredRun], series: str | None) -> Repeats | None:
-    """Return the repeats of a series so far, without runs that differ in a condition from the last,
-    and without runs that have no value.
+    """Return the repeats of a series so far; None if ``series`` is None, or if fewer than two
+    values remain.
 
-    ``runs`` are oldest first. None if ``series`` is None, or fewer than two values remain.
+    Left out are runs that have no value, and runs that differ in a condition from the last one that
+    has a value. ``runs`` are oldest first.
     """
     if series is None:
         return None
@@ -76,8 +77,8 @@ def find_repeats(runs: Iterable[MeasuredRun], series: str | None) -> Repeats | N
 
 
 def independent(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
-    """Return the runs in their order, except all runs of each series whose repeats are not
-    independent."""
+    """Return the runs in their order, without all runs of each series whose repeats count as
+    one."""
     series = {run.series for run in runs if run.series}
     alike = {one for one in series if (found := find_repeats(runs, one)) and found.counts_as_one}
     return [run for run in runs if run.series not in alike]
