@@ -40,8 +40,8 @@ def large_file(blob: bytes) -> str | None:
 
 
 def digest(data: bytes) -> str:
-    """Return ``sha256:…`` of the canonical bytes; for a Git LFS pointer, of the file that it
-    names."""
+    """Return ``sha256:…`` of the canonical bytes; if ``data`` is a Git LFS pointer, of the file
+    that it names."""
     return "sha256:" + (large_file(data) or hashlib.sha256(canonical(data)).hexdigest())
 
 
@@ -52,7 +52,8 @@ def has_digest(data: bytes, wanted: str) -> bool:
 
 
 def short(value: str) -> str:
-    """Return a digest or commit id cut for people: ``9f2c41ab…`` or ``a1b2c3d``."""
+    """Return the first 8 digits and "…" of a ``sha256:…`` digest, or the first 7 digits of a commit
+    id: ``9f2c41ab…`` or ``a1b2c3d``."""
     return value[7:15] + "…" if value.startswith("sha256:") else value[:7]
 
 
@@ -108,8 +109,11 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 def open_regular(path: str, *, follow: bool = False) -> tuple[int, int]:
     """Open a regular file to be read; return its descriptor, which the caller closes, and its size
-    in bytes. OSError if it is absent or anything else, without waiting for a pipe, and for a
-    symlink unless ``follow``."""
+    in bytes.
+
+    OSError if it is absent or anything else (a pipe is not waited for), and for a symlink unless
+    ``follow``.
+    """
     descriptor = os.open(path, _READ if follow else _READ | os.O_NOFOLLOW)
     found = os.fstat(descriptor)
     if stat.S_ISREG(found.st_mode):
@@ -136,9 +140,9 @@ def read_regular(path: str, limit: int, *, follow: bool = False) -> bytes:
 
 
 def read_or_point(path: Path, *, limit: int = limits.FILE) -> bytes | None:
-    """Return what :func:`read_file` returns. For a file of more than `limits.FILE` bytes, return
-    the Git LFS pointer that stands for it instead; with a lower ``limit``, LimitError beyond
-    that."""
+    """Return what :func:`read_file` returns: bytes, or None. For a file of more than `limits.FILE`
+    bytes, return instead the Git LFS pointer that names its sha256; if ``limit`` is lower than
+    that, raise LimitError for a file beyond ``limit``."""
     try:
         return read_file(path, limit=limit)
     except LimitError:

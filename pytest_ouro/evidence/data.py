@@ -27,7 +27,8 @@ def matched(patterns: Iterable[str], root: Path) -> list[Path]:
 
 
 def missing(patterns: tuple[str, ...], root: Path) -> list[str]:
-    """Return the patterns (globs, ``~`` allowed, relative to ``root``) that match no file."""
+    """Return those of the patterns (globs, ``~`` allowed, relative to ``root``) that match no file;
+    [] if each matches one."""
     return [pattern for pattern in patterns if not files(pattern, root)]
 
 
@@ -41,10 +42,12 @@ def files(pattern: str, root: Path) -> list[Path]:
 
 
 def _hidden_siblings(found: set[Path], last: str) -> set[Path]:
-    """Return the hidden files that ``last``, the last part of the pattern, matches if its wildcards
-    may stand for the first dot, and that have the folder and the suffix of a file in ``found``:
-    code that lists a folder by suffix would read them. An empty set if ``last`` does not begin with
-    a wildcard."""
+    """Return the files with a hidden name that ``last``, the last part of the pattern, matches if
+    its wildcards may stand for the first dot, in the folders and with the suffixes of the files in
+    ``found``: code that lists a folder by suffix would read them.
+
+    An empty set if ``last`` does not begin with a wildcard.
+    """
     if not last.startswith(("*", "?")):  # the pattern cannot match a hidden name
         return set()
     kinds = {(path.parent, path.suffix) for path in found if path.suffix}

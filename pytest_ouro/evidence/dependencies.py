@@ -92,8 +92,8 @@ class DependencyFile:
 
 def is_dependency_file(path: str, root: str) -> bool:
     """Return whether ``path`` has the name of a manifest or lock file, and lies directly in the
-    folder ``root`` or in one above it. Some files directly in a folder ``requirements`` of these
-    count too: ``*.txt`` and ``*.in``."""
+    folder ``root`` or in one above it. ``*.txt`` and ``*.in`` in a folder ``requirements`` directly
+    in one of these count too."""
     folder, _, name = path.rpartition("/")
     if f"/{folder}".endswith("/requirements"):
         folder, name = folder.removesuffix("requirements").rstrip("/"), f"requirements/{name}"
@@ -117,8 +117,8 @@ def _is_foreign(name: str) -> bool:
 
 @lru_cache(maxsize=8)
 def _trusted_in(paths: frozenset[str], folders: frozenset[str]) -> frozenset[str]:
-    """Return the paths that lie directly in one of the folders. The result is cached: trust is the
-    same for every commit of a history."""
+    """Return those of the paths that lie directly in one of the folders. The result is cached:
+    trust is the same for every commit of a history."""
     return frozenset(path for path in paths if path.rpartition("/")[0] in folders)
 
 
@@ -202,9 +202,9 @@ def statements(path: str, data: bytes) -> dict[str, str]:
 
 
 def in_script(data: bytes | None) -> dict[str, str]:
-    """Return the requirements in a script's own comments (PEP 723), as ``uv run`` reads them, in
-    the form of `statements`; {} if there are none. If the comments are not valid, each of their
-    lines is a requirement."""
+    """Return the requirements in a script's own comments (PEP 723), as ``uv run`` reads them, as a
+    dict from a name to a value like `statements`; {} if there are none, or for None. If the
+    comments are not valid, each of their lines is a requirement."""
     text = _block(canonical(data or b"").decode(errors="replace"))
     if not text:
         return {}

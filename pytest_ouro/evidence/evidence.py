@@ -58,8 +58,8 @@ class Layout:
         return [self.path(glob) for glob in self.editable]
 
     def path(self, relative: str) -> str:
-        """Return a path or glob of the experiment, given relative to ``root``, relative to the
-        repository's top. ValueError if it leaves the repository."""
+        """Return a path or glob of the experiment, which is relative to ``root``, made relative to
+        the repository's top. ValueError if it leaves the repository."""
         return join(self.root, relative)
 
 
@@ -174,10 +174,12 @@ class Evidence:
 
     @cached_property
     def only_claims(self) -> str:
-        """The text that no run was recorded in this working tree, with the number of the ledger's
-        rows if there are any: they were written by hand, and there is nothing to compare them with.
-        "" if a run was recorded, or the journal has a fault, or refs of tried commits show that
-        records are gone."""
+        """The text "no run recorded yet", and that the rows of the ledger are claims, with their
+        number, if it has any: they were written by hand. It is for a working tree without a record.
+
+        "" if a run was recorded here, or the journal has a fault, or refs of tried commits show
+        that records are gone.
+        """
         if self.journal_fault or any(r.worktree == self.worktree for r in self.records):
             return ""
         if self._has_tried and self.tried:

@@ -20,8 +20,8 @@ class PathParameter(str):
     wanted: ClassVar[str]
 
     def fault(self, folder: str, root: str) -> str:
-        """Return why a rule may not name this path; "" if it may. Here, that it is empty or has a
-        null character; subclasses refuse more.
+        """Return why a rule may not name this path: that it is empty or has a null character; "" if
+        it may. Subclasses refuse more.
 
         ``folder`` is bound.toml's folder and ``root`` the experiment's, from the repository's top.
         """
@@ -115,9 +115,9 @@ def _split(pattern: str) -> list[str]:
 
 
 def _is_simple(parts: list[str]) -> bool:
-    """Return whether a regular expression matches a glob without trying many ways: apart from
-    ``**`` at its end, the glob has at most one wildcard for many characters, or ``**/`` and ``*``
-    once each."""
+    """Return whether a regular expression matches a glob, given in the parts of `_split`, without
+    trying many ways: apart from ``**`` at its end, the glob has at most one wildcard for many
+    characters, or ``**/`` and ``*`` once each."""
     stars = [part for part in parts[:-1] + parts[-1:] * (parts[-1] != "**") if part[0] == "*"]
     return len(stars) < 2 or sorted(stars) == ["*", "**/"]
 
@@ -160,8 +160,8 @@ def _places(text: str, path: str) -> int:
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:
-    """Return whether one of the globs names ``path``. ``folder/`` names all files below the
-    folder."""
+    """Return whether at least one of the globs names ``path``; False without globs. ``folder/``
+    names all files below the folder."""
     return bool(_matcher(tuple(patterns))(path))
 
 
@@ -182,8 +182,8 @@ def inside(path: str, folder: str) -> bool:
 
 
 def join(folder: str, path: str) -> str:
-    """Return ``path``, given relative to ``folder``, relative to the repository's top; "" for the
-    top itself. A slash at its end is kept.
+    """Return ``path``, which is relative to ``folder``, made relative to the repository's top; ""
+    for the top itself. A slash at its end is kept.
 
     ValueError if it leaves the repository or is absolute.
     """

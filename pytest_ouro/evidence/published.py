@@ -30,7 +30,7 @@ class Published:
     beside_work: dict[str, list[str]] = field(default_factory=dict)
 
     def named(self, path: str) -> bool:
-        """Return whether a published glob names the file, and it is not a module that a run could
+        """Return whether one of ``globs`` names the file, and it is not a module that a run could
         import."""
         return matches(path, self.globs) and not path.endswith(_MODULES)
 

@@ -134,8 +134,8 @@ class Repository:
 
     @cached_property
     def commits(self) -> tuple[Commit, ...]:
-        """The commits of ``head``'s history, and of an unfinished merge, that are not in that of
-        trust, oldest first; () without trust, or if ``head`` is trust."""
+        """The commits in the history of ``head``, and of an unfinished merge, that are not in
+        trust's, oldest first; () without trust, or if ``head`` is trust."""
         return tuple(commit for commit, _ in self._history)
 
     @cached_property
@@ -171,8 +171,8 @@ class Repository:
         return found
 
     def on_branch(self, commit: Commit) -> str:
-        """Return the commit's id if it is on the first-parent line of ``head``, else the id of the
-        merge that brought it there; its own if there is none."""
+        """Return the id of the commit on ``head``'s first-parent line that brought ``commit``
+        there: its own or a merge's; its own also if there is none."""
         parents = {one.id: self.git.store.commit(one.id)[1] for one in self.commits}
         line, one = set(), self.head
         while one in parents:
@@ -240,7 +240,7 @@ class Repository:
         ]
 
     def _changed_on_disk(self, path: str, entry: Entry) -> Kind | None:
-        """Return "changed" or "deleted"; None if as in its entry, or absent with skip-worktree."""
+        """Return "changed", "deleted", or None if as in its entry, or absent with skip-worktree."""
         if entry.is_submodule:
             return "changed" if submodule_differs(Path(path), entry.blob) else None
         try:

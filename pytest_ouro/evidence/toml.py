@@ -29,8 +29,8 @@ def loads(text: str) -> dict[str, Any]:
 
 
 def _has_deep_key(line: str) -> bool:
-    """Return whether a line has a dotted key of more than `limits.KEY_PARTS` parts: the parser
-    would store all its parts again and again."""
+    """Return whether a line seems to have a dotted key of more than `limits.KEY_PARTS` parts, which
+    the parser would be slow to store. Quoted texts count as one part."""
     parts = 0
     for part in re.sub(_TEXT, "x", line).split("."):
         parts = parts + 1 if re.fullmatch(r"\s*[\w-]+\s*", part) else 0

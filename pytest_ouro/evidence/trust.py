@@ -135,8 +135,8 @@ class Trust:
         return entry is not None and not entry.is_submodule
 
     def before(self, path: str) -> bytes | None:
-        """Return the bytes of a file of the trusted commit, frozen or not; None if it is absent or
-        a submodule, or while a blessing is pending."""
+        """Return the bytes that the trusted commit has of a file, frozen or not; None if it has no
+        such file or a submodule there, or while a blessing is pending."""
         return self.git.file(self.commit, path) if self.commit else None
 
     def digest(self, path: str) -> str:
@@ -148,10 +148,10 @@ class Trust:
         return "" if data is None else digest(data)
 
     def read(self, path: str) -> bytes | None:
-        """Return the trusted bytes of ``path``; None if it is not trusted or cannot be found.
+        """Return the trusted bytes of ``path``; None if it is not trusted or they cannot be found.
 
-        Under bound.lock they are the bytes with the blessed digest, in the commit that blessed it
-        or where bound.lock was read; None if neither has them.
+        Without bound.lock, they are those in the trusted commit. With it, they are the bytes with
+        the blessed digest: those in the commit that blessed it, or else where bound.lock was read.
         """
         data = self.before(path)
         if self.lock is None:
@@ -166,11 +166,8 @@ class Trust:
 
 
 def present(git: Git, path: str, commit: str, *, limit: int = limits.FILE) -> bytes | None:
-    """Return the bytes of ``path`` in a commit ("": the working tree); None if there is no such
-    file.
-
-    LimitError if they are more than ``limit``.
-    """
+    """Return the bytes of ``path`` now, in a commit ("": the working tree); None if there is no
+    such file. LimitError if they are more than ``limit``."""
     if commit:
         return git.contents(git.tree(commit).get(path), limit=limit, path=path)
     return read_file(git.top / path, limit=limit)
@@ -206,11 +203,11 @@ def resolve(
     bound_path: str,
     read_at: str = "",
 ) -> Trust:
-    """Return the trust: the commit that is named as in `named`, or else bound.lock.
+    """Return the trust: the commit that `named` finds, or else bound.lock.
 
-    ``bound_path`` is bound.toml's path from the top; bound.lock lies beside it, in the commit
-    ``read_at`` ("": in the working tree). TrustError as in `named`, or if bound.lock is missing or
-    damaged, or bound.toml does not have the digest in it.
+    ``bound_path`` is bound.toml's path from the top; bound.lock lies beside it, and is read in the
+    commit ``read_at`` ("": in the working tree). TrustError as in `named`; without a named commit
+    also if bound.lock is missing or damaged, or bound.toml has another digest than bound.lock says.
     """
     lock_path = join(bound_path.rpartition("/")[0], lockfile.NAME)
     commit, source = named(git, asked=asked, asked_by=asked_by)
@@ -251,7 +248,7 @@ def _blessing(git: Git, lock_path: str, data: bytes, head: str) -> str:
 
 
 def _edges(git: Git) -> list[str]:
-    """Return the ids of the commits at which a shallow clone ends, each of which seems to add all
+    """Return the ids of the oldest commits that a shallow clone has, each of which seems to add all
     its files; [] for a whole clone."""
     if not git.shallow:
         return []

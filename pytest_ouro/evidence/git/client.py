@@ -68,10 +68,10 @@ def run_git(
     *args: str, cwd: Path, index: str = "", also: tuple[str, ...] = (), stdin: bytes = b""
 ) -> bytes:
     """Call git in ``cwd`` and return its standard output. GitError if it fails, is missing, or is
-    silent for too long; what `refuse_what_blocks` raises if it finds what git waits for.
+    silent for too long; OuroError as in `refuse_what_blocks` if git waits for a pipe or a device.
 
-    ``index`` is the value of GIT_INDEX_FILE to keep (git sets it for a partial commit), ``also``
-    are further settings, and ``stdin`` is its standard input.
+    ``index`` is the value for GIT_INDEX_FILE, which git sets for a partial commit ("": none),
+    ``also`` are further settings, and ``stdin`` is its standard input.
     """
     return _run(args, cwd, index, also, stdin)[0]
 
@@ -99,8 +99,8 @@ def _run(
 
 
 def _rev_parse(start: Path, *args: str) -> bytes:
-    """Return the output of a git call, whose ``args`` begin with ``rev-parse``, in ``start``.
-    GitError if it fails; with the remedy if there is no repository or no working tree."""
+    """Return the output of ``git ARGS`` in ``start``; ``args`` begin with ``rev-parse``. GitError
+    if it fails; with the remedy if there is no repository or no working tree."""
     try:
         return run_git(*args, cwd=start)
     except GitError as error:
@@ -142,7 +142,7 @@ def _unreadable(error: bytes, tracked: Collection[str]) -> list[str]:
 
 
 def split(output: bytes) -> list[str]:
-    """Return the fields of a ``-z`` output as texts, without empty ones."""
+    """Return the fields of a ``-z`` output, which NUL bytes end, as texts, without empty ones."""
     return [field for field in os.fsdecode(output).split("\0") if field]
 
 
@@ -219,7 +219,7 @@ class Git:
         return () if (self.common_dir / "CoNfIg").exists() else ("core.ignoreCase=false",)
 
     def line(self, *args: str) -> str:
-        """Return git's output as text, stripped; "" if git fails."""
+        """Return git's output for ``args`` as text, without blanks at its ends; "" if git fails."""
         try:
             return os.fsdecode(self.call(*args)).strip()
         except GitError:
@@ -239,8 +239,8 @@ class Git:
         return b" is ambiguous" in spawn.output(called, environment())[2]
 
     def tree(self, commit: str) -> dict[str, Entry]:
-        """Return the entry of every file of a commit (full id), by its path from the top folder,
-        with ``/``."""
+        """Return a dict from the path of every file of a commit (full id), from the top folder with
+        ``/``, to its entry. GitError if there is no such commit."""
         return self.store.files(self.store.commit(commit)[0])
 
     def file(self, commit: str, path: str) -> bytes | None:
@@ -261,11 +261,11 @@ class Git:
         return self.store.read(entry.blob, limit=limit, path=path)
 
     def files(self, *, untracked: bool = True) -> tuple[dict[str, Entry], list[str]]:
-        """Return the entries of the index by path, and the paths of the untracked files that git
-        does not ignore; [] for these without ``untracked``.
+        """Return a tuple: the entries of the index by path, and the paths of the untracked files
+        that git does not ignore; [] for these without ``untracked``.
 
-        A folder that git could not read is in the second list with ``/`` at its end, as another
-        repository is. GitError while a merge has conflicts.
+        A folder that git could not read, or that is another repository, is in the second list with
+        ``/`` at its end. GitError while a merge has conflicts.
         """
         others = ("-o", "--exclude-standard") if untracked else ()
         asked = ("ls-files", "-c", *others, "-s", "-v", "-z")
@@ -284,7 +284,7 @@ class Git:
         return entries, [*_unreadable(error, entries), *unknown]
 
     def blobs(self, ids: Iterable[str]) -> list[bytes]:
-        """Return the contents of objects by id, in order; GitError if one is missing."""
+        """Return the bytes of the objects with these ids, in order; GitError if one is missing."""
         return [self.store.read(blob) for blob in ids]
 
     def close(self) -> None:

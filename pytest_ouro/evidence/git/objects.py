@@ -141,8 +141,8 @@ class Objects:
         raise limit_messages.too_many_objects(limits.OBJECTS)
 
     def commit(self, name: str) -> tuple[str, list[str]]:
-        """Return the id of a commit's tree, and the ids of its parents. GitError if ``name`` is not
-        the id of a commit, or the object is missing or damaged."""
+        """Return a tuple: the id of a commit's tree, and the list of the ids of its parents.
+        GitError if ``name`` is not the id of a commit, or the object is missing or damaged."""
         # Like git, ignore a line "parent" further down, as in an author's name.
         lines = re.match(_COMMIT, self.read(name))
         if not lines:
@@ -171,8 +171,8 @@ class Objects:
         return self._folders[tree]
 
     def _keep_room(self, entries: int) -> None:
-        """Count further entries that are kept; forget all that was parsed before if they become too
-        many."""
+        """Add ``entries`` to the number of parsed entries that are kept; if they become more than
+        `_KEPT_ENTRIES`, forget all that was parsed, and count from 0."""
         self._listed += entries
         if self._listed > _KEPT_ENTRIES:
             self._listed = 0
@@ -292,8 +292,9 @@ def _read_entry(name: bytes, fields: tuple[bytes, bytes]) -> tuple[str, Entry]:
 
 
 def _suspects(names: bytes) -> list[str]:
-    """Return, in lower case, those of the names, separated by slashes, that `_leads_to_git` must
-    look at: perhaps all."""
+    """Return those of the names (separated by slashes), in lower case, that may lead to ``.git``,
+    for `_leads_to_git` to look at. Without other characters than ASCII, only names with ``git``; []
+    if there is none."""
     lowered = names.lower()
     if lowered.isascii():
         if b".git" not in lowered and b"git~1" not in lowered:

@@ -39,8 +39,8 @@ def parse_refs(lines: str) -> list[Ref]:
 
 
 def unpushed_refs(git: Git, env: Mapping[str, str], remote: str = "") -> list[Ref]:
-    """Return every branch and tag whose commit the remote is not known to have, one for each
-    commit; all if the remote is not known. ``remote`` is its name, by default
+    """Return a `Ref` for every branch and tag whose commit the remote is not known to have, one for
+    each commit; for all if the remote is not known. ``remote`` is its name, by default
     PRE_COMMIT_REMOTE_NAME in ``env``.
 
     This is used when git's lines are missing: pre-commit reads them itself and passes on only the
@@ -81,6 +81,6 @@ def _share_history(git: Git, one: str, other: str) -> bool:
 
 
 def _is_new(git: Git, commit: str, there: list[str]) -> bool:
-    """Return whether a commit is not in the history of the refs that the options ``there`` select;
-    True without options."""
+    """Return whether a commit is in no history of the refs that ``there``, options of git rev-list,
+    select; True if ``there`` is empty."""
     return not there or bool(git.call("rev-list", "-1", commit, "--not", *there))

@@ -195,9 +195,12 @@ class _Patience:
         self._error: Exception | None = None
 
     def wait(self, poll: select.poll) -> list[int]:
-        """Wait until a pipe can be read, and return those that can. GitError if the program waits
-        for something else or is silent for ten minutes, or what ``late`` raises: the program is
-        killed, and every later call raises the same at once."""
+        """Wait until a pipe of ``poll`` can be read, and return the descriptors of those that can.
+
+        GitError if the program sleeps without an end or is silent for ten minutes; also what
+        ``late`` raises, which is called after silences. Then the program is killed, and every later
+        call raises the same at once.
+        """
         if not self._error:
             return self._wait_first(poll)
         from copy import copy
@@ -205,7 +208,8 @@ class _Patience:
         raise copy(self._error)
 
     def _wait_first(self, poll: select.poll) -> list[int]:
-        """Do what `wait` does, if no call failed before."""
+        """Do what `wait` does for a first error: kill the program, remember the error, and raise
+        it."""
         try:
             return self._wait(poll)
         except Exception as error:
@@ -217,7 +221,8 @@ class _Patience:
             raise
 
     def _wait(self, poll: select.poll) -> list[int]:
-        """Do what `wait` does, without what follows an error."""
+        """Wait until a pipe of ``poll`` can be read, and return the descriptors of those that can.
+        Raise as `wait` does, without killing the program."""
         silences, before = 0, ""
         while not (ready := poll.poll(_SILENCE)):
             silences += 1
@@ -231,8 +236,8 @@ class _Patience:
 
 
 def _asleep(pid: int) -> str:
-    """Return as text how often each thread of a process has gone to sleep, if all are asleep; "" if
-    one is not, or the system does not say. If the text is the same after a silence, the process
+    """Return as text how often each thread of a process has gone to sleep; "" if one thread is not
+    asleep, or the system does not say. The same text after a silence shows that the process
     waits."""
     found = []
     with contextlib.suppress(OSError):

@@ -28,8 +28,8 @@ _FOLDERS = ("info", "refs", "objects/info", "objects/pack")
 
 
 def refuse_special_files(start: Path) -> None:
-    """Raise OuroError for a pipe, a socket, a device or a huge file in the git folder around
-    ``start``; do nothing if there is no git folder.
+    """Raise OuroError if there is a pipe, a socket, a device or a huge file in the git folder
+    around ``start``; do nothing if there is no git folder.
 
     Objects are not looked at: there are many, and :func:`refuse_what_blocks` finds a pipe there.
     """
@@ -42,9 +42,9 @@ def refuse_special_files(start: Path) -> None:
 
 
 def refuse_what_blocks(start: Path) -> None:
-    """Raise OuroError for a pipe, a socket or a device among all files of the git folder around
-    ``start`` and of the folders of objects that it names, or as a file that git reads in the
-    working tree.
+    """Raise OuroError if a pipe, a socket or a device is among the files of the git folder around
+    ``start`` or of the folders of objects that it names, or is a file that git reads in the working
+    tree; else do nothing.
 
     This reads the list of every folder, so it is called only when git is silent for long.
     """
@@ -86,8 +86,8 @@ def _git_folder(start: str) -> str:
 
 
 def _named(file: str, folder: str) -> str:
-    """Return the path that a file of git's holds (``gitdir: PATH``), joined to ``folder``;
-    ``folder`` if the file is absent."""
+    """Return the path that one of git's files holds (as ``PATH`` or ``gitdir: PATH``), joined to
+    ``folder``; ``folder`` if the file is absent."""
     if not os.path.lexists(file):
         return folder
     data = read_own(Path(file)) or b""
@@ -112,13 +112,13 @@ def _files(folder: str, *, deep: bool) -> Iterator[os.DirEntry[str]]:
 
 
 def _demand_small(entry: os.DirEntry[str]) -> None:
-    """Raise OuroError for a pipe, a socket or a device, or for a huge file that git would read
-    whole."""
+    """Raise OuroError if an entry is a pipe, a socket or a device, or a huge file that git would
+    read whole; else do nothing."""
     refuse_special_file(entry.path, limits.UNLIMITED if entry.name in _LARGE else limits.SMALL)
 
 
 def _demand_no_pipe(entry: os.DirEntry[str]) -> None:
-    """Raise OuroError for a pipe, a socket or a device."""
+    """Raise OuroError if an entry leads to a pipe, a socket or a device; else do nothing."""
     if not entry.is_file(follow_symlinks=False):  # the list of the folder says it: no file is asked
         refuse_special_file(entry.path)
 

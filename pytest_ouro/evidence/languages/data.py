@@ -37,7 +37,7 @@ def reader(suffix: str) -> Callable[[str], Any] | None:
 
 def read_data(read: Callable[[str], Any], blob: bytes) -> Form:
     """Return the form of a file of values, parsed by ``read``; ValueError or RecursionError if it
-    is not valid, or too long."""
+    is not valid in UTF-8 or for ``read``, or is too long."""
     text = blob.decode()
     if len(text) > limits.SCRIPT:
         raise ValueError("too long to be parsed")
@@ -56,7 +56,7 @@ def yaml_version() -> str:
 
 
 def _words(value: Any) -> Iterator[str]:
-    """Yield each key and each single value as text, at any depth."""
+    """Yield each key, and each single value as text, at any depth of nested tables and lists."""
     if isinstance(value, dict):
         yield from value
         value = list(value.values())
@@ -87,8 +87,8 @@ def _write_item(name: object, value: Any, *, seeds: bool) -> str:
 
 
 def _sets_seed(name: object, value: object) -> bool:
-    """Return whether ``name``, the key or the option before a value, names a seed, and the value is
-    a whole number, or a text of one."""
+    """Return whether ``value`` is a whole number, or a text of one, and ``name``, the key or the
+    option before it, names a seed."""
     return (
         is_seed_name(name)
         and not isinstance(value, bool)

@@ -33,8 +33,8 @@ _NAMES = ("makefile", "gnumakefile", "dockerfile", "cmakelists.txt")
 
 
 def read_text(path: str, blob: bytes) -> Form:
-    """Return the form of a file of any language, whose line ends and trailing blanks do not count.
-    In a binary file (with a NUL) each byte counts."""
+    """Return the form of a file of any language as text: kinds of line ends, trailing blanks and,
+    for the size alone, comments do not count. In a binary file (with a NUL) each byte counts."""
     text = blob.decode("latin-1")
     if "\0" in text:
         return Form("text", 2 * len(blob.split()), text, text)
@@ -44,8 +44,8 @@ def read_text(path: str, blob: bytes) -> Form:
 
 
 def zero_seeds(text: str) -> str:
-    """Return a text with 0 in place of each whole number that it sets a seed to, as in ``seed =
-    1``."""
+    """Return a text with 0 in place of each whole number that is written behind the name of a seed,
+    as in ``seed = 1`` or ``srand(1)``."""
     return _NUMBER.sub(_zero_seed, text)
 
 
@@ -55,9 +55,9 @@ def _zero_seed(found: re.Match[str]) -> str:
 
 
 def _without_comments(path: str, text: str) -> str:
-    """Return a text without what look like comments in the language of the file's name, or in that
-    of a script if it begins with ``#!``; a comment mark in a string may mislead. A text of an
-    unknown language, or one that is too long, is returned unchanged."""
+    """Return a text without what look like comments; a comment mark in a string may mislead. The
+    end of the name in ``path`` decides on the language, or ``#!`` at the start of the text. A text
+    of an unknown language, or one that is too long, is returned unchanged."""
     name = PurePosixPath(path.lower())
     start = "#" if text.startswith("#!") or name.name in _NAMES else _START.get(name.suffix[1:])
     if start is None or len(text) > limits.SCRIPT:

@@ -69,7 +69,7 @@ class Names:
 
     def is_variable(self, name: str) -> bool:
         """Return whether a name is bound by nothing else than plain assignments and parameters of
-        plain functions; True for a name that is not bound."""
+        plain functions; True also for a name that is not bound at all."""
         return name not in self._bound_otherwise
 
     def calls_of(self, function: ast.FunctionDef) -> list[ast.Call]:
@@ -82,9 +82,9 @@ class Names:
 
     def runs_once(self, node: ast.AST, within: tuple[ast.AST, ...] = ()) -> bool:
         """Return whether a node runs at most once, as far as the syntax shows: it lies outside of
-        all loops, comprehensions, classes and lambdas, and so do all calls of the functions around
-        it, which must be plain and may not call themselves. Of a plain function, this is asked for
-        its body. ``within`` are the functions that were looked at before."""
+        all loops, comprehensions, classes and lambdas, and the functions around it are plain, do
+        not call themselves, and are called only from such places. For a plain function, the answer
+        is about its body. ``within`` are the functions that were looked at before."""
         current: ast.AST | None = node
         inner: ast.AST = node
         while current is not None:
@@ -139,8 +139,8 @@ class Names:
                 yield alias.asname or alias.name, f"{from_.module or ''}.{alias.name}"
 
     def _names_of_definitions(self) -> Iterator[str]:
-        """Yield each name that a definition, a handler, a pattern or ``global`` binds, as often as
-        it does."""
+        """Yield the name that each definition, handler, pattern, ``global`` or ``nonlocal`` binds;
+        a name that several bind is yielded several times."""
         for node in self._nodes:
             if isinstance(node, _DEFINITIONS) and node.name:
                 yield node.name

@@ -9,11 +9,11 @@ from pytest_ouro.evidence.python.seeds import Seeds, is_seed_name, stores_seed
 
 
 def seedless(tree: ast.Module, loader: str = "make_dataloader") -> str:
-    """Return a module's code as text without its seeds; the tree is not changed.
+    """Return the dump of a module's syntax tree without its seeds; the tree is not changed.
 
-    Equal texts draw other random numbers at most: what is left out are the values of seeds, what
-    only carries or sets them, and numbers and training batches (of ``loader``) that are drawn and
-    discarded once.
+    Two modules with equal results draw other random numbers at most: what is left out are the
+    values of seeds, what only carries or sets them, and numbers and training batches (of
+    ``loader``) that are drawn and discarded once.
     """
     copy = ast.parse(ast.unparse(tree))
     seeds = Seeds(copy, loader)
@@ -54,9 +54,9 @@ class _Reducer(ast.NodeTransformer):
         )
 
     def _is_dropped(self, statement: ast.stmt) -> bool:
-        """Return whether a statement, with all statements in it, only sets or carries seeds, calls
-        a function that only does this, or draws and discards random numbers or batches once. Of a
-        function's definition: whether the function is known as empty."""
+        """Return whether a statement is left out. It is if it, with all statements in it, only sets
+        or carries seeds, calls a function that only does this, or draws and discards random numbers
+        or batches once. A function's definition is left out if the function is in `_empty`."""
         seeds = self._seeds
         if isinstance(statement, ast.FunctionDef):
             return self._names.functions.get(statement.name) is statement and (
@@ -216,9 +216,9 @@ class _Reducer(ast.NodeTransformer):
         return ast.Constant(0) if is_seed else node
 
     def _zero_if(self, is_seed: bool, value: ast.expr) -> ast.expr:
-        """Return 0 for a seed that is constant during the run, and a tuple of the names that it
-        depends on for one that is not. Return ``value`` unchanged if it is not a seed, or has side
-        effects."""
+        """Return what replaces ``value``: itself if ``is_seed`` is false or it has side effects, 0
+        if it is constant during the run, and otherwise a tuple of the names that it depends on,
+        without carriers."""
         if not is_seed or not self._seeds.is_pure(value):
             return value
         if self._seeds.is_constant(value):
@@ -269,9 +269,9 @@ def _calls_iter(node: ast.expr) -> bool:
 
 
 def _inline_loaders(tree: ast.AST, seeds: Seeds) -> bool:
-    """Write ``batches = load(); for batch in batches`` as ``for batch in load()`` in the tree: to
-    skip a batch, a loader needs a variable. Return whether there was such a loop, whose variable
-    has no other use."""
+    """Write ``batches = load(); for batch in batches`` as ``for batch in load()`` in the tree,
+    where ``batches`` has no other use; return whether there was such a loop. The two forms must be
+    equal, since code that skips a batch needs the variable."""
     nodes = list(ast.walk(tree))
     loads = Counter(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
     looped = {n.iter.id for n in nodes if isinstance(n, ast.For) and isinstance(n.iter, ast.Name)}
@@ -286,7 +286,8 @@ def _inline_loaders(tree: ast.AST, seeds: Seeds) -> bool:
 
 
 def _drop_imports(tree: ast.AST, seeds: Seeds) -> None:
-    """Remove from the tree the imports of names that only seeds used."""
+    """Remove from the tree the imports of names that were used and are not used any more: only what
+    was dropped used them."""
     left = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     unused = {name for name in seeds.names.aliases if seeds.names.loads[name] and name not in left}
     for node in ast.walk(tree):

@@ -73,8 +73,8 @@ class Seeds:
     # --- expressions -----------------------------------------------------------------------------
 
     def is_pure(self, node: ast.AST) -> bool:
-        """Return whether evaluating an expression changes nothing, as far as known: it calls only
-        functions without side effects."""
+        """Return whether evaluating an expression changes nothing: it calls only functions that are
+        known to have no side effects."""
         parts = list(ast.walk(node))
         calls = [part for part in parts if isinstance(part, ast.Call)]
         return not any(isinstance(part, _IMPURE) for part in parts) and all(
@@ -210,8 +210,8 @@ class Seeds:
             yield from self.names.arguments(function, name)
 
     def _slots(self, carriers: Iterable[str]) -> Iterator[ast.expr]:
-        """Yield the pure expressions whose value is used as a seed or stored in one of
-        ``carriers``, and the tests of ``if`` around seeding alone."""
+        """Yield the pure expressions whose value is used as a seed, those whose value one of
+        ``carriers`` gets, and the tests of ``if`` statements that only set seeds."""
         for call in self.names.calls:
             yield from filter(self.is_pure, self.slots(call))
         for name in carriers:
@@ -237,16 +237,18 @@ class Seeds:
 
     def _may_take_seed(self, function: ast.expr) -> bool:
         """Return whether a function may take a positional seed: it is neither defined in the module
-        nor a builtin, nor from a library of numbers, which would take it for a size. False for an
-        expression that is not a chain of names."""
+        nor a builtin, nor from one of the libraries `_NUMERIC`, which would take a number for a
+        size. False for an expression that is not a chain of names."""
         root = self.names.resolve(function).partition(".")[0]
         return bool(root) and root not in {*_NUMERIC, *dir(builtins), *self.names.defined}
 
     def _is_shown(self, load: ast.Name) -> bool:
-        """Return whether a use of a name only shows the seed, or passes it on. So it is within a
-        pure argument of ``print``; alone, as the value of an assignment or of an item of a dict
-        under the name of a seed; and, if the name says seed, alone as a positional argument of a
-        function for which `_may_take_seed` is true."""
+        """Return whether a use of a name only shows the seed, or passes it on.
+
+        It does if it is in a pure argument of ``print``; if it is the whole value of an assignment,
+        or of an item of a dict, under the name of a seed; and, if the name says seed, as a whole
+        positional argument of a function for which `_may_take_seed` is true.
+        """
         inner: ast.AST = load
         while isinstance(outer := self.names.parent(inner), (ast.expr, ast.keyword)):
             if isinstance(outer, ast.Call):
@@ -269,8 +271,8 @@ def stores_seed(statement: Assignment) -> bool:
 
 
 def _last_name(target: ast.expr) -> object:
-    """Return the name of a variable or an attribute, or the key of an item, that a target is; else
-    None."""
+    """Return what a target of an assignment names: a variable's or an attribute's name, or the
+    constant key of an item; None for any other target."""
     if isinstance(target, ast.Name):
         return target.id
     if isinstance(target, ast.Attribute):

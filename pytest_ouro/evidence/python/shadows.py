@@ -18,12 +18,11 @@ _BINARY = r"\.(?:[\w-]+\.)?(?:so|pyd|dylib)\Z"
 
 def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
     """Return ``(name, effect)`` for each file or folder directly in ``root`` that would be imported
-    in place of the harness, or of a package that a script in ``own`` imports, or that an
-    interpreter runs at its start; [] if there is none. Ignored files count too.
+    in place of the harness or of a package that a script in ``own`` imports, or that an interpreter
+    runs at its start; [] if there is none. Ignored files count too.
 
-    ``own`` are the names of files and folders that belong there, ``harness`` among them; they are
-    not looked at. A compiled file that would run in place of the harness has the name
-    ``__pycache__/…``.
+    ``own`` are names of files and folders that belong there, ``harness`` among them; they are left
+    out. A compiled file that would run in place of the harness has the name ``__pycache__/…``.
     """
     wanted: set[str] | None = None
     found = []
@@ -46,8 +45,8 @@ def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
 
 
 def modules(root: Path) -> list[str]:
-    """Return the names of the files and folders directly in ``root`` that a script there could
-    import, a folder without ``__init__`` also if it directly contains a module; sorted."""
+    """Return the sorted names of the files and folders directly in ``root`` that a script there
+    could import. A folder counts if it has ``__init__`` or directly contains a module."""
     return sorted(
         name
         for name in _names(root)
@@ -90,9 +89,9 @@ def _module(path: Path) -> str:
 
 
 def _imports(root: Path, files: list[str]) -> set[str]:
-    """Return the first part of the names of all modules that the files import. Of a file that
-    cannot be parsed every word counts, since each could be the name of one; an unreadable file is
-    left out."""
+    """Return the set of the first parts (``a`` of ``a.b``) of the names of all modules that the
+    files import. Of a file that cannot be parsed every word counts, since each could be the name of
+    a module; an unreadable file is left out."""
     from pytest_ouro.evidence.python.source import Source, decode
 
     names: set[str] = set()

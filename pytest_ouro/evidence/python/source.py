@@ -58,7 +58,7 @@ class Source:
         return self._parsed[1]
 
     def of(self, *kinds: type[Node]) -> list[Node]:
-        """Return the nodes of these kinds, one kind after the other, outer ones first."""
+        """Return a list of the nodes of these kinds, one kind after the other, outer ones first."""
         return [node for kind in kinds for node in cast("list[Node]", self._kinds.get(kind, []))]
 
     @cached_property
@@ -111,8 +111,9 @@ class Source:
         return {name: tuple(statements) for name, statements in found.items()}
 
     def reached_from(self, name: str) -> set[str]:
-        """Return the module-level names that the statements of ``name`` and of `TOP_LEVEL` use,
-        transitively, with these two; without names that the module does not bind."""
+        """Return the set of the module-level names that ``name`` needs: ``name``, `TOP_LEVEL`, and
+        all names that their statements use, transitively; without names that the module does not
+        bind."""
         seen: set[str] = set()
         waiting = [name, TOP_LEVEL]
         while waiting:
@@ -207,7 +208,8 @@ def _make_printable(node: ast.Constant) -> None:
 
 
 def _is_part(node: ast.AST) -> bool:
-    """Return whether a node is counted with its child: a sign, or a part of a dotted name."""
+    """Return whether a node does not count for the size, since it is counted with its child: the
+    sign of a literal, or a part of a dotted name."""
     if isinstance(node, ast.UnaryOp):
         return isinstance(node.operand, ast.Constant)
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute)

@@ -44,7 +44,7 @@ def exists(folder: Path) -> bool:
 
 
 def refs(folder: Path) -> dict[str, str]:
-    """Return the ids of the objects of all refs in refs/ouro/, by the refs' full names. Git is
+    """Return a dict from the full name of each ref in refs/ouro/ to the id of its object. Git is
     called only if its files do not show them; GitError if it fails."""
     found = _read_refs(folder)
     if found is not None:
@@ -89,8 +89,8 @@ def tree(lines: Sequence[bytes], *, like: str) -> str:
 
 def write(folder: Path, lines: Sequence[bytes], before: str) -> None:
     """Write these lines to git as a tree, and let the ref name it. ``before`` is the id of the tree
-    that the ref names now, or "" for none. If that tree has all lines except for the last, only the
-    last is written. GitError if git fails."""
+    that the ref names now, or "" for none: if that tree has all lines except for the last, only the
+    last line is written as an object. GitError if git fails."""
     known = bool(before) and tree(lines[:-1], like=before) == before
     for line in lines[-1:] if known else lines:
         _call(folder, "hash-object", "-w", "--stdin", stdin=line + b"\n")
@@ -101,8 +101,9 @@ def write(folder: Path, lines: Sequence[bytes], before: str) -> None:
 
 
 def name(folder: Path, tree: str) -> None:
-    """Let the ref name the tree with this id; remove the ref for "". The caller holds the journal's
-    lock. What blocks the ref is removed; GitError if git fails even then."""
+    """Let the ref name the tree with this id; for "", remove the ref. The caller holds the
+    journal's lock. If git fails, what blocks the ref (a lock file, a folder in its place) is
+    removed and git is called again; GitError if it fails even then."""
     update = ("update-ref", REF, tree) if tree else ("update-ref", "-d", REF)
     try:
         _call(folder, *update)

@@ -57,9 +57,9 @@ def conflicts(records: Sequence[StartedRun]) -> Iterator[Conflict]:
 
 
 def _repeated(run: FinishedRun, begun: StartedRun | None) -> Iterator[_Fact]:
-    """Yield, for each fact that the finished line repeats from the started line and states
-    otherwise, what both state; and for each key of both that this version does not know, equal or
-    not. Nothing if there is no started line."""
+    """Yield a fact for each value that the finished line repeats from the started line ``begun``
+    and states otherwise; and for each unknown key that both have, equal or not. Nothing if there is
+    no started line."""
     if begun is None:
         return
     for key, known in keys_of(StartedRun).items():
@@ -93,10 +93,12 @@ def _derived(
 
 
 def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
-    """Yield what the run states of its reference, beside what the last of the kept runs ``before``
-    of that commit states. If there is no such run, yield that as the fact ``best_commit``. Nothing
-    if the run has no reference, or one of the kept runs of that commit states all that the run
-    does."""
+    """Yield as facts what the run states of its reference, beside what the last of the kept runs
+    ``before`` of that commit states.
+
+    If no run of that commit was kept, yield only the fact ``best_commit``. Nothing if the run has
+    no reference, or if one of the kept runs agrees with all that the run states.
+    """
     if run.best is None or run.best_commit is None:
         return
     kept = [one for one in before if one.commit == run.best_commit and one.status == "keep"]
@@ -127,9 +129,9 @@ def _size(run: FinishedRun, best: FinishedRun) -> Iterator[_Fact]:
 
 
 def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
-    """Yield the mean and the deviation of the series that the run ended, computed from its runs, if
-    they are as many as ``n`` says, and two or more. Yield their number if ``n`` says more. Nothing
-    if the run ended no series."""
+    """Yield facts about the series that the run ended: its mean and deviation, computed from its
+    runs, if there are as many values as ``n`` says, and two or more; the number of values if ``n``
+    says more. Nothing if the run ended no series."""
     if run.n is None or run.series is None:
         return
     runs = [one for one in (*before, run) if one.series == run.series]

@@ -142,9 +142,9 @@ class Journal:
         return self._read_ref(), self.lines()
 
     def _fault(self, held: str, lines: list[bytes]) -> Fault | None:
-        """Return why these lines are not those of git's copy ``held``, or contradict each other;
-        None if they do neither. Without a copy, ``prev`` of each line is compared. A last line may
-        be missing if its writer was killed."""
+        """Return why ``lines`` are not those of git's copy with the id ``held``, or contradict each
+        other; None if they are and do not. Without a copy (""), ``prev`` of each line is checked. A
+        last line may be missing if its writer was killed."""
         if not held:  # records from before git held a copy
             line = _broken_link(lines)
             headline = f"the chain is broken at line {line}: a record was changed or removed"
@@ -294,8 +294,8 @@ class Journal:
         return written
 
     def _next_number(self, lines: list[bytes], refs: dict[str, str]) -> int:
-        """Return the number of the next line: one more than the last line's, or, in an empty
-        journal, than the highest number that a ref of an earlier try has."""
+        """Return the number of the next line: one more than the last line's. If there are no lines,
+        one more than the highest number among ``refs`` of earlier tries, or 1."""
         if lines:
             last = self._records(lines)[-1].seq
             return (len(lines) if last is None else last) + 1

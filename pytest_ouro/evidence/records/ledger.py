@@ -112,7 +112,8 @@ def read(path: Path, metric: str = "") -> Ledger:
 
 
 def parse(data: bytes, path: Path, metric: str) -> Ledger:
-    """Return the ledger that the bytes of the file at ``path`` state.
+    """Return the ledger that ``data``, the bytes of the file at ``path``, states; ``metric`` is the
+    metric's name, "" if not known.
 
     Blank lines and comments are skipped. A line behind ``#`` or ``===`` that has the columns of a
     row is a row: other programs, pandas among them, read it as one. A header in the middle applies
@@ -229,8 +230,9 @@ def _is_rule(format: Format, line: str) -> bool:
 
 
 def column_fault(ledger: Ledger, metric: str) -> RecordError | None:
-    """Return the error that says why no row can be written below those that are there: the table
-    has no header, or lacks the column of the commit or the metric. None if one can."""
+    """Return the error that no row can be written below those that are there, since the table has
+    no header, or lacks the column of the commit or the metric. None if a row can be written, or
+    there is no table yet."""
     table = ledger.table
     if table is None or table.is_complete:
         return None
@@ -244,12 +246,11 @@ def column_fault(ledger: Ledger, metric: str) -> RecordError | None:
 
 
 def pair(rows: Iterable[Row], entries: Sequence[Entry]) -> tuple[list[Row], list[Entry]]:
-    """Return the rows that belong to none of the runs, and the runs that have none of the rows.
-    Both are in their order; equal runs are next to each other.
+    """Return a tuple: the rows that belong to none of the runs ``entries``, in their order, and the
+    runs that have no row; equal runs are next to each other.
 
     Each run has one row, with what its record says in the columns that we know. A row of a table
-    without commit or metric belongs to no run, nor does one after all runs have theirs: the caller
-    begins where the rows of the runs are.
+    without commit or metric belongs to no run, nor does one after all runs have theirs.
     """
     waiting, left = Counter(entries), len(entries)
     by_key: dict[int, dict[tuple[Cell, ...], list[Entry]]] = {}

@@ -30,8 +30,9 @@ class Text:
 
     @classmethod
     def decode(cls, data: bytes) -> Text:
-        """Return the text of any bytes, by the encoding that a mark at the start names, else UTF-8.
-        Bytes that the encoding does not allow become U+FFFD."""
+        """Return the text of any bytes, with its codec and line end: the encoding is the one that a
+        mark at the start names, else UTF-8. Bytes that the encoding does not allow become
+        U+FFFD."""
         mark, codec = next((known for known in _MARKS if data.startswith(known[0])), (b"", "utf-8"))
         text = data[len(mark) :].decode(codec, "replace")
         pairs = text.count("\r\n")
@@ -106,7 +107,7 @@ def of_name(name: str) -> Format:
 def read_csv(
     lines: Sequence[tuple[int, str]], separator: str
 ) -> Iterator[tuple[int, str, list[str]]]:
-    """Yield the number of the first line, the text and the cells of each CSV record.
+    """Yield for each CSV record the number of its first line, its text, and the list of its cells.
 
     A quoted cell may hold line ends. A quote that is opened and not closed is a character.
     """

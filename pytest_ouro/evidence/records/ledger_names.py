@@ -76,10 +76,11 @@ class Columns(NamedTuple):
 
 
 def find_columns(names: Sequence[str], metric: str) -> Columns:
-    """Return the places of the known columns among the columns ``names``, in any order and case.
+    """Return the places of the known columns among the columns ``names``, in any order and case,
+    None for each that is not there.
 
-    ``metric`` is the name of the metric in the bound; if it is "", usual names are looked for. A
-    column that names another metric is not its column.
+    ``metric`` is the name of the metric in the bound; if it is "", usual names of metrics are
+    looked for. A column that names another metric is not taken for the metric's.
     """
     normal = [normalise(name) for name in names]
 
@@ -109,8 +110,9 @@ def _metric_names(metric: str) -> Iterator[str]:
 
 
 def is_header(cells: Sequence[str], metric: str, *, least: int = 1) -> bool:
-    """Return whether the cells of a line are names of columns: two or more, of which ``least`` are
-    known, and no value among them. If one alone is known, no cell may read as a status."""
+    """Return whether the cells of a line are names of columns: two or more, of which at least
+    ``least`` are known, and no value among them. If only one is known, no cell may read as a
+    status."""
     words = [cell.strip().casefold() for cell in cells]
     if len(cells) < 2 or any(map(_is_value, words)):
         return False

@@ -72,8 +72,8 @@ class Table:
 
     @classmethod
     def new(cls, format: Format, metric: str) -> Table:
-        """Return the table of a ledger that we start: our own columns, that of the metric under its
-        name."""
+        """Return the table of a new ledger: our own columns, in which that of the metric has the
+        name ``metric``."""
         names = tuple(metric if name == "metric" else name for name in COLUMNS)
         return cls(format, names, Columns(0, 1, 2, 3, 4))
 
@@ -84,7 +84,8 @@ class Table:
 
     @property
     def header(self) -> list[str]:
-        """The lines above the rows of a ledger that we start; [] for JSON lines."""
+        """The lines above the rows of a ledger that we start: the names, and in Markdown a rule; []
+        for JSON lines."""
         if self.format == JSONL:
             return []
         rule = [self.format.join(["---"] * len(self.names))] if self.format == MARKDOWN else []

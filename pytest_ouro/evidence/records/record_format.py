@@ -72,8 +72,8 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _is_plain(value: Any, depth: int) -> bool:
-    """Return whether a value can be written and printed: finite numbers, valid characters, and at
-    most ``depth`` levels of nesting."""
+    """Return whether a value can be written and printed: it has only finite numbers, valid
+    characters, and at most ``depth`` levels of nesting."""
     if isinstance(value, str):
         return value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value)
     if isinstance(value, (int, float)):

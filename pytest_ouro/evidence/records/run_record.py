@@ -312,7 +312,9 @@ class FinishedRun(MeasuredRun):
         since=2,
     )
     incumbent: str | None = optional(
-        None, COMMIT.or_null(), "the last keep of the branch after this verdict"
+        None,
+        COMMIT.or_null(),
+        "the last keep of the branch after this verdict; if that is this run, the keep before it",
     )
     best: float | None = optional(None, NUMBER.or_null(), "value of the reference")
     best_commit: str | None = optional(None, COMMIT.or_null(), "commit of the reference")

@@ -48,16 +48,17 @@ def saving(before: Mapping[str, int], after: Mapping[str, int]) -> Saving | None
 
 
 def saved(run: FinishedRun) -> Saving | None:
-    """Return the saving of a run's code against its reference's, None as in `saving`. A record
-    without sizes by kind, as older ones are, has its one size compared as that of the kind ""."""
+    """Return the saving of a run's code against its reference's; None if no kind of code shrinks,
+    or one grows. Sizes of older records, which have no kinds, are compared as those of the kind
+    ""."""
     before = run.best_code_sizes or {"": run.best_code_size or 0}
     return saving(before, run.code_sizes or {"": run.code_size})
 
 
 def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
-    """Return, by the id of each commit, the last run that decided about it; ``runs``: oldest first.
-    A crash, a rehearsal, an early repeat or a run at too low a level decides nothing, so that a
-    commit may be absent.
+    """Return a dict from the id of a commit to the last run that decided about it; ``runs`` are
+    oldest first. A crash, a rehearsal, an early repeat or a run at too low a level decides nothing,
+    so that a commit may be absent.
 
     ``unchanged`` decides only about a commit that no earlier run decided about: it measured known
     code.
@@ -73,10 +74,10 @@ def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
 
 
 def kept_in(history: Iterable[str], runs: Iterable[FinishedRun]) -> list[FinishedRun]:
-    """Return the runs that decided last about the commits in ``history`` (ids, newest first), in
-    its order, if they are keeps with a finite value; ``runs``: oldest first.
+    """Return, for the commits in ``history`` (ids, newest first) and in their order, the run that
+    decided last about each, if it is a keep with a finite value; ``runs`` are oldest first.
 
-    The first is the last keep on that history.
+    The first in the list is the last keep on that history; [] if nothing is kept.
     """
     verdicts = last_verdicts(runs)
     found = [verdicts[commit] for commit in history if commit in verdicts]
