@@ -86,9 +86,9 @@ class Guard:
 
     def limit(self, reference: float | None) -> float:
         """Return the limit of the number. Without ``of`` it is ``at_most`` or ``at_least`` as
-        stated, and 0 for an exit status.
+        stated, or 0 if neither is (for an exit status).
 
-        With ``of``, ``reference`` is the number of the reference run r, and the stated number is a
+        With ``of``, ``reference`` is the number r of the reference run, and the stated number is a
         factor: the limit is r + (factor - 1) × abs(r), plus ``tolerance`` for ``at_most`` and minus
         it for ``at_least``. If ``reference`` is None, the factor itself is returned.
         """
@@ -106,16 +106,16 @@ class Guard:
 
 
 def _number_fault(g: Any) -> str:
-    """Return what is wrong if a guard has neither ``metric`` nor ``command``; "" if it has one of
-    them."""
+    """Return the fault that a guard has neither ``metric`` nor ``command``, in words; "" if it has
+    one of them."""
     return (
         "" if g.metric or g.command else "lacks 'metric' or 'command': write the number it limits"
     )
 
 
 def _limit_fault(g: Any) -> str:
-    """Return what is wrong if a guard states both limits, or neither with a ``metric``; "" if
-    nothing is."""
+    """Return the fault, in words, that a guard states both limits, or neither with a ``metric``; ""
+    if it has none of these."""
     if g.at_most is not None and g.at_least is not None:
         return "has 'at-most' and 'at-least': write a guard for each"
     if g.at_most is None and g.at_least is None and g.metric:
@@ -124,8 +124,8 @@ def _limit_fault(g: Any) -> str:
 
 
 def _reference_fault(g: Any) -> str:
-    """Return what is wrong if ``tolerance`` has no effect, without ``of``, or ``of`` has none,
-    without ``metric``; "" if nothing is."""
+    """Return the fault, in words, that a guard has ``tolerance`` without ``of``, or ``of`` without
+    ``metric``, which has no effect; "" if it has none of these."""
     if g.tolerance and not g.of:
         return "'tolerance' has no effect without 'of': add it to the limit"
     if g.of and not g.metric:
@@ -158,9 +158,12 @@ Guard.relations = (
 def read_guards(
     table: Mapping[str, Any], experiment: Experiment | None, problems: Problems
 ) -> tuple[Guard, ...]:
-    """Return the guards that could be read from ``table``, the whole bound.toml; of those with the
-    same id the last. Each fault is added to ``problems``: also an id that is used twice, and a
-    guard that the experiment cannot have. ``experiment`` is None if it is faulty itself."""
+    """Return the guards that could be read from ``table``, the whole of bound.toml; of those with
+    the same id the last. () if there are none.
+
+    Each fault is added to ``problems``: also an id that is used twice, and a guard that the
+    experiment cannot have. ``experiment`` is None if it is faulty itself.
+    """
     entries = table.get(GUARD, [])
     if not isinstance(entries, list):
         problems.add((GUARD,), "write [[guard]], with two brackets: guards are a list")

@@ -59,15 +59,15 @@ def table(cls: type) -> dict[str, Any]:
 
 
 def _kind(kind: tuple[str, ...]) -> dict[str, Any]:
-    """Return the schema that requires all keys of one kind of experiment, an entry of `KINDS`, and
-    forbids those of the other kinds."""
+    """Return the schema that requires all keys of ``kind``, an entry of `KINDS`, and forbids the
+    keys of the other kinds."""
     others = [key for other in KINDS if other != kind for key in other]
     return {"required": list(kind), "properties": dict.fromkeys(others, False)}
 
 
 def _closed(properties: dict[str, Any], description: str = "") -> dict[str, Any]:
-    """Return the schema of an object that has only these properties, with the description if that
-    is not ""."""
+    """Return the schema of an object that has only these properties, with ``description`` if it is
+    not ""."""
     about = {"description": description} if description else {}
     return {"type": "object", "properties": properties, **about, "additionalProperties": False}
 

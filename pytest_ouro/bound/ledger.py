@@ -30,11 +30,13 @@ _IGNORED = dict.fromkeys(
 def ledger_fault(
     layout: Layout, programs: Iterable[str], bound_name: str, checks: Iterable[Check]
 ) -> str:
-    """Return why no row may be added to the file that ``ledger`` names; "" if rows may be added.
+    """Return why the file that ``ledger`` of the layout names cannot be the ledger; "" if rows may
+    be added to it.
 
-    ``programs`` are the script and the words of commands, from the experiment's folder, and
-    ``bound_name`` is the name of the file with the rules. The ledger may not be a file that one of
-    ``checks``, those of the rules, freezes.
+    It may not be outside of the experiment, git's, the rules, the log, data, code, settings, what
+    the experiment runs or edits, or what one of ``checks`` freezes. ``programs`` are the script and
+    the words of commands, from the experiment's folder; ``bound_name`` is the name of the file with
+    the rules.
     """
     ledger = layout.ledger
     path, name = ledger.casefold(), posixpath.basename(ledger).casefold()

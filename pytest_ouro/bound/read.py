@@ -162,11 +162,12 @@ def parse(
     checks: Mapping[str, type[Check]] | None = None,
     remedy: str = "",
 ) -> Bound:
-    """Return the `Bound` that a bound.toml states, given as text. BoundError with its faults, each
-    with its line; with only the first one if it is not TOML.
+    """Return the `Bound` that a bound.toml states, given as text. BoundError with all faults, each
+    with its line; only with the first one if the text is not TOML.
 
     ``folder`` is bound.toml's folder from the repository's top, ``name`` the file's name in
-    messages, ``checks`` are registered beside ours, ``remedy`` is the help of a BoundError.
+    messages. ``checks`` are classes by name, which rules may name beside ours; ``remedy`` is the
+    help of a BoundError.
     """
     try:
         table = toml.loads(text)
@@ -214,9 +215,9 @@ def _check_ledger(bound: Bound, name: str, problems: Problems) -> None:
 def _read_profiles(
     cls: type[T], base: object, name: str, replaceable: Iterable[str], problems: Problems
 ) -> dict[str, T]:
-    """Return a dict from device to the table ``name`` as it is read for it: ``base``, in which the
-    device's own table replaces the keys ``replaceable``. A new budget also drops the shared
-    ``tolerance`` and ``timeout``.
+    """Return a dict from each of `DEVICES` to the values of the table ``name`` for it: those of
+    ``base``, in which the device's own table replaces the keys ``replaceable``. A new budget also
+    drops the shared ``tolerance`` and ``timeout``.
 
     A device is left out if its table or the shared one is faulty; faults are added to ``problems``.
     """
@@ -259,9 +260,9 @@ def _read_override(
 def _read_rules(
     table: dict[str, Any], problems: Problems, checks: Mapping[str, type[Check]]
 ) -> dict[Where, Rule]:
-    """Return a dict from place, the table and the number in it, to each rule that could be read.
-    Faults are added to ``problems``, also if a table has an id twice, or if there are no rules or
-    only those for a person to judge."""
+    """Return a dict from place, a pair of table and number in it, to each rule that could be read.
+    Faults are added to ``problems``, also that a table has an id twice, and that there are no rules
+    or only those for a person to judge."""
     rules: dict[Where, Rule] = {}
     stated = 0
     for section in SECTIONS:
@@ -294,9 +295,9 @@ def _read_rules(
 def _read_rule(
     entry: object, where: Where, problems: Problems, checks: Mapping[str, type[Check]]
 ) -> Rule | None:
-    """Return one rule, given as the TOML ``entry``; None if it is faulty. Faults are added to
-    ``problems``, also for a rule that only warns, or is for a person to judge, and has no
-    reason."""
+    """Return one rule, given as the TOML ``entry``; None, with the faults added to ``problems``, if
+    it is faulty. A rule that only warns, or is for a person to judge, is faulty without a reason.
+    _CheckFault is not raised."""
     section, known = str(where[0]), keys_of(RuleKeys)
     if not isinstance(entry, dict):
         problems.add(where, f"[[{section}]] must be a table")

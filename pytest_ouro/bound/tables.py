@@ -237,8 +237,8 @@ class Experiment:
     relations: ClassVar[tuple[Relation, ...]]
 
     def __post_init__(self) -> None:
-        """Fill in the times that are None: ``tolerance`` from the budget, ``timeout`` and
-        ``startup_seconds`` from the budget and ``warmup_seconds``."""
+        """Replace the times that are None by defaults: ``tolerance`` from the budget, ``timeout``
+        and ``startup_seconds`` from the budget and ``warmup_seconds``."""
         startup = max(10.0, self.budget * 0.2) + self.warmup_seconds
         derived = {
             # 6 s of 300 s, as in autoresearch; a shorter budget has the same share.

@@ -76,8 +76,8 @@ class Check(ABC):
 
     @abstractmethod
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield the violations of the rule; nothing if it holds. OuroError if that cannot be
-        determined."""
+        """Yield a finding for each violation of the rule; nothing if it holds. OuroError if that
+        cannot be determined."""
 
     def skipped(self, evidence: Evidence) -> str:
         """Return why the rule is skipped for this evidence; "" if it is applied, which is the
@@ -85,8 +85,8 @@ class Check(ABC):
         return ""
 
     def protects(self, layout: Layout) -> Protection:
-        """Return the actions that the guard refuses; by default none. They may depend on nothing
-        but bound.toml, since the guard caches them."""
+        """Return what the guard protects for this rule; by default nothing. It may depend on
+        nothing but bound.toml, since the guard caches it."""
         return Protection()
 
     def data_globs(self, layout: Layout) -> Iterable[str]:
@@ -100,8 +100,8 @@ class Check(ABC):
 
     def trusted_paths(self, evidence: Evidence) -> Iterable[str]:
         """Return the paths, from the repository's top, of the files whose digests `bless` records
-        for this check; by default the files of the index that it freezes. A check that must have
-        such a file raises TrustError if there is none."""
+        for this check; by default the files of the index that `protects` freezes. A check that must
+        have such a file raises TrustError if there is none."""
         return matching(evidence.repository.index, self.protects(evidence.layout).frozen)
 
     def trusted_data(self, evidence: Evidence) -> Iterable[Path]:
@@ -113,8 +113,8 @@ class Check(ABC):
 
 
 def load(name: str) -> type[Check]:
-    """Return the class of the check of this name, ours or one that a package registers. KeyError if
-    the name is unknown.
+    """Return the class of the check with this name, ours or one that a package registers. KeyError
+    if the name is unknown.
 
     ImportError if a package's check cannot be loaded, or if more than one distribution, ours
     included, has a check of this name.

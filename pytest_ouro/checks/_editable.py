@@ -58,8 +58,8 @@ def changed_scripts(evidence: Evidence) -> Iterator[ChangedScript]:
 
 
 def linked_scripts(evidence: Evidence) -> Iterator[Finding]:
-    """Yield a finding for each editable script that is now a link or a submodule, and was not one
-    in the trusted commit: the code behind it is not checked."""
+    """Yield a finding for each editable script that is a link or a submodule, unless it was one in
+    the trusted commit: the code behind it is not checked."""
     trust = evidence.trust
     for path in scripts(evidence, evidence.repository.index):
         if is_link(evidence, path):
@@ -78,8 +78,8 @@ def scripts(evidence: Evidence, paths: Iterable[str]) -> list[str]:
 
 
 def is_python(evidence: Evidence) -> bool:
-    """Return whether there is Python to check: the experiment has a script, or an editable file of
-    the trusted commit or the index is Python."""
+    """Return whether there is Python to check: the experiment has a script, or one of the editable
+    files in the index or in the trusted commit is Python."""
     places = (evidence.repository.index, evidence.trust.committed)
     return bool(evidence.layout.script) or any(scripts(evidence, paths) for paths in places)
 
@@ -102,8 +102,8 @@ def parse(evidence: Evidence, path: str, data: bytes) -> Source:
 
 
 def _unreadable(evidence: Evidence, path: str, error: SyntaxError) -> OuroError:
-    """Return the error for a script that this Python cannot parse. It names the commit only if that
-    is an earlier one of a history."""
+    """Return the error that this Python cannot parse the script at ``path``. It names the checked
+    commit only if that is an earlier one of a history."""
     repository = evidence.repository
     earlier = repository.head if repository.tip else ""
     return messages.unreadable_script(
@@ -130,12 +130,12 @@ def gate_command(evidence: Evidence) -> str:
 
 
 def missing(evidence: Evidence) -> Iterator[Finding]:
-    """Yield a finding for the script, and for each editable file that is named without a wildcard
-    and is in the trusted commit, if it is gone from the commit or index that is checked, or from
-    the working tree if that is checked.
+    """Yield a finding for each wanted file that is gone from the commit or index that is checked,
+    or from the working tree if that is checked. Wanted are the script, and the editable files that
+    are named without a wildcard and are in the trusted commit.
 
-    Nothing is yielded for an earlier commit of a history; a submodule, and a file that git keeps
-    out of the working tree, are not looked for there.
+    Nothing is yielded for an earlier commit of a history. A submodule, and a file with
+    skip-worktree, are not looked for in the working tree.
     """
     layout, repository = evidence.layout, evidence.repository
     if repository.tip:
@@ -159,7 +159,7 @@ def missing(evidence: Evidence) -> Iterator[Finding]:
 
 def _report_gone(evidence: Evidence, path: str, place: str) -> Finding:
     """Return the finding that an editable file is gone from ``place``, with the command that
-    restores it: from before the last commit that deleted it, or from HEAD."""
+    restores it: from the parent of the last commit that deleted it, or from HEAD."""
     repository = evidence.repository
     deleted = [c for c in repository.committed if c.path == path and c.kind == "deleted"]
     commit = deleted[-1].commit if deleted and path not in repository.head_tree else None

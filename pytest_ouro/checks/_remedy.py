@@ -19,12 +19,12 @@ _BLESS = "   (a person may bless a change: pytest-ouro bless)"
 
 
 def undo(evidence: Evidence, path: str, *, known: bool = True) -> str:
-    """Return the command that undoes the changes of a file, and a note that a person may bless
-    them.
+    """Return the command that undoes the changes of a file, followed by a note that a person may
+    bless them.
 
-    The command takes the changes out of the commits since trust; if no commit changed the file, it
+    The command takes the changes out of the commits since trust. If no commit changed the file, it
     restores the trusted file or, if trust lacks it (``known`` is False), removes the file. While a
-    blessing is not committed, words stand in place of the command that restores.
+    blessing is not committed, the words "undo the change of PATH" replace a command that restores.
     """
     trust = evidence.trust
     if command := drop(evidence, [path]):
@@ -77,9 +77,8 @@ def drop(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str] = ()) 
 
 
 def drop_from(evidence: Evidence, path: str, commit: Commit) -> str:
-    """Return the end of a sentence, ``; or drop …``, with the command that drops a commit and the
-    commits after it. Return "" if the file ``path`` has uncommitted changes, which would be in the
-    way."""
+    """Return the end of a sentence, ``; or drop …``, with the command that drops ``commit`` and all
+    later commits; "" if the file ``path`` has uncommitted changes, which would be in the way."""
     repository = evidence.repository
     if _dirty(repository, {path}):
         return ""
@@ -94,12 +93,13 @@ def places(
     versions: Mapping[Place, bytes | None],
     fault: Callable[[bytes | None], object],
 ) -> tuple[list[str], Commit | None]:
-    """Return the names of the places that introduced a fault of a file, and the first commit among
-    them (None if no commit since trust introduced it).
+    """Return a tuple: the names of the places that introduced a fault of a file, and the first
+    commit among them (None if no commit since trust introduced it).
 
     ``versions`` maps each place to the bytes of the file there; ``fault`` returns something true
-    for bytes that have the fault. Of the commits, those that introduced the fault are named, or
-    else the checked one. A place with the same bytes as the faulty one before it is left out.
+    for bytes that have the fault. If the commit has it, the commits that introduced it are named,
+    or else the checked commit. A place with the same bytes as the faulty place before it is left
+    out.
     """
     words: list[str] = []
     first: Commit | None = None
@@ -118,9 +118,9 @@ def places(
 
 
 def _guilty(evidence: Evidence, path: str, fault: Callable[[bytes | None], object]) -> list[Commit]:
-    """Return the commits since trust, oldest first, that changed the file so that it has the fault:
-    the one that introduced it after the last version without it, and each later one for which
-    ``fault`` returns another value."""
+    """Return the commits since trust, oldest first, that gave the file its present fault: the one
+    that introduced it after the last version without it, and each later one for which ``fault``
+    returns another value. [] if none did, or if the last version has no fault."""
     found: list[Commit] = []
     last: object = None
     for change in evidence.repository.committed:

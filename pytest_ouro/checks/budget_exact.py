@@ -51,8 +51,8 @@ class BudgetExact(Check):
 
 
 def _claimed(run: MeasuredRun) -> float | None:
-    """Return the training time in seconds that the script printed; None if it printed no finite
-    number."""
+    """Return the training time in seconds that the script printed as ``training_seconds``; None if
+    it printed no finite number there."""
     try:
         value = float(run.claims.get("training_seconds", "nan"))
     except ValueError:

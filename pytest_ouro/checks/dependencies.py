@@ -82,8 +82,8 @@ class Dependencies(Check):
 
     def _imported(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield a finding for each editable script that has become a link, for each change of the
-        dependencies that a script declares, and for each new import that neither a trusted
-        dependency nor the rule's ``modules`` provide."""
+        requirements in a script's own comments, and for each import that the trusted script lacks
+        and neither a trusted dependency nor the rule's ``modules`` provide."""
         yield from linked_scripts(evidence)
         changed = list(changed_scripts(evidence))
         known = _known_modules(evidence) | set(self.modules) if changed else set()
@@ -114,8 +114,8 @@ class Dependencies(Check):
 
 
 def _settings(script: ChangedScript) -> Iterator[Finding]:
-    """Yield a finding for each change of the dependencies that a script declares in its comments,
-    below ``# /// script``."""
+    """Yield a finding for each way in which the requirements in a script's own comments, below ``#
+    /// script``, differ from the trusted ones; nothing if they do not."""
     before = in_script(script.trusted)
     for words in sorted({_change(before, in_script(data)) for data in script.versions}):
         if words:
@@ -141,8 +141,8 @@ def _trusted_imports(script: ChangedScript) -> set[str]:
 def _import_finding(
     evidence: Evidence, script: ChangedScript, module: str, line: int, words: str
 ) -> Finding:
-    """Return the finding for one import, with the places that introduced it. ``words`` say what is
-    wrong."""
+    """Return the finding that ``script`` imports ``module`` in ``line``, with the places that
+    introduced the import. ``words`` say what is wrong."""
 
     def imports(data: bytes | None) -> bool:
         if data is None:
@@ -203,8 +203,8 @@ def _declared(evidence: Evidence, file: DependencyFile) -> Iterator[Finding]:
 
 
 def _parts(difference: str) -> Iterator[str]:
-    """Yield each change in a text such as ``added a, b; removed c`` by itself: ``added a``,
-    ``added b``, …"""
+    """Yield each change in a text such as ``added a, b; removed c`` by itself: ``added a``, ``added
+    b``, ``removed c``."""
     for one in difference.split("; "):
         verb, _, names = one.partition(" ")
         yield from (f"{verb} {name}" for name in names.split(", "))

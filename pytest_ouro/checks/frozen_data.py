@@ -86,9 +86,10 @@ class FrozenData(Check):
                 yield Finding(f"{name} is gone", help=help, facts={"path": name})
 
     def _copies(self, evidence: Evidence, present: dict[Path, str]) -> Iterator[Finding]:
-        """Yield a finding for each file that only ``train`` names and that has the same bytes as a
-        file of ``paths`` (of the experiment's ``data`` if ``paths`` is empty). ``present`` maps
-        each file on this machine to its digest."""
+        """Yield a finding for each file among ``present`` that no glob of ``paths`` (of the
+        experiment's ``data`` if ``paths`` is empty) names, but has the same bytes as a file that
+        one names: a training file that copies it. ``present`` maps each file on this machine to its
+        digest."""
         fixed = set(data.matched(self.paths or evidence.layout.data, evidence.root))
         others = {digest: path for path, digest in present.items() if path in fixed}
         for path, digest in present.items():

@@ -57,8 +57,11 @@ class LogSchema(Check):
 
 def _fault(row: Row, metric: Metric) -> str:
     """Return what is wrong with a row of the ledger that has as many cells as columns; "" if it is
-    as we write it. The ledger must have columns for the commit and the metric; memory and status
-    are checked if there are such columns."""
+    as we write it.
+
+    A table without a column for the commit or the metric is a fault; memory and status are checked
+    only if there are such columns.
+    """
     columns = row.table.columns
     if not row.table.is_complete:
         return "the ledger has no column for the commit or for the metric"
@@ -82,9 +85,9 @@ def _fault(row: Row, metric: Metric) -> str:
 
 
 def _text(cell: Cell, decimals: int, crashed: bool) -> str:
-    """Return a cell as a table of text has it: a number with this many decimals, and null in the
-    same way, as 0, in a row about a crash (``crashed``). Another null is ``null``; any other cell
-    is its text."""
+    """Return a cell of the ledger as text: a number with this many decimals, in a row about a crash
+    (``crashed``) null like the number 0, any other null as ``null``, and any other cell as it
+    is."""
     if (isinstance(cell, float | int) and not isinstance(cell, bool)) or (cell is None and crashed):
         return f"{cell or 0.0:.{decimals}f}"
     return "null" if cell is None else str(cell)

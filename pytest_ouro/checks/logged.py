@@ -87,8 +87,8 @@ class Logged(Check):
             )
 
     def _strays(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield one finding if rows of the ledger, except for those from before our first record,
-        have no recorded run; otherwise nothing."""
+        """Yield one finding if rows of the ledger, except for the first `Evidence.inherited_rows`,
+        which were there before our first record, belong to no recorded run; otherwise nothing."""
         rows = evidence.ledger.rows[evidence.inherited_rows :]
         strays = [row.line for row in pair(rows, [*map(entry_of, evidence.all_runs)])[0]]
         if strays:

@@ -102,8 +102,9 @@ class Scope(Check):
 
 
 def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:
-    """Return one finding about all changed files, since a hundred findings would be unreadable. The
-    files that could do the most harm come first. ``strays`` maps each path to its changes."""
+    """Return one finding about all changed files, since a hundred findings would be unreadable.
+    ``strays`` maps each path to its changes. The files that could do the most harm are named first
+    (`_rank`)."""
     only = several(list(evidence.layout.editable))
     paths = sorted(strays, key=lambda path: (_rank(evidence, strays[path][-1]), path))
     path = paths[0]
@@ -128,8 +129,8 @@ def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:
 
 
 def _rank(evidence: Evidence, change: Change) -> int:
-    """Return the place of a changed file in the order of a finding: 0 for a compiled or binary
-    file, by its name or its bytes, 1 for code, 2 for any other file."""
+    """Return how harmful a change could be, to sort by: 0 for a compiled or binary file, by its
+    name or its bytes, 1 for code, 2 for any other file."""
     path = change.path
     if path.endswith(_COMPILED):
         return 0
@@ -147,8 +148,8 @@ def _rank(evidence: Evidence, change: Change) -> int:
 
 
 def _closed(evidence: Evidence, path: str) -> str:
-    """Return words that say why git could not look into an untracked folder; "" for a file, and for
-    a folder that is a repository of its own."""
+    """Return words that say why git could not look into an untracked folder, a ``path`` with ``/``
+    at its end; "" for a file, and for a folder that is a repository of its own."""
     folder = f"{evidence.repository.git.top}/{path}"
     if not path.endswith("/") or os.path.lexists(f"{folder}.git"):
         return ""
@@ -157,8 +158,8 @@ def _closed(evidence: Evidence, path: str) -> str:
 
 
 def _narrower(evidence: Evidence, path: str) -> str:
-    """Return a note that a person may watch bound.toml's folder alone; "" if the file ``path`` is
-    in that folder."""
+    """Return a note that a person may let the rule watch bound.toml's folder alone; "" if the file
+    ``path`` is in that folder, where the note would not help."""
     if inside(path, evidence.layout.folder):
         return ""
     return '   (a person may watch that folder alone: within = "." in bound.toml)'
@@ -195,8 +196,8 @@ def _hidden(evidence: Evidence, within: str, seen: list[Change]) -> list[Change]
 
 
 def _ignore_files(evidence: Evidence, within: str) -> list[Change]:
-    """Return the changes of the .gitignore files in the folders above the watched one, which can
-    hide files in it; [] if the whole repository is watched."""
+    """Return the changes of the .gitignore files in the folders above ``within``, the watched
+    folder, which can hide files in it; [] if that is "", the whole repository."""
     above = within.split("/")
     names = {"/".join([*above[:depth], ".gitignore"]) for depth in range(len(above))}
     names -= {"/".join([within, ".gitignore"]).lstrip("/")}
@@ -204,12 +205,12 @@ def _ignore_files(evidence: Evidence, within: str) -> list[Change]:
 
 
 def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str]) -> str:
-    """Return the command, or words, that undo the changes of one kind, the first that there is:
-    those of commits, of files that the trusted commit has, of the index, of the working tree, then
-    untracked folders and files. The next finding names what is left.
+    """Return the command, or words, that undo the changes of one kind. The first kind that there is
+    counts: changes in commits, of files that the trusted commit has, of the index, of the working
+    tree, then untracked folders and files. The next finding names what is left.
 
-    ``strays`` maps each path to its changes; ``paths`` are its paths in the order to name them, at
-    most 20 in a command.
+    ``strays`` maps each path to its changes; ``paths`` are the same paths in the order to name
+    them, at most 20 in a command.
     """
     layout, trust = evidence.layout, evidence.trust
     committed = [p for p in paths if any(change.commit for change in strays[p])]
@@ -241,11 +242,10 @@ def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str
 
 
 def _way_back(evidence: Evidence, change: Change) -> str:
-    """Return the kind of command that undoes a change which is in no commit, a key of `_remedy`:
-    ``trust`` if the trusted commit has the file, otherwise ``added`` (a new file of the index),
-    ``index`` or ``working tree``.
+    """Return how a change that is in no commit is undone: ``trust`` if the trusted commit has the
+    file, otherwise ``added`` (a new file of the index), ``index`` or ``working tree``.
 
-    For an untracked file it is ``untracked``; for an untracked folder ``repository``, or
+    For an untracked file return ``untracked``; for an untracked folder ``repository``, or
     ``unreadable`` or ``too long`` if git could not look into it.
     """
     if change.place == "untracked":

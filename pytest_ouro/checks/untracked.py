@@ -50,7 +50,7 @@ class Untracked(Check):
 
 def _tracked(evidence: Evidence, path: str, where: list[str], globs: list[str]) -> Finding:
     """Return the finding that a file is in git and may not be. ``where`` names the commits that
-    have it, or the index."""
+    have it, or the index; ``globs`` are the files that the rule keeps out of git."""
     return Finding(
         f"{path} is in git; it must stay untracked",
         where=f"added in: {several(where)}",
@@ -61,8 +61,9 @@ def _tracked(evidence: Evidence, path: str, where: list[str], globs: list[str]) 
 
 
 def _beside_work(evidence: Evidence, path: str, where: list[str], globs: list[str]) -> Finding:
-    """Return the finding that the commits ``where`` have other work beside a published file, which
-    only a report commit, the last one, may add."""
+    """Return the finding that a published file is in git beside other work, in the places ``where``
+    (commits or the index): only a report commit, the last one of a session, may add it. ``globs``
+    are the files that the rule keeps out of git."""
     return Finding(
         f"{path} is in git beside other work; it is published by a report commit, the last one",
         where=f"held by: {several(where)}",
@@ -74,5 +75,6 @@ def _beside_work(evidence: Evidence, path: str, where: list[str], globs: list[st
 
 def _out_of_git(evidence: Evidence, path: str, globs: list[str]) -> str:
     """Return the command that takes a file out of git: out of the commits since trust if one of
-    them added or changed it, else out of the index. The file stays on the disk."""
+    them added or changed it, else out of the index. New files that match ``globs`` stay on the
+    disk."""
     return drop(evidence, [path], stay=globs) or f"git rm --cached -- {quoted(path)}"

@@ -68,9 +68,9 @@ class Evaluation(Check):
 
 
 def _new(evidence: Evidence, script: ChangedScript, data: bytes) -> Iterator[Construct]:
-    """Yield the constructs of ``data``, a version of a script, that the trusted version lacks or
-    has fewer times (`_introduced`), and one more if it is above `MAX_BYTES` and has grown by more
-    than `GROWTH`. OuroError if ``data`` cannot be parsed."""
+    """Yield the constructs that ``data``, a version of a script, has more often than the trusted
+    version has (`_introduced`), and one more construct if it is above `MAX_BYTES` and has grown by
+    more than `GROWTH`. OuroError if ``data`` cannot be parsed."""
     from pytest_ouro.checks.evaluation.modules import Construct
     from pytest_ouro.evidence.python.source import decode
 
@@ -100,9 +100,9 @@ def _constructs(evidence: Evidence, text: str, trusted: str) -> tuple[Construct,
 
 
 def _introduced(before: tuple[Construct, ...], after: tuple[Construct, ...]) -> Iterator[Construct]:
-    """Yield the constructs of ``after`` that exceed those of ``before``: for each description, the
-    first of them are matched with as many in ``before``, and only the rest are yielded. An
-    ``unread`` one in ``before`` matches nothing."""
+    """Yield the constructs of ``after`` that are not in ``before``, compared by their descriptions:
+    if ``before`` has a description n times, the first n in ``after`` are left out. An ``unread``
+    one in ``before`` does not count."""
     known = Counter(construct.what for construct in before if not construct.unread)
     for construct in after:
         if known[construct.what] > 0:
@@ -138,8 +138,8 @@ def _finding(evidence: Evidence, script: ChangedScript, construct: Construct) ->
 
 
 def _help(construct: Construct) -> str:
-    """Return the help for a construct: what to do about a hard one; for another one, that it only
-    warns."""
+    """Return the help for a construct: what to do about a hard one; for one that only warns, words
+    that say so."""
     if construct.hard:
         return _HELP.get(construct.what.partition(" ")[0], _OTHERWISE)
     if construct.what in ("calls open", "calls torch.save"):
@@ -149,7 +149,7 @@ def _help(construct: Construct) -> str:
 
 def _mismatch(evidence: Evidence) -> Iterator[Finding]:
     """Yield a finding if the run that has just ended printed a metric that does not agree with the
-    measured one; nothing if one of the two values is unknown."""
+    measured one; nothing if it agrees, or if one of the two values is unknown."""
     run = evidence.run
     assert run is not None
     value, claimed, metric = run.measured_value, run.claimed, run.metric

@@ -23,10 +23,10 @@ ASSIGNING = get_args(Assigning)
 
 @lru_cache(maxsize=64)
 def names_taken(text: str, harness: str, functions: tuple[str, ...]) -> frozenset[str]:
-    """Return the names, as the harness has them, of what a script takes from it: the constants in
-    upper case that it imports or reads as attributes, and those of ``functions`` that it imports.
-    ``harness`` is a dotted module, of which the last part counts. The text is searched, not
-    parsed."""
+    """Return the names of what a script takes from the harness, as the harness has them: the
+    constants in upper case that it imports or reads as attributes, and those of ``functions`` that
+    it imports. ``harness`` is a dotted module, of which only the last part counts. The text is
+    searched, not parsed."""
     module = rf"\.*(?:[\w.]*\.)?{re.escape(harness.rpartition('.')[2])}"
     listed = rf"(?m)^\s*from\s+{module}\s+import\s+(\([^)]*\)|(?:[^\n\\]|\\\r?\n)*)"
     words = {word for found in re.findall(listed, text) for word in re.findall(r"\w+", found)}
@@ -37,9 +37,9 @@ def names_taken(text: str, harness: str, functions: tuple[str, ...]) -> frozense
 
 
 def targets_of(node: Assigning) -> Iterator[ast.expr]:
-    """Yield each expression that a node assigns to, binds or deletes; of a tuple or list its items,
-    also nested, and of ``*rest`` the expression ``rest``. An annotation without a value, and a
-    ``with`` without ``as``, yield nothing."""
+    """Yield each expression that a node assigns to, binds or deletes; in place of a tuple or list
+    its items, at any depth, and in place of ``*rest`` the expression ``rest``. An annotation
+    without a value, and a ``with`` without ``as``, yield nothing."""
     if isinstance(node, ast.Assign | ast.Delete):
         waiting = list(node.targets)
     elif isinstance(node, ast.withitem):
@@ -84,6 +84,6 @@ def place_of(leaf: ast.Attribute | ast.Subscript) -> str:
 
 
 def whole_of(target: ast.expr) -> ast.expr:
-    """Return the object that an assignment to ``target`` changes: ``sys.path`` for
-    ``sys.path[:0]``; the target itself if it is not indexed."""
+    """Return the expression whose object an assignment to ``target`` changes: ``sys.path`` for
+    ``sys.path[:0]``, and ``target`` itself if it has no index."""
     return target.value if isinstance(target, ast.Subscript) else target

@@ -82,8 +82,8 @@ def only_asks(call: ast.Call, value: Value) -> bool:
 
 def _words(call: ast.Call, value: Value) -> list[str]:
     """Return the words of the command that a call starts, by its first argument or ``args``: a
-    list, or a text that is split; "" stands for each word of a list that is not literal. [] if the
-    command is unknown or a text with characters of shell syntax."""
+    list, or a text, which is split at blanks. "" stands for a word of a list that is not literal.
+    [] if the command is unknown, or is a text with characters of shell syntax."""
     named = [keyword.value for keyword in call.keywords if keyword.arg == "args"]
     given = next((value(one) for one in (*call.args[:1], *named)), None)
     if isinstance(given, ast.List | ast.Tuple):
@@ -117,8 +117,8 @@ def keeps_print(value: ast.expr, functions: dict[str, ast.FunctionDef], meant: M
 
 def keeps_compile(value: ast.expr, functions: dict[str, ast.FunctionDef], meant: Meaning) -> bool:
     """Return whether ``value``, which replaces ``torch.compile``, returns the model unchanged, or
-    as the original compiles it; False if that is not certain. The other arguments are as in
-    `keeps_print`."""
+    as ``torch.compile`` compiles it; False if that is not certain. ``functions`` are those of the
+    script by name, and ``meant`` returns the real name of an expression."""
     options = ("dynamic", "fullgraph", "mode", "backend", "options", "disable")
     if _is_partial(value, "torch.compile", options, meant):
         return True
@@ -168,8 +168,8 @@ def _function(value: ast.expr, functions: dict[str, ast.FunctionDef]) -> _Functi
 
 
 def _is_partial(value: ast.expr, of: str, keywords: tuple[str, ...], meant: Meaning) -> bool:
-    """Return whether a value is ``functools.partial(of)`` with no other arguments than some of
-    these keywords. ``of`` is a real name."""
+    """Return whether ``value`` is a call ``functools.partial(f)`` with no further arguments than
+    some of ``keywords``, and ``of`` is the real name of f."""
     if not isinstance(value, ast.Call) or dotted(value.func).rpartition(".")[2] != "partial":
         return False
     known = all(keyword.arg in keywords for keyword in value.keywords)
@@ -188,8 +188,8 @@ def _calls(function: _Function) -> Iterator[ast.Call]:
 
 
 def _own(function: _Function) -> Iterator[ast.AST]:
-    """Yield the nodes below a function, but none inside the functions and lambdas that it holds,
-    which are yielded themselves."""
+    """Yield the nodes below a function. A function or lambda in it is yielded itself, but not what
+    is below that."""
     waiting = list(ast.iter_child_nodes(function))
     for node in waiting:
         yield node

@@ -7,8 +7,8 @@ import re
 
 
 def prints_literal(node: ast.Call, metric: str) -> bool:
-    """Return whether the first argument of a call is a text with the metric's name, ``:`` or ``=``
-    and a literal number after it; the number may also come from ``%``, ``format``, an f-string or
+    """Return whether the first argument of a call is a text with the metric's name, ``:`` or ``=``,
+    and then a literal number. The number may be put in by ``%``, ``format`` or an f-string, or be
     the next argument. False if words come before the name on its line. The call must have an
     argument."""
     first, *rest = node.args

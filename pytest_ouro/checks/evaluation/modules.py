@@ -67,9 +67,10 @@ class Construct:
 def modules_imported(
     source: Source, names: Names, node: ast.Import | ast.ImportFrom
 ) -> Iterator[Construct]:
-    """Yield a construct for each module that the statement imports and that scripts have no reasons
-    to import (it is hard) or few (it only warns), and for each loader of code that it takes from a
-    module. A module that is used harmlessly is left out."""
+    """Yield a construct for each module that the statement imports and that scripts have no reason
+    (it is hard) or few reasons (it warns) to import, and for each loader of code that it takes from
+    a module. A module of which the script uses only what is harmless is left out
+    (`_uses_little`)."""
     for name in imported(node):
         if not _uses_little(source, names, node, name):
             yield from _module(node.lineno, name)
@@ -114,8 +115,8 @@ def search_changed(line: int, what: str) -> Construct:
 
 
 def is_hidden(node: ast.expr) -> bool:
-    """Return whether an expression spells a constant by other means than a literal: it is not a
-    plain literal, and it uses no names except for functions such as ``chr``."""
+    """Return whether an expression hides a constant: it is not a plain literal, and the only names
+    in it, if any, are of functions that spell one, such as ``chr``."""
     if isinstance(node, ast.Constant):
         return False
     names = {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
@@ -138,9 +139,9 @@ def _imports_by_call(names: Names, node: ast.Call) -> Iterator[Construct]:
 def _uses_little(
     source: Source, names: Names, node: ast.Import | ast.ImportFrom, name: str
 ) -> bool:
-    """Return whether the script uses the refused module ``name`` only for harmless functions, or
-    only to start programs, which are checked at their calls. False if it uses nothing of it, or if
-    the module has no harmless functions."""
+    """Return whether the script needs the refused module ``name``, which ``node`` imports, only for
+    harmless functions and to start programs, which are checked at their calls. False if it uses
+    nothing of it, or if the module has no harmless functions."""
     module = name.split(".")[0]
     allowed = HARMLESS.get(module)
     if allowed is None:
@@ -175,8 +176,8 @@ def _is_set(call: ast.Call, keyword: str) -> bool:
 
 
 def _module(line: int, name: str) -> Iterator[Construct]:
-    """Yield one construct if scripts have no or few reasons to import the module; otherwise
-    nothing. It is hard if they have none."""
+    """Yield one construct if the module is one that scripts have no reason (it is hard) or few
+    reasons (it warns) to import; otherwise nothing."""
     top = name.split(".")[0]
     if top in _REFUSED or top in _NOTED:
         yield Construct(line, f"imports {top}", hard=top in _REFUSED)

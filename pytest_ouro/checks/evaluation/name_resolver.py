@@ -55,9 +55,9 @@ class Names:
             self._assign(walrus.target, walrus.value)
 
     def _import_from(self, node: ast.ImportFrom, stored: set[str]) -> None:
-        """Record the real names of those imported names that are a known module, or that come from
-        torch or a module in `_WAYS` by an absolute import and are not assigned too (``stored``).
-        Import functions are recorded as such; all other names are ignored."""
+        """Record what ``from … import …`` binds: a real name for a known module, and for what an
+        absolute import takes from torch or a module in `_WAYS` and the script does not assign too
+        (``stored``). Import functions are recorded as such; all other names are ignored."""
         top = (node.module or "").split(".")[0]
         for alias in node.names:
             local = alias.asname or alias.name
@@ -73,9 +73,9 @@ class Names:
                 self._real[local] = full
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
-        """Record the real name of the target of ``short = long.name``, also within tuples, and
-        another name of an import function as one. A target that has a real name keeps it; one whose
-        value has none is ignored."""
+        """Record the real name of a name that is assigned an expression with a real name, as by
+        ``short = long.name``, also within tuples; a name that is assigned an import function is
+        recorded as one. A name that has a real name keeps it."""
         if isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
             for one, other in zip(target.elts, value.elts, strict=False):
                 self._assign(one, other)
@@ -106,8 +106,8 @@ class Names:
         return ""
 
     def imports(self, node: ast.Call) -> bool:
-        """Return whether a call with an argument calls an import function, ``__import__`` or
-        ``import_module``, under any name."""
+        """Return whether a call has an argument and calls ``__import__`` or ``import_module``, also
+        under another name that the script gives one of them."""
         by_call = isinstance(node.func, ast.Call)  # getattr(builtins, "__import__")("x")
         name = self.meant(node.func) if by_call else dotted(node.func)
         return bool(node.args) and name.rpartition(".")[2] in self._importers
@@ -119,8 +119,8 @@ class Names:
             yield name
 
     def text(self, node: ast.expr) -> str:
-        """Return the string that an expression spells or, for a name that is assigned exactly once,
-        the string that it is assigned; "" if it is not literal."""
+        """Return the string that an expression spells; for a name that is assigned exactly once,
+        the string that is assigned. "" if it is not literal."""
         return literal_text(self.value(node))
 
     def value(self, node: ast.expr) -> ast.expr:

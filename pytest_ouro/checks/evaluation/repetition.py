@@ -42,9 +42,9 @@ def calls_in_loops(source: Source, calls: Sequence[ast.Call]) -> list[ast.Call]:
 
 
 def calls_of_one_run(node: ast.AST, calls: Set[ast.Call]) -> list[ast.Call]:
-    """Return those of ``calls`` at or below ``node`` that one execution can make: of each ``if``
-    those of the test and of the branch with the most, of each ``try`` those that `_calls_of_try`
-    returns, and all others."""
+    """Return those of ``calls`` at or below ``node`` that one execution can make, the most of all
+    ways through it: of an ``if`` those of its test and of the branch with more, of a ``try`` those
+    that `_calls_of_try` returns, and of any other node all."""
     if isinstance(node, ast.If | ast.IfExp):
         branches = []
         for branch in (node.body, node.orelse):
@@ -105,8 +105,9 @@ def _leaves(source: Source, call: ast.Call) -> bool:
 
 
 def _after(outer: ast.AST, statement: ast.AST, *, guarded: bool) -> str:
-    """Return how the block of ``outer`` that holds ``statement`` ends after it, as `_ending` does;
-    ``ends`` if no block holds it. ``guarded``: a handler may catch a failure."""
+    """Return how the block of ``outer`` that holds ``statement`` ends after that statement, in the
+    words of `_ending`; ``ends`` if no block of ``outer`` holds it. ``guarded``: a handler may catch
+    a failure."""
     blocks = [getattr(outer, name, None) for name in ("body", "orelse", "finalbody")]
     for block in blocks:
         if isinstance(block, list) and statement in block:
@@ -141,8 +142,9 @@ def _exits(statement: ast.stmt) -> bool:
 
 
 def _may_fail(statement: ast.stmt) -> bool:
-    """Return whether a statement can raise an exception that depends on a result: it has a
-    ``raise``, an ``assert``, or a call of a plain name other than those in `_PLAIN`."""
+    """Return whether a statement can raise an exception that depends on a result: a ``raise``, an
+    ``assert``, or a call of a plain name outside `_PLAIN` is in it. Calls of methods do not
+    count."""
     for node in ast.walk(statement):
         if isinstance(node, ast.Raise | ast.Assert):
             return True
@@ -171,8 +173,8 @@ def _ended_by(loop: ast.While, path: Sequence[ast.AST], call: ast.Call) -> bool:
 
 
 def _sets_after(path: Sequence[ast.AST], name: str) -> bool:
-    """Return whether ``name = True`` follows the call in a block on ``path``, with no statement in
-    between that may fail or sets another name to True."""
+    """Return whether ``name = True`` follows the call in a block on ``path``, the nodes from the
+    loop to the call. False if a statement in between may fail, or sets another name to True."""
     for outer, inner in pairwise(path):
         for block in ("body", "orelse"):
             statements = getattr(outer, block, None)

@@ -147,8 +147,8 @@ class Script:
         return found
 
     def _guarded(self, node: ast.expr) -> str:
-        """Return the real name of a node that is the harness or a `_PROTECTED` module, or in one;
-        "" for any other."""
+        """Return the real name of ``node`` if that is the harness or a `_PROTECTED` module, or
+        begins with one; "" for any other expression."""
         meant = self._names.meant(node)
         ours = f"{meant}.".startswith(f"{self.harness}.")
         return meant if ours or meant.split(".")[0] in _PROTECTED else ""
@@ -200,7 +200,7 @@ class Script:
             yield search_changed(target.lineno, searched)
 
     def _is_its_own(self, name: str, value: ast.expr | None) -> bool:
-        """Return whether ``value`` names the harness, or what ``name`` is in it; False for None."""
+        """Return whether ``value`` is the harness or what ``name`` is in it; False for None."""
         meant = self._names.meant(value) if value is not None else ""
         return meant in (f"{self.harness}.{self._ours[name]}", self.harness)
 
@@ -223,12 +223,12 @@ class Script:
                 yield self._rebinds(arg.lineno, arg.arg)
 
     def _rebinds(self, line: int, local: str) -> Construct:
-        """Return the construct for a line that gives ``local``, one of `_ours`, another value."""
+        """Return the construct: a line gives ``local``, a key of `_ours`, another value."""
         return Construct(line, f"rebinds {self._ours[local]}, which {self.harness} defines")
 
     def _imported(self, node: ast.Import | ast.ImportFrom) -> Iterator[Construct]:
-        """Yield constructs of imports: refused modules, internals, and names of `_ours` that come
-        from elsewhere."""
+        """Yield the constructs of one import statement: refused modules, internals, and names of
+        `_ours` that come from another module than the harness; nothing for other imports."""
         yield from modules_imported(self._source, self._names, node)
         module = node.module if isinstance(node, ast.ImportFrom) else ""
         absolute = module and not getattr(node, "level", 0)
@@ -244,7 +244,8 @@ class Script:
                 yield self._rebinds(node.lineno, local)
 
     def _written_into(self, leaf: ast.Attribute | ast.Subscript) -> Iterator[Construct]:
-        """Yield constructs of writes such as ``prepare.x = …``, ``sys.modules["x"] = …``; else
+        """Yield a construct if ``leaf``, the target of an assignment, lies in the harness, a
+        protected module or ``sys.modules``, or is a name of `_ours` in a namespace; else
         nothing."""
         name = written_into(leaf, self._names.value)
         base, meant = name.partition(".")[0], self._guarded(leaf.value)
@@ -292,8 +293,9 @@ class Script:
             yield from self._executed(node)
 
     def _set_by_call(self, node: ast.Call, name: str) -> Iterator[Construct]:
-        """Yield constructs of calls that write into modules or the script's names:
-        ``setattr(prepare, …)``, ``globals().update(…)``."""
+        """Yield the constructs of a call (of the dotted ``name``) that writes into a module or a
+        script's names: ``setattr(prepare, …)``, ``globals().update(…)``; nothing for other
+        calls."""
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
         last = node.func.attr if isinstance(node.func, ast.Attribute) else name
         if last in ("setattr", "delattr", "__setattr__", "__delattr__"):
@@ -335,13 +337,13 @@ class Script:
                 yield replace(found, line=node.lineno)
 
     def _is_this_module(self, node: ast.expr) -> bool:
-        """Return whether an expression is ``sys.modules`` or an item of it, which may be the script
-        itself."""
+        """Return whether an expression is ``sys.modules`` or an item of it, such as
+        ``sys.modules[__name__]``: that may be the script itself."""
         owner = node.value if isinstance(node, ast.Subscript) else node
         return self._names.meant(owner) == "sys.modules"
 
     def _is_harness(self, node: ast.expr, function: str) -> bool:
-        """Return whether an expression names this function of the harness, by its real or bare
+        """Return whether an expression is the harness's ``function``, by its real or its bare
         name."""
         return self._names.meant(node) == f"{self.harness}.{function}" or dotted(node) == function
 
@@ -394,5 +396,5 @@ def constructs(
 
 
 def _holds_text(node: ast.expr) -> bool:
-    """Return whether a literal string is in an expression."""
+    """Return whether there is a literal string in an expression, at any depth."""
     return any(isinstance(n, ast.Constant) and isinstance(n.value, str) for n in ast.walk(node))
