@@ -36,8 +36,8 @@ def main() -> int:
 
 
 def _refuse(error: BaseException) -> int:
-    """Write to standard error why the guard cannot decide on the call, and return 2, which every
-    agent treats as a refusal."""
+    """Write to standard error that the guard cannot decide on the call, with the text of ``error``,
+    and return 2, which every agent treats as a refusal."""
     lines = (str(error).strip() or type(error).__name__).split("\n")
     words = "\n".join(map(escape, lines))
     text = (
@@ -52,8 +52,8 @@ def _refuse(error: BaseException) -> int:
 
 
 def escape(line: str) -> str:
-    """Return a line with escapes such as ``\\x1b`` for all but printable characters: it may quote
-    names of files."""
+    """Return a line in which every character that is not printable is an escape such as ``\\x1b``:
+    it may quote names of files."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
@@ -120,8 +120,8 @@ class _Json:
 
 
 def loads(text: str) -> Any:
-    """Return the value of a JSON text, which may start with a byte order mark. Unreadable if it is
-    invalid."""
+    """Return the value of a JSON text, which may begin with a byte order mark. Unreadable if it is
+    not valid JSON."""
     text = text.strip("\ufeff \t\r\n")  # some programs write a byte order mark first
     try:
         try:

@@ -40,8 +40,9 @@ _DEPTH = 8
 
 
 def effects(text: str, folder: str, depth: int = 0) -> Iterator[Write | Action]:
-    """Yield everything that a command line would change if it ran in ``folder``, as far as its text
-    shows. ``depth`` counts the scripts around it.
+    """Yield a `Write` or an `Action` for everything that a command line would change if it ran in
+    ``folder``, as far as its text shows. ``depth`` is the number of scripts around it, as in ``bash
+    -c``.
 
     Unreadable or RecursionError if commands are nested too deeply.
     """
@@ -65,9 +66,9 @@ def effects(text: str, folder: str, depth: int = 0) -> Iterator[Write | Action]:
 
 
 def _program(words: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Return the words of the command after `sudo`, `env`, `python -m` and the like, its name
-    without a folder, and a dict of the variables that are set for it. The words are [] if only such
-    words are there."""
+    """Return a tuple: the words of the command that really runs, behind `sudo`, `env`, `python -m`
+    and the like, with its name without a folder; and a dict of the variables that are set for it.
+    The words are [] if nothing is behind."""
     words, assigned, module = list(words), {}, False
     while words:
         name = os.path.basename(words[0])
@@ -92,8 +93,8 @@ def _program(words: list[str]) -> tuple[list[str], dict[str, str]]:
 
 def _expanded(effect: Write | Action, command: Command, folder: str) -> Iterator[Write | Action]:
     """Yield the effect once for each file that its path means: the path is joined to ``folder``,
-    and a glob is replaced by the files that it names, if there are any. An `Action` is yielded
-    unchanged."""
+    and a glob stands for the files that it matches, or for itself if it matches none. An `Action`
+    is yielded unchanged."""
     if isinstance(effect, Action):
         yield effect
         return

@@ -17,11 +17,11 @@ _SKIPPING = ("SKIP", "PRE_COMMIT_ALLOW_NO_CONFIG", "HUSKY")
 
 
 def effects(args: list[str], assigned: dict[str, str], folder: str) -> Iterator[Write | Action]:
-    """Yield the effects of ``git ARGS``, run in ``folder``; paths stay relative to that folder,
-    also after ``-C``.
+    """Yield the effects of ``git ARGS``, run in ``folder``. Paths are relative to that folder;
+    behind ``-C DIR`` they begin with DIR.
 
     ``assigned`` are the variables that are set for this command; some of them leave out the hooks
-    of a commit.
+    of a commit, which is an `Action`.
     """
     base = ""
     while args and args[0].startswith("-"):
@@ -67,8 +67,8 @@ def _config(args: Sequence[str], folder: str) -> Iterator[Action]:
 
 
 def _commit(args: Sequence[str], folder: str) -> Iterator[Write | Action]:
-    """Yield the action of leaving out the hooks by ``-n``, and an ``add`` of each path that ``git
-    commit`` names."""
+    """Yield an `Action` for ``git commit -n``, which leaves out the hooks, and an ``add`` of each
+    path that the command names."""
     paths, options = split(args, ("-m", "-F", "-C", "-c", "-t"))
     if "-n" in options:
         yield Action("no-verify", "git commit -n")
@@ -89,9 +89,10 @@ def _add(args: Sequence[str], folder: str) -> Iterator[Write]:
 
 
 def _checkout(args: Sequence[str], folder: str) -> Iterator[Write]:
-    """Yield a ``restore`` of each path of ``git checkout``, from the revision before the paths if
-    there is one; nothing if it names no path or makes a branch. Without ``--``, the first word is a
-    path if such a file is in ``folder``, otherwise a revision."""
+    """Yield a ``restore`` of each path of ``git checkout``, from the revision that stands before
+    the paths, or from the index ("") if none does; nothing if it names no path or makes a branch.
+    Without ``--``, the first word is a path if such a file is in ``folder``, otherwise a
+    revision."""
     words, options = split(args, ("-b", "-B", "--orphan", "--conflict"))
     if options.keys() & {"-b", "-B", "--orphan"}:
         return
@@ -105,8 +106,8 @@ def _checkout(args: Sequence[str], folder: str) -> Iterator[Write]:
 
 
 def _restore(args: Sequence[str], folder: str) -> Iterator[Write]:
-    """Yield a ``restore`` of each path of ``git restore``, from the revision of ``--source`` if it
-    has that; nothing if it only sets the index back to HEAD."""
+    """Yield a ``restore`` of each path of ``git restore``, from the revision of ``--source``, or
+    from the index ("") without it; nothing if it only sets the index back to HEAD."""
     paths, options = split(args, ("-s", "--source", "--conflict"))
     source = options.get("-s") or options.get("--source") or ""
     only_index = options.keys() & {"-S", "--staged"} and not options.keys() & {"-W", "--worktree"}

@@ -77,7 +77,7 @@ def _roots(payload: dict[str, Any]) -> list[str]:
 
 def _folder(payload: dict[str, Any]) -> str:
     """Return the absolute folder from which the call's relative paths start: ``cwd``, or else the
-    first of the workspace, or else the guard's own. Unreadable if ``cwd`` is not text."""
+    first folder of the workspace, or else the guard's own. Unreadable if that is not text."""
     folder = payload.get("cwd") or (_roots(payload) or [""])[0]
     if not isinstance(folder, str):
         raise Unreadable("cwd is not text")
@@ -111,7 +111,8 @@ def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write
 
 def _words(name: str) -> list[str]:
     """Return the words of a tool's name in lower case: ``NotebookEdit`` and
-    ``mcp__x__notebook_edit`` both have ``edit``."""
+    ``mcp__x__notebook_edit`` both have ``edit``. A name without letters and digits is returned as
+    the only word."""
     spaced = "".join(f" {c}" if c.isupper() else c if c.isalnum() else " " for c in name)
     return spaced.lower().split() or [name]
 
@@ -129,8 +130,8 @@ def _parse(text: str, words: list[str]) -> Any:
 
 
 def _run(command: object, folder: str) -> Iterator[Write | Action]:
-    """Yield the effects of a shell command, given as text or as a list of words. Unreadable if it
-    is neither."""
+    """Yield the effects of a shell command, given as text or as a list of words, in ``folder``.
+    Unreadable if it is neither."""
     from pytest_ouro.guard.commands import effects
 
     if isinstance(command, list) and all(isinstance(word, str) for word in command):
@@ -177,8 +178,8 @@ def _edited(name: str, words: list[str], given: dict[str, Any], folder: str) -> 
 
 
 def refusal(call: Call, reason: str) -> tuple[str, int]:
-    """Return the text for standard output and the exit status by which the agent of the call
-    refuses it. ``reason`` is what the agent is to read."""
+    """Return a tuple: the text for standard output, and the exit status, by which the agent of the
+    call refuses it. ``reason`` is what the agent is to read."""
     said = _text(reason)
     if call.host == "cursor":
         return f'{{"permission": "deny", "user_message": {said}, "agent_message": {said}}}\n', 2

@@ -112,8 +112,8 @@ def effects(name: str, args: Sequence[str], folder: str) -> Iterator[Write | Act
 
 def _copied(paths: list[str], options: dict[str, str], folder: str, move: bool) -> Iterator[Write]:
     """Yield a write of the target (the last path, or that of ``-t``) or, if that is a folder, of
-    each new file in it. With ``move``, also yield a removal of each other path. Nothing if there is
-    no target."""
+    each path's name in it. With ``move``, also yield a removal of each path but the target. Nothing
+    if there is no target."""
     target = options.get("-t") or options.get("--target-directory") or ""
     if not target and len(paths) > 1:
         *paths, target = paths

@@ -63,8 +63,8 @@ def _bound(start: str) -> str:
 
 
 def load(bound: str) -> Protections:
-    """Return what the rules in the folder ``bound`` protect: from the cache if that is up to date,
-    else built again. OuroError if the rules cannot be read."""
+    """Return what the rules in the folder ``bound`` protect: the cached table if the state of its
+    sources is still the same, else a new one. OuroError if the rules cannot be read."""
     folder, common = _git_folders(bound)
     path = os.path.join(folder, "ouro", "guard.json")
     try:
@@ -83,9 +83,9 @@ def load(bound: str) -> Protections:
 
 
 def _git_folders(start: str) -> tuple[str, str]:
-    """Return the git folder of the working tree around ``start``, and the one that all its working
-    trees share (another one only in a linked working tree), with links resolved; two empty strings
-    if there is no repository."""
+    """Return a tuple: the git folder of the working tree around ``start``, and the one that all its
+    working trees share (the same, except in a linked working tree), with links resolved. Two empty
+    strings if there is no repository."""
     folder = start
     while not os.path.lexists(os.path.join(folder, ".git")):
         above = os.path.dirname(folder)
@@ -202,17 +202,18 @@ class Protections:
         return path.removeprefix(self.top + "/")
 
     def _changed(self, path: str, name: str) -> tuple[str, str] | None:
-        """Return the rule that forbids a change of the file, and its words; None if there is none.
-        Forbidden are frozen files, also by another name, and those that state or enforce the rules.
-        ``name`` is ``path`` from the top."""
+        """Return the rule that forbids a change of the file, and its words; None if no rule does.
+        Forbidden are frozen files, also by another name, and files that state or enforce the rules.
+        ``path`` is absolute, ``name`` the same from the top."""
         for glob, rule, words in self.frozen + self.own:
             if _hit(name, glob):
                 return rule, words
         return _OWN if self._states_rules(path, name) else self._linked(path)
 
     def _removed(self, path: str, name: str) -> tuple[str, str] | None:
-        """Return the rule that forbids the removal of ``path``, a file or a folder with such a file
-        in it, and its words; None if there is none.
+        """Return the rule that forbids the removal of ``path``, and its words; None if no rule
+        does. Forbidden are a frozen file, one that enforces the rules, and a folder with such a
+        file in it. ``name`` is ``path`` from the top.
 
         Of the repository's frozen files only those count that trust has: no others can be lost.
         """
@@ -227,9 +228,9 @@ class Protections:
         return None
 
     def _linked(self, path: str) -> tuple[str, str] | None:
-        """Return the rule of a frozen file that ``path`` also names, and its words: by a hard link,
-        or in letters of another case on a file system that ignores case. None if there is no such
-        file."""
+        """Return the rule of a frozen file that has ``path`` as another name, and its words: a hard
+        link, or letters of another case on a file system that ignores case. None if there is no
+        such file."""
         try:
             links = os.stat(path).st_nlink
         except (OSError, ValueError):
@@ -254,8 +255,8 @@ class Protections:
             return False
 
     def _scope(self, name: str) -> tuple[str, str] | None:
-        """Return the scope rule that does not let ``name`` change, and its words; None if there is
-        none, or if the file lies in .git or outside of the repository."""
+        """Return the scope rule that does not let the file ``name`` change, and its words; None if
+        every scope rule lets it, or if the file lies in .git or outside of the repository."""
         if name.startswith("/") or name.split("/")[0] == ".git":
             return None
         for within, free, rule, words in self.scopes:
@@ -265,7 +266,7 @@ class Protections:
         return None
 
     def _is_reported(self, path: str, name: str, effect: Write) -> bool:
-        """Return whether the gate would report a change of a file that a scope rule does not let
+        """Return whether the gate would report this effect on a file that a scope rule does not let
         change.
 
         A restored file is reported unless it comes from the index or HEAD, and a removed file if
@@ -285,16 +286,17 @@ class Protections:
         return (effect.how == "edit" or code) and not rules.is_ignored(self.top, name)
 
     def _added(self, path: str, force: bool) -> str:
-        """Return why the file or folder may not be added to git's index: a file that must stay
-        untracked would be added. "" if it may. ``force``: ignored files are added too."""
+        """Return why ``path``, a file or a folder, may not be added to git's index, since a file
+        that must stay untracked would be added; "" if it may. ``force``: ignored files are added
+        too."""
         for glob, rule, words in self.untracked:
             if _hit(self._name(path), glob) or self._is_added_with(path, _literal(glob), force):
                 return self._text(f"{glob} stays out of git", rule, words)
         return ""
 
     def _is_added_with(self, folder: str, name: str, force: bool) -> bool:
-        """Return whether git adds the file ``name`` when it adds the folder: it exists there, and
-        is not ignored or ``force`` is set."""
+        """Return whether ``git add FOLDER`` would add the file ``name`` (from the top): it exists
+        in the folder, and is not ignored, or ``force`` is set."""
         path = os.path.join(self.top, name)
         if not path.startswith(folder.rstrip("/") + "/") or not os.path.isfile(path):
             return False
@@ -303,8 +305,8 @@ class Protections:
         return force or not rules.is_ignored(self.top, name)
 
     def _is_trusted(self, revision: str) -> bool:
-        """Return whether a revision is the id of the trusted commit, or the first 7 digits of it at
-        least: the gate advises to restore files from it. False for the name of a branch or tag."""
+        """Return whether ``revision`` is the id of the trusted commit, or its first 7 digits or
+        more: the gate advises to restore files from it. False for the name of a branch or tag."""
         if len(revision) < 7:
             return False
         from pytest_ouro.guard import rules
@@ -327,8 +329,8 @@ def _literal(glob: str) -> str:
 
 
 def _hit(name: str, glob: str) -> bool:
-    """Return whether a glob names the file, or a folder with ``/`` at its end holds it. Most globs
-    are decided by their ends, without `re`."""
+    """Return whether a glob names the file, or is a folder, with ``/`` at its end, that holds it.
+    Most globs are decided by their ends, without `re`."""
     start = _literal(glob)
     if start == glob:
         return name == glob or (glob.endswith("/") and name.startswith(glob))

@@ -117,8 +117,8 @@ def _revision(case: Case) -> str:
 
 
 def _table(case: Case, common: str) -> Table:
-    """Return the table of what the rules protect. Rules that only warn protect nothing. ``common``
-    is the git folder that all working trees share."""
+    """Return the table of what the trusted rules protect, with the files that enforce rules. Rules
+    that only warn protect nothing. ``common`` is the git folder that all working trees share."""
     layout = case.evidence.layout
     frozen: list[tuple[str, str, str]] = []
     scopes: list[tuple[str, list[str], str, str]] = []
@@ -162,8 +162,8 @@ def _table(case: Case, common: str) -> Table:
 
 
 def _real(case: Case, glob: str) -> str:
-    """Return a glob of data with ``~`` and the links in its folder resolved: relative to the
-    repository's top, or absolute for data elsewhere."""
+    """Return a glob of data with ``~`` and the links in the folder before its first wildcard
+    resolved: relative to the repository's top, or absolute for data elsewhere."""
     top = os.path.realpath(case.repository.git.top)
     glob = os.path.join(case.bound.root, os.path.expanduser(glob))
     literal = glob.partition("*")[0].partition("?")[0].rpartition("/")[0]

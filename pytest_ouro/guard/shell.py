@@ -121,9 +121,9 @@ class _Reader:
             self.command = Command()
 
     def _redirection(self) -> None:
-        """Read a redirection, and add the file that it writes, or its text (a here-document is read
-        at the next line), to the command. One that only reads, or that names a descriptor, adds
-        nothing."""
+        """Read a redirection, and add the file that it writes to the command's ``writes``, or the
+        text of ``<<<`` to its ``documents``; the text of ``<<`` is read at the next line. One that
+        only reads, or that names a descriptor, adds nothing."""
         words, text = self.command.words, self.text
         if words and words[-1].isdigit() and self.at and text[self.at - 1].isdigit():
             words.pop()  # the number of the redirected descriptor
@@ -156,7 +156,7 @@ class _Reader:
 
     def _word(self, into: list[str]) -> None:
         """Read one word, after spaces, and add its possible values to ``into``: several if it has
-        variables with several values. If it has a glob that is not quoted, they are added to the
+        variables with several values. If a wildcard in it is not quoted, add the values to the
         command's ``globs`` too."""
         while self.text.startswith((" ", "\t"), self.at):
             self.at += 1
@@ -278,8 +278,9 @@ class _Reader:
         return self.text[start:]
 
     def _substitution(self) -> None:
-        """Read a substitution, and record its commands. Text is not searched for the closing
-        bracket, because a bracket or a quote in a here-document closes nothing."""
+        """Read a substitution from its opening bracket on, and record its commands. Its end is
+        found by reading the commands, since a bracket or a quote in a here-document closes
+        nothing."""
         inner = _Reader(self.text, self.variables)
         inner.at, inner.open = self.at, 0
         self.found += inner.items()
@@ -287,6 +288,6 @@ class _Reader:
 
 
 def _joined(found: list[str], values: Sequence[str]) -> list[str]:
-    """Return each word of ``found`` with each of ``values`` behind it, the first 64 of them at
-    most."""
+    """Return a list of each word of ``found`` with each of ``values`` behind it, cut to the first
+    `_ALTERNATIVES`."""
     return [word + value for word in found for value in values][:_ALTERNATIVES]
