@@ -60,7 +60,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _report(error: OuroError) -> int:
-    """Print an error to standard error; return the exit status 2."""
+    """Print an error to standard error; return 2, the exit status of an error."""
     say_error(error)
     return 2
 
@@ -85,7 +85,7 @@ def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
 
 
 def _usage() -> str:
-    """Return the text of ``pytest-ouro --help``."""
+    """Return the text that ``pytest-ouro --help`` prints."""
     commands = "\n".join(f"  {name:8} {text}" for name, text in COMMANDS.items())
     return f"""\
 usage: pytest-ouro COMMAND [OPTION ...]
@@ -98,9 +98,9 @@ pytest-ouro COMMAND --help shows the options, pytest-ouro --version the version.
 
 
 def find_bound(given: Path | None) -> Path:
-    """Return the path of the bound.toml that was ``given``, whether or not it exists; for None, of
-    the nearest one in the current folder or above, up to the repository's top. OuroError if none is
-    found."""
+    """Return the path of the bound.toml that was ``given``, whether or not it exists. For None,
+    return that of the nearest one in the current folder or above, up to the repository's top;
+    OuroError if there is none or no repository."""
     start = Path.cwd()
     if given is not None:
         return start / given

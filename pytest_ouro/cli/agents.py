@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 def files(
     top: Path, asked: str, rules: list[str], demand_own: Callable[[str], object]
 ) -> tuple[dict[str, str], list[str]]:
-    """Return the new texts of the files that change, by their paths from the top folder, and the
-    lines that say what a person does next.
+    """Return a tuple: the new texts of the files that change, by their paths from the top folder
+    ({} if none changes), and the lines that say what a person does next. Nothing is written here.
 
-    ``asked`` are the agents' names joined by commas, "" for those that are found; ``rules`` are the
-    lines of the rendered section. ``demand_own`` is called with each path before its file is read,
-    and raises OuroError for a file outside of the repository. OuroError too for an unknown agent,
-    or for a file that cannot be read or merged. Nothing is written here.
+    ``asked`` are the agents' names joined by commas, "" for those that the project uses; ``rules``
+    are the lines of the rendered section. ``demand_own`` is called with each path before its file
+    is read, and raises OuroError for a file outside of the repository. OuroError too for an unknown
+    agent, or for a file that cannot be read or merged.
     """
     names = _names(top, asked)
     new: dict[str, str] = {}
@@ -66,9 +66,9 @@ def _names(top: Path, asked: str) -> list[str]:
 
 
 def _text(path: Path, name: str) -> str:
-    """Return the text of a file; "" if it does not exist. A byte that is not UTF-8 becomes a
-    surrogate, which is written back as the same byte. OuroError if it is not a regular file, is too
-    large or cannot be read."""
+    """Return the text of the file at ``path``, which messages call ``name``; "" if it does not
+    exist. A byte that is not UTF-8 becomes a surrogate, which is written back as the same byte.
+    OuroError if it is not a regular file, is too large or cannot be read."""
     if not path.is_file():
         if path.exists() or path.is_symlink():
             raise messages.not_a_file(name)

@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Bless the bound and print each file that was added, changed or removed; say so if a named
-    commit has priority over bound.lock. Return 0."""
+    """Write bound.lock and print each file that was added to it, changed or removed; say so if a
+    commit that a person named has priority over it. Return 0."""
     path = find_bound(args.bound)
     old, new = bless(path)
     before, after = {**old.files, **old.data}, {**new.files, **new.data}
@@ -141,7 +141,8 @@ def _hash_file(repository: Repository, name: str) -> str:
 
 
 def _read_lock(target: Path) -> lock.Lock:
-    """Return the lock at ``target``; an empty lock if the file is missing or damaged."""
+    """Return the lock in the file ``target``; a lock without files if that is missing or
+    damaged."""
     text = read_file(target, limit=limits.LOCK)
     try:
         return lock.loads(text.decode(errors="replace")) if text else lock.Lock("", {})
@@ -150,8 +151,8 @@ def _read_lock(target: Path) -> lock.Lock:
 
 
 def _hash_data(bound: Bound, evidence: Evidence, before: lock.Lock) -> dict[str, str]:
-    """Return the digest of each data file on this machine, by its name, and with them those in
-    ``before`` of files whose folder has no data file here."""
+    """Return a dict from the name of each data file on this machine to its digest. It also has the
+    digests in ``before`` of files in folders that have no data file here."""
     paths = {path for rule in bound.rules for path in rule.checker.trusted_data(evidence)}
     found = evidence.fingerprints.of(sorted(paths))
     now = {data.name(path, evidence.root): digest for path, digest in found.items()}

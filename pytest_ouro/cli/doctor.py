@@ -63,8 +63,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _examine(given: Path | None, trust: str | None, run_commands: bool) -> Examination:
-    """Examine the bound that was ``given`` or is nearest. If none is found, the examination reports
-    that instead of raising."""
+    """Return the examination of the bound that was ``given`` or is nearest. If there is none, an
+    item of the examination reports that; nothing is raised."""
     try:
         path = find_bound(given)
     except OuroError as error:
@@ -73,8 +73,8 @@ def _examine(given: Path | None, trust: str | None, run_commands: bool) -> Exami
 
 
 def _selftest(found: Examination, *, quiet: bool) -> Selftest:
-    """Run the canaries under the bound's interpreter; under our own if there is no bound, or if
-    that interpreter cannot be used. Print each result unless ``quiet``, and return them all.
+    """Run the canaries and return their results; print each unless ``quiet``. They run under the
+    bound's interpreter, or under our own if there is no bound or that interpreter cannot be used.
     OuroError after Ctrl-C."""
     from pytest_ouro.doctor.selftest import CANARIES, describe, selftest
 
@@ -108,7 +108,8 @@ def _below_demanded(found: Examination, tested: Selftest | None) -> int:
 
 
 def _json(found: Examination, tested: Selftest | None, status: int) -> str:
-    """Return the exit status, the items and the selftest (null if not run) as escaped JSON."""
+    """Return the exit status, the items and the selftest (null if it was not run) as a JSON object,
+    in escaped text."""
     facts = {
         "status": status,
         "items": [asdict(item) for item in found.items],

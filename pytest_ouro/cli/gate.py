@@ -100,8 +100,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: Options) -> int:
     """Check what the options name and print the results in the chosen form. Return 1 if a rule is
-    broken, else 0. If the rules cannot be checked, print the error in that form (plain text leaves
-    it to the caller) and raise it as OuroError."""
+    broken, else 0.
+
+    If the rules cannot be checked, raise OuroError, after printing it in that form; the form of
+    plain text prints nothing, and leaves the error to the caller.
+    """
     form = import_module(f"pytest_ouro.report.{args.form}")
     try:
         answers = _judge(args)
@@ -127,8 +130,8 @@ def _to_error(error: Exception) -> OuroError:
 
 
 def _judge(args: Options) -> list[Answer]:
-    """Check what the options name and return one answer, or for a push one for each ref. With
-    ``--staged``, check each commit since trust if nothing is staged.
+    """Check what the options name and return a list of one answer; for a push, of one for each ref.
+    With ``--staged`` and nothing staged, each commit since trust is checked.
 
     OuroError for an argument that only ``--pre-push`` takes, if pytest disagrees (``--pytest``), or
     in CI (the variable CI is set and is not "false") if no answer has a change since trust.
@@ -164,9 +167,9 @@ def _judge(args: Options) -> list[Answer]:
 
 
 def _judge_push(args: Options) -> list[Answer]:
-    """Check each ref that git's hook names on standard input; if that is empty, each ref that is
-    not pushed yet. Return one answer for each; a ref that is unrelated to the experiment is skipped
-    with a note on standard error."""
+    """Check each ref that git's hook names on standard input; if it names none, each ref that is
+    not pushed yet. Return one answer for each; a ref that is unrelated to the experiment is left
+    out, with a note on standard error."""
     from pytest_ouro.evidence.git import push
 
     git, bound = _open_objects(args)
@@ -190,8 +193,8 @@ def _judge_push(args: Options) -> list[Answer]:
 
 def _is_unrelated(git: Git, ref: Ref, bound: str, trust: str | None) -> bool:
     """Return whether a ref, such as that of built pages, shares no history with the trusted commit
-    (HEAD if none is named) and holds no file of the experiment. The journal's anchor, which is a
-    tree, is unrelated too."""
+    (HEAD if no commit is named) and has no file of the experiment. True also for the journal's
+    copy, which is a tree."""
     from pytest_ouro.evidence import trust as trusts
     from pytest_ouro.evidence.git import push
     from pytest_ouro.evidence.records import anchor
@@ -206,7 +209,7 @@ def _is_unrelated(git: Git, ref: Ref, bound: str, trust: str | None) -> bool:
 
 
 def _open_objects(args: Options) -> tuple[Git, str]:
-    """Open the repository to read objects only. Return it, and the path of the bound that
+    """Return a tuple: the repository, to read objects only, and the path of the bound that
     ``--bound`` names, from the repository's top; "" without that option.
 
     The folder of a named bound may be missing, since nothing needs to be checked out. OuroError if

@@ -132,7 +132,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _init_options(args: argparse.Namespace) -> InitOptions:
-    """Return the project facts among the options; those not given keep their empty defaults."""
+    """Return the project facts among the options of the command line; facts that are not given keep
+    their empty defaults."""
     given = {field.name: getattr(args, field.name) for field in fields(project.InitOptions)}
     named = {key: value for key, value in given.items() if value is not None}
     lists = {key: tuple(value) for key, value in named.items() if isinstance(value, list)}
@@ -182,16 +183,16 @@ def _read_section(path: Path, name: str) -> Section | None:
 
 
 def _context(found: Project, git: Git, folder: Path) -> Context:
-    """Return the facts that a person's words are compared with; the paths are relative to the
-    experiment's folder."""
+    """Return the facts, as a `Context`, that a person's words are compared with; its paths are
+    relative to the experiment's folder."""
     root = git.relative(folder / found.experiment.root / found.script.name).rpartition("/")[0]
     tracked = [posixpath.relpath(path, root or ".") for path in git.files(untracked=False)[0]]
     return Context(found.experiment, tracked, found.harness.source.defines)
 
 
 def _read_statements(rules: Section, found: Project, context: Context) -> list[Statement]:
-    """Return one statement for each bullet: its own if it says how it is judged, else the one that
-    its words stand for."""
+    """Return one statement for each bullet: the one that the bullet states if it names its check,
+    else the one that `recognise` finds for its words."""
     return [
         bullet.statement
         or recognise(bullet.section, bullet.words, context, place=f"{rules.file}:{bullet.line}")
@@ -371,8 +372,8 @@ def _program(args: argparse.Namespace) -> int:
 
 
 def _bound(path: Path) -> Bound:
-    """Return the bound in the file at ``path``. OuroError if it is missing, BoundError if
-    faulty."""
+    """Return the bound in the file at ``path``. OuroError if there is no such file, BoundError if
+    it has faults."""
     text = read_file(path)
     if text is None:
         raise messages.no_bound(path)

@@ -78,8 +78,8 @@ def _restore(journal: Journal, bound: Path) -> None:
 
 
 def _metric_name(journal: Journal, bound: Path) -> str:
-    """Return the metric's name in the last record that has one; if there is none, the name in
-    bound.toml; "metric" if that cannot be read."""
+    """Return the metric's name in the last record that has one, else the name in bound.toml, or
+    "metric" if that cannot be read. RecordError if the journal cannot be read."""
     for run in reversed(journal.records()):
         if run.metric_name:
             return run.metric_name

@@ -22,8 +22,9 @@ _WORDS = {"holds": "passed", "warned": "passed", "broken": "failed", "skipped": 
 
 
 def demand_agreement(answer: Answer, bound: Path) -> None:
-    """Run the rules of the answer's bound under pytest too. OuroError lists each rule for which the
-    outcomes differ, or that only one of the two reports."""
+    """Run the rules of the answer's bound under pytest too, and do nothing if all outcomes are the
+    same. Else raise OuroError, which lists each rule with different outcomes, or that only one of
+    the two reports."""
     ours = {result.rule: _WORDS[result.status] for result in answer.judgements}
     theirs = read_outcomes(answer, bound)
     differences = [
@@ -36,9 +37,9 @@ def demand_agreement(answer: Answer, bound: Path) -> None:
 
 
 def read_outcomes(answer: Answer, bound: Path) -> dict[str, str]:
-    """Run pytest in an isolated process; return ``passed``, ``failed`` or ``skipped`` for each
-    rule, by ``section::id``. OuroError if pytest leaves no readable report, or if its exit status
-    does not fit the outcomes."""
+    """Run pytest in an isolated process; return a dict from ``section::id`` of each rule to
+    ``passed``, ``failed`` or ``skipped``. OuroError if pytest leaves no readable report, or if its
+    exit status does not fit the outcomes."""
     with tempfile.TemporaryDirectory(prefix="ouro-") as name:
         folder = Path(name)
         (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")
@@ -64,8 +65,9 @@ def read_outcomes(answer: Answer, bound: Path) -> dict[str, str]:
 
 
 def _command(answer: Answer, bound: Path, folder: Path) -> list[str]:
-    """Return the words that start pytest on the bound alone: without the project's settings,
-    conftest.py files or plugins. ``folder`` holds its ini file and compiled modules."""
+    """Return the words that start pytest on the bound alone, under the answer's trust, and without
+    the project's settings, conftest.py files or plugins. ``folder`` holds its ini file and compiled
+    modules."""
     trust = answer.case.trust
     named = ["--ouro-trust", trust.commit] if trust.lock is None else []
     return [

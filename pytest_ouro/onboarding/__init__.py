@@ -36,6 +36,6 @@ def slug(text: str) -> str:
 
 def stem(path: str) -> str:
     """Return the name of a path for use in an id: ``prepare`` for ``src/prepare.py``, ``data`` for
-    ``data/``. It is ``files`` if the path has no letter or digit."""
+    ``data/``, ``files`` for a path without letters and digits."""
     name = path.rstrip("/*").rpartition("/")[2]
     return slug(name.lstrip(".").partition(".")[0]) or slug(path) or "files"

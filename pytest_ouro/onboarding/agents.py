@@ -32,7 +32,8 @@ class Agent:
 
 
 def _nested(matcher: str, **more: object) -> dict[str, object]:
-    """Return the entry of a hook in the form of agents that put hooks under a matcher."""
+    """Return the entry of a hook that calls the guard, in the form of agents that put hooks under a
+    matcher. ``more`` are further keys of the hook."""
     return {"matcher": matcher, "hooks": [{"type": "command", "command": COMMAND, **more}]}
 
 
@@ -71,8 +72,9 @@ _IMPORT = "@AGENTS.md"
 
 
 def found(top: Path) -> list[str]:
-    """Return the names of the agents that the project at ``top`` uses, by the files that it has.
-    AGENTS.md counts only if it has more text than the section that init writes."""
+    """Return the names of the agents that the project at ``top`` uses, by the files that it has; []
+    if there are none. AGENTS.md counts only if it has more text than the section that init
+    writes."""
     names = []
     for name, agent in AGENTS.items():
         signs = [sign for sign in agent.signs if (top / sign).exists()]

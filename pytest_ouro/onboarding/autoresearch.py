@@ -71,10 +71,10 @@ def statements(experiment: Experiment) -> list[Statement]:
 
 
 def data_pipeline(experiment: Experiment) -> tuple[str, dict[str, Value]]:
-    """Return the check that keeps the data pipeline fixed, and its parameters.
+    """Return a tuple: the check that keeps the data pipeline fixed, and its parameters.
 
-    It is ``frozen-data``, which needs none, if the experiment has data files; else
-    ``frozen-symbol`` with the harness and the name of its loader.
+    It is ``frozen-data``, with {}, if the experiment has data files; else ``frozen-symbol`` with
+    the harness and the name of its loader.
     """
     if experiment.data:
         return "frozen-data", {}

@@ -103,8 +103,8 @@ def _experiment(experiment: Experiment) -> str:
 
 
 def _row(key: str, given: Value | tuple[str, ...], comment: str) -> str:
-    """Return one key with its value and comment; a list that is too long gets a line for each
-    item."""
+    """Return one key with its value, and its comment if that is not ""; a list that is too long
+    gets a line for each item, and no comment."""
     line = f"{key} = {value(given)}"
     if len(line) > _WIDTH and isinstance(given, list | tuple):
         return "\n".join([f"{key} = [", *(f"  {value(item)}," for item in given), "]"])
@@ -112,7 +112,8 @@ def _row(key: str, given: Value | tuple[str, ...], comment: str) -> str:
 
 
 def _rule(statement: Statement) -> str:
-    """Return the table of one rule; severity and reason only if they are not the defaults."""
+    """Return the lines of the table of one rule as one text; severity and reason are in it only if
+    they are not the defaults."""
     rows: dict[str, Value] = {
         "id": statement.id,
         "rule": statement.words,

@@ -48,8 +48,8 @@ def seconds(words: str) -> float | None:
 
 
 def budget_of(words: str) -> float | None:
-    """Return the training time, in seconds, that a rule states as exact or as the longest; None for
-    any other rule."""
+    """Return the seconds that a rule states as the exact or the longest time of training; None if
+    the rule is not about that, or states no time."""
     text = words.lower()
     about = re.search(TRAINING, text) and re.search(rf"\bexactly\b|{MORE}", text)
     return seconds(text) if about else None

@@ -98,7 +98,8 @@ def rules(bound: Bound) -> Iterator[str]:
 
 
 def _is_enforced(rule: Rule) -> bool:
-    """Return whether a check decides the rule and a broken rule is an error."""
+    """Return whether a check, not a person, decides the rule, and a broken rule is an error, not a
+    warning."""
     return rule.checker.stage != "human" and rule.severity == "error"
 
 
@@ -118,7 +119,8 @@ def _bullet(rule: Rule) -> str:
 
 
 def _limits(bound: Bound) -> str:
-    """Return the limits of a run as a Markdown table with a column for each device."""
+    """Return the limits of a run as a Markdown table with a column for each device that the bound
+    allows."""
     devices = _devices(bound)
     rows = {"training": _budget, "its clock starts": _start, "a run is killed after": _timeout}
     if not bound.experiment.script:
@@ -136,8 +138,8 @@ def _devices(bound: Bound) -> tuple[str, ...]:
 
 
 def _each(bound: Bound, words: Callable[[Bound, str], str]) -> str:
-    """Return what ``words(bound, device)`` returns for each device that the bound allows, each with
-    the device named, joined by commas. If all are the same, return that alone."""
+    """Return in one text what ``words(bound, device)`` returns for each device that the bound
+    allows: each with the device named, joined by commas; if all are the same, that alone."""
     texts = {device: words(bound, device) for device in _devices(bound)}
     if len(set(texts.values())) == 1:
         return next(iter(texts.values()))
@@ -155,8 +157,8 @@ def _budget(bound: Bound, device: str) -> str:
 
 
 def _start(bound: Bound, device: str) -> str:
-    """Return, as text, when the clock starts on a device: with the first batch or after the warmup
-    tokens, and at the latest after some seconds."""
+    """Return a text that says when the clock starts on a device: with the first batch or after the
+    warm-up tokens, and at the latest after ``startup_seconds``."""
     experiment = bound.experiments[device]
     served = experiment.warmup_tokens
     first = f"after {served:,} tokens" if served else "with the first batch"
@@ -170,8 +172,8 @@ def _timeout(bound: Bound, device: str) -> str:
 
 
 def _margin(bound: Bound, device: str) -> str:
-    """Return, as text, the improvement that is beyond noise on a device: a number if the bound
-    states the noise, else a multiple of the standard deviation of repeats."""
+    """Return, as text, the improvement that is beyond noise on a device: ``sigmas`` × ``noise`` as
+    a number if the bound states the noise, else ``sigmas`` standard deviations of repeats."""
     verdict = bound.verdicts[device]
     if verdict.noise == "auto":
         return f"{verdict.sigmas:g} standard deviations of repeats"

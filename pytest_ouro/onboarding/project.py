@@ -84,7 +84,8 @@ class Project:
 
 
 def find(folder: Path, top: Path, options: InitOptions, rules: Sequence[str] = ()) -> Project:
-    """Find the experiment in ``folder`` of the repository at ``top``.
+    """Return the experiment in ``folder`` of the repository at ``top``: each fact as ``options``
+    give it, else as it is found in the project.
 
     ``rules`` are the words of the rules that people state. OuroError if a fact is missing or
     ambiguous, or if the facts make an experiment that bound.toml does not allow.
@@ -130,7 +131,8 @@ def find(folder: Path, top: Path, options: InitOptions, rules: Sequence[str] = (
 
 def _script(folder: Path, options: InitOptions) -> Path:
     """Return the path of the script: the one that the option names, else train.py, else the only
-    script that imports a harness. OuroError if there is none, or several."""
+    script in ``folder`` that imports a harness. OuroError if the named file does not exist, or if
+    no script does that, or several do."""
     if options.script:
         path = folder / options.script
         if not path.is_file():
@@ -185,8 +187,9 @@ def _evaluating(file: PythonFile) -> list[str]:
 
 
 def _evaluate(script: PythonFile, harness: PythonFile, options: InitOptions) -> str:
-    """Return the name of the harness's evaluation function. OuroError if the option names another
-    function than it defines, or if there is no such function, or several."""
+    """Return the name of the harness's evaluation function: the one that the option names, else the
+    only one by its name; of several, the only one that the script uses. OuroError if it cannot be
+    found so."""
     if options.evaluate:
         if options.evaluate not in harness.functions:
             raise messages.no_such_function(harness.name, options.evaluate)
@@ -196,8 +199,9 @@ def _evaluate(script: PythonFile, harness: PythonFile, options: InitOptions) -> 
 
 
 def _loader(script: PythonFile, harness: PythonFile) -> str:
-    """Return the name of the harness's function that yields training batches; ``make_dataloader``
-    if it has that function or none that looks like a loader. OuroError if several do."""
+    """Return the name of the harness's function that yields training batches: ``make_dataloader``
+    if it defines that, or nothing that looks like a loader; else the one that does, of several the
+    only one that the script uses. OuroError if several are left."""
     found = [name for name in harness.functions if _LOADERS.search(name)] or [
         name for name in harness.functions if _SEVERAL.search(name) and name in script.names
     ]
@@ -235,8 +239,8 @@ def _direction(metric: str, rules: Iterable[str]) -> str:
 
 
 def _budget(harness: PythonFile, options: InitOptions, rules: Iterable[str]) -> float:
-    """Return the seconds of training from the option, else the harness's constant, else the rules.
-    OuroError if they state none, or the rules state several."""
+    """Return the seconds of training: from the option, else from the harness's constant, else from
+    the rules. OuroError if none of them states a budget, or if rules state different ones."""
     if options.budget is not None:
         return options.budget
     stated = harness.constants.get(BUDGET)
@@ -249,15 +253,15 @@ def _budget(harness: PythonFile, options: InitOptions, rules: Iterable[str]) -> 
 
 
 def _editable(rules: Iterable[str]) -> tuple[str, ...]:
-    """Return the files that the first rule which names the only files lets change; () if no rule
-    does."""
+    """Return the only files that may change, by the first of the rules that names them; () if no
+    rule does."""
     return next((files for rule in rules if (files := phrases.only_files(rule))), ())
 
 
 def _ledger(rules: Iterable[str], folder: Path, metric: str) -> str:
-    """Return the name of the only table of results that the rules name: a file that ends in .tsv,
-    or that can be read as a ledger. If they name none, return the only ledger in the folder that
-    git does not track; results.tsv in every other case."""
+    """Return the name of the table of results: the only one that the rules name, a file that ends
+    in .tsv or can be read as a ledger; if they name none, the only ledger in the folder that git
+    does not track; in every other case results.tsv."""
     named: set[str] = {name for rule in rules for name in _LEDGER.findall(rule)}
     sure = {name for name in named if name.endswith(".tsv") or _is_ledger(folder / name, metric)}
     if len(sure) == 1:
@@ -304,8 +308,9 @@ def _level(harness: PythonFile) -> Literal["supervised", "judged"]:
 
 
 def _warmup_tokens(script: PythonFile) -> int:
-    """Return the tokens of the steps that the script does not time, and of one batch fetched ahead;
-    0 if it times all steps or states no batch size."""
+    """Return the number of tokens served before the clock starts: those of the steps that the
+    script does not time, and of one batch fetched ahead; 0 if it times all steps or states no batch
+    size."""
     batch = script.constants.get(BATCH)
     if not script.untimed_steps or not isinstance(batch, int):
         return 0
@@ -319,8 +324,8 @@ def _device(script: PythonFile) -> Device:
 
 
 def _python(root: Path, top: Path) -> tuple[str, ...]:
-    """Return the words that start the interpreter: by ``uv run --frozen`` if there is a uv.lock in
-    the folder or above, up to ``top``; else ``python``."""
+    """Return the words that start the interpreter: ``uv run --frozen python`` if there is a uv.lock
+    in ``root`` or above, up to ``top``; else ``python``."""
     folders = (folder for folder in (root, *root.parents) if folder.is_relative_to(top))
     if any((folder / "uv.lock").is_file() for folder in folders):
         return ("uv", "run", "--frozen", "python")
@@ -328,7 +333,8 @@ def _python(root: Path, top: Path) -> tuple[str, ...]:
 
 
 def _name(root: Path, top: Path) -> str:
-    """Return the project's name in pyproject.toml; else the name of the repository's folder."""
+    """Return the project's name in pyproject.toml of ``root``; else the name of the repository's
+    folder, or "experiment" if that has no name."""
     try:
         project = toml.loads((read_file(root / "pyproject.toml") or b"").decode())["project"]
         name = project["name"]

@@ -76,7 +76,7 @@ class _Rule:
         return re.split(r" [—–-]+ |: |; | \(", self.words, maxsplit=1)[0]
 
     def says(self, *patterns: str) -> bool:
-        """Return whether each pattern is found in the text."""
+        """Return whether each of the patterns (regular expressions) is found in `text`."""
         return all(re.search(pattern, self.text) for pattern in patterns)
 
     @property
@@ -115,7 +115,7 @@ class _Rule:
 
     def _is_attribute(self, path: str) -> bool:
         """Return whether a word with a dot is not a file, such as ``torch.compile`` or ``e.g``: it
-        has no known ending, and git tracks no such file."""
+        has no ending of `phrases.ENDING`, and git tracks no such file."""
         return not re.search(phrases.ENDING, path) and not self.context.glob(path)
 
     @cached_property
@@ -130,8 +130,8 @@ class _Rule:
 
 
 def recognise(section: str, words: str, context: Context, *, place: str) -> Statement:
-    """Return the statement of a rule, with the first check in READERS that can judge it; with the
-    check ``human`` if none can.
+    """Return the statement of a rule, given by its section and its words: with the first check in
+    READERS that can judge it, or with the check ``human`` if none can.
 
     ``place`` is the rule's file and line, for errors. OuroError if the words and the experiment
     contradict each other.
@@ -174,8 +174,8 @@ def _scope(rule: _Rule) -> bool:
 
 
 def _untracked(rule: _Rule) -> Found:
-    """Return, as parameters, the paths that the rule keeps out of git: the ledger, or files that
-    git does not track. False if it names none, or does not say that they stay out of git."""
+    """Return ``{"paths": …}`` with the paths that the rule keeps out of git: the ledger, or files
+    that git does not track. False if it names none, or does not say that they stay out of git."""
     stays_out = (
         rf"{phrases.NEVER}(?:be )?(?:committed|commit|pushed|push|tracked|track|added to git|add)\b"
     )
@@ -187,8 +187,9 @@ def _untracked(rule: _Rule) -> Found:
 
 
 def _frozen_symbol(rule: _Rule) -> Found:
-    """Return, as parameters, the first name of the harness that the rule protects. False if it
-    protects none, or if a file that can be frozen is named before that name."""
+    """Return ``{"path": …, "symbol": …}`` of the first name of the harness in the rule, if the rule
+    protects it. False if it protects none, or if a file that can be frozen is named before that
+    name."""
     if not rule.symbols or not rule.protects:
         return False
     symbol = rule.symbols[0]
@@ -199,8 +200,8 @@ def _frozen_symbol(rule: _Rule) -> Found:
 
 
 def _frozen(rule: _Rule) -> Found:
-    """Return, as parameters, the files that the rule protects and that can be frozen; False if
-    there are none."""
+    """Return ``{"paths": …}`` with the files that the rule protects and that can be frozen, and
+    ``history`` under NEVER DO; False if there are none."""
     paths: Value = _guarded(rule)
     if not paths or not rule.protects:
         return False
@@ -215,8 +216,9 @@ def _guarded(rule: _Rule) -> list[str]:
 
 
 def _frozen_data(rule: _Rule) -> Found:
-    """Return, as parameters, the named paths outside of the repository that the rule protects. If
-    it names no file, return whether it protects the data and the experiment has data files."""
+    """Return ``{"paths": …}`` with the named paths outside of the repository if the rule protects
+    them. Otherwise return True if it names no file, protects the data, and the experiment has data
+    files; else False."""
     outside: Value = [path for path in rule.paths if path.startswith(("~", "/"))]
     if outside and rule.protects:
         return {"paths": outside}
@@ -224,8 +226,8 @@ def _frozen_data(rule: _Rule) -> Found:
 
 
 def _loader_code(rule: _Rule) -> Found:
-    """Return, as parameters, the harness's loader if the rule protects the data pipeline and the
-    experiment has no data files; else False."""
+    """Return ``{"path": …, "symbol": …}`` of the harness's loader if the rule protects the data
+    pipeline and names no file, and the experiment has no data files; else False."""
     experiment = rule.context.experiment
     if experiment.data or not rule.context.defines(experiment.loader):
         return False
@@ -252,7 +254,7 @@ def _logged(rule: _Rule) -> bool:
 
 
 def _dependencies(rule: _Rule) -> bool:
-    """Return whether the rule forbids to install or change packages."""
+    """Return whether the rule forbids to install, add or change packages."""
     verbs = r"\b(?:install|add|introduc|upgrad|bump|chang|modif|new\b|uv add)\w*"
     gap = r"(?:\s+(?!without|before|after)\S+){0,5}?\s+"
     nouns = r"(?:packages?|dependenc(?:y|ies)|librar(?:y|ies)|requirements)\b"
@@ -260,8 +262,8 @@ def _dependencies(rule: _Rule) -> bool:
 
 
 def _budget_exact(rule: _Rule) -> bool:
-    """Return whether the rule states an exact time of training. OuroError if it is not the
-    budget."""
+    """Return whether the rule states an exact time of training. OuroError if it does and the time
+    is not the experiment's budget."""
     exact = rule.says(r"\bexact(?:ly)?\b|\bprecisely\b|\bto the second\b")
     always = rule.says(r"\balways\b|\bfixed\b|\bconstant\b") or _guards(rule, phrases.BUDGET)
     is_exact = exact or (always and not rule.says(phrases.MORE))
@@ -269,14 +271,14 @@ def _budget_exact(rule: _Rule) -> bool:
 
 
 def _budget_limit(rule: _Rule) -> bool:
-    """Return whether the rule limits the time of training. OuroError if the limit is less than the
-    budget."""
+    """Return whether the rule limits the time of training. OuroError if it does and the limit is
+    less than the experiment's budget."""
     return rule.says(phrases.MORE) and _budget(rule, operator.ge)
 
 
 def _budget(rule: _Rule, agrees: Callable[[float, float], bool]) -> bool:
-    """Return whether the rule is about the time of training. OuroError if it states seconds for
-    which ``agrees(stated, budget)`` is false."""
+    """Return whether the rule is about the time of training. OuroError if it is, and states seconds
+    for which ``agrees(stated, budget)`` is false."""
     said, budget = phrases.seconds(rule.text), rule.context.experiment.budget
     if said is None and not rule.says(phrases.BUDGET):
         return False
@@ -323,7 +325,8 @@ def _evaluation(rule: _Rule) -> bool:
 
 
 def _guards_unnamed(rule: _Rule, nouns: str) -> bool:
-    """Return whether the rule protects what the pattern ``nouns`` matches, and names no file."""
+    """Return whether the rule names no file, and protects what the pattern ``nouns`` matches: by
+    its words, or as a danger zone."""
     is_zone = rule.section == "danger-zone" and rule.says(rf"\b{nouns}")
     return not rule.paths and (is_zone or _guards(rule, nouns))
 
@@ -359,8 +362,9 @@ READERS: tuple[tuple[str, tuple[str, str], Callable[[_Rule], Found]], ...] = (
 
 
 def _name_in_id(check: str, rule: _Rule, params: Params) -> str:
-    """Return the name that goes into the id: of the first path, of the first editable file, of the
-    metric or of the symbol; "" if there is none."""
+    """Return the name for the id of a rule: of the first of the paths in ``params``, or else of the
+    first editable file (check ``scope``), of the metric (check ``metric``) or of the symbol; "" for
+    any other."""
     experiment, paths = rule.context.experiment, params.get("paths")
     if isinstance(paths, list):
         return stem(paths[0])
@@ -387,8 +391,8 @@ def _unguarded(rule: _Rule, params: Params) -> str:
 
 
 def _why_not(rule: _Rule) -> str:
-    """Return why no check judges the rule: it protects files that git does not track, or no
-    function of READERS knows its words."""
+    """Return why no check judges the rule: that it protects files that git does not track, or else
+    that no check reads it."""
     absent = [path for path in rule.paths if not rule.context.glob(path)]
     if rule.protects and absent:
         return f"git tracks no {' and no '.join(absent)}, so that no check can guard it"

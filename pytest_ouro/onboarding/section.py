@@ -114,7 +114,8 @@ def read(text: str, file: str) -> Section | None:
 
 
 def render(statements: Iterable[Statement]) -> list[str]:
-    """Return the section as lines, with its markers; a heading without rules is left out."""
+    """Return the lines of a whole BOUND section, with its markers: under each heading the rules,
+    each with a line that says how it is judged. A heading without rules is left out."""
     lines = [BEGIN, "## BOUND", "", *_INTRO]
     statements = list(statements)
     for section, title in TITLES.items():
@@ -127,8 +128,8 @@ def render(statements: Iterable[Statement]) -> list[str]:
 
 
 def replace(text: str, section: list[str], file: str) -> str:
-    """Return the text with ``section`` (its lines) in place of the section between the markers,
-    else of the one under ``## BOUND``; if there is neither, it is appended.
+    """Return the text with ``section`` (its lines) in place of what is between the markers, else of
+    what is under ``## BOUND``; if the text has neither, ``section`` is added at the end.
 
     All other text stays the same. OuroError, with ``file`` as the name, if the markers are not one
     pair, if there are several sections, or rules outside of a section.
@@ -145,8 +146,9 @@ def replace(text: str, section: list[str], file: str) -> str:
 
 
 def _place(lines: list[str], text: str, file: str) -> tuple[int, int]:
-    """Return the range of lines (first, and one after the last, from 0) that the section replaces;
-    an empty range at the end if it is appended. OuroError as `replace` raises it."""
+    """Return the lines of the text that the section replaces: the first and the one after the last,
+    counted from 0. Both are the number of lines if it is added at the end. OuroError as in
+    `replace`."""
     begins = [n for n, line in enumerate(lines) if line.strip() == BEGIN]
     ends = [n for n, line in enumerate(lines) if line.strip() == END]
     if begins or ends:
@@ -205,8 +207,8 @@ def _kind(heading: str) -> str:
 
 
 def _bullet(file: str, section: str, line: int, parts: list[str]) -> Bullet:
-    """Return the bullet that consists of these lines. If the last line says how the rule is judged,
-    the bullet gets that statement; OuroError if it is not valid."""
+    """Return the bullet that consists of the lines ``parts``. If its last line says how the rule is
+    judged, it gets that statement; OuroError if that is not valid."""
     said = _JUDGED.match(parts[-1]) if len(parts) > 1 else None
     if said is None:
         return Bullet(section, " ".join(parts), line)
@@ -227,8 +229,9 @@ def _bullet(file: str, section: str, line: int, parts: list[str]) -> Bullet:
 
 
 def _params(rest: str, place: str) -> tuple[dict[str, Any], str]:
-    """Split ``" {paths = []}; why"`` into the table and the text after it; both may contain braces.
-    Without a table it is {}; OuroError if it is not TOML."""
+    """Return a tuple: the table in a text such as ``" {paths = []}; why"``, and the text after it;
+    both may contain braces. ({}, the whole text) if it does not begin with a table; OuroError if
+    that is not TOML."""
     if not rest.startswith(" {"):
         return {}, rest
     for brace in re.finditer("}", rest):

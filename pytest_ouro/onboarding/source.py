@@ -75,8 +75,8 @@ class PythonFile:
         return frozenset(names | {node.attr for node in self.source.of(ast.Attribute)})
 
     def demands(self, word: str) -> bool:
-        """Return whether an argument of some call is the text ``word``, and no comparison has it on
-        its right."""
+        """Return whether an argument of some call is the text ``word``, and no comparison has that
+        text on its right."""
         calls, comparisons = self.source.of(ast.Call), self.source.of(ast.Compare)
         given = [value for call in calls for value in call.args]
         given += [keyword.value for call in calls for keyword in call.keywords]
@@ -150,8 +150,9 @@ def _assignments(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _labels(call: ast.Call) -> Iterator[tuple[str, str]]:
-    """Yield the label and the variable of each pair that a call prints: ``("val_bpb", "x")`` for
-    ``print(f"val_bpb: {x:.6f}")`` and for ``print("val_bpb:", x)``."""
+    """Yield the label and the name of the variable for each pair that a call prints: ``("val_bpb",
+    "x")`` for ``print(f"val_bpb: {x:.6f}")`` and for ``print("val_bpb:", x)``; nothing if there are
+    none."""
     first = call.args[0] if call.args else None
     parts = first.values if isinstance(first, ast.JoinedStr) else call.args[:2]
     for text, shown in pairwise(parts):
