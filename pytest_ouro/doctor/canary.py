@@ -92,8 +92,8 @@ class Trial:
 def attempt(
     name: str, python: str, *, highest: Level, torch: bool, honest: float | None = None
 ) -> Trial:
-    """Run a canary under this interpreter, at the highest available level up to ``highest``, and
-    return its result; an error of the run is the state ``failed``.
+    """Run a canary under the interpreter ``python``, at the highest available level up to
+    ``highest``, and return its result; an error of the run is the state ``failed``.
 
     ``honest`` is the honest canary's metric at that level, with which a cheat's is compared; a
     cheat with another metric is open. Without ``torch`` the model is one in plain Python.
@@ -115,12 +115,12 @@ def attempt(
 def _classify(
     name: str, result: Result, workspace: _Workspace, honest: float | None
 ) -> tuple[_State, str]:
-    """Return the state of a canary after its run, and the words that explain it.
+    """Return a tuple: the state of a canary after its run, and the words that explain it.
 
-    A trace outside of the run makes any canary ``open``, and a breach makes a cheat ``caught``. A
-    run without a metric ``failed``; an honest one with a metric ``held``. A cheat with another
-    metric than ``honest`` is ``open``, one with the same metric ``neutralised``. A cheat that acts
-    outside of its process must also have been refused; else it ``failed``.
+    A trace outside of the run makes any canary ``open``, and a breach makes a cheat ``caught``.
+    Without a run or a metric it ``failed``; an honest one with a metric ``held``. A cheat with
+    another metric than ``honest`` is ``open``, one with the same metric ``neutralised``; but one
+    that acts outside of its process ``failed`` unless its log shows that it was refused.
     """
     if effect := workspace.effect():
         return "open", effect
@@ -174,8 +174,9 @@ class _Workspace:
 
 @contextmanager
 def _make_workspace(name: str, python: str, highest: Level, torch: bool) -> Iterator[_Workspace]:
-    """Yield a workspace with all that a canary needs: a temporary repository, a socket that
-    listens, collected signals and a cache of its own. Remove it afterwards."""
+    """Yield a workspace with all that the canary ``name`` needs: a temporary repository, a socket
+    that listens, collected signals and a cache folder of its own. Remove it when the context
+    ends."""
     with (
         tempfile.TemporaryDirectory(prefix="ouro-canary-") as folder,
         socket.create_server(("127.0.0.1", 0)) as listener,
@@ -216,8 +217,8 @@ def _write_files(
 
 
 def _make_tokens(split: str) -> bytes:
-    """Return 64 rows of 17 tokens, each a byte that mostly follows from the one before. They depend
-    on the name of the split alone."""
+    """Return 64 rows of 17 tokens as bytes, one a token, from 0 to 11; each mostly follows from the
+    one before. They depend on the name of the split alone."""
     generator = random.Random(split)
     tokens = [0]
     for _ in range(64 * 17 - 1):

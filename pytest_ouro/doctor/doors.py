@@ -66,16 +66,16 @@ def _examine_hook(git: Git) -> Item:
 
 
 def _find_hooks(git: Git) -> Path:
-    """Return the folder of the repository's hooks: the configured ``core.hooksPath``, or the
-    default."""
+    """Return the folder of the repository's hooks: the configured ``core.hooksPath``, or else
+    ``hooks`` in the common git folder."""
     # Our own calls of git set core.hooksPath too, after the configured values.
     configured = git.line("config", "--type=path", "--get-all", "core.hooksPath").splitlines()[:-1]
     return git.top / configured[-1] if configured else git.common_dir / "hooks"
 
 
 def _examine_ci(top: Path) -> Item:
-    """Return the item about the first workflow that runs the gate: ``ok`` if a line of it names a
-    trusted commit, else ``weak``; ``off`` if no workflow runs the gate."""
+    """Return the item about the first workflow that runs the gate: ``ok`` if a line of it has
+    ``--trust`` or OURO_TRUST, else ``weak``; ``off`` if no workflow runs the gate."""
     command = "pytest-ouro gate --trust BASE"
     base = "BASE: the commit of the base branch"
     paths = [path for pattern in _WORKFLOWS for path in sorted(top.glob(pattern))]

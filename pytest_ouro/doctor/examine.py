@@ -41,11 +41,12 @@ def examine(
     run_commands: bool = False,
     missing: OuroError | None = None,
 ) -> Examination:
-    """Examine the experiment of the bound.toml at ``path``, and what this machine has for it.
+    """Return the examination of the experiment of the bound.toml at ``path``, and of what this
+    machine has for it. An OuroError on the way becomes an item of it.
 
-    An OuroError on the way becomes an item of the result. ``trust`` names the commit to trust.
-    ``run_commands`` allows to start the interpreter that the bound names. ``missing`` says why no
-    bound.toml was found in the folder of ``path``; then the rules and the machine are not examined.
+    ``trust`` names the commit to trust. ``run_commands`` allows to start the interpreter that the
+    bound names. ``missing`` says why no bound.toml was found in the folder of ``path``; then the
+    rules and the machine are not examined.
     """
     found = Examination()
     found.items += _examine(path, trust, run_commands, missing, found)
@@ -78,8 +79,9 @@ def _examine(
 def _examine_experiment(
     git: Git, path: Path, trust: str | None, run_commands: bool, found: Examination
 ) -> Iterator[Item]:
-    """Yield the items about the rules, the records and the machine, or why they are unknown; set
-    the machine of ``found`` if the trusted rules can be read."""
+    """Yield the items about the rules, the records and the machine, and set the machine of
+    ``found``. If the trusted rules cannot be read, yield the item about the bound in the working
+    tree, and why trust is unknown."""
     try:
         case = open_case(path, trust=trust, run_commands=run_commands)
     except BoundError as error:
@@ -98,7 +100,8 @@ def _examine_experiment(
 
 
 def _report_invalid(error: BoundError) -> Item:
-    """Return an item with the first problem of an invalid bound, and the number of the others."""
+    """Return the item about a bound that is not valid, with its first problem and the number of the
+    others."""
     first, *others = error.problems
     words = first + (f" (and {len(others)} more)" if others else "")
     return Item("bound", "unknown", words, error.help)

@@ -28,7 +28,8 @@ class Item:
 
     @classmethod
     def from_error(cls, topic: str, state: State, error: OuroError) -> Item:
-        """Return an item with the message of an error and, as the next step, its help."""
+        """Return an item with the message of an error as its words and the error's help as its next
+        step."""
         return cls(topic, state, error.message, error.help)
 
     @property

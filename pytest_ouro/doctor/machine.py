@@ -56,7 +56,8 @@ class Interpreter:
 
 
 def query(command: tuple[str, ...], *, folder: Path, settings: Mapping[str, str]) -> Interpreter:
-    """Start an interpreter by ``command``, as a run does, and return what it reports of itself.
+    """Start an interpreter by ``command`` with our variables for a child and ``settings``, and
+    return what it reports of itself.
 
     It imports neither torch nor anything of the project. ExperimentError if it does not start,
     fails, does not answer in time, or answers something else.
@@ -82,7 +83,8 @@ def query(command: tuple[str, ...], *, folder: Path, settings: Mapping[str, str]
 
 
 def own_interpreter() -> Interpreter:
-    """Return the interpreter of this process, as a new process of it reports it."""
+    """Return path, version and torch of the interpreter of this process, which is started once more
+    for that. ExperimentError as in `query`."""
     return query((sys.executable,), folder=Path.cwd(), settings={})
 
 
@@ -145,8 +147,8 @@ class Machine:
         return level.reachable(self.case, self.experiment, lambda: self.sandbox)
 
     def items(self) -> Iterator[Item]:
-        """Yield an item for each topic, in the order of the report; an error is the topic's item.
-        Without held-out data that the harness hands out, there is no item ``splits``."""
+        """Yield an item for each topic, in the order of the report; an error becomes the item of
+        its topic. The topic ``splits`` has none if the harness does not hand out held-out data."""
         for topic, item in (
             ("python", self._python),
             ("device", self._device),
@@ -169,8 +171,8 @@ class Machine:
                 yield Item.from_error(topic, "fails", error)
 
     def _python(self) -> Item:
-        """Return the item about the interpreter: ``fails`` if the harness needs torch and it has
-        none."""
+        """Return the item about the interpreter: ``fails`` if the harness imports torch and the
+        interpreter has none, else ``ok``. Raises as `interpreter`."""
         found = self.interpreter
         words = f"Python {found.version}, {found.path}"
         if self.lacks_torch:
@@ -231,7 +233,8 @@ class Machine:
 
     def _judge(self) -> Item:
         """Return the item about the judge: ``weak``, with the reason, if there can be no judge;
-        ``fails`` if the judge lacks torch."""
+        ``fails`` if the judge lacks torch; else ``ok``. ExperimentError if the harness is not
+        trusted."""
         experiment = self.experiment
         if not (why := level.no_judge(self.case, experiment)):
             if experiment.command:
@@ -302,6 +305,7 @@ class Machine:
         return Item("level", "weak", words, self._next_level())
 
     def _next_level(self) -> str:
-        """Return the next step to a higher level: that of the first obstacle, or the selftest."""
+        """Return the next step to a higher level: that of the first item about the interpreter, the
+        judge or the sandbox that has one, else to run the selftest."""
         items = (self._python(), self._judge(), self._sandbox())
         return next((item.next for item in items if item.next), "pytest-ouro doctor --selftest")

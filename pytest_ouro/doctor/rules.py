@@ -28,8 +28,8 @@ _BRANCHES = ("origin/HEAD", "origin/main", "origin/master", "upstream/main", "up
 
 
 def examine_git(git: Git) -> Item:
-    """Return the item about the version of git and the working tree: ``weak`` for a shallow
-    clone."""
+    """Return the item about the version of git and the working tree: ``weak`` for a shallow clone,
+    else ``ok``."""
     version = git.line("version").removeprefix("git version ")
     kind = "the main working tree" if git.folder == git.common_dir else "a linked working tree"
     where = f"git {version}, {kind} {git.top}"
@@ -41,7 +41,8 @@ def examine_git(git: Git) -> Item:
 
 def examine_bound(bound: Bound) -> Item:
     """Return the item about the bound, with the number of rules and the packages whose checks they
-    use. It is ``weak`` if rules only warn or are for people alone, and names them."""
+    use. It is ``weak``, and names them, if some rules only warn or are for people alone; else
+    ``ok``."""
     words = f"{len(bound.rules)} rules of '{bound.name}'"
     warning = [rule.key for rule in bound.rules if rule.severity == "warn"]
     human = [rule.key for rule in bound.rules if rule.checker.stage == "human"]
@@ -60,8 +61,8 @@ def examine_bound(bound: Bound) -> Item:
 
 
 def read_bound(git: Git, path: Path) -> Bound:
-    """Return the bound of the working tree, which need not be trusted. BoundError if it is
-    invalid."""
+    """Return the bound in the working tree's file at ``path``, trusted or not. BoundError if it has
+    faults, or if there is no such file."""
     return bounds.read(read_file(path) or b"", git.relative(path))
 
 
@@ -118,8 +119,8 @@ def _examine_journal(case: Case) -> Item:
 
 
 def _is_running(started: StartedRun) -> bool:
-    """Return whether the process that started the run still exists; False if another has its id
-    now."""
+    """Return whether the process that started the run still exists; False if its id now belongs to
+    another process."""
     return bool(started.process) and processes.identity(started.pid) == started.process
 
 

@@ -40,11 +40,11 @@ class Selftest:
 
 
 def selftest(python: str, *, torch: bool, on_trial: Callable[[Trial], None]) -> Selftest:
-    """Run the canaries under this interpreter, call ``on_trial`` with each result, and return them
-    all.
+    """Run the canaries under the interpreter ``python``, call ``on_trial`` with each result, and
+    return all results with the highest level that holds.
 
-    All run at the highest available level. If that level does not hold, the canaries that the next
-    lower one promises to stop run there, and so on. Without ``torch`` only those of `PLAIN` run, at
+    All run at the highest available level. If that level does not hold, those that the next lower
+    level promises to stop run there, and so on. Without ``torch`` only those of `PLAIN` run, at
     most supervised.
     """
     trials: list[Trial] = []
@@ -82,9 +82,9 @@ def _is_promised(name: str, level: Level) -> bool:
 def _run_canaries(
     names: list[str], python: str, highest: Level, torch: bool, on_trial: Callable[[Trial], None]
 ) -> list[Trial]:
-    """Run canaries at one level, and return their trials. The first runs at the highest level up to
-    ``highest``, and the others at the level that it reached. If it is the honest canary and does
-    not hold, the others are not run."""
+    """Run canaries at one level, in order, and return their trials. The first runs at the highest
+    available level up to ``highest``, the others at the level that it reached. If the honest canary
+    does not hold, the ones after it are not run."""
     trials: list[Trial] = []
     for name in names:
         level = trials[0].level if trials else highest

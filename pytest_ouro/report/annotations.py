@@ -50,7 +50,8 @@ def _list_annotations(answers: Sequence[Answer]) -> list[str]:
 
 
 def _annotate(command: str, answer: Answer, result: RuleResult, finding: Finding) -> str:
-    """Return the GitHub command that shows a finding at its line."""
+    """Return the GitHub command that shows a finding at its line; ``command`` is "error" or
+    "warning"."""
     path, line = place(answer, result, finding)
     message = text.finding_text(finding, sentence=result.sentence)
     title = f"{answer.ref} {result.rule}".strip()
@@ -89,15 +90,16 @@ def _render_table(answer: Answer) -> str:
 
 
 def _escape_cell(words: str) -> str:
-    """Return a text on one line in which Markdown and HTML interpret nothing."""
+    """Return a text on one line, for a cell of a table, in which Markdown and HTML interpret
+    nothing."""
     words = escape(words)
     words = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{c}" if c in "\\`*_[]|#~!@" else c for c in words)
 
 
 def _write_summary(tables: list[str]) -> None:
-    """Append whole lines to the step's summary, until it has SUMMARY_BYTES; a last line says if
-    some are left out. Without GITHUB_STEP_SUMMARY, do nothing."""
+    """Append the tables to the step's summary, line by line, until it has SUMMARY_BYTES; a last
+    line says if some are left out. Do nothing if GITHUB_STEP_SUMMARY is not set."""
     name = os.environ.get("GITHUB_STEP_SUMMARY")
     if not name:
         return

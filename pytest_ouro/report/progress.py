@@ -78,8 +78,8 @@ class Progress:
 
 
 def render(position: Position) -> str:
-    """Return a position as ``ouro: 8.2/20 s 41% step 123 loss 4.56 left 12 s``; before the window,
-    only the seconds since the start."""
+    """Return a position as ``ouro: 8.2/20 s 41% step 123 loss 4.56 left 12 s``, with ``evaluating``
+    in place of the time left if that is 0; before the window, only the seconds since the start."""
     if position.window is None:
         return f"ouro: starting, {position.wall:.0f} s"
     share = min(1.0, position.window / position.budget)

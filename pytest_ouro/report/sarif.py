@@ -53,8 +53,8 @@ def render_error(error: OuroError) -> str:
 
 
 def _serialise(rules: list[Any], results: list[Any], invocation: dict[str, Any]) -> str:
-    """Return the log as JSON. SARIF calls one call of a tool a run: the log has one, with these
-    rules, results and facts of the call."""
+    """Return the log as JSON. It has one SARIF run (one call of a tool), with these rules, results
+    and facts of the call."""
     run = {
         "tool": {"driver": {"name": "pytest-ouro", "rules": rules}},
         "columnKind": "unicodeCodePoints",
@@ -66,7 +66,8 @@ def _serialise(rules: list[Any], results: list[Any], invocation: dict[str, Any])
 
 
 def _escape(value: Any) -> Any:
-    """Return a value with each text in its lists and tables escaped; lines stay lines."""
+    """Return a value with each text escaped, also those in its lists and the values of its tables;
+    line ends stay."""
     if isinstance(value, dict):
         return {key: _escape(part) for key, part in value.items()}
     if isinstance(value, list):

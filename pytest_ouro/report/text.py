@@ -39,9 +39,9 @@ def render(answers: Sequence[Answer]) -> str:
 
 
 def _render_rules(results: Sequence[RuleResult]) -> Iterator[str]:
-    """Yield the lines of each broken or warning rule, not yet escaped. Findings about changes that
-    a broken rule before reported are left out; a rule without other findings has one line, which
-    names the changed files."""
+    """Yield the lines of each broken or warning rule, not yet escaped. A finding is left out if a
+    broken rule before has reported all that it is about; a rule without other findings has one
+    line, which names the changed files."""
     reported: set[object] = set()
     for result in results:
         if result.status not in ("broken", "warned"):
@@ -58,8 +58,8 @@ def _render_rules(results: Sequence[RuleResult]) -> Iterator[str]:
 
 
 def _subjects(finding: Finding) -> set[object]:
-    """Return what a finding is about: the line of a file if it has one, else the changed files,
-    else only itself."""
+    """Return the set of what a finding is about: its file and line if it names both, else its
+    changed files, else only the finding itself, by its id."""
     path, line = finding.facts.get("path"), finding.facts.get("line")
     if path and line:
         return {(path, line)}
@@ -73,14 +73,14 @@ def render_error(error: OuroError) -> str:
 
 
 def result_text(result: RuleResult, *, bound: str) -> str:
-    """Return the result of one rule as text: its title, then a few lines for each of the first
-    three findings. ``bound`` is the name of the file of rules."""
+    """Return the result of one rule as escaped text: its title, then a few lines for each of the
+    first SHOWN findings. ``bound`` is the name of the file of rules."""
     return escape_lines(*_result_lines(result, bound))
 
 
 def _result_lines(result: RuleResult, bound: str) -> list[str]:
-    """Return the lines of one rule, not yet escaped: of SHOWN findings at most, with the count of
-    the others."""
+    """Return the lines of one rule, not yet escaped: of at most SHOWN findings, with the number of
+    the others. A rule without findings has one line, with its reason if it has one."""
     title = f"{result.rule} {_WORDS[result.status]}"
     if not result.findings:
         return [f"{title}: {result.reason}" if result.reason else title]

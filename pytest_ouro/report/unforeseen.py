@@ -10,8 +10,9 @@ _KEPT = 20
 
 
 def to_error(error: Exception) -> OuroError:
-    """Return the error to show for an exception: an OuroError itself, an OSError as the file that
-    failed, and any other as an error of pytest-ouro with a report that has the traceback."""
+    """Return the error to show for an exception: an OuroError itself, an OSError with a file as an
+    error about that file, and any other as an error of pytest-ouro, which names a report with the
+    traceback."""
     if isinstance(error, OuroError):
         return error
     if isinstance(error, OSError) and error.filename:
