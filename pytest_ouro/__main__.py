@@ -84,8 +84,8 @@ class _Closed(io.StringIO):
 
 def _open_streams() -> None:
     """Open the null device under the number of each closed standard stream, so that no other file
-    gets that number. Then give Python an output that refuses to be written, an empty input, and an
-    error stream that discards what is written, each where its own is missing."""
+    gets that number. Give Python an output whose writes raise OSError, an error stream that
+    discards what is written, and an empty input, each only where its own is missing."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -100,11 +100,11 @@ def _open_streams() -> None:
 
 
 def _clean_import_path() -> None:
-    """Remove the current folder, the folders of PYTHONPATH and relative paths from the import path:
-    a judged folder could replace a module. The folder of this package stays.
+    """Remove the current folder, the folders of PYTHONPATH and relative paths from the import path,
+    since a checked folder could replace a module. The folder that holds this package stays.
 
-    Under ``python -I`` it does nothing, since they are not there. Modules imported before it stay
-    imported.
+    Do nothing under ``python -I``, where they are absent. Modules that are imported already stay
+    so.
     """
     if sys.flags.isolated:
         return

@@ -92,8 +92,8 @@ class Answer:
 
     @property
     def empty(self) -> bool:
-        """Whether the checked commit or index has no change since trust, so that no rule could be
-        broken. It is always False for a working tree."""
+        """Whether a commit or an index was checked, and it has no change since trust, so that no
+        rule could be broken. It is always False for a working tree."""
         repository = self.case.repository
         changed = repository.commits or repository.staged
         return repository.subject != "working tree" and not changed
@@ -167,8 +167,8 @@ def _nearest_bound(git: Git, commit: str) -> str:
 
 
 def _read_rules(trust: Trust, path: str, checks: Mapping[str, type[Check]] | None = None) -> Bound:
-    """Return the rules of the bound.toml at ``path`` as trust has it. TrustError if trust lacks the
-    file, BoundError if it is faulty."""
+    """Return the bound that the bound.toml at ``path`` states as trust has that file. TrustError if
+    trust lacks it, BoundError if it is faulty."""
     data = trust.read(path)
     if data is None:
         raise messages.no_trusted_bound(str(trust), path)
@@ -280,8 +280,8 @@ def judge_history(case: Case) -> list[RuleResult]:
 
 def _with_undone(case: Case, rule: Rule, result: RuleResult, undone: _Undone) -> RuleResult:
     """Return the result of a rule with a further finding for each in ``undone``: what earlier
-    commits broke and later ones undid. It is then broken, or warned if the severity of the rule is
-    ``warn``."""
+    commits broke and later ones undid. Its status is then broken, or warned if the severity of the
+    rule is ``warn``."""
     further = [_describe_undone(case, finding, commits) for finding, commits in undone.values()]
     status: Status = "warned" if rule.severity == "warn" else "broken"
     reason = rule.reason if status == "warned" else ""
@@ -289,8 +289,8 @@ def _with_undone(case: Case, rule: Rule, result: RuleResult, undone: _Undone) ->
 
 
 def _describe_undone(case: Case, finding: Finding, commits: list[Commit]) -> Finding:
-    """Return a copy of a finding of earlier commits that names the first of ``commits``, and how
-    many others have it, with a help that leaves them out of the history."""
+    """Return a copy of a finding that says in which of ``commits`` it is: the first, and how many
+    others. Its help joins the commits, so that it is not in the history."""
     more = f" and {len(commits) - 1} more commits" if commits[1:] else ""
     oldest = case.repository.on_branch(commits[0])
     help = (
@@ -301,8 +301,8 @@ def _describe_undone(case: Case, finding: Finding, commits: list[Commit]) -> Fin
 
 
 def _list_earlier_commits(case: Case) -> Iterator[tuple[Commit, Evidence]]:
-    """Yield the commits between trust and the checked one, oldest first, each with its tree as
-    evidence.
+    """Yield pairs of a commit between trust and the checked one, oldest first, and the evidence in
+    which that commit is checked.
 
     A commit that does not descend from trust is compared with their merge base, if the rules were
     the same there; otherwise it is left out. OuroError if the number of commits times the files of
@@ -330,8 +330,8 @@ def _list_earlier_commits(case: Case) -> Iterator[tuple[Commit, Evidence]]:
 
 
 def _trust_at(case: Case, base: str) -> Trust | None:
-    """Return a trust like that of the case whose commit is ``base``; None if bound.toml was absent
-    or different there."""
+    """Return a trust like that of the case, but with the commit ``base``; None if bound.toml was
+    absent or different in that commit."""
     path = join(case.bound.folder, bounds.NAME)
     rules = trusts.present(case.repository.git, path, base)
     if rules is None or rules != case.trust.read(path):

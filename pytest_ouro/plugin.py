@@ -101,8 +101,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _names_a_bound(config: pytest.Config) -> bool:
-    """Return whether an argument of pytest, or one of its testpaths, is a file with the bound's
-    name. A folder that contains the file does not count."""
+    """Return whether an argument of pytest, or one of its testpaths, has the name bound.toml or
+    that of the configured bound. A folder that contains the file does not count."""
     given = config.getoption("ouro_bound") or config.getini("ouro_bound")
     names = {"bound.toml", Path(given).name} if given else {"bound.toml"}
     return any(Path(arg.split("::")[0]).name in names for arg in config.args)

@@ -17,7 +17,8 @@ class OuroError(Exception):
 
 
 class LimitError(OuroError):
-    """Input is larger than its limit in `limits`: it is not read, and no rule is applied to it."""
+    """Input is larger than its limit in `limits`, so that it is not read and no rule is applied to
+    it."""
 
 
 class GitError(OuroError):

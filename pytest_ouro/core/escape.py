@@ -13,12 +13,12 @@ _COMMAND = r"##(?=\w*\[)"
 
 
 def escape(line: str) -> str:
-    """Return a text as one line of printable characters that no CI server obeys.
+    """Return a text as one line of printable characters that no CI server obeys. A text that is
+    escaped already is returned unchanged.
 
     All but printable characters become ``\\n``, ``\\x1b``, ``\\u202e``, …: controls, line ends,
     zero-width and direction marks, and bytes that are not UTF-8. So does one character of ``::`` at
-    the start and of ``##[`` or ``##name[`` anywhere, which a CI server obeys. A text that is
-    escaped already is returned unchanged.
+    the start and of ``##[`` or ``##name[`` anywhere, which a CI server obeys.
     """
     if not line.isprintable():
         line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

@@ -77,9 +77,9 @@ else:
 
 
 def fields(cls: type) -> tuple[Field, ...]:
-    """Return the fields of a class that was decorated here, with those that it inherits, or by
-    `dataclasses`; of the latter those that are arguments of its ``__init__``. () for any other
-    class."""
+    """Return the fields of a class that was decorated here, with those that it inherits. Of a class
+    that `dataclasses` decorated, return those that are arguments of its ``__init__``; () for any
+    other class."""
     if not isinstance(vars(cls).get("__dataclass_fields__"), dict):
         found: tuple[Field, ...] = getattr(cls, "__fields__", ())
         return found
@@ -102,9 +102,9 @@ def _convert(cls: type, original: Any) -> Field:
 
 
 def _default(field: Any, missing: object) -> dict[str, Any]:
-    """Return the default and the factory of a field of either kind, as arguments for a field of the
-    other kind; what it lacks is left out. ``missing`` is the value by which its own kind marks
-    that."""
+    """Return the default and the factory of a field, of ours or of `dataclasses`, as keyword
+    arguments for a field of the other kind; what it lacks is left out. ``missing`` is the value
+    that stands for a lack in the field's own kind."""
     given = {"default": field.default, "default_factory": field.default_factory}
     return {key: value for key, value in given.items() if value is not missing}
 
@@ -130,9 +130,9 @@ def _add_methods(cls: type[T], *, kw_only: bool) -> type[T]:
 
 
 def _own(cls: type, name: str) -> Field:
-    """Return the field ``name`` that the class itself states, and leave only its default, if any,
-    in the class. A plain value becomes the default of a new field; without a value, the new field
-    is required."""
+    """Return the field ``name`` that the class itself states. A plain value becomes the default of
+    a new field; without a value, the new field is required. In the class only the default stays, if
+    there is one."""
     stated = vars(cls).get(name, MISSING)
     if not isinstance(stated, Field):
         return Field(name=name, default=stated)
@@ -145,8 +145,11 @@ def _own(cls: type, name: str) -> Field:
 
 def _initialiser(cls: type, every: tuple[Field, ...], *, kw_only: bool) -> Callable[..., None]:
     """Return an ``__init__`` that sets the fields ``every`` and then calls ``__post_init__`` if
-    there is one. It raises TypeError if a field gets no value or two, or an argument names no
-    field; with ``kw_only``, positional arguments are such a fault."""
+    ``cls`` has one.
+
+    It raises TypeError if a field gets no value or two, or an argument names no field; with
+    ``kw_only``, also for a positional argument.
+    """
     names = [field.name for field in every]
     places = () if kw_only else tuple(names)
     defaults = {field.name: field.default for field in every if field.default is not MISSING}

@@ -57,9 +57,10 @@ class Metric:
 
     def text(self, value: float | None) -> str:
         """Return a value as it is shown and logged, with `decimals` or as many as it needs; None is
-        shown as zero.
+        shown as 0.
 
-        A value other than 0 is never shown as 0: it gets the decimals that it needs.
+        A value other than 0 is never shown as 0: if `decimals` are too few, it gets those that it
+        needs.
         """
         value = (value or 0.0) + 0.0  # not -0.0
         if self.decimals is not None:
@@ -69,17 +70,17 @@ class Metric:
         return _shortest(value)
 
     def texts(self, value: float | None, best: float) -> tuple[str, str]:
-        """Return the texts of ``value`` and ``best`` as they are shown. If both would look the same
-        although they differ by a gain, all their digits are shown."""
+        """Return the texts of ``value`` and ``best`` as they are shown. If these are the same
+        although the values differ by a gain, return both with all their digits."""
         one, other = self.text(value), self.text(best)
         if value is not None and one == other and self.gain(value, best):
             return repr(value), repr(best)
         return one, other
 
     def writes(self, text: str) -> bool:
-        """Return whether a text is a value as :meth:`text` may have written it: with exactly
-        `decimals`, or in the longer form that a small value needs. Any plain number if `decimals`
-        is None."""
+        """Return whether a text is a value in a form in which :meth:`text` writes values: with
+        exactly `decimals`, or in the longer form that a small value needs. If `decimals` is None,
+        any plain number is."""
         import re  # only rows of the ledger are read
 
         if self.decimals is not None and re.fullmatch(_fixed(self.decimals), text, re.ASCII):
@@ -135,7 +136,7 @@ _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?"
 
 
 def _fixed(decimals: int) -> str:
-    """Return the pattern of a number with exactly this many decimals."""
+    """Return a regular expression for a number with exactly this many decimals."""
     return rf"-?[0-9]+\.[0-9]{{{decimals}}}" if decimals else "-?[0-9]+"
 
 

@@ -39,7 +39,7 @@ def open_plain(root: Path, name: str, flags: int, mode: int = 0o600) -> int:
 
 def make_folder(root: Path, name: str) -> None:
     """Make the folder ``name`` below ``root``, and missing folders on the way, for this user alone.
-    If it exists, it loses the permissions of others.
+    If it exists, take the permissions of group and others from it.
 
     OSError if it, or a folder on the way, is a link or a file.
     """
@@ -48,8 +48,8 @@ def make_folder(root: Path, name: str) -> None:
 
 
 def keep_private(fd: int) -> None:
-    """Take the permissions of others from an open file or folder that this user owns. Do nothing to
-    anything else, such as a device or another user's file, or on a file system without
+    """Take the permissions of group and others from an open file or folder that this user owns. Do
+    nothing to anything else, such as a device or another user's file, or on a file system without
     permissions."""
     found = os.fstat(fd)
     kind, others = stat.S_IFMT(found.st_mode), found.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
@@ -120,8 +120,8 @@ def _links_as_eloop(folder: int, name: str) -> Iterator[None]:
 
 
 def _mode(folder: int, name: str) -> int | None:
-    """Return the permissions of a regular file in ``folder``; None for anything else, or if it is
-    absent."""
+    """Return the permissions of the regular file ``name`` in ``folder``, a descriptor; None for
+    anything else, or if it is absent."""
     mode = _kind(folder, name)
     return stat.S_IMODE(mode) if stat.S_ISREG(mode) else None
 

@@ -31,9 +31,10 @@ _TRIPLE = re.compile(r"\"\"\"|'''")
 
 
 def line_numbers(text: str) -> dict[Where, int]:
-    """Return the lines (from 1) of every table header and ``key =`` in a TOML text.
+    """Return a dict from place to line (from 1) for every table header and ``key =`` in a TOML
+    text.
 
-    Keys are paths: ``("experiment", "cpu", "budget")``; the second ``[[never-do]]`` is
+    Places are paths of keys: ``("experiment", "cpu", "budget")``; the second ``[[never-do]]`` is
     ``("never-do", 1)``, and ``("never-do",)`` is the first. Keys inside inline tables have no entry
     of their own; lines inside long strings are skipped.
     """
@@ -85,8 +86,8 @@ class Limits:
     items: int = 0
 
     def allow(self, value: float | str) -> bool:
-        """Return whether a number is within the limits of numbers, or a text matches the
-        pattern."""
+        """Return whether a number is within ``min``, ``max``, ``above`` and ``below``, or a text
+        matches ``pattern``. True if there is no such limit."""
         if isinstance(value, str):
             if self.pattern is FILLED:  # most texts; to compile the pattern costs more
                 return bool(value.strip())
@@ -142,8 +143,8 @@ class Relation:
 
 
 def demand_relations(table: object) -> None:
-    """Raise ValueError, with every fault, if a relation of the dataclass does not hold for
-    ``table``, an instance of it."""
+    """Raise ValueError, with every fault, if relations of the dataclass of ``table``, an instance
+    of it, do not hold for it; else do nothing."""
     relations: tuple[Relation, ...] = getattr(table, "relations", ())
     if faults := [fault for relation in relations if (fault := relation.fault(table))]:
         raise ValueError("; ".join(faults))
@@ -157,8 +158,9 @@ def keys_of(cls: type) -> dict[str, Field]:
 
 @cache
 def _hint(cls: type, name: str) -> Any:
-    """Return the annotation of a field, evaluated. AttributeError if the class has none of that
-    name. Only the fields in use are evaluated, since tables omit most keys."""
+    """Return the evaluated annotation of the field ``name``. AttributeError if neither the class
+    nor a base has one of that name. Only the fields in use are evaluated, since tables omit most
+    keys."""
     for base in cls.__mro__:
         if name in getattr(base, "__annotations__", ()):
             hint = base.__annotations__[name]
@@ -261,10 +263,11 @@ def read_values(
 def _check_relations(
     cls: type, table: Mapping[str, Any], values: dict[str, Any], where: Where, problems: Problems
 ) -> None:
-    """Add a problem for each relation that does not hold. Relations with a key that is invalid or
-    missing are left out.
+    """Add a problem for each relation of ``cls`` that does not hold. A relation with a key that is
+    invalid or missing is left out.
 
-    The fault has the line of the first of its keys in this table, or of the table.
+    The problem has the line of the first of the relation's keys that the table states, or of the
+    table.
     """
     relations: tuple[Relation, ...] = getattr(cls, "relations", ())
     if not relations:
@@ -282,8 +285,8 @@ def _check_relations(
 
 def convert(hint: Any, value: object, limits: Limits = NO_LIMITS) -> Any:
     """Return ``value`` as the type ``hint``, which may be a union: a list as a tuple, a number as
-    int or float. ValueError, which says what is expected instead, if it has another type or is
-    beyond ``limits``."""
+    int or float. If it has another type or is beyond ``limits``, raise ValueError, which says what
+    is expected."""
     for member in members(hint):
         if (converted := _as_type(member, value, limits)) is not MISSING:
             return converted
@@ -303,7 +306,7 @@ def members(hint: Any) -> tuple[Any, ...]:
 
 
 def _choices(hint: Any) -> tuple[Any, ...]:
-    """Return the values of a Literal; () for any other type."""
+    """Return the values that a Literal allows; () for any other type."""
     return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
 
 
@@ -342,7 +345,8 @@ def _as_number(hint: Any, value: float, limits: Limits) -> Any:
 
 
 def _culprit(hint: Any, value: object, limits: Limits) -> object:
-    """Return the part of ``value`` to show: the first invalid item of a list, else all of it."""
+    """Return what a message shows of a faulty ``value``: the first invalid item if it is a list for
+    the type ``hint``, else all of it."""
     (item,) = typing.get_args(hint)[:1] if typing.get_origin(hint) is tuple else (None,)
     if item is None or not isinstance(value, list):
         return value

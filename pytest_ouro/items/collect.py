@@ -49,7 +49,7 @@ class Session:
             self._name_the_bound()
 
     def _demand_no_xdist(self) -> None:
-        """Raise UsageError if pytest-xdist spreads this session over processes."""
+        """Raise UsageError if pytest-xdist spreads this session over processes; else do nothing."""
         option = self.config.getoption
         parallel = option("numprocesses", None) or option("dist", "no") != "no"
         if parallel or hasattr(self.config, "workerinput"):
@@ -57,7 +57,8 @@ class Session:
 
     def _name_the_bound(self) -> None:
         """Put bound.toml first among the session's arguments. If the command line has no paths,
-        bound.toml replaces the others (of testpaths). UsageError if it does not exist."""
+        bound.toml replaces the arguments that there are (of testpaths). UsageError if it does not
+        exist."""
         path = self.settings.bound
         if not path.is_file():
             raise pytest.UsageError(str(messages.bound_missing(path)))
@@ -108,8 +109,8 @@ class Session:
         return self._result
 
     def result_for_test(self) -> Result:
-        """Return the result of the run to a test that uses the fixture, even if the run crashed.
-        The test fails if no run was made."""
+        """Return the result of the run to a test that uses the fixture, even if the run crashed. If
+        no run was made, fail that test with the reason."""
         try:
             result = self.experiment()
         except OuroError as error:
@@ -143,7 +144,8 @@ class Session:
             items[:0] = sorted(ours, key=attrgetter("order"))
 
     def pytest_report_collectionfinish(self) -> list[str]:
-        """Return the line that counts the rules and names trust; none under ``-q``."""
+        """Return a list of one line, which counts the rules and names trust; [] under ``-q``, or if
+        the case was not opened."""
         if self._case is None or self.config.get_verbosity() < 0:
             return []
         case = self._case
@@ -151,7 +153,8 @@ class Session:
         return [escape(f"ouro: {case.bound.name}: {count} rules, trust: {case.trust}")]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note the outcome and the warning of each rule, also of one that a worker checked."""
+        """Note the outcome of a rule for the audit, and the text of a rule that only warns. With
+        xdist, the report comes from the worker that checked the rule."""
         if report.when == "call":
             found = dict(report.user_properties)
             if "check" in found:
@@ -168,8 +171,8 @@ class Session:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """Turn exit status 0 or 5 into 1 if an outcome was changed or no rule was checked. Write
-        our last lines after all of pytest's."""
+        """Write our last lines after all of pytest's. Turn exit status 0 or 5 into 1 if an outcome
+        was changed, or if every rule was skipped."""
         yield
         quiet = self.config.get_verbosity() < 0
         problems = self.audit.problems(session)
@@ -190,7 +193,7 @@ class Session:
 
     def _notes(self) -> list[str]:
         """Return a line for each file that could have changed an outcome: a conftest.py with such
-        hooks, or configuration from outside of the repository."""
+        hooks, or configuration from outside of the repository. [] if there are none."""
         if self._case is None:
             return self.audit.notes()
         files = find_outside_config(self.config, self._case.repository.git.top)
@@ -251,8 +254,9 @@ class OuroItem(pytest.Item):
     order: int
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Return the text of a failure: of a rule, of a run that was not made, or of an error that
-        kept the rule from being checked."""
+        """Return the text that pytest shows for a failure: that of a Failure; why no run was made
+        for an ExperimentError; for another Exception, why the rule could not be checked. Anything
+        else, such as Ctrl-C, is shown as pytest does it."""
         error = excinfo.value
         if isinstance(error, Failure):
             return str(error)
@@ -274,7 +278,8 @@ class RuleItem(OuroItem):
 
     def runtest(self) -> None:
         """Check the rule; raise Failure if it is broken, pytest's Skipped if it is skipped. The
-        outcome is "failed" until it is known, so an error is not taken for a pass."""
+        outcome is recorded for the audit: first as "failed", so that an error is not taken for a
+        pass."""
         session = find_session(self.config)
         audit = session.audit
         audit.record(self.nodeid, "failed")
@@ -300,7 +305,8 @@ class ExperimentItem(OuroItem):
 
     def runtest(self) -> None:
         """Make the run, unless it was made before, and add its results to the report. Raise Failure
-        if it crashed or if a broken rule kept it from being made, else as `Session.experiment`."""
+        if it crashed, or if a broken rule kept it from being made; raise as `Session.experiment` if
+        it could not be made."""
         result = find_session(self.config).experiment()
         facts: dict[str, str | float | None] = {
             "status": result.status,

@@ -51,8 +51,8 @@ class OutcomeAudit:
         self._outcomes[nodeid] = outcome
 
     def see(self, report: pytest.TestReport) -> None:
-        """Note from the report of a rule whether it was skipped, and why. With xdist, the report
-        comes from the worker that checked the rule."""
+        """Note from pytest's report of a rule that it was checked or that it was skipped, and why.
+        With xdist, the report comes from the worker that checked the rule."""
         if report.skipped:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
             self._skipped[report.nodeid] = reason.removeprefix("Skipped: ")
@@ -60,8 +60,9 @@ class OutcomeAudit:
             self._was_judged = True
 
     def nothing_judged(self) -> OuroError | None:
-        """Return the error if each rule that was reported was skipped. None if one was not skipped,
-        if no rule was reported, or if a person chose rules by a node id or an option."""
+        """Return the error that no rule was checked, if all rules that were reported were skipped.
+        None if one was not skipped, if no rule was reported, or if a person chose rules by a node
+        id or an option."""
         named = any("::" in arg for arg in self._config.args)
         if self._was_judged or not self._skipped or named or self._is_chosen():
             return None
@@ -69,8 +70,8 @@ class OutcomeAudit:
         return nothing_judged(rules)
 
     def notes(self) -> list[str]:
-        """Return a line for each file of the project that has hooks that could change an
-        outcome."""
+        """Return a line for each file of the project that has hooks that could change an outcome;
+        [] if there is none."""
         found: dict[str, list[str]] = {}
         for name in HOOKS:
             for implementation in getattr(self._config.hook, name).get_hookimpls():
@@ -106,8 +107,8 @@ class OutcomeAudit:
         return [f"disarmed: {word}; {ADVICE}" for word in words]
 
     def _unjudged(self, session: pytest.Session) -> list[str]:
-        """Return the node ids of the expected rules that were not checked. None are returned if the
-        session stopped early, if a person chose rules by an option, or under xdist."""
+        """Return the node ids of the expected rules that were not checked. [] if the session
+        stopped early or ended by an error, if a person chose rules by an option, or under xdist."""
         if session.shouldstop or session.shouldfail or self._is_chosen():
             return []
         if session.exitstatus not in (0, 1, 5) or hasattr(self._config, "workerinput"):
@@ -122,8 +123,8 @@ class OutcomeAudit:
         return any(arg.startswith(_CHOOSING) for arg in given)
 
     def _reported(self) -> dict[str, set[str]] | None:
-        """Return the outcomes that pytest's terminal counts, as sets by node id; None without a
-        terminal reporter."""
+        """Return a dict from node id to the set of outcomes that pytest's terminal counts for it,
+        an error as ``failed``; None without a terminal reporter."""
         reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None:
             return None

@@ -28,7 +28,8 @@ _NAMING = ("--config-file", "--rootdir", "--confcutdir", "--ouro-bound")
 
 
 def refuse_outside_config(config: pytest.Config, top: Path | None = None) -> None:
-    """Raise ExperimentError if configuration from outside the repository would affect a run.
+    """Raise ExperimentError if pytest uses configuration from outside the repository; else do
+    nothing.
 
     ``top`` is the repository's top folder; None to search for it. Without a repository, do nothing.
     """
@@ -38,9 +39,10 @@ def refuse_outside_config(config: pytest.Config, top: Path | None = None) -> Non
 
 
 def find_outside_config(config: pytest.Config, top: Path) -> list[str]:
-    """Return the ini file, or else the root folder (or its setup.py), and the conftest.py files
-    that pytest uses or will use, that lie outside the repository at ``top``, and that no person
-    named. The paths are relative to the folder in which pytest was started."""
+    """Return the files and folders that configure pytest, lie outside the repository at ``top``,
+    and were named by no person; [] if there are none. They are the ini file, or else the root
+    folder (or its setup.py), and conftest.py files. The paths are relative to the folder in which
+    pytest was started."""
     named = _NamedPaths(config)
     top = top.resolve()
     found = []
@@ -79,8 +81,8 @@ class _NamedPaths:
         self._paths = [path for word in given if (path := self._path(word))]
 
     def _path(self, word: str) -> Path | None:
-        """Return the absolute path in an argument: ``-cFILE``, ``--rootdir=PATH``, a node id, or a
-        file. None for any other option."""
+        """Return the absolute path that an argument names: ``-cFILE``, ``--rootdir=PATH`` and the
+        like, a node id, or a file. None for any other option."""
         option, _, value = word.partition("=")
         if option in _NAMING:
             return self._absolute(value)
@@ -92,7 +94,7 @@ class _NamedPaths:
         return Path(self._config.invocation_params.dir, text).resolve()
 
     def bounds(self) -> list[Path]:
-        """Return the named files that exist and are called bound.toml, or are given by
+        """Return those of the named files that exist and are called bound.toml, or are given by
         ``--ouro-bound``."""
         option = self._config.known_args_namespace.ouro_bound
         also = self._absolute(option) if option else None
@@ -111,7 +113,7 @@ def _is_inside(path: Path, top: Path) -> bool:
 
 def _find_above(config: pytest.Config, top: Path) -> Iterator[Path]:
     """Yield the conftest.py files that pytest would load from the folders above ``top``: those in
-    or below its --confcutdir, and none with --noconftest."""
+    its --confcutdir or below that. Nothing with --noconftest."""
     known = config.known_args_namespace
     if known.noconftest:
         return

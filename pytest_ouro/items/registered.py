@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def read_checks(config: pytest.Config) -> dict[str, type[Check]]:
-    """Return the checks that conftest.py files and plugins give, by their names.
+    """Return a dict from name to class of the checks that conftest.py files and plugins give; {} if
+    there are none.
 
     BoundError lists each hook that returns no mapping, each value that is not a class of check, and
     each name that another plugin, a package or pytest-ouro gives to a different check.

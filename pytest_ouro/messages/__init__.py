@@ -26,7 +26,8 @@ class _Subject:
 
 
 def __getattr__(name: str) -> _Subject:
-    """Return the subject ``name``, whether or not such a module exists."""
+    """Return an object that stands for the module ``name`` of this package, whether or not that
+    exists."""
     if name.startswith("_"):
         raise AttributeError(name)
     return _Subject(name)
