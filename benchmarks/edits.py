@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core.errors import OuroError
-from pytest_ouro.engine import judge_history, open_commit
+from pytest_ouro.engine import check_history, open_commit
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.onboarding import autoresearch, document, project
 
@@ -137,7 +137,7 @@ class Gate:
     def _findings(self, bound: str, head: str, trust: str) -> list[tuple[str, Finding]]:
         case = open_commit(Git.discover(self.top), head, bound=bound, trust=trust)
         try:
-            results = judge_history(case)
+            results = check_history(case)
         finally:
             case.close()
         return [(result.check, finding) for result in results for finding in result.findings]

@@ -74,21 +74,21 @@ class Case:
 
 @dataclass(frozen=True)
 class Answer:
-    """The rule results of one case, as ``judgements``. ``ref`` is the git ref that was checked
-    before a push; "" for any other subject."""
+    """What is said about one case: the ``results`` of its rules. ``ref`` is the git ref that was
+    checked before a push; "" for any other subject."""
 
     case: Case
-    judgements: list[RuleResult]
+    results: list[RuleResult]
     ref: str = ""
 
     @property
     def broken(self) -> bool:
-        return any(result.broken for result in self.judgements)
+        return any(result.broken for result in self.results)
 
     @property
     def ran(self) -> list[RuleResult]:
         """The results of the rules that were not skipped."""
-        return [result for result in self.judgements if result.status != "skipped"]
+        return [result for result in self.results if result.status != "skipped"]
 
     @property
     def empty(self) -> bool:
@@ -176,7 +176,7 @@ def _read_rules(trust: Trust, path: str, checks: Mapping[str, type[Check]] | Non
     return bounds.read(data, path, checks=checks, remedy=remedy)
 
 
-def judge(rule: Rule, evidence: Evidence) -> RuleResult:
+def check_rule(rule: Rule, evidence: Evidence) -> RuleResult:
     """Apply one rule to the evidence and return its result. OuroError if its check cannot be
     carried out.
 
@@ -235,25 +235,25 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
     return ""
 
 
-def judge_all(case: Case) -> list[RuleResult]:
+def check_all(case: Case) -> list[RuleResult]:
     """Apply every rule and return the results, in the order of the bound."""
-    return [judge(rule, case.evidence) for rule in case.bound.rules]
+    return [check_rule(rule, case.evidence) for rule in case.bound.rules]
 
 
-def judge_before_run(case: Case) -> list[RuleResult]:
+def check_before_run(case: Case) -> list[RuleResult]:
     """Apply every rule except for those about a run, which is still to come. Return their results
     in the order of the bound."""
-    return [judge(r, case.evidence) for r in case.bound.rules if r.checker.stage != "run"]
+    return [check_rule(r, case.evidence) for r in case.bound.rules if r.checker.stage != "run"]
 
 
-def judge_after_run(case: Case) -> list[RuleResult]:
+def check_after_run(case: Case) -> list[RuleResult]:
     """Apply the rules about the run that has just ended, and those that the run may have broken.
     Return their results in the order of the bound; other rules have none."""
     rules = [r for r in case.bound.rules if r.checker.stage == "run" or r.checker.after_run]
-    return [judge(rule, case.evidence) for rule in rules]
+    return [check_rule(rule, case.evidence) for rule in rules]
 
 
-def judge_history(case: Case) -> list[RuleResult]:
+def check_history(case: Case) -> list[RuleResult]:
     """Apply every rule to the checked commit, and each that is not skipped to every commit between
     trust and it. Return one result for each rule, in the order of the bound.
 
@@ -261,14 +261,14 @@ def judge_history(case: Case) -> list[RuleResult]:
     commit still has it. Findings that only warn are not reported of earlier commits, unless the
     severity of the rule is ``warn``.
     """
-    results = judge_all(case)
+    results = check_all(case)
     rules = case.bound.rules
     asked = [n for n, result in enumerate(results) if result.status != "skipped"]
     known = {n: {part for f in results[n].findings for part in f.identity} for n in asked}
     undone: dict[int, _Undone] = {n: {} for n in asked}
     for commit, evidence in _list_earlier_commits(case) if asked else ():
         for n in asked:  # every rule at once: the files of all commits would fill the memory
-            for finding in judge(rules[n], evidence).findings:
+            for finding in check_rule(rules[n], evidence).findings:
                 warns = finding.warns and rules[n].severity != "warn"
                 if not (warns or finding.identity <= known[n]):
                     undone[n].setdefault(finding.identity, (finding, []))[1].append(commit)

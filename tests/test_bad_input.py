@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from pytest_ouro.core.errors import OuroError
-from pytest_ouro.engine import judge_all, open_case
+from pytest_ouro.engine import check_all, open_case
 from pytest_ouro.evidence.records.journal import Journal
 
 pytestmark = pytest.mark.usefixtures("laws")
@@ -329,7 +329,7 @@ def test_a_repository_that_vanishes_between_two_calls(project, part):
     shutil.rmtree(project.path / part)
 
     with pytest.raises(OuroError) as caught:
-        judge_all(case)
+        check_all(case)
 
     assert "\n" not in caught.value.message
     assert len(caught.value.message) < 300

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_ouro.cli import run
 from pytest_ouro.cli.bless import bless as bless_files
-from pytest_ouro.engine import judge_all, open_case
+from pytest_ouro.engine import check_all, open_case
 from pytest_ouro.evidence import lock
 from pytest_ouro.evidence.content import digest
 
@@ -22,7 +22,7 @@ def read_lock(project):
 
 
 def broken(project):
-    return [j.rule for j in judge_all(open_case(project.path / "bound.toml")) if j.broken]
+    return [j.rule for j in check_all(open_case(project.path / "bound.toml")) if j.broken]
 
 
 def test_the_digest_of_every_file_that_a_rule_guards_is_written(project, bless):

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_ouro.cli import run
 from pytest_ouro.core.errors import GitError, OuroError
-from pytest_ouro.engine import judge_all, open_case
+from pytest_ouro.engine import check_all, open_case
 
 pytestmark = pytest.mark.usefixtures("laws")
 
@@ -30,7 +30,7 @@ SHADOW = {"evaluate-bpb"}
 def broken(project, **how):
     """The ids of the broken rules."""
     case = open_case(project.path / "bound.toml", **how)
-    return {j.rule.partition("::")[2] for j in judge_all(case) if j.broken}
+    return {j.rule.partition("::")[2] for j in check_all(case) if j.broken}
 
 
 def widen(project):
@@ -620,7 +620,7 @@ def test_a_linked_working_tree_is_judged_by_its_own_files(project, tmp_path):
 
     case = open_case(linked / "bound.toml")
 
-    assert {j.rule.partition("::")[2] for j in judge_all(case) if j.broken} == ALL
+    assert {j.rule.partition("::")[2] for j in check_all(case) if j.broken} == ALL
     assert broken(project) == set()
 
 
@@ -698,7 +698,7 @@ def test_a_shallow_clone_of_a_trusted_branch_needs_its_history(project, tmp_path
     )
 
     with pytest.raises(GitError, match="a shallow clone"):
-        judge_all(open_case(tmp_path / "clone/bound.toml", trust=trust))
+        check_all(open_case(tmp_path / "clone/bound.toml", trust=trust))
 
 
 def test_a_blessing_by_the_judged_helps_only_without_a_trusted_commit(project):

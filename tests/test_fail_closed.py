@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pytest_ouro.engine import Answer, judge_all, open_case
+from pytest_ouro.engine import Answer, check_all, open_case
 from pytest_ouro.report.text import render
 
 pytestmark = pytest.mark.usefixtures("laws")
@@ -31,7 +31,7 @@ budget           = 5
 def results(project, **how):
     case = open_case(project.path / "bound.toml", **how)
     try:
-        return {result.rule.partition("::")[2]: result for result in judge_all(case)}
+        return {result.rule.partition("::")[2]: result for result in check_all(case)}
     finally:
         case.close()
 
@@ -264,13 +264,13 @@ def test_one_edit_is_reported_once(project):
     project.write({"prepare.py": "EVAL_TOKENS = 1\n"})
     project.commit("widen eval")
     case = open_case(project.path / "bound.toml")
-    answer = Answer(case, judge_all(case))
+    answer = Answer(case, check_all(case))
     case.close()
 
     text = render([answer])
 
     assert text.count("help: ") == 1
-    broken = [result.rule for result in answer.judgements if result.broken]
+    broken = [result.rule for result in answer.results if result.broken]
     assert len(broken) >= 4
     assert all(f"{rule} BROKEN: " in text for rule in broken)
     assert text.count(" BROKEN: by the same change of prepare.py") == len(broken) - 1

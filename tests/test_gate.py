@@ -8,7 +8,7 @@ import pytest
 
 from pytest_ouro.cli import gate as door
 from pytest_ouro.cli import parse_options, run
-from pytest_ouro.engine import judge_all, open_case
+from pytest_ouro.engine import check_all, open_case
 
 
 def test_a_lawful_experiment_is_one_line(gate):
@@ -462,7 +462,7 @@ HONEST = [
 def test_honest_work_is_lawful(project, work):
     work(project)
 
-    judgements = judge_all(open_case(project.path / "bound.toml"))
+    judgements = check_all(open_case(project.path / "bound.toml"))
 
     assert [judgement for judgement in judgements if judgement.findings] == []
 
@@ -473,12 +473,12 @@ def test_honest_work_in_a_linked_working_tree_is_lawful(project, tmp_path):
     (linked / "train.py").write_text("MODEL = 1.0\n")
     project.git("-C", str(linked), "commit", "-q", "-a", "-m", "a better model")
 
-    judgements = judge_all(open_case(linked / "bound.toml"))
+    judgements = check_all(open_case(linked / "bound.toml"))
     assert not any(judgement.findings for judgement in judgements)
 
     (linked / "prepare.py").write_text("")
-    assert any(judgement.broken for judgement in judge_all(open_case(linked / "bound.toml")))
-    assert not any(j.broken for j in judge_all(open_case(project.path / "bound.toml")))
+    assert any(judgement.broken for judgement in check_all(open_case(linked / "bound.toml")))
+    assert not any(j.broken for j in check_all(open_case(project.path / "bound.toml")))
 
 
 def test_a_clone_is_judged_like_the_original(project, tmp_path):
@@ -487,7 +487,7 @@ def test_a_clone_is_judged_like_the_original(project, tmp_path):
 
     case = open_case(tmp_path / "clone" / "bound.toml")
 
-    assert not any(judgement.findings for judgement in judge_all(case))
+    assert not any(judgement.findings for judgement in check_all(case))
 
 
 def test_a_bound_in_a_folder_of_the_repository(project):
@@ -498,8 +498,8 @@ def test_a_bound_in_a_folder_of_the_repository(project):
     project.git("rm", "-q", "bound.lock")
     trust = project.commit("move")
     path = project.path / folder / "bound.toml"
-    assert not any(j.findings for j in judge_all(open_case(path, trust=trust)))
+    assert not any(j.findings for j in check_all(open_case(path, trust=trust)))
 
     project.edit(f"{folder}/prepare.py", "float(model)", "0.5")
-    broken = {j.rule for j in judge_all(open_case(path, trust=trust)) if j.broken}
+    broken = {j.rule for j in check_all(open_case(path, trust=trust)) if j.broken}
     assert broken == {"danger-zone::prepare", "never-do::modify-prepare", "iron-law::only-train-py"}

@@ -47,9 +47,9 @@ def test_a_project_can_disarm_neither(project, gate, disarmed):
 
 
 def test_a_disagreement_is_an_error(project, gate, monkeypatch):
-    honest = gates.judge_all
+    honest = gates.check_all
     project.edit("prepare.py", "float(model)", "0.5")
-    monkeypatch.setattr(gates, "judge_all", lambda case: honest(case)[1:])
+    monkeypatch.setattr(gates, "check_all", lambda case: honest(case)[1:])
 
     status, out, err = gate()
 

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from pytest_ouro import guard
-from pytest_ouro.engine import Answer, judge_all, judge_history, open_case
+from pytest_ouro.engine import Answer, check_all, check_history, open_case
 from pytest_ouro.guard import hosts
 from pytest_ouro.report.text import render
 
@@ -138,7 +138,7 @@ def first_command(text):
 
 @pytest.mark.tier(2, but=8)
 @pytest.mark.usefixtures("laws")
-@pytest.mark.parametrize("judge", [judge_all, judge_history], ids=["gate", "history"])
+@pytest.mark.parametrize("judge", [check_all, check_history], ids=["gate", "history"])
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_the_first_command_of_the_help_heals(project, state, judge):
     trust = project.git("rev-parse", "HEAD")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_ouro.engine import judge_all, open_case
+from pytest_ouro.engine import check_all, open_case
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
 TRAIN = '''\
@@ -121,7 +121,7 @@ def upstream(laws):
 
 def alarms(project, **how):
     """What broken rules and rules that only warn say."""
-    judgements = judge_all(open_case(project.path / "bound.toml", **how))
+    judgements = check_all(open_case(project.path / "bound.toml", **how))
     return [finding.headline for judgement in judgements for finding in judgement.findings]
 
 

@@ -13,7 +13,7 @@ from pytest_ouro.cli.output import say_aside, say_document
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.engine import Answer, judge_all, judge_history, open_case, open_commit
+from pytest_ouro.engine import Answer, check_all, check_history, open_case, open_commit
 from pytest_ouro.evidence.paths import join, matches
 from pytest_ouro.messages import command_line as messages
 
@@ -107,9 +107,9 @@ def main(args: Options) -> int:
     """
     form = import_module(f"pytest_ouro.report.{args.form}")
     try:
-        answers = _judge(args)
+        answers = _check(args)
         for answer in answers:
-            _demand_judged(answer, args.expect)
+            _demand_checked(answer, args.expect)
         text = form.render(answers)
     except Exception as error:
         known = error if isinstance(error, OuroError) else _to_error(error)
@@ -129,7 +129,7 @@ def _to_error(error: Exception) -> OuroError:
     return to_error(error)
 
 
-def _judge(args: Options) -> list[Answer]:
+def _check(args: Options) -> list[Answer]:
     """Check what the options name and return a list of one answer; for a push, of one for each ref.
     With ``--staged`` and nothing staged, each commit since trust is checked.
 
@@ -139,11 +139,11 @@ def _judge(args: Options) -> list[Answer]:
     if args.push and not args.pre_push:
         raise messages.unknown_argument(args.push[0])
     if args.pre_push:
-        answers = _judge_push(args)
+        answers = _check_push(args)
     elif args.head is not None:
         git, bound = _open_objects(args)
         case = open_commit(git, args.head, bound=bound, trust=args.trust)
-        answers = [Answer(case, judge_history(case))]
+        answers = [Answer(case, check_history(case))]
     else:
         path = find_bound(args.bound)
         case = open_case(
@@ -155,7 +155,7 @@ def _judge(args: Options) -> list[Answer]:
             index=os.environ.get("GIT_INDEX_FILE", "") if args.staged else "",
         )
         # If nothing is staged, check each commit since trust instead.
-        all_of = judge_history if args.staged and not case.repository.staged else judge_all
+        all_of = check_history if args.staged and not case.repository.staged else check_all
         answers = [Answer(case, all_of(case))]
         if args.pytest:
             from pytest_ouro.cli.under_pytest import demand_agreement
@@ -166,7 +166,7 @@ def _judge(args: Options) -> list[Answer]:
     return answers
 
 
-def _judge_push(args: Options) -> list[Answer]:
+def _check_push(args: Options) -> list[Answer]:
     """Check each ref that git's hook names on standard input; if it names none, each ref that is
     not pushed yet. Return one answer for each; a ref that is unrelated to the experiment is left
     out, with a note on standard error."""
@@ -187,7 +187,7 @@ def _judge_push(args: Options) -> list[Answer]:
             )
             continue
         case = open_commit(git, ref.id, bound=bound, trust=args.trust, named=False)
-        answers.append(Answer(case, judge_history(case), ref.name))
+        answers.append(Answer(case, check_history(case), ref.name))
     return answers
 
 
@@ -229,15 +229,15 @@ def _open_objects(args: Options) -> tuple[Git, str]:
         raise messages.bound_outside(path, here) from None
 
 
-def _demand_judged(answer: Answer, expect: str) -> None:
+def _demand_checked(answer: Answer, expect: str) -> None:
     """Raise OuroError if every rule was skipped, or if ``expect`` names a rule that was skipped or
     does not exist. ``expect`` is "all", which names no rule, or ids joined by commas."""
     if not answer.ran:
-        raise messages.nothing_judged([f"{j.id} ({j.reason})" for j in answer.judgements])
+        raise messages.nothing_judged([f"{j.id} ({j.reason})" for j in answer.results])
     if expect == "all":
         return
     ran = {name for result in answer.ran for name in (result.id, result.rule)}
-    reasons = {r.id: r.reason for r in answer.judgements if r.status == "skipped"}
+    reasons = {r.id: r.reason for r in answer.results if r.status == "skipped"}
     missing = [
         f"{rule} ({reasons.get(rule, 'no such rule')})"
         for rule in expect.split(",")

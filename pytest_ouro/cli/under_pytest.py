@@ -25,7 +25,7 @@ def demand_agreement(answer: Answer, bound: Path) -> None:
     """Run the rules of the answer's bound under pytest too, and do nothing if all outcomes are the
     same. Else raise OuroError, which lists each rule with different outcomes, or that only one of
     the two reports."""
-    ours = {result.rule: _WORDS[result.status] for result in answer.judgements}
+    ours = {result.rule: _WORDS[result.status] for result in answer.results}
     theirs = read_outcomes(answer, bound)
     differences = [
         f"{rule} ({ours.get(rule, 'no such rule')}, under pytest {theirs.get(rule, 'not judged')})"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass, replace
-from pytest_ouro.engine import judge_after_run, judge_before_run
+from pytest_ouro.engine import check_after_run, check_before_run
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.experiment.assurance.level import assure
 from pytest_ouro.experiment.devices import device
@@ -238,7 +238,7 @@ def _check_gate(case: Case) -> Result | None:
 
     OuroError if all rules are skipped, and none of them is checked after a run.
     """
-    results = judge_before_run(case)
+    results = check_before_run(case)
     broken = tuple(result for result in results if result.broken)
     after = any(rule.checker.stage in ("run", "ledger") for rule in case.bound.rules)
     if not after and all(result.status == "skipped" for result in results):
@@ -284,7 +284,7 @@ def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
     ended, message = outcome(seen, metric)
     if ended == "ok" and setup.profile == "cuda" and seen.environment.get("device") == "cpu":
         ended, message = "breach", "the run was to use CUDA, but torch saw no CUDA device"
-    broken = [result for result in judge_after_run(case.again(measured=measured)) if result.broken]
+    broken = [result for result in check_after_run(case.again(measured=measured)) if result.broken]
     if ended == "ok" and broken:
         ended, message = "breach", f"{broken[0].rule}: {broken[0].findings[0].headline}"
     value = measured.measured_value if ended == "ok" else None

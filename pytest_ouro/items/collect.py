@@ -9,7 +9,7 @@ import pytest
 
 from pytest_ouro.core.errors import ExperimentError, OuroError
 from pytest_ouro.core.escape import escape, escape_lines
-from pytest_ouro.engine import judge, open_case
+from pytest_ouro.engine import check_rule, open_case
 from pytest_ouro.items.outcome_audit import ADVICE, OutcomeAudit
 from pytest_ouro.items.outside_config import find_outside_config, refuse_outside_config
 from pytest_ouro.items.registered import read_checks
@@ -283,7 +283,7 @@ class RuleItem(OuroItem):
         session = find_session(self.config)
         audit = session.audit
         audit.record(self.nodeid, "failed")
-        result = judge(self.rule, session.case.evidence)
+        result = check_rule(self.rule, session.case.evidence)
         self.user_properties.append(("check", result.check))
         if result.broken:
             raise Failure(result_text(result, bound=self.path.name))

@@ -42,7 +42,7 @@ def _list_annotations(answers: Sequence[Answer]) -> list[str]:
     finding of every rule, then the second ones."""
     lines = []
     for status, command in (("broken", "error"), ("warned", "warning")):
-        results = [(a, r) for a in answers for r in a.judgements if r.status == status]
+        results = [(a, r) for a in answers for r in a.results if r.status == status]
         ranked = [(n, a, r, f) for a, r in results for n, f in enumerate(r.findings)]
         ranked.sort(key=lambda found: found[0])
         lines += [_annotate(command, a, r, f) for _, a, r, f in ranked[:SHOWN]]
@@ -77,12 +77,12 @@ def _render_table(answer: Answer) -> str:
     rows = [
         f"### ouro: {ref}{word}",
         "",
-        f"{text.count(answer.judgements)}, trust: {_escape_cell(str(answer.case.trust))}",
+        f"{text.count(answer.results)}, trust: {_escape_cell(str(answer.case.trust))}",
         "",
         "| rule | | what was found |",
         "|---|---|---|",
     ]
-    for result in sorted(answer.judgements, key=lambda result: not result.broken):
+    for result in sorted(answer.results, key=lambda result: not result.broken):
         found = [_escape_cell(f"{f.headline} {f.where}".strip()) for f in result.findings]
         words = "<br>".join(found) or _escape_cell(result.reason)
         rows.append(f"| `{result.rule}` | {result.status} | {words} |")

@@ -37,8 +37,8 @@ def _describe(answer: Answer) -> dict[str, object]:
         "trust": {"source": case.trust.source, "commit": case.trust.commit},
         "subject": case.repository.subject,
         "head": case.repository.head,
-        "ran": [judgement.rule for judgement in answer.ran],
-        "rules": [asdict(judgement) for judgement in answer.judgements],
+        "ran": [result.rule for result in answer.ran],
+        "rules": [asdict(result) for result in answer.results],
     }
 
 

@@ -30,7 +30,7 @@ def render(answers: Sequence[Answer]) -> str:
     for answer in answers:
         name = f"ouro {answer.ref}".strip()
         suite = SubElement(suites, "testsuite", name=name, time="0")
-        for result in answer.judgements:
+        for result in answer.results:
             _add_case(suite, result)
     return _serialise(suites)
 

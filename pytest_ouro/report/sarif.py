@@ -28,7 +28,7 @@ def render(answers: Sequence[Answer]) -> str:
     """Return a SARIF log with every rule of the bound, and a SARIF result for each finding of all
     answers."""
     rules: dict[str, dict[str, Any]] = {}
-    for result in (result for answer in answers for result in answer.judgements):
+    for result in (result for answer in answers for result in answer.results):
         rule = {
             "id": result.rule,
             "shortDescription": {"text": result.sentence or result.rule},
@@ -39,7 +39,7 @@ def render(answers: Sequence[Answer]) -> str:
     results = [
         _describe(answer, result, finding, numbers[result.rule])
         for answer in answers
-        for result in answer.judgements
+        for result in answer.results
         for finding in result.findings
     ]
     return _serialise(list(rules.values()), results, {"executionSuccessful": True})

@@ -28,13 +28,13 @@ def render(answers: Sequence[Answer]) -> str:
     up. Without an answer, it says that nothing is pushed that could be judged."""
     lines: list[str] = []
     for answer in answers:
-        lines += _render_rules(answer.judgements)
+        lines += _render_rules(answer.results)
         away = os.path.relpath(answer.case.repository.git.top)
         if answer.broken and away != ".":
             lines.append(f"paths and commands are for the top of the repository: cd {quoted(away)}")
         word = "broken" if answer.broken else "lawful"
         ref = f"{answer.ref}: " if answer.ref else ""
-        lines.append(f"ouro: {ref}{word}: {count(answer.judgements)}, trust: {answer.case.trust}")
+        lines.append(f"ouro: {ref}{word}: {count(answer.results)}, trust: {answer.case.trust}")
     return escape_lines(*lines) or "ouro: nothing is pushed that could be judged"
 
 

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from miniature import write_data, write_project
 from pytest_ouro.core.errors import OuroError, RecordError
-from pytest_ouro.engine import judge_all, open_case
+from pytest_ouro.engine import check_all, open_case
 from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.experiment.run import Order, run_experiment
 
@@ -116,7 +116,7 @@ class Laboratory:
         try:
             runs = Journal(self.project.path / ".git").runs()
             own = [run.to_json() for run in runs if run.commit == commit]
-            judged = judge_all(open_case(self.project.path / "bound.toml"))
+            judged = check_all(open_case(self.project.path / "bound.toml"))
         except OuroError as error:
             return Seen(None, self.best_possible, (str(error),), output=said)
         closed = tuple(f"{j.rule}: {j.findings[0].headline}" for j in judged if j.broken)

@@ -1,7 +1,7 @@
 import pytest
 
 from pytest_ouro.cli.bless import bless
-from pytest_ouro.engine import judge, open_case
+from pytest_ouro.engine import check_rule, open_case
 
 
 @pytest.fixture
@@ -10,7 +10,7 @@ def judged(project):
 
     def judged(key, **how):
         case = open_case(project.path / "bound.toml", **how)
-        return next(judge(rule, case.evidence) for rule in case.bound.rules if rule.key == key)
+        return next(check_rule(rule, case.evidence) for rule in case.bound.rules if rule.key == key)
 
     return judged
 

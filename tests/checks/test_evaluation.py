@@ -336,7 +336,7 @@ def test_deep_nesting_stops_no_judgement(project, judged, trust, code):
 
 
 def test_a_printed_number_that_was_not_measured_is_found(project):
-    from pytest_ouro.engine import judge, open_case
+    from pytest_ouro.engine import check_rule, open_case
     from pytest_ouro.evidence.records.run_record import MeasuredRun
 
     measured = MeasuredRun(
@@ -345,7 +345,7 @@ def test_a_printed_number_that_was_not_measured_is_found(project):
     case = open_case(project.path / "bound.toml").again(measured)
     [rule] = [rule for rule in case.bound.rules if rule.key == RULE]
 
-    [finding] = judge(rule, case.evidence).findings
+    [finding] = check_rule(rule, case.evidence).findings
 
     assert finding.headline == "printed val_bpb 1.200000, but 1.500000 was measured"
     assert finding.where == "run 1, commit aaaaaaa"

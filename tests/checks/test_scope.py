@@ -7,7 +7,7 @@ import pytest
 
 from pytest_ouro.cli.bless import bless
 from pytest_ouro.core.errors import TrustError
-from pytest_ouro.engine import judge, open_case
+from pytest_ouro.engine import check_rule, open_case
 
 RULE = "iron-law::only-train-py"
 
@@ -225,7 +225,9 @@ def test_by_default_the_whole_repository_is_watched(project, in_a_folder):
     project.write({"shared/tricks.py": "LR = 2\n"})
 
     case = open_case(project.path / "lab/bound.toml", trust=in_a_folder)
-    [finding] = next(judge(r, case.evidence) for r in case.bound.rules if r.key == RULE).findings
+    [finding] = next(
+        check_rule(r, case.evidence) for r in case.bound.rules if r.key == RULE
+    ).findings
 
     assert finding.headline == "shared/tricks.py was changed; only train.py may change"
     assert finding.help.endswith('that folder alone: within = "." in bound.toml)')
@@ -238,7 +240,9 @@ def test_a_person_may_watch_the_folder_of_the_bound_alone(project, in_a_folder):
 
     case = open_case(project.path / "lab/bound.toml", trust=trust)
 
-    assert next(judge(r, case.evidence) for r in case.bound.rules if r.key == RULE).findings == ()
+    assert (
+        next(check_rule(r, case.evidence) for r in case.bound.rules if r.key == RULE).findings == ()
+    )
 
 
 def test_a_watched_folder_must_hold_files(project, judged, restate):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_ouro.engine import judge_before_run, open_case
+from pytest_ouro.engine import check_before_run, open_case
 
 #: One run that copies all records before and after each of its writes, and in the middle of it.
 CUTS = """\
@@ -136,5 +136,5 @@ def test_a_power_cut_at_any_write_loses_no_run_and_counts_none_twice(lab, tmp_pa
         last = "improved" if earlier or "baseline" in ended else "baseline"
         copy.whole(*reasons, *ended, last)
         assert not list((folder / ".git/ouro/open").iterdir()) or name in HELD, folder.name
-        gate = judge_before_run(open_case(folder / "bound.toml"))
+        gate = check_before_run(open_case(folder / "bound.toml"))
         assert not [judgement for judgement in gate if judgement.broken]

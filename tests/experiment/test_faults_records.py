@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pytest_ouro.core.errors import ExperimentError, OuroError, RecordError
-from pytest_ouro.engine import judge_before_run, open_case
+from pytest_ouro.engine import check_before_run, open_case
 from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.experiment.terms import temp_folders
 
@@ -148,7 +148,7 @@ def test_rows_go_into_a_csv_ledger_with_windows_line_ends(logged):
     one, two = (run.commit[:7] for run in logged.journal.runs())
     rows = f'\r\nkeep,an idea,3.000000,,{one}\r\nkeep,"wider, ""deeper""",2.000000,,{two}\r\n'
     assert ledger(logged).read_bytes() == head + rows.encode()
-    assert not [j for j in judge_before_run(open_case(logged.path / "bound.toml")) if j.broken]
+    assert not [j for j in check_before_run(open_case(logged.path / "bound.toml")) if j.broken]
     logged.clean()
 
 

@@ -10,7 +10,7 @@ from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun
 from pytest_ouro.experiment.verdict.compare import compare
-from pytest_ouro.experiment.verdict.guards import judge_guards
+from pytest_ouro.experiment.verdict.guards import check_guards
 
 
 def guard(**values):
@@ -27,7 +27,7 @@ def judged(one, number, *kept, metric="latency"):
     """Judge one guard of a run whose ``metric`` is ``number``, after the keeps."""
     numbers = {} if number is None else {metric: number}
     runs = [run(guarded={metric: value} if value is not None else {}) for value in kept]
-    [found] = judge_guards([one], run(guarded=numbers), runs)
+    [found] = check_guards([one], run(guarded=numbers), runs)
     return found
 
 
@@ -95,13 +95,13 @@ def test_both_numbers_are_named():
     ],
 )
 def test_numbers_of_the_record(metric, facts):
-    [found] = judge_guards([guard(metric=metric, at_most=6)], run(**facts), [])
+    [found] = check_guards([guard(metric=metric, at_most=6)], run(**facts), [])
     assert (found.holds, found.value, found.limit) == (False, 7, 6)
 
 
 def test_a_number_that_was_printed_before_there_was_the_guard():
     one = guard(metric="latency", at_most=1, of="best")
-    [found] = judge_guards([one], run(guarded={"latency": 2.0}), [run(evaluated={"latency": "1"})])
+    [found] = check_guards([one], run(guarded={"latency": 2.0}), [run(evaluated={"latency": "1"})])
     assert (found.holds, found.limit) == (False, 1)
 
 

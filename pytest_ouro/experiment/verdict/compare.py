@@ -10,7 +10,7 @@ from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts
 from pytest_ouro.experiment.verdict.decide import Candidate, band, decide, margin, noise_of
-from pytest_ouro.experiment.verdict.guards import judge_guards
+from pytest_ouro.experiment.verdict.guards import check_guards
 from pytest_ouro.experiment.verdict.history import comparable, differences
 from pytest_ouro.experiment.verdict.repeats import find_repeats, independent
 
@@ -72,8 +72,8 @@ def compare(
         below_level=LEVELS.index(measured.level) < LEVELS.index(experiment.level),
         read=bool(experiment.command),
     )
-    judged = judge_guards(guards, measured, kept) if measured.value is not None else ()
-    broken = [guard for guard in judged if not guard.holds]
+    checked = check_guards(guards, measured, kept) if measured.value is not None else ()
+    broken = [guard for guard in checked if not guard.holds]
     if reason.status == "keep" and broken:
         reason = Reason.GUARD
     finished = FinishedRun(
@@ -83,7 +83,7 @@ def compare(
         reason=reason,
         row="",
         message="; ".join(guard.text for guard in broken) if reason is Reason.GUARD else "",
-        guards=tuple(guard._asdict() for guard in judged),
+        guards=tuple(guard._asdict() for guard in checked),
         mean=series.mean if series else None,
         sd=series.sd if series else None,
         n=len(series.values) if series else None,

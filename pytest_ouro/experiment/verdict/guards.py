@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun
 
 
-class Judged(NamedTuple):
-    """What was found for one guard: whether it holds, and the number and its limit, each None if it
-    is not known.
+class GuardResult(NamedTuple):
+    """The result for one guard: whether it holds, and the number and its limit, each None if it is
+    not known.
 
     ``text`` is a line for people, ``brief`` a word for the last line, "" if the guard holds.
     """
@@ -27,21 +27,21 @@ class Judged(NamedTuple):
     brief: str
 
 
-def judge_guards(
+def check_guards(
     guards: Iterable[Guard], run: MeasuredRun, kept: Sequence[FinishedRun]
-) -> tuple[Judged, ...]:
+) -> tuple[GuardResult, ...]:
     """Return for each guard whether it holds; ``kept`` are the branch's keeps, newest first.
 
     The reference of a guard with ``of`` is the oldest keep for "baseline", else the newest. Such a
     guard holds if nothing is kept yet: this run may become the reference. A guard is broken too if
     the run's number or that of the reference is not known.
     """
-    return tuple(_judge(guard, run, kept) for guard in guards)
+    return tuple(_check(guard, run, kept) for guard in guards)
 
 
-def _judge(guard: Guard, run: MeasuredRun, kept: Sequence[FinishedRun]) -> Judged:
+def _check(guard: Guard, run: MeasuredRun, kept: Sequence[FinishedRun]) -> GuardResult:
     """Return the result for one guard, which is broken if a number is not known and holds if it has
-    ``of`` and nothing is kept; see :func:`judge_guards`."""
+    ``of`` and nothing is kept; see :func:`check_guards`."""
     value = number_of(guard, run)
     if value is None:
         return _unknown(guard, None, f"there is no number '{guard.name}' of this run")
@@ -49,7 +49,7 @@ def _judge(guard: Guard, run: MeasuredRun, kept: Sequence[FinishedRun]) -> Judge
         return _compared(guard, value, guard.limit(None), "")
     if not kept:
         text = f"guard {guard.id}: {guard.name} {value:.12g}, the first: nothing is kept yet"
-        return Judged(guard.id, True, value, None, text, "")
+        return GuardResult(guard.id, True, value, None, text, "")
     reference = kept[-1 if guard.of == "baseline" else 0]
     number = number_of(guard, reference)
     if number is None:
@@ -59,7 +59,7 @@ def _judge(guard: Guard, run: MeasuredRun, kept: Sequence[FinishedRun]) -> Judge
     return _compared(guard, value, guard.limit(number), words)
 
 
-def _compared(guard: Guard, value: float, limit: float, reference: str) -> Judged:
+def _compared(guard: Guard, value: float, limit: float, reference: str) -> GuardResult:
     """Return the result for a known number and limit; ``reference`` is added behind the limit in
     ``text``."""
     holds = guard.allows(value, limit)
@@ -71,14 +71,14 @@ def _compared(guard: Guard, value: float, limit: float, reference: str) -> Judge
     if not holds:
         text += f": {guard.rule}"
     brief = "" if holds else f"{guard.id}:{value:.12g}{'>' if most else '<'}{limit:.12g}"
-    return Judged(guard.id, holds, value, limit, text, brief)
+    return GuardResult(guard.id, holds, value, limit, text, brief)
 
 
-def _unknown(guard: Guard, value: float | None, why: str) -> Judged:
+def _unknown(guard: Guard, value: float | None, why: str) -> GuardResult:
     """Return the result for a guard that is broken since a number is not known; ``why`` says
     which."""
     text = f"guard {guard.id} could not be judged: {why}"
-    return Judged(guard.id, False, value, None, text, f"{guard.id}:unknown")
+    return GuardResult(guard.id, False, value, None, text, f"{guard.id}:unknown")
 
 
 def number_of(guard: Guard, run: MeasuredRun) -> float | None:
