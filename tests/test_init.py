@@ -230,6 +230,12 @@ def test_the_original_layout_gets_the_fifteen_rules(original, init):
     assert stated(parsed(original)) == FIFTEEN
 
 
+def test_a_missing_interpreter_is_noted(original, init, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda program: None)
+    said = init(original, "--preset", "autoresearch")[1]
+    assert "note: uv cannot be started here, and a run needs it: it is not on PATH" in said
+
+
 def test_the_original_experiment_is_found(original, init):
     init(original, "--preset", "autoresearch")
 

@@ -21,6 +21,7 @@ from pytest_ouro.evidence import data
 from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.git.client import Git, split
 from pytest_ouro.evidence.git.special_files import refuse_special_file
+from pytest_ouro.experiment.terms.names import why_missing
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding import (
     Statement,
@@ -277,6 +278,8 @@ def _report_lines(
             f"  note: {experiment.harness} hands out the validation data: {words}; a run gives the "
             "script the training split alone, and only a sandbox hides the files of the other"
         )
+    if why := why_missing(experiment.python[0]):
+        yield f"  note: {experiment.python[0]} cannot be started here, and a run needs it: {why}"
     yield "next:"
     name = target.name
     yield f"  read {name}, then: git add {quoted(name)} && git commit -m 'State the rules'"

@@ -23,7 +23,7 @@ from pytest_ouro.evidence.python.source import imported
 from pytest_ouro.experiment.assurance import level, sandbox_spec
 from pytest_ouro.experiment.devices import device, nvml, slots
 from pytest_ouro.experiment.steps.jobs import interpreter, settings
-from pytest_ouro.experiment.terms.names import INTERFACE, PACKAGE, trusted_source
+from pytest_ouro.experiment.terms.names import INTERFACE, PACKAGE, demand_programs, trusted_source
 from pytest_ouro.messages import doctor as messages
 from pytest_ouro.messages import trust as trust_messages
 
@@ -110,9 +110,11 @@ class Machine:
 
     @cached_property
     def interpreter(self) -> Interpreter:
-        """The interpreter of a run. ExperimentError if the bound's command does not start one, or
-        would first install an environment; TrustError if this user did not allow to start it: the
-        repository may have brought it along."""
+        """The interpreter of a run. ExperimentError if this machine lacks a program that the bound
+        names, or if the bound's command does not start an interpreter, or would first install an
+        environment; TrustError if this user did not allow to start it: the repository may have
+        brought it along."""
+        demand_programs(self.experiment, self.case.bound.guards)
         environment, started = settings(self.case), interpreter(self.experiment)
         if started != (sys.executable,) and not self.case.evidence.may_run_commands:
             program = shlex.join(self.experiment.python)

@@ -22,6 +22,7 @@ from pytest_ouro.experiment.steps.jobs import command_job, make_data, script_job
 from pytest_ouro.experiment.steps.settle import settle
 from pytest_ouro.experiment.supervision.supervisor import supervise
 from pytest_ouro.experiment.terms import temp_folders
+from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.experiment.terms.measurement import outcome
 from pytest_ouro.experiment.terms.names import LOG
 from pytest_ouro.experiment.terms.setup import Setup
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from pytest_ouro.core.metric import Metric
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.reasons import Status
-    from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun
+    from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
     from pytest_ouro.experiment.terms.job import Progress
     from pytest_ouro.experiment.terms.measurement import Measurement
 
@@ -54,7 +55,8 @@ class Result:
     ``record`` is the run's last record in the journal. ``message`` says what went wrong, "" if
     nothing did. ``tail`` are the last lines of output of a crash. ``repeats`` are the runs of a
     series, None without one. ``settlement`` and ``notes`` are lines about the branch and about
-    earlier runs; ``before`` is one about an earlier run of the same code, or "".
+    earlier runs; ``before`` is one about an earlier run of the same code, or "". ``ended_by`` is
+    the exception by which the run was not started, or ended from outside; None for every other run.
     """
 
     reason: Reason
@@ -72,6 +74,7 @@ class Result:
     repeats: Repeats | None = None
     notes: tuple[str, ...] = ()
     before: str = ""
+    ended_by: BaseException | None = None
 
     @property
     def status(self) -> Status:
@@ -120,8 +123,9 @@ class Result:
         if self.best is not None:
             value, best = self.metric.texts(self.value, self.best)
             best = f" best={best}"
+        level = f" level={self.level}" if self.level else ""  # a run that was not started has none
         return (
-            f"ouro: {self.status} {self.metric.name}={value}{best} level={self.level} "
+            f"ouro: {self.status} {self.metric.name}={value}{best}{level} "
             f"commit={self.commit[:7]} reason={self.record.reason_text}"
         )
 
@@ -184,8 +188,8 @@ def _run_once(
     is broken, nothing is run, and the result is "closed".
 
     The case is observed again if the run had to wait, if data was made, or if a lost run was
-    recorded. If the process cannot be started, the run is recorded as a crash and the error is
-    raised; OuroError too if a precondition fails.
+    recorded. If the process cannot be started, or an exception ends the run from outside, the
+    result is a crash. OuroError if a precondition fails.
     """
     profile = device.choose(order.device or case.experiment.device)
     experiment = preconditions.rehearse(case.bound.experiments[profile], order.budget)
@@ -193,6 +197,7 @@ def _run_once(
         case = case.again()
     if closed := _check_gate(case):
         return closed, case
+    preconditions.demand_startable(case, experiment)
     preconditions.demand_committed(case)
     preconditions.demand_no_submodule(case)
     preconditions.demand_writable(case)
@@ -222,12 +227,11 @@ def _run_once(
         snapshot = Snapshot.take(case, experiment, started)
         try:
             seen, why = _measure(setup, turn, progress)
-        except BaseException:
+        except BaseException as error:
             with contextlib.suppress(OuroError):
                 for change in snapshot.restore("supervised"):
                     say(f"ouro: {change}")
-            record.abandon(case, started, "not-started", tried=started.tried_ref)
-            raise
+            return _abandon(case, started, error), case
         seen = replace(seen, findings=(*snapshot.restore(seen.level), *seen.findings))
         measured = record.measured_run(started, seen, level_why=why)
     return replace(_conclude(setup, measured, seen), before=before), case
@@ -271,6 +275,22 @@ def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measu
             if seen.evaluation and seen.evaluation.exposed:
                 why = f"the evaluation {seen.evaluation.exposed}"
         return seen, why
+
+
+def _abandon(case: Case, started: StartedRun, error: BaseException) -> Result:
+    """Record a run that an exception ended, and return its result, a crash.
+
+    One of ours or of the system's kept it from being started. Any other one ended the test of the
+    run, such as Ctrl-C or a failure of another plugin. RecordError if it cannot be recorded.
+    """
+    outcome: Literal["not-started", "interrupted"] = "interrupted"
+    message = f"ended from outside by {type(error).__name__}: {error}".removesuffix(": ")
+    if isinstance(error, OuroError | OSError):
+        outcome, message = "not-started", str(error).split("\n", 1)[0]
+    message = clean(message, width=400)
+    run = record.abandon(case, started, outcome, tried=started.tried_ref, message=message)
+    metric = case.experiment.described_metric
+    return Result(run.reason, run.commit, metric, message=message, record=run, ended_by=error)
 
 
 def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:

@@ -14,6 +14,7 @@ from pytest_ouro.items.outcome_audit import ADVICE, OutcomeAudit
 from pytest_ouro.items.outside_config import find_outside_config, refuse_outside_config
 from pytest_ouro.items.registered import read_checks
 from pytest_ouro.items.settings import CLOSED, absolute_path, read_settings
+from pytest_ouro.items.time_limits import hold_time_limits
 from pytest_ouro.messages import plugin as messages
 from pytest_ouro.report.text import error_text, result_text
 from pytest_ouro.report.unforeseen import to_error
@@ -21,10 +22,15 @@ from pytest_ouro.report.unforeseen import to_error
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
+    from typing import TypeGuard
 
     from pytest_ouro.bound.read import Rule
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.run import Result
+
+
+#: What ends a run, in place of the time limit of another plugin.
+_OWN = "'timeout' in bound.toml does"
 
 
 class Failure(Exception):
@@ -83,30 +89,39 @@ class Session:
     def experiment(self) -> Result:
         """Return the result of the session's one run, which the first call makes. OuroError if no
         run could be made; every later call then raises the same. KeyboardInterrupt if the run was
-        interrupted."""
+        interrupted; else what ended it from outside, such as the failure of another plugin."""
         if self._refused is not None:
             raise self._refused
         if self._result is None:
-            from pytest_ouro.experiment.run import Order, run_experiment
-            from pytest_ouro.report.progress import Progress
-
-            settings = self.settings
-            order = Order(settings.device, settings.budget, settings.settle, settings.repeat)
-            progress = Progress(self.config)
-            try:
-                refuse_outside_config(self.config, self.case.repository.git.top)
-                self._result = run_experiment(
-                    self.case, order, progress=progress.show, say=progress.say
-                )
-            except Exception as error:
-                self._refused = to_error(error)
-                raise self._refused from None
-            finally:
-                progress.close()
+            with hold_time_limits() as rang:
+                self._result = self._run(rang)
             self._case = self.case.again(measured=self._result.record)
-            if self._result.interrupted:
+            ended_by = self._result.ended_by
+            if _ends_the_test(ended_by):
+                raise ended_by
+            if self._result.interrupted and ended_by is None:
                 raise KeyboardInterrupt
         return self._result
+
+    def _run(self, rang: list[str]) -> Result:
+        """Make the run and return its result; OuroError if it cannot be made. ``rang`` are the
+        owners of time limits that passed meanwhile."""
+        from pytest_ouro.experiment.run import Order, run_experiment
+        from pytest_ouro.report.progress import Progress
+
+        settings = self.settings
+        order = Order(settings.device, settings.budget, settings.settle, settings.repeat)
+        progress = Progress(self.config)
+        try:
+            refuse_outside_config(self.config, self.case.repository.git.top)
+            return run_experiment(self.case, order, progress=progress.show, say=progress.say)
+        except Exception as error:
+            self._refused = to_error(error)
+            raise self._refused from None
+        finally:
+            for owner in dict.fromkeys(rang):
+                progress.say(f"ouro: {owner} has a time limit, which does not end a run; {_OWN}")
+            progress.close()
 
     def result_for_test(self) -> Result:
         """Return the result of the run to a test that uses the fixture, even if the run crashed. If
@@ -143,6 +158,11 @@ class Session:
             items[:] = [item for item in items if item not in ours]
             items[:0] = sorted(ours, key=attrgetter("order"))
 
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:
+        """Keep pytest-timeout from ending a run: set no timer for it."""
+        return True if isinstance(item, ExperimentItem) else None
+
     def pytest_report_collectionfinish(self) -> list[str]:
         """Return a list of one line, which counts the rules and names trust; [] under ``-q``, or if
         the case was not opened."""
@@ -178,12 +198,16 @@ class Session:
         problems = self.audit.problems(session)
         if unjudged := self.audit.nothing_judged():
             problems.append(error_text(unjudged))
-        if problems and session.exitstatus in (0, 5):
+        asked = self.settings.experiment and not _only_shows(self.config)
+        closed = asked and self._result is None
+        if closed and self.config.option.setuponly:
+            problems.append(error_text(messages.not_carried_out()))
+        if (problems or closed) and session.exitstatus in (0, 5):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         lines = [f"ouro: {line}" for line in [*problems, *([] if quiet else self._notes())]]
         if self._case is not None:
             self._case.close()
-        if self.settings.experiment and not self.config.option.collectonly:
+        if asked:
             result = self._result
             lines += [*result.lines(quiet=quiet), result.last_line] if result else [CLOSED]
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
@@ -199,6 +223,20 @@ class Session:
         files = find_outside_config(self.config, self._case.repository.git.top)
         words = "configures this session from outside of the repository"
         return [*(f"{file} {words}; {ADVICE}" for file in files), *self.audit.notes()]
+
+
+def _ends_the_test(error: BaseException | None) -> TypeGuard[BaseException]:
+    """Return whether what ended a run is an exception by which pytest or a plugin ends a test."""
+    if isinstance(error, pytest.exit.Exception):
+        return True
+    return error is not None and not isinstance(error, Exception)
+
+
+def _only_shows(config: pytest.Config) -> bool:
+    """Return whether pytest was asked to list tests or fixtures, and its exit status is that of the
+    listing."""
+    option = config.option
+    return bool(option.collectonly or option.showfixtures or option.show_fixtures_per_test)
 
 
 def find_session(config: pytest.Config) -> Session:
@@ -264,7 +302,7 @@ class OuroItem(pytest.Item):
             return f"no experiment was run: {error_text(error)}"
         if isinstance(error, Exception):
             return f"{self.name}: could not judge: {error_text(to_error(error))}"
-        return super().repr_failure(excinfo, style)
+        return escape(f"{self.name}: ended from outside by {type(error).__name__}: {error}")
 
 
 class RuleItem(OuroItem):
@@ -327,7 +365,10 @@ class ExperimentItem(OuroItem):
         if result.status == "crash":
             # The end of run.log is marked: it is text of the judged program.
             log = [f"  run.log | {line}" for line in result.tail[-12:]]
-            raise Failure(escape_lines(f"crash: {result.message}", *log))
+            why = result.message
+            if isinstance(result.ended_by, Exception):
+                why = error_text(to_error(result.ended_by))
+            raise Failure(escape_lines(*f"crash: {why}".split("\n"), *log))
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, 0, f"experiment::{self.name}"

@@ -133,9 +133,18 @@ def no_temporary_folder(why: str) -> ExperimentError:
     )
 
 
-def not_started(program: str, why: str) -> ExperimentError:
-    """The program that the bound names as its Python cannot be executed."""
+def not_started(program: str, why: str, key: str = "python") -> ExperimentError:
+    """A program that the bound names by the option ``key`` cannot be executed."""
     return ExperimentError(
         f"'{program}' cannot be started: {why}",
-        help="install it, or fix 'python' in bound.toml",
+        help=f"install it, or fix '{key}' in bound.toml",
+    )
+
+
+def not_in_the_tree(program: str) -> ExperimentError:
+    """``python`` in the bound is a relative path of a file that no commit has, such as that of an
+    environment: the clean working tree of a run lacks it."""
+    return ExperimentError(
+        f"'{program}' is not in the commit: a run starts in a clean working tree of it",
+        help=f"give 'python' in bound.toml the absolute path of {program}",
     )

@@ -19,7 +19,15 @@ def parallel_tests() -> OuroError:
     """An experiment is asked for in a session that pytest-xdist spreads over processes."""
     return OuroError(
         "--ouro-experiment cannot be used with -n or --dist: a device has one run at a time",
-        help="leave out -n and --dist",
+        help="add -n0 --dist=no, also where addopts or PYTEST_ADDOPTS sets them",
+    )
+
+
+def not_carried_out() -> OuroError:
+    """An experiment is asked for together with an option by which pytest calls no test."""
+    return OuroError(
+        "--setup-plan and --setup-only keep pytest from running the experiment",
+        help="leave them out, also where addopts or PYTEST_ADDOPTS sets them",
     )
 
 

@@ -1,6 +1,7 @@
 """What the doctor reports about Python, device, data, judge and sandbox."""
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -96,7 +97,7 @@ def test_a_python_that_does_not_start_fails(doctor, bound):
     report = doctor()
 
     assert (report.status, report.state["python"]) == (1, "fails")
-    assert report.words["python"].startswith("'no-such-python' starts no Python: ")
+    assert report.words["python"] == "'no-such-python' cannot be started: it is not on PATH"
 
 
 @pytest.fixture
@@ -111,6 +112,15 @@ def uv(bound, tmp_path):
     )
     program.chmod(0o755)
     return f"{program.parent}:{os.environ['PATH']}"
+
+
+def test_a_missing_uv_is_named_before_its_environment(doctor, bound, tmp_path):
+    bound('python = ["uv", "run", "--frozen", "python"]')
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").symlink_to(shutil.which("git"))
+    report = doctor(PATH=str(tmp_path / "bin"))
+    assert report.words["python"] == "'uv' cannot be started: it is not on PATH"
+    assert report.next["python"] == "install it, or fix 'python' in bound.toml"
 
 
 def test_a_missing_environment_is_not_installed(doctor, uv, tmp_path):

@@ -192,12 +192,12 @@ def test_the_output_of_the_evaluation_is_shown(make_bound):
 @pytest.mark.parametrize(
     ("key", "named"),
     [
-        ('command = ["python", "train.py"]', "no-such-program raised OSError: 'no-such-program'"),
+        ('command = ["python", "train.py"]', "./no-such-program raised OSError"),
         ('evaluate-command = ["python", "prepare.py"]', "evaluate-command raised OSError"),
     ],
 )
 def test_a_program_that_is_not_there(make_bound, key, named):
-    missing = f'{key.split(" =")[0]} = ["no-such-program"]'
+    missing = f'{key.split(" =")[0]} = ["./no-such-program"]'
     result = make_bound((key, missing)).run()
     assert (result.status, result.reason) == ("crash", "crash")
     assert result.message.startswith(named)

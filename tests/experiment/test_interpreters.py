@@ -42,12 +42,73 @@ def test_a_plain_interpreter(lab, tmp_path):
     assert result.record["python"] == sys.version.split()[0]
 
 
-def test_a_missing_interpreter_is_reported(lab):
-    uses(lab, '["/nowhere/python"]')
-    with pytest.raises(ExperimentError, match="'/nowhere/python' cannot be started") as refused:
+@pytest.mark.parametrize(
+    ("python", "said"),
+    [
+        ("/nowhere/python", "cannot be started: there is no such file"),
+        ("no-such-python", "cannot be started: it is not on PATH"),
+        ("/dev/null", "cannot be started: it may not be executed"),
+        (".venv/bin/python", "is not in the commit: a run starts in a clean working tree of it"),
+    ],
+)
+def test_a_missing_interpreter_is_reported_and_nothing_is_recorded(lab, python, said):
+    uses(lab, f'["{python}", "-u"]')
+    with pytest.raises(ExperimentError, match=f"'{python}' {said}") as refused:
         lab.run(lab.script())
-    assert refused.value.help == "install it, or fix 'python' in bound.toml"
-    assert [row[3] for row in lab.rows] == ["crash"]
+    assert "'python' in bound.toml" in refused.value.help
+    assert lab.journal.records() == []
+    assert not (lab.path / "results.tsv").exists()
+
+
+def starter(folder, text):
+    """Write an executable file; return its path."""
+    path = folder / "starter"
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("#!/nowhere/python\n", "cannot be started: No such file or directory"),
+        ("no program\n", "cannot be started: Exec format error"),
+        ("#!/bin/sh\necho error: no network >&2; exit 3\n",
+         "train.py was not started: its 'python' exited with status 3: error: no network"),
+        ("#!/bin/sh\n", "train.py was not started: its 'python' exited with status 0"),
+    ],
+)  # fmt: skip
+def test_an_interpreter_that_fails_is_one_thing_in_line_row_and_record(
+    lab, tmp_path, last_line, text, message
+):
+    uses(lab, f'["{starter(tmp_path, text)}"]')
+    lab.commit(lab.script())
+    done = lab.pytest("--ouro-settle")
+    head = lab.project.git("rev-parse", "--short=7", "HEAD")
+    assert done.returncode == 1
+    assert message in done.stdout
+    assert len(done.stdout.splitlines()) < 60
+    line = last_line(done)
+    assert line.startswith("ouro: crash val_bpb=0.000000 ")
+    assert line.endswith(f"commit={head} reason=not-started")
+    assert "ouro: not settled: the run was not started" in done.stdout
+    assert message in lab.journal.records()[-1]["message"]
+    lab.whole("not-started")
+
+
+@pytest.mark.parametrize("key", ["command", "evaluate-command"])
+def test_a_missing_program_of_a_command_is_reported(lab, key):
+    words = {"command": '"python", "train.py"', "evaluate-command": '"python", "prepare.py"'}
+    words[key] = '"no-such-program"'
+    lab.bound(
+        ('script    = "train.py"\n', ""),
+        ('harness   = "prepare.py"\n', f"command = [{words['command']}]\n"),
+        ('evaluate  = "evaluate_bpb"', f"evaluate-command = [{words['evaluate-command']}]"),
+    )
+    with pytest.raises(ExperimentError, match="'no-such-program' cannot be started") as refused:
+        lab.run()
+    assert refused.value.help == f"install it, or fix '{key}' in bound.toml"
+    assert lab.journal.records() == []
 
 
 @pytest.mark.skipif(shutil.which("uv") is None, reason="needs uv")

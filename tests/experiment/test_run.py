@@ -542,9 +542,11 @@ def test_a_worktree_that_cannot_be_made_is_reported_and_recorded(lab, monkeypatc
     (tmp_path / "cache" / "pytest-ouro").mkdir()
     (tmp_path / "cache" / "pytest-ouro" / "worktrees").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with pytest.raises(ExperimentError, match="cannot be written in"):
-        lab.run()
-    assert lab.journal.records()[-1]["reason"] == "not-started"
+    result = lab.run()
+    assert (result.status, result.reason) == ("crash", "not-started")
+    assert "cannot be written in" in result.message
+    assert isinstance(result.ended_by, ExperimentError)
+    lab.whole("not-started")
 
 
 def test_the_log_may_not_be_a_link(lab, last_line, tmp_path):

@@ -64,7 +64,11 @@ class Reason(str, Enum):
     )
     INTERRUPTED = "interrupted", "crash", "Ctrl-C or TERM"
     LOST = "lost", "crash", "the supervisor was killed; the next start records it"
-    NOT_STARTED = "not-started", "crash", "the process could not be started"
+    NOT_STARTED = (
+        "not-started",
+        "crash",
+        "the process could not be started, or its interpreter ended at once",
+    )
     RULES_BROKEN = "rules-broken", "closed", "a rule is broken: nothing was run"
     CANNOT_RUN = (
         "cannot-run",
@@ -117,6 +121,7 @@ _KNOWN_CODE = (Reason.UNCHANGED, Reason.SEED_ONLY)
 _UNSETTLED = {
     Reason.REHEARSAL: "a rehearsal decides nothing",
     Reason.INTERRUPTED: "the run was interrupted",
+    Reason.NOT_STARTED: "the run was not started",
 }
 #: The reasons of records, by word: nothing is recorded if the gate is closed.
 RECORDED = {reason.value: reason for reason in Reason if reason.status != "closed"}

@@ -174,15 +174,22 @@ def _reserve_space(case: Case, run: str) -> None:
 
 
 def abandon(
-    case: Case, started: StartedRun, outcome: Literal["lost", "not-started"], *, tried: str = ""
-) -> None:
-    """Record a run that has no measurement as a crash, in the journal and the ledger.
+    case: Case,
+    started: StartedRun,
+    outcome: Literal["lost", "not-started", "interrupted"],
+    *,
+    tried: str = "",
+    message: str = "",
+) -> FinishedRun:
+    """Record a run that has no measurement as a crash, in the journal and the ledger; return the
+    record as it was written.
 
-    It was lost (its supervisor was killed), or its process was not started. ``tried`` is the ref
-    that keeps its commit, "" if there may be none. RecordError if it cannot be recorded.
+    It was lost (its supervisor was killed), its process was not started, or something else than
+    the run ended it. ``tried`` is the ref that keeps its commit, "" if there may be none, and
+    ``message`` says what happened. RecordError if it cannot be recorded.
     """
     reason = RECORDED[outcome]
-    finish(
+    return finish(
         case,
         FinishedRun(
             **started.shared(),
@@ -192,6 +199,7 @@ def abandon(
             status=reason.status,
             reason=reason,
             row="",
+            message=message,
         ),
     )
 

@@ -18,7 +18,7 @@ from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.evidence.paths import inside, matches
 from pytest_ouro.evidence.records.ledger import column_fault
 from pytest_ouro.experiment.steps.evaluate_command import demand_trusted
-from pytest_ouro.experiment.terms.names import LOG
+from pytest_ouro.experiment.terms.names import LOG, demand_programs, is_relative
 from pytest_ouro.messages import experiment as messages
 from pytest_ouro.messages import folders as folder_messages
 
@@ -64,6 +64,15 @@ def demand_committed(case: Case) -> None:
     script = case.bound.path(case.experiment.script)
     if script not in repository.head_tree:
         raise messages.script_not_committed(script, repository.head)
+
+
+def demand_startable(case: Case, experiment: Experiment) -> None:
+    """Refuse a bound that names a program which this machine lacks, or an interpreter by a relative
+    path of a file that HEAD lacks."""
+    first = experiment.python[0]
+    if is_relative(first) and case.bound.path(first) not in case.repository.head_tree:
+        raise messages.not_in_the_tree(first)
+    demand_programs(experiment, case.bound.guards)
 
 
 def demand_no_submodule(case: Case) -> None:

@@ -83,6 +83,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
     return Measurement(
         program=job.program,
         exit_code=process.returncode,
+        launched=job.message["mode"] != "experiment" or bool(state.environment or state.exception),
         wall_seconds=time.monotonic() - began,
         cpu_seconds=state.cpu,
         window_seconds=trained,

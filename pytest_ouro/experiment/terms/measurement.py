@@ -65,11 +65,13 @@ class Measurement:
     as claimed by the script. ``evaluation`` is the run of the bound's evaluate-command; then
     ``value`` is the metric that it printed, and ``exposed`` says how it ran the candidate's code.
     ``numbers`` are those that the program printed for guards, by name, None if one was not read;
-    ``guarded`` all that guards limit, by their source.
+    ``guarded`` all that guards limit, by their source. ``launched`` is False if the process ended
+    before our launcher reported anything.
     """
 
     program: str
     exit_code: int
+    launched: bool = True
     wall_seconds: float
     cpu_seconds: float = 0.0
     window_seconds: float | None = None
@@ -204,6 +206,12 @@ def _failed(seen: Measurement, metric: Metric) -> tuple[Outcome, str] | None:
     if seen.stopped == "overrun":
         phase = " while the judge waited for its answers" if seen.charged_seconds else ""
         return "breach", f"{script} was killed: it went on beyond its budget{phase}"
+    if not seen.launched and seen.exit_code >= 0:
+        why = f": {seen.tail[-1]}" if seen.tail else ""
+        return (
+            "not-started",
+            f"{script} was not started: its 'python' {_ended(seen.exit_code)}{why}",
+        )
     if _out_of_memory(seen):
         phase = "evaluation" if seen.evaluations else "training"
         return "oom", f"out of memory in {phase}{where}"

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 from pytest_ouro.messages import experiment as messages
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_ouro.bound.guards import Guard
+    from pytest_ouro.bound.tables import Experiment
     from pytest_ouro.engine import Case
 
 #: The log of a run, in the experiment's root.
@@ -46,3 +52,34 @@ def python_words(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ..
     script = words[count:]
     whole = len(script) > 1 if script[:1] == ("-m",) else script and not script[0].startswith("-")
     return (words[:count], script) if whole else None
+
+
+def demand_programs(experiment: Experiment, guards: Iterable[Guard]) -> None:
+    """Refuse a bound that names a program which this machine lacks: ExperimentError names it.
+
+    A relative path is one of a file of the experiment's folder, and is not looked up.
+    """
+    named = [
+        ("python", experiment.python),
+        ("command", experiment.command),
+        ("evaluate-command", experiment.evaluate_command),
+        *(("command", guard.command) for guard in guards),
+    ]
+    for key, words in named:
+        if words and (why := why_missing(words[0])):
+            raise messages.not_started(words[0], why, key)
+
+
+def is_relative(program: str) -> bool:
+    """Return whether a program is named by a path that is relative to the experiment's folder."""
+    return "/" in program and not program.startswith("/")
+
+
+def why_missing(program: str) -> str:
+    """Return why a program that the bound names cannot be started here; "" if it can be, or if its
+    path is relative. "python" stands for the interpreter that runs us."""
+    if program == "python" or is_relative(program) or shutil.which(program):
+        return ""
+    if "/" not in program:
+        return "it is not on PATH"
+    return "it may not be executed" if os.path.lexists(program) else "there is no such file"
