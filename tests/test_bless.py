@@ -44,6 +44,30 @@ def test_blessing_the_same_says_that_nothing_changed(bless):
     assert out.endswith("commit it\n")
 
 
+def test_two_blessings_of_the_same_files_are_two(project, bless):
+    bless()
+    first = read_lock(project)
+    bless()
+    second = read_lock(project)
+
+    assert first.files == second.files
+    assert first.id != second.id
+
+
+def test_a_baseline_is_kept_until_a_new_one_is_asked_for(project, ouro):
+    bless = partial(ouro, "bless")
+    bless()
+    assert read_lock(project).baseline == ""
+
+    _, out, _ = bless("--new-baseline")
+    lock = read_lock(project)
+    assert lock.baseline == lock.id
+    assert out.endswith("the next run is a new baseline: it is compared with no earlier run\n")
+
+    bless()
+    assert read_lock(project).baseline == lock.baseline
+
+
 def test_while_a_blessing_is_not_committed_the_harness_shadows_nothing(laws, bless):
     laws.edit("prepare.py", "A toy harness", "The toy harness")
     bless()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import secrets
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
@@ -30,20 +31,26 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    pass
+    parser.add_argument(
+        "--new-baseline",
+        action="store_true",
+        help="compare runs only with those that come after this blessing",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     """Write bound.lock and print each file that was added to it, changed or removed; say so if a
     commit that a person named has priority over it. Return 0."""
     path = find_bound(args.bound)
-    old, new = bless(path)
+    old, new = bless(path, new_baseline=args.new_baseline)
     before, after = {**old.files, **old.data}, {**new.files, **new.data}
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
             word = "added" if name not in before else "changed" if name in after else "removed"
             say(f"{word}: {name}")
     say(f"ouro: {lock.NAME} declares {len(after)} files the truth; commit it")
+    if args.new_baseline:
+        say("ouro: the next run is a new baseline: it is compared with no earlier run")
     trust, source = named(Git.discover(path.parent))
     if trust:
         say(
@@ -69,9 +76,10 @@ def warn_of_ledger(path: Path, metric: str) -> None:
         say_aside(f"ouro: warning: {fault.message}", f"  help: {fault.help}")
 
 
-def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
+def bless(path: Path, *, new_baseline: bool = False) -> tuple[lock.Lock, lock.Lock]:
     """Write bound.lock beside the bound.toml at ``path``; return the locks before and after.
 
+    With ``new_baseline``, runs recorded before this blessing are not compared with later ones.
     TrustError if there is no bound.toml, if a file that a rule freezes is missing or is not a
     regular file, or if git does not track the script; BoundError if bound.toml is invalid;
     OuroError if the lock cannot be written. A ledger that is unfit causes a warning only.
@@ -93,7 +101,14 @@ def bless(path: Path) -> tuple[lock.Lock, lock.Lock]:
     lock_path = join(bound.folder, lock.NAME)
     before = _read_lock(git.top / lock_path)
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    after = lock.Lock(now, files, _hash_data(bound, evidence, before))
+    id = secrets.token_hex(8)
+    after = lock.Lock(
+        now,
+        files,
+        _hash_data(bound, evidence, before),
+        id,
+        baseline=id if new_baseline else before.baseline,
+    )
     _write(git, lock_path, after.dumps().encode())
     warn_of_ledger(git.top / bound.layout.ledger, bound.experiment.metric)
     return before, after

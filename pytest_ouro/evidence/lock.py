@@ -12,18 +12,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = "bound.lock"
+#: The version of the format. A lock without one was written before there was a number.
+VERSION = 1
 _DIGEST = r"sha256:[0-9a-f]{64}"
+_ID = r"[0-9a-f]{16}"
 
 
 @dataclass(frozen=True)
 class Lock:
     """The content of bound.lock. ``blessed`` says when a person blessed it; ``files`` maps a path
     from the repository's top to ``sha256:…`` of its canonical bytes, ``data`` a file outside git
-    (``~/…``, or relative to the experiment) to ``sha256:…``."""
+    (``~/…``, or relative to the experiment) to ``sha256:…``.
+
+    ``id`` is a random number of 16 hex digits, so that no two blessings write the same bytes.
+    ``baseline`` is the id of the blessing since which runs are compared, "" for all runs.
+    """
 
     blessed: str
     files: Mapping[str, str]
     data: Mapping[str, str] = field(default_factory=dict)
+    id: str = ""
+    baseline: str = ""
 
     def dumps(self) -> str:
         """Return the text of bound.lock, with sorted paths, so that a diff shows only what
@@ -31,8 +40,12 @@ class Lock:
         lines = [
             "# Written by `pytest-ouro bless`: a person declares these bytes the truth.",
             "# sha256 of each file, text with LF line endings.",
+            f"version = {VERSION}",
+            f'id = "{self.id}"',
             f"blessed = {_quoted(self.blessed)}",
         ]
+        if self.baseline:
+            lines.append(f'baseline = "{self.baseline}"  # runs are compared since this blessing')
         for title, table in (("files", self.files), ("data", self.data)):
             if table or title == "files":
                 rows = [
@@ -44,20 +57,28 @@ class Lock:
 
 def loads(text: str, *, name: str = NAME) -> Lock:
     """Return the lock that a text of bound.lock states. TrustError, which calls the file ``name``,
-    if it is not TOML, has no table ``files``, or a digest is not ``sha256:…``."""
+    if it is not TOML, a later version wrote it, it has no table ``files``, a digest is not
+    ``sha256:…``, or an id is not 16 hex digits."""
     from pytest_ouro.evidence import toml
 
     try:
         table = toml.loads(text)
     except ValueError as error:
         raise messages.damaged_lock(name, str(error)) from None
+    version = table.get("version", VERSION)
+    if not isinstance(version, int) or version > VERSION:
+        raise messages.newer_lock(name, version, VERSION)
+    ids = {key: table.get(key, "") for key in ("id", "baseline")}
+    for key, value in ids.items():
+        if not isinstance(value, str) or not re.fullmatch(f"({_ID})?", value):
+            raise messages.damaged_lock(name, f"'{key}' must be 16 hex digits")
     files, data = table.get("files"), table.get("data", {})
     for title, digests in (("files", files), ("data", data)):
         if not isinstance(digests, dict) or not all(
             isinstance(value, str) and re.fullmatch(_DIGEST, value) for value in digests.values()
         ):
             raise messages.damaged_lock(name, f"[{title}] must map paths to sha256 digests")
-    return Lock(str(table.get("blessed", "")), files or {}, data)
+    return Lock(str(table.get("blessed", "")), files or {}, data, **ids)
 
 
 def _quoted(text: str) -> str:

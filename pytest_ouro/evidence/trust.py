@@ -101,12 +101,24 @@ class Trust:
     def data(self) -> dict[str, str]:
         """The blessed digests (``sha256:…``) of files outside git, by their names in bound.lock.
 
-        They come from the bound.lock that is trusted, or else from that of the trusted commit; {}
-        if there is none. TrustError if that of the trusted commit is damaged."""
+        {} if there is no bound.lock in trust. TrustError if that of the trusted commit is
+        damaged."""
+        return {} if self._stated_lock is None else dict(self._stated_lock.data)
+
+    @property
+    def baseline(self) -> str:
+        """The id of the blessing since which runs are compared; "" for all runs. TrustError if the
+        bound.lock of the trusted commit is damaged."""
+        return "" if self._stated_lock is None else self._stated_lock.baseline
+
+    @cached_property
+    def _stated_lock(self) -> Lock | None:
+        """The bound.lock that is trusted, or else that of the trusted commit; None if that has
+        none. TrustError if it is damaged."""
         if self.lock is not None:
-            return dict(self.lock.data)
+            return self.lock
         committed = self.read(self.lock_path)
-        return {} if committed is None else dict(_parse(committed, self.lock_path).data)
+        return None if committed is None else _parse(committed, self.lock_path)
 
     @cached_property
     def committed(self) -> frozenset[str]:

@@ -39,6 +39,15 @@ def damaged_lock(lock: str, why: str) -> TrustError:
     )
 
 
+def newer_lock(lock: str, version: object, known: int) -> TrustError:
+    """A later version of pytest-ouro wrote bound.lock."""
+    return TrustError(
+        f"{lock} was written by a later pytest-ouro: its version is {version}, and {known} is "
+        "known here",
+        help="pip install --upgrade pytest-ouro",
+    )
+
+
 def shallow_history(lock: str) -> TrustError:
     """A shallow clone ends before the commit that introduced the present bound.lock."""
     return TrustError(

@@ -1,135 +1,10 @@
 """No state of journal, ledger and lock prevents the next commit or the next run."""
 
-import subprocess
-import sys
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
-BOUND = """\
-[bound]
-name = "toy"
-
-[experiment]
-command          = ["python", "work.py"]
-evaluate-command = ["python", "evaluate.py"]
-editable         = ["work.py"]
-metric           = "score"
-budget           = {budget}
-tolerance        = {tolerance}
-clock            = "cpu"
-timeout          = 600
-device           = "cpu"
-plausible        = [0, 50]
-
-[verdict]
-noise = 0.0
-
-[[danger-zone]]
-id    = "evaluation"
-rule  = "evaluate.py is fixed."
-check = "frozen"
-paths = ["evaluate.py"]
-
-[[iron-law]]
-id    = "only-work-py"
-rule  = "Only work.py is modified."
-check = "scope"
-
-[[never-do]]
-id    = "skip-logging"
-rule  = "Every run is logged."
-check = "logged"
-
-[[iron-law]]
-id    = "log-every-experiment"
-rule  = "Every row is whole."
-check = "log-schema"
-
-[[iron-law]]
-id    = "keep-or-revert"
-rule  = "Keeps stay, discards go."
-check = "settled"
-
-[[iron-law]]
-id    = "about-the-run"
-rule  = "A rule about a run."
-check = {check}
-"""
-
-#: The score is the last word of work.py.
-EVALUATE = """\
-import os, pathlib
-words = pathlib.Path(os.environ["OURO_CANDIDATE"], "work.py").read_text().split()
-print(f"score: {words[-1]}")
-"""
-
-HOOK = """\
-#!/bin/sh
-exec "{python}" -m pytest_ouro gate --staged
-"""
-
-
-@dataclass(frozen=True)
-class Loop:
-    """A loop of commands whose score is a number in work.py, with the documented hook installed.
-
-    Only the hook runs in a process of its own.
-    """
-
-    project: Any
-    path: Path
-    ouro: Any
-    run_pytest: Any
-
-    def git(self, *args: str) -> str:
-        return replace(self.project, path=self.path).git(*args)
-
-    def write(self, **files: str) -> None:
-        for name, text in files.items():
-            (self.path / f"{name}.py").write_text(text)
-
-    def hooked(self, *args: str) -> tuple[int, str]:
-        """Run git with hooks; return its status and its output."""
-        done = subprocess.run(
-            ["git", *args], cwd=self.path, capture_output=True, text=True, check=False
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    def commits(self, message: str = "an idea", *options: str) -> str:
-        """Commit all files; fail if the hook refuses it."""
-        self.git("add", "-A")
-        status, said = self.hooked("commit", "-q", *options, "-m", message)
-        assert status == 0, said
-        return self.git("rev-parse", "HEAD")
-
-    def gate(self, *args: str) -> tuple[int, str]:
-        status, out, err = self.here(self.ouro, "gate", *args)
-        return status, out + err
-
-    def rules(self) -> tuple[int, str]:
-        done = self.here(self.run_pytest, "bound.toml", "-rs")
-        return done.ret, done.stdout.str()
-
-    def run(self, *args: str) -> str:
-        """Run one experiment and return its last line."""
-        return self.here(self.run_pytest, "--ouro-experiment", "-q", *args).outlines[-1]
-
-    def bless(self) -> None:
-        status, _, err = self.here(self.ouro, "bless")
-        assert status == 0, err
-
-    def here(self, call: Any, *args: str) -> Any:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(self.path)
-            return call(*args)
-
-    def lawful(self) -> None:
-        """Assert that every door finds all rules to hold."""
-        for status, said in (self.gate(), self.gate("--staged"), self.rules()):
-            assert status == 0, said
+from tests.experiment.loop import EVALUATE, start_loop
 
 
 @pytest.fixture
@@ -141,23 +16,7 @@ def make_loop(project, tmp_path, ouro, run_pytest):
     repository.git("config", "user.email", "test@example.org")
 
     def make_loop(check='"metric"', *, budget=20):
-        loop = Loop(repository, repository.path, ouro, run_pytest)
-        repository.write(
-            {
-                "bound.toml": BOUND.format(check=check, budget=budget, tolerance=budget / 2),
-                "evaluate.py": EVALUATE,
-                "work.py": "x = 2.0\n",
-                ".gitignore": "results.tsv\nrun.log\n",
-            }
-        )
-        repository.commit("the experiment")
-        loop.bless()
-        repository.commit("bless")
-        hook = loop.path / ".git/hooks/pre-commit"
-        hook.parent.mkdir(exist_ok=True)
-        hook.write_text(HOOK.format(python=sys.executable))
-        hook.chmod(0o755)
-        return loop
+        return start_loop(repository, ouro, run_pytest, check, budget)
 
     return make_loop
 
@@ -400,6 +259,39 @@ def test_a_blessing_can_be_committed_in_a_linked_worktree(make_loop):
     linked.lawful()
     loop.lawful()
     keep(linked)
+
+
+@pytest.mark.parametrize("named", [False, pytest.param(True, marks=pytest.mark.tier(2))])
+def test_a_new_baseline_starts_runs_anew_on_equal_content(make_loop, named):
+    loop = make_loop()
+    keep(loop)
+    loop.write(work="x = 1.5\n")
+    loop.commits()
+    loop.bless("--new-baseline")
+    head = loop.commits("a new baseline")
+    if named:
+        loop.git("config", "ouro.trust", head)
+
+    said = loop.here(loop.run_pytest, "--ouro-experiment").stdout.str()
+
+    assert "reason=baseline" in said
+    assert "they differ in baseline of bound.lock (none → " in said
+    loop.lawful()
+    loop.write(work="x = 1.25\n")
+    loop.commits()
+    assert loop.run().endswith("reason=improved")
+
+
+@pytest.mark.tier(2)
+def test_runs_are_compared_across_a_blessing_of_equal_content(make_loop):
+    loop = make_loop()
+    keep(loop)
+    loop.bless()
+    loop.commits("blessed again")
+    loop.write(work="x = 1.5\n")
+    loop.commits()
+
+    assert loop.run().endswith("reason=improved")
 
 
 @pytest.mark.tier(2)

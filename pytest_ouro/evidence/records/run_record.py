@@ -108,6 +108,12 @@ class StartedRun:
     trust_source: str = optional(
         "", TEXT, "source of its name: bound.lock, an option, OURO_TRUST or git config"
     )
+    baseline: str = optional(
+        "",
+        TEXT,
+        "id of the blessing with `--new-baseline` since which runs are compared; empty for all",
+        since=3,
+    )
     harness: str | None = optional(
         None, TEXT.or_null(), "digest of the code that measures the metric"
     )

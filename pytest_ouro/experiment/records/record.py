@@ -66,6 +66,7 @@ def start(
         code_form=code.version,
         trust=case.trust.commit,
         trust_source=case.trust.source,
+        baseline=case.trust.baseline,
         harness=harness,
         data=case.evidence.fingerprints.total(experiment.data, case.evidence.root),
         metric_name=metric.name,

@@ -26,8 +26,8 @@ def differences(past: MeasuredRun, run: StartedRun) -> list[str]:
     """Return the conditions in which two runs differ, each as text like ``budget (20 → 300)``;
     empty if they agree.
 
-    Compared are device, budget, clock, data, harness and metric; also level and rows if ``run`` was
-    measured with success: before, they are not known.
+    Compared are device, budget, clock, data, harness, metric, and the blessing since which runs are
+    compared; also level and rows if ``run`` was measured with success: before, they are not known.
     """
     then, now = _known_before(past), _known_before(run)
     if isinstance(run, MeasuredRun) and run.outcome == "ok":
@@ -49,6 +49,7 @@ def _known_before(run: StartedRun) -> list[tuple[str, object]]:
         ("data", run.data),
         ("harness", run.harness),
         ("metric", run.metric.name),
+        ("baseline of bound.lock", run.baseline),
     ]
 
 
@@ -58,10 +59,10 @@ def _measured(run: MeasuredRun) -> list[tuple[str, object]]:
 
 
 def _brief(value: object) -> str:
-    """Return a value as text: a float in short form, a digest by its first seven digits, others
-    whole."""
+    """Return a value as text: a float in short form, a digest by its first seven digits, an empty
+    text as "none", others whole."""
     text = f"{value:g}" if isinstance(value, float) else str(value)
-    return text.removeprefix("sha256:")[:7] if text.startswith("sha256:") else text
+    return text.removeprefix("sha256:")[:7] if text.startswith("sha256:") else text or "none"
 
 
 def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[FinishedRun | None, bool]:
