@@ -65,7 +65,7 @@ def answer(project, *command):
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.tier(2, but=2)
+@pytest.mark.tier(3, but=2)
 @pytest.mark.parametrize("kind", ["pipe", "link to a pipe", "huge file"])
 @pytest.mark.parametrize("name", PLACES)
 def test_every_command_answers(project, kind, name):

@@ -74,6 +74,9 @@ class Tiers:
         if above:
             self._config.hook.pytest_deselected(items=above)
             items[:] = [item for item in items if tiers[item] <= self._tier]
+        for item in items:
+            if tiers[item] > 1:  # coverage is what the tests of tier 1 cover: it costs a third more
+                item.add_marker("no_cover")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> object:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import zip_longest
 from pathlib import Path
 
 from pytest_ouro.bound.tables import Experiment
@@ -75,20 +75,24 @@ class Program:
 def needed(found: list[Program]) -> set[tuple[str, str]]:
     """Return the names and levels that tier 2 tests: where protection could be lost.
 
-    Each program is tested at the highest level, which includes the mechanisms of the lower ones. A
-    lower level is tested where its own mechanism decides: it stops the program, and the next level
-    does so otherwise. Of the programs of a class that the same mechanism stops, as ``why`` tells,
-    the first is enough there. A level that leaves a program open cannot get worse.
+    A program is tested at a level whose own mechanism decides: it stops the program, and there is
+    no next level or that one does so otherwise. Of the programs of a class that the same mechanism
+    stops, as ``why`` tells, the first is enough. A level that leaves a program open cannot get
+    worse.
     """
     decided: dict[object, tuple[str, str]] = {}
     for program in found:
-        levels = program.certain
-        for level, above in pairwise(levels):
+        for level, above in zip_longest(program.certain, program.certain[1:]):
             outcome = program.expected[level]
-            if outcome not in ("open", program.expected[above]):
+            if outcome != "open" and (above is None or outcome != program.expected[above]):
                 by = (program.kind, level, outcome, *program.reasons)
                 decided.setdefault(by, (program.name, level))
-    return {*decided.values(), *((program.name, program.certain[-1]) for program in found)}
+    return {*decided.values()}
+
+
+def highest(found: list[Program]) -> set[tuple[str, str]]:
+    """Return the name of each program, and the highest level at which its outcome is certain."""
+    return {(program.name, program.certain[-1]) for program in found}
 
 
 def programs(folder: str) -> list[Program]:

@@ -10,7 +10,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from catalogue import ACHIEVABLE, CHANCE, LEVELS, OUTCOMES, Program, needed, programs, sample
+from catalogue import (
+    ACHIEVABLE,
+    CHANCE,
+    LEVELS,
+    OUTCOMES,
+    Program,
+    highest,
+    needed,
+    programs,
+    sample,
+)
 
 pytest.importorskip("torch", reason="the miniature experiment needs torch")
 
@@ -20,11 +30,10 @@ HONEST = programs("honest")
 TRAINED = 3.0
 
 
-def at_levels(found: list[Program], first_tier: list[Program]) -> Any:
-    """Each program at each level: in tier 1 these of them at the highest, in tier 2 all of them at
-    the levels where protection could be lost, in tier 3 at every level."""
-    cases = []
-    second_tier = needed(found)
+def at_levels(found: list[Program], second_tier: set[tuple[str, str]]) -> Any:
+    """Each program at each level: in tier 1 one of each class at the highest, in tier 2 those whose
+    name and level are in ``second_tier``, in tier 3 all."""
+    cases, first_tier = [], sample(found)
     for program in found:
         for level in program.certain:
             first = program in first_tier and level == program.certain[-1]
@@ -57,7 +66,7 @@ def demanded(seen: Any, program: Program, level: str) -> str:
     return program.expected[(seen.record or {}).get("level") or level]
 
 
-@at_levels(ATTACKS, sample(ATTACKS))
+@at_levels(ATTACKS, needed(ATTACKS))
 @pytest.mark.usefixtures("forked")
 def test_an_attack_has_the_expected_outcome(laboratory, program, level):
     seen = laboratory(level, program.loader).run(program)
@@ -67,7 +76,7 @@ def test_an_attack_has_the_expected_outcome(laboratory, program, level):
         assert any(words in seen.why for words in program.reasons), f"caught, but why?\n{seen}"
 
 
-@at_levels(HONEST, sample(HONEST))
+@at_levels(HONEST, highest(HONEST))
 @pytest.mark.usefixtures("forked")
 def test_honest_work_is_kept(laboratory, program, level):
     seen = laboratory(level, program.loader).run(program)

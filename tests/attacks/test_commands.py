@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from catalogue import LEVELS, OUTCOMES, needed, programs
+from catalogue import LEVELS, OUTCOMES, highest, needed, programs
 from command_lab import write_task
 from pytest_ouro.bound.tables import LEVELS as ORDER
 
@@ -18,10 +18,10 @@ ATTACKS = programs("commands")
 HONEST = programs("commands_honest")
 
 
-def cases(found: list[Any], first_tier: tuple[str, ...]) -> Any:
+def cases(found: list[Any], first_tier: tuple[str, ...], second_tier: set[Any]) -> Any:
     """Each program at each level: in tier 1 these of them at the highest, in tier 2 the
     levels where protection could be lost, in tier 3 all."""
-    made, second_tier = [], needed(found)
+    made = []
     for program in found:
         for level in LEVELS:
             first = program.name in first_tier and level == LEVELS[-1]
@@ -43,14 +43,14 @@ def seen(program: Any, level: str, new_repository: Any) -> Any:
     return found
 
 
-@cases(ATTACKS, ("answers_read", "artefact_link", "evaluation_imported"))
+@cases(ATTACKS, ("answers_read", "artefact_link", "evaluation_imported"), needed(ATTACKS))
 def test_an_attack_has_the_expected_outcome(seen, program, level):
     assert program.expected[level] == seen.outcome, f"{program.title}\n{seen}"
     if seen.outcome == "caught":
         assert any(words in seen.why for words in program.reasons), f"caught, but why?\n{seen}"
 
 
-@cases(HONEST, ("baseline",))
+@cases(HONEST, ("baseline",), highest(HONEST))
 def test_honest_work_is_kept(seen, program, level):
     assert seen.outcome == "neutralised", seen
     assert seen.record["status"] == "keep", seen

@@ -169,7 +169,7 @@ def test_in_a_sandbox_every_cheat_is_stopped(torch, project):
     assert {trial["level"] for trial in found["trials"]} == {"sandboxed"}
 
 
-@pytest.mark.tier(2)
+@pytest.mark.tier(3)
 @needed
 def test_where_the_kernel_refuses_the_sandbox_its_cheats_are_open(torch, project):
     done = subprocess.run(

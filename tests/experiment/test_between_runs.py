@@ -226,7 +226,7 @@ WAYS = [
     *((keep, how) for how in (twice, amended, in_parts)),
 ]
 WAYS = [
-    pytest.param(*way, marks=pytest.mark.tier(1 if way in ((keep, once), (keep, in_parts)) else 2))
+    pytest.param(*way, marks=pytest.mark.tier(1 if way in ((keep, once), (keep, in_parts)) else 3))
     for way in WAYS
 ]
 
@@ -262,7 +262,7 @@ def test_a_blessing_can_be_committed_in_a_linked_worktree(make_loop):
 
 
 @pytest.mark.parametrize("named", [False, pytest.param(True, marks=pytest.mark.tier(2))])
-def test_a_new_baseline_starts_runs_anew_on_equal_content(make_loop, named):
+def test_a_new_baseline_is_started_on_equal_content(make_loop, named):
     loop = make_loop()
     keep(loop)
     loop.write(work="x = 1.5\n")

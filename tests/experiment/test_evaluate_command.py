@@ -365,7 +365,7 @@ def test_through_pytest(make_bound, last_line):
     assert os.linesep not in last_line(done)
 
 
-@pytest.mark.tier(2, but=1)
+@pytest.mark.tier(3, but=1)
 @pytest.mark.parametrize(
     ("stated", "baseline", "better", "texts"),
     [

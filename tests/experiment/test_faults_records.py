@@ -68,7 +68,7 @@ def emptied(lines):
     lines.clear()
 
 
-@pytest.mark.tier(2, but=2)
+@pytest.mark.tier(3, but=2)
 @pytest.mark.parametrize(
     ("edit", "headline"),
     [
@@ -275,7 +275,7 @@ def test_an_edited_journal_closes_the_gate_until_it_is_put_back(logged, edit):
     logged.whole("baseline", "worse", "unchanged")
 
 
-@pytest.mark.tier(2, but=1)
+@pytest.mark.tier(3, but=1)
 @pytest.mark.parametrize("edit", ["the last value", "the last line is gone", "all lines are gone"])
 def test_without_the_rule_no_run_is_made_on_an_edited_journal(lab, last_line, edit):
     lab.run(lab.script(2.0))
@@ -293,7 +293,7 @@ def test_without_the_rule_no_run_is_made_on_an_edited_journal(lab, last_line, ed
     lab.whole("baseline", "worse", "worse")
 
 
-@pytest.mark.tier(2, but=2)
+@pytest.mark.tier(3, but=2)
 @pytest.mark.parametrize("place", [0, 1, 2])
 @pytest.mark.parametrize("kind", ["deep", "path", "row"])
 def test_a_line_that_is_not_a_record_is_reported_at_every_door_and_removed(
