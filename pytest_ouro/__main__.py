@@ -84,13 +84,14 @@ class _Closed(io.StringIO):
 
 def _open_streams() -> None:
     """Open the null device under the number of each closed standard stream, so that no other file
-    gets that number. Give Python an output whose writes raise OSError, an error stream that
-    discards what is written, and an empty input, each only where its own is missing."""
+    gets that number; that of standard output cannot be written to. Give Python an output whose
+    writes raise OSError, an error stream that discards what is written, and an empty input, each
+    only where its own is missing."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            os.open(os.devnull, os.O_RDONLY if number == 1 else os.O_RDWR)
     if sys.stdout is None:
         sys.stdout = _Closed()
     if sys.stderr is None:

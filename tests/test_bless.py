@@ -131,6 +131,16 @@ def test_altered_rules_are_refused_until_they_are_blessed(project, bless):
     assert run(["gate"]) == 0
 
 
+def test_a_byte_order_mark_before_the_rules_is_accepted(project, bless):
+    """Editors write one at the start of a file, also of bound.lock."""
+    for name in ("bound.toml", "bound.lock"):
+        path = project.path / name
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+        assert name == "bound.lock" or bless()[0] == 0
+    project.commit("marks")
+    assert check_all(open_case(project.path / "bound.toml"))
+
+
 def test_line_endings_do_not_make_another_truth(project, bless):
     before = read_lock(project).files
     for name in ("prepare.py", "bound.toml"):

@@ -31,8 +31,8 @@ def fail(project, monkeypatch):
         def raising(*args, **kwargs):
             raise make()
 
-        monkeypatch.setattr(engine, "judge", raising)
-        monkeypatch.setattr("pytest_ouro.items.collect.judge", raising)
+        monkeypatch.setattr(engine, "check_rule", raising)
+        monkeypatch.setattr("pytest_ouro.items.collect.check_rule", raising)
 
     return fail
 
@@ -116,7 +116,7 @@ def test_only_the_newest_reports_are_kept(fail, capsys):
     assert len(list(folder.iterdir())) == 20
 
 
-COMMANDS = ["gate", "log", "doctor", "--help", "gate --json"]
+COMMANDS = ["gate", "log", "doctor", "--help", "init --help", "gate --json"]
 
 
 @pytest.mark.parametrize("output", ["closed", "full"])
@@ -133,7 +133,7 @@ def test_exit_2_where_the_answer_cannot_be_written(project, output, command):
 
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    assert "tandard output" in done.stderr or "No space" in done.stderr
+    assert "standard output is closed or full" in done.stderr
 
 
 def test_the_guard_of_a_lawful_call_needs_no_output(project):

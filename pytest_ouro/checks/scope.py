@@ -238,7 +238,8 @@ def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str
         return f"{path} is a repository of its own: move it elsewhere, as by git worktree move"
     deep = placed.get("too long", [])
     names = " ".join(map(quoted, (deep or placed["untracked"])[:_NAMED]))
-    return f"rm {'-r ' if deep else ''}{names}, or put the idea into an editable file"
+    words = f"rm {'-r ' if deep else ''}{names}, or put the idea into an editable file"
+    return f"{words}; what a tool writes, a person adds to 'allowed' in bound.toml"
 
 
 def _way_back(evidence: Evidence, change: Change) -> str:

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ouro.cli.output import say, say_error
+from pytest_ouro.cli.output import OutputLost, say, say_document, say_error
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.messages import command_line as messages
 
@@ -29,7 +29,8 @@ def run(argv: Sequence[str]) -> int:
     exit status: 0 lawful or done, 1 a rule is broken, 2 an error.
 
     Without words and for ``--help`` or ``--version``, print that. An error is printed, not raised;
-    only BrokenPipeError, KeyboardInterrupt and argparse's SystemExit leave this function.
+    only BrokenPipeError, OutputLost, KeyboardInterrupt and argparse's SystemExit leave this
+    function.
     """
     name, *rest = argv or ["--help"]
     if name in ("-h", "--help"):
@@ -50,7 +51,7 @@ def run(argv: Sequence[str]) -> int:
         status: int = command.main(options)
     except OuroError as error:
         return _report(error)
-    except BrokenPipeError:
+    except (BrokenPipeError, OutputLost):
         raise
     except Exception as error:
         from pytest_ouro.report.unforeseen import to_error
@@ -71,7 +72,11 @@ def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
     import argparse
     from functools import partial
 
-    parser = argparse.ArgumentParser(
+    class Parser(argparse.ArgumentParser):
+        def print_help(self, file: Any = None) -> None:
+            say_document(self.format_help().rstrip("\n"))  # argparse would ignore a closed output
+
+    parser = Parser(
         prog=f"pytest-ouro {name}",
         description=COMMANDS[name],
         # With a fixed width argparse does not import shutil to ask the terminal.

@@ -11,9 +11,25 @@ from pytest_ouro.core.errors import BoundError, OuroError
 from pytest_ouro.core.escape import escape, escape_lines
 
 
+class OutputLost(OSError):
+    """Standard output is closed or full: what a command has to say cannot be written."""
+
+
+def _write(text: str) -> None:
+    """Write a text to standard output at once. OutputLost if that fails, BrokenPipeError if its
+    reader has gone."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputLost(*error.args) from None
+
+
 def say(*lines: str) -> None:
     """Print each text, escaped, as one line to standard output."""
-    print(escape_lines(*lines), flush=True)
+    _write(escape_lines(*lines) + "\n")
 
 
 def say_aside(*lines: str) -> None:
@@ -23,12 +39,12 @@ def say_aside(*lines: str) -> None:
 
 def say_document(text: str) -> None:
     """Print a text to standard output as it is; it must be escaped already, as JSON is."""
-    print(text, flush=True)
+    _write(f"{text}\n")
 
 
 def say_row(row: str) -> None:
     """Print a row of cells divided by tabs to standard output; each cell is escaped."""
-    print("\t".join(map(escape, row.split("\t"))))
+    _write("\t".join(map(escape, row.split("\t"))) + "\n")
 
 
 def say_error(error: OuroError) -> None:

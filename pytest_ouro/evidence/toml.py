@@ -18,8 +18,9 @@ _TEXT = r"""\"(?:[^\"\\]|\\.)*\"?|'[^']*'?"""
 
 
 def loads(text: str) -> dict[str, Any]:
-    """Parse a TOML text to a dict. ValueError if it is not valid, is nested too deeply, or has a
-    key of more than `limits.KEY_PARTS` parts."""
+    """Parse a TOML text, which may start with a byte order mark, to a dict. ValueError if it is not
+    valid, is nested too deeply, or has a key of more than `limits.KEY_PARTS` parts."""
+    text = text.removeprefix("\ufeff")  # some editors write one
     if any(line.count(".") > limits.KEY_PARTS and _has_deep_key(line) for line in text.split("\n")):
         raise ValueError(f"a key has more than {limits.KEY_PARTS} parts")
     try:

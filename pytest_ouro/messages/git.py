@@ -47,11 +47,21 @@ def no_repository(folder: Path) -> GitError:
     )
 
 
+def damaged_repository(folder: Path) -> GitError:
+    """There is a .git, which git does not accept as a repository: a part of it is missing or may
+    not be read."""
+    return GitError(
+        f"git does not accept {folder}: a part of it is missing, or may not be read",
+        help=f"mount or restore it (ls -la {folder} must show HEAD, objects, refs), or clone again",
+    )
+
+
 def repository_gone(folder: Path, repository: str) -> GitError:
     """A linked working tree's repository is not where it was, as when it is not mounted."""
     return GitError(
         f"{folder} belongs to a repository that is not there: {repository}",
-        help="mount it or move it back; where it moved, run git worktree repair there",
+        help="mount it or move it back; where it moved, run git worktree repair there; of a "
+        "submodule, run git submodule update --init in the repository above",
     )
 
 

@@ -128,7 +128,7 @@ def add_import(before: str) -> str:
 def disables(text: str) -> bool:
     """Return whether the settings, a JSON object as text, turn all hooks off. ValueError if the
     text is not JSON."""
-    return bool(json.loads(text).get("disableAllHooks"))
+    return bool(json.loads(text.removeprefix("\ufeff")).get("disableAllHooks"))
 
 
 def _commands(entries: list[Any]) -> list[str]:
@@ -145,7 +145,7 @@ def _commands(entries: list[Any]) -> list[str]:
 def _read(text: str, name: str) -> dict[str, object]:
     """Return the settings in a JSON text. OuroError if it is not one object with each key once."""
     try:
-        settings = json.loads(text, object_pairs_hook=_once)
+        settings = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_once)
     except json.JSONDecodeError as error:
         raise messages.unmergeable(f"{name}:{error.lineno}", f"not JSON: {error.msg}") from None
     except (ValueError, RecursionError) as error:

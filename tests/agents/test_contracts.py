@@ -168,19 +168,18 @@ def test_its_options_never_end_in_status_1_either(project):
         assert "error:" in done.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs /dev/full")
-def test_an_answer_that_cannot_be_written_is_a_refusal(standing, recorded_payload):
+@pytest.mark.parametrize("target", [">&-", "> /dev/full"])
+def test_an_answer_that_cannot_be_written_is_a_refusal(standing, recorded_payload, target):
     import subprocess
 
     payload = json.dumps(recorded_payload("claude-edit-deny", standing.path))
-    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest_ouro", "guard"],
-            input=payload, text=True, cwd=standing.path, stdout=full, stderr=subprocess.PIPE,
-            check=False,
-        )  # fmt: skip
+    done = subprocess.run(
+        ["sh", "-c", f'exec "{sys.executable}" -m pytest_ouro guard {target}'],
+        input=payload, text=True, cwd=standing.path, stderr=subprocess.PIPE, check=False,
+    )  # fmt: skip
 
     assert done.returncode == 2
+    assert "so it is refused" in done.stderr
 
 
 JSON = st.recursive(

@@ -39,6 +39,15 @@ def files(project):
 ALL = "--agents=claude,codex,cursor,gemini"
 
 
+def test_a_byte_order_mark_before_settings_is_accepted(project, init):
+    (project.path / ".claude").mkdir()
+    settings = project.path / ".claude/settings.json"
+    settings.write_text('\ufeff{"model": "x"}', "utf-8")
+    assert init("--agents=claude")[0] == 0
+    assert json.loads(settings.read_text("utf-8-sig"))["model"] == "x"
+    assert init("--agents=claude")[1].startswith("ouro: the agents' files state the rules")
+
+
 def test_all_four_by_name(project, init):
     status, out, err = init(ALL)
 

@@ -414,7 +414,7 @@ def test_an_untracked_folder_whose_paths_are_too_long_is_named_and_removed(proje
         "nobody knows what is in it"
     )
     command, _, rest = finding.help.partition(", ")
-    assert rest == "or put the idea into an editable file"
+    assert rest.startswith("or put the idea into an editable file; what a tool writes")
     subprocess.run(["sh", "-ec", command], cwd=project.path, check=True)
     assert judged(RULE).status == "holds"
 

@@ -70,6 +70,15 @@ def test_a_failing_call_is_reported_with_the_words_of_git(folder):
         run_git("cat-file", "-p", "no", cwd=folder)
 
 
+@pytest.mark.parametrize("missing", ["HEAD", "objects"])
+def test_a_damaged_repository_is_not_called_none(folder, missing):
+    (folder / ".git" / missing).rename(folder / "away")
+    (folder / "below").mkdir()
+    with pytest.raises(GitError, match=r"git does not accept \S+/\.git: a part of it") as refused:
+        Git.discover(folder / "below")
+    assert "git init" not in refused.value.help
+
+
 def test_variables_of_git_do_not_reach_it(folder, tmp_path, monkeypatch):
     other = tmp_path / "other"
     other.mkdir()

@@ -17,7 +17,7 @@ from pytest_ouro.evidence.git.special_files import refuse_special_files, refuse_
 from pytest_ouro.messages import git as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 #: Settings that override those of the repository which run a program or hide a change.
 _OVERRIDES = (
@@ -108,10 +108,17 @@ def _rev_parse(start: Path, *args: str) -> bytes:
         if known:
             raise messages.repository_gone(start, gone) from None
         if "not a git repository" in error.message:
+            if refused := next((at for at in _git_folders(start) if os.path.lexists(at)), None):
+                raise messages.damaged_repository(refused) from None
             raise messages.no_repository(start) from None
         if "must be run in a work tree" in error.message:
             raise messages.no_working_tree(start) from None
         raise
+
+
+def _git_folders(start: Path) -> Iterator[Path]:
+    """Yield the path of ``.git`` in a folder, then in each folder above it."""
+    return (folder / ".git" for folder in (start, *start.parents))
 
 
 def _own_index(index: str, top: Path, common_dir: Path) -> str:
