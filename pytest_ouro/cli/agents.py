@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
+import posixpath
 import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.schema import nearest
+from pytest_ouro.evidence.content import canonical
 from pytest_ouro.evidence.git.special_files import refuse_special_file
 from pytest_ouro.messages import agents as messages
-from pytest_ouro.onboarding import agents, section
+from pytest_ouro.onboarding import agents, earlier, program_md, section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from pytest_ouro.bound.read import Bound
+    from pytest_ouro.evidence.git.client import Git
+    from pytest_ouro.onboarding import Statement
+
+#: The file that the original's agents are asked to read.
+PROGRAM = "program.md"
+
 
 def files(
-    top: Path, asked: str, rules: list[str], demand_own: Callable[[str], object]
+    git: Git,
+    asked: str,
+    bound: Bound,
+    statements: list[Statement],
+    demand_own: Callable[[str], object],
 ) -> tuple[dict[str, str], list[str]]:
     """Return a tuple: the new texts of the files that change, by their paths from the top folder
     ({} if none changes), and the lines that say what a person does next. Nothing is written here.
 
-    ``asked`` are the agents' names joined by commas, "" for those that the project uses; ``rules``
-    are the lines of the rendered section. ``demand_own`` is called with each path before its file
-    is read, and raises OuroError for a file outside of the repository. OuroError too for an unknown
-    agent, or for a file that cannot be read or merged.
+    ``asked`` are the agents' names joined by commas, "" for those that are found; ``statements``
+    are the rules of the bound. ``demand_own`` is called with each path before its file is read, and
+    raises OuroError for a file outside of the repository. OuroError too for an unknown agent, or
+    for a file that cannot be read or merged.
     """
-    names = _names(top, asked)
+    top = git.top
+    program = _find_program(top, bound)
+    names = _names(top, asked, optional=bool(program))
+    rules = section.render(statements, [*program_md.loop(bound).splitlines(), ""])
+    stated = {" ".join(statement.words.split()) for statement in statements}
     new: dict[str, str] = {}
     old: dict[str, str] = {}
 
@@ -40,20 +59,60 @@ def files(
 
     for agent in (agents.AGENTS[name] for name in names):
         change(agent.settings, partial(agents.merge, agent))
-    change("AGENTS.md", lambda before: section.replace(before, rules, "AGENTS.md"))
+
+    def with_rules(before: str) -> str:
+        """Return the text of AGENTS.md with the loop and the rules."""
+        text = section.replace(before, rules, "AGENTS.md")
+        return earlier.mark(text, bound.experiment, "this file")
+
+    change("AGENTS.md", with_rules)
     for name in agents.IMPORTING:
         is_link = (top / name).resolve() == (top / "AGENTS.md").resolve()
         if (top / name).is_file() and not is_link:
-            change(name, agents.add_import)
+            change(name, partial(_with_import, name=name, stated=stated, bound=bound))
+    if program:
+        change(program, partial(program_md.update, bound=bound))
+        _demand_in_git(git, program, old[program])
     return {name: text for name, text in new.items() if text != old[name]}, list(_next(names, new))
 
 
-def _names(top: Path, asked: str) -> list[str]:
+def _with_import(before: str, *, name: str, stated: set[str], bound: Bound) -> str:
+    """Return the text of a file that imports AGENTS.md, where the rules and the loop are. Its BOUND
+    section is left out, unless it has rules that are not ``stated`` in the bound."""
+    imported = agents.add_import(before)
+    with contextlib.suppress(OuroError):  # of a section that cannot be read, which then stays
+        found = section.read(before, name) if section.has_bound(before) else None
+        if found and all(" ".join(bullet.words.split()) in stated for bullet in found.bullets):
+            line = [] if imported == before else [agents.IMPORT]
+            imported = section.replace(before, line, name)
+    return earlier.mark(imported, bound.experiment, "AGENTS.md")
+
+
+def _find_program(top: Path, bound: Bound) -> str:
+    """Return the path of program.md from the top folder, in the experiment's folder or in the top
+    folder; "" if there is none."""
+    names = (posixpath.join(bound.root, PROGRAM), PROGRAM)
+    return next((name for name in names if (top / name).is_file()), "")
+
+
+def _demand_in_git(git: Git, name: str, text: str) -> None:
+    """Refuse to replace a program that people wrote, unless git has its text in HEAD."""
+    if text.startswith(program_md.MARK) or not text.strip():
+        return
+    head = git.commit("HEAD")
+    entry = git.tree(head).get(name) if head else None
+    data = text.encode("utf-8", "surrogateescape")
+    if entry is None or canonical(git.store.read(entry.blob)) != canonical(data):
+        raise messages.program_not_in_git(name)
+
+
+def _names(top: Path, asked: str, *, optional: bool) -> list[str]:
     """Return the names of the agents in ``asked``, or of those that the project uses if it is "".
-    OuroError for an unknown name, or if the project uses no known agent."""
+    OuroError for an unknown name, or if the project uses no known agent and they are not
+    ``optional``."""
     if not asked:
         found = agents.found(top)
-        if not found:
+        if not (found or optional):
             signs = [sign for agent in agents.AGENTS.values() for sign in agent.signs]
             raise messages.none_found(top, signs, [*agents.AGENTS])
         return found
@@ -83,6 +142,8 @@ def _text(path: Path, name: str) -> str:
 def _next(names: list[str], new: dict[str, str]) -> Iterator[str]:
     """Yield the lines that say what a person does after the files are written. ``names`` are the
     agents, and ``new`` has the texts of their settings by path."""
+    if not names:
+        yield f"name the agents, and they call the guard too: --agents={','.join(agents.AGENTS)}"
     if not shutil.which("pytest-ouro"):
         yield "put pytest-ouro on the PATH of the agents, or their hooks cannot start it"
     for name in names:

@@ -288,6 +288,7 @@ def _report_lines(
     yield "  a person, not an agent: pytest-ouro bless, then commit bound.lock"
     yield "  let git run the gate, by the project's Python: pytest-ouro init --hook"
     yield "  (or names that commit as the truth: git config ouro.trust COMMIT)"
+    yield "  tell agents the loop (pytest --ouro-experiment): pytest-ouro init --agents"
 
 
 def _render(args: argparse.Namespace) -> int:
@@ -314,18 +315,18 @@ def _agents(args: argparse.Namespace) -> int:
     """Write the guard's hooks and the rules into the files of agents; print a person's next
     steps. Return 0, also if nothing changes."""
     path = find_bound(args.bound)
-    lines = section.render([_statement(rule) for rule in _bound(path).rules])
-    git = Git.discover(path.parent)
+    bound, git = _bound(path), Git.discover(path.parent)
+    rules = [_statement(rule) for rule in bound.rules]
 
     def find(name: str) -> _File:
         return _File.find(git.top / name, git, name)
 
-    written, then = agents.files(git.top, args.agents, lines, find)
+    written, then = agents.files(git, args.agents, bound, rules, find)
     for name, text in written.items():
         find(name).write(text)
         say(f"ouro: wrote {name}")
     if not written:
-        say("ouro: the agents' files state the rules and call the guard already")
+        say("ouro: the agents' files state the loop and the rules already")
         return 0
     if ignored := split(git.call("ls-files", "-oiz", "--exclude-standard", "--", *written)):
         then.insert(-1, f"git ignores some of them, so: git add -f {' '.join(ignored)}")
@@ -358,13 +359,14 @@ def _program(args: argparse.Namespace) -> int:
     """Print the program of the bound, or write it to the file that ``--program`` names. Return 0.
     OuroError if that file is written by hand and ``--force`` is not given."""
     path = find_bound(args.bound)
-    text = program_md.render(_bound(path))
+    bound = _bound(path)
     if not args.program:
-        say(*text.splitlines())
+        say(*program_md.render(bound).splitlines())
         return 0
     target = _File.find(Path.cwd() / args.program, Git.discover(path.parent), args.program)
     before = target.read()
-    if before == text.encode():
+    text = program_md.update(before.decode("utf-8", "surrogateescape"), bound)
+    if before == text.encode("utf-8", "surrogateescape"):
         say(f"ouro: {args.program} is up to date with {path.name}")
         return 0
     if before and not before.startswith(program_md.MARK.encode()) and not args.force:

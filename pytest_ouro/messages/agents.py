@@ -51,6 +51,15 @@ def unreadable(name: str, words: str) -> OuroError:
     )
 
 
+def program_not_in_git(name: str) -> OuroError:
+    """``init --agents`` would replace a program that people wrote, and the last commit does not
+    have its text."""
+    return OuroError(
+        f"{name} is not committed as it is, and its text would be lost; nothing was written",
+        help=f"git add -f {name} && git commit -m 'The program' -- {name}, then run again",
+    )
+
+
 def guard_takes_no_bound() -> OuroError:
     """``--bound`` was given to the guard."""
     return OuroError(

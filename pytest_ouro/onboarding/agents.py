@@ -68,7 +68,7 @@ AGENTS = {
 }
 #: The files that import AGENTS.md, where a project has them.
 IMPORTING = ("CLAUDE.md", "GEMINI.md")
-_IMPORT = "@AGENTS.md"
+IMPORT = "@AGENTS.md"
 
 
 def found(top: Path) -> list[str]:
@@ -119,10 +119,10 @@ def merge(agent: Agent, before: str) -> str:
 def add_import(before: str) -> str:
     """Return the text of a file for agents with the line that imports AGENTS.md added at its end;
     unchanged if it has that line."""
-    if any(line.strip() in (_IMPORT, "@./AGENTS.md") for line in before.splitlines()):
+    if any(line.strip() in (IMPORT, "@./AGENTS.md") for line in before.splitlines()):
         return before
     gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
-    return f"{before}{gap}{_IMPORT}\n"
+    return f"{before}{gap}{IMPORT}\n"
 
 
 def disables(text: str) -> bool:

@@ -6,6 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound.read import NAME
+from pytest_ouro.onboarding import earlier
 from pytest_ouro.onboarding.section import TITLES
 
 if TYPE_CHECKING:
@@ -38,24 +39,7 @@ They are judged before and after every run. A run that breaks one does not count
 message names the rule and says what to do.
 {rules}
 
-## Loop
-
-The first run is of the code as it is: the baseline. Then, again and again, without
-waiting for a person:
-
-1. Edit {editable}: one idea, with a reason why it should help.
-2. `git commit -am "what you tried"`. The message becomes the description in `{experiment.ledger}`.
-3. `pytest --ouro-experiment --ouro-settle`. It judges the rules, runs what is committed,
-   measures, writes the row and settles the branch.
-4. Read its last line: `ouro: discard {experiment.metric}=… best=… reason=worse`.
-
-| it says | then |
-|---|---|
-| `keep` | go on from this commit |
-| `discard` | the branch is back at its last keep: try another idea |
-| `crash` | the same; `run.log` ends with what went wrong |
-| `closed` | nothing ran: a rule is broken, or a run cannot start; do what `help:` says |
-
+{loop}
 ## Verdict
 
 - Better by more than {margin} is `improved`; by less, {small}.
@@ -63,6 +47,37 @@ waiting for a person:
 - What else is worse, equal, unchanged or differs in its seed alone is discarded.
 - So is a run below the level {level}.
 """
+
+_LOOP = """\
+## Loop
+
+`{brief}` says where the experiment stands: the best commit, what was tried and
+what came of it, whether a run can start, and the next step. Begin with it, also after a
+restart{folder}.
+
+The first run is of the code as it is: the baseline. Then, again and again:
+
+1. Edit {editable}: one idea, with a reason why it should help.
+2. `git commit -am "what you try"`. The message becomes the description in `{experiment.ledger}`.
+3. `{run}`. It judges the rules, runs what is
+   committed, measures, writes the row and settles the branch. Do none of this by hand.
+4. Read its last line: `ouro: discard {experiment.metric}=… best=… reason=worse`.
+
+| it says | then |
+|---|---|
+| `keep` | go on from this commit |
+| `discard` | the branch is back at its last keep: try another idea |
+| `crash` | the same; the lines above it say what went wrong, and where |
+| `closed` | nothing ran: a rule is broken, or a run cannot start; do what `help:` says |
+
+Never stop, and do not ask whether to go on: a person stops you. If you run out of ideas,
+read the brief again, combine what was kept, or try something larger.
+A gain that may be luck is measured again with `--ouro-repeat 3`: three runs with other
+seeds, and the mean decides. It costs three runs.
+"""
+
+#: Stands between the program that is rendered and what is kept of one that people wrote.
+_KEPT = "<!-- pytest-ouro: kept of the program before; what follows is yours -->"
 
 
 def render(bound: Bound) -> str:
@@ -82,9 +97,35 @@ def render(bound: Bound) -> str:
         rules_file=posixpath.relpath(posixpath.join(bound.folder, NAME), bound.root or "."),
         limits=_limits(bound),
         rules="\n".join(rules(bound)),
+        loop=loop(bound),
         margin=_each(bound, _margin),
         small="a discard (`within-noise`)" if hard else "a keep (`marginal`)",
         level=_each(bound, lambda bound, device: f"`{bound.experiments[device].level}`"),
+    )
+
+
+def update(before: str, bound: Bound) -> str:
+    """Return the program of a bound in place of the text ``before``, with what that had beside the
+    loop and the rules: what follows the mark of an earlier rendering, or what `earlier.keep`
+    returns of a program that people wrote."""
+    text = render(bound)
+    _, mark, rest = before.partition(_KEPT)
+    if not mark and not before.startswith(MARK):
+        rest = earlier.keep(before, bound.experiment)
+        rest = f"\n\n## Kept of the program before\n\n{rest}\n" if rest else ""
+    return f"{text}\n{_KEPT}{rest}" if rest else text
+
+
+def loop(bound: Bound) -> str:
+    """Return the section that tells an agent the loop in our commands, as Markdown."""
+    experiment = bound.experiment
+    path = posixpath.join(bound.folder, NAME) if bound.folder else ""
+    return _LOOP.format(
+        brief=f"pytest-ouro brief{path and ' --bound '}{path}",
+        run=f"pytest {path}{path and ' '}--ouro-experiment --ouro-settle -q",
+        folder=", from the repository's top folder" if path else "",
+        experiment=experiment,
+        editable=", ".join(f"`{name}`" for name in experiment.editable),
     )
 
 

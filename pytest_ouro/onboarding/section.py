@@ -113,10 +113,20 @@ def read(text: str, file: str) -> Section | None:
     return Section(file, tuple(_bullet(file, *one) for one in found), tuple(orphan_lines))
 
 
-def render(statements: Iterable[Statement]) -> list[str]:
-    """Return the lines of a whole BOUND section, with its markers: under each heading the rules,
-    each with a line that says how it is judged. A heading without rules is left out."""
-    lines = [BEGIN, "## BOUND", "", *_INTRO]
+def states_rules(heading: str) -> bool:
+    """Return whether a heading, without its marks ``#``, is that of a BOUND section or of rules."""
+    return bool(_BOUND.match(heading) or _kind(heading))
+
+
+def has_bound(text: str) -> bool:
+    """Return whether a Markdown text has a heading BOUND, or our markers."""
+    return BEGIN in text or any(line.level and _BOUND.match(line.text) for line in _lines(text))
+
+
+def render(statements: Iterable[Statement], before: Iterable[str] = ()) -> list[str]:
+    """Return the section as lines, with its markers; a heading without rules is left out. The lines
+    ``before`` stand between the first marker and the heading BOUND."""
+    lines = [BEGIN, *before, "## BOUND", "", *_INTRO]
     statements = list(statements)
     for section, title in TITLES.items():
         own = [statement for statement in statements if statement.section == section]

@@ -96,7 +96,7 @@ def test_an_agent_is_found_by_its_files(project, init, files, there):
     before = files()
     _, out, _ = init("--agents")
     assert files() == before
-    assert out == "ouro: the agents' files state the rules and call the guard already\n"
+    assert out == "ouro: the agents' files state the loop and the rules already\n"
 
 
 def test_no_agent_is_found(init, files):
