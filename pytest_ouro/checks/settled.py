@@ -11,7 +11,7 @@ from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pytest_ouro.evidence.evidence import Evidence
     from pytest_ouro.evidence.records.run_record import FinishedRun
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Settled(Check):
     """The branch has every kept commit and no discarded one, of the runs recorded on it since the
     last blessing. The last verdict on a commit counts. The commit of the last run may still be at
-    the tip, waiting for its revert."""
+    the tip, waiting for its revert. A commit that changes no editable file may stay."""
 
     stage = "ledger"
 
@@ -37,7 +37,12 @@ class Settled(Check):
 
         ancestors = evidence.repository.ancestors
         last = last_verdicts(runs).values()
-        stays = [run for run in last if run.status == "discard" and run.commit in ancestors]
+        code = {run.commit: run.code for run in evidence.all_runs}
+        stays = [
+            run
+            for run in last
+            if run.status == "discard" and run.commit in ancestors and not _is_kept_code(run, code)
+        ]
         awaiting = runs[-1].commit
         if evidence.repository.head == awaiting:
             stays = [run for run in stays if run.commit != awaiting]
@@ -57,6 +62,12 @@ class Settled(Check):
                 help=f"bring it back: git reset --keep {lost[-1].commit[:7]}",
                 facts={"commits": len(lost)},
             )
+
+
+def _is_kept_code(run: FinishedRun, code: dict[str, Mapping[str, str]]) -> bool:
+    """Return whether the editable files of a discarded run are those of its reference: its commit,
+    such as a blessing, is not an experiment. ``code`` has git's ids of the files by commit."""
+    return bool(run.code) and code.get(run.best_commit or "") == run.code
 
 
 def _name(run: FinishedRun) -> str:

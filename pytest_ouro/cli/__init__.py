@@ -21,6 +21,7 @@ COMMANDS = {
     "guard": "refuse an agent's tool call on standard input if a rule forbids it",
     "doctor": "show what is enforced here and what is not, with the next step to fix it",
     "log": "show the recorded runs as a table",
+    "brief": "tell an agent where the experiment stands: what was tried, and the next step",
 }
 
 

@@ -123,8 +123,12 @@ def test_uncommitted_work_is_never_lost(lab, loop):
 def test_a_commit_of_other_files_is_not_dropped(lab, loop):
     lab.bound(('check = "scope"', 'check = "scope"\nwithin = "src"'), **{"src/code.txt": ""})
     loop(2.0)
-    lab.project.commit("a person's notes", {"notes.md": "kept\n"})
-    worse = loop(3.0)
+    notes = lab.project.commit("a person's notes", {"notes.md": "kept\n"})
+    loop(3.0)
+    assert head(lab) == notes
+    lab.commit(lab.script(2.5))
+    lab.project.commit("more notes", {"notes.md": "kept too\n"})
+    worse = loop(3.5)
     assert head(lab) == worse.commit
     assert "would be lost too" in worse.settlement[0]
 
@@ -139,3 +143,35 @@ def test_a_change_of_seeds_alone_is_never_kept(lab, loop):
     assert first.reason == "improved"
     second = lab.run("seed = 2\n" + lab.script(1.9), settle=True)
     assert (second.status, second.reason) == ("discard", "seed-only")
+
+
+def test_a_blessing_after_the_last_keep_stays(lab, loop):
+    loop(2.0)
+    lab.bound(("timeout   = 20", "timeout   = 21"))
+    blessed = head(lab)
+
+    worse = loop(3.0)
+
+    assert worse.status == "discard"
+    assert head(lab) == blessed
+    assert f"is back at {blessed[:7]}" in worse.settlement[-1]
+    assert lab.project.ouro("gate").returncode == 0
+
+
+def test_a_blessing_that_is_run_itself_stays_too(lab, loop):
+    lab.bound(('id    = "log-every', f'{SETTLED}[[iron-law]]\nid    = "log-every'))
+    loop(2.0)
+    lab.bound(("timeout   = 20", "timeout   = 21"))
+    blessed = head(lab)
+    again = lab.run(settle=True)
+    assert (again.reason, again.settlement) == ("unchanged", ())
+    assert head(lab) == blessed
+
+    worse = loop(3.0)
+
+    assert worse.status == "discard", worse
+    assert head(lab) == blessed
+    assert lab.project.ouro("gate").returncode == 0
+
+
+SETTLED = 'id = "settled"\nrule = "Improvements stay."\ncheck = "settled"\n\n'

@@ -29,6 +29,9 @@ def settle(case: Case, *, target: str, tried: str, apply: bool) -> tuple[str, ..
     and a line names the command that would move it. ``case`` is that of the run, observed before
     the run; ``tried`` is the ref of the tried commit.
     """
+    target = place_to_return(case, target)
+    if target == case.repository.head:
+        return ()
     stays = f"the try stays as {tried}"
     advice = f"ouro: to settle: git reset --keep {target[:7]}   ({stays})"
     if not apply:
@@ -42,6 +45,28 @@ def settle(case: Case, *, target: str, tried: str, apply: bool) -> tuple[str, ..
     if why:
         return (f"ouro: not settled: {why}", advice)
     return (f"ouro: settled: {case.evidence.branch} is back at {target[:7]}   ({stays})",)
+
+
+def place_to_return(case: Case, kept: str) -> str:
+    """Return the commit to which the branch of ``case`` is settled if ``kept`` is its last keep.
+
+    It is the last keep, or the last of the commits that follow it directly and change no editable
+    file, such as a blessing: these are not experiments, and they would be lost.
+    """
+    git, head = case.repository.git, case.repository.head
+    editable = [case.bound.path(path) for path in case.experiment.editable]
+    for commit in git.call("rev-list", "--reverse", f"{kept}..{head}").decode().split():
+        alone = git.store.commit(commit)[1] == [kept]
+        if not alone or any(matches(path, editable) for path in _changed_by(git, commit)):
+            break
+        kept = commit
+    return kept
+
+
+def _changed_by(git: Git, commit: str) -> list[str]:
+    """Return the paths that a commit changed, of its first parent's; [] for a merge."""
+    paths = git.call("diff-tree", "-r", "--no-commit-id", "--name-only", "-z", "--root", commit)
+    return [path for path in paths.decode(errors="replace").split("\0") if path]
 
 
 def return_branch(git: Git, target: str) -> None:
@@ -113,7 +138,6 @@ def _find_other_commit(git: Git, target: str, head: str, editable: list[str]) ->
     """Return the id of the newest commit after ``target`` up to ``head`` that changed a file which
     is not editable; "" if there is none. ``editable`` are globs."""
     for commit in git.call("rev-list", f"{target}..{head}").decode().split():
-        paths = git.call("diff-tree", "-r", "--no-commit-id", "--name-only", "-z", "--root", commit)
-        if any(not matches(p, editable) for p in paths.decode(errors="replace").split("\0") if p):
+        if any(not matches(path, editable) for path in _changed_by(git, commit)):
             return commit
     return ""

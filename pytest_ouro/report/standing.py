@@ -1,0 +1,243 @@
+"""Collect where an experiment stands, for an agent that starts, or starts again.
+
+Only what a run has printed already is collected: verdicts, values, reasons and messages. Salts, the
+judge's details and what an evaluation printed beside the metric stay in the journal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.escape import quoted
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.engine import check_before_run
+from pytest_ouro.evidence.paths import matches
+from pytest_ouro.evidence.records.reasons import Reason
+from pytest_ouro.evidence.records.verdicts import kept_in, saved
+from pytest_ouro.experiment.records.editable import files_at_head
+from pytest_ouro.experiment.steps import preconditions
+from pytest_ouro.experiment.steps.settle import place_to_return
+from pytest_ouro.experiment.supervision import processes
+from pytest_ouro.experiment.verdict.guards import number_of
+from pytest_ouro.experiment.verdict.history import comparable, differences, find_same_code, tally
+from pytest_ouro.report.unforeseen import to_error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
+
+Table = dict[str, object]
+#: Reasons after which the same commit is run again: nothing was learnt about it.
+_AGAIN = (Reason.INTERRUPTED, Reason.LOST, Reason.NOT_STARTED)
+
+
+class Fault(NamedTuple):
+    """Why no run can start: a broken ``rule`` ("" for another error), in words, with the help."""
+
+    rule: str
+    headline: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where an experiment stands.
+
+    ``runs`` are all finished runs, oldest first; ``kept`` the keeps on the branch, newest first.
+    ``faults`` say why no run can start. ``edited`` are editable files with changes that are not
+    committed, of which git does not know ``new``; ``going`` is a run of this working tree that goes
+    on now.
+    """
+
+    case: Case
+    runs: tuple[FinishedRun, ...]
+    kept: tuple[FinishedRun, ...]
+    faults: tuple[Fault, ...]
+    edited: tuple[str, ...]
+    new: tuple[str, ...]
+    going: StartedRun | None
+
+    @classmethod
+    def observe(cls, case: Case) -> Standing:
+        """Return where the experiment of a case stands. RecordError if the journal cannot be
+        read."""
+        repository = case.repository
+        runs = tuple(case.evidence.journal.runs())
+        globs = case.evidence.layout.editable_globs
+        changes = (*repository.staged, *repository.unstaged(case.bound.root))
+        new = {path for path in repository.untracked if matches(path, globs)}
+        edited = new | {change.path for change in changes if matches(change.path, globs)}
+        going = [
+            run
+            for run in case.evidence.journal.unfinished()
+            if run.worktree == case.evidence.worktree
+            and processes.identity(run.pid) == run.process != ""
+        ]
+        return cls(
+            case,
+            runs,
+            tuple(kept_in(repository.history, runs)),
+            tuple(_faults(case, edited=bool(edited))),
+            tuple(sorted(edited)),
+            tuple(sorted(new)),
+            going[-1] if going else None,
+        )
+
+    @property
+    def head(self) -> str:
+        return self.case.repository.head
+
+    @property
+    def best(self) -> FinishedRun | None:
+        """The last keep on the branch, with which the next run is compared; None without one."""
+        return self.kept[0] if self.kept else None
+
+    @property
+    def has_best_code(self) -> bool:
+        """Whether the editable files of HEAD are those of the last keep."""
+        return self.best is not None and files_at_head(self.case) == dict(self.best.code)
+
+    @property
+    def of_head(self) -> FinishedRun | None:
+        """The last run of HEAD under the present trust, without rehearsals; None without one."""
+        found = [r for r in self.case.evidence.runs if r.commit == self.head and not r.rehearsal]
+        return found[-1] if found else None
+
+    @property
+    def compared(self) -> list[FinishedRun]:
+        """The runs that can be compared with the last keep, else with the last measured run."""
+        measured = [run for run in self.runs if comparable(run, run)]
+        like = self.best or (measured[-1] if measured else None)
+        return [] if like is None else [run for run in measured if comparable(run, like)]
+
+    def why(self, run: FinishedRun) -> str:
+        """Return in words why a run came to its verdict: its message, or how it compares."""
+        metric, on = run.metric, (run.best_commit or "")[:7]
+        if run.message:
+            return run.message
+        if run.reason is Reason.BASELINE:
+            return f"a new baseline: earlier runs differ in {run.apart}" if run.apart else ""
+        if run.reason in (Reason.UNCHANGED, Reason.SEED_ONLY):
+            before = self.runs[: self.runs.index(run)]
+            same, _ = find_same_code(before, run)
+            seeds = ", except for its seeds" if run.reason is Reason.SEED_ONLY else ""
+            return f"the code of {same.commit[:7]}{seeds}" if same else str(run.reason.meaning)
+        if run.reason is Reason.LEVEL:
+            return run.level_why or str(run.reason.meaning)
+        if run.gain is None or run.best is None or not run.reason.counts_as_try:
+            return str(run.reason.meaning)
+        word = "better" if run.gain > 0 else "worse" if run.gain < 0 else "the same"
+        by = f"{metric.text(abs(run.gain))} {word} than" if run.gain else f"{word} as"
+        text = f"{by} {metric.text(run.best)} of {on}"
+        if run.margin and abs(run.gain) <= run.margin:
+            text += f"; noise explains up to {metric.text(run.margin)}"
+        less = saved(run) if run.reason is Reason.SIMPLER else None
+        return f"{text}; {less}" if less else text
+
+    def tally(self) -> str:
+        """Return the tries, keeps and the gain since the baseline; "" for fewer than two."""
+        return tally(self.compared)
+
+    def guards(self) -> list[Table]:
+        """Return the guards of the bound: the number that each limits, the limit, and what the last
+        keep has; None where there is none yet."""
+        found: list[Table] = []
+        for guard in self.case.bound.guards:
+            reference = self.kept[-1 if guard.of == "baseline" else 0] if self.kept else None
+            number = number_of(guard, reference) if reference and guard.of else None
+            known = guard.of is None or number is not None
+            found.append(
+                {
+                    "id": guard.id,
+                    "number": guard.name,
+                    "at": "least" if guard.at_least is not None else "most",
+                    "limit": guard.limit(number) if known else None,
+                    "best_has": number_of(guard, self.best) if self.best else None,
+                    "rule": guard.rule,
+                }
+            )
+        return found
+
+    def differs(self, run: FinishedRun) -> str:
+        """Return the conditions in which a run differs from the last keep; "" if they can be
+        compared, or one of them was not measured."""
+        if self.best is None or run.outcome != "ok":
+            return ""
+        return ", ".join(differences(run, self.best))
+
+    def next(self, run_command: str) -> Table:
+        """Return the next step: a word for it, why, and the commands to give, of which
+        ``run_command`` makes a run."""
+        step, why, commands = self._next(run_command)
+        help = self.faults[0].help if step == "fix" else ""
+        return {"step": step, "why": why, "help": help, "commands": commands}
+
+    def _next(self, run_command: str) -> tuple[str, str, list[str]]:
+        best, last = self.best, self.of_head
+        try_it = [*self._commit(), run_command]
+        if self.going:
+            return "wait", f"a run of {self.going.commit[:7]} goes on: wait for its end", []
+        if self.faults:
+            fault = self.faults[0]
+            place = f"{fault.rule}: " if fault.rule else ""
+            return "fix", f"{place}{fault.headline}", []
+        base = place_to_return(self.case, best.commit)[:7] if best else ""
+        back = f"git reset --keep {base}"
+        lost = last is not None and last.status != "keep" and last.reason not in _AGAIN
+        if best and lost and not self.has_best_code:
+            assert last is not None
+            why = f"HEAD is {last.status} ({last.reason}): return to the last keep, {base}"
+            if not self.edited:
+                return "settle", why, [back]
+            why += ", and take the changes that are not committed along"
+            return "settle", why, ["git stash", back, "git stash pop"]
+        if self.edited:
+            why = f"{', '.join(self.edited[:3])} has changes that are not committed: run them"
+            return "commit", why, try_it
+        if last is None and not self.has_best_code:
+            first = "HEAD has not been run" if best else "nothing is kept yet: HEAD is the baseline"
+            return "run", first, [run_command]
+        if last is not None and last.reason in _AGAIN:
+            return "run", f"the run of HEAD was {last.reason}: run it again", [run_command]
+        if best is None:
+            assert last is not None
+            why = f"HEAD is {last.status} ({last.reason}), and nothing is kept yet: fix it"
+            return "edit", why, try_it
+        return "edit", "HEAD has the code of the last keep: try an idea that is not listed", try_it
+
+    def _commit(self) -> list[str]:
+        """Return the commands that commit the changes of editable files."""
+        paths = " ".join(map(quoted, self.edited[:20]))
+        if not paths:
+            return ['git commit -am "what you try"']
+        new = " ".join(map(quoted, [path for path in self.edited if path in self.new][:20]))
+        add = [f"git add -- {new}"] if new else []
+        return [*add, f'git commit -m "what you try" -- {paths}']
+
+
+def _faults(case: Case, *, edited: bool) -> list[Fault]:
+    """Return why no run can start: each broken rule's first finding, or an error. Changes that are
+    not committed (``edited``) are not among them."""
+    try:
+        case.evidence.journal.demand_whole()
+        found = [
+            Fault(result.rule, result.findings[0].headline, result.findings[0].help)
+            for result in check_before_run(case)
+            if result.broken and result.findings
+        ]
+        if not found and not edited:
+            preconditions.demand_committed(case)
+            preconditions.demand_no_submodule(case)
+    except Exception as error:
+        known = error if isinstance(error, OuroError) else to_error(error)
+        return [Fault("", known.message, known.help)]
+    return found
+
+
+def count(runs: Sequence[FinishedRun]) -> Table:
+    """Return how many runs there are, by status."""
+    words = [run.status for run in runs]
+    return {"runs": len(runs), **{word: words.count(word) for word in ("keep", "discard", "crash")}}
