@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.engine import check_history, open_commit
 from pytest_ouro.evidence.git.client import Git
-from pytest_ouro.onboarding import autoresearch, document, project
+from pytest_ouro.onboarding import autoresearch, document
+from pytest_ouro.onboarding.discover import project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

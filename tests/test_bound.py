@@ -124,7 +124,7 @@ FAULTS = {
     "a missing key of the experiment": (
         *('script   = "train.py"', ""),
         "bound.toml:7: [experiment]: lacks the key 'script': an experiment has script, harness, "
-        "evaluate or command, evaluate-command",
+        "evaluate or command, perhaps with evaluate-command",
     ),
     "a script and a command": (
         *("budget   = 300", 'budget = 300\ncommand = ["make"]\nevaluate-command = ["./score"]'),
@@ -474,10 +474,9 @@ def test_a_command_needs_neither_script_nor_harness():
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        pytest.param('evaluate-command = ["./score"]', "",
-                     "bound.toml:7: [experiment]: lacks the key 'evaluate-command': an experiment "
-                     "has script, harness, evaluate or command, evaluate-command",
-                     id="nothing evaluates it"),
+        pytest.param('evaluate-command = ["./score"]', 'artefacts = ["a"]',
+                     "bound.toml:7: [experiment]: 'artefacts' has no effect without "
+                     "'evaluate-command'", id="nothing evaluates what it leaves"),
         pytest.param('command = ["make"]\n', "",
                      "bound.toml:7: [experiment]: lacks the key 'command'", id="nothing is run"),
         pytest.param('["make"]', "[]",

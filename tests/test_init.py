@@ -506,13 +506,18 @@ def test_the_device_is_the_one_that_the_script_requires(original, init, line, de
 
 
 REFUSED = {
-    "no script": ({"fit.py": None}, (), "no script that imports a harness was found", "--script"),
+    "nothing that runs": (
+        {"fit.py": None},
+        (),
+        "no script that imports a harness was found",
+        "pytest-ouro init --command 'python harness.py' --metric score --direction higher",
+    ),
     "a script that is not there": ({}, ("--script", "x.py"), "there is no file x.py in", ""),
     "several scripts": (
         {"again.py": OTHER_SCRIPT},
         (),
         "several candidates for the script that imports a harness: again.py, fit.py",
-        "--script SCRIPT",
+        "pytest-ouro init --script again.py",
     ),
     "no harness": (
         {"fit.py": "print(1)\n"},
@@ -527,13 +532,6 @@ REFUSED = {
         "--evaluate",
     ),
     "no such evaluation": ({}, ("--evaluate", "judge"), "defines no function judge", ""),
-    "no budget": ({}, (), "harness.py states no TIME_BUDGET", "--budget SECONDS"),
-    "a budget that only a run would tell": (
-        {"harness.py": f"{OTHER_HARNESS}TIME_BUDGET = ask()\n"},
-        (),
-        "harness.py states no TIME_BUDGET",
-        "--budget SECONDS",
-    ),
     "a budget of nothing": (
         {},
         ("--budget", "0"),
@@ -544,7 +542,7 @@ REFUSED = {
         {},
         ("--metric", "quux", "--budget", "5"),
         "a lower or a higher quux",
-        "--direction",
+        "pytest-ouro init --direction lower, or pytest-ouro init --direction higher",
     ),
     "no metric": (
         {"fit.py": "import harness\nprint(harness.evaluate(0))\n"},
@@ -642,6 +640,19 @@ def test_a_missing_or_unclear_fact_is_one_line_and_nothing_is_written(
     assert files_of(project) == before
 
 
+@pytest.mark.parametrize("stated", ["", "TIME_BUDGET = ask()\n"], ids=["none", "unreadable"])
+def test_a_budget_that_nothing_states_is_assumed_as_a_limit(repository, init, stated):
+    project = repository({**OTHER, "harness.py": OTHER_HARNESS + stated})
+
+    status, out, _ = init(project)
+
+    checks = [rule.check for rule in parsed(project).rules]
+    assert status == 0
+    assert "assumed: the training takes at most 300 s: harness.py states no TIME_BUDGET" in out
+    assert "(--budget SECONDS says otherwise)" in out
+    assert ("budget-limit" in checks, "budget-exact" in checks) == (True, False)
+
+
 def test_a_bound_that_is_there_is_replaced_only_by_force(original, init):
     original.write({"bound.toml": "mine"})
 
@@ -650,7 +661,7 @@ def test_a_bound_that_is_there_is_replaced_only_by_force(original, init):
     forced, _, _ = init(original, "--force")
 
     assert (status, kept, forced) == (2, "mine", 0)
-    assert "bound.toml exists already\n  help: replace it: --force" in err
+    assert "bound.toml exists already\n  help: replace it: pytest-ouro init --force" in err
     assert len(parsed(original).rules) == 15
 
 

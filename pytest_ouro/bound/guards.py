@@ -176,7 +176,7 @@ def read_guards(
             continue
         if guard.id in guards:
             problems.add((*where, "id"), f"'{guard.id}' is already a guard")
-        if experiment is not None and not experiment.command and not guard.recorded:
+        if experiment is not None and not experiment.evaluate_command and not guard.recorded:
             problems.add(
                 (*where, "command" if guard.command else "metric"),
                 f"the guard '{guard.id}' needs an experiment with 'evaluate-command': what a "

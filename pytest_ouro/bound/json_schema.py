@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.bound.guards import GUARD, Guard
 from pytest_ouro.bound.read import SECTIONS
-from pytest_ouro.bound.tables import KINDS, PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
+from pytest_ouro.bound.tables import (
+    KINDS,
+    OPTIONAL,
+    PER_DEVICE,
+    Experiment,
+    RuleKeys,
+    Title,
+    VerdictRule,
+)
 from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.core.schema import NO_LIMITS, keys_of, members
 
@@ -59,10 +67,11 @@ def table(cls: type) -> dict[str, Any]:
 
 
 def _kind(kind: tuple[str, ...]) -> dict[str, Any]:
-    """Return the schema that requires all keys of ``kind``, an entry of `KINDS`, and forbids the
-    keys of the other kinds."""
+    """Return the schema that requires the keys of one kind of experiment, an entry of `KINDS`,
+    without those that may be left out, and forbids those of the other kinds."""
     others = [key for other in KINDS if other != kind for key in other]
-    return {"required": list(kind), "properties": dict.fromkeys(others, False)}
+    required = [key for key in kind if key not in OPTIONAL]
+    return {"required": required, "properties": dict.fromkeys(others, False)}
 
 
 def _closed(properties: dict[str, Any], description: str = "") -> dict[str, Any]:

@@ -18,18 +18,24 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 #: A tolerance below this many seconds is allowed even if the budget is shorter.
 SHORT = 10.0
 
-#: An experiment is a script that calls its harness, or a command that is evaluated afterwards.
+#: An experiment is a script that calls its harness, or a command, which is evaluated afterwards or
+#: prints the metric itself.
 KINDS = (("script", "harness", "evaluate"), ("command", "evaluate-command"))
+#: The keys of a kind that may be left out.
+OPTIONAL = ("evaluate-command",)
 
 
 def _kind_fault(e: Any) -> str:
-    kinds = " or ".join(", ".join(kind) for kind in KINDS)
+    kinds = f"{', '.join(KINDS[0])} or command, perhaps with evaluate-command"
     script, command = ([key for key in kind if getattr(e, key.replace("-", "_"))] for kind in KINDS)
     if script and command:
         return f"'{script[0]}' and '{command[0]}' exclude each other: an experiment has {kinds}"
     if script and e.artefacts:
         return "'artefacts' has no effect with 'script', whose model is evaluated: leave it out"
-    lacking = [k for k in (KINDS[1] if command else KINDS[0]) if k not in (*script, *command)]
+    if command and e.artefacts and not e.evaluate_command:
+        return "'artefacts' has no effect without 'evaluate-command': leave it out"
+    stated = (*script, *command, *OPTIONAL)
+    lacking = [key for key in KINDS[1 if command else 0] if key not in stated]
     return f"lacks the key '{lacking[0]}': an experiment has {kinds}" if lacking else ""
 
 
@@ -182,8 +188,8 @@ _LEVEL_SCHEMA = {
 RELATIONS = (
     Relation(
         ("command", "evaluate-command", "artefacts", "script", "harness", "evaluate"),
-        "either `script`, `harness` and `evaluate`, or `command` and `evaluate-command`, perhaps "
-        "with `artefacts`",
+        "either `script`, `harness` and `evaluate`, or `command`, perhaps with `evaluate-command` "
+        "and `artefacts`",
         _kind_fault,
     ),
     Relation(

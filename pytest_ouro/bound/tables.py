@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pytest_ouro.bound.relations import KINDS as KINDS
 from pytest_ouro.bound.relations import LEVELS as LEVELS
+from pytest_ouro.bound.relations import OPTIONAL as OPTIONAL
 from pytest_ouro.bound.relations import RELATIONS
 from pytest_ouro.bound.relations import Level as Level
 from pytest_ouro.core.fast_dataclass import dataclass
@@ -92,7 +93,7 @@ class Experiment:
     )
     evaluate_command: tuple[str, ...] = option(
         "prints `metric: value`; run after `command`, from the trusted commit; `OURO_CANDIDATE` is "
-        "the folder to measure",
+        "the folder to measure (without it, `command` prints the metric itself)",
         default=(),
         items=1,
     )

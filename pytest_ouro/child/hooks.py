@@ -147,16 +147,15 @@ class HarnessHooks:
         batch; else ``warm-up`` if none were. Then add the batch's tokens to those served and note
         its device.
 
-        The tokens are the elements of the tensor, or of the first part of a tuple or list; 1 if
-        that is not a tensor.
+        The tokens are the elements of the batch's first array, as `splits.size_of` counts them.
         """
         if not self._started and self._served >= self._job["warmup_tokens"]:
             self._started = True
             self._channel.report("start")
         elif not self._served:
             self._channel.report("warm-up")
-        first = batch[0] if isinstance(batch, (tuple, list)) else batch
-        self._served += int(first.numel()) if hasattr(first, "numel") else 1
+        self._served += splits.size_of(batch)
+        first = batch[0] if isinstance(batch, (tuple, list)) and batch else batch
         self._device = getattr(first, "device", None)
 
     def evaluation(self, *args: Any, **kwargs: Any) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import enum
 import inspect
+import math
 import re
 from collections.abc import Mapping
 from pathlib import PurePath
@@ -354,3 +355,23 @@ def is_data(value: Any) -> bool:
     if isinstance(value, (str, bytes, type, Mapping)) or callable(value):
         return False
     return hasattr(value, "__getitem__") or is_loader(value)
+
+
+def size_of(batch: Any) -> int:
+    """Return how many tokens a batch serves: the elements of its first array, whatever library it
+    is of (a tensor, anything with a shape, a list of numbers or of rows of them); 1 for anything
+    else."""
+    if hasattr(batch, "numel"):
+        return int(batch.numel())
+    shape = getattr(batch, "shape", None)
+    if isinstance(shape, (tuple, list)) and all(isinstance(size, int) for size in shape):
+        return math.prod(shape)
+    if isinstance(batch, Mapping):
+        batch = tuple(batch.values())
+    if not isinstance(batch, (tuple, list)) or not batch:
+        return 1
+    if all(isinstance(part, (int, float)) for part in batch):
+        return len(batch)
+    if isinstance(batch, list) and all(isinstance(part, list) for part in batch):
+        return sum(map(size_of, batch))
+    return size_of(batch[0])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
 from pytest_ouro.cli import find_bound
+from pytest_ouro.cli.first_gate import Lack, lacks
 from pytest_ouro.cli.output import say, say_aside
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import OuroError, TrustError
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.read import Bound
 
 
+_NO_LOCK = lock.Lock("", {})
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--new-baseline",
@@ -48,9 +52,18 @@ def main(args: argparse.Namespace) -> int:
         if before.get(name) != after.get(name):
             word = "added" if name not in before else "changed" if name in after else "removed"
             say(f"{word}: {name}")
-    say(f"ouro: {lock.NAME} declares {len(after)} files the truth; commit it")
+    lacking = _lacks(path, new)
+    with_it = ", ".join(name for lack in lacking for name in lack.commit)
+    say(
+        f"ouro: {lock.NAME} declares {len(after)} files the truth; commit it"
+        + (f" with {with_it}" if with_it else "")
+    )
     if args.new_baseline:
         say("ouro: the next run is a new baseline: it is compared with no earlier run")
+    for lack in lacking:
+        if not lack.commit:
+            rule = f"{lack.rule} BROKEN: " if lack.rule else ""
+            say(f"ouro: does not hold yet: {rule}{lack.what}", f"  help: {lack.help}")
     trust, source = named(Git.discover(path.parent))
     if trust:
         say(
@@ -63,6 +76,14 @@ def main(args: argparse.Namespace) -> int:
                 "ouro.trust, git commit, git config ouro.trust $(git rev-parse HEAD)"
             )
     return 0
+
+
+def _lacks(path: Path, blessed: lock.Lock) -> list[Lack]:
+    """Return what the first gate will find broken, when the lock is committed."""
+    git = Git.discover(path.parent)
+    bound_path = git.relative(path)
+    bound = bounds.read(read_file(path, limit=limits.BOUND) or b"", bound_path)
+    return lacks(git, bound, bound_path, lambda: blessed)
 
 
 def warn_of_ledger(path: Path, metric: str) -> None:
@@ -90,28 +111,43 @@ def bless(path: Path, *, new_baseline: bool = False) -> tuple[lock.Lock, lock.Lo
         raise messages.no_rules_to_bless(path)
     bound_path = git.relative(path)
     bound = bounds.read(rules, bound_path)
+    lock_path = join(bound.folder, lock.NAME)
+    before = _read_lock(git.top / lock_path)
+    after = lock_of(git, bound, bound_path, rules, before, new_baseline=new_baseline)
+    _write(git, lock_path, after.dumps().encode())
+    warn_of_ledger(git.top / bound.layout.ledger, bound.experiment.metric)
+    return before, after
+
+
+def lock_of(
+    git: Git,
+    bound: Bound,
+    bound_path: str,
+    rules: bytes,
+    before: lock.Lock = _NO_LOCK,
+    *,
+    new_baseline: bool = False,
+) -> lock.Lock:
+    """Return the lock that blesses ``bound``, whose bytes are ``rules``, and the present files; the
+    bound.toml at ``bound_path`` need not exist. ``before`` is the lock that it replaces. TrustError
+    as in `bless`."""
     repository = Repository(git)
     script = bound.experiment.script
     if script and bound.path(script) not in repository.index:
         raise messages.script_untracked(bound.path(script))
-    nothing = Trust(git, lock.NAME, "", lock.Lock("", {}))
-    evidence = Evidence(bound.layout, repository, nothing, rehash=True)
+    evidence = Evidence(bound.layout, repository, Trust(git, lock.NAME, "", _NO_LOCK), rehash=True)
     frozen = _list_frozen(bound, bound_path, evidence)
-    files = {name: _hash_file(repository, name) for name in frozen}
-    lock_path = join(bound.folder, lock.NAME)
-    before = _read_lock(git.top / lock_path)
+    files = {name: _hash_file(repository, name) for name in frozen if name != bound_path}
+    files[bound_path] = digest(rules)
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     id = secrets.token_hex(8)
-    after = lock.Lock(
+    return lock.Lock(
         now,
-        files,
+        dict(sorted(files.items())),
         _hash_data(bound, evidence, before),
         id,
         baseline=id if new_baseline else before.baseline,
     )
-    _write(git, lock_path, after.dumps().encode())
-    warn_of_ledger(git.top / bound.layout.ledger, bound.experiment.metric)
-    return before, after
 
 
 def _write(git: Git, lock_path: str, text: bytes) -> None:

@@ -16,6 +16,10 @@ class OuroError(Exception):
         return f"{self.message}\n  help: {self.help}" if self.help else self.message
 
 
+class AmbiguousError(OuroError):
+    """A fact of a project has several candidates: a person names one of them."""
+
+
 class LimitError(OuroError):
     """Input is larger than its limit in `limits`, so that it is not read and no rule is applied to
     it."""

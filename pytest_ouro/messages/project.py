@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import BoundError, OuroError
+from pytest_ouro.core.errors import AmbiguousError, BoundError, OuroError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,16 +28,51 @@ def not_python(name: str, words: str) -> OuroError:
     )
 
 
-def nothing_found(what: str, where: str, option: str) -> OuroError:
-    """No candidate for a fact of the experiment is in the project. ``option`` is how to name it."""
-    return OuroError(f"no {what} was found in {where}", help=f"name it: {option}")
+def nothing_found(what: str, where: str, call: str) -> OuroError:
+    """No candidate for a fact of the experiment is in the project. ``call`` is how to name it."""
+    return OuroError(f"no {what} was found in {where}", help=f"name it: {call}")
 
 
-def several_found(what: str, where: str, names: list[str], option: str) -> OuroError:
-    """A fact of the experiment has several candidates. ``option`` is how to name one."""
-    return OuroError(
+def several_found(what: str, where: str, names: list[str], call: str) -> OuroError:
+    """A fact of the experiment has several candidates. ``call`` is how to name one."""
+    return AmbiguousError(
         f"{where} has several candidates for the {what}: {', '.join(names)}",
-        help=f"name one of them: {option}",
+        help=f"name one of them: {call}",
+    )
+
+
+def several_values(file: str, function: str) -> OuroError:
+    """The script takes several numbers from the evaluation, none of which has a name."""
+    return OuroError(
+        f"{file}: {function} returns several numbers, and nothing names the metric among them",
+        help="let it return a dictionary with the metric's name among its keys",
+    )
+
+
+def no_words(text: str, words: str) -> OuroError:
+    """A command cannot be split into words, as a shell would."""
+    return OuroError(
+        f"the command {text!r} has no words: {words}",
+        help="pytest-ouro init --command 'PROGRAM ARGUMENT …'",
+    )
+
+
+def no_editable(names: list[str], call: str) -> OuroError:
+    """Nothing says which files an experiment may change. ``names`` are files that are code."""
+    near = f", such as {', '.join(names)}" if names else ""
+    return OuroError(
+        f"nothing says which files an experiment may change{near}", help=f"name them: {call}"
+    )
+
+
+def no_experiment(folder: Path, words: str, call: str) -> OuroError:
+    """There is no script with a harness, and no command that seems to run an experiment.
+
+    ``words`` say why there is no script, ``call`` names a command.
+    """
+    return OuroError(
+        f"no experiment was found in {folder}: {words or 'nothing runs one'}",
+        help=f"name the command that runs one and prints its metric: {call}",
     )
 
 
@@ -49,20 +84,14 @@ def no_such_function(file: str, function: str) -> OuroError:
     )
 
 
-def unclear_direction(metric: str) -> OuroError:
-    """Neither the rules nor the metric's name say which value is better."""
+def unclear_direction(metric: str, lower: str, higher: str) -> OuroError:
+    """Neither the rules, the instructions nor the metric's name say which value is better.
+
+    ``lower`` and ``higher`` are the calls that do.
+    """
     return OuroError(
         f"it is not clear whether a lower or a higher {metric} is better",
-        help="say it: --direction lower, or --direction higher",
-    )
-
-
-def no_budget(file: str, constant: str) -> OuroError:
-    """The seconds of training are neither in the harness nor in the rules, or rules differ in
-    them."""
-    return OuroError(
-        f"{file} states no {constant} that can be read without running it",
-        help="say the seconds of training: --budget SECONDS",
+        help=f"say it: {lower}, or {higher}",
     )
 
 
@@ -176,9 +205,17 @@ def invalid_parameters(problems: list[str]) -> BoundError:
     return BoundError(tuple(problems), help="docs/rules.md lists the parameters of each check")
 
 
-def file_exists(name: str) -> OuroError:
-    """The bound that would be written exists already."""
-    return OuroError(f"{name} exists already", help="replace it: --force")
+def file_exists(name: str, call: str) -> OuroError:
+    """The bound that would be written exists already. ``call`` replaces it."""
+    return OuroError(f"{name} exists already", help=f"replace it: {call}")
+
+
+def not_committed(names: str, words: str) -> OuroError:
+    """``init --go``: git refuses to commit the rules. ``words`` are what git said."""
+    return OuroError(
+        f"the rules are blessed, but git did not commit {names}: {words}",
+        help=f"git add -f {names} && git commit -m 'Bless the rules'",
+    )
 
 
 def written_by_hand(name: str) -> OuroError:

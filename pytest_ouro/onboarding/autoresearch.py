@@ -1,4 +1,7 @@
-"""The preset ``autoresearch``: fifteen rules for one script, one fixed harness and one metric."""
+"""The preset ``autoresearch``: fifteen rules for one script, one fixed harness and one metric.
+
+Those of them that apply are the rules of an experiment that is a command.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.onboarding import Statement, slug, stem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pytest_ouro.bound.tables import Experiment
     from pytest_ouro.onboarding import Value
@@ -15,16 +18,17 @@ if TYPE_CHECKING:
 #: The rules of each section, one a line: its id, its check, and after the colon its words.
 _RULES = {
     "danger-zone": """\
-{file_id} frozen: {harness}: fixed evaluation harness. Modifying this invalidates all comparisons.
+{file_id} frozen: {fixed}: fixed evaluation harness. Modifying this invalidates all comparisons.
 {evaluate_id} frozen-symbol: {evaluate}(): the ground truth metric must never change.
 data-pipeline {data_check}: Data pipeline: tokenizer and dataloader are fixed constants.
 """,
     "never-do": """\
-modify-{file_id} frozen: Never modify {harness}: it is read-only.
+modify-{file_id} frozen: Never modify {fixed}: {is_are_fixed} read-only.
 add-dependencies dependencies: Never install new packages or add dependencies.
+add-packages frozen: Never install new packages: {manifests} {is_are_manifests} fixed.
 modify-evaluation evaluation: Never modify the evaluation harness.
 skip-logging logged: Never skip logging results to {ledger}.
-exceed-budget budget-limit: Never use more than {budget} training time budget.
+exceed-budget budget-limit: Never use more than {budget} {of_what}.
 commit-{ledger_id} untracked: Never commit {ledger} to git: keep it untracked.
 """,
     "iron-law": """\
@@ -38,36 +42,76 @@ simplicity simplicity: Simplicity wins: equal {metric} with less code is a posit
 }
 
 
-def statements(experiment: Experiment) -> list[Statement]:
-    """Return the fifteen rules of the preset with the names of this experiment."""
+def statements(
+    experiment: Experiment,
+    *,
+    fixed: Sequence[str] = (),
+    serves: bool = True,
+    timed: bool = True,
+    python: bool = True,
+    manifests: Sequence[str] = (),
+) -> list[Statement]:
+    """Return the rules of the preset that apply, with the names of this experiment.
+
+    ``fixed`` are the files that measure; the harness if there are none. ``serves``: the harness has
+    the loader; ``timed``: a run takes exactly its budget; ``python``: the project declares its
+    dependencies in files of Python. ``manifests`` are those of other languages.
+    """
     data_check, data_params = data_pipeline(experiment)
-    is_are = "is" if len(experiment.editable) == 1 else "are"
+    files = list(fixed or filter(None, [experiment.harness]))
+    left_out = {
+        "{file_id} frozen": not files,
+        "modify-{file_id} frozen": not files,
+        "{evaluate_id} frozen-symbol": not experiment.script,
+        "data-pipeline {data_check}": not (experiment.data or (experiment.script and serves)),
+        "modify-evaluation evaluation": not (experiment.script or python),
+        "exact-budget budget-exact": not (experiment.script and serves and timed),
+        "add-dependencies dependencies": not (experiment.script or python),
+        "add-packages frozen": not manifests,
+    }
     names = {
         **vars(experiment),
-        "file_id": stem(experiment.harness),
+        "fixed": _list(files),
+        "is_are_fixed": "it is" if len(files) == 1 else "they are",
+        "manifests": _list(manifests),
+        "is_are_manifests": "is" if len(manifests) == 1 else "are",
+        "file_id": stem(files[0]) if files else "",
         "evaluate_id": slug(experiment.evaluate) or "metric-function",
         "data_check": data_check,
         "ledger_id": stem(experiment.ledger),
         "budget": duration(experiment.budget),
+        "of_what": "training time budget" if experiment.script else "for a run",
         "metric_id": slug(experiment.metric),
-        "editable": f"{' and '.join(experiment.editable)} {is_are}",
+        "editable": f"{_list(experiment.editable)} {_is_are(experiment.editable)}",
         "editable_id": slug(experiment.editable[0]) or "these",
     }
-    frozen: dict[str, Value] = {"paths": [experiment.harness]}
+    paths: dict[str, Value] = {"paths": files}
     params: dict[str, Mapping[str, Value]] = {
-        "{file_id} frozen": frozen,
+        "{file_id} frozen": paths,
         "{evaluate_id} frozen-symbol": {"path": experiment.harness, "symbol": experiment.evaluate},
         "data-pipeline {data_check}": data_params,
-        "modify-{file_id} frozen": {**frozen, "history": True},
+        "modify-{file_id} frozen": {**paths, "history": True},
+        "add-packages frozen": {"paths": list(manifests)},
         "commit-{ledger_id} untracked": {"paths": [experiment.ledger]},
     }
     found = []
     for section, rules in _RULES.items():
         for rule in rules.splitlines():
             head, _, words = rule.partition(": ")
+            if left_out.get(head):
+                continue
             id, check = head.format(**names).split()
             found.append(Statement(section, id, words.format(**names), check, params.get(head, {})))
     return found
+
+
+def _list(names: Sequence[str]) -> str:
+    """Return names as ``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def _is_are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def data_pipeline(experiment: Experiment) -> tuple[str, dict[str, Value]]:

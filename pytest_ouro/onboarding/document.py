@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _KEYS = {
     "root": "the paths below are relative to it",
     "script": "",
+    "command": "what is run, and prints the metric",
+    "evaluate-command": "prints the metric; OURO_CANDIDATE is the folder to measure",
     "python": "the environment that the lock file describes",
     "editable": "all that an experiment may change",
     "allowed": "what a run may leave, never committed",
@@ -25,6 +27,10 @@ _KEYS = {
     "evaluate": "",
     "loader": "its first training batch starts the clock",
     "metric": "",
+    "metric-from": "where it is printed",
+    "metric-which": "of several values the last counts",
+    "unit": "",
+    "plausible": "any other value is a breach",
     "direction": "is better",
     "budget": "seconds of training",
     "clock": "",
@@ -34,6 +40,7 @@ _KEYS = {
     "warmup-seconds": "the clock starts at the latest then: compilation",
     "device": "",
     "level": "the least assurance at which a run may be kept",
+    "highest": "a sandboxed run has no network",
     "ledger": "",
     "data": "",
     "validation": "hidden from the script in a sandbox",
@@ -96,6 +103,8 @@ def _experiment(experiment: Experiment) -> str:
     for key in _KEYS:
         given = getattr(experiment, fields[key].name)
         required = fields[key].required
+        if key == "tolerance" and experiment.command:
+            continue
         if required or key in _ALWAYS or given != fields[key].default:
             rows[key] = given
     width = max(map(len, rows))

@@ -63,7 +63,7 @@ def only_files(words: str) -> tuple[str, ...]:
     verb = r"(?:modif|chang|edit|touch|alter)\w*"
     patterns = (
         rf"(?i)\bonly\s+(?:ever\s+)?(?:{verb}\s+)?(?:the\s+)?(?:files?\s+)?{files}",
-        rf"(?i){files}(?:\s+\S+){{0,2}}\s+the\s+only\s+(?:file|one|thing)",
+        rf"(?i){files}(?:\s+\S+){{0,3}}\s+the\s+only\s+(?:file|one|thing)",
         rf"(?i)\b(?:other than|except(?: for)?|besides|but|outside(?: of)?)\s+(?:the\s+)?{files}",
     )
     if not re.search(rf"(?i){CHANGE}|only file", text):

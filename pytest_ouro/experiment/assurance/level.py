@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.bound.tables import LEVELS
 from pytest_ouro.core.fast_dataclass import dataclass, replace
+from pytest_ouro.evidence.paths import matches
 from pytest_ouro.experiment.assurance import sandbox_spec
 from pytest_ouro.experiment.terms.job import environment
-from pytest_ouro.experiment.terms.names import INTERFACE, python_words, trusted_source
+from pytest_ouro.experiment.terms.names import (
+    INTERFACE,
+    named_files,
+    python_words,
+    trusted_source,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_ouro.experiment.terms.job import Job
 
 
+_ALONE = "the command prints the metric itself: no evaluate-command measures apart from it"
 _HIGHEST_JUDGED = 'the bound says highest = "judged"'
 
 
@@ -60,7 +67,7 @@ def assure(case: Case, experiment: Experiment, job: Job, tree: Path) -> Assured:
         )
 
     level, why = reachable(case, experiment, tried)
-    if level == "supervised":
+    if level in ("claimed", "supervised"):
         return Assured(job, why)
     if experiment.command:
         return Assured(sandbox_spec.confine(case, experiment, job, tree), why)
@@ -88,6 +95,8 @@ def reachable(
     ``tried`` runs the sandbox's self-test; it is called only if everything else allows a sandbox.
     ExperimentError if the harness is not trusted.
     """
+    if experiment.command and not experiment.evaluate_command:
+        return of_command_alone(case, experiment)
     if why := no_judge(case, experiment):
         return "supervised", why
     if experiment.command:
@@ -98,6 +107,28 @@ def reachable(
     if why := no_sandbox(case, experiment, tried):
         return "judged", why
     return "sandboxed", ""
+
+
+def of_command_alone(case: Case, experiment: Experiment) -> tuple[Level, str]:
+    """Return the level of a command that prints the metric itself, and why it is not higher.
+
+    It is *supervised* if the command names a file that is trusted, may not be edited, and has its
+    trusted bytes in the checked commit: that program measures, in the candidate's own processes.
+    Otherwise what is printed is a claim.
+    """
+    git, head = case.repository.git, case.repository.head
+    editable = [case.bound.path(glob) for glob in experiment.editable]
+    for name in named_files(experiment.command):
+        path = case.bound.path(name) if _is_inside(name) else ""
+        data = git.file(head, path) if path and not matches(path, editable) else None
+        if data is not None and data == case.trust.read(path):
+            return "supervised", _ALONE
+    return "claimed", "no fixed program measures: the command prints its own metric"
+
+
+def _is_inside(name: str) -> bool:
+    """Return whether a word of a command can be the path of a file of the experiment."""
+    return not name.startswith(("/", "~")) and ".." not in name.split("/")
 
 
 def no_sandbox(case: Case, experiment: Experiment, tried: Callable[[], Availability]) -> str:
@@ -121,6 +152,8 @@ def no_judge(case: Case, experiment: Experiment) -> str:
     """
     if LEVELS.index(experiment.highest) < LEVELS.index("judged"):
         return f'the bound says highest = "{experiment.highest}"'
+    if experiment.command and not experiment.evaluate_command:
+        return _ALONE
     if experiment.command:
         return _no_evaluation(case, experiment)
     tree = ast.parse(trusted_source(case, experiment.harness).encode("latin-1"))

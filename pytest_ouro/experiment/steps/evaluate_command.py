@@ -12,6 +12,7 @@ from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence import lock
 from pytest_ouro.evidence.content import has_digest
 from pytest_ouro.evidence.paths import inside, join, matches
+from pytest_ouro.experiment.assurance.level import of_command_alone
 from pytest_ouro.experiment.steps.checkout import checkout
 from pytest_ouro.experiment.steps.hand_over import hand_over
 from pytest_ouro.experiment.steps.jobs import evaluation_job
@@ -38,8 +39,13 @@ def evaluate(setup: Setup, run: Job, seen: Measurement) -> Measurement:
     (None if it failed), and ``guarded`` the numbers of guards. The evaluation, and after it the
     commands of guards, have the rest of ``timeout``; a guard's command that a person interrupts
     becomes the evaluation. If one of them ran code of the candidate in its own process, the level
-    is *supervised*.
+    is *supervised*. Without an evaluate-command, the metric is what the command printed.
     """
+    if not setup.experiment.evaluate_command:
+        level, _ = of_command_alone(setup.case, setup.experiment)
+        failed = seen.exit_code or seen.stopped
+        value = None if failed else seen.reading.number
+        return replace(seen, value=value, level=level, alone=True)
     if seen.exit_code or seen.stopped:
         return seen
     case, experiment = setup.case, setup.experiment

@@ -66,7 +66,8 @@ class Measurement:
     ``value`` is the metric that it printed, and ``exposed`` says how it ran the candidate's code.
     ``numbers`` are those that the program printed for guards, by name, None if one was not read;
     ``guarded`` all that guards limit, by their source. ``launched`` is False if the process ended
-    before our launcher reported anything.
+    before our launcher reported anything. ``alone``: the program is a command without an
+    evaluation, and ``value`` is the metric that it printed.
     """
 
     program: str
@@ -95,6 +96,7 @@ class Measurement:
     exposed: str = ""
     numbers: dict[str, float | None] = field(default_factory=dict)
     guarded: dict[str, float] = field(default_factory=dict)
+    alone: bool = False
 
     @property
     def agrees(self) -> bool:
@@ -149,6 +151,8 @@ def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
         return "breach", seen.findings[0]
     if seen.evaluation is not None:
         return _evaluated(seen.evaluation, metric)
+    if seen.alone:
+        return _unread(seen) or ("ok", "")
     if seen.value is None:
         message = "ended without calling the evaluation: there is no"
         return "crash", f"{seen.program} {message} {metric.name}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pytest_ouro.messages import experiment as messages
@@ -21,6 +23,8 @@ LOG = "run.log"
 PACKAGE = "package:"
 #: The names that a harness must define for the judge, beside its metric function.
 INTERFACE = ("Tokenizer", "get_token_bytes")
+#: What the file of a module has after the module's name.
+_MODULE = (".py", "/__main__.py")
 #: Options of Python that take no value.
 _FLAGS = ("-B", "-E", "-I", "-O", "-OO", "-P", "-s", "-u")
 
@@ -83,3 +87,13 @@ def why_missing(program: str) -> str:
     if "/" not in program:
         return "it is not on PATH"
     return "it may not be executed" if os.path.lexists(program) else "there is no such file"
+
+
+def named_files(words: tuple[str, ...]) -> list[str]:
+    """Return what may be paths of files in the words of a command, also in those that ``sh -c``
+    gets, and the file of a module behind ``-m``; each once."""
+    parts = [part for word in words for part in re.split(r"[\s;&|()'\"]+", word)]
+    found = [part.removeprefix("./") for part in parts if part and not part.startswith("-")]
+    modules = [after for before, after in pairwise(parts) if before == "-m"]
+    found += [f"{module.replace('.', '/')}{end}" for module in modules for end in _MODULE]
+    return list(dict.fromkeys(found))

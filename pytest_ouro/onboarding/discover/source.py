@@ -108,35 +108,115 @@ class PythonFile:
         ]
         return list(dict.fromkeys(found))
 
-    @cached_property
-    def summary(self) -> dict[str, str]:
-        """A dict from the labels of printed ``label: value`` lines to the names of the variables
-        that are printed."""
-        calls = [call for call in self.source.of(ast.Call) if dotted(call.func) == "print"]
-        return dict(pair for call in calls for pair in _labels(call))
+    def makers_of(self, name: str) -> list[str]:
+        """Return the functions whose result is assigned to ``name``, each once, without the modules
+        before their names."""
+        found = [
+            dotted(value.func).rpartition(".")[2]
+            for node in (*self.source.of(ast.Assign), *self.source.of(ast.AnnAssign))
+            for target, value in _assignments(node)
+            if target == name and isinstance(value, ast.Call)
+        ]
+        return list(dict.fromkeys(filter(None, found)))
+
+    def unpacks(self, function: str) -> bool:
+        """Return whether the result of ``function`` is assigned to several names at once."""
+        return any(
+            isinstance(node.value, ast.Call)
+            and dotted(node.value.func).rpartition(".")[2] == function
+            and any(isinstance(target, ast.Tuple | ast.List) for target in node.targets)
+            for node in self.source.of(ast.Assign)
+        )
 
     @cached_property
-    def untimed_steps(self) -> int:
-        """How many first steps do not count as training time: 11 for ``if step > 10: total_time +=
-        dt``; 0 without such a line."""
-        for node in self.source.of(ast.If):
-            if any(_adds_time(line) for line in node.body):
-                match node.test:
-                    case ast.Compare(ops=[ast.Gt()], comparators=[ast.Constant(value=int(n))]):
-                        return n + 1
-                    case ast.Compare(ops=[ast.GtE()], comparators=[ast.Constant(value=int(n))]):
-                        return n
-        return 0
+    def summary(self) -> dict[str, Shown]:
+        """A dict from the labels of printed ``label: value`` lines to what is printed."""
+        calls = (call for call in self.source.of(ast.Call) if _prints(call))
+        return {label: shown for call in calls for label, shown in _labels(call)}
+
+    @cached_property
+    def json_keys(self) -> tuple[str, ...]:
+        """The keys of objects that are printed as JSON, as in ``print(json.dumps({"score": x}))``,
+        each once."""
+        dumped = [
+            call.args[0]
+            for call in self.source.of(ast.Call)
+            if dotted(call.func) in ("json.dumps", "dumps") and call.args
+        ]
+        keys = (key for node in dumped if isinstance(node, ast.Dict) for key in node.keys)
+        words = (key.value for key in keys if isinstance(key, ast.Constant))
+        return tuple(dict.fromkeys(word for word in words if isinstance(word, str)))
+
+    def modules(self, folder: Path) -> list[str]:
+        """Return the paths, from ``folder``, of the modules there that the file imports, in the
+        order of the file, without itself."""
+        names: list[str] = []
+        imports: list[ast.Import | ast.ImportFrom] = [
+            *self.source.of(ast.Import),
+            *self.source.of(ast.ImportFrom),
+        ]
+        for node in sorted(imports, key=lambda node: node.lineno):
+            if isinstance(node, ast.Import):
+                names += [alias.name for alias in node.names]
+                continue
+            base = [node.module] if node.module else []
+            names += [*base, *(".".join([*base, alias.name]) for alias in node.names)]
+        paths = dict.fromkeys(f"{name.replace('.', '/')}.py" for name in names)
+        return [path for path in paths if path != self.name and (folder / path).is_file()]
+
+    @cached_property
+    def settings(self) -> dict[str, int]:
+        """A dict from the names of settings to the whole numbers that they have by default: fields
+        of classes, options of argparse, keyword parameters."""
+        found: dict[str, int] = {}
+        pairs: list[tuple[str, ast.expr | None]] = []
+        for body in (node.body for node in self.source.of(ast.ClassDef)):
+            pairs += [pair for line in body for pair in _assignments(line)]
+        for call in self.source.of(ast.Call):
+            named = [a.value for a in call.args if isinstance(a, ast.Constant)]
+            flag = next((str(n) for n in reversed(named) if str(n).startswith("--")), "")
+            default = next((k.value for k in call.keywords if k.arg == "default"), None)
+            pairs.append((flag.strip("-").replace("-", "_"), default))
+        for name, value in pairs:
+            if value is not None and name:
+                try:
+                    number = _fold(value, self.constants)
+                except _Unknown:
+                    continue
+                if isinstance(number, int):
+                    found[name] = number
+        return found
+
+    def number(self, node: ast.expr) -> int | None:
+        """Return the whole number that an expression stands for: a constant, or a setting by its
+        default as in ``args.warmup``; None if only a run would tell."""
+        if isinstance(node, ast.Attribute):
+            return self.settings.get(node.attr)
+        try:
+            value = _fold(node, self.constants)
+        except _Unknown:
+            return None
+        return value if isinstance(value, int) else None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a line prints after its label: the variable ``name``, or the value at its ``key``, or
+    what ``function`` returns; those that do not apply are ""."""
+
+    name: str = ""
+    key: str = ""
+    function: str = ""
+
+
+def _prints(call: ast.Call) -> bool:
+    """Return whether a call may print its first argument."""
+    return dotted(call.func).rpartition(".")[2] in ("print", "write", "info", "log", "echo")
 
 
 def _has_text(nodes: list[ast.expr], word: str) -> bool:
     """Return whether one of the expressions is the text ``word``."""
     return any(isinstance(node, ast.Constant) and node.value == word for node in nodes)
-
-
-def _adds_time(statement: ast.stmt) -> bool:
-    """Return whether a statement adds to a variable with ``time`` in its name."""
-    return isinstance(statement, ast.AugAssign) and "time" in dotted(statement.target)
 
 
 def _assignments(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
@@ -149,18 +229,41 @@ def _assignments(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
             yield name, value
 
 
-def _labels(call: ast.Call) -> Iterator[tuple[str, str]]:
-    """Yield the label and the name of the variable for each pair that a call prints: ``("val_bpb",
-    "x")`` for ``print(f"val_bpb: {x:.6f}")`` and for ``print("val_bpb:", x)``; nothing if there are
-    none."""
+#: A label at the end of the text before a value: ``val_bpb:``, ``METRIC ms=``, ``Final score:``.
+_LABEL = re.compile(
+    r"(?:^|\n)(?:[^\w\n]|(?:metric|metrics|result|results|final)\b)*([A-Za-z_][\w/]*)\s*[:=]\s*$",
+    re.IGNORECASE,
+)
+
+
+def _labels(call: ast.Call) -> Iterator[tuple[str, Shown]]:
+    """Yield the label and what follows it for each pair that a call prints, as in
+    ``print(f"val_bpb: {x:.6f}")`` and ``print("val_bpb:", x)``."""
     first = call.args[0] if call.args else None
     parts = first.values if isinstance(first, ast.JoinedStr) else call.args[:2]
     for text, shown in pairwise(parts):
         value = shown.value if isinstance(shown, ast.FormattedValue) else shown
-        match text, value:
-            case ast.Constant(value=str(words)), ast.Name(id=name):
-                if label := re.search(r"(?:^|\n)\s*([A-Za-z_]\w*):\s*$", words):
-                    yield label[1], name
+        if isinstance(text, ast.Constant) and isinstance(text.value, str):
+            label = _LABEL.search(text.value)
+            if label and not isinstance(value, ast.Constant):
+                yield label[1], _shown(value)
+
+
+def _shown(value: ast.expr) -> Shown:
+    """Return what an expression shows, through calls that only convert a value, such as
+    ``float(x)`` and ``x.item()``."""
+    match value:
+        case ast.Name(id=name):
+            return Shown(name)
+        case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(key))):
+            return Shown(name, key)
+        case ast.Call(func=ast.Name(id="float" | "round" | "int"), args=[inner, *_]):
+            return _shown(inner)
+        case ast.Call(func=ast.Attribute(value=inner, attr="item"), args=[]):
+            return _shown(inner)
+        case ast.Call(func=function):
+            return Shown(function=dotted(function).rpartition(".")[2])
+    return Shown()
 
 
 def _fold(node: ast.expr, known: dict[str, Constant]) -> Constant:

@@ -1,0 +1,58 @@
+"""Read and write the files that ``init`` writes, inside of the repository alone."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core import limits
+from pytest_ouro.core.plain_file import write_whole
+from pytest_ouro.evidence.content import read_file
+from pytest_ouro.evidence.git.special_files import refuse_special_file
+from pytest_ouro.messages import project as messages
+
+if TYPE_CHECKING:
+    from pytest_ouro.evidence.git.client import Git
+
+
+@dataclass(frozen=True)
+class OwnFile:
+    """A file to read and write: ``name`` is its path below the folder ``root``, and ``called`` is
+    what messages call it."""
+
+    root: Path
+    name: str
+    called: str
+
+    @classmethod
+    def find(cls, path: Path, git: Git, called: str) -> OwnFile:
+        """Return the file that ``path`` names, with every link followed. A path in the repository
+        must lead to a file of the repository, not of git's folder; else OuroError. A path outside
+        of the repository may lead anywhere."""
+        path = Path(os.path.normpath(path))  # not through a link and up again
+        top, real = git.top.resolve(), path.resolve()
+        owned = any(top in (p.resolve(), *p.resolve().parents) for p in path.parents)
+        if not owned:
+            return cls(real.parent, real.name, called)
+        kept = (git.common_dir.resolve(), git.folder.resolve())
+        if top not in real.parents or not set(kept).isdisjoint(real.parents):
+            raise messages.leads_outside(called, real)
+        return cls(top, real.relative_to(top).as_posix(), called)
+
+    def read(self) -> bytes:
+        """Return the bytes of the file; b"" if it does not exist. OuroError if it is a pipe, a
+        device or too large."""
+        path = self.root / self.name
+        refuse_special_file(str(path), limits.SMALL)
+        return read_file(path) or b""
+
+    def write(self, text: str) -> None:
+        """Replace the file as a whole. OuroError if it is a pipe or a device, or cannot be written;
+        it is then unchanged."""
+        refuse_special_file(str(self.root / self.name))
+        try:
+            write_whole(self.root, self.name, text.encode("utf-8", "surrogateescape"))
+        except OSError as error:
+            raise messages.not_writable(self.called, str(error.strerror)) from None

@@ -1,0 +1,55 @@
+"""``pytest-ouro init --go``: bless and commit the rules, and run the baseline."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_ouro.bound import read as bounds
+from pytest_ouro.cli.bless import bless, lock_of
+from pytest_ouro.cli.first_gate import lacks
+from pytest_ouro.cli.output import say
+from pytest_ouro.core.errors import GitError
+from pytest_ouro.evidence import lock as lockfile
+from pytest_ouro.evidence.content import read_file
+from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.paths import join
+from pytest_ouro.messages import project as messages
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def go(target: Path, *, quiet: bool = False) -> int:
+    """Bless the bound at ``target``, commit it with its lock, and run the baseline. Return the
+    status of the run, 0 or 1; 1 too if the first gate would be broken, which is said.
+
+    ``quiet`` prints nothing but what the run prints. OuroError if the rules cannot be blessed or
+    committed.
+    """
+    git = Git.discover(target.parent)
+    path = git.relative(target)
+    text = read_file(target) or b""
+    bound = bounds.read(text, path)
+    lacking = lacks(git, bound, path, lambda: lock_of(git, bound, path, text))
+    if lacking:
+        for lack in lacking:
+            say(f"ouro: does not hold yet: {lack.what}", f"  help: {lack.help}")
+        say("ouro: nothing was blessed; do that, then: pytest-ouro init --go")
+        return 1
+    bless(target)
+    names = [path, join(bound.folder, lockfile.NAME)]
+    try:
+        git.call("add", "-f", "--", *names)
+        if git.line("diff", "--cached", "--name-only", "--", *names):
+            message = "State and bless the rules of the experiment"
+            git.call("commit", "-q", "-m", message, "--", *names)
+    except GitError as error:
+        raise messages.not_committed(" ".join(names), error.message) from None
+    git.close()
+    if not quiet:
+        say(f"ouro: blessed and committed {' and '.join(names)}; the baseline runs now")
+    run = [sys.executable, "-m", "pytest", "--ouro-experiment", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(run, cwd=target.parent, stdin=subprocess.DEVNULL, check=False)
+    return min(done.returncode, 1)

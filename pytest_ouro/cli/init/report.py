@@ -1,0 +1,168 @@
+"""Say what ``init`` found, what it assumed, what does not hold yet, and the next commands."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import shlex
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_ouro.child import splits
+from pytest_ouro.core.escape import escape_json, quoted
+from pytest_ouro.evidence import data
+from pytest_ouro.experiment.terms.names import why_missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_ouro.cli.first_gate import Lack
+    from pytest_ouro.onboarding import Statement
+    from pytest_ouro.onboarding.discover.options import InitOptions
+    from pytest_ouro.onboarding.discover.project import Project
+    from pytest_ouro.onboarding.section import Section
+
+
+def as_json(facts: dict[str, Any]) -> str:
+    """Return facts as an escaped JSON object."""
+    return escape_json(json.dumps(facts, ensure_ascii=False, indent=2))
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is said after bound.toml was written, or would be: its ``text``, the project that was
+    ``found``, its rules with their ``source`` in words, and what the first gate ``lacks``."""
+
+    target: Path
+    text: str
+    is_written: bool
+    found: Project
+    statements: list[Statement]
+    rules: Section | None
+    source: str
+    lacks: list[Lack]
+    options: InitOptions
+
+    def lines(self) -> Iterator[str]:
+        """Yield the report as lines of text; before them bound.toml if it was not written."""
+        if not self.is_written:
+            yield from self.text.splitlines()
+        word = "wrote" if self.is_written else "would write"
+        yield f"ouro: {word} {self.target.name}: {len(self.statements)} rules, from {self.source}"
+        for name, words in self._found():
+            yield f"  {name:8} {words}"
+        for words in self.found.remarks.assumed:
+            yield f"  assumed: {words}"
+        for words in self._notes():
+            yield f"  note: {words}"
+        for lack in self.lacks:
+            yield f"  does not hold yet: {f'{lack.rule}: ' if lack.rule else ''}{lack.what}"
+            yield f"    help: {lack.help}"
+        yield "next:"
+        for words in self._next():
+            yield f"  {words}"
+
+    def facts(self) -> dict[str, Any]:
+        """Return the report as an object for JSON."""
+        return {
+            "file": self.target.name,
+            "written": self.is_written,
+            "text": self.text,
+            "rules": len(self.statements),
+            "source": self.source,
+            "found": dict(self._found()),
+            "assumed": self.found.remarks.assumed,
+            "notes": list(self._notes()),
+            "lacks": [asdict(lack) for lack in self.lacks],
+            "next": list(self._next()),
+        }
+
+    def _found(self) -> Iterator[tuple[str, str]]:
+        """Yield the name and the words of each fact of the experiment."""
+        experiment = self.found.experiment
+        if experiment.script:
+            yield (
+                "script",
+                (
+                    f"{posixpath.join(experiment.root, experiment.script)}, run by "
+                    f"{' '.join(experiment.python)}"
+                ),
+            )
+        else:
+            yield "command", shlex.join(experiment.command)
+        yield "changes", ", ".join(experiment.editable)
+        if experiment.script:
+            functions = [experiment.evaluate, *([experiment.loader] if self.found.serves else [])]
+            yield "harness", f"{experiment.harness}: {', '.join(functions)}"
+        else:
+            yield "fixed", ", ".join(self.found.fixed) or "nothing that measures"
+        unit = f" in {experiment.unit}" if experiment.unit else ""
+        yield "metric", f"{experiment.metric}{unit}, {experiment.direction} is better"
+        yield "budget", f"{experiment.budget:g} s, on {experiment.device}"
+        yield "level", f"{experiment.level} at least"
+        yield "ledger", experiment.ledger
+        yield "data", ", ".join(experiment.data) or "none known: --data GLOB names it"
+
+    def _notes(self) -> Iterator[str]:
+        """Yield what a person should know: rules for people, and what was not understood."""
+        for statement in self.statements:
+            if statement.reason:
+                check = statement.check
+                judged = "for people" if check == "human" else f"judged by {check}"
+                yield f"{statement.section}::{statement.id} is {judged}: {statement.reason}"
+        for line in self.rules.orphan_lines if self.rules else ():
+            assert self.rules is not None
+            yield f"{self.rules.file}:{line} is under none of the three headings"
+        yield from self.found.remarks.notes
+        yield from self._harness_notes()
+        experiment = self.found.experiment
+        program = (experiment.command or experiment.python)[0]
+        if why := why_missing(program):
+            yield f"{program} cannot be started here, and a run needs it: {why}"
+
+    def _harness_notes(self) -> Iterator[str]:
+        """Yield what the harness lacks or gives away."""
+        found, experiment = self.found, self.found.experiment
+        if found.harness is None:
+            return
+        if not found.serves:
+            yield (
+                f"{experiment.harness} defines no {experiment.loader}: no clock starts before "
+                "its first batch, and no rule demands an exact time (--loader NAME)"
+            )
+        elif not found.timed:
+            yield (
+                f"neither {experiment.harness} nor {experiment.script} states a time of training, "
+                "so that the budget is a limit and not exact"
+            )
+        source = found.harness.source.text.encode(errors="replace").decode("latin-1")
+        for words in splits.handed_out(source, experiment.evaluate):
+            yield (
+                f"{experiment.harness} hands out the validation data: {words}; a run gives the "
+                "script the training split alone, and only a sandbox hides the files of the other"
+            )
+
+    def _next(self) -> Iterator[str]:
+        """Yield the next commands, each with who or what it is for."""
+        experiment, name = self.found.experiment, quoted(self.target.name)
+        if not self.is_written:
+            yield self.options.call()
+            return
+        for lack in self.lacks:
+            if lack.help:
+                yield lack.help
+        if experiment.harness and data.missing(
+            experiment.data, self.target.parent / experiment.root
+        ):
+            script = posixpath.join(experiment.root, experiment.harness)
+            yield f"{' '.join(experiment.python)} {script}   # makes the data"
+        yield f"git add {name} && git commit -m 'State the rules'   # when you have read {name}"
+        yield (
+            "pytest-ouro bless && git add bound.lock && git commit -m 'Bless the rules'   "
+            "# a person, not an agent"
+        )
+        yield "pytest --ouro-experiment   # the baseline"
+        yield "pytest-ouro init --go   # or these three at once"
+        yield "pytest-ouro init --hook   # lets git run the gate"
+        yield "pytest-ouro init --agents   # puts the loop where an agent reads it"

@@ -1,0 +1,59 @@
+"""The facts of an experiment that the options of ``init`` give, and what is said about the rest."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pytest_ouro.bound.tables import Device
+
+Direction = Literal["", "lower", "higher"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitOptions:
+    """The facts of the experiment that options give. An empty value ("", () or None) means that the
+    fact is searched for in the project. ``given`` are the words of the call after ``init``."""
+
+    script: str = ""
+    harness: str = ""
+    evaluate: str = ""
+    loader: str = ""
+    command: str = ""
+    evaluate_command: str = ""
+    metric: str = ""
+    metric_from: str = ""
+    direction: Direction = ""
+    unit: str = ""
+    plausible: tuple[float, ...] = ()
+    budget: float | None = None
+    warmup_tokens: int | None = None
+    ledger: str = ""
+    editable: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    device: Device | None = None
+    given: tuple[str, ...] = ()
+
+    def call(self, *more: str) -> str:
+        """Return the command line of this call with more words."""
+        return f"pytest-ouro init {shlex.join([*self.given, *more])}".rstrip()
+
+
+@dataclass
+class Remarks:
+    """What is said about facts that were not read in the project: those that were ``assumed``, and
+    ``notes`` on what was seen and not understood, or cannot work as it is."""
+
+    assumed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def assume(self, what: str, option: str) -> None:
+        """Note an assumption, and the option that says otherwise."""
+        self.assumed.append(f"{what} ({option} says otherwise)")
+
+    def note(self, words: str) -> None:
+        """Note once what a person should know."""
+        if words not in self.notes:
+            self.notes.append(words)

@@ -1,0 +1,194 @@
+"""Find the experiment in an existing project: what is run, what measures it, its metric.
+
+Files are parsed and never run. An option overrides what is found. A fact that is missing or
+ambiguous is an error that names the command to give instead.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_ouro.bound.tables import Experiment
+from pytest_ouro.core.errors import AmbiguousError, OuroError
+from pytest_ouro.core.schema import demand_relations
+from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.messages import project as messages
+from pytest_ouro.onboarding.discover import command, script
+from pytest_ouro.onboarding.discover.options import InitOptions as InitOptions
+from pytest_ouro.onboarding.discover.options import Remarks
+from pytest_ouro.onboarding.discover.prose import Prose
+from pytest_ouro.onboarding.discover.words import find_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_ouro.onboarding.discover.source import PythonFile
+
+
+@dataclass(frozen=True)
+class Project:
+    """The experiment that was found, and its name.
+
+    ``script`` and ``harness`` are the files of a training script; None for a command. ``fixed``
+    are the files that measure, from the experiment's folder. ``timed``: a run takes exactly its
+    budget. ``remarks`` say what was assumed and what was not understood.
+    """
+
+    name: str
+    experiment: Experiment
+    fixed: tuple[str, ...]
+    timed: bool
+    remarks: Remarks
+    script: PythonFile | None = None
+    harness: PythonFile | None = None
+    manifests: tuple[str, ...] = field(default=())
+
+    def defines(self, name: str) -> bool:
+        """Return whether the harness defines a name."""
+        return self.harness is not None and self.harness.source.defines(name)
+
+    @property
+    def serves(self) -> bool:
+        """Whether the harness has the function that yields batches."""
+        return self.defines(self.experiment.loader)
+
+
+def find(
+    folder: Path,
+    top: Path,
+    options: InitOptions,
+    rules: Sequence[str] = (),
+    prose: Prose | None = None,
+) -> Project:
+    """Find the experiment in ``folder`` of the repository at ``top``.
+
+    ``rules`` are the words of the rules that people state, ``prose`` is what the instructions for
+    the agent state. A script with a harness is looked for first, and then a command. OuroError if a
+    fact is missing or ambiguous, or if the facts make an experiment that bound.toml does not allow.
+    """
+    prose = prose or Prose()
+    remarks = Remarks()
+    tracked = tracked_in(folder)
+    if options.command:
+        return _command(folder, top, options, rules, prose, remarks, tracked)
+    try:
+        pair = script.find_pair(folder, options, prose, tracked)
+    except OuroError as error:
+        if options.script or options.harness or options.evaluate:
+            raise
+        return _command(folder, top, options, rules, prose, remarks, tracked, instead=error)
+    stated = {*options.editable, *prose.editable}
+    if pair.harness.name in stated or (pair.script.name in prose.fixed and stated):
+        return _command(folder, top, options, rules, prose, remarks, tracked)
+    values = script.facts(pair, rules, prose, options, remarks)
+    root = pair.path.parent
+    experiment = _experiment(folder, root, top, options, values)
+    return Project(
+        find_name(root, top),
+        experiment,
+        fixed=(pair.harness.name,),
+        timed=script.times(pair),
+        remarks=remarks,
+        script=pair.script,
+        harness=pair.harness,
+    )
+
+
+def _command(
+    folder: Path,
+    top: Path,
+    options: InitOptions,
+    rules: Sequence[str],
+    prose: Prose,
+    remarks: Remarks,
+    tracked: Sequence[str],
+    instead: OuroError | None = None,
+) -> Project:
+    """Return the experiment that is one command; ``instead`` says why it is not a script. OuroError
+    if there is no command either."""
+    python = _python(folder, top)
+    found = command.find_command(folder, python, options, prose, tracked)
+    if found is None:
+        if isinstance(instead, AmbiguousError):
+            raise instead
+        raise messages.no_experiment(
+            folder, str(instead.message if instead else ""), _suggest(tracked, python, options)
+        )
+    values = command.facts(found, folder, rules, prose, options, remarks, tracked)
+    experiment = _experiment(folder, folder, top, options, values)
+    measuring = command.measuring(experiment, tracked, folder, prose)
+    fixed = [path for path in measuring if not _may_change(path, experiment)]
+    return Project(
+        find_name(folder, top),
+        experiment,
+        fixed=tuple(fixed),
+        timed=False,
+        remarks=remarks,
+        manifests=tuple(path for path in _MANIFESTS if path in tracked and path not in fixed),
+    )
+
+
+#: Files that declare the dependencies of other languages than Python.
+_MANIFESTS = (
+    *("package.json", "package-lock.json", "Cargo.toml", "Cargo.lock", "go.mod", "go.sum"),
+    *("Gemfile", "Gemfile.lock", "pom.xml", "build.gradle", "build.gradle.kts", "Project.toml"),
+    *("Package.swift", "mix.exs", "composer.json", "build.zig.zon", "deno.json", "bun.lock"),
+)
+
+
+def _suggest(tracked: Sequence[str], python: Sequence[str], options: InitOptions) -> str:
+    """Return the call that names a command, with the likeliest program that is there."""
+    code = [path for path in tracked if path.endswith((".sh", ".py")) and "test" not in path]
+    code.sort(key=lambda path: (path.count("/"), not path.endswith(".sh"), path))
+    program = f"{' '.join(python)} {code[0]}" if code else "make bench"
+    if code and code[0].endswith(".sh"):
+        program = f"bash {code[0]}"
+    more: tuple[str, ...] = () if options.metric else ("--metric", "score")
+    more += () if options.direction else ("--direction", "higher")
+    return options.call("--command", program, *more)
+
+
+def _may_change(path: str, experiment: Experiment) -> bool:
+    from pytest_ouro.evidence.paths import matches
+
+    return matches(path, (*experiment.editable, *experiment.allowed))
+
+
+def tracked_in(folder: Path) -> tuple[str, ...]:
+    """Return the paths, from ``folder``, of the files in it that git tracks."""
+    git = Git.discover(folder)
+    prefix = git.relative(folder / "x").removesuffix("x")
+    paths = git.files(untracked=False)[0]
+    return tuple(path[len(prefix) :] for path in paths if path.startswith(prefix))
+
+
+def _experiment(
+    folder: Path, root: Path, top: Path, options: InitOptions, values: dict[str, Any]
+) -> Experiment:
+    """Return the experiment of these values, in the folder ``root``. OuroError if bound.toml does
+    not allow it, or if a file that may change is not there."""
+    place = os.path.relpath(root, folder)
+    values |= {"root": "" if place == "." else place, "python": _python(root, top)}
+    for name in ("unit", "plausible"):
+        values[name] = getattr(options, name) or values.get(name) or type(getattr(options, name))()
+    try:
+        experiment = Experiment(**values)
+        demand_relations(experiment)
+    except ValueError as error:
+        raise messages.invalid_experiment(str(error)) from None
+    for glob in options.editable:
+        if not any(root.glob(glob)):
+            raise messages.nothing_editable(glob, root)
+    return experiment
+
+
+def _python(root: Path, top: Path) -> tuple[str, ...]:
+    """Return the words that start the interpreter: by ``uv run --frozen`` if there is a uv.lock in
+    the folder or above, up to ``top``; else ``python``."""
+    folders = (folder for folder in (root, *root.parents) if folder.is_relative_to(top))
+    if any((folder / "uv.lock").is_file() for folder in folders):
+        return ("uv", "run", "--frozen", "python")
+    return ("python",)

@@ -1,0 +1,347 @@
+"""Find an experiment whose script calls the evaluation of a fixed module, its harness."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.experiment.terms.names import INTERFACE
+from pytest_ouro.messages import project as messages
+from pytest_ouro.onboarding.discover import caches
+from pytest_ouro.onboarding.discover.source import PythonFile
+from pytest_ouro.onboarding.discover.warmup import warmup_tokens
+from pytest_ouro.onboarding.discover.words import (
+    budget_in,
+    editable_in,
+    find_direction,
+    find_ledger,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from pytest_ouro.bound.tables import Device
+    from pytest_ouro.onboarding.discover.options import InitOptions, Remarks
+    from pytest_ouro.onboarding.discover.prose import Prose
+
+#: Constants of the harness that state facts of the experiment, and those of its budget's kin.
+BUDGET, TOKENIZER, DATA, VALIDATION = "TIME_BUDGET", "TOKENIZER_DIR", "DATA_DIR", "VAL_FILENAME"
+_BUDGETS = (BUDGET, "TIME_BUDGET_SECONDS", "TIME_LIMIT", "MAX_SECONDS", "BUDGET_SECONDS", "BUDGET")
+LOADER = "make_dataloader"
+#: Seconds before the clock starts at the latest; compilation may take them.
+WARMUP_SECONDS = 300.0
+#: Seconds of training that are assumed where nothing states them.
+ASSUMED_BUDGET = 300.0
+
+_EVALUATE = re.compile(r"eval(uate)?(_|$)")
+_LOADERS = re.compile(r"(^|_)(data_?loader|loader|get_batch(es)?|batches)$")
+#: Functions that return several loaders, where there is none of the others.
+_SEVERAL = re.compile(r"(^|_)(data_?loaders|loaders|(get|load|make|build)_(data|datasets|splits))$")
+
+
+class Pair(NamedTuple):
+    """A script and its harness, and the name of the harness's evaluation."""
+
+    path: Path
+    script: PythonFile
+    harness: PythonFile
+    evaluate: str
+
+
+def find_pair(folder: Path, options: InitOptions, prose: Prose, tracked: Sequence[str]) -> Pair:
+    """Return the script of the experiment with its harness. OuroError if there is none, if there
+    are several, or if the evaluation returns several values, none of which has a name."""
+    path = _script(folder, options, prose, tracked)
+    script = PythonFile.read(path, path.name)
+    harness = _harness(path.parent, script, options)
+    evaluate = _evaluate(script, harness, options)
+    if script.unpacks(evaluate):
+        raise messages.several_values(harness.name, evaluate)
+    return Pair(path, script, harness, evaluate)
+
+
+def facts(
+    pair: Pair, rules: Sequence[str], prose: Prose, options: InitOptions, remarks: Remarks
+) -> dict[str, Any]:
+    """Return the values of [experiment] that the script, its harness and the words state, by the
+    names of its fields. OuroError if one is missing or ambiguous."""
+    path, script, harness, evaluate = pair
+    folder = path.parent
+    metric = options.metric or _metric(script, evaluate, prose, options)
+    direction = find_direction(metric, rules, prose, options, remarks)
+    tokens = warmup_tokens(script, harness, options.warmup_tokens, remarks)
+    validation = () if options.data else _validation(harness)
+    data = options.data or _data(harness)
+    highest: str = "sandboxed"
+    if validation:
+        found, complete = caches.find_caches([script, harness], remarks)
+        data, highest = (*data, *found), highest if complete else "judged"
+    table = find_ledger(rules, folder, metric, options, remarks)
+    return {
+        "script": script.name,
+        "editable": options.editable or editable_in(rules) or _editable(script, folder, prose),
+        "allowed": ("run.log", table),
+        "harness": harness.name,
+        "evaluate": evaluate,
+        "loader": options.loader or _loader(script, harness, options),
+        "metric": metric,
+        "direction": direction,
+        "budget": _budget(pair, rules, prose, options, remarks),
+        "device": options.device or _device(script),
+        "level": _level(script, harness, metric, remarks),
+        "highest": highest,
+        "ledger": table,
+        "data": data,
+        "validation": validation,
+        "warmup_tokens": tokens,
+        "warmup_seconds": WARMUP_SECONDS if tokens else 0.0,
+    }
+
+
+def times(pair: Pair) -> bool:
+    """Return whether the pair has a time of training: a constant of the budget that the script
+    reads or has, so that a run takes exactly that long."""
+    constants = {**pair.script.constants, **pair.harness.constants}
+    return any(name in constants for name in _BUDGETS)
+
+
+def _script(folder: Path, options: InitOptions, prose: Prose, tracked: Sequence[str]) -> Path:
+    """Return the path of the script: the one that the option names, else train.py, else the only
+    script that imports a harness, in the folder or else in one below. OuroError if there is none,
+    or several."""
+    if options.script:
+        path = folder / options.script
+        if not path.is_file():
+            raise messages.no_such_file(options.script, folder, "--script FILE")
+        return path
+    words = [word for command in prose.commands for word in command.split()]
+    named = [word for word in words if word.endswith(".py") and (folder / word).is_file()]
+    if (folder / "train.py").is_file():
+        return folder / "train.py"
+    scripts = [path for path in sorted(folder.glob("*.py")) if _runs_a_harness(path)]
+    said = [path for path in scripts if path.name in named]
+    if len(said) == 1:
+        return said[0]
+    if not scripts:
+        below = [path for path in tracked if path.endswith("/train.py")]
+        scripts = [folder / path for path in below if _runs_a_harness(folder / path)]
+    names = [os.path.relpath(path, folder) for path in scripts]
+    return folder / one("script that imports a harness", "--script", names, str(folder), options)
+
+
+def _runs_a_harness(path: Path) -> bool:
+    """Return whether a script imports a harness; False if it is not Python."""
+    try:
+        return bool(_harnesses(path.parent, PythonFile.read(path, path.name)))
+    except OuroError:
+        return False
+
+
+def _harness(folder: Path, script: PythonFile, options: InitOptions) -> PythonFile:
+    """Return the harness: the file that the option names, else the only one that the script
+    imports. Modules that define what the script evaluates by are preferred. OuroError if there is
+    none, or several."""
+    if options.harness:
+        return PythonFile.read(folder / options.harness, options.harness)
+    found = _harnesses(folder, script)
+    evaluating = [file for file in found if _evaluating(file)]
+    used = [file for file in evaluating if set(_evaluating(file)) & script.names]
+    names = [file.name for file in used or evaluating or found]
+    name = one("imported harness", "--harness", names, script.name, options)
+    return next(file for file in found if file.name == name)
+
+
+def _harnesses(folder: Path, script: PythonFile) -> list[PythonFile]:
+    """Return the modules below ``folder`` that the script imports and that look like a harness.
+
+    They define an evaluation, a function whose result the script prints, the usual loader or the
+    usual budget. OuroError if any module there that the script imports cannot be parsed as Python.
+    """
+    printing = set(_printed_functions(script))
+    files = [PythonFile.read(folder / path, path) for path in script.modules(folder)]
+    return [
+        file
+        for file in files
+        if _evaluating(file)
+        or printing & set(file.functions)
+        or file.source.defines(LOADER)
+        or file.source.defines(BUDGET)
+    ]
+
+
+def _printed_functions(script: PythonFile) -> list[str]:
+    """Return the functions whose result the script prints under a label, each once."""
+    found: list[str] = []
+    for shown in script.summary.values():
+        found += [shown.function] if shown.function else script.makers_of(shown.name)
+    return list(dict.fromkeys(found))
+
+
+def _evaluating(file: PythonFile) -> list[str]:
+    """Return the functions of a file whose names are those of an evaluation."""
+    return [name for name in file.functions if _EVALUATE.match(name)]
+
+
+def _evaluate(script: PythonFile, harness: PythonFile, options: InitOptions) -> str:
+    """Return the name of the harness's evaluation function: by its name, else the function whose
+    result the script prints. OuroError if the option names another function than it defines, or if
+    there is no such function, or several."""
+    if options.evaluate:
+        if options.evaluate not in harness.functions:
+            raise messages.no_such_function(harness.name, options.evaluate)
+        return options.evaluate
+    printed = [name for name in _printed_functions(script) if name in harness.functions]
+    found = _used(_evaluating(harness), script) or printed
+    both = [name for name in found if name in printed]
+    return one(
+        "evaluation function",
+        "--evaluate",
+        both if len(both) == 1 else found,
+        harness.name,
+        options,
+    )
+
+
+def _loader(script: PythonFile, harness: PythonFile, options: InitOptions) -> str:
+    """Return the name of the harness's function that yields training batches; ``make_dataloader``
+    if it has that function or none that looks like a loader. OuroError if several do."""
+    found = [name for name in harness.functions if _LOADERS.search(name)] or [
+        name for name in harness.functions if _SEVERAL.search(name) and name in script.names
+    ]
+    if LOADER in found or not found:
+        return LOADER
+    return one("batch loader", "--loader", _used(found, script), harness.name, options)
+
+
+def _used(names: list[str], script: PythonFile) -> list[str]:
+    """Return those of the names that the script uses; all of them if it uses none."""
+    return [name for name in names if name in script.names] or names
+
+
+def _metric(script: PythonFile, evaluate: str, prose: Prose, options: InitOptions) -> str:
+    """Return the name of the metric: the label under which the script prints the result of the
+    function ``evaluate``; else a printed label that ends with the function's name after its first
+    ``_``; else the variable of the result. Of several, the one that the instructions name.
+    OuroError if nothing is found, or several."""
+    results = script.results_of(evaluate)
+    printed = [
+        label
+        for label, shown in script.summary.items()
+        if (shown.name and shown.name in results) or shown.function == evaluate
+    ]
+    suffix = evaluate.partition("_")[2]
+    alike = [label for label in script.summary if suffix and label.endswith(suffix)]
+    found = printed or alike or results
+    said = [name for name in prose.metrics if name in (found or script.summary)]
+    if said and len(set(found)) != 1:
+        return said[0]
+    return one("printed metric", "--metric", found, script.name, options, hint="score")
+
+
+def _editable(script: PythonFile, folder: Path, prose: Prose) -> tuple[str, ...]:
+    """Return the files that the instructions let an agent edit, if the script is among them; else
+    the script."""
+    here = tuple(path for path in prose.editable if (folder / path).is_file())
+    return here if script.name in here else (script.name,)
+
+
+def _budget(
+    pair: Pair, rules: Iterable[str], prose: Prose, options: InitOptions, remarks: Remarks
+) -> float:
+    """Return the seconds of training from the option, else the harness's or the script's constant,
+    else the rules or the instructions; ASSUMED_BUDGET if they state none."""
+    if options.budget is not None:
+        return options.budget
+    constants = [file.constants for file in (pair.harness, pair.script)]
+    values = [known.get(name) for known in constants for name in _BUDGETS]
+    found = budget_in(values, rules) or prose.budget
+    if found is not None:
+        return found
+    remarks.assume(
+        f"the training takes at most {ASSUMED_BUDGET:g} s: {pair.harness.name} states no {BUDGET} "
+        "that can be read without running it",
+        "--budget SECONDS",
+    )
+    return ASSUMED_BUDGET
+
+
+def _data(harness: PythonFile) -> tuple[str, ...]:
+    """Return the globs of the tokenizer and the validation shard; () unless the harness states the
+    paths of both."""
+    tokenizer, validation = harness.constants.get(TOKENIZER), _validation(harness)
+    return (f"{tokenizer}/*", *validation) if isinstance(tokenizer, str) and validation else ()
+
+
+def _validation(harness: PythonFile) -> tuple[str, ...]:
+    """Return the path of the shard that only the evaluation reads; () unless the harness states its
+    folder and its name."""
+    known = harness.constants
+    if not all(isinstance(known.get(name), str) for name in (DATA, VALIDATION)):
+        return ()
+    return (f"{known[DATA]}/{known[VALIDATION]}",)
+
+
+def _level(
+    script: PythonFile, harness: PythonFile, metric: str, remarks: Remarks
+) -> Literal["supervised", "judged"]:
+    """Return ``judged`` if a judge can score this: the harness has torch and every name that the
+    judge needs, the metric is bits per byte, and a model of the script can be asked for its logits.
+    Else return ``supervised``, and tell why if the harness has the names."""
+    names = {getattr(node, "name", "") for node in harness.source.tree.body}
+    if not names.issuperset(INTERFACE):
+        return "supervised"
+    why = ""
+    if "torch" not in harness.source.imports:
+        why = f"{harness.name} does not use torch"
+    elif not metric.endswith("bpb"):
+        why = f"a judge scores bits per byte, not {metric}"
+    elif not _answers(script):
+        why = f"the model of {script.name} gives no logits without targets"
+    if why:
+        remarks.note(f"a run can be supervised, and no judge can score it: {why}")
+    return "supervised" if why else "judged"
+
+
+def _answers(script: PythonFile) -> bool:
+    """Return whether no model of the script demands targets: of the methods ``forward`` that take
+    targets at least one has a default for them. A model that is imported is not looked at."""
+    classes = [node for node in script.source.tree.body if isinstance(node, ast.ClassDef)]
+    methods = [node for one_class in classes for node in one_class.body]
+    optional = [
+        place >= len(node.args.args) - len(node.args.defaults)
+        for node in methods
+        if isinstance(node, ast.FunctionDef) and node.name in ("forward", "__call__")
+        for place, parameter in enumerate(node.args.args)
+        if parameter.arg in ("targets", "target", "y", "labels", "label")
+    ]
+    return not optional or any(optional)
+
+
+def _device(script: PythonFile) -> Device:
+    """Return "cuda" for a script that requires it and never checks whether it is available; else
+    "auto"."""
+    return "cuda" if script.demands("cuda") and "is_available" not in script.names else "auto"
+
+
+def one(
+    what: str,
+    option: str,
+    found: Iterable[str],
+    where: str,
+    options: InitOptions,
+    *,
+    hint: str = "",
+) -> str:
+    """Return the only candidate in ``found``. OuroError, with the command to give instead, if none
+    or more than one was found; ``hint`` stands for a name that nobody knows."""
+    found = list(dict.fromkeys(found))
+    if not found:
+        name = hint or option.removeprefix("--").upper()
+        raise messages.nothing_found(what, where, options.call(option, name))
+    if len(found) > 1:
+        raise messages.several_found(what, where, found, options.call(option, found[0]))
+    return found[0]

@@ -1,0 +1,131 @@
+"""Find the first steps that a training script does not time, and how many tokens they take."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+from pytest_ouro.evidence.python.source import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_ouro.onboarding.discover.options import Remarks
+    from pytest_ouro.onboarding.discover.source import PythonFile
+
+#: Names of the time that was trained, and of the time at which it began.
+_TIME = re.compile(r"time|elapsed|seconds|secs|duration", re.IGNORECASE)
+_START = re.compile(r"start|begin|^t0$|_t0$|^tic$", re.IGNORECASE)
+#: Names of a step's number.
+_STEP = re.compile(r"step|iter|^i$|^it$|batch_idx", re.IGNORECASE)
+#: Names of the tokens of a whole step, and of the factors that give them.
+_WHOLE = ("total_batch_size", "tokens_per_step", "tokens_per_batch", "batch_tokens")
+_ROWS = ("device_batch_size", "micro_batch_size", "batch_size", "b")
+_LENGTHS = ("max_seq_len", "seq_len", "sequence_length", "block_size", "context_length", "t")
+_REPEATS = ("grad_accum_steps", "gradient_accumulation_steps", "grad_accum", "accum_steps")
+
+
+def warmup_tokens(
+    script: PythonFile, harness: PythonFile, asked: int | None, remarks: Remarks
+) -> int:
+    """Return the tokens of the steps that the script does not time, and of one batch fetched ahead;
+    0 if it times all steps. ``asked`` is what an option gives. What cannot be read is reported."""
+    if asked is not None:
+        return asked
+    steps = list(_untimed(script))
+    if not steps:
+        return 0
+    count, line = steps[0]
+    if count is None:
+        remarks.note(
+            f"{script.name}:{line} leaves its first steps untimed, warm-up, but how many cannot be "
+            "read: --warmup-tokens N says how many tokens they take"
+        )
+        return 0
+    batch = _batch(script, harness)
+    if count and not batch:
+        remarks.note(
+            f"{script.name}:{line} leaves {count} steps untimed, warm-up, but states no "
+            "TOTAL_BATCH_SIZE: --warmup-tokens N says how many tokens they take"
+        )
+    return (count + 1) * batch if count else 0
+
+
+def _untimed(script: PythonFile) -> Iterator[tuple[int | None, int]]:
+    """Yield how many first steps do not count as training time, and the line that says so: 11 for
+    ``if step > 10: total_time += dt``, 10 for ``if step == 10: start = time.time()``. The number is
+    None if only a run would tell."""
+    for node in script.source.of(ast.If):
+        for operator, number in _comparisons(node.test):
+            count = script.number(number)
+            adds = any(_adds_time(line) for line in node.body)
+            skips = any(isinstance(line, ast.Continue) for line in node.body)
+            begins = any(_begins(line) for line in node.body)
+            if adds and isinstance(operator, ast.Gt | ast.GtE):
+                more = isinstance(operator, ast.Gt)
+            elif begins and isinstance(operator, ast.Eq):
+                more = False
+            elif skips and isinstance(operator, ast.Lt | ast.LtE) and _times(script):
+                more = isinstance(operator, ast.LtE)
+            else:
+                continue
+            yield None if count is None else count + more, node.lineno
+
+
+def _comparisons(test: ast.expr) -> Iterator[tuple[ast.cmpop, ast.expr]]:
+    """Yield the operator and the number of each comparison of a step in a condition, also of one
+    that ``and`` joins, as ``IS_MASTER and step > 10``; ``10 < step`` is turned round."""
+    turned: Mapping[type[ast.cmpop], ast.cmpop] = {
+        ast.Lt: ast.Gt(),
+        ast.LtE: ast.GtE(),
+        ast.Gt: ast.Lt(),
+        ast.GtE: ast.LtE(),
+    }
+    parts = test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
+    for part in parts:
+        match part:
+            case ast.Compare(left=left, ops=[operator], comparators=[right]):
+                if _STEP.search(dotted(left).rpartition(".")[2]):
+                    yield operator, right
+                elif _STEP.search(dotted(right).rpartition(".")[2]):
+                    yield turned.get(type(operator), operator), left
+
+
+def _adds_time(statement: ast.stmt) -> bool:
+    """Return whether a statement adds to a time: ``total_time += dt`` or ``t = t + dt``."""
+    match statement:
+        case ast.AugAssign(target=target, op=ast.Add()):
+            return bool(_TIME.search(dotted(target)))
+        case ast.Assign(targets=[target], value=ast.BinOp(left=left, op=ast.Add())):
+            return bool(_TIME.search(dotted(target))) and dotted(target) == dotted(left)
+    return False
+
+
+def _times(script: PythonFile) -> bool:
+    """Return whether the script adds up a time anywhere."""
+    return any(_adds_time(line) for line in script.source.of(ast.AugAssign, ast.Assign))
+
+
+def _begins(statement: ast.stmt) -> bool:
+    """Return whether a statement notes when the time begins, as ``start = time.time()``."""
+    match statement:
+        case ast.Assign(targets=[target], value=ast.Call(func=function)):
+            called = dotted(function).rpartition(".")[2]
+            is_clock = called in ("time", "perf_counter", "monotonic", "process_time")
+            return is_clock and bool(_START.search(dotted(target)))
+    return False
+
+
+def _batch(script: PythonFile, harness: PythonFile) -> int:
+    """Return the tokens of a whole step: a constant, or the product of rows, length and gradient
+    accumulation; 0 if they are not stated."""
+    known: dict[str, object] = {}
+    for file in (harness, script):
+        known |= {name.lower(): value for name, value in (file.settings | file.constants).items()}
+
+    def first(names: tuple[str, ...]) -> int:
+        values = (known[name] for name in names if name in known)
+        return next((v for v in values if isinstance(v, int) and not isinstance(v, bool)), 0)
+
+    return first(_WHOLE) or first(_ROWS) * first(_LENGTHS) * (first(_REPEATS) or 1)

@@ -1,0 +1,176 @@
+"""Facts that rules, instructions and names state in words: direction, budget, ledger, files."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from pytest_ouro.bound.tables import YEAR
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.evidence import toml
+from pytest_ouro.evidence.content import read_file
+from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.records import ledger
+from pytest_ouro.messages import project as messages
+from pytest_ouro.onboarding import phrases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from pytest_ouro.onboarding.discover.options import InitOptions, Remarks
+    from pytest_ouro.onboarding.discover.prose import Prose
+
+_LEDGER = re.compile(r"[\w./-]*\w\.(?:tsv|csv|jsonl|ndjson)\b")
+#: The file names of tables of results, where no rule names one.
+_TABLE = re.compile(r".*(?:result|ledger|experiment|run|log).*\.(?:tsv|csv|jsonl|ndjson)")
+#: The table of results where none is found, and the one beside a table that cannot take rows.
+LEDGER, OWN_LEDGER = "results.tsv", "ouro-results.tsv"
+_LOWER = {
+    *("bpb", "bpc", "loss", "nll", "ppl", "perplexity", "error", "err", "rmse", "mae", "mse"),
+    *("wer", "cer", "fid", "latency", "seconds", "secs", "time", "regret", "ms", "us", "ns"),
+    *("bytes", "size", "duration", "drawdown", "cost", "gap", "memory", "misses", "cycles"),
+    *("instructions", "failures", "warnings", "runtime", "logloss", "brier", "divergence"),
+}
+_HIGHER = {
+    *("accuracy", "acc", "f1", "auc", "score", "bleu", "rouge", "reward", "return", "recall"),
+    *("precision", "iou", "map", "r2", "throughput", "winrate", "elo", "sharpe", "ndcg", "ops"),
+    *("rps", "qps", "fps", "speedup", "coverage", "fitness", "gflops", "tflops", "auprc", "auroc"),
+    *("rate", "passed", "solved", "wins", "quality", "composite", "persec", "ips", "mrr", "dice"),
+}
+
+
+def find_direction(
+    metric: str, rules: Iterable[str], prose: Prose, options: InitOptions, remarks: Remarks
+) -> str:
+    """Return ``lower`` or ``higher``: as the option, the rules or the instructions say, or by the
+    words in the metric's name. OuroError if these do not decide it."""
+    if options.direction:
+        return options.direction
+    said = {words for rule in rules if (words := phrases.direction_of(rule))}
+    if len(said) == 1:
+        return said.pop()
+    parts = set(re.split(r"[_\W]+", metric.lower()))
+    if "per" in parts:  # tokens_per_second, but ms_per_step
+        head = parts & {"ms", "us", "ns", "seconds", "secs", "time", "bytes", "cost"}
+        first = re.split(r"_per_", metric.lower())[0].rpartition("_")[2]
+        named = "lower" if first in head else "higher"
+    elif bool(parts & _LOWER) != bool(parts & _HIGHER):
+        named = "lower" if parts & _LOWER else "higher"
+    else:
+        named = ""
+    if stated := prose.direction(metric):
+        return stated
+    if not named:
+        raise messages.unclear_direction(
+            metric, options.call("--direction", "lower"), options.call("--direction", "higher")
+        )
+    remarks.assume(f"{named} is better, by the name {metric}", "--direction")
+    return named
+
+
+def budget_in(constants: Iterable[Any], rules: Iterable[str]) -> float | None:
+    """Return the seconds of training that is the first of the constants that can be one, else what
+    the rules say; None if they say nothing, or several things."""
+    for stated in constants:
+        is_number = isinstance(stated, int | float) and not isinstance(stated, bool)
+        if is_number and 0 < stated <= YEAR:
+            return float(stated)
+    said = {seconds for rule in rules if (seconds := phrases.budget_of(rule))}
+    return said.pop() if len(said) == 1 else None
+
+
+def editable_in(rules: Iterable[str]) -> tuple[str, ...]:
+    """Return the files that the first rule which names the only files lets change; () if no rule
+    does."""
+    return next((files for rule in rules if (files := phrases.only_files(rule))), ())
+
+
+def existing(paths: Iterable[str], tracked: Sequence[str]) -> tuple[str, ...]:
+    """Return those of the paths, from the experiment's folder, that git tracks there, each once; a
+    folder becomes a glob of all that is in it."""
+    found = []
+    for path in paths:
+        folder = f"{path.rstrip('/*')}/"
+        if path in tracked:
+            found.append(path)
+        elif any(file.startswith(folder) for file in tracked):
+            found.append(f"{folder}**")
+        elif "*" in path and any(re.fullmatch(_glob(path), file) for file in tracked):
+            found.append(path)
+    return tuple(dict.fromkeys(found))
+
+
+def _glob(path: str) -> str:
+    """Return a regular expression of a glob, in which ``*`` stays within a folder."""
+    return re.escape(path).replace(r"\*\*", ".*").replace(r"\*", "[^/]*")
+
+
+def find_ledger(
+    rules: Iterable[str], folder: Path, metric: str, options: InitOptions, remarks: Remarks
+) -> str:
+    """Return the name of the table of results: of the option, of the only one that the rules name,
+    else the only one in the folder that git does not track; results.tsv if there is none.
+
+    A table that git tracks is left alone, which is reported: rows go to a file of their own. A name
+    that an option gives is taken as it is.
+    """
+    if options.ledger:
+        return options.ledger
+    tracked = _tracked(folder)
+    named: set[str] = {name for rule in rules for name in _LEDGER.findall(rule)}
+    sure = {name for name in named if name.endswith(".tsv") or _is_ledger(folder / name, metric)}
+    if len(sure) == 1:
+        return _own_if_unfit(sure.pop(), folder, metric, tracked, options, remarks)
+    there = [path for path in folder.iterdir() if _TABLE.fullmatch(path.name.lower())]
+    found = [path.name for path in there if _is_ledger(path, metric) and path.name not in tracked]
+    if len(found) == 1 and not sure:
+        return found[0]
+    return _own_if_unfit(LEDGER, folder, metric, tracked, options, remarks)
+
+
+def _tracked(folder: Path) -> frozenset[str]:
+    """Return the paths, from ``folder``, of the files in it that git tracks."""
+    git = Git.discover(folder)
+    prefix = git.relative(folder / "x").removesuffix("x")
+    paths = git.files(untracked=False)[0]
+    return frozenset(path[len(prefix) :] for path in paths if path.startswith(prefix))
+
+
+def _own_if_unfit(
+    name: str,
+    folder: Path,
+    metric: str,
+    tracked: frozenset[str],
+    options: InitOptions,
+    remarks: Remarks,
+) -> str:
+    """Return the name of a table, or `OWN_LEDGER` if git tracks it: a reset of the branch would
+    take back its rows."""
+    if name not in tracked:
+        return name
+    remarks.note(
+        f"{name} is in git, where a reset takes rows back, so it stays as it is, and the rows of "
+        f"runs go to {OWN_LEDGER}; to go on in {name}: git rm --cached {name} && git commit -m "
+        f"'Untrack {name}' && {options.call('--force', '--ledger', name)}"
+    )
+    return OWN_LEDGER
+
+
+def _is_ledger(path: Path, metric: str) -> bool:
+    """Return whether a file can be read as a ledger with columns for commit, metric and status."""
+    try:
+        table = ledger.read(path, metric).table
+    except OuroError:
+        return False
+    return table is not None and table.is_complete and table.columns.status is not None
+
+
+def find_name(root: Path, top: Path) -> str:
+    """Return the project's name in pyproject.toml; else the name of the repository's folder."""
+    try:
+        project = toml.loads((read_file(root / "pyproject.toml") or b"").decode())["project"]
+        name = project["name"]
+    except (ValueError, LookupError, TypeError):
+        name = ""
+    return name if isinstance(name, str) and name else top.name or "experiment"

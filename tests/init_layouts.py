@@ -1,0 +1,387 @@
+"""Layouts of experiments as they are found in public repositories, made small.
+
+`LAYOUTS` maps a name to the files of a repository, the options of ``init``, and what is expected:
+fields of the experiment, words of the report, checks that are there or missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+HARNESS = '''\
+"""Fixed."""
+
+import numpy as np
+
+TIME_BUDGET = 2
+MAX_SEQ_LEN = 8
+
+
+def make_dataloader(split):
+    while True:
+        yield np.zeros((4, MAX_SEQ_LEN))
+
+
+def evaluate_bpb(model):
+    return 0.5 + abs(model)
+'''
+SCRIPT = """\
+import time
+
+from prepare import MAX_SEQ_LEN, TIME_BUDGET, evaluate_bpb, make_dataloader
+
+TOTAL_BATCH_SIZE = 64
+total_training_time, step = 0.0, 0
+for batch in make_dataloader("train"):
+    begin = time.time()
+    dt = time.time() - begin
+    if step > 10:
+        total_training_time += dt
+    step += 1
+    if total_training_time >= TIME_BUDGET:
+        break
+val_bpb = evaluate_bpb(0.1)
+print(f"val_bpb: {val_bpb:.6f}")
+"""
+IGNORED = "__pycache__/\nresults.tsv\nrun.log\n"
+PLAIN = {"prepare.py": HARNESS, "train.py": SCRIPT, ".gitignore": IGNORED}
+PROGRAM = """\
+# lab
+
+The training script runs for a **fixed time budget of 3 minutes**. You launch it simply as:
+`{command}`.
+
+**What you CAN do:**
+- Modify `{editable}` — this is the only file you edit.
+
+**What you CANNOT do:**
+- Modify `{fixed}`. It is read-only.
+- Install new packages or add dependencies.
+- Use more than one thread for the search.
+
+**The goal is simple: get the {word} {metric}.**
+
+1. Run the experiment: `{command} > run.log 2>&1`
+2. Read out the results: `grep "^{metric}:" run.log`
+"""
+SESSION = """\
+# Autoresearch: {metric}
+
+## Metrics
+- **Primary**: `{metric}` ({unit}, {direction} is better)
+
+## How to Run
+`./autoresearch.sh` — outputs `METRIC name=number` lines.
+
+## Files in Scope
+- `{editable}` — all of the code
+
+## Off Limits
+- `{fixed}` — tests must pass but do not change them.
+
+## Constraints
+- No new dependencies of any kind.
+"""
+SCRIPTED = '#!/bin/bash\nset -e\n{run}\necho "METRIC {metric}=$RESULT"\n'
+
+
+def program(**words: str) -> str:
+    """Return a program.md in the words of the original."""
+    known = {"command": "uv run train.py", "editable": "train.py", "fixed": "prepare.py"}
+    return PROGRAM.format(**known | {"metric": "val_bpb", "word": "lowest"} | words)
+
+
+def session(run: str, source: str, fixed: str, metric: str, direction: str, unit: str):
+    """Return the files of a session that a shell script measures."""
+    words = {"metric": metric, "direction": direction, "unit": unit}
+    return {
+        "autoresearch.md": SESSION.format(editable=source, fixed=fixed, **words),
+        "autoresearch.sh": SCRIPTED.format(run=run, metric=metric),
+        source: "code\n",
+        fixed: "tests\n",
+    }
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Files of a repository, options, and what is expected of ``init``.
+
+    ``experiment`` are fields of the bound's experiment, ``says`` are words of its output,
+    ``checks`` and ``lacks`` are checks that a rule has and that no rule has. ``later`` are files
+    that git does not track. With ``refused`` the status is 2, and the help calls ``init`` again.
+    """
+
+    files: dict[str, str]
+    args: tuple[str, ...] = ()
+    experiment: dict[str, Any] = field(default_factory=dict)
+    says: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    later: dict[str, str] = field(default_factory=dict)
+    refused: str = ""
+    folder: str = ""
+
+
+def changed(files: dict[str, str], name: str, *pairs: tuple[str, str]) -> dict[str, str]:
+    """Return the files with texts of one of them replaced; each must be there."""
+    text = files[name]
+    for old, new in pairs:
+        assert old in text, old
+        text = text.replace(old, new)
+    return {**files, name: text}
+
+
+ADDS = ("if step > 10:", "if step >= WARMUP:"), ("step = 0.0, 0", "step = 0.0, 0\nWARMUP = 3")
+NO_LOADER = {
+    "prepare.py": "TIME_BUDGET = 1\n\n\ndef evaluate(model):\n    return 0.8 - model\n",
+    "train.py": "from prepare import TIME_BUDGET, evaluate\n\nval_auc = evaluate(0.1)\n"
+    'print(f"val_auc: {val_auc:.4f}")\n',
+}
+NAMED = {
+    "bench/__init__.py": "",
+    "bench/judge.py": "def measure(plan):\n    return len(plan)\n",
+    "solve.py": "from bench.judge import measure\n\nwins = measure([1])\nprint(f'wins: {wins}')\n",
+}
+LATE = "t_start = time.time()\n    total_training_time += dt"
+KERNEL = 'from kernels import get_kernel\n\nfast = get_kernel("a/b")\n'
+SINGLE = 'loss = 2.5\nprint(f"step 1 loss: {loss}")\nprint(f"val_loss: {loss:.4f}")\n'
+SANDBOXED = changed(
+    PLAIN,
+    "prepare.py",
+    ("import numpy as np\n", "import torch\n"),
+    ("np.zeros((4", "torch.zeros((4"),
+    ("TIME_BUDGET = 2\n", 'DATA_DIR = "~/.cache/lab"\nVAL_FILENAME = "val.bin"\nTIME_BUDGET = 2\n'),
+)
+RUST = session("cargo bench", "src/lib.rs", "tests/check.rs", "total_us", "lower", "µs")
+
+LAYOUTS: dict[str, Layout] = {
+    "the original": Layout(
+        PLAIN,
+        experiment={"script": "train.py", "harness": "prepare.py", "warmup_tokens": 12 * 64},
+        checks=("budget-exact", "frozen-symbol"),
+    ),
+    "a harness without batches": Layout(
+        NO_LOADER,
+        ("--direction", "higher"),
+        {"metric": "val_auc", "evaluate": "evaluate"},
+        says=("defines no make_dataloader",),
+        lacks=("budget-exact",),
+    ),
+    "a harness of another name in a package": Layout(
+        NAMED,
+        ("--budget", "60"),
+        {"script": "solve.py", "harness": "bench/judge.py", "evaluate": "measure"},
+    ),
+    "no time in the harness": Layout(
+        changed(PLAIN, "prepare.py", ("TIME_BUDGET = 2\n", "")),
+        experiment={"budget": 300},
+        says=("assumed: the training takes at most 300 s",),
+        lacks=("budget-exact",),
+    ),
+    "warm-up by a named constant": Layout(
+        changed(PLAIN, "train.py", *ADDS), experiment={"warmup_tokens": 4 * 64}
+    ),
+    "warm-up behind a guard of the rank": Layout(
+        changed(PLAIN, "train.py", ("if step > 10:", "if IS_MASTER and 10 < step:")),
+        experiment={"warmup_tokens": 12 * 64},
+    ),
+    "warm-up as an option of the script": Layout(
+        changed(
+            PLAIN,
+            "train.py",
+            ("if step > 10:", "if step > args.warmup_steps:"),
+            (
+                "TOTAL_BATCH_SIZE = 64\n",
+                "BATCH_SIZE = 4\nSEQ_LEN = 8\nparser = object()\n"
+                'parser.add_argument("--warmup-steps", type=int, default=5)\n',
+            ),
+        ),
+        experiment={"warmup_tokens": 7 * 32},
+    ),
+    "warm-up by a clock that starts late": Layout(
+        changed(
+            PLAIN,
+            "train.py",
+            (
+                "    if step > 10:\n        total_training_time += dt\n",
+                "    if step == 5:\n        t_start = time.time()\n    total_training_time += dt\n",
+            ),
+        ),
+        experiment={"warmup_tokens": 6 * 64},
+    ),
+    "warm-up that only a run would count": Layout(
+        changed(PLAIN, "train.py", ("step > 10", "step > count()")),
+        experiment={"warmup_tokens": 0},
+        says=("leaves its first steps untimed, warm-up, but how many cannot be read",),
+    ),
+    "warm-up without the size of a batch": Layout(
+        changed(PLAIN, "train.py", ("TOTAL_BATCH_SIZE = 64\n", "")),
+        says=("leaves 11 steps untimed, warm-up, but states no TOTAL_BATCH_SIZE",),
+    ),
+    "a harness for a judge, without torch": Layout(
+        {
+            **PLAIN,
+            "prepare.py": HARNESS + "\n\nclass Tokenizer:\n    pass\n\n\ndef get_token_bytes"
+            "(device):\n    return [1]\n",
+        },
+        experiment={"level": "supervised"},
+        says=("no judge can score it: prepare.py does not use torch",),
+    ),
+    "a kernel from a hub": Layout(
+        changed(
+            SANDBOXED,
+            "train.py",
+            (
+                "import time\n",
+                'import time\nfrom kernels import get_kernel\nfast = get_kernel("a/b")\n',
+            ),
+        ),
+        experiment={"highest": "judged", "validation": ("~/.cache/lab/val.bin",)},
+        says=("train.py:4 loads a/b from a hub, and a sandboxed run has no network",),
+    ),
+    "an evaluation that returns a dictionary": Layout(
+        changed(
+            PLAIN,
+            "train.py",
+            ("val_bpb = evaluate_bpb(0.1)\n", "found = evaluate_bpb(0.1)\n"),
+            ("{val_bpb:.6f}", "{found['val_bpb']:.6f}"),
+        ),
+        experiment={"metric": "val_bpb"},
+    ),
+    "an evaluation that returns two numbers": Layout(
+        changed(PLAIN, "train.py", ("val_bpb = eval", "val_bpb, accuracy = eval")),
+        ("--direction", "lower"),
+        {"command": ("python", "train.py"), "level": "claimed", "metric_which": "last"},
+        says=("the level is claimed",),
+    ),
+    "a script that measures itself": Layout(
+        {"train.py": SINGLE, ".gitignore": IGNORED},
+        ("--metric", "val_loss", "--budget", "60"),
+        {"command": ("python", "train.py"), "editable": ("train.py",), "level": "claimed"},
+    ),
+    "instructions in the original's words": Layout(
+        {**PLAIN, "program.md": program()},
+        experiment={"editable": ("train.py",), "direction": "lower"},
+        says=("from the preset autoresearch and program.md",),
+        checks=("dependencies", "human"),
+    ),
+    "a fixed back test of a strategy": Layout(
+        {
+            "program.md": program(
+                command="python backtest.py",
+                editable="strategy.py",
+                fixed="backtest.py",
+                metric="score",
+                word="highest",
+            ),
+            "backtest.py": "import strategy\n\nprint(f'score: {strategy.rate()}')\n",
+            "strategy.py": "def rate():\n    return 2.7\n",
+        },
+        experiment={
+            "command": ("python", "backtest.py"),
+            "editable": ("strategy.py",),
+            "direction": "higher",
+            "budget": 180,
+            "level": "supervised",
+        },
+    ),
+    "a session in Rust": Layout(
+        {**RUST, "Cargo.toml": "[package]\n"},
+        experiment={
+            "command": ("./autoresearch.sh",),
+            "editable": ("src/lib.rs",),
+            "metric": "total_us",
+            "direction": "lower",
+            "unit": "",
+        },
+        checks=("frozen",),
+        lacks=("dependencies",),
+    ),
+    "a session in Ruby": Layout(
+        session("ruby bench.rb", "lib/view.rb", "test/t.rb", "composite", "higher", "i/s"),
+        experiment={"metric": "composite", "direction": "higher", "editable": ("lib/view.rb",)},
+    ),
+    "a session in Go": Layout(
+        session("go test -bench .", "pool/pool.go", "pool/x_test.go", "ns_op", "lower", "ns"),
+        experiment={"metric": "ns_op", "editable": ("pool/pool.go",)},
+    ),
+    "a session in TypeScript": Layout(
+        session("npm run bench", "src/parse.ts", "test/p.ts", "parse_ms", "lower", "ms"),
+        experiment={"metric": "parse_ms", "direction": "lower"},
+    ),
+    "a shell script and an option": Layout(
+        {"bench.sh": "gcc kernel.c && ./a.out\n", "kernel.c": "int main;\n"},
+        ("--command", "bash bench.sh", "--metric", "run_ms", "--unit", "ms"),
+        {"command": ("bash", "bench.sh"), "unit": "ms", "editable": ("kernel.c",)},
+        says=("assumed: an experiment changes kernel.c", "at most 600 s"),
+    ),
+    "words for a shell": Layout(
+        {"Makefile": "bench:\n", "src/main.c": "int main;\n"},
+        ("--command", "make bench | tail -n 1", "--metric", "ops", "--plausible", "0", "9"),
+        {
+            "command": ("sh", "-c", "make bench | tail -n 1"),
+            "plausible": (0, 9),
+            "direction": "higher",
+            "editable": ("src/**",),
+            "level": "claimed",
+        },
+    ),
+    "JSON that is printed": Layout(
+        {
+            "score.py": 'import json\n\nimport plan\n\nprint(json.dumps({"gap": plan.gap()}))\n',
+            "plan.py": "def gap():\n    return 1\n",
+        },
+        experiment={"metric": "gap", "metric_from": "json:gap", "editable": ("plan.py",)},
+    ),
+    "an evaluation apart": Layout(
+        {"fit.py": "open('out.txt', 'w').write('1')\n", "rate.py": "print('error: 1')\n"},
+        (
+            "--command",
+            "python fit.py",
+            "--evaluate-command",
+            "python rate.py",
+            "--metric",
+            "error",
+            "--editable",
+            "fit.py",
+        ),
+        {"evaluate_command": ("python", "rate.py"), "level": "supervised", "metric_which": "only"},
+    ),
+    "the script in a folder": Layout(
+        {f"lab/{name}": text for name, text in PLAIN.items()},
+        experiment={"root": "lab", "script": "train.py"},
+    ),
+    "a folder of a larger repository": Layout(
+        {f"lab/{name}": text for name, text in PLAIN.items()} | {"web/site.py": "pass\n"},
+        folder="lab",
+        says=('within = "." lets the scope watch lab alone',),
+    ),
+    "a table of results in git": Layout(
+        {
+            **PLAIN,
+            "results.tsv": "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n",
+            ".gitignore": "__pycache__/\n",
+        },
+        experiment={"ledger": "ouro-results.tsv"},
+        says=("results.tsv is in git", "git rm --cached results.tsv"),
+    ),
+    "a harness that is not committed": Layout(
+        {"train.py": SCRIPT, ".gitignore": IGNORED},
+        later={"prepare.py": HARNESS},
+        says=("not committed: prepare.py", "git add -- prepare.py && git commit"),
+    ),
+    "files that lie about": Layout(
+        PLAIN,
+        later={"notes.bin": "x", "data/a.npy": "x", "data/b.npy": "y"},
+        says=("neither in git nor ignored: data/, notes.bin", ">> .gitignore"),
+    ),
+    "a metric of unclear direction": Layout(
+        {"score.py": "import plan\n\nprint(f'quux: {plan.x}')\n", "plan.py": "x = 1\n"},
+        refused="pytest-ouro init --direction lower",
+    ),
+    "nothing that says what may change": Layout(
+        {"bench.sh": 'echo "METRIC ms=$X"\n', "a.c": "", "b.c": ""},
+        refused="pytest-ouro init --editable a.c",
+    ),
+}
