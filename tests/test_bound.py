@@ -565,3 +565,16 @@ def test_a_ledger_that_a_command_names_is_refused():
     text = text.replace("budget ", 'evaluate-command = ["sh", "./score"]\nbudget ', 1)
     with pytest.raises(BoundError, match="it is what the experiment runs or edits"):
         bounds.parse(text)
+
+
+def test_a_bound_may_state_its_version():
+    stated = bounds.parse(TEXT.replace('name = "toy"', "version = 1"))
+    assert stated == bounds.parse(TEXT.replace('name = "toy"', ""))
+
+
+def test_the_bound_of_a_later_version_is_refused_whatever_else_it_has():
+    text = TEXT.replace('name = "toy"', 'name = "toy"\nversion = 2\nunheard-of = 1')
+    with pytest.raises(BoundError, match=r"bound\.toml is for a later pytest-ouro") as caught:
+        bounds.parse(text)
+    assert caught.value.help == "pip install --upgrade pytest-ouro"
+    assert len(caught.value.problems) == 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pytest_ouro.bound.guards import GUARD, Guard, read_guards
 from pytest_ouro.bound.ledger import ledger_fault
-from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
+from pytest_ouro.bound.tables import PER_DEVICE, VERSION, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load, registered
 from pytest_ouro.core import limits
 from pytest_ouro.core.fast_dataclass import dataclass
@@ -173,6 +173,7 @@ def parse(
         table = toml.loads(text)
     except ValueError as error:
         raise messages.not_toml(name, str(error), remedy) from None
+    _demand_known(table, name, remedy)
     problems = Problems(name, line_numbers(text))
     known = ("bound", "experiment", "verdict", GUARD, *SECTIONS)
     for key in table.keys() - set(known):
@@ -198,6 +199,14 @@ def parse(
     if problems.found:
         raise messages.faulty(problems.sorted(), remedy)
     return bound
+
+
+def _demand_known(table: dict[str, Any], name: str, remedy: str) -> None:
+    """Raise BoundError if a bound states a later version than this one: its keys are not known."""
+    title = table.get("bound")
+    version = title.get("version") if isinstance(title, dict) else None
+    if isinstance(version, int) and version > VERSION:
+        raise messages.newer_bound(name, version, VERSION, remedy)
 
 
 def _check_ledger(bound: Bound, name: str, problems: Problems) -> None:

@@ -35,11 +35,21 @@ METRIC = (
 )
 
 
+#: The version of the format of bound.toml.
+VERSION = 1
+
+
 @dataclass(frozen=True, kw_only=True)
 class Title:
-    """``[bound]``: the name of the experiment."""
+    """``[bound]``: the name of the experiment, and the version of the format."""
 
     name: str = option("the name of the experiment", default="experiment", pattern=FILLED)
+    version: int = option(
+        "the version of the format; a later one than pytest-ouro knows is refused",
+        default=VERSION,
+        min=1,
+        max=VERSION,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": "show what is enforced here and what is not, with the next step to fix it",
     "log": "show the recorded runs as a table",
     "brief": "tell an agent where the experiment stands: what was tried, and the next step",
+    "uninit": "remove hooks, agents' entries and bound.lock, and say what stays",
 }
 
 

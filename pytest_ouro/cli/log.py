@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound.read import read
@@ -17,6 +18,7 @@ from pytest_ouro.evidence.records.ledger_format import TSV
 from pytest_ouro.evidence.records.ledger_table import Table
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.experiment.verdict.history import comparable, tally
+from pytest_ouro.messages import command_line as messages
 
 if TYPE_CHECKING:
     import argparse
@@ -38,15 +40,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="restore journal.jsonl from git's copy, and the rows that the ledger lacks",
     )
+    form.add_argument(
+        "--prune",
+        type=float,
+        metavar="DAYS",
+        help="remove the logs of runs older than DAYS days, and the refs of those not kept",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print the finished runs in the chosen form, or restore the journal and the ledger. Return 0.
+    """Print the finished runs in the chosen form, restore the journal and the ledger, or prune what
+    is kept of old runs. Return 0.
+
     If the journal is not what was recorded, raise RecordError after the runs are printed."""
     bound = find_bound(args.bound)
-    journal = Journal(Git.discover(bound.parent).common_dir)
+    git = Git.discover(bound.parent)
+    journal = Journal(git.common_dir)
     if args.restore:
         _restore(journal, bound)
+        return 0
+    if args.prune is not None:
+        _prune(git, journal, args.prune)
         return 0
     runs = journal.runs()
     if args.tsv:
@@ -75,6 +89,20 @@ def _restore(journal: Journal, bound: Path) -> None:
     if written := restore_rows(case):
         rows = "a row" if written == 1 else f"{written} rows"
         say(f"ouro: {case.bound.layout.ledger} lacked {rows} of recorded runs: written now")
+
+
+def _prune(git: Git, journal: Journal, days: float) -> None:
+    """Remove what is kept of runs older than ``days`` days beside their records; print what that
+    was. OuroError for a number that is not 0 or more, else as in `prune`."""
+    from pytest_ouro.experiment.records.prune import prune
+
+    if not 0 <= days < math.inf:
+        raise messages.invalid_days(days)
+    gone = prune(git, journal, min(days, 36500))
+    say(
+        f"ouro: removed {gone.logs} logs ({gone.size / 1e6:.1f} MB) and {gone.refs} refs of runs "
+        f"before {gone.before}; their records and rows stay"
+    )
 
 
 def _metric_name(journal: Journal, bound: Path) -> str:

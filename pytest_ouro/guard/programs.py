@@ -75,6 +75,7 @@ _PROGRAMS = {
     **dict.fromkeys([f"{name} remove" for name in _MANAGERS], _INSTALL),
     **dict.fromkeys(("pipenv install", "pipenv uninstall", "conda install"), _INSTALL),
     "pre-commit uninstall": Program("hooks"),
+    "pytest-ouro uninit": Program("hooks", unless=("-h", "--help", "--dry-run")),
     "pytest-ouro bless": Program("bless", unless=("-h", "--help")),
     "pytest-ouro init": Program(
         "bless", needs=("--force",), unless=("--program", "--render", "--agents")

@@ -27,6 +27,14 @@ def not_toml(file: str, reason: str, remedy: str = "") -> BoundError:
     )
 
 
+def newer_bound(file: str, version: int, known: int, remedy: str = "") -> BoundError:
+    """The file states a later version of the format than this pytest-ouro knows."""
+    return BoundError(
+        (f"{file} is for a later pytest-ouro: its version is {version}, {known} is known here",),
+        help=remedy or "pip install --upgrade pytest-ouro",
+    )
+
+
 def faulty(problems: tuple[str, ...], remedy: str = "") -> BoundError:
     """Keys, values or rules are wrong. Each problem has the form ``file:line: text``."""
     return BoundError(

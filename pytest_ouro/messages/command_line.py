@@ -150,3 +150,10 @@ def unforeseen(kind: str, words: str, report: str) -> OuroError:
         help="set XDG_CACHE_HOME to a folder of yours, where a report can be written, and try "
         "again",
     )
+
+
+def invalid_days(days: float) -> OuroError:
+    """``log --prune`` is negative or not a number."""
+    return OuroError(
+        f"--prune must be 0 days or more, not {days:g}", help="pytest-ouro log --prune 30"
+    )

@@ -98,7 +98,7 @@ def merge(agent: Agent, before: str) -> str:
     OuroError, with the line if it is known, if the text is not a JSON object, has a key twice, or
     has hooks in another structure.
     """
-    settings = _read(before, agent.settings) if before.strip() else {}
+    settings = read_settings(before, agent.settings) if before.strip() else {}
     hooks = settings.get("hooks", {})
     if not isinstance(hooks, dict):
         raise messages.unmergeable(agent.settings, "'hooks' is not an object")
@@ -113,7 +113,12 @@ def merge(agent: Agent, before: str) -> str:
     if not added:
         return before
     new = {**agent.base, **settings, "hooks": hooks}
-    return json.dumps(new, indent=_indent(before), ensure_ascii=False) + "\n"
+    return settings_text(new, before)
+
+
+def settings_text(settings: dict[str, object], before: str) -> str:
+    """Return settings as the text of a file, indented as the text ``before`` is."""
+    return json.dumps(settings, indent=_indent(before), ensure_ascii=False) + "\n"
 
 
 def add_import(before: str) -> str:
@@ -142,7 +147,7 @@ def _commands(entries: list[Any]) -> list[str]:
     return [entry["command"] for entry in inner if isinstance(entry.get("command"), str)]
 
 
-def _read(text: str, name: str) -> dict[str, object]:
+def read_settings(text: str, name: str) -> dict[str, object]:
     """Return the settings in a JSON text. OuroError if it is not one object with each key once."""
     try:
         settings = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_once)

@@ -17,6 +17,8 @@ _HOOKS = {
     "pre-merge-commit": "--staged",
     "pre-push": '--pre-push "$@"',
 }
+#: The hooks that are written.
+NAMES = tuple(_HOOKS)
 
 
 def command(python: Sequence[str], root: str) -> str:

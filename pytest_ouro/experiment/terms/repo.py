@@ -40,6 +40,11 @@ def set_ref(git: Git, ref: str, commit: str) -> None:
     git.call("update-ref", ref, commit)
 
 
+def delete_ref(git: Git, ref: str) -> None:
+    """Delete a ref. GitError if git fails."""
+    git.call("update-ref", "-d", ref)
+
+
 def branch_of(git: Git, name: str) -> str:
     """Return the branch that ``name`` names, without ``refs/heads/``; "" if it names no branch."""
     try:

@@ -1,0 +1,155 @@
+"""``pytest-ouro uninit``: take back hooks, agents' entries and bound.lock; say what stays."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ouro.cli.output import say
+from pytest_ouro.core import limits
+from pytest_ouro.core.plain_file import write_whole
+from pytest_ouro.evidence import lock
+from pytest_ouro.evidence.cache import cache_folder
+from pytest_ouro.evidence.content import read_file
+from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.messages import project as messages
+from pytest_ouro.onboarding import agents, hooks, program_md, removal
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+
+_REFS = "git for-each-ref --format='delete %(refname)' refs/ouro/ | git update-ref --stdin"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what would be removed, and change nothing"
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Remove what init, bless and their hooks wrote, print each file and what stays. Return 0, also
+    if nothing is left to remove; OuroError if a file cannot be changed, or there is no
+    repository."""
+    folder = (Path.cwd() / args.bound).parent if args.bound else Path.cwd()
+    git = Git.discover(folder)
+    found = _Removal(git, folder)
+    found.search()
+    for path, text in found.texts.items():
+        word = "changed" if text else "removed"
+        if not args.dry_run:
+            _write(path, text)
+        say(f"{'would be ' if args.dry_run else ''}{word}: {_shown(path, git)}")
+    if not found.texts:
+        say("ouro: no hook, agent's entry or bound.lock of pytest-ouro is here")
+    say("ouro: these stay:", *(f"  {line}" for line in [*found.stays, *_records(git)]))
+    return 0
+
+
+@dataclass
+class _Removal:
+    """What is to be removed from a repository. ``texts`` maps a file to its text without what
+    pytest-ouro wrote, "" to delete it; ``stays`` are lines about what is left alone."""
+
+    git: Git
+    folder: Path
+    texts: dict[Path, str] = field(default_factory=dict)
+    stays: list[str] = field(default_factory=list)
+
+    def search(self) -> None:
+        """Look at every place that init and bless write to."""
+        self._hooks()
+        for agent in agents.AGENTS.values():
+            path = self.git.top / agent.settings
+            self._change(path, partial(removal.without_hooks, agent))
+            if agents.COMMAND in self.texts.get(path.resolve(), _text(path.resolve())):
+                self.stays.append(f"{agent.settings} still calls the guard, in a command of yours")
+        for folder in dict.fromkeys((self.git.top, self.folder)):
+            for path in sorted(folder.glob("*.md")):
+                self._change(path, removal.without_section)
+            self._lock_and_rules(folder)
+        if self.texts.get((self.git.top / "AGENTS.md").resolve()) == "":
+            for name in agents.IMPORTING:  # it would import a file that is gone
+                self._change(self.git.top / name, removal.without_import)
+
+    def _hooks(self) -> None:
+        """Note git's hooks of ours, and those of others that call the gate."""
+        # Our own calls of git set core.hooksPath too, after the configured values.
+        named = self.git.line("config", "--type=path", "--get-all", "core.hooksPath").splitlines()
+        other = [self.git.top / named[-2]] if len(named) > 1 else []
+        for folder in (self.git.common_dir / "hooks", *other):
+            for name in hooks.NAMES:
+                text = _text(folder / name)
+                if text.startswith(hooks.MARK):
+                    self.texts[folder / name] = ""
+                elif "ouro" in text and "gate" in text:
+                    path = shlex.quote(_shown(folder / name, self.git))
+                    self.stays.append(f"{path} calls the gate: take that line out of it")
+
+    def _lock_and_rules(self, folder: Path) -> None:
+        """Note bound.lock in a folder, and what else of pytest-ouro is there and stays."""
+        if os.path.lexists(folder / lock.NAME):
+            self.texts[folder / lock.NAME] = ""
+        rules = folder / "bound.toml"
+        if rules.is_file():
+            self.stays.append(f"{_shown(rules, self.git)}, the rules")
+        for path in sorted(folder.glob("*.md")):
+            if _text(path).startswith(program_md.MARK):
+                self.stays.append(f"{_shown(path, self.git)}, a program for agents")
+
+    def _change(self, path: Path, change: Callable[[str], str]) -> None:
+        """Note the text that ``change`` returns for a file, if it is another one. A file outside of
+        the repository, to which a link may lead, stays."""
+        path = path.resolve()  # what a link leads to is changed, not the link
+        before = self.texts.get(path, _text(path))
+        after = change(before)
+        if after == before:
+            return
+        if self.git.top.resolve() in path.parents:
+            self.texts[path] = after
+        else:
+            self.stays.append(f"{path}, which lies outside of the repository")
+
+
+def _records(git: Git) -> Iterator[str]:
+    """Yield a line for each place of records, and for what else lies outside of the working tree,
+    with the command that removes it."""
+    journal = git.common_dir / "ouro"
+    if journal.is_dir():
+        size = sum(path.lstat().st_size for path in journal.rglob("*")) / 1e6
+        yield f"{journal}, {size:.1f} MB: the journal and the logs of runs: rm -r {journal}"
+    refs = git.line("for-each-ref", "--format=x", "refs/ouro/").count("x")
+    if refs:
+        yield f"refs/ouro/, {refs} refs that keep tried commits: {_REFS}"
+    if git.line("config", "--get", "ouro.trust"):
+        yield "git config ouro.trust, the trusted commit: git config --unset ouro.trust"
+    if (cache := cache_folder()).is_dir():
+        yield f"{cache}, for all your repositories: rm -r {cache}"
+    yield "the table of results and run.log, which are yours"
+
+
+def _text(path: Path) -> str:
+    """Return the text of a file; "" if it is missing, or not a regular file."""
+    data = read_file(path, limit=limits.SMALL) if path.is_file() else None
+    return (data or b"").decode("utf-8", "surrogateescape")
+
+
+def _shown(path: Path, git: Git) -> str:
+    """Return a path relative to the top folder, or as it is if it lies elsewhere."""
+    return str(path.relative_to(git.top) if path.is_relative_to(git.top) else path)
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file by ``text``, or delete it for "". OuroError if that fails."""
+    try:
+        if text:
+            write_whole(path.parent, path.name, text.encode("utf-8", "surrogateescape"))
+        else:
+            path.unlink()
+    except OSError as error:
+        raise messages.not_writable(str(path), str(error.strerror)) from None

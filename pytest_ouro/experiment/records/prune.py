@@ -1,0 +1,47 @@
+"""Remove what is kept of old runs beside their records: copies of logs, and refs of lost tries."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ouro.experiment.terms import repo
+
+if TYPE_CHECKING:
+    from pytest_ouro.evidence.git.client import Git
+    from pytest_ouro.evidence.records.journal import Journal
+
+
+class Pruned(NamedTuple):
+    """How many logs were removed, their size in bytes, and how many refs; ``before`` is the time
+    before which the runs ended, as records have it."""
+
+    logs: int
+    size: int
+    refs: int
+    before: str
+
+
+def prune(git: Git, journal: Journal, days: float) -> Pruned:
+    """Remove the logs of runs that ended more than ``days`` days ago, and the refs of those among
+    them that were not kept. Records, rows and the commits of a branch stay.
+
+    The newest ref stays, because a new journal is numbered after it. RecordError if the journal is
+    not what was recorded, GitError if a ref cannot be deleted.
+    """
+    journal.demand_whole()
+    now = datetime.datetime.now(datetime.timezone.utc)
+    before = (now - datetime.timedelta(days=days)).isoformat(timespec="seconds")
+    old = [run for run in journal.runs() if run.time < before]
+    logs, size = 0, 0
+    for run in old:
+        for file in (journal.folder / "runs").glob(f"{run.run}.*"):
+            size += file.lstat().st_size
+            file.unlink()
+            logs += 1
+    refs = repo.refs(git, "refs/ouro/tried/")
+    newest = max(refs, key=lambda ref: int(ref.rpartition("/")[2]), default="")
+    lost = {run.tried for run in old if run.status != "keep"} & refs.keys() - {newest}
+    for ref in sorted(lost):
+        repo.delete_ref(git, ref)
+    return Pruned(logs, size, len(lost), before)

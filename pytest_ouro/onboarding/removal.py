@@ -1,0 +1,89 @@
+"""Take back what init wrote: the text of each file without it. Nothing is written here."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from pytest_ouro.onboarding.agents import IMPORT, read_settings, settings_text
+from pytest_ouro.onboarding.section import BEGIN, END
+
+if TYPE_CHECKING:
+    from pytest_ouro.onboarding.agents import Agent
+
+#: The names under which a command starts pytest-ouro, at the end of a path.
+_PROGRAMS = ("pytest-ouro", "pytest_ouro")
+#: What makes a shell do more than one command.
+_MORE = re.compile(r"[;&|<>`$\n]")
+
+
+def without_hooks(agent: Agent, before: str) -> str:
+    """Return the text of an agent's settings without the hooks that only call the guard, and "" if
+    nothing else was in them; unchanged if there is no such hook.
+
+    OuroError if the text is not a JSON object.
+    """
+    settings = read_settings(before, agent.settings) if before.strip() else {}
+    hooks = settings.get("hooks")
+    if not isinstance(hooks, dict):
+        return before
+    kept = {event: _others(entries) for event, entries in hooks.items()}
+    if kept == hooks:
+        return before
+    kept = {event: entries for event, entries in kept.items() if entries or not hooks[event]}
+    rest = {key: value for key, value in settings.items() if key != "hooks"}
+    if not kept and all(agent.base.get(key) == value for key, value in rest.items()):
+        return ""
+    return settings_text({**rest, "hooks": kept} if kept else rest, before)
+
+
+def _others(entries: Any) -> Any:
+    """Return the entries of an event without calls of the guard, and without entries that had
+    nothing else."""
+    if not isinstance(entries, list):
+        return entries
+    kept = []
+    for entry in entries:
+        if not isinstance(entry, dict):
+            kept.append(entry)
+            continue
+        inner = entry.get("hooks")
+        if isinstance(inner, list):
+            others = _others(inner)
+            if others or not inner:
+                kept.append({**entry, "hooks": others})
+        elif not calls_guard_alone(entry.get("command")):
+            kept.append(entry)
+    return kept
+
+
+def calls_guard_alone(command: object) -> bool:
+    """Return whether a shell command starts the guard, and nothing else."""
+    if not isinstance(command, str) or _MORE.search(command):
+        return False
+    try:
+        *_, program, last = shlex.split(command)
+    except ValueError:  # too short, or a quote is open
+        return False
+    return last == "guard" and program.rpartition("/")[2] in _PROGRAMS
+
+
+def without_section(before: str) -> str:
+    """Return a text without the section that init writes, from its first mark to its last, and
+    without the empty lines around it; "" if there was nothing else. Unchanged unless both marks are
+    there."""
+    start, end = before.find(BEGIN), before.find(END)
+    if start < 0 or end < start:
+        return before
+    above, below = before[:start].rstrip(), before[end + len(END) :].strip()
+    newline = "\r\n" if "\r\n" in before else "\n"
+    parts = [part for part in (above, below) if part.strip("\ufeff \r\n")]
+    return (newline * 2).join(parts) + newline if parts else ""
+
+
+def without_import(before: str) -> str:
+    """Return a text without the lines that import AGENTS.md, and "" if there was nothing else."""
+    lines = before.splitlines(keepends=True)
+    text = "".join(line for line in lines if line.strip() != IMPORT)
+    return text if text.strip() else ""
