@@ -81,6 +81,8 @@ class Scope(Check):
                 continue
             if evidence.trust.blessing_pending and change.place != "commit":
                 continue  # a person has just blessed the working tree
+            if _restores(evidence, change):
+                continue
             strays.setdefault(change.path, []).append(change)
         if strays:
             yield _finding(evidence, strays)
@@ -99,6 +101,15 @@ class Scope(Check):
     def protects(self, layout: Layout) -> Protection:
         free = [*layout.editable_globs, *map(layout.path, layout.allowed), *BYTECODE]
         return Protection(within=self._watched(layout), free=free)
+
+
+def _restores(evidence: Evidence, change: Change) -> bool:
+    """Return whether a commit leaves a file as it is in the trusted commit, absent files included;
+    False for a change that is not committed, and for a commit that begins another history."""
+    store, trust = evidence.repository.git.store, evidence.trust.commit
+    if change.commit is None or not trust or not store.commit(change.commit.id)[1]:
+        return False
+    return store.entry(change.commit.id, change.path) == store.entry(trust, change.path)
 
 
 def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:

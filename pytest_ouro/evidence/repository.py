@@ -293,18 +293,18 @@ class Repository:
 
     @cached_property
     def net(self) -> tuple[Change, ...]:
-        """The differences between the merge base and the checked commit in files that no commit
-        changes by itself, such as when a merge takes one side only; () without trust."""
-        base = self._base if self.trust and self.trust != self.head else ""
-        if not base:
+        """The differences between a merge base and the checked commit in files that no commit
+        changes by itself, such as when a merge takes one side only, and that are not as in trust;
+        () without trust."""
+        if not (self.trust and self.trust != self.head and (base := self._base)):
             return ()
-        seen = {change.path for change in self.committed}
-        trees = [self.git.store.commit(commit)[0] for commit in (base, self.head)]
-        head = Commit(self.head, self.git.store.subject(self.head))
+        seen, store = {change.path for change in self.committed}, self.git.store
+        trees = [store.commit(commit)[0] for commit in (base, self.head)]
+        head = Commit(self.head, store.subject(self.head))
         return tuple(
             Change(path, "commit", kind, head)
-            for path, kind in self.git.store.difference(*trees)
-            if path not in seen
+            for path, kind in store.difference(*trees)
+            if path not in seen and store.entry(self.trust, path) != store.entry(self.head, path)
         )
 
     def changes(self, within: str = "") -> list[Change]:

@@ -139,9 +139,19 @@ def test_a_commit_and_its_revert_are_still_found(project, judged):
     [finding] = judged(RULE).findings
 
     assert finding.headline.startswith("helper.py was added")
-    assert '"a helper", commit' in finding.where
+    assert finding.where.endswith('"a helper"')  # the revert is no fault
     subprocess.run(["sh", "-c", finding.help], cwd=project.path, check=True)
     assert judged(RULE).status == "holds"
+
+
+def test_a_commit_that_brings_the_trusted_file_is_lawful(project, judged):
+    """As when work that began before a blessing goes on after it."""
+    trust = project.git("rev-parse", "HEAD")
+    project.git("checkout", "-q", "-b", "older", "HEAD~1")
+    project.git("checkout", trust, "--", ".")
+    project.commit("the blessed files", {"train.py": "MODEL = 0.5\n"})
+
+    assert judged(RULE, trust=trust).status == "holds"
 
 
 def test_one_file_in_several_places_is_one_finding(project, judged):

@@ -144,6 +144,21 @@ def test_changes_that_a_merge_itself_adds_are_listed(project, observe):
     ]
 
 
+def test_an_amended_merge_differs_from_trust_alone(project, observe):
+    """The trusted merge has two parents, and so the amended one has two merge bases with it."""
+    project.git("checkout", "-q", "-b", "side")
+    project.commit("side", {"a.py": "1\n"})
+    project.git("checkout", "-q", "main")
+    project.commit("main", {"b.py": "1\n"})
+    project.git("merge", "-q", "--no-edit", "side")
+    trust = project.git("rev-parse", "HEAD")
+    project.write({"c.py": "1\n"})
+    project.git("add", "-A")
+    project.git("commit", "-q", "--amend", "-m", "amended")
+
+    assert [change.path for change in observe(trust=trust).changes()] == ["c.py"]
+
+
 def test_places_are_distinguished(project, observe):
     project.commit("one", {"committed.py": ""})
     project.write({"staged.py": "1\n"})
