@@ -139,7 +139,7 @@ def test_a_commit_and_its_revert_are_still_found(project, judged):
     [finding] = judged(RULE).findings
 
     assert finding.headline.startswith("helper.py was added")
-    assert finding.where.endswith('"a helper"')  # the revert is no fault
+    assert finding.where.endswith('"a helper"')  # the revert is not at fault
     subprocess.run(["sh", "-c", finding.help], cwd=project.path, check=True)
     assert judged(RULE).status == "holds"
 

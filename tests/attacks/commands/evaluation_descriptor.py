@@ -1,6 +1,7 @@
 """While it is asked, the program prints a number through the open files of the evaluation.
 class: evaluation
-expect: supervised=open judged=neutralised sandboxed=neutralised
+expect: supervised=caught judged=neutralised sandboxed=neutralised
+why: says which of several values counts
 """
 
 import contextlib
