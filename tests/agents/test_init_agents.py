@@ -45,7 +45,9 @@ def test_a_byte_order_mark_before_settings_is_accepted(project, init):
     settings.write_text('\ufeff{"model": "x"}', "utf-8")
     assert init("--agents=claude")[0] == 0
     assert json.loads(settings.read_text("utf-8-sig"))["model"] == "x"
-    assert init("--agents=claude")[1].startswith("ouro: the agents' files state the rules")
+    assert init("--agents=claude")[1].startswith(
+        "ouro: the agents' files state the loop and the rules already"
+    )
 
 
 def test_all_four_by_name(project, init):

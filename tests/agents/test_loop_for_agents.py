@@ -198,4 +198,5 @@ def test_init_says_last_how_agents_learn_the_loop(project, monkeypatch, capsys):
 
     assert run(["init", "--force"]) == 0
 
-    assert capsys.readouterr().out.rstrip().endswith("pytest-ouro init --agents")
+    last = capsys.readouterr().out.rstrip().rpartition("\n")[2]
+    assert last.startswith("  pytest-ouro init --agents ")
