@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_ouro.experiment.run import Result
 
 MARKERS = {
@@ -70,12 +74,33 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hookspecs)
 
 
+class _OwnModules:
+    """A finder of our modules that comes before pytest's, which would read them again in order to
+    rewrite their asserts: that takes longer than to import them."""
+
+    @staticmethod
+    def find_spec(
+        fullname: str, path: Sequence[str] | None, target: object = None
+    ) -> ModuleSpec | None:
+        """Return the spec of a module of ours; None for any other, which the next finder finds."""
+        return PathFinder.find_spec(fullname, path) if fullname.startswith("pytest_ouro.") else None
+
+
+def _make_ready() -> None:
+    """Spare this process work that has nothing to do with an experiment: rewriting our modules, and
+    looking for garbage among the modules that are loaded already. Once in a process."""
+    if _OwnModules not in sys.meta_path:
+        sys.meta_path.insert(0, _OwnModules)
+        gc.freeze()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """With ``--ouro-experiment``, refuse configuration of pytest from outside of the repository
     before a conftest.py there is imported. The reason is printed; UsageError ends pytest."""
     if not getattr(early_config.known_args_namespace, "ouro_experiment", False):
         return
+    _make_ready()
     from pytest_ouro.items.outside_config import refuse_outside_config
     from pytest_ouro.items.settings import CLOSED
     from pytest_ouro.report.text import error_text

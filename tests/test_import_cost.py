@@ -77,6 +77,20 @@ def test_rules_are_judged_without_anything_heavy(ask):
     assert not {name for name in ours if "experiment" in name}
 
 
+def test_asserts_of_our_modules_are_not_rewritten_for_an_experiment(project):
+    code = (
+        "import pytest, sys\n"
+        "pytest.main(['-p', 'ouro', '-p', 'no:cacheprovider', '--ouro-experiment', '--co', '-q'])\n"
+        "ours = [m for name, m in sys.modules.items() if name.startswith('pytest_ouro.items')]\n"
+        "print(len(ours) > 3, {type(m.__loader__).__name__ for m in ours})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project.path, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines()[-1] == "True {'SourceFileLoader'}", done.stdout
+
+
 def test_the_gate_needs_no_pytest_and_nothing_heavy(ask):
     status, out, ours, modules = ask("__import__('pytest_ouro.cli').cli.run(['gate'])")
 

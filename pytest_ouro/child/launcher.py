@@ -127,8 +127,7 @@ def start(fd: int) -> None:
     """
     channel = Channel(fd)
     job = cast("Job", channel.receive())
-    fork_supervised(channel)  # the parent stays outside the sandbox
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, CPU seconds of children are lost
+    fork_supervised(channel.fileno())  # the parent stays outside the sandbox
     # The experiment's folder comes last: no file in it can replace an installed package.
     sys.path.append(job["root"])
     stage = "sandbox"

@@ -113,6 +113,25 @@ def test_a_killed_pytest_takes_all_descendants_along(lab, bred):
     lab.whole("lost", "baseline")
 
 
+#: Edits that turn the toy experiment into a command.
+COMMAND = (
+    ('script    = "train.py"\n', ""),
+    ('harness   = "prepare.py"\n', 'command = ["python", "train.py"]\n'),
+    ('evaluate  = "evaluate_bpb"', 'evaluate-command = ["python", "prepare.py"]'),
+    ("budget    = 0.3", "budget    = 60"),
+    ("timeout   = 20", "timeout   = 120"),
+)
+
+
+def test_a_killed_pytest_takes_the_descendants_of_a_command_along(lab, bred):
+    lab.bound(*COMMAND, train_py=BREEDS + "time.sleep(60)")
+    process = lab.start()
+    bred()
+    process.kill()
+    process.communicate(timeout=30)
+    assert bred(left=True) == []
+
+
 def test_a_hang_that_ignores_the_request_is_killed_with_its_daemons(lab, bred):
     lab.bound(TIMEOUT)
     result = lab.run(lab.script(before=BREEDS + "time.sleep(60)"))

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from pytest_ouro.core.errors import ExperimentError
-from pytest_ouro.experiment.supervision import supervisor
+from pytest_ouro.experiment.terms.job import environment
 
 CHILD = """\
 import json, os, pathlib, subprocess, sys, time
@@ -43,14 +43,14 @@ def test_the_environment_is_a_short_list_of_ours(bench, monkeypatch):
     monkeypatch.setenv("PYTEST_CURRENT_TEST", "x")
     monkeypatch.setenv("LD_PRELOAD", "")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    env = supervisor.environment(bench.job(""))
+    env = environment(bench.job(""))
     assert not env.keys() & {"SECRET_TOKEN", "PYTHONPATH", "PYTEST_CURRENT_TEST", "LD_PRELOAD"}
     assert env["PATH"] == os.environ["PATH"]
     assert env["CUDA_VISIBLE_DEVICES"] == "0"
     assert env["PYTHONHASHSEED"] == "0"
     for name in ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"):
         assert env[name].startswith(str(bench.folder / "scratch"))
-    hidden = supervisor.environment(bench.job("", hide_cuda=True))
+    hidden = environment(bench.job("", hide_cuda=True))
     assert hidden["CUDA_VISIBLE_DEVICES"] == ""
 
 

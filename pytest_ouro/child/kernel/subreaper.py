@@ -11,18 +11,17 @@ import select
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, NoReturn
-
-if TYPE_CHECKING:
-    from ..channel import Channel
+from typing import NoReturn
 
 
-def fork_supervised(channel: Channel) -> None:
+def fork_supervised(channel: int, *, is_copy: bool = False) -> None:
     """Fork, and return in the child only. The parent waits for the child, then exits with the same
     status, or dies by the same signal.
 
-    If the supervisor hangs up first, the parent kills all descendants and itself. If the parent is
-    killed, Linux kills the child too, and the supervisor ends the other descendants.
+    If the supervisor hangs up first, which closes the other end of the socket with the descriptor
+    ``channel``, the parent kills all descendants and itself. If the parent is killed, Linux kills
+    the child too, and the supervisor ends the other descendants. With ``is_copy`` this process is a
+    fork of the supervisor, and the parent closes the descriptors that it has of it.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: adopt orphans
@@ -31,8 +30,11 @@ def fork_supervised(channel: Channel) -> None:
     if child:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # these are for the child
+        if is_copy:
+            _close_all_but({0, 1, 2, channel})
         _exit_like(_wait(child, channel))
     _die_with(parent)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, CPU seconds of children are lost
 
 
 def _die_with(parent: int) -> None:
@@ -44,7 +46,15 @@ def _die_with(parent: int) -> None:
             os._exit(70)
 
 
-def _wait(child: int, channel: Channel) -> int:
+def _close_all_but(kept: set[int]) -> None:
+    """Close every descriptor of this process that is not in ``kept`` (on Linux)."""
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - text
+        if int(name) not in kept:
+            with contextlib.suppress(OSError):  # that of the list itself
+                os.close(int(name))
+
+
+def _wait(child: int, channel: int) -> int:
     """Wait for the child and return its wait status. If the supervisor hangs up first, kill all
     descendants and this process instead."""
     awake, wake = os.pipe()
@@ -53,7 +63,7 @@ def _wait(child: int, channel: Channel) -> int:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     poll = select.poll()
     poll.register(awake, select.POLLIN)
-    poll.register(channel.fileno(), getattr(select, "POLLRDHUP", 0))
+    poll.register(channel, getattr(select, "POLLRDHUP", 0))
     while True:
         pid, status = os.waitpid(-1, os.WNOHANG)  # adopted orphans too
         if pid == child:

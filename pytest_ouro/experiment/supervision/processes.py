@@ -142,11 +142,13 @@ def uses_other_cores(pids: Iterable[int], cores: frozenset[int]) -> bool:
 class Family:
     """The process ``leader``, which leads a session, and all its descendants, orphans too.
 
-    ``strangers`` are ids of child processes of ours that do not belong to the run.
+    ``strangers`` are ids of child processes of ours that do not belong to the run. With ``is_copy``
+    the leader is a fork of this process, whose memory is not the run's.
     """
 
     leader: int
     strangers: frozenset[int] = frozenset()
+    is_copy: bool = False
     _adopted: dict[int, float] = field(default_factory=dict)
     _vanished: _Vanished = field(default_factory=_Vanished)
     #: Whether children vanished that no parent waited for, so that their CPU time is unknown.
@@ -168,7 +170,8 @@ class Family:
         if self._lacks_usage(members) and self._lacks_usage(self._members()):
             self.unaccounted = True
         cpu = sum(p.cpu_seconds for p in members if p.pid not in self._adopted)
-        return Usage(cpu + sum(self._adopted.values()), sum(p.resident_mb for p in members))
+        own = [p for p in members if not (self.is_copy and p.pid == self.leader)]
+        return Usage(cpu + sum(self._adopted.values()), sum(p.resident_mb for p in own))
 
     def _lacks_usage(self, members: list[_Process]) -> bool:
         """Return whether usage of vanished processes is lacking; False if the leader is reaped."""

@@ -7,7 +7,6 @@ import json
 import os
 import selectors
 import socket
-import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +15,15 @@ from pytest_ouro.experiment.supervision.judge_process import start_judge
 from pytest_ouro.experiment.supervision.own_process import make_undumpable, record_signals
 from pytest_ouro.experiment.supervision.run_clock import RunState, Stop
 from pytest_ouro.experiment.supervision.run_log import RunLog
+from pytest_ouro.experiment.supervision.start_process import start_command, start_launcher
 from pytest_ouro.experiment.terms import console_text
-from pytest_ouro.experiment.terms.job import CHILD, Job, Position, Progress, environment
+from pytest_ouro.experiment.terms.job import Job, Position, Progress
 from pytest_ouro.experiment.terms.measurement import Measurement
 from pytest_ouro.experiment.terms.printed import Reading
 from pytest_ouro.experiment.terms.read_metric import read
-from pytest_ouro.messages import experiment as messages
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Mapping
 
     from pytest_ouro.bound.tables import Level
@@ -57,9 +57,10 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         strangers = processes.adopt_orphans()  # the judge is one of them
         ours, theirs = map(stack.enter_context, socket.socketpair())
         shared = [theirs.fileno(), *(judge.lent if judge else ())]
-        process = _start(job, theirs.fileno(), shared)
+        direct = start_command(job, theirs.fileno())
+        process = direct or start_launcher(job, theirs.fileno(), shared)
         theirs.close()
-        family = processes.Family(process.pid, strangers)
+        family = processes.Family(process.pid, strangers, is_copy=direct is not None)
         state = RunState(job, began, family)
         line = Line(ours, state.on_event, is_held_back=lambda: state.waiting)
         lines = [line]
@@ -70,7 +71,10 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
             message["line"], message["shared"] = judge.lent
         stopped: Stop = ""
         try:
-            line.send(message)
+            if direct:
+                state.start()
+            else:
+                line.send(message)
             stopped = _follow(process, lines, log, state, signals, progress)
         except KeyboardInterrupt:
             stopped = "interrupted"
@@ -116,28 +120,6 @@ def _level(job: Job) -> Level:
     if "sandbox" in job.message:
         return "judged" if job.message.get("network") else "sandboxed"
     return "supervised" if job.judge is None else "judged"
-
-
-def _start(job: Job, channel: int, shared: list[int]) -> subprocess.Popen[bytes]:
-    """Start the launcher of a job, with its channel's descriptor as an argument; return its
-    process.
-
-    It inherits the descriptors ``shared``, of which ``channel`` is one. ExperimentError if that
-    fails.
-    """
-    try:
-        return subprocess.Popen(
-            [*job.python, "-B", str(CHILD), "launcher", str(channel)],
-            cwd=job.folder,
-            env=environment(job),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=shared,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise messages.not_started(job.python[0], error.strerror or str(error)) from None
 
 
 class Line:
@@ -203,7 +185,7 @@ def _follow(
             selector.register(line.channel, selectors.EVENT_READ, line)
         ticked = 0.0
         while process.poll() is None:
-            for key, _ in selector.select(timeout=_TICK):
+            for key, _ in selector.select(timeout=_TICK if ticked else 0):
                 if key.data is not None:
                     if not key.data.read():
                         selector.unregister(key.fileobj)
