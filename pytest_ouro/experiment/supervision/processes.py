@@ -211,11 +211,12 @@ class Family:
         of all these."""
         everyone = _list()
         ours = os.getsid(0)
+        adopts = sys.platform == "linux"  # elsewhere all our children are strangers, such as git
         members = {
             p.pid: p
             for p in everyone
             if self.leader in (p.pid, p.group, p.session)
-            or (self._is_orphan(p) and p.session != ours and p.pid not in self.strangers)
+            or (adopts and self._is_orphan(p) and p.session != ours and p.pid not in self.strangers)
         }
         while grown := [p for p in everyone if p.parent in members and p.pid not in members]:
             members.update((p.pid, p) for p in grown)
