@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -13,11 +14,12 @@ from pytest_ouro.cli.output import say
 from pytest_ouro.core.errors import GitError
 from pytest_ouro.evidence import lock as lockfile
 from pytest_ouro.evidence.content import read_file
-from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.git.client import Git, run_git
 from pytest_ouro.evidence.paths import join
 from pytest_ouro.messages import project as messages
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -44,7 +46,9 @@ def go(target: Path, *, quiet: bool = False) -> int:
         git.call("add", "-f", "--", *names)
         if git.line("diff", "--cached", "--name-only", "--", *names):
             message = "State and bless the rules of the experiment"
-            git.call("commit", "-q", "-m", message, "--", *names)
+            run_git(
+                *("commit", "-q", "-m", message, "--", *names), cwd=git.top, also=tuple(_author())
+            )
     except GitError as error:
         raise messages.not_committed(" ".join(names), error.message) from None
     git.close()
@@ -53,3 +57,11 @@ def go(target: Path, *, quiet: bool = False) -> int:
     run = [sys.executable, "-m", "pytest", "--ouro-experiment", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(run, cwd=target.parent, stdin=subprocess.DEVNULL, check=False)
     return min(done.returncode, 1)
+
+
+def _author() -> Iterator[str]:
+    """Yield the settings of git that name the author whom this process's environment names; none
+    if it names none."""
+    for setting, variable in (("name", "GIT_AUTHOR_NAME"), ("email", "GIT_AUTHOR_EMAIL")):
+        if value := os.environ.get(variable):
+            yield f"user.{setting}={value}"

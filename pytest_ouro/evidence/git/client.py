@@ -28,6 +28,7 @@ _OVERRIDES = (
     "core.alternateRefsCommand=",
     "core.commitGraph=false",  # git would take parents from it unchecked
     "core.quotePath=false",
+    "advice.graftFileDeprecated=false",  # of the empty file below
     "diff.external=",
     "submodule.recurse=false",
     "gc.auto=0",
@@ -93,8 +94,10 @@ def _run(
     if status:
         if not cwd.is_dir():
             raise messages.not_a_directory(cwd)
-        words = error.decode(errors="replace").strip().splitlines() or ["no message"]
-        raise messages.failed(args[0], words[0], " ".join(map(str.strip, words[1:])))
+        lines = error.decode(errors="replace").strip().splitlines() or ["no message"]
+        first = next((line for line in lines if line.startswith("fatal: ")), lines[0])
+        lines.remove(first)
+        raise messages.failed(args[0], first, " ".join(map(str.strip, lines)))
     return said, error
 
 
