@@ -106,7 +106,7 @@ def test_a_bound_that_is_a_folder(project, command):
     status, _, err = command("gate", "--bound", "bound.toml")
 
     assert status == 2
-    one_clear_line(err, "bound.toml is not the one that was blessed")
+    one_clear_line(err, "bound.toml is not a regular file but a folder")
 
 
 def test_a_bound_that_is_not_there(command):
@@ -138,7 +138,7 @@ def test_a_folder_where_a_file_is_written(project, command, args):
 
     assert (status, out) == (2, "")
     one_clear_line(err, "bound.lock")
-    assert "irectory" in err
+    assert "is not a regular file but a folder" in err
 
 
 @pytest.fixture

@@ -1,18 +1,22 @@
 """Pipes, devices and links where files are read: every command answers, and waits for nothing."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.plain_file import make_folder, write_whole
+from pytest_ouro.engine import open_case
 from pytest_ouro.evidence import content
 from pytest_ouro.evidence.git import spawn
 from pytest_ouro.evidence.git.special_files import refuse_special_files
+from pytest_ouro.experiment.records import record
 
 #: Files that git or we would read, with what would end the wait if nothing else did.
 PLACES = [
@@ -99,24 +103,85 @@ def test_git_is_not_called_where_it_would_wait(project, kind, name):
         refuse_special_files(project.path)
 
 
-@pytest.mark.parametrize("kind", ["socket", "folder"])
-def test_the_help_removes_a_socket_and_a_folder(project, gate, monkeypatch, kind):
-    name = {"socket": ".git/info/exclude", "folder": ".git/MERGE_HEAD"}[kind]
-    monkeypatch.chdir(project.path)  # the name of a socket may not be long
+def put(project, kind, name):
+    """Put a folder that is not empty, a link that leads nowhere, or what `plant` does."""
+    (project.path / name).unlink(missing_ok=True)
     if kind == "folder":
         (project.path / name / "inner").mkdir(parents=True)
-    else:
-        (project.path / name).unlink(missing_ok=True)
+    elif kind == "link":
+        (project.path / name).symlink_to("nowhere")
+    elif kind == "socket":
         with socket.socket(socket.AF_UNIX) as plug:
-            plug.bind(name)
+            plug.bind(name)  # may not be long
+    else:
+        plant(project, kind, name)
 
-    status, out, err = gate()
+
+def heal(project, said):
+    """Run the commands of a help as a person does, from the first that removes something."""
+    command = re.search(r"help: .*?((rm|pytest-ouro) .*)", said)[1]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = ["bash", "-ec", command.replace("; then ", "; ").partition(", if ")[0]]
+    subprocess.run(done, cwd=project.path, env={**os.environ, "PATH": path}, check=True)
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "pipe", "socket"])
+@pytest.mark.parametrize(
+    "name", ["bound.toml", "bound.lock", ".git/ouro/journal.jsonl", ".git/MERGE_HEAD"]
+)
+def test_the_help_about_what_is_not_a_file_heals(project, ouro, recorded, monkeypatch, kind, name):
+    recorded()
+    monkeypatch.chdir(project.path)
+    put(project, kind, name)
+
+    status, out, err = ouro("gate")
     assert (status, out) == (2, "")
-    assert f"{name} is not a regular file" in err
-    command = err.partition("then remove it: ")[2]
-    subprocess.run(["sh", "-ec", command], check=True)
+    assert f"not a regular file but a {kind}" in err
+    heal(project, err)
 
-    assert gate()[0] == 0
+    status, out, err = ouro("gate")
+    assert status == 0, out + err
+    assert not project.git("status", "--porcelain")
+
+
+@pytest.mark.parametrize("name", ["bound.toml", "bound.lock"])
+def test_bless_says_what_is_not_a_file(project, ouro, name):
+    put(project, "folder", name)
+
+    status, _, err = ouro("bless")
+
+    assert status == 2
+    assert f"{name} is not a regular file but a folder" in err
+    heal(project, err)
+    assert ouro("bless")[0] == 0
+
+
+@pytest.mark.parametrize("name", ["journal.lock", "ledger.lock", "recovery.lock"])
+def test_a_lock_that_is_not_a_file_is_named(project, recorded, name):
+    put(project, "folder", f".git/ouro/{name}")
+
+    def write():
+        recorded()
+        record.recover(open_case(project.path / "bound.toml"), print)
+
+    with pytest.raises(OuroError, match=rf"{name} is not a regular file but a folder") as caught:
+        write()
+    heal(project, str(caught.value))
+
+    write()
+
+
+def test_a_file_in_the_place_of_the_records_folder(project, ouro, recorded):
+    recorded()
+    shutil.rmtree(project.path / ".git/ouro")
+    (project.path / ".git/ouro").touch()
+
+    status, _, err = ouro("gate")
+    assert status == 2
+    assert ".git/ouro is not a folder" in err
+    heal(project, err)
+
+    assert ouro("gate")[0] == 0
 
 
 @pytest.mark.parametrize("name", [".git/refs/heads/other", ".git/packed-refs"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,16 +108,21 @@ pytest-ouro COMMAND --help shows the options, pytest-ouro --version the version.
 def find_bound(given: Path | None) -> Path:
     """Return the path of the bound.toml that was ``given``, whether or not it exists. For None,
     return that of the nearest one in the current folder or above, up to the repository's top;
-    OuroError if there is none or no repository."""
+    OuroError if there is none, if it is not a file, or if there is no repository."""
+    from pytest_ouro.evidence.git.client import Git
+    from pytest_ouro.evidence.trust import refuse_other_in_tree
+
     start = Path.cwd()
     if given is not None:
         return start / given
     for folder in (start, *start.parents):
-        if (folder / "bound.toml").is_file():
-            return folder / "bound.toml"
+        path = folder / "bound.toml"
+        if path.is_file():
+            return path
+        if os.path.lexists(path):
+            git = Git.discover(folder)
+            refuse_other_in_tree(git, git.relative(path))
         if (folder / ".git").exists():
             break
-    from pytest_ouro.evidence.git.client import Git
-
     Git.discover(start)  # raises if there is no repository, or a bare one
     raise messages.no_bound(start)

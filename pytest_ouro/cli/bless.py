@@ -14,13 +14,20 @@ from pytest_ouro.core import limits
 from pytest_ouro.core.errors import OuroError, TrustError
 from pytest_ouro.core.plain_file import write_whole
 from pytest_ouro.evidence import consent, data, lock
-from pytest_ouro.evidence.content import digest, large_file, read_file, read_or_point, same_content
+from pytest_ouro.evidence.content import (
+    digest,
+    large_file,
+    read_file,
+    read_or_point,
+    refuse_other,
+    same_content,
+)
 from pytest_ouro.evidence.evidence import Evidence
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.paths import join
 from pytest_ouro.evidence.records import ledger
 from pytest_ouro.evidence.repository import Repository
-from pytest_ouro.evidence.trust import Trust, named
+from pytest_ouro.evidence.trust import Trust, named, refuse_other_in_tree
 from pytest_ouro.messages import command_line as messages
 from pytest_ouro.messages import project as project_messages
 
@@ -106,10 +113,11 @@ def bless(path: Path, *, new_baseline: bool = False) -> tuple[lock.Lock, lock.Lo
     OuroError if the lock cannot be written. A ledger that is unfit causes a warning only.
     """
     git = Git.discover(path.parent)
+    bound_path = git.relative(path)
+    refuse_other_in_tree(git, bound_path)
     rules = read_file(path, limit=limits.BOUND)
     if rules is None:
         raise messages.no_rules_to_bless(path)
-    bound_path = git.relative(path)
     bound = bounds.read(rules, bound_path)
     lock_path = join(bound.folder, lock.NAME)
     before = _read_lock(git.top / lock_path)
@@ -156,6 +164,7 @@ def _write(git: Git, lock_path: str, text: bytes) -> None:
     try:
         write_whole(git.top, lock_path, text)
     except OSError as error:
+        refuse_other(str(git.top / lock_path))
         raise project_messages.not_writable(lock_path, str(error.strerror)) from None
     try:
         consent.remember(git, lock_path, text)

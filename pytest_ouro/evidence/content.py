@@ -97,8 +97,34 @@ def read_own(path: Path, *, limit: int = limits.SMALL) -> bytes | None:
         return None
     except OSError as error:
         if error.errno in SPECIAL:
-            raise limit_messages.special_file(str(path)) from None
+            raise limit_messages.special_file(str(path), kind_of(str(path))) from None
         raise messages.unreadable_file(str(path), str(error.strerror)) from None
+
+
+#: What is not a regular file, as messages call it.
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def kind_of(path: str, *, follow: bool = False) -> str:
+    """Return what has this path, in the words of a message ("a folder"); "" if it is a regular file
+    or there is nothing. A link is "a link", or what it leads to with ``follow``."""
+    try:
+        kind = stat.S_IFMT(os.stat(path, follow_symlinks=follow).st_mode)  # noqa: PTH116
+    except OSError:
+        return ""
+    return "" if kind == stat.S_IFREG else _KINDS.get(kind, "a device")
+
+
+def refuse_other(path: str, *, restore: str = "") -> None:
+    """Raise OuroError if ``path`` is there and is not a regular file; its help removes it, and then
+    runs the command ``restore``. A link is not a regular file."""
+    if kind := kind_of(path):
+        raise limit_messages.special_file(path, kind, restore)
 
 
 #: The errors of `open_regular` for a link, a folder, a socket, a pipe or a device.

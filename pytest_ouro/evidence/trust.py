@@ -7,9 +7,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
+from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import lock as lockfile
-from pytest_ouro.evidence.content import digest, has_digest, read_file, read_own, same_content
+from pytest_ouro.evidence.content import (
+    digest,
+    has_digest,
+    read_file,
+    read_own,
+    refuse_other,
+    same_content,
+)
 from pytest_ouro.evidence.paths import join
 from pytest_ouro.messages import limits as limit_messages
 from pytest_ouro.messages import trust as messages
@@ -185,6 +193,14 @@ def present(git: Git, path: str, commit: str, *, limit: int = limits.FILE) -> by
     return read_file(git.top / path, limit=limit)
 
 
+def refuse_other_in_tree(git: Git, path: str) -> None:
+    """Raise OuroError if a path of the working tree, from the top, is there and is not a regular
+    file; its help puts back the file that HEAD has."""
+    tracked = git.head and git.store.entry(git.head, path)
+    place = str(git.top / path)
+    refuse_other(place, restore=f"git checkout HEAD -- {quoted(place)}" if tracked else "")
+
+
 def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> tuple[str, str]:
     """Return the id of the commit named as trust, and the source of the name; two empty strings if
     no source names one. ``asked``, unless it is None, comes first (its source is ``asked_by``),
@@ -225,6 +241,8 @@ def resolve(
     commit, source = named(git, asked=asked, asked_by=asked_by)
     if commit:
         return Trust(git, source, commit, lock_path=lock_path, bound_path=bound_path)
+    if not read_at:
+        refuse_other_in_tree(git, lock_path)
     data = present(git, lock_path, read_at, limit=limits.LOCK)
     if data is None:
         raise messages.no_trusted_rules(lock_path)
@@ -270,6 +288,8 @@ def _edges(git: Git) -> list[str]:
 def _refuse_altered_bound(trust: Trust, bound_path: str) -> None:
     """Raise TrustError if bound.toml is absent, or does not have the blessed digest."""
     data = present(trust.git, bound_path, trust.read_at, limit=limits.BOUND)
+    if data is None and not trust.read_at:
+        refuse_other_in_tree(trust.git, bound_path)
     blessed = trust.digest(bound_path)
     if data is None and not blessed:
         raise messages.no_bound(bound_path)

@@ -62,12 +62,16 @@ def too_many_commits(limit: int) -> LimitError:
     )
 
 
-def special_file(path: str) -> OuroError:
-    """A pipe, a socket, a device or a folder lies where git or pytest-ouro reads a file, and could
-    block them."""
+def special_file(path: str, kind: str, restore: str = "") -> OuroError:
+    """A folder, a link, a pipe, a socket or a device (``kind``) lies where git or pytest-ouro reads
+    or writes a file.
+
+    ``restore`` is the command that puts back the file of the last commit; "" if it has none.
+    """
+    then = f" && {restore}" if restore else ""
     return OuroError(
-        f"{path} is not a regular file: reading it might never end",
-        help=f"find out what put it there, then remove it: rm -r {quoted(path)}",
+        f"{path} is not a regular file but {kind}",
+        help=f"find out what put it there, then remove it: rm -r {quoted(path)}{then}",
     )
 
 

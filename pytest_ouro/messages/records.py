@@ -92,17 +92,27 @@ def unreadable_journal(journal: Path, why: str) -> RecordError:
     )
 
 
-def journal_not_a_file(journal: Path, held: str) -> RecordError:
-    """A directory, a pipe or another special file has the journal's name."""
+def journal_not_a_file(journal: Path, kind: str, held: str) -> RecordError:
+    """A folder, a link, a pipe or another special file (``kind``) has the journal's name."""
     return RecordError(
-        f"{journal} cannot be read: it is not a regular file", help=_remedy(journal, held)
+        f"{journal} cannot be read: it is not a regular file but {kind}",
+        help=_remedy(journal, held),
     )
 
 
-def ledger_not_a_file(ledger: Path) -> RecordError:
-    """A directory, a pipe or another special file has the ledger's name."""
+def no_folder_of_records(folder: Path) -> RecordError:
+    """A file has the name of the folder that holds the journal."""
     return RecordError(
-        f"{ledger} cannot be read: it is not a regular file",
+        f"{folder} is not a folder: the journal cannot be in it",
+        help=f"find out what put it there, then remove it: rm {quoted(str(folder))}; "
+        "then pytest-ouro log --restore, if runs were recorded",
+    )
+
+
+def ledger_not_a_file(ledger: Path, kind: str) -> RecordError:
+    """A folder, a pipe or another special file (``kind``) has the ledger's name."""
+    return RecordError(
+        f"{ledger} cannot be read: it is not a regular file but {kind}",
         help=f"move it away: mv {ledger} {ledger}.found, or name another 'ledger' in bound.toml",
     )
 

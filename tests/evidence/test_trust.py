@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_ouro.core.errors import TrustError
+from pytest_ouro.core.errors import OuroError, TrustError
 from pytest_ouro.evidence.content import digest
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.trust import resolve
@@ -112,7 +112,7 @@ def test_a_lock_that_is_a_link_is_refused(project, trust):
     (project.path / "bound.lock").rename(project.path / "other")
     (project.path / "bound.lock").symlink_to("other")
 
-    with pytest.raises(TrustError, match=r"bound\.lock is damaged"):
+    with pytest.raises(OuroError, match=r"bound\.lock is not a regular file but a link"):
         trust()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
 from pytest_ouro.core.plain_file import write_whole
-from pytest_ouro.evidence.content import read_file
+from pytest_ouro.evidence.content import read_file, refuse_other
 from pytest_ouro.evidence.git.special_files import refuse_special_file
 from pytest_ouro.messages import project as messages
 
@@ -55,4 +55,5 @@ class OwnFile:
         try:
             write_whole(self.root, self.name, text.encode("utf-8", "surrogateescape"))
         except OSError as error:
+            refuse_other(str(self.root / self.name))
             raise messages.not_writable(self.called, str(error.strerror)) from None

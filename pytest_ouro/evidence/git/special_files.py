@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
-from pytest_ouro.evidence.content import read_own
+from pytest_ouro.evidence.content import kind_of, read_own
 from pytest_ouro.messages import limits as messages
 
 if TYPE_CHECKING:
@@ -131,6 +131,6 @@ def refuse_special_file(path: str, limit: float = limits.UNLIMITED) -> None:
     except OSError:
         return
     if stat.S_IFMT(found.st_mode) in _SPECIAL:
-        raise messages.special_file(path)
+        raise messages.special_file(path, kind_of(path, follow=True))
     if found.st_size > limit:
         raise messages.too_large(path, found.st_size, int(limit))

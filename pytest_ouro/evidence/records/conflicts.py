@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
@@ -150,3 +152,18 @@ def _same(one: object, other: object, *, rounded: bool) -> bool:
     if isinstance(one, (int, float)) and isinstance(other, (int, float)):
         return math.isclose(one, other, rel_tol=1e-9, abs_tol=1.5e-6 if rounded else 0.0)
     return one == other
+
+
+def broken_link(lines: list[bytes]) -> int:
+    """Return the number of the first line (from 1) whose ``prev`` is not the hash of the line
+    before; 0 if there is none."""
+    prev = ""
+    for number, line in enumerate(lines, start=1):
+        try:
+            linked = json.loads(line).get("prev") == prev
+        except (ValueError, AttributeError, RecursionError):
+            linked = False
+        if not linked:
+            return number
+        prev = hashlib.sha256(line).hexdigest()
+    return 0

@@ -19,7 +19,7 @@ from pytest_ouro.core.errors import GitError
 from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.core.plain_file import make_folder, open_plain, write_whole
-from pytest_ouro.evidence.content import SPECIAL, read_regular
+from pytest_ouro.evidence.content import SPECIAL, kind_of, read_regular, refuse_other
 from pytest_ouro.evidence.records import anchor
 from pytest_ouro.messages import records as messages
 
@@ -117,7 +117,9 @@ class Journal:
     def broken_link(self) -> int:
         """Return the number of the first line (from 1) whose ``prev`` is not the hash of the line
         before; 0 if there is none."""
-        return _broken_link(self.lines())
+        from pytest_ouro.evidence.records.conflicts import broken_link
+
+        return broken_link(self.lines())
 
     def fault(self) -> Fault | None:
         """Return why the file is not what was recorded; None if it is, or if there is no journal.
@@ -145,8 +147,12 @@ class Journal:
         """Return why ``lines`` are not those of git's copy with the id ``held``, or contradict each
         other; None if they are and do not. Without a copy (""), ``prev`` of each line is checked. A
         last line may be missing if its writer was killed."""
+        if not held and not lines:
+            return None
         if not held:  # records from before git held a copy
-            line = _broken_link(lines)
+            from pytest_ouro.evidence.records.conflicts import broken_link
+
+            line = broken_link(lines)
             headline = f"the chain is broken at line {line}: a record was changed or removed"
             help = messages.START_AGAIN.format(journal=quoted(str(self.path)))
             return Fault(line, headline, help=help) if line else self._conflict(lines)
@@ -266,6 +272,7 @@ class Journal:
             with FileLock(self.folder / "journal.lock"):
                 yield
         except (OSError, GitError) as error:
+            refuse_other(str(self.folder / "journal.lock"))
             why = error.message if isinstance(error, GitError) else str(error.strerror or error)
             raise messages.unwritable_journal(self.path, why) from None
 
@@ -359,7 +366,10 @@ class Journal:
             return []
         except OSError as error:
             if error.errno in SPECIAL:
-                raise messages.journal_not_a_file(self.path, self._read_ref()) from None
+                kind = kind_of(str(self.path))
+                raise messages.journal_not_a_file(self.path, kind, self._read_ref()) from None
+            if error.errno == errno.ENOTDIR:
+                raise messages.no_folder_of_records(self.folder) from None
             raise messages.unreadable_journal(self.path, str(error.strerror)) from None
 
 
@@ -382,19 +392,3 @@ def _first_conflict(lines: tuple[bytes, ...]) -> tuple[Conflict, ...]:
     from pytest_ouro.evidence.records.conflicts import conflicts
 
     return tuple(islice(conflicts([record_format.read(line) for line in lines]), 1))
-
-
-def _broken_link(lines: list[bytes]) -> int:
-    """Do what `Journal.broken_link` does, for these lines."""
-    import json
-
-    prev = ""
-    for number, line in enumerate(lines, start=1):
-        try:
-            linked = json.loads(line).get("prev") == prev
-        except (ValueError, AttributeError, RecursionError):
-            linked = False
-        if not linked:
-            return number
-        prev = hashlib.sha256(line).hexdigest()
-    return 0

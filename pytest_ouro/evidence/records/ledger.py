@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core import limits
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.evidence.content import SPECIAL, read_regular
+from pytest_ouro.evidence.content import SPECIAL, kind_of, read_regular
 from pytest_ouro.evidence.records import ledger_format, ledger_names
 from pytest_ouro.evidence.records.ledger_format import JSONL, MARKDOWN, TSV, Text
 from pytest_ouro.evidence.records.ledger_names import COLUMNS
@@ -107,7 +107,7 @@ def read(path: Path, metric: str = "") -> Ledger:
         return Ledger(path, exists=False)
     except OSError as error:
         if error.errno in SPECIAL:
-            raise messages.ledger_not_a_file(path) from None
+            raise messages.ledger_not_a_file(path, kind_of(str(path), follow=True)) from None
         raise messages.unreadable_ledger(path, str(error.strerror)) from None
 
 

@@ -8,6 +8,7 @@ from io import FileIO
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.plain_file import open_plain
+from pytest_ouro.evidence.content import refuse_other
 from pytest_ouro.evidence.records import ledger, ledger_format
 from pytest_ouro.evidence.records.ledger_table import Table
 from pytest_ouro.messages import records as messages
@@ -51,6 +52,7 @@ def append(
                 handle.truncate(len(there))
                 raise
     except OSError as error:
+        refuse_other(str(lock))
         raise messages.unwritable_ledger(path, str(error.strerror or error)) from None
 
 

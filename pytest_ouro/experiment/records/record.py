@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.plain_file import make_folder, open_plain, write_whole
+from pytest_ouro.evidence.content import refuse_other
 from pytest_ouro.evidence.records import ledger
 from pytest_ouro.evidence.records.ledger_table import entry_of, row_of
 from pytest_ouro.evidence.records.reasons import RECORDED
@@ -226,6 +227,7 @@ def recover(case: Case, say: Callable[[str], None]) -> bool:
             lost = record_lost_runs(case, say)
             return _write_missing_rows(case, say) or lost
     except OSError as error:
+        refuse_other(str(folder / "recovery.lock"))
         raise messages.unwritable_journal(folder, error.strerror or str(error)) from None
 
 

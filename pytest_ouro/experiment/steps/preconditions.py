@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.plain_file import make_folder, open_plain
 from pytest_ouro.evidence.cache import cache_folder
+from pytest_ouro.evidence.content import SPECIAL, refuse_other
 from pytest_ouro.evidence.paths import inside, matches
 from pytest_ouro.evidence.records.ledger import column_fault
 from pytest_ouro.experiment.steps.evaluate_command import demand_trusted
@@ -115,6 +116,8 @@ def demand_writable(case: Case) -> None:
             with contextlib.suppress(FileNotFoundError):
                 os.close(open_plain(above, name, os.O_WRONLY | os.O_APPEND))
         except OSError as error:
+            if error.errno in SPECIAL and error.errno != errno.ELOOP:
+                refuse_other(str(above / name))
             symlink = error.errno == errno.ELOOP
             message = messages.not_a_plain_file if symlink else messages.not_writable
             raise message(above / name, error.strerror or str(error)) from None
