@@ -144,6 +144,30 @@ def test_the_help_about_what_is_not_a_file_heals(project, ouro, recorded, monkey
     assert not project.git("status", "--porcelain")
 
 
+@pytest.mark.parametrize("ignored", [True, False], ids=["ignored", "not ignored"])
+@pytest.mark.parametrize("kind", ["folder", "pipe", "socket"])
+def test_the_help_about_a_ledger_that_is_not_a_file_ends_lawful(
+    project, gate, recorded, monkeypatch, kind, ignored
+):
+    if not ignored:
+        project.edit(".gitignore", "results.tsv\n", "")
+        project.edit("bound.toml", "budget    = 0.3\n", 'budget = 0.3\nledger = "log.tsv"\n')
+        project.bless()
+    name = "results.tsv" if ignored else "log.tsv"
+    monkeypatch.chdir(project.path)
+    recorded()
+    (project.path / "results.tsv").unlink()
+    put(project, kind, name)
+
+    status, _, err = gate()
+    assert status == 2
+    assert f"{name} cannot be read: it is not a regular file but a {kind}" in err
+    heal(project, err)
+
+    status, out, err = gate()
+    assert status == 0, out + err
+
+
 @pytest.mark.parametrize("name", ["bound.toml", "bound.lock"])
 def test_bless_says_what_is_not_a_file(project, ouro, name):
     put(project, "folder", name)

@@ -113,7 +113,7 @@ def ledger_not_a_file(ledger: Path, kind: str) -> RecordError:
     """A folder, a pipe or another special file (``kind``) has the ledger's name."""
     return RecordError(
         f"{ledger} cannot be read: it is not a regular file but {kind}",
-        help=f"move it away: mv {ledger} {ledger}.found, or name another 'ledger' in bound.toml",
+        help=f"keep elsewhere what you need of it, then: rm -r {quoted(str(ledger))}",
     )
 
 
