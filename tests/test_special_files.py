@@ -119,7 +119,7 @@ def put(project, kind, name):
 
 def heal(project, said):
     """Run the commands of a help as a person does, from the first that removes something."""
-    command = re.search(r"help: .*?((rm|pytest-ouro) .*)", said)[1]
+    command = re.search(r"help: .*?((rm|mv|echo|pytest-ouro) .*)", said)[1]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = ["bash", "-ec", command.replace("; then ", "; ").partition(", if ")[0]]
     subprocess.run(done, cwd=project.path, env={**os.environ, "PATH": path}, check=True)
@@ -203,6 +203,34 @@ def test_a_file_in_the_place_of_the_records_folder(project, ouro, recorded):
     status, _, err = ouro("gate")
     assert status == 2
     assert ".git/ouro is not a folder" in err
+    heal(project, err)
+
+    assert ouro("gate")[0] == 0
+
+
+@pytest.mark.parametrize("name", ["config", "info/exclude", "HEAD", "ouro/fingerprints.json"])
+def test_the_help_about_a_huge_file_of_git_speaks_of_git_and_heals(project, gate, name):
+    plant(project, "huge file", f".git/{name}")
+
+    with pytest.raises(OuroError) as caught:
+        content.read_own(project.path / ".git" / name)
+    if "/" not in name:
+        with pytest.raises(OuroError, match=re.escape(caught.value.help)):
+            refuse_special_files(project.path)
+    assert "bytes: " in caught.value.message
+    assert "rule" not in caught.value.help
+    heal(project, str(caught.value).replace("BRANCH", "main"))
+
+    assert gate()[0] == 0
+
+
+def test_the_help_about_a_huge_journal_starts_again(project, recorded, ouro):
+    recorded()
+    (project.path / "results.tsv").unlink()
+    os.truncate(project.path / ".git/ouro/journal.jsonl", 3 << 30)
+
+    status, _, err = ouro("gate")
+    assert status == 2
     heal(project, err)
 
     assert ouro("gate")[0] == 0
@@ -308,7 +336,7 @@ def test_a_file_of_ours_is_read_only_where_it_is_one(tmp_path):
     for name in ("link", "pipe", "."):
         with pytest.raises(OuroError, match="not a regular file"):
             content.read_own(tmp_path / name)
-    with pytest.raises(OuroError, match="4 bytes: it could not be judged, at most 3 are read"):
+    with pytest.raises(OuroError, match="4 bytes: it was not read, at most 3 are"):
         content.read_own(tmp_path / "file", limit=3)
 
 

@@ -92,7 +92,7 @@ def read_own(path: Path, *, limit: int = limits.SMALL) -> bytes | None:
     than ``limit``.
     """
     try:
-        return read_regular(str(path), limit)
+        return read_regular(str(path), limit, too_large=limit_messages.too_large_own)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -148,18 +148,28 @@ def open_regular(path: str, *, follow: bool = False) -> tuple[int, int]:
     raise OSError(errno.EINVAL, "it is not a regular file", path)
 
 
-def read_regular(path: str, limit: int, *, follow: bool = False) -> bytes:
+def read_regular(
+    path: str,
+    limit: int,
+    *,
+    follow: bool = False,
+    too_large: Callable[[str, int, int], LimitError] | None = None,
+) -> bytes:
     """Return the bytes of a regular file. OSError if it is absent or anything else, and for a
-    symlink unless ``follow``; LimitError if it has more bytes than ``limit``."""
+    symlink unless ``follow``; LimitError if it has more bytes than ``limit``.
+
+    ``too_large`` is the message of that error, from the path, the size and the limit in bytes.
+    """
+    too_large = too_large or limit_messages.too_large
     descriptor, size = open_regular(path, follow=follow)
     try:
         if size > limit:
-            raise limit_messages.too_large(path, size, limit)
+            raise too_large(path, size, limit)
         data = b""
         while part := os.read(descriptor, max(size - len(data), 1 << 12)):
             data = data + part if data else part
             if len(data) > limit:  # it grew, or it is a file of the kernel, which has no size
-                raise limit_messages.too_large(path, len(data), limit)
+                raise too_large(path, len(data), limit)
         return data
     finally:
         os.close(descriptor)

@@ -16,6 +16,17 @@ def too_large(name: str, size: int, limit: int) -> LimitError:
     )
 
 
+def too_large_own(path: str, size: int, limit: int) -> LimitError:
+    """A file of git's own, or of ours in git's folder, has more bytes than git or pytest-ouro
+    writes."""
+    name = quoted(path)
+    remedy = f"echo ref: refs/heads/BRANCH > {name}" if path.endswith("/HEAD") else f"rm {name}"
+    return LimitError(
+        f"{path} has {size} bytes: it was not read, at most {limit} are",
+        help=f"find out what wrote it, and keep elsewhere what you need of it; then: {remedy}",
+    )
+
+
 def too_large_object(kind: str, name: str, size: int, limit: int) -> LimitError:
     """A commit, or the listing of a folder in git, has more bytes than the limit."""
     return LimitError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import RecordError
+from pytest_ouro.core.errors import LimitError, RecordError
 from pytest_ouro.core.escape import quoted
 
 if TYPE_CHECKING:
@@ -97,6 +97,14 @@ def journal_not_a_file(journal: Path, kind: str, held: str) -> RecordError:
     return RecordError(
         f"{journal} cannot be read: it is not a regular file but {kind}",
         help=_remedy(journal, held),
+    )
+
+
+def journal_too_large(journal: str, size: int, limit: int) -> LimitError:
+    """The journal has more bytes than the limit."""
+    return LimitError(
+        f"{journal} has {size} bytes: it was not read, at most {limit} are",
+        help=START_AGAIN.format(journal=quoted(journal)),
     )
 
 

@@ -16,7 +16,9 @@ from pytest_ouro.evidence.content import kind_of, read_own
 from pytest_ouro.messages import limits as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from pytest_ouro.core.errors import LimitError
 
 #: Files in git's folder that may be large: git reads them by parts, or maps them.
 _LARGE = ("index", "packed-refs", "refs")
@@ -114,7 +116,8 @@ def _files(folder: str, *, deep: bool) -> Iterator[os.DirEntry[str]]:
 def _demand_small(entry: os.DirEntry[str]) -> None:
     """Raise OuroError if an entry is a pipe, a socket or a device, or a huge file that git would
     read whole; else do nothing."""
-    refuse_special_file(entry.path, limits.UNLIMITED if entry.name in _LARGE else limits.SMALL)
+    limit = limits.UNLIMITED if entry.name in _LARGE else limits.SMALL
+    refuse_special_file(entry.path, limit, too_large=messages.too_large_own)
 
 
 def _demand_no_pipe(entry: os.DirEntry[str]) -> None:
@@ -123,9 +126,14 @@ def _demand_no_pipe(entry: os.DirEntry[str]) -> None:
         refuse_special_file(entry.path)
 
 
-def refuse_special_file(path: str, limit: float = limits.UNLIMITED) -> None:
+def refuse_special_file(
+    path: str,
+    limit: float = limits.UNLIMITED,
+    *,
+    too_large: Callable[[str, int, int], LimitError] | None = None,
+) -> None:
     """Raise OuroError if a path, links followed, leads to a pipe, a socket or a device, or to more
-    bytes than ``limit``; do nothing if it leads nowhere."""
+    bytes than ``limit``; do nothing if it leads nowhere. ``too_large`` is as for `read_regular`."""
     try:
         found = os.stat(path)  # noqa: PTH116
     except OSError:
@@ -133,4 +141,4 @@ def refuse_special_file(path: str, limit: float = limits.UNLIMITED) -> None:
     if stat.S_IFMT(found.st_mode) in _SPECIAL:
         raise messages.special_file(path, kind_of(path, follow=True))
     if found.st_size > limit:
-        raise messages.too_large(path, found.st_size, int(limit))
+        raise (too_large or messages.too_large)(path, found.st_size, int(limit))

@@ -361,7 +361,8 @@ class Journal:
     def lines(self) -> list[bytes]:
         """Return every whole line of the file, without its newline; [] if there is no file."""
         try:
-            return read_regular(str(self.path), limits.JOURNAL).split(b"\n")[:-1]
+            path, too_large = str(self.path), messages.journal_too_large
+            return read_regular(path, limits.JOURNAL, too_large=too_large).split(b"\n")[:-1]
         except FileNotFoundError:
             return []
         except OSError as error:
