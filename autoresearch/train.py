@@ -136,15 +136,19 @@ def switch_to_flash() -> bool:
 
     generation, _ = torch.cuda.get_device_capability()
     for name in {9: ("FA3", "FA4"), 10: ("FA4",)}.get(generation, ()):
+        words = f"{name} does not work here, so another attention is taken:"
         try:
             attention.activate_flash_attention_impl(name)
-        except (AttributeError, ImportError, RuntimeError, ValueError):
+        except (AttributeError, ModuleNotFoundError, ValueError):
             continue  # torch does not know it, or its package is not installed
+        except (ImportError, RuntimeError) as error:
+            print(words, repr(error))
+            continue
         x = torch.ones(1, 2, 256, HEAD_DIM, device=DEVICE, dtype=DTYPE, requires_grad=True)
         try:
             attend_by_flash(x, x, x, 128).sum().backward()
         except RuntimeError as error:  # what torch raises, such as for no backward with a window
-            print(f"{name} does not work here, so another attention is taken: {error!r}")
+            print(words, repr(error))
             attention.restore_flash_attention_impl()
         else:
             return True

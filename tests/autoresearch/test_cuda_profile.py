@@ -272,12 +272,16 @@ def installed(
     """What best_attention takes, by the card's generation and what is installed."""
     _, train = cuda_profile
 
-    def choose(generation: int, *packages: str, broken: str = "") -> str:
+    def choose(
+        generation: int, *packages: str, broken: str = "", unusable: Exception | None = None
+    ) -> str:
         active = []
 
         def activate(name: str) -> None:
             if name not in packages:
                 raise ModuleNotFoundError("No module named 'flash_attn_interface'")
+            if unusable:
+                raise unusable
             active.append(name)
 
         def flash(q: Any, k: Any, v: Any, window: int) -> Any:
@@ -328,6 +332,17 @@ def test_the_fastest_attention_that_works_is_taken(
     assert installed(generation, *packages, broken=broken) == expected
     said = "so another attention is taken: RuntimeError('no window backward')"
     assert (f"{broken} does not work here, {said}\n" if broken else "") == capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("does not expose FA3 kernels"), ImportError("undefined symbol")]
+)
+def test_an_attention_that_is_installed_and_cannot_be_used_is_named(
+    installed: Callable[..., str], error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert installed(9, "FA3", "triton", unusable=error) == "flex"
+    said = f"FA3 does not work here, so another attention is taken: {error!r}\n"
+    assert capsys.readouterr().out == said
 
 
 # --- Muon ----------------------------------------------------------------------------------------
