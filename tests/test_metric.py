@@ -49,7 +49,7 @@ def test_the_best_of_some_values():
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(1.7312044, "1.731204"), (None, "0.000000"), (-2.0, "-2.000000")]
+    ("value", "text"), [(1.7312044, "1.731204"), (None, "none"), (-2.0, "-2.000000")]
 )
 def test_values_are_written_with_six_decimals(value, text):
     assert LOWER.text(value) == text
@@ -66,7 +66,7 @@ def test_values_are_written_with_six_decimals(value, text):
         (None, 1e300, "1e+300"),
         (None, 3e-20, "3e-20"),
         (None, -0.0, "0"),
-        (None, None, "0"),
+        (None, None, "none"),
         (0, 5120.0, "5120"),
         (2, 8.0, "8.00"),
         (2, 0.004, "0.004"),

@@ -56,13 +56,15 @@ class Metric:
         return cls(name, direction, unit, plausible, decimals)
 
     def text(self, value: float | None) -> str:
-        """Return a value as it is shown and logged, with `decimals` or as many as it needs; None is
-        shown as 0.
+        """Return a value as it is shown and logged, with `decimals` or as many as it needs; None,
+        of a run that was not measured, is shown as ``none``.
 
         A value other than 0 is never shown as 0: if `decimals` are too few, it gets those that it
         needs.
         """
-        value = (value or 0.0) + 0.0  # not -0.0
+        if value is None:
+            return "none"
+        value += 0.0  # not -0.0
         if self.decimals is not None:
             text = f"{value:.{self.decimals}f}"
             if not value or float(text):

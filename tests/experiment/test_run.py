@@ -364,7 +364,7 @@ def test_a_run_that_failed(lab, before, after, reason, message):
     assert (result.status, result.reason, result.val_bpb) == ("crash", reason, None)
     assert message in result.message
     assert result.last_line == (
-        f"ouro: crash val_bpb=0.000000 level=supervised commit={commit[:7]} reason={reason}"
+        f"ouro: crash val_bpb=none level=supervised commit={commit[:7]} reason={reason}"
     )
     assert lab.rows == [[commit[:7], "0.000000", "0.0", "crash", "an idea"]]
     assert lab.journal.runs()[-1].outcome == reason
@@ -376,7 +376,7 @@ def test_a_failed_run_is_reported_in_a_line_and_exits_with_1(lab, last_line):
     done = lab.pytest()
     assert done.returncode == 1
     assert last_line(done) == (
-        f"ouro: crash val_bpb=0.000000 level=supervised commit={commit[:7]} reason=crash"
+        f"ouro: crash val_bpb=none level=supervised commit={commit[:7]} reason=crash"
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith("crash: ")]
     assert lines == ["crash: train.py raised ValueError: bad at train.py:2"]
@@ -494,7 +494,7 @@ def test_an_interrupt_is_recorded_and_leaves_no_process(
     assert "Traceback" not in out
     if "no:terminal" not in flags:
         assert out.rstrip().splitlines()[-1] == (
-            f"ouro: crash val_bpb=0.000000 level=supervised commit={commit[:7]} reason=interrupted"
+            f"ouro: crash val_bpb=none level=supervised commit={commit[:7]} reason=interrupted"
         )
     assert lab.journal.records()[-1]["reason"] == "interrupted"
     assert [row[3] for row in lab.rows] == ["crash"]
