@@ -82,8 +82,8 @@ class Dependencies(Check):
 
     def _imported(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield a finding for each editable script that has become a link, for each change of the
-        requirements in a script's own comments, and for each import that the trusted script lacks
-        and neither a trusted dependency nor the rule's ``modules`` provide."""
+        dependencies that a script declares, and for each newly imported package that neither a
+        trusted dependency nor the rule's ``modules`` provide."""
         yield from linked_scripts(evidence)
         changed = list(changed_scripts(evidence))
         known = _known_modules(evidence) | set(self.modules) if changed else set()
@@ -92,21 +92,24 @@ class Dependencies(Check):
             found: dict[str, int] = {}
             for data in script.versions:
                 found |= parse(evidence, script.path, data).imports
-            foreign = {module: self._foreign(module, known) for module in found}
-            # The trusted bytes are parsed only if there is something to report.
-            before = _trusted_imports(script) if any(foreign.values()) else set()
+            first: dict[str, int] = {}  # of each package, or kernel, its first line
             for module, line in found.items():
-                if foreign[module] and _top(module) not in before:
-                    yield _import_finding(evidence, script, module, line, foreign[module])
+                top = _top(module)
+                first[top] = min(line, first.get(top, line))
+            foreign = {top: words for top in first if (words := self._foreign(top, known))}
+            # The trusted bytes are parsed only if there is something to report.
+            before = _trusted_imports(script) if foreign else set()
+            for top, words in foreign.items():
+                if top not in before:
+                    yield _import_finding(evidence, script, top, first[top], words)
 
-    def _foreign(self, module: str, known: set[str]) -> str:
-        """Return what is wrong with importing ``module``, or with loading a kernel,
-        ``kernels:NAME``. Return "" if the module is in the standard library, or its name or its
+    def _foreign(self, top: str, known: set[str]) -> str:
+        """Return what is wrong with importing the package ``top``, or with loading a kernel,
+        ``kernels:NAME``. Return "" if the package is in the standard library, or its name or its
         distribution's is ``known``, or if the rule's ``kernels`` has the kernel."""
-        if module.startswith("kernels:"):
-            name = module.partition(":")[2]
+        if top.startswith("kernels:"):
+            name = top.partition(":")[2]
             return "" if name in self.kernels else f"loads the kernel {name} from the hub"
-        top = _top(module)
         names = {normal(top), normal(_MODULES.get(top, top))}
         if top in sys.stdlib_module_names or top in known or names & known:
             return ""
@@ -139,16 +142,16 @@ def _trusted_imports(script: ChangedScript) -> set[str]:
 
 
 def _import_finding(
-    evidence: Evidence, script: ChangedScript, module: str, line: int, words: str
+    evidence: Evidence, script: ChangedScript, top: str, line: int, words: str
 ) -> Finding:
-    """Return the finding that ``script`` imports ``module`` in ``line``, with the places that
-    introduced the import. ``words`` say what is wrong."""
+    """Return the finding for one imported package, with the places that introduced it. ``words``
+    say what is wrong."""
 
     def imports(data: bytes | None) -> bool:
         if data is None:
             return False
         try:
-            return module in parse(evidence, script.path, data).imports
+            return top in map(_top, parse(evidence, script.path, data).imports)
         except OuroError:  # a commit in between that cannot be read has a message of its own
             return False
 
@@ -158,7 +161,7 @@ def _import_finding(
         where=f"imported in: {several(where)}",
         help="use what is there; a person adds a dependency and blesses it: pytest-ouro bless"
         + (drop_from(evidence, script.path, commit) if commit else ""),
-        facts={"path": script.path, "line": line, "module": module},
+        facts={"path": script.path, "line": line, "module": top},
     )
 
 

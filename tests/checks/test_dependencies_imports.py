@@ -46,6 +46,18 @@ def test_an_import_that_nothing_provides_is_found(project, judged, trust, code, 
     assert finding.help.startswith("use what is there; a person adds a dependency and blesses it")
 
 
+def test_a_package_is_reported_once_whatever_is_imported_of_it(project, judged, trust):
+    code = "import numpy.linalg as la\nfrom numpy.random import rand\nimport numpy, scipy.stats\n"
+    project.write({"train.py": TRAIN + code})
+
+    findings = judged(RULE, trust=trust).findings
+
+    assert [finding.headline.partition(" which")[0] for finding in findings] == [
+        "train.py:4 imports numpy,",
+        "train.py:6 imports scipy,",
+    ]
+
+
 PROVIDED = [
     *("import math, os.path, zoneinfo", "from __future__ import annotations", "import six.moves"),
     *("import torch.nn.functional as F", "from torch import nn", "import prepare", "import own"),
