@@ -282,3 +282,18 @@ def test_a_ledger_to_which_no_row_can_be_added_is_a_warning(project, ouro, text)
         ["help:", "name" if "\t" in text else "write"],
     ]
     assert "results.tsv:1: no " in err
+
+
+def test_a_harness_that_returns_several_numbers_is_a_warning_that_the_help_heals(project, ouro):
+    project.edit("prepare.py", "return float(model)", "return {'loss': 1.0, 'val_bpb_2': 2.0}")
+
+    status, _, err = ouro("bless")
+    assert status == 0
+    assert (
+        "warning: prepare.py: evaluate_bpb returns a dictionary without 'val_bpb', with loss, "
+        "val_bpb_2, not one number\n  help: let it return a number, or a dictionary, and name one "
+        "of its keys as 'metric' in bound.toml\n"
+    ) in err
+
+    project.edit("bound.toml", "budget ", 'metric = "loss"\ndirection = "lower"\nbudget ')
+    assert "not one number" not in ouro("bless")[2]

@@ -362,6 +362,19 @@ def test_a_harness_that_hands_out_the_validation_data_is_reported(
     assert f"note: harness.py hands out the validation data: {words}; a run gives" in out
 
 
+def test_a_harness_that_returns_several_numbers_is_reported(repository, init):
+    returned = SEVERAL["harness.py"].replace("return 0.5", "return {'loss': 1.0, 'top1': 0.5}")
+    project = repository({**SEVERAL, "harness.py": returned})
+
+    _, out, _ = init(project, "--budget", "60", "--metric", "accuracy")
+    words = "evaluate returns a dictionary without 'accuracy', with loss, top1, not one number"
+    assert f"note: harness.py: {words}: let it return a number, or" in out
+    assert "(--metric NAME)" in out
+
+    higher = ("--metric", "top1", "--direction", "higher", "--force")
+    assert "not one number" not in init(project, "--budget", "60", *higher)[1]
+
+
 def test_a_harness_that_hands_out_one_split_is_not_reported(repository, init):
     files = {**OTHER, "harness.py": OTHER_HARNESS.replace("split", "size")}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import secrets
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ from pytest_ouro.evidence.content import (
 from pytest_ouro.evidence.evidence import Evidence
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.paths import join
+from pytest_ouro.evidence.python.returned import number_fault
+from pytest_ouro.evidence.python.source import Source, decode
 from pytest_ouro.evidence.records import ledger
 from pytest_ouro.evidence.repository import Repository
 from pytest_ouro.evidence.trust import Trust, named, refuse_other_in_tree
@@ -104,6 +107,20 @@ def warn_of_ledger(path: Path, metric: str) -> None:
         say_aside(f"ouro: warning: {fault.message}", f"  help: {fault.help}")
 
 
+def _warn_of_several_numbers(git: Git, bound: Bound) -> None:
+    """Print a warning if the evaluation of the harness returns several numbers, none of which the
+    bound names as its metric."""
+    experiment = bound.experiment
+    text = experiment.harness and read_file(git.top / bound.path(experiment.harness))
+    if not text:
+        return
+    harness = experiment.harness
+    with contextlib.suppress(OuroError):  # what cannot be parsed is not judged here
+        source = Source(decode(text))
+        if fault := number_fault(source, harness, experiment.evaluate, experiment.metric):
+            say_aside(f"ouro: warning: {fault.message}", f"  help: {fault.help}")
+
+
 def bless(path: Path, *, new_baseline: bool = False) -> tuple[lock.Lock, lock.Lock]:
     """Write bound.lock beside the bound.toml at ``path``; return the locks before and after.
 
@@ -124,6 +141,7 @@ def bless(path: Path, *, new_baseline: bool = False) -> tuple[lock.Lock, lock.Lo
     after = lock_of(git, bound, bound_path, rules, before, new_baseline=new_baseline)
     _write(git, lock_path, after.dumps().encode())
     warn_of_ledger(git.top / bound.layout.ledger, bound.experiment.metric)
+    _warn_of_several_numbers(git, bound)
     return before, after
 
 

@@ -84,6 +84,16 @@ def no_such_function(file: str, function: str) -> OuroError:
     )
 
 
+def not_one_number(harness: str, evaluate: str, what: str) -> OuroError:
+    """The evaluation returns several numbers, by its ``return`` statements, and the metric's name
+    is not among their keys: every run would be a crash."""
+    return OuroError(
+        f"{harness}: {evaluate} returns {what}, not one number",
+        help="let it return a number, or a dictionary, and name one of its keys as 'metric' in "
+        "bound.toml",
+    )
+
+
 def unclear_direction(metric: str, lower: str, higher: str) -> OuroError:
     """Neither the rules, the instructions nor the metric's name say which value is better.
 

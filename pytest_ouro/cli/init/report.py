@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ouro.child import splits
 from pytest_ouro.core.escape import escape_json, quoted
 from pytest_ouro.evidence import data
+from pytest_ouro.evidence.python.returned import number_fault
 from pytest_ouro.experiment.terms.names import why_missing
 
 if TYPE_CHECKING:
@@ -136,6 +137,9 @@ class Report:
                 f"neither {experiment.harness} nor {experiment.script} states a time of training, "
                 "so that the budget is a limit and not exact"
             )
+        asked = (experiment.harness, experiment.evaluate, experiment.metric)
+        if fault := number_fault(found.harness.source, *asked):
+            yield f"{fault.message}: {fault.help} (--metric NAME)"
         source = found.harness.source.text.encode(errors="replace").decode("latin-1")
         for words in splits.handed_out(source, experiment.evaluate):
             yield (
