@@ -1,5 +1,6 @@
 """Each folder of docs/examples in its own repository: a baseline, then the edits of a night."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -18,14 +19,17 @@ NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/bound.toml"))
 #: Programs that an example needs beside Python.
 NEEDS = {"compiler": ("cc", "size", "nm", "readelf"), "kernel": ("cc",)}
 
+#: Examples that run on Linux alone.
+LINUX = ("kernel", "regression")
+
 
 @pytest.fixture(params=NAMES)
 def name(request):
     missing = [one for one in NEEDS.get(request.param, ()) if not shutil.which(one)]
-    if request.param in {"kernel", "regression"} and sys.platform != "linux":
-        missing.append("Linux")
     if missing:
         pytest.skip(f"not installed here: {', '.join(missing)}")
+    if request.param in LINUX and sys.platform != "linux":
+        pytest.skip("reads the CPU clock of another process, as Linux alone allows")
     return request.param
 
 
@@ -87,6 +91,28 @@ def test_its_page_is_short_and_shows_the_last_line(name):
     assert len(text.splitlines()) <= 25
     assert re.search(r"^ouro: keep \w+=\S+ level=sandboxed commit=a1b2c3d", text, re.MULTILINE)
     assert f"({name}/README.md)" in (EXAMPLES / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", LINUX)
+def test_elsewhere_it_says_that_it_needs_linux(name):
+    assert "It needs Linux" in (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
+    start = "import runpy, sys; sys.platform = 'darwin'; runpy.run_path('evaluate.py')"
+    done = subprocess.run(
+        [sys.executable, "-c", start],
+        cwd=EXAMPLES / name,
+        env={**os.environ, "OURO_CONFINE": "none"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "it needs Linux, where one process can read the CPU clock of another\n"
+
+
+def test_the_list_of_examples_says_which_need_linux():
+    text = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    named = re.search(r"(\w+)\s+and (\w+) run on Linux alone", text)
+    assert named
+    assert set(named.groups()) == set(LINUX)
 
 
 @pytest.mark.tier(2)

@@ -11,6 +11,9 @@ import sys
 import tempfile
 import time
 
+if sys.platform != "linux":
+    sys.exit("it needs Linux, where one process can read the CPU clock of another")
+
 N, ROUNDS, TURNS = 160, 2, 8
 KERNEL = (*shlex.split(os.environ["OURO_CONFINE"]), "./kernel")
 

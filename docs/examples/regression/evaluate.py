@@ -11,6 +11,9 @@ import subprocess
 import sys
 import time
 
+if sys.platform != "linux":
+    sys.exit("it needs Linux, where one process can read the CPU clock of another")
+
 WIDTH, TURNS = 500, 8
 REFERENCE = (sys.executable, "calls.py", "reference")
 FAST = (*shlex.split(os.environ["OURO_CONFINE"]), "python", "calls.py", "fast")
