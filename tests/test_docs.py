@@ -2,9 +2,11 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -221,3 +223,22 @@ def test_a_check_of_a_package_is_good_for_the_schema(validator):
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_page_has_no_conflict_markers(page):
     assert not re.search(r"^(<<<<<<<|>>>>>>>) ", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_the_time_of_a_confined_program_is_taken_without_the_start_of_the_sandbox():
+    [code] = blocks("python", (ROOT / "docs/levels.md").read_text(encoding="utf-8"))
+    clock = [0.0]
+
+    def run(words, **options):
+        clock[0] += {"confine": 100.0}[words[0]] + {"./program": 7.0, "true": 0.0}[words[1]]
+        return SimpleNamespace(stdout=b"")
+
+    names = {
+        "os": SimpleNamespace(environ={"OURO_CONFINE": "confine"}),
+        "shlex": shlex,
+        "subprocess": SimpleNamespace(run=run, PIPE=subprocess.PIPE),
+        "text": b"",
+        "time": SimpleNamespace(perf_counter=lambda: clock[0]),
+    }
+    exec(code, names)
+    assert names["seconds"] == 7
