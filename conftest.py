@@ -151,6 +151,18 @@ class Project:
         self.git("commit", "-q", "--allow-empty", "-m", message)
         return self.git("rev-parse", "HEAD")
 
+    def begin(self) -> None:
+        """Make the folder a repository that names its author itself: pytester's HOME has no
+        .gitconfig."""
+        self.path.mkdir(exist_ok=True)
+        self.git("init", "-q", "-b", "main")
+        self.identify()
+
+    def identify(self) -> None:
+        """Name the author of commits in the repository's own settings."""
+        self.git("config", "user.name", "Test")
+        self.git("config", "user.email", "test@example.org")
+
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace ``old``, which must occur, in a file."""
         path = self.path / name
@@ -211,8 +223,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 def new_repository(tmp_path: Path) -> Project:
     """An empty repository."""
     made = Project(tmp_path / "project")
-    made.path.mkdir()
-    made.git("init", "-q")
+    made.begin()
     return made
 
 

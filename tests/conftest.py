@@ -130,8 +130,7 @@ def run_pytest(project, pytester, monkeypatch):
     import_module("pytest_ouro.items.collect")
     for check in CHECKS:
         load(check)
-    project.git("config", "user.name", "Test")
-    project.git("config", "user.email", "test@example.org")
+    project.identify()
     monkeypatch.chdir(project.path)
 
     def run_pytest(*args):

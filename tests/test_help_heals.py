@@ -10,8 +10,6 @@ from pytest_ouro.engine import Answer, check_all, check_history, open_case
 from pytest_ouro.guard import hosts
 from pytest_ouro.report.text import render
 
-IDENTITY = ("-c", "user.name=x", "-c", "user.email=x@example.org")
-
 
 def idea(project, value="1.0"):
     project.write({"train.py": f"MODEL = {value}\n"})
@@ -151,7 +149,7 @@ def test_the_first_command_of_the_help_heals(project, state, judge):
         command = first_command(text)
         assert refusal(project, command) == "", command
         subprocess.run(["sh", "-ec", command], cwd=project.path, check=True, capture_output=True)
-        commit = ["git", *IDENTITY, "commit", "-qam", "as the help says"]
+        commit = ["git", "commit", "-qam", "as the help says"]
         subprocess.run(commit, cwd=project.path, check=False, capture_output=True)
     else:
         pytest.fail(f"still broken:\n{text}")

@@ -38,7 +38,7 @@ noise = 0.0
 id    = "evaluation"
 rule  = "The task, its answers and its evaluation are fixed."
 check = "frozen"
-paths = ["task.py", "held_out.txt", "{evaluation}"]
+paths = ["task.py", "marking.py", "held_out.txt", "{evaluation}"]
 
 [[never-do]]
 id    = "skip-logging"
@@ -67,7 +67,7 @@ def write_task(project: Any, level: str, evaluation: str) -> float:
     (folder / "questions.txt").write_text("".join(f"{one}\n" for one in asked))
     (folder / "answers.txt").write_text("".join(answers[:half]))
     (path / "held_out.txt").write_text("".join(answers[half:]))
-    for file in ("task.py", evaluation):
+    for file in ("task.py", "marking.py", evaluation):
         shutil.copy(HERE / "task" / file, path)
     (path / "bound.toml").write_text(BOUND.format(level=level, evaluation=evaluation), "utf-8")
     (path / "candidate.py").write_text("# none yet\n")

@@ -107,8 +107,7 @@ def test_a_user_can_allow_commands(command, laws, tmp_path, way):
         env = {"OURO_TRUST": "HEAD"}
     else:
         bless(clone.path / "bound.toml")
-        clone.git("config", "user.name", "Test")
-        clone.git("config", "user.email", "test@example.org")
+        clone.identify()
         clone.commit("bless it here")
     if way == "bless and config":
         clone.git("config", "ouro.trust", "HEAD")

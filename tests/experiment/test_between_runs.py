@@ -10,10 +10,7 @@ from tests.experiment.loop import EVALUATE, start_loop
 @pytest.fixture
 def make_loop(project, tmp_path, ouro, run_pytest):
     repository = replace(project, path=tmp_path / "loop")
-    repository.path.mkdir()
-    repository.git("init", "-q", "-b", "main")
-    repository.git("config", "user.name", "Test")  # pytester's HOME has no .gitconfig
-    repository.git("config", "user.email", "test@example.org")
+    repository.begin()
 
     def make_loop(check='"metric"', *, budget=20):
         return start_loop(repository, ouro, run_pytest, check, budget)

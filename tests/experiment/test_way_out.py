@@ -221,10 +221,7 @@ def test_the_printed_commands_lead_to_a_lawful_commit(project, tmp_path, ouro, r
         """Return a loop like the first one, in a folder of its own."""
         folder = tmp_path / f"night{next(numbers)}" / "loop"
         if not template.path.exists():
-            template.path.mkdir()
-            template.git("init", "-q", "-b", "main")
-            template.git("config", "user.name", "Test")  # pytester's HOME has no .gitconfig
-            template.git("config", "user.email", "test@example.org")
+            template.begin()
             start_loop(template, ouro, run_pytest, '"metric"', 20)
         shutil.copytree(template.path, folder)
         made = Loop(replace(project, path=folder), folder, ouro, run_pytest)

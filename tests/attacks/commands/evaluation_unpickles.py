@@ -11,7 +11,7 @@ from pathlib import Path
 
 import task
 
-CODE = "__import__('sys').modules['__main__'].answers.__setitem__(slice(None), {0}) or {0}"
+CODE = "__import__('sys').modules['__main__'].right.__setitem__(slice(None), {0}) or {0}"
 
 
 class Trick:

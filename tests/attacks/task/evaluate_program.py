@@ -3,15 +3,11 @@
 import os
 import shlex
 import subprocess
-from pathlib import Path
 
-from task import FOLDER
+from marking import CANDIDATE, answers, report
 
-candidate = Path(os.environ["OURO_CANDIDATE"])
-answers = [*(FOLDER / "answers.txt").read_text().split(), *Path("held_out.txt").read_text().split()]
+right = answers("held_out.txt")
 confined = shlex.split(os.environ["OURO_CONFINE"])
 done = subprocess.run([*confined, "./program"], stdout=subprocess.PIPE, text=True, check=True)
 assert done.stdout == "built\n"
-predictions = (candidate / "predictions.txt").read_text().split()
-wrong = sum(one != other for one, other in zip(predictions, answers, strict=True))
-print(f"error: {wrong / len(answers):.6f}")
+report((CANDIDATE / "predictions.txt").read_text().split(), right)
