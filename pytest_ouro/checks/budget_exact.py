@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.checks.budget_limit import BudgetLimit, where, window_finding
+from pytest_ouro.checks.budget_limit import (
+    CUT_SHORT,
+    BudgetLimit,
+    claimed_seconds,
+    where,
+    window_finding,
+)
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding
 
@@ -14,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_ouro.evidence.evidence import Evidence
-    from pytest_ouro.evidence.records.run_record import MeasuredRun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +32,7 @@ class BudgetExact(Check):
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         yield from BudgetLimit().findings(evidence)
         run = evidence.run
-        if run is None or not run.evaluations:
+        if run is None or not run.evaluations or run.outcome in CUT_SHORT:
             return
         window = run.window_seconds or 0.0
         short = run.budget - window
@@ -38,7 +42,7 @@ class BudgetExact(Check):
                 f"{short:.1f} less than",
                 help="train until TIME_BUDGET has passed, counted from the first batch",
             )
-        claimed = _claimed(run)
+        claimed = claimed_seconds(run)
         if claimed is not None and abs(claimed - window) > run.tolerance:
             yield Finding(
                 f"printed training_seconds {claimed:.1f}, but {window:.1f} were measured",
@@ -48,13 +52,3 @@ class BudgetExact(Check):
                 help="charge every step, and nothing but steps, to training_seconds",
                 facts={"claimed": claimed},
             )
-
-
-def _claimed(run: MeasuredRun) -> float | None:
-    """Return the training time in seconds that the script printed as ``training_seconds``; None if
-    it printed no finite number there."""
-    try:
-        value = float(run.claims.get("training_seconds", "nan"))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
 from pytest_ouro.checks._wording import describe_run
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding
+from pytest_ouro.evidence.records.pace import describe_pace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 _LONG = (
     "stop the training loop at TIME_BUDGET, and do nothing between the last step and the evaluation"
 )
+#: Outcomes of runs that ended in the midst of training or evaluation: their length means nothing.
+CUT_SHORT = ("crash", "oom", "nan", "interrupted", "lost", "not-started")
 _LATE = (
     "compile and load what inference needs before the first training batch: call model(x) there "
     "as the judge does, under torch.no_grad(), with batch_size rows; if each answer is slow, end "
@@ -30,18 +34,78 @@ _LATE = (
 class BudgetLimit(Check):
     """No run trains longer than its budget and the tolerance, by the supervisor's clock: from the
     first training batch to the call of the evaluation. Time that answers to the judge take beyond
-    inference counts as training. A run that was not timed passes."""
+    inference counts as training. A run that was not timed, or that crashed, passes."""
 
     stage = "run"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         run = evidence.run
-        if run is None or run.window_seconds is None:
+        if run is None or run.window_seconds is None or run.outcome in CUT_SHORT:
             return
         over = run.window_seconds - run.budget
         if over > run.tolerance:
             late = over - run.charged_seconds <= run.tolerance
-            yield window_finding(run, f"{over:.1f} more than", help=_LATE if late else _LONG)
+            help = _LATE if late else _advise(run, over)
+            yield window_finding(run, f"{over:.1f} more than", help=help)
+
+
+def _advise(run: MeasuredRun, over: float) -> str:
+    """Return what to do about a training that took ``over`` seconds too long: by what started its
+    clock, and by the length of its steps."""
+    pace = run.pace
+    if run.clock_start == "startup-seconds":
+        return (
+            "load and compile less before the first batch, or a person raises 'startup-seconds' "
+            f"above {run.clock_after:g} (compilation counts as training after that)"
+        )
+    if run.clock_start == "warmup-seconds":
+        return (
+            "make the warm-up shorter, or a person raises 'warmup-seconds': the clock started when "
+            "they had passed, before 'warmup-tokens' were served (a batch that is not a tensor "
+            "counts as one token)"
+        )
+    claimed = claimed_seconds(run)
+    uncounted = (run.window_seconds or 0.0) - claimed if claimed is not None else 0.0
+    if pace and pace["slow"] and uncounted > run.tolerance:
+        slow, tokens = pace["slow"], pace["slow"] * pace["tokens"]
+        seconds = max(1, math.ceil(2 * pace["slow-seconds"]))
+        return (
+            f"the script does not count its first {slow:.0f} batches, and our clock does: warm up "
+            "before the first batch is served (model(x, y) on random tokens), count every step, or "
+            f"a person sets warmup-tokens = {tokens:.0f} and warmup-seconds = {seconds}"
+        )
+    step = _step_seconds(run)
+    if step > run.tolerance:
+        return (
+            f"a step takes {step:.2g} s, and the tolerance is {run.tolerance:g}: end the loop if "
+            "the next step would pass TIME_BUDGET, accumulate fewer batches in a step, or a person "
+            f"raises 'tolerance' above {step:.2g}"
+        )
+    return _LONG
+
+
+def claimed_seconds(run: MeasuredRun) -> float | None:
+    """Return the training time in seconds that the script printed; None if it printed no finite
+    number."""
+    value = _number(run, "training_seconds")
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _step_seconds(run: MeasuredRun) -> float:
+    """Return the seconds of a step, by the number of steps that the script printed, else of the
+    longest batch; 0 if neither is known."""
+    steps = _number(run, "num_steps")
+    if steps and steps >= 1:
+        return (run.window_seconds or 0.0) / steps
+    return run.pace["longest"] if run.pace else 0.0
+
+
+def _number(run: MeasuredRun, name: str) -> float | None:
+    """Return the number that the script printed as ``name: value``; None if there is none."""
+    try:
+        return float(run.claims[name])
+    except (KeyError, ValueError):
+        return None
 
 
 def window_finding(run: MeasuredRun, difference: str, *, help: str) -> Finding:
@@ -54,7 +118,7 @@ def window_finding(run: MeasuredRun, difference: str, *, help: str) -> Finding:
     return Finding(
         f"trained {window:.1f} {kind}{late}, {difference} the budget of {budget:g} "
         f"(tolerance {tolerance:g})",
-        where=where(run),
+        where=where(run) + describe_pace(run),
         expected=f"{budget - tolerance:g} to {budget + tolerance:g}",
         actual=f"{window:.3f}",
         help=help,

@@ -11,6 +11,7 @@ import inspect
 import operator
 import sys
 import types
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from . import harness, predictor, probes, splits
@@ -20,6 +21,57 @@ if TYPE_CHECKING:
 
     from .channel import Channel
     from .job import Job
+
+
+#: How many of the first batches have their own length reported.
+_FIRST = 32
+
+
+class Pace:
+    """The lengths of training batches: from the time when one is served to the next.
+
+    They are claims of the script's process, and used in messages alone. ``before`` counts the
+    batches that were served before the clock of the budget started.
+    """
+
+    def __init__(self) -> None:
+        self.batches = 0
+        self.before = 0
+        self._first: list[float] = []
+        self._later, self._longest, self._last = 0.0, 0.0, 0.0
+
+    def serve(self) -> bool:
+        """Note that a batch is served; return whether it is time for a report: at 4, 16, 64, …"""
+        self._end_batch()
+        self.batches += 1
+        power_of_two = self.batches & (self.batches - 1) == 0
+        return self.batches > 2 and power_of_two and self.batches.bit_length() % 2 == 1
+
+    def _end_batch(self) -> None:
+        """Add the length of the batch that was served last, if there is one."""
+        now = monotonic()
+        if self.batches:
+            length = now - self._last
+            self._longest = max(self._longest, length)
+            if len(self._first) < _FIRST:
+                self._first.append(round(length, 3))
+            else:
+                self._later += length
+        self._last = now
+
+    def facts(self, *, ended: bool = False) -> dict[str, object]:
+        """Return the facts for a report: the number of batches, that ``before`` the clock started,
+        the seconds of each of the first ones, of all later ones together and of the longest.
+        ``ended``: the last batch ends now."""
+        if ended:
+            self._end_batch()
+        return {
+            "batches": self.batches,
+            "before": self.before,
+            "first": self._first,
+            "later": round(self._later, 3),
+            "longest": round(self._longest, 3),
+        }
 
 
 class HarnessHooks:
@@ -33,6 +85,7 @@ class HarnessHooks:
         classes = {value for value in vars(module).values() if isinstance(value, type)}
         self._plain: set[type] = {str, int, bool, type(None), *classes}
         self._served = 0
+        self._pace = Pace()
         self._started = False
         self._device: Any = None
         #: Digests of the generators, in a run with a salt.
@@ -149,11 +202,15 @@ class HarnessHooks:
 
         The tokens are the elements of the batch's first array, as `splits.size_of` counts them.
         """
+        due = self._pace.serve()
         if not self._started and self._served >= self._job["warmup_tokens"]:
             self._started = True
+            self._pace.before = self._pace.batches - 1
             self._channel.report("start")
         elif not self._served:
             self._channel.report("warm-up")
+        elif due:
+            self._channel.report("pace", served=self._served, pace=self._pace.facts())
         self._served += splits.size_of(batch)
         first = batch[0] if isinstance(batch, (tuple, list)) and batch else batch
         self._device = getattr(first, "device", None)
@@ -165,7 +222,12 @@ class HarnessHooks:
         if cuda := _cuda():
             cuda.synchronize()
         self._describe_generators("the evaluation")
-        self._channel.report("evaluate", served=self._served, generators=self._generators)
+        self._channel.report(
+            "evaluate",
+            served=self._served,
+            generators=self._generators,
+            pace=self._pace.facts(ended=True),
+        )
         value = self._ask_judge(args, kwargs) if "line" in self._job else self._score(args, kwargs)
         cuda = _cuda()
         peak_mb = cuda.max_memory_allocated() / 2**20 if cuda else 0.0

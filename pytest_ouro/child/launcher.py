@@ -96,6 +96,26 @@ def opened_hidden(error: BaseException | None, job: Job) -> str:
     return ""
 
 
+def find_denied(error: Exception, frames: list[traceback.FrameSummary], job: Job) -> str:
+    """Return what a sandbox refused, as far as the error shows it: ``git``, a ``lock`` of
+    multiprocessing, ``network``, ``read`` or ``write``; "" if it shows none of them."""
+    words = vars(error).get("cmd") if type(error).__name__ == "CalledProcessError" else None
+    if isinstance(words, (list, tuple)) and words[:1] in (["git"], ("git",)):
+        return "git"
+    modules = [pathlib.PurePath(frame.filename).parts[-2:] for frame in frames]
+    if ("multiprocessing", "synchronize.py") in modules:
+        return "lock"
+    name = vars(OSError)["filename"].__get__(error) if isinstance(error, OSError) else None
+    if isinstance(error, PermissionError) and isinstance(name, (str, bytes, os.PathLike)):
+        path = os.path.realpath(os.fsdecode(name).replace("\0", ""))
+        inside = pathlib.Path(path).is_relative_to(os.path.realpath(job["root"]))
+        return "read" if os.path.lexists(path) and not inside else "write"
+    text = error_text(error)
+    if "Operation not permitted" in text:  # the answer of the filter of system calls
+        return "network"
+    return "write" if isinstance(error, PermissionError) or "Permission denied" in text else ""
+
+
 def find_place(frames: list[traceback.FrameSummary], job: Job) -> str:
     """Return "FILE:LINE" of the last frame in a file of the experiment's folder, followed by ", in
     FILE:LINE" of the last frame of all if that is another; "" without frames.
@@ -154,11 +174,13 @@ def start(fd: int) -> None:
             own = own.tb_next
         traceback.print_exception(type(error), error, own)
         sys.stderr.flush()
-        place = find_place(traceback.extract_tb(own), job)
+        frames = traceback.extract_tb(own)
+        place = find_place(frames, job)
         name = getattr(error, "name", "") if isinstance(error, ImportError) else ""
         channel.report(
             "exception", stage=stage, type=type(error).__name__, text=error_text(error)[:400],
             place=place, module=name or "", hidden=opened_hidden(error, job),
+            denied=find_denied(error, frames, job),
         )  # fmt: skip
         sys.exit(1)
 

@@ -5,6 +5,7 @@ judge.py asks the questions and computes the score. Nothing in this process is t
 
 from __future__ import annotations
 
+import inspect
 import mmap
 import sys
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ def serve(model: Any, batch_size: Any, device: Any, job: Job) -> float:
             rows, length = message["rows"], message["length"]
             with torch.no_grad():
                 x = _tensor(torch, job, (rows, length), torch.int64).clone().to(device)
-                logits = _logits(torch, network(x), rows, length)
+                logits = _logits(torch, call(network, x), rows, length)
                 line.send({"shape": list(logits.shape), "dtype": str(logits.dtype)[6:]})
                 line.receive()  # the judge has made room for the logits
                 offset = rows * length * 8
@@ -46,6 +47,24 @@ def serve(model: Any, batch_size: Any, device: Any, job: Job) -> float:
             line.send({})
     except (EOFError, OSError):
         raise RuntimeError("the judge is gone: a run has one evaluation") from None
+
+
+def call(network: Any, x: Any) -> Any:
+    """Return what the model returns for the tokens alone. TypeError, with a remedy, if it demands
+    more arguments."""
+    try:
+        return network(x)
+    except TypeError as error:
+        try:
+            inspect.signature(getattr(network, "forward", network)).bind(x)
+        except TypeError as missing:
+            raise TypeError(
+                f"the evaluation calls model(x) without targets: {missing}; let forward have a "
+                "default, targets=None, and return the logits then"
+            ) from error
+        except ValueError:
+            pass  # it has no signature
+        raise
 
 
 def _logits(torch: Any, answer: Any, rows: int, length: int) -> Any:

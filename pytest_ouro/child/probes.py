@@ -11,7 +11,7 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any
 
-from . import splits
+from . import predictor, splits
 
 if TYPE_CHECKING:
     import types
@@ -64,10 +64,13 @@ class Probes:
         torch = sys.modules["torch"]
         x, y = self._rows()
         with torch.no_grad():
-            logits = self._model(x.clone())
+            logits = predictor.call(self._model, x.clone())
             shape = tuple(getattr(logits, "shape", ()))
             if len(shape) != 3 or shape[:2] != tuple(x.shape):
-                self.findings.append("model(x) without targets returns no logits to check it by")
+                self.findings.append(
+                    "model(x) without targets returns no logits to check it by: let forward return "
+                    "them where targets is None"
+                )
                 return
             loss = self._model(x.clone(), y.clone(), reduction="none").double().view(-1)
             wide = logits.double().view(-1, shape[2])

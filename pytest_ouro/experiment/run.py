@@ -304,6 +304,7 @@ def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
     ended, message = outcome(seen, metric)
     if ended == "ok" and setup.profile == "cuda" and seen.environment.get("device") == "cpu":
         ended, message = "breach", "the run was to use CUDA, but torch saw no CUDA device"
+    measured = replace(measured, outcome=ended)
     broken = [result for result in check_after_run(case.again(measured=measured)) if result.broken]
     if ended == "ok" and broken:
         ended, message = "breach", f"{broken[0].rule}: {broken[0].findings[0].headline}"

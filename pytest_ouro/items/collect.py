@@ -10,6 +10,7 @@ import pytest
 from pytest_ouro.core.errors import ExperimentError, OuroError
 from pytest_ouro.core.escape import escape, escape_lines
 from pytest_ouro.engine import check_rule, open_case
+from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.items.outcome_audit import ADVICE, OutcomeAudit
 from pytest_ouro.items.outside_config import find_outside_config, refuse_outside_config
 from pytest_ouro.items.registered import read_checks
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from typing import TypeGuard
 
     from pytest_ouro.bound.read import Rule
+    from pytest_ouro.core.finding import RuleResult
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.run import Result
 
@@ -49,6 +51,8 @@ class Session:
         self._result: Result | None = None
         self._refused: OuroError | None = None
         self._warned: list[str] = []
+        #: The rule that reported a finding first, by the finding's headline.
+        self.reported: dict[str, str] = {}
         self.audit = OutcomeAudit(config)
         if self.settings.experiment:
             self._demand_no_xdist()
@@ -324,12 +328,23 @@ class RuleItem(OuroItem):
         result = check_rule(self.rule, session.case.evidence)
         self.user_properties.append(("check", result.check))
         if result.broken:
-            raise Failure(result_text(result, bound=self.path.name))
+            raise Failure(self._text(result, session.reported))
         audit.record(self.nodeid, "skipped" if result.status == "skipped" else "passed")
         if result.status == "warned":
             self.user_properties.append(("warns", result_text(result, bound=self.path.name)))
         if result.status == "skipped":
             raise pytest.skip.Exception(escape(result.reason), _use_item_location=True)
+
+    def _text(self, result: RuleResult, reported: dict[str, str]) -> str:
+        """Return the text of a broken rule; one line if another rule about runs reported the same,
+        which ``reported`` notes."""
+        if self.order == 2:
+            headlines = {finding.headline for finding in result.findings}
+            if headlines and headlines <= reported.keys():
+                first = reported[result.findings[0].headline]
+                return escape(f"{result.rule} BROKEN: the same as {first}, above")
+            reported |= dict.fromkeys(headlines - reported.keys(), result.rule)
+        return result_text(result, bound=self.path.name)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, max(self.rule.line - 1, 0), self.rule.key
@@ -364,7 +379,8 @@ class ExperimentItem(OuroItem):
             raise Failure(escape(f"no experiment was run: the gate is closed by {rules}"))
         if result.status == "crash":
             # The end of run.log is marked: it is text of the judged program.
-            log = [f"  run.log | {line}" for line in result.tail[-12:]]
+            by_rule = result.record is not None and result.reason is Reason.BREACH
+            log = [] if by_rule else [f"  run.log | {line}" for line in result.tail[-12:]]
             why = result.message
             if isinstance(result.ended_by, Exception):
                 why = error_text(to_error(result.ended_by))

@@ -108,3 +108,57 @@ def test_a_run_of_another_working_tree_or_trust_is_not_judged(recorded, judged, 
     recorded(window_seconds=400.0, **other)
 
     assert judged(RULE).reason == "no run recorded yet"
+
+
+def pace(**facts):
+    usual = {"batches": 100, "before": 0, "tokens": 2048, "usually": 3.0, "longest": 3.2,
+             "slow": 0, "slow-seconds": 0.0}  # fmt: skip
+    return {"clock_start": "batch", "clock_after": 1.25, "pace": {**usual, **facts}}
+
+
+def test_the_place_says_when_the_clock_started_and_how_long_the_steps_were():
+    [finding] = findings(window_seconds=309.5, **pace())
+
+    assert finding.where.endswith(
+        "cuda profile: its clock started with the first batch, 1.2 s after the script; "
+        "100 batches, 3.0 s each"
+    )
+
+
+def test_slow_first_steps_that_the_script_does_not_count_name_the_setting():
+    facts = pace(slow=10, longest=40.0, **{"slow-seconds": 60.4})
+
+    [finding] = findings(window_seconds=360.0, claims={"training_seconds": "300.1"}, **facts)
+
+    assert "the first 10 took 60.4 s of it" in finding.where
+    assert finding.help == (
+        "the script does not count its first 10 batches, and our clock does: warm up before the "
+        "first batch is served (model(x, y) on random tokens), count every step, or a person sets "
+        "warmup-tokens = 20480 and warmup-seconds = 121"
+    )
+    [counted] = findings(window_seconds=360.0, claims={"training_seconds": "359.9"}, **facts)
+    assert "warmup-tokens" not in counted.help
+
+
+@pytest.mark.parametrize("claims", [{"num_steps": "30"}, {}])
+def test_a_step_that_is_longer_than_the_tolerance_is_named(claims):
+    longest = 10.3 if not claims else 1.3  # a step is several batches
+    [finding] = findings(window_seconds=309.5, claims=claims, **pace(longest=longest))
+
+    assert finding.help.startswith("a step takes 10 s, and the tolerance is 6: end the loop if")
+    assert "a person raises 'tolerance' above 10" in finding.help
+
+
+@pytest.mark.parametrize("limit", ["startup-seconds", "warmup-seconds"])
+def test_a_clock_that_a_limit_started_names_the_limit(limit):
+    [finding] = findings(window_seconds=309.5, **{**pace(), "clock_start": limit})
+
+    assert f"by {limit}" in finding.where
+    assert f"a person raises '{limit}'" in finding.help
+
+
+@pytest.mark.parametrize("outcome", ["crash", "oom", "nan", "interrupted"])
+def test_a_run_that_crashed_has_broken_no_budget_too(outcome):
+    """What a crash leaves of a window means nothing: what went wrong is reported once."""
+    assert findings(window_seconds=309.5, outcome=outcome) == []
+    assert findings(window_seconds=309.5, outcome="timeout") != []

@@ -270,6 +270,19 @@ class MeasuredRun(StartedRun):
         unit="s",
     )
     charged_seconds: float = optional(0.0, NUMBER, "part of it in which the judge waited", unit="s")
+    clock_start: str = optional("", TEXT, "what started the clock; empty if nothing did", since=3)
+    clock_after: float = optional(
+        0.0, NUMBER, "time from the script's start to that, on the bound's clock", unit="s", since=3
+    )
+    pace: Mapping[str, float] = field(
+        default_factory=dict,
+        metadata=about(
+            NUMBER_TABLE,
+            "training batches as the script's process reports them, for messages alone: how many, "
+            "how many before the clock, tokens of one, seconds, and slow ones at the start",
+            since=3,
+        ),
+    )
     wall_seconds: float | None = optional(
         None, NUMBER.or_null(), "time from start to end of the process", unit="s"
     )

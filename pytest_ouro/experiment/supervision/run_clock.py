@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.supervision.answers import Answers, Turn, excused
+from pytest_ouro.experiment.supervision.pace import summarise
 from pytest_ouro.experiment.terms.measurement import MetricScore
 
 if TYPE_CHECKING:
@@ -53,6 +54,11 @@ class RunState:
     value: float | None = None
     evaluations: int = 0
     served: int = 0
+    #: How the training batches went, see `pace.summarise`.
+    pace: dict[str, float] = field(default_factory=dict)
+    #: What began the window, and the seconds from the script's release to it.
+    clock_start: str = ""
+    clock_after: float = 0.0
     findings: list[str] = field(default_factory=list)
     #: How an evaluation ran the candidate's code in its own process, as it reported first.
     exposed: str = ""
@@ -153,6 +159,7 @@ class RunState:
             self.evaluations += 1
             self.served = min(int(message["served"]), sys.maxsize)  # a script may report anything
             if self.evaluations == 1:
+                self.pace = summarise(message.get("pace", {}), self.served)
                 self.generators = _cut(message.get("generators", {}))
                 if self.job.judge is None:
                     self.close()
@@ -171,7 +178,11 @@ class RunState:
         elif event == "exposed":
             self.exposed = self.exposed or str(message["text"])[:200]
         elif event == "exception":
-            self.exception = _strings(message, "stage", "type", "text", "place", "module", "hidden")
+            names = ("stage", "type", "text", "place", "module", "hidden", "denied")
+            self.exception = _strings(message, *names)
+        elif event == "pace":
+            self.served = min(int(message["served"]), sys.maxsize)
+            self.pace = summarise(message["pace"], self.served)
 
     def on_judge_event(self, message: dict[str, Any]) -> None:
         """Handle an event that the judge reports; ignore an unknown one.
@@ -232,10 +243,16 @@ class RunState:
         if self.window_from is not None:
             return
         now = self.clock()
-        latest = now - self._startup() + self.job.startup_seconds
-        if self.job.clock == "wall" and self.deadline is not None:
-            latest = min(latest, self.deadline)
-        self.window_from = min(now, latest)
+        released = now - self._startup()
+        start, cause = now, "warmup-tokens" if self.job.message.get("warmup_tokens") else "batch"
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            start = min(now, self.deadline) if self.job.clock == "wall" else now
+            cause = "warmup-seconds"
+        latest = released + self.job.startup_seconds
+        if latest < start:
+            start, cause = latest, "startup-seconds"
+        self.window_from, self.clock_start = start, cause
+        self.clock_after = max(0.0, start - released)
 
     def close(self) -> None:
         """End the window now: set ``window`` to its length on the bound's clock, 0 if it never

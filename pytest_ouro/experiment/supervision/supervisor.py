@@ -109,6 +109,9 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         level=_level(job),
         judge_failed=failed,
         exposed=state.exposed,
+        pace=state.pace,
+        clock_start=state.clock_start,
+        clock_after=round(state.clock_after, 3),
     )
 
 

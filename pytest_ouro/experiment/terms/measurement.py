@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.fast_dataclass import dataclass, field
+from pytest_ouro.evidence.records.pace import describe_pace
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.experiment.terms.printed import Reading
 
@@ -24,7 +25,17 @@ _HIDDEN = (
     " (the sandbox hides validation data: open it in the evaluation, neither at import nor with "
     'the training data; or set highest = "judged" in bound.toml, and bless it)'
 )
-_DENIED = " (a sandboxed run writes under TMPDIR alone: docs/sandbox.md has what it may do)"
+_OR_PERSON = 'or a person sets highest = "judged" in bound.toml, and blesses it'
+_DENIED = {
+    "write": " (a sandboxed run writes nothing beside the script: write checkpoints, plots, logs "
+    f"and folders such as wandb's below tempfile.gettempdir(), {_OR_PERSON})",
+    "read": " (a sandboxed run reads the data alone that bound.toml names: a person adds this to "
+    f"'data', {_OR_PERSON})",
+    "lock": " (a sandboxed run has no locks, queues and pools of multiprocessing: "
+    f"DataLoader(num_workers=0), {_OR_PERSON})",
+    "git": " (a sandboxed run reads no repository: leave the call out, the record has the commit)",
+    "network": f" (a sandboxed run has no network: keep what it needs in 'data', {_OR_PERSON})",
+}
 _CONFINED = " (a confined program reaches little but its own tree: docs/sandbox.md says what)"
 
 
@@ -64,6 +75,8 @@ class Measurement:
     gave no score. ``generators`` are digests of the global random generators in a run with a salt,
     as claimed by the script. ``evaluation`` is the run of the bound's evaluate-command; then
     ``value`` is the metric that it printed, and ``exposed`` says how it ran the candidate's code.
+    ``pace`` says how the training batches went, ``clock_start`` what began the window, and
+    ``clock_after`` how many seconds after the script that was; see `evidence.records.pace`.
     ``numbers`` are those that the program printed for guards, by name, None if one was not read;
     ``guarded`` all that guards limit, by their source. ``launched`` is False if the process ended
     before our launcher reported anything. ``alone``: the program is a command without an
@@ -94,6 +107,9 @@ class Measurement:
     judge_failed: str = ""
     evaluation: Measurement | None = None
     exposed: str = ""
+    pace: dict[str, float] = field(default_factory=dict)
+    clock_start: str = ""
+    clock_after: float = 0.0
     numbers: dict[str, float | None] = field(default_factory=dict)
     guarded: dict[str, float] = field(default_factory=dict)
     alone: bool = False
@@ -135,7 +151,7 @@ def outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
         ended, few = "breach", "no text has so few bits a byte"
         why = few if metric.is_impossible(seen.value) else f"'plausible' is {metric.range}"
         message = f"{metric.name} is {seen.value:g}, which cannot be true: {why}"
-    return ended, clean(message, width=400)  # it quotes the script
+    return ended, clean(message, width=600)  # it quotes the script
 
 
 def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
@@ -209,7 +225,8 @@ def _failed(seen: Measurement, metric: Metric) -> tuple[Outcome, str] | None:
         return "timeout", f"{script} was killed after {seen.wall_seconds:.0f} s, the timeout"
     if seen.stopped == "overrun":
         phase = " while the judge waited for its answers" if seen.charged_seconds else ""
-        return "breach", f"{script} was killed: it went on beyond its budget{phase}"
+        course = "" if phase else describe_pace(seen)
+        return "breach", f"{script} was killed: it went on beyond its budget{phase}{course}"
     if not seen.launched and seen.exit_code >= 0:
         why = f": {seen.tail[-1]}" if seen.tail else ""
         return (
@@ -232,8 +249,8 @@ def _failed(seen: Measurement, metric: Metric) -> tuple[Outcome, str] | None:
             kind, text = seen.exception["type"], seen.exception["text"]
             first = text.splitlines()[0][:160] if text else ""
             crash = f"{script} raised {kind}: {first}{where}".rstrip(": ")
-            denied = kind == "PermissionError" or "Permission denied" in first
-            advice = _HIDDEN if seen.exception.get("hidden") else _DENIED if denied else ""
+            lacks = seen.exception.get("denied", "")
+            advice = _HIDDEN if seen.exception.get("hidden") else _DENIED.get(lacks, "")
             return "crash", crash + (advice if seen.level == "sandboxed" else "")
         denied = seen.level != "supervised" and any("ermission denied" in s for s in seen.tail)
         return "crash", f"{script} {_ended(seen.exit_code)}{_CONFINED if denied else ''}"

@@ -1,0 +1,46 @@
+"""Sum up how the training batches of a run went, as the script's process reports it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import Any
+
+#: A batch of this many times the usual length is slow: it compiles, or it is not counted.
+SLOW = 3.0
+#: Seconds below which no batch is slow.
+_SHORT = 0.02
+#: A script may report anything: numbers above this are not believed.
+_MOST = 1e12
+
+
+def summarise(reported: dict[str, Any], served: int) -> dict[str, float]:
+    """Return the pace of a run: how many ``batches`` were served, and how many ``before`` the clock
+    started; the ``tokens`` of one; the seconds that one ``usually`` takes, and the ``longest``; how
+    many of the first are ``slow`` ones, or stand before a slow one, and the ``slow-seconds`` of
+    these. {} for a report without batches, or with other things than numbers."""
+    try:
+        first = [float(length) for length in reported["first"][:64]]
+        later, longest = float(reported["later"]), float(reported["longest"])
+        batches, before = int(reported["batches"]), int(reported["before"])
+    except (LookupError, TypeError, ValueError, OverflowError):
+        return {}
+    numbers = [*first, later, longest, batches, before]
+    if not first or batches < 1 or not all(0 <= one < _MOST for one in numbers):
+        return {}
+    rest = batches - len(first)
+    usual = later / rest if rest > 0 else statistics.median(first)
+    limit = max(SLOW * usual, _SHORT)
+    slow = max((n for n, length in enumerate(first, start=1) if length > limit), default=0)
+    if slow == len(first) and rest <= 0:  # the last one may have done the work of the end
+        slow = max((n for n, length in enumerate(first[:-1], start=1) if length > limit), default=0)
+    facts = {
+        "batches": batches,
+        "before": before,
+        "tokens": served // batches,
+        "usually": usual,
+        "longest": longest,
+        "slow": slow,
+        "slow-seconds": math.fsum(first[before:slow]),
+    }
+    return {name: round(value, 3) for name, value in facts.items()}
