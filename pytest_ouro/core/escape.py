@@ -54,7 +54,7 @@ def _octal(character: str) -> str:
 
 
 def escape_lines(*lines: str) -> str:
-    """Return the texts joined by line ends, each escaped to one line."""
+    """Return the texts joined by line ends, each escaped to one line; "" for none."""
     return "\n".join(map(escape, lines))
 
 

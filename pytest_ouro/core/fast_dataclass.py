@@ -172,24 +172,29 @@ def _initialiser(cls: type, every: tuple[Field, ...], *, kw_only: bool) -> Calla
 
 
 def _values(self: Any) -> tuple[Any, ...]:
+    """Return the values of the fields, in the order of the fields."""
     state = vars(self)
     return tuple([state[field.name] for field in self.__fields__])
 
 
 def _repr(self: Any) -> str:
+    """Return ``Class(field=value, …)``."""
     words = [f"{field.name}={getattr(self, field.name)!r}" for field in self.__fields__]
     return f"{type(self).__qualname__}({', '.join(words)})"
 
 
 def _eq(self: Any, other: object) -> bool:
+    """Return whether all fields are equal; NotImplemented for an object of another class."""
     return _values(self) == _values(other) if type(other) is type(self) else NotImplemented
 
 
 def _hash(self: Any) -> int:
+    """Return a hash of the values. TypeError if one of them has no hash."""
     return hash(_values(self))
 
 
 def _refuse(self: Any, name: str, value: object = None) -> None:
+    """Raise AttributeError: no attribute can be set or deleted."""
     raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be changed")
 
 

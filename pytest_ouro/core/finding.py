@@ -66,6 +66,7 @@ class RuleResult:
 
     @property
     def broken(self) -> bool:
+        """Whether the status is ``broken``; False for ``warned`` and ``skipped``."""
         return self.status == "broken"
 
     @property

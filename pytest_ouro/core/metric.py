@@ -56,8 +56,8 @@ class Metric:
         return cls(name, direction, unit, plausible, decimals)
 
     def text(self, value: float | None) -> str:
-        """Return a value as it is shown and logged, with `decimals` or as many as it needs; None,
-        of a run that was not measured, is shown as ``none``.
+        """Return a finite value as it is shown and logged, with `decimals` or as many as it needs;
+        None, of a run that was not measured, is shown as ``none``.
 
         A value other than 0 is never shown as 0: if `decimals` are too few, it gets those that it
         needs.
@@ -143,8 +143,9 @@ def _fixed(decimals: int) -> str:
 
 
 def _shortest(value: float) -> str:
-    """Return a value with six decimals, or with more if six significant digits need them; final
-    zeros are dropped. A value from 1e16, or below 1e-12, has six digits and an exponent."""
+    """Return a finite value with at most six decimals, or with more if six significant digits need
+    them; final zeros are dropped. A value that is, without its sign, 1e16 or more, or above 0 and
+    below 1e-12, has up to six digits and an exponent."""
     exponent = math.floor(math.log10(abs(value))) if value else 0
     if not -12 <= exponent < 16:
         return f"{value:.6g}"

@@ -239,7 +239,7 @@ def read_table(
 
 def table_name(where: Where) -> str:
     """Return the name of a table for messages, without the numbers in ``where``:
-    ``experiment.cpu``, ``never-do``."""
+    ``experiment.cpu``, ``never-do``; "" for the whole file, ``()``."""
     return ".".join(str(part) for part in where if isinstance(part, str))
 
 
