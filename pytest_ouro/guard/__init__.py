@@ -26,8 +26,10 @@ class Unreadable(Exception):
 def main() -> int:
     """Read the tool call on standard input, answer it, and return the exit status.
 
-    It is 0 (with no output, or with a refusal in the agent's form) or 2. It is never 1, and no
-    traceback is printed: agents treat a failing hook as approval.
+    It is 0 if no rule forbids the call, with no output; 0 or 2, as the agent expects, with a
+    refusal in the agent's form on standard output; and 2, with words on standard error, if the
+    guard cannot decide. It is never 1, and no traceback is printed: agents treat a failing hook as
+    approval.
     """
     try:
         return _answer()
@@ -36,8 +38,9 @@ def main() -> int:
 
 
 def _refuse(error: BaseException) -> int:
-    """Write to standard error that the guard cannot decide on the call, with the text of ``error``,
-    and return 2, which every agent treats as a refusal."""
+    """Write to standard error that the guard cannot decide on the call, with the text of ``error``
+    (its class if it has none), and return 2, which every agent treats as a refusal. A failure to
+    write is ignored."""
     lines = (str(error).strip() or type(error).__name__).split("\n")
     words = "\n".join(map(escape, lines))
     text = (
@@ -52,14 +55,16 @@ def _refuse(error: BaseException) -> int:
 
 
 def escape(line: str) -> str:
-    """Return a line in which every character that is not printable is an escape such as ``\\x1b``:
-    it may quote names of files."""
+    """Return a line in which every character that is not printable, line ends too, is an escape
+    such as ``\\x1b``: it may quote names of files."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def _answer() -> int:
     """Read the call, write the refusal if a rule forbids it, and return the exit status: 0 if no
-    rule does, else the one that the agent expects. Unreadable if the call cannot be understood."""
+    rule does, else the one that the agent expects. Unreadable or RecursionError if the call cannot
+    be understood; OuroError or OSError if the rules cannot be read or the refusal cannot be
+    written."""
     from pytest_ouro.guard import hosts
 
     call = hosts.read(loads(_input()))
@@ -75,7 +80,7 @@ def _answer() -> int:
 
 def reason(call: Call) -> str:
     """Return why a rule forbids one of the call's effects, the first that is found; "" if no rule
-    does. OuroError if the rules that apply cannot be read."""
+    does. OuroError or OSError if the rules that apply cannot be read."""
     from pytest_ouro.guard import protected
 
     for bound in protected.bounds(call):
@@ -87,7 +92,8 @@ def reason(call: Call) -> str:
 
 
 def _input() -> str:
-    """Return the text on standard input. Unreadable if it is too long or not UTF-8."""
+    """Return all text on standard input. Unreadable if it has more than `MAX_BYTES` or is not
+    UTF-8."""
     data = b""
     while len(data) <= MAX_BYTES:
         part = os.read(0, 1 << 16)
@@ -103,7 +109,8 @@ def _input() -> str:
 
 
 def _write(descriptor: int, text: str) -> None:
-    """Write the whole text to a file descriptor."""
+    """Write the whole text to a file descriptor, with what UTF-8 cannot hold as escapes. OSError if
+    it cannot be written."""
     data = text.encode(errors="backslashreplace")
     while data:
         data = data[os.write(descriptor, data) :]
@@ -121,7 +128,7 @@ class _Json:
 
 def loads(text: str) -> Any:
     """Return the value of a JSON text, which may begin with a byte order mark. Unreadable if it is
-    not valid JSON."""
+    not valid JSON, or nested too deeply."""
     text = text.strip("\ufeff \t\r\n")  # some programs write a byte order mark first
     try:
         try:

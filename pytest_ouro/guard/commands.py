@@ -67,8 +67,8 @@ def effects(text: str, folder: str, depth: int = 0) -> Iterator[Write | Action]:
 
 def _program(words: list[str]) -> tuple[list[str], dict[str, str]]:
     """Return a tuple: the words of the command that really runs, behind `sudo`, `env`, `python -m`
-    and the like, with its name without a folder; and a dict of the variables that are set for it.
-    The words are [] if nothing is behind."""
+    and the like, with its name without a folder (a module's name with ``-`` for ``_``); and a dict
+    of the variables that are set for it. The words are [] if nothing is behind."""
     words, assigned, module = list(words), {}, False
     while words:
         name = os.path.basename(words[0])
@@ -111,8 +111,9 @@ def _effects(
     words: list[str], assigned: dict[str, str], command: Command, folder: str, depth: int
 ) -> Iterator[Write | Action]:
     """Yield the effects of one command, whose words are ``words``: of the scripts that a shell or
-    ``eval`` runs, of a patch, of git, or of another program. ``depth`` counts the scripts around
-    it."""
+    ``eval`` runs, of a patch, of git, or of another program; nothing for a program that is not
+    known. ``depth`` counts the scripts around it. Unreadable or RecursionError if scripts are
+    nested too deeply."""
     name, *args = words
     scripts: list[str] = []
     if name in _SHELLS:

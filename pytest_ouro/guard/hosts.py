@@ -45,7 +45,8 @@ class Call:
 
 def read(payload: Any) -> Call:
     """Return the call that an agent describes; it has no effects if the event does not come before
-    a tool. Unreadable if the payload has another form."""
+    a tool. Unreadable if the payload has another form; also, or RecursionError, if a command is
+    nested too deeply."""
     if not isinstance(payload, dict):
         raise Unreadable("the tool call is not a JSON object")
     event = payload.get("hook_event_name")
@@ -70,7 +71,8 @@ def _host(payload: dict[str, Any], event: str) -> str:
 
 
 def _roots(payload: dict[str, Any]) -> list[str]:
-    """Return the folders of the session's workspace; [] if the payload names none."""
+    """Return the folders of the session's workspace that are given as text; [] if the payload names
+    none."""
     roots = payload.get("workspace_roots", [])
     return [root for root in roots if isinstance(root, str)] if isinstance(roots, list) else []
 
@@ -86,7 +88,9 @@ def _folder(payload: dict[str, Any]) -> str:
 
 def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write | Action]:
     """Yield the effects of the tool that the payload names; nothing for a tool that neither runs
-    commands nor changes files. Unreadable if the payload has another form."""
+    commands nor changes files. Unreadable if the payload has another form; also, or RecursionError,
+    if a command is nested too deeply. Relative paths start from ``folder``, or from a folder in the
+    tool's input."""
     if event == "beforeShellExecution":
         yield from _run(payload.get("command"), folder)
         return
@@ -110,9 +114,9 @@ def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write
 
 
 def _words(name: str) -> list[str]:
-    """Return the words of a tool's name in lower case: ``NotebookEdit`` and
-    ``mcp__x__notebook_edit`` both have ``edit``. A name without letters and digits is returned as
-    the only word."""
+    """Return the words of a tool's name in lower case, each from a capital letter or behind a sign:
+    ``NotebookEdit`` and ``mcp__x__notebook_edit`` both have ``edit``. A name without letters and
+    digits is returned as the only word."""
     spaced = "".join(f" {c}" if c.isupper() else c if c.isalnum() else " " for c in name)
     return spaced.lower().split() or [name]
 
@@ -131,7 +135,7 @@ def _parse(text: str, words: list[str]) -> Any:
 
 def _run(command: object, folder: str) -> Iterator[Write | Action]:
     """Yield the effects of a shell command, given as text or as a list of words, in ``folder``.
-    Unreadable if it is neither."""
+    Unreadable if it is neither; also, or RecursionError, if it is nested too deeply."""
     from pytest_ouro.guard.commands import effects
 
     if isinstance(command, list) and all(isinstance(word, str) for word in command):
@@ -161,9 +165,10 @@ def _patch(given: dict[str, Any], folder: str) -> Iterator[Write]:
 
 
 def _edited(name: str, words: list[str], given: dict[str, Any], folder: str) -> Iterator[Write]:
-    """Yield a `Write` for each path in the input of a tool that edits files: a ``remove`` if the
-    tool's name (``words``) has delete or remove, otherwise an ``edit``. Unreadable if a tool that
-    always names a file names none."""
+    """Yield a `Write` for each path under a key of `_PATHS` in the input of a tool that edits
+    files: a ``remove`` if the tool's name (``name``; ``words`` are its words) has delete or remove,
+    otherwise an ``edit``. Nothing without a path, but Unreadable if the tool is one of `_EDITORS`,
+    which always name a file."""
     how = "remove" if {"delete", "remove"} & {*words} else "edit"
     named = False
     for key in _PATHS:
@@ -178,8 +183,8 @@ def _edited(name: str, words: list[str], given: dict[str, Any], folder: str) -> 
 
 
 def refusal(call: Call, reason: str) -> tuple[str, int]:
-    """Return a tuple: the text for standard output, and the exit status, by which the agent of the
-    call refuses it. ``reason`` is what the agent is to read."""
+    """Return a tuple: the text for standard output, and the exit status (2 for Cursor, else 0), by
+    which the agent of the call refuses it. ``reason`` is what the agent is to read."""
     said = _text(reason)
     if call.host == "cursor":
         return f'{{"permission": "deny", "user_message": {said}, "agent_message": {said}}}\n', 2

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 def split(args: Sequence[str], valued: Sequence[str] = ()) -> tuple[list[str], dict[str, str]]:
     """Return a tuple: the plain arguments in their order, and a dict from option to value. An
-    option in ``valued`` takes the text after it or the next argument; the value of any other is "",
-    or what follows ``=`` behind two dashes.
+    option in ``valued`` takes the text after it or the next argument ("" if there is none); the
+    value of any other is "", or what follows ``=`` behind two dashes.
 
     The letters of ``-abc`` are three options, a dash alone is plain, and so is everything after
     ``--``. Of an option that is given twice, the last value counts.

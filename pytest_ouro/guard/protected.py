@@ -50,8 +50,9 @@ def bounds(call: Call) -> list[str]:
 
 
 def _bound(start: str) -> str:
-    """Return the nearest folder with bound.toml or bound.lock, from ``start`` upwards to the top of
-    its repository; "" if there is none."""
+    """Return the nearest folder with bound.toml or bound.lock, with links resolved, from ``start``
+    upwards to the top of its repository, or to the root if there is no repository; "" if there is
+    none."""
     folder = os.path.realpath(start)
     while True:
         if any(os.path.lexists(os.path.join(folder, n)) for n in ("bound.toml", "bound.lock")):
@@ -64,7 +65,8 @@ def _bound(start: str) -> str:
 
 def load(bound: str) -> Protections:
     """Return what the rules in the folder ``bound`` protect: the cached table if the state of its
-    sources is still the same, else a new one. OuroError if the rules cannot be read."""
+    sources is still the same, else a new one. OuroError if the rules cannot be read, OSError if
+    ``.git`` cannot be."""
     folder, common = _git_folders(bound)
     path = os.path.join(folder, "ouro", "guard.json")
     try:
@@ -85,7 +87,7 @@ def load(bound: str) -> Protections:
 def _git_folders(start: str) -> tuple[str, str]:
     """Return a tuple: the git folder of the working tree around ``start``, and the one that all its
     working trees share (the same, except in a linked working tree), with links resolved. Two empty
-    strings if there is no repository."""
+    strings if there is no repository. OSError if a file that names such a folder cannot be read."""
     folder = start
     while not os.path.lexists(os.path.join(folder, ".git")):
         above = os.path.dirname(folder)
@@ -117,8 +119,8 @@ def _read(path: str) -> str:
 
 def state(bound: str, folder: str, common: str, revision: str, sources: list[str]) -> list[Any]:
     """Return the state of everything that the table is built from, to be compared: the rules, git's
-    settings, the ref ``revision`` that a person trusts, and ``sources``, the files of packages'
-    checks.
+    settings, the ref ``revision`` that a person trusts ("" if none), and ``sources``, the files of
+    packages' checks. ``folder`` and ``common`` are those of `_git_folders`.
 
     The state of a file is its modification time (in nanoseconds), its size (in bytes) and its
     inode; None if it is absent.
@@ -171,7 +173,8 @@ class Protections:
     def refusal(self, effect: Write | Action) -> str:
         """Return why the rules forbid an effect, and what to do instead; "" if they allow it. A
         change of a link counts for the link and for its target, a removal for the link alone. A
-        restore is allowed of a folder, which the gate checks, and from the trusted commit."""
+        restore is allowed of a folder, which the gate checks, and from the trusted commit.
+        OuroError or OSError if the rules or git, which some effects need, cannot be read."""
         if isinstance(effect, Action):
             by = self.install if effect.kind == "install" else _OWN
             return self._text(f"`{effect.what}` {ACTIONS[effect.kind]}", *by) if by else ""
@@ -198,7 +201,7 @@ class Protections:
         return ""
 
     def _name(self, path: str) -> str:
-        """Return ``path`` relative to the top; the absolute path unchanged if it lies elsewhere."""
+        """Return ``path`` relative to the top; unchanged if it is not below the top."""
         return path.removeprefix(self.top + "/")
 
     def _changed(self, path: str, name: str) -> tuple[str, str] | None:
@@ -255,8 +258,9 @@ class Protections:
             return False
 
     def _scope(self, name: str) -> tuple[str, str] | None:
-        """Return the scope rule that does not let the file ``name`` change, and its words; None if
-        every scope rule lets it, or if the file lies in .git or outside of the repository."""
+        """Return the first scope rule that does not let the file ``name`` change, and its words;
+        None if every scope rule lets it, or if the file lies in .git or outside of the
+        repository."""
         if name.startswith("/") or name.split("/")[0] == ".git":
             return None
         for within, free, rule, words in self.scopes:
@@ -267,7 +271,8 @@ class Protections:
 
     def _is_reported(self, path: str, name: str, effect: Write) -> bool:
         """Return whether the gate would report this effect on a file that a scope rule does not let
-        change.
+        change. OuroError or OSError if the rules or git cannot be read. ``path`` is absolute,
+        ``name`` the same from the top.
 
         A restored file is reported unless it comes from the index or HEAD, and a removed file if
         trust has it. An edit is reported unless git ignores the file. Any other write (by a shell)
@@ -288,7 +293,7 @@ class Protections:
     def _added(self, path: str, force: bool) -> str:
         """Return why ``path``, a file or a folder, may not be added to git's index, since a file
         that must stay untracked would be added; "" if it may. ``force``: ignored files are added
-        too."""
+        too. GitError or OSError if git cannot be asked."""
         for glob, rule, words in self.untracked:
             if _hit(self._name(path), glob) or self._is_added_with(path, _literal(glob), force):
                 return self._text(f"{glob} stays out of git", rule, words)
@@ -296,7 +301,8 @@ class Protections:
 
     def _is_added_with(self, folder: str, name: str, force: bool) -> bool:
         """Return whether ``git add FOLDER`` would add the file ``name`` (from the top): it exists
-        in the folder, and is not ignored, or ``force`` is set."""
+        at any depth in the folder, and is not ignored, or ``force`` is set. GitError or OSError if
+        git cannot be asked."""
         path = os.path.join(self.top, name)
         if not path.startswith(folder.rstrip("/") + "/") or not os.path.isfile(path):
             return False
@@ -306,7 +312,8 @@ class Protections:
 
     def _is_trusted(self, revision: str) -> bool:
         """Return whether ``revision`` is the id of the trusted commit, or its first 7 digits or
-        more: the gate advises to restore files from it. False for the name of a branch or tag."""
+        more: the gate advises to restore files from it. False for the name of a branch or tag, and
+        if there is no trusted commit. OuroError if the rules cannot be read."""
         if len(revision) < 7:
             return False
         from pytest_ouro.guard import rules
@@ -314,7 +321,8 @@ class Protections:
         return rules.trusted_commit(self.bound).startswith(revision)
 
     def _text(self, what: str, rule: str, words: str) -> str:
-        """Return the refusal that is shown, as one escaped line."""
+        """Return the refusal that is shown, as one escaped line: ``what`` is wrong by the rule
+        ``rule``, a table and id, or a file's name, with its sentence ``words``."""
         text = (
             f"pytest-ouro: {what} ({rule}: {words}) Do not retry it in another way: "
             f"put the idea into {' or '.join(self.editable)} instead. A person may change it and "

@@ -48,13 +48,13 @@ class Table(TypedDict):
 def build(
     bound: str, path: str, common: str, state: Callable[[str, list[str]], list[Any]]
 ) -> Table:
-    """Build the table of what the trusted rules protect, store it at ``path``, and return it. It is
-    not stored if the trusted revision is an expression such as ``main~3``, or if the file cannot be
-    written. OuroError if the rules cannot be read.
+    """Build the table of what the trusted rules protect, store it in the file ``path``, and return
+    it. It is not stored if the trusted revision is an expression such as ``main~3``, or if the file
+    cannot be written. OuroError if the rules cannot be read.
 
-    ``common`` is the git folder that all working trees share. ``state`` returns the state of
-    everything that the table is built from, given the trusted revision and the files of packages'
-    checks.
+    ``bound`` is the folder of bound.toml, ``common`` the git folder that all working trees share.
+    ``state`` returns the state of everything that the table is built from, given the trusted
+    revision ("" if none) and the files of packages' checks.
     """
     case = open_case(Path(bound) / NAME)
     table = _table(case, common)

@@ -36,6 +36,7 @@ class Command:
         self.globs: set[str] = set()
 
     def __bool__(self) -> bool:
+        """Whether it has words or files to write."""
         return bool(self.words or self.writes)
 
 
@@ -65,7 +66,8 @@ class _Reader:
 
     def items(self) -> list[Command | str]:
         """Read to the end of the text, or of the substitution, and return the commands and brackets
-        found."""
+        found. RecursionError, as from all that reads here, if substitutions are nested too
+        deeply."""
         while self.at < len(self.text) and not self.closed:
             self._next()
         self._end()
@@ -141,7 +143,8 @@ class _Reader:
                 self.command.writes += target
 
     def _read_documents(self) -> None:
-        """Read the here-documents that start at this line, each into its command."""
+        """Read the here-documents that start at this line, each into its command: up to the line
+        that ends it, or to the end of the text if none does."""
         for end, tabs, command in self.awaited:
             lines: list[str] = []
             while self.at < len(self.text):
@@ -156,8 +159,9 @@ class _Reader:
 
     def _word(self, into: list[str]) -> None:
         """Read one word, after spaces, and add its possible values to ``into``: several if it has
-        variables with several values. If a wildcard in it is not quoted, add the values to the
-        command's ``globs`` too."""
+        variables with several values, none if no word is here. A quote that is never closed reaches
+        to the end. If a wildcard in the word is not quoted, add the values to the command's
+        ``globs`` too."""
         while self.text.startswith((" ", "\t"), self.at):
             self.at += 1
         found, globs, quoted, start = [""], False, False, self.at
@@ -196,8 +200,8 @@ class _Reader:
                 self.command.globs.update(found)
 
     def _escaped(self, quoted: bool) -> str:
-        """Read a backslash and the character after it; return what they stand for ("" at the end of
-        a line)."""
+        """Read a backslash and the character after it; return what they stand for, "" if the line
+        or the text ends there. ``quoted``: within double quotes, where most backslashes stay."""
         char = self.text[self.at + 1 : self.at + 2]
         self.at += 2
         if char == "\n":
@@ -205,8 +209,9 @@ class _Reader:
         return char if not quoted or char in '"\\$`' else f"\\{char}"
 
     def _ansi_c(self) -> str:
-        """Read ``$'…'``, and return the text in which its escapes stand for the characters, or the
-        bytes of a file's name, that they name."""
+        """Read ``$'…'``, or to the end if it is not closed, and return the text in which its
+        escapes stand for the characters, or the bytes of a file's name, that they name. It ends at
+        a null byte; a text with an invalid escape is returned as written."""
         start = self.at + 2
         self.at = start
         while self.at < len(self.text) and self.text[self.at] != "'":
@@ -239,7 +244,7 @@ class _Reader:
     def _expand(self) -> list[str]:
         """Read ``$name``, ``${name}``, ``$(…)`` or text in backticks; return its possible values,
         or a list of the text itself if they are not known. ``$(pwd)`` is ``.``. The commands of a
-        substitution are recorded."""
+        substitution are recorded, in brackets."""
         text, start = self.text, self.at
         if text[start] == "`":
             self.found += ["(", *_Reader(self._until("`"), self.variables).items(), ")"]
@@ -278,9 +283,10 @@ class _Reader:
         return self.text[start:]
 
     def _substitution(self) -> None:
-        """Read a substitution from its opening bracket on, and record its commands. Its end is
-        found by reading the commands, since a bracket or a quote in a here-document closes
-        nothing."""
+        """Read a substitution from its opening bracket to the one that closes it, or to the end if
+        none does, and record its commands and all its brackets. Its end is found by reading the
+        commands, since a bracket or a quote in a here-document closes nothing. RecursionError if
+        substitutions are nested too deeply."""
         inner = _Reader(self.text, self.variables)
         inner.at, inner.open = self.at, 0
         self.found += inner.items()
@@ -289,5 +295,5 @@ class _Reader:
 
 def _joined(found: list[str], values: Sequence[str]) -> list[str]:
     """Return a list of each word of ``found`` with each of ``values`` behind it, cut to the first
-    `_ALTERNATIVES`."""
+    `_ALTERNATIVES`; [] if one of the two is empty."""
     return [word + value for word in found for value in values][:_ALTERNATIVES]
