@@ -30,6 +30,8 @@ class BudgetExact(Check):
     stage = "run"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        """Yield the findings of `BudgetLimit`; if the run reached its evaluation, also one if it
+        trained too short, and one if it printed another training time. Nothing without a run."""
         yield from BudgetLimit().findings(evidence)
         run = evidence.run
         if run is None or not run.evaluations or run.outcome in CUT_SHORT:

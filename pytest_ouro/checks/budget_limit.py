@@ -39,6 +39,8 @@ class BudgetLimit(Check):
     stage = "run"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        """Yield one finding if the run trained too long; nothing without a run, or if it was not
+        timed."""
         run = evidence.run
         if run is None or run.window_seconds is None or run.outcome in CUT_SHORT:
             return

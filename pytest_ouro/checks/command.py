@@ -34,12 +34,15 @@ class Command(Check):
     )
 
     def skipped(self, evidence: Evidence) -> str:
+        """Return that there is no working tree, for a commit or an index; "" for a working tree."""
         subject = evidence.repository.subject
         if subject == "working tree":
             return ""
         return f"a command needs a working tree: it cannot be judged on the {subject} alone"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        """Run the command, and yield one finding if it exits with another status than 0 or does not
+        end in time. TrustError if the user did not allow it, OuroError if it cannot be started."""
         words, output = " ".join(self.command), b""
         if not evidence.may_run_commands:
             raise trust_messages.commands_not_allowed(words, "gate")

@@ -60,6 +60,8 @@ class Dependencies(Check):
     )
 
     def skipped(self, evidence: Evidence) -> str:
+        """Return that there is nothing of Python to check: no editable Python, and no file of
+        dependencies, or files of other languages; else ""."""
         foreign = evidence.foreign_dependency_files
         if is_python(evidence) or (evidence.dependency_files and not foreign):
             return ""
@@ -67,6 +69,8 @@ class Dependencies(Check):
         return f"not judged: this check knows Python's dependencies alone, and here is {which}"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        """Yield the findings about dependency files of other languages, of Python, imports, and the
+        packages installed, in this order. OuroError if a file cannot be read or parsed."""
         yield from _foreign_changes(evidence)
         for file in evidence.dependency_files:
             yield from _declared(evidence, file)
@@ -74,10 +78,12 @@ class Dependencies(Check):
         yield from _installed(evidence)
 
     def trusted_paths(self, evidence: Evidence) -> list[str]:
+        """Return the dependency files of Python that are in the index; [] if there are none."""
         index = evidence.repository.index
         return [file.path for file in evidence.dependency_files if file.path in index]
 
     def protects(self, layout: Layout) -> Protection:
+        """Return that dependency files are frozen, and that no package may be installed."""
         return Protection(frozen=dependency_globs(layout.root), installs=True)
 
     def _imported(self, evidence: Evidence) -> Iterator[Finding]:
@@ -144,8 +150,8 @@ def _trusted_imports(script: ChangedScript) -> set[str]:
 def _import_finding(
     evidence: Evidence, script: ChangedScript, top: str, line: int, words: str
 ) -> Finding:
-    """Return the finding for one imported package, with the places that introduced it. ``words``
-    say what is wrong."""
+    """Return the finding that ``script`` imports the package ``top``, or loads that kernel, first
+    in ``line``, with the places that introduced it. ``words`` say what is wrong."""
 
     def imports(data: bytes | None) -> bool:
         if data is None:
@@ -265,6 +271,7 @@ def _change(before: dict[str, str], after: dict[str, str]) -> str:
 
 
 def _short(text: str) -> str:
+    """Return a text, cut to 78 characters if it has more than 80."""
     return text if len(text) <= 80 else text[:77] + "…"
 
 

@@ -33,6 +33,8 @@ class Frozen(Check):
     )
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        """Yield a finding for each glob that no trusted file matches, one about files that were
+        added, one for each that changed, and with ``history`` one about what commits changed."""
         globs = [evidence.layout.path(path) for path in self.paths]
         trusted = sorted(matching(evidence.trust.paths, globs))
         for given, glob in zip(self.paths, globs, strict=True):
@@ -118,9 +120,11 @@ class Frozen(Check):
             )
 
     def protects(self, layout: Layout) -> Protection:
+        """Return that the files of the globs are frozen."""
         return Protection(frozen=[layout.path(path) for path in self.paths])
 
     def trusted_paths(self, evidence: Evidence) -> Iterable[str]:
+        """Return the files of the index that match the globs. TrustError if there is none."""
         found = super().trusted_paths(evidence)
         if not found:
             raise messages.no_tracked_file(self.paths)

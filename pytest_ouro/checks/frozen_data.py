@@ -41,11 +41,15 @@ class FrozenData(Check):
     after_run = True
 
     def skipped(self, evidence: Evidence) -> str:
+        """Return why the data is not compared: a commit is checked, or no file of it is here; else
+        ""."""
         if evidence.repository.subject == "commit":
             return "about the data of a machine, not about a commit"
         return "" if self._present(evidence) else "the data is not on this machine"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        """Yield a finding for each file that differs from what is blessed, or one warning if no
+        digest of these files is; then one for each copy among the training data."""
         present = evidence.fingerprints.of(self._present(evidence))
         now = {data.name(path, evidence.root): digest for path, digest in present.items()}
         blessed = evidence.trust.data
@@ -102,8 +106,9 @@ class FrozenData(Check):
                 )
 
     def _present(self, evidence: Evidence) -> list[Path]:
-        """Return the sorted files of this rule that are on this machine."""
+        """Return the sorted files of this rule that are on this machine; [] if there are none."""
         return sorted(self.trusted_data(evidence))
 
     def data_globs(self, layout: Layout) -> tuple[str, ...]:
+        """Return ``paths``, or the experiment's ``data`` if that is empty, and ``train``."""
         return (*(self.paths or layout.data), *self.train)

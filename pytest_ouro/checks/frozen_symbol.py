@@ -32,6 +32,9 @@ class FrozenSymbol(Check):
     symbol: str = option("the function or constant", pattern=NAME)
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        """Yield one finding alone if trust lacks the file, or the file the symbol; else one for
+        each way in which the symbol changed, and each file that is imported in place of another.
+        OuroError if the trusted file cannot be parsed."""
         path = evidence.layout.path(self.path)
         blessed = evidence.trust.read(path)
         if blessed is None:
@@ -124,7 +127,9 @@ class FrozenSymbol(Check):
             )
 
     def protects(self, layout: Layout) -> Protection:
+        """Return that the file is frozen."""
         return Protection(frozen=[layout.path(self.path)])
 
     def trusted_paths(self, evidence: Evidence) -> list[str]:
+        """Return a list of the file's path, whether or not the file is there."""
         return [evidence.layout.path(self.path)]

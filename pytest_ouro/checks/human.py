@@ -21,4 +21,5 @@ class Human(Check):
     stage = "human"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        """Yield nothing."""
         yield from ()

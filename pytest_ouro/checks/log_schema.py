@@ -32,9 +32,12 @@ class LogSchema(Check):
     stage = "ledger"
 
     def skipped(self, evidence: Evidence) -> str:
+        """Return that there are only claims, as `Evidence.only_claims`; "" if ``strict``."""
         return "" if self.strict else evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        """Yield one finding about all faulty rows, with the first fault; nothing if there is
+        none."""
         problems, metric = dict(evidence.ledger.problems), evidence.layout.metric
         inherited = 0 if self.strict else evidence.inherited_rows
         faults = [

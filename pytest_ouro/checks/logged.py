@@ -26,9 +26,13 @@ class Logged(Check):
     stage = "ledger"
 
     def skipped(self, evidence: Evidence) -> str:
+        """Return that there are only claims, as `Evidence.only_claims`; "" if runs were
+        recorded."""
         return evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        """Yield a finding about a fault of the journal, each ref that was moved, runs without a
+        record, runs without a row, and rows without a run; nothing for what is right."""
         if fault := evidence.journal_fault:
             yield Finding(
                 f"journal.jsonl: {fault.headline}",

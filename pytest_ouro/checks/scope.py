@@ -55,6 +55,9 @@ class Scope(Check):
     )
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        """Yield a finding if nothing is in the watched folder, one for each wanted file that is
+        gone, one about all files that changed and may not, and one for each editable file that
+        became a link."""
         layout = evidence.layout
         within = self._watched(layout)
         editable = layout.editable_globs
@@ -93,12 +96,15 @@ class Scope(Check):
         return join(layout.folder, self.within).rstrip("/") if self.within else ""
 
     def trusted_paths(self, evidence: Evidence) -> Iterable[str]:
+        """Return the files that the rule freezes: none. TrustError if no file of the index is in
+        the watched folder."""
         within = self._watched(evidence.layout)
         if within and not any(inside(path, within) for path in evidence.repository.index):
             raise messages.nothing_watched(within)
         return super().trusted_paths(evidence)
 
     def protects(self, layout: Layout) -> Protection:
+        """Return that in the watched folder only editable files and what runs leave may change."""
         free = [*layout.editable_globs, *map(layout.path, layout.allowed), *BYTECODE]
         return Protection(within=self._watched(layout), free=free)
 

@@ -26,9 +26,13 @@ class Settled(Check):
     stage = "ledger"
 
     def skipped(self, evidence: Evidence) -> str:
+        """Return that there are only claims, as `Evidence.only_claims`; "" if runs were
+        recorded."""
         return evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        """Yield one finding if the branch has discarded commits, and one if it lacks kept ones;
+        nothing without a branch or without runs on it."""
         branch = evidence.branch
         runs = [run for run in evidence.runs if branch and run.branch == branch]
         if not runs:
@@ -71,4 +75,5 @@ def _is_kept_code(run: FinishedRun, code: dict[str, Mapping[str, str]]) -> bool:
 
 
 def _name(run: FinishedRun) -> str:
+    """Return a run's commit and description: ``fc714de "wider layers"``."""
     return f'{run.commit[:7]} "{run.description[:40]}"'

@@ -26,6 +26,8 @@ class Simplicity(Check):
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         # Imported where there are runs.
+        """Yield a finding for each recorded run that was discarded although it tied with less code,
+        or kept without a gain and without less code."""
         from pytest_ouro.evidence.records.verdicts import LITERAL, saved
 
         for run in evidence.runs:
@@ -42,6 +44,7 @@ class Simplicity(Check):
                 yield self._finding(run, "a run was kept without a gain and without less code")
 
     def _finding(self, run: FinishedRun, headline: str) -> Finding:
+        """Return the finding about a run with this headline."""
         return Finding(
             headline,
             where=describe_run(run),

@@ -27,6 +27,8 @@ class Untracked(Check):
     paths: tuple[Glob, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        """Yield a finding for each file that is in git against the rule, sorted by path; a
+        published file only if it is there beside other work."""
         repository = evidence.repository
         globs = [evidence.layout.path(path) for path in self.paths]
         reports = published(evidence)
@@ -45,6 +47,7 @@ class Untracked(Check):
                 yield _beside_work(evidence, path, reports.beside_work[path], globs)
 
     def protects(self, layout: Layout) -> Protection:
+        """Return that the files of the globs may not be added to git."""
         return Protection(untracked=[layout.path(path) for path in self.paths])
 
 
