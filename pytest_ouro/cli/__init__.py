@@ -31,9 +31,9 @@ def run(argv: Sequence[str]) -> int:
     """Run the command that ``argv``, the words after the program's name, begins with. Return its
     exit status: 0 lawful or done, 1 a rule is broken, 2 an error.
 
-    Without words and for ``--help`` or ``--version``, print that. An error is printed, not raised;
-    only BrokenPipeError, OutputLost, KeyboardInterrupt and argparse's SystemExit leave this
-    function.
+    Without words, or for ``--help``, print the help; for ``--version``, the version. An error is
+    printed, not raised; only BrokenPipeError, OutputLost, KeyboardInterrupt and argparse's
+    SystemExit leave this function.
     """
     name, *rest = argv or ["--help"]
     if name in ("-h", "--help"):
@@ -71,7 +71,8 @@ def _report(error: OuroError) -> int:
 
 def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
     """Return the options in ``words`` as an argparse namespace, for the command ``name`` and its
-    module. SystemExit if they are wrong, or after ``--help``."""
+    module ``command``. SystemExit after the error is printed if they are wrong, or after the help
+    is printed for ``--help``."""
     import argparse
     from functools import partial
 

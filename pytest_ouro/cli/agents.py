@@ -77,8 +77,9 @@ def files(
 
 
 def _with_import(before: str, *, name: str, stated: set[str], bound: Bound) -> str:
-    """Return the text of a file that imports AGENTS.md, where the rules and the loop are. Its BOUND
-    section is left out, unless it has rules that are not ``stated`` in the bound."""
+    """Return ``before``, the text of the file ``name``, with a line that imports AGENTS.md, where
+    the rules and the loop are. Its BOUND section is left out, unless it cannot be read or has rules
+    that are not ``stated`` in the bound; sections against the loop are marked."""
     imported = agents.add_import(before)
     with contextlib.suppress(OuroError):  # of a section that cannot be read, which then stays
         found = section.read(before, name) if section.has_bound(before) else None
@@ -96,7 +97,9 @@ def _find_program(top: Path, bound: Bound) -> str:
 
 
 def _demand_in_git(git: Git, name: str, text: str) -> None:
-    """Refuse to replace a program that people wrote, unless git has its text in HEAD."""
+    """Raise OuroError if ``text``, the program in the file ``name``, was written by people and is
+    not the file's text in HEAD: it would be lost. Do nothing otherwise, as for an empty text or one
+    that we rendered."""
     if text.startswith(program_md.MARK) or not text.strip():
         return
     head = git.commit("HEAD")
@@ -140,8 +143,9 @@ def _text(path: Path, name: str) -> str:
 
 
 def _next(names: list[str], new: dict[str, str]) -> Iterator[str]:
-    """Yield the lines that say what a person does after the files are written. ``names`` are the
-    agents, and ``new`` has the texts of their settings by path."""
+    """Yield the lines that say what a person does after the files are written; the last is to
+    commit and bless them. ``names`` are the agents, and ``new`` has the texts of their settings by
+    path."""
     if not names:
         yield f"name the agents, and they call the guard too: --agents={','.join(agents.AGENTS)}"
     if not shutil.which("pytest-ouro"):

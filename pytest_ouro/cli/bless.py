@@ -45,6 +45,7 @@ _NO_LOCK = lock.Lock("", {})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``bless`` to its parser."""
     parser.add_argument(
         "--new-baseline",
         action="store_true",
@@ -53,8 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Write bound.lock and print each file that was added to it, changed or removed; say so if a
-    commit that a person named has priority over it. Return 0."""
+    """Write bound.lock and print each file that was added to it, changed or removed, and what does
+    not hold yet; say so if a commit that a person named has priority over it. Return 0. Errors as
+    in `bless`."""
     path = find_bound(args.bound)
     old, new = bless(path, new_baseline=args.new_baseline)
     before, after = {**old.files, **old.data}, {**new.files, **new.data}
@@ -89,7 +91,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _lacks(path: Path, blessed: lock.Lock) -> list[Lack]:
-    """Return what the first gate will find broken, when the lock is committed."""
+    """Return what does not hold yet of the bound at ``path``, as `lacks` does, as if ``blessed``,
+    its lock, were committed; [] if all holds."""
     git = Git.discover(path.parent)
     bound_path = git.relative(path)
     bound = bounds.read(read_file(path, limit=limits.BOUND) or b"", bound_path)
@@ -122,7 +125,8 @@ def _warn_of_several_numbers(git: Git, bound: Bound) -> None:
 
 
 def bless(path: Path, *, new_baseline: bool = False) -> tuple[lock.Lock, lock.Lock]:
-    """Write bound.lock beside the bound.toml at ``path``; return the locks before and after.
+    """Write bound.lock beside the bound.toml at ``path``; return the locks before and after; the
+    first has no files if there was no valid lock.
 
     With ``new_baseline``, runs recorded before this blessing are not compared with later ones.
     TrustError if there is no bound.toml, if a file that a rule freezes is missing or is not a
@@ -177,8 +181,9 @@ def lock_of(
 
 
 def _write(git: Git, lock_path: str, text: bytes) -> None:
-    """Write bound.lock, and record outside of the repository that this user blessed it. OuroError
-    if it cannot be written; only a warning if the blessing cannot be recorded."""
+    """Write bound.lock, with the content ``text``, to the path ``lock_path`` from the top, and
+    record outside of the repository that this user blessed it. OuroError if it cannot be written;
+    only a warning if the blessing cannot be recorded."""
     try:
         write_whole(git.top, lock_path, text)
     except OSError as error:
@@ -206,9 +211,9 @@ def _list_frozen(bound: Bound, bound_path: str, evidence: Evidence) -> list[str]
 
 
 def _hash_file(repository: Repository, name: str) -> str:
-    """Return the digest of a file in the working tree. If git has a Git LFS pointer to the same
-    contents, return the digest that the pointer states. TrustError if the file is missing or is not
-    a regular file."""
+    """Return the digest of the file ``name``, from the repository's top, in the working tree. If
+    git has a Git LFS pointer to the same contents, return the digest that the pointer states.
+    TrustError if the file is missing or is not a regular file."""
     path = repository.git.top / name
     contents = read_or_point(path)
     if contents is None or path.is_symlink():
@@ -219,8 +224,8 @@ def _hash_file(repository: Repository, name: str) -> str:
 
 
 def _read_lock(target: Path) -> lock.Lock:
-    """Return the lock in the file ``target``; a lock without files if that is missing or
-    damaged."""
+    """Return the lock in the file ``target``; a lock without files if that is missing or damaged.
+    OuroError if it cannot be read or is too large."""
     text = read_file(target, limit=limits.LOCK)
     try:
         return lock.loads(text.decode(errors="replace")) if text else lock.Lock("", {})

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``brief`` to its parser."""
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     parser.add_argument("--trust", metavar="REF", help="the commit that holds the truth")
 

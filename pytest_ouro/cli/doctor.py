@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``doctor`` to its parser."""
     parser.add_argument(
         "--trust", metavar="REF", help="the commit whose rules and files are the truth"
     )
@@ -42,8 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print the items, and after them the selftest if it is asked for. Return the status of the
-    items; at least 1 if the selftest finds a lower level than the bound demands."""
+    """Print the items, and after them the selftest if it is asked for; with ``--json``, all of it
+    as one object at the end. Return the status of the items; at least 1 if the selftest finds a
+    lower level than the bound demands."""
     found = _examine(args.bound, args.trust, args.run_commands)
     if not args.json:
         for item in found.items:
@@ -75,7 +77,7 @@ def _examine(given: Path | None, trust: str | None, run_commands: bool) -> Exami
 def _selftest(found: Examination, *, quiet: bool) -> Selftest:
     """Run the canaries and return their results; print each unless ``quiet``. They run under the
     bound's interpreter, or under our own if there is no bound or that interpreter cannot be used.
-    OuroError after Ctrl-C."""
+    OuroError after Ctrl-C, or if our own cannot be started."""
     from pytest_ouro.doctor.selftest import CANARIES, describe, selftest
 
     def tell(text: str) -> None:

@@ -35,8 +35,9 @@ _NAMED = 12
 
 @dataclass(frozen=True)
 class Lack:
-    """What does not hold yet: the ``rule`` ("" for none), in words, and the one command that heals
-    it, "" if there is none. ``commit`` are files that only wait for a commit."""
+    """What does not hold yet: ``rule``, its table and id ("" for none), ``what`` it is in words,
+    and ``help``, the one command that heals it ("" if there is none). ``commit`` are files that
+    only wait for a commit."""
 
     rule: str
     what: str
@@ -47,7 +48,7 @@ class Lack:
 def lacks(git: Git, bound: Bound, bound_path: str, make_lock: Callable[[], Lock]) -> list[Lack]:
     """Return what the first gate would find, if bound.toml (at ``bound_path``, from the top) and
     the bound.lock that ``make_lock`` returns were committed now; also what must be committed before
-    a run."""
+    a run. [] if all holds. An error is one lack, or left out beside lacks that may cause it."""
     if not git.commit("HEAD"):
         call = "git add -A && git commit -m 'The experiment'"
         return [Lack("", "the repository has no commit yet", call)]
@@ -74,11 +75,13 @@ class _AfterCommit(Repository):
         self._own = own
 
     def changes(self, within: str = "") -> list[Change]:
+        """Return the changes in the folder ``within`` ("" for all), without those of our own
+        files."""
         return [change for change in super().changes(within) if change.path not in self._own]
 
 
 def _uncommitted(bound: Bound, repository: Repository) -> Iterator[Change]:
-    """Yield the changes that no commit has, without files that a run may leave."""
+    """Yield the changes that no commit has, without untracked files that a run may leave."""
     layout = bound.layout
     allowed = [*map(layout.path, layout.allowed), layout.ledger, "**/__pycache__/*.pyc"]
     for change in repository.changes():
@@ -87,7 +90,8 @@ def _uncommitted(bound: Bound, repository: Repository) -> Iterator[Change]:
 
 
 def _commit(bound: Bound, changes: list[Change], repository: Repository) -> Iterator[Lack]:
-    """Yield what must be committed, and what git should ignore, each with one command."""
+    """Yield what must be committed (code, and what git tracks), and what git should ignore (other
+    untracked files), each with one command; nothing if there are no ``changes``."""
     layout = bound.layout
     commit: list[str] = []
     ignore: list[str] = []
@@ -107,7 +111,8 @@ def _commit(bound: Bound, changes: list[Change], repository: Repository) -> Iter
 
 
 def _folder(path: str, tracked: set[str]) -> str:
-    """Return the highest folder of a path that holds no tracked file, with ``/``; else the path."""
+    """Return the highest folder of a path that holds no file of ``tracked``, with ``/`` at its end;
+    the path itself if each of its folders holds one, or it is in none."""
     parts = path.split("/")
     for depth in range(1, len(parts)):
         folder = f"{posixpath.join(*parts[:depth])}/"
@@ -117,18 +122,19 @@ def _folder(path: str, tracked: set[str]) -> str:
 
 
 def _words(names: list[str]) -> str:
-    """Return the files as words of a command; ``.`` if they are too many."""
+    """Return the files as quoted words of a command; ``.`` if they are more than `_NAMED`."""
     return " ".join(map(quoted, names)) if len(names) <= _NAMED else "."
 
 
 def _few(names: list[str]) -> str:
-    """Return the first names, and how many more there are."""
+    """Return the first `_NAMED` names with commas between, and how many more there are."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
 
 
 def _broken(result: RuleResult, seen: set[str]) -> Iterator[Lack]:
-    """Yield the findings of a broken rule, without those about changes that were named already."""
+    """Yield each finding of a broken rule as a lack, without those whose paths are all in ``seen``,
+    named already; nothing for a rule that is not broken."""
     for finding in result.findings if result.broken else ():
         if not (finding.paths and seen.issuperset(finding.paths)):
             yield Lack(result.rule, finding.headline, finding.help or "")

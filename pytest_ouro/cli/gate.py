@@ -55,6 +55,7 @@ PLAIN = {(): Options(), ("--staged",): Options(staged=True)}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``gate``, with the defaults of `Options`, to its parser."""
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--staged", action="store_true", help="check the index, not the working tree")
     what.add_argument(
@@ -103,7 +104,7 @@ def main(args: Options) -> int:
     broken, else 0.
 
     If the rules cannot be checked, raise OuroError, after printing it in that form; the form of
-    plain text prints nothing, and leaves the error to the caller.
+    plain text prints nothing, and leaves the error to the caller. Errors of `say_document` too.
     """
     form = import_module(f"pytest_ouro.report.{args.form}")
     try:
@@ -124,17 +125,19 @@ def main(args: Options) -> int:
 
 
 def _to_error(error: Exception) -> OuroError:
+    """Return the error to show for any exception, as `report.unforeseen.to_error` does."""
     from pytest_ouro.report.unforeseen import to_error
 
     return to_error(error)
 
 
 def _check(args: Options) -> list[Answer]:
-    """Check what the options name and return a list of one answer; for a push, of one for each ref.
-    With ``--staged`` and nothing staged, each commit since trust is checked.
+    """Check what the options name and return a list of one answer; for a push, of one for each ref,
+    [] if none is judged. With ``--staged`` and nothing staged, each commit since trust is checked.
 
-    OuroError for an argument that only ``--pre-push`` takes, if pytest disagrees (``--pytest``), or
-    in CI (the variable CI is set and is not "false") if no answer has a change since trust.
+    OuroError if the rules cannot be read or applied, for an argument that only ``--pre-push``
+    takes, if pytest disagrees (``--pytest``), or in CI (the variable CI is set and is not "false")
+    if no answer has a change since trust.
     """
     if args.push and not args.pre_push:
         raise messages.unknown_argument(args.push[0])
@@ -169,7 +172,8 @@ def _check(args: Options) -> list[Answer]:
 def _check_push(args: Options) -> list[Answer]:
     """Check each ref that git's hook names on standard input; if it names none, each ref that is
     not pushed yet. Return one answer for each; a ref that is unrelated to the experiment is left
-    out, with a note on standard error."""
+    out, with a note on standard error. OuroError if a line names no ref, or the rules cannot be
+    read."""
     from pytest_ouro.evidence.git import push
 
     git, bound = _open_objects(args)
@@ -213,7 +217,7 @@ def _open_objects(args: Options) -> tuple[Git, str]:
     ``--bound`` names, from the repository's top; "" without that option.
 
     The folder of a named bound may be missing, since nothing needs to be checked out. OuroError if
-    such a folder is not below the current one.
+    such a folder is not below the current one, or if there is no repository.
     """
     from pytest_ouro.evidence.git.client import Git
 

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the last words of its help to the parser of ``guard``, which takes no options."""
     parser.epilog = "docs/agents.md shows the settings by which agents start it."
 
 
 def main(args: argparse.Namespace) -> int:
-    """Start the guard, as `__main__` does without options. OuroError if ``--bound`` is given: the
-    guard finds the bound of each call itself."""
+    """Start the guard, as `__main__` does without options, and return its exit status. OuroError if
+    ``--bound`` is given: the guard finds the bound of each call itself."""
     if args.bound:
         raise messages.guard_takes_no_bound()
     return guard.main()

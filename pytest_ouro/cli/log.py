@@ -32,6 +32,7 @@ _ROW = "{:19.19}  {:7.7}  {:>{width}}  {:7}  {:10}  {:12}  {}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``log`` to its parser."""
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--tsv", action="store_true", help="the rows of results.tsv")
     form.add_argument("--json", action="store_true", help="the records, one JSON object a line")
@@ -52,7 +53,9 @@ def main(args: argparse.Namespace) -> int:
     """Print the finished runs in the chosen form, restore the journal and the ledger, or prune what
     is kept of old runs. Return 0.
 
-    If the journal is not what was recorded, raise RecordError after the runs are printed."""
+    If the journal is not what was recorded, raise RecordError, after the runs are printed.
+    OuroError if there is no bound.toml or no repository.
+    """
     bound = find_bound(args.bound)
     git = Git.discover(bound.parent)
     journal = Journal(git.common_dir)
@@ -78,7 +81,8 @@ def main(args: argparse.Namespace) -> int:
 
 def _restore(journal: Journal, bound: Path) -> None:
     """Replace the journal by git's copy, and add to the ledger the rows of recorded runs that it
-    lacks. Print what was changed. RecordError if git holds no copy."""
+    lacks. Print what was changed. RecordError if git holds no copy, or a file cannot be written;
+    OuroError if the rules cannot be read."""
     from pytest_ouro.engine import open_case
     from pytest_ouro.experiment.records.record import restore_rows
 
@@ -118,8 +122,8 @@ def _metric_name(journal: Journal, bound: Path) -> str:
 
 def _print_table(journal: Journal, runs: list[FinishedRun], metric: str) -> None:
     """Print a heading, a line for each finished run and for each run without an end, and last what
-    the runs have gained. ``metric`` is the heading of the values. Say so on standard error if no
-    run is recorded."""
+    the runs have gained, if that can be said. ``metric`` is the heading of the values. Say so on
+    standard error if no run is recorded."""
     columns = ("time", "commit", metric, "status", "level", "reason", "description")
     width = max(9, len(metric))
     say(_ROW.format(*columns, width=width))

@@ -16,8 +16,8 @@ class OutputLost(OSError):
 
 
 def _write(text: str) -> None:
-    """Write a text to standard output at once. OutputLost if that fails, BrokenPipeError if its
-    reader has gone."""
+    """Write a text to standard output at once. BrokenPipeError if its reader has gone, OutputLost
+    if it cannot be written for another reason."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -28,22 +28,24 @@ def _write(text: str) -> None:
 
 
 def say(*lines: str) -> None:
-    """Print each text, escaped, as one line to standard output."""
+    """Print each text, escaped, as one line to standard output. Errors as in `_write`."""
     _write(escape_lines(*lines) + "\n")
 
 
 def say_aside(*lines: str) -> None:
-    """Print each text, escaped, as one line to standard error."""
+    """Print each text, escaped, as one line to standard error. OSError if it cannot be written."""
     print(escape_lines(*lines), file=sys.stderr)
 
 
 def say_document(text: str) -> None:
-    """Print a text to standard output as it is; it must be escaped already, as JSON is."""
+    """Print a text to standard output as it is; it must be escaped already, as JSON is. Errors as
+    in `_write`."""
     _write(f"{text}\n")
 
 
 def say_row(row: str) -> None:
-    """Print a row of cells divided by tabs to standard output; each cell is escaped."""
+    """Print a row of cells divided by tabs to standard output; each cell is escaped. Errors as in
+    `_write`."""
     _write("\t".join(map(escape, row.split("\t"))) + "\n")
 
 

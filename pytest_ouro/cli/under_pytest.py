@@ -22,9 +22,9 @@ _WORDS = {"holds": "passed", "warned": "passed", "broken": "failed", "skipped": 
 
 
 def demand_agreement(answer: Answer, bound: Path) -> None:
-    """Run the rules of the answer's bound under pytest too, and do nothing if all outcomes are the
-    same. Else raise OuroError, which lists each rule with different outcomes, or that only one of
-    the two reports."""
+    """Run the rules of the answer's bound, the file ``bound``, under pytest too, and do nothing if
+    all outcomes are the same. Else raise OuroError, which lists each rule with different outcomes,
+    or that only one of the two reports. Also OuroError as from `read_outcomes`."""
     ours = {result.rule: _WORDS[result.status] for result in answer.results}
     theirs = read_outcomes(answer, bound)
     differences = [
@@ -86,7 +86,7 @@ def _environment() -> dict[str, str]:
 
 
 def _section(case: ElementTree.Element) -> str:
-    """Return the section of a rule: the last part of the test case's class name."""
+    """Return the section of a rule: the last part of the test case's class name; "" without one."""
     return (case.get("classname") or "").rpartition(".")[2]
 
 

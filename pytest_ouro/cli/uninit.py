@@ -27,6 +27,7 @@ _REFS = "git for-each-ref --format='delete %(refname)' refs/ouro/ | git update-r
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``uninit`` to its parser."""
     parser.add_argument(
         "--dry-run", action="store_true", help="print what would be removed, and change nothing"
     )
@@ -62,7 +63,8 @@ class _Removal:
     stays: list[str] = field(default_factory=list)
 
     def search(self) -> None:
-        """Look at every place that init and bless write to."""
+        """Look at every place that init and bless write to, and note what is to be removed and what
+        stays. OuroError if a file is too large, or an agent's settings are not valid."""
         self._hooks()
         for agent in agents.AGENTS.values():
             path = self.git.top / agent.settings
@@ -118,7 +120,7 @@ class _Removal:
 
 def _records(git: Git) -> Iterator[str]:
     """Yield a line for each place of records, and for what else lies outside of the working tree,
-    with the command that removes it."""
+    with the command that removes it; last one for the table and the log, which are the user's."""
     journal = git.common_dir / "ouro"
     if journal.is_dir():
         size = sum(path.lstat().st_size for path in journal.rglob("*")) / 1e6
@@ -134,7 +136,8 @@ def _records(git: Git) -> Iterator[str]:
 
 
 def _text(path: Path) -> str:
-    """Return the text of a file; "" if it is missing, or not a regular file."""
+    """Return the text of a file; "" if it is missing, or not a regular file; of a link to a file,
+    the path that it holds. LimitError above `limits.SMALL`, OuroError if it cannot be read."""
     data = read_file(path, limit=limits.SMALL) if path.is_file() else None
     return (data or b"").decode("utf-8", "surrogateescape")
 

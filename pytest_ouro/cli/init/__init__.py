@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``init`` to its parser."""
     for name, value, words in (
         ("render", "FILE", "print the rules as a BOUND section, or write the section into FILE"),
         ("agents", "NAMES", "write hooks and rules for the agents found, or those named: claude,…"),
@@ -59,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_facts(found: argparse._ArgumentGroup) -> None:
-    """Add the options of `InitOptions`."""
+    """Add the options of `InitOptions`, except for ``given``, to the group."""
     for name, value, words in (
         ("script", "FILE", "the script to run"),
         ("harness", "FILE", "the fixed module"),
@@ -97,8 +98,8 @@ def _add_facts(found: argparse._ArgumentGroup) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Do what the first of ``--program``, ``--render``, ``--agents`` and ``--hook`` asks for;
-    without one of them, write bound.toml. Return 0; OuroError if a file cannot or must not be
-    written."""
+    without one of them, write bound.toml. Return 0, or the status of `write_bound`. OuroError if
+    the bound cannot be read, or a file cannot or must not be written."""
     if args.program is not None:
         return _program(args)
     if args.render is not None:
@@ -112,7 +113,8 @@ def main(args: argparse.Namespace) -> int:
 
 def _render(args: argparse.Namespace) -> int:
     """Print the rules of the bound as a BOUND section, or write that section into the file that
-    ``--render`` names; all other text in the file stays. Return 0."""
+    ``--render`` names; all other text in the file stays. Return 0. OuroError if the bound or the
+    file cannot be read, or the file cannot be merged or written."""
     path = find_bound(args.bound)
     bound = _bound(path)
     lines = section.render([_statement(rule) for rule in bound.rules])
@@ -131,8 +133,9 @@ def _render(args: argparse.Namespace) -> int:
 
 
 def _agents(args: argparse.Namespace) -> int:
-    """Write the guard's hooks and the rules into the files of agents; print a person's next
-    steps. Return 0, also if nothing changes."""
+    """Write the guard's hooks and the rules into the files of agents; print a person's next steps.
+    Return 0, also if nothing changes. OuroError if the bound or a file cannot be read, merged or
+    written."""
     path = find_bound(args.bound)
     bound, git = _bound(path), Git.discover(path.parent)
     rules = [_statement(rule) for rule in bound.rules]
@@ -155,8 +158,9 @@ def _agents(args: argparse.Namespace) -> int:
 
 
 def _hooks(args: argparse.Namespace) -> int:
-    """Write git's hooks and return 0. OuroError if core.hooksPath is set, or if a hook of another
-    author is there and ``--force`` is not given."""
+    """Write git's hooks and return 0. OuroError if core.hooksPath is set, if a hook of another
+    author is there and ``--force`` is not given (hooks before it are written then), or if the bound
+    cannot be read."""
     path = find_bound(args.bound)
     bound, git = _bound(path), Git.discover(path.parent)
     folder = git.common_dir / "hooks"
@@ -175,8 +179,9 @@ def _hooks(args: argparse.Namespace) -> int:
 
 
 def _program(args: argparse.Namespace) -> int:
-    """Print the program of the bound, or write it to the file that ``--program`` names. Return 0.
-    OuroError if that file is written by hand and ``--force`` is not given."""
+    """Print the program of the bound, or write it to the file that ``--program`` names. Return 0,
+    also if that is up to date. OuroError if that file is written by hand and ``--force`` is not
+    given, or if the bound cannot be read or the file not be written."""
     path = find_bound(args.bound)
     bound = _bound(path)
     if not args.program:
@@ -196,8 +201,8 @@ def _program(args: argparse.Namespace) -> int:
 
 
 def _bound(path: Path) -> Bound:
-    """Return the bound in the file at ``path``. OuroError if there is no such file, BoundError if
-    it has faults."""
+    """Return the bound in the file at ``path``. OuroError if there is no such file or no
+    repository, BoundError if it has faults."""
     text = read_file(path)
     if text is None:
         raise messages.no_bound(path)

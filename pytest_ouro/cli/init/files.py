@@ -43,7 +43,7 @@ class OwnFile:
 
     def read(self) -> bytes:
         """Return the bytes of the file; b"" if it does not exist. OuroError if it is a pipe, a
-        device or too large."""
+        device or too large, or cannot be read."""
         path = self.root / self.name
         refuse_special_file(str(path), limits.SMALL)
         return read_file(path) or b""

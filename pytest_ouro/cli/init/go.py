@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 def go(target: Path, *, quiet: bool = False) -> int:
     """Bless the bound at ``target``, commit it with its lock, and run the baseline. Return the
-    status of the run, 0 or 1; 1 too if the first gate would be broken, which is said.
+    status of the run, 0, or 1 for any other status of pytest; 1 too if the first gate would be
+    broken, which is said.
 
-    ``quiet`` prints nothing but what the run prints. OuroError if the rules cannot be blessed or
-    committed.
+    ``quiet`` leaves out the line that it is blessed. OuroError if bound.toml is faulty, or the
+    rules cannot be blessed or committed.
     """
     git = Git.discover(target.parent)
     path = git.relative(target)

@@ -32,8 +32,10 @@ def as_json(facts: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Report:
-    """What is said after bound.toml was written, or would be: its ``text``, the project that was
-    ``found``, its rules with their ``source`` in words, and what the first gate ``lacks``."""
+    """What is said after bound.toml, the file ``target``, was written, or would be: its ``text``,
+    the project that was ``found``, its ``statements`` with their ``source`` in words, and what the
+    first gate ``lacks``. ``rules`` are the BOUND section that they were read from, None for
+    others."""
 
     target: Path
     text: str
@@ -46,7 +48,8 @@ class Report:
     options: InitOptions
 
     def lines(self) -> Iterator[str]:
-        """Yield the report as lines of text; before them bound.toml if it was not written."""
+        """Yield the report as lines of text, not yet escaped; before them those of bound.toml if it
+        was not written."""
         if not self.is_written:
             yield from self.text.splitlines()
         word = "wrote" if self.is_written else "would write"
@@ -65,7 +68,8 @@ class Report:
             yield f"  {words}"
 
     def facts(self) -> dict[str, Any]:
-        """Return the report as an object for JSON."""
+        """Return the report as an object for JSON: the parts that `lines` has, and the text of
+        bound.toml."""
         return {
             "file": self.target.name,
             "written": self.is_written,
@@ -106,7 +110,9 @@ class Report:
         yield "data", ", ".join(experiment.data) or "none known: --data GLOB names it"
 
     def _notes(self) -> Iterator[str]:
-        """Yield what a person should know: rules for people, and what was not understood."""
+        """Yield what a person should know: statements with a reason, bullets under no heading,
+        remarks, what the harness lacks, and a program that cannot be started. Nothing if there is
+        none of them."""
         for statement in self.statements:
             if statement.reason:
                 check = statement.check
@@ -123,7 +129,7 @@ class Report:
             yield f"{program} cannot be started here, and a run needs it: {why}"
 
     def _harness_notes(self) -> Iterator[str]:
-        """Yield what the harness lacks or gives away."""
+        """Yield what the harness lacks or gives away; nothing for a command."""
         found, experiment = self.found, self.found.experiment
         if found.harness is None:
             return
@@ -148,7 +154,8 @@ class Report:
             )
 
     def _next(self) -> Iterator[str]:
-        """Yield the next commands, each with who or what it is for."""
+        """Yield the next commands, some with who or what they are for; if nothing was written, only
+        the call that writes it."""
         experiment, name = self.found.experiment, quoted(self.target.name)
         if not self.is_written:
             yield self.options.call()

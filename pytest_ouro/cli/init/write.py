@@ -46,10 +46,11 @@ _NOT_WRITTEN = (
 def write_bound(args: argparse.Namespace) -> int:
     """Write bound.toml, unless ``--dry-run``; judge it once, and print what was found, what was
     assumed, what does not hold yet and the next commands. With ``--go`` also bless and run; a
-    bound.toml that is there is then taken as it is. Return 0, or the status of the run.
+    bound.toml that is there is then taken as it is. Return 0; with ``--go``, 1 if something does
+    not hold yet, else the status of the run.
 
-    OuroError, which ``--json`` prints as an object with the status 2, if a fact is missing or
-    nothing can be written.
+    OuroError if a fact is missing or nothing can be written; with ``--json`` it is printed as an
+    object instead, and 2 is returned.
     """
     if not args.json:
         return _write_bound(args)
@@ -62,6 +63,7 @@ def write_bound(args: argparse.Namespace) -> int:
 
 
 def _write_bound(args: argparse.Namespace) -> int:
+    """Do what `write_bound` does; with ``--json`` too, an error is raised and not printed."""
     target = Path.cwd() / (args.bound or bounds.NAME)
     options = _init_options(args)
     if os.path.lexists(target) and not args.force and not args.dry_run:
@@ -108,7 +110,8 @@ def _write_bound(args: argparse.Namespace) -> int:
 
 
 def _init_options(args: argparse.Namespace) -> InitOptions:
-    """Return the project facts among the options; those not given keep their empty defaults."""
+    """Return the project facts among the options; those not given keep their empty defaults.
+    ``given`` is read from ``sys.argv``."""
     given = {field.name: getattr(args, field.name, None) for field in fields(project.InitOptions)}
     named = {key: value for key, value in given.items() if value is not None}
     lists = {key: tuple(value) for key, value in named.items() if isinstance(value, list)}
@@ -124,7 +127,8 @@ def _read_given(argv: list[str]) -> tuple[str, ...]:
 
 
 def _source(rules: Section | None, prose: Prose, preset: str) -> str:
-    """Return in words where the rules come from."""
+    """Return in words where the rules come from: the BOUND section, or else the preset of this
+    name, and the file of instructions if there is one."""
     if rules:
         return f"the BOUND section of {rules.file}"
     return f"the preset {preset}" + (f" and {prose.file}" if prose.file else "")
@@ -132,7 +136,8 @@ def _source(rules: Section | None, prose: Prose, preset: str) -> str:
 
 def _preset(found: Project, context: Context, prose: Prose) -> list[Statement]:
     """Return the rules of the preset that apply to the project, and those of the instructions that
-    they do not have: in the person's words, with the check that fits or for people."""
+    they do not have: in the person's words, with the check that fits or for people. One that
+    contradicts the experiment is left out and noted."""
     python = ("pyproject.toml", "requirements.txt", "setup.py", "setup.cfg", "uv.lock")
     statements = autoresearch.statements(
         found.experiment,
@@ -162,14 +167,14 @@ def _preset(found: Project, context: Context, prose: Prose) -> list[Statement]:
 
 
 def _paths(statement: Statement) -> list[str]:
-    """Return the paths that a statement freezes."""
+    """Return the list ``paths`` among a statement's parameters; [] if it has none."""
     paths = statement.params.get("paths", [])
     return list(paths) if isinstance(paths, list) else []
 
 
 def _is_rule(words: str, context: Context) -> bool:
-    """Return whether a person's words that no check reads are kept as a rule for people: they are a
-    sentence, and name no file that the experiment may change."""
+    """Return whether a person's words that no check reads are kept as a rule for people: they are
+    more than two words, and name no file that the experiment may change."""
     return len(words.split()) > 2 and not any(name in words for name in context.experiment.editable)
 
 
@@ -215,7 +220,8 @@ def _find_section(folder: Path, top: Path, source: str | None) -> Section | None
 
 def _find_prose(folder: Path, top: Path, source: str | None) -> Prose:
     """Return what the instructions for the agent state: of the file ``source``, or for None of the
-    first usual file in ``folder`` or ``top`` that is about an experiment."""
+    first usual file in ``folder`` or ``top`` that is about an experiment; an empty one if there is
+    no such file. Errors as in `_read_text`."""
     if source is not None:
         return _read_prose(folder / source, source)
     for place in dict.fromkeys((folder, top)):
@@ -227,8 +233,8 @@ def _find_prose(folder: Path, top: Path, source: str | None) -> Prose:
 
 
 def _read_text(path: Path) -> str | None:
-    """Return the text of a file; None if there is no such file. OuroError for a pipe or a device,
-    or if it is too large."""
+    """Return the text of a file, with bytes that are not UTF-8 replaced; None if there is no
+    regular file. OuroError if it is too large, OSError if it cannot be read."""
     if not path.is_file():
         return None
     refuse_special_file(str(path), limits.SMALL)
@@ -236,13 +242,16 @@ def _read_text(path: Path) -> str | None:
 
 
 def _read_section(path: Path, name: str) -> Section | None:
-    """Return the BOUND section of a file; None if there is no such file or section in it."""
+    """Return the BOUND section of a file, which messages call ``name``; None if there is no such
+    file or section in it. OuroError if the section has no rule or a faulty one, or the file is too
+    large; OSError if it cannot be read."""
     text = _read_text(path)
     return None if text is None else section.read(text, name)
 
 
 def _read_prose(path: Path, name: str) -> Prose:
-    """Return what a file of instructions states; an empty one if there is no such file."""
+    """Return what a file of instructions, called ``name``, states; an empty one if there is no such
+    file. Errors as in `_read_text`."""
     text = _read_text(path)
     return Prose() if text is None else instructions.read(text, name)
 
@@ -257,7 +266,7 @@ def _context(found: Project, git: Git, folder: Path) -> Context:
 
 def _read_statements(rules: Section, context: Context) -> list[Statement]:
     """Return one statement for each bullet: its own if it says how it is judged, else the one that
-    its words stand for."""
+    its words stand for. OuroError if the words contradict the experiment."""
     return [
         bullet.statement
         or recognise(bullet.section, bullet.words, context, place=f"{rules.file}:{bullet.line}")
