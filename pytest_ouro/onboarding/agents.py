@@ -73,8 +73,8 @@ IMPORT = "@AGENTS.md"
 
 def found(top: Path) -> list[str]:
     """Return the names of the agents that the project at ``top`` uses, by the files that it has; []
-    if there are none. AGENTS.md counts only if it has more text than the section that init
-    writes."""
+    if there are none. AGENTS.md alone counts only if it has more text than the section that init
+    writes. OuroError if it cannot be read."""
     names = []
     for name, agent in AGENTS.items():
         signs = [sign for sign in agent.signs if (top / sign).exists()]
@@ -86,7 +86,7 @@ def found(top: Path) -> list[str]:
 
 
 def _is_ours(data: bytes) -> bool:
-    """Return whether a file has nothing but the section that init writes."""
+    """Return whether a file begins and ends with the markers of the section that init writes."""
     text = data.decode(errors="replace").strip()
     return text.startswith(BEGIN) and text.endswith(END)
 
@@ -117,13 +117,14 @@ def merge(agent: Agent, before: str) -> str:
 
 
 def settings_text(settings: dict[str, object], before: str) -> str:
-    """Return settings as the text of a file, indented as the text ``before`` is."""
+    """Return settings as the JSON text of a file, indented as the text ``before`` is, by two spaces
+    if that is not."""
     return json.dumps(settings, indent=_indent(before), ensure_ascii=False) + "\n"
 
 
 def add_import(before: str) -> str:
-    """Return the text of a file for agents with the line that imports AGENTS.md added at its end;
-    unchanged if it has that line."""
+    """Return ``before``, the text of a file for agents, with the line that imports AGENTS.md added
+    at its end; unchanged if it has that line."""
     if any(line.strip() in (IMPORT, "@./AGENTS.md") for line in before.splitlines()):
         return before
     gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
@@ -137,7 +138,8 @@ def disables(text: str) -> bool:
 
 
 def _commands(entries: list[Any]) -> list[str]:
-    """Return the commands of an event's hooks, which agents list directly or under a matcher."""
+    """Return the commands of an event's hooks, which agents list directly or under a matcher.
+    Entries of another form are ignored; [] if there is no command."""
     inner = [entry for entry in entries if isinstance(entry, dict)]
     for entry in list(inner):
         nested = entry.get("hooks")
@@ -148,7 +150,8 @@ def _commands(entries: list[Any]) -> list[str]:
 
 
 def read_settings(text: str, name: str) -> dict[str, object]:
-    """Return the settings in a JSON text. OuroError if it is not one object with each key once."""
+    """Return the settings in a JSON text; ``name`` is that of the file, for messages. OuroError if
+    it is not one object with each key once."""
     try:
         settings = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_once)
     except json.JSONDecodeError as error:

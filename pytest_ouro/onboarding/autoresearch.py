@@ -106,11 +106,12 @@ def statements(
 
 
 def _list(names: Sequence[str]) -> str:
-    """Return names as ``a, b and c``."""
+    """Return names as ``a, b and c``; "" for none."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def _is_are(names: Sequence[str]) -> str:
+    """Return ``is`` for one name, ``are`` for any other number."""
     return "is" if len(names) == 1 else "are"
 
 
@@ -126,6 +127,6 @@ def data_pipeline(experiment: Experiment) -> tuple[str, dict[str, Value]]:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds in words: whole minutes as ``5 minutes``, others as ``90 seconds``."""
+    """Return seconds in words: whole minutes as ``5 minutes``, others, and 0, as ``90 seconds``."""
     many, unit = (seconds / 60, "minute") if seconds and seconds % 60 == 0 else (seconds, "second")
     return f"{many:g} {unit}" + ("" if many == 1 else "s")

@@ -71,7 +71,8 @@ hard   = false                      # true: within noise is a discard; false: a 
 
 
 def text(name: str, experiment: Experiment, statements: Sequence[Statement]) -> str:
-    """Return the text of a whole bound.toml; the table [verdict] is always the same."""
+    """Return the text of a whole bound.toml for the experiment called ``name``; the table [verdict]
+    is always the same."""
     parts = [_HEAD.format(name=value(name), experiment=_experiment(experiment))]
     for section, title in _TITLES.items():
         own = [statement for statement in statements if statement.section == section]

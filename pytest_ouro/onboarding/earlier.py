@@ -48,6 +48,7 @@ class _Block:
 
     @property
     def text(self) -> str:
+        """The lines joined by line ends."""
         return "\n".join(self.lines)
 
     @property
@@ -57,9 +58,9 @@ class _Block:
 
 
 def mark(text: str, experiment: Experiment, place: str) -> str:
-    """Return the text with a note below the heading of each section that says something against
-    the loop, which ``place`` states. What stands between our markers, and a section that has the
-    note, stay as they are."""
+    """Return the text with a note below the heading of each section (at its top if it has none)
+    that says something against the loop, which ``place`` states. What stands between our markers,
+    and a section that has the note, stay as they are; so does a text without such a section."""
     newline = "\r\n" if "\r\n" in text else "\n"
     against = _against(experiment)
     new: list[str] = []
@@ -137,7 +138,8 @@ def _against(experiment: Experiment) -> re.Pattern[str]:
 
 
 def _sections(lines: list[str]) -> Iterator[list[str]]:
-    """Yield the lines of each section, its heading first; fenced code has no headings."""
+    """Yield the lines of each section, its heading first; the lines before the first heading are
+    one too. Fenced code has no headings. One empty list for no lines."""
     found: list[str] = []
     fence = ""
     for line in lines:
@@ -152,7 +154,8 @@ def _sections(lines: list[str]) -> Iterator[list[str]]:
 
 
 def _blocks(lines: list[str]) -> Iterator[_Block]:
-    """Yield the blocks of a Markdown text in their order."""
+    """Yield the blocks of a Markdown text, given by its lines, in their order; code that is not
+    closed reaches to the end."""
     found: list[str] = []
     fence, gap = "", False
     for line in [*lines, ""]:

@@ -25,7 +25,8 @@ def command(python: Sequence[str], root: str) -> str:
     """Return the shell command that runs the gate, from the repository's top, without options.
 
     ``python`` are the words that start the project's interpreter; ``python`` alone stands for the
-    interpreter of this process. ``root`` is the experiment's folder, from the repository's top.
+    interpreter of this process. ``root`` is the experiment's folder, from the repository's top; ""
+    for the top itself.
     """
     words = [sys.executable] if tuple(python) == ("python",) else python
     folder = f"cd {shlex.quote(root)} && " if root else ""

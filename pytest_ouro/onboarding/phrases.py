@@ -75,6 +75,7 @@ def only_files(words: str) -> tuple[str, ...]:
 
 
 def direction_of(words: str) -> str:
-    """Return ``lower`` or ``higher`` if the words say which one is better; else ""."""
+    """Return ``lower`` or ``higher`` if the words say ``lower is better`` or ``higher is better``,
+    the first that is said; else ""."""
     found = re.search(r"\b(lower|higher) is better\b", words.lower())
     return found[1] if found else ""

@@ -107,7 +107,7 @@ def render(bound: Bound) -> str:
 def update(before: str, bound: Bound) -> str:
     """Return the program of a bound in place of the text ``before``, with what that had beside the
     loop and the rules: what follows the mark of an earlier rendering, or what `earlier.keep`
-    returns of a program that people wrote."""
+    returns of a program that people wrote; nothing of an earlier rendering without the mark."""
     text = render(bound)
     _, mark, rest = before.partition(_KEPT)
     if not mark and not before.startswith(MARK):
@@ -193,7 +193,7 @@ def _unit(bound: Bound, device: str) -> str:
 
 
 def _budget(bound: Bound, device: str) -> str:
-    """Return the length of the training window on a device, in words."""
+    """Return the length of the training window on a device, in words: ``300 seconds``."""
     return f"{bound.experiments[device].budget:g} {_unit(bound, device)}"
 
 

@@ -50,7 +50,7 @@ class Context:
 
     def may_change(self, glob: str) -> bool:
         """Return whether a run or an experiment may change one of the tracked files that match
-        ``glob``."""
+        ``glob``; False if none matches."""
         free = (*self.experiment.editable, *self.experiment.allowed, self.experiment.ledger)
         return any(matches(file, free) for file in self.tracked if matches(file, [glob]))
 
@@ -72,7 +72,7 @@ class _Rule:
     @cached_property
     def subject(self) -> str:
         """The words before the first explanation, which a dash, a colon, a semicolon or a bracket
-        starts."""
+        starts; all words if there is none."""
         return re.split(r" [—–-]+ |: |; | \(", self.words, maxsplit=1)[0]
 
     def says(self, *patterns: str) -> bool:
@@ -92,7 +92,7 @@ class _Rule:
     @cached_property
     def paths(self) -> tuple[str, ...]:
         """The files and folders that the subject names; if it names none, those that all of the
-        words name."""
+        words name; () if these name none."""
         return self._paths(self.subject) or self._paths(self.words)
 
     def _paths(self, words: str) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ class _Rule:
     @cached_property
     def symbols(self) -> tuple[str, ...]:
         """The names in the words that the harness defines, as in ``evaluate_bpb()`` or
-        ```TIME_BUDGET```."""
+        ```TIME_BUDGET```; () if there are none."""
         called = re.findall(r"\b([A-Za-z_]\w*)\(\)", self.words)
         quoted = re.findall(r"`([A-Za-z_]\w*)(?:\(\))?`", self.words)
         plain = re.findall(r"\b([A-Za-z]+_\w+)\b", self.subject)
@@ -148,7 +148,7 @@ def recognise(section: str, words: str, context: Context, *, place: str) -> Stat
 
 def unique(statements: Iterable[Statement]) -> list[Statement]:
     """Return the statements in their order; where a section has an id already, the later one gets a
-    number, from ``-2``."""
+    number, from ``-2``. The statements given are not changed."""
     taken: set[tuple[str, str]] = set()
     found = []
     for statement in statements:
@@ -162,8 +162,8 @@ def unique(statements: Iterable[Statement]) -> list[Statement]:
 
 
 def _scope(rule: _Rule) -> bool:
-    """Return whether the rule names the only files that may change. OuroError if they are not the
-    experiment's editable files."""
+    """Return whether the rule names the only files that may change. OuroError if it does, and they
+    are not the experiment's editable files."""
     files = phrases.only_files(rule.words)
     if not files:
         return False
@@ -210,7 +210,7 @@ def _frozen(rule: _Rule) -> Found:
 
 def _guarded(rule: _Rule) -> list[str]:
     """Return the globs of the named files that can be frozen: git tracks them, and neither a run
-    nor an experiment may change them."""
+    nor an experiment may change them. [] if there are none."""
     globs = dict.fromkeys(glob for path in rule.paths if (glob := rule.context.glob(path)))
     return [glob for glob in globs if not rule.context.may_change(glob)]
 
@@ -278,7 +278,7 @@ def _budget_limit(rule: _Rule) -> bool:
 
 def _budget(rule: _Rule, agrees: Callable[[float, float], bool]) -> bool:
     """Return whether the rule is about the time of training. OuroError if it is, and states seconds
-    for which ``agrees(stated, budget)`` is false."""
+    for which ``agrees(stated, budget)``, with the experiment's budget, is false."""
     said, budget = phrases.seconds(rule.text), rule.context.experiment.budget
     if said is None and not rule.says(phrases.BUDGET):
         return False
@@ -308,7 +308,7 @@ def _settled(rule: _Rule) -> bool:
 
 def _metric(rule: _Rule) -> bool:
     """Return whether the rule says that the metric is the only one, or which direction is better.
-    OuroError if it is not the experiment's direction."""
+    OuroError if it is about the metric and says another direction than the experiment's."""
     metric, direction = rule.context.experiment.metric, rule.context.experiment.direction
     if not rule.says(rf"\b{re.escape(metric.lower())}\b|\bmetric\b"):
         return False
@@ -373,16 +373,16 @@ def _name_in_id(check: str, rule: _Rule, params: Params) -> str:
 
 
 def _words_id(words: str) -> str:
-    """Return an id of the first five words of a rule, without those such as ``never`` and
-    ``the``."""
+    """Return an id of the first five words of a rule, without those such as ``never`` and ``the``;
+    of all its words if they are all of that kind, and ``rule`` if it has none."""
     plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode()
     words_kept = [word for word in slug(plain).split("-") if not _DULL.fullmatch(word)]
     return "-".join(words_kept[:5]) or slug(plain) or "rule"
 
 
 def _unguarded(rule: _Rule, params: Params) -> str:
-    """Return a text that lists the named files that the check does not guard; "" if it guards
-    all."""
+    """Return a text that lists the named files that the check does not guard; "" if it guards all,
+    or has no ``paths`` among its parameters."""
     paths = params.get("paths")
     if not isinstance(paths, list):
         return ""

@@ -40,7 +40,7 @@ def without_hooks(agent: Agent, before: str) -> str:
 
 def _others(entries: Any) -> Any:
     """Return the entries of an event without calls of the guard, and without entries that had
-    nothing else."""
+    nothing else. A value that is not a list is returned unchanged."""
     if not isinstance(entries, list):
         return entries
     kept = []
@@ -59,7 +59,8 @@ def _others(entries: Any) -> Any:
 
 
 def calls_guard_alone(command: object) -> bool:
-    """Return whether a shell command starts the guard, and nothing else."""
+    """Return whether a shell command is one simple command that ends with ``pytest-ouro guard``,
+    with any words or path before; False for a value that is not text."""
     if not isinstance(command, str) or _MORE.search(command):
         return False
     try:
@@ -70,9 +71,9 @@ def calls_guard_alone(command: object) -> bool:
 
 
 def without_section(before: str) -> str:
-    """Return a text without the section that init writes, from its first mark to its last, and
-    without the empty lines around it; "" if there was nothing else. Unchanged unless both marks are
-    there."""
+    """Return a text without the section that init writes, from the first mark of a beginning to the
+    first of an end, and without the empty lines around it; "" if there was nothing else. Unchanged
+    unless both marks are there in this order."""
     start, end = before.find(BEGIN), before.find(END)
     if start < 0 or end < start:
         return before
@@ -83,7 +84,8 @@ def without_section(before: str) -> str:
 
 
 def without_import(before: str) -> str:
-    """Return a text without the lines that import AGENTS.md, and "" if there was nothing else."""
+    """Return a text without the lines ``@AGENTS.md``, which import that file; "" if there was
+    nothing else."""
     lines = before.splitlines(keepends=True)
     text = "".join(line for line in lines if line.strip() != IMPORT)
     return text if text.strip() else ""

@@ -124,8 +124,8 @@ def has_bound(text: str) -> bool:
 
 
 def render(statements: Iterable[Statement], before: Iterable[str] = ()) -> list[str]:
-    """Return the section as lines, with its markers; a heading without rules is left out. The lines
-    ``before`` stand between the first marker and the heading BOUND."""
+    """Return the section of the rules as lines, with its markers; a heading without rules is left
+    out. The lines ``before`` stand between the first marker and the heading BOUND."""
     lines = [BEGIN, *before, "## BOUND", "", *_INTRO]
     statements = list(statements)
     for section, title in TITLES.items():
@@ -156,9 +156,9 @@ def replace(text: str, section: list[str], file: str) -> str:
 
 
 def _place(lines: list[str], text: str, file: str) -> tuple[int, int]:
-    """Return the lines of the text that the section replaces: the first and the one after the last,
-    counted from 0. Both are the number of lines if it is added at the end. OuroError as in
-    `replace`."""
+    """Return the lines of ``text``, split at its line ends into ``lines``, that the section
+    replaces: the first and the one after the last, counted from 0. Both are the number of lines if
+    it is added at the end. OuroError as in `replace`; ``file`` is the name for messages."""
     begins = [n for n, line in enumerate(lines) if line.strip() == BEGIN]
     ends = [n for n, line in enumerate(lines) if line.strip() == END]
     if begins or ends:
@@ -185,7 +185,7 @@ def _place(lines: list[str], text: str, file: str) -> tuple[int, int]:
 
 def _lines(text: str) -> Iterator[_Line]:
     """Yield the lines outside of fenced code and comments; a heading with its level, without its
-    marks ``#``."""
+    marks ``#``. A fence or comment that is never closed reaches to the end."""
     fence, comment = "", False
     for number, line in enumerate(text.split("\n"), start=1):
         line = line.rstrip("\r")
@@ -204,7 +204,8 @@ def _lines(text: str) -> Iterator[_Line]:
 
 
 def _under(title: _Line, lines: list[_Line]) -> Iterator[_Line]:
-    """Yield the lines below a heading, up to the next heading of its level or of a higher one."""
+    """Yield the lines below a heading, up to the next heading of its level or of a higher one, or
+    to the end."""
     for line in lines[lines.index(title) + 1 :]:
         if line.level and line.level <= title.level:
             return
@@ -212,13 +213,15 @@ def _under(title: _Line, lines: list[_Line]) -> Iterator[_Line]:
 
 
 def _kind(heading: str) -> str:
-    """Return the section of the bound that a heading names; "" if it names none."""
+    """Return the section of the bound that a heading names, such as ``never-do``; "" if it names
+    none."""
     return next((kind for kind, words in _KINDS.items() if words.search(heading)), "")
 
 
 def _bullet(file: str, section: str, line: int, parts: list[str]) -> Bullet:
-    """Return the bullet that consists of the lines ``parts``. If its last line says how the rule is
-    judged, it gets that statement; OuroError if that is not valid."""
+    """Return the bullet that consists of the lines ``parts``, the first of which is ``line`` of
+    ``file``. If its last line says how the rule is judged, it gets that statement; OuroError if
+    that is not valid."""
     said = _JUDGED.match(parts[-1]) if len(parts) > 1 else None
     if said is None:
         return Bullet(section, " ".join(parts), line)
@@ -240,8 +243,8 @@ def _bullet(file: str, section: str, line: int, parts: list[str]) -> Bullet:
 
 def _params(rest: str, place: str) -> tuple[dict[str, Any], str]:
     """Return a tuple: the table in a text such as ``" {paths = []}; why"``, and the text after it;
-    both may contain braces. ({}, the whole text) if it does not begin with a table; OuroError if
-    that is not TOML."""
+    both may contain braces. ({}, the whole text) if it does not begin with a table; OuroError, with
+    ``place``, its file and line, if that is not TOML."""
     if not rest.startswith(" {"):
         return {}, rest
     for brace in re.finditer("}", rest):

@@ -26,8 +26,9 @@ _TORCH_FOLDER = "~/.cache/torch/hub"
 
 
 def find_caches(files: list[PythonFile], remarks: Remarks) -> tuple[tuple[str, ...], bool]:
-    """Return the globs of the cached files that the code loads from a hub, and whether all that it
-    loads is there: a sandboxed run has no network. What is missing is reported."""
+    """Return a tuple: the globs of the cached files that the code loads from a hub, and whether all
+    that it loads is there, since a sandboxed run has no network. What is missing is noted in
+    ``remarks``. ((), True) if nothing is loaded."""
     globs: list[str] = []
     complete = True
     for file in files:
@@ -45,8 +46,8 @@ def find_caches(files: list[PythonFile], remarks: Remarks) -> tuple[tuple[str, .
 
 
 def _loads(file: PythonFile) -> Iterator[tuple[int, str, str, str]]:
-    """Yield for each call that loads from a hub its line, what it loads, the folder of the cache,
-    and the pattern of the name in it."""
+    """Yield for each call that loads from a hub its line, what it loads ("a model" or "a
+    repository" if only a run tells), the folder of the cache, and the pattern of the name in it."""
     for call in file.source.of(ast.Call):
         function = dotted(call.func)
         called = function.rpartition(".")[2]
@@ -60,6 +61,7 @@ def _loads(file: PythonFile) -> Iterator[tuple[int, str, str, str]]:
 
 
 def _keyword(call: ast.Call, name: str) -> ast.expr | None:
+    """Return the value of the keyword ``name`` of a call; None if it has none."""
     return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
 
 

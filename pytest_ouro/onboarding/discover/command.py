@@ -75,10 +75,11 @@ def find_command(
     folder: Path, python: Sequence[str], options: InitOptions, prose: Prose, tracked: Sequence[str]
 ) -> Command | None:
     """Return the command of the option, else the first one that the instructions name and that can
-    be run as it is, else a program whose name says that it measures or trains; None without one.
+    be run as it is, else a program at the top of ``folder`` whose name says that it measures, or
+    that it trains and whose text prints a value; None without one.
 
     ``python`` are the words that start the project's Python, ``tracked`` the paths of git's files
-    from ``folder``. OuroError if the option's command cannot be split into words.
+    from ``folder``. OuroError if a command cannot be split into words.
     """
     if options.command:
         return _command(options.command, python, tracked)
@@ -95,13 +96,14 @@ def find_command(
 
 
 def _start(path: str, python: Sequence[str]) -> str:
-    """Return the command that starts a program by the ending of its name."""
+    """Return the command that starts a program by the ending of its name; with any other ending,
+    the project's Python starts it."""
     return shlex.join([*_STARTS.get(posixpath.splitext(path)[1], python), path])
 
 
 def _command(text: str, python: Sequence[str], tracked: Sequence[str]) -> Command:
     """Return the command that a text states. One that needs a shell is given to ``sh``; ``python``
-    becomes the project's. OuroError if it cannot be split into words."""
+    becomes the project's. OuroError if it cannot be split into words, or is empty."""
     try:
         parts = shlex.split(text)
     except ValueError as error:
@@ -128,7 +130,8 @@ def facts(
     tracked: Sequence[str],
 ) -> dict[str, Any]:
     """Return the values of [experiment] that the command, its files and the words state, by the
-    names of its fields. OuroError if one is missing."""
+    names of its fields. ``rules`` are the words of rules. OuroError if the metric, its direction or
+    the editable files are not known."""
     metric, source = _metric(command, folder, prose, options)
     editable = _editable(command, folder, rules, prose, options, remarks, tracked)
     table = find_ledger(rules, folder, metric, options, remarks)
@@ -159,8 +162,8 @@ def facts(
 
 def measuring(experiment: Any, tracked: Sequence[str], folder: Path, prose: Prose) -> list[str]:
     """Return the tracked files that measure, for a rule that freezes them: those that the commands
-    name, modules that a fixed Python program imports, and those that the instructions call
-    fixed."""
+    name, modules that a fixed Python program imports, and those that the instructions call fixed.
+    [] if there are none."""
     named = named_files((*experiment.command, *experiment.evaluate_command))
     files = [path for path in named if path in tracked]
     for path in [path for path in files if path.endswith(".py")]:
@@ -173,9 +176,10 @@ def measuring(experiment: Any, tracked: Sequence[str], folder: Path, prose: Pros
 
 
 def _metric(command: Command, folder: Path, prose: Prose, options: InitOptions) -> tuple[str, str]:
-    """Return the metric's name and where it is printed: of the option, else the first that the
-    instructions name and a file of the command prints, else the only one that it prints, else the
-    first that the instructions name. OuroError if nothing names one, or if several are printed."""
+    """Return a tuple: the metric's name and where it is printed, ``line`` or ``json:NAME``. The
+    name is that of the option, else the first that the instructions name and a file of the command
+    prints, else the first that the instructions name, else the only one that is printed. OuroError
+    if nothing names one, or if several are printed."""
     labels, keys = [], []
     for path in command.files:
         found, dumped = _labels(folder, path)
@@ -196,8 +200,8 @@ def _metric(command: Command, folder: Path, prose: Prose, options: InitOptions) 
 
 
 def _labels(folder: Path, path: str) -> tuple[list[str], list[str]]:
-    """Return the labels of the lines that a program prints, and the keys of its JSON, as far as its
-    text shows them."""
+    """Return a tuple: the labels of the lines that a program prints, and the keys of its JSON, as
+    far as its text shows them; two empty lists if it cannot be read as Python."""
     if path.endswith(".py"):
         try:
             file = PythonFile.read(folder / path, path)
@@ -225,8 +229,9 @@ def _editable(
     tracked: Sequence[str],
 ) -> tuple[str, ...]:
     """Return the files that may change: of the option, the rules or the instructions; else the
-    modules that a measuring program imports, the training script itself, or a folder of sources,
-    which is an assumption that is reported. OuroError if nothing does."""
+    training script itself, or the modules that a measuring program imports, else a folder of
+    sources, else the only other file of code, which is an assumption that is reported. OuroError if
+    there is none of these."""
     stated = options.editable or editable_in(rules)
     if stated:
         return stated
@@ -252,7 +257,8 @@ def _editable(
 
 
 def _imported(folder: Path, path: str, fixed: Sequence[str]) -> list[str]:
-    """Return the modules beside a Python program that it imports and that are not fixed."""
+    """Return the modules beside a Python program that it imports and that are not ``fixed``; [] if
+    it cannot be parsed."""
     try:
         modules = PythonFile.read(folder / path, path).modules(folder)
     except OuroError:
@@ -261,7 +267,8 @@ def _imported(folder: Path, path: str, fixed: Sequence[str]) -> list[str]:
 
 
 def _code(tracked: Sequence[str]) -> Iterator[str]:
-    """Yield the tracked files that may be code, those of the top folder first."""
+    """Yield the tracked files that may be code, those of the top folder first, without tests,
+    documentation and examples."""
     endings = (".py", ".rs", ".go", ".c", ".cpp", ".cu", ".ts", ".js", ".rb", ".jl", ".swift")
     aside = re.compile(r"(^|/)(tests?|docs?|examples?|\.)")
     code = [path for path in tracked if path.endswith(endings) and not aside.search(path)]

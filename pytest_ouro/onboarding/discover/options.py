@@ -37,7 +37,7 @@ class InitOptions:
     given: tuple[str, ...] = ()
 
     def call(self, *more: str) -> str:
-        """Return the command line of this call with more words."""
+        """Return the command line of this call with the words ``more`` behind it."""
         return f"pytest-ouro init {shlex.join([*self.given, *more])}".rstrip()
 
 
@@ -50,7 +50,7 @@ class Remarks:
     notes: list[str] = field(default_factory=list)
 
     def assume(self, what: str, option: str) -> None:
-        """Note an assumption, and the option that says otherwise."""
+        """Note an assumption, and the option that says otherwise, each time it is called."""
         self.assumed.append(f"{what} ({option} says otherwise)")
 
     def note(self, words: str) -> None:

@@ -47,12 +47,12 @@ class Project:
     manifests: tuple[str, ...] = field(default=())
 
     def defines(self, name: str) -> bool:
-        """Return whether the harness defines a name."""
+        """Return whether the harness defines a name; False for a command, which has none."""
         return self.harness is not None and self.harness.source.defines(name)
 
     @property
     def serves(self) -> bool:
-        """Whether the harness has the function that yields batches."""
+        """Whether the harness has the function that yields batches; False for a command."""
         return self.defines(self.experiment.loader)
 
 
@@ -63,7 +63,7 @@ def find(
     rules: Sequence[str] = (),
     prose: Prose | None = None,
 ) -> Project:
-    """Find the experiment in ``folder`` of the repository at ``top``.
+    """Return the experiment in ``folder`` of the repository at ``top``.
 
     ``rules`` are the words of the rules that people state, ``prose`` is what the instructions for
     the agent state. A script with a harness is looked for first, and then a command. OuroError if a
@@ -107,8 +107,9 @@ def _command(
     tracked: Sequence[str],
     instead: OuroError | None = None,
 ) -> Project:
-    """Return the experiment that is one command; ``instead`` says why it is not a script. OuroError
-    if there is no command either."""
+    """Return the experiment that is one command; ``instead`` is the error that says why it is not a
+    script, None if that was not tried. OuroError if there is no command either, or a fact of it is
+    missing."""
     python = _python(folder, top)
     found = command.find_command(folder, python, options, prose, tracked)
     if found is None:
@@ -140,7 +141,8 @@ _MANIFESTS = (
 
 
 def _suggest(tracked: Sequence[str], python: Sequence[str], options: InitOptions) -> str:
-    """Return the call that names a command, with the likeliest program that is there."""
+    """Return the call that names a command, with the likeliest program that is tracked, or ``make
+    bench`` if there is none."""
     code = [path for path in tracked if path.endswith((".sh", ".py")) and "test" not in path]
     code.sort(key=lambda path: (path.count("/"), not path.endswith(".sh"), path))
     program = f"{' '.join(python)} {code[0]}" if code else "make bench"
@@ -152,13 +154,16 @@ def _suggest(tracked: Sequence[str], python: Sequence[str], options: InitOptions
 
 
 def _may_change(path: str, experiment: Experiment) -> bool:
+    """Return whether the experiment or a run may change the file at ``path``, from the experiment's
+    folder."""
     from pytest_ouro.evidence.paths import matches
 
     return matches(path, (*experiment.editable, *experiment.allowed))
 
 
 def tracked_in(folder: Path) -> tuple[str, ...]:
-    """Return the paths, from ``folder``, of the files in it that git tracks."""
+    """Return the paths, from ``folder``, of the files in it that git tracks. GitError if there is
+    no repository."""
     git = Git.discover(folder)
     prefix = git.relative(folder / "x").removesuffix("x")
     paths = git.files(untracked=False)[0]
@@ -168,8 +173,9 @@ def tracked_in(folder: Path) -> tuple[str, ...]:
 def _experiment(
     folder: Path, root: Path, top: Path, options: InitOptions, values: dict[str, Any]
 ) -> Experiment:
-    """Return the experiment of these values, in the folder ``root``. OuroError if bound.toml does
-    not allow it, or if a file that may change is not there."""
+    """Return the experiment of these values, in the folder ``root``. ``values`` also gets what the
+    options add. OuroError if bound.toml does not allow it, or if a glob of the option
+    ``--editable`` matches no file."""
     place = os.path.relpath(root, folder)
     values |= {"root": "" if place == "." else place, "python": _python(root, top)}
     for name in ("unit", "plausible"):

@@ -118,7 +118,8 @@ class _Line:
 
 
 def read(text: str, file: str) -> Prose:
-    """Return what a text of instructions states; ``file`` is its name."""
+    """Return what a text of instructions states, each part empty if it states none; ``file`` is its
+    name."""
     lines = list(_lines(text))
     plain = "\n".join(line.text for line in lines if not line.fenced)
     whole = "\n".join(line.text for line in lines)
@@ -138,7 +139,8 @@ def read(text: str, file: str) -> Prose:
 
 
 def _lines(text: str) -> Iterator[_Line]:
-    """Yield the lines of a Markdown text. A bold line that ends with a colon is a heading too."""
+    """Yield the lines of a Markdown text, without those that begin or end a fence. A bold line, or
+    a short one that ends with a colon, is a heading too."""
     heading, fenced = "", False
     for number, line in enumerate(text.splitlines(), start=1):
         if line.lstrip().startswith(("```", "~~~")):
@@ -153,12 +155,14 @@ def _lines(text: str) -> Iterator[_Line]:
 
 
 def _found(patterns: tuple[re.Pattern[str], ...], text: str) -> tuple[str, ...]:
-    """Return what the patterns find in a text, those of the first pattern first, each once."""
+    """Return what the patterns find in a text, those of the first pattern first, each once; () if
+    nothing."""
     return tuple(dict.fromkeys(name for pattern in patterns for name in pattern.findall(text)))
 
 
 def _seconds(text: str, about: str) -> float | None:
-    """Return the first duration in a sentence that matches ``about``; None if there is none."""
+    """Return the first duration, in seconds, in a sentence that matches the pattern ``about``; None
+    if there is none."""
     for sentence in re.split(r"(?<=[.!?])\s|\n", text):
         if re.search(about, sentence, re.IGNORECASE) and (found := phrases.seconds(sentence)):
             return found
@@ -166,8 +170,8 @@ def _seconds(text: str, about: str) -> float | None:
 
 
 def _commands(lines: list[_Line]) -> Iterator[str]:
-    """Yield the commands that run an experiment: first those whose output goes to a log, then those
-    that a sentence or a heading calls so."""
+    """Yield the commands that run an experiment, each once: first those whose output goes to a log,
+    then those that a sentence or a heading calls so."""
     redirected, called = [], []
     for line in lines:
         spans = [line.text] if line.fenced else _SPAN.findall(line.text)
@@ -185,7 +189,8 @@ def _commands(lines: list[_Line]) -> Iterator[str]:
 
 
 def _is_command(words: str) -> bool:
-    """Return whether the words are a command that may run an experiment."""
+    """Return whether the words are a command that may run an experiment: a known runner or a
+    script, and no word that prepares or inspects."""
     try:
         parts = shlex.split(words)
     except ValueError:
@@ -195,8 +200,8 @@ def _is_command(words: str) -> bool:
 
 
 def _files(lines: list[_Line]) -> tuple[list[str], list[str]]:
-    """Return the paths that may be edited, and those that are fixed: by the words of a bullet, else
-    by its heading."""
+    """Return a tuple: the paths that may be edited, and those that are fixed, by the words of a
+    line, else by the heading above a bullet. A path may be in a list twice, or in both."""
     editable: list[str] = []
     fixed: list[str] = []
     for line in lines:
@@ -218,11 +223,13 @@ def _files(lines: list[_Line]) -> tuple[list[str], list[str]]:
 
 
 def _says(pattern: str, text: str) -> bool:
+    """Return whether the pattern is found in a text, in any case."""
     return bool(re.search(pattern, text, re.IGNORECASE))
 
 
 def _paths(words: str) -> list[str]:
-    """Return the paths in some words: quoted words with a dot or a slash, else plain files."""
+    """Return the paths in some words: quoted words with a dot or a slash, else plain files before a
+    dash. Absolute ones, and those that begin with ``~`` or ``..``, are left out."""
     quoted = [
         span for span in _SPAN.findall(words) if re.fullmatch(r"[\w*./-]*[./][\w*./-]*", span)
     ]
@@ -231,7 +238,8 @@ def _paths(words: str) -> list[str]:
 
 
 def _forbidden(lines: list[_Line]) -> Iterator[tuple[int, str]]:
-    """Yield the line and the words of each bullet under a heading of what an agent may not do."""
+    """Yield the line and the words of each bullet under a heading of what an agent may not do, or
+    of rules or constraints."""
     for line in lines:
         bullet = None if line.fenced else _BULLET.match(line.text)
         is_rule = re.search(rf"{_NOT}|\brules?\b|\bconstraints?\b", line.heading, re.IGNORECASE)

@@ -54,7 +54,8 @@ class Pair(NamedTuple):
 
 def find_pair(folder: Path, options: InitOptions, prose: Prose, tracked: Sequence[str]) -> Pair:
     """Return the script of the experiment with its harness. OuroError if there is none, if there
-    are several, or if the evaluation returns several values, none of which has a name."""
+    are several (AmbiguousError), if a file cannot be read or parsed, or if the evaluation returns
+    several values, none of which has a name."""
     path = _script(folder, options, prose, tracked)
     script = PythonFile.read(path, path.name)
     harness = _harness(path.parent, script, options)
@@ -103,16 +104,17 @@ def facts(
 
 
 def times(pair: Pair) -> bool:
-    """Return whether the pair has a time of training: a constant of the budget that the script
-    reads or has, so that a run takes exactly that long."""
+    """Return whether the script or its harness has a constant of the budget that can be computed,
+    so that a run takes exactly that long."""
     constants = {**pair.script.constants, **pair.harness.constants}
     return any(name in constants for name in _BUDGETS)
 
 
 def _script(folder: Path, options: InitOptions, prose: Prose, tracked: Sequence[str]) -> Path:
-    """Return the path of the script: the one that the option names, else train.py, else the only
-    script that imports a harness, in the folder or else in one below. OuroError if there is none,
-    or several."""
+    """Return the path of the script: the one that the option names, else train.py in the folder,
+    else the only script there that imports a harness (of several, the only one that the commands of
+    the instructions name), else the only tracked train.py below that imports one. OuroError if
+    there is none, or several."""
     if options.script:
         path = folder / options.script
         if not path.is_file():
@@ -134,7 +136,8 @@ def _script(folder: Path, options: InitOptions, prose: Prose, tracked: Sequence[
 
 
 def _runs_a_harness(path: Path) -> bool:
-    """Return whether a script imports a harness; False if it is not Python."""
+    """Return whether a script imports a harness; False if it, or a module that it imports, cannot
+    be read as Python."""
     try:
         return bool(_harnesses(path.parent, PythonFile.read(path, path.name)))
     except OuroError:
@@ -188,7 +191,8 @@ def _evaluating(file: PythonFile) -> list[str]:
 
 def _evaluate(script: PythonFile, harness: PythonFile, options: InitOptions) -> str:
     """Return the name of the harness's evaluation function: by its name, else the function whose
-    result the script prints. OuroError if the option names another function than it defines, or if
+    result the script prints; of several by name, those that the script uses, or the only one whose
+    result it prints. OuroError if the option names another function than the harness defines, or if
     there is no such function, or several."""
     if options.evaluate:
         if options.evaluate not in harness.functions:
@@ -225,8 +229,8 @@ def _used(names: list[str], script: PythonFile) -> list[str]:
 def _metric(script: PythonFile, evaluate: str, prose: Prose, options: InitOptions) -> str:
     """Return the name of the metric: the label under which the script prints the result of the
     function ``evaluate``; else a printed label that ends with the function's name after its first
-    ``_``; else the variable of the result. Of several, the one that the instructions name.
-    OuroError if nothing is found, or several."""
+    ``_``; else the variable of the result. Unless that is exactly one, the first that the
+    instructions name and the script prints. OuroError if nothing is found, or several."""
     results = script.results_of(evaluate)
     printed = [
         label
@@ -243,8 +247,8 @@ def _metric(script: PythonFile, evaluate: str, prose: Prose, options: InitOption
 
 
 def _editable(script: PythonFile, folder: Path, prose: Prose) -> tuple[str, ...]:
-    """Return the files that the instructions let an agent edit, if the script is among them; else
-    the script."""
+    """Return the files, of those that exist, that the instructions let an agent edit, if the script
+    is among them; else the script alone."""
     here = tuple(path for path in prose.editable if (folder / path).is_file())
     return here if script.name in here else (script.name,)
 
@@ -253,7 +257,7 @@ def _budget(
     pair: Pair, rules: Iterable[str], prose: Prose, options: InitOptions, remarks: Remarks
 ) -> float:
     """Return the seconds of training from the option, else the harness's or the script's constant,
-    else the rules or the instructions; ASSUMED_BUDGET if they state none."""
+    else the rules or the instructions; ASSUMED_BUDGET, which is reported, if they state none."""
     if options.budget is not None:
         return options.budget
     constants = [file.constants for file in (pair.harness, pair.script)]
@@ -290,7 +294,7 @@ def _level(
 ) -> Literal["supervised", "judged"]:
     """Return ``judged`` if a judge can score this: the harness has torch and every name that the
     judge needs, the metric is bits per byte, and a model of the script can be asked for its logits.
-    Else return ``supervised``, and tell why if the harness has the names."""
+    Else return ``supervised``, and note in ``remarks`` why if the harness has the names."""
     names = {getattr(node, "name", "") for node in harness.source.tree.body}
     if not names.issuperset(INTERFACE):
         return "supervised"
@@ -336,8 +340,9 @@ def one(
     *,
     hint: str = "",
 ) -> str:
-    """Return the only candidate in ``found``. OuroError, with the command to give instead, if none
-    or more than one was found; ``hint`` stands for a name that nobody knows."""
+    """Return the only candidate in ``found``. OuroError (AmbiguousError for several), with the
+    command to give instead, if none or more than one was found. ``what`` is searched in ``where``,
+    and ``option`` gives it; ``hint`` stands for a name that nobody knows."""
     found = list(dict.fromkeys(found))
     if not found:
         name = hint or option.removeprefix("--").upper()

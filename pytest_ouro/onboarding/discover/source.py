@@ -50,8 +50,8 @@ class PythonFile:
 
     @classmethod
     def read(cls, path: Path, name: str) -> PythonFile:
-        """Return the file at ``path`` under the name ``name``. OuroError if it does not exist or
-        cannot be parsed as Python."""
+        """Return the file at ``path`` under the name ``name``. OuroError if it does not exist,
+        cannot be read or cannot be parsed as Python."""
         data = read_file(path)
         if data is None:
             raise messages.no_such_file(name, path.parent, "--harness FILE")
@@ -120,7 +120,8 @@ class PythonFile:
         return list(dict.fromkeys(filter(None, found)))
 
     def unpacks(self, function: str) -> bool:
-        """Return whether the result of ``function`` is assigned to several names at once."""
+        """Return whether the result of a call of ``function`` is assigned to several names at once,
+        as in ``a, b = f()``."""
         return any(
             isinstance(node.value, ast.Call)
             and dotted(node.value.func).rpartition(".")[2] == function
@@ -130,14 +131,15 @@ class PythonFile:
 
     @cached_property
     def summary(self) -> dict[str, Shown]:
-        """A dict from the labels of printed ``label: value`` lines to what is printed."""
+        """A dict from the labels of printed ``label: value`` lines to what is printed; {} without
+        such a line. Of a label that is printed twice, the last counts."""
         calls = (call for call in self.source.of(ast.Call) if _prints(call))
         return {label: shown for call in calls for label, shown in _labels(call)}
 
     @cached_property
     def json_keys(self) -> tuple[str, ...]:
-        """The keys of objects that are printed as JSON, as in ``print(json.dumps({"score": x}))``,
-        each once."""
+        """The keys of objects that are written as JSON, as in ``print(json.dumps({"score": x}))``,
+        printed or not, each once; () if there are none."""
         dumped = [
             call.args[0]
             for call in self.source.of(ast.Call)

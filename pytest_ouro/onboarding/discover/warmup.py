@@ -30,7 +30,8 @@ def warmup_tokens(
     script: PythonFile, harness: PythonFile, asked: int | None, remarks: Remarks
 ) -> int:
     """Return the tokens of the steps that the script does not time, and of one batch fetched ahead;
-    0 if it times all steps. ``asked`` is what an option gives. What cannot be read is reported."""
+    0 if it times all steps, or what it leaves out cannot be read, which is noted in ``remarks``.
+    ``asked`` is what an option gives, which is then returned."""
     if asked is not None:
         return asked
     steps = list(_untimed(script))

@@ -44,7 +44,8 @@ def find_direction(
     metric: str, rules: Iterable[str], prose: Prose, options: InitOptions, remarks: Remarks
 ) -> str:
     """Return ``lower`` or ``higher``: as the option, the rules or the instructions say, or by the
-    words in the metric's name. OuroError if these do not decide it."""
+    words in the metric's name, which is an assumption that is reported. OuroError if these do not
+    decide it."""
     if options.direction:
         return options.direction
     said = {words for rule in rules if (words := phrases.direction_of(rule))}
@@ -70,8 +71,8 @@ def find_direction(
 
 
 def budget_in(constants: Iterable[Any], rules: Iterable[str]) -> float | None:
-    """Return the seconds of training that is the first of the constants that can be one, else what
-    the rules say; None if they say nothing, or several things."""
+    """Return, in seconds, the first of the constants that can be a time of training (above 0, at
+    most a year), else what the rules say; None if they say nothing, or several things."""
     for stated in constants:
         is_number = isinstance(stated, int | float) and not isinstance(stated, bool)
         if is_number and 0 < stated <= YEAR:
@@ -88,7 +89,8 @@ def editable_in(rules: Iterable[str]) -> tuple[str, ...]:
 
 def existing(paths: Iterable[str], tracked: Sequence[str]) -> tuple[str, ...]:
     """Return those of the paths, from the experiment's folder, that git tracks there, each once; a
-    folder becomes a glob of all that is in it."""
+    folder becomes a glob of all that is in it, and a glob stays if it matches. () if there are
+    none."""
     found = []
     for path in paths:
         folder = f"{path.rstrip('/*')}/"
@@ -130,7 +132,8 @@ def find_ledger(
 
 
 def _tracked(folder: Path) -> frozenset[str]:
-    """Return the paths, from ``folder``, of the files in it that git tracks."""
+    """Return the paths, from ``folder``, of the files in it that git tracks. GitError if there is
+    no repository."""
     git = Git.discover(folder)
     prefix = git.relative(folder / "x").removesuffix("x")
     paths = git.files(untracked=False)[0]
@@ -145,8 +148,8 @@ def _own_if_unfit(
     options: InitOptions,
     remarks: Remarks,
 ) -> str:
-    """Return the name of a table, or `OWN_LEDGER` if git tracks it: a reset of the branch would
-    take back its rows."""
+    """Return ``name``, that of a table, or `OWN_LEDGER` if git tracks the table, which is noted: a
+    reset of the branch would take back its rows."""
     if name not in tracked:
         return name
     remarks.note(
@@ -158,7 +161,8 @@ def _own_if_unfit(
 
 
 def _is_ledger(path: Path, metric: str) -> bool:
-    """Return whether a file can be read as a ledger with columns for commit, metric and status."""
+    """Return whether a file can be read as a ledger with columns for commit, metric and status;
+    False if it is absent."""
     try:
         table = ledger.read(path, metric).table
     except OuroError:
@@ -167,7 +171,8 @@ def _is_ledger(path: Path, metric: str) -> bool:
 
 
 def find_name(root: Path, top: Path) -> str:
-    """Return the project's name in pyproject.toml; else the name of the repository's folder."""
+    """Return the project's name in pyproject.toml of the folder ``root``; else the name of the
+    repository's folder ``top``, or ``experiment`` if that is the root of the file system."""
     try:
         project = toml.loads((read_file(root / "pyproject.toml") or b"").decode())["project"]
         name = project["name"]
