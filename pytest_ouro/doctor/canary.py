@@ -92,12 +92,12 @@ class Trial:
 def attempt(
     name: str, python: str, *, highest: Level, torch: bool, honest: float | None = None
 ) -> Trial:
-    """Run a canary under the interpreter ``python``, at the highest available level up to
-    ``highest``, and return its result; an error of the run is the state ``failed``.
+    """Run the canary ``name`` under the interpreter ``python``, at the highest available level up
+    to ``highest``, and return its result; an error of the run is the state ``failed``.
 
     ``honest`` is the honest canary's metric at that level, with which a cheat's is compared; a
-    cheat with another metric is open. Without ``torch`` the model is one in plain Python.
-    KeyboardInterrupt if the run was interrupted.
+    cheat with another metric, or without that metric, is open. Without ``torch`` the model is one
+    in plain Python. KeyboardInterrupt if the run was interrupted.
     """
     try:
         with _make_workspace(name, python, highest, torch) as workspace:
@@ -163,12 +163,13 @@ class _Workspace:
 
     def refusal(self) -> str:
         """Return the first line of ``run.log`` in which the script reported a refused action; "" if
-        there is none."""
+        there is none. OSError if there is no such log."""
         lines = (self.repository / "run.log").read_text("utf-8", "replace").splitlines()
         return next((line for line in lines if line.startswith(_REFUSED)), "")
 
     @property
     def journal(self) -> Journal:
+        """The journal of the repository; it need not exist."""
         return Journal(self.repository / ".git")
 
 

@@ -66,8 +66,8 @@ def _examine_hook(git: Git) -> Item:
 
 
 def _find_hooks(git: Git) -> Path:
-    """Return the folder of the repository's hooks: the configured ``core.hooksPath``, or else
-    ``hooks`` in the common git folder."""
+    """Return the folder of the repository's hooks, which may not exist: the configured
+    ``core.hooksPath``, or else ``hooks`` in the common git folder."""
     # Our own calls of git set core.hooksPath too, after the configured values.
     configured = git.line("config", "--type=path", "--get-all", "core.hooksPath").splitlines()[:-1]
     return git.top / configured[-1] if configured else git.common_dir / "hooks"
@@ -124,7 +124,8 @@ def _calls_gate(lines: list[str]) -> bool:
 
 
 def _read_lines(path: Path) -> list[str]:
-    """Return the lines of a file without comment lines; an empty list if it cannot be read."""
+    """Return the lines of a file without comment lines; an empty list if it is absent or cannot be
+    read."""
     try:
         text = path.read_text("utf-8", "replace") if path.is_file() else ""
     except OSError:

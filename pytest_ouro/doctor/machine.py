@@ -143,7 +143,7 @@ class Machine:
     @cached_property
     def level(self) -> tuple[Level, str]:
         """The highest level that a run can reach here, and why it is not higher, "" for the
-        highest."""
+        highest. Raises as `lacks_torch` does, and ExperimentError if the harness is not trusted."""
         if self.lacks_torch:
             return "supervised", f"torch is missing in {self.interpreter.path}"
         return level.reachable(self.case, self.experiment, lambda: self.sandbox)
@@ -186,7 +186,7 @@ class Machine:
 
     def _device(self) -> Item:
         """Return the item about the device of a run: ``weak`` if another process computes there, or
-        if other runs hold it. ExperimentError if the bound's device is missing."""
+        if other runs hold it; else ``ok``. ExperimentError if the bound's device is missing."""
         profile = device.choose(self.case.experiment.device)  # raises if it is missing
         words, number = f"the processor ({device.cpu_name()})", self.experiment.slots
         if profile == "cpu" and number > 1:
@@ -206,7 +206,7 @@ class Machine:
     def _data(self) -> Item:
         """Return the item about the data: ``off`` if the bound names no files; ``fails`` if some
         are missing, but ``weak`` if the first run makes them; ``weak`` too if no rule compares the
-        files or not all are blessed."""
+        files or not all are blessed; else ``ok``."""
         root, experiment = self.case.evidence.root, self.experiment
         if not experiment.data:
             words = "the bound names no data: none is compared from run to run"
@@ -259,7 +259,8 @@ class Machine:
 
     def _sandbox(self) -> Item:
         """Return the item about the sandbox: ``weak``, with the reason, if the self-test fails, the
-        bound does not allow a sandbox, or the validation data cannot be hidden."""
+        bound does not allow a sandbox, or the validation data cannot be hidden; else ``ok``. Raises
+        as `interpreter`."""
         if not self.sandbox.ok:
             help = "cat /sys/kernel/security/lsm   (landlock must be among the words; Linux 5.13)"
             return Item("sandbox", "weak", f"none: {self.sandbox.why}", help)
@@ -276,8 +277,9 @@ class Machine:
         return Item("sandbox", "ok", words)
 
     def _splits(self) -> Item | None:
-        """Return the item about how the harness hands out the validation data: ``weak`` below the
-        level sandboxed. None for a command, or if the harness does not hand it out."""
+        """Return the item about how the harness hands out the validation data: ``ok`` at the level
+        sandboxed, ``weak`` below. None for a command, or if the harness does not hand it out.
+        Raises as `level`."""
         experiment = self.experiment
         if experiment.command:
             return None
@@ -295,7 +297,7 @@ class Machine:
 
     def _level(self) -> Item:
         """Return the item about the level: ``fails`` if it is below the level that the bound
-        demands, ``weak`` if it is not the highest of all."""
+        demands, ``weak`` if it is not the highest of all, else ``ok``. Raises as `level`."""
         (level, why), demanded = self.level, self.experiment.level
         words = f"{level}" + (f" ({why})" if why else "")
         words += f"; the bound demands {demanded}: "
@@ -308,6 +310,6 @@ class Machine:
 
     def _next_level(self) -> str:
         """Return the next step to a higher level: that of the first item about the interpreter, the
-        judge or the sandbox that has one, else to run the selftest."""
+        judge or the sandbox that has one, else to run the selftest. Raises as these do."""
         items = (self._python(), self._judge(), self._sandbox())
         return next((item.next for item in items if item.next), "pytest-ouro doctor --selftest")

@@ -96,7 +96,7 @@ def _examine_journal(case: Case) -> Item:
     """Return the item about the journal, with the number of runs.
 
     It ``fails`` if the chain is broken or cannot be continued by this user, and is ``weak`` if a
-    run ended without a record.
+    run ended without a record; else it is ``ok``.
     """
     journal = case.evidence.journal
     try:
@@ -120,15 +120,15 @@ def _examine_journal(case: Case) -> Item:
 
 def _is_running(started: StartedRun) -> bool:
     """Return whether the process that started the run still exists; False if its id now belongs to
-    another process."""
+    another process, or the record has no process."""
     return bool(started.process) and processes.identity(started.pid) == started.process
 
 
 def _examine_ledger(case: Case) -> Item:
     """Return the item about the ledger, with the number of rows, and the first damaged row.
 
-    It is ``off`` if there is no ledger yet, ``weak`` if rows are damaged, and ``fails`` if it
-    cannot be read or lacks columns.
+    It is ``off`` if there is no ledger yet, ``weak`` if rows are damaged, ``fails`` if it cannot be
+    read or lacks columns, and else ``ok``.
     """
     name = case.bound.path(case.experiment.ledger)
     try:
@@ -149,7 +149,7 @@ def _examine_ledger(case: Case) -> Item:
 
 def examine_user(case: Case, path: Path) -> Item:
     """Return the item about the present user: ``weak`` if this user can write the rules or the
-    records."""
+    records, else ``ok``."""
     places = (case.repository.git.common_dir, path, case.evidence.journal.path)
     writable = [path for path in places if os.access(path, os.W_OK)]
     user = f"user {os.geteuid()}" + (" (root)" if os.geteuid() == 0 else "")

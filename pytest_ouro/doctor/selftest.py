@@ -41,7 +41,8 @@ class Selftest:
 
 def selftest(python: str, *, torch: bool, on_trial: Callable[[Trial], None]) -> Selftest:
     """Run the canaries under the interpreter ``python``, call ``on_trial`` with each result, and
-    return all results with the highest level that holds.
+    return all results with the highest level that holds. KeyboardInterrupt if a run was
+    interrupted.
 
     All run at the highest available level. If that level does not hold, those that the next lower
     level promises to stop run there, and so on. Without ``torch`` only those of `PLAIN` run, at
