@@ -25,21 +25,21 @@ SUMMARY_BYTES = 900_000
 
 def render(answers: Sequence[Answer]) -> str:
     """Return the plain text, then the annotations. Also append the summary to the file that
-    GITHUB_STEP_SUMMARY names, if it is set."""
+    GITHUB_STEP_SUMMARY names, if it is set. OSError if that cannot be written."""
     _write_summary([_render_table(answer) for answer in answers])
     return "\n".join([text.render(answers), *_list_annotations(answers)])
 
 
 def render_error(error: OuroError) -> str:
     """Return an annotation that says why nothing could be judged. Also append the message to the
-    summary, if GITHUB_STEP_SUMMARY is set."""
+    summary, if GITHUB_STEP_SUMMARY is set. OSError if that cannot be written."""
     _write_summary([f"### ouro: could not judge\n\n{_escape_cell(error.message)}\n"])
     return f"::error title=ouro could not judge::{_escape_data(text.error_text(error))}"
 
 
 def _list_annotations(answers: Sequence[Answer]) -> list[str]:
     """Return the annotations to show, errors before warnings, at most SHOWN of each: the first
-    finding of every rule, then the second ones."""
+    finding of every rule, then the second ones, and so on; [] if there are no findings."""
     lines = []
     for status, command in (("broken", "error"), ("warned", "warning")):
         results = [(a, r) for a in answers for r in a.results if r.status == status]
@@ -99,7 +99,8 @@ def _escape_cell(words: str) -> str:
 
 def _write_summary(tables: list[str]) -> None:
     """Append the tables to the step's summary, line by line, until it has SUMMARY_BYTES; a last
-    line says if some are left out. Do nothing if GITHUB_STEP_SUMMARY is not set."""
+    line says if some are left out. Do nothing if GITHUB_STEP_SUMMARY is not set. OSError if the
+    file cannot be written."""
     name = os.environ.get("GITHUB_STEP_SUMMARY")
     if not name:
         return

@@ -35,8 +35,9 @@ _REPEAT = (
 
 
 def collect(standing: Standing) -> dict[str, Any]:
-    """Return the facts of a brief as a JSON object. Its lists are short, except for ``tried``,
-    which has every run, newest first."""
+    """Return the facts of a brief as a JSON object. Its lists are short; ``tried`` has the newest
+    60 runs at most, newest first, and ``left_out`` counts the others. A single fact that is not
+    known is None."""
     case, best = standing.case, standing.best
     experiment, metric = case.experiment, case.experiment.described_metric
     path = posixpath.join(case.bound.folder, NAME) if case.bound.folder else ""
@@ -87,7 +88,7 @@ def collect(standing: Standing) -> dict[str, Any]:
 
 def render_json(facts: dict[str, Any]) -> str:
     """Return the facts as JSON of at most ``JSON`` bytes: the oldest tries are left out, and
-    ``left_out`` counts them."""
+    ``left_out`` counts them. It is longer only if the rest alone is."""
     while True:
         text = escape_json(json.dumps(facts, ensure_ascii=False, indent=1))
         if len(text.encode()) <= JSON or not facts["tried"]:
@@ -96,7 +97,7 @@ def render_json(facts: dict[str, Any]) -> str:
 
 
 def render(facts: dict[str, Any]) -> str:
-    """Return the facts as text of at most ``TEXT`` bytes, in the same way."""
+    """Return the facts as text of at most ``TEXT`` bytes, in the same way as `render_json`."""
     while True:
         text = escape_lines(*_lines(facts))
         if len(text.encode()) <= TEXT or not facts["tried"]:
@@ -105,7 +106,7 @@ def render(facts: dict[str, Any]) -> str:
 
 
 def _shorten(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the facts without the oldest try, or a tenth of many."""
+    """Return the facts without the oldest try, or the oldest tenth of many. There must be one."""
     tried = facts["tried"]
     fewer = tried[: min(len(tried) - 1, len(tried) * 9 // 10)]
     left_out = facts["left_out"] + len(tried) - len(fewer)
@@ -113,7 +114,7 @@ def _shorten(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lines(facts: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of the text."""
+    """Yield the lines of the text, not yet escaped."""
     gate, best = facts["gate"], facts["best"]
     counts = facts["count"]
     yield (
@@ -166,22 +167,25 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
 
 
 def _value(entry: dict[str, Any]) -> str:
+    """Return the value of a run's entry as it is shown."""
     return str(entry["shown"])
 
 
 def _words(entry: dict[str, Any]) -> str:
-    """Return the description of a run in quotation marks."""
+    """Return the description of a run's entry in quotation marks."""
     return f'"{entry["description"]}"'
 
 
 def _rank(run: FinishedRun, direction: str) -> float:
-    """Return the value of a run as a number that is lower if it is better."""
+    """Return the value of a run as a number that is lower if it is better by ``direction``; 0 for a
+    run without a value."""
     value = run.mean_or_value or 0.0
     return value if direction == "lower" else -value
 
 
 def _run(run: FinishedRun) -> dict[str, Any]:
-    """Return the facts of any run."""
+    """Return the facts that the entries of all runs have; ``value`` is None if it was not
+    measured."""
     value = run.mean_or_value
     return {
         "commit": run.commit,
@@ -193,7 +197,8 @@ def _run(run: FinishedRun) -> dict[str, Any]:
 
 
 def _keep(standing: Standing, run: FinishedRun) -> dict[str, Any]:
-    """Return the facts of a keep."""
+    """Return the entry of a keep: the facts of `_run`, its level, memory and number of runs, and
+    whether it is HEAD or, if it is the best, HEAD has its code."""
     is_best = run is standing.best
     return {
         **_run(run),
@@ -206,7 +211,8 @@ def _keep(standing: Standing, run: FinishedRun) -> dict[str, Any]:
 
 
 def _try(standing: Standing, run: FinishedRun) -> dict[str, Any]:
-    """Return the facts of a run and its verdict."""
+    """Return the entry of a run with its verdict: the facts of `_run`, why, and how it differs from
+    the last keep."""
     return {
         **_run(run),
         "on": run.best_commit,
@@ -221,7 +227,7 @@ def _try(standing: Standing, run: FinishedRun) -> dict[str, Any]:
 
 
 def _cut(step: dict[str, Any]) -> dict[str, Any]:
-    """Return a next step with its texts cut."""
+    """Return a next step, as `Standing.next` does, with its texts cut."""
     commands = [clean(command, width=400) for command in step["commands"]]
     return {
         "step": step["step"],

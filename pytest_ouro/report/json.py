@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def render(answers: Sequence[Answer]) -> str:
     """Return a JSON object: for one answer without a ref, ``lawful`` and the facts of `_describe`;
-    for a push, ``lawful`` and the list ``refs``, which has the same for each ref."""
+    for a push, ``lawful`` (true without an answer) and the list ``refs``, which has the same for
+    each ref."""
     lawful = not any(answer.broken for answer in answers)
     if len(answers) == 1 and not answers[0].ref:
         return _serialise({"lawful": lawful, **_describe(answers[0])})

@@ -62,8 +62,8 @@ class Standing:
 
     @classmethod
     def observe(cls, case: Case) -> Standing:
-        """Return where the experiment of a case stands. RecordError if the journal cannot be
-        read."""
+        """Return where the experiment of a case stands. RecordError if the journal cannot be read,
+        another OuroError if git cannot be."""
         repository = case.repository
         runs = tuple(case.evidence.journal.runs())
         globs = case.evidence.layout.editable_globs
@@ -88,6 +88,7 @@ class Standing:
 
     @property
     def head(self) -> str:
+        """The id of the commit HEAD."""
         return self.case.repository.head
 
     @property
@@ -97,7 +98,7 @@ class Standing:
 
     @property
     def has_best_code(self) -> bool:
-        """Whether the editable files of HEAD are those of the last keep."""
+        """Whether the editable files of HEAD are those of the last keep; False without a keep."""
         return self.best is not None and files_at_head(self.case) == dict(self.best.code)
 
     @property
@@ -108,13 +109,15 @@ class Standing:
 
     @property
     def compared(self) -> list[FinishedRun]:
-        """The runs that can be compared with the last keep, else with the last measured run."""
+        """The measured runs that can be compared with the last keep, or with the last measured run
+        if nothing is kept, oldest first; [] if no run is measured."""
         measured = [run for run in self.runs if comparable(run, run)]
         like = self.best or (measured[-1] if measured else None)
         return [] if like is None else [run for run in measured if comparable(run, like)]
 
     def why(self, run: FinishedRun) -> str:
-        """Return in words why a run came to its verdict: its message, or how it compares."""
+        """Return in words why a run came to its verdict: its message, or how it compares; "" for
+        the first baseline."""
         metric, on = run.metric, (run.best_commit or "")[:7]
         if run.message:
             return run.message
@@ -142,8 +145,8 @@ class Standing:
         return tally(self.compared)
 
     def guards(self) -> list[Table]:
-        """Return the guards of the bound: the number that each limits, the limit, and what the last
-        keep has; None where there is none yet."""
+        """Return a dict for each guard of the bound: the number that it limits, the limit, and what
+        the last keep has; None where there is none yet. [] if the bound has no guards."""
         found: list[Table] = []
         for guard in self.case.bound.guards:
             reference = self.kept[-1 if guard.of == "baseline" else 0] if self.kept else None
@@ -169,13 +172,16 @@ class Standing:
         return ", ".join(differences(run, self.best))
 
     def next(self, run_command: str) -> Table:
-        """Return the next step: a word for it, why, and the commands to give, of which
-        ``run_command`` makes a run."""
+        """Return the next step as a dict: ``step``, a word for it, ``why``, ``help`` ("" unless
+        something must be fixed), and ``commands``, the commands to give, of which ``run_command``
+        makes a run."""
         step, why, commands = self._next(run_command)
         help = self.faults[0].help if step == "fix" else ""
         return {"step": step, "why": why, "help": help, "commands": commands}
 
     def _next(self, run_command: str) -> tuple[str, str, list[str]]:
+        """Return a tuple: the word, the reason and the commands of `next`; [] if there is no
+        command."""
         best, last = self.best, self.of_head
         try_it = [*self._commit(), run_command]
         if self.going:
@@ -209,7 +215,8 @@ class Standing:
         return "edit", "HEAD has the code of the last keep: try an idea that is not listed", try_it
 
     def _commit(self) -> list[str]:
-        """Return the commands that commit the changes of editable files."""
+        """Return the commands that commit the changes of at most 20 editable files, those that are
+        changed now, or else of all tracked files."""
         paths = " ".join(map(quoted, self.edited[:20]))
         if not paths:
             return ['git commit -am "what you try"']
@@ -219,8 +226,8 @@ class Standing:
 
 
 def _faults(case: Case, *, edited: bool) -> list[Fault]:
-    """Return why no run can start: each broken rule's first finding, or an error. Changes that are
-    not committed (``edited``) are not among them."""
+    """Return why no run can start: the first finding of each broken rule, or an error; [] if one
+    can. Changes that are not committed (``edited``) are not among them."""
     try:
         case.evidence.journal.demand_whole()
         found = [
@@ -238,6 +245,7 @@ def _faults(case: Case, *, edited: bool) -> list[Fault]:
 
 
 def count(runs: Sequence[FinishedRun]) -> Table:
-    """Return how many runs there are, by status."""
+    """Return a dict of how many runs there are: ``runs``, and by status ``keep``, ``discard`` and
+    ``crash``."""
     words = [run.status for run in runs]
     return {"runs": len(runs), **{word: words.count(word) for word in ("keep", "discard", "crash")}}

@@ -115,7 +115,7 @@ def finding_text(finding: Finding, *, sentence: str = "") -> str:
 
 def count(results: Sequence[RuleResult]) -> str:
     """Return the counts of the rules as ``12 rules hold, 1 broken, 2 skipped``. Those that hold are
-    always counted; another status only if a rule has it."""
+    always counted, also 0; another status only if a rule has it."""
     found = Counter(result.status for result in results)
     words = [f"{found['holds']} {'rule holds' if found['holds'] == 1 else 'rules hold'}"]
     others: tuple[Status, ...] = ("broken", "warned", "skipped")
