@@ -46,6 +46,7 @@ class Field:
         return self.default is MISSING and self.default_factory is MISSING
 
     def __set_name__(self, owner: type, name: str) -> None:
+        """Take the name of the class's attribute as the field's."""
         self.name = name
 
     def __get__(self, instance: object, owner: type) -> Any:
@@ -206,6 +207,7 @@ class _Original:
         self._name, self._kw_only = name, kw_only
 
     def __get__(self, instance: object, owner: type) -> Any:
+        """Return the attribute that an equal class of `dataclasses` has."""
         import dataclasses
 
         equal = dataclasses.make_dataclass(

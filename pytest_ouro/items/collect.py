@@ -42,7 +42,8 @@ class Failure(Exception):
 
 class Session:
     """The bound, case and experiment of a pytest session. The plugin registers it only if an
-    experiment is asked for or a bound is named."""
+    experiment is asked for or a bound is named. UsageError, when it is made, for an option that is
+    not valid, a bound that is missing, or pytest-xdist beside an experiment."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -244,7 +245,8 @@ def _only_shows(config: pytest.Config) -> bool:
 
 
 def find_session(config: pytest.Config) -> Session:
-    """Return the session that the plugin registered; callers run only if it did."""
+    """Return the session that the plugin registered; callers run only if it did, else it is
+    None."""
     return cast("Session", config.pluginmanager.get_plugin("ouro-session"))
 
 
@@ -267,7 +269,7 @@ class BoundFile(pytest.File):
         case.close()  # the rules may be judged later, or by another worker
 
     def teardown(self) -> None:
-        """Close git's processes after the last rule."""
+        """Close git's processes after the last rule; they start again when needed."""
         find_session(self.config).case.close()
 
 
@@ -280,6 +282,8 @@ class Section(pytest.Collector):
         self.rules = rules
 
     def collect(self) -> Iterator[pytest.Item]:
+        """Yield the item of the run in the section ``experiment``; else one for each rule, with the
+        marker of its section."""
         if self.name == "experiment":
             yield ExperimentItem.from_parent(self, name="run")
             return
@@ -319,9 +323,9 @@ class RuleItem(OuroItem):
         self.order = 2 if rule.checker.stage in ("run", "ledger") else 0
 
     def runtest(self) -> None:
-        """Check the rule; raise Failure if it is broken, pytest's Skipped if it is skipped. The
-        outcome is recorded for the audit: first as "failed", so that an error is not taken for a
-        pass."""
+        """Check the rule; raise Failure if it is broken, pytest's Skipped if it is skipped,
+        OuroError if it cannot be checked. The outcome is recorded for the audit: first as "failed",
+        so that an error is not taken for a pass."""
         session = find_session(self.config)
         audit = session.audit
         audit.record(self.nodeid, "failed")
@@ -347,6 +351,7 @@ class RuleItem(OuroItem):
         return result_text(result, bound=self.path.name)
 
     def reportinfo(self) -> tuple[Path, int, str]:
+        """Return a tuple: the file, the rule's line, counted from 0, and its key."""
         return self.path, max(self.rule.line - 1, 0), self.rule.key
 
 
@@ -387,4 +392,5 @@ class ExperimentItem(OuroItem):
             raise Failure(escape_lines(*f"crash: {why}".split("\n"), *log))
 
     def reportinfo(self) -> tuple[Path, int, str]:
+        """Return a tuple: the file, 0, and the name of the item."""
         return self.path, 0, f"experiment::{self.name}"
