@@ -43,8 +43,9 @@ def main() -> NoReturn:
 
 
 def _status() -> int:
-    """Run the command and return its exit status; 130 after Ctrl-C, 2 for an error that no command
-    handled."""
+    """Run the command and return its exit status; 130 after Ctrl-C. Return 2 for an error that no
+    command handled, or if standard output is lost, and say so on standard error, unless its reader
+    has closed the pipe."""
     try:
         if sys.argv[1:] == ["guard"]:  # it runs before every edit, so load nothing else
             from pytest_ouro import guard
@@ -79,14 +80,15 @@ class _Closed(io.StringIO):
     """Replace a closed standard output: every write raises OSError."""
 
     def write(self, text: str) -> int:
+        """Raise OSError."""
         raise OSError(errno.EBADF, os.strerror(errno.EBADF), "standard output")
 
 
 def _open_streams() -> None:
     """Open the null device under the number of each closed standard stream, so that no other file
-    gets that number; that of standard output cannot be written to. Give Python an output whose
-    writes raise OSError, an error stream that discards what is written, and an empty input, each
-    only where its own is missing."""
+    gets that number; that of standard output cannot be written to. In place of a stream that Python
+    lacks, give it an output whose writes raise OSError, an error stream that discards what is
+    written, or an empty input."""
     for number in range(3):
         try:
             os.fstat(number)

@@ -45,10 +45,12 @@ class Case:
 
     @property
     def repository(self) -> Repository:
+        """The repository of the evidence."""
         return self.evidence.repository
 
     @property
     def experiment(self) -> Experiment:
+        """The settings of the experiment in the bound, without those of a profile."""
         return self.bound.experiment
 
     def close(self) -> None:
@@ -59,7 +61,7 @@ class Case:
 
     def again(self, measured: MeasuredRun | None = None) -> Case:
         """Return a new case with the same rules and trust, whose evidence is observed again: for
-        use after a run.
+        use after a run. GitError if the repository cannot be read.
 
         ``measured`` is the run that has just ended, if rules are to be applied to it.
         """
@@ -83,11 +85,12 @@ class Answer:
 
     @property
     def broken(self) -> bool:
+        """Whether a rule is broken; one that only warns does not count."""
         return any(result.broken for result in self.results)
 
     @property
     def ran(self) -> list[RuleResult]:
-        """The results of the rules that were not skipped."""
+        """The results of the rules that were not skipped; [] if all were."""
         return [result for result in self.results if result.status != "skipped"]
 
     @property
@@ -114,9 +117,10 @@ def open_case(
 
     ``trust`` is the revision to trust, which the user gave by the option ``trust_by``; if it is
     None, OURO_TRUST, git's settings or bound.lock decide. ``subject`` is what is checked, and
-    ``index`` the GIT_INDEX_FILE to keep for a partial commit. With ``rehash`` all data is read
-    again; ``run_commands`` allows the commands that the bound names. ``checks`` are registered
-    beside ours. GitError, TrustError or BoundError if the rules cannot be read.
+    ``index`` the GIT_INDEX_FILE to keep for a partial commit ("" for git's own index). With
+    ``rehash`` all data is read again; ``run_commands`` allows the commands that the bound names.
+    ``checks`` are registered beside ours. GitError, TrustError, BoundError or LimitError if the
+    rules cannot be read.
     """
     git = Git.discover(path.parent, index=index)
     bound_path = git.relative(path)
@@ -139,8 +143,8 @@ def open_commit(
 
     ``bound`` is bound.toml's path in the repository; if it is "", the nearest one in or above
     ``git.prefix`` is used. With ``named``, ``trust``, OURO_TRUST or git's settings must name the
-    trusted commit; without it, a bound.lock of the checked commit is enough. GitError, TrustError
-    or BoundError if the rules cannot be read.
+    trusted commit; without it, a bound.lock of the checked commit is enough. GitError, TrustError,
+    BoundError or LimitError if ``revision`` names no commit or the rules cannot be read.
     """
     head = git.commit(revision)
     if not head:
@@ -157,7 +161,7 @@ def open_commit(
 
 def _nearest_bound(git: Git, commit: str) -> str:
     """Return the path of the bound.toml that a commit has in the folder ``git.prefix``, or in the
-    nearest folder above. TrustError if there is none."""
+    nearest folder above, up to the repository's top. TrustError if there is none."""
     tree, folder = git.tree(commit), git.prefix
     while (path := join(folder, bounds.NAME)) not in tree:
         if not folder:
@@ -167,8 +171,8 @@ def _nearest_bound(git: Git, commit: str) -> str:
 
 
 def _read_rules(trust: Trust, path: str, checks: Mapping[str, type[Check]] | None = None) -> Bound:
-    """Return the bound that the bound.toml at ``path`` states as trust has that file. TrustError if
-    trust lacks it, BoundError if it is faulty."""
+    """Return the bound that the bound.toml at ``path`` states as trust has that file, with
+    ``checks`` beside ours. TrustError if trust lacks it, BoundError if it is faulty."""
     data = trust.read(path)
     if data is None:
         raise messages.no_trusted_bound(str(trust), path)
@@ -236,26 +240,29 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
 
 
 def check_all(case: Case) -> list[RuleResult]:
-    """Apply every rule and return the results, in the order of the bound."""
+    """Apply every rule and return the results, in the order of the bound. OuroError as from
+    `check_rule`."""
     return [check_rule(rule, case.evidence) for rule in case.bound.rules]
 
 
 def check_before_run(case: Case) -> list[RuleResult]:
     """Apply every rule except for those about a run, which is still to come. Return their results
-    in the order of the bound."""
+    in the order of the bound. OuroError as from `check_rule`."""
     return [check_rule(r, case.evidence) for r in case.bound.rules if r.checker.stage != "run"]
 
 
 def check_after_run(case: Case) -> list[RuleResult]:
     """Apply the rules about the run that has just ended, and those that the run may have broken.
-    Return their results in the order of the bound; other rules have none."""
+    Return their results in the order of the bound; other rules have none. OuroError as from
+    `check_rule`."""
     rules = [r for r in case.bound.rules if r.checker.stage == "run" or r.checker.after_run]
     return [check_rule(rule, case.evidence) for rule in rules]
 
 
 def check_history(case: Case) -> list[RuleResult]:
     """Apply every rule to the checked commit, and each that is not skipped to every commit between
-    trust and it. Return one result for each rule, in the order of the bound.
+    trust and it. Return one result for each rule, in the order of the bound. OuroError as from
+    `check_rule`, LimitError if there are too many commits.
 
     What a commit breaks is reported even if a later one reverts it, but not again if the checked
     commit still has it. Findings that only warn are not reported of earlier commits, unless the
@@ -301,11 +308,11 @@ def _describe_undone(case: Case, finding: Finding, commits: list[Commit]) -> Fin
 
 
 def _list_earlier_commits(case: Case) -> Iterator[tuple[Commit, Evidence]]:
-    """Yield pairs of a commit between trust and the checked one, oldest first, and the evidence in
-    which that commit is checked.
+    """Yield pairs of a commit between trust and the checked one, both left out, oldest first, and
+    the evidence in which that commit is checked.
 
     A commit that does not descend from trust is compared with their merge base, if the rules were
-    the same there; otherwise it is left out. OuroError if the number of commits times the files of
+    the same there; otherwise it is left out. LimitError if the number of commits times the files of
     the checked one is above the limit.
     """
     git, trust, head = case.repository.git, case.trust, case.repository.head

@@ -23,6 +23,7 @@ MARKERS = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add our options and settings to pytest's."""
     group = parser.getgroup("ouro", "bounded experiments")
     group.addoption(
         "--ouro-experiment",
@@ -69,6 +70,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the hook ``pytest_ouro_checks``."""
     from pytest_ouro import hookspecs
 
     pluginmanager.add_hookspecs(hookspecs)
@@ -115,7 +117,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; register the session only if an experiment is asked for or a bound is
-    named, so that other sessions load nothing more."""
+    named, so that other sessions load nothing more. UsageError if one of our options is not
+    valid."""
     for name, text in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {text}")
     if not config.getoption("ouro_experiment") and not _names_a_bound(config):
@@ -135,7 +138,8 @@ def _names_a_bound(config: pytest.Config) -> bool:
 
 @pytest.fixture(scope="session")
 def experiment(request: pytest.FixtureRequest) -> Result:
-    """Return the one supervised run of this session as a Result: val_bpb, status, reason, level, …
+    """Return the one supervised run of this session as a Result: val_bpb, status, reason, level, …,
+    also if it crashed.
 
     The first test that asks for it starts the run, unless it was made before. Without
     ``--ouro-experiment`` the test is skipped; if no run could be made, it fails.
