@@ -19,7 +19,7 @@ def test_the_author_of_the_environment_commits_the_rules(project, monkeypatch):
     assert author == "Somebody Else <else@example.org> State and bless the rules of the experiment"
 
 
-def test_without_an_author_the_words_of_git_and_the_commands_are_told(project):
+def test_without_an_author_the_words_of_git_and_the_commands_are_shown(project):
     project.git("rm", "-q", "bound.toml", "bound.lock")
     project.commit("no rules")
     project.git("config", "user.useConfigOnly", "true")
