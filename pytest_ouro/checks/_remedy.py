@@ -23,16 +23,16 @@ def undo(evidence: Evidence, path: str, *, known: bool = True) -> str:
     bless them.
 
     The command takes the changes out of the commits since trust. If no commit changed the file, it
-    restores the trusted file or, if trust lacks it (``known`` is False), removes the file. While a
-    blessing is not committed, the words "undo the change of PATH" replace a command that restores.
+    restores the trusted file or, if trust lacks it (``known`` is False), removes the file. If no
+    commit has the blessed bytes, a person must bless the file, and the return value says that.
     """
     trust = evidence.trust
     if command := drop(evidence, [path]):
         remedy = command
-    elif known and trust.commit:
+    elif known and trust.can_restore(path):
         remedy = f"git checkout {trust.commit[:7]} -- {quoted(path)}"
     elif known:
-        remedy = f"undo the change of {path}"
+        return f"no commit has the blessed {path}: a person may bless this one: pytest-ouro bless"
     else:
         remedy = f"{'git rm -f' if path in evidence.repository.index else 'rm'} {quoted(path)}"
     return remedy + _BLESS

@@ -159,6 +159,13 @@ class Trust:
         such file or a submodule there, or while a blessing is pending."""
         return self.git.file(self.commit, path) if self.commit else None
 
+    def can_restore(self, path: str) -> bool:
+        """Return whether the trusted commit has the trusted bytes of ``path``. It may lack them if
+        the file was edited between its blessing and the commit of bound.lock, and while a blessing
+        is pending."""
+        data = self.before(path)
+        return data is not None and (self.lock is None or has_digest(data, self.digest(path)))
+
     def digest(self, path: str) -> str:
         """Return ``sha256:…`` of the trusted bytes of ``path``, under bound.lock as it states it;
         "" if the file is not trusted."""
@@ -294,4 +301,5 @@ def _refuse_altered_bound(trust: Trust, bound_path: str) -> None:
     if data is None and not blessed:
         raise messages.no_bound(bound_path)
     if data is None or not has_digest(data, blessed):
-        raise messages.altered_bound(bound_path, trust.commit if blessed else "")
+        source = trust.commit if trust.can_restore(bound_path) else ""
+        raise messages.altered_bound(bound_path, source)

@@ -66,10 +66,10 @@ def no_bound(bound: str) -> TrustError:
 def altered_bound(bound: str, blessed_in: str) -> TrustError:
     """bound.toml differs from the digest in bound.lock, or is missing. ``blessed_in`` is the commit
     to restore it from; "" if there is none."""
-    command = f": git checkout {blessed_in:.7} -- {quoted(bound)}" if blessed_in else ""
+    undo = f"undo the change: git checkout {blessed_in:.7} -- {quoted(bound)}; "
     return TrustError(
         f"{bound} is not the one that was blessed (bound.lock): its rules are not trusted",
-        help=f"undo the change{command}; a person may declare it the truth: pytest-ouro bless",
+        help=f"{undo if blessed_in else ''}a person may declare it the truth: pytest-ouro bless",
     )
 
 

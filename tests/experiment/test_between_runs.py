@@ -291,6 +291,26 @@ def test_runs_are_compared_across_a_blessing_of_equal_content(make_loop):
     assert loop.run().endswith("reason=improved")
 
 
+@pytest.mark.parametrize("name", ["bound.toml", "evaluate.py"])
+def test_a_file_that_was_edited_before_its_blessing_was_committed(make_loop, name):
+    """No commit has the blessed bytes then, so that no checkout heals."""
+    loop = make_loop()
+    loop.bless()
+    (loop.path / name).write_text(f"{(loop.path / name).read_text()}# edited\n")
+    loop.git("add", "-A")
+    loop.hooked("commit", "-q", "--no-verify", "-m", "a blessing, and an edit")
+
+    status, said = loop.gate()
+
+    assert status != 0
+    assert "a person may" in said
+    assert said.partition("help: ")[2].splitlines()[0].endswith(": pytest-ouro bless")
+    assert "git checkout" not in said
+    loop.bless()
+    loop.commits("bless")
+    loop.lawful()
+
+
 @pytest.mark.tier(2)
 def test_a_blessing_beside_a_named_trust_says_how_it_comes_to_count(make_loop):
     loop = make_loop()
