@@ -125,6 +125,7 @@ class Night:
             branch="main",
             layout=SimpleNamespace(metric=metric.Metric("score")),
             runs=tuple(self.runs),
+            all_runs=tuple(self.runs),
             run=self.runs[-1],
             repository=SimpleNamespace(head=self.branch[-1], ancestors=frozenset(self.branch)),
         )
