@@ -24,7 +24,7 @@ def blessing_not_committed() -> ExperimentError:
     """bound.lock in the working tree differs from that of the last commit, or is not in it."""
     return ExperimentError(
         "bound.lock is not committed: the blessing has no commit to be compared with",
-        help="git add bound.lock bound.toml and git commit",
+        help="git add bound.lock bound.toml && git commit -m 'Bless the rules'",
     )
 
 

@@ -13,7 +13,7 @@ from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence import data
 from pytest_ouro.experiment.supervision.supervisor import supervise
-from pytest_ouro.experiment.terms.console_text import clean
+from pytest_ouro.experiment.terms.console_text import clean, lines
 from pytest_ouro.experiment.terms.job import CHILD, Job, environment
 from pytest_ouro.experiment.terms.names import LOG, python_words, trusted_source
 from pytest_ouro.experiment.terms.printed import Printed
@@ -225,10 +225,10 @@ class _Echo:
         self._reported = 0
 
     def __call__(self, position: Position | None = None) -> None:
-        lines = self._log.read_text("utf-8", "replace").split("\n")[:-1]
-        for line in lines[self._reported :]:
+        shown = lines(self._log.read_bytes().decode(errors="replace"))[:-1]
+        for line in shown[self._reported :]:
             self._say(f"ouro: {self._name}: {clean(line)}")
-        self._reported = len(lines)
+        self._reported = len(shown)
 
 
 def interpreter(experiment: Experiment) -> tuple[str, ...]:
