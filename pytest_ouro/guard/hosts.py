@@ -115,9 +115,12 @@ def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write
 
 def _words(name: str) -> list[str]:
     """Return the words of a tool's name in lower case, each from a capital letter or behind a sign:
-    ``NotebookEdit`` and ``mcp__x__notebook_edit`` both have ``edit``. A name without letters and
-    digits is returned as the only word."""
-    spaced = "".join(f" {c}" if c.isupper() else c if c.isalnum() else " " for c in name)
+    ``NotebookEdit`` and ``mcp__x__notebook_edit`` both have ``edit``; capitals in a row are one
+    word. A name without letters and digits is returned as the only word."""
+    spaced = ""
+    for before, c, after in zip(f" {name}", name, f"{name[1:]} ", strict=False):
+        starts = c.isupper() and (not before.isupper() or after.islower())
+        spaced += f" {c}" if starts else c if c.isalnum() else " "
     return spaced.lower().split() or [name]
 
 

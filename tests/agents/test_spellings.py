@@ -187,6 +187,11 @@ def test_what_scope_does_not_name_is_refused_and_what_git_ignores_is_not(project
     assert refused("Write", file_path="run.log") == ""
 
 
+@pytest.mark.parametrize("name", ["Bash", "BASH", "runShellCMD", "mcp__x__run_command"])
+def test_a_shell_is_known_by_its_name_in_any_case(laws, refused, name):
+    assert "danger-zone::prepare" in refused(name, command="echo >> prepare.py")
+
+
 def test_data_outside_of_the_repository(laws, refused):
     assert "danger-zone::data-pipeline" in refused(
         "Edit", file_path="~/.cache/toy/data/shard_9.bin"
