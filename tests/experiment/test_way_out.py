@@ -74,7 +74,7 @@ class Night(RuleBasedStateMachine):
         branch = git("branch", "--show-current")
         git("checkout", "-q", "-b", f"side{len(git('branch'))}", "HEAD~1")
         self.edit("better")
-        self.commit()
+        self.commit_without_the_hook()
         git("checkout", "-q", branch)
         if self.loop.hooked("merge", "-q", "--no-edit", "-X", "theirs", "-")[0]:
             self.loop.hooked("merge", "--abort")
