@@ -65,7 +65,7 @@ class Case:
 
         ``measured`` is the run that has just ended, if rules are to be applied to it.
         """
-        git = Git.discover(self.repository.git.top, index=self.repository.git.index)
+        git = self.repository.git.again()
         repository = Repository(git, trust=self.repository.trust, subject=self.repository.subject)
         allowed = self.evidence.run_commands
         evidence = Evidence(

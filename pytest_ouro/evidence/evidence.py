@@ -9,9 +9,10 @@ from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import dependencies
 from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.data import Fingerprints
+from pytest_ouro.evidence.git.ancestry import list_descendants
 from pytest_ouro.evidence.paths import join, matching
 from pytest_ouro.evidence.python import installed, shadows
-from pytest_ouro.evidence.records import journal, ledger
+from pytest_ouro.evidence.records import anchor, journal, ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -167,10 +168,10 @@ class Evidence:
         pending."""
         if self.trust.blessing_pending:
             return {}
-        wanted = ("--format=%(refname:lstrip=3) %(objectname)", f"--contains={self.trust.commit}")
-        found = self.repository.git.call("for-each-ref", *wanted, "refs/ouro/tried/").decode()
-        pairs = [line.split() for line in found.splitlines()]
-        return {int(name): commit for name, commit in pairs if name.isdigit()}
+        git = self.repository.git
+        refs = {ref: one for ref, one in anchor.refs(git.common_dir).items() if _is_tried(ref)}
+        found = list_descendants(git, self.trust.commit, start=anchor.TRIED, refs=refs)
+        return {int(ref.removeprefix(anchor.TRIED)): commit for ref, commit in found.items()}
 
     @cached_property
     def only_claims(self) -> str:
@@ -233,3 +234,8 @@ class Evidence:
         """The name of this working tree; "" for the main one."""
         git = self.repository.git
         return "" if git.folder == git.common_dir else git.folder.name
+
+
+def _is_tried(ref: str) -> bool:
+    """Return whether a ref, by its full name, is that of a tried commit."""
+    return ref.startswith(anchor.TRIED) and ref.removeprefix(anchor.TRIED).isdigit()

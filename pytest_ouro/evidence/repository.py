@@ -19,11 +19,11 @@ from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import content
 from pytest_ouro.evidence.cache import cache_in
 from pytest_ouro.evidence.git import excludes
+from pytest_ouro.evidence.git.ancestry import list_commits, list_history
 from pytest_ouro.evidence.git.client import Git, split
 from pytest_ouro.evidence.git.objects import object_id
 from pytest_ouro.evidence.paths import inside
 from pytest_ouro.messages import git as messages
-from pytest_ouro.messages import limits as limit_messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -145,7 +145,8 @@ class Repository:
         git = self.git
         if git.shallow and not git.line("merge-base", self.trust, self.head):
             raise messages.shallow_history(self.trust, self.head)
-        ids = self._linear_commits() or self._list_commits()
+        tips = (self.head, *self.merging)
+        ids = self._linear_commits() or list_commits(git, tips, since=self.trust)
         return tuple(_changes_of(git, commit) for commit in ids)
 
     def _linear_commits(self) -> list[str]:
@@ -160,15 +161,6 @@ class Repository:
                 return []
             commit = parents[0]
         return found[::-1]
-
-    def _list_commits(self) -> list[str]:
-        """Return the ids of all commits since trust, oldest first; LimitError if too many."""
-        tips, order = (self.head, *self.merging), ("--reverse", "--topo-order")
-        few = f"--max-count={limits.COMMITS + 1}"
-        found = self.git.call("rev-list", few, *order, *tips, f"^{self.trust}").decode().split()
-        if len(found) > limits.COMMITS:
-            raise limit_messages.too_many_commits(limits.COMMITS)
-        return found
 
     def on_branch(self, commit: Commit) -> str:
         """Return the id of the commit on ``head``'s first-parent line that brought ``commit``
@@ -190,7 +182,7 @@ class Repository:
     @cached_property
     def history(self) -> tuple[str, ...]:
         """The ids of the checked commit and its ancestors, newest first, none after its parents."""
-        return tuple(self.git.call("rev-list", "--topo-order", self.head).decode().split())
+        return list_history(self.git, self.head)
 
     @cached_property
     def ancestors(self) -> frozenset[str]:

@@ -266,7 +266,6 @@ class BoundFile(pytest.File):
             yield Section.from_parent(self, name=section, rules=rules)
         if session.settings.experiment:
             yield Section.from_parent(self, name="experiment", rules=[])
-        case.close()  # the rules may be judged later, or by another worker
 
     def teardown(self) -> None:
         """Close git's processes after the last rule; they start again when needed."""

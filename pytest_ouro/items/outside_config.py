@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound.read import NAME
-from pytest_ouro.core.errors import GitError
-from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.git.special_files import find_top
 from pytest_ouro.messages import plugin as messages
 
 if TYPE_CHECKING:
@@ -64,10 +63,8 @@ def _find_top(config: pytest.Config) -> Path | None:
     named = [bound.parent for bound in _NamedPaths(config).bounds()]
     configured = Path(config.rootpath, config.getini("ouro_bound") or NAME).parent
     for folder in (*named, config.invocation_params.dir, configured):
-        try:
-            return Git.discover(folder).top
-        except GitError:  # reported later, when the rules are read
-            continue
+        if top := find_top(folder):
+            return top
     return None
 
 

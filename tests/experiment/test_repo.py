@@ -46,7 +46,7 @@ def test_refs_are_written_and_listed(project, git):
 
 
 def test_a_ref_of_no_commit_is_an_error(git):
-    with pytest.raises(GitError, match="git update-ref failed: "):
+    with pytest.raises(GitError, match="f" * 10):
         repo.set_ref(git, "refs/ouro/tried/7", "f" * 40)
 
 

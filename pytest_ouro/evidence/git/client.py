@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import GitError
-from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.evidence.git import spawn
+from pytest_ouro.evidence.git.files import read_head
 from pytest_ouro.evidence.git.objects import Entry, Objects
 from pytest_ouro.evidence.git.special_files import refuse_special_files, refuse_what_blocks
 from pytest_ouro.messages import git as messages
@@ -210,6 +211,19 @@ class Git:
             *(start, Path(common), Path(folder)), shallow=shallow == "true", prefix=prefix[:-1]
         )
 
+    def again(self) -> Git:
+        """Return the repository with its present HEAD; the reader of objects is this one's. Errors
+        as in `discover`, which is called if git's files do not show HEAD."""
+        refuse_special_files(self.top)
+        found = read_head(self.folder, self.common_dir)
+        if found is None or self.shallow != (self.common_dir / "shallow").exists():
+            return Git.discover(self.top, index=self.index)
+        now = replace(self, head=found[0], branch=found[1])
+        if "store" in self.__dict__:
+            now.__dict__["store"] = self.store
+            self.store.renew()
+        return now
+
     def relative(self, path: Path) -> str:
         """Return ``path`` (a link itself, not its target) relative to the top folder, with ``/``;
         GitError if it lies outside."""
@@ -299,8 +313,8 @@ class Git:
 
     def close(self) -> None:
         """End the process that reads objects; the next read starts it again."""
-        if store := self.__dict__.pop("store", None):
-            store.close()
+        if "store" in self.__dict__:
+            self.store.close()
 
     @cached_property
     def store(self) -> Objects:

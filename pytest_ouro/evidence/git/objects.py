@@ -88,7 +88,20 @@ class Objects:
     def _start(self) -> None:
         git = Conversation(*self._program, late=self._late)
         self._ask, self._answer = git.ask, git.answer
-        self.close = weakref.finalize(self, git.hang_up)
+        self._end = weakref.finalize(self, git.hang_up)
+
+    def close(self) -> None:
+        """End the process, and forget what was read; the next read starts another."""
+        self._end()
+        self._room = _KEPT
+        self._known.clear()
+        self._trees.clear()
+        self._forget()
+        self.renew()
+
+    def renew(self) -> None:
+        """Allow to read `limits.OBJECTS` again, for another answer."""
+        self._unread = limits.OBJECTS
 
     def read(self, name: str, *, limit: float = limits.FILE, path: str = "") -> bytes:
         """Return the bytes of an object by its id. GitError if it is missing, or its bytes do not
@@ -111,6 +124,8 @@ class Objects:
 
     def _read(self, name: str, limit: float, path: str) -> bytes:
         """Return the bytes of an object without looking in memory; errors as in :meth:`read`."""
+        if not self._end.alive:
+            self._start()
         try:
             self._ask.write(name.encode() + b"\n")
             self._ask.flush()
@@ -126,14 +141,13 @@ class Objects:
         return data
 
     def _refuse_too_large(self, name: str, kind: bytes, size: int, limit: float, path: str) -> None:
-        """Raise LimitError if an object, or all that was read, has too many bytes; git is started
-        again, since it is about to write them."""
+        """Raise LimitError if an object, or all that was read, has too many bytes; then end git,
+        which is about to write them."""
         limit = {b"commit": limits.COMMIT, b"tree": limits.FOLDER}.get(kind, limit)
         self._unread -= size if limit != limits.UNLIMITED else 0
         if size <= limit and self._unread >= 0:
             return
-        self.close()  # git is about to write the bytes: ask another process for other objects
-        self._start()
+        self._end()  # git is about to write the bytes: ask another process for other objects
         if size > limit:
             if path:
                 raise limit_messages.too_large(path, size, int(limit))
@@ -175,10 +189,14 @@ class Objects:
         `_KEPT_ENTRIES`, forget all that was parsed, and count from 0."""
         self._listed += entries
         if self._listed > _KEPT_ENTRIES:
-            self._listed = 0
-            self._parsed.clear()
-            self._folders.clear()
-            self._files.clear()
+            self._forget()
+
+    def _forget(self) -> None:
+        """Forget all that was parsed."""
+        self._listed = 0
+        self._parsed.clear()
+        self._folders.clear()
+        self._files.clear()
 
     def _fields(self, tree: str) -> _Tree:
         """Return mode and id of each entry of a tree, by name, all as bytes. GitError if the tree

@@ -69,6 +69,16 @@ def _git_folders(start: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((folder, _named(f"{folder}/commondir", folder)))) if folder else ()
 
 
+def find_top(start: Path) -> Path | None:
+    """Return the top folder of the working tree around ``start``, without asking git: the nearest
+    that has a git folder, or a file that names one. None if there is none."""
+    for folder in (start.absolute(), *start.absolute().parents):
+        named = folder / ".git"
+        if (named / "HEAD").exists() or named.is_file():
+            return folder
+    return None
+
+
 def _git_folder(start: str) -> str:
     """Return the git folder of the working tree, or the bare repository, around ``start``; "" if
     there is none."""

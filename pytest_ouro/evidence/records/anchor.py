@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core import limits
 from pytest_ouro.core.errors import GitError
 from pytest_ouro.evidence.content import read_own
 from pytest_ouro.evidence.git.client import command, environment, run_git
+from pytest_ouro.evidence.git.files import (
+    ID,
+    packed_refs,
+    read_head,
+    uses_reftable,
+    write_object,
+    write_ref,
+)
 from pytest_ouro.evidence.git.objects import Objects, object_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-REF = "refs/ouro/journal"
-
-_ID = re.compile(rb"[0-9a-f]{40}|[0-9a-f]{64}")
+_OURS = "refs/ouro"
+REF = f"{_OURS}/journal"
+#: The refs that keep the tried commits reachable: this, and the number of the started line.
+TRIED = f"{_OURS}/tried/"
 
 #: The copy must survive a loss of power, as the journal does.
 _DURABLE = ("core.fsync=loose-object,reference",)
@@ -38,13 +45,23 @@ def _call(folder: Path, *args: str, stdin: bytes = b"") -> bytes:
 def exists(folder: Path) -> bool:
     """Return whether the ref exists as a file or in packed-refs, without calling git; False if git
     keeps refs in another format."""
-    if folder.joinpath(*REF.split("/")).exists():
-        return True
-    return f" {REF}\n".encode() in (read_own(folder / "packed-refs", limit=limits.FILE) or b"")
+    return (folder / REF).exists() or REF in packed_refs(folder, REF)
+
+
+def read_held(folder: Path) -> str:
+    """Return the id of the tree that the ref names; "" if there is no ref. Git is called only if
+    its files do not show it; GitError if it fails."""
+    place = folder / REF
+    if not (uses_reftable(folder) or place.is_symlink() or place.parent.is_symlink()):
+        found = b"" if place.is_dir() else (read_own(place) or b"").rstrip(b"\n")
+        found = found or packed_refs(folder, REF).get(REF, b"")
+        if not found or (ID.fullmatch(found) and _is_loose(folder, found.decode())):
+            return found.decode()
+    return refs(folder).get(REF, "")
 
 
 def refs(folder: Path) -> dict[str, str]:
-    """Return a dict from the full name of each ref in refs/ouro/ to the id of its object. Git is
+    """Return the ids of the objects of all refs in refs/ouro/, by the refs' full names. Git is
     called only if its files do not show them; GitError if it fails."""
     found = _read_refs(folder)
     if found is not None:
@@ -56,59 +73,89 @@ def refs(folder: Path) -> dict[str, str]:
 def _read_refs(folder: Path) -> dict[str, str] | None:
     """Return ids by ref as the files state them, in git's default format. None if there is another
     format, a link, or a file that is not an id, or if the journal's tree is not a loose object."""
-    if (folder / "reftable").exists():
+    if uses_reftable(folder) or (folder / "refs").is_symlink() or (folder / _OURS).is_symlink():
         return None
-    found = {}
-    for line in (read_own(folder / "packed-refs", limit=limits.FILE) or b"").splitlines():
-        name, _, ref = line.partition(b" ")
-        if ref.startswith(b"refs/ouro/") and _ID.fullmatch(name):
-            found[ref.decode(errors="surrogateescape")] = name.decode()
-    for at, folders, files in os.walk(folder / "refs" / "ouro"):
-        here = Path(at)
-        if any(path.is_symlink() for path in (here, *(here / one for one in (*folders, *files)))):
-            return None
-        for path in (here / one for one in files if not one.endswith(".lock")):
-            stated = (read_own(path) or b"").rstrip(b"\n")
-            if not _ID.fullmatch(stated):
-                return None
-            found[path.relative_to(folder).as_posix()] = stated.decode()
-    held = found.get(REF, "")
-    loose = folder / "objects" / held[:2] / held[2:]
-    return found if not held or loose.is_file() else None
+    packed = packed_refs(folder, f"{_OURS}/")
+    found = {ref: name.decode() for ref, name in packed.items()}
+    todo = [_OURS] if (folder / _OURS).is_dir() else []
+    for at in todo:  # the folders below are added
+        with os.scandir(folder / at) as entries:
+            for entry in entries:
+                ref = f"{at}/{entry.name}"
+                if entry.is_symlink():
+                    return None
+                if entry.is_dir():
+                    todo.append(ref)
+                elif not ref.endswith(".lock"):
+                    stated = (read_own(folder / ref) or b"").rstrip(b"\n")
+                    if not ID.fullmatch(stated):
+                        return None
+                    found[ref] = stated.decode()
+    named = found.get(REF, "")
+    return found if not named or _is_loose(folder, named) else None
+
+
+def _is_loose(folder: Path, name: str) -> bool:
+    """Return whether git has the object with this id in a file of its own."""
+    return (folder / "objects" / name[:2] / name[2:]).is_file()
 
 
 def tree(lines: Sequence[bytes], *, like: str) -> str:
     """Return the id of the tree that holds these lines, by the hash function that made the id
     ``like``."""
-    entries = b"".join(
-        b"100644 %b\0" % name.encode() + bytes.fromhex(_blob(line, like))
-        for name, line in _named(lines)
+    return object_id(b"tree", _entries(lines, like), like=like)
+
+
+def _entries(lines: Sequence[bytes], like: str) -> bytes:
+    """Return the bytes of the tree that holds these lines, by the hash function that made the id
+    ``like``. The number of a line names its file, so that git's order is the journal's."""
+    return b"".join(
+        b"100644 %08d\0" % number + bytes.fromhex(_blob(line, like))
+        for number, line in enumerate(lines, start=1)
     )
-    return object_id(b"tree", entries, like=like)
 
 
 def write(folder: Path, lines: Sequence[bytes], before: str) -> None:
     """Write these lines to git as a tree, and let the ref name it. ``before`` is the id of the tree
-    that the ref names now, or "" for none: if that tree has all lines except for the last, only the
-    last line is written as an object. GitError if git fails."""
+    that the ref names now, or "" for none. If that tree has all lines except for the last, only the
+    last is written. GitError if git fails."""
     known = bool(before) and tree(lines[:-1], like=before) == before
-    for line in lines[-1:] if known else lines:
+    new = lines[-1:] if known else lines
+    head, _ = read_head(folder, folder) or ("", "")
+    like = before or head or _call(folder, "hash-object", "--stdin").decode().strip()
+    try:
+        for line in new:
+            write_object(folder, b"blob", line + b"\n", like=like)
+        name(folder, write_object(folder, b"tree", _entries(lines, like), like=like))
+    except OSError:  # such as a link in the place of a folder, which git follows
+        name(folder, _write_by_git(folder, lines, new, like))
+
+
+def _write_by_git(folder: Path, lines: Sequence[bytes], new: Sequence[bytes], like: str) -> str:
+    """Let git write the lines ``new`` and the tree of all ``lines``; return the tree's id. GitError
+    if git fails."""
+    for line in new:
         _call(folder, "hash-object", "-w", "--stdin", stdin=line + b"\n")
-    like = before or _call(folder, "hash-object", "--stdin").decode().strip()
-    entries = [f"100644 blob {_blob(line, like)}\t{name}\n" for name, line in _named(lines)]
-    new = _call(folder, "mktree", "--missing", stdin="".join(entries).encode())
-    name(folder, new.decode().strip())
+    entries = "".join(
+        f"100644 blob {_blob(line, like)}\t{number:08}\n"
+        for number, line in enumerate(lines, start=1)
+    )
+    return _call(folder, "mktree", "--missing", stdin=entries.encode()).decode().strip()
 
 
 def name(folder: Path, tree: str) -> None:
     """Let the ref name the tree with this id; for "", remove the ref. The caller holds the
-    journal's lock. If git fails, what blocks the ref (a lock file, a folder in its place) is
-    removed and git is called again; GitError if it fails even then."""
+    journal's lock. If neither we nor git can, what blocks the ref (a lock file, a folder in its
+    place) is removed and git is called again; GitError if it fails even then."""
+    if tree:
+        with contextlib.suppress(OSError):
+            write_ref(folder, REF, tree)
+            return
     update = ("update-ref", REF, tree) if tree else ("update-ref", "-d", REF)
     try:
         _call(folder, *update)
     except GitError:  # a lock that a killed process left, or what a script put in the ref's place
-        place = folder.joinpath(*REF.split("/"))
+        place = folder / REF
         place.with_name(f"{place.name}.lock").unlink(missing_ok=True)
         if place.is_dir():
             import shutil  # it loads every compression module
@@ -128,12 +175,6 @@ def read(folder: Path, tree_id: str) -> list[bytes] | None:
             return None
     lines = [blob.removesuffix(b"\n") for blob in blobs]
     return lines if tree(lines, like=tree_id) == tree_id else None
-
-
-def _named(lines: Sequence[bytes]) -> list[tuple[str, bytes]]:
-    """Return pairs of name and line: the number of a line names its file, so that git's order is
-    the journal's."""
-    return [(f"{number:08}", line) for number, line in enumerate(lines, start=1)]
 
 
 def _blob(line: bytes, like: str) -> str:

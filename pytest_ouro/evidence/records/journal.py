@@ -136,7 +136,7 @@ class Journal:
 
     def _read_ref(self) -> str:
         """Return the id of the tree of git's copy; "" if there is none."""
-        return anchor.refs(self.common_dir).get(anchor.REF, "")
+        return anchor.read_held(self.common_dir)
 
     def _look(self) -> tuple[str, list[bytes]]:
         """Return the id of the tree of git's copy ("" if there is none), and the lines of the
@@ -280,14 +280,13 @@ class Journal:
         """Append a record with the lock held, as `append` does: to git's copy, then to the file."""
         from pytest_ouro.evidence.records import record_format
 
-        lines, refs = self.write_awaited(), anchor.refs(self.common_dir)
-        held = refs.get(anchor.REF, "")
+        lines, held = self.write_awaited(), self._read_ref()
         if fault := self._fault(held, lines):
             raise self._refusal(fault)
         written = replace(
             record,
             prev=hashlib.sha256(lines[-1]).hexdigest() if lines else "",
-            seq=self._next_number(lines, refs) if record.seq is None else record.seq,
+            seq=self._next_number(lines) if record.seq is None else record.seq,
         )
         line = record_format.write(written)
         if fault := self._conflict([*lines, line]):  # it would close the journal for ever
@@ -300,14 +299,14 @@ class Journal:
             raise
         return written
 
-    def _next_number(self, lines: list[bytes], refs: dict[str, str]) -> int:
+    def _next_number(self, lines: list[bytes]) -> int:
         """Return the number of the next line: one more than the last line's. If there are no lines,
         one more than the highest number among ``refs`` of earlier tries, or 1."""
         if lines:
             last = self._records(lines)[-1].seq
             return (len(lines) if last is None else last) + 1
         # The numbers of earlier tries are taken: their refs hold their commits.
-        numbers = (ref.rpartition("/")[2] for ref in refs)
+        numbers = (ref.rpartition("/")[2] for ref in anchor.refs(self.common_dir))
         return max((int(number) for number in numbers if number.isdigit()), default=0) + 1
 
     def _write(self, lines: list[bytes], line: bytes) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pytest_ouro.core.fast_dataclass import dataclass, field, fields
 from pytest_ouro.core.metric import DECIMALS, Direction, Metric
+from pytest_ouro.evidence.records.anchor import TRIED
 from pytest_ouro.evidence.records.kinds import (
     COMMIT,
     COUNT,
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
 
 #: The version of the lines that are written now. Lines without one are of version 1.
 VERSION = 3
-#: The ref that keeps the commit of a run reachable: this, and the number of its started line.
-TRIED = "refs/ouro/tried/"
 
 Event = Literal["started", "measured", "finished"]
 Outcome = Literal[

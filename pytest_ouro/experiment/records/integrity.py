@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.records import anchor, record_format
-from pytest_ouro.evidence.records.anchor import REF
+from pytest_ouro.evidence.records.anchor import REF, TRIED
 from pytest_ouro.evidence.records.conflicts import conflicts
 from pytest_ouro.evidence.records.journal import finished
 from pytest_ouro.evidence.records.reasons import Reason
-from pytest_ouro.evidence.records.run_record import TRIED, FinishedRun
+from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.experiment.records.start_files import StartFiles
 from pytest_ouro.experiment.terms import repo
 from pytest_ouro.experiment.terms.names import LOG, PACKAGE

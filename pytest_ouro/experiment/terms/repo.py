@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import GitError
 from pytest_ouro.evidence.git.client import command, environment
+from pytest_ouro.evidence.git.files import write_ref
 from pytest_ouro.evidence.git.special_files import refuse_what_blocks
 from pytest_ouro.messages import git as messages
 
@@ -36,8 +37,13 @@ def refs(git: Git, prefix: str) -> dict[str, str]:
 
 
 def set_ref(git: Git, ref: str, commit: str) -> None:
-    """Create a ref at a commit, or move it there. GitError if git fails."""
-    git.call("update-ref", ref, commit)
+    """Create a ref at a commit, or move it there. GitError if there is no such commit, or git
+    fails."""
+    git.store.commit(commit)
+    try:
+        write_ref(git.common_dir, ref, commit)
+    except OSError:  # such as a lock that another process holds, for which git waits
+        git.call("update-ref", ref, commit)
 
 
 def delete_ref(git: Git, ref: str) -> None:

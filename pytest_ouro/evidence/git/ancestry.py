@@ -1,0 +1,73 @@
+"""Follow commits to their parents: a short way as they are read, a long one by git."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core import limits
+from pytest_ouro.core.errors import GitError
+from pytest_ouro.messages import limits as messages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_ouro.evidence.git.client import Git
+
+#: The number of commits that are read one by one before git is asked.
+_FEW = 100
+
+
+def list_history(git: Git, head: str) -> tuple[str, ...]:
+    """Return the ids of a commit and its ancestors, newest first, none after its parents. GitError
+    if one cannot be read."""
+    found: list[str] = []
+    commits = [head]
+    while len(commits) == 1 and len(found) < _FEW and not git.shallow:
+        found += commits
+        commits = git.store.commit(commits[0])[1]
+    if not commits:
+        return tuple(found)
+    return tuple(git.call("rev-list", "--topo-order", head).decode().split())
+
+
+def list_commits(git: Git, tips: Iterable[str], *, since: str) -> list[str]:
+    """Return the ids of all commits in the history of ``tips`` that are not in that of ``since``,
+    oldest first. LimitError if they are too many, GitError if git fails."""
+    few, order = f"--max-count={limits.COMMITS + 1}", ("--reverse", "--topo-order")
+    found = git.call("rev-list", few, *order, *tips, f"^{since}").decode().split()
+    if len(found) > limits.COMMITS:
+        raise messages.too_many_commits(limits.COMMITS)
+    return found
+
+
+def list_descendants(git: Git, commit: str, *, start: str, refs: dict[str, str]) -> dict[str, str]:
+    """Return those of the ``refs``, ids of commits by full names that begin with ``start``, that
+    have ``commit`` in their history. A commit that is missing has none. GitError if git fails."""
+    known = None if git.shallow else _find_descendants(git, commit, refs.values())
+    if known is None:
+        listed = git.call("for-each-ref", "--format=%(refname)", f"--contains={commit}", start)
+        return {ref: refs[ref] for ref in listed.decode().split() if ref in refs}
+    return {ref: one for ref, one in refs.items() if one in known}
+
+
+def _find_descendants(git: Git, commit: str, tips: Iterable[str]) -> set[str] | None:
+    """Return those of the commits ``tips`` that have ``commit`` in their history; None if the way
+    is long, or one on the way cannot be read."""
+    known = {commit: True}
+    todo = [*tips]
+    most = _FEW + len(todo)
+    while todo:
+        one = todo[-1]
+        try:
+            parents = [] if one in known else git.store.commit(one)[1]
+        except GitError:
+            return None
+        unknown = [parent for parent in parents if parent not in known]
+        if unknown and not any(known.get(parent) for parent in parents):
+            todo += unknown
+        else:
+            known.setdefault(one, any(known.get(parent) for parent in parents))
+            todo.pop()
+        if len(known) + len(unknown) > most:
+            return None
+    return {one for one, found in known.items() if found}
