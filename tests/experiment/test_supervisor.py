@@ -227,8 +227,9 @@ def test_the_cpu_clock_does_not_count_sleep(bench):
     [
         "exec(burn)",
         "subprocess.run([sys.executable, '-c', burn])",
-        "child = subprocess.Popen([sys.executable, '-c', burn + '\\ntime.sleep(60)'])\n"
-        "time.sleep(1.4)",
+        "wait = burn + '\\nprint(flush=True)\\ntime.sleep(60)'\n"
+        "child = subprocess.Popen([sys.executable, '-c', wait], stdout=subprocess.PIPE)\n"
+        "child.stdout.readline()",
     ],
     ids=["its own", "a child that ended", "a child that lives"],
 )

@@ -251,7 +251,9 @@ class RunState:
         latest = released + self.job.startup_seconds
         if latest < start:
             start, cause = latest, "startup-seconds"
-        self.window_from, self.clock_start = start, cause
+        self.window_from = start
+        if self.job.message.get("mode") == "experiment":  # nothing else serves batches
+            self.clock_start = cause
         self.clock_after = max(0.0, start - released)
 
     def close(self) -> None:
