@@ -289,7 +289,7 @@ LAYOUTS: dict[str, Layout] = {
     "a session in Rust": Layout(
         {**RUST, "Cargo.toml": "[package]\n"},
         experiment={
-            "command": ("./autoresearch.sh",),
+            "command": ("bash", "autoresearch.sh"),
             "editable": ("src/lib.rs",),
             "metric": "total_us",
             "direction": "lower",
@@ -309,6 +309,28 @@ LAYOUTS: dict[str, Layout] = {
     "a session in TypeScript": Layout(
         session("npm run bench", "src/parse.ts", "test/p.ts", "parse_ms", "lower", "ms"),
         experiment={"metric": "parse_ms", "direction": "lower"},
+    ),
+    "a session with settings": Layout(
+        {
+            "autoresearch.toml": 'target_file = "knobs.vars"\neval_command = "./rate.sh"\n'
+            'metric_name = "answers"\nmetric_direction = "maximize"\ntime_budget_seconds = 90\n',
+            "knobs.vars": "K=1\n",
+            "rate.sh": "echo 0.5\n",
+        },
+        experiment={
+            "command": ("bash", "rate.sh"),
+            "editable": ("knobs.vars",),
+            "metric": "answers",
+            "direction": "higher",
+            "budget": 90,
+        },
+    ),
+    "times beside a metric": Layout(
+        {
+            "bench.py": "import plan\n\nprint(f'time: {plan.t}')\nprint(f'accuracy: {plan.a}')\n",
+            "plan.py": "t = a = 1\n",
+        },
+        experiment={"metric": "accuracy", "direction": "higher", "editable": ("plan.py",)},
     ),
     "a shell script and an option": Layout(
         {"bench.sh": "gcc kernel.c && ./a.out\n", "kernel.c": "int main;\n"},

@@ -78,7 +78,7 @@ _PROGRAMS = {
     "pytest-ouro uninit": Program("hooks", unless=("-h", "--help", "--dry-run")),
     "pytest-ouro bless": Program("bless", unless=("-h", "--help")),
     "pytest-ouro init": Program(
-        "bless", needs=("--force",), unless=("--program", "--render", "--agents")
+        "bless", needs=("--force", "--go"), unless=("--program", "--render", "--agents")
     ),
 }
 

@@ -116,6 +116,7 @@ DENIED = [
     "pip install einops", "pip install -U torch", "python -m pip install einops", "uv add einops",
     "uv pip install einops", "poetry add einops", "conda install einops",
     "pip install git+https://x/y", "uvx pip install einops", "pytest-ouro init --force",
+    "pytest-ouro init --go",
     "sed -i s/six/numpy/ pyproject.toml", "echo einops > requirements.txt", "uv lock --upgrade",
     # scope
     "echo x > helper.py", "sed -i s/a/b/ .gitignore", "rm .gitignore", "cp /tmp/x conftest.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import posixpath
 import sys
@@ -18,6 +19,7 @@ from pytest_ouro.cli.init.go import go
 from pytest_ouro.cli.output import say, say_document
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import BoundError, OuroError
+from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.git.special_files import refuse_special_file
 from pytest_ouro.messages import project as messages
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 #: Files in which people state their rules for agents.
 _AGENT_FILES = ("CLAUDE.md", "AGENTS.md")
+#: The settings of a session, where a tool keeps them.
+_SETTINGS = "autoresearch.toml"
 #: What a person does where the bound that would be written is refused.
 _NOT_WRITTEN = (
     "bound.toml was not written; give another value by an option (pytest-ouro init --help), or "
@@ -225,6 +229,11 @@ def _find_prose(folder: Path, top: Path, source: str | None) -> Prose:
     if source is not None:
         return _read_prose(folder / source, source)
     for place in dict.fromkeys((folder, top)):
+        with contextlib.suppress(ValueError):
+            settings = toml.loads(_read_text(place / _SETTINGS) or "")
+            found = instructions.read_settings(settings, _SETTINGS)
+            if found.is_loop:
+                return found
         for name in instructions.FILES:
             found = _read_prose(place / name, name)
             if found.is_loop:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.evidence.content import read_file
+from pytest_ouro.evidence.paths import matches
 from pytest_ouro.experiment.terms.names import named_files
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding.discover.source import PythonFile
@@ -19,6 +20,7 @@ from pytest_ouro.onboarding.discover.words import (
     existing,
     find_direction,
     find_ledger,
+    named_direction,
 )
 
 if TYPE_CHECKING:
@@ -59,6 +61,11 @@ _PRINTED = (
         r"""([A-Za-z_]\w*)\s*[:=]\s*[%${#]"""
     ),
 )
+#: Labels of what a run costs, which are printed beside a metric.
+_COST = re.compile(
+    r"time|second|elapsed|duration|memory|vram|tokens|^(?:error|warning|usage|note|step|epoch)s?$",
+    re.IGNORECASE,
+)
 #: Folders of source that an agent edits where nothing names any.
 _SOURCES = ("src", "lib", "pkg", "crates", "internal", "kernels", "Sources", "ext")
 
@@ -83,6 +90,8 @@ def find_command(
     """
     if options.command:
         return _command(options.command, python, tracked)
+    if "autoresearch.sh" in tracked:
+        return _command("autoresearch.sh", python, tracked)
     for words in prose.commands:
         if not _PLACEHOLDER.search(words):
             found = _command(words, python, tracked)
@@ -113,7 +122,10 @@ def _command(text: str, python: Sequence[str], tracked: Sequence[str]) -> Comman
     named = tuple(path for path in named_files(tuple(parts)) if path in tracked)
     if _SHELL.search(text):
         return Command(("sh", "-c", text), named)
-    if re.fullmatch(r"python[\d.]*", parts[0]):
+    script = parts[0].removeprefix("./")
+    if script in tracked and script.endswith(".sh"):  # git may have it without the right to run
+        parts = ["bash", script, *parts[1:]]
+    elif re.fullmatch(r"python[\d.]*", parts[0]):
         parts = [*python, *parts[1:]]
     elif parts[:2] == ["uv", "run"] and "uv.lock" in tracked and "--frozen" not in parts:
         parts = ["uv", "run", "--frozen", *parts[2:]]
@@ -189,6 +201,11 @@ def _metric(command: Command, folder: Path, prose: Prose, options: InitOptions) 
     name = options.metric
     if not name:
         said = [metric for metric in prose.metrics if metric in printed] or list(prose.metrics)
+        telling = [label for label in printed if named_direction(label) and not _COST.search(label)]
+        held_out = [label for label in telling if label.startswith(("val", "eval", "test"))]
+        telling = held_out if len(held_out) == 1 else telling
+        if not said and len(telling) == 1:
+            said = telling
         if not said and len(printed) > 1:
             call = options.call("--metric", printed[-1])
             raise messages.several_found("metric", shlex.join(command.words), printed, call)
@@ -241,13 +258,14 @@ def _editable(
     guess: list[str] = []
     for path in command.files:
         measures = posixpath.splitext(posixpath.basename(path))[0].lower().startswith(_MEASURES)
-        if not measures and path not in fixed:
+        if not measures and not matches(path, fixed):
             guess.append(path)
         elif path.endswith(".py"):
             guess += _imported(folder, path, fixed)
-    sources = [f"{name}/**" for name in _SOURCES if any(p.startswith(f"{name}/") for p in tracked)]
+    free = [path for path in tracked if not matches(path, fixed)]
+    sources = [f"{name}/**" for name in _SOURCES if any(p.startswith(f"{name}/") for p in free)]
     found = tuple(dict.fromkeys(guess)) or tuple(sources[:1])
-    near = [path for path in _code(tracked) if path not in (*command.files, *fixed)]
+    near = [path for path in _code(free) if path not in command.files]
     if not found and len(near) == 1:
         found = (near[0],)
     if not found:
@@ -263,7 +281,7 @@ def _imported(folder: Path, path: str, fixed: Sequence[str]) -> list[str]:
         modules = PythonFile.read(folder / path, path).modules(folder)
     except OuroError:
         return []
-    return [module for module in modules if module not in fixed]
+    return [module for module in modules if not matches(module, fixed)]
 
 
 def _code(tracked: Sequence[str]) -> Iterator[str]:

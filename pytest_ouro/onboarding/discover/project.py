@@ -7,6 +7,7 @@ ambiguous is an error that names the command to give instead.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +144,8 @@ _MANIFESTS = (
 def _suggest(tracked: Sequence[str], python: Sequence[str], options: InitOptions) -> str:
     """Return the call that names a command, with the likeliest program that is tracked, or ``make
     bench`` if there is none."""
-    code = [path for path in tracked if path.endswith((".sh", ".py")) and "test" not in path]
+    aside = re.compile(r"test|setup|install|prepare|deploy|download|__init__")
+    code = [p for p in tracked if p.endswith((".sh", ".py")) and not aside.search(p)]
     code.sort(key=lambda path: (path.count("/"), not path.endswith(".sh"), path))
     program = f"{' '.join(python)} {code[0]}" if code else "make bench"
     if code and code[0].endswith(".sh"):

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from pytest_ouro.bound.tables import METRIC
 from pytest_ouro.onboarding import phrases
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ _KEPT = (
     r"\b(?:do not|don't|never) (?:modify|edit|change|touch)|\bread[- ]only\b"
     r"|\bfixed (?:eval|harness)"
 )
+#: How many forbidden things, and how long ones, are taken as rules: longer lists are notes.
+_MOST, _LONGEST = 24, 300
 _BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+(.*)$")
 _SPAN = re.compile(r"`([^`\n]+)`")
 
@@ -127,14 +131,33 @@ def read(text: str, file: str) -> Prose:
     return Prose(
         file=file,
         commands=tuple(_commands(lines)),
-        metrics=_found(_METRIC, whole),
+        metrics=tuple(name for name in _found(_METRIC, whole) if re.fullmatch(METRIC[0], name)),
         unit=next(iter(_UNIT.findall(plain)), ""),
         editable=tuple(dict.fromkeys(editable)),
         fixed=tuple(path for path in dict.fromkeys(fixed) if path not in editable),
         budget=_seconds(plain, r"budget|wall[- ]clock|training time"),
         limit=_seconds(plain, r"\bexceeds?\b|timeout|time limit|\bkill it\b"),
-        forbidden=tuple(_forbidden(lines)),
+        forbidden=tuple(islice(_forbidden(lines), _MOST)),
         text=plain,
+    )
+
+
+def read_settings(table: dict[str, object], file: str) -> Prose:
+    """Return what the table of autoresearch.toml states: ``eval_command``, ``target_file``,
+    ``metric_name``, ``metric_direction`` and ``time_budget_seconds``, those that it has."""
+
+    def text(key: str) -> str:
+        value = table.get(key)
+        return value if isinstance(value, str) else ""
+
+    limit = table.get("time_budget_seconds")
+    return Prose(
+        file=file,
+        commands=tuple(filter(None, [text("eval_command")])),
+        metrics=tuple(filter(None, [text("metric_name")])),
+        editable=tuple(filter(None, [text("target_file")])),
+        limit=float(limit) if isinstance(limit, int | float) and limit > 0 else None,
+        text=f"direction: {text('metric_direction')}",
     )
 
 
@@ -177,7 +200,7 @@ def _commands(lines: list[_Line]) -> Iterator[str]:
         spans = [line.text] if line.fenced else _SPAN.findall(line.text)
         for span in spans:
             command = span.strip().removeprefix("$ ").removeprefix("> ")
-            found = _REDIRECTED.match(command)
+            found = None if re.search(r"<[\w .-]+>", command) else _REDIRECTED.match(command)
             plain = (found[1] if found else command).strip()
             if not _is_command(plain):
                 continue
@@ -243,5 +266,5 @@ def _forbidden(lines: list[_Line]) -> Iterator[tuple[int, str]]:
     for line in lines:
         bullet = None if line.fenced else _BULLET.match(line.text)
         is_rule = re.search(rf"{_NOT}|\brules?\b|\bconstraints?\b", line.heading, re.IGNORECASE)
-        if bullet and is_rule:
+        if bullet and is_rule and len(bullet[1]) <= _LONGEST:
             yield line.number, bullet[1].strip()

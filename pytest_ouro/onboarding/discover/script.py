@@ -37,6 +37,8 @@ WARMUP_SECONDS = 300.0
 #: Seconds of training that are assumed where nothing states them.
 ASSUMED_BUDGET = 300.0
 
+#: Names of scripts that show results, and run no experiment.
+_ASIDE = re.compile(r"plot|analy|visuali|dashboard|report|summar|(^|_)test|^setup|download|prepare")
 _EVALUATE = re.compile(r"eval(uate)?(_|$)")
 _LOADERS = re.compile(r"(^|_)(data_?loader|loader|get_batch(es)?|batches)$")
 #: Functions that return several loaders, where there is none of the others.
@@ -124,7 +126,8 @@ def _script(folder: Path, options: InitOptions, prose: Prose, tracked: Sequence[
     named = [word for word in words if word.endswith(".py") and (folder / word).is_file()]
     if (folder / "train.py").is_file():
         return folder / "train.py"
-    scripts = [path for path in sorted(folder.glob("*.py")) if _runs_a_harness(path)]
+    here = [path for path in sorted(folder.glob("*.py")) if not _ASIDE.search(path.stem)]
+    scripts = [path for path in here if _runs_a_harness(path)]
     said = [path for path in scripts if path.name in named]
     if len(said) == 1:
         return said[0]
@@ -232,18 +235,28 @@ def _metric(script: PythonFile, evaluate: str, prose: Prose, options: InitOption
     ``_``; else the variable of the result. Unless that is exactly one, the first that the
     instructions name and the script prints. OuroError if nothing is found, or several."""
     results = script.results_of(evaluate)
+    keyed = {_keyed(node) for node in script.source.of(ast.Subscript)}  # dictionaries
     printed = [
         label
         for label, shown in script.summary.items()
-        if (shown.name and shown.name in results) or shown.function == evaluate
+        if (shown.name and shown.name in results and (shown.key or shown.name not in keyed))
+        or shown.function == evaluate
     ]
     suffix = evaluate.partition("_")[2]
     alike = [label for label in script.summary if suffix and label.endswith(suffix)]
-    found = printed or alike or results
+    found = printed or alike or [name for name in results if name not in keyed]
     said = [name for name in prose.metrics if name in (found or script.summary)]
     if said and len(set(found)) != 1:
         return said[0]
     return one("printed metric", "--metric", found, script.name, options, hint="score")
+
+
+def _keyed(node: ast.Subscript) -> str:
+    """Return the variable of which an expression takes the value at a text; "" for another one."""
+    match node:
+        case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str())):
+            return name
+    return ""
 
 
 def _editable(script: PythonFile, folder: Path, prose: Prose) -> tuple[str, ...]:

@@ -51,15 +51,7 @@ def find_direction(
     said = {words for rule in rules if (words := phrases.direction_of(rule))}
     if len(said) == 1:
         return said.pop()
-    parts = set(re.split(r"[_\W]+", metric.lower()))
-    if "per" in parts:  # tokens_per_second, but ms_per_step
-        head = parts & {"ms", "us", "ns", "seconds", "secs", "time", "bytes", "cost"}
-        first = re.split(r"_per_", metric.lower())[0].rpartition("_")[2]
-        named = "lower" if first in head else "higher"
-    elif bool(parts & _LOWER) != bool(parts & _HIGHER):
-        named = "lower" if parts & _LOWER else "higher"
-    else:
-        named = ""
+    named = named_direction(metric)
     if stated := prose.direction(metric):
         return stated
     if not named:
@@ -68,6 +60,18 @@ def find_direction(
         )
     remarks.assume(f"{named} is better, by the name {metric}", "--direction")
     return named
+
+
+def named_direction(metric: str) -> str:
+    """Return ``lower`` or ``higher``, as the words in a metric's name say; "" if they do not."""
+    parts = set(re.split(r"[_\W]+", metric.lower()))
+    if "per" in parts:  # tokens_per_second, but ms_per_step
+        times = {"ms", "us", "ns", "seconds", "secs", "time", "bytes", "cost"}
+        first = metric.lower().split("_per_")[0].rpartition("_")[2]
+        return "lower" if first in times else "higher"
+    if bool(parts & _LOWER) == bool(parts & _HIGHER):
+        return ""
+    return "lower" if parts & _LOWER else "higher"
 
 
 def budget_in(constants: Iterable[Any], rules: Iterable[str]) -> float | None:
