@@ -89,7 +89,7 @@ def test_an_interpreter_that_fails_is_one_thing_in_line_row_and_record(
     assert message in done.stdout
     assert len(done.stdout.splitlines()) < 60
     line = last_line(done)
-    assert line.startswith("ouro: crash val_bpb=0.000000 ")
+    assert line.startswith("ouro: crash val_bpb=none ")
     assert line.endswith(f"commit={head} reason=not-started")
     assert "ouro: not settled: the run was not started" in done.stdout
     assert message in lab.journal.records()[-1]["message"]
