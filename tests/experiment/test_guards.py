@@ -11,6 +11,7 @@ from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun
 from pytest_ouro.experiment.verdict.compare import compare
 from pytest_ouro.experiment.verdict.guards import check_guards
+from tests.experiment.test_confinement import needed
 
 
 def guard(**values):
@@ -268,3 +269,74 @@ def test_a_run_that_breaks_a_guard_is_a_discard(lab):
     printed = lab.run(LINE.format(1.0, 10).replace("latency: 10", "p50 1 | latency=1,600"))
     assert printed.last_line.endswith(" reason=guard guard=latency:1600>15")
     assert lab.run(LINE.format(1.95, 99)).reason == "worse"
+
+
+#: The candidate: asked by a guard, it reads the answers, opens a socket and writes to its folder.
+PROBE = """\
+import socket, sys
+from pathlib import Path
+def able(action):
+    try:
+        action()
+    except OSError:
+        return "no"
+    return "yes"
+if sys.argv[1:]:
+    print("answers", able(lambda: Path(sys.argv[1], "answers.txt").read_text()))
+    print("network", able(lambda: socket.socket(socket.AF_INET)))
+    print("folder", able(lambda: Path("kept.txt").write_text("kept")))
+"""
+#: The guard's command: it reads the answers itself, and starts the candidate in the sandbox, or
+#: beside itself.
+ASKS = """\
+import os, shlex, subprocess, sys
+from pathlib import Path
+assert Path("answers.txt").read_text() == "42"
+here = str(Path.cwd())
+confined = [*shlex.split(os.environ["OURO_CONFINE"]), "python", "train.py", here]
+beside = [sys.executable, Path(os.environ["OURO_CANDIDATE"], "train.py"), here]
+done = subprocess.run({start}, stdout=subprocess.PIPE, text=True, check=True)
+print("the candidate said:", *done.stdout.split())
+sys.exit("yes" in done.stdout)
+"""
+HIDES = 'validation = ["answers.txt"]\nhighest = "{}"\neditable'
+
+
+@pytest.fixture
+def guarded(lab):
+    """``guarded(highest, start)``: run a command whose guard starts the candidate."""
+
+    def guarded(highest, start):
+        tests = GUARDS[GUARDS.index('[[guard]]\nid = "tests"') :]
+        bound = (lab.path / "bound.toml").read_text() + "\n" + tests
+        lab.project.write({"bound.toml": bound, "answers.txt": "42"})
+        edits = (*COMMAND, ("editable", HIDES.format(highest)))
+        asks = ASKS.replace("{start}", start)
+        lab.bound(*edits, train_py=PROBE, prepare_py="print('val_bpb: 2')", tests_py=asks)
+        return lab.run(), (lab.path / "run.log").read_text()
+
+    return guarded
+
+
+@needed
+def test_what_a_guard_starts_of_the_candidate_runs_in_the_sandbox(guarded):
+    result, log = guarded("sandboxed", "confined")
+
+    assert (result.reason, result.level) == ("baseline", "sandboxed"), result.message
+    assert [(one["id"], one["holds"]) for one in result.record.guards] == [("tests", True)]
+    assert "the candidate said: answers no network no folder no\n" in log
+
+
+def test_without_a_sandbox_what_a_guard_starts_reaches_all(guarded):
+    result, log = guarded("supervised", "confined")
+
+    assert (result.reason, result.level) == ("guard", "supervised")
+    assert "the candidate said: answers yes network yes folder yes\n" in log
+
+
+@needed
+def test_a_guard_that_starts_the_candidate_beside_itself_lowers_the_level(guarded):
+    result, _ = guarded("sandboxed", "beside")
+
+    assert result.level == "supervised"
+    assert "on the candidate's files without OURO_CONFINE (tests.py:" in result.record.level_why
