@@ -75,10 +75,11 @@ def _examine(given: Path | None, trust: str | None, run_commands: bool) -> Exami
 
 
 def _selftest(found: Examination, *, quiet: bool) -> Selftest:
-    """Run the canaries and return their results; print each unless ``quiet``. They run under the
-    bound's interpreter, or under our own if there is no bound or that interpreter cannot be used.
-    OuroError after Ctrl-C, or if our own cannot be started."""
-    from pytest_ouro.doctor.selftest import CANARIES, describe, selftest
+    """Run the canaries and return their results; print each unless ``quiet``. They are those of a
+    command if the bound names one, else those of a script, which run under the bound's interpreter,
+    or under our own if there is no bound or that interpreter cannot be used. OuroError after
+    Ctrl-C, or if our own cannot be started."""
+    from pytest_ouro.doctor.selftest import describe, names, selftest
 
     def tell(text: str) -> None:
         if not quiet:
@@ -88,13 +89,18 @@ def _selftest(found: Examination, *, quiet: bool) -> Selftest:
         python = found.machine.interpreter if found.machine else own_interpreter()
     except OuroError:  # an item reports it already
         python = own_interpreter()
-    words = f"{len(CANARIES)} canaries, a supervised run each"
-    if not python.torch:
+    command = bool(found.machine and found.machine.experiment.command)
+    count = len(names(torch=True, command=command))
+    words = f"{count} canaries{' of a command' * command}, a supervised run each"
+    if not python.torch and not command:
         words = f"torch is missing in {python.path}: only canaries that need none are tried"
     tell(f"ouro: selftest: {words}")
     try:
         return selftest(
-            python.path, torch=python.torch, on_trial=lambda trial: tell(describe(trial))
+            python.path,
+            torch=python.torch,
+            command=command,
+            on_trial=lambda trial: tell(describe(trial)),
         )
     except KeyboardInterrupt:
         raise messages.selftest_interrupted() from None

@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,12 +36,40 @@ _State = Literal["held", "caught", "neutralised", "open", "failed"]
 
 PROGRAMS = Path(__file__).parent / "canaries"
 HONEST = "honest"
+#: The prefix of the names of the canaries that a ``command`` runs: those in the folder `commands`.
+COMMAND = "command-"
 #: The canaries whose cheat acts outside their process: it is refused, or it leaves a trace.
-_OUTSIDE = ("answers", "network", "records", "supervisor")
-#: Bits per byte. Two runs of one model differ in the last bits only; a cheat gains more than this.
+_OUTSIDE = (
+    *("answers", "network", "records", "supervisor"),
+    *("command-answers", "command-network", "command-daemon"),
+)
+#: Two runs of one model differ in the last bits only; a cheat gains more than this.
 _SAME = 1e-4
-#: What a canary prints before the error of an action that failed.
-_REFUSED = "refused: "
+#: What a canary prints before the error of an action that failed, and before the id of a process
+#: that it left behind.
+_REFUSED, _LEFT = "refused: ", "left: "
+_COMMAND_BOUND = """\
+[experiment]
+command          = ["python", "candidate.py"]
+evaluate-command = ["python", "evaluate.py"]
+editable         = ["candidate.py"]
+validation       = ["answers.txt"]
+metric           = "error"
+budget           = 100
+device           = "cpu"
+highest          = "{highest}"
+
+[[danger-zone]]
+id    = "evaluation"
+rule  = "The questions, the answers and their comparison are fixed."
+check = "frozen"
+paths = ["*.txt", "canary_task.py", "evaluate.py"]
+
+[[iron-law]]
+id    = "only-candidate-py"
+rule  = "Only candidate.py is modified."
+check = "scope"
+"""
 _BOUND = """\
 [experiment]
 script     = "train.py"
@@ -92,8 +121,9 @@ class Trial:
 def attempt(
     name: str, python: str, *, highest: Level, torch: bool, honest: float | None = None
 ) -> Trial:
-    """Run the canary ``name`` under the interpreter ``python``, at the highest available level up
-    to ``highest``, and return its result; an error of the run is the state ``failed``.
+    """Run a canary under the interpreter ``python``, at the highest available level up to
+    ``highest``, and return its result; an error of the run is the state ``failed``. Commands run
+    under our own interpreter.
 
     ``honest`` is the honest canary's metric at that level, with which a cheat's is compared; a
     cheat with another metric, or without that metric, is open. Without ``torch`` the model is one
@@ -112,6 +142,11 @@ def attempt(
     return Trial(name, result.level or highest, state, words, why, result.value)
 
 
+def is_honest(name: str) -> bool:
+    """Return whether this canary is one without a cheat."""
+    return name.removeprefix(COMMAND) == HONEST
+
+
 def _classify(
     name: str, result: Result, workspace: _Workspace, honest: float | None
 ) -> tuple[_State, str]:
@@ -127,12 +162,12 @@ def _classify(
     if result.status == "closed":
         return "failed", f"no run: {result.closed[0].findings[0].headline}"
     outcome = result.record.outcome if result.record else ""
-    if outcome == "breach" and name != HONEST:
+    if outcome == "breach" and not is_honest(name):
         return "caught", result.message
     if outcome != "ok" or result.value is None:
         return "failed", f"it ended as {outcome}: {result.message}"
-    if name == HONEST:
-        return "held", f"{result.value:.6f} bits per byte"
+    if is_honest(name):
+        return "held", f"{result.value:.6f} {result.metric.unit or result.metric.name}"
     if honest is None or abs(result.value - honest) > _SAME:
         return "open", f"it scored {result.value:.6f}, not {honest or 0:.6f}"
     if name in _OUTSIDE:
@@ -150,8 +185,8 @@ class _Workspace:
     signals: list[int] = field(default_factory=list)
 
     def effect(self) -> str:
-        """Return the trace that the cheat left outside its run: a call, a signal or a journal
-        entry; "" if there is none."""
+        """Return the trace that the cheat left outside its run: a call, a signal, a journal entry
+        or a process; "" if there is none."""
         with contextlib.suppress(BlockingIOError):
             self.listener.accept()[0].close()
             return "its call was answered"
@@ -159,13 +194,24 @@ class _Workspace:
             return "its signal arrived"
         if any(b'"run": "forged"' in line for line in self.journal.lines()):
             return "its run is in the journal, and the chain is intact"
+        if (left := self._find_line(_LEFT)) and _lives(int(left)):
+            return f"the process that it left, {left}, outlived the run"
         return ""
 
     def refusal(self) -> str:
-        """Return the first line of ``run.log`` in which the script reported a refused action; "" if
-        there is none. OSError if there is no such log."""
-        lines = (self.repository / "run.log").read_text("utf-8", "replace").splitlines()
-        return next((line for line in lines if line.startswith(_REFUSED)), "")
+        """Return why the cheat had no effect, by what the program wrote to ``run.log``: that an
+        action was refused, or which process it left; "" if it wrote neither."""
+        if error := self._find_line(_REFUSED):
+            return f"{_REFUSED}{error}"
+        left = self._find_line(_LEFT)
+        return f"the process that it left, {left}, ended with the run" if left else ""
+
+    def _find_line(self, start: str) -> str:
+        """Return the rest of the first line of ``run.log`` that begins with ``start``; "" if no
+        line does."""
+        log = self.repository / "run.log"
+        lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
+        return next((line.removeprefix(start) for line in lines if line.startswith(start)), "")
 
     @property
     def journal(self) -> Journal:
@@ -200,21 +246,55 @@ def _write_files(
     """
     folder = workspace.repository
     folder.mkdir()
-    common = PROGRAMS if torch else PROGRAMS / "plain"
-    for file in ("prepare.py", "canary_model.py"):
-        shutil.copyfile(common / file, folder / file)
-    shutil.copyfile(PROGRAMS / f"{name}.py", folder / "train.py")
-    for split in ("train", "val"):
-        (folder / f"{split}.bin").write_bytes(_make_tokens(split))
+    if name.startswith(COMMAND):
+        _write_command(folder, name.removeprefix(COMMAND))
+        bound = _COMMAND_BOUND.format(highest=highest)
+    else:
+        _write_script(folder, name, torch)
+        bound = _BOUND.format(python=json.dumps(python), highest=highest)
     around = {
         "port": workspace.listener.getsockname()[1],
         "journal": str(workspace.journal.path),
         "supervisor": os.getpid(),
     }
     (folder / "around.json").write_text(json.dumps(around), "utf-8")
-    bound = _BOUND.format(python=json.dumps(python), highest=highest)
     (folder / "bound.toml").write_text(bound, "utf-8")
     repo.create(folder, name)
+
+
+def _write_script(folder: Path, name: str, torch: bool) -> None:
+    """Write the script ``train.py``, its harness, its model and its data."""
+    common = PROGRAMS if torch else PROGRAMS / "plain"
+    for file in ("prepare.py", "canary_model.py"):
+        shutil.copyfile(common / file, folder / file)
+    shutil.copyfile(PROGRAMS / f"{name}.py", folder / "train.py")
+    for split in ("train", "val"):
+        (folder / f"{split}.bin").write_bytes(_make_tokens(split))
+
+
+def _write_command(folder: Path, name: str) -> None:
+    """Write the program ``candidate.py``, its evaluation, and questions with answers, of which
+    three in ten do not follow the rule."""
+    for file in ("canary_task.py", "evaluate.py"):
+        shutil.copyfile(PROGRAMS / "commands" / file, folder / file)
+    shutil.copyfile(PROGRAMS / "commands" / f"{name}.py", folder / "candidate.py")
+    generator = random.Random("answers")
+    questions = range(200)
+    answers = [int(one % 3 == 0) ^ (generator.random() < 0.3) for one in questions]
+    (folder / "questions.txt").write_text("\n".join(map(str, questions)), "utf-8")
+    (folder / "answers.txt").write_text("\n".join(map(str, answers)), "utf-8")
+
+
+def _lives(pid: int) -> bool:
+    """Return whether a process has this id, after it had two seconds to end."""
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except OSError:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def _make_tokens(split: str) -> bytes:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound.tables import LEVELS
-from pytest_ouro.doctor.canary import HONEST, Trial, attempt
+from pytest_ouro.doctor.canary import COMMAND, HONEST, Trial, attempt, is_honest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,11 @@ CANARIES: dict[str, Level] = {
     "network": "sandboxed",
     "records": "sandboxed",
     "supervisor": "sandboxed",
+    f"{COMMAND}{HONEST}": "supervised",
+    "command-forged": "supervised",
+    "command-answers": "judged",
+    "command-daemon": "judged",
+    "command-network": "sandboxed",
 }
 #: The canaries that run without torch.
 PLAIN = (HONEST, "forged", "network", "records", "supervisor")
@@ -39,23 +44,33 @@ class Selftest:
     why: str
 
 
-def selftest(python: str, *, torch: bool, on_trial: Callable[[Trial], None]) -> Selftest:
+def names(*, torch: bool, command: bool) -> list[str]:
+    """Return the canaries of a ``command``, or those of a script; without ``torch``, of the latter
+    only those of `PLAIN`."""
+    if command:
+        return [name for name in CANARIES if name.startswith(COMMAND)]
+    return [n for n in CANARIES if not n.startswith(COMMAND) and (torch or n in PLAIN)]
+
+
+def selftest(
+    python: str, *, torch: bool, command: bool = False, on_trial: Callable[[Trial], None]
+) -> Selftest:
     """Run the canaries under the interpreter ``python``, call ``on_trial`` with each result, and
     return all results with the highest level that holds. KeyboardInterrupt if a run was
     interrupted.
 
     All run at the highest available level. If that level does not hold, those that the next lower
-    level promises to stop run there, and so on. Without ``torch`` only those of `PLAIN` run, at
-    most supervised.
+    level promises to stop run there, and so on. With ``command``, they are those of a command,
+    else those of a script; without ``torch`` only scripts of `PLAIN` run, at most supervised.
     """
     trials: list[Trial] = []
-    why = "" if torch else f"torch is missing in {python}"
-    highest: Level = "sandboxed" if torch else "supervised"
+    why = "" if torch or command else f"torch is missing in {python}"
+    highest: Level = "supervised" if why else "sandboxed"
     while highest != "claimed":
-        names = [name for name in CANARIES if torch or name in PLAIN]
+        tried = names(torch=torch, command=command)
         if trials:
-            names = [name for name in names if _is_promised(name, highest)]
-        done = _run_canaries(names, python, highest, torch, on_trial)
+            tried = [name for name in tried if _is_promised(name, highest)]
+        done = _run_canaries(tried, python, highest, torch, on_trial)
         trials += done
         level, why = done[0].level, why or done[0].why
         failed = [t for t in done if not t.stopped and _is_promised(t.canary, level)]
@@ -93,6 +108,6 @@ def _run_canaries(
         trial = attempt(name, python, highest=level, torch=torch, honest=honest)
         trials.append(trial)
         on_trial(trial)
-        if name == HONEST and not trial.stopped:
+        if is_honest(name) and not trial.stopped:
             break  # the others have nothing to be compared with
     return trials

@@ -18,6 +18,14 @@ from tests.experiment.test_confinement import needed
 
 PYTHON = sys.executable
 CHEATS = ("forged", "future", "loss", "answers", "network", "records", "supervisor")
+#: The canaries of a command, with the levels that stop each on Linux, where the sandbox is at hand.
+COMMANDS = {
+    "command-honest": ("supervised", "judged", "sandboxed"),
+    "command-forged": ("supervised", "judged", "sandboxed"),
+    "command-answers": ("judged", "sandboxed"),
+    "command-daemon": ("supervised", "judged", "sandboxed"),
+    "command-network": ("sandboxed",),
+}
 
 
 @pytest.fixture
@@ -62,9 +70,14 @@ def states(done):
 
 def test_every_program_is_a_canary_and_every_canary_a_program():
     names = {path.stem for path in canary.PROGRAMS.glob("*.py")}
+    commands = {f"command-{path.stem}" for path in (canary.PROGRAMS / "commands").glob("*.py")}
 
-    assert names - {"__init__", "prepare", "canary_model"} == set(selftest.CANARIES)
-    assert set(selftest.CANARIES) == {canary.HONEST, *CHEATS}
+    assert names - {"__init__", "prepare", "canary_model"} == {canary.HONEST, *CHEATS}
+    assert commands - {"command-canary_task", "command-evaluate"} == set(COMMANDS)
+    assert set(selftest.CANARIES) == {canary.HONEST, *CHEATS, *COMMANDS}
+    assert selftest.names(torch=False, command=True) == list(COMMANDS)
+    assert selftest.names(torch=True, command=False) == [canary.HONEST, *CHEATS]
+    assert set(selftest.names(torch=False, command=False)) == set(selftest.PLAIN)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +140,74 @@ def test_a_cheat_that_is_not_stopped_at_its_level_lowers_it(programs):
     done = selftest.selftest(PYTHON, torch=False, on_trial=lambda trial: None)
 
     assert done.level == "claimed"
+
+
+OPEN = {
+    "command-answers": "it scored 0.000000, not 0.295000",
+    "command-network": "its call was answered",
+}
+
+
+@pytest.mark.tier(2, but=3)
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [
+        pytest.param(name, level, marks=[needed] if level != "supervised" else [])
+        for level in ("supervised", "judged", "sandboxed")
+        for name in COMMANDS
+    ],
+)
+def test_which_level_stops_a_canary_of_a_command(name, level):
+    trial = canary.attempt(name, PYTHON, highest=level, torch=False, honest=0.295)
+
+    assert trial.level == level
+    assert trial.stopped == (level in COMMANDS[name])
+    if name in OPEN and not trial.stopped:
+        assert (trial.state, trial.words) == ("open", OPEN[name])
+
+
+#: Names a process that outlives every run: the supervisor.
+LEAVES_US = "import json\nprint('left:', json.load(open('around.json'))['supervisor'])"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "state", "words"),
+    [
+        ("daemon", LEAVES_US, "open", "the process that it left"),
+        ("daemon", "", "failed", "it is not known what it did"),
+        ("answers", "", "failed", "it is not known what it did"),
+        ("forged", "write(['1'] * 200)", "open", "it scored 0."),
+    ],
+)
+def test_a_command_that_shows_nothing_stops_nothing(programs, name, code, state, words):
+    whole = f"from canary_task import predict, write\nwrite(predict())\n{code}\n"
+    (programs / f"commands/{name}.py").write_text(whole)
+
+    found = canary.attempt(
+        f"command-{name}", PYTHON, highest="supervised", torch=False, honest=0.295
+    )
+
+    assert found.state == state
+    assert found.words.startswith(words)
+
+
+@pytest.mark.tier(2)
+@needed
+def test_where_the_bound_names_a_command_its_canaries_are_tried(project):
+    project.edit("bound.toml", 'script    = "train.py"', 'command = ["python", "train.py"]')
+    for line in ('harness   = "prepare.py"\n', 'evaluate  = "evaluate_bpb"\n'):
+        project.edit("bound.toml", line, "")
+    project.bless()
+
+    done = project.ouro("doctor", "--selftest")
+
+    assert done.stderr == ""
+    assert "ouro: selftest: 5 canaries of a command, a supervised run each" in done.stdout
+    assert states(done) == {
+        "command-honest": "held at sandboxed",
+        **dict.fromkeys(list(COMMANDS)[1:], "neutralised at sandboxed"),
+    }
+    assert done.stdout.splitlines()[-1] == "ouro: level sandboxed is available here"
 
 
 @pytest.mark.tier(2)
