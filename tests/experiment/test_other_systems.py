@@ -31,6 +31,7 @@ SEAMS = {
     "experiment/supervision/judge_process.py",  # memory without a name
     "experiment/supervision/own_process.py",
     "experiment/supervision/processes.py",
+    "experiment/supervision/start_process.py",  # forks only while it has one thread
 }
 
 
