@@ -238,7 +238,7 @@ LAYOUTS: dict[str, Layout] = {
             ),
         ),
         experiment={"highest": "judged", "validation": ("~/.cache/lab/val.bin",)},
-        says=("train.py:4 loads a/b from a hub, and a sandboxed run has no network",),
+        says=("train.py:3 loads a/b from a hub, and a sandboxed run has no network",),
     ),
     "an evaluation that returns a dictionary": Layout(
         changed(
