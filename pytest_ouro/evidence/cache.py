@@ -20,8 +20,9 @@ def cache_folder() -> Path:
 
 
 def make_cache_folder(*names: str) -> Path:
-    """Make the folder ``names[0]/names[1]/…`` in the cache folder, unless it exists, and return its
-    path. Write a .gitignore into the cache folder by which git ignores all of it, if it has none.
+    """Make the folder ``names[0]/names[1]/…`` (one name at least) in the cache folder, unless it
+    exists, and return its path. Write a .gitignore into the cache folder by which git ignores all
+    of it, if it has none.
 
     OSError if a folder cannot be made, or a link lies in its place; ExperimentError as in
     `cache_folder`.

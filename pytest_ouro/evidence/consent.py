@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def is_given(trust: Trust) -> bool:
     """Return whether this user allowed the commands of the trusted rules: the user named the
     trusted commit by an option or variable, or blessed these rules on this machine. TrustError if
-    the trusted commit has a damaged bound.lock.
+    the trusted commit has a damaged bound.lock, GitError or LimitError if it cannot be read.
 
     A commit that ``git config ouro.trust`` names does not count as named: the repository may bring
     that setting.
@@ -34,16 +34,18 @@ def is_given(trust: Trust) -> bool:
 
 
 def remember(git: Git, lock_path: str, lock: bytes) -> None:
-    """Remember, by an empty file, that the user blessed these bytes of bound.lock in this
-    repository. OSError if there is no home outside of it, or the file cannot be made."""
+    """Remember, by an empty file, that the user blessed the bytes ``lock`` of bound.lock, whose
+    path from the top is ``lock_path``, in this repository. OSError if there is no home outside of
+    it, or the file cannot be made."""
     place = _place(git, lock_path, lock)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(open_plain(place.parent, place.name, os.O_WRONLY | os.O_CREAT))
 
 
 def is_remembered(git: Git, lock_path: str, lock: bytes) -> bool:
-    """Return whether the user blessed these bytes of bound.lock in this repository, on this
-    machine; False also if there is no home outside of the repository."""
+    """Return whether the user blessed the bytes ``lock`` of bound.lock, whose path from the top is
+    ``lock_path``, in this repository, on this machine; False also if there is no home outside of
+    the repository."""
     try:
         return _place(git, lock_path, lock).is_file()
     except OSError:

@@ -52,8 +52,8 @@ def has_digest(data: bytes, wanted: str) -> bool:
 
 
 def short(value: str) -> str:
-    """Return the first 8 digits and "…" of a ``sha256:…`` digest, or the first 7 digits of a commit
-    id: ``9f2c41ab…`` or ``a1b2c3d``."""
+    """Return the first 8 digits and "…" of a ``sha256:…`` digest, else the first 7 characters, as
+    of a commit id: ``9f2c41ab…`` or ``a1b2c3d``."""
     return value[7:15] + "…" if value.startswith("sha256:") else value[:7]
 
 
@@ -177,8 +177,9 @@ def read_regular(
 
 def read_or_point(path: Path, *, limit: int = limits.FILE) -> bytes | None:
     """Return what :func:`read_file` returns: bytes, or None. For a file of more than `limits.FILE`
-    bytes, return instead the Git LFS pointer that names its sha256; if ``limit`` is lower than
-    that, raise LimitError for a file beyond ``limit``."""
+    bytes, return instead the Git LFS pointer that names its sha256; but if ``limit`` is lower than
+    `limits.FILE`, raise LimitError for a file beyond ``limit``. OuroError if the file cannot be
+    read."""
     try:
         return read_file(path, limit=limit)
     except LimitError:
@@ -197,7 +198,8 @@ def hash_file(path: str) -> str:
 
 def blob_id(path: str, like: str) -> str:
     """Return the id that git gives a regular file's bytes, by the hash function that made the id
-    ``like``. The file is read by parts. OuroError as in :func:`hash_file`."""
+    ``like``: sha256 if that has 64 digits, else sha1. The file is read by parts. OuroError as in
+    :func:`hash_file`."""
     new = hashlib.sha256 if len(like) == 64 else hashlib.sha1
     return _hash_parts(path, lambda size: new(b"blob %d\0" % size, usedforsecurity=False))
 
@@ -218,7 +220,8 @@ def _hash_parts(path: str, start: Callable[[int], hashlib._Hash]) -> str:
 
 def same_content(blob: bytes, data: bytes) -> bool:
     """Return whether two contents are equal in canonical form; if ``blob`` is a Git LFS pointer,
-    whether ``data`` is the file that it names, or a pointer to the same file."""
+    whether ``data`` is the file that it names, or a pointer to the same file. A pointer in ``data``
+    alone is a text like any other."""
     if name := large_file(blob):
         return name in (large_file(data), hashlib.sha256(data).hexdigest())
     return canonical(blob) == canonical(data)

@@ -21,21 +21,22 @@ _SMALL = 1 << 20
 
 
 def matched(patterns: Iterable[str], root: Path) -> list[Path]:
-    """Return the files that any of the patterns matches, as `files` finds them: each once,
-    sorted."""
+    """Return the files that any of the patterns matches, as `files` finds them: each once, sorted.
+    [] without patterns; RuntimeError as in `files`."""
     return sorted({path for pattern in patterns for path in files(pattern, root)})
 
 
 def missing(patterns: tuple[str, ...], root: Path) -> list[str]:
-    """Return those of the patterns (globs, ``~`` allowed, relative to ``root``) that match no file;
-    [] if each matches one."""
+    """Return those of the patterns that match no file, as `files` finds them; [] if each matches
+    one. RuntimeError as in `files`."""
     return [pattern for pattern in patterns if not files(pattern, root)]
 
 
 def files(pattern: str, root: Path) -> list[Path]:
-    """Return the files that a pattern (a glob, ``~`` allowed, relative to ``root``) matches,
-    sorted; [] if there are none. They are regular files, or links to such. Hidden files, which a
-    glob leaves out, are added as `_hidden_siblings` finds them."""
+    """Return the files that a pattern (a glob, ``~`` allowed, absolute or relative to ``root``)
+    matches, sorted; [] if there are none. They are regular files, or links to such. Hidden files,
+    which a glob leaves out, are added as `_hidden_siblings` finds them. RuntimeError if the home
+    that ``~`` stands for is unknown."""
     whole = str(root / Path(pattern).expanduser())
     found = {path for path in map(Path, glob(whole, recursive=True)) if path.is_file()}
     return sorted(found | _hidden_siblings(found, Path(whole).name))
@@ -61,7 +62,8 @@ def _hidden_siblings(found: set[Path], last: str) -> set[Path]:
 
 def name(path: Path, root: Path) -> str:
     """Return the name of a data file in bound.lock: relative to ``root``, else ``~/…`` if it is in
-    the home folder, else the path as it is."""
+    the home folder, else the path as it is. RuntimeError if the path is not below ``root`` and the
+    home is unknown."""
     for base, prefix in ((root, ""), (Path.home(), "~/")):
         if path.is_relative_to(base):
             return prefix + path.relative_to(base).as_posix()
@@ -92,12 +94,14 @@ class State:
 
 
 def states(patterns: tuple[str, ...], root: Path) -> dict[Path, State]:
-    """Return the state of every file that the patterns match, by its path; OSError if one cannot be
-    looked at."""
+    """Return the state of every file that the patterns match, of a link that of its target, by its
+    path; {} if there are none. OSError if one cannot be looked at; RuntimeError as in `files`."""
     return {path: _state(path) for path in matched(patterns, root)}
 
 
 def _state(path: Path) -> State:
+    """Return the state of a file, of a link that of its target; OSError if it cannot be looked
+    at."""
     stat = path.stat()
     return State(stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_nlink)
 
@@ -112,8 +116,8 @@ class Fingerprints:
     rehash: bool = False
 
     def of(self, paths: list[Path]) -> dict[Path, str]:
-        """Return ``sha256:…`` of each file's bytes, by path; new digests of large files are cached.
-        OSError if a file cannot be read."""
+        """Return ``sha256:…`` of each file's bytes, by path; new digests of large files are cached,
+        if the cache can be written. OSError if a file cannot be read."""
         known = {} if self.rehash else self._read()
         found: dict[Path, str] = {}
         learnt = False
@@ -133,8 +137,9 @@ class Fingerprints:
         return found
 
     def total(self, patterns: tuple[str, ...], root: Path) -> str:
-        """Return one sha256 (hexadecimal) over the names and contents of all matched files; "" if
-        ``patterns`` is empty. OSError if a file cannot be read."""
+        """Return one sha256 (hexadecimal) over the names and contents of all matched files, that of
+        no bytes if none matches; "" if ``patterns`` is empty. OSError if a file cannot be read;
+        RuntimeError as in `files`."""
         if not patterns:
             return ""
         digests = self.of(matched(patterns, root))

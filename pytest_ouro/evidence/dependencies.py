@@ -92,8 +92,9 @@ class DependencyFile:
 
 def is_dependency_file(path: str, root: str) -> bool:
     """Return whether ``path`` has the name of a manifest or lock file, and lies directly in the
-    folder ``root`` or in one above it. ``*.txt`` and ``*.in`` in a folder ``requirements`` directly
-    in one of these count too."""
+    folder ``root`` ("": the top) or in one above it. ``*.txt`` and ``*.in`` in a folder
+    ``requirements`` directly in one of these count too. Both paths are from the repository's
+    top."""
     folder, _, name = path.rpartition("/")
     if f"/{folder}".endswith("/requirements"):
         folder, name = folder.removesuffix("requirements").rstrip("/"), f"requirements/{name}"
@@ -103,8 +104,9 @@ def is_dependency_file(path: str, root: str) -> bool:
 
 def foreign_files(repository: Repository, trust: Trust, root: str) -> list[str]:
     """Return the paths of the files that declare dependencies of other languages than Python,
-    directly in the folder ``root`` or in one above it, sorted. They are files of the trusted
-    commit, or of a place that is checked."""
+    directly in the folder ``root`` ("": the top) or in one above it, sorted. They are files of the
+    trusted commit, or of a place that is checked. GitError or LimitError if git's objects cannot be
+    read."""
     parts = root.split("/")
     above = frozenset({"", *("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))})
     known = _trusted_in(trust.committed, above) | _present_in(repository, above)
@@ -112,6 +114,8 @@ def foreign_files(repository: Repository, trust: Trust, root: str) -> list[str]:
 
 
 def _is_foreign(name: str) -> bool:
+    """Return whether a file's name (without folders) is that of a manifest or lock file of another
+    language than Python."""
     return name in FOREIGN or name.endswith(_FOREIGN_ENDINGS)
 
 
@@ -142,9 +146,10 @@ def dependency_globs(root: str) -> list[str]:
 
 
 def observe(repository: Repository, trust: Trust, root: str) -> tuple[DependencyFile, ...]:
-    """Return the dependency files that trust, commit, index or working tree have in ``root`` and
-    above, and those of these places that their trusted contents include, at any depth; sorted by
-    path. LimitError if a file has more bytes than `limits.DEPENDENCIES`."""
+    """Return the dependency files that trust, commit, index or working tree have in ``root`` ("":
+    the top) and above, and those of these places that their trusted contents include, at any depth;
+    sorted by path. LimitError if a file has more bytes than `limits.DEPENDENCIES`, OuroError if one
+    cannot be read."""
     places = (trust.paths, repository.head_tree, repository.index, repository.untracked)
     folders = frozenset(glob.rpartition("/")[0] for glob in dependency_globs(root))
     near = _trusted_in(trust.paths, folders) | _present_in(repository, folders)
@@ -164,9 +169,9 @@ def observe(repository: Repository, trust: Trust, root: str) -> tuple[Dependency
 
 
 def included(path: str, data: bytes) -> list[str]:
-    """Return the paths, from the repository's top, that a requirements file includes, whether they
-    exist or not, without those outside the repository; [] for a file that is not ``.txt`` or
-    ``.in``."""
+    """Return the paths, from the repository's top, that a requirements file with these bytes
+    includes by ``-r`` or ``-c``, in its order, whether they exist or not, without those outside the
+    repository; [] for a file that is not ``.txt`` or ``.in``."""
     if not path.endswith((".txt", ".in")):
         return []
     found = []

@@ -55,7 +55,8 @@ class Layout:
 
     @property
     def editable_globs(self) -> list[str]:
-        """The globs of the editable files, relative to the repository's top."""
+        """The globs of the editable files, relative to the repository's top. ValueError if one
+        leaves the repository."""
         return [self.path(glob) for glob in self.editable]
 
     def path(self, relative: str) -> str:
@@ -83,47 +84,55 @@ class Evidence:
     @cached_property
     def may_run_commands(self) -> bool:
         """Whether programs that the bound names, which are code of the repository, may be started:
-        the user allowed it in this session, or `consent` is given."""
+        the user allowed it in this session, or consent is given, with errors as in
+        `consent.is_given`."""
         from pytest_ouro.evidence import consent  # most rules name no command
 
         return self.run_commands or consent.is_given(self.trust)
 
     @cached_property
     def dependency_files(self) -> tuple[DependencyFile, ...]:
+        """The manifests and lock files of Python, as `dependencies.observe` returns them, with its
+        errors; () if there are none."""
         return dependencies.observe(self.repository, self.trust, self.layout.root)
 
     @cached_property
     def foreign_dependency_files(self) -> list[str]:
-        """The paths of files, in the trusted commit or now, that declare dependencies of other
-        languages than Python, in the experiment's folder or above it; sorted."""
+        """The paths of files, in the trusted commit or in a place that is checked, that declare
+        dependencies of other languages than Python, in the experiment's folder or above it; sorted,
+        [] if there are none."""
         return dependencies.foreign_files(self.repository, self.trust, self.layout.root)
 
     @cached_property
     def installed(self) -> dict[str, str]:
-        """The versions in the ``.venv`` of the experiment's folder, else of the repository's top,
-        by normalised name of distribution; {} if there is neither, or a commit alone is checked."""
+        """The versions in the first ``.venv`` with ``site-packages`` of the experiment's folder and
+        the repository's top, by normalised name of distribution; {} if there is none, or a commit
+        alone is checked."""
         if self.repository.subject == "commit":
             return {}
         return installed.installed([self.root, self.repository.git.top])
 
     @cached_property
     def journal(self) -> Journal:
+        """The journal of the repository, which may not exist yet; it is not read here."""
         return journal.Journal(self.repository.git.common_dir)
 
     @cached_property
     def journal_fault(self) -> Fault | None:
         """Why the journal is not what was recorded; None if it is, or there is no journal.
-        RecordError if it cannot be read."""
+        RecordError if it cannot be read, LimitError if it is too large, GitError if git fails."""
         return self.journal.fault()
 
     @cached_property
     def records(self) -> tuple[StartedRun, ...]:
-        """Every record of the journal, of all working trees, oldest first. RecordError if it cannot
-        be read."""
+        """Every record of the journal, of all working trees, oldest first; () without a journal.
+        RecordError if it cannot be read, LimitError if it is too large."""
         return tuple(self.journal.records())
 
     @cached_property
     def ledger(self) -> Ledger:
+        """The ledger in the working tree, whatever is checked; ``exists`` is False if there is no
+        file. RecordError if it cannot be read, LimitError if it is too large."""
         return ledger.read(self.repository.git.top / self.layout.ledger, self.layout.metric.name)
 
     @property
@@ -133,13 +142,14 @@ class Evidence:
 
     @cached_property
     def fingerprints(self) -> Fingerprints:
+        """What computes the digests of data files, with its cache beside the journal."""
         return Fingerprints(self.journal.folder / "fingerprints.json", rehash=self.rehash)
 
     @cached_property
     def shadows(self) -> list[tuple[str, str]]:
         """Files that would be imported or run in place of the harness or a package, or by every
-        interpreter: ``(path, effect)``, the path from the repository's top; [] unless the working
-        tree is checked."""
+        interpreter: ``(path, effect)``, the path from the repository's top; [] if there are none,
+        or unless the working tree is checked."""
         if self.repository.subject != "working tree":
             return []
         folder = f"{self.layout.root}/" if self.layout.root else ""
@@ -151,21 +161,22 @@ class Evidence:
 
     @cached_property
     def all_runs(self) -> tuple[FinishedRun, ...]:
-        """Every finished run of this working tree, oldest first."""
+        """Every finished run of this working tree, oldest first; errors as of ``records``."""
         finished = journal.finished(self.records)
         return tuple(run for run in finished if run.worktree == self.worktree)
 
     @cached_property
     def runs(self) -> tuple[FinishedRun, ...]:
-        """The finished runs of this working tree under this trust, oldest first. Rules apply to no
-        run that was recorded under another trust."""
+        """The finished runs of this working tree under this trust, oldest first; () if there are
+        none. Rules apply to no run that was recorded under another trust. Errors as of
+        ``records``."""
         return tuple(run for run in self.all_runs if run.trust == self.trust.commit)
 
     @cached_property
     def tried(self) -> dict[int, str]:
         """The tried commits that have the trusted commit in their history, from refs/ouro/tried/: a
-        dict from the number of the ``started`` line to the commit's id; {} while a blessing is
-        pending."""
+        dict from the number of the ``started`` line to the commit's id; {} if there are none, and
+        while a blessing is pending. GitError if git fails."""
         if self.trust.blessing_pending:
             return {}
         git = self.repository.git
@@ -179,7 +190,7 @@ class Evidence:
         number, if it has any: they were written by hand. It is for a working tree without a record.
 
         "" if a run was recorded here, or the journal has a fault, or refs of tried commits show
-        that records are gone.
+        that records are gone. Errors as of ``journal_fault`` and ``ledger``.
         """
         if self.journal_fault or any(r.worktree == self.worktree for r in self.records):
             return ""
@@ -207,7 +218,8 @@ class Evidence:
     @cached_property
     def inherited_rows(self) -> int:
         """The number of rows that the ledger had when the first run of this working tree under this
-        trust started: claims, and older runs. If there is no such run, the number of all rows."""
+        trust started: claims, and older runs. If there is no such run, the number of all rows; 0
+        without a ledger. Errors as of ``records`` and ``ledger``."""
         for record in self.records:
             if (record.worktree, record.trust) == (self.worktree, self.trust.commit):
                 return record.ledger_rows
@@ -216,7 +228,8 @@ class Evidence:
     @cached_property
     def run(self) -> MeasuredRun | None:
         """The run that was just measured; else the last of ``runs`` whose commit is the checked
-        one, if no editable file has uncommitted changes; else None."""
+        one, if no tracked editable file has uncommitted changes; else None. Errors as of
+        ``records``."""
         if self.measured is not None:
             return self.measured
         of_head = [run for run in self.runs if run.commit == self.repository.head]

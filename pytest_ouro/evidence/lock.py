@@ -82,6 +82,7 @@ def loads(text: str, *, name: str = NAME) -> Lock:
 
 
 def _quoted(text: str) -> str:
+    """Return a text as a string of TOML, in double quotes."""
     import json
 
     return json.dumps(text, ensure_ascii=False)

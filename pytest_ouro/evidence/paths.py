@@ -20,8 +20,8 @@ class PathParameter(str):
     wanted: ClassVar[str]
 
     def fault(self, folder: str, root: str) -> str:
-        """Return why a rule may not name this path: that it is empty or has a null character; "" if
-        it may. Subclasses refuse more.
+        """Return why a rule may not name this path, as a text without a full stop: that it is empty
+        or has a null character; "" if it may. Subclasses refuse more.
 
         ``folder`` is bound.toml's folder and ``root`` the experiment's, from the repository's top.
         """
@@ -63,6 +63,8 @@ class Glob(RepoPath):
     wanted = "a glob of files inside the repository, relative to the experiment's root"
 
     def fault(self, folder: str, root: str) -> str:
+        """Return why a rule may not name this glob: as for `RepoPath`, or it is ``.``, which means
+        no file; "" if the rule may."""
         whole = self and posixpath.normpath(self) == "."
         return super().fault(folder, root) or ("write ** for all files" if whole else "")
 
@@ -74,6 +76,8 @@ class BoundFolder(RepoPath):
     wanted = 'a folder inside the repository, relative to the folder of bound.toml, which is "."'
 
     def fault(self, folder: str, root: str) -> str:
+        """Return why a rule may not name this folder: as for `RepoPath`, but relative to
+        ``folder``; "" if the rule may."""
         return super().fault(folder, folder)
 
 
@@ -172,7 +176,7 @@ def matches_once(path: str, patterns: Iterable[str]) -> bool:
 
 
 def matching(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
-    """Return the paths that one of the globs names, in their order."""
+    """Return the paths that one of the globs names, in their order; [] without globs."""
     return list(filter(_matcher(tuple(patterns)), paths))
 
 
@@ -182,8 +186,8 @@ def inside(path: str, folder: str) -> bool:
 
 
 def join(folder: str, path: str) -> str:
-    """Return ``path``, which is relative to ``folder``, made relative to the repository's top; ""
-    for the top itself. A slash at its end is kept.
+    """Return ``path``, which is relative to ``folder``, made relative to the repository's top,
+    without ``.`` and ``..``; "" for the top itself. A slash at its end is kept: "./" for the top.
 
     ValueError if it leaves the repository or is absolute.
     """

@@ -41,8 +41,8 @@ class Published:
 
 def published(evidence: Evidence) -> Published:
     """Return the globs that the bound publishes, and the published files that lie beside other
-    work: those in the tree of a commit since trust, or in the index, that changes an unpublished
-    file."""
+    work: those in the tree of a commit since trust (see `Repository.commits`), or in the index,
+    that changes an unpublished file. Errors as of `Repository.commits`."""
     found = Published(tuple(evidence.layout.path(path) for path in evidence.layout.publish))
     if found.globs:
         for where, paths in _work(evidence, found):
@@ -52,9 +52,9 @@ def published(evidence: Evidence) -> Published:
 
 
 def _work(evidence: Evidence, found: Published) -> Iterator[tuple[str, Iterable[str]]]:
-    """Yield a pair for each commit since trust that changes an unpublished file: the commit in
-    words, and the paths of all files of its tree. Then, if the index changes such a file, yield
-    "the index" and all its paths."""
+    """Yield a pair for each commit since trust (see `Repository.commits`) that changes an
+    unpublished file: the commit in words, and the paths of all files of its tree. Then, if the
+    index changes such a file, yield "the index" and all its paths."""
     repository = evidence.repository
     commits: dict[str, list[Change]] = {}
     for change in repository.committed:

@@ -63,6 +63,7 @@ class Change:
 
     @property
     def where(self) -> str:
+        """The place in words, of a commit its id and subject."""
         if self.commit:
             return str(self.commit)
         return "untracked" if self.place == "untracked" else f"the {self.place}"
@@ -134,8 +135,9 @@ class Repository:
 
     @cached_property
     def commits(self) -> tuple[Commit, ...]:
-        """The commits in the history of ``head``, and of an unfinished merge, that are not in
-        trust's, oldest first; () without trust, or if ``head`` is trust."""
+        """The commits in the history of ``head`` and of an unfinished merge that are not in
+        trust's, parents first; () without trust or if ``head`` is trust, also during a merge.
+        GitError in a shallow clone that lacks trust, LimitError for more than `limits.COMMITS`."""
         return tuple(commit for commit, _ in self._history)
 
     @cached_property
@@ -176,17 +178,19 @@ class Repository:
 
     @cached_property
     def committed(self) -> tuple[Change, ...]:
-        """Every change of every commit since trust, oldest first; a reverted one counts too."""
+        """Each change of each of ``commits``, oldest first, also what was reverted; their
+        errors."""
         return tuple(change for _, changes in self._history for change in changes)
 
     @cached_property
     def history(self) -> tuple[str, ...]:
-        """The ids of the checked commit and its ancestors, newest first, none after its parents."""
+        """The ids of ``head`` and its ancestors, trust's too, newest first, none after its
+        parents."""
         return list_history(self.git, self.head)
 
     @cached_property
     def ancestors(self) -> frozenset[str]:
-        """The ids of the checked commit and its ancestors."""
+        """The same ids as a set."""
         return frozenset(self.history)
 
     @cached_property
@@ -272,6 +276,7 @@ class Repository:
 
     @cached_property
     def _modes_count(self) -> bool:
+        """Whether core.fileMode is not false."""
         return self.git.line("config", "--type=bool", "--get", "core.fileMode") != "false"
 
     @cached_property
@@ -285,9 +290,9 @@ class Repository:
 
     @cached_property
     def net(self) -> tuple[Change, ...]:
-        """The differences between a merge base and the checked commit in files that no commit
-        changes by itself, such as when a merge takes one side only, and that are not as in trust;
-        () without trust."""
+        """The differences between a merge base and ``head`` in files that no commit changes by
+        itself, such as when a merge takes one side only, and that are not as in trust; () without
+        trust or a merge base, and if ``head`` is trust."""
         if not (self.trust and self.trust != self.head and (base := self._base)):
             return ()
         seen, store = {change.path for change in self.committed}, self.git.store
@@ -342,6 +347,7 @@ class Repository:
 
 
 def _difference(old: dict[str, Entry], new: dict[str, Entry], place: Place) -> list[Change]:
+    """Return the changes from ``old`` to ``new`` (entries by path), sorted by path."""
     changes = []
     for path in sorted({path for path, _ in old.items() ^ new.items()}):
         before, after = old.get(path), new.get(path)
@@ -372,9 +378,8 @@ def _changes_of(git: Git, commit_id: str) -> tuple[Commit, tuple[Change, ...]]:
 
 
 def submodule_differs(folder: Path, commit: str) -> bool:
-    """Return whether a submodule's folder differs from the recorded commit, or cannot be read. One
-    that is not checked out (no folder, or an empty one) does not differ. Untracked files in it do
-    not count: they may be build products."""
+    """Return whether a submodule's folder differs from the recorded commit, or cannot be read; not
+    if it is absent or empty, that is, not checked out. Untracked files in it do not count."""
     try:
         if folder.is_symlink() or not folder.is_dir():
             return os.path.lexists(folder)

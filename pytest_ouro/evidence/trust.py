@@ -60,7 +60,7 @@ class Trust:
     def vouching_lock(self) -> Lock | None:
         """The bound.lock in which a person blessed the trusted rules: the reference itself, or one
         in the trusted commit if it has the digest of the rules there; else None. TrustError if the
-        one in the trusted commit is damaged."""
+        one in the trusted commit is damaged, GitError or LimitError if it cannot be read."""
         if self.lock is not None:
             return self.lock
         committed, rules = self.read(self.lock_path), self.read(self.bound_path)
@@ -71,7 +71,8 @@ class Trust:
 
     @property
     def renewal(self) -> str:
-        """What a person must do so that corrected rules are trusted, as the end of a sentence."""
+        """What a person must do so that corrected rules are trusted, as commands and words without
+        a full stop, for the end of a sentence."""
         edit = (
             "correct bound.toml, run pytest-ouro bless, commit bound.toml and bound.lock together"
         )
@@ -97,6 +98,8 @@ class Trust:
 
     @cached_property
     def _tree(self) -> dict[str, Entry]:
+        """The entries of all files of the trusted commit, by path; {} while a blessing is pending.
+        GitError or LimitError if it cannot be read."""
         return self.git.tree(self.commit) if self.commit else {}
 
     @cached_property
@@ -137,7 +140,7 @@ class Trust:
 
     def names_in(self, folder: str) -> frozenset[str]:
         """Return the names of the files and folders directly in a folder of `committed` ("": the
-        top)."""
+        top); an empty set if there is no such folder."""
         if folder not in self._names_in:
             start = f"{folder}/" if folder else ""
             inner = (path[len(start) :] for path in self.committed if path.startswith(start))
@@ -146,6 +149,7 @@ class Trust:
 
     @cached_property
     def _names_in(self) -> dict[str, frozenset[str]]:
+        """What `names_in` has returned so far, by folder; it adds to this dict."""
         return {}
 
     def has_committed(self, path: str) -> bool:
@@ -156,7 +160,8 @@ class Trust:
 
     def before(self, path: str) -> bytes | None:
         """Return the bytes that the trusted commit has of a file, frozen or not; None if it has no
-        such file or a submodule there, or while a blessing is pending."""
+        such file or a submodule there, or while a blessing is pending. GitError or LimitError if
+        they cannot be read."""
         return self.git.file(self.commit, path) if self.commit else None
 
     def can_restore(self, path: str) -> bool:
@@ -168,7 +173,7 @@ class Trust:
 
     def digest(self, path: str) -> str:
         """Return ``sha256:…`` of the trusted bytes of ``path``, under bound.lock as it states it;
-        "" if the file is not trusted."""
+        "" if the file is not trusted. GitError or LimitError if they cannot be read."""
         if self.lock is not None:
             return self.lock.files.get(path, "")
         data = self.read(path)
@@ -176,6 +181,7 @@ class Trust:
 
     def read(self, path: str) -> bytes | None:
         """Return the trusted bytes of ``path``; None if it is not trusted or they cannot be found.
+        OuroError if a file of that path cannot be read.
 
         Without bound.lock, they are those in the trusted commit. With it, they are the bytes with
         the blessed digest: those in the commit that blessed it, or else where bound.lock was read.
@@ -193,8 +199,9 @@ class Trust:
 
 
 def present(git: Git, path: str, commit: str, *, limit: int = limits.FILE) -> bytes | None:
-    """Return the bytes of ``path`` now, in a commit ("": the working tree); None if there is no
-    such file. LimitError if they are more than ``limit``."""
+    """Return the bytes of ``path`` now, in a commit ("": on the disk, of a link the path that it
+    holds); None if there is no such file, or a folder or submodule. LimitError if they are more
+    than ``limit``, OuroError if they cannot be read."""
     if commit:
         return git.contents(git.tree(commit).get(path), limit=limit, path=path)
     return read_file(git.top / path, limit=limit)
@@ -211,8 +218,8 @@ def refuse_other_in_tree(git: Git, path: str) -> None:
 def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> tuple[str, str]:
     """Return the id of the commit named as trust, and the source of the name; two empty strings if
     no source names one. ``asked``, unless it is None, comes first (its source is ``asked_by``),
-    then OURO_TRUST, then ``git config ouro.trust``. TrustError if the first name is empty,
-    ambiguous or not a commit."""
+    then OURO_TRUST, then ``git config ouro.trust``. Only the first source that names something
+    counts: TrustError if that name is empty, ambiguous or not a commit."""
     sources: dict[str, Callable[[], str | None]] = {
         asked_by: lambda: asked,
         "OURO_TRUST": lambda: os.environ.get("OURO_TRUST"),
@@ -242,7 +249,8 @@ def resolve(
 
     ``bound_path`` is bound.toml's path from the top; bound.lock lies beside it, and is read in the
     commit ``read_at`` ("": in the working tree). TrustError as in `named`; without a named commit
-    also if bound.lock is missing or damaged, or bound.toml has another digest than bound.lock says.
+    also if bound.lock is missing or damaged, if bound.toml is missing or has another digest than
+    bound.lock says, and as in `_blessing`. OuroError if one of them cannot be read.
     """
     lock_path = join(bound_path.rpartition("/")[0], lockfile.NAME)
     commit, source = named(git, asked=asked, asked_by=asked_by)
@@ -261,6 +269,7 @@ def resolve(
 
 
 def _parse(data: bytes, lock_path: str) -> Lock:
+    """Return the lock of these bytes; TrustError, which names ``lock_path``, if it is damaged."""
     return lockfile.loads(data.decode(errors="replace"), name=lock_path)
 
 

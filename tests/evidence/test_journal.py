@@ -83,6 +83,41 @@ def test_a_run_without_a_finished_line_is_unfinished(journal):
     assert [record.run for record in journal.runs()] == ["1" * 12]
 
 
+@pytest.mark.parametrize("found", [None, b"", b"torn", b"other\n", b"other\ntorn"], ids=repr)
+def test_restoring_keeps_every_byte_that_was_there(journal, found):
+    add(journal, record("1"))
+    recorded = journal.path.read_bytes()
+    journal.path.unlink()
+    if found is not None:
+        journal.path.write_bytes(found)
+
+    aside = journal.restore()
+
+    assert aside == journal.folder / "journal.found-1.jsonl"
+    assert aside.read_bytes() == (found or b"")
+    assert journal.path.read_bytes() == recorded
+
+
+def test_restoring_leaves_a_torn_line_behind_what_was_recorded(journal):
+    add(journal, record("1"))
+    with journal.path.open("ab") as file:
+        file.write(b"torn")
+    there = journal.path.read_bytes()
+
+    assert journal.restore() is None
+    assert journal.path.read_bytes() == there
+
+
+def test_restoring_renames_what_is_not_a_file(journal):
+    add(journal, record("1"))
+    journal.path.unlink()
+    journal.path.mkdir()
+
+    assert journal.restore().read_bytes() == b""
+    assert (journal.folder / "journal.found-1.other").is_dir()
+    assert len(journal.records()) == 1
+
+
 @pytest.mark.parametrize("torn", [b"{", b'{"prev": "", "seq": 3, "run": "3"}', b"\0\0\0\0"])
 def test_a_torn_last_line_is_ignored_and_cut_off(journal, torn):
     add(journal, record("1"))

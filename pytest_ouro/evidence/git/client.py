@@ -59,8 +59,8 @@ def environment() -> dict[str, str]:
 
 
 def command(*args: str, cwd: Path, also: tuple[str, ...] = ()) -> list[str]:
-    """Return the program and arguments of one git call in ``cwd``, with `_OVERRIDES` and the
-    settings ``also`` (``name=value``)."""
+    """Return the program and arguments of one git call with the arguments ``args`` in ``cwd``, with
+    `_OVERRIDES` and the settings ``also`` (``name=value``), which win."""
     settings = [word for setting in (*_OVERRIDES, *also) for word in ("-c", setting)]
     start = ("git", "-C", str(cwd), "--no-optional-locks", "--no-replace-objects")
     return [*start, *settings, *args]
@@ -69,11 +69,12 @@ def command(*args: str, cwd: Path, also: tuple[str, ...] = ()) -> list[str]:
 def run_git(
     *args: str, cwd: Path, index: str = "", also: tuple[str, ...] = (), stdin: bytes = b""
 ) -> bytes:
-    """Call git in ``cwd`` and return its standard output. GitError if it fails, is missing, or is
-    silent for too long; OuroError as in `refuse_what_blocks` if git waits for a pipe or a device.
+    """Call git with ``args`` in ``cwd`` and return its standard output. GitError if it fails, is
+    missing, or is silent for too long; OuroError as in `refuse_what_blocks` if git waits for a pipe
+    or a device.
 
     ``index`` is the value for GIT_INDEX_FILE, which git sets for a partial commit ("": none),
-    ``also`` are further settings, and ``stdin`` is its standard input.
+    ``also`` are further settings (``name=value``), and ``stdin`` is its standard input.
     """
     return _run(args, cwd, index, also, stdin)[0]
 
@@ -126,7 +127,8 @@ def _git_folders(start: Path) -> Iterator[Path]:
 
 
 def _own_index(index: str, top: Path, common_dir: Path) -> str:
-    """Return ``index`` unchanged; GitError if it lies outside the repository's git folder."""
+    """Return ``index`` unchanged, "" too; GitError if it lies outside the repository's git
+    folder."""
     if index and common_dir.resolve() not in (top / index).resolve().parents:
         raise messages.foreign_index(index)
     return index
@@ -233,7 +235,7 @@ class Git:
             raise messages.outside_working_tree(path, self.top) from None
 
     def call(self, *args: str) -> bytes:
-        """Call git in the top folder, and return its standard output; GitError if it fails."""
+        """Call git in the top folder, and return its standard output; errors as in `run_git`."""
         return run_git(*args, cwd=self.top, index=self.index, also=self._names)
 
     @cached_property
@@ -243,32 +245,38 @@ class Git:
         return () if (self.common_dir / "CoNfIg").exists() else ("core.ignoreCase=false",)
 
     def line(self, *args: str) -> str:
-        """Return git's output for ``args`` as text, without blanks at its ends; "" if git fails."""
+        """Return git's output for ``args`` as text, without blanks at its ends; "" if git fails or
+        is missing. OuroError as in `run_git` if git waits for a pipe or a device."""
         try:
             return os.fsdecode(self.call(*args)).strip()
         except GitError:
             return ""
 
     def commit(self, revision: str) -> str:
-        """Return the full id of the commit that ``revision`` names; "" if it names no commit."""
+        """Return the full id of the commit that ``revision`` names, of a tag the one that it leads
+        to; "" if it names no commit, or git fails."""
         return self.line(
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
         )
 
     def is_ambiguous(self, revision: str) -> bool:
-        """Return whether several refs, or a ref and a file in .git, have the name ``revision``. Git
-        prefers a tag or such a file to a branch, and only warns about it."""
+        """Return whether several refs, or a ref and a file in .git, have the name ``revision``;
+        False if nothing has. Git prefers a tag or such a file to a branch, and only warns about it.
+        GitError or OSError if git cannot be asked."""
         asked = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         called = command(*asked, cwd=self.top, also=("core.warnAmbiguousRefs=true",))
         return b" is ambiguous" in spawn.output(called, environment())[2]
 
     def tree(self, commit: str) -> dict[str, Entry]:
-        """Return a dict from the path of every file of a commit (full id), from the top folder with
-        ``/``, to its entry. GitError if there is no such commit."""
+        """Return a dict from the path of every file, link and submodule of a commit (full id), from
+        the top folder with ``/``, to its entry. GitError if there is no such commit or it is
+        damaged, LimitError if its tree is too large."""
         return self.store.files(self.store.commit(commit)[0])
 
     def file(self, commit: str, path: str) -> bytes | None:
-        """Return the bytes of a file of a commit (full id); None if it is absent or a submodule."""
+        """Return the bytes of a file of a commit (full id), of a link the path that it holds; None
+        if it is absent, a folder or a submodule. GitError or LimitError as in `tree` and
+        `contents`."""
         return self.contents(self.tree(commit).get(path), path=path)
 
     def contents(
@@ -308,7 +316,8 @@ class Git:
         return entries, [*_unreadable(error, entries), *unknown]
 
     def blobs(self, ids: Iterable[str]) -> list[bytes]:
-        """Return the bytes of the objects with these ids, in order; GitError if one is missing."""
+        """Return the bytes of the objects with these ids, in order; GitError if one is missing or
+        damaged, LimitError if one is too large."""
         return [self.store.read(blob) for blob in ids]
 
     def close(self) -> None:

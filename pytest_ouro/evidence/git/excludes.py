@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def has_local_excludes(git: Git) -> bool:
     """Return whether ``.git/info/exclude`` has patterns, or the clone's own config, not the user's,
-    sets ``core.excludesFile``."""
+    sets ``core.excludesFile``; False without these files. OuroError if one cannot be read."""
     lines = _text(git.common_dir / "info" / "exclude").splitlines()
     if any(line.strip() and not line.startswith("#") for line in lines):
         return True
@@ -26,4 +26,5 @@ def has_local_excludes(git: Git) -> bool:
 
 
 def _text(path: Path) -> str:
+    """Return the text of a file of git's; "" if it is absent. OuroError if it cannot be read."""
     return (read_own(path) or b"").decode(errors="replace")

@@ -29,6 +29,7 @@ class Entry(NamedTuple):
 
     @property
     def is_submodule(self) -> bool:
+        """Whether the entry is a submodule's commit, which has no bytes here."""
         return self.mode == "160000"
 
 
@@ -86,6 +87,7 @@ class Objects:
         self._start()
 
     def _start(self) -> None:
+        """Start git's process; OSError if it cannot be started."""
         git = Conversation(*self._program, late=self._late)
         self._ask, self._answer = git.ask, git.answer
         self._end = weakref.finalize(self, git.hang_up)
@@ -165,7 +167,8 @@ class Objects:
 
     def subject(self, name: str) -> str:
         """Return the first paragraph of a commit's message as one line, decoded by the header
-        ``encoding`` or as UTF-8."""
+        ``encoding`` or as UTF-8; what cannot be decoded is replaced. "" if the message is empty.
+        GitError if the object is missing or damaged."""
         head, _, message = self.read(name).partition(b"\n\n")
         encoding = head.partition(b"\nencoding ")[2].partition(b"\n")[0]
         paragraph = message.lstrip(b"\n").partition(b"\n\n")[0]
@@ -177,7 +180,7 @@ class Objects:
         return " ".join(text.split())
 
     def folder(self, tree: str) -> Folder:
-        """Return the entries of a tree by name, one level deep; GitError as in `_fields`."""
+        """Return the entries of a tree (id) by name, one level deep; GitError as in `_fields`."""
         if tree not in self._folders:
             fields = self._fields(tree)
             self._keep_room(len(fields))
@@ -221,8 +224,8 @@ class Objects:
         return self._parsed[tree]
 
     def files(self, tree: str) -> dict[str, Entry]:
-        """Return the entry of every file of a tree, at any depth, by its path. LimitError if they
-        are too many."""
+        """Return the entry of every file, link and submodule of a tree (id), at any depth, by its
+        path; {} for an empty tree. GitError as in `_fields`, LimitError if they are too many."""
         files = self._trees.pop(tree, None)
         if files is None:
             files = self._files_in(tree, "", _Walk(tree))
@@ -250,14 +253,15 @@ class Objects:
 
     def entry(self, commit: str, path: str) -> Entry | None:
         """Return the entry of a file, link or submodule at a path of a commit (id); None if there
-        is nothing, or a folder."""
+        is nothing, or a folder. GitError if the commit or a folder on the way is missing or
+        damaged."""
         above, _, name = path.rpartition("/")
         entry = self._folder_at(commit, above).get(name, _NOTHING)
         return None if entry.mode in ("", _FOLDER) else entry
 
     def files_in(self, commit: str, folder: str) -> list[str]:
-        """Return the paths of the files of a commit (id) that lie directly in a folder ("": the
-        top); [] if there is no such folder."""
+        """Return the paths of the files, links and submodules of a commit (id) that lie directly in
+        a folder ("": the top); [] if there is no such folder. GitError as in `entry`."""
         start = f"{folder}/" if folder else ""
         found = self._folder_at(commit, folder).items()
         return [start + name for name, entry in found if entry.mode != _FOLDER]
@@ -274,8 +278,9 @@ class Objects:
         return self.folder(tree)
 
     def difference(self, old: str, new: str) -> Iterator[tuple[str, Kind]]:
-        """Yield ``(path, kind)`` for every file in which two trees (ids) differ, in bytes or mode;
-        the tree "" is empty. LimitError if they have too many entries."""
+        """Yield ``(path, kind)`` for every file in which the tree ``new`` (id) differs from ``old``
+        in bytes or mode; the tree "" is empty. GitError as in `_fields`, LimitError if they have
+        too many entries."""
         return self._difference(old, new, "", _Walk(new))
 
     def _difference(

@@ -40,8 +40,8 @@ def parse_refs(lines: str) -> list[Ref]:
 
 def unpushed_refs(git: Git, env: Mapping[str, str], remote: str = "") -> list[Ref]:
     """Return a `Ref` for every branch and tag whose commit the remote is not known to have, one for
-    each commit; for all if the remote is not known. ``remote`` is its name, by default
-    PRE_COMMIT_REMOTE_NAME in ``env``.
+    each commit; for all if the remote is not known. [] if there are none; GitError if git fails.
+    ``remote`` is its name, by default PRE_COMMIT_REMOTE_NAME in ``env``.
 
     This is used when git's lines are missing: pre-commit reads them itself and passes on only the
     first, as PRE_COMMIT_LOCAL_BRANCH and PRE_COMMIT_TO_REF in ``env``. If they are set, that ref is
@@ -64,9 +64,9 @@ def unpushed_refs(git: Git, env: Mapping[str, str], remote: str = "") -> list[Re
 
 
 def is_of_another_history(git: Git, ref: Ref, base: str) -> bool:
-    """Return whether no commit is in the history of ``base`` and also in that of ``ref`` or of the
-    object that it replaces, as for a branch of built pages. False if this cannot be decided: the
-    clone is shallow, or lacks one of the objects."""
+    """Return whether no commit is in the history of ``base``, a commit's id, and also in that of
+    ``ref`` or of the object that it replaces, as for a branch of built pages. False if this cannot
+    be decided: the clone is shallow, or lacks one of the objects."""
     if git.shallow or not git.commit(ref.id):
         return False
     if ref.replaces and not git.commit(ref.replaces):

@@ -36,9 +36,10 @@ def output(
     """Run a program; return its exit status (negative for a signal), standard output and standard
     error.
 
-    ``stdin`` is its standard input. After 3, 6, 12, … seconds of silence ``late`` is called; what
-    that raises ends the program. GitError if the program waits for something, or is silent for ten
-    minutes; OSError if it cannot be started.
+    ``stdin`` is its standard input. ``env`` is its whole environment, in whose PATH it is searched.
+    After 3, 6, 12, … seconds of silence ``late`` is called; what that raises ends the program.
+    GitError if the program waits for something, or is silent for ten minutes; OSError if it cannot
+    be started.
     """
     (out, out_end), (err, err_end) = _pipe(), _pipe()
     try:
@@ -132,14 +133,19 @@ def _pipe() -> tuple[int, int]:
 
 
 def _dup(end: int, stream: int) -> Action:
+    """Return the action that makes ``stream`` of the program the file with the descriptor
+    ``end``."""
     return (os.POSIX_SPAWN_DUP2, end, stream)
 
 
 def _nothing(stream: int) -> Action:
+    """Return the action that opens the null device as ``stream`` of the program."""
     return (os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0)
 
 
 def _start(command: list[str], env: Mapping[str, str], files: list[Action]) -> int:
+    """Start a program, found in the PATH of ``env``, with these streams; return its process id.
+    OSError if it cannot be started."""
     return os.posix_spawn(_find_program(command[0], env), command, env, file_actions=files)
 
 
@@ -179,6 +185,8 @@ class _Pipe(io.FileIO):
     patience: _Patience
 
     def readinto(self, buffer: Buffer) -> int | None:
+        """Wait for output and read a part of it; return its bytes' number, 0 at the end. Errors as
+        in `_Patience.wait`."""
         poll = select.poll()
         poll.register(self, select.POLLIN)
         self.patience.wait(poll)

@@ -45,8 +45,9 @@ class Code(NamedTuple):
 def describe(
     files: Mapping[str, bytes], *, script: str = "", loader: str = "make_dataloader"
 ) -> Code:
-    """Return the description of files, given as bytes by path; the paths are a part of the meaning.
-    ``script`` is the path of one that is Python whatever its name. OuroError as in `_read`.
+    """Return the description of files, given as bytes by path; the paths and their order are a part
+    of the meaning. ``script`` is the path of one that is Python whatever its name. OuroError as in
+    `_read`.
 
     ``loader`` is the function that yields training batches: code that only skips batches of it is
     left out of the meaning without seeds.

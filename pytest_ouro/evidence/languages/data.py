@@ -28,8 +28,9 @@ _YAML_SIZE = 64 << 10
 
 
 def reader(suffix: str) -> Callable[[str], Any] | None:
-    """Return the function that parses the text of a file with that suffix to values; None for
-    another suffix, or for YAML without PyYAML."""
+    """Return the function that parses the text of a file with that suffix (lower case, with its
+    dot) to values; None for another suffix, or for YAML without PyYAML. The function raises
+    ValueError or RecursionError for a text that it cannot read."""
     if suffix in (".yaml", ".yml") and not yaml_version():
         return None
     return _READERS.get(suffix)
@@ -98,6 +99,8 @@ def _sets_seed(name: object, value: object) -> bool:
 
 
 def _read_json(text: str) -> Any:
+    """Return the values of a JSON text. ValueError if it is not valid, or a table has a key
+    twice."""
     return json.loads(text, object_pairs_hook=_unique)
 
 
@@ -131,8 +134,8 @@ def _join(source: Any) -> Any:
 
 
 def _read_yaml(text: str) -> Any:
-    """Return the list of the documents of a YAML text, each as values. ValueError if it is not
-    valid, too long, has too many nodes, or a key twice."""
+    """Return the list of the documents of a YAML text, each as values; [] for a text without any.
+    ValueError if it is not valid, too long, has too many nodes, or a key twice."""
     yaml = importlib.import_module("yaml")
     if len(text) > _YAML_SIZE:
         raise ValueError("too long to be parsed")

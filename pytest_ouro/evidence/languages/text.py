@@ -50,6 +50,8 @@ def zero_seeds(text: str) -> str:
 
 
 def _zero_seed(found: re.Match[str]) -> str:
+    """Return what replaces a match of `_NUMBER`: the same with 0 for its number if its name is a
+    seed's, else unchanged."""
     is_seed = is_seed_name(found[2]) or _SETS_SEED.fullmatch(found[2])
     return f"{found[1]}{found[2]}{found[3]}0" if is_seed else found[0]
 

@@ -16,7 +16,7 @@ _INFO = r"(?P<name>.+?)-(?P<version>[^-]+)\.dist-info\Z"
 
 def installed(folders: list[Path]) -> dict[str, str]:
     """Return the versions of the distributions in the first ``.venv`` among ``folders`` that has a
-    folder ``site-packages``, by normalised names, without `TOOLS`.
+    folder ``site-packages`` (of several, in one of them), by normalised names, without `TOOLS`.
 
     {} if there is no such ``.venv``: an environment elsewhere is not the repository's.
     """

@@ -56,9 +56,11 @@ class Names:
         self._read_parameters()
 
     def nodes(self, kind: type[Node]) -> list[Node]:
+        """Return the nodes of this kind, outer ones first; [] if there are none."""
         return [node for node in self._nodes if isinstance(node, kind)]
 
     def parent(self, node: ast.AST) -> ast.AST | None:
+        """Return the node that a node of the module is directly in; None for the module."""
         return self._parents.get(id(node))
 
     def resolve(self, node: ast.expr) -> str:
@@ -101,7 +103,7 @@ class Names:
 
     def arguments(self, function: ast.FunctionDef, parameter: str) -> Iterator[ast.expr]:
         """Yield the default of a plain function's parameter, if it has one, and what each call
-        passes for it."""
+        passes for it, by place or by name; nothing if there is no such parameter."""
         spec = function.args
         plain = [*spec.posonlyargs, *spec.args]
         defaults = [*zip(plain[::-1], spec.defaults[::-1], strict=False)]

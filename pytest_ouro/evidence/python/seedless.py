@@ -10,6 +10,7 @@ from pytest_ouro.evidence.python.seeds import Seeds, is_seed_name, stores_seed
 
 def seedless(tree: ast.Module, loader: str = "make_dataloader") -> str:
     """Return the dump of a module's syntax tree without its seeds; the tree is not changed.
+    RecursionError if it is nested too deeply.
 
     Two modules with equal results draw other random numbers at most: what is left out are the
     values of seeds, what only carries or sets them, and numbers and training batches (of
@@ -40,7 +41,8 @@ class _Reducer(ast.NodeTransformer):
 
     def _is_empty(self, name: str) -> bool:
         """Return whether the plain function ``name`` only sets seeds, and is called, only as a
-        statement and outside of loops. False if it is known as empty already."""
+        statement and outside of loops. False if it is never called, or is known as empty
+        already."""
         function = self._names.functions[name]
         parameters = {arg.arg for arg in ast.walk(function.args) if isinstance(arg, ast.arg)}
         calls = self._names.calls_of(function)
@@ -98,6 +100,8 @@ class _Reducer(ast.NodeTransformer):
         )
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
+        """Reduce a node: of its statements, those that `_without_seeds` returns stay, or ``pass``
+        if a body has none left; return the node."""
         for name in ("body", "orelse", "finalbody"):
             statements = getattr(node, name, None)
             if isinstance(statements, list) and statements:
@@ -122,11 +126,14 @@ class _Reducer(ast.NodeTransformer):
         ]
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Reduce a function; a plain one loses its parameters that carry seeds."""
         if self._names.functions.get(node.name) is node:
             self._drop_parameters(node.args)
         return self.generic_visit(node)
 
     def visit_arguments(self, node: ast.arguments) -> ast.AST:
+        """Put 0 or what `_zero_if` returns for the defaults of parameters that are named for a
+        seed."""
         plain = [*node.posonlyargs, *node.args][::-1]
         node.defaults = [
             self._zero_if(is_seed_name(arg.arg), value)
@@ -151,6 +158,9 @@ class _Reducer(ast.NodeTransformer):
             arguments[:] = [arg for arg in arguments if arg.arg not in carriers]
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Return what replaces a call: the generator without its seed, the batches without those
+        that are skipped, or the call without arguments that carry seeds, with other seeds replaced
+        by `_zero_if`."""
         names, seeds, carriers = self._names, self._seeds, self._seeds.carriers
         made = node.func.value if isinstance(node.func, ast.Attribute) else None
         if isinstance(made, ast.Call) and seeds.seeds(node):
@@ -191,10 +201,13 @@ class _Reducer(ast.NodeTransformer):
         )
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        """Reduce an assignment, and replace its value by `_zero_if` if it stores a seed."""
         node.value = self._zero_if(self._stores_seed(node), node.value)
         return self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        """Do what `visit_Assign` does, for an assignment with a type; without a value, only reduce
+        it."""
         if node.value is not None:
             node.value = self._zero_if(self._stores_seed(node), node.value)
         return self.generic_visit(node)
@@ -206,12 +219,15 @@ class _Reducer(ast.NodeTransformer):
         return stores_seed(node) and (in_class or not _target(node))
 
     def visit_Dict(self, node: ast.Dict) -> ast.AST:
+        """Reduce a dict, and replace the values of constant keys that are named for a seed by
+        `_zero_if`."""
         named = [isinstance(key, ast.Constant) and is_seed_name(key.value) for key in node.keys]
         pairs = zip(named, node.values, strict=True)
         node.values = [self._zero_if(is_named, value) for is_named, value in pairs]
         return self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
+        """Return 0 for a use of a name that carries a seed, else the name."""
         is_seed = isinstance(node.ctx, ast.Load) and node.id in self._seeds.carriers
         return ast.Constant(0) if is_seed else node
 
@@ -237,6 +253,7 @@ def _target(statement: ast.Assign | ast.AnnAssign) -> str:
 
 
 def _is_zero(node: ast.expr) -> bool:
+    """Return whether an expression is the constant 0 (0.0 and False too)."""
     return isinstance(node, ast.Constant) and node.value == 0
 
 
@@ -248,9 +265,13 @@ class _Inliner(ast.NodeTransformer):
         self._values = values
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        """Return None, which removes it, for an assignment to a variable of ``values``; else the
+        assignment."""
         return None if _target(node) in self._values else node
 
     def visit_For(self, node: ast.For) -> ast.AST:
+        """Let a loop over a variable of ``values`` loop over its value, without ``iter(…)`` around
+        it."""
         if isinstance(node.iter, ast.Name):
             node.iter = self._values.get(node.iter.id, node.iter)
         while _calls_iter(node.iter):

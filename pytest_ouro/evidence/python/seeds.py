@@ -82,6 +82,8 @@ class Seeds:
         )
 
     def _is_pure_call(self, call: ast.Call) -> bool:
+        """Return whether a call is of a function or method that is known to have no side effects;
+        its arguments are not looked at."""
         if name := self.names.resolve(call.func):
             return bool(_PURE.fullmatch(name)) and name not in self.names.functions
         return isinstance(call.func, ast.Attribute) and call.func.attr in _PURE_METHODS
@@ -102,7 +104,7 @@ class Seeds:
 
     def seeds(self, node: ast.AST) -> bool:
         """Return whether an expression is a call that does nothing but set seeds, to values of pure
-        expressions."""
+        expressions; False for anything but a call."""
         return (
             isinstance(node, ast.Call)
             and self._is_call_of(node, _SEEDS)
@@ -116,7 +118,7 @@ class Seeds:
 
     def draws(self, node: ast.AST) -> bool:
         """Return whether an expression is a call that draws random numbers or the next training
-        batch, and does nothing else."""
+        batch, and does nothing else; False for anything but a call."""
         if not isinstance(node, ast.Call):
             return False
         if self.names.resolve(node.func) == "next" and node.args:

@@ -19,10 +19,12 @@ _BINARY = r"\.(?:[\w-]+\.)?(?:so|pyd|dylib)\Z"
 def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
     """Return ``(name, effect)`` for each file or folder directly in ``root`` that would be imported
     in place of the harness or of a package that a script in ``own`` imports, or that an interpreter
-    runs at its start; [] if there is none. Ignored files count too.
+    runs at its start; [] if there is none, or ``root`` cannot be listed. Ignored files count too.
+    OuroError or LimitError if a script in ``own`` cannot be decoded or parsed.
 
-    ``own`` are names of files and folders that belong there, ``harness`` among them; they are left
-    out. A compiled file that would run in place of the harness has the name ``__pycache__/…``.
+    ``harness`` is the file of the harness, ``own`` are names of files and folders that belong
+    there, ``harness`` among them; they are left out. A compiled file that would run in place of the
+    harness has the name ``__pycache__/…``.
     """
     wanted: set[str] | None = None
     found = []
@@ -46,7 +48,8 @@ def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
 
 def modules(root: Path) -> list[str]:
     """Return the sorted names of the files and folders directly in ``root`` that a script there
-    could import. A folder counts if it has ``__init__`` or directly contains a module."""
+    could import. A folder counts if it has ``__init__`` or directly contains a module. [] if
+    ``root`` cannot be listed."""
     return sorted(
         name
         for name in _names(root)
@@ -91,7 +94,8 @@ def _module(path: Path) -> str:
 def _imports(root: Path, files: list[str]) -> set[str]:
     """Return the set of the first parts (``a`` of ``a.b``) of the names of all modules that the
     files import. Of a file that cannot be parsed every word counts, since each could be the name of
-    a module; an unreadable file is left out."""
+    a module; an unreadable file is left out. OuroError or LimitError as in `decode` and
+    `Source`."""
     from pytest_ouro.evidence.python.source import Source, decode
 
     names: set[str] = set()
@@ -126,8 +130,10 @@ def _poisoned_pyc(root: Path, harness: str) -> Iterator[str]:
 
 
 def _is_used_for(compiled: bytes, source: Path) -> bool:
-    """Return whether an interpreter would use this .pyc for the source, by its header: unchecked,
-    or with the source's hash, or with its time and size."""
+    """Return whether an interpreter would take the bytes ``compiled`` of a .pyc for ``source``, by
+    their header alone: it says not to compare, or has the source's hash, or, as a header without a
+    hash, the source's time and size. What a short file lacks of the header counts as 0; the number
+    of Python's version is not looked at. OSError if the source cannot be read."""
     from importlib.util import source_hash
 
     flags, mtime, size = (int.from_bytes(compiled[i : i + 4], "little") for i in (4, 8, 12))

@@ -49,20 +49,23 @@ class Source:
 
     @property
     def tree(self) -> ast.Module:
-        """The syntax tree without docstrings."""
+        """The syntax tree without docstrings; errors as of the class."""
         return self._parsed[0]
 
     @property
     def nodes(self) -> list[ast.AST]:
-        """Every node of the tree, outer ones first; cached, since a walk is slower than parsing."""
+        """Every node of the tree, outer ones first; cached, since a walk is slower than parsing.
+        Errors as of the class."""
         return self._parsed[1]
 
     def of(self, *kinds: type[Node]) -> list[Node]:
-        """Return a list of the nodes of these kinds, one kind after the other, outer ones first."""
+        """Return a list of the nodes of these kinds, one kind after the other, outer ones first; []
+        if there are none. Subclasses of a kind do not count. Errors as of the class."""
         return [node for kind in kinds for node in cast("list[Node]", self._kinds.get(kind, []))]
 
     @cached_property
     def _kinds(self) -> dict[type[ast.AST], list[ast.AST]]:
+        """The nodes of the tree by their exact kind, outer ones first."""
         found: dict[type[ast.AST], list[ast.AST]] = {}
         for node in self.nodes:
             found.setdefault(type(node), []).append(node)
@@ -83,7 +86,7 @@ class Source:
 
     @property
     def size(self) -> int:
-        """The number of nodes of the syntax tree, without docstrings.
+        """The number of nodes of the syntax tree, without docstrings; errors as of the class.
 
         A literal with its sign, a name and a dotted name count one each, so that no spelling of a
         value is shorter than another.
@@ -96,8 +99,8 @@ class Source:
         return ast.dump(self.tree)
 
     def defines(self, name: str) -> bool:
-        """Return whether the module binds, changes or deletes ``name``; the text is parsed only if
-        no plain line defines the name."""
+        """Return whether the module's top binds, changes or deletes ``name``; the text is parsed,
+        with the errors of the class, only if no plain line defines the name."""
         return defines(self.text, name) or name in self.bindings
 
     @cached_property
@@ -112,8 +115,8 @@ class Source:
 
     def reached_from(self, name: str) -> set[str]:
         """Return the set of the module-level names that ``name`` needs: ``name``, `TOP_LEVEL`, and
-        all names that their statements use, transitively; without names that the module does not
-        bind."""
+        all names that their statements use, transitively. Names that the module does not bind are
+        left out, ``name`` and `TOP_LEVEL` too; an empty set if nothing is left."""
         seen: set[str] = set()
         waiting = [name, TOP_LEVEL]
         while waiting:
@@ -126,17 +129,19 @@ class Source:
         return seen
 
     def meaning(self, name: str) -> str:
-        """Return the statements that bind ``name``, as text without layout and comments; "" if
-        there are none."""
+        """Return the statements at the top of the module that bind, change or delete ``name``, as
+        text without layout and comments; "" if there are none."""
         return "\n".join(ast.dump(statement) for statement in self.bindings.get(name, ()))
 
     @cached_property
     def imports(self) -> dict[str, int]:
         """The modules (dotted, absolute) that are imported anywhere in the file, each with the
-        number of the first line that does it; relative imports do not count.
+        number of the first line that does it; relative imports do not count. {} if there are none;
+        errors as of the class.
 
-        ``importlib.import_module("x")`` and ``__import__("x")`` count, and
-        ``get_kernel("owner/name")`` of the hub as ``kernels:owner/name``, also by a variable.
+        ``importlib.import_module("x")`` and ``__import__("x")`` count if `literal_text` reads the
+        name, and ``get_kernel("owner/name")`` of the hub as ``kernels:owner/name``, also by a
+        variable.
         """
         found: dict[str, int] = {}
         for node in self.of(ast.Import, ast.ImportFrom, ast.Call):
@@ -162,7 +167,7 @@ class Source:
 
 
 def source(text: str) -> Source:
-    """Return the Source of a text, cached for other rules and commits.
+    """Return the Source of a text, cached for other rules and commits; nothing is parsed yet.
 
     The tree of a long text takes so much memory that it is the only one that is kept.
     """
@@ -173,6 +178,7 @@ def source(text: str) -> Source:
 
 @lru_cache(maxsize=8)
 def _source(text: str) -> Source:
+    """Return the Source of a text, the same one again for an equal text."""
     return Source(text)
 
 
@@ -291,14 +297,21 @@ def dotted(node: ast.expr) -> str:
 
 
 def literal_text(node: ast.expr) -> str:
-    """Return the string that literals spell, also joined by ``+``, an f-string or ``join`` of a
-    list; "" for any other expression, and if one part is not such a literal."""
+    """Return the string that literals spell, also joined by ``+``, by an f-string (formats and
+    conversions are ignored), or by ``join`` of a list or tuple; "" if they spell the empty string,
+    if a part or the separator is not such a literal, and for any other expression. RecursionError
+    if it is nested too deeply."""
+    return _spelled(node) or ""
+
+
+def _spelled(node: ast.expr) -> str | None:
+    """Return what `literal_text` does, but None where the string is not known."""
     if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else ""
+        return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.FormattedValue):
-        return literal_text(node.value)
+        return _spelled(node.value)
     parts: list[ast.expr] = []
-    between = ""
+    between: str | None = ""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         parts = [node.left, node.right]
     elif isinstance(node, ast.JoinedStr):
@@ -306,15 +319,18 @@ def literal_text(node: ast.expr) -> str:
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
         whole = node.args[0]
         if node.func.attr == "join" and isinstance(whole, ast.List | ast.Tuple):
-            parts, between = whole.elts, literal_text(node.func.value)
-    texts = [literal_text(part) for part in parts]
-    return between.join(texts) if all(texts) else ""
+            parts = whole.elts
+            between = _spelled(node.func.value) if len(parts) > 1 else ""
+    known = [text for part in parts if (text := _spelled(part)) is not None]
+    if not parts or between is None or len(known) < len(parts):
+        return None
+    return between.join(known)
 
 
 def imported(node: ast.AST) -> Iterator[str]:
     """Yield the names of the modules (dotted, absolute) that one statement or call imports, and
-    ``kernels:owner/name`` for a kernel. ``from a import b`` yields ``a`` alone, a relative import
-    and any other node nothing."""
+    ``kernels:owner/name`` for a kernel; of a call only a name that `literal_text` reads. ``from a
+    import b`` yields ``a`` alone, a relative import and any other node nothing."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):

@@ -17,11 +17,12 @@ _SLOW = ("idna", "punycode")
 
 
 def decode(data: bytes, *, strict: bool = False, path: str = "a script") -> str:
-    """Return source as text, decoded as the interpreter does it, by the encoding that its first
+    """Return source as text, decoded as the interpreter does it, by the encoding that its first two
     lines declare, else UTF-8. Bytes that the encoding does not allow are replaced.
 
-    An unknown encoding is read as UTF-8; SyntaxError if ``strict``. OuroError, which names
-    ``path``, for an encoding that an interpreter reads and we do not.
+    If the declaration is invalid, or names no encoding, the text is read as UTF-8, or, with
+    ``strict``, SyntaxError is raised. OuroError, which names ``path``, for an encoding that an
+    interpreter reads and we do not.
     """
     declares = any(b"coding" in line for line in data.split(b"\n", 2)[:2])
     if not declares and not data.startswith(codecs.BOM_UTF8):
@@ -60,7 +61,7 @@ def demand_few_tokens(text: str, path: str) -> None:
 
 
 def defines(text: str, name: str) -> bool:
-    """Return whether a line without indent defines or assigns ``name``. False for other ways to
-    bind it, as by an import: only a syntax tree shows these."""
+    """Return whether a line without indent defines or assigns ``name``; a line within a string
+    counts too. False for other ways to bind it, as by an import: only a syntax tree shows these."""
     plain = rf"^(?:async def|def|class) {re.escape(name)}\b|^{re.escape(name)}\s*[:=]"
     return re.search(plain, text, re.MULTILINE) is not None

@@ -44,7 +44,7 @@ def _call(folder: Path, *args: str, stdin: bytes = b"") -> bytes:
 
 def exists(folder: Path) -> bool:
     """Return whether the ref exists as a file or in packed-refs, without calling git; False if git
-    keeps refs in another format."""
+    keeps refs in another format. OuroError if packed-refs cannot be read."""
     return (folder / REF).exists() or REF in packed_refs(folder, REF)
 
 
@@ -61,8 +61,9 @@ def read_held(folder: Path) -> str:
 
 
 def refs(folder: Path) -> dict[str, str]:
-    """Return the ids of the objects of all refs in refs/ouro/, by the refs' full names. Git is
-    called only if its files do not show them; GitError if it fails."""
+    """Return a dict from the full name of each ref in refs/ouro/ to the id of its object; {} if
+    there are none. Git is called only if its files do not show them; GitError if it fails,
+    OuroError if a file cannot be read."""
     found = _read_refs(folder)
     if found is not None:
         return found
@@ -101,8 +102,8 @@ def _is_loose(folder: Path, name: str) -> bool:
 
 
 def tree(lines: Sequence[bytes], *, like: str) -> str:
-    """Return the id of the tree that holds these lines, by the hash function that made the id
-    ``like``."""
+    """Return the id of the tree that holds these lines (without newlines), by the hash function
+    that made the id ``like``; nothing is written, and no object is read."""
     return object_id(b"tree", _entries(lines, like), like=like)
 
 
@@ -165,8 +166,9 @@ def name(folder: Path, tree: str) -> None:
 
 
 def read(folder: Path, tree_id: str) -> list[bytes] | None:
-    """Return the lines of a tree (id), oldest first; None if git has lost a part of it, or it is
-    not a copy of a journal."""
+    """Return the lines of a tree (id), oldest first, without newlines; None if git has lost a part
+    of it, or it is not a copy of a journal. LimitError if it is too large, OSError if git is
+    missing."""
     batch = command("--git-dir=.", "cat-file", "--batch", cwd=folder)
     with contextlib.closing(Objects(batch, environment())) as store:
         try:

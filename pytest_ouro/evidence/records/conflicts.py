@@ -6,8 +6,11 @@ import hashlib
 import json
 import math
 import statistics
+from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ouro.evidence.records import record_format
 from pytest_ouro.evidence.records.kinds import keys_of
 from pytest_ouro.evidence.records.ledger_table import row_of
 from pytest_ouro.evidence.records.run_record import OWN, FinishedRun, StartedRun
@@ -35,6 +38,13 @@ class _Fact(NamedTuple):
     key: str
     expected: object
     actual: object
+
+
+@lru_cache(maxsize=8)
+def first_conflict(lines: tuple[bytes, ...]) -> tuple[Conflict, ...]:
+    """Return the first contradiction among valid lines, alone; () if there is none. The result is
+    cached, since a run asks often. ValueError for a line that is not valid."""
+    return tuple(islice(conflicts([record_format.read(line) for line in lines]), 1))
 
 
 def conflicts(records: Sequence[StartedRun]) -> Iterator[Conflict]:
@@ -132,8 +142,9 @@ def _size(run: FinishedRun, best: FinishedRun) -> Iterator[_Fact]:
 
 def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
     """Yield facts about the series that the run ended: its mean and deviation, computed from its
-    runs, if there are as many values as ``n`` says, and two or more; the number of values if ``n``
-    says more. Nothing if the run ended no series."""
+    runs, if there are as many values as ``n`` says, and two or more; only the number of values if
+    ``n`` says more; nothing about mean and deviation otherwise. Nothing at all if the run ended no
+    series."""
     if run.n is None or run.series is None:
         return
     runs = [one for one in (*before, run) if one.series == run.series]

@@ -10,8 +10,6 @@ import errno
 import hashlib
 import os
 from contextlib import contextmanager
-from functools import lru_cache
-from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_ouro.core import limits
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ouro.core.errors import RecordError
-    from pytest_ouro.evidence.records.conflicts import Conflict
     from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
 
 R = TypeVar("R", bound="StartedRun")
@@ -64,10 +61,12 @@ class Journal:
 
     @property
     def folder(self) -> Path:
+        """The folder of our files in git's folder; it need not exist."""
         return self.common_dir / "ouro"
 
     @property
     def path(self) -> Path:
+        """The path of the file; it need not exist."""
         return self.folder / "journal.jsonl"
 
     def place(self, run: str) -> Path:
@@ -83,8 +82,8 @@ class Journal:
         return self.folder / "open" / run
 
     def records(self) -> list[StartedRun]:
-        """Return the record of every whole line, oldest first; not of a torn last line (without a
-        newline). RecordError names the first line that is not the record of a run."""
+        """Return the record of every line of `lines`, oldest first. RecordError names the first
+        line that is not the record of a run."""
         return self._records(self.lines())
 
     def _records(self, lines: list[bytes]) -> list[StartedRun]:
@@ -105,7 +104,7 @@ class Journal:
         return found
 
     def runs(self) -> list[FinishedRun]:
-        """Return the finished runs, oldest first."""
+        """Return the finished runs, oldest first; [] if there are none."""
         return finished(self.records())
 
     def unfinished(self) -> list[StartedRun]:
@@ -116,7 +115,7 @@ class Journal:
 
     def broken_link(self) -> int:
         """Return the number of the first line (from 1) whose ``prev`` is not the hash of the line
-        before; 0 if there is none."""
+        before ("" in the first line), or that is not JSON; 0 if there is none."""
         from pytest_ouro.evidence.records.conflicts import broken_link
 
         return broken_link(self.lines())
@@ -174,8 +173,11 @@ class Journal:
         """Return the first fact that valid lines state twice and differently, as a fault (git's
         copy was edited too, or there is none); None if there is no such fact. RecordError for an
         invalid line."""
-        self._records(lines)
-        for found in _first_conflict(tuple(lines)):
+        if not self._records(lines):
+            return None
+        from pytest_ouro.evidence.records.conflicts import first_conflict
+
+        for found in first_conflict(tuple(lines)):
             expected, actual = (f"{value!r:.100}" for value in (found.expected, found.actual))
             headline = f"'{found.field}' in line {found.line} contradicts what it follows from"
             help = messages.START_AGAIN.format(journal=quoted(str(self.path)))
@@ -220,7 +222,7 @@ class Journal:
 
     def complete(self) -> None:
         """Write to the file the last line of git's copy, if its writer was killed before it wrote
-        the file; do nothing otherwise."""
+        the file; do nothing otherwise, also if the file differs in another way."""
         held, lines = self._look()
         if held and anchor.tree(lines, like=held) != held:
             with self.locked():
@@ -236,9 +238,13 @@ class Journal:
         return awaited or lines
 
     def restore(self) -> Path | None:
-        """Replace the file by git's copy. Return the file beside it that holds what was there; None
-        if the file was equal to the copy. RecordError if git holds no copy, or it cannot be
-        read."""
+        """Replace the file by git's copy. None if its whole lines are those of the copy: then it
+        stays as it is, with what follows its last newline. RecordError if git holds no copy, or it
+        cannot be read.
+
+        Else return ``journal.found-N.jsonl`` beside it, which has the bytes that were there (none
+        without a file). What is not a regular file is renamed to ``journal.found-N.other`` before.
+        """
         with self.locked():
             held = self._read_ref()
             if not held:
@@ -327,7 +333,8 @@ class Journal:
             os.close(handle)
 
     def recorded(self) -> list[bytes] | None:
-        """Return the lines of git's copy; None if there is none, or it cannot be read."""
+        """Return the lines of git's copy; None if there is none, or it cannot be read. GitError if
+        git fails."""
         held = self._read_ref()
         return anchor.read(self.common_dir, held) if held else None
 
@@ -339,8 +346,8 @@ class Journal:
 
     def put_back(self, lines: list[bytes], others: list[bytes], *, name: str) -> Path:
         """Make ``lines`` those of the file and of git's copy, and append the records of ``others``
-        to them, with their own numbers; the caller holds the lock. Return the file beside the
-        journal that holds what was there."""
+        to them, with their own numbers; the caller holds the lock. Return ``journal.NAME.jsonl``
+        beside the journal, which has the bytes that were there."""
         from pytest_ouro.evidence.records import record_format
 
         anchor.write(self.common_dir, lines, "")
@@ -351,19 +358,24 @@ class Journal:
 
     def _exchange(self, lines: list[bytes], *, name: str) -> Path:
         """Make these the lines of the file; return the path of ``journal.NAME.jsonl`` beside it,
-        which has the lines that were there."""
+        which has the bytes that were there."""
         aside = self.folder / f"journal.{name}.jsonl"
-        for path, kept in ((aside, self.lines()), (self.path, lines)):
-            write_whole(self.folder, path.name, b"".join(line + b"\n" for line in kept), mode=0o600)
+        for path, kept in ((aside, self._bytes()), (self.path, b"\n".join([*lines, b""]))):
+            write_whole(self.folder, path.name, kept, mode=0o600)
         return aside
 
     def lines(self) -> list[bytes]:
-        """Return every whole line of the file, without its newline; [] if there is no file."""
+        """Return every line that a newline ends, without it: a torn last line is left out. [] if
+        there is no file. RecordError if it cannot be read, LimitError if it is too large."""
+        return self._bytes().split(b"\n")[:-1]
+
+    def _bytes(self) -> bytes:
+        """Return the bytes of the file, b"" if there is none; errors as of `lines`."""
         try:
             path, too_large = str(self.path), messages.journal_too_large
-            return read_regular(path, limits.JOURNAL, too_large=too_large).split(b"\n")[:-1]
+            return read_regular(path, limits.JOURNAL, too_large=too_large)
         except FileNotFoundError:
-            return []
+            return b""
         except OSError as error:
             if error.errno in SPECIAL:
                 kind = kind_of(str(self.path))
@@ -380,15 +392,3 @@ def finished(records: Sequence[StartedRun]) -> list[FinishedRun]:
     from pytest_ouro.evidence.records.run_record import FinishedRun
 
     return [record for record in records if isinstance(record, FinishedRun)]
-
-
-@lru_cache(maxsize=8)
-def _first_conflict(lines: tuple[bytes, ...]) -> tuple[Conflict, ...]:
-    """Return the first contradiction among valid lines, alone; () if there is none. The result is
-    cached, since a run asks often."""
-    if not lines:
-        return ()
-    from pytest_ouro.evidence.records import record_format
-    from pytest_ouro.evidence.records.conflicts import conflicts
-
-    return tuple(islice(conflicts([record_format.read(line) for line in lines]), 1))

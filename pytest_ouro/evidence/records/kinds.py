@@ -35,6 +35,8 @@ class Kind(NamedTuple):
 
 
 def _like(pattern: str, words: str) -> Kind:
+    """Return the kind of a text that matches the whole regular expression; ``words`` describe
+    it."""
     whole = re.compile(pattern, re.ASCII)
     return Kind(words, lambda value: isinstance(value, str) and bool(whole.fullmatch(value)))
 
@@ -58,10 +60,12 @@ def _list_of(kind: Kind, words: str) -> Kind:
 
 
 def _is_number(value: Any) -> bool:
+    """Return whether a value is an int or a float, NaN and infinity too, but not a bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_count(value: Any) -> bool:
+    """Return whether a value is an int from 0 to 2**53 - 1, and not a bool."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
 
 
@@ -136,8 +140,8 @@ def optional(default: T, kind: Kind, meaning: str, **facts: Any) -> T:
 
 
 def keys_of(cls: type) -> dict[str, Key]:
-    """Return the keys of a line whose record has the class ``cls``, each by its name in the
-    line."""
+    """Return the keys of a line whose record has the class ``cls``, each by its name in the line,
+    in the order of its attributes."""
     return _keys(cls)
 
 

@@ -38,7 +38,7 @@ class Row(NamedTuple):
     @property
     def cells(self) -> list[Cell]:
         """The values in the order of the table's columns; [] if there are more or fewer than
-        columns."""
+        columns, or the row is not JSON in a table of JSON."""
         format = self.table.format
         cells: list[Cell] = (
             ledger_format.read_object(self.text)[1]
@@ -131,7 +131,8 @@ def parse(data: bytes, path: Path, metric: str) -> Ledger:
 
 
 def _find_table(lines: Sequence[tuple[int, str]], path: Path, metric: str) -> Table | None:
-    """Return the table that the lines begin with; None if there is neither header nor row.
+    """Return the table that the lines (number and text, none blank) begin with; None if there is
+    neither header nor row.
 
     It is that of JSON objects if the first line that is not a comment begins with ``{``, else that
     of the first header. Without a header it has our own columns, in the format in which the first
@@ -202,9 +203,10 @@ class _Reader:
         return table
 
     def read_objects(self, lines: Iterable[tuple[int, str]]) -> Table:
-        """Add the rows of lines of JSON objects, of which several may be on one line; what is not
-        an object is a row with a problem. Return the last table that has commit and metric, else
-        the last one."""
+        """Add the rows of lines (number and text) of JSON objects, of which several may be on one
+        line; comments are skipped. An object without names is a row with a problem, and so is the
+        rest of a line from where it is not a JSON object. Return the last table that has commit and
+        metric, else that of the last row; one without columns if there are no rows."""
         tables: dict[tuple[str, ...], Table] = {}
         last = Table.named(JSONL, (), self.metric)
         for number, line in lines:
@@ -231,8 +233,8 @@ def _is_rule(format: Format, line: str) -> bool:
 
 def column_fault(ledger: Ledger, metric: str) -> RecordError | None:
     """Return the error that no row can be written below those that are there, since the table has
-    no header, or lacks the column of the commit or the metric. None if a row can be written, or
-    there is no table yet."""
+    no header, or lacks the column of the commit or of ``metric``, the metric's name. None if a row
+    can be written, or there is no table yet."""
     table = ledger.table
     if table is None or table.is_complete:
         return None

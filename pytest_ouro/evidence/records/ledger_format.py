@@ -41,7 +41,8 @@ class Text:
         return cls(text, codec, "\r\n" if 2 * pairs > text.count("\n") else "\n")
 
     def lines(self) -> Iterable[tuple[int, str]]:
-        """Return pairs of each line's number, from 1, and the line without its end."""
+        """Return pairs of each line's number, from 1, and the line without its end. Behind a line
+        end at the end of the text there is one more line, ""."""
         parts = self.text.split("\r" if self.end == "\r" else "\n")
         if "\r" in self.text:
             parts = [line.rstrip("\r") for line in parts]
@@ -107,9 +108,11 @@ def of_name(name: str) -> Format:
 def read_csv(
     lines: Sequence[tuple[int, str]], separator: str
 ) -> Iterator[tuple[int, str, list[str]]]:
-    """Yield for each CSV record the number of its first line, its text, and the list of its cells.
+    """Yield for each CSV record the number of its first line, its text, and the list of its cells;
+    [""] for a blank line. ``lines`` are pairs of number and text.
 
-    A quoted cell may hold line ends. A quote that is opened and not closed is a character.
+    A quoted cell may hold line ends. A quote that is opened and not closed is a character, and the
+    line is split at each ``separator``; so is one with a cell of more than 128 KiB.
     """
     import csv
 
@@ -135,9 +138,10 @@ def read_csv(
 
 
 def read_object(text: str) -> tuple[tuple[str, ...], list[Cell], int]:
-    """Return the keys and the values of the JSON object that ``text`` begins with, and the place
-    where it ends: ``(), [], 0`` if there is none. A list or an object among the values is JSON
-    text."""
+    """Return the keys and the values of the JSON object that ``text`` begins with, at its first
+    character, and the place where it ends; ``(), [], 0`` if there is none, and ``(), [], END`` for
+    ``{}``. A list or an object among the values is JSON text; of a key that stands twice the last
+    value counts."""
     import json
 
     try:

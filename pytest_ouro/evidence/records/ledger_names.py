@@ -141,15 +141,16 @@ def status_of(text: str) -> Status:
 
 
 def number_of(text: str) -> float | None:
-    """Return the number of a cell, with a unit or without, and after signs such as ``~``; None for
-    any other text, as ``-``, ``N/A`` or ``nan``."""
+    """Return the number of a cell, without the unit or ``%`` behind it, and after signs such as
+    ``~``; None for any other text, as ``-``, ``N/A`` or ``nan``, and for a number too large for a
+    float."""
     match = _pattern(_NUMBER).fullmatch(text.strip())
     value = float(match[1]) if match else None
     return value if value is not None and abs(value) < float("inf") else None
 
 
 def commit_of(text: str) -> str:
-    """Return the hash that a cell begins with, 7 to 64 hexadecimal digits in lower case; "" for any
-    other text, such as ``HEAD``."""
+    """Return the hash that a cell begins with, 7 to 64 hexadecimal digits in lower case, with no
+    further letter or digit behind them; "" for any other text, such as ``HEAD``."""
     match = _pattern(_HASH).match(text.strip().lower())
     return match[0] if match else ""

@@ -50,8 +50,8 @@ def entry_of(run: FinishedRun) -> Entry:
 
 
 def one_line(text: str) -> str:
-    """Return a text in one line: one space for any blanks and control characters in a row, ``?``
-    for lone surrogates."""
+    """Return a text in one line: one space for any blanks and control characters in a row, none at
+    its ends, ``?`` for lone surrogates."""
     words = re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text).split()
     return " ".join(words).encode(errors="replace").decode()
 
@@ -67,7 +67,9 @@ class Table:
 
     @classmethod
     def named(cls, format: Format, names: Sequence[str], metric: str, line: int = 0) -> Table:
-        """Return the table with these columns; the known ones are found by their names."""
+        """Return the table with the columns ``names``; the known ones are found by their names,
+        that of the metric by the metric's name ``metric``. ``line`` is the number of the header's
+        line."""
         return cls(format, tuple(names), find_columns(names, metric), line)
 
     @classmethod

@@ -77,6 +77,8 @@ class Reason(str, Enum):
     )
 
     def __new__(cls, word: str, status: Status, meaning: str) -> Reason:
+        """Make a member from its row: its word, which is the member's text, its status and its
+        meaning."""
         reason = str.__new__(cls, word)
         reason._value_ = word
         reason.status, reason.meaning = status, meaning
@@ -110,7 +112,8 @@ class Reason(str, Enum):
 
     @property
     def unsettled(self) -> str:
-        """Why the branch is left as it is after such a run; "" if it may be settled."""
+        """Why the branch is left as it is after such a run, as a clause without a full stop; "" if
+        it may be settled."""
         return _UNSETTLED.get(self, "")
 
 

@@ -163,12 +163,12 @@ class StartedRun:
 
     @property
     def tried_ref(self) -> str:
-        """The ref that keeps the run's commit; ``self`` is the started line."""
+        """The ref that keeps the run's commit, by the number of this line, which was written."""
         return f"{TRIED}{self.seq}"
 
     @property
     def is_early(self) -> bool:
-        """Whether further runs of its series follow."""
+        """Whether further runs of its series follow; False for a run that is not repeated."""
         return (self.repeat or 1) < (self.repeats or 1)
 
     def shared(self) -> dict[str, Any]:
@@ -215,6 +215,7 @@ class StartedRun:
     if not TYPE_CHECKING:  # users' tests may ask for keys; type checkers refuse it in our code
 
         def __getitem__(self, key: str) -> object:
+            """Return the value of a key of the line; KeyError if the line has no such key."""
             return self.to_json()[key]
 
 
@@ -370,8 +371,8 @@ class FinishedRun(MeasuredRun):
 
     @property
     def broken_guards(self) -> list[Mapping[str, object]]:
-        """The guards that the run broke, or that could not be judged, each as the table of
-        ``guards``."""
+        """The guards that the run broke, or that could not be judged, as tables of ``guards``; or
+        []."""
         return [guard for guard in self.guards if not guard.get("holds")]
 
     @property

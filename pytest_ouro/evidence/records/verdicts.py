@@ -29,6 +29,7 @@ class Saving(NamedTuple):
 
     @property
     def less(self) -> int:
+        """By how much the size became smaller."""
         return self.before - self.after
 
     def __str__(self) -> str:
@@ -37,8 +38,9 @@ class Saving(NamedTuple):
 
 
 def saving(before: Mapping[str, int], after: Mapping[str, int]) -> Saving | None:
-    """Return the saving in the kind of code that shrinks most. None if no kind shrinks, or one
-    grows: sizes of two kinds cannot be compared."""
+    """Return the saving in the kind of code that shrinks most, of equal ones in the first by name;
+    ``before`` and ``after`` are sizes by kind, and a kind that is absent has 0. None if no kind
+    shrinks, or one grows: sizes of two kinds cannot be compared."""
     kinds = {*before, *after}
     savings = [Saving(kind, before.get(kind, 0), after.get(kind, 0)) for kind in sorted(kinds)]
     if not savings or min(one.less for one in savings) < 0:
@@ -85,6 +87,7 @@ def kept_in(history: Iterable[str], runs: Iterable[FinishedRun]) -> list[Finishe
 
 
 def _is_measured(run: FinishedRun) -> bool:
+    """Return whether a run's value to compare is a finite number."""
     value = run.mean_or_value
     return value is not None and math.isfinite(value)
 
