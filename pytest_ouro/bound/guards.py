@@ -86,11 +86,11 @@ class Guard:
 
     def limit(self, reference: float | None) -> float:
         """Return the limit of the number. Without ``of`` it is ``at_most`` or ``at_least`` as
-        stated, or 0 if neither is (for an exit status).
+        stated, or 0 if neither is (for an exit status); ``reference`` does not matter then.
 
         With ``of``, ``reference`` is the number r of the reference run, and the stated number is a
         factor: the limit is r + (factor - 1) × abs(r), plus ``tolerance`` for ``at_most`` and minus
-        it for ``at_least``. If ``reference`` is None, the factor itself is returned.
+        it for ``at_least``. If ``reference`` is None, the factor is returned, which limits nothing.
         """
         sign = -1 if self.at_most is None else 1
         factor = self.at_least if self.at_most is None else self.at_most
@@ -100,8 +100,8 @@ class Guard:
         return reference + (factor - 1) * abs(reference) + sign * self.tolerance
 
     def allows(self, number: float, limit: float) -> bool:
-        """Return whether a number keeps the limit: with ``at_least`` it is not below it, otherwise
-        not above it."""
+        """Return whether ``number`` keeps ``limit``, which `limit` returned: with ``at_least`` it
+        is not below it, otherwise not above it. False if one of the two is NaN."""
         return number >= limit if self.at_least is not None else number <= limit
 
 

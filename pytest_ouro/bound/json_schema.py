@@ -116,8 +116,9 @@ def _property(hint: Any, field: Field) -> dict[str, Any]:
 
 
 def _type(hint: Any, limits: Limits) -> dict[str, Any]:
-    """Return the schema of one type that is not a union: a Literal, a list, a text, a truth value
-    or a number, with the limits that apply to it."""
+    """Return the schema of one type that is not a union: a Literal, a list (as a tuple), a text, a
+    truth value or a number, with the limits that apply to it; of a list, also those of its
+    items."""
     if typing.get_origin(hint) is Literal:
         return {"enum": list(typing.get_args(hint))}
     if typing.get_origin(hint) is tuple:

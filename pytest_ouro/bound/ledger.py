@@ -30,13 +30,14 @@ _IGNORED = dict.fromkeys(
 def ledger_fault(
     layout: Layout, programs: Iterable[str], bound_name: str, checks: Iterable[Check]
 ) -> str:
-    """Return why the file that ``ledger`` of the layout names cannot be the ledger; "" if rows may
-    be added to it.
+    """Return why the file that ``ledger`` of the layout names cannot be the ledger, as a clause
+    without a full stop; "" if rows may be added to it. The path alone is looked at, whether the
+    file exists or not.
 
     It may not be outside of the experiment, git's, the rules, the log, data, code, settings, what
     the experiment runs or edits, or what one of ``checks`` freezes. ``programs`` are the script and
-    the words of commands, from the experiment's folder; ``bound_name`` is the name of the file with
-    the rules.
+    the words of commands, from the experiment's folder; ``bound_name`` is the name, without
+    folders, of the file with the rules.
     """
     ledger = layout.ledger
     path, name = ledger.casefold(), posixpath.basename(ledger).casefold()

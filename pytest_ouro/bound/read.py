@@ -87,7 +87,7 @@ class Bound:
 
     def path(self, relative: str) -> str:
         """Return a path or glob relative to the repository's top; ``relative`` is relative to the
-        experiment's folder."""
+        experiment's folder. ValueError if it is absolute or leaves the repository."""
         return join(self.root, relative)
 
     @property
@@ -139,7 +139,7 @@ def read(
     remedy: str = "",
 ) -> Bound:
     """Return the `Bound` that a bound.toml states, given as bytes. ``path`` is its path from the
-    repository's top; the other arguments are those of `parse`.
+    repository's top, also in messages; the other arguments are those of `parse`.
 
     BoundError if it is too long, is not UTF-8, or has faults.
     """
@@ -162,8 +162,9 @@ def parse(
     checks: Mapping[str, type[Check]] | None = None,
     remedy: str = "",
 ) -> Bound:
-    """Return the `Bound` that a bound.toml states, given as text. BoundError with all faults, each
-    with its line; only with the first one if the text is not TOML.
+    """Return the `Bound` that a bound.toml states, given as text. BoundError with all faults that
+    were found, each with its line; of the ledger only if there is no other; only with the first one
+    if the text is not TOML or of a later version.
 
     ``folder`` is bound.toml's folder from the repository's top, ``name`` the file's name in
     messages. ``checks`` are classes by name, which rules may name beside ours; ``remedy`` is the
@@ -202,7 +203,8 @@ def parse(
 
 
 def _demand_known(table: dict[str, Any], name: str, remedy: str) -> None:
-    """Raise BoundError if a bound states a later version than this one: its keys are not known."""
+    """Raise BoundError, with the help ``remedy``, if ``table``, the bound in the file ``name``,
+    states a later version than this one: its keys are not known."""
     title = table.get("bound")
     version = title.get("version") if isinstance(title, dict) else None
     if isinstance(version, int) and version > VERSION:
@@ -252,8 +254,9 @@ def _read_profiles(
 def _read_override(
     cls: type, override: object, where: Where, replaceable: Iterable[str], problems: Problems
 ) -> dict[str, Any] | None:
-    """Return the keys and values in the table of one device, as they are in the TOML; None if it is
-    faulty or has a key that is not in ``replaceable``. Faults are added to ``problems``."""
+    """Return the keys and values in the table of one device, as they are in the TOML; {} if it is
+    empty or absent, None if it is faulty or has a key that is not in ``replaceable``. Faults are
+    added to ``problems``."""
     if not isinstance(override, dict):
         problems.add(where, f"[{table_name(where)}] must be a table")
         return None
@@ -269,9 +272,9 @@ def _read_override(
 def _read_rules(
     table: dict[str, Any], problems: Problems, checks: Mapping[str, type[Check]]
 ) -> dict[Where, Rule]:
-    """Return a dict from place, a pair of table and number in it, to each rule that could be read.
-    Faults are added to ``problems``, also that a table has an id twice, and that there are no rules
-    or only those for a person to judge."""
+    """Return a dict from place, a pair of table and number in it, to each rule that could be read;
+    {} if there is none. Faults are added to ``problems``, also that a table has an id twice, and
+    that there are no rules or only those for a person to judge."""
     rules: dict[Where, Rule] = {}
     stated = 0
     for section in SECTIONS:
@@ -304,9 +307,9 @@ def _read_rules(
 def _read_rule(
     entry: object, where: Where, problems: Problems, checks: Mapping[str, type[Check]]
 ) -> Rule | None:
-    """Return one rule, given as the TOML ``entry``; None, with the faults added to ``problems``, if
-    it is faulty. A rule that only warns, or is for a person to judge, is faulty without a reason.
-    _CheckFault is not raised."""
+    """Return the rule that the TOML ``entry`` at the place ``where`` states; None, with the faults
+    added to ``problems``, if it is faulty. A rule that only warns, or is for a person to judge, is
+    faulty without a reason. _CheckFault is not raised."""
     section, known = str(where[0]), keys_of(RuleKeys)
     if not isinstance(entry, dict):
         problems.add(where, f"[[{section}]] must be a table")
@@ -373,8 +376,8 @@ def _check_paths(
     rules: dict[Where, Rule],
     problems: Problems,
 ) -> None:
-    """Add a problem for each path of the experiment or of a rule that is empty, absolute or outside
-    of the repository.
+    """Add a problem for each path of the experiment or of a rule that its type refuses
+    (`PathParameter.fault`), such as an empty one. A fault of both devices is added once.
 
     The types of the tables' fields say which values are paths, also in checks of packages.
     """

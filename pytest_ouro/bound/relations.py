@@ -26,6 +26,8 @@ OPTIONAL = ("evaluate-command",)
 
 
 def _kind_fault(e: Any) -> str:
+    """The keys of both kinds of experiment are stated, or one that its kind needs is missing; or
+    ``artefacts`` is stated with a script, or without ``evaluate-command``."""
     kinds = f"{', '.join(KINDS[0])} or command, perhaps with evaluate-command"
     script, command = ([key for key in kind if getattr(e, key.replace("-", "_"))] for kind in KINDS)
     if script and command:
@@ -40,12 +42,14 @@ def _kind_fault(e: Any) -> str:
 
 
 def _program_fault(e: Any) -> str:
+    """The first word of ``command``, ``evaluate-command`` or ``python`` is blank."""
     programs = {"command": e.command, "evaluate-command": e.evaluate_command, "python": e.python}
     empty = [key for key, words in programs.items() if words and not words[0].strip()]
     return f"the first word of '{empty[0]}' is empty: write the program to start" if empty else ""
 
 
 def _plausible_fault(e: Any) -> str:
+    """``plausible`` is stated and is not two numbers, the lower one first."""
     if not e.plausible or (len(e.plausible) == 2 and e.plausible[0] < e.plausible[1]):
         return ""
     stated = ", ".join(f"{number:g}" for number in e.plausible)
@@ -56,6 +60,8 @@ def _plausible_fault(e: Any) -> str:
 
 
 def _pattern_fault(e: Any) -> str:
+    """``metric-from`` is ``regex:`` and a text that is not a regular expression, or has no
+    group."""
     form, _, pattern = e.metric_from.partition(":")
     if form != "regex":
         return ""
@@ -71,12 +77,14 @@ def _pattern_fault(e: Any) -> str:
 
 
 def _publish_fault(e: Any) -> str:
+    """``publish`` names the script, the harness, or an entry of ``editable`` as it is written."""
     own = (path for path in (e.script, e.harness, *e.editable) if matches(path, e.publish))
     path = next(own, "")
     return f"'publish' names {path}, which is not a result: leave it out" if path else ""
 
 
 def _tolerance_fault(e: Any) -> str:
+    """``tolerance`` is 0 for a script, or at least the budget (`SHORT` if that is more)."""
     most = max(e.budget, SHORT)
     if e.tolerance == 0 and not e.command:
         return (
@@ -92,6 +100,7 @@ def _tolerance_fault(e: Any) -> str:
 
 
 def _timeout_fault(e: Any) -> str:
+    """``timeout`` is stated and not above ``budget``."""
     if e.timeout is None or e.timeout > e.budget:
         return ""
     return (
@@ -101,6 +110,7 @@ def _timeout_fault(e: Any) -> str:
 
 
 def _warmup_fault(e: Any) -> str:
+    """One of the two warm-up keys is above 0 without the other, or one is with ``command``."""
     if e.command and (e.warmup_tokens or e.warmup_seconds):
         return (
             "'warmup-tokens' and 'warmup-seconds' have no effect with 'command', all of which is "
@@ -115,6 +125,7 @@ def _warmup_fault(e: Any) -> str:
 
 
 def _startup_fault(e: Any) -> str:
+    """``startup-seconds`` is stated and below ``warmup-seconds``."""
     if e.startup_seconds is None or e.startup_seconds >= e.warmup_seconds:
         return ""
     return (
@@ -125,6 +136,7 @@ def _startup_fault(e: Any) -> str:
 
 
 def _slots_fault(e: Any) -> str:
+    """``slots`` is not 1 with ``device = "cuda"``."""
     if e.slots == 1 or e.device != "cuda":
         return ""
     return "'slots' has no effect with device = 'cuda', where a run has its cards: leave it out"
@@ -138,6 +150,8 @@ _STARTERS = {
 
 
 def _python_fault(e: Any) -> str:
+    """``python`` has a word of `_STARTERS`, as the last part of a path too; no fault with
+    ``command``."""
     found = next((word for word in e.python if posixpath.basename(word) in _STARTERS), "")
     if not found or e.command:
         return ""
@@ -148,6 +162,7 @@ def _python_fault(e: Any) -> str:
 
 
 def _level_fault(e: Any) -> str:
+    """``level`` is above ``highest``."""
     if LEVELS.index(e.level) > LEVELS.index(e.highest):
         return (
             f"'level' is '{e.level}' and above 'highest', '{e.highest}', so no run could be "

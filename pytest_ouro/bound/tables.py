@@ -263,7 +263,8 @@ class Experiment:
 
     @property
     def program(self) -> str:
-        """The path of the script, or the words of the command with spaces between."""
+        """The path of the script, or the words of the command with spaces between: the program's
+        name in messages, not quoted for a shell."""
         return self.script or " ".join(self.command)
 
     @property
@@ -282,7 +283,8 @@ class Experiment:
     @property
     def module(self) -> str:
         """The dotted module name by which the script imports the harness: ``a.prepare`` for
-        ``a/prepare.py``; "" if there is no harness."""
+        ``a/prepare.py``; "" if there is no harness. A path with ``../`` gives no name that can be
+        imported."""
         return self.harness.removesuffix(".py").replace("/", ".")
 
     def seconds(self, name: Literal["tolerance", "timeout", "startup_seconds"]) -> float:
