@@ -287,23 +287,28 @@ class Served:
         self._batches, self._hooks = batches, hooks
 
     def __iter__(self) -> Iterator[Any]:
+        """Return an iterator over all batches that counts each."""
         return self._hooks._serve(self._batches)
 
     def __len__(self) -> int:
+        """Return the number of batches, as the data states it; TypeError if it has none."""
         return len(self._batches)
 
     def __getitem__(self, place: Any) -> Any:
+        """Return the batch, or the batches of a slice, at this place, counted as one; raise what
+        the data raises."""
         batch = self._batches[place]
         self._hooks._count(batch)
         return batch
 
     def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the data; AttributeError if it has none of that name."""
         return getattr(self._batches, name)
 
 
 def _resolve(value: Any, module: types.ModuleType) -> Any:
     """Return the data that a stand-in stands for, as ``module``, a new harness, makes it; any other
-    value unchanged."""
+    value unchanged. Raise what the harness raises."""
     if isinstance(value, splits.HeldOut):
         return splits.origin_of(value).make(module)
     return value

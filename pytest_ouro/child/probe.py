@@ -117,16 +117,19 @@ def _allowed(folder: Path) -> _Actions:
 
 
 def _read(path: Path) -> None:
+    """Read the first byte of a file; OSError if that fails."""
     with path.open("rb", buffering=0) as file:
         file.read(1)
 
 
 def _write(path: Path) -> None:
+    """Make the file, or empty it if it exists; OSError if that fails."""
     with path.open("wb"):
         pass
 
 
 def _read_by_link(path: Path, link: Path) -> None:
+    """Make ``link`` a link to ``path`` and read by it; OSError if one of the two fails."""
     link.symlink_to(path)
     _read(link)
 
@@ -139,6 +142,7 @@ def _run(*command: str) -> None:
 
 
 def _connect(path: Path) -> None:
+    """Connect to a unix socket and hang up; OSError if that fails."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
         caller.connect(str(path))
 

@@ -100,7 +100,8 @@ class Probes:
         return math.inf if math.isnan(apart) else apart
 
     def _rows(self) -> tuple[Any, Any]:
-        """Return copies of the inputs and targets of the first validation batch."""
+        """Return copies of the inputs and targets of the first validation batch; StopIteration if
+        there is none."""
         batch = next(iter(self._validation_batches()))
         return batch[0].clone(), batch[1].clone()
 

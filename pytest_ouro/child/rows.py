@@ -34,7 +34,7 @@ def read_rows(module: types.ModuleType, job: Job) -> Any:
 
     Unable if the harness does not use torch, if the evaluation never asks the model or asks for
     anything but the loss of every target, if its metric is not bits per byte, or if a target is not
-    the next input.
+    the next input. What the harness itself raises is raised too.
     """
     if "torch" not in sys.modules:
         raise Unable("the harness does not use torch")
@@ -200,7 +200,9 @@ class _RecordingModel:
         return nats.to(x.device)
 
     def eval(self) -> _RecordingModel:
+        """Return this model, unchanged."""
         return self
 
     def train(self, mode: bool = True) -> _RecordingModel:
+        """Return this model, unchanged."""
         return self

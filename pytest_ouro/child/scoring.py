@@ -70,7 +70,8 @@ class Rows:
     spare: tuple[int, ...] = ()
 
     def tokens(self, question: Question) -> torch.Tensor:
-        """Return the inputs of a question, of shape (T,)."""
+        """Return the inputs of a question, of shape (T,): those of the whole row, or with another
+        row's from the cut on."""
         row = self.x[question.row]
         if not question.cut:
             return row
@@ -140,8 +141,8 @@ def _exchange_ends(
 
 def batches(asked: list[Question], size: int) -> Iterator[list[Question]]:
     """Yield the questions in order, in batches of ``size``, fewer at the end of a pass. The first
-    pass ends with the last question whose answer is scored; the next question begins a new
-    batch."""
+    pass ends with the last question whose answer is scored; the next question begins a new batch.
+    ValueError if no question asks a row whole."""
     turn = max(whole_places(asked).values()) + 1
     for part in (asked[:turn], asked[turn:]):
         for first in range(0, len(part), size):
@@ -169,8 +170,8 @@ def losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 def bits_per_byte(nats: torch.Tensor, num_bytes: torch.Tensor) -> float:
     """Return the sum of the nats of the targets with bytes, converted to bits, divided by the sum
-    of bytes. ``num_bytes`` has the bytes of each target, in the shape of ``nats``; the nats of a
-    target of 0 bytes do not count."""
+    of bytes; NaN if no target has bytes. ``num_bytes`` has the bytes of each target, in the shape
+    of ``nats``; the nats of a target of 0 bytes do not count."""
     counts = num_bytes > 0
     return float(nats[counts].sum() / (math.log(2) * num_bytes.sum()))
 
@@ -207,7 +208,9 @@ class Score:
         self._nats.extend(nats.cpu())
 
     def value(self) -> tuple[float, float]:
-        """Return a tuple: bits per byte of the scored rows, and its standard error."""
+        """Return a tuple: bits per byte of the rows that were asked whole, and its standard error;
+        NaN or infinite if an answer is. All of ``asked`` up to the last scored one must have been
+        added."""
         order = sorted(self._whole)
         nats = torch.stack([self._nats[self._whole[row]] for row in order])
         num_bytes = self.rows.num_bytes[self.rows.y[order]]
@@ -320,8 +323,8 @@ class Score:
 
 
 def trend(values: torch.Tensor) -> float:
-    """Return by how many standard errors the ranks of ``values`` fall with the log of their place;
-    negative if they rise, 0 if all are equal.
+    """Return by how many standard errors the ranks of ``values`` (two or more) fall with the log of
+    their place; negative if they rise, 0 if all are equal.
 
     The logarithm is used because a model that learns gains most at the beginning.
     """

@@ -96,10 +96,12 @@ class HeldOut:
         self.__dict__.update(_name=name, _origin=origin, _length=length)
 
     def __len__(self) -> int:
+        """Return the number that the data's ``len()`` was; PermissionError if it had none."""
         length: int | None = self.__dict__["_length"]
         return self._refuse() if length is None else length
 
     def __repr__(self) -> str:
+        """Return the name of the data, and that it is for the evaluation alone."""
         return f"<{self.__dict__['_name']}: {RULE}>"
 
     def _refuse(self, *_: object) -> NoReturn:
@@ -110,6 +112,7 @@ class HeldOut:
     __array__ = __setattr__ = __enter__ = __reduce__ = _refuse
 
     def __getattr__(self, name: str) -> NoReturn:
+        """Raise PermissionError for any attribute that the stand-in lacks."""
         self._refuse()
 
 

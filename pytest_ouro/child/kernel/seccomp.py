@@ -127,7 +127,8 @@ def install(abi: int, *, network: bool = False) -> None:
     """Install the filter, permanently, for this process and all that it starts.
 
     ``abi`` is the version of Landlock in use: the filter refuses what it does not cover. With
-    ``network`` internet sockets are allowed. OSError if the kernel refuses.
+    ``network`` internet sockets are allowed. OSError if the kernel refuses; KeyError on a machine
+    that is not `supported`.
     """
     machine = _MACHINES[platform.machine()]
     code = program(platform.machine(), abi, os.getpid(), network=network)
@@ -137,8 +138,9 @@ def install(abi: int, *, network: bool = False) -> None:
 
 
 def program(machine: str, abi: int, pid: int, *, network: bool = False) -> _Code:
-    """Return the filter's instructions for ``machine``, a key of _MACHINES; see `install`. If
-    Landlock ``abi`` does not limit signals, they may go to ``pid`` and its own group only."""
+    """Return the filter's instructions for ``machine``, a key of _MACHINES, with ``abi`` and
+    ``network`` as in `install`. If Landlock ``abi`` does not limit signals, they may go to ``pid``
+    and its own group only. KeyError for another machine."""
     known = _MACHINES[machine]
     code = [_load(_ARCH), _if(known.audit, 1, 0), _return(_KILL), _load(_NUMBER)]
     if machine == "x86_64":  # refuse the x32 calls, which have other numbers
