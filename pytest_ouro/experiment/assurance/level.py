@@ -110,11 +110,13 @@ def reachable(
 
 
 def of_command_alone(case: Case, experiment: Experiment) -> tuple[Level, str]:
-    """Return the level of a command that prints the metric itself, and why it is not higher.
+    """Return the level of a command that prints the metric itself, and why it is not higher (never
+    "").
 
     It is *supervised* if the command names a file that is trusted, may not be edited, and has its
     trusted bytes in the checked commit: that program measures, in the candidate's own processes.
-    Otherwise what is printed is a claim.
+    Otherwise it is *claimed*: what is printed is a claim. OuroError if git's objects cannot be
+    read.
     """
     git, head = case.repository.git, case.repository.head
     editable = [case.bound.path(glob) for glob in experiment.editable]
@@ -148,7 +150,8 @@ def no_judge(case: Case, experiment: Experiment) -> str:
 
     It cannot if the bound allows only a lower level, or if the harness does not define at its top
     level a name that the judge needs. A command needs an evaluation in a process of its own, on
-    data that the command cannot read. ExperimentError if the harness is not trusted.
+    data that the command cannot read. ExperimentError if the harness is not trusted, SyntaxError if
+    it is not Python.
     """
     if LEVELS.index(experiment.highest) < LEVELS.index("judged"):
         return f'the bound says highest = "{experiment.highest}"'

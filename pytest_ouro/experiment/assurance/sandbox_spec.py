@@ -122,6 +122,7 @@ def unhidden(case: Case, experiment: Experiment) -> str:
     """Return why a sandbox could not hide the validation data from the script; "" if it could.
 
     It could not if the bound names no validation data, or if a pattern of its files matches none.
+    Installed packages count as data that can be hidden, whether they exist or not.
     """
     if not experiment.validation:
         return "the bound names no 'validation' files that could be hidden"
@@ -161,7 +162,8 @@ def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
 
 
 def _take_out(files: list[Path], tree: Path) -> list[Path]:
-    """Delete those of the files that lie in ``tree``; return the others."""
+    """Delete those of the files that lie in ``tree``; return the others. OSError if one cannot be
+    deleted."""
     inside = {path for path in files if path.parent.resolve().is_relative_to(tree.resolve())}
     for path in inside:
         path.unlink()

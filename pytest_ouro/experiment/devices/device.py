@@ -73,7 +73,8 @@ def visible() -> list[str]:
 
 
 def selected() -> list[Card]:
-    """Return the cards that CUDA_VISIBLE_DEVICES names, in its order; card 0 if it is unset.
+    """Return the cards that CUDA_VISIBLE_DEVICES names, in its order; card 0 if it is unset. [] if
+    the variable is empty or no driver of NVIDIA answers.
 
     A word that matches no card of NVIDIA's driver is left out.
     """

@@ -61,7 +61,8 @@ def _settings(text: bytes, folder: Path) -> list[tuple[str, str]]:
 def _may_be_new(key: str, value: str, remotes: set[str]) -> bool:
     """Return whether a setting may be added: one of a branch, with a value that starts no program.
 
-    ``remotes`` are the names of the known remotes; besides these, a remote may be ".".
+    ``key`` is as git lists it, ``remotes`` are the names of the known remotes; besides these, a
+    remote may be ".".
     """
     found = _KEY.fullmatch(key)
     if not found:

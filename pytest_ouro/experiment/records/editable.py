@@ -19,17 +19,20 @@ if TYPE_CHECKING:
 
 
 def files_at_head(case: Case) -> dict[str, str]:
-    """Return a dict from the path of each editable file of HEAD, from the repository's top, to
-    git's id of its content; sorted by path."""
+    """Return a dict from the path of each editable file of the checked commit, from the
+    repository's top, to git's id of its content; sorted by path, {} if there is none. GitError or
+    LimitError if the tree cannot be read."""
     globs = [case.bound.path(glob) for glob in case.experiment.editable]
     tree = sorted(case.repository.head_tree.items())
     return {path: entry.blob for path, entry in tree if matches(path, globs)}
 
 
 def describe_files(case: Case, files: Mapping[str, str]) -> Code:
-    """Return the sizes and digests of files; ``files`` has git's id of each content, by path.
+    """Return the sizes and digests of files; ``files`` has git's id of each content, by path. For
+    {} the sizes are empty, and the digests those of no file.
 
-    GitError if git lacks one of the contents.
+    GitError if git lacks one of the contents, OuroError if one is too large, or is Python in an
+    encoding that we do not read.
     """
     experiment = case.experiment
     blobs = dict(zip(files, case.repository.git.blobs(files.values()), strict=True))
@@ -41,8 +44,9 @@ def describe_again(case: Case, run: Run) -> Run:
     """Return a recorded run with the sizes and digests of its code as they are computed now.
 
     Those of another form, such as another version of Python, cannot be compared with present ones.
-    The run is returned unchanged if its form is the present one. If git lacks its files, or the
-    record names none, the digests are "", which equal no other, and the size is 0.
+    The run is returned unchanged if its form is the present one. If its files cannot be read from
+    git, or the record names none, the digests and the form are "", which equal no other, and the
+    size is 0.
     """
     if run.code_form == version(run.code):
         return run

@@ -55,7 +55,9 @@ class Snapshot:
 
     @classmethod
     def take(cls, case: Case, experiment: Experiment, started: StartedRun) -> Snapshot:
-        """Return a snapshot of the present state; ``started`` is the record of the run's start."""
+        """Return a snapshot of the present state; ``started`` is the record of the run's start, as
+        it was written, ``experiment`` names the data files. RecordError, GitError or OSError if the
+        journal, a ref or a data file cannot be read."""
         named = (*experiment.data, *experiment.validation)
         patterns = tuple(p for p in named if not p.startswith(PACKAGE))
         return cls(
@@ -71,7 +73,8 @@ class Snapshot:
         )
 
     def restore(self, level: Level) -> list[str]:
-        """Restore permissions, journal, refs and start files; return lines about what was changed.
+        """Restore permissions, journal, refs and start files; return lines about what was changed,
+        [] if nothing was.
 
         A data file that was written is reported and not restored. Call it when no process of the
         run is left, while the devices are still locked. At the level *sandboxed* the start files
@@ -191,9 +194,10 @@ class Snapshot:
 
     def _find_written(self) -> list[str]:
         """Return a line for each data file that was written or removed since the snapshot; new
-        files do not count. Empty if there is none.
+        files do not count. [] if there is none.
 
-        If there is one, the stored digests of data files are deleted.
+        If there is one, the stored digests of data files are deleted. OSError if a file cannot be
+        looked at.
         """
         now = data.states(self.patterns, self.case.evidence.root)
         written = [
@@ -235,7 +239,8 @@ def _contradict(lines: list[bytes]) -> bool:
 
 
 def _tried(case: Case) -> dict[str, str]:
-    """Return a dict from the name of each ref of a tried commit to the commit's id."""
+    """Return a dict from the full name of each ref of a tried commit to the commit's id; {} if
+    there are none."""
     found = anchor.refs(case.repository.git.common_dir)
     return {ref: commit for ref, commit in found.items() if ref.startswith(TRIED)}
 

@@ -57,7 +57,8 @@ def append(
 
 
 def _open(path: Path, top: Path) -> FileIO:
-    """Return the ledger, opened unbuffered to read and append, and created if needed.
+    """Return the ledger below ``top``, opened unbuffered to read and append, and created, with its
+    folders, if needed.
 
     OSError if a link is on its path below ``top``, or if it is not a regular file.
     """

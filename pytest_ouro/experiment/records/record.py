@@ -236,7 +236,8 @@ def recover(case: Case, say: Callable[[str], None]) -> bool:
 
 def record_lost_runs(case: Case, say: Callable[[str], None] = lambda text: None) -> bool:
     """Record as a crash each run of this working tree that did not finish and whose supervisor has
-    ended; return whether there were any.
+    ended; return whether there were any. RecordError if the journal cannot be read, or one cannot
+    be recorded.
 
     ``say`` is called with a line about each. Runs of other working trees are left to the next run
     there, since their rows belong to the ledgers there.
@@ -281,15 +282,18 @@ def _write_missing_rows(case: Case, say: Callable[[str], None]) -> bool:
 
 
 def _is_dead(run: StartedRun) -> bool:
-    """Return whether the process that supervised the run has ended."""
+    """Return whether the process that supervised the run has ended; True too for a record that does
+    not identify it."""
     return processes.identity(run.pid) != run.process
 
 
 def archive(case: Case, log: str, run: str) -> None:
-    """Copy the log, which the next run overwrites, to ``runs/`` in the journal's folder.
+    """Copy the log, which the next run overwrites, to ``runs/`` in the journal's folder, as
+    ``RUN.log``.
 
     ``log`` is its path from the repository's top, ``run`` the run's id. No copy is made, and no
-    error is raised, if the log cannot be read, or the copy exists or cannot be written.
+    error is raised, if the log cannot be read, or the copy exists or cannot be written; a copy that
+    ends early may stay.
     """
     journal = case.evidence.journal
     name, new = f"{journal.folder.name}/runs/{run}.log", os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -300,9 +304,10 @@ def archive(case: Case, log: str, run: str) -> None:
 
 
 def restore_rows(case: Case) -> int:
-    """Write the rows that the ledger lacks, of this working tree's runs under the present trust.
+    """Write the rows that the ledger lacks, of this working tree's runs under the present trust, at
+    its end, oldest run first.
 
-    Return how many were written. RecordError if one cannot be.
+    Return how many were written, 0 if none was lacking. RecordError if one cannot be.
     """
     runs = case.evidence.runs
     lost = ledger.pair(case.evidence.ledger.rows, [*map(entry_of, runs)])[1]

@@ -224,8 +224,9 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _named_by_settings(git: Git) -> Iterator[Path]:
-    """Yield the files and folders that settings of git name: included files, which are read too,
-    and folders of hooks, files of attributes and excludes. At most 100 files are read."""
+    """Yield the files and folders that settings of git name, whether they exist or not: included
+    files, which are read too, and folders of hooks, files of attributes and excludes. At most 100
+    files are read."""
     todo = [path for path in _entries(_places(git)) if path.name in _SETTINGS]
     seen: set[Path] = set()
     while todo and len(seen) < 100:

@@ -114,8 +114,9 @@ def digest(case: Case, experiment: Experiment) -> str:
     compared.
 
     For a script it is the digest of its trusted harness, "" if that is not trusted. The evaluation
-    of a command may use every trusted file in the experiment's folder, except for the editable
-    ones, bound.toml and bound.lock: the digest is of these files and of the evaluate-command.
+    of a command may use every file of the trusted commit in the experiment's folder, except for the
+    editable ones, bound.toml and bound.lock: the digest is of these files and of the
+    evaluate-command. GitError or LimitError if they cannot be read.
     """
     if not experiment.command:
         return case.trust.digest(case.bound.path(experiment.harness))
@@ -130,7 +131,8 @@ def digest(case: Case, experiment: Experiment) -> str:
 
 def demand_trusted(case: Case) -> None:
     """Raise ExperimentError unless the trusted commit contains every blessed file as it was
-    blessed; the evaluation is checked out from that commit. Without a bound.lock, do nothing."""
+    blessed; the evaluation is checked out from that commit. Without a bound.lock in trust, do
+    nothing."""
     trust = case.trust
     for path in sorted(trust.paths) if trust.lock else ():
         data = trust.before(path)

@@ -21,7 +21,8 @@ _LINES = 5
 
 def hand_over(folder: Path, to: Path, artefacts: tuple[str, ...]) -> list[str]:
     """Copy the files below ``folder`` that the globs ``artefacts`` match, or all files without
-    globs, into a new folder ``to``; return a line for each of the first few that were left out.
+    globs, into a new folder ``to``; return a line for each of the first few that were left out, []
+    if none was.
 
     A file that cannot be copied, or for which the disk has too little space, is left out. A link
     could name any file of the user: links, pipes and devices are left out too. Compiled Python is

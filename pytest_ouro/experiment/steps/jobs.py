@@ -38,7 +38,7 @@ def script_job(setup: Setup, tree: Path) -> Job:
     """Return the job that runs the script with the trusted harness in ``tree``, a checkout.
 
     Of several printed values of the metric the last counts, unless the bound names another.
-    ExperimentError if the harness is not trusted.
+    ExperimentError if the harness is not trusted, OSError if ``tree`` lacks the script.
     """
     case, experiment = setup.case, setup.experiment
     folder = tree / case.bound.root
@@ -225,6 +225,8 @@ class _Echo:
         self._reported = 0
 
     def __call__(self, position: Position | None = None) -> None:
+        """Report the whole lines that were added since the last call; a line without its end is
+        reported later. OSError if the log cannot be read."""
         shown = lines(self._log.read_bytes().decode(errors="replace"))[:-1]
         for line in shown[self._reported :]:
             self._say(f"ouro: {self._name}: {clean(line)}")
@@ -246,7 +248,7 @@ def _program(words: tuple[str, ...]) -> tuple[str, ...]:
 
 def settings(case: Case) -> dict[str, str]:
     """Return variables by which uv uses the ``.venv`` of the experiment's folder or else of the
-    repository's top, not a new one in a worktree. An empty dict if neither folder has one."""
+    repository's top, not a new one in a worktree. {} if neither folder has one."""
     for folder in (case.evidence.root, case.repository.git.top):
         if (folder / ".venv").is_dir():
             return {"UV_PROJECT_ENVIRONMENT": str(folder / ".venv"), "UV_NO_SYNC": "1"}

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 
 def settle(case: Case, *, target: str, tried: str, apply: bool) -> tuple[str, ...]:
-    """Move the branch back from the tried commit to ``target``, its last keep; return lines that
-    say what was done.
+    """Move the branch back from the tried commit to ``target``, its last keep, or to what
+    `place_to_return` makes of it; return lines that say what was done, () if the branch is there
+    already.
 
     With ``apply`` False, or if the branch must not or cannot be moved, it stays: nothing is raised,
     and a line names the command that would move it. ``case`` is that of the run, observed before
@@ -48,7 +49,8 @@ def settle(case: Case, *, target: str, tried: str, apply: bool) -> tuple[str, ..
 
 
 def place_to_return(case: Case, kept: str) -> str:
-    """Return the commit to which the branch of ``case`` is settled if ``kept`` is its last keep.
+    """Return the commit to which the branch of ``case`` is settled if the commit ``kept`` is its
+    last keep. GitError if git fails.
 
     It is the last keep, or the last of the commits that follow it directly and change no editable
     file, such as a blessing: these are not experiments, and they would be lost.
@@ -70,10 +72,12 @@ def _changed_by(git: Git, commit: str) -> list[str]:
 
 
 def return_branch(git: Git, target: str) -> None:
-    """Move the branch, the index and the files that differ to ``target``; no filter or hook runs.
+    """Move the branch, the index and the files that differ from ``git.head`` to the commit
+    ``target``; no filter or hook runs.
 
     ExperimentError, before anything is changed, if a change that is not committed would be lost;
-    OSError if a file cannot be written, GitError if the branch has moved.
+    OSError if a file cannot be written, GitError if the branch has moved: then some files may be at
+    ``target`` already.
     """
     head, tree = git.tree(git.head), git.tree(target)
     paths = [path for path in sorted(head.keys() | tree.keys()) if head.get(path) != tree.get(path)]

@@ -327,7 +327,7 @@ def signal_group(group: int, number: signal.Signals) -> bool:
 
 def identity(pid: int) -> str:
     """Return a text that identifies a process, also among later ones with its id; "" if it has
-    ended.
+    ended or, on Linux, is a zombie.
 
     It contains the id and, on Linux alone, the start time since boot: elsewhere a later process
     with the id has the same text.

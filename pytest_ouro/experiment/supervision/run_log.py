@@ -51,10 +51,11 @@ class RunLog:
 
     @property
     def end(self) -> bytes:
-        """The last bytes of the output, at most ``TAIL``."""
+        """The last bytes of the output of this run, at most ``TAIL``; b"" if there is none."""
         return bytes(self._recent[-TAIL:])
 
     def __enter__(self) -> RunLog:
+        """Return this log."""
         return self
 
     def __exit__(self, *error: object) -> None:

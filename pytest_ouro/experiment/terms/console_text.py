@@ -18,9 +18,11 @@ _PROGRESS = {
 
 
 def clean(text: str, *, width: int = 200) -> str:
-    """Return a text without escapes and control characters, cut to ``width`` characters.
+    """Return a text without escapes and control characters, cut to ``width`` characters (at least
+    1).
 
-    A text that is cut ends with "…". Tabs and line feeds stay.
+    A text that is cut ends with "…", which counts for ``width``. Tabs and line feeds stay, carriage
+    returns do not.
     """
     text = _CONTROLS.sub("", _ESCAPES.sub("", text))
     return text if len(text) <= width else text[: width - 1] + "…"
@@ -28,7 +30,8 @@ def clean(text: str, *, width: int = 200) -> str:
 
 def lines(text: str) -> list[str]:
     """Return the lines of a text as a terminal shows them: of the parts of a line between carriage
-    returns, only the last that is not blank ("" if all are blank)."""
+    returns, only the last that is not blank ("" if all are blank). Escapes stay; [""] for an empty
+    text."""
     return [
         next((part for part in reversed(line.split("\r")) if part.strip()), "")
         for line in text.replace("\r\n", "\n").split("\n")
@@ -36,10 +39,11 @@ def lines(text: str) -> list[str]:
 
 
 def summary(text: str) -> dict[str, str]:
-    """Return a dict of the ``key: value`` lines of a log, both as text; empty if there are none.
+    """Return a dict of the ``key: value`` lines of a log, both as text; {} if there are none.
 
     A key begins with a small letter at the start of the line, and a value is one word. Of several
-    lines with one key the last counts.
+    lines with one key the last counts. A carriage return ends a line too, and a line is read up to
+    the length of `clean`.
     """
     found: dict[str, str] = {}
     for line in re.split(r"[\r\n]", text):
@@ -49,7 +53,8 @@ def summary(text: str) -> dict[str, str]:
 
 
 def tail(text: str, *, count: int = 20) -> list[str]:
-    """Return the last ``count`` lines that are not blank, each one as :func:`clean` returns it."""
+    """Return the last ``count`` lines (at least 1) that are not blank, oldest first, each one as
+    :func:`clean` returns it; fewer if there are fewer, [] if all are blank."""
     return [clean(line) for line in lines(text) if line.strip()][-count:]
 
 

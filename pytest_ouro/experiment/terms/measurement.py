@@ -141,10 +141,11 @@ class Measurement:
 
 
 def outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
-    """Return the outcome of the run, and a line that says why ("" for ok).
+    """Return the outcome of the run, and a line that says why ("" for ok). ``metric`` is the
+    bound's.
 
     A metric outside of its plausible range is a breach, where the outcome would be ok. The line is
-    cleaned of control characters, and cut.
+    cleaned of control characters, and cut at 600.
     """
     ended, message = _outcome(seen, metric)
     if ended == "ok" and seen.value is not None and not metric.is_plausible(seen.value):

@@ -33,7 +33,7 @@ def trusted_source(case: Case, path: str) -> str:
     """Return the trusted bytes of a file as Latin-1 text for JSON, which changes no byte.
 
     ``path`` is from the experiment's folder. ExperimentError if the file is not trusted, or its
-    trusted bytes cannot be found.
+    trusted bytes cannot be found; GitError or LimitError if they cannot be read.
     """
     source = case.trust.read(case.bound.path(path))
     if source is None:
@@ -75,13 +75,14 @@ def demand_programs(experiment: Experiment, guards: Iterable[Guard]) -> None:
 
 
 def is_relative(program: str) -> bool:
-    """Return whether a program is named by a path that is relative to the experiment's folder."""
+    """Return whether a program is named by a path that is relative to the experiment's folder: it
+    has a slash, but none at its start."""
     return "/" in program and not program.startswith("/")
 
 
 def why_missing(program: str) -> str:
-    """Return why a program that the bound names cannot be started here; "" if it can be, or if its
-    path is relative. "python" stands for the interpreter that runs us."""
+    """Return why a program that the bound names cannot be started here, as a clause; "" if it can
+    be, or if its path is relative. "python" stands for the interpreter that runs us."""
     if program == "python" or is_relative(program) or shutil.which(program):
         return ""
     if "/" not in program:

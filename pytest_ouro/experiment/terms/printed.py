@@ -107,12 +107,14 @@ class Found(NamedTuple):
 
     @property
     def value(self) -> float:
-        """The number, as a float. ValueError if there is none."""
+        """The number, as a float, which may be NaN or infinite. ValueError if there is none
+        (``text`` is "")."""
         return float(self.text)
 
 
 def read_lines(output: str, printed: Printed) -> Reading:
-    """Return the metric from lines such as ``name: value`` and ``name=value``.
+    """Return the metric from the lines ``name: value`` and ``name=value`` of the text ``output``,
+    several to a line too; `choose` says which of several counts.
 
     Lines with text before the name count only if no line without it has a number. If there is no
     number, the reading's ``fault`` says why.
@@ -155,11 +157,12 @@ def choose(found: list[Found], printed: Printed) -> Reading:
 
 
 def parse(text: str, unit: str) -> tuple[str, str]:
-    """Return a tuple: the number that a text begins with, as text, and why there is none; one of
-    the two is "".
+    """Return a tuple: the number that a text begins with, as text without a sign of its unit, and
+    why there is none; one of the two is "". ``unit`` is the bound's, "" for none.
 
-    Commas between groups of three digits are left out. Only ``unit``, or what ends a value, such as
-    a comma or a bracket, may follow the number; another unit is a fault.
+    Commas between groups of three digits are left out. Only ``unit`` (in any case), or what ends a
+    value, such as a comma or a bracket, may follow the number; another unit is a fault. ``nan`` and
+    ``inf`` are numbers.
     """
     text = text.replace("\u2212", "-")  # the typographic minus
     match = _NUMBER.match(text)

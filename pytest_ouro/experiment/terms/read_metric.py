@@ -41,8 +41,10 @@ def read(output: str, printed: Printed) -> Reading:
 
 
 def _find_in_json(output: str, path: str, unit: str) -> tuple[list[Found], str]:
-    """Return a tuple: the values at ``path`` in the JSON documents of the output, and what to
-    report if there are none: the end of a sentence that begins with "printed"."""
+    """Return a tuple: a `Found` for the value at ``path`` in each JSON document of the output that
+    has one, in order, and what the output lacks, as the end of a sentence that begins with
+    "printed". The second is to be reported only if the first is []. A value that is not a number
+    counts, with a fault; ``unit`` is the bound's."""
     documents = list(_documents(output))
     found = [_found(path, value, unit) for one in documents for value in _values(one, path)]
     if found or not documents:
@@ -74,8 +76,8 @@ def _documents(output: str) -> Iterator[Any]:
 
 
 def _values(document: Any, path: str) -> Iterator[Any]:
-    """Yield the one value at a path of keys and list indices, with dots between; yield nothing if
-    the document has none there."""
+    """Yield the value at a path of keys and list indices, with dots between, so that a key with a
+    dot is not found; yield nothing if the document has none there. An index may be negative."""
     for part in path.split("."):
         try:
             document = document[int(part) if isinstance(document, list) else part]
@@ -85,8 +87,8 @@ def _values(document: Any, path: str) -> Iterator[Any]:
 
 
 def _found(path: str, value: Any, unit: str) -> Found:
-    """Return a JSON value as a place in the output; with a fault unless it is a number or the text
-    of one."""
+    """Return the JSON value at ``path`` as a place in the output; with a fault unless it is a
+    number or the text of one, with ``unit`` or no unit. True and false do not count as numbers."""
     shown = clean(f"{path}: {json.dumps(value)[:4096]}", width=120)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return Found(shown, repr(value))
@@ -95,11 +97,12 @@ def _found(path: str, value: Any, unit: str) -> Found:
 
 
 def _find_by_pattern(output: str, pattern: str, unit: str) -> tuple[list[Found], str]:
-    """Return a tuple: what the first group of the pattern matches (of more than 1000 matches the
-    first and last 500), and what to report if there is no match.
+    """Return a tuple: a `Found` for what the first group of the pattern matches each time (of more
+    than 1000 matches the first and last 500), and what the output lacks, to be reported only if the
+    first is []. ``unit`` is the bound's.
 
     The search is given up after ``_SECONDS`` CPU seconds or ``_WAIT`` seconds of wall time: then
-    there is no match, and the report says so.
+    there is no match, and the second says so.
     """
     program = [sys.executable, "-I", "-S", "-c", _SEARCH]
     given = json.dumps([pattern, output]).encode()

@@ -30,8 +30,8 @@ _PATIENCE = 120
 
 
 def refs(git: Git, prefix: str) -> dict[str, str]:
-    """Return a dict from the full name of each ref below ``prefix`` to the id that it names;
-    GitError if git fails."""
+    """Return a dict from the full name of each ref below ``prefix``, such as ``refs/ouro/``, to the
+    id that it names; {} if there are none. GitError if git fails."""
     listed = git.call("for-each-ref", "--format=%(refname) %(objectname)", prefix)
     return dict(line.split(" ", 1) for line in listed.decode().splitlines())
 
@@ -47,12 +47,13 @@ def set_ref(git: Git, ref: str, commit: str) -> None:
 
 
 def delete_ref(git: Git, ref: str) -> None:
-    """Delete a ref. GitError if git fails."""
+    """Delete a ref by its full name; do nothing if there is none. GitError if git fails."""
     git.call("update-ref", "-d", ref)
 
 
 def branch_of(git: Git, name: str) -> str:
-    """Return the branch that ``name`` names, without ``refs/heads/``; "" if it names no branch."""
+    """Return the branch that ``name`` names (HEAD: the current one), without ``refs/heads/``; "" if
+    it names no branch, or git fails."""
     try:
         full = _call(git.top, "rev-parse", "--symbolic-full-name", name)
     except GitError:

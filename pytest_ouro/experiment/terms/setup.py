@@ -32,5 +32,5 @@ class Setup:
 
     @property
     def rehearsal(self) -> bool:
-        """Whether the budget is shorter than the bound's."""
+        """Whether the budget is shorter than the bound's for the profile; False if it is longer."""
         return self.experiment.budget < self.case.bound.experiments[self.profile].budget

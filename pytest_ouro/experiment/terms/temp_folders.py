@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @contextmanager
 def temporary() -> Iterator[Path]:
-    """Make and yield a new folder, and remove it with its content when the context ends.
+    """Make and yield a new folder for this user alone, and remove it with its content when the
+    context ends, with an exception too.
 
     What cannot be removed is left. ExperimentError if the folder cannot be made.
     """
@@ -35,7 +36,8 @@ def temporary() -> Iterator[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder and all in it; leave what cannot be removed, and raise nothing."""
+    """Remove a folder and all in it; leave what cannot be removed, a file or link in its place too,
+    and raise nothing."""
     try:
         shutil.rmtree(folder, ignore_errors=True)
     except RecursionError:

@@ -37,8 +37,8 @@ class Turn:
 
 
 def make_turns(count: int) -> list[Turn]:
-    """Return one ordinary turn if ``count`` is 1, else a series of ``count`` turns with different
-    random salts, which are not 0."""
+    """Return one ordinary turn if ``count`` is 1, else a series of ``count`` turns (at least 2)
+    with different random salts, which are not 0."""
     if count == 1:
         return [Turn()]
     salts: set[int] = set()

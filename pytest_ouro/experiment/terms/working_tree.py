@@ -27,10 +27,11 @@ _ENTRIES = "worktrees"
 
 
 def add(common_dir: Path, folder: Path, commit: str, files: Mapping[str, Entry]) -> None:
-    """Make a folder a working tree with HEAD at a commit, and ``files`` (by path) as its index.
+    """Make the new folder ``folder`` a working tree with HEAD at a commit (full id), and ``files``
+    (by path) as its index; its entry in ``common_dir`` has the folder's name.
 
     The files themselves are not written. OSError if the folder or its entry exists, or if a folder
-    on the way to the entry is a link.
+    on the way to the entry is a link; what was made before stays.
     """
     folder.mkdir()
     entry = f"{_ENTRIES}/{folder.name}"
@@ -61,7 +62,8 @@ def names(common_dir: Path) -> Iterator[tuple[str, Path]]:
 
 
 def remove(common_dir: Path, name: str, folder: Path) -> None:
-    """Remove the folder of a working tree and its entry, whatever a run made of them.
+    """Remove ``folder``, the folder of a working tree, and its entry ``name``, whatever a run made
+    of them; the folder of all entries too if it is empty then.
 
     What does not exist or cannot be removed is ignored.
     """

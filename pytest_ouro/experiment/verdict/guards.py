@@ -85,7 +85,8 @@ def number_of(guard: Guard, run: MeasuredRun) -> float | None:
     """Return the number of ``run`` that the guard limits; None if it is not known or not finite.
 
     It is an attribute of the record, or a number that was measured for guards. For a run from
-    before the guard existed, the number that its evaluation printed for the guard's metric.
+    before the guard existed, it is the number that its evaluation printed for the guard's metric;
+    None if the guard has a command.
     """
     if guard.recorded:
         value = getattr(run, guard.recorded)

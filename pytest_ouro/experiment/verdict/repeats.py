@@ -34,7 +34,7 @@ class Repeats:
 
     @property
     def sd(self) -> float:
-        """The standard deviation of one run, estimated from the values."""
+        """The standard deviation of one run, estimated from the values (with n − 1)."""
         return statistics.stdev(self.values)
 
     @property
@@ -44,7 +44,8 @@ class Repeats:
 
     def line(self, commit: str, metric: Metric) -> str:
         """Return the stable line ``ouro: repeat …`` that people and agents grep for, with the
-        number of values, their mean and their standard deviation."""
+        number of values, their mean and their standard deviation as ``metric`` writes them, and the
+        first digits of ``commit``."""
         return (
             f"ouro: repeat n={len(self.values)} mean={metric.text(self.mean)} "
             f"sd={metric.text(self.sd)} commit={commit[:7]}"
