@@ -68,6 +68,9 @@ judged them. Nothing of their code is kept here.
 - **refused**: the call in the help does not lead there.
 - **broken**: the first gate is broken, and nothing said so.
 
+A bound that holds can still be wrong, and only a person can see that: read what is run, what may
+change and the metric.
+
 {total}
 
 | repository | commit | layout | language | outcome | what is run | what may change | metric |
