@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 
@@ -325,6 +326,31 @@ def test_workers_judge_rules(project):
     assert "2 failed, 3 passed, 2 skipped" in done.stdout
     assert "danger-zone::prepare BROKEN: prepare.py changed" in done.stdout
     assert "iron-law::only-train-py WARNS: prepare.py was changed" in done.stdout
+
+
+#: Two tests, one for each of two workers; they run before any rule is checked.
+_CHILDREN = """
+import os, pathlib
+import pytest
+
+@pytest.mark.parametrize("number", range(2))
+def test_it(number):
+    children = pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    assert [pathlib.Path(f"/proc/{pid}/comm").read_text() for pid in children] == []
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
+def test_a_worker_that_checks_no_rule_keeps_no_process(project):
+    pytest.importorskip("xdist")
+    project.commit("a test", {"test_it.py": _CHILDREN})
+    project.bless()
+
+    # Each worker first gets one of the two tests.
+    done = project.pytest("test_it.py", "bound.toml", "-n2", "--basetemp=../workers")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "7 passed, 2 skipped" in done.stdout
 
 
 def test_a_test_that_needs_an_experiment_is_skipped_without_one(project, run_pytest):

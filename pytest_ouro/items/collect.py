@@ -163,6 +163,12 @@ class Session:
             items[:] = [item for item in items if item not in ours]
             items[:0] = sorted(ours, key=attrgetter("order"))
 
+    def pytest_collection_finish(self) -> None:
+        """Close git's processes in a worker of pytest-xdist: each worker collects the rules, but
+        perhaps checks none of them. They start again when needed."""
+        if self._case is not None and hasattr(self.config, "workerinput"):
+            self._case.close()
+
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:
         """Keep pytest-timeout from ending a run: set no timer for it."""

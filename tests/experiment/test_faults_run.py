@@ -99,11 +99,12 @@ def test_gigabytes_of_output_fill_neither_disk_nor_memory(lab):
 
 
 def test_a_line_without_end_leaves_progress_and_memory_right(bench):
-    """A progress bar without any newline, during the whole training."""
+    """A progress bar without any newline, during the whole training, that stands still for longer
+    than the supervisor waits for output."""
     body = (
-        "for step in range(40):\n"
-        "    print('#' * 200_000 + f' step {step} loss 1.5 ', end='', flush=True)\n"
-        "    time.sleep(0.1)\n"
+        "for step in range(10):\n"
+        "    print('#' * 800_000 + f' step {step} loss 1.5 ', end='', flush=True)\n"
+        "    time.sleep(0.5)\n"
     )
     positions = []
     memory = resident()
