@@ -208,6 +208,22 @@ def test_a_file_in_the_place_of_the_records_folder(project, ouro, recorded):
     assert ouro("gate")[0] == 0
 
 
+def test_a_link_in_the_place_of_the_records_folder_is_not_followed(project, tmp_path, recorded):
+    recorded()
+    folder, elsewhere = project.path / ".git/ouro", tmp_path / "elsewhere"
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere)
+    before = sorted(elsewhere.iterdir())
+    case = open_case(project.path / "bound.toml")
+
+    with pytest.raises(OuroError, match="ouro is not a folder") as caught:
+        record.recover(case, print)
+    assert sorted(elsewhere.iterdir()) == before
+    heal(project, str(caught.value))
+
+    record.recover(case, print)
+
+
 @pytest.mark.parametrize("name", ["config", "info/exclude", "HEAD", "ouro/fingerprints.json"])
 def test_the_help_about_a_huge_file_of_git_speaks_of_git_and_heals(project, gate, name):
     plant(project, "huge file", f".git/{name}")

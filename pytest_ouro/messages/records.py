@@ -109,7 +109,7 @@ def journal_too_large(journal: str, size: int, limit: int) -> LimitError:
 
 
 def no_folder_of_records(folder: Path) -> RecordError:
-    """A file has the name of the folder that holds the journal."""
+    """A file or a link has the name of the folder that holds the journal."""
     return RecordError(
         f"{folder} is not a folder: the journal cannot be in it",
         help=f"find out what put it there, then remove it: rm {quoted(str(folder))}; "

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from pytest_ouro.experiment.supervision import processes
+from pytest_ouro.experiment.supervision.judge_process import start_judge
 
 
 @pytest.fixture
@@ -231,6 +232,14 @@ def test_end_kills_a_process_that_ignores_term(start):
     )
     processes.Family(process.pid).end(process, grace=0.2)
     assert process.returncode == -signal.SIGKILL
+
+
+def test_the_end_of_a_judge_leaves_other_children_alone(start, bench):
+    """Pytest or a plugin may have started a process in a session of its own."""
+    other = start(SLEEPS)
+    with start_judge(bench.job("", judge={})):
+        pass
+    assert other.poll() is None
 
 
 def test_end_lets_a_program_clean_up(start):

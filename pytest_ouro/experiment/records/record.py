@@ -214,12 +214,14 @@ def recover(case: Case, say: Callable[[str], None]) -> bool:
 
     A run without an end is recorded as a crash, and a missing row of the ledger is written. Return
     whether there was one of either. If the journal does not exist, or its content was edited,
-    record nothing and return False. RecordError if something cannot be written. ``say`` is called
-    with a line about each run.
+    record nothing and return False. RecordError if something cannot be written, or if the folder
+    of the journal is a symlink. ``say`` is called with a line about each run.
     """
     from filelock import FileLock
 
     folder = case.evidence.journal.folder
+    if folder.is_symlink():
+        raise messages.no_folder_of_records(folder)
     if not folder.is_dir():
         return False
     try:

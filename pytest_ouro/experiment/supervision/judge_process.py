@@ -64,6 +64,7 @@ def start_judge(job: Job) -> Iterator[Judge]:
         kept.callback(os.close, shared)
         kept.enter_context(far)
         with ours, theirs, line, (scratch / "judge.log").open("w+b", buffering=0) as log:
+            strangers = processes.adopt_orphans()  # pytest or a plugin may have children
             process = subprocess.Popen(
                 [*job.python, "-B", str(CHILD), "judge", str(theirs.fileno())],
                 cwd=scratch,
@@ -86,7 +87,7 @@ def start_judge(job: Job) -> Iterator[Judge]:
                 line.close()
                 yield Judge(ours, (far.fileno(), shared), kept, log)
             finally:
-                processes.Family(process.pid, frozenset()).end(process, grace=0.0)
+                processes.Family(process.pid, strangers).end(process, grace=0.0)
 
 
 def _memory(folder: Path) -> int:
