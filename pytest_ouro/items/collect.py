@@ -164,8 +164,7 @@ class Session:
             items[:0] = sorted(ours, key=attrgetter("order"))
 
     def pytest_collection_finish(self) -> None:
-        """Close git's processes in a worker of pytest-xdist: each worker collects the rules, but
-        perhaps checks none of them. They start again when needed."""
+        """Close git's processes in a worker of pytest-xdist, which may check no rule at all."""
         if self._case is not None and hasattr(self.config, "workerinput"):
             self._case.close()
 
