@@ -55,8 +55,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Return the version, or a public name, which is imported from its module on first use and
-    kept. AttributeError for any other name."""
+    """Return the version of the installed package for ``__version__``, or a public name, which is
+    imported from its module on first use and kept. AttributeError for any other name."""
     if name == "__version__":
         from importlib.metadata import version
 

@@ -44,8 +44,8 @@ def main() -> NoReturn:
 
 def _status() -> int:
     """Run the command and return its exit status; 130 after Ctrl-C. Return 2 for an error that no
-    command handled, or if standard output is lost, and say so on standard error, unless its reader
-    has closed the pipe."""
+    command handled, and say so on standard error. An OSError is taken for lost standard output: 2
+    too, in silence if the reader of a pipe has closed it."""
     try:
         if sys.argv[1:] == ["guard"]:  # it runs before every edit, so load nothing else
             from pytest_ouro import guard
@@ -85,10 +85,10 @@ class _Closed(io.StringIO):
 
 
 def _open_streams() -> None:
-    """Open the null device under the number of each closed standard stream, so that no other file
-    gets that number; that of standard output cannot be written to. In place of a stream that Python
-    lacks, give it an output whose writes raise OSError, an error stream that discards what is
-    written, or an empty input."""
+    """Open the null device under the number (0 to 2) of each closed standard stream, so that no
+    file opened later gets that number; for standard output it cannot be written to. If one of
+    ``sys.stdin``, ``sys.stdout`` and ``sys.stderr`` is None, set it: to an empty input, to an
+    output whose writes raise OSError, or to an output that discards what is written."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -103,11 +103,11 @@ def _open_streams() -> None:
 
 
 def _clean_import_path() -> None:
-    """Remove the current folder, the folders of PYTHONPATH and relative paths from the import path,
+    """Remove the current folder, the folders of PYTHONPATH and relative paths from ``sys.path``,
     since a checked folder could replace a module. The folder that holds this package stays.
 
-    Do nothing under ``python -I``, where they are absent. Modules that are imported already stay
-    so.
+    Do nothing under ``python -I``, where they are absent. Modules that are already imported stay
+    imported.
     """
     if sys.flags.isolated:
         return

@@ -50,7 +50,8 @@ class Case:
 
     @property
     def experiment(self) -> Experiment:
-        """The settings of the experiment in the bound, without those of a profile."""
+        """The table ``[experiment]`` of the bound. The keys that ``[experiment.cpu]`` and
+        ``[experiment.cuda]`` replace have their values from ``[experiment]``."""
         return self.bound.experiment
 
     def close(self) -> None:
@@ -60,8 +61,9 @@ class Case:
             git.close()
 
     def again(self, measured: MeasuredRun | None = None) -> Case:
-        """Return a new case with the same rules and trust, whose evidence is observed again: for
-        use after a run. GitError if the repository cannot be read.
+        """Return a new case with the same rules and trust, whose evidence is observed again, with
+        the present HEAD: for use after a run, on a case that is not of one commit. Data files are
+        read again only if their size or times changed. GitError if the repository cannot be read.
 
         ``measured`` is the run that has just ended, if rules are to be applied to it.
         """
@@ -95,8 +97,8 @@ class Answer:
 
     @property
     def empty(self) -> bool:
-        """Whether a commit or an index was checked, and it has no change since trust, so that no
-        rule could be broken. It is always False for a working tree."""
+        """Whether a commit or an index was checked, and has no change since the trusted commit, so
+        that no rule could be broken. It is always False for a working tree."""
         repository = self.case.repository
         changed = repository.commits or repository.staged
         return repository.subject != "working tree" and not changed
@@ -115,12 +117,12 @@ def open_case(
 ) -> Case:
     """Return the case of the bound.toml at ``path``: its rules as trust has them, and the evidence.
 
-    ``trust`` is the revision to trust, which the user gave by the option ``trust_by``; if it is
-    None, OURO_TRUST, git's settings or bound.lock decide. ``subject`` is what is checked, and
-    ``index`` the GIT_INDEX_FILE to keep for a partial commit ("" for git's own index). With
-    ``rehash`` all data is read again; ``run_commands`` allows the commands that the bound names.
-    ``checks`` are registered beside ours. GitError, TrustError, BoundError or LimitError if the
-    rules cannot be read.
+    ``trust`` is the revision to trust, and ``trust_by`` the option that gave it, for messages; if
+    it is None, OURO_TRUST, git's setting ouro.trust or bound.lock decides. ``subject`` is what is
+    checked, and ``index`` the GIT_INDEX_FILE to keep for a partial commit ("" for git's own index).
+    With ``rehash`` all data is read again; ``run_commands`` allows the commands that the bound
+    names. ``checks``, by name, are known beside those of pytest-ouro and of packages. GitError,
+    TrustError, BoundError, LimitError or another OuroError if the rules cannot be read.
     """
     git = Git.discover(path.parent, index=index)
     bound_path = git.relative(path)
@@ -139,12 +141,14 @@ def open_case(
 def open_commit(
     git: Git, revision: str, *, bound: str = "", trust: str | None = None, named: bool = True
 ) -> Case:
-    """Return the case of one commit. Only git objects are read, no file of a working tree.
+    """Return the case of one commit. Only git objects and settings are read, no file of a working
+    tree.
 
     ``bound`` is bound.toml's path in the repository; if it is "", the nearest one in or above
-    ``git.prefix`` is used. With ``named``, ``trust``, OURO_TRUST or git's settings must name the
-    trusted commit; without it, a bound.lock of the checked commit is enough. GitError, TrustError,
-    BoundError or LimitError if ``revision`` names no commit or the rules cannot be read.
+    ``git.prefix`` is used, in the trusted commit if one is named, else in the checked one. With
+    ``named``, ``trust``, OURO_TRUST or git's setting ouro.trust must name the trusted commit;
+    without it, a bound.lock of the checked commit is enough. GitError, TrustError, BoundError,
+    LimitError or another OuroError if ``revision`` names no commit or the rules cannot be read.
     """
     head = git.commit(revision)
     if not head:
@@ -171,8 +175,9 @@ def _nearest_bound(git: Git, commit: str) -> str:
 
 
 def _read_rules(trust: Trust, path: str, checks: Mapping[str, type[Check]] | None = None) -> Bound:
-    """Return the bound that the bound.toml at ``path`` states as trust has that file, with
-    ``checks`` beside ours. TrustError if trust lacks it, BoundError if it is faulty."""
+    """Return the bound that the bound.toml at ``path`` states as trust has that file; its rules may
+    use ``checks``, by name, too. TrustError if trust lacks the file, BoundError if it is faulty,
+    another OuroError if it cannot be read."""
     data = trust.read(path)
     if data is None:
         raise messages.no_trusted_bound(str(trust), path)
@@ -182,7 +187,7 @@ def _read_rules(trust: Trust, path: str, checks: Mapping[str, type[Check]] | Non
 
 def check_rule(rule: Rule, evidence: Evidence) -> RuleResult:
     """Apply one rule to the evidence and return its result. OuroError if its check cannot be
-    carried out.
+    carried out; an exception that is a fault of a check of pytest-ouro itself is raised as it is.
 
     The rule is skipped if a person must judge it or there is nothing to check, and holds without
     findings. It is warned if its severity is ``warn`` or if every finding only warns; otherwise it
@@ -202,8 +207,8 @@ def check_rule(rule: Rule, evidence: Evidence) -> RuleResult:
 
 
 def _findings(rule: Rule, evidence: Evidence) -> tuple[Finding, ...]:
-    """Return the findings of a rule; () if it holds. OuroError if a package's check raises an
-    exception; an exception of one of our checks is raised as it is."""
+    """Return the findings of a rule; () if it holds. OuroError if its check is from a package or a
+    hook and raises any exception; one that a check of pytest-ouro raises is raised as it is."""
     try:
         return tuple(rule.checker.findings(evidence))
     except OuroError:
@@ -296,8 +301,9 @@ def _with_undone(case: Case, rule: Rule, result: RuleResult, undone: _Undone) ->
 
 
 def _describe_undone(case: Case, finding: Finding, commits: list[Commit]) -> Finding:
-    """Return a copy of a finding that says in which of ``commits`` it is: the first, and how many
-    others. Its help joins the commits, so that it is not in the history."""
+    """Return a copy of a finding whose ``where`` names the first of ``commits``, which have it, and
+    the number of the others. Its help joins the commits, so that the history has the finding no
+    more."""
     more = f" and {len(commits) - 1} more commits" if commits[1:] else ""
     oldest = case.repository.on_branch(commits[0])
     help = (
@@ -337,8 +343,8 @@ def _list_earlier_commits(case: Case) -> Iterator[tuple[Commit, Evidence]]:
 
 
 def _trust_at(case: Case, base: str) -> Trust | None:
-    """Return a trust like that of the case, but with the commit ``base``; None if bound.toml was
-    absent or different in that commit."""
+    """Return a trust with the commit ``base`` in place of the case's, and with all its files as the
+    reference; None if bound.toml was absent in that commit, or not equal to the trusted one."""
     path = join(case.bound.folder, bounds.NAME)
     rules = trusts.present(case.repository.git, path, base)
     if rules is None or rules != case.trust.read(path):

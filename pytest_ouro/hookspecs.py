@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def pytest_ouro_checks() -> Mapping[str, type[Check]]:  # type: ignore[empty-body]
-    """Return a dict from name in bound.toml to the class of your own check; for pytest only.
+    """Return a dict from name in bound.toml to the class of your own check, for use in pytest only.
 
     A check is a frozen dataclass derived from ``pytest_ouro.Check``; its fields are its
     parameters::
@@ -33,7 +33,7 @@ def pytest_ouro_checks() -> Mapping[str, type[Check]]:  # type: ignore[empty-bod
         def pytest_ouro_checks():
             return {"size": Size}
 
-    The other commands run no code of the checked tree and do not see a conftest.py: for them a
-    package registers a check as an entry point of the group ``pytest_ouro.checks``. A name that is
-    given twice, or that one of our checks has, is an error.
+    The command ``pytest-ouro`` runs no code of the checked tree and reads no conftest.py: for it a
+    package registers a check as an entry point of the group ``pytest_ouro.checks``. pytest reports
+    an error if one name is given to two different checks, by plugins, packages or pytest-ouro.
     """

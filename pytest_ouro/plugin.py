@@ -23,7 +23,7 @@ MARKERS = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add our options and settings to pytest's."""
+    """Add the options ``--ouro-…`` and the ini settings ``ouro_…`` to pytest's."""
     group = parser.getgroup("ouro", "bounded experiments")
     group.addoption(
         "--ouro-experiment",
@@ -77,20 +77,23 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 class _OwnModules:
-    """A finder of our modules that comes before pytest's, which would read them again in order to
-    rewrite their asserts: that takes longer than to import them."""
+    """A finder of the modules below ``pytest_ouro`` that comes before pytest's finder. That one
+    would read them again in order to rewrite their asserts, which takes longer than to import
+    them."""
 
     @staticmethod
     def find_spec(
         fullname: str, path: Sequence[str] | None, target: object = None
     ) -> ModuleSpec | None:
-        """Return the spec of a module of ours; None for any other, which the next finder finds."""
+        """Return the spec of a module below ``pytest_ouro``, or None if it does not exist; None for
+        any other module, which the next finder finds."""
         return PathFinder.find_spec(fullname, path) if fullname.startswith("pytest_ouro.") else None
 
 
 def _make_ready() -> None:
-    """Spare this process work that has nothing to do with an experiment: rewriting our modules, and
-    looking for garbage among the modules that are loaded already. Once in a process."""
+    """Make this process faster: put `_OwnModules` first among the finders of modules, and keep the
+    garbage collector from looking again at the objects that exist now. Do nothing in a later
+    call."""
     if _OwnModules not in sys.meta_path:
         sys.meta_path.insert(0, _OwnModules)
         gc.freeze()
@@ -99,7 +102,8 @@ def _make_ready() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """With ``--ouro-experiment``, refuse configuration of pytest from outside of the repository
-    before a conftest.py there is imported. The reason is printed; UsageError ends pytest."""
+    before a conftest.py there is imported: print the reason, and raise UsageError, which ends
+    pytest. Without the option, or without a repository, refuse nothing."""
     if not getattr(early_config.known_args_namespace, "ouro_experiment", False):
         return
     _make_ready()
@@ -116,9 +120,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers; register the session only if an experiment is asked for or a bound is
-    named, so that other sessions load nothing more. UsageError if one of our options is not
-    valid."""
+    """Register the markers. Register `items.collect.Session` only if an experiment is asked for or
+    an argument names a bound, so that other sessions load nothing more; it raises UsageError for an
+    invalid option, and if an experiment cannot be run in this session."""
     for name, text in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {text}")
     if not config.getoption("ouro_experiment") and not _names_a_bound(config):
@@ -142,7 +146,8 @@ def experiment(request: pytest.FixtureRequest) -> Result:
     also if it crashed.
 
     The first test that asks for it starts the run, unless it was made before. Without
-    ``--ouro-experiment`` the test is skipped; if no run could be made, it fails.
+    ``--ouro-experiment`` the test is skipped. If no run could be made, or a broken rule kept it
+    from being made, the test fails.
     """
     session: Any = request.config.pluginmanager.get_plugin("ouro-session")
     if session is None or not session.settings.experiment:
