@@ -14,7 +14,8 @@ _PASSED = (
 
 def child_environment() -> dict[str, str]:
     """Return a new dict of environment variables for a program: those of `_PASSED` that are set
-    here, and fixed settings for Python, git and the hub of models, which may not be asked."""
+    here, and fixed settings for Python and git, and one that keeps Hugging Face's libraries
+    offline."""
     env = {key: os.environ[key] for key in _PASSED if key in os.environ}
     env.update(
         PYTHONUNBUFFERED="1",

@@ -35,8 +35,8 @@ class TrustError(OuroError):
 
 
 class BoundError(OuroError):
-    """bound.toml cannot be used. ``problems`` holds the faults that were found, each as
-    ``file:line: text``; the message is all of them, one on a line."""
+    """bound.toml, or a check for it, cannot be used. ``problems`` holds the faults that were found,
+    as a rule each as ``file:line: text``; the message is all of them, one on a line."""
 
     def __init__(self, problems: tuple[str, ...], *, help: str = "") -> None:
         super().__init__("\n".join(problems), help=help)

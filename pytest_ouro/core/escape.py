@@ -16,9 +16,10 @@ def escape(line: str) -> str:
     """Return a text as one line of printable characters that no CI server obeys. A text that is
     escaped already is returned unchanged.
 
-    All but printable characters become ``\\n``, ``\\x1b``, ``\\u202e``, …: controls, line ends,
-    zero-width and direction marks, and bytes that are not UTF-8. So does one character of ``::`` at
-    the start and of ``##[`` or ``##name[`` anywhere, which a CI server obeys.
+    Each character that is not printable is written as ``\\n``, ``\\x1b``, ``\\u202e``, …: controls,
+    line ends, zero-width and direction marks, and bytes that are not UTF-8. CI servers obey ``::``
+    at the start (after blanks too), and ``##[`` or ``##name[`` anywhere: one character of these is
+    written as ``\\x3a`` or ``\\x23``.
     """
     if not line.isprintable():
         line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
@@ -47,7 +48,8 @@ def quoted(path: str) -> str:
 
 
 def _octal(character: str) -> str:
-    """Return a character as it stands between ``$'`` and ``'``: itself, or its bytes in octal."""
+    """Return a character as it stands between ``$'`` and ``'``: itself; or its bytes in octal if it
+    is not printable, or is a quote, a backslash or ``#``."""
     if character.isprintable() and character not in "'\\#":
         return character
     return "".join(f"\\{byte:03o}" for byte in character.encode(errors="surrogateescape"))

@@ -20,8 +20,8 @@ MISSING: Any = object()
 
 
 class Field:
-    """One field of a class. If it is a key of a format, ``help`` says what it means and ``limits``
-    which values are allowed (`schema.Limits`).
+    """One field of a class. If it is a key of a file format, ``help`` says what the key means and
+    ``limits`` which values are allowed (`schema.Limits`, or None).
 
     ``metadata`` is free for users of the class, as in `dataclasses`.
     """
@@ -71,16 +71,17 @@ else:
         return type(value)(**{**now, **changes})
 
     def dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type[T]], type[T]]:
-        """Return a decorator that makes a frozen dataclass as `dataclasses` does; ``frozen`` must
-        be True. With ``kw_only``, all fields are passed by name."""
+        """Return a decorator that makes a class a frozen dataclass as `dataclasses` does;
+        ``frozen`` must be True. With ``kw_only``, all fields are passed by name. A field's default
+        is not checked: one that is mutable is shared."""
         assert frozen
         return lambda cls: _add_methods(cls, kw_only=kw_only)
 
 
 def fields(cls: type) -> tuple[Field, ...]:
-    """Return the fields of a class that was decorated here, with those that it inherits. Of a class
-    that `dataclasses` decorated, return those that are arguments of its ``__init__``; () for any
-    other class."""
+    """Return the fields of a class that was decorated here, each as a `Field`, with those that it
+    inherits. Of a class that `dataclasses` decorated, return those that are arguments of its
+    ``__init__``; () for any other class."""
     if not isinstance(vars(cls).get("__dataclass_fields__"), dict):
         found: tuple[Field, ...] = getattr(cls, "__fields__", ())
         return found
@@ -103,9 +104,9 @@ def _convert(cls: type, original: Any) -> Field:
 
 
 def _default(field: Any, missing: object) -> dict[str, Any]:
-    """Return the default and the factory of a field, of ours or of `dataclasses`, as keyword
-    arguments for a field of the other kind; what it lacks is left out. ``missing`` is the value
-    that stands for a lack in the field's own kind."""
+    """Return the default and the factory of a field, of this module or of `dataclasses`, as keyword
+    arguments for a field of the other kind; what the field lacks is left out. ``missing`` is the
+    value by which the field's own kind marks a lack."""
     given = {"default": field.default, "default_factory": field.default_factory}
     return {key: value for key, value in given.items() if value is not missing}
 
@@ -131,9 +132,9 @@ def _add_methods(cls: type[T], *, kw_only: bool) -> type[T]:
 
 
 def _own(cls: type, name: str) -> Field:
-    """Return the field ``name`` that the class itself states. A plain value becomes the default of
-    a new field; without a value, the new field is required. In the class only the default stays, if
-    there is one."""
+    """Return the field ``name`` that the class itself states. If it states a plain value, that is
+    the default of a new field; if it states nothing, the new field is required. In the class itself
+    only the default stays, if there is one."""
     stated = vars(cls).get(name, MISSING)
     if not isinstance(stated, Field):
         return Field(name=name, default=stated)

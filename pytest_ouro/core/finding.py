@@ -22,9 +22,10 @@ Status = Literal["holds", "broken", "warned", "skipped"]
 class Finding:
     """One violation. ``headline`` is a complete message; the rest says where, and how to fix it.
 
-    ``warns``: the finding has innocent explanations, and breaks no rule by itself. ``facts`` are
-    values for programs. ``paths`` are all files to which something happened, if that is what the
-    finding reports. ``parts`` identify it across versions, in place of the headline.
+    ``warns``: the finding has innocent explanations, and alone breaks no rule. ``facts`` are values
+    for programs, such as ``path`` and ``line``. ``paths`` are all changed files, if the finding
+    reports changes of files. By ``parts`` it is recognised on different commits; if there are none,
+    by the headline.
     """
 
     headline: str
@@ -52,9 +53,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class RuleResult:
-    """The result for one rule. ``rule`` is its table and id, ``sentence`` its words, ``line`` its
-    line in bound.toml, and ``check`` the name of its check. ``reason`` says why it was skipped, or
-    why it only warns; otherwise it is ""."""
+    """The result for one rule. ``rule`` is its table and id (``never-do::only-train-py``),
+    ``sentence`` its words, ``line`` its line in bound.toml, and ``check`` the name of its check.
+    ``reason`` says why it was skipped, or why it only warns if bound.toml says so; otherwise it is
+    ""."""
 
     rule: str
     sentence: str
@@ -71,7 +73,8 @@ class RuleResult:
 
     @property
     def id(self) -> str:
-        """The id of the rule without its table: ``only-train-py``."""
+        """The id of the rule without its table: ``only-train-py`` of
+        ``never-do::only-train-py``."""
         return self.rule.partition("::")[2]
 
 

@@ -20,11 +20,13 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def open_plain(root: Path, name: str, flags: int, mode: int = 0o600) -> int:
-    """Open the regular file ``name`` below ``root``; return its descriptor.
+    """Open the regular file ``name`` below ``root`` with the ``flags`` of os.open; return its
+    descriptor. A new file gets ``mode``, without what the umask takes away.
 
-    With O_CREAT, folders on the way that are missing are made too, and with ``mode`` 0o600, as for
-    files of ours, an existing file with wider permissions loses them. OSError if the file, or a
-    folder on the way, is a link (ELOOP), something else (EINVAL, ENOTDIR) or cannot be opened.
+    With O_CREAT, missing folders on the way are made too; and if ``mode`` is 0o600, as for the
+    tool's own files, an existing file of this user loses the permissions of group and others.
+    OSError if the file, or a folder on the way, is a link (ELOOP), is neither a file nor a folder
+    as it must be (EINVAL, ENXIO, EISDIR, ENOTDIR), or cannot be opened.
     """
     with _folder(root, name, make=bool(flags & os.O_CREAT)) as (folder, last):
         with _links_as_eloop(folder, last):
@@ -39,9 +41,9 @@ def open_plain(root: Path, name: str, flags: int, mode: int = 0o600) -> int:
 
 def make_folder(root: Path, name: str) -> None:
     """Make the folder ``name`` below ``root``, and missing folders on the way, for this user alone.
-    If it exists, take the permissions of group and others from it.
+    If it exists and this user owns it, take the permissions of group and others from it.
 
-    OSError if it, or a folder on the way, is a link or a file.
+    OSError if it, or a folder on the way, is a link or a file, or cannot be made.
     """
     with _folder(root, f"{name}/", make=True, mode=0o700) as (folder, _):
         keep_private(folder)
@@ -61,9 +63,10 @@ def keep_private(fd: int) -> None:
 def write_whole(root: Path, name: str, data: bytes, *, mode: int = 0o666) -> None:
     """Replace the file ``name`` below ``root``, or make it and its folders: whole or not at all.
 
-    A link of that name is replaced, not followed. A new file gets ``mode``; an existing one keeps
-    its own, unless ``mode`` is 0o600, as for files of ours. OSError if the file cannot be written;
-    what was there is then unchanged.
+    A link of that name is replaced, not followed. A new file gets ``mode``, without what the umask
+    takes away; an existing one keeps its own, unless ``mode`` is 0o600, as for the tool's own
+    files. OSError if the file cannot be written, or a link is on the way to it; what was at the
+    name is then unchanged.
     """
     with _folder(root, name, make=True) as (folder, last):
         part = f"{last}.{os.urandom(6).hex()}"
@@ -89,7 +92,8 @@ def _folder(
     """Open the folder that holds ``name``, below ``root`` and through no link. Yield its
     descriptor, which is closed at the end, and the last part of ``name``.
 
-    With ``make``, missing folders are made with ``mode``; otherwise they are an OSError.
+    With ``make``, missing folders on the way are made with ``mode``; otherwise they are an OSError,
+    as is a link on the way (ELOOP).
     """
     *parents, last = name.split("/")
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

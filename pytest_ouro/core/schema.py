@@ -35,8 +35,8 @@ def line_numbers(text: str) -> dict[Where, int]:
     text.
 
     Places are paths of keys: ``("experiment", "cpu", "budget")``; the second ``[[never-do]]`` is
-    ``("never-do", 1)``, and ``("never-do",)`` is the first. Keys inside inline tables have no entry
-    of their own; lines inside long strings are skipped.
+    ``("never-do", 1)``, and ``("never-do",)`` is the first. Dotted keys, and keys inside inline
+    tables, have no entry; lines inside strings of three quotation marks are skipped.
     """
     lines: dict[Where, int] = {}
     table: Where = ()
@@ -74,8 +74,9 @@ def nearest(name: str, names: typing.Iterable[str]) -> str:
 class Limits:
     """What a value must satisfy, apart from its type.
 
-    ``min``, ``max``, ``above`` and ``below`` are for numbers, ``pattern`` (a regular expression
-    and its meaning in words) for a text and for each text of a list; a list has at least ``items``.
+    ``min`` and ``max`` (allowed themselves), ``above`` and ``below`` (not allowed themselves) are
+    for numbers, ``pattern`` (a regular expression, and its meaning in words) for a text and for
+    each text of a list; a list has at least ``items``.
     """
 
     min: float | None = None
@@ -120,7 +121,7 @@ NO_LIMITS = Limits()
 
 
 def option(help: str, *, default: Any = MISSING, **limits: Any) -> Any:
-    """Return a field for a key: ``help`` says what it means, ``limits`` are those of `Limits`.
+    """Return a field for a key: ``help`` says what it means, ``limits`` are attributes of `Limits`.
 
     Validation, error messages, the reference and the JSON Schema use them. A default is not
     checked: it may stand for an absent key.
@@ -130,10 +131,12 @@ def option(help: str, *, default: Any = MISSING, **limits: Any) -> Any:
 
 @dataclass(frozen=True)
 class Relation:
-    """A condition on several keys of a table; a dataclass lists its own in ``relations``.
+    """A condition on several TOML ``keys`` of a table, with ``rule``, its words; a dataclass lists
+    its own conditions in ``relations``.
 
-    ``fault`` takes an object with the table's values as attributes. It returns what is wrong and
-    what to write, or "". ``schema`` is the condition as JSON Schema, if that can express it.
+    ``fault`` takes an object with the table's values as attributes, named as the fields. It returns
+    what is wrong and what to write, or "". ``schema`` is the condition as JSON Schema, if that can
+    express it.
     """
 
     keys: tuple[str, ...]
@@ -143,8 +146,8 @@ class Relation:
 
 
 def demand_relations(table: object) -> None:
-    """Raise ValueError, with every fault, if relations of the dataclass of ``table``, an instance
-    of it, do not hold for it; else do nothing."""
+    """Raise ValueError, with every fault, if relations do not hold for ``table``, an instance of a
+    dataclass that may list `Relation` objects in ``relations``; else do nothing."""
     relations: tuple[Relation, ...] = getattr(table, "relations", ())
     if faults := [fault for relation in relations if (fault := relation.fault(table))]:
         raise ValueError("; ".join(faults))
@@ -158,9 +161,9 @@ def keys_of(cls: type) -> dict[str, Field]:
 
 @cache
 def _hint(cls: type, name: str) -> Any:
-    """Return the evaluated annotation of the field ``name``. AttributeError if neither the class
-    nor a base has one of that name. Only the fields in use are evaluated, since tables omit most
-    keys."""
+    """Return the evaluated annotation of the field ``name`` of the class or, if it lacks one, of
+    its nearest base. AttributeError if there is none. Only the fields in use are evaluated, since
+    tables omit most keys."""
     for base in cls.__mro__:
         if name in getattr(base, "__annotations__", ()):
             hint = base.__annotations__[name]
@@ -169,7 +172,8 @@ def _hint(cls: type, name: str) -> Any:
 
 
 class Problems:
-    """Collect the faults of one file, each with its line."""
+    """Collect the faults of one file, each with its line. ``file`` is its name in messages,
+    ``lines`` are as `line_numbers` returns them, and ``found`` are pairs of line and text."""
 
     def __init__(self, file: str, lines: dict[Where, int]) -> None:
         self.file, self.lines = file, lines
@@ -183,8 +187,8 @@ class Problems:
         self.found.append((line, text))
 
     def sorted(self) -> tuple[str, ...]:
-        """Return the faults in the order of lines, as ``file:line: text``, or ``file: text``
-        without a line."""
+        """Return the faults in the order of lines, as ``file:line: text``; first those without a
+        line, as ``file: text``."""
         return tuple(
             f"{self.file}:{line}: {text}" if line else f"{self.file}: {text}"
             for line, text in sorted(self.found)
@@ -192,8 +196,8 @@ class Problems:
 
 
 def values_of(table: object, kind: type[T]) -> typing.Iterator[tuple[str, T]]:
-    """Yield the key and the value for each value of the type ``kind`` in a table, an instance of a
-    dataclass. The items of a list are yielded one by one."""
+    """Yield the key in TOML and the value for each value of the type ``kind`` in ``table``, an
+    instance of a dataclass. The items of a tuple are yielded one by one."""
     for key, field in keys_of(type(table)).items():
         value = getattr(table, field.name)
         for one in value if isinstance(value, tuple) else (value,):
@@ -263,12 +267,9 @@ def read_values(
 def _check_relations(
     cls: type, table: Mapping[str, Any], values: dict[str, Any], where: Where, problems: Problems
 ) -> None:
-    """Add a problem for each relation of ``cls`` that does not hold. A relation with a key that is
-    invalid or missing is left out.
-
-    The problem has the line of the first of the relation's keys that the table states, or of the
-    table.
-    """
+    """Add a problem for each relation of ``cls`` that does not hold; its line is that of the first
+    of the relation's keys that the table states, or of the table. A relation with a key that is
+    invalid, or is required and missing, is left out."""
     relations: tuple[Relation, ...] = getattr(cls, "relations", ())
     if not relations:
         return
@@ -285,8 +286,8 @@ def _check_relations(
 
 def convert(hint: Any, value: object, limits: Limits = NO_LIMITS) -> Any:
     """Return ``value`` as the type ``hint``, which may be a union: a list as a tuple, a number as
-    int or float. If it has another type or is beyond ``limits``, raise ValueError, which says what
-    is expected."""
+    int or float. If it has another type or is beyond ``limits``, raise ValueError, whose text says
+    what is expected and what was found: ``a number above 0, not 'x'``."""
     for member in members(hint):
         if (converted := _as_type(member, value, limits)) is not MISSING:
             return converted
@@ -385,8 +386,9 @@ def _name(hint: type) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as a message shows it: as in TOML, shortened to 40 characters. An integer that
-    Python refuses to write is ``a number that is too long``."""
+    """Return a value as a message shows it: as Python writes it, but a truth value as ``true`` or
+    ``false``; shortened to 40 characters. An integer that Python refuses to write is ``a number
+    that is too long``."""
     try:
         text = str(value).lower() if isinstance(value, bool) else repr(value)
     except ValueError:  # Python refuses to write an integer of more than 4,300 digits
