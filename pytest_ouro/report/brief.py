@@ -35,9 +35,9 @@ _REPEAT = (
 
 
 def collect(standing: Standing) -> dict[str, Any]:
-    """Return the facts of a brief as a JSON object. Its lists are short; ``tried`` has the newest
-    60 runs at most, newest first, and ``left_out`` counts the others. A single fact that is not
-    known is None."""
+    """Return the facts of a brief as a dict that can be written as JSON; its keys are those of
+    ``pytest-ouro brief --json``. Its lists are short; ``tried`` has the newest 60 runs at most,
+    newest first, and ``left_out`` counts the others. A single fact that is not known is None."""
     case, best = standing.case, standing.best
     experiment, metric = case.experiment, case.experiment.described_metric
     path = posixpath.join(case.bound.folder, NAME) if case.bound.folder else ""
@@ -97,7 +97,8 @@ def render_json(facts: dict[str, Any]) -> str:
 
 
 def render(facts: dict[str, Any]) -> str:
-    """Return the facts as text of at most ``TEXT`` bytes, in the same way as `render_json`."""
+    """Return the facts as text of at most ``TEXT`` bytes: the oldest tries are left out, and a line
+    counts them. It is longer only if the rest alone is."""
     while True:
         text = escape_lines(*_lines(facts))
         if len(text.encode()) <= TEXT or not facts["tried"]:
@@ -106,7 +107,8 @@ def render(facts: dict[str, Any]) -> str:
 
 
 def _shorten(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the facts without the oldest try, or the oldest tenth of many. There must be one."""
+    """Return the facts without the oldest try, or without the oldest tenth if there are more than
+    ten. There must be one."""
     tried = facts["tried"]
     fewer = tried[: min(len(tried) - 1, len(tried) * 9 // 10)]
     left_out = facts["left_out"] + len(tried) - len(fewer)
@@ -197,8 +199,9 @@ def _run(run: FinishedRun) -> dict[str, Any]:
 
 
 def _keep(standing: Standing, run: FinishedRun) -> dict[str, Any]:
-    """Return the entry of a keep: the facts of `_run`, its level, memory and number of runs, and
-    whether it is HEAD or, if it is the best, HEAD has its code."""
+    """Return the entry of a keep: the facts of `_run`, its level, memory and number of runs;
+    ``is_head``, whether it is HEAD; and ``is_code``, whether it is the best and the editable files
+    of HEAD are its own."""
     is_best = run is standing.best
     return {
         **_run(run),
@@ -211,8 +214,8 @@ def _keep(standing: Standing, run: FinishedRun) -> dict[str, Any]:
 
 
 def _try(standing: Standing, run: FinishedRun) -> dict[str, Any]:
-    """Return the entry of a run with its verdict: the facts of `_run`, why, and how it differs from
-    the last keep."""
+    """Return the entry of a finished run: the facts of `_run`, its verdict, why, its gain, the
+    commit of its reference (``on``), and the conditions in which it differs from the last keep."""
     return {
         **_run(run),
         "on": run.best_commit,
@@ -227,7 +230,7 @@ def _try(standing: Standing, run: FinishedRun) -> dict[str, Any]:
 
 
 def _cut(step: dict[str, Any]) -> dict[str, Any]:
-    """Return a next step, as `Standing.next` does, with its texts cut."""
+    """Return a next step with the keys of `Standing.next`, and with its texts cut."""
     commands = [clean(command, width=400) for command in step["commands"]]
     return {
         "step": step["step"],

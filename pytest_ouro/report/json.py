@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 def render(answers: Sequence[Answer]) -> str:
     """Return a JSON object: for one answer without a ref, ``lawful`` and the facts of `_describe`;
-    for a push, ``lawful`` (true without an answer) and the list ``refs``, which has the same for
-    each ref."""
+    for a push, ``lawful`` (also true if there is no answer) and the list ``refs``, which has an
+    object with ``ref``, ``lawful`` and those facts for each ref."""
     lawful = not any(answer.broken for answer in answers)
     if len(answers) == 1 and not answers[0].ref:
         return _serialise({"lawful": lawful, **_describe(answers[0])})
@@ -32,7 +32,8 @@ def render_error(error: OuroError) -> str:
 
 
 def _describe(answer: Answer) -> dict[str, object]:
-    """Return the facts of an answer: trust, what was checked, the rules that ran, every result."""
+    """Return the facts of an answer: ``trust``, the ``subject`` and ``head`` that were checked, the
+    names of the rules that ``ran``, and every result as a dict in ``rules``."""
     case = answer.case
     return {
         "trust": {"source": case.trust.source, "commit": case.trust.commit},

@@ -55,7 +55,8 @@ def _serialise(suites: Element) -> str:
 
 
 def _add_case(suite: Element, result: RuleResult) -> None:
-    """Add the test case of a rule; the text of a rule that only warns is its output."""
+    """Add the test case of a rule: with a failure if the rule is broken, as skipped with the reason
+    if it is skipped, and with its text as the output if it only warns."""
     section, _, name = result.rule.partition("::")
     case = SubElement(suite, "testcase", classname=section, name=name, time="0")
     words = text.result_text(result, bound="bound.toml")

@@ -15,8 +15,8 @@ def place(answer: Answer, result: RuleResult, finding: Finding) -> tuple[str, in
     """Return the path, from the repository's top, and the line, from 1, at which to show a finding.
     The line is 1 if the finding names only a file.
 
-    A finding that names no file, or one outside of the repository, is shown at its rule in
-    bound.toml.
+    A finding that names no file, or one outside of the repository (an absolute path or ``~``), is
+    shown at its rule in bound.toml.
     """
     path, line = finding.facts.get("path"), finding.facts.get("line", 1)
     if isinstance(path, str) and isinstance(line, int) and not path.startswith(("~", "/")):

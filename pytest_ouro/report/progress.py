@@ -35,8 +35,8 @@ class Progress:
         self._last = time.monotonic() - (EVERY - 5)
 
     def say(self, text: str) -> None:
-        """Write a permanent line, escaped and cut to MAX_WIDTH; the redrawn line is erased
-        first."""
+        """Write ``text`` as a permanent line, escaped and cut to MAX_WIDTH characters; the redrawn
+        line is erased first."""
         if self._reporter is not None:
             with self._uncaptured():
                 self.close()
@@ -46,7 +46,8 @@ class Progress:
 
     def show(self, position: Position) -> None:
         """Show the position of the run: on a terminal by redrawing one line, at most twice a
-        second; else by a permanent line, at most every 30 s."""
+        second; else by a permanent line every 30 s, the first one 5 s after this object was made at
+        the earliest."""
         if self._reporter is None:
             return
         now = time.monotonic()
@@ -78,8 +79,9 @@ class Progress:
 
 
 def render(position: Position) -> str:
-    """Return a position as ``ouro: 8.2/20 s 41% step 123 loss 4.56 left 12 s``, with ``evaluating``
-    in place of the time left if that is 0; before the window, only the seconds since the start."""
+    """Return a position as ``ouro: 8.2/20 s 41% step 123 loss 4.56 left 12 s``; once no time is
+    left, with ``evaluating`` in place of ``left 12 s``. Before the window begins, return only the
+    seconds since the start: ``ouro: starting, 5 s``."""
     if position.window is None:
         return f"ouro: starting, {position.wall:.0f} s"
     share = min(1.0, position.window / position.budget)

@@ -66,7 +66,7 @@ def _serialise(rules: list[Any], results: list[Any], invocation: dict[str, Any])
 
 
 def _escape(value: Any) -> Any:
-    """Return a value with each text escaped, also those in its lists and the values of its tables;
+    """Return a value with each text escaped, also those in its lists and the values of its dicts;
     line ends stay."""
     if isinstance(value, dict):
         return {key: _escape(part) for key, part in value.items()}

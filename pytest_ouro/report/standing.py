@@ -47,9 +47,9 @@ class Standing:
     """Where an experiment stands.
 
     ``runs`` are all finished runs, oldest first; ``kept`` the keeps on the branch, newest first.
-    ``faults`` say why no run can start. ``edited`` are editable files with changes that are not
-    committed, of which git does not know ``new``; ``going`` is a run of this working tree that goes
-    on now.
+    ``faults`` say why no run can start. ``edited`` are the paths, from the repository's top, of
+    editable files with changes that are not committed, and ``new`` those of them that git does not
+    track. ``going`` is the run of this working tree that goes on now, None without one.
     """
 
     case: Case
@@ -93,7 +93,8 @@ class Standing:
 
     @property
     def best(self) -> FinishedRun | None:
-        """The last keep on the branch, with which the next run is compared; None without one."""
+        """The last keep on the branch, with which the next run is compared if the conditions are
+        the same; None without one."""
         return self.kept[0] if self.kept else None
 
     @property
@@ -103,7 +104,8 @@ class Standing:
 
     @property
     def of_head(self) -> FinishedRun | None:
-        """The last run of HEAD under the present trust, without rehearsals; None without one."""
+        """The last run of HEAD in this working tree under the present trust, without rehearsals;
+        None without one."""
         found = [r for r in self.case.evidence.runs if r.commit == self.head and not r.rehearsal]
         return found[-1] if found else None
 
@@ -116,8 +118,8 @@ class Standing:
         return [] if like is None else [run for run in measured if comparable(run, like)]
 
     def why(self, run: FinishedRun) -> str:
-        """Return in words why a run came to its verdict: its message, or how it compares; "" for
-        the first baseline."""
+        """Return in words why a run came to its verdict: its message, or else how it compares with
+        its reference or what its reason means; "" for the first baseline."""
         metric, on = run.metric, (run.best_commit or "")[:7]
         if run.message:
             return run.message
@@ -141,12 +143,15 @@ class Standing:
         return f"{text}; {less}" if less else text
 
     def tally(self) -> str:
-        """Return the tries, keeps and the gain since the baseline; "" for fewer than two."""
+        """Return the numbers of tries and keeps and the gain since the baseline, as `history.tally`
+        does, of the runs ``compared``; "" for fewer than two tries."""
         return tally(self.compared)
 
     def guards(self) -> list[Table]:
-        """Return a dict for each guard of the bound: the number that it limits, the limit, and what
-        the last keep has; None where there is none yet. [] if the bound has no guards."""
+        """Return a dict for each guard of the bound: its ``id`` and ``rule``; the name of the
+        ``number`` that it limits; whether that must be ``at`` "least" or "most" the ``limit``; and
+        the number that the ``best`` keep ``best_has``. The last two are None if not known. [] if
+        the bound has no guards."""
         found: list[Table] = []
         for guard in self.case.bound.guards:
             reference = self.kept[-1 if guard.of == "baseline" else 0] if self.kept else None
@@ -165,22 +170,22 @@ class Standing:
         return found
 
     def differs(self, run: FinishedRun) -> str:
-        """Return the conditions in which a run differs from the last keep; "" if they can be
-        compared, or one of them was not measured."""
+        """Return the conditions in which a run differs from the last keep, with commas between; ""
+        if there are none, if nothing is kept, or if the run did not succeed."""
         if self.best is None or run.outcome != "ok":
             return ""
         return ", ".join(differences(run, self.best))
 
     def next(self, run_command: str) -> Table:
-        """Return the next step as a dict: ``step``, a word for it, ``why``, ``help`` ("" unless
-        something must be fixed), and ``commands``, the commands to give, of which ``run_command``
-        makes a run."""
+        """Return the next step as a dict: ``step``, which is "wait", "fix", "settle", "commit",
+        "run" or "edit"; ``why``; ``help``, "" unless the step is "fix"; and ``commands``, those to
+        give. ``run_command`` is the command that makes a run."""
         step, why, commands = self._next(run_command)
         help = self.faults[0].help if step == "fix" else ""
         return {"step": step, "why": why, "help": help, "commands": commands}
 
     def _next(self, run_command: str) -> tuple[str, str, list[str]]:
-        """Return a tuple: the word, the reason and the commands of `next`; [] if there is no
+        """Return a tuple of ``step``, ``why`` and ``commands`` as `next` does; [] if there is no
         command."""
         best, last = self.best, self.of_head
         try_it = [*self._commit(), run_command]
@@ -215,8 +220,9 @@ class Standing:
         return "edit", "HEAD has the code of the last keep: try an idea that is not listed", try_it
 
     def _commit(self) -> list[str]:
-        """Return the commands that commit the changes of at most 20 editable files, those that are
-        changed now, or else of all tracked files."""
+        """Return the commands that commit the changes of the edited files, of at most 20; first one
+        that adds new files, if there are any. If no file is edited, return the command that commits
+        all tracked files."""
         paths = " ".join(map(quoted, self.edited[:20]))
         if not paths:
             return ['git commit -am "what you try"']
@@ -226,8 +232,9 @@ class Standing:
 
 
 def _faults(case: Case, *, edited: bool) -> list[Fault]:
-    """Return why no run can start: the first finding of each broken rule, or an error; [] if one
-    can. Changes that are not committed (``edited``) are not among them."""
+    """Return why no run can start: the first finding of each broken rule, or an error; [] if none
+    was found. The device, the programs and the disk are not looked at. With ``edited``, which says
+    that changes of editable files are not committed, neither are commits and submodules."""
     try:
         case.evidence.journal.demand_whole()
         found = [

@@ -25,7 +25,9 @@ _WORDS = {"broken": "BROKEN", "warned": "WARNS", "holds": "HOLDS", "skipped": "S
 
 def render(answers: Sequence[Answer]) -> str:
     """Return the text of the rules that are broken or warn, and for each answer a line that sums it
-    up. Without an answer, it says that nothing is pushed that could be judged."""
+    up. For an answer with a broken rule, a line before says how to get to the repository's top,
+    unless that is the current folder. Without an answer, the text says that nothing is pushed that
+    could be judged."""
     lines: list[str] = []
     for answer in answers:
         lines += _render_rules(answer.results)
@@ -39,9 +41,9 @@ def render(answers: Sequence[Answer]) -> str:
 
 
 def _render_rules(results: Sequence[RuleResult]) -> Iterator[str]:
-    """Yield the lines of each broken or warning rule, not yet escaped. A finding is left out if a
-    broken rule before has reported all that it is about; a rule without other findings has one
-    line, which names the changed files."""
+    """Yield the lines of each broken or warning rule, not yet escaped. A finding is left out if
+    broken rules before have reported all that it is about. A rule whose findings are all left out
+    has one line, which names the changed files."""
     reported: set[object] = set()
     for result in results:
         if result.status not in ("broken", "warned"):
@@ -58,8 +60,8 @@ def _render_rules(results: Sequence[RuleResult]) -> Iterator[str]:
 
 
 def _subjects(finding: Finding) -> set[object]:
-    """Return the set of what a finding is about: its file and line if it names both, else its
-    changed files, else only the finding itself, by its id."""
+    """Return the set of what a finding is about: its file and line if it names both; else its
+    changed files if it names a file and has any; else only the finding itself, by its id."""
     path, line = finding.facts.get("path"), finding.facts.get("line")
     if path and line:
         return {(path, line)}
@@ -98,15 +100,15 @@ def _result_lines(result: RuleResult, bound: str) -> list[str]:
 
 
 def error_text(error: OuroError) -> str:
-    """Return an error as lines: its message, or each problem of a BoundError, then its help if it
-    has one."""
+    """Return an error as escaped lines of one text: its message, or each problem of a BoundError,
+    then its help if it has one."""
     problems = error.problems if isinstance(error, BoundError) else (error.message,)
     return escape_lines(*problems, *([f"  help: {error.help}"] if error.help else []))
 
 
 def finding_text(finding: Finding, *, sentence: str = "") -> str:
-    """Return one finding as lines: what, where, why (the rule's ``sentence``, if given) and help. A
-    part that is empty has no line."""
+    """Return one finding as escaped lines of one text: what, where, why (the rule's ``sentence``,
+    if given) and help. A part that is empty has no line."""
     why = f"why: {sentence}" if sentence else ""
     help = f"help: {finding.help}" if finding.help else ""
     parts = filter(None, (finding.headline, finding.where, why, help))

@@ -10,9 +10,9 @@ _KEPT = 20
 
 
 def to_error(error: Exception) -> OuroError:
-    """Return the error to show for an exception: an OuroError itself, an OSError with a file as an
-    error about that file, and any other as an error of pytest-ouro, which names a report with the
-    traceback."""
+    """Return the error to show for an exception: an OuroError itself, an OSError that names a file
+    as an error about that file, and any other as an error of pytest-ouro, which names a report with
+    the traceback; the report is written."""
     if isinstance(error, OuroError):
         return error
     if isinstance(error, OSError) and error.filename:
@@ -29,8 +29,8 @@ def _describe(error: Exception) -> str:
 
 
 def _write(error: Exception) -> str:
-    """Write the traceback to a file for this user alone, and remove all but the newest reports.
-    Return the file's path; "" if that fails."""
+    """Write the traceback to a file for this user alone in the cache folder, and remove all but the
+    newest ``_KEPT`` reports. Return the file's path; "" if that fails."""
     import os
     import time
     import traceback
