@@ -42,8 +42,8 @@ class Failure(Exception):
 
 class Session:
     """The bound, case and experiment of a pytest session. The plugin registers it only if an
-    experiment is asked for or a bound is named. UsageError, when it is made, for an option that is
-    not valid, a bound that is missing, or pytest-xdist beside an experiment."""
+    experiment is asked for or a bound is named. UsageError when it is made: for an invalid option,
+    and with ``--ouro-experiment`` for a missing bound or pytest-xdist."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -68,8 +68,7 @@ class Session:
 
     def _name_the_bound(self) -> None:
         """Put bound.toml first among the session's arguments. If the command line has no paths,
-        bound.toml replaces the arguments that there are (of testpaths). UsageError if it does not
-        exist."""
+        bound.toml replaces all arguments (those of testpaths). UsageError if it does not exist."""
         path = self.settings.bound
         if not path.is_file():
             raise pytest.UsageError(str(messages.bound_missing(path)))
@@ -92,9 +91,9 @@ class Session:
         return self._case
 
     def experiment(self) -> Result:
-        """Return the result of the session's one run, which the first call makes. OuroError if no
-        run could be made; every later call then raises the same. KeyboardInterrupt if the run was
-        interrupted; else what ended it from outside, such as the failure of another plugin."""
+        """Return the result of the session's one run, which the first call makes. OuroError, the
+        same in every call, if it could not be made. The call that makes it raises what ended it
+        from outside: KeyboardInterrupt, or the exception by which a plugin ends a test."""
         if self._refused is not None:
             raise self._refused
         if self._result is None:
@@ -110,7 +109,7 @@ class Session:
 
     def _run(self, rang: list[str]) -> Result:
         """Make the run and return its result; OuroError if it cannot be made. ``rang`` are the
-        owners of time limits that passed meanwhile."""
+        owners of time limits that passed meanwhile, about which lines are written."""
         from pytest_ouro.experiment.run import Order, run_experiment
         from pytest_ouro.report.progress import Progress
 
@@ -129,8 +128,8 @@ class Session:
             progress.close()
 
     def result_for_test(self) -> Result:
-        """Return the result of the run to a test that uses the fixture, even if the run crashed. If
-        no run was made, fail that test with the reason."""
+        """Return the run's result to a test that uses the fixture, even if the run crashed. If no
+        run was made, or a rule is broken, fail the test with the reason. Raise as `experiment`."""
         try:
             result = self.experiment()
         except OuroError as error:
@@ -153,9 +152,9 @@ class Session:
     def pytest_collection_modifyitems(
         self, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
-        """Tell the audit which rules were collected. With ``--ouro-experiment``, also put our items
-        first, in the order rules, run, rules about runs; those that ``-k`` or ``-m`` deselected are
-        then selected again."""
+        """Tell the audit which rules were collected. With ``--ouro-experiment``, also put the items
+        of rules and the run before all others, in the order rules, run, rules about runs; those
+        that ``-k``, ``-m`` or another plugin deselected are then selected again."""
         ours = [item for item in items if isinstance(item, RuleItem | ExperimentItem)]
         self.audit.expect([item.nodeid for item in ours if isinstance(item, RuleItem)])
         yield
@@ -170,7 +169,7 @@ class Session:
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:
-        """Keep pytest-timeout from ending a run: set no timer for it."""
+        """Return True for the run, so that pytest-timeout sets no timer that could end it."""
         return True if isinstance(item, ExperimentItem) else None
 
     def pytest_report_collectionfinish(self) -> list[str]:
@@ -183,8 +182,8 @@ class Session:
         return [escape(f"ouro: {case.bound.name}: {count} rules, trust: {case.trust}")]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note the outcome of a rule for the audit, and the text of a rule that only warns. With
-        xdist, the report comes from the worker that checked the rule."""
+        """Note for the audit that a rule was checked or skipped, and the text of a rule that only
+        warns. With xdist, the report comes from the worker that checked the rule."""
         if report.when == "call":
             found = dict(report.user_properties)
             if "check" in found:
@@ -201,8 +200,9 @@ class Session:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """Write our last lines after all of pytest's. Turn exit status 0 or 5 into 1 if an outcome
-        was changed, or if every rule was skipped."""
+        """Write the last lines, after all of pytest's. Turn exit status 0 or 5 into 1 if the audit
+        finds a changed outcome or an unchecked rule, if every rule was skipped, or if the
+        experiment was asked for and not run, unless pytest only lists tests or fixtures."""
         yield
         quiet = self.config.get_verbosity() < 0
         problems = self.audit.problems(session)
@@ -226,8 +226,8 @@ class Session:
                 reporter.write_line(escape_lines(*line.split("\n")))
 
     def _notes(self) -> list[str]:
-        """Return a line for each file that could have changed an outcome: a conftest.py with such
-        hooks, or configuration from outside of the repository. [] if there are none."""
+        """Return a line for each file that could have changed an outcome: one of the project with
+        hooks, or, once the case is opened, configuration from outside the repository."""
         if self._case is None:
             return self.audit.notes()
         files = find_outside_config(self.config, self._case.repository.git.top)
@@ -236,7 +236,7 @@ class Session:
 
 
 def _ends_the_test(error: BaseException | None) -> TypeGuard[BaseException]:
-    """Return whether what ended a run is an exception by which pytest or a plugin ends a test."""
+    """Return whether what ended a run is pytest's Exit or is not an Exception: it ends a test."""
     if isinstance(error, pytest.exit.Exception):
         return True
     return error is not None and not isinstance(error, Exception)
@@ -344,8 +344,8 @@ class RuleItem(OuroItem):
             raise pytest.skip.Exception(escape(result.reason), _use_item_location=True)
 
     def _text(self, result: RuleResult, reported: dict[str, str]) -> str:
-        """Return the text of a broken rule; one line if another rule about runs reported the same,
-        which ``reported`` notes."""
+        """Return the text of a broken rule. It is one line for a rule about runs if others reported
+        its findings before; ``reported`` has those rules by headline, and is added to."""
         if self.order == 2:
             headlines = {finding.headline for finding in result.findings}
             if headlines and headlines <= reported.keys():
@@ -366,9 +366,9 @@ class ExperimentItem(OuroItem):
     order = 1
 
     def runtest(self) -> None:
-        """Make the run, unless it was made before, and add its results to the report. Raise Failure
-        if it crashed, or if a broken rule kept it from being made; raise as `Session.experiment` if
-        it could not be made."""
+        """Make the run, unless it was made before; add its results to the item's properties.
+        Failure if it crashed or a broken rule kept it from being made; else as
+        `Session.experiment`."""
         result = find_session(self.config).experiment()
         facts: dict[str, str | float | None] = {
             "status": result.status,

@@ -32,7 +32,8 @@ ADVICE = "only pytest-ouro gate is authoritative"
 
 
 class OutcomeAudit:
-    """Compare the outcomes that our items gave to the rules with those that the session reports."""
+    """Compare the outcomes that the items of pytest-ouro gave to the rules with those that the
+    session reports."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -62,7 +63,7 @@ class OutcomeAudit:
     def nothing_judged(self) -> OuroError | None:
         """Return the error that no rule was checked, if all rules that were reported were skipped.
         None if one was not skipped, if no rule was reported, or if a person chose rules by a node
-        id or an option."""
+        id or by an option of the command line."""
         named = any("::" in arg for arg in self._config.args)
         if self._was_judged or not self._skipped or named or self._is_chosen():
             return None
@@ -82,15 +83,15 @@ class OutcomeAudit:
         return [f"{file} {could} ({several(names)}); {ADVICE}" for file, names in found.items()]
 
     def _is_the_projects(self, file: Path) -> bool:
-        """Return whether a plugin's file lies in the root folder and is neither installed nor
-        ours."""
+        """Return whether a plugin's file lies in the root folder, and neither in site-packages nor
+        in this package."""
         inside = self._config.rootpath in file.parents
         return inside and "site-packages" not in file.parts and file.parent != Path(__file__).parent
 
     def problems(self, session: pytest.Session) -> list[str]:
-        """Return a line for each kind of sign that outcomes were overruled: rules that are reported
-        otherwise than they were checked, rules that were never checked, and an exit status of 0
-        although a rule is broken. Empty if there is none."""
+        """Return a line for each kind of sign that outcomes were overruled: rules that were broken
+        or skipped here and are reported otherwise, rules that were collected and never checked, and
+        an exit status of 0 although a rule is broken. [] if there is none."""
         reported = self._reported()
         changed = [
             nodeid
@@ -108,7 +109,8 @@ class OutcomeAudit:
 
     def _unjudged(self, session: pytest.Session) -> list[str]:
         """Return the node ids of the expected rules that were not checked. [] if the session
-        stopped early or ended by an error, if a person chose rules by an option, or under xdist."""
+        stopped early or ended by an error (an exit status other than 0, 1 and 5), if a person chose
+        rules by an option, or under xdist."""
         if session.shouldstop or session.shouldfail or self._is_chosen():
             return []
         if session.exitstatus not in (0, 1, 5) or hasattr(self._config, "workerinput"):
@@ -118,7 +120,8 @@ class OutcomeAudit:
         return [nodeid for nodeid in self._expected if nodeid not in self._outcomes]
 
     def _is_chosen(self) -> bool:
-        """Return whether the command line has an option by which a person chooses rules."""
+        """Return whether the command line has an option by which a person chooses rules; options in
+        PYTEST_ADDOPTS or an ini file do not count."""
         given = [str(arg) for arg in self._config.invocation_params.args]
         return any(arg.startswith(_CHOOSING) for arg in given)
 

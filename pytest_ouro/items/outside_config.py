@@ -27,8 +27,8 @@ _NAMING = ("--config-file", "--rootdir", "--confcutdir", "--ouro-bound")
 
 
 def refuse_outside_config(config: pytest.Config, top: Path | None = None) -> None:
-    """Raise ExperimentError if pytest uses configuration from outside the repository; else do
-    nothing.
+    """Raise ExperimentError if pytest uses configuration from outside the repository that no person
+    named; else do nothing.
 
     ``top`` is the repository's top folder; None to search for it. Without a repository, do nothing.
     """
@@ -78,8 +78,9 @@ class _NamedPaths:
         self._paths = [path for word in given if (path := self._path(word))]
 
     def _path(self, word: str) -> Path | None:
-        """Return the absolute path that an argument names: ``-cFILE``, ``--rootdir=PATH`` and the
-        like, a node id, or a file. None for any other option."""
+        """Return the absolute path that a word of the command line names: of ``-cFILE``, of
+        ``--rootdir=PATH`` and the other options in ``_NAMING``, of a node id, or of a file. None
+        for any other option."""
         option, _, value = word.partition("=")
         if option in _NAMING:
             return self._absolute(value)
@@ -103,8 +104,8 @@ class _NamedPaths:
 
 
 def _is_inside(path: Path, top: Path) -> bool:
-    """Return whether a file lies in the working tree ``top``. Links of its folders are followed;
-    the file itself is not."""
+    """Return whether a file lies in the working tree ``top``, a folder with its links followed.
+    Links of the file's folders are followed; the file itself may be a link."""
     return top in (path.parent.resolve() / path.name).parents
 
 

@@ -16,8 +16,8 @@ def read_checks(config: pytest.Config) -> dict[str, type[Check]]:
     """Return a dict from name to class of the checks that conftest.py files and plugins give; {} if
     there are none.
 
-    BoundError lists each hook that returns no mapping, each value that is not a class of check, and
-    each name that another plugin, a package or pytest-ouro gives to a different check.
+    BoundError lists each hook that returns no mapping, each value that is not a class derived from
+    `Check`, and each name that another plugin, a package or pytest-ouro gives to a different check.
     """
     found: dict[str, object] = {}
     providers = {name: provider(entries[0]) for name, entries in registered().items()}
@@ -45,8 +45,8 @@ def read_checks(config: pytest.Config) -> dict[str, type[Check]]:
 
 
 def _load(name: str) -> type[Check] | None:
-    """Return the check of this name that pytest-ouro or a package has; None if it has none, or it
-    cannot be imported."""
+    """Return the check of this name that pytest-ouro or a package has; None if neither has one, or
+    it cannot be imported."""
     try:
         return load(name)
     except (ImportError, KeyError):

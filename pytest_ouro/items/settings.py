@@ -21,7 +21,8 @@ CLOSED = "ouro: closed reason=cannot-run"
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of one session. ``bound`` is an absolute path."""
+    """The options of one session. ``bound`` is an absolute path. ``trust``, ``device`` and
+    ``budget`` (in seconds) are None if they are not given; ``repeat`` is the number of runs."""
 
     bound: Path
     trust: str | None
@@ -41,8 +42,8 @@ def absolute_path(config: pytest.Config, arg: str) -> Path:
 
 def _find_bound(config: pytest.Config) -> Path:
     """Return the absolute path of this session's bound: from ``--ouro-bound``, else the first
-    argument called bound.toml, else the ini key, else bound.toml in the root folder. It may not
-    exist."""
+    argument called bound.toml, else the ini key ``ouro_bound`` (from the root folder), else
+    bound.toml in the root folder. The file may not exist."""
     if given := config.getoption("ouro_bound"):
         return absolute_path(config, given)
     named = (path for arg in config.args if (path := absolute_path(config, arg)).name == NAME)

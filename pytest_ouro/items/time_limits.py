@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def hold_time_limits() -> Iterator[list[str]]:
-    """Yield a list to which the owner of each alarm that rings is added: a module's name.
-
-    Until the context ends, which restores the handler, an alarm (SIGALRM) does nothing else, and
-    pytest's `faulthandler_timeout` is off. Outside the main thread, where Python allows no handler,
+    """Yield a list to which, for each alarm (SIGALRM) that rings, the module of the handler is
+    added that was set before, or "another program". An alarm does nothing else until the context
+    ends, which sets the old handler again. Outside the main thread, where Python allows no handler,
     alarms are not held.
+
+    Pytest's `faulthandler_timeout` is cancelled for the present test, in any thread.
     """
     rang: list[str] = []
     faulthandler.cancel_dump_traceback_later()
