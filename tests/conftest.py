@@ -49,6 +49,7 @@ def _no_process_is_left():
     """
     adopt_orphans()
     yield
+    gc.unfreeze()  # a pytest run in this process may have frozen garbage
     gc.collect()  # an object that holds a git process ends it when it is freed
     deadline = time.monotonic() + 60
     while (left := descendants(os.getpid())) and time.monotonic() < deadline:
