@@ -20,7 +20,8 @@ MAX_BYTES = 16 << 20
 
 
 class Unreadable(Exception):
-    """A payload or a cached file that cannot be understood; the message is for the agent."""
+    """Raised for a tool call, or a cached table of rules, that cannot be understood. The message is
+    for the agent."""
 
 
 def main() -> int:
@@ -56,15 +57,15 @@ def _refuse(error: BaseException) -> int:
 
 def escape(line: str) -> str:
     """Return a line in which every character that is not printable, line ends too, is an escape
-    such as ``\\x1b``: it may quote names of files."""
+    such as ``\\x1b``, since the names of files that it quotes may contain such characters."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def _answer() -> int:
     """Read the call, write the refusal if a rule forbids it, and return the exit status: 0 if no
     rule does, else the one that the agent expects. Unreadable or RecursionError if the call cannot
-    be understood; OuroError or OSError if the rules cannot be read or the refusal cannot be
-    written."""
+    be understood; OuroError or OSError if standard input, the rules or git cannot be read, or the
+    refusal cannot be written."""
     from pytest_ouro.guard import hosts
 
     call = hosts.read(loads(_input()))
@@ -80,7 +81,8 @@ def _answer() -> int:
 
 def reason(call: Call) -> str:
     """Return why a rule forbids one of the call's effects, the first that is found; "" if no rule
-    does. OuroError or OSError if the rules that apply cannot be read."""
+    does. OuroError or OSError if the rules that apply, or git, which some effects need, cannot be
+    read."""
     from pytest_ouro.guard import protected
 
     for bound in protected.bounds(call):

@@ -41,10 +41,11 @@ _DEPTH = 8
 
 def effects(text: str, folder: str, depth: int = 0) -> Iterator[Write | Action]:
     """Yield a `Write` or an `Action` for everything that a command line would change if it ran in
-    ``folder``, as far as its text shows. ``depth`` is the number of scripts around it, as in ``bash
-    -c``.
+    ``folder``, as far as its text shows and its programs are known. Paths are joined to ``folder``,
+    or to that of an earlier ``cd``; a glob stands for the files that it matches on the disk.
 
-    Unreadable or RecursionError if commands are nested too deeply.
+    ``depth`` is the number of scripts around it, as in ``bash -c``. Unreadable if scripts are
+    nested more than `_DEPTH` deep, RecursionError if substitutions are nested too deeply.
     """
     if depth > _DEPTH:
         raise Unreadable("its scripts are nested too deeply")
@@ -110,10 +111,10 @@ def _expanded(effect: Write | Action, command: Command, folder: str) -> Iterator
 def _effects(
     words: list[str], assigned: dict[str, str], command: Command, folder: str, depth: int
 ) -> Iterator[Write | Action]:
-    """Yield the effects of one command, whose words are ``words``: of the scripts that a shell or
-    ``eval`` runs, of a patch, of git, or of another program; nothing for a program that is not
-    known. ``depth`` counts the scripts around it. Unreadable or RecursionError if scripts are
-    nested too deeply."""
+    """Yield the effects of one command, whose words are ``words``: of the text that ``eval``, a
+    shell's ``-c`` or its here-documents run, of a patch, of git, or of another program; nothing for
+    a program that is not known, or a script that is a file. Paths in such a text are joined to
+    ``folder``, others are as stated. ``depth`` and errors as in `effects`."""
     name, *args = words
     scripts: list[str] = []
     if name in _SHELLS:

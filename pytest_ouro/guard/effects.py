@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Write:
-    """A path that would be changed, and how.
+    """A path that would be changed, and how. In a `hosts.Call` the path is absolute.
 
     ``how`` is ``edit`` (by an agent's own tool), ``write`` (by the shell), ``remove``, ``restore``
     (from the revision ``source``; "" is the index) or ``add`` (to git's index; ``source`` is

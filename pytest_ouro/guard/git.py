@@ -17,8 +17,9 @@ _SKIPPING = ("SKIP", "PRE_COMMIT_ALLOW_NO_CONFIG", "HUSKY")
 
 
 def effects(args: list[str], assigned: dict[str, str], folder: str) -> Iterator[Write | Action]:
-    """Yield the effects of ``git ARGS``, run in ``folder``. Paths are relative to that folder;
-    behind ``-C DIR`` they begin with DIR.
+    """Yield the effects of ``git ARGS``, run in ``folder``, as far as the command is known here or
+    in `programs`; others, such as ``reset`` and ``clean``, yield nothing. Paths are relative to
+    that folder; after ``-C DIR`` they begin with DIR.
 
     ``assigned`` are the variables that are set for this command; some of them leave out the hooks
     of a commit, which is an `Action`.
@@ -77,8 +78,8 @@ def _commit(args: Sequence[str], folder: str) -> Iterator[Write | Action]:
 
 
 def _add(args: Sequence[str], folder: str) -> Iterator[Write]:
-    """Yield an ``add`` of each path of ``git add`` (of the folder for ``-A`` without a path);
-    nothing for a dry run, or with ``-u``, which adds no new file."""
+    """Yield an ``add`` of each path of ``git add``, or of ``.`` for ``-A`` without a path; with
+    ``-f`` its source is "force". Nothing for a dry run, or with ``-u``, which adds no new file."""
     paths, options = split(args)
     if options.keys() & {"-n", "--dry-run", "-u", "--update"}:
         return

@@ -30,9 +30,10 @@ _FOLDERS = ("workdir", "working_directory", "cwd", "directory", "dir_path")
 
 
 class Call:
-    """One tool call: ``host``, the agent that makes it, and its effects.
+    """One tool call: ``host``, the agent that makes it (as `_host` names it), and its effects.
 
-    ``starts`` are the folders of the session: the rules of the projects around them apply.
+    ``starts`` are the folders of the session, absolute or from the current folder: the rules of the
+    projects around them apply.
     """
 
     __slots__ = ("effects", "host", "starts")
@@ -44,9 +45,13 @@ class Call:
 
 
 def read(payload: Any) -> Call:
-    """Return the call that an agent describes; it has no effects if the event does not come before
-    a tool. Unreadable if the payload has another form; also, or RecursionError, if a command is
-    nested too deeply."""
+    """Return the call that an agent describes in a JSON value. It has no effects if the event does
+    not come before a tool is called, or if the tool neither runs commands nor changes files.
+
+    Unreadable if the value is not an object with ``hook_event_name``, if ``cwd``, the tool's name
+    or its input is not in a known form, or if scripts in a command are nested too deeply;
+    RecursionError if substitutions in it are.
+    """
     if not isinstance(payload, dict):
         raise Unreadable("the tool call is not a JSON object")
     event = payload.get("hook_event_name")
@@ -79,7 +84,8 @@ def _roots(payload: dict[str, Any]) -> list[str]:
 
 def _folder(payload: dict[str, Any]) -> str:
     """Return the absolute folder from which the call's relative paths start: ``cwd``, or else the
-    first folder of the workspace, or else the guard's own. Unreadable if that is not text."""
+    first folder of the workspace, or else this process's current folder. Unreadable if ``cwd`` is
+    not text."""
     folder = payload.get("cwd") or (_roots(payload) or [""])[0]
     if not isinstance(folder, str):
         raise Unreadable("cwd is not text")
@@ -88,9 +94,8 @@ def _folder(payload: dict[str, Any]) -> str:
 
 def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write | Action]:
     """Yield the effects of the tool that the payload names; nothing for a tool that neither runs
-    commands nor changes files. Unreadable if the payload has another form; also, or RecursionError,
-    if a command is nested too deeply. Relative paths start from ``folder``, or from a folder in the
-    tool's input."""
+    commands nor changes files. Relative paths start from ``folder``, or from the folder that the
+    tool's input names. Errors as in `read`."""
     if event == "beforeShellExecution":
         yield from _run(payload.get("command"), folder)
         return
@@ -114,9 +119,10 @@ def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write
 
 
 def _words(name: str) -> list[str]:
-    """Return the words of a tool's name in lower case, each from a capital letter or behind a sign:
-    ``NotebookEdit`` and ``mcp__x__notebook_edit`` both have ``edit``; capitals in a row are one
-    word. A name without letters and digits is returned as the only word."""
+    """Return the words of a tool's name in lower case: each begins at a capital letter, or after a
+    character that is no letter or digit. ``NotebookEdit`` and ``mcp__x__notebook_edit`` both have
+    ``edit``; capitals in a row are one word. A name without letters and digits is returned as the
+    only word."""
     spaced = ""
     for before, c, after in zip(f" {name}", name, f"{name[1:]} ", strict=False):
         starts = c.isupper() and (not before.isupper() or after.islower())
@@ -138,7 +144,7 @@ def _parse(text: str, words: list[str]) -> Any:
 
 def _run(command: object, folder: str) -> Iterator[Write | Action]:
     """Yield the effects of a shell command, given as text or as a list of words, in ``folder``.
-    Unreadable if it is neither; also, or RecursionError, if it is nested too deeply."""
+    Unreadable if it is neither; else errors as in `commands.effects`."""
     from pytest_ouro.guard.commands import effects
 
     if isinstance(command, list) and all(isinstance(word, str) for word in command):
@@ -168,10 +174,10 @@ def _patch(given: dict[str, Any], folder: str) -> Iterator[Write]:
 
 
 def _edited(name: str, words: list[str], given: dict[str, Any], folder: str) -> Iterator[Write]:
-    """Yield a `Write` for each path under a key of `_PATHS` in the input of a tool that edits
-    files: a ``remove`` if the tool's name (``name``; ``words`` are its words) has delete or remove,
-    otherwise an ``edit``. Nothing without a path, but Unreadable if the tool is one of `_EDITORS`,
-    which always name a file."""
+    """Yield a `Write` for each path under a key of `_PATHS` in ``given``, the input of a tool that
+    edits files: a ``remove`` if the tool's name (``name``; ``words`` are its words) has delete or
+    remove, otherwise an ``edit``. Relative paths start from ``folder``. Nothing without a path, but
+    Unreadable if the tool is one of `_EDITORS`, which always name a file."""
     how = "remove" if {"delete", "remove"} & {*words} else "edit"
     named = False
     for key in _PATHS:

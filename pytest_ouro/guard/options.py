@@ -8,12 +8,14 @@ if TYPE_CHECKING:
 
 
 def split(args: Sequence[str], valued: Sequence[str] = ()) -> tuple[list[str], dict[str, str]]:
-    """Return a tuple: the plain arguments in their order, and a dict from option to value. An
-    option in ``valued`` takes the text after it or the next argument ("" if there is none); the
-    value of any other is "", or what follows ``=`` behind two dashes.
+    """Return a tuple: the plain arguments in their order, and a dict from option to value. Options
+    keep their dashes, in the dict and in ``valued``.
 
-    The letters of ``-abc`` are three options, a dash alone is plain, and so is everything after
-    ``--``. Of an option that is given twice, the last value counts.
+    A long option has the value after ``=``. Without ``=``, an option in ``valued`` takes the next
+    argument ("" if there is none), and any other has the value "". The letters of ``-abc`` are
+    three options; a letter in ``valued`` takes the rest of the word, or else the next argument. A
+    dash alone is plain, and so is everything after ``--``, which is dropped. Of an option that is
+    given twice, the last value counts.
     """
     plain: list[str] = []
     options: dict[str, str] = {}

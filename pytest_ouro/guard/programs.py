@@ -21,7 +21,7 @@ class Program:
     ``how`` is a way of `Write`, ``copy`` or ``move`` (to the last argument), or a kind of `Action`.
     Options in ``valued`` take a value. The program changes something only with one of the options
     in ``needs``, if there are any, and with none of those in ``unless``. If ``script`` names
-    options and the call has none of them, its first plain argument is a script.
+    options, a call without them has a script as its first plain argument, which is not changed.
     """
 
     __slots__ = ("how", "needs", "script", "unless", "valued")
@@ -86,7 +86,8 @@ _PROGRAMS = {
 def effects(name: str, args: Sequence[str], folder: str) -> Iterator[Write | Action]:
     """Yield what the program ``name`` with these arguments would change if it ran in ``folder``: a
     `Write` of each file, its path as stated, or one `Action`. Nothing for a program that is not in
-    the table, or whose options make it change nothing."""
+    the table, whose options make it change nothing, or that installs only what a file or a path
+    declares."""
     if name == "uv" and args[:1] == ["pip"]:
         name, args = "pip", args[1:]
     program = _PROGRAMS.get(name)
@@ -112,9 +113,9 @@ def effects(name: str, args: Sequence[str], folder: str) -> Iterator[Write | Act
 
 
 def _copied(paths: list[str], options: dict[str, str], folder: str, move: bool) -> Iterator[Write]:
-    """Yield a write of the target (the last path, or that of ``-t``) or, if that is a folder, of
-    each path's name in it. With ``move``, also yield a removal of each path but the target. Nothing
-    if there is no target."""
+    """Yield a write of the target (the last path, or that of ``-t``) or, if that is a folder on the
+    disk and ``-T`` is not given, of each path's name in it. With ``move``, also yield a removal of
+    each path but the target. Nothing if there is no target."""
     target = options.get("-t") or options.get("--target-directory") or ""
     if not target and len(paths) > 1:
         *paths, target = paths

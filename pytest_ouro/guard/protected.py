@@ -36,9 +36,10 @@ _OWN = ("bound.toml", "A person states the rules, and what enforces them.")
 
 def bounds(call: Call) -> list[str]:
     """Return the folders whose rules apply to a call. Each has bound.toml or bound.lock, and is the
-    nearest such folder at or above a folder of the session or a file that the call changes.
+    nearest such folder, within its repository, at or above a folder of the session or a file that
+    the call changes.
 
-    A folder that was found only by such a file counts if it has a bound.lock.
+    A folder that only a changed file led to counts if it has a bound.lock.
     """
     found = dict.fromkeys(folder for start in call.starts if (folder := _bound(start)))
     for effect in call.effects:
@@ -65,8 +66,8 @@ def _bound(start: str) -> str:
 
 def load(bound: str) -> Protections:
     """Return what the rules in the folder ``bound`` protect: the cached table if the state of its
-    sources is still the same, else a new one. OuroError if the rules cannot be read, OSError if
-    ``.git`` cannot be."""
+    sources is still the same, else a new one, which is stored. OuroError if the rules cannot be
+    read, OSError if ``.git`` cannot be."""
     folder, common = _git_folders(bound)
     path = os.path.join(folder, "ouro", "guard.json")
     try:
@@ -118,9 +119,10 @@ def _read(path: str) -> str:
 
 
 def state(bound: str, folder: str, common: str, revision: str, sources: list[str]) -> list[Any]:
-    """Return the state of everything that the table is built from, to be compared: the rules, git's
-    settings, the ref ``revision`` that a person trusts ("" if none), and ``sources``, the files of
-    packages' checks. ``folder`` and ``common`` are those of `_git_folders`.
+    """Return the state of everything that the table is built from, to be compared with an earlier
+    one: the rules, git's settings, OURO_TRUST, the ref ``revision`` that a person trusts ("" if
+    none), and ``sources``, the files of packages' checks. ``folder`` and ``common`` are those of
+    `_git_folders`.
 
     The state of a file is its modification time (in nanoseconds), its size (in bytes) and its
     inode; None if it is absent.
@@ -150,17 +152,19 @@ def _stat(path: str) -> list[int] | None:
 
 
 class Protections:
-    """What one bound.toml protects. Globs are from ``top``, or absolute.
+    """What one bound.toml protects. Globs are from ``top``, the repository's top, or absolute.
 
     The triples in ``frozen``, ``files``, ``own`` and ``untracked`` hold a glob or a file, the rule
-    that names it, and that rule's words.
+    that names it, and that rule's words. ``install`` holds the rule that forbids installing, and
+    its words; it is empty if no rule does. ``bound`` is the folder of bound.toml, absolute, and
+    ``editable`` the globs of the editable files, from the experiment's folder.
     """
 
     def __init__(self, table: Table) -> None:
         self.top = table["top"]
         self.bound = table["bound"]
         self.frozen = table["frozen"]
-        #: The frozen files that the trusted commit has, absolute.
+        #: The frozen files, absolute, that bound.lock lists; without it, that the trusted commit has.
         self.files = table["files"]
         #: What enforces the rules, which no rule needs to name.
         self.own = [(glob, *_OWN) for glob in table["own"]]
@@ -171,10 +175,13 @@ class Protections:
         self.editable = table["editable"]
 
     def refusal(self, effect: Write | Action) -> str:
-        """Return why the rules forbid an effect, and what to do instead; "" if they allow it. A
-        change of a link counts for the link and for its target, a removal for the link alone. A
-        restore is allowed of a folder, which the gate checks, and from the trusted commit.
-        OuroError or OSError if the rules or git, which some effects need, cannot be read."""
+        """Return why the rules forbid an effect, and what to do instead; "" if they allow it. An
+        `Action` is always forbidden, but an ``install`` only if a rule says so.
+
+        A change of a link counts for the link and for its target, a removal for the link alone. A
+        restore is allowed from the trusted commit, and of a folder, which the gate checks.
+        OuroError or OSError if the rules or git, which some effects need, cannot be read.
+        """
         if isinstance(effect, Action):
             by = self.install if effect.kind == "install" else _OWN
             return self._text(f"`{effect.what}` {ACTIONS[effect.kind]}", *by) if by else ""
@@ -218,7 +225,7 @@ class Protections:
         does. Forbidden are a frozen file, one that enforces the rules, and a folder with such a
         file in it. ``name`` is ``path`` from the top.
 
-        Of the repository's frozen files only those count that trust has: no others can be lost.
+        Of the frozen files in the repository only those in ``files`` count.
         """
         below = path.rstrip("/") + "/"
         for file, rule, words in self.files:

@@ -32,7 +32,7 @@ _GIT = ("ouro/", "hooks/", "config")
 
 
 class Table(TypedDict):
-    """The table as it is cached; ``protected.Protections`` says what the values mean."""
+    """The table as it is stored in JSON; ``protected.Protections`` says what the values mean."""
 
     top: str
     bound: str

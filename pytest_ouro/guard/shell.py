@@ -42,8 +42,11 @@ class Command:
 
 def parse(text: str) -> list[Command | str]:
     """Return the commands in their order, with ``"("`` and ``")"`` around those that run in a shell
-    of their own. Invalid text is read as far as possible.
+    of their own; any other bracket that is not quoted, as of ``f()``, is returned too. Invalid text
+    is read as far as possible.
 
+    ``~``, HOME, PWD (as ``.``) and variables that the text assigns are replaced by their values; a
+    word with several possible values becomes several words. Unknown variables stay as they are.
     RecursionError if substitutions are nested too deeply.
     """
     return _Reader(text, {"HOME": [os.path.expanduser("~")], "PWD": ["."]}).items()
@@ -108,8 +111,9 @@ class _Reader:
             self.closed = self.open == 0
 
     def _end(self) -> None:
-        """Record the command that ends here, if it has words or redirections; later commands know
-        the variables that it assigned, or the values that a ``for`` loops over."""
+        """Record the command that ends here, if it has words or files to write; later commands know
+        the variables that stand before its name or after ``export``, or the values that ``for``
+        loops over."""
         if self.command:
             words = self.command.words
             if words[:1] == ["for"] and words[2:3] == ["in"]:
