@@ -98,8 +98,8 @@ def _find_program(top: Path, bound: Bound) -> str:
 
 def _demand_in_git(git: Git, name: str, text: str) -> None:
     """Raise OuroError if ``text``, the program in the file ``name``, was written by people and is
-    not the file's text in HEAD: it would be lost. Do nothing otherwise, as for an empty text or one
-    that we rendered."""
+    not the file's text in HEAD: it would be lost. Do nothing for an empty text, or for one that
+    ``init`` rendered."""
     if text.startswith(program_md.MARK) or not text.strip():
         return
     head = git.commit("HEAD")

@@ -54,9 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Write bound.lock and print each file that was added to it, changed or removed, and what does
-    not hold yet; say so if a commit that a person named has priority over it. Return 0. Errors as
-    in `bless`."""
+    """Write bound.lock; print each file that was added to it, changed or removed, and what does not
+    hold yet; say so if an option, variable or setting names a trusted commit, which has priority
+    over bound.lock. Return 0. Errors as in `find_bound` and `bless`."""
     path = find_bound(args.bound)
     old, new = bless(path, new_baseline=args.new_baseline)
     before, after = {**old.files, **old.data}, {**new.files, **new.data}
@@ -100,8 +100,9 @@ def _lacks(path: Path, blessed: lock.Lock) -> list[Lack]:
 
 
 def warn_of_ledger(path: Path, metric: str) -> None:
-    """Print a warning if the ledger at ``path`` cannot be read, or lacks a column that a row of a
-    run needs. Nothing is raised, since only a run adds rows."""
+    """Print a warning to standard error if the ledger at ``path`` cannot be read, or lacks a column
+    that a row of a run needs. ``metric`` is the metric's name. No OuroError is raised, since only a
+    run adds rows."""
     try:
         fault: OuroError | None = ledger.column_fault(ledger.read(path, metric), metric)
     except OuroError as error:
@@ -111,8 +112,9 @@ def warn_of_ledger(path: Path, metric: str) -> None:
 
 
 def _warn_of_several_numbers(git: Git, bound: Bound) -> None:
-    """Print a warning if the evaluation of the harness returns several numbers, none of which the
-    bound names as its metric."""
+    """Print a warning to standard error if the evaluation of the harness returns several numbers,
+    none of which the bound names as its metric; none if the harness is missing or cannot be
+    parsed."""
     experiment = bound.experiment
     text = experiment.harness and read_file(git.top / bound.path(experiment.harness))
     if not text:
@@ -125,13 +127,14 @@ def _warn_of_several_numbers(git: Git, bound: Bound) -> None:
 
 
 def bless(path: Path, *, new_baseline: bool = False) -> tuple[lock.Lock, lock.Lock]:
-    """Write bound.lock beside the bound.toml at ``path``; return the locks before and after; the
-    first has no files if there was no valid lock.
+    """Write bound.lock beside the bound.toml at ``path``, and record that this user blessed it;
+    return the locks before and after; the first has no files if there was no valid lock.
 
     With ``new_baseline``, runs recorded before this blessing are not compared with later ones.
     TrustError if there is no bound.toml, if a file that a rule freezes is missing or is not a
     regular file, or if git does not track the script; BoundError if bound.toml is invalid;
-    OuroError if the lock cannot be written. A ledger that is unfit causes a warning only.
+    OuroError if the lock cannot be written. A ledger or an evaluation that is unfit causes a
+    warning only.
     """
     git = Git.discover(path.parent)
     bound_path = git.relative(path)
@@ -200,7 +203,8 @@ def _write(git: Git, lock_path: str, text: bytes) -> None:
 
 def _list_frozen(bound: Bound, bound_path: str, evidence: Evidence) -> list[str]:
     """Return the sorted paths, from the repository's top, of bound.toml, the files that its rules
-    freeze, and the files that we run. TrustError names a rule whose files cannot be listed."""
+    freeze, and the files that pytest-ouro runs. TrustError names a rule whose files cannot be
+    listed."""
     paths = {bound_path, *map(bound.path, evidence.layout.run_by_us)}
     for rule in bound.rules:
         try:

@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Print the items, and after them the selftest if it is asked for; with ``--json``, all of it
-    as one object at the end. Return the status of the items; at least 1 if the selftest finds a
-    lower level than the bound demands."""
+    as one object at the end. Return the status of the items, as in `Examination.status`; at least 1
+    if the selftest finds a lower level than the bound demands."""
     found = _examine(args.bound, args.trust, args.run_commands)
     if not args.json:
         for item in found.items:
@@ -76,9 +76,9 @@ def _examine(given: Path | None, trust: str | None, run_commands: bool) -> Exami
 
 def _selftest(found: Examination, *, quiet: bool) -> Selftest:
     """Run the canaries and return their results; print each unless ``quiet``. They are those of a
-    command if the bound names one, else those of a script, which run under the bound's interpreter,
-    or under our own if there is no bound or that interpreter cannot be used. OuroError after
-    Ctrl-C, or if our own cannot be started."""
+    command if the bound names one, else those of a script. They run under the bound's interpreter;
+    without a bound, or if that cannot be used, under the one of this process. OuroError after
+    Ctrl-C, or if this one cannot be used either."""
     from pytest_ouro.doctor.selftest import describe, names, selftest
 
     def tell(text: str) -> None:

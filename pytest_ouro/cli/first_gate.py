@@ -48,7 +48,8 @@ class Lack:
 def lacks(git: Git, bound: Bound, bound_path: str, make_lock: Callable[[], Lock]) -> list[Lack]:
     """Return what the first gate would find, if bound.toml (at ``bound_path``, from the top) and
     the bound.lock that ``make_lock`` returns were committed now; also what must be committed before
-    a run. [] if all holds. An error is one lack, or left out beside lacks that may cause it."""
+    a run. [] if all holds; a repository without a commit is the only lack. An OuroError is not
+    raised: it is one lack, or left out beside lacks that may cause it."""
     if not git.commit("HEAD"):
         call = "git add -A && git commit -m 'The experiment'"
         return [Lack("", "the repository has no commit yet", call)]
@@ -68,15 +69,15 @@ def lacks(git: Git, bound: Bound, bound_path: str, make_lock: Callable[[], Lock]
 
 
 class _AfterCommit(Repository):
-    """The repository as it will be when our own files are committed: no changes count of them."""
+    """The repository as it will be when the files ``own`` are committed: they have no changes."""
 
     def __init__(self, git: Git, trust: str, own: set[str]) -> None:
         super().__init__(git, trust=trust)
         self._own = own
 
     def changes(self, within: str = "") -> list[Change]:
-        """Return the changes in the folder ``within`` ("" for all), without those of our own
-        files."""
+        """Return the changes in the folder ``within`` ("" for all), without those of the files
+        ``own``."""
         return [change for change in super().changes(within) if change.path not in self._own]
 
 

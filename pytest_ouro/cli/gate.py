@@ -137,7 +137,7 @@ def _check(args: Options) -> list[Answer]:
 
     OuroError if the rules cannot be read or applied, for an argument that only ``--pre-push``
     takes, if pytest disagrees (``--pytest``), or in CI (the variable CI is set and is not "false")
-    if no answer has a change since trust.
+    if every answer is ``empty`` or there is none.
     """
     if args.push and not args.pre_push:
         raise messages.unknown_argument(args.push[0])
@@ -197,8 +197,8 @@ def _check_push(args: Options) -> list[Answer]:
 
 def _is_unrelated(git: Git, ref: Ref, bound: str, trust: str | None) -> bool:
     """Return whether a ref, such as that of built pages, shares no history with the trusted commit
-    (HEAD if no commit is named) and has no file of the experiment. True also for the journal's
-    copy, which is a tree."""
+    (HEAD if no commit is named) and has no file of the experiment. True also for the copy of the
+    journal in git, which is a tree. OuroError if the rules cannot be read."""
     from pytest_ouro.evidence import trust as trusts
     from pytest_ouro.evidence.git import push
     from pytest_ouro.evidence.records import anchor
@@ -235,7 +235,8 @@ def _open_objects(args: Options) -> tuple[Git, str]:
 
 def _demand_checked(answer: Answer, expect: str) -> None:
     """Raise OuroError if every rule was skipped, or if ``expect`` names a rule that was skipped or
-    does not exist. ``expect`` is "all", which names no rule, or ids joined by commas."""
+    does not exist. ``expect`` is "all", which names no rule, or ``id`` or ``section::id`` of rules,
+    joined by commas without spaces."""
     if not answer.ran:
         raise messages.nothing_judged([f"{j.id} ({j.reason})" for j in answer.results])
     if expect == "all":

@@ -54,7 +54,7 @@ def main(args: argparse.Namespace) -> int:
     is kept of old runs. Return 0.
 
     If the journal is not what was recorded, raise RecordError, after the runs are printed.
-    OuroError if there is no bound.toml or no repository.
+    OuroError if there is no bound.toml or no repository; the errors of `_restore` and `_prune` too.
     """
     bound = find_bound(args.bound)
     git = Git.discover(bound.parent)
@@ -96,8 +96,9 @@ def _restore(journal: Journal, bound: Path) -> None:
 
 
 def _prune(git: Git, journal: Journal, days: float) -> None:
-    """Remove what is kept of runs older than ``days`` days beside their records; print what that
-    was. OuroError for a number that is not 0 or more, else as in `prune`."""
+    """Remove the logs of runs that ended more than ``days`` days ago, and the refs of those not
+    kept; print how many. OuroError for a number that is not 0 or more, or is infinite; else as in
+    `prune`."""
     from pytest_ouro.experiment.records.prune import prune
 
     if not 0 <= days < math.inf:

@@ -51,7 +51,7 @@ def say_row(row: str) -> None:
 
 def say_error(error: OuroError) -> None:
     """Print an error to standard error, a BoundError as one line for each problem; then its help,
-    if it has one."""
+    if it has one. OSError if that cannot be written."""
     problems = error.problems if isinstance(error, BoundError) else (error.message,)
     say_aside(*(f"ouro: error: {problem}" for problem in problems))
     if error.help:

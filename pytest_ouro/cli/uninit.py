@@ -34,9 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Remove what init, bless and their hooks wrote, print each file and what stays. Return 0, also
-    if nothing is left to remove; OuroError if a file cannot be changed, or there is no
-    repository."""
+    """Remove the git hooks, the agents' entries and sections, and bound.lock, which init and bless
+    wrote; with ``--dry-run`` remove nothing. Print each file, and what stays, such as bound.toml.
+    Return 0, also if nothing is left to remove; OuroError if a file cannot be changed, or there is
+    no repository."""
     folder = (Path.cwd() / args.bound).parent if args.bound else Path.cwd()
     git = Git.discover(folder)
     found = _Removal(git, folder)
@@ -64,7 +65,8 @@ class _Removal:
 
     def search(self) -> None:
         """Look at every place that init and bless write to, and note what is to be removed and what
-        stays. OuroError if a file is too large, or an agent's settings are not valid."""
+        stays. OuroError if a file is too large or cannot be read, or an agent's settings are not
+        valid."""
         self._hooks()
         for agent in agents.AGENTS.values():
             path = self.git.top / agent.settings
@@ -80,7 +82,7 @@ class _Removal:
                 self._change(self.git.top / name, removal.without_import)
 
     def _hooks(self) -> None:
-        """Note git's hooks of ours, and those of others that call the gate."""
+        """Note git's hooks that ``init --hook`` wrote, and those of others that call the gate."""
         # Our own calls of git set core.hooksPath too, after the configured values.
         named = self.git.line("config", "--type=path", "--get-all", "core.hooksPath").splitlines()
         other = [self.git.top / named[-2]] if len(named) > 1 else []
@@ -105,8 +107,8 @@ class _Removal:
                 self.stays.append(f"{_shown(path, self.git)}, a program for agents")
 
     def _change(self, path: Path, change: Callable[[str], str]) -> None:
-        """Note the text that ``change`` returns for a file, if it is another one. A file outside of
-        the repository, to which a link may lead, stays."""
+        """Note the text that ``change`` returns for the text of a file, if it is another one. A
+        link is followed; if the file is outside of the repository, it stays, and a line says so."""
         path = path.resolve()  # what a link leads to is changed, not the link
         before = self.texts.get(path, _text(path))
         after = change(before)
@@ -119,8 +121,9 @@ class _Removal:
 
 
 def _records(git: Git) -> Iterator[str]:
-    """Yield a line for each place of records, and for what else lies outside of the working tree,
-    with the command that removes it; last one for the table and the log, which are the user's."""
+    """Yield a line for each place of records, and for whatever else lies outside of the working
+    tree, with the command that removes it. The last line is for the table of results and the log of
+    a run, which no command removes."""
     journal = git.common_dir / "ouro"
     if journal.is_dir():
         size = sum(path.lstat().st_size for path in journal.rglob("*")) / 1e6

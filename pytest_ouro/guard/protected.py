@@ -164,7 +164,7 @@ class Protections:
         self.top = table["top"]
         self.bound = table["bound"]
         self.frozen = table["frozen"]
-        #: The frozen files, absolute, that bound.lock lists; without it, that the trusted commit has.
+        #: The frozen files, absolute, that bound.lock lists or, without it, the trusted commit has.
         self.files = table["files"]
         #: What enforces the rules, which no rule needs to name.
         self.own = [(glob, *_OWN) for glob in table["own"]]

@@ -158,9 +158,9 @@ def _agents(args: argparse.Namespace) -> int:
 
 
 def _hooks(args: argparse.Namespace) -> int:
-    """Write git's hooks and return 0. OuroError if core.hooksPath is set, if a hook of another
-    author is there and ``--force`` is not given (hooks before it are written then), or if the bound
-    cannot be read."""
+    """Write git's hooks and return 0. OuroError if core.hooksPath is set, if a hook that ``init``
+    did not write is there and ``--force`` is not given (hooks before it are written then), or if
+    the bound cannot be read or a hook not be written."""
     path = find_bound(args.bound)
     bound, git = _bound(path), Git.discover(path.parent)
     folder = git.common_dir / "hooks"

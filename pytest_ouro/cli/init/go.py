@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def go(target: Path, *, quiet: bool = False) -> int:
-    """Bless the bound at ``target``, commit it with its lock, and run the baseline. Return the
-    status of the run, 0, or 1 for any other status of pytest; 1 too if the first gate would be
-    broken, which is said.
+    """Bless the bound at ``target``, commit it with its lock, and run the baseline. Return 0 if
+    pytest passes, else 1; 1 too, with nothing blessed, if something does not hold yet, which is
+    printed.
 
     ``quiet`` leaves out the line that it is blessed. OuroError if bound.toml is faulty, or the
     rules cannot be blessed or committed.

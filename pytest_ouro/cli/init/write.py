@@ -224,8 +224,8 @@ def _find_section(folder: Path, top: Path, source: str | None) -> Section | None
 
 def _find_prose(folder: Path, top: Path, source: str | None) -> Prose:
     """Return what the instructions for the agent state: of the file ``source``, or for None of the
-    first usual file in ``folder`` or ``top`` that is about an experiment; an empty one if there is
-    no such file. Errors as in `_read_text`."""
+    first of autoresearch.toml and the usual files, in ``folder`` or else ``top``, that is about an
+    experiment; an empty one if there is no such file. Errors as in `_read_text`."""
     if source is not None:
         return _read_prose(folder / source, source)
     for place in dict.fromkeys((folder, top)):
@@ -266,8 +266,8 @@ def _read_prose(path: Path, name: str) -> Prose:
 
 
 def _context(found: Project, git: Git, folder: Path) -> Context:
-    """Return the facts that a person's words are compared with; the paths are relative to the
-    experiment's folder."""
+    """Return the facts that a person's words are compared with: the experiment, git's files by
+    their paths from the experiment's folder, and the harness's names."""
     root = git.relative(folder / found.experiment.root / "x").rpartition("/")[0]
     tracked = [posixpath.relpath(path, root or ".") for path in git.files(untracked=False)[0]]
     return Context(found.experiment, tracked, found.defines)
