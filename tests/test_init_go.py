@@ -30,3 +30,14 @@ def test_without_an_author_the_words_of_git_and_the_commands_are_shown(project):
     assert done.returncode == 2
     assert "git did not commit bound.toml bound.lock: git commit failed: fatal: " in done.stderr
     assert "help: git add -f bound.toml bound.lock && git commit" in done.stderr
+
+
+def test_a_baseline_that_a_signal_ends_is_an_exit_status_of_1(project):
+    project.git("rm", "-q", "bound.toml", "bound.lock")
+    (project.path / "conftest.py").write_text("import os\n\nos.kill(os.getpid(), 9)\n")
+    project.commit("no rules")
+
+    done = project.ouro("init", "--go", "--budget", "5")
+
+    assert "blessed and committed" in done.stdout
+    assert done.returncode == 1

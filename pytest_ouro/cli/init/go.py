@@ -57,7 +57,7 @@ def go(target: Path, *, quiet: bool = False) -> int:
         say(f"ouro: blessed and committed {' and '.join(names)}; the baseline runs now")
     run = [sys.executable, "-m", "pytest", "--ouro-experiment", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(run, cwd=target.parent, stdin=subprocess.DEVNULL, check=False)
-    return min(done.returncode, 1)
+    return int(done.returncode != 0)
 
 
 def _author() -> Iterator[str]:
