@@ -17,8 +17,9 @@ Value = str | bool | int | float | list[str]
 @dataclass(frozen=True)
 class Statement:
     """One rule as a person states it in ``words``, with the check that is chosen for it and the
-    parameters of the check. ``reason`` says why the rule only warns, is for people, or is not
-    guarded in full; else it is ""."""
+    parameters of the check. ``section`` is its table in bound.toml, such as ``never-do``.
+    ``reason`` says why the rule only warns, is for people, or is not guarded in full; else it is
+    ""."""
 
     section: str
     id: str

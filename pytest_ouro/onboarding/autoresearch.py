@@ -55,7 +55,8 @@ def statements(
 
     ``fixed`` are the files that measure; the harness if there are none. ``serves``: the harness has
     the loader; ``timed``: a run takes exactly its budget; ``python``: the project declares its
-    dependencies in files of Python. ``manifests`` are those of other languages.
+    dependencies in files of Python. ``manifests`` are the files that declare those of other
+    languages.
     """
     data_check, data_params = data_pipeline(experiment)
     files = list(fixed or filter(None, [experiment.harness]))

@@ -98,7 +98,7 @@ def inline_table(params: Mapping[str, Value]) -> str:
 
 def _experiment(experiment: Experiment) -> str:
     """Return the lines of [experiment] as one text. A key is written if it is required, if it is in
-    _ALWAYS, or if its value is not the default."""
+    _ALWAYS, or if its value is not the default; but ``tolerance`` is not written for a command."""
     fields = keys_of(Experiment)
     rows = {}
     for key in _KEYS:

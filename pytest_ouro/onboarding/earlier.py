@@ -58,9 +58,9 @@ class _Block:
 
 
 def mark(text: str, experiment: Experiment, place: str) -> str:
-    """Return the text with a note below the heading of each section (at its top if it has none)
-    that says something against the loop, which ``place`` states. What stands between our markers,
-    and a section that has the note, stay as they are; so does a text without such a section."""
+    """Return the text with a note in each section that says something against the loop, which
+    ``place`` states: below the heading, or at the top of a section without one. What stands between
+    the markers of the rendered rules, and a section that has the note, stay as they are."""
     newline = "\r\n" if "\r\n" in text else "\n"
     against = _against(experiment)
     new: list[str] = []
@@ -83,9 +83,10 @@ def keep(text: str, experiment: Experiment) -> str:
     """Return what a program of people has beside the loop and the rules, with its headings one
     level lower; "" if nothing is left.
 
-    Left out is the title, a section of rules, and each paragraph, list item or code that says
-    something against the loop. Of a section about runs and their results, if it says such a thing,
-    only advice is kept: never to stop, memory, the branch, simplicity.
+    Left out are headings of level 1, sections of rules, and each paragraph, list item or code that
+    says something against the loop, or leads to one by a colon. Of a section about runs and their
+    results that has one of these, only advice is kept: never to stop, memory, the branch,
+    simplicity.
     """
     against = _against(experiment)
     parts: list[list[_Block]] = [[]]
@@ -97,8 +98,8 @@ def keep(text: str, experiment: Experiment) -> str:
 
 
 def _select(part: list[_Block], against: re.Pattern[str]) -> list[_Block]:
-    """Return the blocks of a section, its heading first, that are kept; [] if only its heading
-    would be."""
+    """Return the blocks of a section that are kept, its heading first and one level lower (a
+    heading of level 1 is left out); [] if only its heading would be kept."""
     title = part[:1] if part and part[0].level else []
     if title and states_rules(title[0].lines[0].lstrip("# ")):
         return []

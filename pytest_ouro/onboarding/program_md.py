@@ -117,7 +117,8 @@ def update(before: str, bound: Bound) -> str:
 
 
 def loop(bound: Bound) -> str:
-    """Return the section that tells an agent the loop in our commands, as Markdown."""
+    """Return the section that tells an agent the loop, with the commands to give for this bound, as
+    Markdown."""
     experiment = bound.experiment
     path = posixpath.join(bound.folder, NAME) if bound.folder else ""
     return _LOOP.format(

@@ -227,7 +227,8 @@ def _frozen_data(rule: _Rule) -> Found:
 
 def _loader_code(rule: _Rule) -> Found:
     """Return ``{"path": …, "symbol": …}`` of the harness's loader if the rule protects the data
-    pipeline and names no file, and the experiment has no data files; else False."""
+    pipeline and names no file, the experiment has no data files, and the harness defines the
+    loader; else False."""
     experiment = rule.context.experiment
     if experiment.data or not rule.context.defines(experiment.loader):
         return False

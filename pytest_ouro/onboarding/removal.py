@@ -22,7 +22,7 @@ def without_hooks(agent: Agent, before: str) -> str:
     """Return the text of an agent's settings without the hooks that only call the guard, and "" if
     nothing else was in them; unchanged if there is no such hook.
 
-    OuroError if the text is not a JSON object.
+    OuroError if the text is not a JSON object, or has a key twice.
     """
     settings = read_settings(before, agent.settings) if before.strip() else {}
     hooks = settings.get("hooks")
@@ -59,8 +59,8 @@ def _others(entries: Any) -> Any:
 
 
 def calls_guard_alone(command: object) -> bool:
-    """Return whether a shell command is one simple command that ends with ``pytest-ouro guard``,
-    with any words or path before; False for a value that is not text."""
+    """Return whether a shell command is one simple command that ends with ``pytest-ouro guard`` or
+    ``pytest_ouro guard``, with any words or path before; False for a value that is not text."""
     if not isinstance(command, str) or _MORE.search(command):
         return False
     try:

@@ -45,8 +45,8 @@ _INTRO = (
 
 @dataclass(frozen=True)
 class Bullet:
-    """One rule of a section in its own words. ``statement`` is the rule with the check that the
-    bullet itself names; None if it names none."""
+    """One rule of a section in its own words, which begin in the line with this number, from 1.
+    ``statement`` is the rule with the check that the bullet itself names; None if it names none."""
 
     section: str
     words: str
@@ -56,8 +56,8 @@ class Bullet:
 
 @dataclass(frozen=True)
 class Section:
-    """The rules of one file. ``orphan_lines`` are the numbers, from 1, of the lines of bullets that
-    are under none of the three headings."""
+    """The rules of one file. ``orphan_lines`` are the numbers, from 1, of the lines of bullets
+    below a heading BOUND that are under none of the three headings."""
 
     file: str
     bullets: tuple[Bullet, ...]
@@ -79,7 +79,7 @@ def read(text: str, file: str) -> Section | None:
     for messages.
 
     OuroError if there is such a heading and no rule, or if a bullet names a check that does not
-    exist or cannot be imported, or parameters that the check does not take.
+    exist or cannot be imported, or parameters that are not TOML or that the check does not take.
     """
     lines = list(_lines(text))
     titled = [line for line in lines if line.level and _BOUND.match(line.text)]
@@ -119,7 +119,8 @@ def states_rules(heading: str) -> bool:
 
 
 def has_bound(text: str) -> bool:
-    """Return whether a Markdown text has a heading BOUND, or our markers."""
+    """Return whether a Markdown text has a heading BOUND, or the marker at the start of a rendered
+    section."""
     return BEGIN in text or any(line.level and _BOUND.match(line.text) for line in _lines(text))
 
 
@@ -138,11 +139,12 @@ def render(statements: Iterable[Statement], before: Iterable[str] = ()) -> list[
 
 
 def replace(text: str, section: list[str], file: str) -> str:
-    """Return the text with ``section`` (its lines) in place of what is between the markers, else of
-    what is under ``## BOUND``; if the text has neither, ``section`` is added at the end.
+    """Return the text with ``section`` (its lines) in place of the two markers and what is between
+    them, else of the heading BOUND and what is under it; if the text has neither, ``section`` is
+    added at the end.
 
     All other text stays the same. OuroError, with ``file`` as the name, if the markers are not one
-    pair, if there are several sections, or rules outside of a section.
+    pair, if there are several headings BOUND, or rules outside of a section.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
     kept = text.split("\n")

@@ -81,9 +81,9 @@ class Command:
 def find_command(
     folder: Path, python: Sequence[str], options: InitOptions, prose: Prose, tracked: Sequence[str]
 ) -> Command | None:
-    """Return the command of the option, else the first one that the instructions name and that can
-    be run as it is, else a program at the top of ``folder`` whose name says that it measures, or
-    that it trains and whose text prints a value; None without one.
+    """Return the command of the option, else autoresearch.sh, else the first one that the
+    instructions name and that can be run as it is, else a program at the top of ``folder`` whose
+    name says that it measures, or that it trains and whose text prints a value; None without one.
 
     ``python`` are the words that start the project's Python, ``tracked`` the paths of git's files
     from ``folder``. OuroError if a command cannot be split into words.
@@ -111,8 +111,10 @@ def _start(path: str, python: Sequence[str]) -> str:
 
 
 def _command(text: str, python: Sequence[str], tracked: Sequence[str]) -> Command:
-    """Return the command that a text states. One that needs a shell is given to ``sh``; ``python``
-    becomes the project's. OuroError if it cannot be split into words, or is empty."""
+    """Return the command that a text states. One that needs a shell is given to ``sh``, a tracked
+    script ``.sh`` to ``bash``. The word ``python`` is replaced by those that start the project's,
+    the argument ``python``; ``uv run`` gets ``--frozen`` if git tracks uv.lock. OuroError if the
+    text cannot be split into words, or is empty."""
     try:
         parts = shlex.split(text)
     except ValueError as error:
@@ -141,9 +143,10 @@ def facts(
     remarks: Remarks,
     tracked: Sequence[str],
 ) -> dict[str, Any]:
-    """Return the values of [experiment] that the command, its files and the words state, by the
-    names of its fields. ``rules`` are the words of rules. OuroError if the metric, its direction or
-    the editable files are not known."""
+    """Return the values of [experiment] by the names of its fields: those that the options give,
+    else those that the command, its files, the rules (their words) and the instructions state, else
+    usual ones. Assumptions and notes are added to ``remarks``. OuroError if the metric, its
+    direction or the editable files are not known."""
     metric, source = _metric(command, folder, prose, options)
     editable = _editable(command, folder, rules, prose, options, remarks, tracked)
     table = find_ledger(rules, folder, metric, options, remarks)
@@ -173,9 +176,9 @@ def facts(
 
 
 def measuring(experiment: Any, tracked: Sequence[str], folder: Path, prose: Prose) -> list[str]:
-    """Return the tracked files that measure, for a rule that freezes them: those that the commands
-    name, modules that a fixed Python program imports, and those that the instructions call fixed.
-    [] if there are none."""
+    """Return the tracked files that take part in measuring, for a rule that freezes them: those
+    that the commands name, the modules that Python programs among them import, and those that the
+    instructions call fixed. Editable files may be among them. [] if there are none."""
     named = named_files((*experiment.command, *experiment.evaluate_command))
     files = [path for path in named if path in tracked]
     for path in [path for path in files if path.endswith(".py")]:
@@ -190,8 +193,9 @@ def measuring(experiment: Any, tracked: Sequence[str], folder: Path, prose: Pros
 def _metric(command: Command, folder: Path, prose: Prose, options: InitOptions) -> tuple[str, str]:
     """Return a tuple: the metric's name and where it is printed, ``line`` or ``json:NAME``. The
     name is that of the option, else the first that the instructions name and a file of the command
-    prints, else the first that the instructions name, else the only one that is printed. OuroError
-    if nothing names one, or if several are printed."""
+    prints, else the first that the instructions name, else the only printed one whose name shows a
+    direction and no cost (of several, the only one that begins with val, eval or test), else the
+    only printed one. OuroError if nothing names one, or if several are printed."""
     labels, keys = [], []
     for path in command.files:
         found, dumped = _labels(folder, path)
@@ -217,8 +221,9 @@ def _metric(command: Command, folder: Path, prose: Prose, options: InitOptions) 
 
 
 def _labels(folder: Path, path: str) -> tuple[list[str], list[str]]:
-    """Return a tuple: the labels of the lines that a program prints, and the keys of its JSON, as
-    far as its text shows them; two empty lists if it cannot be read as Python."""
+    """Return a tuple: the labels of the lines that a program prints, and the keys of its JSON (of a
+    Python program only), as far as its text shows them; two empty lists if there are none, or a
+    file ``.py`` cannot be read as Python."""
     if path.endswith(".py"):
         try:
             file = PythonFile.read(folder / path, path)
@@ -232,7 +237,7 @@ def _labels(folder: Path, path: str) -> tuple[list[str], list[str]]:
 
 
 def _prints_label(folder: Path, path: str) -> bool:
-    """Return whether a program seems to print a line with a label and a value."""
+    """Return whether a program seems to print a line with a label and a value, or a JSON object."""
     return any(_labels(folder, path))
 
 
@@ -247,8 +252,8 @@ def _editable(
 ) -> tuple[str, ...]:
     """Return the files that may change: of the option, the rules or the instructions; else the
     training script itself, or the modules that a measuring program imports, else a folder of
-    sources, else the only other file of code, which is an assumption that is reported. OuroError if
-    there is none of these."""
+    sources, else the only other file of code, which is an assumption that is added to ``remarks``.
+    OuroError if there is none of these."""
     stated = options.editable or editable_in(rules)
     if stated:
         return stated
@@ -302,7 +307,7 @@ def _budget(
     remarks: Remarks,
 ) -> float:
     """Return the seconds that the command may take: of the option, the rules or the instructions;
-    ASSUMED_BUDGET, which is reported, if they state none."""
+    ASSUMED_BUDGET, which is added to ``remarks``, if they state none."""
     if options.budget is not None:
         return options.budget
     found = budget_in([], rules) or prose.limit or prose.budget

@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 class Project:
     """The experiment that was found, and its name.
 
-    ``script`` and ``harness`` are the files of a training script; None for a command. ``fixed``
-    are the files that measure, from the experiment's folder. ``timed``: a run takes exactly its
-    budget. ``remarks`` say what was assumed and what was not understood.
+    ``script`` and ``harness`` are the files of a training script; None for a command. ``fixed`` are
+    the files that measure, from the experiment's folder. ``timed``: a run takes exactly its budget.
+    ``remarks`` say what was assumed and what was not understood. ``manifests`` are, for a command,
+    the files that declare dependencies of other languages than Python.
     """
 
     name: str
@@ -64,11 +65,13 @@ def find(
     rules: Sequence[str] = (),
     prose: Prose | None = None,
 ) -> Project:
-    """Return the experiment in ``folder`` of the repository at ``top``.
+    """Return the experiment in ``folder`` of the repository at ``top``. ``rules`` are the words of
+    the rules that people state, ``prose`` is what the instructions for the agent state.
 
-    ``rules`` are the words of the rules that people state, ``prose`` is what the instructions for
-    the agent state. A script with a harness is looked for first, and then a command. OuroError if a
-    fact is missing or ambiguous, or if the facts make an experiment that bound.toml does not allow.
+    A script with a harness is looked for first. A command is looked for instead if an option gives
+    one, if there is no such pair and no option names a part of it, or if the options or the
+    instructions let the harness be edited or call the script fixed. OuroError if a fact is missing
+    or ambiguous, or if the facts make an experiment that bound.toml does not allow.
     """
     prose = prose or Prose()
     remarks = Remarks()

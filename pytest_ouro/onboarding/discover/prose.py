@@ -194,7 +194,7 @@ def _seconds(text: str, about: str) -> float | None:
 
 def _commands(lines: list[_Line]) -> Iterator[str]:
     """Yield the commands that run an experiment, each once: first those whose output goes to a log,
-    then those that a sentence or a heading calls so."""
+    then those whose sentence or heading has a word such as run, launch or benchmark."""
     redirected, called = [], []
     for line in lines:
         spans = [line.text] if line.fenced else _SPAN.findall(line.text)
@@ -262,7 +262,7 @@ def _paths(words: str) -> list[str]:
 
 def _forbidden(lines: list[_Line]) -> Iterator[tuple[int, str]]:
     """Yield the line and the words of each bullet under a heading of what an agent may not do, or
-    of rules or constraints."""
+    of rules or constraints; bullets of more than _LONGEST characters are left out."""
     for line in lines:
         bullet = None if line.fenced else _BULLET.match(line.text)
         is_rule = re.search(rf"{_NOT}|\brules?\b|\bconstraints?\b", line.heading, re.IGNORECASE)

@@ -70,8 +70,10 @@ def find_pair(folder: Path, options: InitOptions, prose: Prose, tracked: Sequenc
 def facts(
     pair: Pair, rules: Sequence[str], prose: Prose, options: InitOptions, remarks: Remarks
 ) -> dict[str, Any]:
-    """Return the values of [experiment] that the script, its harness and the words state, by the
-    names of its fields. OuroError if one is missing or ambiguous."""
+    """Return the values of [experiment] by the names of its fields: those that the options give,
+    else those that the script, its harness, the rules and the instructions state, else usual ones.
+    Assumptions and notes are added to ``remarks``. OuroError if a value that cannot be assumed is
+    missing, or if one is ambiguous."""
     path, script, harness, evaluate = pair
     folder = path.parent
     metric = options.metric or _metric(script, evaluate, prose, options)
@@ -188,7 +190,7 @@ def _printed_functions(script: PythonFile) -> list[str]:
 
 
 def _evaluating(file: PythonFile) -> list[str]:
-    """Return the functions of a file whose names are those of an evaluation."""
+    """Return the functions of a file whose names begin with the word ``eval`` or ``evaluate``."""
     return [name for name in file.functions if _EVALUATE.match(name)]
 
 
@@ -270,7 +272,8 @@ def _budget(
     pair: Pair, rules: Iterable[str], prose: Prose, options: InitOptions, remarks: Remarks
 ) -> float:
     """Return the seconds of training from the option, else the harness's or the script's constant,
-    else the rules or the instructions; ASSUMED_BUDGET, which is reported, if they state none."""
+    else the rules or the instructions; ASSUMED_BUDGET, which is added to ``remarks``, if they state
+    none."""
     if options.budget is not None:
         return options.budget
     constants = [file.constants for file in (pair.harness, pair.script)]

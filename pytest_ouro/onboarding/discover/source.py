@@ -70,7 +70,8 @@ class PythonFile:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Every variable, function and attribute name that the file uses or assigns."""
+        """Every name of a variable, function or attribute in an expression or an assignment of the
+        file; a name that only ``def``, ``class`` or ``import`` states is not one."""
         names = {node.id for node in self.source.of(ast.Name)}
         return frozenset(names | {node.attr for node in self.source.of(ast.Attribute)})
 
@@ -86,8 +87,9 @@ class PythonFile:
     @cached_property
     def constants(self) -> dict[str, Constant]:
         """A dict from module-level names to their values, such as ``2**19`` or joined paths,
-        computed from the text. The last assignment of a name counts; if its value cannot be
-        computed, the name is missing."""
+        computed from the text. Only ``name = value`` counts, annotated or not, outside of blocks;
+        other assignments, such as ``+=``, are not seen. The last one of a name counts; if its value
+        cannot be computed, the name is missing."""
         known: dict[str, Constant] = {}
         for statement in self.source.tree.body:
             for target, value in _assignments(statement):
@@ -131,8 +133,9 @@ class PythonFile:
 
     @cached_property
     def summary(self) -> dict[str, Shown]:
-        """A dict from the labels of printed ``label: value`` lines to what is printed; {} without
-        such a line. Of a label that is printed twice, the last counts."""
+        """A dict from the labels of printed ``label: value`` lines to what is printed after them;
+        {} without such a line. A constant after a label does not count. Of a label that is printed
+        twice, the last counts."""
         calls = (call for call in self.source.of(ast.Call) if _prints(call))
         return {label: shown for call in calls for label, shown in _labels(call)}
 
@@ -169,7 +172,7 @@ class PythonFile:
     @cached_property
     def settings(self) -> dict[str, int]:
         """A dict from the names of settings to the whole numbers that they have by default: fields
-        of classes, options of argparse, keyword parameters."""
+        of classes, and options of argparse, with ``_`` for ``-``."""
         found: dict[str, int] = {}
         pairs: list[tuple[str, ast.expr | None]] = []
         for body in (node.body for node in self.source.of(ast.ClassDef)):
@@ -291,7 +294,7 @@ def _fold(node: ast.expr, known: dict[str, Constant]) -> Constant:
 
 def _operate(operation: ast.operator, left: Any, right: Any) -> Constant:
     """Return the value of ``left operation right``, of two numbers or two texts. Raise _Unknown for
-    other operations, a power above 64, and an arithmetic error."""
+    other operations, an exponent below 0 or above 64, and an arithmetic error."""
     is_text = isinstance(left, str)
     compute = (_TEXTS if is_text else _NUMBERS).get(type(operation))
     if compute is None or is_text != isinstance(right, str):

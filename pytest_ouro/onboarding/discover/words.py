@@ -44,8 +44,8 @@ def find_direction(
     metric: str, rules: Iterable[str], prose: Prose, options: InitOptions, remarks: Remarks
 ) -> str:
     """Return ``lower`` or ``higher``: as the option, the rules or the instructions say, or by the
-    words in the metric's name, which is an assumption that is reported. OuroError if these do not
-    decide it."""
+    words in the metric's name, which is an assumption that is added to ``remarks``. Rules that
+    contradict each other do not count. OuroError if nothing decides it."""
     if options.direction:
         return options.direction
     said = {words for rule in rules if (words := phrases.direction_of(rule))}
@@ -108,7 +108,8 @@ def existing(paths: Iterable[str], tracked: Sequence[str]) -> tuple[str, ...]:
 
 
 def _glob(path: str) -> str:
-    """Return a regular expression of a glob, in which ``*`` stays within a folder."""
+    """Return a regular expression of a glob, in which ``*`` stays within a folder and ``**`` does
+    not."""
     return re.escape(path).replace(r"\*\*", ".*").replace(r"\*", "[^/]*")
 
 
@@ -116,10 +117,11 @@ def find_ledger(
     rules: Iterable[str], folder: Path, metric: str, options: InitOptions, remarks: Remarks
 ) -> str:
     """Return the name of the table of results: of the option, of the only one that the rules name,
-    else the only one in the folder that git does not track; results.tsv if there is none.
+    else the only one in the folder that git does not track; results.tsv if there is none, or
+    several.
 
-    A table that git tracks is left alone, which is reported: rows go to a file of their own. A name
-    that an option gives is taken as it is.
+    A table that git tracks is left alone, which is added to ``remarks``: rows go to a file of their
+    own. A name that an option gives is taken as it is. GitError if there is no repository.
     """
     if options.ledger:
         return options.ledger
