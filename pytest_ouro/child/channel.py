@@ -40,9 +40,9 @@ class Channel:
         os.kill(0, signal.SIGKILL)  # the sandbox allows signals to the own group
 
     def receive(self, longest: int = -1) -> dict[str, Any]:
-        """Return the next message, waiting for it. EOFError at the end; ValueError if it is not a
-        JSON object, or a line of more than ``longest`` bytes (-1: any length), which is cut;
-        RecursionError if it is nested too deeply."""
+        """Return the next message, waiting for it. EOFError at the end, OSError if the connection
+        breaks; ValueError if it is not a JSON object, or a line of more than ``longest`` bytes (-1:
+        any length), which is cut; RecursionError if it is nested too deeply."""
         line = self._file.readline(longest)
         if not line:
             raise EOFError

@@ -60,9 +60,9 @@ class Pace:
         self._last = now
 
     def facts(self, *, ended: bool = False) -> dict[str, object]:
-        """Return the facts for a report: the number of batches, that ``before`` the clock started,
-        the seconds of each of the first ones, of all later ones together and of the longest.
-        ``ended``: the last batch ends now."""
+        """Return the facts for a report: the number of batches, the number of those before the
+        clock started, the seconds of each of the first ones, of all later ones together and of the
+        longest. ``ended``: the last batch ends now."""
         if ended:
             self._end_batch()
         return {
@@ -197,8 +197,8 @@ class HarnessHooks:
 
     def _count(self, batch: Any) -> None:
         """Report ``start``, once, if at least the job's ``warmup_tokens`` were served before this
-        batch; else ``warm-up`` if none were. Then add the batch's tokens to those served and note
-        its device.
+        batch; else ``warm-up`` if none were, or ``pace`` if `Pace.serve` says that it is time. Then
+        add the batch's tokens to those served and note its device.
 
         The tokens are the elements of the batch's first array, as `splits.size_of` counts them.
         """

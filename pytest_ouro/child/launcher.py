@@ -140,7 +140,8 @@ def _place(frame: traceback.FrameSummary) -> str:
 
 def start(fd: int) -> None:
     """Serve as the launcher: receive the job over ``fd``, fork, and execute the job in the child:
-    add the salt to the seeds, enter the sandbox, build the harness, then run the script or command.
+    as far as the job asks for it, add the salt to the seeds, enter the sandbox and build the
+    harness, then run the script or command.
 
     If one of these raises an exception, the child prints it, reports it with its stage
     (``sandbox``, ``harness`` or ``script``) and its place, and exits with 1.

@@ -40,7 +40,8 @@ seeded_by_harness: set[str] = set()
 
 
 def install(salt: int, *, harness: str) -> None:
-    """Replace the functions that set seeds by ones that add the salt, now or after their import.
+    """Replace the functions that set the seeds of global generators by ones that add the salt: now
+    in libraries that are loaded, in others when they are imported.
 
     Calls from the module named ``harness`` keep their seeds: the evaluation stays the same.
     """

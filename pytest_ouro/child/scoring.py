@@ -57,7 +57,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Rows:
-    """The validation rows: ``x`` and ``y`` int64 of shape (N, T), ``num_bytes`` by token id.
+    """The validation rows: inputs ``x`` and targets ``y``, token ids as int64 of shape (N, T), and
+    ``num_bytes``, the bytes of each token by its id.
 
     ``scored`` has the indexes of the rows that count; ``spare`` those of others, which may be shown
     before them.

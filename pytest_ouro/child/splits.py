@@ -127,10 +127,10 @@ def refused_split(
 ) -> str:
     """Return words for the held-out split that a call of ``function`` asks for; "" for none.
 
-    A text (or a file's stem) that is the name of such a split asks for it, in any argument; a
-    parameter that names the split need only contain one; ``train=False`` asks for it too.
-    PermissionError if a text, or the argument of a parameter that names the split, is of a class
-    that is not in ``plain``: it could compare unlike it reads.
+    An argument asks for it that is a text (or a file's path) whose stem is a name in `HELD_OUT`;
+    for a parameter such as ``split`` or ``mode``, any text with val, test or holdout in it; and
+    ``train=False``. PermissionError if a text, or the argument of a parameter such as ``split``, is
+    of a class that is not in ``plain``: it could compare unlike it reads.
     """
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
@@ -173,7 +173,8 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def takes_split(function: ast.FunctionDef) -> bool:
-    """Return whether one of a function's parameters, by its name, chooses the split."""
+    """Return whether one of a function's parameters chooses the split, by its name: ``split``,
+    ``mode``, ``train`` or the like."""
     spec = function.args
     names = {arg.arg for arg in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
     return not (_SPLIT | _FLAG).isdisjoint(names)

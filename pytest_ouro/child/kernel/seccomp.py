@@ -38,8 +38,9 @@ _X32 = 0x40000000
 
 
 def _calls(table: str) -> dict[str, tuple[int | None, int | None]]:
-    """Return the calls of a table (``name x86_64 aarch64, …``) as a dict from their names to their
-    numbers on both machines; None where it has no such call."""
+    """Return the calls of a table (``name x86_64 aarch64, …``, without comments from ``#`` to the
+    end of a line) as a dict from their names to their numbers on both machines. The number on
+    aarch64 may be ``-``, in the dict None, for a call that only x86_64 has."""
     rows = (row.split() for row in re.sub("#.*", "", table).split(",") if row.strip())
     return {name: (int(x86), None if arm == "-" else int(arm)) for name, x86, arm in rows}
 

@@ -19,9 +19,10 @@ def fork_supervised(channel: int, *, is_copy: bool = False) -> None:
     status, or dies by the same signal.
 
     If the supervisor hangs up first, which closes the other end of the socket with the descriptor
-    ``channel``, the parent kills all descendants and itself. If the parent is killed, Linux kills
-    the child too, and the supervisor ends the other descendants. With ``is_copy`` this process is a
-    fork of the supervisor, and the parent closes the descriptors that it has of it.
+    ``channel``, the parent kills its descendants (on Linux; elsewhere its process group) and
+    itself. If the parent is killed, Linux kills the child too, and the supervisor ends the other
+    descendants. With ``is_copy``, for a fork of the supervisor on Linux, the parent closes the
+    descriptors that it inherited, except the standard streams and ``channel``.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: adopt orphans
