@@ -121,9 +121,9 @@ class Trial:
 def attempt(
     name: str, python: str, *, highest: Level, torch: bool, honest: float | None = None
 ) -> Trial:
-    """Run a canary under the interpreter ``python``, at the highest available level up to
-    ``highest``, and return its result; an error of the run is the state ``failed``. Commands run
-    under our own interpreter.
+    """Run a canary at the highest available level up to ``highest``, and return its result; an
+    error of the run is the state ``failed``. A script runs under the interpreter ``python``, a
+    command under the one of this process.
 
     ``honest`` is the honest canary's metric at that level, with which a cheat's is compared; a
     cheat with another metric, or without that metric, is open. Without ``torch`` the model is one
@@ -322,7 +322,8 @@ def _collect_signals() -> Iterator[list[int]]:
 
 @contextmanager
 def _use_cache(folder: Path) -> Iterator[None]:
-    """Put our caches, locks and worktrees into ``folder`` until the end of the context."""
+    """Put the caches, locks and worktrees of pytest-ouro into ``folder`` until the end of the
+    context."""
     before = os.environ.get("XDG_CACHE_HOME")
     os.environ["XDG_CACHE_HOME"] = str(folder)
     try:

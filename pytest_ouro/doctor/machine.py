@@ -56,8 +56,8 @@ class Interpreter:
 
 
 def query(command: tuple[str, ...], *, folder: Path, settings: Mapping[str, str]) -> Interpreter:
-    """Start an interpreter by ``command`` with our variables for a child and ``settings``, and
-    return what it reports of itself.
+    """Start an interpreter by ``command`` in ``folder``, with the variables of `child_environment`
+    and ``settings``, and return what it reports of itself.
 
     It imports neither torch nor anything of the project. ExperimentError if it does not start,
     fails, does not answer in time, or answers something else.
@@ -235,8 +235,8 @@ class Machine:
 
     def _judge(self) -> Item:
         """Return the item about the judge: ``weak``, with the reason, if there can be no judge;
-        ``fails`` if the judge lacks torch; else ``ok``. ExperimentError if the harness is not
-        trusted."""
+        ``fails`` if the judge lacks torch; else ``ok``. Raises as `lacks_torch`, and
+        ExperimentError if the harness is not trusted."""
         experiment = self.experiment
         if not (why := level.no_judge(self.case, experiment)):
             if experiment.command:

@@ -62,7 +62,7 @@ def examine_bound(bound: Bound) -> Item:
 
 def read_bound(git: Git, path: Path) -> Bound:
     """Return the bound in the working tree's file at ``path``, trusted or not. BoundError if it has
-    faults, or if there is no such file."""
+    faults, or if there is no such file; OuroError if it cannot be read."""
     return bounds.read(read_file(path) or b"", git.relative(path))
 
 
