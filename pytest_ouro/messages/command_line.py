@@ -44,10 +44,8 @@ def no_bound(folder: Path) -> OuroError:
 
 
 def nothing_judged(rules: list[str]) -> OuroError:
-    """Every rule was skipped, so no rule was checked.
-
-    ``rules`` are the rules, each with the reason why it was skipped.
-    """
+    """Every rule was skipped, so no rule was checked. ``rules`` are texts of the rules, each with
+    the reason why it was skipped."""
     return OuroError(
         f"no rule was judged: {several(rules)}",
         help='a person states a rule that can be judged here, such as check = "scope", in '
@@ -153,7 +151,7 @@ def unforeseen(kind: str, words: str, report: str) -> OuroError:
 
 
 def invalid_days(days: float) -> OuroError:
-    """``log --prune`` is negative or not a number."""
+    """The number of days of ``log --prune`` is negative, infinite or not a number."""
     return OuroError(
         f"--prune must be 0 days or more, not {days:g}", help="pytest-ouro log --prune 30"
     )

@@ -21,7 +21,7 @@ def no_such_file(name: str, folder: Path, option: str) -> OuroError:
 
 
 def not_python(name: str, words: str) -> OuroError:
-    """The script or the harness cannot be parsed as Python."""
+    """The script, the harness or a module that the script imports cannot be parsed as Python."""
     return OuroError(
         f"{name} cannot be read as Python: {words}",
         help="fix the syntax, or name another file: --script SCRIPT, --harness HARNESS",
@@ -29,12 +29,14 @@ def not_python(name: str, words: str) -> OuroError:
 
 
 def nothing_found(what: str, where: str, call: str) -> OuroError:
-    """No candidate for a fact of the experiment is in the project. ``call`` is how to name it."""
+    """No candidate for a fact of the experiment (``what``) is in the project. ``call`` is the
+    command that names it."""
     return OuroError(f"no {what} was found in {where}", help=f"name it: {call}")
 
 
 def several_found(what: str, where: str, names: list[str], call: str) -> OuroError:
-    """A fact of the experiment has several candidates. ``call`` is how to name one."""
+    """A fact of the experiment (``what``) has several candidates. ``call`` is the command that
+    names one."""
     return AmbiguousError(
         f"{where} has several candidates for the {what}: {', '.join(names)}",
         help=f"name one of them: {call}",
@@ -58,7 +60,8 @@ def no_words(text: str, words: str) -> OuroError:
 
 
 def no_editable(names: list[str], call: str) -> OuroError:
-    """Nothing says which files an experiment may change. ``names`` are files that are code."""
+    """Nothing says which files an experiment may change. ``names`` are files that are code,
+    ``call`` is the command that names one."""
     near = f", such as {', '.join(names)}" if names else ""
     return OuroError(
         f"nothing says which files an experiment may change{near}", help=f"name them: {call}"
@@ -66,10 +69,9 @@ def no_editable(names: list[str], call: str) -> OuroError:
 
 
 def no_experiment(folder: Path, words: str, call: str) -> OuroError:
-    """There is no script with a harness, and no command that seems to run an experiment.
-
-    ``words`` say why there is no script, ``call`` names a command.
-    """
+    """There is no script with a harness, and no command that seems to run an experiment. ``words``
+    say why there is no script, "" if none was looked for; ``call`` is the command that names
+    one."""
     return OuroError(
         f"no experiment was found in {folder}: {words or 'nothing runs one'}",
         help=f"name the command that runs one and prints its metric: {call}",
@@ -144,14 +146,16 @@ def other_direction(place: str, stated: str, direction: str) -> OuroError:
 
 
 def no_section(file: str) -> OuroError:
-    """The file that ``--from`` names has no BOUND section."""
+    """The file that ``--from`` names has no BOUND section, and no instructions about an
+    experiment."""
     return OuroError(
         f"{file} has no BOUND section", help=f"add a heading `## BOUND`, then {_BULLETS}"
     )
 
 
 def no_rule(file: str) -> OuroError:
-    """A BOUND section has no rule."""
+    """A file has a heading of a BOUND section, or of one of its three kinds of rules, and no rule
+    under it."""
     return OuroError(
         f"{file} states no rule in its BOUND section", help=f"{_BULLETS}, or remove the section"
     )
@@ -216,7 +220,8 @@ def invalid_parameters(problems: list[str]) -> BoundError:
 
 
 def file_exists(name: str, call: str) -> OuroError:
-    """The bound that would be written exists already. ``call`` replaces it."""
+    """``init`` would write a bound.toml that exists already. ``call`` is the command that replaces
+    it."""
     return OuroError(f"{name} exists already", help=f"replace it: {call}")
 
 
@@ -229,17 +234,15 @@ def not_committed(names: str, words: str) -> OuroError:
 
 
 def written_by_hand(name: str) -> OuroError:
-    """The file for the program exists, and this command did not write it."""
+    """The file that ``init --program`` is to write exists, and ``init`` did not write it."""
     return OuroError(
         f"{name} was written by hand", help="name another file, or replace it: --force"
     )
 
 
 def foreign_hook(hook: str, command: str) -> OuroError:
-    """One of git's hooks exists, and this command did not write it.
-
-    ``command`` is the line that the hook lacks.
-    """
+    """One of git's hooks exists, and ``init --hook`` did not write it. ``command`` is the line that
+    the hook lacks."""
     return OuroError(
         f"{hook} was written by someone else",
         help=f"add this line to it: {command}   (or replace it: --force)",
@@ -273,7 +276,7 @@ def leads_outside(path: str, target: Path) -> OuroError:
 
 
 def no_bound(path: Path) -> OuroError:
-    """The bound.toml whose rules are to be rendered does not exist."""
+    """The bound.toml whose rules ``init`` is to render, or to write as hooks, does not exist."""
     return OuroError(
         f"{path} does not exist: there are no rules to render",
         help="name an existing file: --bound FILE, or write one: pytest-ouro init",
