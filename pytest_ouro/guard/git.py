@@ -92,7 +92,7 @@ def _add(args: Sequence[str], folder: str) -> Iterator[Write]:
 def _checkout(args: Sequence[str], folder: str) -> Iterator[Write]:
     """Yield a ``restore`` of each path of ``git checkout``, from the revision that stands before
     the paths, or from the index ("") if none does; nothing if it names no path or makes a branch.
-    Without ``--``, the first word is a path if such a file is in ``folder``, otherwise a
+    Without ``--``, the first word is a path if ``folder`` has a file of that name, otherwise a
     revision."""
     words, options = split(args, ("-b", "-B", "--orphan", "--conflict"))
     if options.keys() & {"-b", "-B", "--orphan"}:

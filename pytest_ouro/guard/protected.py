@@ -281,10 +281,10 @@ class Protections:
         change. OuroError or OSError if the rules or git cannot be read. ``path`` is absolute,
         ``name`` the same from the top.
 
-        A restored file is reported unless it comes from the index or HEAD, and a removed file if
-        trust has it. An edit is reported unless git ignores the file. Any other write (by a shell)
-        is reported if git tracks the file, or if git does not ignore it and its name is one that
-        Python could import.
+        A restored file is reported unless it comes from the index or HEAD, a removed file if
+        `rules.is_known` knows it, and an edit unless git ignores the file. Any other write (by a
+        shell) is reported if git tracks the file, or if git does not ignore it and its name is one
+        that Python could import.
         """
         if effect.how == "restore":
             return effect.source not in ("", "HEAD")

@@ -69,7 +69,7 @@ class _Reader:
 
     def items(self) -> list[Command | str]:
         """Read to the end of the text, or of the substitution, and return the commands and brackets
-        found. RecursionError, as from all that reads here, if substitutions are nested too
+        found. RecursionError, as from every method that reads, if substitutions are nested too
         deeply."""
         while self.at < len(self.text) and not self.closed:
             self._next()
@@ -269,9 +269,9 @@ class _Reader:
         return self.variables.get(name) or [text[start : self.at]]
 
     def _inside(self, opens: str, closes: str) -> str:
-        """Read from this bracket to the one that closes it, and return the text in between; the
-        rest of the text if no bracket closes it. Brackets in single quotes, or after a backslash,
-        do not count."""
+        """Read from the bracket that is next to the one that closes it, and return the text in
+        between; the rest of the text if no bracket closes it. Brackets in single quotes, or after a
+        backslash, do not count."""
         start, level = self.at + 1, 0
         while self.at < len(self.text):
             char = self.text[self.at]
