@@ -77,8 +77,8 @@ def _examine(given: Path | None, trust: str | None, run_commands: bool) -> Exami
 def _selftest(found: Examination, *, quiet: bool) -> Selftest:
     """Run the canaries and return their results; print each unless ``quiet``. They are those of a
     command if the bound names one, else those of a script. They run under the bound's interpreter;
-    without a bound, or if that cannot be used, under the one of this process. OuroError after
-    Ctrl-C, or if this one cannot be used either."""
+    without a bound, or if that interpreter cannot be used, under the one of this process. OuroError
+    after Ctrl-C, or if the latter cannot be used either."""
     from pytest_ouro.doctor.selftest import describe, names, selftest
 
     def tell(text: str) -> None:

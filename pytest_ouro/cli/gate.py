@@ -217,7 +217,7 @@ def _open_objects(args: Options) -> tuple[Git, str]:
     ``--bound`` names, from the repository's top; "" without that option.
 
     The folder of a named bound may be missing, since nothing needs to be checked out. OuroError if
-    such a folder is not below the current one, or if there is no repository.
+    a folder that is missing is not below the current one, or if there is no repository.
     """
     from pytest_ouro.evidence.git.client import Git
 

@@ -50,7 +50,7 @@ class OwnFile:
 
     def write(self, text: str) -> None:
         """Replace the file as a whole. OuroError if it is a pipe or a device, or cannot be written;
-        it is then unchanged."""
+        an existing file is then unchanged."""
         refuse_special_file(str(self.root / self.name))
         try:
             write_whole(self.root, self.name, text.encode("utf-8", "surrogateescape"))

@@ -124,7 +124,7 @@ def _init_options(args: argparse.Namespace) -> InitOptions:
 
 def _read_given(argv: list[str]) -> tuple[str, ...]:
     """Return the words of this call after ``init``, without those that change what is written or
-    printed; () if another program called us."""
+    printed; () if ``argv`` has no word ``init``."""
     aside = ("--json", "--dry-run", "--force", "--go")
     words = argv[argv.index("init") + 1 :] if "init" in argv else []
     return tuple(word for word in words if word not in aside)
@@ -204,9 +204,9 @@ def _confine_scope(
 def _find_section(folder: Path, top: Path, source: str | None) -> Section | None:
     """Return the BOUND section, the rules that people stated for agents; None if there is none.
 
-    It is that of the file ``source``, or for None that of CLAUDE.md or AGENTS.md in ``folder`` or
-    ``top``. OuroError if ``source`` does not exist, or has neither such a section nor instructions,
-    or if two of the files state different rules.
+    It is read from the file ``source``, or for None from CLAUDE.md or AGENTS.md in ``folder`` or
+    ``top``. OuroError if ``source`` does not exist, or has neither a BOUND section nor
+    instructions, or if two of the files state different rules.
     """
     if source is not None:
         if not (folder / source).is_file():
@@ -274,8 +274,9 @@ def _context(found: Project, git: Git, folder: Path) -> Context:
 
 
 def _read_statements(rules: Section, context: Context) -> list[Statement]:
-    """Return one statement for each bullet: its own if it says how it is judged, else the one that
-    its words stand for. OuroError if the words contradict the experiment."""
+    """Return one statement for each bullet of the section ``rules``: the one that it states if it
+    says how it is judged, else the one that its words stand for. OuroError if the words contradict
+    the experiment."""
     return [
         bullet.statement
         or recognise(bullet.section, bullet.words, context, place=f"{rules.file}:{bullet.line}")
