@@ -105,9 +105,9 @@ def render(bound: Bound) -> str:
 
 
 def update(before: str, bound: Bound) -> str:
-    """Return the program of a bound in place of the text ``before``, with what that had beside the
-    loop and the rules: what follows the mark of an earlier rendering, or what `earlier.keep`
-    returns of a program that people wrote; nothing of an earlier rendering without the mark."""
+    """Return the program of a bound in place of the text ``before``, and after it the part of
+    ``before`` that is kept: what follows the mark `_KEPT` in an earlier rendering (nothing without
+    that mark), or what `earlier.keep` returns of a program that people wrote."""
     text = render(bound)
     _, mark, rest = before.partition(_KEPT)
     if not mark and not before.startswith(MARK):

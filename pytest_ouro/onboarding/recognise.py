@@ -38,9 +38,9 @@ class Context:
     defines: Callable[[str], bool]
 
     def glob(self, path: str) -> str:
-        """Return the glob of the tracked files that a path in words names: a file, a folder or a
-        glob, relative to the experiment's folder or to the folder of bound.toml. "" if git tracks
-        none."""
+        """Return the glob, from the experiment's folder, of the tracked files that ``path`` in a
+        rule's words names: a file, a folder (with ``/`` at its end) or a glob. ``path`` is from
+        that folder or from the folder of bound.toml. "" if git tracks none."""
         for one in (path, posixpath.relpath(path, self.experiment.root or ".")):
             folder = f"{one.removesuffix('*').rstrip('/')}/"
             for glob in (one.removesuffix("/"), folder):
@@ -374,8 +374,8 @@ def _name_in_id(check: str, rule: _Rule, params: Params) -> str:
 
 
 def _words_id(words: str) -> str:
-    """Return an id of the first five words of a rule, without those such as ``never`` and ``the``;
-    of all its words if they are all of that kind, and ``rule`` if it has none."""
+    """Return an id of the first five words of a rule, without words such as ``never`` and ``the``
+    (`_DULL`); of all its words if it has no others, and ``rule`` if it has none."""
     plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode()
     words_kept = [word for word in slug(plain).split("-") if not _DULL.fullmatch(word)]
     return "-".join(words_kept[:5]) or slug(plain) or "rule"

@@ -114,7 +114,8 @@ def read(text: str, file: str) -> Section | None:
 
 
 def states_rules(heading: str) -> bool:
-    """Return whether a heading, without its marks ``#``, is that of a BOUND section or of rules."""
+    """Return whether a heading, without its marks ``#``, begins a BOUND section or one of its three
+    kinds of rules."""
     return bool(_BOUND.match(heading) or _kind(heading))
 
 

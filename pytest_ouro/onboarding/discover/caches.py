@@ -46,8 +46,9 @@ def find_caches(files: list[PythonFile], remarks: Remarks) -> tuple[tuple[str, .
 
 
 def _loads(file: PythonFile) -> Iterator[tuple[int, str, str, str]]:
-    """Yield for each call that loads from a hub its line, what it loads ("a model" or "a
-    repository" if only a run tells), the folder of the cache, and the pattern of the name in it."""
+    """Yield for each call that loads from the hub of Hugging Face or torch its line, what it loads
+    ("a model" or "a repository" if only a run tells), the folder of the cache, and the pattern of
+    the name in it."""
     for call in file.source.of(ast.Call):
         function = dotted(call.func)
         called = function.rpartition(".")[2]

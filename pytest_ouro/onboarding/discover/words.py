@@ -154,8 +154,8 @@ def _own_if_unfit(
     options: InitOptions,
     remarks: Remarks,
 ) -> str:
-    """Return ``name``, that of a table, or `OWN_LEDGER` if git tracks the table, which is noted: a
-    reset of the branch would take back its rows."""
+    """Return ``name``, the name of a table; but `OWN_LEDGER` if git tracks that table, which is
+    added to ``remarks``: a reset of the branch would take back its rows."""
     if name not in tracked:
         return name
     remarks.note(
