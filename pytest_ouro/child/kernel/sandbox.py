@@ -109,8 +109,8 @@ def _import_path() -> list[str]:
 
 def _grant(paths: Iterable[Path], hidden: set[Path]) -> Iterator[tuple[Path, int]]:
     """Yield pairs of a path to allow and its rights. A path that neither is nor contains a hidden
-    one: READ. A folder that contains hidden paths: LIST, then pairs for its entries, treated alike;
-    its links are left out. A hidden path yields nothing."""
+    one has READ. A folder that contains hidden paths has LIST, and pairs for its entries follow,
+    chosen in the same way, without its links. A hidden path yields nothing."""
     for path in dict.fromkeys(paths):
         within = {one for one in hidden if one.is_relative_to(path)}
         if not within:

@@ -140,8 +140,8 @@ def install(abi: int, *, network: bool = False) -> None:
 
 def program(machine: str, abi: int, pid: int, *, network: bool = False) -> _Code:
     """Return the filter's instructions for ``machine``, a key of _MACHINES, with ``abi`` and
-    ``network`` as in `install`. If Landlock ``abi`` does not limit signals, they may go to ``pid``
-    and its own group only. KeyError for another machine."""
+    ``network`` as in `install`. If Landlock ``abi`` does not limit signals, they may go only to the
+    process ``pid`` and to the group of the caller. KeyError for another machine."""
     known = _MACHINES[machine]
     code = [_load(_ARCH), _if(known.audit, 1, 0), _return(_KILL), _load(_NUMBER)]
     if machine == "x86_64":  # refuse the x32 calls, which have other numbers
@@ -190,7 +190,7 @@ def _always() -> dict[str, _Code]:
 def _before(abi: int, pid: int) -> dict[str, _Code]:
     """Return a dict from the names of calls to instructions, like `_always`, for what version
     ``abi`` of Landlock does not cover: truncation before version 3, signals before 6. Empty from
-    version 6 on. Signals may go to ``pid`` and to the own group."""
+    version 6 on. Signals may go to the process ``pid`` and to the group of the caller."""
     rules: dict[str, _Code] = {}
     if abi < 3:  # truncation: by name, and by opening for reading
         rules["truncate"] = _refuse()
