@@ -310,6 +310,7 @@ class Machine:
 
     def _next_level(self) -> str:
         """Return the next step to a higher level: that of the first item about the interpreter, the
-        judge or the sandbox that has one, else to run the selftest. Raises as these do."""
+        judge or the sandbox that has one, else to run the selftest. Raises as `_python`, `_judge`
+        and `_sandbox` do."""
         items = (self._python(), self._judge(), self._sandbox())
         return next((item.next for item in items if item.next), "pytest-ouro doctor --selftest")
