@@ -110,7 +110,8 @@ def not_writable(path: Path, why: str) -> ExperimentError:
 
 
 def not_a_plain_file(path: Path, why: str) -> ExperimentError:
-    """A file that a run writes is a link, which is not followed, or another special file."""
+    """A file that a run writes is a link, which is not followed, or another special file, or cannot
+    be opened."""
     return ExperimentError(
         f"{path} cannot be written: {why}",
         help="put a regular file in its place; of a link, a copy of the file that it names",
@@ -134,7 +135,7 @@ def no_temporary_folder(why: str) -> ExperimentError:
 
 
 def not_started(program: str, why: str, key: str = "python") -> ExperimentError:
-    """A program that the bound names by the option ``key`` cannot be executed."""
+    """A program that bound.toml names by the key ``key`` is missing or cannot be executed."""
     return ExperimentError(
         f"'{program}' cannot be started: {why}",
         help=f"install it, or fix '{key}' in bound.toml",

@@ -17,8 +17,8 @@ def too_large(name: str, size: int, limit: int) -> LimitError:
 
 
 def too_large_own(path: str, size: int, limit: int) -> LimitError:
-    """A file of git's own, or of ours in git's folder, has more bytes than git or pytest-ouro
-    writes."""
+    """A file of git's own, or one of pytest-ouro in git's folder, has more bytes than git or
+    pytest-ouro writes."""
     name = quoted(path)
     remedy = f"echo ref: refs/heads/BRANCH > {name}" if path.endswith("/HEAD") else f"rm {name}"
     return LimitError(
