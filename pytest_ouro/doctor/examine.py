@@ -80,8 +80,8 @@ def _examine_experiment(
     git: Git, path: Path, trust: str | None, run_commands: bool, found: Examination
 ) -> Iterator[Item]:
     """Yield the items about the rules, the records and the machine, and set the machine of
-    ``found``. If the trusted rules cannot be read, yield the item about the bound in the working
-    tree, and why trust is unknown."""
+    ``found``. If the trusted rules are faulty, yield only an item that says so; if they cannot be
+    read, only the item about the bound in the working tree, and why trust is unknown."""
     try:
         case = open_case(path, trust=trust, run_commands=run_commands)
     except BoundError as error:
