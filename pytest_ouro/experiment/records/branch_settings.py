@@ -34,9 +34,9 @@ _KEY = re.compile(rf"branch\.{_NAME}\.({'|'.join(_VALUES)})")
 def only_branches_differ(before: bytes, after: bytes, *, folder: Path) -> bool:
     """Return whether two contents of ``.git/config`` are the same except for settings of branches.
 
-    Settings of branches may be removed, or added with a value that starts no program; all others
-    must be the same, in the same order. False if git cannot parse one of the contents. Git is
-    called in ``folder``, which may be any folder.
+    Those settings in ``_VALUES`` may be removed, or added with a value that starts no program; all
+    others must be the same, in the same order. False if git cannot parse one of the contents. Git
+    is called in ``folder``, which may be any folder.
     """
     try:
         old, new = _settings(before, folder), _settings(after, folder)
@@ -59,10 +59,11 @@ def _settings(text: bytes, folder: Path) -> list[tuple[str, str]]:
 
 
 def _may_be_new(key: str, value: str, remotes: set[str]) -> bool:
-    """Return whether a setting may be added: one of a branch, with a value that starts no program.
+    """Return whether a setting may be added: one of a branch that ``_VALUES`` allows, with an
+    allowed value.
 
-    ``key`` is as git lists it, ``remotes`` are the names of the known remotes; besides these, a
-    remote may be ".".
+    ``key`` is as git lists it, ``remotes`` are the names of the known remotes; ``.`` is allowed in
+    place of one.
     """
     found = _KEY.fullmatch(key)
     if not found:

@@ -28,11 +28,11 @@ def files_at_head(case: Case) -> dict[str, str]:
 
 
 def describe_files(case: Case, files: Mapping[str, str]) -> Code:
-    """Return the sizes and digests of files; ``files`` has git's id of each content, by path. For
-    {} the sizes are empty, and the digests those of no file.
+    """Return the sizes and digests of files; ``files`` has git's id of each content, by path from
+    the repository's top. For {} the sizes are empty, and the digests those of no file.
 
     GitError if git lacks one of the contents, OuroError if one is too large, or is Python in an
-    encoding that we do not read.
+    encoding that is not read here.
     """
     experiment = case.experiment
     blobs = dict(zip(files, case.repository.git.blobs(files.values()), strict=True))
@@ -43,10 +43,10 @@ def describe_files(case: Case, files: Mapping[str, str]) -> Code:
 def describe_again(case: Case, run: Run) -> Run:
     """Return a recorded run with the sizes and digests of its code as they are computed now.
 
-    Those of another form, such as another version of Python, cannot be compared with present ones.
-    The run is returned unchanged if its form is the present one. If its files cannot be read from
-    git, or the record names none, the digests and the form are "", which equal no other, and the
-    size is 0.
+    Recorded ones can be in another form, as of another version of Python, and then cannot be
+    compared with present ones. The run is returned unchanged if its form is the present one. If its
+    files cannot be read from git, or the record names none, its digests and form become "", which
+    equal no other, its size 0 and its sizes by kind {}.
     """
     if run.code_form == version(run.code):
         return run

@@ -38,9 +38,9 @@ class Snapshot:
     """The state after the ``started`` line of ``run`` was written, before its script starts.
 
     ``holds`` are the devices that the run has locked, ``patterns`` the globs of its data files.
-    ``lines`` are the journal's, ``tried`` the commits by the names of their refs. ``data`` has the
-    metadata of each data file, and ``modes`` the permissions of what records are written to, both
-    by path.
+    ``lines`` are the journal's; ``tried`` has the id of each tried commit by the full name of its
+    ref. ``data`` has the metadata of each data file, and ``modes`` the permissions of the files and
+    folders that records are written to, both by path.
     """
 
     case: Case
@@ -79,7 +79,8 @@ class Snapshot:
         A data file that was written is reported and not restored. Call it when no process of the
         run is left, while the devices are still locked. At the level *sandboxed* the start files
         are left alone and not compared: the script cannot reach them, so that a person has changed
-        them. RecordError or GitError if the journal or a ref cannot be restored.
+        them. RecordError or GitError if the journal or a ref cannot be restored, OSError if a data
+        file cannot be looked at.
         """
         closed = self._restore_modes()  # first: without them nothing else could be read
         changed = [] if level == "sandboxed" else self.start_files.restore()
@@ -87,8 +88,8 @@ class Snapshot:
         return [*closed, *records, *self._find_written(), *changed]
 
     def _restore_modes(self) -> list[str]:
-        """Give the owner back the permissions that the run took away; return one line if any were,
-        or none.
+        """Give the owner the permissions of the snapshot that the run took from the owner; return a
+        list of one line if there were any, or an empty one.
 
         Links, and what cannot be changed, are ignored.
         """
@@ -177,8 +178,8 @@ class Snapshot:
         )
 
     def _restore_refs(self) -> list[str]:
-        """Restore the refs of tried commits that were moved or removed; return one line if any
-        were, or none.
+        """Restore the refs of tried commits that were moved or removed; return a list of one line
+        if there were any, or an empty one.
 
         Refs that were added stay. GitError if a ref cannot be set.
         """
@@ -196,8 +197,8 @@ class Snapshot:
         """Return a line for each data file that was written or removed since the snapshot; new
         files do not count. [] if there is none.
 
-        If there is one, the stored digests of data files are deleted. OSError if a file cannot be
-        looked at.
+        If there is one, the file in which digests of data files are stored is deleted, since the
+        run may have changed it. OSError if a file cannot be looked at.
         """
         now = data.states(self.patterns, self.case.evidence.root)
         written = [
@@ -213,9 +214,9 @@ class Snapshot:
 def _modes(case: Case) -> dict[Path, int]:
     """Return the permissions of the files and folders that recording a run needs, by path.
 
-    They are the tops of the repository, of its git folders and of the experiment, what lies
-    directly in the git folders and in the journal's, the folders of our refs, the ledger and the
-    log. A folder precedes what lies in it. Links are left out.
+    They are the top folders of the repository and of the experiment, the git folders, what lies
+    directly in the git folders and in the journal's, the folders in ``refs/ouro``, the ledger and
+    the log. A folder precedes what lies in it. Links are left out.
     """
     git, journal = case.repository.git, case.evidence.journal
     ledger, log = case.bound.path(case.experiment.ledger), case.bound.path(LOG)

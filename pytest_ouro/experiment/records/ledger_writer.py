@@ -28,14 +28,15 @@ def append(
     top: Path | None = None,
     torn: bool = False,
 ) -> None:
-    """Add one row at the end, and the header first if there is none; flush both to disk.
+    """Add one row for ``entry`` at the end, and the header first if there is none; flush both to
+    disk.
 
-    ``metric`` names the column of the value. A file that does not exist is created. If the row
-    cannot be written whole, the file is cut back to what it was. No link below ``top``, the
+    ``metric`` names the column of the value. A file that does not exist is created; one that exists
+    is cut back to what it was if the row cannot be written whole. No link below ``top``, the
     repository's top folder (None: the file's folder), is followed. ``lock`` is the lock file of all
-    writers of this ledger. With ``torn``, the file may end with the first bytes of the row: then
-    only the rest is added. RecordError if the file cannot be written, or lacks a column that the
-    row needs.
+    writers of this ledger. With ``torn``, the file may end with the first bytes of the row, and
+    only the rest is added. RecordError if the file cannot be read or written, or lacks a column
+    that the row needs; OuroError if ``lock`` is not a regular file.
     """
     from filelock import FileLock
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 class Pruned(NamedTuple):
-    """How many logs were removed, their size in bytes, and how many refs; ``before`` is the time
-    before which the runs ended, as records have it."""
+    """What was removed: the number of ``logs``, their ``size`` in bytes, and the number of
+    ``refs``. ``before`` is the time before which the runs ended, as records have it."""
 
     logs: int
     size: int
@@ -23,9 +23,9 @@ class Pruned(NamedTuple):
 
 
 def prune(git: Git, journal: Journal, days: float) -> Pruned:
-    """Remove the logs of runs that ended more than ``days`` days ago, and the refs of those among
-    them that were not kept; return what was removed, numbers of 0 if nothing was. Records, rows and
-    the commits of a branch stay.
+    """Remove the logs of runs, of all working trees, that ended more than ``days`` days ago, and
+    the refs of those among them that were not kept; return what was removed, numbers of 0 if
+    nothing was. Records, rows and the commits of a branch stay.
 
     The newest ref stays, because a new journal is numbered after it. RecordError if the journal is
     not what was recorded, GitError if a ref cannot be deleted, OSError if a log cannot be: what was

@@ -46,8 +46,9 @@ def start(
 
     Disk space for later records is reserved, the ``started`` line is written, and a ref keeps the
     commit. ``turn`` is the run's place in its series, ``harness`` the digest of what measures the
-    metric, ``place`` the device and the programs on it, ``holds`` are the locked devices.
-    RecordError or GitError if one of the three cannot be written.
+    metric, ``place`` the device and the programs on it, ``holds`` are the names of the locked
+    devices. RecordError or GitError if one of the three cannot be written; GitError or another
+    OuroError if the code or the data cannot be read.
     """
     case, experiment = setup.case, setup.experiment
     repository, git = case.repository, case.repository.git
@@ -99,7 +100,8 @@ def start(
 
 
 def measured_run(started: StartedRun, seen: Measurement, *, level_why: str) -> MeasuredRun:
-    """Return the record of a measurement, without a verdict; write nothing.
+    """Return the record of a measurement, without an outcome, a lawful value and a verdict; write
+    nothing.
 
     ``level_why`` says why the level is not higher. The record has the first ``MAX_CLAIMS`` summary
     lines of the program and of its evaluation, and None for a value that is not finite.
@@ -165,7 +167,8 @@ def finish(case: Case, run: FinishedRun) -> FinishedRun:
 
 
 def _reserve_space(case: Case, run: str) -> None:
-    """Write a file of ``ROOM`` bytes, so that a run that fills the disk leaves space for records.
+    """Write a file of ``ROOM`` bytes, so that space for the records is left if the run fills the
+    disk; :func:`finish` frees it.
 
     RecordError if it cannot be written.
     """
@@ -213,9 +216,10 @@ def recover(case: Case, say: Callable[[str], None]) -> bool:
     """Complete the records of this working tree's runs whose supervisor was killed.
 
     A run without an end is recorded as a crash, and a missing row of the ledger is written. Return
-    whether there was one of either. If the journal does not exist, or its content was edited,
-    record nothing and return False. RecordError if something cannot be written, or if the folder
-    of the journal is a symlink. ``say`` is called with a line about each run.
+    whether there was a run of one of the two kinds. If the folder of the journal does not exist, or
+    the journal is not what was recorded, record nothing and return False. RecordError if something
+    cannot be read or written, or if that folder is a symlink. ``say`` is called with a line about
+    each run.
     """
     from filelock import FileLock
 
@@ -309,7 +313,8 @@ def restore_rows(case: Case) -> int:
     """Write the rows that the ledger lacks, of this working tree's runs under the present trust, at
     its end, oldest run first.
 
-    Return how many were written, 0 if none was lacking. RecordError if one cannot be.
+    Return how many were written, 0 if none was lacking. RecordError if the journal or the ledger
+    cannot be read, or a row cannot be written; the rows before it stay.
     """
     runs = case.evidence.runs
     lost = ledger.pair(case.evidence.ledger.rows, [*map(entry_of, runs)])[1]

@@ -58,7 +58,8 @@ _SITES = (".local/lib/python*/site-packages", "Library/Python/*/lib/python/site-
 
 
 class _Entry(NamedTuple):
-    """What is at a path: its kind (``file``, ``link``, ``folder`` or ``other``) and permissions.
+    """What is at a path: its kind (``file``, ``link``, ``folder`` or ``other``) and permissions (0
+    for a ``link`` and an ``other``).
 
     ``data`` are the bytes of a file, the target of a link, and the metadata or error of an
     ``other``.
@@ -73,7 +74,8 @@ class _Entry(NamedTuple):
 class StartFiles:
     """The files and folders as they were before a run: ``entries`` by path, without absent ones.
 
-    ``named`` are the paths that settings of git name.
+    ``named`` are the paths of included files, folders of hooks and the like that settings of git
+    name.
     """
 
     git: Git
@@ -87,12 +89,13 @@ class StartFiles:
         return cls(git, named, _entries([*_places(git), *named]))
 
     def restore(self) -> list[str]:
-        """Restore the files, and return a line for each of the first few that were changed.
+        """Restore the files, and return a line for each of the first ``_LINES`` paths that were
+        changed, with one more line that counts the others; [] if none was.
 
-        One more line counts the others. What was found at a path is renamed and kept beside it,
-        since a person may have made the change; a new file is only renamed. Left as they are: a new
-        folder (what lies in it counts), and a change of branches' settings alone. A file that
-        cannot be restored is reported so, and nothing is raised.
+        What was found at a path is renamed and kept beside it, since a person may have made the
+        change; a new file is only renamed. Left as they are: a new folder (what lies in it counts),
+        and ``.git/config`` if only settings of branches differ. A file that cannot be restored is
+        reported with the reason, and nothing is raised.
         """
         now = _entries([*_places(self.git), *self.named, *self.entries], known=self.entries)
         moved: set[Path] = set()
@@ -116,8 +119,9 @@ class StartFiles:
         return [*lines[:_LINES], *more]
 
     def _is_lawful(self, path: Path, before: _Entry, after: _Entry) -> bool:
-        """Return whether the path is the repository's ``.git/config``, and nothing changed in it
-        except harmless settings of branches: not its kind or permissions either."""
+        """Return whether the path is the repository's ``.git/config``, or what that links to, and
+        only harmless settings of branches in it changed: neither other content, nor its kind or
+        permissions."""
         config = self.git.common_dir / "config"
         if path not in (config, config.resolve()) or before.kind != "file":
             return False
@@ -248,7 +252,8 @@ def _named_by_settings(git: Git) -> Iterator[Path]:
 def _settings(file: Path) -> Iterator[tuple[str, str]]:
     """Yield the key and value of each setting in a git config file.
 
-    Yield nothing if git cannot read it, or if no setting in it can name a file.
+    Yield nothing if it is not a file or git cannot read it, or if it lacks the words that are in
+    each setting that names a file.
     """
     try:
         data = file.read_bytes().lower() if file.is_file() else b""
@@ -265,9 +270,9 @@ def _settings(file: Path) -> Iterator[tuple[str, str]]:
 def _entries(places: Iterable[Path], known: dict[Path, _Entry] | None = None) -> dict[Path, _Entry]:
     """Return what is at these paths and, three levels deep, in folders among them, by path.
 
-    Paths with nothing are left out. Without ``known``, what links lead to is included. With
-    ``known``, what was there before, no link is followed, and bytes are read only of paths in it,
-    since a run may have made the others: a file there is an ``other``.
+    Paths with nothing are left out. Without ``known``, what links lead to is included. ``known`` is
+    what was there before: with it, no link is followed, and bytes are read only of paths in it. A
+    file elsewhere is an ``other``, since the run may have made it.
     """
     found: dict[Path, _Entry] = {}
     todo = [(path, 3) for path in places]

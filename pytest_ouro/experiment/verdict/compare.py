@@ -32,15 +32,16 @@ def compare(
     guards: Iterable[Guard] = (),
     describe_again: Callable[[FinishedRun], FinishedRun] = lambda run: run,
 ) -> FinishedRun:
-    """Return the measured run with its verdict and the values that the verdict follows from.
+    """Return the measured run with its verdict and the values that the verdict follows from; its
+    ``row`` is still "".
 
-    ``runs`` are the finished runs of the journal, oldest first. ``history`` is the commit of the
-    run and its ancestors, newest first. The reference is the last keep in ``history`` that can be
-    compared; without one the run becomes the baseline. ``experiment`` states the level that a keep
-    needs, ``rule`` the noise and how large a gain must be. A run that breaks one of the ``guards``
-    is not kept. The last run of a series is compared by the series' mean, with the last keep among
-    the other commits. ``describe_again`` returns a run with the sizes and digests of its code in
-    the form of this run's.
+    ``runs`` are the finished runs of the journal, oldest first. ``history`` has the ids of the
+    run's commit and its ancestors, newest first. The reference is the last keep in ``history`` that
+    can be compared; without one the run becomes the baseline. The last run of a series is compared
+    by the series' mean, with the last keep among the other commits. ``experiment`` states the level
+    that a keep needs, ``rule`` the noise and how large a gain must be. A run that breaks one of the
+    ``guards`` is not kept. ``describe_again`` returns a run with the sizes and digests of its code
+    in the present form.
     """
     metric = measured.metric
     past = [run for run in runs if comparable(run, measured)]
@@ -117,7 +118,7 @@ def _incumbent(
     """Return the commit of the last keep in ``history`` before ``finished``, to which the branch is
     settled; None if nothing is kept.
 
-    If ``finished`` is a keep itself, this is still the keep before it. If it is a discard of a kept
+    If ``finished`` is a keep itself, this is the last keep without it. If it is a discard of a kept
     commit, which was measured again, that commit is not a keep any more.
     """
     standing = kept_in(history, runs if finished.status == "keep" else [*runs, finished])
@@ -150,8 +151,8 @@ def _lost(
 def _noise(rule: VerdictRule, runs: Sequence[MeasuredRun]) -> float | None:
     """Return the standard deviation of one run; None if it is not known.
 
-    It is the rule's own number, or for "auto" measured by runs of the same code: by those with a
-    salt if some of them repeat, else by all.
+    It is the rule's own number; for "auto", `noise_of` computes it from the runs that have a value,
+    grouped by their code: from those with a salt if that gives a number, else from all.
     """
     if rule.noise != "auto":
         return rule.noise

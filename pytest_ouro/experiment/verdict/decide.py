@@ -104,21 +104,19 @@ def decide(
 
 
 def is_tie(gained: float, lost: float, within: float) -> bool:
-    """Return whether a run ties with the last keep; ``within`` is the band.
+    """Return whether a run ties with the last keep.
 
-    Its gain over the last keep (``gained``, negative for a loss) must be within the band, and its
-    gain over the best value ever kept (``lost``) not below it. The second condition keeps ties from
-    adding up: each alone may be a small loss.
+    Its gain over the last keep (``gained``, negative for a loss) must be at most ``within``, the
+    band, and at least minus the band; so must its gain over the best value ever kept (``lost``) be
+    at least minus the band. That keeps ties from adding up: each alone may be a small loss.
     """
     return abs(gained) <= within and lost >= -within
 
 
 def margin(run: Candidate, best: Candidate, rule: VerdictRule, noise: float | None) -> float:
-    """Return the gain that ``run`` must exceed: ``rule.sigmas * noise``, less for means of repeats.
-
-    The variance of a mean of n runs is 1/n of that of one run; the mean of both runs' shares
-    counts. 0 if the noise is not known (None).
-    """
+    """Return the gain that ``run`` must exceed: ``rule.sigmas * noise * sqrt((1/n + 1/m) / 2)``,
+    where n and m are the numbers of independent runs that the values of ``run`` and ``best`` are
+    means of. 0 if the noise is not known (None)."""
     shares = 1 / run.runs + 1 / best.runs
     return float(rule.sigmas * (noise or 0.0) * (shares / 2) ** 0.5)
 

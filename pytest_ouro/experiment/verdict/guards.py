@@ -16,7 +16,8 @@ class GuardResult(NamedTuple):
     """The result for one guard: whether it holds, and the number and its limit, each None if it is
     not known.
 
-    ``text`` is a line for people, ``brief`` a word for the last line, "" if the guard holds.
+    ``text`` is a line for people. ``brief`` is a word for the last line, such as ``memory:900>800``
+    or ``memory:unknown``; "" if the guard holds.
     """
 
     id: str
@@ -32,9 +33,9 @@ def check_guards(
 ) -> tuple[GuardResult, ...]:
     """Return for each guard whether it holds; ``kept`` are the branch's keeps, newest first.
 
-    The reference of a guard with ``of`` is the oldest keep for "baseline", else the newest. Such a
-    guard holds if nothing is kept yet: this run may become the reference. A guard is broken too if
-    the run's number or that of the reference is not known.
+    A guard with ``of`` limits the number relative to that of its reference: the oldest keep for
+    "baseline", else the newest. It holds if nothing is kept yet: this run may become the reference.
+    A guard is broken too if the run's number or that of the reference is not known.
     """
     return tuple(_check(guard, run, kept) for guard in guards)
 
@@ -60,8 +61,8 @@ def _check(guard: Guard, run: MeasuredRun, kept: Sequence[FinishedRun]) -> Guard
 
 
 def _compared(guard: Guard, value: float, limit: float, reference: str) -> GuardResult:
-    """Return the result for a known number and limit; ``reference`` is added behind the limit in
-    ``text``."""
+    """Return the result for a known number and limit; the words ``reference``, about where the
+    limit is from, are added behind it in ``text``."""
     holds = guard.allows(value, limit)
     most = guard.at_least is None
     text = (

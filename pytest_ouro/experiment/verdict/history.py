@@ -23,11 +23,12 @@ def comparable(past: MeasuredRun, run: StartedRun) -> bool:
 
 
 def differences(past: MeasuredRun, run: StartedRun) -> list[str]:
-    """Return the conditions in which two runs differ, each as text like ``budget (20 → 300)``;
-    empty if they agree.
+    """Return the conditions in which two runs differ, each as text like ``budget (20 → 300)``, with
+    the value of ``past`` first; [] if they agree.
 
-    Compared are device, budget, clock, data, harness, metric, and the blessing since which runs are
-    compared; also level and rows if ``run`` was measured with success: before, they are not known.
+    Compared are device, budget, clock, data, harness, metric, and the blessing with
+    ``--new-baseline`` since which runs are compared. Level and rows are compared too if ``run`` was
+    measured with success; without a measurement they are not known.
     """
     then, now = _known_before(past), _known_before(run)
     if isinstance(run, MeasuredRun) and run.outcome == "ok":
@@ -40,7 +41,8 @@ def differences(past: MeasuredRun, run: StartedRun) -> list[str]:
 
 
 def _known_before(run: StartedRun) -> list[tuple[str, object]]:
-    """Return the name and value of each condition that is known when a run starts."""
+    """Return the name and value of each condition that is known when a run starts; two are named
+    "device"."""
     return [
         ("device", run.device),
         ("device", run.device_name),
@@ -54,7 +56,7 @@ def _known_before(run: StartedRun) -> list[tuple[str, object]]:
 
 
 def _measured(run: MeasuredRun) -> list[tuple[str, object]]:
-    """Return the name and value of each condition that is known when a run was measured."""
+    """Return the name and value of each condition that is known only when a run was measured."""
     return [("level", run.level), ("rows", run.rows)]
 
 
@@ -84,10 +86,11 @@ def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[Finish
 
 
 def notes(run: FinishedRun, runs: Sequence[FinishedRun]) -> tuple[str, ...]:
-    """Return the lines to print about a recorded run; ``runs`` are all finished ones, oldest first.
+    """Return the lines to print about a recorded run; ``runs`` are all finished ones, oldest first,
+    with this one.
 
-    Only lines that apply are included: on the metric's source, less code, memory, a new baseline,
-    unknown noise, and the tries so far.
+    Only lines that apply are included: on the printed line that the metric was read from, less
+    code, memory, a new baseline, unknown noise, and the tries so far.
     """
     tries = tally([one for one in runs if comparable(one, run)])
     lines = [
@@ -110,8 +113,8 @@ def _less_code(run: FinishedRun) -> str:
 
 
 def memory(run: FinishedRun) -> str:
-    """Return the peak of memory in MB as text, with its change in per cent against the reference's
-    if that is known.
+    """Return the peak of memory in MB as text, with its difference in per cent from the peak of the
+    reference if that is known.
 
     "" for a crash, or if the peak is not known.
     """
@@ -141,7 +144,8 @@ def _read(run: FinishedRun) -> str:
 
 
 def _noise_unknown(run: FinishedRun) -> str:
-    """Return how to measure the noise if a better run was kept without it, or ""."""
+    """Return how to measure the noise if the run was kept for a gain while the noise was not known,
+    or ""."""
     if run.reason is not Reason.NOISE_UNKNOWN:
         return ""
     return (
@@ -164,12 +168,12 @@ def describe_same_code(run: FinishedRun, *, same_seeds: bool) -> str:
 
 
 def tally(runs: Sequence[FinishedRun]) -> str:
-    """Return a text on the tries since the last baseline, which is the first of them: how many
-    there are and were kept, and the gain of the best keep over the baseline, beside the gain that
-    noise alone would give if the noise is known.
+    """Return a text on the tries since the last baseline, which counts as the first of them: their
+    number, the number of commits that were kept, and the gain of the best keep over the baseline,
+    beside the gain that noise alone would give if the noise is known.
 
-    "" for fewer than two tries. ``runs`` are comparable, oldest first. Rehearsals, crashes and runs
-    of known code are not tries.
+    "" for fewer than two tries. ``runs`` are comparable, oldest first. Not tries are crashes,
+    rehearsals, early repeats, runs below the bound's level, and runs of known code.
     """
     starts = [i for i, run in enumerate(runs) if run.reason is Reason.BASELINE]
     since = runs[starts[-1] :] if starts else []

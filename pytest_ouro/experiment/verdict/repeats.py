@@ -64,8 +64,8 @@ def find_repeats(runs: Iterable[MeasuredRun], series: str | None) -> Repeats | N
     """Return the repeats of a series so far; None if ``series`` is None, or if fewer than two
     values remain.
 
-    Left out are runs that have no value, and runs that differ in a condition from the last one that
-    has a value. ``runs`` are oldest first.
+    Left out are runs without a value, and runs that differ in a condition from the last run of the
+    series that has a value. ``runs`` are oldest first.
     """
     if series is None:
         return None
@@ -78,7 +78,7 @@ def find_repeats(runs: Iterable[MeasuredRun], series: str | None) -> Repeats | N
 
 
 def independent(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
-    """Return the runs in their order, without all runs of each series whose repeats count as
+    """Return the runs in their order, without the runs of each series whose repeats count as
     one."""
     series = {run.series for run in runs if run.series}
     alike = {one for one in series if (found := find_repeats(runs, one)) and found.counts_as_one}
