@@ -40,9 +40,10 @@ class Assured:
     why: str = ""
 
     def unjudged(self, why: str) -> Assured:
-        """Return the job without judge and sandbox, at the level *supervised*.
+        """Return the job without judge and sandbox, so that its level is *supervised*.
 
-        ``why`` says why the judge rejected the harness; it becomes the reason of the level.
+        ``why`` says why the judge rejected the harness; with "no judge: " before it, it becomes the
+        reason of the level.
         """
         message = self.job.message.copy()
         message.pop("sandbox", None)
@@ -55,7 +56,8 @@ def assure(case: Case, experiment: Experiment, job: Job, tree: Path) -> Assured:
 
     A command gets no judge process: its evaluation is apart. ``tree`` is the checkout in which the
     job runs; for a command in a sandbox, validation files are deleted from it. ExperimentError if
-    the harness is not trusted, or if the driver does not know the card for a sandbox.
+    the driver does not know the card for a sandbox, OSError if a validation file cannot be deleted;
+    other errors as of `reachable`.
     """
 
     def tried() -> Availability:
@@ -93,7 +95,7 @@ def reachable(
     *sandboxed*).
 
     ``tried`` runs the sandbox's self-test; it is called only if everything else allows a sandbox.
-    ExperimentError if the harness is not trusted.
+    Errors as of `no_judge`, and for a command without an evaluation as of `of_command_alone`.
     """
     if experiment.command and not experiment.evaluate_command:
         return of_command_alone(case, experiment)
@@ -113,8 +115,8 @@ def of_command_alone(case: Case, experiment: Experiment) -> tuple[Level, str]:
     """Return the level of a command that prints the metric itself, and why it is not higher (never
     "").
 
-    It is *supervised* if the command names a file that is trusted, may not be edited, and has its
-    trusted bytes in the checked commit: that program measures, in the candidate's own processes.
+    It is *supervised* if the command names a file that may not be edited, and that the checked
+    commit has with its trusted bytes: that program measures, in the candidate's own processes.
     Otherwise it is *claimed*: what is printed is a claim. OuroError if git's objects cannot be
     read.
     """
@@ -134,8 +136,8 @@ def _is_inside(name: str) -> bool:
 
 
 def no_sandbox(case: Case, experiment: Experiment, tried: Callable[[], Availability]) -> str:
-    """Return why the script cannot be sandboxed, by the bound, its data or the self-test; "" if it
-    can."""
+    """Return why a script cannot be sandboxed, by the bound, its data or the self-test, which
+    ``tried`` runs; "" if it can."""
     if experiment.highest == "judged":
         return _HIGHEST_JUDGED
     if why := sandbox_spec.unhidden(case, experiment):
@@ -148,10 +150,10 @@ def no_judge(case: Case, experiment: Experiment) -> str:
     """Return why the level *judged* cannot be reached, as far as bound and source show; "" if it
     can.
 
-    It cannot if the bound allows only a lower level, or if the harness does not define at its top
-    level a name that the judge needs. A command needs an evaluation in a process of its own, on
-    data that the command cannot read. ExperimentError if the harness is not trusted, SyntaxError if
-    it is not Python.
+    It cannot if the bound allows only a lower level, or if the harness has no function or class at
+    its top level with a name that the judge needs. A command needs an evaluation in a process of
+    its own, on data that the command cannot read. ExperimentError if the harness is not trusted,
+    SyntaxError if it is not Python, GitError or LimitError if it cannot be read.
     """
     if LEVELS.index(experiment.highest) < LEVELS.index("judged"):
         return f'the bound says highest = "{experiment.highest}"'

@@ -121,8 +121,9 @@ def _probe(
 def unhidden(case: Case, experiment: Experiment) -> str:
     """Return why a sandbox could not hide the validation data from the script; "" if it could.
 
-    It could not if the bound names no validation data, or if a pattern of its files matches none.
-    Installed packages count as data that can be hidden, whether they exist or not.
+    It could not if the bound names no validation data, or if one of the bound's patterns of
+    validation files matches no file. Installed packages count as data that can be hidden, whether
+    they exist or not.
     """
     if not experiment.validation:
         return "the bound names no 'validation' files that could be hidden"
@@ -132,12 +133,13 @@ def unhidden(case: Case, experiment: Experiment) -> str:
 
 
 def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
-    """Return the job with the description of its sandbox, and with settings that limit it to its
-    one card, if it uses one.
+    """Return the job with the description of its sandbox, and with settings that limit it to one
+    card, the first visible one, unless it uses only the processor.
 
     ``tree`` is the checkout that it runs in. A script may only read it. A command may write it too,
     so its validation files are deleted there. Both may read the bound's data, and write the job's
-    scratch folder. ExperimentError if the driver does not know the card.
+    scratch folder. ExperimentError if the driver does not know the card, OSError if a validation
+    file cannot be deleted.
     """
     card = nvml.Access("", ()) if job.hide_cuda else nvml.access()
     read = [tree, *_readable(case, experiment)]
@@ -182,11 +184,11 @@ def _hidden(case: Case, experiment: Experiment, job: Job) -> list[Path]:
 
 
 def _readable(case: Case, experiment: Experiment) -> Iterator[Path]:
-    """Yield the data files that the bound and its rules name, and for each pattern the folder that
-    they are in, since a program may read files beside them.
+    """Yield the data files that the bound and its rules name, and for each pattern the deepest
+    folder that contains all its matches, since a program may read files beside them.
 
-    A folder that contains the experiment, the repository or the user's home is left out, and so are
-    installed packages.
+    A folder is left out that contains the experiment, the repository or the user's home, or is one
+    of them; so are installed packages.
     """
     root = case.evidence.root
     patterns = [*experiment.data, *experiment.validation]
@@ -208,10 +210,10 @@ def _folder(pattern: Path) -> Path:
 
 
 def _other_names(files: list[Path], read: list[Path]) -> Iterator[Path]:
-    """Yield the paths at or below ``read`` that are hard links to one of ``files``, also a file
-    itself.
+    """Yield the paths at or below ``read`` that are hard links to one of ``files``, also the path
+    of the file itself.
 
-    Files with one name alone are ignored.
+    Files with one name alone are ignored. OSError if one of ``files`` is missing.
     """
     linked = {(s.st_dev, s.st_ino) for file in files if (s := file.stat()).st_nlink > 1}
     for start in read if linked else []:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Surroundings(NamedTuple):
-    """The name of a run's device, and ``foreign``: the other programs that compute on it.
+    """The name of a run's device, and ``foreign``: the other programs that compute on its cards.
 
-    ``foreign`` is empty if there are none, and None for a processor, on which they are not counted.
+    ``foreign`` is () if there are none, and None for a processor, on which they are not counted.
     Each program has the keys ``pid``, ``name`` and ``memory_mb``.
     """
 
@@ -86,8 +86,8 @@ def lock_names(profile: Profile) -> list[str]:
     """Return the names of the locks for a run, sorted: "cpu", or ``cuda-<index>`` for each visible
     card.
 
-    A known card has one name, whether its index or its UUID makes it visible. If the driver knows
-    none of the visible cards, the words of CUDA_VISIBLE_DEVICES take the place of the index.
+    A known card has one name, whether CUDA_VISIBLE_DEVICES has its index or its UUID. If the driver
+    knows none of the visible cards, the words of that variable take the place of the index.
     """
     if profile == "cpu":
         return ["cpu"]
@@ -101,9 +101,9 @@ def surroundings(
     """Return the device's name, and the other programs on its cards; call ``say`` with a warning
     about each.
 
-    On "cpu" the name is the processor's model, with the number of ``cores`` if the run is confined
-    to some, since that is another device than all of them. On "cuda" it is that of the first
-    visible card, or "unknown card" with the processor's model.
+    On "cpu" the name is the processor's model; if the run is confined to ``cores``, followed by
+    their number, since that is another device than all cores. On "cuda" it is that of the first
+    visible card, or ``unknown card beside`` and the processor's model.
     """
     if profile == "cpu":
         return Surroundings(f"{cpu_name()}, {len(cores)} cores" if cores else cpu_name())

@@ -29,8 +29,8 @@ def hold_devices(names: Iterable[str], say: Callable[[str], None]) -> Iterator[b
     """Hold the locks of the devices until the context ends; yield whether the run had to wait.
 
     A lock that another run holds is waited for without end; meanwhile ``say`` is called, at once
-    and every ``AGAIN`` seconds, with the holder and how long it has held the device.
-    ExperimentError if the locks cannot be written.
+    and every ``AGAIN`` seconds, with a line that names the holder and how long it has held the
+    device. ExperimentError if the locks cannot be written.
     """
     with contextlib.ExitStack() as stack:
         waited = [stack.enter_context(_hold(name, say)) for name in names]

@@ -48,8 +48,8 @@ class Access:
     """The access of a sandboxed run to its one card.
 
     ``visible`` is the value for CUDA_VISIBLE_DEVICES: the UUID of the card or of its MIG instance,
-    "" if the driver names none. ``nodes`` are the device nodes that the run needs: paths, or in
-    results of ``_find_card`` and ``_find_instance`` names below ``/dev``.
+    "" if NVIDIA's driver does not answer. ``nodes`` are the device nodes that the run needs: paths,
+    or in results of ``_find_card`` and ``_find_instance`` names below ``/dev``.
     """
 
     visible: str
@@ -104,11 +104,12 @@ def foreign(cards: list[Card]) -> list[Mapping[str, str | int]]:
 
 
 def access(environ: Mapping[str, str] = os.environ) -> Access:
-    """Return the access to the first card or MIG instance that CUDA_VISIBLE_DEVICES names.
+    """Return the access to the first card or MIG instance that CUDA_VISIBLE_DEVICES names in
+    ``environ``.
 
     It is card 0 if ``environ`` lacks the variable. ExperimentError if NVIDIA's driver does not know
-    the card, or not its device node. If that driver does not answer, ``visible`` is "", and the
-    nodes are those of AMD that exist.
+    the card, or not the number of its device node. If that driver does not answer, ``visible`` is
+    "", and the nodes are those of AMD's driver that exist.
     """
     name = environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
     try:
@@ -144,7 +145,7 @@ def _find_instance(nvml: ctypes.CDLL, name: str) -> Access:
     """Return the access to a MIG instance by its UUID: the nodes of its card and of the instance.
 
     A node of the instance that the system does not list is left out. ExperimentError if there is no
-    such instance, or if a number of its nodes is not known.
+    such instance, or if the number of its card's node or of the instance is not known.
     """
     part, card = ctypes.c_void_p(), ctypes.c_void_p()
     if nvml.nvmlDeviceGetHandleByUUID(name.encode(), ctypes.byref(part)) != 0:

@@ -30,8 +30,8 @@ _PAUSE = 0.5
 
 
 class Place(NamedTuple):
-    """What a run holds: the names of its locks, whether it had to wait, and the numbers of its
-    cores (empty: it may use all of them)."""
+    """What a run holds: the names of its locks, whether it had to wait for them, and the numbers of
+    its cores (empty: it may use all of them)."""
 
     names: tuple[str, ...]
     waited: bool
@@ -43,12 +43,13 @@ def hold_place(
     profile: Profile, slots: int, folder: Path, say: Callable[[str], None]
 ) -> Iterator[Place]:
     """Wait for a place for a run, yield it, and hold it until the context ends; ``say`` is called
-    while it waits.
+    with lines while it waits.
 
     With several ``slots`` on the profile "cpu", the place is one slot and the working tree
     ``folder``; until the context ends this process, and those that it starts, are confined to the
     slot's cores. Otherwise it is the visible cards, or the whole processor. ExperimentError if
-    there are fewer cores than slots, or if the locks cannot be written.
+    there are fewer cores than slots, if the system cannot confine a process to cores, or if the
+    locks cannot be written.
     """
     if profile == "cpu" and slots > 1:
         tree = f"tree-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
@@ -84,7 +85,8 @@ def holder(profile: Profile, slots: int) -> str:
     """Return who holds what a run would wait for, and since when; "" if it would not wait.
 
     With several slots on the profile "cpu", it would wait if all of them are held (then the first
-    one's holder is returned), or if the whole processor is.
+    one's holder is returned), or if the whole processor is; runs in the same working tree are not
+    looked at. ExperimentError as in `parts`.
     """
     if profile == "cuda" or slots == 1:
         return holder_of([*device.lock_names(profile), *_used_cores(profile)])
