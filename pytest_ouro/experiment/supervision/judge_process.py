@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judge:
-    """A running judge. ``channel`` is our end of its channel.
+    """A running judge. ``channel`` is the supervisor's end of the channel to it.
 
     ``lent`` are two descriptors for the training process: its line to the judge, and the memory
-    that both share. ``kept`` closes our copies of them, and ``log`` is the file that the judge
-    prints to.
+    that both share. ``kept`` closes the supervisor's copies of them, and ``log`` is the file that
+    the judge prints to.
     """
 
     channel: socket.socket
@@ -36,7 +36,8 @@ class Judge:
     log: BinaryIO
 
     def release(self) -> None:
-        """Close our copies of the lent descriptors; call it once the training process has them."""
+        """Close the supervisor's copies of the lent descriptors; call it once the training process
+        has them."""
         self.kept.close()
 
     def last_words(self) -> str:
@@ -52,7 +53,7 @@ def start_judge(job: Job) -> Iterator[Judge]:
     """Start the judge of a job and yield it; kill it and its processes when the context ends.
 
     The job must have one (``job.judge`` is its message). ExperimentError if its temporary folder
-    cannot be made.
+    cannot be made, OSError if its process cannot be started.
     """
     assert job.judge is not None
     kept = contextlib.ExitStack()

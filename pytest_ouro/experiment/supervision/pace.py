@@ -15,10 +15,15 @@ _MOST = 1e12
 
 
 def summarise(reported: dict[str, Any], served: int) -> dict[str, float]:
-    """Return the pace of a run: how many ``batches`` were served, and how many ``before`` the clock
-    started; the ``tokens`` of one; the seconds that one ``usually`` takes, and the ``longest``; how
-    many of the first are ``slow`` ones, or stand before a slow one, and the ``slow-seconds`` of
-    these. {} for a report without batches, or with other things than numbers."""
+    """Return the pace of a run, with times in seconds; {} for a report without batches, or with
+    other things than numbers.
+
+    ``batches`` is how many were served, ``before`` how many of these before the clock started, and
+    ``tokens`` how many one has, by all tokens ``served``. ``usually`` is the time of one batch,
+    ``longest`` that of the longest. ``slow`` counts the batches up to the last slow one of the
+    first 64 (0 without one); ``slow-seconds`` is the time of those among them that the clock
+    counts.
+    """
     try:
         first = [float(length) for length in reported["first"][:64]]
         later, longest = float(reported["later"]), float(reported["longest"])

@@ -32,8 +32,8 @@ _ROUNDING = 0.05
 
 @dataclass(frozen=True)
 class Usage:
-    """The CPU seconds of a run's processes and the children they have waited for, and the memory
-    of all its processes together."""
+    """The CPU seconds of a run's processes and of the children that they have waited for, and the
+    resident memory of all its processes together, in MB of 2**20 bytes."""
 
     cpu_seconds: float
     resident_mb: float
@@ -157,7 +157,8 @@ class Family:
     living: tuple[int, ...] = ()
 
     def usage(self) -> Usage:
-        """List the processes; return their usage, with CPU seconds of orphans that have ended.
+        """List the processes; return their usage. CPU seconds of orphans that have ended are
+        included.
 
         This updates ``living``, and sets ``unaccounted`` if usage of vanished processes is lacking.
         """
@@ -174,7 +175,8 @@ class Family:
         return Usage(cpu + sum(self._adopted.values()), sum(p.resident_mb for p in own))
 
     def _lacks_usage(self, members: list[_Process]) -> bool:
-        """Return whether usage of vanished processes is lacking; False if the leader is reaped."""
+        """Return whether usage of vanished processes is lacking; False once the leader is reaped,
+        or except on Linux."""
         return any(p.pid == self.leader for p in members) and self._vanished.scan(members)
 
     def end(self, process: subprocess.Popen[bytes], *, grace: float = 3.0) -> None:
@@ -202,13 +204,14 @@ class Family:
             time.sleep(0.01)
 
     def _is_orphan(self, process: _Process) -> bool:
-        """Return whether a process is our child and not the leader; a stranger may be one too."""
+        """Return whether a process is a child of this one and not the leader; a stranger may be one
+        too."""
         return process.parent == os.getpid() and process.pid != self.leader
 
     def _members(self) -> list[_Process]:
         """Return the processes of the run as the system lists them now: the leader's group and
-        session, our orphans in sessions other than ours, except ``strangers``, and the descendants
-        of all these."""
+        session; on Linux also children of this process that are in another session than it, except
+        ``strangers``; and the descendants of all these."""
         everyone = _list()
         ours = os.getsid(0)
         adopts = sys.platform == "linux"  # elsewhere all our children are strangers, such as git
@@ -231,9 +234,9 @@ def reaped_cpu_seconds() -> float:
 
 
 def adopt_orphans() -> frozenset[int]:
-    """Return the ids of our present children, and become a subreaper for the rest of our life:
-    descendants that lose their parent become our children. On other systems than Linux do nothing
-    and return an empty set."""
+    """On Linux, return the ids of this process's present children, and make it a subreaper for the
+    rest of its life: descendants that lose their parent become its children. On other systems do
+    nothing and return an empty set."""
     if sys.platform != "linux":
         return frozenset()
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -342,7 +345,8 @@ def identity(pid: int) -> str:
 
 
 def alive(pid: int) -> bool:
-    """Return whether a process with this id exists, of any user, ended but not reaped ones too."""
+    """Return whether a process with this id exists, of any user; one that has ended but is not
+    reaped counts."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

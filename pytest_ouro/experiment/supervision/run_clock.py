@@ -123,8 +123,8 @@ class RunState:
         """Return the seconds of the answers to the judge that inference does not explain; 0 before
         the judge asks.
 
-        Until the judge has a score, the usual pace is explained without a limit; then up to the
-        limit of `excused`, which the score is needed for.
+        Inference explains the usual pace of all batches of answers. Once the judge has a score, it
+        explains at most the seconds that `excused` returns, for which the score is needed.
         """
         if self.answers is None:
             return 0.0
@@ -189,7 +189,8 @@ class RunState:
 
         ``ready`` lets the script start, ``unable`` says why the judge rejects the harness,
         ``asked`` ends the window, ``question``, ``room`` and ``answered`` pass the turn,
-        ``finding`` reports a fault, and ``judged`` brings the score.
+        ``finding`` reports a fault, and ``judged`` brings the score. A malformed message, or an
+        answer before ``asked``, raises an exception of any kind.
         """
         event = message.pop("event", "")
         if event == "ready":
@@ -215,9 +216,10 @@ class RunState:
             self.value = self.judgment.value
 
     def _pass_to(self, turn: Turn) -> Answers:
-        """End the present turn of the answers, begin the next, and return the answers.
+        """End the present turn of the answers, begin ``turn``, and return the answers. The judge
+        must have asked.
 
-        On the wall clock, the time of our own scan in between falls into the judge's turn.
+        On the wall clock, the time of the scan in between falls into the judge's turn.
         """
         assert self.answers is not None
         received = time.monotonic()
@@ -263,11 +265,11 @@ class RunState:
         self.window = self.trained() or 0.0
 
     def tick(self) -> Stop:
-        """Return why the run must be ended now; "" if it need not be.
+        """Begin the window, and scan, if either is due. Then return why the run must be ended now;
+        "" if it need not be.
 
-        The judge rejects the harness ("unjudged"), the wall time exceeds ``timeout``, or the window
-        its limit before there is a score ("overrun"). First begin the window, and scan, if either
-        is due.
+        It must if the judge rejects the harness ("unjudged"), if the wall time exceeds ``timeout``
+        ("timeout"), or if the window exceeds its limit before there is a score ("overrun").
         """
         if self.deadline is not None and time.monotonic() > self.deadline:
             self.start()  # the warm-up allowance is spent

@@ -21,7 +21,7 @@ class RunLog:
 
     ExperimentError if it cannot be opened. A run that prints without end fills neither the disk nor
     the memory: its first ``HEAD`` and last ``TAIL`` bytes are kept, with a line between them that
-    says how many were left out. The last ones are written when the context ends.
+    says how many were left out. The last bytes are written when the context ends.
     """
 
     def __init__(self, path: Path, *, append: bool = False) -> None:
@@ -37,10 +37,11 @@ class RunLog:
         self._late = 0
 
     def write(self, chunk: bytes) -> None:
-        """Add output of the run: to the file at once up to ``HEAD`` bytes, later only to the
-        memory.
+        """Write output of the run to the file at once, up to ``HEAD`` bytes in all. Of later output
+        keep the last ``TAIL`` bytes in memory, until the context ends.
 
-        A full disk ends the log, not the run: no error is raised.
+        A write that fails, as on a full disk, raises no error; output after it is treated as output
+        beyond ``HEAD``.
         """
         self._recent += chunk
         if len(self._recent) > 2 * TAIL:
@@ -67,8 +68,8 @@ class RunLog:
         self._file.close()
 
     def _put(self, data: bytes) -> None:
-        """Write bytes to the file. An error is not raised; after it, output is kept for the end
-        only."""
+        """Write bytes to the file. If that fails, raise nothing, and set ``_written`` to ``HEAD``,
+        so that later output stays in memory."""
         try:
             while data:
                 written = self._file.write(data) or 0

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 def start_command(job: Job, channel: int) -> subprocess.Popen[bytes] | None:
     """Start the command of a job as a fork of this process, and return the process that waits for
-    it; None if a launcher must start it, or say why it cannot be started.
+    it. None if a launcher must start it: on another system than Linux, while this process has
+    several threads, for a job that is not a command, or is in a sandbox or observed, and if it
+    cannot be started here, so that the launcher reports why.
 
-    A fork spares the start of an interpreter. It is only safe while this process has one thread,
-    and enough for a command that runs on no sandbox's terms. Once it returns, the fork has become
-    the command: it has none of our memory or descriptors. ``channel`` is the descriptor of the end
-    of the channel whose other end is ours.
+    A fork spares the start of an interpreter. Once this function returns, the fork has become the
+    command, and has none of this process's memory or descriptors. ``channel`` is the descriptor of
+    the waiting process's end of a channel, by which it notices when this process ends.
     """
     message = job.message
     alone = sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208
@@ -58,8 +59,8 @@ def start_launcher(job: Job, channel: int, shared: list[int]) -> subprocess.Pope
     """Start the launcher of a job, with its channel's descriptor as an argument; return its
     process.
 
-    It inherits the descriptors ``shared``, of which ``channel`` is one. ExperimentError if that
-    fails.
+    It inherits the descriptors ``shared``, of which ``channel`` is one. ExperimentError if the
+    job's Python cannot be started.
     """
     try:
         return subprocess.Popen(

@@ -43,8 +43,9 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
     it.
 
     Nothing is raised if Ctrl-C or TERM ends the run, if it exceeds its time, or if the judge
-    rejects its harness: ``stopped`` of the measurement says so. ``progress`` is called a few times
-    a second. ExperimentError if the job cannot be started or its log not opened.
+    rejects its harness: then ``stopped`` of the measurement says which. ``progress`` is called a
+    few times a second. ExperimentError if the job cannot be started or its log not opened, OSError
+    if its judge cannot be started.
     """
     began = time.monotonic()
     with (
@@ -126,7 +127,8 @@ def _level(job: Job) -> Level:
 
 
 class Line:
-    """Our end of a channel to a child: each message is handled, then answered."""
+    """One end of a channel to a child, as the supervisor has it: each message is handled, then
+    answered."""
 
     def __init__(
         self,
