@@ -135,8 +135,8 @@ class Order:
     """The options of one call.
 
     ``device`` and ``budget``, in seconds, replace the bound's unless they are None. A shorter
-    budget makes the run a rehearsal; a longer one is refused. ``settle`` says whether the verdict
-    is applied to the branch, and ``repeat`` is the number of runs.
+    budget makes the run a rehearsal; one longer than the bound's is refused. ``settle`` says
+    whether the verdict is applied to the branch, and ``repeat`` is the number of runs.
     """
 
     device: Device | None = None
@@ -157,7 +157,8 @@ def run_experiment(
     Return the result of the last run. If a rule is broken, nothing more is run or settled, and the
     result is "closed". Repeats end with the first crash. ``say`` is called with lines about the
     course, ``progress`` with the position of the run. OuroError, mostly ExperimentError, if a run
-    cannot be started or recorded, or if HEAD moves between repeats.
+    cannot be prepared or recorded, or if HEAD moves between repeats; KeyboardInterrupt for Ctrl-C
+    except during the run itself.
     """
     commit = ""
     for turn in make_turns(order.repeat):
@@ -189,7 +190,7 @@ def _run_once(
 
     The case is observed again if the run had to wait, if data was made, or if a lost run was
     recorded. If the process cannot be started, or an exception ends the run from outside, the
-    result is a crash. OuroError if a precondition fails.
+    result is a crash. OuroError if a precondition fails, or data or a device is missing.
     """
     profile = device.choose(order.device or case.experiment.device)
     experiment = preconditions.rehearse(case.bound.experiments[profile], order.budget)
@@ -240,7 +241,8 @@ def _run_once(
 def _check_gate(case: Case) -> Result | None:
     """Return the result "closed" if a rule is broken, so that nothing is run; None otherwise.
 
-    OuroError if all rules are skipped, and none of them is checked after a run.
+    OuroError if a rule cannot be checked, or if all rules are skipped and the bound has no rule
+    about runs, which would be checked later.
     """
     results = check_before_run(case)
     broken = tuple(result for result in results if result.broken)
@@ -280,8 +282,9 @@ def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measu
 def _abandon(case: Case, started: StartedRun, error: BaseException) -> Result:
     """Record a run that an exception ended, and return its result, a crash.
 
-    One of ours or of the system's kept it from being started. Any other one ended the test of the
-    run, such as Ctrl-C or a failure of another plugin. RecordError if it cannot be recorded.
+    An OuroError or OSError kept its process from being started ("not-started"). Any other exception
+    ended the run from outside ("interrupted"), such as Ctrl-C or the failure of another plugin.
+    RecordError if the run cannot be recorded.
     """
     outcome: Literal["not-started", "interrupted"] = "interrupted"
     message = f"ended from outside by {type(error).__name__}: {error}".removesuffix(": ")
@@ -337,8 +340,8 @@ def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
 
 
 def _add_history(case: Case, result: Result) -> Result:
-    """Return ``result`` with notes on comparable runs, and with its repeats. The mean of the
-    repeats replaces ``value`` unless the last run crashed.
+    """Return ``result`` with notes on comparable runs, and with its repeats. Their mean replaces
+    ``value`` unless the last run crashed.
 
     Without two comparable repeats, ``repeats`` is None and ``value`` stays.
     """

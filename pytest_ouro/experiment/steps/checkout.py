@@ -30,10 +30,10 @@ def checkout(
 ) -> Iterator[Path]:
     """Write the files of a commit into a new working tree, and yield its folder.
 
-    It is removed when the context ends. ``role`` becomes a part of the folder's name. Paths for
-    which ``leave_out`` returns true are not written, nor is compiled Python, which would be run in
-    place of its source. ExperimentError if a file cannot be written as it is committed, GitError if
-    git refuses one of its names.
+    The working tree is removed when the context ends. ``role`` becomes a part of the folder's name.
+    Paths for which ``leave_out`` returns true are not written, nor is compiled Python, which would
+    be run in place of its source. ExperimentError if a file cannot be written as it is committed,
+    or at all; GitError if git fails, or refuses one of the paths.
     """
     name = hashlib.sha256(os.fsencode(git.common_dir)).hexdigest()[:12]
     folder = cache_folder() / "worktrees" / name / f"{role}-{commit[:12]}-{os.getpid()}"

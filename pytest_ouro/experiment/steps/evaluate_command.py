@@ -39,7 +39,8 @@ def evaluate(setup: Setup, run: Job, seen: Measurement) -> Measurement:
     (None if it failed), and ``guarded`` the numbers of guards. The evaluation, and after it the
     commands of guards, have the rest of ``timeout``; a guard's command that a person interrupts
     becomes the evaluation. If one of them ran code of the candidate in its own process, the level
-    is *supervised*. Without an evaluate-command, the metric is what the command printed.
+    is *supervised*. Without an evaluate-command, ``value`` is what the command printed (None if it
+    failed), and the level that of `of_command_alone`. Errors as of `checkout` and `supervise`.
     """
     if not setup.experiment.evaluate_command:
         level, _ = of_command_alone(setup.case, setup.experiment)
@@ -82,10 +83,11 @@ def evaluate(setup: Setup, run: Job, seen: Measurement) -> Measurement:
 def _run(
     setup: Setup, run: Job, tree: Path, seconds: float, guard: Guard | None = None
 ) -> tuple[Measurement, Sequence[str]]:
-    """Run the evaluation, or the command of a guard, in the trusted checkout ``tree``.
+    """Run the evaluation, or the command of ``guard``, in the trusted checkout ``tree``. It is
+    ended after ``seconds``.
 
-    Return its measurement, and lines about files of the command that were not handed over to it.
-    It is ended after ``seconds``.
+    Return its measurement, and lines about files that the command made and that were not handed
+    over to it; () unless the command was in a sandbox.
     """
     job = evaluation_job(setup, run, tree, seconds=seconds, guard=guard)
     left_out: Sequence[str] = ()
@@ -130,9 +132,8 @@ def digest(case: Case, experiment: Experiment) -> str:
 
 
 def demand_trusted(case: Case) -> None:
-    """Raise ExperimentError unless the trusted commit contains every blessed file as it was
-    blessed; the evaluation is checked out from that commit. Without a bound.lock in trust, do
-    nothing."""
+    """Raise ExperimentError unless the trusted commit, from which the evaluation is checked out,
+    contains every blessed file as it was blessed. Without a bound.lock as trust, do nothing."""
     trust = case.trust
     for path in sorted(trust.paths) if trust.lock else ():
         data = trust.before(path)

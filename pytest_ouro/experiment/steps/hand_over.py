@@ -20,9 +20,9 @@ _LINES = 5
 
 
 def hand_over(folder: Path, to: Path, artefacts: tuple[str, ...]) -> list[str]:
-    """Copy the files below ``folder`` that the globs ``artefacts`` match, or all files without
-    globs, into a new folder ``to``; return a line for each of the first few that were left out, []
-    if none was.
+    """Copy the files below ``folder`` that the globs ``artefacts`` match, or all files if there are
+    no globs, into a new folder ``to``; return a line for each of the first few that were left out,
+    [] if none was.
 
     A file that cannot be copied, or for which the disk has too little space, is left out. A link
     could name any file of the user: links, pipes and devices are left out too. Compiled Python is
@@ -45,7 +45,7 @@ def hand_over(folder: Path, to: Path, artefacts: tuple[str, ...]) -> list[str]:
 def _names(folder: Path) -> Iterator[str]:
     """Yield the path of each file and link below a folder, relative to it.
 
-    Compiled Python and ``.git`` at the top are left out.
+    Compiled Python is left out, and the file ``.git`` at the top.
     """
     for at, folders, files in os.walk(folder):
         here = Path(at)

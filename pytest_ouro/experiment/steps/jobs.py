@@ -38,7 +38,8 @@ def script_job(setup: Setup, tree: Path) -> Job:
     """Return the job that runs the script with the trusted harness in ``tree``, a checkout.
 
     Of several printed values of the metric the last counts, unless the bound names another.
-    ExperimentError if the harness is not trusted, OSError if ``tree`` lacks the script.
+    ExperimentError if the harness is not trusted, GitError or LimitError if it cannot be read,
+    OSError if ``tree`` lacks the script.
     """
     case, experiment = setup.case, setup.experiment
     folder = tree / case.bound.root
@@ -116,12 +117,13 @@ def evaluation_job(
     setup: Setup, run: Job, tree: Path, *, seconds: float, guard: Guard | None = None
 ) -> Job:
     """Return the job that evaluates the result of ``run``, a command, in ``tree``, the trusted
-    checkout; or that runs the command of a ``guard`` there. It is ended after ``seconds``.
+    checkout; or with ``guard`` the job that runs that guard's command there. The job is ended after
+    ``seconds``.
 
     The variable OURO_CANDIDATE names the folder of the command. If the command was in a sandbox, it
-    names a folder for copies of its files instead, which the caller makes, and the evaluation is
-    observed. The job has a new scratch folder, in which the settings are written by which it can
-    run a program of the candidate (OURO_CONFINE).
+    names instead a folder, which the caller makes, for copies of the command's files; and the
+    evaluation is observed. The job has a new scratch folder; a file is written there with the
+    settings by which the evaluation can run a program of the candidate (OURO_CONFINE).
     """
     folder = tree / setup.case.bound.root
     scratch = Path(tempfile.mkdtemp(prefix="evaluation-", dir=setup.scratch))
@@ -169,8 +171,8 @@ def _confined(run: Job, scratch: Path) -> dict[str, Any]:
 
 
 def _command(words: tuple[str, ...], folder: Path) -> Message:
-    """Return the message by which the launcher executes a command in ``folder``; its first word
-    "python" stands for the interpreter that runs us."""
+    """Return the message by which the launcher executes a command in ``folder``; if its first word
+    is "python", with the interpreter that runs this process in its place."""
     return {"mode": "command", "root": str(folder), "command": list(_program(words))}
 
 
@@ -178,8 +180,8 @@ def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
     """Run the bound's ``prepare`` script from its trusted bytes if data is missing.
 
     Return whether it was run; ``say`` is called with its output. ExperimentError if data is missing
-    and there is no such script, it is not trusted, it fails, or data is missing after it.
-    KeyboardInterrupt if a person interrupts it.
+    and the bound names no ``prepare`` script; or if that is not trusted, cannot be started or
+    fails, or data is missing after it. KeyboardInterrupt if a person interrupts it.
     """
     case, experiment = setup.case, setup.experiment
     root = case.evidence.root
@@ -235,20 +237,21 @@ class _Echo:
 
 def interpreter(experiment: Experiment) -> tuple[str, ...]:
     """Return the command that starts Python for the experiment, as the bound states it; if its
-    first word is "python", with the interpreter that runs us in its place."""
+    first word is "python", with the interpreter that runs this process in its place."""
     return _program(experiment.python)
 
 
 def _program(words: tuple[str, ...]) -> tuple[str, ...]:
     """Return a command of the bound; if its first word is "python", with the interpreter that runs
-    us in its place."""
+    this process in its place."""
     first, *rest = words
     return (sys.executable if first == "python" else first, *rest)
 
 
 def settings(case: Case) -> dict[str, str]:
-    """Return variables by which uv uses the ``.venv`` of the experiment's folder or else of the
-    repository's top, not a new one in a worktree. {} if neither folder has one."""
+    """Return environment variables by which uv uses the ``.venv`` of the experiment's folder, or
+    else of the repository's top, and does not make one in a worktree. {} if neither folder has
+    one."""
     for folder in (case.evidence.root, case.repository.git.top):
         if (folder / ".venv").is_dir():
             return {"UV_PROJECT_ENVIRONMENT": str(folder / ".venv"), "UV_NO_SYNC": "1"}

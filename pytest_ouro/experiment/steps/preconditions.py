@@ -49,8 +49,8 @@ def rehearse(experiment: Experiment, budget: float | None) -> Experiment:
 def demand_committed(case: Case) -> None:
     """Raise ExperimentError if a change of an editable file, or a blessing, is not committed.
 
-    Raise it too for a script that HEAD lacks, or, for a command with a bound.lock, for a trusted
-    commit that lacks blessed files.
+    Raise it too if HEAD lacks the script; and, for a command with a bound.lock, if the trusted
+    commit lacks a file as it was blessed.
     """
     editable = [case.bound.path(path) for path in case.experiment.editable]
     repository = case.repository
@@ -68,8 +68,8 @@ def demand_committed(case: Case) -> None:
 
 
 def demand_startable(case: Case, experiment: Experiment) -> None:
-    """Refuse a bound that names a program which this machine lacks, or an interpreter by a relative
-    path of a file that HEAD lacks."""
+    """Raise ExperimentError if the bound names a program that this machine lacks, or names its
+    interpreter by a relative path that is not a file of HEAD."""
     first = experiment.python[0]
     if is_relative(first) and case.bound.path(first) not in case.repository.head_tree:
         raise messages.not_in_the_tree(first)

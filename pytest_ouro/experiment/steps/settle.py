@@ -52,8 +52,8 @@ def place_to_return(case: Case, kept: str) -> str:
     """Return the commit to which the branch of ``case`` is settled if the commit ``kept`` is its
     last keep. GitError if git fails.
 
-    It is the last keep, or the last of the commits that follow it directly and change no editable
-    file, such as a blessing: these are not experiments, and they would be lost.
+    It is the last keep, or the last of an unbroken line of commits after it, none a merge, that
+    change no editable file, such as a blessing: these are not experiments, and they would be lost.
     """
     git, head = case.repository.git, case.repository.head
     editable = [case.bound.path(path) for path in case.experiment.editable]
@@ -66,14 +66,15 @@ def place_to_return(case: Case, kept: str) -> str:
 
 
 def _changed_by(git: Git, commit: str) -> list[str]:
-    """Return the paths that a commit changed, of its first parent's; [] for a merge."""
+    """Return the paths, from the repository's top, that a commit changed compared with its parent;
+    all its paths for a first commit, [] for a merge."""
     paths = git.call("diff-tree", "-r", "--no-commit-id", "--name-only", "-z", "--root", commit)
     return [path for path in paths.decode(errors="replace").split("\0") if path]
 
 
 def return_branch(git: Git, target: str) -> None:
-    """Move the branch, the index and the files that differ from ``git.head`` to the commit
-    ``target``; no filter or hook runs.
+    """Move the branch from ``git.head`` to the commit ``target``, with the index and the files in
+    which the two differ; no filter or hook runs.
 
     ExperimentError, before anything is changed, if a change that is not committed would be lost;
     OSError if a file cannot be written, GitError if the branch has moved: then some files may be at
@@ -95,6 +96,7 @@ def return_branch(git: Git, target: str) -> None:
 
 def _demand_unchanged(git: Git, path: str, entry: Entry | None) -> None:
     """Raise ExperimentError unless the file on the disk is missing or as committed (``entry``).
+    OuroError if it cannot be read.
 
     Line endings do not count. A file of Git LFS must be there as its pointer. With ``entry`` None,
     nothing may be at the path.
@@ -112,8 +114,8 @@ def _demand_unchanged(git: Git, path: str, entry: Entry | None) -> None:
 def _find_obstacle(case: Case, target: str) -> str:
     """Return why the branch must not be moved to ``target``; "" if it may be.
 
-    It must not if HEAD is detached or has moved, the branch is the trusted one, a change is not
-    committed, or a commit after ``target`` changed a file that is not editable.
+    It must not if HEAD is detached or has moved, the branch is the trusted one, a change of a
+    tracked file is not committed, or a commit after ``target`` changed a file that is not editable.
     """
     before, now = case.repository, case.again().repository
     branch = before.git.branch
@@ -133,7 +135,7 @@ def _find_obstacle(case: Case, target: str) -> str:
 
 def _trusted_branch(case: Case) -> str:
     """Return the branch that git's setting ``ouro.trust`` names, without ``refs/heads/``; "" if it
-    names no branch."""
+    names no branch, or is not set."""
     name = case.trust.git.line("config", "--get", "ouro.trust")
     return repo.branch_of(case.trust.git, name) if name else ""
 

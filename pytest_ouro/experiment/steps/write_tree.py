@@ -36,7 +36,7 @@ class TreeWriter:
     """A writer of a git tree into an empty folder.
 
     ``leave_out`` says which paths are not written. ``large_files`` is the repository's folder of
-    Git LFS objects: in place of a pointer the file that it names is written.
+    Git LFS objects: in place of a pointer, the file that the pointer names is written.
     """
 
     objects: Objects
@@ -66,10 +66,12 @@ class TreeWriter:
     def _write_folder(
         self, tree: str, folder: int, prefix: str, links: list[tuple[str, str]]
     ) -> None:
-        """Write a tree into the folder with the descriptor ``folder``, whose path is ``prefix``.
+        """Write a tree into the folder with the descriptor ``folder``, whose path is ``prefix`` (""
+        or with a slash at its end).
 
-        Links are only added to ``links``, as path and object id. A submodule becomes an empty
-        folder. ExperimentError for an unknown mode, or for two names that the disk takes for one.
+        Links are not written, only added to ``links``, as path and object id. A submodule becomes
+        an empty folder. ExperimentError for an unknown mode, or for two names that the disk takes
+        for one.
         """
         for name, (mode, blob, _) in self.objects.folder(tree).items():
             path = prefix + name
@@ -131,9 +133,11 @@ def _write_new(name: str, folder: int, permissions: int, data: bytes) -> None:
 
 
 def _read_large(store: Path, name: str, path: str) -> bytes:
-    """Return the bytes of a file in Git LFS's own folder, where ``name`` is its sha256.
+    """Return the bytes of the file ``name``, its sha256 in hexadecimal, in Git LFS's folder
+    ``store``.
 
-    ExperimentError if it is missing or has another sha256; ``path`` is that of its pointer.
+    ExperimentError, which names ``path``, that of the pointer, if the file is missing or has
+    another sha256.
     """
     try:
         data = (store / name[:2] / name[2:4] / name).read_bytes()
@@ -171,8 +175,9 @@ def _files_of(
 def replace_file(top: Path, path: str, mode: str, data: bytes) -> None:
     """Replace what is at a path below ``top`` by a file or link of a tree, whole or not at all.
 
-    ``mode`` is that of a tree's entry, and ``data`` the bytes of the file or the link's target.
-    Folders on the way are made. OSError if a folder is at the path, or a link is on the way to it.
+    ``mode`` is that of a tree's entry for a file or link, and ``data`` the bytes of the file or the
+    link's target. Folders on the way are made. OSError if a folder is at the path, or a link is on
+    the way to it.
     """
     *folders, name = path.split("/")
     folder = os.open(top, _OPEN_FOLDER)

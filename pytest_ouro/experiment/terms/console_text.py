@@ -18,8 +18,8 @@ _PROGRESS = {
 
 
 def clean(text: str, *, width: int = 200) -> str:
-    """Return a text without escapes and control characters, cut to ``width`` characters (at least
-    1).
+    """Return a text without escape sequences, control characters, direction marks and zero-width
+    characters, cut to ``width`` characters (at least 1).
 
     A text that is cut ends with "…", which counts for ``width``. Tabs and line feeds stay, carriage
     returns do not.
@@ -30,8 +30,8 @@ def clean(text: str, *, width: int = 200) -> str:
 
 def lines(text: str) -> list[str]:
     """Return the lines of a text as a terminal shows them: of the parts of a line between carriage
-    returns, only the last that is not blank ("" if all are blank). Escapes stay; [""] for an empty
-    text."""
+    returns, only the last that is not blank ("" if all are blank). Escape sequences stay; [""] for
+    an empty text."""
     return [
         next((part for part in reversed(line.split("\r")) if part.strip()), "")
         for line in text.replace("\r\n", "\n").split("\n")
@@ -41,9 +41,10 @@ def lines(text: str) -> list[str]:
 def summary(text: str) -> dict[str, str]:
     """Return a dict of the ``key: value`` lines of a log, both as text; {} if there are none.
 
-    A key begins with a small letter at the start of the line, and a value is one word. Of several
-    lines with one key the last counts. A carriage return ends a line too, and a line is read up to
-    the length of `clean`.
+    Each line is read as `clean` returns it; a carriage return ends a line too. A key stands at the
+    start of the line, begins with a small letter, and has only letters, digits and ``_``. A value
+    is one word, after a blank and with nothing behind it. Of several lines with one key the last
+    counts.
     """
     found: dict[str, str] = {}
     for line in re.split(r"[\r\n]", text):

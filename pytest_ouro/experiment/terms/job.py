@@ -76,8 +76,8 @@ def environment(job: Job) -> dict[str, str]:
     """Return the environment variables of a job, and make its private cache folders in ``scratch``.
     OSError if they cannot be made.
 
-    They are those that every child gets, one for each cache folder, and the job's settings, which
-    win. With ``hide_cuda``, CUDA_VISIBLE_DEVICES is "".
+    They are those of `child_environment`, one for each cache folder, and the job's settings, which
+    win. With ``hide_cuda``, CUDA_VISIBLE_DEVICES is "", whatever the settings say.
     """
     env = child_environment()
     for name in ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"):

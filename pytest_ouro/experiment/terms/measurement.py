@@ -116,10 +116,11 @@ class Measurement:
 
     @property
     def agrees(self) -> bool:
-        """Whether the printed metric equals the measured one, to the printed digits.
+        """Whether the printed metric equals the measured one, to half a unit of the last printed
+        digit.
 
-        If these are few, as of ``35``, the two may differ by no more than half a per cent of the
-        printed value, or of 1 if it is less. False if one of the two is missing.
+        If few digits are printed, as in ``35``, the two may differ by no more than half a per cent
+        of the printed value, or of 1 if the value is smaller. False if one of the two is missing.
         """
         claimed = self.reading.number
         if claimed is None or self.value is None:
@@ -145,7 +146,7 @@ def outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
     bound's.
 
     A metric outside of its plausible range is a breach, where the outcome would be ok. The line is
-    cleaned of control characters, and cut at 600.
+    cleaned of control characters, and cut at 600 characters.
     """
     ended, message = _outcome(seen, metric)
     if ended == "ok" and seen.value is not None and not metric.is_plausible(seen.value):
@@ -158,9 +159,10 @@ def outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
 def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
     """Return the outcome, and the reason ("" for "ok"), whether the value is plausible or not.
 
-    A failed run comes first, then findings. A command has the outcome of its evaluation. A script
-    must call the evaluation once, and print the metric that was measured; else it is a crash
-    (nothing called or printed) or a breach.
+    What `_failed` finds comes first, then a finding, which is a breach. A command has the outcome
+    of its evaluation, or without one of reading its metric. A script must call the evaluation once,
+    and print the metric that was measured; else it is a crash (nothing called or printed) or a
+    breach.
     """
     if failed := _failed(seen, metric):
         return failed

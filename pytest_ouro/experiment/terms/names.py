@@ -43,10 +43,10 @@ def trusted_source(case: Case, path: str) -> str:
 
 def python_words(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """Return the two parts of a command of at least one word: the words that start Python, and the
-    script, or ``-m`` and a module, with its arguments.
+    script or ``-m`` and a module, with their arguments.
 
-    None unless the first word is ``python``, only options of ``_FLAGS`` follow, and a script or
-    module is named.
+    None unless the first word is ``python``, then come only options of ``_FLAGS``, and then a
+    script or module.
     """
     if words[0] != "python":
         return None
@@ -59,9 +59,10 @@ def python_words(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ..
 
 
 def demand_programs(experiment: Experiment, guards: Iterable[Guard]) -> None:
-    """Refuse a bound that names a program which this machine lacks: ExperimentError names it.
+    """Raise ExperimentError, which names the program, if the bound names one that this machine
+    lacks.
 
-    A relative path is one of a file of the experiment's folder, and is not looked up.
+    A relative path names a file of the experiment's folder, and is not looked up.
     """
     named = [
         ("python", experiment.python),
@@ -82,7 +83,7 @@ def is_relative(program: str) -> bool:
 
 def why_missing(program: str) -> str:
     """Return why a program that the bound names cannot be started here, as a clause; "" if it can
-    be, or if its path is relative. "python" stands for the interpreter that runs us."""
+    be, or if its path is relative. "python" stands for the interpreter that runs this process."""
     if program == "python" or is_relative(program) or shutil.which(program):
         return ""
     if "/" not in program:
@@ -92,7 +93,8 @@ def why_missing(program: str) -> str:
 
 def named_files(words: tuple[str, ...]) -> list[str]:
     """Return what may be paths of files in the words of a command, also in those that ``sh -c``
-    gets, and the file of a module behind ``-m``; each once."""
+    gets, without ``./``; and for a module behind ``-m`` the files that it may be (``a/b.py``,
+    ``a/b/__main__.py``). Each is returned once."""
     parts = [part for word in words for part in re.split(r"[\s;&|()'\"]+", word)]
     found = [part.removeprefix("./") for part in parts if part and not part.startswith("-")]
     modules = [after for before, after in pairwise(parts) if before == "-m"]

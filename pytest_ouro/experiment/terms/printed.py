@@ -93,11 +93,11 @@ class Reading:
 
 
 class Found(NamedTuple):
-    """A place where the name stands: its line, and the text of the number behind it ("" if there is
-    none).
+    """A place in the output where the name stands: its line, and the text of the number behind it
+    ("" if there is none).
 
     ``fault`` says why the place does not count, "" if it does. ``is_plain``: the line has nothing
-    before the name except marks.
+    before the name except marks such as ``-`` and ``*``.
     """
 
     line: str
@@ -157,12 +157,11 @@ def choose(found: list[Found], printed: Printed) -> Reading:
 
 
 def parse(text: str, unit: str) -> tuple[str, str]:
-    """Return a tuple: the number that a text begins with, as text without a sign of its unit, and
-    why there is none; one of the two is "". ``unit`` is the bound's, "" for none.
+    """Return a tuple: the number that a text begins with, as text in lower case, without commas and
+    unit; and why there is none. One of the two is "". ``unit`` is the bound's, "" for none.
 
-    Commas between groups of three digits are left out. Only ``unit`` (in any case), or what ends a
-    value, such as a comma or a bracket, may follow the number; another unit is a fault. ``nan`` and
-    ``inf`` are numbers.
+    Only ``unit`` (in any case), or what ends a value, such as a comma or a bracket, may follow the
+    number; another unit is a fault. ``nan`` and ``inf`` are numbers.
     """
     text = text.replace("\u2212", "-")  # the typographic minus
     match = _NUMBER.match(text)
@@ -211,8 +210,8 @@ def _find(line: str, label: re.Pattern[str], printed: Printed) -> Iterator[Found
 
 
 def _is_word(before: str) -> bool:
-    """Return whether the text before a name ends with a word that may change its meaning, such as
-    "best"; False for words of ``_LEVELS``, such as "info"."""
+    """Return whether the text before a name ends with a word and a blank, where the word may change
+    the name's meaning, such as "best"; False for words of ``_LEVELS``, such as "info"."""
     if not before.endswith(" "):
         return False
     *_, last = before[-_SHOWN:].split() or [""]

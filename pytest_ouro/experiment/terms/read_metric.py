@@ -42,9 +42,9 @@ def read(output: str, printed: Printed) -> Reading:
 
 def _find_in_json(output: str, path: str, unit: str) -> tuple[list[Found], str]:
     """Return a tuple: a `Found` for the value at ``path`` in each JSON document of the output that
-    has one, in order, and what the output lacks, as the end of a sentence that begins with
-    "printed". The second is to be reported only if the first is []. A value that is not a number
-    counts, with a fault; ``unit`` is the bound's."""
+    has one, in order; and what the output lacks, as the end of a sentence that begins with
+    "printed", to be reported only if the first is []. A value that is not a number is a `Found`
+    with a fault; ``unit`` is the bound's."""
     documents = list(_documents(output))
     found = [_found(path, value, unit) for one in documents for value in _values(one, path)]
     if found or not documents:
@@ -98,11 +98,11 @@ def _found(path: str, value: Any, unit: str) -> Found:
 
 def _find_by_pattern(output: str, pattern: str, unit: str) -> tuple[list[Found], str]:
     """Return a tuple: a `Found` for what the first group of the pattern matches each time (of more
-    than 1000 matches the first and last 500), and what the output lacks, to be reported only if the
+    than 1000 matches the first and last 500); and what the output lacks, to be reported only if the
     first is []. ``unit`` is the bound's.
 
     The search is given up after ``_SECONDS`` CPU seconds or ``_WAIT`` seconds of wall time: then
-    there is no match, and the second says so.
+    the first is [], and the second says that the search failed.
     """
     program = [sys.executable, "-I", "-S", "-c", _SEARCH]
     given = json.dumps([pattern, output]).encode()

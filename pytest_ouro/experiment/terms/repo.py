@@ -62,7 +62,7 @@ def branch_of(git: Git, name: str) -> str:
 
 
 def create(folder: Path, message: str) -> None:
-    """Create a repository in a folder, and commit all its files, those that git ignores too.
+    """Create a repository in a folder, and commit all its files, also those that git ignores.
 
     The author is pytest-ouro, and the commit is not signed. GitError if git fails, as for a folder
     without files.
@@ -84,8 +84,8 @@ def add_worktree(git: Git, folder: Path, commit: str) -> None:
 
 
 def stage(git: Git, path: str, entry: Entry | None) -> None:
-    """Set the entry of a path in the index, or remove it if ``entry`` is None; the file at the path
-    is neither read nor written. GitError if git fails."""
+    """Set the entry of a path (from the repository's top) in the index, or remove it if ``entry``
+    is None; the file at the path is neither read nor written. GitError if git fails."""
     if entry is None:
         _call(git.top, "update-index", "--force-remove", "--", path)
     else:
@@ -96,7 +96,7 @@ def stage(git: Git, path: str, entry: Entry | None) -> None:
 def move_branch(git: Git, *, to: str) -> None:
     """Move the current branch from ``git.head`` to a commit; the index and the files stay.
 
-    With a detached HEAD, only HEAD moves. GitError if it is not at ``git.head`` any more.
+    With a detached HEAD, only HEAD moves. GitError if the branch is not at ``git.head`` any more.
     """
     _call(git.top, "update-ref", "-m", "pytest-ouro: settle", "HEAD", to, git.head)
 
@@ -133,9 +133,10 @@ def _call(folder: Path, *args: str, also: tuple[str, ...] = ()) -> str:
 
 @contextlib.contextmanager
 def _our_environment() -> Iterator[None]:
-    """Replace this process's environment by that of our git calls until the context ends.
+    """Replace this process's environment by `client.environment`, that of git calls, until the
+    context ends.
 
-    GitPython only adds variables to it, and runs git when it is imported.
+    GitPython itself only adds variables to this process's, and runs git when it is imported.
     """
     before, ours = dict(os.environ), environment()
     try:

@@ -17,8 +17,8 @@ Profile = Literal["cpu", "cuda"]
 
 @dataclass(frozen=True)
 class Setup:
-    """An experiment of a case, as it is run: with the settings of ``profile``, and perhaps with
-    another budget.
+    """An experiment of a case as it is run: ``experiment`` has the settings of ``profile``, and
+    perhaps another budget than the bound's.
 
     ``scratch`` is the folder for temporary files. ``cores`` are the numbers of the cores that the
     run is confined to (empty: it may use all).

@@ -47,7 +47,8 @@ def add(common_dir: Path, folder: Path, commit: str, files: Mapping[str, Entry])
 
 
 def names(common_dir: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the name of each entry, with the folder of its working tree, which may be missing.
+    """Yield the name of each entry in ``common_dir``, with the folder of its working tree, which
+    may be missing; sorted by name.
 
     Entries that cannot be read are left out; nothing is yielded if there are none.
     """
@@ -63,7 +64,7 @@ def names(common_dir: Path) -> Iterator[tuple[str, Path]]:
 
 def remove(common_dir: Path, name: str, folder: Path) -> None:
     """Remove ``folder``, the folder of a working tree, and its entry ``name``, whatever a run made
-    of them; the folder of all entries too if it is empty then.
+    of them; also ``worktrees``, the folder of all entries, if it is empty then.
 
     What does not exist or cannot be removed is ignored.
     """
