@@ -42,6 +42,13 @@ def test_runs_that_are_not_old_stay(project, ouro, three_runs):
     assert len(refs(project)) == 3
 
 
+def test_a_ref_without_a_number_is_left_alone(project, ouro, three_runs):
+    project.git("update-ref", "refs/ouro/tried/mine", "HEAD")
+
+    assert ouro("log", "--prune", "0")[0] == 0
+    assert refs(project) == [f"refs/ouro/tried/{name}" for name in ("1", "5", "mine")]
+
+
 @pytest.mark.parametrize("days", ["-1", "nan", "inf"])
 def test_days_must_be_a_number_of_days(ouro, days):
     status, _, err = ouro("log", f"--prune={days}")
