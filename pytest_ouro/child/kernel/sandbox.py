@@ -49,9 +49,9 @@ def enter(spec: Mapping[str, Iterable[str]], *, newest: int = 7, network: bool =
     """Enter the sandbox permanently. Call this while the process has one thread.
 
     ``spec`` has lists of paths: ``read`` and ``write`` (files, or folders and all below them),
-    ``list`` (folders whose entries may be listed), ``devices``, and ``hidden`` (unreadable within
-    the others, unless a deeper path is granted); ``packages`` hides installed packages by name. The
-    interpreter, its packages and the system's libraries are readable. ``newest`` is the highest
+    ``list`` (folders whose entries may be listed), ``devices``, and ``hidden`` (unreadable, unless
+    it is in ``write`` or a deeper path is granted); ``packages`` hides installed packages by name.
+    The interpreter, its packages and the system's libraries are readable. ``newest`` is the highest
     version of Landlock to use. ``network`` allows the internet.
 
     OSError if there is a second thread, or with what the system or the kernel refuses; then the
