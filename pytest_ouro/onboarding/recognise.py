@@ -298,7 +298,8 @@ def _simplicity(rule: _Rule) -> bool:
 
 
 def _settled(rule: _Rule) -> bool:
-    """Return whether the rule says that improvements are kept and regressions undone."""
+    """Return whether the rule says that improvements are kept and regressions undone, or, under
+    NEVER DO, that what is worse is kept."""
     kept = r"\bkeeps?\b|\bkept\b|\badvances?\b"
     undone = r"\brevert|\breset|\bdiscard|\broll(?:ed)? back|\bundone\b|\bdropped\b"
     compared = r"\bimprov|\bregress|\bworse\b|\bbetter\b"

@@ -159,9 +159,10 @@ def replace(text: str, section: list[str], file: str) -> str:
 
 
 def _place(lines: list[str], text: str, file: str) -> tuple[int, int]:
-    """Return the lines of ``text``, split at its line ends into ``lines``, that the section
-    replaces: the first and the one after the last, counted from 0. Both are the number of lines if
-    it is added at the end. OuroError as in `replace`; ``file`` is the name for messages."""
+    """Return a tuple of line numbers, counted from 0: of the first line that the section replaces,
+    and of the line after the last one. ``lines`` are those of ``text``; both numbers are their
+    count if the section is added at the end. OuroError as in `replace`; ``file`` is the name for
+    messages."""
     begins = [n for n, line in enumerate(lines) if line.strip() == BEGIN]
     ends = [n for n, line in enumerate(lines) if line.strip() == END]
     if begins or ends:

@@ -49,12 +49,12 @@ _NOT_WRITTEN = (
 
 def write_bound(args: argparse.Namespace) -> int:
     """Write bound.toml, unless ``--dry-run``; judge it once, and print what was found, what was
-    assumed, what does not hold yet and the next commands. With ``--go`` also bless and run; a
-    bound.toml that is there is then taken as it is. Return 0; with ``--go``, 1 if something does
-    not hold yet, else the status of the run.
+    assumed, what does not hold yet and the next commands. With ``--go``, without ``--dry-run``,
+    also bless and run; a bound.toml that is there is then taken as it is. Return 0; after ``--go``,
+    1 if something does not hold yet, else the status of the run.
 
-    OuroError if a fact is missing or nothing can be written; with ``--json`` it is printed as an
-    object instead, and 2 is returned.
+    OuroError if a bound.toml is there and no option allows for it, a fact is missing, or nothing
+    can be written; with ``--json`` it is printed as an object instead, and 2 is returned.
     """
     if not args.json:
         return _write_bound(args)

@@ -212,8 +212,8 @@ def _commands(lines: list[_Line]) -> Iterator[str]:
 
 
 def _is_command(words: str) -> bool:
-    """Return whether the words are a command that may run an experiment: a known runner or a
-    script, and no word that prepares or inspects."""
+    """Return whether the words are a command that may run an experiment: a known runner with an
+    argument, or the path of a script; and no word that prepares or inspects."""
     try:
         parts = shlex.split(words)
     except ValueError:

@@ -327,8 +327,9 @@ def _level(
 
 
 def _answers(script: PythonFile) -> bool:
-    """Return whether no model of the script demands targets: of the methods ``forward`` that take
-    targets at least one has a default for them. A model that is imported is not looked at."""
+    """Return whether no model of the script demands targets: of the methods ``forward`` and
+    ``__call__`` that take targets at least one has a default for them, or there is none. A model
+    that is imported is not looked at."""
     classes = [node for node in script.source.tree.body if isinstance(node, ast.ClassDef)]
     methods = [node for one_class in classes for node in one_class.body]
     optional = [

@@ -100,8 +100,8 @@ class PythonFile:
         return known
 
     def results_of(self, function: str) -> list[str]:
-        """Return the names to which the result of a call of ``function`` is assigned, each
-        once."""
+        """Return the names to which the result of a call of ``function`` is assigned, each once.
+        The modules before the name of a called function are ignored."""
         found = [
             target
             for node in (*self.source.of(ast.Assign), *self.source.of(ast.AnnAssign))
