@@ -39,8 +39,8 @@ class Context:
 
     def glob(self, path: str) -> str:
         """Return the glob, from the experiment's folder, of the tracked files that ``path`` in a
-        rule's words names: a file, a folder (with ``/`` at its end) or a glob. ``path`` is from
-        that folder or from the folder of bound.toml. "" if git tracks none."""
+        rule's words names from there or from the folder of bound.toml: a file, a folder (with ``/``
+        at its end) or a glob. "" if git tracks none."""
         for one in (path, posixpath.relpath(path, self.experiment.root or ".")):
             folder = f"{one.removesuffix('*').rstrip('/')}/"
             for glob in (one.removesuffix("/"), folder):
@@ -226,9 +226,8 @@ def _frozen_data(rule: _Rule) -> Found:
 
 
 def _loader_code(rule: _Rule) -> Found:
-    """Return ``{"path": …, "symbol": …}`` of the harness's loader if the rule protects the data
-    pipeline and names no file, the experiment has no data files, and the harness defines the
-    loader; else False."""
+    """Return ``{"path": …, "symbol": …}`` of the loader, if the harness defines it, the experiment
+    has no data files, and the rule protects the data pipeline and names no file; else False."""
     experiment = rule.context.experiment
     if experiment.data or not rule.context.defines(experiment.loader):
         return False
@@ -299,7 +298,7 @@ def _simplicity(rule: _Rule) -> bool:
 
 def _settled(rule: _Rule) -> bool:
     """Return whether the rule says that improvements are kept and regressions undone, or, under
-    NEVER DO, that what is worse is kept."""
+    NEVER DO, that worse code is kept."""
     kept = r"\bkeeps?\b|\bkept\b|\badvances?\b"
     undone = r"\brevert|\breset|\bdiscard|\broll(?:ed)? back|\bundone\b|\bdropped\b"
     compared = r"\bimprov|\bregress|\bworse\b|\bbetter\b"
@@ -375,8 +374,8 @@ def _name_in_id(check: str, rule: _Rule, params: Params) -> str:
 
 
 def _words_id(words: str) -> str:
-    """Return an id of the first five words of a rule, without words such as ``never`` and ``the``
-    (`_DULL`); of all its words if it has no others, and ``rule`` if it has none."""
+    """Return an id of the first five words of a rule, without those such as ``never`` (`_DULL`); of
+    all its words if it has no others, and ``rule`` if it has none."""
     plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode()
     words_kept = [word for word in slug(plain).split("-") if not _DULL.fullmatch(word)]
     return "-".join(words_kept[:5]) or slug(plain) or "rule"
