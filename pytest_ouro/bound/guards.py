@@ -27,7 +27,8 @@ _LARGE = 1e18
 @dataclass(frozen=True, kw_only=True)
 class Guard:
     """An entry of ``[[guard]]``: a limit of a number beside the metric, which a run must keep to be
-    kept. An exit status without a stated limit must be 0."""
+    kept. It needs ``metric``, ``command`` or both; without ``metric`` the number is the exit status
+    of ``command``, and without a limit that must be 0."""
 
     id: str = option("names the guard in the last line and in the record", pattern=ID)
     rule: str = option("the limit in plain words, printed when it is broken", pattern=FILLED)
@@ -73,9 +74,9 @@ class Guard:
 
     @property
     def source(self) -> str:
-        """The words of the command and the name of the number, ``bench: speed``, or only the name
-        if there is no command: where the number comes from. Numbers of one source are of one
-        kind."""
+        """Where the number comes from: the words of the command and the name of the number,
+        ``bench: speed``, or the name alone if there is no command. Guards with the same source
+        limit the same number."""
         return f"{' '.join(self.command)}: {self.name}" if self.command else self.name
 
     @property
@@ -90,7 +91,8 @@ class Guard:
 
         With ``of``, ``reference`` is the number r of the reference run, and the stated number is a
         factor: the limit is r + (factor - 1) × abs(r), plus ``tolerance`` for ``at_most`` and minus
-        it for ``at_least``. If ``reference`` is None, the factor is returned, which limits nothing.
+        it for ``at_least``. If ``reference`` is None, the factor itself is returned, which is not a
+        limit.
         """
         sign = -1 if self.at_most is None else 1
         factor = self.at_least if self.at_most is None else self.at_most
@@ -161,8 +163,9 @@ def read_guards(
     """Return the guards that could be read from ``table``, the whole of bound.toml; of those with
     the same id the last. () if there are none.
 
-    Each fault is added to ``problems``: also an id that is used twice, and a guard that the
-    experiment cannot have. ``experiment`` is None if it is faulty itself.
+    Each fault is added to ``problems``, also that an id is used twice, or that a guard limits what
+    a program prints or exits with although ``experiment`` has no ``evaluate-command``.
+    ``experiment`` is None if it is faulty itself: then the latter is not looked for.
     """
     entries = table.get(GUARD, [])
     if not isinstance(entries, list):

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 def schema() -> dict[str, Any]:
-    """Return the whole schema, draft 2020-12, as a dict. A rule with a check of a package may have
-    any keys beside its own."""
+    """Return the whole schema, draft 2020-12, as a dict. A rule with a check that is not one of
+    pytest-ouro may have any keys beside those of every rule."""
     rule = {"$ref": "#/$defs/rule"}
     experiment = {**table(Experiment), "oneOf": [_kind(kind) for kind in KINDS]}
     per_device = {key: experiment["properties"][key] for key in PER_DEVICE}
@@ -82,8 +82,8 @@ def _closed(properties: dict[str, Any], description: str = "") -> dict[str, Any]
 
 
 def _rule() -> dict[str, Any]:
-    """Return the schema of a rule: the keys that every rule has and, for each check of ours, its
-    parameters and no other keys."""
+    """Return the schema of a rule: the keys that every rule has and, for each check of pytest-ouro,
+    its parameters and no other keys. With the check ``human``, ``reason`` is required."""
     common = table(RuleKeys)
     cases = []
     for name in CHECKS:

@@ -49,11 +49,10 @@ class _CheckFault(Exception):
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: an entry of a table such as ``[[never-do]]``, with its check.
-
-    ``section`` is the table, ``sentence`` the rule in words, ``line`` its line in bound.toml (0 if
-    unknown), ``check`` the name of its check, and ``checker`` that check with its parameters.
-    """
+    """One rule: an entry of a table such as ``[[never-do]]``, with its check. ``section`` is the
+    table, ``sentence`` the rule in words, ``line`` its line in bound.toml (0 if unknown), ``check``
+    the name of its check, and ``checker`` that check with its parameters. ``reason`` says why the
+    rule only warns or is for a person to judge; for another rule it may be ""."""
 
     section: str
     id: str
@@ -72,11 +71,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class Bound:
-    """The content of one bound.toml.
-
-    ``name`` is the name of the experiment, and ``folder`` the file's folder from the repository's
-    top ("" for the top). ``experiments`` and ``verdicts`` have one entry for each of `DEVICES`.
-    """
+    """The content of one bound.toml. ``name`` is the name of the experiment, ``folder`` the file's
+    folder from the repository's top ("" for the top). ``rules`` are in the order of `SECTIONS`, and
+    of the file. ``experiments`` and ``verdicts`` have one entry for each of `DEVICES`."""
 
     name: str
     folder: str
@@ -138,11 +135,9 @@ def read(
     checks: Mapping[str, type[Check]] | None = None,
     remedy: str = "",
 ) -> Bound:
-    """Return the `Bound` that a bound.toml states, given as bytes. ``path`` is its path from the
-    repository's top, also in messages; the other arguments are those of `parse`.
-
-    BoundError if it is too long, is not UTF-8, or has faults.
-    """
+    """Return the `Bound` that ``data``, the bytes of a bound.toml, state; BoundError if it is too
+    long, is not UTF-8, or has faults. ``path`` is the file's path from the repository's top, also
+    in messages; the other arguments are those of `parse`."""
     if len(data) > limits.BOUND:
         raise messages.too_long(path, len(data), limits.BOUND, remedy)
     try:
@@ -162,13 +157,14 @@ def parse(
     checks: Mapping[str, type[Check]] | None = None,
     remedy: str = "",
 ) -> Bound:
-    """Return the `Bound` that a bound.toml states, given as text. BoundError with all faults that
-    were found, each with its line; of the ledger only if there is no other; only with the first one
-    if the text is not TOML or of a later version.
+    """Return the `Bound` that a bound.toml states, given as text. BoundError lists all faults that
+    were found, each with its line if that is known; if the text is not TOML or of a later version,
+    only that. Paths are checked if [experiment] has no other fault, the ledger if there is none at
+    all.
 
     ``folder`` is bound.toml's folder from the repository's top, ``name`` the file's name in
-    messages. ``checks`` are classes by name, which rules may name beside ours; ``remedy`` is the
-    help of a BoundError.
+    messages. ``checks`` are classes by name, which rules may name beside the checks of pytest-ouro;
+    ``remedy`` is the help of a BoundError.
     """
     try:
         table = toml.loads(text)
@@ -204,7 +200,7 @@ def parse(
 
 def _demand_known(table: dict[str, Any], name: str, remedy: str) -> None:
     """Raise BoundError, with the help ``remedy``, if ``table``, the bound in the file ``name``,
-    states a later version than this one: its keys are not known."""
+    states a later version than `VERSION`: its keys are not known."""
     title = table.get("bound")
     version = title.get("version") if isinstance(title, dict) else None
     if isinstance(version, int) and version > VERSION:
@@ -212,8 +208,9 @@ def _demand_known(table: dict[str, Any], name: str, remedy: str) -> None:
 
 
 def _check_ledger(bound: Bound, name: str, problems: Problems) -> None:
-    """Add a problem if the ledger is not a file for rows alone, but the script or a file that a
-    check of ours freezes, for example. ``name`` is bound.toml's path."""
+    """Add a problem if `ledger_fault` finds that the ledger cannot be a file for rows alone. Of the
+    rules, only those with a check of pytest-ouro are asked what they freeze. ``name`` is
+    bound.toml's path."""
     own = [rule.checker for rule in bound.rules if rule.check in CHECKS]
     experiment = bound.experiment
     programs = (experiment.script, *experiment.command, *experiment.evaluate_command)
@@ -228,10 +225,8 @@ def _read_profiles(
 ) -> dict[str, T]:
     """Return a dict from each of `DEVICES` to the values of the table ``name`` for it: those of
     ``base``, in which the device's own table replaces the keys ``replaceable``. A new budget also
-    drops the shared ``tolerance`` and ``timeout``.
-
-    A device is left out if its table or the shared one is faulty; faults are added to ``problems``.
-    """
+    drops the shared ``tolerance`` and ``timeout``. A device is left out if its table, the shared
+    one, or both together are faulty; faults are added to ``problems``."""
     whole = read_table(cls, base, (name,), problems, also=DEVICES)
     if not isinstance(base, dict):
         return {}
@@ -272,9 +267,10 @@ def _read_override(
 def _read_rules(
     table: dict[str, Any], problems: Problems, checks: Mapping[str, type[Check]]
 ) -> dict[Where, Rule]:
-    """Return a dict from place, a pair of table and number in it, to each rule that could be read;
-    {} if there is none. Faults are added to ``problems``, also that a table has an id twice, and
-    that there are no rules or only those for a person to judge."""
+    """Return a dict to each rule that could be read, from its place: its table's name and its
+    number there, from 0. {} if there is none. Faults are added to ``problems``, also that a table
+    has an id twice, and that there are no rules or only those for a person to judge. A rule with
+    the id of one before is kept."""
     rules: dict[Where, Rule] = {}
     stated = 0
     for section in SECTIONS:
@@ -339,8 +335,9 @@ def _read_rule(
 
 
 def _load_check(name: object, checks: Mapping[str, type[Check]]) -> type[Check]:
-    """Return the class that a rule's key ``check`` names: ours, else one of ``checks``, else a
-    package's. _CheckFault if there is none, or if it cannot be loaded."""
+    """Return the class that a rule's key ``check`` names: a check of pytest-ouro, else one of
+    ``checks``, else one that a package registers. _CheckFault if there is none, or if it cannot be
+    loaded."""
     if isinstance(name, str) and name in checks and name not in CHECKS:
         return checks[name]  # it never replaces a check of ours
     try:
@@ -360,7 +357,7 @@ def _read_check(
 ) -> Check | None:
     """Return the check with its parameters; None, with the faults added to ``problems``, if they
     are faulty. _CheckFault if a package's class raises an exception; an exception of a class of
-    ours is raised as it is."""
+    pytest-ouro is raised as it is."""
     try:
         return read_table(check, params, where, problems)
     except Exception as error:  # the class of a package may raise any exception
@@ -377,10 +374,8 @@ def _check_paths(
     problems: Problems,
 ) -> None:
     """Add a problem for each path of the experiment or of a rule that its type refuses
-    (`PathParameter.fault`), such as an empty one. A fault of both devices is added once.
-
-    The types of the tables' fields say which values are paths, also in checks of packages.
-    """
+    (`PathParameter.fault`), such as an empty one. A fault of both devices is added once. The types
+    of the tables' fields say which values are paths, also in checks of packages."""
     try:
         root = join(folder, experiments["cpu"].root)
     except ValueError:

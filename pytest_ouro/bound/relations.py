@@ -26,8 +26,9 @@ OPTIONAL = ("evaluate-command",)
 
 
 def _kind_fault(e: Any) -> str:
-    """The keys of both kinds of experiment are stated, or one that its kind needs is missing; or
-    ``artefacts`` is stated with a script, or without ``evaluate-command``."""
+    """Return the fault that the keys of both kinds of experiment are stated, that one that its kind
+    needs is missing, or that ``artefacts`` is stated with a script or without ``evaluate-command``;
+    else ""."""
     kinds = f"{', '.join(KINDS[0])} or command, perhaps with evaluate-command"
     script, command = ([key for key in kind if getattr(e, key.replace("-", "_"))] for kind in KINDS)
     if script and command:
@@ -42,14 +43,16 @@ def _kind_fault(e: Any) -> str:
 
 
 def _program_fault(e: Any) -> str:
-    """The first word of ``command``, ``evaluate-command`` or ``python`` is blank."""
+    """Return the fault that the first word of ``command``, ``evaluate-command`` or ``python`` is
+    blank; else ""."""
     programs = {"command": e.command, "evaluate-command": e.evaluate_command, "python": e.python}
     empty = [key for key, words in programs.items() if words and not words[0].strip()]
     return f"the first word of '{empty[0]}' is empty: write the program to start" if empty else ""
 
 
 def _plausible_fault(e: Any) -> str:
-    """``plausible`` is stated and is not two numbers, the lower one first."""
+    """Return the fault that ``plausible`` is stated and is not two numbers, the lower one first;
+    else ""."""
     if not e.plausible or (len(e.plausible) == 2 and e.plausible[0] < e.plausible[1]):
         return ""
     stated = ", ".join(f"{number:g}" for number in e.plausible)
@@ -60,8 +63,8 @@ def _plausible_fault(e: Any) -> str:
 
 
 def _pattern_fault(e: Any) -> str:
-    """``metric-from`` is ``regex:`` and a text that is not a regular expression, or has no
-    group."""
+    """Return the fault that ``metric-from`` is ``regex:`` and a text that is not a regular
+    expression, or has no group; else ""."""
     form, _, pattern = e.metric_from.partition(":")
     if form != "regex":
         return ""
@@ -77,14 +80,16 @@ def _pattern_fault(e: Any) -> str:
 
 
 def _publish_fault(e: Any) -> str:
-    """``publish`` names the script, the harness, or an entry of ``editable`` as it is written."""
+    """Return the fault that a glob of ``publish`` names the script, the harness, or an entry of
+    ``editable`` taken as a path; else ""."""
     own = (path for path in (e.script, e.harness, *e.editable) if matches(path, e.publish))
     path = next(own, "")
     return f"'publish' names {path}, which is not a result: leave it out" if path else ""
 
 
 def _tolerance_fault(e: Any) -> str:
-    """``tolerance`` is 0 for a script, or at least the budget (`SHORT` if that is more)."""
+    """Return the fault that ``tolerance`` is 0 for a script, or is not below the budget (`SHORT` if
+    that is more); else ""."""
     most = max(e.budget, SHORT)
     if e.tolerance == 0 and not e.command:
         return (
@@ -100,7 +105,7 @@ def _tolerance_fault(e: Any) -> str:
 
 
 def _timeout_fault(e: Any) -> str:
-    """``timeout`` is stated and not above ``budget``."""
+    """Return the fault that ``timeout`` is stated and not above ``budget``; else ""."""
     if e.timeout is None or e.timeout > e.budget:
         return ""
     return (
@@ -110,7 +115,8 @@ def _timeout_fault(e: Any) -> str:
 
 
 def _warmup_fault(e: Any) -> str:
-    """One of the two warm-up keys is above 0 without the other, or one is with ``command``."""
+    """Return the fault that one of the two warm-up keys is above 0 without the other, or with
+    ``command``; else ""."""
     if e.command and (e.warmup_tokens or e.warmup_seconds):
         return (
             "'warmup-tokens' and 'warmup-seconds' have no effect with 'command', all of which is "
@@ -125,7 +131,7 @@ def _warmup_fault(e: Any) -> str:
 
 
 def _startup_fault(e: Any) -> str:
-    """``startup-seconds`` is stated and below ``warmup-seconds``."""
+    """Return the fault that ``startup-seconds`` is stated and below ``warmup-seconds``; else ""."""
     if e.startup_seconds is None or e.startup_seconds >= e.warmup_seconds:
         return ""
     return (
@@ -136,7 +142,7 @@ def _startup_fault(e: Any) -> str:
 
 
 def _slots_fault(e: Any) -> str:
-    """``slots`` is not 1 with ``device = "cuda"``."""
+    """Return the fault that ``slots`` is not 1 with ``device = "cuda"``; else ""."""
     if e.slots == 1 or e.device != "cuda":
         return ""
     return "'slots' has no effect with device = 'cuda', where a run has its cards: leave it out"
@@ -150,8 +156,8 @@ _STARTERS = {
 
 
 def _python_fault(e: Any) -> str:
-    """``python`` has a word of `_STARTERS`, as the last part of a path too; no fault with
-    ``command``."""
+    """Return the fault that ``python`` has a word of `_STARTERS`, also as the last part of a path;
+    else, and with ``command``, ""."""
     found = next((word for word in e.python if posixpath.basename(word) in _STARTERS), "")
     if not found or e.command:
         return ""
@@ -162,7 +168,7 @@ def _python_fault(e: Any) -> str:
 
 
 def _level_fault(e: Any) -> str:
-    """``level`` is above ``highest``."""
+    """Return the fault that ``level`` is above ``highest``; else ""."""
     if LEVELS.index(e.level) > LEVELS.index(e.highest):
         return (
             f"'level' is '{e.level}' and above 'highest', '{e.highest}', so no run could be "
