@@ -32,8 +32,8 @@ Stage = Literal["repository", "ledger", "run", "human"]
 
 
 def _own_names() -> Iterator[str]:
-    """Yield the names of our checks: of each module and package in this folder that does not start
-    with ``_``, written with ``-`` for ``_``."""
+    """Yield the names of the checks of pytest-ouro: of each module and package in this folder that
+    does not start with ``_``, written with ``-`` for ``_``."""
     folder = os.path.dirname(__file__)  # noqa: PTH120 - pathlib costs more
     for name in os.listdir(folder):  # noqa: PTH208
         stem, _, ending = name.partition(".")
@@ -76,8 +76,8 @@ class Check(ABC):
 
     @abstractmethod
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding for each violation of the rule; nothing if it holds. OuroError if that
-        cannot be determined."""
+        """Yield a finding for each violation of the rule; nothing if it holds. OuroError, or an
+        OSError about a file, if that cannot be determined."""
 
     def skipped(self, evidence: Evidence) -> str:
         """Return why the rule is skipped for this evidence; "" if it is applied, which is the
@@ -105,19 +105,19 @@ class Check(ABC):
         return matching(evidence.repository.index, self.protects(evidence.layout).frozen)
 
     def trusted_data(self, evidence: Evidence) -> Iterable[Path]:
-        """Return the existing files that match `data_globs`, whose digests `bless` records for this
-        check."""
+        """Return the existing files that match `data_globs`, sorted: `bless` records their digests
+        for this check. RuntimeError as in `data.files`."""
         from pytest_ouro.evidence import data
 
         return data.matched(self.data_globs(evidence.layout), evidence.root)
 
 
 def load(name: str) -> type[Check]:
-    """Return the class of the check with this name, ours or one that a package registers. KeyError
-    if the name is unknown.
+    """Return the class of the check with this name, one of pytest-ouro or one that a package
+    registers. KeyError if the name is unknown.
 
-    ImportError if a package's check cannot be loaded, or if more than one distribution, ours
-    included, has a check of this name.
+    ImportError if a package's check cannot be loaded, or if more than one distribution has a check
+    of this name, pytest-ouro or packages.
     """
     entries = _registered(tuple(sys.path), known=name in CHECKS).get(name, [])
     givers = ["pytest-ouro"] * (name in CHECKS) + sorted(map(provider, entries))
@@ -150,7 +150,8 @@ def _load_registered(entry: EntryPoint | None, name: str) -> type[Check]:
 
 def registered() -> dict[str, list[EntryPoint]]:
     """Return a dict from the name of each check that installed packages register to its entry
-    points: more than one if several packages use the name. Checks of ours are not in it."""
+    points: more than one if several packages use the name. pytest-ouro registers none of its own
+    checks, so they are not in it."""
     return _registered(tuple(sys.path), known=False)
 
 
@@ -177,7 +178,7 @@ def _registered(path: tuple[str, ...], *, known: bool) -> dict[str, list[EntryPo
 
 def _registers_checks(folder: str) -> bool:
     """Return whether ``folder``, an entry of ``sys.path``, holds the metadata of a distribution
-    whose ``entry_points.txt`` names our group of checks. A folder or file that cannot be read
+    whose ``entry_points.txt`` names the group `ENTRY_POINTS`. A folder or file that cannot be read
     counts as one without it."""
     try:
         names = os.listdir(folder)  # noqa: PTH208
@@ -196,7 +197,7 @@ def _registers_checks(folder: str) -> bool:
 
 def sources(check: type[Check]) -> list[str]:
     """Return the paths of the files of the modules that define a package's check and the checks
-    that it derives from. Modules of pytest-ouro are left out: [] for a check of ours."""
+    that it derives from. Modules of pytest-ouro are left out: [] for one of its own checks."""
     modules = {cls.__module__ for cls in check.__mro__ if issubclass(cls, Check)}
     foreign = [name for name in sorted(modules) if name.partition(".")[0] != "pytest_ouro"]
     return [file for name in foreign if (file := getattr(sys.modules[name], "__file__", None))]

@@ -47,9 +47,10 @@ class ChangedScript:
 
 
 def changed_scripts(evidence: Evidence) -> Iterator[ChangedScript]:
-    """Yield each editable script of the index whose bytes in the commit, the index or the working
-    tree, as far as these are checked, differ from those of the trusted commit. Links, and files
-    that were only deleted, are left out. LimitError if a script is too large."""
+    """Yield each editable Python script of the index whose bytes in the commit, the index or the
+    working tree, as far as these are checked, differ from those of the trusted commit. Links and
+    submodules, and files that were only deleted, are left out. LimitError if a script is too
+    large."""
     paths = scripts(evidence, evidence.repository.index)
     for path, contents in evidence.repository.contents(paths, limit=limits.SCRIPT).items():
         script = ChangedScript(path, evidence.trust.before(path), contents)
@@ -58,8 +59,8 @@ def changed_scripts(evidence: Evidence) -> Iterator[ChangedScript]:
 
 
 def linked_scripts(evidence: Evidence) -> Iterator[Finding]:
-    """Yield a finding for each editable script that is a link or a submodule, unless it was one in
-    the trusted commit: the code behind it is not checked."""
+    """Yield a finding for each editable Python script of the index that is a link or a submodule,
+    unless it was one in the trusted commit: the code behind it is not checked."""
     trust = evidence.trust
     for path in scripts(evidence, evidence.repository.index):
         if is_link(evidence, path):
@@ -86,8 +87,8 @@ def is_python(evidence: Evidence) -> bool:
 
 def parse(evidence: Evidence, path: str, data: bytes) -> Source:
     """Return ``data``, a version of the script at ``path``, as parsed source. OuroError if it is
-    too large or too deeply nested, declares an encoding that we do not read, or if this Python
-    cannot parse it."""
+    too large or too deeply nested, declares an encoding that pytest-ouro does not read, or if this
+    Python cannot parse it."""
     from pytest_ouro.evidence.python.source import decode, source
 
     demand_readable(data, path)
@@ -158,8 +159,9 @@ def missing(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _report_gone(evidence: Evidence, path: str, place: str) -> Finding:
-    """Return the finding that an editable file is gone from ``place``, with the command that
-    restores it: from the parent of the last commit that deleted it, or from HEAD."""
+    """Return the finding that a wanted file is gone from ``place``, with the command that restores
+    it: from the parent of the last commit that deleted it, if HEAD lacks it and a commit since
+    trust deleted it, else from HEAD."""
     repository = evidence.repository
     deleted = [c for c in repository.committed if c.path == path and c.kind == "deleted"]
     commit = deleted[-1].commit if deleted and path not in repository.head_tree else None

@@ -77,8 +77,9 @@ def drop(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str] = ()) 
 
 
 def drop_from(evidence: Evidence, path: str, commit: Commit) -> str:
-    """Return the end of a sentence, ``; or drop …``, with the command that drops ``commit`` and all
-    later commits; "" if the file ``path`` has uncommitted changes, which would be in the way."""
+    """Return ``; or drop …``, to be put behind a help, with the command that drops ``commit`` and
+    all later commits; "" if the file ``path`` has uncommitted changes, which would be in the
+    way."""
     repository = evidence.repository
     if _dirty(repository, {path}):
         return ""
@@ -93,13 +94,14 @@ def places(
     versions: Mapping[Place, bytes | None],
     fault: Callable[[bytes | None], object],
 ) -> tuple[list[str], Commit | None]:
-    """Return a tuple: the names of the places that introduced a fault of a file, and the first
-    commit among them (None if no commit since trust introduced it).
+    """Return a tuple: texts that name the places that introduced a fault of the file at ``path``
+    (commits, ``the index``, ``the working tree``), and the first commit among them, None if no
+    commit since trust introduced it.
 
-    ``versions`` maps each place to the bytes of the file there; ``fault`` returns something true
-    for bytes that have the fault. If the commit has it, the commits that introduced it are named,
-    or else the checked commit. A place with the same bytes as the faulty place before it is left
-    out.
+    ``versions`` maps each place to the bytes of the file there, None if it is absent; ``fault``
+    returns something true for bytes that have the fault. If the commit has it, the commits that
+    introduced it are named, or, if there are none, the checked commit. A place with the same bytes
+    as the faulty place before it is left out.
     """
     words: list[str] = []
     first: Commit | None = None

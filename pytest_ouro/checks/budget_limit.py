@@ -34,13 +34,14 @@ _LATE = (
 class BudgetLimit(Check):
     """No run trains longer than its budget and the tolerance, by the supervisor's clock: from the
     first training batch to the call of the evaluation. Time that answers to the judge take beyond
-    inference counts as training. A run that was not timed, or that crashed, passes."""
+    inference counts as training. A run passes if it was not timed, or if it crashed or was
+    interrupted."""
 
     stage = "run"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield one finding if the run trained too long; nothing without a run, or if it was not
-        timed."""
+        """Yield one finding if the run trained too long; nothing without a run, if it was not
+        timed, or if its outcome is in `CUT_SHORT`."""
         run = evidence.run
         if run is None or run.window_seconds is None or run.outcome in CUT_SHORT:
             return
@@ -87,15 +88,15 @@ def _advise(run: MeasuredRun, over: float) -> str:
 
 
 def claimed_seconds(run: MeasuredRun) -> float | None:
-    """Return the training time in seconds that the script printed; None if it printed no finite
-    number."""
+    """Return the training time in seconds that the script printed as ``training_seconds``; None if
+    it printed no finite number."""
     value = _number(run, "training_seconds")
     return value if value is not None and math.isfinite(value) else None
 
 
 def _step_seconds(run: MeasuredRun) -> float:
-    """Return the seconds of a step, by the number of steps that the script printed, else of the
-    longest batch; 0 if neither is known."""
+    """Return the seconds of a step: the training time divided by the number of steps that the
+    script printed, or else the longest batch; 0 if neither is known."""
     steps = _number(run, "num_steps")
     if steps and steps >= 1:
         return (run.window_seconds or 0.0) / steps

@@ -46,7 +46,7 @@ _BUILDS = re.compile(r"(-(gpu|cpu|cu\d+|cuda\d*x?|rocm\d*|headless|binary|nightl
 class Dependencies(Check):
     """No dependency was added, removed or changed: manifests and locks state the same packages as
     in trust, and editable files import only what these or the standard library provide. A package
-    that the repository's ``.venv`` has and no lock names only warns."""
+    that the project's ``.venv`` has and no lock names only warns."""
 
     modules: tuple[str, ...] = option(
         "may be imported although no trusted file provides them",
@@ -60,8 +60,9 @@ class Dependencies(Check):
     )
 
     def skipped(self, evidence: Evidence) -> str:
-        """Return that there is nothing of Python to check: no editable Python, and no file of
-        dependencies, or files of other languages; else ""."""
+        """Return that there are no dependencies of Python to check; "" if there are. There are none
+        if no editable file is Python, and there is no dependency file of Python, or one of another
+        language."""
         foreign = evidence.foreign_dependency_files
         if is_python(evidence) or (evidence.dependency_files and not foreign):
             return ""
@@ -88,8 +89,9 @@ class Dependencies(Check):
 
     def _imported(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield a finding for each editable script that has become a link, for each change of the
-        dependencies that a script declares, and for each newly imported package that neither a
-        trusted dependency nor the rule's ``modules`` provide."""
+        dependencies that a script declares, for each newly imported package that neither a trusted
+        dependency nor the rule's ``modules`` provide, and for each newly loaded kernel that is not
+        in ``kernels``. OuroError if a changed script cannot be parsed."""
         yield from linked_scripts(evidence)
         changed = list(changed_scripts(evidence))
         known = _known_modules(evidence) | set(self.modules) if changed else set()
@@ -240,7 +242,8 @@ def _foreign_changes(evidence: Evidence) -> Iterator[Finding]:
 def _difference(file: DependencyFile, data: bytes | None) -> str:
     """Return in words how ``data``, a dependency file in one place, differs from trust; "" if it
     does not. A lock differs by any change except line endings, a manifest only by what it states
-    about packages. ``data`` is None if the file is absent."""
+    about packages, or by any change if its trusted bytes are not found. ``data`` is None if the
+    file is absent."""
     if data is None:
         return "deleted" if file.known else ""
     if not file.known:
@@ -276,8 +279,8 @@ def _short(text: str) -> str:
 
 
 def _installed(evidence: Evidence) -> Iterator[Finding]:
-    """Yield one finding, a warning, if the repository's environment has distributions that no
-    trusted lock names; nothing if it has no environment, or trust has no lock."""
+    """Yield one finding, a warning, if the project's ``.venv`` has distributions that no trusted
+    lock names; nothing if there is none, or trust has no lock."""
     if not evidence.installed:
         return
     locked: dict[str, str] = {}

@@ -49,7 +49,8 @@ class FrozenData(Check):
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield a finding for each file that differs from what is blessed, or one warning if no
-        digest of these files is; then one for each copy among the training data."""
+        digest of these files is blessed; then one for each copy among the training data. OSError if
+        a file cannot be read."""
         present = evidence.fingerprints.of(self._present(evidence))
         now = {data.name(path, evidence.root): digest for path, digest in present.items()}
         blessed = evidence.trust.data
@@ -90,10 +91,10 @@ class FrozenData(Check):
                 yield Finding(f"{name} is gone", help=help, facts={"path": name})
 
     def _copies(self, evidence: Evidence, present: dict[Path, str]) -> Iterator[Finding]:
-        """Yield a finding for each file among ``present`` that no glob of ``paths`` (of the
-        experiment's ``data`` if ``paths`` is empty) names, but has the same bytes as a file that
-        one names: a training file that copies it. ``present`` maps each file on this machine to its
-        digest."""
+        """Yield a finding for each file of ``present`` that no glob of ``paths`` (of the
+        experiment's ``data`` if ``paths`` is empty) names, but that has the same bytes as a file
+        that one names: a training file that copies it. ``present`` maps each file on this machine
+        to its digest."""
         fixed = set(data.matched(self.paths or evidence.layout.data, evidence.root))
         others = {digest: path for path, digest in present.items() if path in fixed}
         for path, digest in present.items():
@@ -110,5 +111,6 @@ class FrozenData(Check):
         return sorted(self.trusted_data(evidence))
 
     def data_globs(self, layout: Layout) -> tuple[str, ...]:
-        """Return ``paths``, or the experiment's ``data`` if that is empty, and ``train``."""
+        """Return the globs of ``paths`` (of the experiment's ``data`` if ``paths`` is empty), then
+        those of ``train``."""
         return (*(self.paths or layout.data), *self.train)

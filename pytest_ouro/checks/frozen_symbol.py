@@ -87,9 +87,9 @@ class FrozenSymbol(Check):
 
     def _difference(self, evidence: Evidence, blessed: bytes, data: bytes | None) -> str:
         """Return in words how the symbol, or a name that it uses, differs between the trusted bytes
-        and ``data`` (None: the file is gone); "" if it does not. Code that is not Python, or nested
-        too deeply, is such a difference. OuroError if the trusted bytes cannot be parsed or
-        ``data`` is too large."""
+        and ``data`` (None: the file is gone); "" if it does not. If ``data`` is not Python, or is
+        nested too deeply, that is the difference. OuroError if the trusted bytes cannot be parsed,
+        or ``data`` is too large or has an encoding that is not read."""
         if data is None:
             return f"{self.path} is gone"
         from pytest_ouro.evidence.python.source import Source

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class LogSchema(Check):
     """Every row of the ledger has a commit hash and the metric with its decimals and, if there are
-    such columns, the memory as a number and the status keep, discard or crash. Rows from before our
-    first record are not checked, unless the rule is ``strict``."""
+    such columns, the memory as a number and the status keep, discard or crash. Rows from before the
+    first recorded run are not checked, unless the rule is ``strict``."""
 
     strict: bool = option("judge the rows from before our first record as well", default=False)
 
@@ -60,10 +60,10 @@ class LogSchema(Check):
 
 def _fault(row: Row, metric: Metric) -> str:
     """Return what is wrong with a row of the ledger that has as many cells as columns; "" if it is
-    as we write it.
+    as pytest-ouro writes rows.
 
     A table without a column for the commit or the metric is a fault; memory and status are checked
-    only if there are such columns.
+    only if the table has columns for them.
     """
     columns = row.table.columns
     if not row.table.is_complete:
@@ -88,9 +88,8 @@ def _fault(row: Row, metric: Metric) -> str:
 
 
 def _text(cell: Cell, decimals: int, crashed: bool) -> str:
-    """Return a cell of the ledger as text: a number with this many decimals, in a row about a crash
-    (``crashed``) null like the number 0, any other null as ``null``, and any other cell as it
-    is."""
+    """Return a cell of the ledger as text: a number with this many decimals, null as ``null``, or,
+    in a row about a crash (``crashed``), as the number 0. Any other cell is returned as it is."""
     if (isinstance(cell, float | int) and not isinstance(cell, bool)) or (cell is None and crashed):
         return f"{cell or 0.0:.{decimals}f}"
     return "null" if cell is None else str(cell)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Logged(Check):
     """Since the last blessing every recorded run has its row in the ledger, and every row its
-    record. The journal is unchanged and has every run that was tried. Rows from before our first
-    record are claims and are not checked."""
+    record. The journal is unchanged and has every run that was tried. Rows from before the first
+    recorded run are claims and are not checked."""
 
     stage = "ledger"
 
@@ -31,8 +31,9 @@ class Logged(Check):
         return evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding about a fault of the journal, each ref that was moved, runs without a
-        record, runs without a row, and rows without a run; nothing for what is right."""
+        """Yield one finding about the first fault of the journal, one for each ref that was moved,
+        and one each about all runs without a record, all runs without a row, and all rows without a
+        run; nothing if all is right."""
         if fault := evidence.journal_fault:
             yield Finding(
                 f"journal.jsonl: {fault.headline}",
@@ -91,8 +92,9 @@ class Logged(Check):
             )
 
     def _strays(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield one finding if rows of the ledger, except for the first `Evidence.inherited_rows`,
-        which were there before our first record, belong to no recorded run; otherwise nothing."""
+        """Yield one finding if rows of the ledger belong to no recorded run; otherwise nothing. The
+        first `Evidence.inherited_rows` rows, which are older than the first record, are not looked
+        at."""
         rows = evidence.ledger.rows[evidence.inherited_rows :]
         strays = [row.line for row in pair(rows, [*map(entry_of, evidence.all_runs)])[0]]
         if strays:

@@ -28,8 +28,9 @@ class Metric(Check):
     stage = "run"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding if the measured value is not plausible, and one for each keep that is
-        worse than the best by more than a tie; nothing without a run."""
+        """Yield a finding if the value that was measured of the run, if there is one, is not
+        plausible, and one for each recorded keep that is worse than the best at its time by more
+        than a tie."""
         run, metric = evidence.run, evidence.layout.metric
         value = run.measured_value if run is not None else None
         if run is not None and value is not None and not metric.is_plausible(value):

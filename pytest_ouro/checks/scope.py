@@ -97,7 +97,7 @@ class Scope(Check):
 
     def trusted_paths(self, evidence: Evidence) -> Iterable[str]:
         """Return the files that the rule freezes: none. TrustError if no file of the index is in
-        the watched folder."""
+        the watched folder, unless that is the whole repository."""
         within = self._watched(evidence.layout)
         if within and not any(inside(path, within) for path in evidence.repository.index):
             raise messages.nothing_watched(within)
@@ -191,10 +191,10 @@ def _holds_files(evidence: Evidence, folder: str) -> bool:
 
 
 def _hidden(evidence: Evidence, within: str, seen: list[Change]) -> list[Change]:
-    """Return, as untracked changes, the modules beside the script that git ignores in this clone
-    alone (by the settings of the clone, or by a .gitignore that ignores itself), and such a
-    .gitignore. ``seen`` are changes that are known already, and ``within`` is the folder watched.
-    [] unless the working tree is checked."""
+    """Return, as untracked changes, the modules in the experiment's folder that git ignores in this
+    clone alone (by the settings of the clone, or by a .gitignore that is not in git), and the
+    folder's .gitignore if git ignores it. ``seen`` are changes that are known already, and
+    ``within`` is the folder watched. [] unless the working tree is checked."""
     repository = evidence.repository
     if repository.subject != "working tree":
         return []

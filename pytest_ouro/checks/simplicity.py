@@ -25,9 +25,10 @@ class Simplicity(Check):
     stage = "run"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        # Imported where there are runs.
         """Yield a finding for each recorded run that was discarded although it tied with less code,
-        or kept without a gain and without less code."""
+        or kept without a gain and without less code; nothing for runs whose verdict did not follow
+        from a comparison."""
+        # Imported where there are runs.
         from pytest_ouro.evidence.records.verdicts import LITERAL, saved
 
         for run in evidence.runs:

@@ -27,8 +27,9 @@ class Untracked(Check):
     paths: tuple[Glob, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding for each file that is in git against the rule, sorted by path; a
-        published file only if it is there beside other work."""
+        """Yield a finding for each file that the rule names and that is, or was since trust, in
+        git, sorted by path. A published file (``publish``) gives one only if it lies in a commit or
+        an index that also changes unpublished files."""
         repository = evidence.repository
         globs = [evidence.layout.path(path) for path in self.paths]
         reports = published(evidence)

@@ -85,7 +85,8 @@ def _new(evidence: Evidence, script: ChangedScript, data: bytes) -> Iterator[Con
 
 def _constructs(evidence: Evidence, text: str, trusted: str) -> tuple[Construct, ...]:
     """Return the constructs of ``text``; () if it is not Python, as a trusted text may be.
-    ``trusted`` is the trusted version of the script, which says what it takes from the harness."""
+    ``trusted`` is the trusted version of the script: what that takes from the harness may not be
+    bound otherwise."""
     from pytest_ouro.checks.evaluation import tampering
     from pytest_ouro.checks.evaluation.bindings import names_taken
 

@@ -82,8 +82,9 @@ def only_asks(call: ast.Call, value: Value) -> bool:
 
 def _words(call: ast.Call, value: Value) -> list[str]:
     """Return the words of the command that a call starts, by its first argument or ``args``: a
-    list, or a text, which is split at blanks. "" stands for a word of a list that is not literal.
-    [] if the command is unknown, or is a text with characters of shell syntax."""
+    list, or a text or ``"…".split()``, which is split at blanks. "" stands for a word of a list
+    that is not literal. [] if the command is unknown, or is a text with characters of shell
+    syntax."""
     named = [keyword.value for keyword in call.keywords if keyword.arg == "args"]
     given = next((value(one) for one in (*call.args[:1], *named)), None)
     if isinstance(given, ast.List | ast.Tuple):
@@ -96,9 +97,9 @@ def _words(call: ast.Call, value: Value) -> list[str]:
 
 
 def keeps_print(value: ast.expr, functions: dict[str, ast.FunctionDef], meant: Meaning) -> bool:
-    """Return whether ``value``, which replaces ``print``, prints nothing or exactly its arguments;
-    False if that is not certain. ``functions`` are those of the script by name, and ``meant``
-    returns the real name of an expression."""
+    """Return whether ``value``, which replaces ``print``, prints nothing or exactly its positional
+    arguments, by whatever keywords; False if that is not certain. ``functions`` are those of the
+    script by name, and ``meant`` returns the real name of an expression."""
     if _is_partial(value, "builtins.print", ("flush",), meant):
         return True
     function = _function(value, functions)

@@ -8,9 +8,9 @@ import re
 
 def prints_literal(node: ast.Call, metric: str) -> bool:
     """Return whether the first argument of a call is a text with the metric's name, ``:`` or ``=``,
-    and then a literal number. The number may be put in by ``%``, ``format`` or an f-string, or be
-    the next argument. False if words come before the name on its line. The call must have an
-    argument."""
+    and then a literal number that begins with a digit. A float may also be put in by ``%`` or
+    ``format``, or be the next argument; any number may be in an f-string. False if words come
+    before the name on its line. The call must have an argument."""
     first, *rest = node.args
     text = ""
     if isinstance(first, ast.BinOp) and isinstance(first.op, ast.Mod):

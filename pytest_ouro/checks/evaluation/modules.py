@@ -88,8 +88,10 @@ def loader(line: int, name: str) -> Iterator[Construct]:
 
 def outside_called(names: Names, node: ast.Call) -> Iterator[Construct]:
     """Yield the constructs of a call that starts a program (unless that only asks about the machine
-    or the commit), loads code or weights from elsewhere, unpickles by ``numpy.load``, imports by
-    name, or changes where imports are searched; nothing for other calls."""
+    or the commit), loads code or weights from elsewhere, calls ``numpy.load`` with
+    ``allow_pickle``, imports by name, or changes where imports are searched (of ``sys.path`` by
+    ``insert``, ``extend`` or ``site.addsitedir``; ``append`` is allowed). Nothing for other
+    calls."""
     meant = names.meant(node.func)
     owner, _, last = meant.rpartition(".")
     if names.imports(node):

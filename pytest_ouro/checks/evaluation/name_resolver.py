@@ -55,9 +55,10 @@ class Names:
             self._assign(walrus.target, walrus.value)
 
     def _import_from(self, node: ast.ImportFrom, stored: set[str]) -> None:
-        """Record what ``from … import …`` binds: a real name for a known module, and for what an
-        absolute import takes from torch or a module in `_WAYS` and the script does not assign too
-        (``stored``). Import functions are recorded as such; all other names are ignored."""
+        """Record what ``from … import …`` binds. A known module gets its real name, and so does
+        what an absolute import takes from torch or a module in `_WAYS`, unless the script also
+        assigns that name (it is in ``stored``). Import functions are recorded as such; all other
+        names are ignored."""
         top = (node.module or "").split(".")[0]
         for alias in node.names:
             local = alias.asname or alias.name

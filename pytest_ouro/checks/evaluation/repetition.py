@@ -77,8 +77,9 @@ def _calls_of_try(node: ast.Try, calls: Set[ast.Call]) -> list[ast.Call]:
 
 
 def _leaves(source: Source, call: ast.Call) -> bool:
-    """Return whether a success of the call leaves every loop that would repeat it, by a return, a
-    break or the loop's condition; False if that is not certain, or for a comprehension."""
+    """Return whether a success of the call leaves every loop around it in its function that would
+    repeat it, by a return, a break or the loop's condition; False if that is not certain, or for a
+    comprehension."""
     path, ending = _path(source.tree, call), _ENDS
     for depth in range(len(path) - 1, 0, -1):
         outer, inner = path[depth - 1], path[depth]

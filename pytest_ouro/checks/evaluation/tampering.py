@@ -84,7 +84,7 @@ class Script:
     @cached_property
     def constructs(self) -> tuple[Construct, ...]:
         """All constructs in the text, in the order of lines; one that is ``unread`` if the text is
-        nested too deeply. SyntaxError if the text is not Python."""
+        nested too deeply. SyntaxError if the text is not Python, LimitError as in `Source`."""
         try:
             kinds = (
                 *(*ASSIGNING, *_DEFINING, *_IMPORTING),
@@ -115,7 +115,7 @@ class Script:
     @cached_property
     def _ours(self) -> dict[str, str]:
         """A dict from each name that only the harness may bind to its name there: what is imported
-        from it, the constants that this or the trusted version takes from it, and its own names."""
+        from it, constants that this or the trusted text takes from it, and the harness itself."""
         taken = self.taken | names_taken(self.text, self.harness, ())
         modules = {
             alias.asname: self.harness
@@ -348,9 +348,9 @@ class Script:
         return self._names.meant(node) == f"{self.harness}.{function}" or dotted(node) == function
 
     def _texts(self, call: ast.Call) -> Iterator[str]:
-        """Yield the strings that a call of the loader passes: literals, all that a variable is
-        assigned, and held-out splits in ``*`` and ``**``. A text that is put together is yielded as
-        its source."""
+        """Yield the strings that a call of the loader may pass as its split: literals, all that a
+        variable is assigned, held-out splits in ``*`` and ``**``. Of a composed text, yield the
+        source."""
         for value in (*call.args, *(k.value for k in call.keywords if k.arg in ("split", None))):
             if isinstance(value, ast.Starred | ast.Dict):
                 from pytest_ouro.child.splits import HELD_OUT  # inspect is slow, and this is rare
