@@ -20,11 +20,11 @@ def cache_folder() -> Path:
 
 
 def make_cache_folder(*names: str) -> Path:
-    """Make the folder ``names[0]/names[1]/…`` (one name at least) in the cache folder, unless it
-    exists, and return its path. Write a .gitignore into the cache folder by which git ignores all
-    of it, if it has none.
+    """Make the folder ``names[0]/names[1]/…`` (one name at least) in the cache folder, for this
+    user alone, unless it exists, and return its path. If the cache folder has no .gitignore, write
+    one by which git ignores all of it.
 
-    OSError if a folder cannot be made, or a link lies in its place; ExperimentError as in
+    OSError if a folder cannot be made, or a link or a file lies in its place; ExperimentError as in
     `cache_folder`.
     """
     cache = cache_folder()

@@ -43,9 +43,9 @@ def remember(git: Git, lock_path: str, lock: bytes) -> None:
 
 
 def is_remembered(git: Git, lock_path: str, lock: bytes) -> bool:
-    """Return whether the user blessed the bytes ``lock`` of bound.lock, whose path from the top is
-    ``lock_path``, in this repository, on this machine; False also if there is no home outside of
-    the repository."""
+    """Return whether `remember` was called by this user on this machine with the same arguments:
+    ``lock`` is the bytes of bound.lock, ``lock_path`` its path from the repository's top. False
+    also if there is no home outside of the repository."""
     try:
         return _place(git, lock_path, lock).is_file()
     except OSError:
@@ -53,8 +53,9 @@ def is_remembered(git: Git, lock_path: str, lock: bytes) -> bool:
 
 
 def _place(git: Git, lock_path: str, lock: bytes) -> Path:
-    """Return the file whose existence remembers a blessing. OSError if there is no home, or it lies
-    in the repository, which could bring that file along."""
+    """Return the file whose existence remembers the blessing of ``lock``: in ``$XDG_STATE_HOME``,
+    or else ``~/.local/state``. FileNotFoundError if there is no home, or that folder lies in the
+    repository, which could bring the file along."""
     home = os.path.expanduser("~/.local/state")  # noqa: PTH111 - it does not raise
     state = Path(os.environ.get("XDG_STATE_HOME") or home)
     common = git.common_dir.resolve()

@@ -85,9 +85,10 @@ def on_disk(path: str, *, limit: int = limits.FILE) -> tuple[int, bytes] | None:
 
 
 def read_own(path: Path, *, limit: int = limits.SMALL) -> bytes | None:
-    """Return the bytes of a file in git's folder or of ours; None if it is absent.
+    """Return the bytes of a file in git's folder, or of one that pytest-ouro writes; None if it is
+    absent.
 
-    No link is followed and nothing is waited for, since others may have put something else there.
+    No link is followed and no pipe is waited for, since others may have put one in its place.
     OuroError for anything but a regular file, or if it cannot be read; LimitError for more bytes
     than ``limit``.
     """
@@ -111,8 +112,8 @@ _KINDS = {
 
 
 def kind_of(path: str, *, follow: bool = False) -> str:
-    """Return what has this path, in the words of a message ("a folder"); "" if it is a regular file
-    or there is nothing. A link is "a link", or what it leads to with ``follow``."""
+    """Return what has this path, in the words of a message ("a folder"); "" if it is a regular
+    file, or nothing can be found there. A link is "a link", or what it leads to with ``follow``."""
     try:
         kind = stat.S_IFMT(os.stat(path, follow_symlinks=follow).st_mode)  # noqa: PTH116
     except OSError:
@@ -158,7 +159,8 @@ def read_regular(
     """Return the bytes of a regular file. OSError if it is absent or anything else, and for a
     symlink unless ``follow``; LimitError if it has more bytes than ``limit``.
 
-    ``too_large`` is the message of that error, from the path, the size and the limit in bytes.
+    ``too_large`` makes that LimitError from the path, the size and the limit in bytes; by default
+    it is `messages.limits.too_large`.
     """
     too_large = too_large or limit_messages.too_large
     descriptor, size = open_regular(path, follow=follow)

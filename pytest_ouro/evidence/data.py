@@ -61,9 +61,9 @@ def _hidden_siblings(found: set[Path], last: str) -> set[Path]:
 
 
 def name(path: Path, root: Path) -> str:
-    """Return the name of a data file in bound.lock: relative to ``root``, else ``~/…`` if it is in
-    the home folder, else the path as it is. RuntimeError if the path is not below ``root`` and the
-    home is unknown."""
+    """Return the name of a data file in bound.lock: its path relative to ``root`` if it is below
+    that, else ``~/…`` if it is in the home folder, else ``path`` as it is. RuntimeError if the path
+    is not below ``root`` and the home is unknown."""
     for base, prefix in ((root, ""), (Path.home(), "~/")):
         if path.is_relative_to(base):
             return prefix + path.relative_to(base).as_posix()
@@ -108,9 +108,9 @@ def _state(path: Path) -> State:
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Computes sha256 of data files. The digest of a file of 1 MiB or more is cached in the file
-    ``memory`` and used again while size, mtime, ctime and inode are the same. With ``rehash`` the
-    cache is not used, only written: every file is read."""
+    """Computes sha256 of data files. The digest of a file of 1 MiB or more is cached in the JSON
+    file ``memory`` and used again while size, mtime, ctime and inode are the same. With ``rehash``
+    every file is read, and the cache is only written."""
 
     memory: Path
     rehash: bool = False

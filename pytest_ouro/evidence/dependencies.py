@@ -146,10 +146,10 @@ def dependency_globs(root: str) -> list[str]:
 
 
 def observe(repository: Repository, trust: Trust, root: str) -> tuple[DependencyFile, ...]:
-    """Return the dependency files that trust, commit, index or working tree have in ``root`` ("":
-    the top) and above, and those of these places that their trusted contents include, at any depth;
-    sorted by path. LimitError if a file has more bytes than `limits.DEPENDENCIES`, OuroError if one
-    cannot be read."""
+    """Return the dependency files (see `is_dependency_file` for ``root``) that trust, the checked
+    commit, the index or the working tree have, and those of their files that the trusted contents
+    include by ``-r`` or ``-c``, at any depth; sorted by path. LimitError if a file has more bytes
+    than `limits.DEPENDENCIES`, OuroError if one cannot be read."""
     places = (trust.paths, repository.head_tree, repository.index, repository.untracked)
     folders = frozenset(glob.rpartition("/")[0] for glob in dependency_globs(root))
     near = _trusted_in(trust.paths, folders) | _present_in(repository, folders)
@@ -208,8 +208,8 @@ def statements(path: str, data: bytes) -> dict[str, str]:
 
 def in_script(data: bytes | None) -> dict[str, str]:
     """Return the requirements in a script's own comments (PEP 723), as ``uv run`` reads them, as a
-    dict from a name to a value like `statements`; {} if there are none, or for None. If the
-    comments are not valid, each of their lines is a requirement."""
+    dict from a name to a value as in `statements`; {} if there are none, or for None. If the
+    comments are not valid, each of their lines is a name ``line TEXT`` with the value ""."""
     text = _block(canonical(data or b"").decode(errors="replace"))
     if not text:
         return {}
@@ -251,10 +251,12 @@ def _joined(stated: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 @lru_cache(maxsize=64)  # the trusted files are asked for with every commit
 def provided(path: str, data: bytes) -> frozenset[str]:
-    """Return the names, as `normal` writes them, of the distributions in a manifest or lock file.
+    """Return the names, as `normal` writes them, of the distributions that a manifest or lock file
+    declares or locks.
 
     In setup.py, setup.cfg, environment files, Pipfile and conda-lock.yml every word counts as a
-    name. The result is cached.
+    name. Of other files they are the first words of the names in `statements`, so that a key such
+    as ``python`` or ``tool.uv.sources`` counts too. The result is cached.
     """
     name = path.rpartition("/")[2]
     if matches(name, ("setup.*", "environment*", "Pipfile", "conda-lock.yml")):

@@ -71,7 +71,8 @@ class Evidence:
 
     ``measured`` is the run that has just ended, recorded or not; None if there was none. With
     ``rehash`` every data file is read again, even if its size and times are unchanged.
-    ``run_commands``: the user of this session allowed the commands that the bound names.
+    ``run_commands``: the user of this session allowed the commands that the bound names. Each fact
+    is observed when it is first asked for, and kept.
     """
 
     layout: Layout
@@ -105,9 +106,10 @@ class Evidence:
 
     @cached_property
     def installed(self) -> dict[str, str]:
-        """The versions in the first ``.venv`` with ``site-packages`` of the experiment's folder and
-        the repository's top, by normalised name of distribution; {} if there is none, or a commit
-        alone is checked."""
+        """The versions of the distributions in the project's ``.venv``, by normalised name, without
+        `installed.TOOLS` such as pip. It is the ``.venv`` of the experiment's folder, or else of
+        the repository's top; one without ``site-packages`` does not count. {} if there is none, or
+        a commit alone is checked."""
         if self.repository.subject == "commit":
             return {}
         return installed.installed([self.root, self.repository.git.top])
@@ -137,19 +139,19 @@ class Evidence:
 
     @property
     def root(self) -> Path:
-        """The experiment's folder."""
+        """The experiment's folder on the disk, as an absolute path."""
         return self.repository.git.top / self.layout.root
 
     @cached_property
     def fingerprints(self) -> Fingerprints:
-        """What computes the digests of data files, with its cache beside the journal."""
+        """The object that computes the digests of data files, with its cache beside the journal."""
         return Fingerprints(self.journal.folder / "fingerprints.json", rehash=self.rehash)
 
     @cached_property
     def shadows(self) -> list[tuple[str, str]]:
         """Files that would be imported or run in place of the harness or a package, or by every
-        interpreter: ``(path, effect)``, the path from the repository's top; [] if there are none,
-        or unless the working tree is checked."""
+        interpreter: pairs of the path, from the repository's top, and the effect in words. [] if
+        there are none, or unless the working tree is checked. Errors as in `shadows.shadows`."""
         if self.repository.subject != "working tree":
             return []
         folder = f"{self.layout.root}/" if self.layout.root else ""
@@ -186,11 +188,11 @@ class Evidence:
 
     @cached_property
     def only_claims(self) -> str:
-        """The text "no run recorded yet", and that the rows of the ledger are claims, with their
-        number, if it has any: they were written by hand. It is for a working tree without a record.
+        """The text "no run recorded yet", for a working tree without a record; if the ledger has
+        rows, with their number, and that they are claims, written by hand.
 
-        "" if a run was recorded here, or the journal has a fault, or refs of tried commits show
-        that records are gone. Errors as of ``journal_fault`` and ``ledger``.
+        "" if a run was recorded in this working tree, or the journal has a fault, or refs of tried
+        commits show that records are gone. Errors as of ``journal_fault`` and ``ledger``.
         """
         if self.journal_fault or any(r.worktree == self.worktree for r in self.records):
             return ""
@@ -244,7 +246,8 @@ class Evidence:
 
     @cached_property
     def worktree(self) -> str:
-        """The name of this working tree; "" for the main one."""
+        """The name of this working tree, as git's folder ``worktrees`` has it; "" for the main
+        one."""
         git = self.repository.git
         return "" if git.folder == git.common_dir else git.folder.name
 

@@ -21,8 +21,8 @@ _ID = r"[0-9a-f]{16}"
 @dataclass(frozen=True)
 class Lock:
     """The content of bound.lock. ``blessed`` says when a person blessed it; ``files`` maps a path
-    from the repository's top to ``sha256:…`` of its canonical bytes, ``data`` a file outside git
-    (``~/…``, or relative to the experiment) to ``sha256:…``.
+    from the repository's top to ``sha256:…`` of its canonical bytes, ``data`` the name of a file
+    outside git (``~/…``, absolute, or relative to the experiment) to ``sha256:…`` of its bytes.
 
     ``id`` is a random number of 16 hex digits, so that no two blessings write the same bytes.
     ``baseline`` is the id of the blessing since which runs are compared, "" for all runs.
@@ -35,8 +35,7 @@ class Lock:
     baseline: str = ""
 
     def dumps(self) -> str:
-        """Return the text of bound.lock, with sorted paths, so that a diff shows only what
-        changed."""
+        """Return the text of bound.lock, with sorted paths: then a diff shows only what changed."""
         lines = [
             "# Written by `pytest-ouro bless`: a person declares these bytes the truth.",
             "# sha256 of each file, text with LF line endings.",
@@ -58,7 +57,7 @@ class Lock:
 def loads(text: str, *, name: str = NAME) -> Lock:
     """Return the lock that a text of bound.lock states. TrustError, which calls the file ``name``,
     if it is not TOML, a later version wrote it, it has no table ``files``, a digest is not
-    ``sha256:…``, or an id is not 16 hex digits."""
+    ``sha256:…``, or an ``id`` or ``baseline`` that it has is not 16 hex digits."""
     from pytest_ouro.evidence import toml
 
     try:

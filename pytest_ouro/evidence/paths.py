@@ -44,8 +44,8 @@ class RepoPath(PathParameter):
     wanted = "a path inside the repository, relative to the experiment's root"
 
     def fault(self, folder: str, root: str) -> str:
-        """Return why a rule may not name this path: it begins with ``~``, lies outside the
-        repository, is empty, or has a null character; "" if the rule may."""
+        """Return why a rule may not name this path: it begins with ``~``, is absolute, lies outside
+        the repository, is empty, or has a null character; "" if the rule may."""
         if self.split("/")[0] == "~":
             return "~ is the home folder only for files of data"
         try:

@@ -70,7 +70,8 @@ class Change:
 
 
 class Repository:
-    """One repository and the part of it that is checked. Every fact is observed once."""
+    """One repository and the part of it that is checked. Every fact is observed once; GitError or
+    LimitError if git fails or lacks an object, OuroError if a file cannot be read."""
 
     def __init__(
         self,
@@ -82,7 +83,8 @@ class Repository:
         tip: str = "",
     ) -> None:
         """``trust`` is the id of the trusted commit ("": none), ``head`` of the checked one, by
-        default HEAD. ``tip`` is the last commit of the history if ``head`` is an earlier one."""
+        default HEAD. ``subject`` says what is checked (`Subject`). ``tip`` is the last commit of
+        the history if ``head`` is an earlier one."""
         self.git = git
         self.trust = trust
         self.subject = subject
@@ -109,20 +111,21 @@ class Repository:
 
     @property
     def index(self) -> dict[str, Entry]:
-        """The index, by path; the files of the checked commit if a commit alone is checked."""
+        """The entries of the index, or of the checked commit if it alone is checked, by path."""
         return self._files[0]
 
     @cached_property
     def untracked(self) -> list[str]:
-        """Untracked files that git does not ignore, without those of our own cache; [] unless the
-        working tree is checked."""
+        """The paths of untracked files that git does not ignore, without those in pytest-ouro's own
+        cache; [] unless the working tree is checked."""
         cache, files = cache_in(self.git.top), self._files[1]
         return [path for path in files if not path.startswith(cache)] if cache else files
 
     @cached_property
     def hidden(self) -> list[str]:
-        """Untracked Python modules that git ignores only by ``.git/info/exclude`` or the clone's
-        own ``core.excludesFile``; [] unless the working tree is checked."""
+        """The paths of Python modules (``.py``, ``.pth``, ``.so``, ``.pyd``) that git ignores, but
+        not by a .gitignore; [] unless the working tree is checked and `excludes.has_local_excludes`
+        is true."""
         if self.subject != "working tree" or not excludes.has_local_excludes(self.git):
             return []
         listed = self.git.call("ls-files", "-o", "-z", "--exclude-per-directory=.gitignore")
@@ -135,9 +138,9 @@ class Repository:
 
     @cached_property
     def commits(self) -> tuple[Commit, ...]:
-        """The commits in the history of ``head`` and of an unfinished merge that are not in
-        trust's, parents first; () without trust or if ``head`` is trust, also during a merge.
-        GitError in a shallow clone that lacks trust, LimitError for more than `limits.COMMITS`."""
+        """The commits in the history of ``head`` and of ``merging`` that are not in trust's,
+        parents first; () without trust, or if ``head`` is trust, even during a merge. GitError in a
+        shallow clone that lacks trust, LimitError for more than `limits.COMMITS`."""
         return tuple(commit for commit, _ in self._history)
 
     @cached_property
@@ -178,8 +181,8 @@ class Repository:
 
     @cached_property
     def committed(self) -> tuple[Change, ...]:
-        """Each change of each of ``commits``, oldest first, also what was reverted; their
-        errors."""
+        """Each change of each of ``commits``, oldest first, even if reverted; errors as of
+        ``commits``."""
         return tuple(change for _, changes in self._history for change in changes)
 
     @cached_property
@@ -190,7 +193,7 @@ class Repository:
 
     @cached_property
     def ancestors(self) -> frozenset[str]:
-        """The same ids as a set."""
+        """The ids of ``history`` as a set."""
         return frozenset(self.history)
 
     @cached_property
@@ -326,8 +329,8 @@ class Repository:
     ) -> dict[str, dict[Place, bytes | None]]:
         """Return by path, then by place, the bytes in every place that is checked (None: absent, or
         a submodule). Left out are the commit during a merge, since the index will be the commit,
-        and an absent file with skip-worktree. LimitError if a file has more bytes than
-        ``limit``."""
+        and a file with skip-worktree that is absent from the disk. LimitError if a file has more
+        bytes than ``limit``, but see `content.read_or_point` for large files on the disk."""
         trees: dict[Place, dict[str, Entry]] = {}
         if not self.merging:
             trees["commit"] = self.head_tree

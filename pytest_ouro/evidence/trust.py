@@ -38,9 +38,10 @@ class Trust:
     """What rules and frozen files are compared with: a commit that ``source`` names, or bound.lock.
 
     ``commit`` is that commit, or the one that introduced this content of bound.lock; "" while a new
-    bound.lock is not committed yet. ``lock`` is set if the digests of bound.lock are the reference.
-    ``read_at`` is the commit from which bound.lock was read; "" for the working tree. ``lock_path``
-    and ``bound_path`` (of bound.toml) are relative to the repository's top.
+    bound.lock is not committed yet ("a blessing is pending"). ``lock`` is set if the digests of
+    bound.lock are the reference. ``read_at`` is the commit from which bound.lock was read; "" for
+    the working tree. ``lock_path`` and ``bound_path`` (of bound.toml) are relative to the
+    repository's top.
     """
 
     git: Git
@@ -71,8 +72,8 @@ class Trust:
 
     @property
     def renewal(self) -> str:
-        """What a person must do so that corrected rules are trusted, as commands and words without
-        a full stop, for the end of a sentence."""
+        """What a person must do to correct the rules and have them trusted, as commands and words
+        without a full stop, for the end of a sentence."""
         edit = (
             "correct bound.toml, run pytest-ouro bless, commit bound.toml and bound.lock together"
         )
@@ -124,8 +125,8 @@ class Trust:
 
     @cached_property
     def _stated_lock(self) -> Lock | None:
-        """The bound.lock that is trusted, or else that of the trusted commit; None if that has
-        none. TrustError if it is damaged."""
+        """The bound.lock that is the reference, or else the one in the trusted commit; None if that
+        commit has none. TrustError if it is damaged, OuroError if it cannot be read."""
         if self.lock is not None:
             return self.lock
         committed = self.read(self.lock_path)
@@ -134,7 +135,7 @@ class Trust:
     @cached_property
     def committed(self) -> frozenset[str]:
         """The paths of all files of the trusted commit, frozen or not; of HEAD while a blessing is
-        pending."""
+        pending. GitError or LimitError if it cannot be read."""
         head = self.git.commit("HEAD") if self.blessing_pending else ""
         return frozenset(self.git.tree(head) if head else self._tree)
 
@@ -218,8 +219,8 @@ def refuse_other_in_tree(git: Git, path: str) -> None:
 def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> tuple[str, str]:
     """Return the id of the commit named as trust, and the source of the name; two empty strings if
     no source names one. ``asked``, unless it is None, comes first (its source is ``asked_by``),
-    then OURO_TRUST, then ``git config ouro.trust``. Only the first source that names something
-    counts: TrustError if that name is empty, ambiguous or not a commit."""
+    then the variable OURO_TRUST, then ``git config ouro.trust``. Only the first source that is set
+    counts: TrustError if its name is empty, ambiguous or not a commit."""
     sources: dict[str, Callable[[], str | None]] = {
         asked_by: lambda: asked,
         "OURO_TRUST": lambda: os.environ.get("OURO_TRUST"),
@@ -248,9 +249,9 @@ def resolve(
     """Return the trust: the commit that `named` finds, or else bound.lock.
 
     ``bound_path`` is bound.toml's path from the top; bound.lock lies beside it, and is read in the
-    commit ``read_at`` ("": in the working tree). TrustError as in `named`; without a named commit
-    also if bound.lock is missing or damaged, if bound.toml is missing or has another digest than
-    bound.lock says, and as in `_blessing`. OuroError if one of them cannot be read.
+    commit ``read_at`` ("": in the working tree). Errors as in `named`; without a named commit also
+    TrustError if bound.lock is missing or damaged, or if bound.toml is missing or has another
+    digest than bound.lock says, errors as in `_blessing`, and OuroError if a file cannot be read.
     """
     lock_path = join(bound_path.rpartition("/")[0], lockfile.NAME)
     commit, source = named(git, asked=asked, asked_by=asked_by)
@@ -302,7 +303,9 @@ def _edges(git: Git) -> list[str]:
 
 
 def _refuse_altered_bound(trust: Trust, bound_path: str) -> None:
-    """Raise TrustError if bound.toml is absent, or does not have the blessed digest."""
+    """Raise TrustError if bound.toml is absent from the commit ``trust.read_at`` ("": from the
+    disk), or does not have the blessed digest there. OuroError if it cannot be read, or if
+    something else, such as a folder, is in its place."""
     data = present(trust.git, bound_path, trust.read_at, limit=limits.BOUND)
     if data is None and not trust.read_at:
         refuse_other_in_tree(trust.git, bound_path)

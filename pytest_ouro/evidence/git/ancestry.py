@@ -32,7 +32,7 @@ def list_history(git: Git, head: str) -> tuple[str, ...]:
 
 def list_commits(git: Git, tips: Iterable[str], *, since: str) -> list[str]:
     """Return the ids of all commits in the history of ``tips`` that are not in that of ``since``,
-    oldest first. LimitError if they are too many, GitError if git fails."""
+    oldest first. LimitError if they are more than `limits.COMMITS`, GitError if git fails."""
     few, order = f"--max-count={limits.COMMITS + 1}", ("--reverse", "--topo-order")
     found = git.call("rev-list", few, *order, *tips, f"^{since}").decode().split()
     if len(found) > limits.COMMITS:
@@ -41,8 +41,9 @@ def list_commits(git: Git, tips: Iterable[str], *, since: str) -> list[str]:
 
 
 def list_descendants(git: Git, commit: str, *, start: str, refs: dict[str, str]) -> dict[str, str]:
-    """Return those of the ``refs``, ids of commits by full names that begin with ``start``, that
-    have ``commit`` in their history. A commit that is missing has none. GitError if git fails."""
+    """Return those of ``refs`` whose commit is ``commit`` or has it in its history. ``refs`` maps
+    full names that begin with ``start`` to the ids of commits. A ref whose commit is missing is
+    left out. GitError if git fails."""
     known = None if git.shallow else _find_descendants(git, commit, refs.values())
     if known is None:
         listed = git.call("for-each-ref", "--format=%(refname)", f"--contains={commit}", start)
@@ -51,8 +52,9 @@ def list_descendants(git: Git, commit: str, *, start: str, refs: dict[str, str])
 
 
 def _find_descendants(git: Git, commit: str, tips: Iterable[str]) -> set[str] | None:
-    """Return those of the commits ``tips`` that have ``commit`` in their history; None if the way
-    is long, or one on the way cannot be read."""
+    """Return commits that have ``commit`` in their history, and ``commit`` itself: all of ``tips``
+    that do, and those on the way to them. None if about `_FEW` commits more than ``tips`` would be
+    read, or one of them cannot be read."""
     known = {commit: True}
     todo = [*tips]
     most = _FEW + len(todo)

@@ -37,8 +37,9 @@ _OVERRIDES = (
 
 
 def environment() -> dict[str, str]:
-    """Return a copy of our environment without ``GIT_*`` variables, except for new ones that keep
-    git from asking, fetching, taking locks, replacing objects and expanding paths.
+    """Return a copy of the environment of this process in which the ``GIT_*`` variables are
+    replaced by some that keep git from asking, fetching, taking locks, replacing objects and
+    expanding paths.
 
     Relative folders are removed from PATH: the checked folder could contain a program "git".
     """
@@ -127,16 +128,16 @@ def _git_folders(start: Path) -> Iterator[Path]:
 
 
 def _own_index(index: str, top: Path, common_dir: Path) -> str:
-    """Return ``index`` unchanged, "" too; GitError if it lies outside the repository's git
-    folder."""
+    """Return ``index``, the value for GIT_INDEX_FILE, unchanged; GitError if it is not "" and lies
+    outside the repository's git folder."""
     if index and common_dir.resolve() not in (top / index).resolve().parents:
         raise messages.foreign_index(index)
     return index
 
 
 def _unreadable(error: bytes, tracked: Collection[str]) -> list[str]:
-    """Return the folders that git says, in its standard error, it could not open, each with ``/``
-    at its end; [] if there are none.
+    """Return the folders that git could not open, as it says in its standard error ``error``, each
+    with ``/`` at its end; [] if there are none.
 
     Git cuts a line whose path is too long to be opened. Then the folder is the uppermost one of the
     path that has no file of ``tracked`` in it.
@@ -167,7 +168,8 @@ class Git:
     share; ``head`` is the id of the commit that is checked out ("" before the first one),
     ``branch`` its branch ("" if HEAD is detached). ``shallow`` says that the clone lacks a part of
     the history. ``index`` is the GIT_INDEX_FILE of a partial commit. If only objects are needed,
-    ``top`` is any folder of the repository, with the path ``prefix`` in it.
+    ``top`` is any folder of the repository, with the path ``prefix`` in it. Methods that read
+    objects raise LimitError also if all that was read has more than `limits.OBJECTS` bytes.
     """
 
     top: Path
@@ -214,8 +216,9 @@ class Git:
         )
 
     def again(self) -> Git:
-        """Return the repository with its present HEAD; the reader of objects is this one's. Errors
-        as in `discover`, which is called if git's files do not show HEAD."""
+        """Return the repository with its present HEAD. It shares the reader of objects with this
+        one, and may read `limits.OBJECTS` bytes again. Errors as in `discover`, which is called
+        instead if git's files do not show HEAD."""
         refuse_special_files(self.top)
         found = read_head(self.folder, self.common_dir)
         if found is None or self.shallow != (self.common_dir / "shallow").exists():
@@ -285,8 +288,8 @@ class Git:
         """Return the bytes of the object that an entry of a tree or the index names; None for a
         submodule, or if ``entry`` is None.
 
-        LimitError, which names ``path``, if they are more than ``limit``; GitError if the object is
-        missing or damaged.
+        LimitError, which names ``path``, if they are more than ``limit``; LimitError too if all
+        that was read is more than `limits.OBJECTS`. GitError if the object is missing or damaged.
         """
         if entry is None or entry.is_submodule:
             return None
@@ -297,7 +300,7 @@ class Git:
         that git does not ignore; [] for these without ``untracked``.
 
         A folder that git could not read, or that is another repository, is in the second list with
-        ``/`` at its end. GitError while a merge has conflicts.
+        ``/`` at its end. GitError while a merge has conflicts; errors as in `run_git`.
         """
         others = ("-o", "--exclude-standard") if untracked else ()
         asked = ("ls-files", "-c", *others, "-s", "-v", "-z")
@@ -317,7 +320,7 @@ class Git:
 
     def blobs(self, ids: Iterable[str]) -> list[bytes]:
         """Return the bytes of the objects with these ids, in order; GitError if one is missing or
-        damaged, LimitError if one is too large."""
+        damaged, LimitError if one has more bytes than `limits.FILE`."""
         return [self.store.read(blob) for blob in ids]
 
     def close(self) -> None:

@@ -55,7 +55,8 @@ def uses_reftable(common_dir: Path) -> bool:
 
 def packed_refs(common_dir: Path, start: str) -> dict[str, bytes]:
     """Return the ids of the refs in the file packed-refs whose full names begin with ``start``, by
-    these names; {} without the file. A ref that is a file too has the id that the file states."""
+    these names; {} without the file. The id of a ref that is also a file of its own is the one in
+    that file, which is not read here. OuroError if packed-refs cannot be read."""
     data = read_own(common_dir / "packed-refs", limit=limits.FILE) or b""
     wanted = os.fsencode(f" {start}")
     lines = data.splitlines() if wanted in data else ()
@@ -68,8 +69,9 @@ def packed_refs(common_dir: Path, start: str) -> dict[str, bytes]:
 
 
 def write_object(common_dir: Path, kind: bytes, data: bytes, *, like: str) -> str:
-    """Write a loose object, flushed to disk, unless there is one; return its id, by the hash
-    function that made the id ``like``. OSError if it cannot be written."""
+    """Write an object of git's ``kind`` (``b"blob"``, ``b"tree"``) with these bytes as a loose one,
+    flushed to disk, unless it is there; return its id, by the hash function that made the id
+    ``like``. OSError if it cannot be written."""
     name = object_id(kind, data, like=like)
     objects = common_dir / "objects"
     folder = objects / name[:2]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 class Entry(NamedTuple):
     """One path of a tree or of the index. ``mode`` is as git writes it: 100644, 100755, 120000, …;
-    ``blob`` is the id of the object. ``skip`` says that skip-worktree is set, in the index
-    alone."""
+    ``blob`` is the id of the object. ``skip``: skip-worktree is set, which only the index can
+    have."""
 
     mode: str
     blob: str
@@ -62,8 +62,9 @@ _SLOW_CODECS = ("idna", "punycode")
 
 
 class Objects:
-    """Reads objects from one ``git cat-file --batch``, which ends with :meth:`close` or with this
-    object."""
+    """Reads objects from one process ``git cat-file --batch``, which ends with :meth:`close` or
+    when this object is freed. Methods that read objects raise GitError if one is missing or
+    damaged, and LimitError as :meth:`read` does."""
 
     def __init__(
         self,
@@ -72,8 +73,9 @@ class Objects:
         *,
         late: Callable[[], None] = lambda: None,
     ) -> None:
-        """``late`` is called if git does not answer for long; what that raises ends the wait. It
-        must not refer to this object, which would never be freed."""
+        """``command`` is the call of git and ``env`` its environment. ``late`` is called if git
+        does not answer for long; what that raises ends the wait. It must not refer to this object,
+        which would never be freed."""
         self._program = (command, env)
         self._late = late
         self._known: dict[str, bytes] = {}
@@ -102,7 +104,8 @@ class Objects:
         self.renew()
 
     def renew(self) -> None:
-        """Allow to read `limits.OBJECTS` again, for another answer."""
+        """Count the bytes that are read from 0 again, so that the next answer may read
+        `limits.OBJECTS`."""
         self._unread = limits.OBJECTS
 
     def read(self, name: str, *, limit: float = limits.FILE, path: str = "") -> bytes:
@@ -287,7 +290,7 @@ class Objects:
         self, old: str, new: str, folder: str, walk: _Walk
     ) -> Iterator[tuple[str, Kind]]:
         """Yield what `difference` does, for two trees that are at ``folder`` ("" or with a slash at
-        its end)."""
+        its end); ``walk`` counts what was met on the way."""
         if old == new:
             return
         old_fields = self._fields(old) if old else {}
@@ -316,8 +319,8 @@ def _read_entry(name: bytes, fields: tuple[bytes, bytes]) -> tuple[str, Entry]:
 
 def _suspects(names: bytes) -> list[str]:
     """Return those of the names (separated by slashes), in lower case, that may lead to ``.git``,
-    for `_leads_to_git` to look at. Without other characters than ASCII, only names with ``git``; []
-    if there is none."""
+    for `_leads_to_git` to look at. If all characters are ASCII, these are the names with ``git``,
+    and [] if there is no ``.git`` and no ``git~1``; otherwise all names."""
     lowered = names.lower()
     if lowered.isascii():
         if b".git" not in lowered and b"git~1" not in lowered:

@@ -38,8 +38,8 @@ def output(
 
     ``stdin`` is its standard input. ``env`` is its whole environment, in whose PATH it is searched.
     After 3, 6, 12, … seconds of silence ``late`` is called; what that raises ends the program.
-    GitError if the program waits for something, or is silent for ten minutes; OSError if it cannot
-    be started.
+    GitError if the program waits for something (found out on Linux alone), or is silent for ten
+    minutes; OSError if it cannot be started.
     """
     (out, out_end), (err, err_end) = _pipe(), _pipe()
     try:
@@ -205,9 +205,9 @@ class _Patience:
     def wait(self, poll: select.poll) -> list[int]:
         """Wait until a pipe of ``poll`` can be read, and return the descriptors of those that can.
 
-        GitError if the program sleeps without an end or is silent for ten minutes; also what
-        ``late`` raises, which is called after silences. Then the program is killed, and every later
-        call raises the same at once.
+        GitError if the program sleeps without an end (found out on Linux alone) or is silent for
+        ten minutes; also what ``late`` raises, which is called after 3, 6, 12, … seconds of
+        silence. After an error the program is killed, and every later call raises the same at once.
         """
         if not self._error:
             return self._wait_first(poll)

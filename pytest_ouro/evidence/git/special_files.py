@@ -30,10 +30,13 @@ _FOLDERS = ("info", "refs", "objects/info", "objects/pack")
 
 
 def refuse_special_files(start: Path) -> None:
-    """Raise OuroError if there is a pipe, a socket, a device or a huge file in the git folder
-    around ``start``; do nothing if there is no git folder.
+    """Raise OuroError if a pipe, a socket or a device lies in the git folder around ``start``
+    itself, in its ``info``, ``objects/info`` or ``objects/pack``, or anywhere in its ``refs``; or
+    if a file in the git folder itself or in ``info`` is too large for git to read whole. Do nothing
+    if there is no git folder.
 
-    Objects are not looked at: there are many, and :func:`refuse_what_blocks` finds a pipe there.
+    Other objects are not looked at: there are many, and :func:`refuse_what_blocks` finds a pipe
+    there.
     """
     for place in _git_folders(str(start)):
         for entry in _files(place, deep=False):
@@ -142,8 +145,9 @@ def refuse_special_file(
     *,
     too_large: Callable[[str, int, int], LimitError] | None = None,
 ) -> None:
-    """Raise OuroError if a path, links followed, leads to a pipe, a socket or a device, or to more
-    bytes than ``limit``; do nothing if it leads nowhere. ``too_large`` is as for `read_regular`."""
+    """Raise OuroError if ``path``, links followed, leads to a pipe, a socket or a device;
+    LimitError if it leads to a file of more than ``limit`` bytes. Do nothing if it leads nowhere.
+    ``too_large`` is as for `read_regular`."""
     try:
         found = os.stat(path)  # noqa: PTH116
     except OSError:

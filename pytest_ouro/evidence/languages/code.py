@@ -65,8 +65,9 @@ def describe(
 
 
 def version(paths: Iterable[str]) -> str:
-    """Return the version that a description of these files has if it is made here and now: of our
-    form and of Python, and of PyYAML if a path is that of a YAML file."""
+    """Return the version that a description of these files has if it is made here and now: a text
+    that names the versions of the form and of Python, and that of PyYAML if a path is that of a
+    YAML file."""
     text = f"{_FORM} python {platform.python_version()}"
     has_yaml = any(path.lower().endswith((".yaml", ".yml")) for path in paths)
     return f"{text} yaml {yaml_version() or 'none'}" if has_yaml else text

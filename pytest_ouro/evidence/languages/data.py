@@ -49,7 +49,7 @@ def read_data(read: Callable[[str], Any], blob: bytes) -> Form:
 
 @lru_cache(maxsize=1)
 def yaml_version() -> str:
-    """Return the version of PyYAML; "" if it is not installed."""
+    """Return the version of PyYAML, which is imported; "" if it is not installed."""
     try:
         return str(importlib.import_module("yaml").__version__)
     except (ImportError, AttributeError):

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 
 class Form(NamedTuple):
-    """``code`` is equal for two contents of one meaning, ``seedless`` also if only seeds differ.
+    """The form of one file. ``code`` is equal for two contents of one meaning, ``seedless`` also if
+    only seeds differ.
 
     ``kind`` says what ``size`` counts: nodes of a syntax tree for ``python``, twice the words of
     keys and values for ``data``, twice the words of the text for ``text``. A word counts two, so

@@ -15,11 +15,9 @@ _INFO = r"(?P<name>.+?)-(?P<version>[^-]+)\.dist-info\Z"
 
 
 def installed(folders: list[Path]) -> dict[str, str]:
-    """Return the versions of the distributions in the first ``.venv`` among ``folders`` that has a
-    folder ``site-packages`` (of several, in one of them), by normalised names, without `TOOLS`.
-
-    {} if there is no such ``.venv``: an environment elsewhere is not the repository's.
-    """
+    """Return the versions of the distributions in the first ``.venv`` of the ``folders`` that has a
+    folder ``site-packages`` (if it has several, of one of them), by normalised names, without
+    `TOOLS`. {} if there is no ``.venv`` with one."""
     for folder in folders:
         if not (folder / ".venv").is_dir():  # cheaper than a glob
             continue

@@ -84,9 +84,10 @@ class Names:
 
     def runs_once(self, node: ast.AST, within: tuple[ast.AST, ...] = ()) -> bool:
         """Return whether a node runs at most once, as far as the syntax shows: it lies outside of
-        all loops, comprehensions, classes and lambdas, and the functions around it are plain, do
-        not call themselves, and are called only from such places. For a plain function, the answer
-        is about its body. ``within`` are the functions that were looked at before."""
+        all loops (but may be what a ``for`` loops over), comprehensions, classes and lambdas, and
+        the functions around it are plain, do not call themselves, and are called only from places
+        that run at most once. For a plain function, the answer is about its body. ``within`` are
+        the functions that were looked at before."""
         current: ast.AST | None = node
         inner: ast.AST = node
         while current is not None:
@@ -103,7 +104,8 @@ class Names:
 
     def arguments(self, function: ast.FunctionDef, parameter: str) -> Iterator[ast.expr]:
         """Yield the default of a plain function's parameter, if it has one, and what each call
-        passes for it, by place or by name; nothing if there is no such parameter."""
+        passes for it, by place or by name; nothing if the function has no parameter of that
+        name."""
         spec = function.args
         plain = [*spec.posonlyargs, *spec.args]
         defaults = [*zip(plain[::-1], spec.defaults[::-1], strict=False)]

@@ -20,10 +20,11 @@ _INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 def number_fault(source: Source, harness: str, evaluate: str, metric: str) -> OuroError | None:
     """Return the error that says what the function ``evaluate`` of a harness returns instead of one
-    number: a dictionary without the key ``metric``, or a tuple or list.
+    number: a dictionary without the key ``metric``, or a tuple or list. ``source`` is the harness,
+    ``harness`` its path.
 
-    None if one of its ``return`` statements may be right, if there is no such function, or if the
-    harness is not Python.
+    None if one of its ``return`` statements may be right, if it has none with a value, if the
+    harness does not define the function, or does so twice, or is not Python.
     """
     try:
         found = source.bindings.get(evaluate, ())

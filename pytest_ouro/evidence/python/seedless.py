@@ -41,7 +41,7 @@ class _Reducer(ast.NodeTransformer):
 
     def _is_empty(self, name: str) -> bool:
         """Return whether the plain function ``name`` only sets seeds, and is called, only as a
-        statement and outside of loops. False if it is never called, or is known as empty
+        statement that runs at most once. False if it is never called, or is known as empty
         already."""
         function = self._names.functions[name]
         parameters = {arg.arg for arg in ast.walk(function.args) if isinstance(arg, ast.arg)}
@@ -81,8 +81,8 @@ class _Reducer(ast.NodeTransformer):
         return empty or seeds.seeds(value) or seeds.draws(value)
 
     def _is_drawn_once(self, statement: ast.Assign | ast.AnnAssign) -> bool:
-        """Return whether an assignment lies outside of loops, and its value is a call that draws
-        random numbers or a batch."""
+        """Return whether an assignment runs at most once, and its value is a call that draws random
+        numbers or a batch."""
         drawn = statement.value is not None and self._seeds.draws(statement.value)
         return drawn and self._names.runs_once(statement)
 
@@ -132,8 +132,8 @@ class _Reducer(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_arguments(self, node: ast.arguments) -> ast.AST:
-        """Put 0 or what `_zero_if` returns for the defaults of parameters that are named for a
-        seed."""
+        """Replace the defaults of parameters that are named for a seed by what `_zero_if`
+        returns."""
         plain = [*node.posonlyargs, *node.args][::-1]
         node.defaults = [
             self._zero_if(is_seed_name(arg.arg), value)
@@ -189,7 +189,7 @@ class _Reducer(ast.NodeTransformer):
 
     def _skips_batches(self, call: ast.Call) -> bool:
         """Return whether a call of ``islice`` has the form ``islice(batches, n, None)``, with a
-        constant ``n``, outside of loops: it skips the first ``n`` training batches."""
+        constant ``n``, and runs at most once: it skips the first ``n`` training batches."""
         args = call.args
         return (
             len(args) == 3
@@ -233,8 +233,8 @@ class _Reducer(ast.NodeTransformer):
 
     def _zero_if(self, is_seed: bool, value: ast.expr) -> ast.expr:
         """Return what replaces ``value``: itself if ``is_seed`` is false or it has side effects, 0
-        if it is constant during the run, and otherwise a tuple of the names that it depends on,
-        without carriers."""
+        if it is made of literals and carriers of seeds alone, and otherwise a tuple of the names
+        that it depends on, without carriers."""
         if not is_seed or not self._seeds.is_pure(value):
             return value
         if self._seeds.is_constant(value):
@@ -270,8 +270,8 @@ class _Inliner(ast.NodeTransformer):
         return None if _target(node) in self._values else node
 
     def visit_For(self, node: ast.For) -> ast.AST:
-        """Let a loop over a variable of ``values`` loop over its value, without ``iter(…)`` around
-        it."""
+        """Put its value in the place of a variable of ``values`` that a loop loops over; in any
+        loop, drop ``iter(…)`` around what it loops over."""
         if isinstance(node.iter, ast.Name):
             node.iter = self._values.get(node.iter.id, node.iter)
         while _calls_iter(node.iter):

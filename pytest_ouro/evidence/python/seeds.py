@@ -74,7 +74,7 @@ class Seeds:
 
     def is_pure(self, node: ast.AST) -> bool:
         """Return whether evaluating an expression changes nothing: it calls only functions that are
-        known to have no side effects."""
+        known to have no side effects, and has no ``await``, ``yield``, ``:=`` or ``lambda``."""
         parts = list(ast.walk(node))
         calls = [part for part in parts if isinstance(part, ast.Call)]
         return not any(isinstance(part, _IMPURE) for part in parts) and all(
@@ -194,7 +194,7 @@ class Seeds:
 
     def _is_candidate(self, name: str) -> bool:
         """Return whether a name may carry a seed: it is a variable or parameter whose values are
-        pure, and is bound outside of loops."""
+        pure, and is bound only where code runs at most once."""
         bound = [*self.names.assigned.get(name, []), *self.names.parameters.get(name, [])]
         return (
             self.names.is_variable(name)

@@ -115,8 +115,8 @@ class Source:
 
     def reached_from(self, name: str) -> set[str]:
         """Return the set of the module-level names that ``name`` needs: ``name``, `TOP_LEVEL`, and
-        all names that their statements use, transitively. Names that the module does not bind are
-        left out, ``name`` and `TOP_LEVEL` too; an empty set if nothing is left."""
+        all names that their statements use, transitively. Of all these, names that the module does
+        not bind are left out; an empty set if nothing is left."""
         seen: set[str] = set()
         waiting = [name, TOP_LEVEL]
         while waiting:

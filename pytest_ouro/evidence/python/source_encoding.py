@@ -22,7 +22,7 @@ def decode(data: bytes, *, strict: bool = False, path: str = "a script") -> str:
 
     If the declaration is invalid, or names no encoding, the text is read as UTF-8, or, with
     ``strict``, SyntaxError is raised. OuroError, which names ``path``, for an encoding that an
-    interpreter reads and we do not.
+    interpreter may read and pytest-ouro does not.
     """
     declares = any(b"coding" in line for line in data.split(b"\n", 2)[:2])
     if not declares and not data.startswith(codecs.BOM_UTF8):
@@ -45,8 +45,9 @@ def decode(data: bytes, *, strict: bool = False, path: str = "a script") -> str:
 
 
 def demand_readable(data: bytes, path: str) -> None:
-    """Raise OuroError, which names the script's ``path``, if it is too large to be parsed, or
-    declares an encoding that an interpreter reads and we do not. It need not be valid Python."""
+    """Raise OuroError, which names ``path``, if the script ``data`` is too large to be parsed, or
+    declares an encoding that an interpreter may read and pytest-ouro does not. It need not be valid
+    Python."""
     if len(data) > LONG or b"coding" in data[:1000]:
         demand_few_tokens(decode(data, path=path), path)
 

@@ -50,7 +50,7 @@ def exists(folder: Path) -> bool:
 
 def read_held(folder: Path) -> str:
     """Return the id of the tree that the ref names; "" if there is no ref. Git is called only if
-    its files do not show it; GitError if it fails."""
+    its files do not show it; GitError if it fails, OuroError if a file cannot be read."""
     place = folder / REF
     if not (uses_reftable(folder) or place.is_symlink() or place.parent.is_symlink()):
         found = b"" if place.is_dir() else (read_own(place) or b"").rstrip(b"\n")
@@ -146,8 +146,8 @@ def _write_by_git(folder: Path, lines: Sequence[bytes], new: Sequence[bytes], li
 
 def name(folder: Path, tree: str) -> None:
     """Let the ref name the tree with this id; for "", remove the ref. The caller holds the
-    journal's lock. If neither we nor git can, what blocks the ref (a lock file, a folder in its
-    place) is removed and git is called again; GitError if it fails even then."""
+    journal's lock. If this cannot be done, even by git, what blocks the ref (a lock file, a folder
+    in its place) is removed and git is called again; GitError if it fails even then."""
     if tree:
         with contextlib.suppress(OSError):
             write_ref(folder, REF, tree)

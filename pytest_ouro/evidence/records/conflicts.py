@@ -141,10 +141,9 @@ def _size(run: FinishedRun, best: FinishedRun) -> Iterator[_Fact]:
 
 
 def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
-    """Yield facts about the series that the run ended: its mean and deviation, computed from its
-    runs, if there are as many values as ``n`` says, and two or more; only the number of values if
-    ``n`` says more; nothing about mean and deviation otherwise. Nothing at all if the run ended no
-    series."""
+    """Yield facts about the series that the run ended; nothing if it ended none. ``n`` is yielded
+    if it is more than the number of the values of the series' runs, ``mean`` and ``sd`` if it is
+    that number and two or more, as computed from these values."""
     if run.n is None or run.series is None:
         return
     runs = [one for one in (*before, run) if one.series == run.series]
@@ -166,8 +165,8 @@ def _same(one: object, other: object, *, rounded: bool) -> bool:
 
 
 def broken_link(lines: list[bytes]) -> int:
-    """Return the number of the first line (from 1) whose ``prev`` is not the hash of the line
-    before; 0 if there is none."""
+    """Return the number of the first line (from 1) whose ``prev`` is not the sha256 of the line
+    before ("" in the first line), or that is not a JSON object; 0 if there is none."""
     prev = ""
     for number, line in enumerate(lines, start=1):
         try:

@@ -53,15 +53,16 @@ def _lost() -> Fault:
 class Journal:
     """``<git common dir>/ouro/journal.jsonl``: a ``started`` and a ``finished`` line for each run.
 
-    Methods that read the file raise RecordError if it cannot be read, methods that write raise it
-    if the file is not what was recorded, or cannot be written.
+    Methods that read the file raise RecordError if it cannot be read and LimitError if it is too
+    large; methods that write raise RecordError if the file is not what was recorded, or cannot be
+    written. GitError if git's copy is needed and git fails.
     """
 
     common_dir: Path
 
     @property
     def folder(self) -> Path:
-        """The folder of our files in git's folder; it need not exist."""
+        """The folder of pytest-ouro's files in git's common folder; it need not exist."""
         return self.common_dir / "ouro"
 
     @property
@@ -114,8 +115,8 @@ class Journal:
         return [run for run in records if run.event == "started" and run.run not in ended]
 
     def broken_link(self) -> int:
-        """Return the number of the first line (from 1) whose ``prev`` is not the hash of the line
-        before ("" in the first line), or that is not JSON; 0 if there is none."""
+        """Return the number of the first line (from 1) whose ``prev`` is not the sha256 of the line
+        before ("" in the first line), or that is not a JSON object; 0 if there is none."""
         from pytest_ouro.evidence.records.conflicts import broken_link
 
         return broken_link(self.lines())
@@ -263,14 +264,15 @@ class Journal:
 
     def clear(self, name: str) -> None:
         """Rename what has the journal's name but is not a file (a folder, a broken link, …) to
-        ``journal.NAME.other``; do nothing if it is a file, or there is nothing."""
+        ``journal.NAME.other``; do nothing if it is a file or a link to one, or there is nothing."""
         if not self.path.is_file() and os.path.lexists(self.path):
             self.path.rename(self.folder / f"journal.{name}.other")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep all other writers out within the block. An OSError or GitError there, or while
-        locking, becomes a RecordError: the journal cannot be written."""
+        locking, becomes a RecordError: the journal cannot be written. If something else is in the
+        place of the lock's file, it becomes an OuroError whose help removes that."""
         from filelock import FileLock
 
         try:

@@ -115,9 +115,9 @@ def parse(data: bytes, path: Path, metric: str) -> Ledger:
     """Return the ledger that ``data``, the bytes of the file at ``path``, states; ``metric`` is the
     metric's name, "" if not known.
 
-    Blank lines and comments are skipped. A line behind ``#`` or ``===`` that has the columns of a
-    row is a row: other programs, pandas among them, read it as one. A header in the middle applies
-    to the rows below it.
+    Blank lines and comments are skipped. A line that begins with ``#`` or ``===`` and has the
+    columns of a row is a row: other programs, pandas among them, read it as one. A header in the
+    middle applies to the rows below it.
     """
     text = Text.decode(data)
     lines = [(number, line) for number, line in text.lines() if line.strip()]
@@ -135,8 +135,8 @@ def _find_table(lines: Sequence[tuple[int, str]], path: Path, metric: str) -> Ta
     neither header nor row.
 
     It is that of JSON objects if the first line that is not a comment begins with ``{``, else that
-    of the first header. Without a header it has our own columns, in the format in which the first
-    row has that many cells; if there is no such format, tabs and columns without names.
+    of the first header. Without a header it has the columns `COLUMNS`, in the format in which the
+    first row has that many cells; if there is no such format, tabs and columns without names.
     """
     width = len(COLUMNS)
     first = next((line for _, line in lines if not _is_marked(line)), "")
@@ -251,8 +251,9 @@ def pair(rows: Iterable[Row], entries: Sequence[Entry]) -> tuple[list[Row], list
     """Return a tuple: the rows that belong to none of the runs ``entries``, in their order, and the
     runs that have no row; equal runs are next to each other.
 
-    Each run has one row, with what its record says in the columns that we know. A row of a table
-    without commit or metric belongs to no run, nor does one after all runs have theirs.
+    A run has at most one row: the first one that says what the run's record says in the known
+    columns (`Table.key`). A row of a table without commit or metric belongs to no run, nor does one
+    after all runs have theirs.
     """
     waiting, left = Counter(entries), len(entries)
     by_key: dict[int, dict[tuple[Cell, ...], list[Entry]]] = {}

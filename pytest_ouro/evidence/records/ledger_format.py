@@ -62,7 +62,8 @@ class Format:
 
     def split(self, line: str) -> list[str]:
         """Return the cells of a line that is not JSON, as they are read: unquoted in CSV, stripped
-        in a Markdown table."""
+        in a Markdown table. In TSV, a line without a tab is split at each backslash with a ``t``
+        behind it."""
         if self.separator == "\t":
             cells = line.split("\t")
             return cells if len(cells) > 1 else line.split("\\t")  # some tools write \t as it is

@@ -65,19 +65,18 @@ class Columns(NamedTuple):
 
     @property
     def known(self) -> tuple[int | None, ...]:
-        """The five places, in the order of the columns that we write; None for a column that is not
-        there."""
+        """The five places, in the order of `COLUMNS`; None for a column that is not there."""
         return self[:5]
 
     @property
     def unit(self) -> str:
-        """The unit of the column of memory."""
+        """The unit of the memory column: "MB" or "GB"."""
         return "MB" if self.megabytes else "GB"
 
 
 def find_columns(names: Sequence[str], metric: str) -> Columns:
     """Return the places of the known columns among the columns ``names``, in any order and case,
-    None for each that is not there.
+    None for each that is not there. Of several names of one column, the most telling counts.
 
     ``metric`` is the name of the metric in the bound; if it is "", usual names of metrics are
     looked for. A column that names another metric is not taken for the metric's.

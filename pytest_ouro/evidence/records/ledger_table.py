@@ -74,8 +74,8 @@ class Table:
 
     @classmethod
     def new(cls, format: Format, metric: str) -> Table:
-        """Return the table of a new ledger: our own columns, in which that of the metric has the
-        name ``metric``."""
+        """Return the table of a new ledger: the columns `COLUMNS`, in which that of the metric has
+        the name ``metric``."""
         names = tuple(metric if name == "metric" else name for name in COLUMNS)
         return cls(format, names, Columns(0, 1, 2, 3, 4))
 
@@ -86,16 +86,16 @@ class Table:
 
     @property
     def header(self) -> list[str]:
-        """The lines above the rows of a ledger that we start: the names, and in Markdown a rule; []
-        for JSON lines."""
+        """The lines above the rows of a ledger that pytest-ouro starts: the names, and in Markdown
+        a rule; [] for JSON lines."""
         if self.format == JSONL:
             return []
         rule = [self.format.join(["---"] * len(self.names))] if self.format == MARKDOWN else []
         return [self.format.join(self.names), *rule]
 
     def cells(self, entry: Entry) -> list[Cell]:
-        """Return the cells of a run's row: what is known of it, "" (in JSON: null) in the other
-        columns. A crash has null for metric and memory in JSON."""
+        """Return the cells of a run's row: what is known of it, "" (in JSON: null) in the columns
+        about which nothing is known. A crash has null for metric and memory in JSON."""
         more = dict(entry.more)
         cells: list[Cell] = [more.get(normalise(name), "") for name in self.names]
         used = f"{entry.memory_mb / (1 if self.columns.megabytes else 1024):.1f}"
@@ -115,15 +115,14 @@ class Table:
         return self.format.join(self.cells(entry), self.names)
 
     def key(self, cells: Sequence[Cell]) -> tuple[Cell, ...]:
-        """Return the cells by which a row is recognised: those of the columns that we know, since
-        people may fill in others; all cells if no known column is the status, since another may be
-        it."""
+        """Return the cells by which a row is recognised: those of the known columns, since people
+        may fill in others; all cells if no known column is the status, since another may be it."""
         if self.columns.status is None:
             return tuple(cells)
         return tuple(cells[place] for place in self.columns.known if place is not None)
 
 
 def row_of(run: FinishedRun) -> str:
-    """Return the row of a finished run, without a line end, in a ledger of tabs with our own
-    columns."""
+    """Return the row of a finished run, without a line end, in a ledger of tabs with the columns
+    `COLUMNS`."""
     return Table.new(TSV, run.metric_name).text(entry_of(run))

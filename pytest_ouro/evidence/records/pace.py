@@ -28,7 +28,7 @@ class Course(Protocol):
 
 def describe_pace(run: Course) -> str:
     """Return when the clock of a run started, and how many batches were served of what length, as
-    the end of a sentence; "" if that is not known."""
+    ``: its clock started …``, the end of a sentence; "" if that is not known."""
     if run.clock_start not in _STARTS:
         return ""
     text = (

@@ -112,8 +112,8 @@ class Reason(str, Enum):
 
     @property
     def unsettled(self) -> str:
-        """Why the branch is left as it is after such a run, as a clause without a full stop; "" if
-        it may be settled."""
+        """Why the branch is left as it is after a run with this reason, as a clause without a full
+        stop; "" if it may be settled."""
         return _UNSETTLED.get(self, "")
 
 

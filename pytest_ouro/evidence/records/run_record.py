@@ -62,7 +62,7 @@ class NewerVersion(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class StartedRun:
-    """A run as it is known before its process exists."""
+    """A run as its started line states it, before its process exists."""
 
     # Of the line itself: a finished line does not repeat these from the started one (see OWN).
     prev: str = optional("", DIGEST, "sha256 of the line before; empty in the first")
@@ -163,7 +163,8 @@ class StartedRun:
 
     @property
     def tried_ref(self) -> str:
-        """The ref that keeps the run's commit, by the number of this line, which was written."""
+        """The ref that keeps the run's commit: ``refs/ouro/tried/SEQ``, by the ``seq`` of this
+        line, which must have been written."""
         return f"{TRIED}{self.seq}"
 
     @property

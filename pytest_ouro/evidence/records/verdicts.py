@@ -93,6 +93,6 @@ def _is_measured(run: FinishedRun) -> bool:
 
 
 def _is_older(run: FinishedRun) -> bool:
-    """Return whether the record of an unchanged commit is from a version that let such a commit
-    stay: it states no incumbent."""
+    """Return whether the record of a run with the reason ``unchanged`` is from a version that let
+    its commit stay on the branch: it states no incumbent."""
     return run.version == 1 and run.incumbent is None
