@@ -147,6 +147,14 @@ def test_a_lost_run_is_recorded_once(case, started):
     assert [run.run for run in case.evidence.journal.unfinished()] == [started.run]
 
 
+def test_a_run_whose_record_names_no_process_is_lost(case, started):
+    """Such a record is not from a supervisor of this version: none can still be at work."""
+    case.evidence.journal.append(replace(started, seq=None, run="dead" * 3, pid=0, process=""))
+
+    assert record.record_lost_runs(case)
+    assert [run.run for run in case.evidence.journal.runs()] == ["dead" * 3]
+
+
 def test_keys_of_the_end_in_a_started_line_are_not_recorded(case, started):
     """Keys of a finished line in a started one come from another program or version."""
     line = {**started.to_json(), "val_bpb": 0.1, "status": "keep", "level": "judged", "more": 1}

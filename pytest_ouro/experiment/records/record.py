@@ -290,7 +290,7 @@ def _write_missing_rows(case: Case, say: Callable[[str], None]) -> bool:
 def _is_dead(run: StartedRun) -> bool:
     """Return whether the process that supervised the run has ended; True too for a record that does
     not identify it."""
-    return processes.identity(run.pid) != run.process
+    return not run.process or processes.identity(run.pid) != run.process
 
 
 def archive(case: Case, log: str, run: str) -> None:
