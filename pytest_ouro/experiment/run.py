@@ -300,7 +300,8 @@ def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
     """Decide on the measurement, record the verdict, copy the log, and return the result.
 
     A run that otherwise succeeded is a breach, which is a crash, if it was to use "cuda" and used
-    the CPU, or if it broke a rule about runs. RecordError if the verdict cannot be recorded.
+    the CPU, or if a rule is broken that is checked after a run. OuroError if a rule cannot be
+    checked, or the verdict cannot be recorded.
     """
     case, experiment = setup.case, setup.experiment
     metric = experiment.described_metric
@@ -357,9 +358,9 @@ def _settle(case: Case, result: Result, *, apply: bool) -> tuple[str, ...]:
     """Settle the branch, or with ``apply`` False only say what is to be done; return lines about
     it.
 
-    There is no line after a keep, or if the run's commit is the incumbent. After a rehearsal or an
-    interrupted run the branch stays, and only with ``apply`` a line says why. If nothing is kept
-    yet, the branch stays, and a line says so.
+    There is no line after a keep, or if the run's commit is the incumbent. After a rehearsal, or a
+    run that was interrupted or not started, the branch stays, and only with ``apply`` a line says
+    why. If nothing is kept yet, the branch stays, and a line says so.
     """
     if why := result.reason.unsettled:
         return (f"ouro: not settled: {why}",) if apply else ()

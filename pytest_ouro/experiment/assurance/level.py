@@ -131,7 +131,8 @@ def of_command_alone(case: Case, experiment: Experiment) -> tuple[Level, str]:
 
 
 def _is_inside(name: str) -> bool:
-    """Return whether a word of a command can be the path of a file of the experiment."""
+    """Return whether a word of a command can be the path of a file in the experiment's folder: it
+    is relative, and has no ``..``."""
     return not name.startswith(("/", "~")) and ".." not in name.split("/")
 
 

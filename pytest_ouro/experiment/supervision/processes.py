@@ -57,7 +57,8 @@ class _Used(NamedTuple):
 
 
 class _Process(NamedTuple):
-    """One process as the system lists it; CPU seconds include the children it has waited for."""
+    """One process as the system lists it; on Linux, CPU seconds include the children it has waited
+    for."""
 
     pid: int
     parent: int
@@ -142,8 +143,8 @@ def uses_other_cores(pids: Iterable[int], cores: frozenset[int]) -> bool:
 class Family:
     """The process ``leader``, which leads a session, and all its descendants, orphans too.
 
-    ``strangers`` are ids of child processes of ours that do not belong to the run. With ``is_copy``
-    the leader is a fork of this process, whose memory is not the run's.
+    ``strangers`` are ids of children of this process that do not belong to the run. With
+    ``is_copy`` the leader is a fork of this process, whose memory is not the run's.
     """
 
     leader: int
@@ -182,8 +183,8 @@ class Family:
     def end(self, process: subprocess.Popen[bytes], *, grace: float = 3.0) -> None:
         """End and reap all processes; return when none is left, or after about a second of trying.
 
-        The leader's group gets TERM and up to ``grace`` seconds to end, then every process KILL.
-        ``process`` is the leader's.
+        If the leader still runs, its group gets TERM and up to ``grace`` seconds to end. Then every
+        process gets KILL. ``process`` is the leader's.
         """
         deadline = time.monotonic() + grace
         if process.poll() is None and signal_group(self.leader, signal.SIGTERM):
@@ -249,10 +250,8 @@ def _list() -> list[_Process]:
 
 
 def _stat(pid: str) -> list[bytes]:
-    """Return the fields of ``/proc/<pid>/stat`` from the third one, the state, on.
-
-    OSError if no process has this id.
-    """
+    """Return the fields of ``/proc/<pid>/stat`` from the third one, the state, on. OSError if no
+    process has this id."""
     file = os.open(f"/proc/{pid}/stat", os.O_RDONLY)  # every scan reads some for each process
     try:
         stat = os.read(file, 4096)
@@ -318,7 +317,7 @@ def _ps() -> list[_Process]:
 
 def signal_group(group: int, number: signal.Signals) -> bool:
     """Send a signal to a process group and return True; return False if the group has no process,
-    or none that we may signal."""
+    or none that this process may signal."""
     try:
         os.killpg(group, number)
     except ProcessLookupError:

@@ -60,7 +60,7 @@ class MetricScore:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """Seconds and megabytes that we measured of ``program``, and what the child reported.
+    """Seconds and megabytes measured of ``program``, and what its process reported.
 
     ``stopped`` says why the supervisor ended the run, "" if the run ended by itself.
     ``evaluations`` is how often the script called the evaluation, ``exception`` describes what it
@@ -79,7 +79,7 @@ class Measurement:
     ``clock_after`` how many seconds after the script that was; see `evidence.records.pace`.
     ``numbers`` are those that the program printed for guards, by name, None if one was not read;
     ``guarded`` all that guards limit, by their source. ``launched`` is False if the process ended
-    before our launcher reported anything. ``alone``: the program is a command without an
+    before the launcher reported anything. ``alone``: the program is a command without an
     evaluation, and ``value`` is the metric that it printed.
     """
 
