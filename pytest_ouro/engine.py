@@ -227,8 +227,9 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
     """Return why there is no run or record to which this rule applies; "" if there is one, or if
     the rule is about the repository.
 
-    A rule about a run is applied when the run is measured, and afterwards while the code that ran
-    is still there. It is never applied to the next commit, which may be the one that fixes the run.
+    No rule about runs or records applies to a commit alone. A rule about a run applies when the run
+    is measured, and afterwards to the working tree while the code that ran is still there. It never
+    applies to the index, the next commit, which may be the one that fixes the run.
     """
     stage, subject = rule.checker.stage, evidence.repository.subject
     if stage == "repository":

@@ -44,7 +44,7 @@ class BoundError(OuroError):
 
 
 class RecordError(OuroError):
-    """The journal or the ledger cannot be read or written."""
+    """The journal or the ledger cannot be read or written, or is not what was recorded."""
 
 
 class ExperimentError(OuroError):

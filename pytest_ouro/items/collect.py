@@ -243,8 +243,8 @@ def _ends_the_test(error: BaseException | None) -> TypeGuard[BaseException]:
 
 
 def _only_shows(config: pytest.Config) -> bool:
-    """Return whether pytest was asked to list tests or fixtures, and its exit status is that of the
-    listing."""
+    """Return whether pytest was asked only to list tests or fixtures: the exit status is then that
+    of the listing."""
     option = config.option
     return bool(option.collectonly or option.showfixtures or option.show_fixtures_per_test)
 
@@ -360,8 +360,8 @@ class RuleItem(OuroItem):
 
 
 class ExperimentItem(OuroItem):
-    """The supervised run. It passes if the run is kept or discarded; it fails if the run crashed,
-    or if none was made because a rule is broken."""
+    """The supervised run. It passes if the run is kept or discarded, and fails if the run crashed
+    or none was made."""
 
     order = 1
 

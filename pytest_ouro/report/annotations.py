@@ -71,7 +71,8 @@ def _escape_property(words: str) -> str:
 
 
 def _render_table(answer: Answer) -> str:
-    """Return the results of one answer as a Markdown table, broken rules first."""
+    """Return the results of one answer as a Markdown table, broken rules first, below a heading and
+    the counts."""
     word = "broken" if answer.broken else "lawful"
     ref = f"{_escape_cell(answer.ref)}: " if answer.ref else ""
     rows = [

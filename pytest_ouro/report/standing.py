@@ -111,8 +111,8 @@ class Standing:
 
     @property
     def compared(self) -> list[FinishedRun]:
-        """The measured runs that can be compared with the last keep, or with the last measured run
-        if nothing is kept, oldest first; [] if no run is measured."""
+        """The runs that succeeded, without rehearsals, and can be compared with the last keep or,
+        if nothing is kept, with the last of these runs; oldest first, [] if there are none."""
         measured = [run for run in self.runs if comparable(run, run)]
         like = self.best or (measured[-1] if measured else None)
         return [] if like is None else [run for run in measured if comparable(run, like)]
