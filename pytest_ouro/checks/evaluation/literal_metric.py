@@ -8,9 +8,9 @@ import re
 
 def prints_literal(node: ast.Call, metric: str) -> bool:
     """Return whether the first argument of a call is a text with the metric's name, ``:`` or ``=``,
-    and then a literal number that begins with a digit. A float may also be put in by ``%`` or
-    ``format``, or be the next argument; any number may be in an f-string. False if words come
-    before the name on its line. The call must have an argument."""
+    and then a literal number. The number may also be put in by ``%``, ``format`` or an f-string, or
+    be the next argument. False if words come before the name on its line. The call must have an
+    argument."""
     first, *rest = node.args
     text = ""
     if isinstance(first, ast.BinOp) and isinstance(first.op, ast.Mod):
@@ -23,9 +23,8 @@ def prints_literal(node: ast.Call, metric: str) -> bool:
         rest, first = first.args, first.func.value
     if isinstance(first, ast.Constant) and isinstance(first.value, str):
         text = first.value
-        number = rest[0].value if rest and isinstance(rest[0], ast.Constant) else None
-        if isinstance(number, float) and (match := _find(text, metric)):
-            text = f"{text[: match.end()]} {number}"
+        if rest and (match := _find(text, metric)) and _is_number(rest[0]):
+            text = f"{text[: match.end()]} {ast.unparse(rest[0])}"
     elif isinstance(first, ast.JoinedStr):
         text = "".join(_spelled(part) for part in first.values)
     match = _find(text, metric)
@@ -33,7 +32,14 @@ def prints_literal(node: ast.Call, metric: str) -> bool:
         return False
     # After words the metric is only mentioned.
     prose = re.search("[A-Za-z]{2}", re.split(r"[\r\n]", text[: match.start()])[-1])
-    return text[match.end() :].strip()[:1].isdigit() and not prose
+    return bool(re.match(r"\s*[-+]?\.?\d", text[match.end() :])) and not prose
+
+
+def _is_number(node: ast.expr) -> bool:
+    """Return whether a node is a literal number, signed or not."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        node = node.operand
+    return isinstance(node, ast.Constant) and type(node.value) in (int, float)
 
 
 def _find(text: str, metric: str) -> re.Match[str] | None:
