@@ -4,25 +4,38 @@ A function takes what varies and returns the error to raise. Its docstring says 
 ``docs/messages.md`` is generated from these functions, and ``tests/test_messages.py`` refuses an
 error that is built anywhere else. Findings are not errors: each check builds its own.
 
-``from pytest_ouro.messages import git`` reads no file until the first error of that subject.
+``from pytest_ouro.messages import git`` reads no file until the first error of that subject is
+built.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 
+TYPE_CHECKING = False  # as typing.TYPE_CHECKING, which the guard does not import
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+
 
 class _Subject:
-    """Stand for one module of this package. The module is imported when a function is first looked
-    up in it."""
+    """Stand for one module of this package. The module is imported when one of its functions is
+    called, or one of its constants, whose names are in upper case, is looked up."""
 
     __slots__ = ("_name",)
 
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __getattr__(self, function: str) -> object:
-        return getattr(import_module(f"{__name__}.{self._name}"), function)
+    def __getattr__(self, name: str) -> Any:
+        def call(*args: object, **named: object) -> object:
+            return getattr(self._module(), name)(*args, **named)
+
+        return getattr(self._module(), name) if name.isupper() else call
+
+    def _module(self) -> ModuleType:
+        """Return the module, which is imported on first use; ImportError if it does not exist."""
+        return import_module(f"{__name__}.{self._name}")
 
 
 def __getattr__(name: str) -> _Subject:
