@@ -240,7 +240,7 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
         return "about a run, not about the next commit"
     if stage == "run" and evidence.run is None:
         return "no run recorded of what is here" if evidence.runs else "no run recorded yet"
-    if stage == "ledger" and not evidence.ledger.exists:
+    if stage == "ledger" and not evidence.has_ledger:
         return evidence.only_claims
     return ""
 

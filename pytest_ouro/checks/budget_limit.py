@@ -9,7 +9,6 @@ from pytest_ouro.checks import Check
 from pytest_ouro.checks._wording import describe_run
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding
-from pytest_ouro.evidence.records.pace import describe_pace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,6 +113,8 @@ def _number(run: MeasuredRun, name: str) -> float | None:
 def window_finding(run: MeasuredRun, difference: str, *, help: str) -> Finding:
     """Return the finding that a run trained too long, or not long enough. ``difference`` says by
     how much, such as ``3.2 more than``, and ``help`` what to do about it."""
+    from pytest_ouro.evidence.records.pace import describe_pace  # only for what is broken
+
     window, budget, tolerance = run.window_seconds or 0.0, run.budget, run.tolerance
     kind = "CPU seconds" if run.clock == "cpu" else "seconds"
     charged = run.charged_seconds

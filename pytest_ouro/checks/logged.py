@@ -8,8 +8,6 @@ from pytest_ouro.checks import Check
 from pytest_ouro.checks._wording import count
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
-from pytest_ouro.evidence.records.ledger import pair
-from pytest_ouro.evidence.records.ledger_table import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +78,9 @@ class Logged(Check):
 
     def _lost(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield one finding if recorded runs have no row in the ledger; otherwise nothing."""
+        from pytest_ouro.evidence.records.ledger import pair  # only with a ledger
+        from pytest_ouro.evidence.records.ledger_table import entry_of
+
         runs = {entry_of(run): run for run in reversed(evidence.runs)}
         lost = pair(reversed(evidence.ledger.rows), [*map(entry_of, evidence.runs)])[1]
         if lost:
@@ -95,6 +96,9 @@ class Logged(Check):
         """Yield one finding if rows of the ledger belong to no recorded run; otherwise nothing. The
         first `Evidence.inherited_rows` rows, which are older than the first record, are not looked
         at."""
+        from pytest_ouro.evidence.records.ledger import pair  # only with a ledger
+        from pytest_ouro.evidence.records.ledger_table import entry_of
+
         rows = evidence.ledger.rows[evidence.inherited_rows :]
         strays = [row.line for row in pair(rows, [*map(entry_of, evidence.all_runs)])[0]]
         if strays:

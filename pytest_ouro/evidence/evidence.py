@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from pytest_ouro.evidence.data import Fingerprints
 from pytest_ouro.evidence.git.ancestry import list_descendants
 from pytest_ouro.evidence.paths import join, matching
 from pytest_ouro.evidence.python import installed, shadows
-from pytest_ouro.evidence.records import anchor, journal, ledger
+from pytest_ouro.evidence.records import anchor, journal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,9 +133,18 @@ class Evidence:
         return tuple(self.journal.records())
 
     @cached_property
+    def has_ledger(self) -> bool:
+        """Whether the working tree has a ledger. If it has not, `ledger` need not be asked, which
+        imports what reads one. Errors as of ``ledger``."""
+        place = self.repository.git.top / self.layout.ledger
+        return os.path.lexists(place) and self.ledger.exists
+
+    @cached_property
     def ledger(self) -> Ledger:
         """The ledger in the working tree, whatever is checked; ``exists`` is False if there is no
         file. RecordError if it cannot be read, LimitError if it is too large."""
+        from pytest_ouro.evidence.records import ledger
+
         return ledger.read(self.repository.git.top / self.layout.ledger, self.layout.metric.name)
 
     @property
@@ -198,7 +208,7 @@ class Evidence:
             return ""
         if self._has_tried and self.tried:
             return ""
-        rows = len(self.ledger.rows)
+        rows = len(self.ledger.rows) if self.has_ledger else 0
         claims = f": the {rows} rows of {self.layout.ledger} are claims" if rows else ""
         return f"no run recorded yet{claims}"
 
