@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import weakref
-from itertools import starmap
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_ouro.core import limits
@@ -37,7 +36,10 @@ Kind = Literal["added", "changed", "deleted"]
 #: The entries of one tree object by name; mode 40000 is a folder.
 Folder = dict[str, Entry]
 _FOLDER = "40000"
+_FOLDER_MODE = _FOLDER.encode()
 _NOTHING = Entry("", "")
+#: Mode and id of a name that a tree lacks.
+_ABSENT = (b"", b"")
 #: Mode, name and id of a tree entry; the number is the length of an id in bytes.
 _FIELDS = rb"([0-7]+) ([^\0]*)\0(.{%d})"
 #: The beginning of a commit: its tree and its parents.
@@ -187,7 +189,11 @@ class Objects:
         if tree not in self._folders:
             fields = self._fields(tree)
             self._keep_room(len(fields))
-            self._folders[tree] = dict(starmap(_read_entry, fields.items()))
+            modes, ids = zip(*fields.values(), strict=True) if fields else ((), ())
+            entries = map(Entry, map(bytes.decode, modes), map(bytes.hex, ids))
+            # One call decodes all names: a folder may have thousands.
+            names = os.fsdecode(b"\0".join(fields)).split("\0")
+            self._folders[tree] = dict(zip(names, entries, strict=False))
         return self._folders[tree]
 
     def _keep_room(self, entries: int) -> None:
@@ -298,23 +304,16 @@ class Objects:
         walk.enter(folder, old_fields.keys() | new_fields.keys())
         differing = {name for name, _ in old_fields.items() ^ new_fields.items()}
         for raw in sorted(differing):
-            name = os.fsdecode(raw)
-            was, now = (
-                Entry(at[raw][0].decode(), at[raw][1].hex()) if raw in at else _NOTHING
-                for at in (old_fields, new_fields)
-            )
-            old_tree, new_tree = (at.blob if at.mode == _FOLDER else "" for at in (was, now))
-            yield from self._difference(old_tree, new_tree, f"{folder}{name}/", walk)
-            was_file, is_file = (at.mode not in ("", _FOLDER) for at in (was, now))
+            path = folder + os.fsdecode(raw)
+            was, old_id = old_fields.get(raw, _ABSENT)
+            now, new_id = new_fields.get(raw, _ABSENT)
+            old_tree = old_id.hex() if was == _FOLDER_MODE else ""
+            new_tree = new_id.hex() if now == _FOLDER_MODE else ""
+            yield from self._difference(old_tree, new_tree, f"{path}/", walk)
+            was_file, is_file = (mode not in (b"", _FOLDER_MODE) for mode in (was, now))
             if was_file or is_file:
                 kind: Kind = "changed" if was_file and is_file else "added"
-                yield folder + name, kind if is_file else "deleted"
-
-
-def _read_entry(name: bytes, fields: tuple[bytes, bytes]) -> tuple[str, Entry]:
-    """Return the name of a tree entry as text, and its entry, from its mode and the bytes of its
-    id."""
-    return os.fsdecode(name), Entry(fields[0].decode(), fields[1].hex())
+                yield path, kind if is_file else "deleted"
 
 
 def _suspects(names: bytes) -> list[str]:
