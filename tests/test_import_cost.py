@@ -101,6 +101,23 @@ def test_the_gate_needs_no_pytest_and_nothing_heavy(ask):
     assert not {name for name in ours if ".collect" in name or ".plugin" in name}
 
 
+def test_the_gate_loads_nothing_for_what_is_not_there(ask, project):
+    rooms = ("evidence.records.ledger", "evidence.records.pace", "messages.")
+    absent = tuple(f"pytest_ouro.{room}" for room in rooms)
+    gate = "__import__('pytest_ouro.cli').cli.run(['gate'])"
+
+    status, _, ours, modules = ask(gate)
+
+    assert status == 0
+    assert [name for name in ours if name.startswith(absent)] == []
+    assert not {"shlex", "zlib"} & modules
+
+    (project.path / "results.tsv").write_text(
+        "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
+    )
+    assert "pytest_ouro.evidence.records.ledger" in ask(gate)[2]
+
+
 def test_the_package_itself_imports_nothing():
     code = "import sys; seen = set(sys.modules); import pytest_ouro; print(set(sys.modules) - seen)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

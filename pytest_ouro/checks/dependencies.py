@@ -39,7 +39,7 @@ _MODULES = {
     "sklearn": "scikit-learn", "yaml": "pyyaml",
 }  # fmt: skip
 #: Words at the end of a name that tell builds of one distribution apart: ``faiss-gpu-cu12``.
-_BUILDS = re.compile(r"(-(gpu|cpu|cu\d+|cuda\d*x?|rocm\d*|headless|binary|nightly))+\Z")
+_BUILDS = r"(-(gpu|cpu|cu\d+|cuda\d*x?|rocm\d*|headless|binary|nightly))+\Z"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +188,7 @@ def _known_modules(evidence: Evidence) -> set[str]:
     for file in evidence.dependency_files:
         if file.trusted is not None:
             found |= provided(file.path, file.trusted)
-    found |= {_BUILDS.sub("", name) for name in found}
+    found |= {re.sub(_BUILDS, "", name) for name in found}
     folder = f"{layout.root}/" if layout.root else ""
     editable = matching(evidence.repository.index, layout.editable_globs)
     names = {path[len(folder) :].split("/")[0] for path in editable if path.startswith(folder)}

@@ -27,7 +27,6 @@ NAME = (r"[^\s:\x00-\x1f\x7f-\x9f]+", "a name without spaces and colons")
 
 _HEADER = re.compile(r"^\s*(\[\[?)([^\[\]]+)\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"^\s*(?:\"([^\"]+)\"|'([^']+)'|([A-Za-z0-9_-]+))\s*=")
-_TRIPLE = re.compile(r"\"\"\"|'''")
 
 
 def line_numbers(text: str) -> dict[Where, int]:
@@ -44,7 +43,7 @@ def line_numbers(text: str) -> dict[Where, int]:
     in_string = False
     for number, line in enumerate(text.splitlines(), start=1):
         was_in_string = in_string
-        if len(_TRIPLE.findall(line)) % 2:
+        if (line.count('"""') + line.count("'''")) % 2:
             in_string = not in_string
         if was_in_string:
             continue

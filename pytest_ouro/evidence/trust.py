@@ -13,6 +13,7 @@ from pytest_ouro.evidence import lock as lockfile
 from pytest_ouro.evidence.content import (
     digest,
     has_digest,
+    kind_of,
     read_file,
     read_own,
     refuse_other,
@@ -211,9 +212,10 @@ def present(git: Git, path: str, commit: str, *, limit: int = limits.FILE) -> by
 def refuse_other_in_tree(git: Git, path: str) -> None:
     """Raise OuroError if a path of the working tree, from the top, is there and is not a regular
     file; its help puts back the file that HEAD has."""
-    tracked = git.head and git.store.entry(git.head, path)
     place = str(git.top / path)
-    refuse_other(place, restore=f"git checkout HEAD -- {quoted(place)}" if tracked else "")
+    if kind_of(place):
+        tracked = git.head and git.store.entry(git.head, path)
+        refuse_other(place, restore=f"git checkout HEAD -- {quoted(place)}" if tracked else "")
 
 
 def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> tuple[str, str]:
@@ -224,7 +226,7 @@ def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> t
     sources: dict[str, Callable[[], str | None]] = {
         asked_by: lambda: asked,
         "OURO_TRUST": lambda: os.environ.get("OURO_TRUST"),
-        CONFIG: lambda: git.line("config", "--get", "ouro.trust") or None,
+        CONFIG: lambda: git.line("config", "--default=", "--get", "ouro.trust") or None,
     }
     for source, ask in sources.items():
         if (revision := ask()) is not None:

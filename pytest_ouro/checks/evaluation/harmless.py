@@ -45,7 +45,7 @@ _QUESTIONS = {
     "clang": r"-v|--version", "ldconfig": r"-p",
 }  # fmt: skip
 _SYSTEM = ("/bin/", "/sbin/", "/usr/", "/opt/")
-_SHELL = re.compile(r"[;&|`$<>(){}\n\\]")
+_SHELL = r"[;&|`$<>(){}\n\\]"
 #: Keywords with which a call starts something else than its arguments say.
 _REFUSED_KEYWORDS = ("executable", "env", "preexec_fn", "startupinfo", None)
 
@@ -93,7 +93,7 @@ def _words(call: ast.Call, value: Value) -> list[str]:
     if isinstance(split, ast.Attribute) and split.attr == "split":
         return literal_text(split.value).split()
     text = literal_text(given) if given is not None else ""
-    return [] if _SHELL.search(text) else text.split()
+    return [] if re.search(_SHELL, text) else text.split()
 
 
 def keeps_print(value: ast.expr, functions: dict[str, ast.FunctionDef], meant: Meaning) -> bool:

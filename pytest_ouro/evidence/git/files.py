@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import zlib
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
@@ -79,6 +78,8 @@ def write_object(common_dir: Path, kind: bytes, data: bytes, *, like: str) -> st
         if not folder.exists():
             folder.mkdir()
             folder.chmod(stat.S_IMODE(objects.stat().st_mode))  # others may share the repository
+        import zlib  # most calls only read
+
         packed = zlib.compress(b"%b %d\0" % (kind, len(data)) + data, 1)
         write_whole(common_dir, f"objects/{name[:2]}/{name[2:]}", packed, mode=0o444)
     return name

@@ -17,7 +17,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_PIPE = re.compile(r"(?<!\\)\|")
+_PIPE = r"(?<!\\)\|"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Format:
             return cells if len(cells) > 1 else line.split("\\t")  # some tools write \t as it is
         if self.separator == "|":
             inner = line.strip().removeprefix("|")
-            cells = [cell.strip().replace("\\|", "|") for cell in _PIPE.split(inner)]
+            cells = [cell.strip().replace("\\|", "|") for cell in re.split(_PIPE, inner)]
             return cells[:-1] if len(cells) > 1 and not cells[-1] else cells
         return next(read_csv([(1, line)], self.separator))[2]
 
