@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pytest_ouro.bound.guards import GUARD, Guard, read_guards
 from pytest_ouro.bound.ledger import ledger_fault
 from pytest_ouro.bound.tables import PER_DEVICE, VERSION, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load, registered
@@ -30,6 +29,7 @@ from pytest_ouro.messages import bound as messages
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pytest_ouro.bound.guards import Guard
     from pytest_ouro.checks import Check
     from pytest_ouro.core.schema import Where
 
@@ -172,7 +172,7 @@ def parse(
         raise messages.not_toml(name, str(error), remedy) from None
     _demand_known(table, name, remedy)
     problems = Problems(name, line_numbers(text))
-    known = ("bound", "experiment", "verdict", GUARD, *SECTIONS)
+    known = ("bound", "experiment", "verdict", "guard", *SECTIONS)
     for key in table.keys() - set(known):
         problems.add((key,), f"unknown table '{key}'{nearest(key, known)}")
     title = read_table(Title, table.get("bound", {}), ("bound",), problems)
@@ -186,7 +186,11 @@ def parse(
     verdict = table.get("verdict", {})
     verdicts = _read_profiles(VerdictRule, verdict, "verdict", keys_of(VerdictRule), problems)
     rules = _read_rules(table, problems, checks or {})
-    guards = read_guards(table, experiments.get("cpu"), problems)
+    guards: tuple[Guard, ...] = ()
+    if "guard" in table:
+        from pytest_ouro.bound.guards import read_guards  # most bounds have none
+
+        guards = read_guards(table, experiments.get("cpu"), problems)
     if len(experiments) == len(DEVICES):
         _check_paths(folder, experiments, rules, problems)
     if problems.found or title is None:
