@@ -73,8 +73,8 @@ IMPORT = "@AGENTS.md"
 
 def found(top: Path) -> list[str]:
     """Return the names of the agents that the project at ``top`` uses, by the files that it has; []
-    if there are none. AGENTS.md alone counts only if it has more text than the section that init
-    writes. OuroError if it cannot be read."""
+    if there are none. Where AGENTS.md alone is a sign, it counts only if it has more text than the
+    section that init writes; OuroError if it cannot be read."""
     names = []
     for name, agent in AGENTS.items():
         signs = [sign for sign in agent.signs if (top / sign).exists()]
@@ -92,8 +92,9 @@ def _is_ours(data: bytes) -> bool:
 
 
 def merge(agent: Agent, before: str) -> str:
-    """Return the text ``before`` of the agent's settings with the guard's hooks added; unchanged if
-    each event calls the guard already. An empty text becomes new settings.
+    """Return the text ``before`` of the agent's settings, with the guard's hook added to each event
+    that has no command with `COMMAND` in it, and with the keys of ``agent.base`` that are missing;
+    unchanged if every event has one. An empty text becomes new settings.
 
     OuroError, with the line if it is known, if the text is not a JSON object, has a key twice, or
     has hooks in another structure.
@@ -123,8 +124,8 @@ def settings_text(settings: dict[str, object], before: str) -> str:
 
 
 def add_import(before: str) -> str:
-    """Return ``before``, the text of a file for agents, with the line that imports AGENTS.md added
-    at its end; unchanged if it has that line."""
+    """Return ``before``, the text of a file for agents, with the line ``@AGENTS.md``, which imports
+    that file, added at its end; unchanged if it has that line, also as ``@./AGENTS.md``."""
     if any(line.strip() in (IMPORT, "@./AGENTS.md") for line in before.splitlines()):
         return before
     gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
@@ -132,8 +133,8 @@ def add_import(before: str) -> str:
 
 
 def disables(text: str) -> bool:
-    """Return whether the settings, a JSON object as text, turn all hooks off. ValueError if the
-    text is not JSON."""
+    """Return whether the settings, a JSON object as text, turn all hooks off: ``disableAllHooks``
+    is true. ValueError if the text is not JSON."""
     return bool(json.loads(text.removeprefix("\ufeff")).get("disableAllHooks"))
 
 
@@ -174,8 +175,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, object]:
 
 
 def _indent(text: str) -> int | str:
-    """Return the white space before the first indented line of a text; the number 2, for two
-    spaces, if none is indented."""
+    """Return the white space at the start of the first indented line of a text; the number 2, for
+    two spaces, if no line is indented."""
     for line in text.splitlines():
         space = line[: len(line) - len(line.lstrip())]
         if space and line.strip():

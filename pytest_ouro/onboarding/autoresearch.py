@@ -51,12 +51,12 @@ def statements(
     python: bool = True,
     manifests: Sequence[str] = (),
 ) -> list[Statement]:
-    """Return the rules of the preset that apply, with the names of this experiment.
+    """Return the rules of the preset that apply, with the names of this experiment. ``fixed`` are
+    the files that measure; the harness if there are none.
 
-    ``fixed`` are the files that measure; the harness if there are none. ``serves``: the harness has
-    the loader; ``timed``: a run takes exactly its budget; ``python``: the project declares its
-    dependencies in files of Python. ``manifests`` are the files that declare those of other
-    languages.
+    Of a script, ``serves`` says that the harness has the loader, and ``timed`` that a run takes
+    exactly its budget. Of a command, ``python`` says that the project declares its dependencies in
+    files of Python. ``manifests`` are the files that declare those of other languages.
     """
     data_check, data_params = data_pipeline(experiment)
     files = list(fixed or filter(None, [experiment.harness]))

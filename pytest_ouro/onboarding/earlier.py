@@ -53,14 +53,16 @@ class _Block:
 
     @property
     def advises(self) -> bool:
-        """Whether it is prose that advises: never to stop, memory, the branch, simplicity."""
+        """Whether it has words of advice (never to stop, memory, the branch, simplicity) and is not
+        code."""
         return bool(_ADVICE.search(self.text)) and not _FENCE.match(self.lines[0])
 
 
 def mark(text: str, experiment: Experiment, place: str) -> str:
-    """Return the text with a note in each section that says something against the loop, which
-    ``place`` states: below the heading, or at the top of a section without one. What stands between
-    the markers of the rendered rules, and a section that has the note, stay as they are."""
+    """Return the text with a note in each section that says something against the loop: that the
+    loop in ``place`` counts. It stands below the heading, or at the top of a section without one.
+    What stands between the markers of the rendered rules, and a section that has the note, stay as
+    they are."""
     newline = "\r\n" if "\r\n" in text else "\n"
     against = _against(experiment)
     new: list[str] = []
@@ -99,7 +101,8 @@ def keep(text: str, experiment: Experiment) -> str:
 
 def _select(part: list[_Block], against: re.Pattern[str]) -> list[_Block]:
     """Return the blocks of a section that are kept, its heading first and one level lower (a
-    heading of level 1 is left out); [] if only its heading would be kept."""
+    heading of level 1 is left out); [] for a section of rules, or if only its heading would be
+    kept."""
     title = part[:1] if part and part[0].level else []
     if title and states_rules(title[0].lines[0].lstrip("# ")):
         return []

@@ -56,8 +56,8 @@ def budget_of(words: str) -> float | None:
 
 
 def only_files(words: str) -> tuple[str, ...]:
-    """Return the only files that a rule lets change, as in ``Only a.py and b.py are modified``; ()
-    if no words of this kind name files."""
+    """Return the only files that a rule lets change, as in ``Only a.py and b.py are modified`` or
+    ``Change nothing but a.py``; () if no words of this kind name files."""
     text = words.replace("`", "")
     files = rf"((?:{FILE})(?:(?:,? and |,? or |, | & )(?:{FILE}))*)"
     verb = r"(?:modif|chang|edit|touch|alter)\w*"

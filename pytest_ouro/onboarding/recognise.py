@@ -200,8 +200,8 @@ def _frozen_symbol(rule: _Rule) -> Found:
 
 
 def _frozen(rule: _Rule) -> Found:
-    """Return ``{"paths": …}`` with the files that the rule protects and that can be frozen, and
-    ``history`` under NEVER DO; False if there are none."""
+    """Return ``{"paths": …}`` with the globs of the files that the rule protects and that can be
+    frozen, and ``"history": True`` too under NEVER DO; False if there are none."""
     paths: Value = _guarded(rule)
     if not paths or not rule.protects:
         return False
@@ -262,8 +262,8 @@ def _dependencies(rule: _Rule) -> bool:
 
 
 def _budget_exact(rule: _Rule) -> bool:
-    """Return whether the rule states an exact time of training. OuroError if it does and the time
-    is not the experiment's budget."""
+    """Return whether the rule says that the time of training is exact or fixed. OuroError if it
+    does and states a time that is not the experiment's budget."""
     exact = rule.says(r"\bexact(?:ly)?\b|\bprecisely\b|\bto the second\b")
     always = rule.says(r"\balways\b|\bfixed\b|\bconstant\b") or _guards(rule, phrases.BUDGET)
     is_exact = exact or (always and not rule.says(phrases.MORE))
@@ -271,8 +271,8 @@ def _budget_exact(rule: _Rule) -> bool:
 
 
 def _budget_limit(rule: _Rule) -> bool:
-    """Return whether the rule limits the time of training. OuroError if it does and the limit is
-    less than the experiment's budget."""
+    """Return whether the rule limits the time of training. OuroError if it does and states a time
+    that is less than the experiment's budget."""
     return rule.says(phrases.MORE) and _budget(rule, operator.ge)
 
 

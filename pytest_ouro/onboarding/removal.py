@@ -20,7 +20,7 @@ _MORE = re.compile(r"[;&|<>`$\n]")
 
 def without_hooks(agent: Agent, before: str) -> str:
     """Return the text of an agent's settings without the hooks that only call the guard, and "" if
-    nothing else was in them; unchanged if there is no such hook.
+    nothing else was in them but what is in ``agent.base``; unchanged if there is no such hook.
 
     OuroError if the text is not a JSON object, or has a key twice.
     """
@@ -72,8 +72,9 @@ def calls_guard_alone(command: object) -> bool:
 
 def without_section(before: str) -> str:
     """Return a text without the section that init writes, from the first mark of a beginning to the
-    first of an end, and without the empty lines around it; "" if there was nothing else. Unchanged
-    unless both marks are there in this order."""
+    first of an end. White space around it is replaced by one empty line, or, where no text is on
+    one side, by the line end. "" if there was nothing else; unchanged unless both marks are there
+    in this order."""
     start, end = before.find(BEGIN), before.find(END)
     if start < 0 or end < start:
         return before

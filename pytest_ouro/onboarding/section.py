@@ -46,7 +46,8 @@ _INTRO = (
 @dataclass(frozen=True)
 class Bullet:
     """One rule of a section in its own words, which begin in the line with this number, from 1.
-    ``statement`` is the rule with the check that the bullet itself names; None if it names none."""
+    ``section`` is its table in bound.toml, such as ``never-do``. ``statement`` is the rule with the
+    check that the bullet itself names; None if it names none."""
 
     section: str
     words: str

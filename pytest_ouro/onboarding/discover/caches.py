@@ -26,8 +26,9 @@ _TORCH_FOLDER = "~/.cache/torch/hub"
 
 
 def find_caches(files: list[PythonFile], remarks: Remarks) -> tuple[tuple[str, ...], bool]:
-    """Return a tuple: the globs of the cached files that the code loads from a hub, and whether all
-    that it loads is there, since a sandboxed run has no network. What is missing is noted in
+    """Return a tuple: the globs of the files in this user's caches that the code loads from a hub,
+    and whether each call that loads finds some there, since a sandboxed run has no network. A call
+    whose name only a run tells stands for a whole cache. One that finds nothing is noted in
     ``remarks``. ((), True) if nothing is loaded."""
     globs: list[str] = []
     complete = True
@@ -46,9 +47,9 @@ def find_caches(files: list[PythonFile], remarks: Remarks) -> tuple[tuple[str, .
 
 
 def _loads(file: PythonFile) -> Iterator[tuple[int, str, str, str]]:
-    """Yield for each call that loads from the hub of Hugging Face or torch its line, what it loads
-    ("a model" or "a repository" if only a run tells), the folder of the cache, and the pattern of
-    the name in it."""
+    """Yield for each call that loads from the hub of torch or Hugging Face (there, no local path)
+    its line, what it loads ("a model" or "a repository" if only a run tells), the folder of the
+    cache, and the pattern of the folders' names in it."""
     for call in file.source.of(ast.Call):
         function = dotted(call.func)
         called = function.rpartition(".")[2]

@@ -81,12 +81,13 @@ class Command:
 def find_command(
     folder: Path, python: Sequence[str], options: InitOptions, prose: Prose, tracked: Sequence[str]
 ) -> Command | None:
-    """Return the command of the option, else autoresearch.sh, else the first one that the
-    instructions name and that can be run as it is, else a program at the top of ``folder`` whose
-    name says that it measures, or that it trains and whose text prints a value; None without one.
+    """Return the command of the option, else autoresearch.sh, else the first one of the
+    instructions that has no placeholder and whose scripts git tracks, else a tracked program at the
+    top of ``folder``: with a name of `_MEASURES`, or one of `_TRAINS` whose text prints a value.
+    None without one.
 
     ``python`` are the words that start the project's Python, ``tracked`` the paths of git's files
-    from ``folder``. OuroError if a command cannot be split into words.
+    from ``folder``. OuroError if a command cannot be split into words, or is empty.
     """
     if options.command:
         return _command(options.command, python, tracked)
@@ -111,10 +112,10 @@ def _start(path: str, python: Sequence[str]) -> str:
 
 
 def _command(text: str, python: Sequence[str], tracked: Sequence[str]) -> Command:
-    """Return the command that a text states. One that needs a shell is given to ``sh``, a tracked
-    script ``.sh`` to ``bash``. The word ``python`` is replaced by those that start the project's,
-    the argument ``python``; ``uv run`` gets ``--frozen`` if git tracks uv.lock. OuroError if the
-    text cannot be split into words, or is empty."""
+    """Return the command that a text states; one that needs a shell is given to ``sh`` as it is. Of
+    another, a first word ``python``, also with a version, is replaced by the words ``python``; a
+    tracked script ``.sh`` is given to ``bash``, and ``uv run`` gets ``--frozen`` if git tracks
+    uv.lock. OuroError if the text cannot be split into words, or is empty."""
     try:
         parts = shlex.split(text)
     except ValueError as error:
@@ -176,9 +177,10 @@ def facts(
 
 
 def measuring(experiment: Any, tracked: Sequence[str], folder: Path, prose: Prose) -> list[str]:
-    """Return the tracked files that take part in measuring, for a rule that freezes them: those
-    that the commands name, the modules that Python programs among them import, and those that the
-    instructions call fixed. Editable files may be among them. [] if there are none."""
+    """Return the files that take part in measuring, for a rule that freezes them: the tracked ones
+    that the commands name, the modules that Python programs among them import, and the tracked ones
+    that the instructions call fixed, a folder as a glob. Editable files may be among them. [] if
+    there are none."""
     named = named_files((*experiment.command, *experiment.evaluate_command))
     files = [path for path in named if path in tracked]
     for path in [path for path in files if path.endswith(".py")]:
@@ -237,7 +239,8 @@ def _labels(folder: Path, path: str) -> tuple[list[str], list[str]]:
 
 
 def _prints_label(folder: Path, path: str) -> bool:
-    """Return whether a program seems to print a line with a label and a value, or a JSON object."""
+    """Return whether a program seems to print a line with a label and a value, or, if it is Python,
+    a JSON object."""
     return any(_labels(folder, path))
 
 
@@ -250,10 +253,13 @@ def _editable(
     remarks: Remarks,
     tracked: Sequence[str],
 ) -> tuple[str, ...]:
-    """Return the files that may change: of the option, the rules or the instructions; else the
-    training script itself, or the modules that a measuring program imports, else a folder of
-    sources, else the only other file of code, which is an assumption that is added to ``remarks``.
-    OuroError if there is none of these."""
+    """Return the files that may change, as the option, else the rules, else the instructions state.
+
+    Otherwise assume, as is added to ``remarks``: the command's files whose names do not say that
+    they measure, and the modules that Python programs which measure import; else the first folder
+    of `_SOURCES` with files, as a glob; else the only other file of code. Files that the
+    instructions call fixed are left out. OuroError if there is none of these.
+    """
     stated = options.editable or editable_in(rules)
     if stated:
         return stated
@@ -280,8 +286,8 @@ def _editable(
 
 
 def _imported(folder: Path, path: str, fixed: Sequence[str]) -> list[str]:
-    """Return the modules beside a Python program that it imports and that are not ``fixed``; [] if
-    it cannot be parsed."""
+    """Return the modules in ``folder`` that the Python program at ``path`` in it imports, and that
+    no glob in ``fixed`` matches; [] if it cannot be parsed."""
     try:
         modules = PythonFile.read(folder / path, path).modules(folder)
     except OuroError:
@@ -290,8 +296,8 @@ def _imported(folder: Path, path: str, fixed: Sequence[str]) -> list[str]:
 
 
 def _code(tracked: Sequence[str]) -> Iterator[str]:
-    """Yield the tracked files that may be code, those of the top folder first, without tests,
-    documentation and examples."""
+    """Yield the tracked files whose endings are of code, those of the top folder first. Left out
+    are paths with a name that begins with ``test``, ``doc``, ``example`` or a dot."""
     endings = (".py", ".rs", ".go", ".c", ".cpp", ".cu", ".ts", ".js", ".rb", ".jl", ".swift")
     aside = re.compile(r"(^|/)(tests?|docs?|examples?|\.)")
     code = [path for path in tracked if path.endswith(endings) and not aside.search(path)]

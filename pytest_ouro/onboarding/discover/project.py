@@ -34,9 +34,10 @@ class Project:
     """The experiment that was found, and its name.
 
     ``script`` and ``harness`` are the files of a training script; None for a command. ``fixed`` are
-    the files that measure, from the experiment's folder. ``timed``: a run takes exactly its budget.
-    ``remarks`` say what was assumed and what was not understood. ``manifests`` are, for a command,
-    the files that declare dependencies of other languages than Python.
+    the files that measure, from the experiment's folder. ``timed``: a run takes exactly its budget;
+    False for a command. ``remarks`` say what was assumed and what was not understood. ``manifests``
+    are, for a command, the files that declare dependencies of other languages than Python, without
+    those in ``fixed``.
     """
 
     name: str
@@ -69,9 +70,9 @@ def find(
     the rules that people state, ``prose`` is what the instructions for the agent state.
 
     A script with a harness is looked for first. A command is looked for instead if an option gives
-    one, if there is no such pair and no option names a part of it, or if the options or the
-    instructions let the harness be edited or call the script fixed. OuroError if a fact is missing
-    or ambiguous, or if the facts make an experiment that bound.toml does not allow.
+    one, if there is no such pair and no option names a part of it, if the options or instructions
+    let the harness be edited, or if files may be edited and the instructions call the script fixed.
+    OuroError if a fact is missing or ambiguous, or if bound.toml does not allow the experiment.
     """
     prose = prose or Prose()
     remarks = Remarks()
@@ -111,9 +112,9 @@ def _command(
     tracked: Sequence[str],
     instead: OuroError | None = None,
 ) -> Project:
-    """Return the experiment that is one command; ``instead`` is the error that says why it is not a
-    script, None if that was not tried. OuroError if there is no command either, or a fact of it is
-    missing."""
+    """Return the experiment that is one command. OuroError if there is no command either, or a fact
+    of it is missing. ``instead`` is the error that says why it is not a script, None if there is
+    none; without a command it is raised again if several scripts fit."""
     python = _python(folder, top)
     found = command.find_command(folder, python, options, prose, tracked)
     if found is None:
@@ -145,8 +146,9 @@ _MANIFESTS = (
 
 
 def _suggest(tracked: Sequence[str], python: Sequence[str], options: InitOptions) -> str:
-    """Return the call that names a command, with the likeliest program that is tracked, or ``make
-    bench`` if there is none."""
+    """Return the call of ``init`` that names a command, with the likeliest program that is tracked,
+    or ``make bench`` if there is none, and with a metric and a direction unless the options give
+    them."""
     aside = re.compile(r"test|setup|install|prepare|deploy|download|__init__")
     code = [p for p in tracked if p.endswith((".sh", ".py")) and not aside.search(p)]
     code.sort(key=lambda path: (path.count("/"), not path.endswith(".sh"), path))
@@ -178,9 +180,9 @@ def tracked_in(folder: Path) -> tuple[str, ...]:
 def _experiment(
     folder: Path, root: Path, top: Path, options: InitOptions, values: dict[str, Any]
 ) -> Experiment:
-    """Return the experiment of these values, in the folder ``root``. ``values`` also gets what the
-    options add. OuroError if bound.toml does not allow it, or if a glob of the option
-    ``--editable`` matches no file."""
+    """Return the experiment of these values, in the folder ``root``, of which ``folder`` has
+    bound.toml. ``values`` also gets the folder, the interpreter and what the options add. OuroError
+    if bound.toml does not allow it, or if a glob of the option ``--editable`` matches no file."""
     place = os.path.relpath(root, folder)
     values |= {"root": "" if place == "." else place, "python": _python(root, top)}
     for name in ("unit", "plausible"):

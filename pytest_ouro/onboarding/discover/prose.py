@@ -123,7 +123,8 @@ class _Line:
 
 def read(text: str, file: str) -> Prose:
     """Return what a text of instructions states, each part empty if it states none; ``file`` is its
-    name."""
+    name. A file that may be edited is not among the fixed ones, and only the first `_MOST` things
+    that are forbidden are kept."""
     lines = list(_lines(text))
     plain = "\n".join(line.text for line in lines if not line.fenced)
     whole = "\n".join(line.text for line in lines)
@@ -144,7 +145,8 @@ def read(text: str, file: str) -> Prose:
 
 def read_settings(table: dict[str, object], file: str) -> Prose:
     """Return what the table of autoresearch.toml states: ``eval_command``, ``target_file``,
-    ``metric_name``, ``metric_direction`` and ``time_budget_seconds``, those that it has."""
+    ``metric_name``, ``metric_direction`` and ``time_budget_seconds``, which is the ``limit``. A
+    value of another type than text, or for the time a number above 0, is left out."""
 
     def text(key: str) -> str:
         value = table.get(key)
@@ -193,8 +195,10 @@ def _seconds(text: str, about: str) -> float | None:
 
 
 def _commands(lines: list[_Line]) -> Iterator[str]:
-    """Yield the commands that run an experiment, each once: first those whose output goes to a log,
-    then those whose sentence or heading has a word such as run, launch or benchmark."""
+    """Yield the commands that run an experiment, each once, without prompt and redirection: first
+    those whose output goes to a file or to ``tee``, then those whose line or heading has a word
+    such as run, launch or benchmark; in a fence the heading alone counts. Outside of fences only
+    text in backquotes is read."""
     redirected, called = [], []
     for line in lines:
         spans = [line.text] if line.fenced else _SPAN.findall(line.text)
@@ -224,7 +228,9 @@ def _is_command(words: str) -> bool:
 
 def _files(lines: list[_Line]) -> tuple[list[str], list[str]]:
     """Return a tuple: the paths that may be edited, and those that are fixed, by the words of a
-    line, else by the heading above a bullet. A path may be in a list twice, or in both."""
+    line, else by the heading above a bullet; fenced lines are not read. A line that lets files be
+    edited gives its first path alone, unless it says ``only a.py and b.py``. A path may be in a
+    list twice, or in both."""
     editable: list[str] = []
     fixed: list[str] = []
     for line in lines:

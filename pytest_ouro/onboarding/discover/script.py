@@ -56,8 +56,8 @@ class Pair(NamedTuple):
 
 def find_pair(folder: Path, options: InitOptions, prose: Prose, tracked: Sequence[str]) -> Pair:
     """Return the script of the experiment with its harness. OuroError if there is none, if there
-    are several (AmbiguousError), if a file cannot be read or parsed, or if the evaluation returns
-    several values, none of which has a name."""
+    are several (AmbiguousError), if a file cannot be read or parsed, or if the script assigns the
+    result of the evaluation to several names."""
     path = _script(folder, options, prose, tracked)
     script = PythonFile.read(path, path.name)
     harness = _harness(path.parent, script, options)
@@ -150,9 +150,9 @@ def _runs_a_harness(path: Path) -> bool:
 
 
 def _harness(folder: Path, script: PythonFile, options: InitOptions) -> PythonFile:
-    """Return the harness: the file that the option names, else the only one that the script
-    imports. Modules that define what the script evaluates by are preferred. OuroError if there is
-    none, or several."""
+    """Return the harness: the file that the option names, else the only module that the script
+    imports and that looks like one. Of several, those with an evaluation that the script uses go
+    first, then those with any evaluation. OuroError if there is none, or still several."""
     if options.harness:
         return PythonFile.read(folder / options.harness, options.harness)
     found = _harnesses(folder, script)
@@ -166,8 +166,8 @@ def _harness(folder: Path, script: PythonFile, options: InitOptions) -> PythonFi
 def _harnesses(folder: Path, script: PythonFile) -> list[PythonFile]:
     """Return the modules below ``folder`` that the script imports and that look like a harness.
 
-    They define an evaluation, a function whose result the script prints, the usual loader or the
-    usual budget. OuroError if any module there that the script imports cannot be parsed as Python.
+    They define an evaluation, a function whose result the script prints, `LOADER` or `BUDGET`.
+    OuroError if any module there that the script imports cannot be parsed as Python.
     """
     printing = set(_printed_functions(script))
     files = [PythonFile.read(folder / path, path) for path in script.modules(folder)]
@@ -216,8 +216,9 @@ def _evaluate(script: PythonFile, harness: PythonFile, options: InitOptions) -> 
 
 
 def _loader(script: PythonFile, harness: PythonFile, options: InitOptions) -> str:
-    """Return the name of the harness's function that yields training batches; ``make_dataloader``
-    if it has that function or none that looks like a loader. OuroError if several do."""
+    """Return the name of the harness's function that yields training batches: ``make_dataloader``
+    if it has that function, or none that looks like a loader. Of several that do, those that the
+    script uses count; OuroError if these are several."""
     found = [name for name in harness.functions if _LOADERS.search(name)] or [
         name for name in harness.functions if _SEVERAL.search(name) and name in script.names
     ]
@@ -254,7 +255,8 @@ def _metric(script: PythonFile, evaluate: str, prose: Prose, options: InitOption
 
 
 def _keyed(node: ast.Subscript) -> str:
-    """Return the variable of which an expression takes the value at a text; "" for another one."""
+    """Return the variable of an expression that takes a value by a text, as ``results`` of
+    ``results["loss"]``; "" for another one."""
     match node:
         case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str())):
             return name
@@ -308,9 +310,10 @@ def _validation(harness: PythonFile) -> tuple[str, ...]:
 def _level(
     script: PythonFile, harness: PythonFile, metric: str, remarks: Remarks
 ) -> Literal["supervised", "judged"]:
-    """Return ``judged`` if a judge can score this: the harness has torch and every name that the
-    judge needs, the metric is bits per byte, and a model of the script can be asked for its logits.
-    Else return ``supervised``, and note in ``remarks`` why if the harness has the names."""
+    """Return ``judged`` if a judge can score this: the harness imports torch and defines all of
+    INTERFACE, the metric's name ends with ``bpb``, and a model of the script can be asked for its
+    logits. Else return ``supervised``; if the harness defines all of INTERFACE, note in ``remarks``
+    why."""
     names = {getattr(node, "name", "") for node in harness.source.tree.body}
     if not names.issuperset(INTERFACE):
         return "supervised"
@@ -327,9 +330,9 @@ def _level(
 
 
 def _answers(script: PythonFile) -> bool:
-    """Return whether no model of the script demands targets: of the methods ``forward`` and
-    ``__call__`` that take targets at least one has a default for them, or there is none. A model
-    that is imported is not looked at."""
+    """Return whether a model of the script seems to give logits without targets: of the methods
+    ``forward`` and ``__call__`` of its classes, one has a default for its targets, or none takes
+    targets. A model that is imported is not looked at."""
     classes = [node for node in script.source.tree.body if isinstance(node, ast.ClassDef)]
     methods = [node for one_class in classes for node in one_class.body]
     optional = [
@@ -343,8 +346,8 @@ def _answers(script: PythonFile) -> bool:
 
 
 def _device(script: PythonFile) -> Device:
-    """Return "cuda" for a script that requires it and never checks whether it is available; else
-    "auto"."""
+    """Return "cuda" for a script that gives this text to a call, compares nothing with it and never
+    names ``is_available``; else "auto"."""
     return "cuda" if script.demands("cuda") and "is_available" not in script.names else "auto"
 
 
@@ -359,7 +362,8 @@ def one(
 ) -> str:
     """Return the only candidate in ``found``. OuroError (AmbiguousError for several), with the
     command to give instead, if none or more than one was found. ``what`` is searched in ``where``,
-    and ``option`` gives it; ``hint`` stands for a name that nobody knows."""
+    and ``option`` gives it; in the command for none, ``hint`` stands for the value, or if it is ""
+    the option's name in capitals."""
     found = list(dict.fromkeys(found))
     if not found:
         name = hint or option.removeprefix("--").upper()

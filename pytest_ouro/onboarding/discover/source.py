@@ -100,8 +100,9 @@ class PythonFile:
         return known
 
     def results_of(self, function: str) -> list[str]:
-        """Return the names to which the result of a call of ``function`` is assigned, each once.
-        The modules before the name of a called function are ignored."""
+        """Return the plain names to which the result of a call of ``function`` is assigned,
+        anywhere in the file, each once. The modules before the name of a called function are
+        ignored."""
         found = [
             target
             for node in (*self.source.of(ast.Assign), *self.source.of(ast.AnnAssign))
@@ -133,16 +134,16 @@ class PythonFile:
 
     @cached_property
     def summary(self) -> dict[str, Shown]:
-        """A dict from the labels of printed ``label: value`` lines to what is printed after them;
-        {} without such a line. A constant after a label does not count. Of a label that is printed
-        twice, the last counts."""
+        """A dict from the labels of ``label: value`` lines, printed or logged, to what stands after
+        them; {} without such a line. A constant after a label does not count. Of a label that is
+        printed twice, the last counts."""
         calls = (call for call in self.source.of(ast.Call) if _prints(call))
         return {label: shown for call in calls for label, shown in _labels(call)}
 
     @cached_property
     def json_keys(self) -> tuple[str, ...]:
-        """The keys of objects that are written as JSON, as in ``print(json.dumps({"score": x}))``,
-        printed or not, each once; () if there are none."""
+        """The keys of the dicts that are written out in calls of ``json.dumps``, as in
+        ``print(json.dumps({"score": x}))``, printed or not, each once; () if there are none."""
         dumped = [
             call.args[0]
             for call in self.source.of(ast.Call)
@@ -153,8 +154,9 @@ class PythonFile:
         return tuple(dict.fromkeys(word for word in words if isinstance(word, str)))
 
     def modules(self, folder: Path) -> list[str]:
-        """Return the paths, from ``folder``, of the modules there that the file imports, in the
-        order of the file, without itself."""
+        """Return the paths, from ``folder``, of the files ``.py`` there that the file imports as
+        modules, in the order of the file, without itself. A package's ``__init__.py`` is left
+        out."""
         names: list[str] = []
         imports: list[ast.Import | ast.ImportFrom] = [
             *self.source.of(ast.Import),
@@ -206,8 +208,8 @@ class PythonFile:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a line prints after its label: the variable ``name``, or the value at its ``key``, or
-    what ``function`` returns; those that do not apply are ""."""
+    """What a line prints after its label: the variable ``name``, with a ``key`` the value at that
+    key of it, or what ``function`` returns; those that do not apply are ""."""
 
     name: str = ""
     key: str = ""
@@ -215,7 +217,8 @@ class Shown:
 
 
 def _prints(call: ast.Call) -> bool:
-    """Return whether a call may print its first argument."""
+    """Return whether a call may print its first argument: its function is called ``print``,
+    ``write``, ``info``, ``log`` or ``echo``."""
     return dotted(call.func).rpartition(".")[2] in ("print", "write", "info", "log", "echo")
 
 
@@ -256,7 +259,7 @@ def _labels(call: ast.Call) -> Iterator[tuple[str, Shown]]:
 
 def _shown(value: ast.expr) -> Shown:
     """Return what an expression shows, through calls that only convert a value, such as
-    ``float(x)`` and ``x.item()``."""
+    ``float(x)`` and ``x.item()``; a Shown with nothing set for another expression."""
     match value:
         case ast.Name(id=name):
             return Shown(name)
@@ -272,8 +275,8 @@ def _shown(value: ast.expr) -> Shown:
 
 
 def _fold(node: ast.expr, known: dict[str, Constant]) -> Constant:
-    """Return the value of an expression of texts, numbers and ``known`` names; raise _Unknown for
-    any other expression, also for a bool."""
+    """Return the value of an expression of texts, numbers, ``known`` names, f-strings, operations
+    of `_operate` and calls of `_call`; raise _Unknown for any other, such as a bool or ``-1``."""
     match node:
         case ast.Constant(value=bool()):
             raise _Unknown
@@ -293,8 +296,9 @@ def _fold(node: ast.expr, known: dict[str, Constant]) -> Constant:
 
 
 def _operate(operation: ast.operator, left: Any, right: Any) -> Constant:
-    """Return the value of ``left operation right``, of two numbers or two texts. Raise _Unknown for
-    other operations, an exponent below 0 or above 64, and an arithmetic error."""
+    """Return the value of ``left operation right``, of two numbers or two texts; ``/`` joins texts
+    as paths. Raise _Unknown for other operations, an exponent below 0 or above 64, and an
+    arithmetic error."""
     is_text = isinstance(left, str)
     compute = (_TEXTS if is_text else _NUMBERS).get(type(operation))
     if compute is None or is_text != isinstance(right, str):

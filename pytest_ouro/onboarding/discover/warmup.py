@@ -29,9 +29,10 @@ _REPEATS = ("grad_accum_steps", "gradient_accumulation_steps", "grad_accum", "ac
 def warmup_tokens(
     script: PythonFile, harness: PythonFile, asked: int | None, remarks: Remarks
 ) -> int:
-    """Return the tokens of the steps that the script does not time, and of one batch fetched ahead;
-    0 if it times all steps, or what it leaves out cannot be read, which is noted in ``remarks``.
-    ``asked`` is what an option gives, which is then returned."""
+    """Return the tokens of the first steps that the script does not time, and of one more batch,
+    which is fetched ahead; 0 if it times all steps, or if their number or their tokens cannot be
+    read, which is noted in ``remarks``. Unless it is None, return ``asked``, what an option
+    gives."""
     if asked is not None:
         return asked
     steps = list(_untimed(script))
@@ -55,8 +56,9 @@ def warmup_tokens(
 
 def _untimed(script: PythonFile) -> Iterator[tuple[int | None, int]]:
     """Yield how many first steps do not count as training time, and the line that says so: 11 for
-    ``if step > 10: total_time += dt``, 10 for ``if step == 10: start = time.time()``. The number is
-    None if only a run would tell."""
+    ``if step > 10: total_time += dt``; 10 for ``if step == 10: start = time.time()``, or for ``if
+    step < 10: continue`` in a script that adds up a time. The number is None if only a run would
+    tell."""
     for node in script.source.of(ast.If):
         for operator, number in _comparisons(node.test):
             count = script.number(number)
@@ -94,7 +96,8 @@ def _comparisons(test: ast.expr) -> Iterator[tuple[ast.cmpop, ast.expr]]:
 
 
 def _adds_time(statement: ast.stmt) -> bool:
-    """Return whether a statement adds to a time: ``total_time += dt`` or ``t = t + dt``."""
+    """Return whether a statement adds to a variable that is named for a time: ``total_time += dt``
+    or ``elapsed = elapsed + dt``."""
     match statement:
         case ast.AugAssign(target=target, op=ast.Add()):
             return bool(_TIME.search(dotted(target)))
@@ -109,7 +112,8 @@ def _times(script: PythonFile) -> bool:
 
 
 def _begins(statement: ast.stmt) -> bool:
-    """Return whether a statement notes when the time begins, as ``start = time.time()``."""
+    """Return whether a statement assigns the reading of a clock to a variable that is named for a
+    start, as ``start = time.time()``."""
     match statement:
         case ast.Assign(targets=[target], value=ast.Call(func=function)):
             called = dotted(function).rpartition(".")[2]
@@ -119,8 +123,10 @@ def _begins(statement: ast.stmt) -> bool:
 
 
 def _batch(script: PythonFile, harness: PythonFile) -> int:
-    """Return the tokens of a whole step: a constant, or the product of rows, length and gradient
-    accumulation; 0 if they are not stated."""
+    """Return the tokens of a whole step: a constant or default setting such as
+    ``total_batch_size``, else the product of rows, length and gradient accumulation (1 if it is not
+    stated); 0 if rows or length are not stated. Values of the script go before those of the
+    harness."""
     known: dict[str, object] = {}
     for file in (harness, script):
         known |= {name.lower(): value for name, value in (file.settings | file.constants).items()}

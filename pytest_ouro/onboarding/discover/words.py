@@ -43,9 +43,9 @@ _HIGHER = {
 def find_direction(
     metric: str, rules: Iterable[str], prose: Prose, options: InitOptions, remarks: Remarks
 ) -> str:
-    """Return ``lower`` or ``higher``: as the option, the rules or the instructions say, or by the
-    words in the metric's name, which is an assumption that is added to ``remarks``. Rules that
-    contradict each other do not count. OuroError if nothing decides it."""
+    """Return ``lower`` or ``higher``, as the option, else the rules, else the instructions say,
+    else the words in the metric's name, which is an assumption that is added to ``remarks``. Rules
+    that contradict each other do not count. OuroError if nothing decides it."""
     if options.direction:
         return options.direction
     said = {words for rule in rules if (words := phrases.direction_of(rule))}
@@ -63,7 +63,9 @@ def find_direction(
 
 
 def named_direction(metric: str) -> str:
-    """Return ``lower`` or ``higher``, as the words in a metric's name say; "" if they do not."""
+    """Return ``lower`` or ``higher``, as the words in a metric's name say; "" if it has no such
+    word, or words of both. In a name with ``per`` only the word before counts: ``lower`` for a
+    time, bytes or a cost, ``higher`` for any other."""
     parts = set(re.split(r"[_\W]+", metric.lower()))
     if "per" in parts:  # tokens_per_second, but ms_per_step
         times = {"ms", "us", "ns", "seconds", "secs", "time", "bytes", "cost"}
@@ -92,9 +94,9 @@ def editable_in(rules: Iterable[str]) -> tuple[str, ...]:
 
 
 def existing(paths: Iterable[str], tracked: Sequence[str]) -> tuple[str, ...]:
-    """Return those of the paths, from the experiment's folder, that git tracks there, each once; a
-    folder becomes a glob of all that is in it, and a glob stays if it matches. () if there are
-    none."""
+    """Return those of the paths, from the experiment's folder, that git tracks there, each once; ()
+    if there are none. A folder, also as ``data/*``, becomes ``data/**``; another glob stays if it
+    matches a file."""
     found = []
     for path in paths:
         folder = f"{path.rstrip('/*')}/"
@@ -116,12 +118,12 @@ def _glob(path: str) -> str:
 def find_ledger(
     rules: Iterable[str], folder: Path, metric: str, options: InitOptions, remarks: Remarks
 ) -> str:
-    """Return the name of the table of results: of the option, of the only one that the rules name,
-    else the only one in the folder that git does not track; results.tsv if there is none, or
-    several.
+    """Return the name of the table of results: that of the option, as it is given; else the only
+    one that the rules name, which ends with ``.tsv`` or can be read as a ledger; else, if they name
+    none, the only ledger in the folder that git does not track; else results.tsv.
 
-    A table that git tracks is left alone, which is added to ``remarks``: rows go to a file of their
-    own. A name that an option gives is taken as it is. GitError if there is no repository.
+    If git tracks a table that no option gave, `OWN_LEDGER` is returned instead, which is noted in
+    ``remarks``. GitError if no option gives a name and there is no repository.
     """
     if options.ledger:
         return options.ledger
