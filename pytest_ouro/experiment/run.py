@@ -112,8 +112,8 @@ class Result:
 
     @property
     def last_line(self) -> str:
-        """The stable line that people and agents grep for: verdict, value, reference, level and
-        reason.
+        """The stable line that people and agents grep for: verdict, value, the reference's value if
+        there is one, level if the run was started, commit and reason.
 
         If a rule is broken, it has only the word "closed", the commit and the reason.
         """
@@ -188,9 +188,10 @@ def _run_once(
     """Run once and record it; return the result, and the case that the run was made with. If a rule
     is broken, nothing is run, and the result is "closed".
 
-    The case is observed again if the run had to wait, if data was made, or if a lost run was
-    recorded. If the process cannot be started, or an exception ends the run from outside, the
-    result is a crash. OuroError if a precondition fails, or data or a device is missing.
+    The case is observed again if the run had to wait, if data was made, or if records of killed
+    runs were completed. If the process cannot be started, or an exception ends the run from
+    outside, the result is a crash. OuroError if a precondition fails, or data or a device is
+    missing.
     """
     profile = device.choose(order.device or case.experiment.device)
     experiment = preconditions.rehearse(case.bound.experiments[profile], order.budget)
@@ -259,7 +260,7 @@ def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measu
     """Run the commit in a clean worktree at the highest possible level; then evaluate it if it is a
     command.
 
-    Return the measurement, and why the level is not higher ("" if it is the highest). If the judge
+    Return the measurement, and why the level is not higher ("" for *sandboxed*). If the judge
     rejects the harness, which it does before the script starts, the script is run without a judge.
     """
     case, experiment = setup.case, setup.experiment

@@ -34,7 +34,8 @@ _HIGHEST_JUDGED = 'the bound says highest = "judged"'
 
 @dataclass(frozen=True)
 class Assured:
-    """A job with what its level needs, and ``why`` the level is not higher ("" at the highest)."""
+    """A job, with a judge and a sandbox if its level has them, and ``why`` the level is not higher
+    ("" for *sandboxed*)."""
 
     job: Job
     why: str = ""
@@ -52,7 +53,7 @@ class Assured:
 
 def assure(case: Case, experiment: Experiment, job: Job, tree: Path) -> Assured:
     """Return the job with a judge and a sandbox, as far as the experiment and this machine allow,
-    and why its level is not higher.
+    and why its level is not higher. At *claimed* and *supervised* the job is unchanged.
 
     A command gets no judge process: its evaluation is apart. ``tree`` is the checkout in which the
     job runs; for a command in a sandbox, validation files are deleted from it. ExperimentError if
@@ -115,10 +116,10 @@ def of_command_alone(case: Case, experiment: Experiment) -> tuple[Level, str]:
     """Return the level of a command that prints the metric itself, and why it is not higher (never
     "").
 
-    It is *supervised* if the command names a file that may not be edited, and that the checked
-    commit has with its trusted bytes: that program measures, in the candidate's own processes.
-    Otherwise it is *claimed*: what is printed is a claim. OuroError if git's objects cannot be
-    read.
+    It is *supervised* if the command names, by its path from the experiment's folder, a file that
+    may not be edited, and the checked commit has that file with its trusted bytes: then that
+    program measures, in the candidate's own processes. Otherwise it is *claimed*: what is printed
+    is a claim. OuroError if git's objects cannot be read.
     """
     git, head = case.repository.git, case.repository.head
     editable = [case.bound.path(glob) for glob in experiment.editable]
@@ -137,8 +138,9 @@ def _is_inside(name: str) -> bool:
 
 
 def no_sandbox(case: Case, experiment: Experiment, tried: Callable[[], Availability]) -> str:
-    """Return why a script cannot be sandboxed, by the bound, its data or the self-test, which
-    ``tried`` runs; "" if it can."""
+    """Return why a script that can have a judge cannot be sandboxed: because the bound's
+    ``highest`` is "judged", or by its data or the self-test, which ``tried`` runs; "" if it can.
+    The self-test is not run if another reason is found."""
     if experiment.highest == "judged":
         return _HIGHEST_JUDGED
     if why := sandbox_spec.unhidden(case, experiment):
@@ -151,9 +153,9 @@ def no_judge(case: Case, experiment: Experiment) -> str:
     """Return why the level *judged* cannot be reached, as far as bound and source show; "" if it
     can.
 
-    It cannot if the bound allows only a lower level, or if the harness has no function or class at
-    its top level with a name that the judge needs. A command needs an evaluation in a process of
-    its own, on data that the command cannot read. ExperimentError if the harness is not trusted,
+    It cannot if the bound allows only a lower level; for a script, if its harness lacks a function
+    or class, at its top level, with one of the names in ``INTERFACE``; for a command, if it has no
+    evaluate-command, or as of `_no_evaluation`. ExperimentError if the harness is not trusted,
     SyntaxError if it is not Python, GitError or LimitError if it cannot be read.
     """
     if LEVELS.index(experiment.highest) < LEVELS.index("judged"):
@@ -174,8 +176,8 @@ def _no_evaluation(case: Case, experiment: Experiment) -> str:
     """Return why the evaluation of a command, or a guard's command, cannot be kept apart from the
     candidate's code; "" if all can.
 
-    It cannot if validation files cannot be hidden from the command, or if one of these commands
-    does not start a Python script.
+    It cannot if validation files cannot be hidden from the bound's command, or if the
+    evaluate-command or a guard's command does not start a Python script.
     """
     if why := sandbox_spec.unhidden(case, experiment):
         return f"the command could read what its evaluation reads: {why}"
@@ -191,6 +193,6 @@ def _no_evaluation(case: Case, experiment: Experiment) -> str:
 
 
 def _has_network(experiment: Experiment) -> bool:
-    """Return whether the sandbox allows the internet: that of a command whose bound says ``highest
-    = "judged"``."""
+    """Return whether the sandbox of a run allows the internet: only for a command, and only if the
+    bound says ``highest = "judged"``."""
     return bool(experiment.command) and experiment.highest == "judged"

@@ -119,7 +119,8 @@ def _probe(
 
 
 def unhidden(case: Case, experiment: Experiment) -> str:
-    """Return why a sandbox could not hide the validation data from the script; "" if it could.
+    """Return why a sandbox could not hide the validation data from the script or command; "" if it
+    could.
 
     It could not if the bound names no validation data, or if one of the bound's patterns of
     validation files matches no file. Installed packages count as data that can be hidden, whether
@@ -133,13 +134,13 @@ def unhidden(case: Case, experiment: Experiment) -> str:
 
 
 def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
-    """Return the job with the description of its sandbox, and with settings that limit it to one
-    card, the first visible one, unless it uses only the processor.
+    """Return the job with the description of its sandbox; unless it uses the processor alone, also
+    limited to the first visible card of NVIDIA, if there is a driver.
 
-    ``tree`` is the checkout that it runs in. A script may only read it. A command may write it too,
-    so its validation files are deleted there. Both may read the bound's data, and write the job's
-    scratch folder. ExperimentError if the driver does not know the card, OSError if a validation
-    file cannot be deleted.
+    The repository, validation files and their hard links are hidden. The bound's other data may be
+    read, the job's scratch folder written. ``tree``, the checkout, may be read by a script, and
+    written by a command: so its validation files are deleted there. ExperimentError if the driver
+    does not know the card, OSError if a validation file cannot be deleted.
     """
     card = nvml.Access("", ()) if job.hide_cuda else nvml.access()
     read = [tree, *_readable(case, experiment)]
@@ -184,11 +185,12 @@ def _hidden(case: Case, experiment: Experiment, job: Job) -> list[Path]:
 
 
 def _readable(case: Case, experiment: Experiment) -> Iterator[Path]:
-    """Yield the data files that the bound and its rules name, and for each pattern the deepest
-    folder that contains all its matches, since a program may read files beside them.
+    """Yield the data and validation files that the bound names and the data files that its rules
+    name; and for each pattern the deepest folder on its path before a wildcard, since a program may
+    read files beside them.
 
     A folder is left out that contains the experiment, the repository or the user's home, or is one
-    of them; so are installed packages.
+    of them. Installed packages are left out.
     """
     root = case.evidence.root
     patterns = [*experiment.data, *experiment.validation]
@@ -224,5 +226,5 @@ def _other_names(files: list[Path], read: list[Path]) -> Iterator[Path]:
 
 
 def _strings(paths: Iterator[Path] | list[Path]) -> list[str]:
-    """Return the absolute paths as text, with links resolved, sorted and without duplicates."""
+    """Return the paths as text, absolute and with links resolved, sorted and without duplicates."""
     return sorted({str(path.resolve()) for path in paths})

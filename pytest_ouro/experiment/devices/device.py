@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Surroundings(NamedTuple):
     """The name of a run's device, and ``foreign``: the other programs that compute on its cards.
 
-    ``foreign`` is () if there are none, and None for a processor, on which they are not counted.
-    Each program has the keys ``pid``, ``name`` and ``memory_mb``.
+    ``foreign`` is () if there are none, or no driver of NVIDIA answers; None for a processor, on
+    which they are not counted. Each program has the keys ``pid``, ``name`` and ``memory_mb``.
     """
 
     device_name: str

@@ -48,8 +48,9 @@ class Access:
     """The access of a sandboxed run to its one card.
 
     ``visible`` is the value for CUDA_VISIBLE_DEVICES: the UUID of the card or of its MIG instance,
-    "" if NVIDIA's driver does not answer. ``nodes`` are the device nodes that the run needs: paths,
-    or in results of ``_find_card`` and ``_find_instance`` names below ``/dev``.
+    "" if NVIDIA's driver does not answer, or for a run on the processor alone. ``nodes`` are the
+    device nodes that the run needs: paths, or in results of ``_find_card`` and ``_find_instance``
+    names below ``/dev``.
     """
 
     visible: str
@@ -129,7 +130,7 @@ def _present(names: tuple[str, ...]) -> tuple[str, ...]:
 def _find_card(nvml: ctypes.CDLL, name: str) -> Access:
     """Return the access to the card with this index or UUID, with the node of that card alone.
 
-    On WSL, where one node leads to all cards, no node is added. ExperimentError if there is no such
+    On WSL, where one node leads to all cards, ``nodes`` is (). ExperimentError if there is no such
     card, or if the number of its node is not known.
     """
     for card in _cards(nvml):

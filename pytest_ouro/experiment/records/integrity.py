@@ -88,8 +88,8 @@ class Snapshot:
         return [*closed, *records, *self._find_written(), *changed]
 
     def _restore_modes(self) -> list[str]:
-        """Give the owner the permissions of the snapshot that the run took from the owner; return a
-        list of one line if there were any, or an empty one.
+        """Set the permissions of the snapshot for each path from which the run took one of the
+        owner's; return a list of one line if there were any, or an empty one.
 
         Links, and what cannot be changed, are ignored.
         """

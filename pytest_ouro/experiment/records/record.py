@@ -310,8 +310,8 @@ def archive(case: Case, log: str, run: str) -> None:
 
 
 def restore_rows(case: Case) -> int:
-    """Write the rows that the ledger lacks, of this working tree's runs under the present trust, at
-    its end, oldest run first.
+    """Append to the ledger the rows that it lacks of this working tree's runs under the present
+    trust, oldest run first.
 
     Return how many were written, 0 if none was lacking. RecordError if the journal or the ledger
     cannot be read, or a row cannot be written; the rows before it stay.

@@ -94,8 +94,8 @@ class StartFiles:
 
         What was found at a path is renamed and kept beside it, since a person may have made the
         change; a new file is only renamed. Left as they are: a new folder (what lies in it counts),
-        and ``.git/config`` if only settings of branches differ. A file that cannot be restored is
-        reported with the reason, and nothing is raised.
+        and ``.git/config`` if only settings of branches differ. What cannot be restored, such as a
+        file of more than ``_MAX_BYTES``, is reported with the reason, and nothing is raised.
         """
         now = _entries([*_places(self.git), *self.named, *self.entries], known=self.entries)
         moved: set[Path] = set()
@@ -252,8 +252,8 @@ def _named_by_settings(git: Git) -> Iterator[Path]:
 def _settings(file: Path) -> Iterator[tuple[str, str]]:
     """Yield the key and value of each setting in a git config file.
 
-    Yield nothing if it is not a file or git cannot read it, or if it lacks the words that are in
-    each setting that names a file.
+    Yield nothing if it is not a file, if git cannot read it, or if a search of its text shows that
+    no setting names a file.
     """
     try:
         data = file.read_bytes().lower() if file.is_file() else b""

@@ -21,13 +21,13 @@ _LINES = 5
 
 def hand_over(folder: Path, to: Path, artefacts: tuple[str, ...]) -> list[str]:
     """Copy the files below ``folder`` that the globs ``artefacts`` match, or all files if there are
-    no globs, into a new folder ``to``; return a line for each of the first few that were left out,
-    [] if none was.
+    no globs, into a new folder ``to``; return a line for each of the first ``_LINES`` that were
+    left out, [] if none was.
 
-    A file that cannot be copied, or for which the disk has too little space, is left out. A link
-    could name any file of the user: links, pipes and devices are left out too. Compiled Python is
-    left out without a line. No copy is executable: programs of the candidate are run where they
-    were built. OSError if ``to`` exists. Call it when no process of the command is left.
+    Left out are files that cannot be copied or need more space than the disk has, and links, pipes
+    and devices: a link could name any file of the user. Left out without a line are compiled Python
+    and the file ``.git`` at the top. No copy is executable: programs of the candidate are run where
+    they were built. OSError if ``to`` exists. Call it when no process of the command is left.
     """
     to.mkdir()
     left_out: list[str] = []
@@ -43,7 +43,8 @@ def hand_over(folder: Path, to: Path, artefacts: tuple[str, ...]) -> list[str]:
 
 
 def _names(folder: Path) -> Iterator[str]:
-    """Yield the path of each file and link below a folder, relative to it.
+    """Yield the path of whatever lies below a folder and is not a folder itself, relative to it; a
+    link to a folder too.
 
     Compiled Python is left out, and the file ``.git`` at the top.
     """

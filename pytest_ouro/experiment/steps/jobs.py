@@ -71,8 +71,8 @@ def script_job(setup: Setup, tree: Path) -> Job:
 def command_job(setup: Setup, tree: Path) -> Job:
     """Return the job that runs the command in ``tree``, a clean checkout.
 
-    The command is ended when it exceeds the budget by more than ``tolerance``. Its temporary files
-    go to the folder ``run`` in the scratch folder.
+    The command is ended when its time on the bound's clock exceeds the budget by more than
+    ``tolerance``. Its temporary files go to the folder ``run`` in the scratch folder.
     """
     folder = tree / setup.case.bound.root
     return replace(
@@ -159,7 +159,8 @@ def evaluation_job(
 
 def _confined(run: Job, scratch: Path) -> dict[str, Any]:
     """Return a dict of settings, for JSON, by which ``evaluation.confine`` runs a program of the
-    candidate as ``run``, the job of the command, was run: folder, environment and sandbox."""
+    candidate in the folder of ``run``, the job of the command, with its environment, and if it has
+    a sandbox in that, where the program can write only to a new folder in ``scratch``."""
     return {
         "sandbox": run.message.get("sandbox"),
         "network": run.message.get("network", False),

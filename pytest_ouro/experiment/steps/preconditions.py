@@ -47,7 +47,8 @@ def rehearse(experiment: Experiment, budget: float | None) -> Experiment:
 
 
 def demand_committed(case: Case) -> None:
-    """Raise ExperimentError if a change of an editable file, or a blessing, is not committed.
+    """Raise ExperimentError if a change of a tracked editable file, or a blessing, is not
+    committed.
 
     Raise it too if HEAD lacks the script; and, for a command with a bound.lock, if the trusted
     commit lacks a file as it was blessed.

@@ -176,8 +176,8 @@ def replace_file(top: Path, path: str, mode: str, data: bytes) -> None:
     """Replace what is at a path below ``top`` by a file or link of a tree, whole or not at all.
 
     ``mode`` is that of a tree's entry for a file or link, and ``data`` the bytes of the file or the
-    link's target. Folders on the way are made. OSError if a folder is at the path, or a link is on
-    the way to it.
+    link's target. Folders on the way are made. OSError if a folder is at the path, or a link or
+    file is on the way to it.
     """
     *folders, name = path.split("/")
     folder = os.open(top, _OPEN_FOLDER)

@@ -110,8 +110,8 @@ def excused(
     It is the time of a forward pass over the ``tokens`` asked for, at ``FORWARD`` times the
     training time per token (``window`` / ``served``), plus the judge's time for the same logits:
     its CPU seconds (``scoring``), or the seconds that the run ``waited`` for it, if that is more.
-    Everything except ``scoring`` is limited to the share ``EXCUSED`` of the budget, since a script
-    can falsify it.
+    What exceeds ``scoring`` is limited to the share ``EXCUSED`` of the budget, since a script can
+    falsify it.
     """
     forward = FORWARD * tokens * window / max(served, 1)
     return min(forward + max(waited, scoring), EXCUSED * budget + scoring)

@@ -16,13 +16,13 @@ _MOST = 1e12
 
 def summarise(reported: dict[str, Any], served: int) -> dict[str, float]:
     """Return the pace of a run, with times in seconds; {} for a report without batches, or with
-    other things than numbers.
+    other things than numbers from 0 to ``_MOST``.
 
     ``batches`` is how many were served, ``before`` how many of these before the clock started, and
     ``tokens`` how many one has, by all tokens ``served``. ``usually`` is the time of one batch,
-    ``longest`` that of the longest. ``slow`` counts the batches up to the last slow one of the
-    first 64 (0 without one); ``slow-seconds`` is the time of those among them that the clock
-    counts.
+    ``longest`` that of the longest. ``slow`` counts the first batches up to the last slow one
+    (``SLOW``) of the first 64, 0 without one; ``slow-seconds`` is the time of those among them that
+    the clock counts.
     """
     try:
         first = [float(length) for length in reported["first"][:64]]

@@ -32,8 +32,8 @@ _ROUNDING = 0.05
 
 @dataclass(frozen=True)
 class Usage:
-    """The CPU seconds of a run's processes and of the children that they have waited for, and the
-    resident memory of all its processes together, in MB of 2**20 bytes."""
+    """The CPU seconds of a run's processes and, on Linux, of the children that they have waited
+    for; and the resident memory of all its processes together, in MB of 2**20 bytes."""
 
     cpu_seconds: float
     resident_mb: float

@@ -144,10 +144,10 @@ class RunState:
     def on_event(self, message: dict[str, Any]) -> None:
         """Handle an event that the training process reports; ignore an unknown one.
 
-        Its events set the deadline of the warm-up, begin the window, count evaluations, and report
-        the environment, findings and an exception. Without a judge, the first call of the
-        evaluation ends the window, and its value is the metric. A malformed message raises an
-        exception of any kind.
+        Its events release the script, set the deadline of the warm-up, begin the window, count
+        evaluations, and report the environment, findings, the pace and an exception. Without a
+        judge, the first call of the evaluation ends the window, and its value is the metric. A
+        malformed message raises an exception of any kind.
         """
         event = message.pop("event", "")
         if event == "warm-up":
@@ -189,8 +189,8 @@ class RunState:
 
         ``ready`` lets the script start, ``unable`` says why the judge rejects the harness,
         ``asked`` ends the window, ``question``, ``room`` and ``answered`` pass the turn,
-        ``finding`` reports a fault, and ``judged`` brings the score. A malformed message, or an
-        answer before ``asked``, raises an exception of any kind.
+        ``finding`` reports a fault, and ``judged`` brings the score. A malformed message, or one of
+        the last five before ``asked``, raises an exception of any kind.
         """
         event = message.pop("event", "")
         if event == "ready":

@@ -205,8 +205,9 @@ def _unread(seen: Measurement) -> tuple[Outcome, str] | None:
     """Return the outcome and the reason if no finite metric was read from the output; None if one
     was.
 
-    The outcome is "nan" if one value was printed under the metric's name that is not a finite
-    number, and "crash" if none was, or if several numbers were and none counts.
+    The outcome is "nan" if the metric's name was printed, but with no finite number that counts;
+    "crash" if the name was not printed, or if ``metric-which`` is "only" and different numbers
+    were.
     """
     reading = seen.reading
     if reading.fault:

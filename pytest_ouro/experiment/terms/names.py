@@ -59,10 +59,12 @@ def python_words(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ..
 
 
 def demand_programs(experiment: Experiment, guards: Iterable[Guard]) -> None:
-    """Raise ExperimentError, which names the program, if the bound names one that this machine
-    lacks.
+    """Raise ExperimentError, which names the program, if this machine lacks one that the bound
+    names: the first word of its ``python``, of its command and evaluate-command, or of a guard's
+    command.
 
-    A relative path names a file of the experiment's folder, and is not looked up.
+    Not looked up are "python" alone, which stands for the interpreter that runs this process, and a
+    relative path with a slash, which names a file of the experiment's folder.
     """
     named = [
         ("python", experiment.python),
@@ -92,9 +94,9 @@ def why_missing(program: str) -> str:
 
 
 def named_files(words: tuple[str, ...]) -> list[str]:
-    """Return what may be paths of files in the words of a command, also in those that ``sh -c``
-    gets, without ``./``; and for a module behind ``-m`` the files that it may be (``a/b.py``,
-    ``a/b/__main__.py``). Each is returned once."""
+    """Return the words of a command that may be paths of files: all except options, without ``./``,
+    and also those within a text for ``sh -c``; and for a module behind ``-m`` the files that it may
+    be (``a/b.py``, ``a/b/__main__.py``). Each is returned once."""
     parts = [part for word in words for part in re.split(r"[\s;&|()'\"]+", word)]
     found = [part.removeprefix("./") for part in parts if part and not part.startswith("-")]
     modules = [after for before, after in pairwise(parts) if before == "-m"]

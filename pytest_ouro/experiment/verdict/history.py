@@ -61,8 +61,8 @@ def _measured(run: MeasuredRun) -> list[tuple[str, object]]:
 
 
 def _brief(value: object) -> str:
-    """Return a value as text: a float in short form, a digest by its first seven digits, an empty
-    text as "none", others whole."""
+    """Return a value as text: a float in short form, a text ``sha256:…`` by the first seven digits
+    of the digest, an empty text as "none", others whole."""
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return text.removeprefix("sha256:")[:7] if text.startswith("sha256:") else text or "none"
 
