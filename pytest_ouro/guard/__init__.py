@@ -28,9 +28,9 @@ def main() -> int:
     """Read the tool call on standard input, answer it, and return the exit status.
 
     It is 0 if no rule forbids the call, with no output; 0 or 2, as the agent expects, with a
-    refusal in the agent's form on standard output; and 2, with words on standard error, if the
-    guard cannot decide. It is never 1, and no traceback is printed: agents treat a failing hook as
-    approval.
+    refusal in the agent's form on standard output (for 2, also in words on standard error); and 2,
+    with words on standard error alone, if the guard cannot decide. It is never 1, and no traceback
+    is printed: agents treat a failing hook as approval.
     """
     try:
         return _answer()

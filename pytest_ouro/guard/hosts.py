@@ -121,7 +121,8 @@ def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write
 def _words(name: str) -> list[str]:
     """Return the words of a tool's name in lower case: each begins at a capital letter, or after a
     sign, such as ``_``. ``NotebookEdit`` and ``mcp__x__notebook_edit`` both have ``edit``; capitals
-    in a row are one word. A name without letters and digits is returned as the only word."""
+    in a row are one word, except one that a small letter follows. A name without letters and digits
+    is returned as the only word."""
     spaced = ""
     for before, c, after in zip(f" {name}", name, f"{name[1:]} ", strict=False):
         starts = c.isupper() and (not before.isupper() or after.islower())

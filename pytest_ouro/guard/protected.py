@@ -66,8 +66,8 @@ def _bound(start: str) -> str:
 
 def load(bound: str) -> Protections:
     """Return what the rules in the folder ``bound`` protect: the cached table if the state of its
-    sources is still the same, else a new one, which is stored. OuroError if the rules cannot be
-    read, OSError if ``.git`` cannot be."""
+    sources is still the same, else a new one, which `rules.build` stores. OuroError if the rules
+    cannot be read, OSError if ``.git`` cannot be."""
     folder, common = _git_folders(bound)
     path = os.path.join(folder, "ouro", "guard.json")
     try:
@@ -154,10 +154,11 @@ def _stat(path: str) -> list[int] | None:
 class Protections:
     """What one bound.toml protects. Globs are from ``top``, the repository's top, or absolute.
 
-    The triples in ``frozen``, ``files``, ``own`` and ``untracked`` hold a glob or a file, the rule
-    that names it, and that rule's words. ``install`` holds the rule that forbids installing, and
-    its words; it is empty if no rule does. ``bound`` is the folder of bound.toml, absolute, and
-    ``editable`` the globs of the editable files, from the experiment's folder.
+    Each of ``frozen``, ``files``, ``own`` and ``untracked`` has a glob or a file, the rule that
+    names it, and that rule's words; each of ``scopes`` a folder, the globs that may change in it, a
+    rule and its words. ``install`` has the rule that forbids installing, and its words; it is empty
+    if no rule does. ``bound`` is the folder of bound.toml, absolute, and ``editable`` the globs of
+    the editable files, from the experiment's folder.
     """
 
     def __init__(self, table: Table) -> None:
@@ -178,9 +179,10 @@ class Protections:
         """Return why the rules forbid an effect, and what to do instead; "" if they allow it. An
         `Action` is always forbidden, but an ``install`` only if a rule says so.
 
-        A change of a link counts for the link and for its target, a removal for the link alone. A
-        restore is allowed from the trusted commit, and of a folder, which the gate checks.
-        OuroError or OSError if the rules or git, which some effects need, cannot be read.
+        A change of a link counts for the link and for its target, a removal for the link alone. An
+        ``add`` is allowed except of files that must stay untracked, a restore from the trusted
+        commit, and one of a folder, which the gate checks. OuroError or OSError if the rules or
+        git, which some effects need, cannot be read.
         """
         if isinstance(effect, Action):
             by = self.install if effect.kind == "install" else _OWN

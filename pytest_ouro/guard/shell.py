@@ -112,8 +112,8 @@ class _Reader:
 
     def _end(self) -> None:
         """Record the command that ends here, if it has words or files to write; later commands know
-        the variables that stand before its name or after ``export``, or the values that ``for``
-        loops over."""
+        the variables that stand before its name or after ``export``, ``local`` or ``declare``, or
+        the values that ``for`` loops over."""
         if self.command:
             words = self.command.words
             if words[:1] == ["for"] and words[2:3] == ["in"]:
