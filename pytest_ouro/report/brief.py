@@ -215,7 +215,8 @@ def _keep(standing: Standing, run: FinishedRun) -> dict[str, Any]:
 
 def _try(standing: Standing, run: FinishedRun) -> dict[str, Any]:
     """Return the entry of a finished run: the facts of `_run`, its verdict, why, its gain, the
-    commit of its reference (``on``), and the conditions in which it differs from the last keep."""
+    commit of its reference (``on``), whether it is a rehearsal, its working tree, and the
+    conditions in which it differs from the last keep."""
     return {
         **_run(run),
         "on": run.best_commit,

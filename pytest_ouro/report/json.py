@@ -27,7 +27,8 @@ def render(answers: Sequence[Answer]) -> str:
 
 
 def render_error(error: OuroError) -> str:
-    """Return an error as a JSON object; ``lawful`` is null, since nothing could be judged."""
+    """Return a JSON object with the message of an error in ``error``, and its ``help``; ``lawful``
+    is null, since nothing could be judged."""
     return _serialise({"lawful": None, "error": error.message, "help": error.help})
 
 

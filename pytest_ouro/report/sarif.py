@@ -77,8 +77,8 @@ def _escape(value: Any) -> Any:
 
 def _describe(answer: Answer, result: RuleResult, finding: Finding, number: int) -> dict[str, Any]:
     """Return the SARIF result of a finding. ``number`` is the place of its rule in the list of
-    rules, from 0. Its fingerprint depends on the ref, the rule, the path and the headline, not on
-    the line."""
+    rules, from 0. Its fingerprint depends on the ref, the rule, the path and the headline, whose
+    numbers do not count, and not on the line."""
     path, line = place(answer, result, finding)
     same = f"{answer.ref}\0{result.rule}\0{path}\0{finding.stable_headline}"
     return {

@@ -118,8 +118,9 @@ class Standing:
         return [] if like is None else [run for run in measured if comparable(run, like)]
 
     def why(self, run: FinishedRun) -> str:
-        """Return in words why a run came to its verdict: its message, or else how it compares with
-        its reference or what its reason means; "" for the first baseline."""
+        """Return in words why a run came to its verdict: its message, or else the earlier commit
+        with its code, why its level is not higher, how it compares with its reference, or what its
+        reason means; "" for the first baseline."""
         metric, on = run.metric, (run.best_commit or "")[:7]
         if run.message:
             return run.message

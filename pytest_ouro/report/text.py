@@ -75,14 +75,16 @@ def render_error(error: OuroError) -> str:
 
 
 def result_text(result: RuleResult, *, bound: str) -> str:
-    """Return the result of one rule as escaped text: its title, then a few lines for each of the
-    first SHOWN findings. ``bound`` is the name of the file of rules."""
+    """Return the result of one rule as escaped text: for each of the first SHOWN findings, a line
+    with the rule and the headline, then a few details; without findings, one line. ``bound`` is the
+    name of the file of rules."""
     return escape_lines(*_result_lines(result, bound))
 
 
 def _result_lines(result: RuleResult, bound: str) -> list[str]:
-    """Return the lines of one rule, not yet escaped: of at most SHOWN findings, with the number of
-    the others. A rule without findings has one line, with its reason if it has one."""
+    """Return the lines of one rule, not yet escaped: of at most SHOWN findings, then one with the
+    number of the others, if any. A rule without findings has one line, with its reason if it has
+    one."""
     title = f"{result.rule} {_WORDS[result.status]}"
     if not result.findings:
         return [f"{title}: {result.reason}" if result.reason else title]
