@@ -67,8 +67,9 @@ class Session:
             raise pytest.UsageError(str(messages.parallel_tests()))
 
     def _name_the_bound(self) -> None:
-        """Put bound.toml first among the session's arguments. If the command line has no paths,
-        bound.toml replaces all arguments (those of testpaths). UsageError if it does not exist."""
+        """Put bound.toml first among the session's arguments, in place of any that name it. Without
+        a path on the command line it replaces all (those of testpaths). UsageError if it is
+        missing."""
         path = self.settings.bound
         if not path.is_file():
             raise pytest.UsageError(str(messages.bound_missing(path)))
@@ -129,7 +130,7 @@ class Session:
 
     def result_for_test(self) -> Result:
         """Return the run's result to a test that uses the fixture, even if the run crashed. If no
-        run was made, or a rule is broken, fail the test with the reason. Raise as `experiment`."""
+        run was made, or a rule is broken, fail the test. Ctrl-C is raised as by `experiment`."""
         try:
             result = self.experiment()
         except OuroError as error:
@@ -202,7 +203,7 @@ class Session:
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         """Write the last lines, after all of pytest's. Turn exit status 0 or 5 into 1 if the audit
         finds a changed outcome or an unchecked rule, if every rule was skipped, or if the
-        experiment was asked for and not run, unless pytest only lists tests or fixtures."""
+        experiment was asked for and not run (except where pytest only lists tests or fixtures)."""
         yield
         quiet = self.config.get_verbosity() < 0
         problems = self.audit.problems(session)
@@ -250,8 +251,7 @@ def _only_shows(config: pytest.Config) -> bool:
 
 
 def find_session(config: pytest.Config) -> Session:
-    """Return the session that the plugin registered; callers run only if it did, else it is
-    None."""
+    """Return the session that the plugin registered, or None if it did not."""
     return cast("Session", config.pluginmanager.get_plugin("ouro-session"))
 
 
@@ -305,8 +305,8 @@ class OuroItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Return the text that pytest shows for a failure: that of a Failure; why no run was made
-        for an ExperimentError; for another Exception, why the rule could not be checked. Anything
-        else, such as Ctrl-C, is shown as pytest does it."""
+        for an ExperimentError; for another Exception, why the rule could not be checked; for
+        anything else, such as pytest's Exit, what ended the item from outside."""
         error = excinfo.value
         if isinstance(error, Failure):
             return str(error)

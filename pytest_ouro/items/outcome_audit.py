@@ -83,8 +83,8 @@ class OutcomeAudit:
         return [f"{file} {could} ({several(names)}); {ADVICE}" for file, names in found.items()]
 
     def _is_the_projects(self, file: Path) -> bool:
-        """Return whether a plugin's file lies in the root folder, and neither in site-packages nor
-        in this package."""
+        """Return whether a plugin's file lies in or below the root folder, and neither in
+        site-packages nor in the folder of this module."""
         inside = self._config.rootpath in file.parents
         return inside and "site-packages" not in file.parts and file.parent != Path(__file__).parent
 
@@ -120,8 +120,8 @@ class OutcomeAudit:
         return [nodeid for nodeid in self._expected if nodeid not in self._outcomes]
 
     def _is_chosen(self) -> bool:
-        """Return whether the command line has an option by which a person chooses rules; options in
-        PYTEST_ADDOPTS or an ini file do not count."""
+        """Return whether the command line has an option of ``_CHOOSING``, by which a person leaves
+        rules unchecked; options in PYTEST_ADDOPTS or an ini file do not count."""
         given = [str(arg) for arg in self._config.invocation_params.args]
         return any(arg.startswith(_CHOOSING) for arg in given)
 

@@ -58,8 +58,8 @@ def find_outside_config(config: pytest.Config, top: Path) -> list[str]:
 
 def _find_top(config: pytest.Config) -> Path | None:
     """Return the top folder of the repository that contains, in this order, a bound.toml that a
-    person named, the folder in which pytest was started, or the bound.toml that an ini file names.
-    None if none of them is in a repository."""
+    person named, the folder in which pytest was started, or the bound.toml that an ini file names
+    (or that of the root folder, if none does). None if none of them is in a repository."""
     named = [bound.parent for bound in _NamedPaths(config).bounds()]
     configured = Path(config.rootpath, config.getini("ouro_bound") or NAME).parent
     for folder in (*named, config.invocation_params.dir, configured):
