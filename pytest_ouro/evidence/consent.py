@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 
 def is_given(trust: Trust) -> bool:
-    """Return whether this user allowed the commands of the trusted rules: the user named the
-    trusted commit by an option or variable, or blessed these rules on this machine. TrustError if
-    the trusted commit has a damaged bound.lock, GitError or LimitError if it cannot be read.
+    """Return whether this user allowed the commands of the trusted rules for good: the user named
+    the trusted commit by an option or variable, or blessed these rules on this machine. The option
+    that allows commands is not looked at here. TrustError if the trusted commit has a damaged
+    bound.lock, GitError or LimitError if it cannot be read.
 
     A commit that ``git config ouro.trust`` names does not count as named: the repository may bring
     that setting.
@@ -54,8 +55,8 @@ def is_remembered(git: Git, lock_path: str, lock: bytes) -> bool:
 
 def _place(git: Git, lock_path: str, lock: bytes) -> Path:
     """Return the file whose existence remembers the blessing of ``lock``: in ``$XDG_STATE_HOME``,
-    or else ``~/.local/state``. FileNotFoundError if there is no home, or that folder lies in the
-    repository, which could bring the file along."""
+    or else ``~/.local/state``. FileNotFoundError if that folder's path is not absolute, as without
+    a home, or if it lies in the repository, which could bring the file along."""
     home = os.path.expanduser("~/.local/state")  # noqa: PTH111 - it does not raise
     state = Path(os.environ.get("XDG_STATE_HOME") or home)
     common = git.common_dir.resolve()

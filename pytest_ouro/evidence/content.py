@@ -178,10 +178,9 @@ def read_regular(
 
 
 def read_or_point(path: Path, *, limit: int = limits.FILE) -> bytes | None:
-    """Return what :func:`read_file` returns: bytes, or None. For a file of more than `limits.FILE`
-    bytes, return instead the Git LFS pointer that names its sha256; but if ``limit`` is lower than
-    `limits.FILE`, raise LimitError for a file beyond ``limit``. OuroError if the file cannot be
-    read."""
+    """Return what :func:`read_file` returns: bytes, or None. For a file of more than ``limit``
+    bytes, return instead the Git LFS pointer that names its sha256; but raise LimitError if
+    ``limit`` is lower than `limits.FILE`. OuroError if the file cannot be read."""
     try:
         return read_file(path, limit=limit)
     except LimitError:

@@ -43,11 +43,11 @@ def files(pattern: str, root: Path) -> list[Path]:
 
 
 def _hidden_siblings(found: set[Path], last: str) -> set[Path]:
-    """Return the files with a hidden name that ``last``, the last part of the pattern, matches if
-    its wildcards may stand for the first dot, in the folders and with the suffixes of the files in
-    ``found``: code that lists a folder by suffix would read them.
+    """Return files with a hidden name that ``last``, the last part of the pattern, matches if its
+    wildcards may stand for the first dot. They are in the same folder as a file in ``found`` and
+    have its suffix: code that lists a folder by suffix would read them.
 
-    An empty set if ``last`` does not begin with a wildcard.
+    An empty set if ``last`` does not begin with a wildcard, or no file in ``found`` has a suffix.
     """
     if not last.startswith(("*", "?")):  # the pattern cannot match a hidden name
         return set()
@@ -62,8 +62,8 @@ def _hidden_siblings(found: set[Path], last: str) -> set[Path]:
 
 def name(path: Path, root: Path) -> str:
     """Return the name of a data file in bound.lock: its path relative to ``root`` if it is below
-    that, else ``~/…`` if it is in the home folder, else ``path`` as it is. RuntimeError if the path
-    is not below ``root`` and the home is unknown."""
+    that, else ``~/…`` if it is in the home folder, else ``path`` as it is. RuntimeError if the home
+    is unknown, for any path."""
     for base, prefix in ((root, ""), (Path.home(), "~/")):
         if path.is_relative_to(base):
             return prefix + path.relative_to(base).as_posix()
@@ -139,7 +139,7 @@ class Fingerprints:
     def total(self, patterns: tuple[str, ...], root: Path) -> str:
         """Return one sha256 (hexadecimal) over the names and contents of all matched files, that of
         no bytes if none matches; "" if ``patterns`` is empty. OSError if a file cannot be read;
-        RuntimeError as in `files`."""
+        RuntimeError as in `files` and `name`."""
         if not patterns:
             return ""
         digests = self.of(matched(patterns, root))

@@ -138,8 +138,8 @@ def _present_in(repository: Repository, folders: frozenset[str]) -> set[str]:
 
 
 def dependency_globs(root: str) -> list[str]:
-    """Return the globs, from the repository's top, of manifests and lock files directly in the
-    folder ``root`` and in each folder above it, those of ``root`` first."""
+    """Return the globs, from the repository's top, of the files that `is_dependency_file` accepts:
+    those of the folder ``root`` first, then those of each folder above it."""
     parts = root.split("/") if root else []
     folders = ["/".join(parts[:depth]) for depth in range(len(parts), -1, -1)]
     return [join(folder, name) for folder in folders for name in (*DECLARED, *LOCKED)]
@@ -147,9 +147,9 @@ def dependency_globs(root: str) -> list[str]:
 
 def observe(repository: Repository, trust: Trust, root: str) -> tuple[DependencyFile, ...]:
     """Return the dependency files (see `is_dependency_file` for ``root``) that trust, the checked
-    commit, the index or the working tree have, and those of their files that the trusted contents
-    include by ``-r`` or ``-c``, at any depth; sorted by path. LimitError if a file has more bytes
-    than `limits.DEPENDENCIES`, OuroError if one cannot be read."""
+    commit, the index or the working tree have; and files that one of these places has and that the
+    trusted contents of those include by ``-r`` or ``-c``, at any depth. Sorted by path. LimitError
+    if a file has more bytes than `limits.DEPENDENCIES`, OuroError if one cannot be read."""
     places = (trust.paths, repository.head_tree, repository.index, repository.untracked)
     folders = frozenset(glob.rpartition("/")[0] for glob in dependency_globs(root))
     near = _trusted_in(trust.paths, folders) | _present_in(repository, folders)
@@ -256,7 +256,7 @@ def provided(path: str, data: bytes) -> frozenset[str]:
 
     In setup.py, setup.cfg, environment files, Pipfile and conda-lock.yml every word counts as a
     name. Of other files they are the first words of the names in `statements`, so that a key such
-    as ``python`` or ``tool.uv.sources`` counts too. The result is cached.
+    as ``python``, ``tool-uv-sources`` or ``line`` is in the set too. The result is cached.
     """
     name = path.rpartition("/")[2]
     if matches(name, ("setup.*", "environment*", "Pipfile", "conda-lock.yml")):

@@ -134,8 +134,8 @@ class Evidence:
 
     @cached_property
     def has_ledger(self) -> bool:
-        """Whether the working tree has a ledger. If it has not, `ledger` need not be asked, which
-        imports what reads one. Errors as of ``ledger``."""
+        """Whether the working tree has a ledger. Unlike ``ledger``, it does not import the reader
+        of ledgers if there is no file. Errors as of ``ledger``."""
         place = self.repository.git.top / self.layout.ledger
         return os.path.lexists(place) and self.ledger.exists
 
@@ -199,10 +199,11 @@ class Evidence:
     @cached_property
     def only_claims(self) -> str:
         """The text "no run recorded yet", for a working tree without a record; if the ledger has
-        rows, with their number, and that they are claims, written by hand.
+        rows, with ": the N rows of LEDGER are claims" behind it.
 
         "" if a run was recorded in this working tree, or the journal has a fault, or refs of tried
-        commits show that records are gone. Errors as of ``journal_fault`` and ``ledger``.
+        commits show that records are gone. Errors as of ``journal_fault``, ``tried`` and
+        ``ledger``.
         """
         if self.journal_fault or any(r.worktree == self.worktree for r in self.records):
             return ""

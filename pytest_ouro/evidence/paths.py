@@ -1,4 +1,5 @@
-"""Match and join paths of rules: globs with ``/``; ``*`` stays in one folder, ``**`` does not."""
+"""Match and join paths of rules: globs with ``/``; ``*`` stays in one folder, ``**`` does not.
+Brackets and braces stand for themselves."""
 
 from __future__ import annotations
 
@@ -44,8 +45,8 @@ class RepoPath(PathParameter):
     wanted = "a path inside the repository, relative to the experiment's root"
 
     def fault(self, folder: str, root: str) -> str:
-        """Return why a rule may not name this path: it begins with ``~``, is absolute, lies outside
-        the repository, is empty, or has a null character; "" if the rule may."""
+        """Return why a rule may not name this path: its first part is ``~``, it is absolute, lies
+        outside the repository, is empty, or has a null character; "" if the rule may."""
         if self.split("/")[0] == "~":
             return "~ is the home folder only for files of data"
         try:
@@ -63,8 +64,8 @@ class Glob(RepoPath):
     wanted = "a glob of files inside the repository, relative to the experiment's root"
 
     def fault(self, folder: str, root: str) -> str:
-        """Return why a rule may not name this glob: as for `RepoPath`, or it is ``.``, which means
-        no file; "" if the rule may."""
+        """Return why a rule may not name this glob: as for `RepoPath`, or it is the root itself, as
+        ``.``, which names no file; "" if the rule may."""
         whole = self and posixpath.normpath(self) == "."
         return super().fault(folder, root) or ("write ** for all files" if whole else "")
 

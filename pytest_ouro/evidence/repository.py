@@ -187,8 +187,7 @@ class Repository:
 
     @cached_property
     def history(self) -> tuple[str, ...]:
-        """The ids of ``head`` and its ancestors, trust's too, newest first, none after its
-        parents."""
+        """Ids of ``head`` and its ancestors, trust's too, newest first, each before its parents."""
         return list_history(self.git, self.head)
 
     @cached_property
@@ -239,7 +238,8 @@ class Repository:
         ]
 
     def _changed_on_disk(self, path: str, entry: Entry) -> Kind | None:
-        """Return "changed", "deleted", or None if as in its entry, or absent with skip-worktree."""
+        """Return "changed", "deleted", or None if of the same content, or absent with
+        skip-worktree."""
         if entry.is_submodule:
             return "changed" if submodule_differs(Path(path), entry.blob) else None
         try:

@@ -221,8 +221,8 @@ def refuse_other_in_tree(git: Git, path: str) -> None:
 def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> tuple[str, str]:
     """Return the id of the commit named as trust, and the source of the name; two empty strings if
     no source names one. ``asked``, unless it is None, comes first (its source is ``asked_by``),
-    then the variable OURO_TRUST, then ``git config ouro.trust``. Only the first source that is set
-    counts: TrustError if its name is empty, ambiguous or not a commit."""
+    then the variable OURO_TRUST, then ``git config ouro.trust``, unless empty. Only the first
+    source that is set counts: TrustError if its name is empty, ambiguous or not a commit."""
     sources: dict[str, Callable[[], str | None]] = {
         asked_by: lambda: asked,
         "OURO_TRUST": lambda: os.environ.get("OURO_TRUST"),

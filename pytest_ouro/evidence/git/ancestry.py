@@ -18,7 +18,7 @@ _FEW = 100
 
 
 def list_history(git: Git, head: str) -> tuple[str, ...]:
-    """Return the ids of a commit and its ancestors, newest first, none after its parents. GitError
+    """Return the ids of a commit and its ancestors, newest first, each before its parents. GitError
     if one cannot be read."""
     found: list[str] = []
     commits = [head]

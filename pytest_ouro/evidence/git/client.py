@@ -37,9 +37,9 @@ _OVERRIDES = (
 
 
 def environment() -> dict[str, str]:
-    """Return a copy of the environment of this process in which the ``GIT_*`` variables are
-    replaced by some that keep git from asking, fetching, taking locks, replacing objects and
-    expanding paths.
+    """Return a copy of the environment of this process with ``LC_ALL=C``, in which the ``GIT_*``
+    variables are replaced by some that keep git from asking, fetching, taking locks, replacing
+    objects and expanding paths.
 
     Relative folders are removed from PATH: the checked folder could contain a program "git".
     """
@@ -166,10 +166,10 @@ class Git:
 
     ``folder`` is the working tree's own git folder, ``common_dir`` the one that all working trees
     share; ``head`` is the id of the commit that is checked out ("" before the first one),
-    ``branch`` its branch ("" if HEAD is detached). ``shallow`` says that the clone lacks a part of
-    the history. ``index`` is the GIT_INDEX_FILE of a partial commit. If only objects are needed,
-    ``top`` is any folder of the repository, with the path ``prefix`` in it. Methods that read
-    objects raise LimitError also if all that was read has more than `limits.OBJECTS` bytes.
+    ``branch`` its branch ("" if HEAD is detached). ``index`` is the GIT_INDEX_FILE of a partial
+    commit. From `objects`, ``top`` is any folder, and ``prefix`` its path in the repository.
+    Methods that read objects raise LimitError also if they read more than `limits.OBJECTS` bytes in
+    all.
     """
 
     top: Path
@@ -183,9 +183,9 @@ class Git:
 
     @classmethod
     def discover(cls, start: Path, *, index: str = "") -> Git:
-        """Return the repository and working tree around ``start``. GitError with the remedy if
-        there is none, or if ``index`` ("" for git's own) lies outside of its git folder; OuroError
-        as in `refuse_special_files`."""
+        """Return the repository and working tree around the folder ``start``. GitError with the
+        remedy if there is none, or if ``index`` ("" for git's own) lies outside of its git folder;
+        OuroError as in `refuse_special_files`."""
         refuse_special_files(start)
         where = ("--show-toplevel", "--git-common-dir", "--absolute-git-dir")
         asked = ("rev-parse", "--path-format=absolute", *where, "--is-shallow-repository")
@@ -204,8 +204,8 @@ class Git:
 
     @classmethod
     def objects(cls, start: Path) -> Git:
-        """Return the repository around ``start``, which may be bare, to read objects only:
-        ``head``, ``branch`` and ``index`` are "". GitError if there is none; OuroError as in
+        """Return the repository around the folder ``start``, which may be bare, to read objects
+        only: ``head``, ``branch`` and ``index`` are "". GitError if there is none; OuroError as in
         `refuse_special_files`."""
         refuse_special_files(start)
         where = ("--git-common-dir", "--absolute-git-dir", "--is-shallow-repository")

@@ -114,10 +114,10 @@ class Objects:
         """Return the bytes of an object by its id. GitError if it is missing, or its bytes do not
         hash to the id.
 
-        LimitError, without reading it, if it has more bytes than ``limit`` (a commit or a tree:
-        than `limits.COMMIT` or `limits.FOLDER`), or all that was read has more than
-        `limits.OBJECTS`. The error names ``path``, the file that the object is the contents of. The
-        bytes are kept in memory while there is room, unless ``limit`` is `limits.UNLIMITED`.
+        LimitError, which names the file ``path``, if it has more bytes than ``limit`` (a commit or
+        a tree: than `limits.COMMIT` or `limits.FOLDER`); LimitError too if all that was read since
+        `renew` has more than `limits.OBJECTS`. The bytes are kept in memory while there is room.
+        With `limits.UNLIMITED` they are neither counted nor kept.
         """
         data = self._known.get(name)
         if data is None:

@@ -27,7 +27,8 @@ class Ref:
 
 def parse_refs(lines: str) -> list[Ref]:
     """Return a `Ref` for each line ``<local ref> <local id> <remote ref> <remote id>`` of a text,
-    without refs that the push deletes. GitError for a line of any other form."""
+    without refs that the push deletes. Empty lines are skipped. GitError for a line that has not
+    four fields, or no id as its second."""
     refs = []
     for line in filter(None, lines.split("\n")):
         fields = line.split(" ")
@@ -44,8 +45,8 @@ def unpushed_refs(git: Git, env: Mapping[str, str], remote: str = "") -> list[Re
     ``remote`` is its name, by default PRE_COMMIT_REMOTE_NAME in ``env``.
 
     This is used when git's lines are missing: pre-commit reads them itself and passes on only the
-    first, as PRE_COMMIT_LOCAL_BRANCH and PRE_COMMIT_TO_REF in ``env``. If they are set, that ref is
-    the first in the list, whatever the remote has.
+    first, as PRE_COMMIT_LOCAL_BRANCH and PRE_COMMIT_TO_REF in ``env``. If the latter is set, that
+    ref is the first in the list, whatever the remote has.
     """
     refs = []
     if first := env.get("PRE_COMMIT_TO_REF", ""):

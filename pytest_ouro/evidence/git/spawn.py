@@ -81,8 +81,8 @@ def _file(contents: bytes) -> Iterator[int | None]:
 
 
 class Conversation:
-    """A running program with open pipes to its standard input (``ask``) and output (``answer``).
-    OSError if it cannot be started.
+    """A running program with open pipes to its standard input (``ask``) and output (``answer``);
+    its standard error is discarded. OSError if it cannot be started.
 
     If it is silent for long when it should answer, ``late`` is called, as by :func:`output`;
     reading ``answer`` raises what ``late`` raises, or GitError, as in `_Patience.wait`.

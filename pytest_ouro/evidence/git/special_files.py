@@ -30,14 +30,11 @@ _FOLDERS = ("info", "refs", "objects/info", "objects/pack")
 
 
 def refuse_special_files(start: Path) -> None:
-    """Raise OuroError if a pipe, a socket or a device lies in the git folder around ``start``
-    itself, in its ``info``, ``objects/info`` or ``objects/pack``, or anywhere in its ``refs``; or
-    if a file in the git folder itself or in ``info`` is too large for git to read whole. Do nothing
-    if there is no git folder.
-
-    Other objects are not looked at: there are many, and :func:`refuse_what_blocks` finds a pipe
-    there.
-    """
+    """Raise OuroError if a pipe, a socket or a device lies directly in the git folder around
+    ``start`` (or in the one that it shares with other working trees), directly in its ``info``,
+    ``objects/info`` or ``objects/pack``, or anywhere in its ``refs``; or if a file directly in the
+    git folder or in ``info``, except for `_LARGE`, has more than `limits.SMALL` bytes. Do nothing
+    if there is no git folder. Pipes among objects are left to :func:`refuse_what_blocks`."""
     for place in _git_folders(str(start)):
         for entry in _files(place, deep=False):
             _demand_small(entry)
@@ -47,9 +44,9 @@ def refuse_special_files(start: Path) -> None:
 
 
 def refuse_what_blocks(start: Path) -> None:
-    """Raise OuroError if a pipe, a socket or a device is among the files of the git folder around
-    ``start`` or of the folders of objects that it names, or is a file that git reads in the working
-    tree; else do nothing.
+    """Raise OuroError if a pipe, a socket or a device is anywhere in the git folder around
+    ``start``, or in the folders of objects that its ``alternates`` name, or has the name .gitignore
+    or .gitattributes in the working tree below ``start``; else do nothing.
 
     This reads the list of every folder, so it is called only when git is silent for long.
     """
@@ -127,8 +124,8 @@ def _files(folder: str, *, deep: bool) -> Iterator[os.DirEntry[str]]:
 
 
 def _demand_small(entry: os.DirEntry[str]) -> None:
-    """Raise OuroError if an entry is a pipe, a socket or a device, or a huge file that git would
-    read whole; else do nothing."""
+    """Raise OuroError if an entry leads to a pipe, a socket or a device, or to a file of more than
+    `limits.SMALL` bytes that is not one of `_LARGE`; else do nothing."""
     limit = limits.UNLIMITED if entry.name in _LARGE else limits.SMALL
     refuse_special_file(entry.path, limit, too_large=messages.too_large_own)
 

@@ -114,8 +114,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _read_notebook(text: str) -> Any:
-    """Return a notebook's values without what running it writes, and each cell's lines as one text.
-    ValueError if it is not a notebook."""
+    """Return a notebook's values without the keys `_RESULTS` of each cell, and each cell's list of
+    lines as one text. ValueError if it has no list of cells."""
     book = _read_json(text)
     cells = book.get("cells") if isinstance(book, dict) else None
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):

@@ -33,8 +33,9 @@ _NAMES = ("makefile", "gnumakefile", "dockerfile", "cmakelists.txt")
 
 
 def read_text(path: str, blob: bytes) -> Form:
-    """Return the form of a file of any language as text: kinds of line ends, trailing blanks and,
-    for the size alone, comments do not count. In a binary file (with a NUL) each byte counts."""
+    """Return the form of a file of any language as text: CRLF counts as LF; blanks at the end of a
+    line and, for the size alone, comments do not count. The meaning of a binary file (with a NUL)
+    is its bytes as they are."""
     text = blob.decode("latin-1")
     if "\0" in text:
         return Form("text", 2 * len(blob.split()), text, text)

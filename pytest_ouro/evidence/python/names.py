@@ -29,11 +29,11 @@ _DEFINITIONS = (
 class Names:
     """The names of one module, without regard to scopes: equal identifiers are one name.
 
-    ``loads`` are the uses of each name, ``assigned`` its plain assignments (``x = …`` or ``x: T =
-    …``, to it alone), and ``parameters`` the plain functions that have it as a parameter. A plain
-    function is one that is defined once, at the top of the module, without decorators, ``*`` and
-    ``**``, and only ever called by its name. ``aliases`` are the full names of what is imported, by
-    local name.
+    By name, ``loads`` has its uses, ``assigned`` its plain assignments (``x = …`` or ``x: T = …``,
+    to it alone), ``parameters`` the plain functions that have it as a parameter, ``functions`` the
+    plain function itself, and ``aliases`` the full name of what is imported. A plain function is
+    one that is defined once, at the top of the module, without decorators, ``*`` and ``**``, and
+    only ever called by its name.
     """
 
     def __init__(self, tree: ast.Module) -> None:
@@ -71,7 +71,8 @@ class Names:
 
     def is_variable(self, name: str) -> bool:
         """Return whether a name is bound by nothing else than plain assignments and parameters of
-        plain functions; True also for a name that is not bound at all."""
+        plain functions; True also for a name that is not bound at all. A name that a statement in a
+        class's body binds or uses directly is False."""
         return name not in self._bound_otherwise
 
     def calls_of(self, function: ast.FunctionDef) -> list[ast.Call]:
@@ -83,11 +84,11 @@ class Names:
         return self.functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
 
     def runs_once(self, node: ast.AST, within: tuple[ast.AST, ...] = ()) -> bool:
-        """Return whether a node runs at most once, as far as the syntax shows: it lies outside of
-        all loops (but may be what a ``for`` loops over), comprehensions, classes and lambdas, and
-        the functions around it are plain, do not call themselves, and are called only from places
-        that run at most once. For a plain function, the answer is about its body. ``within`` are
-        the functions that were looked at before."""
+        """Return whether a node runs at most once for each call in the text that leads to it: it
+        lies outside of all loops (but may be what a ``for`` loops over), comprehensions, classes
+        and lambdas, and the functions around it are plain, do not call themselves, and are called
+        only from places of which the same is true. For a plain function, the answer is about its
+        body. ``within`` are the functions that were looked at before."""
         current: ast.AST | None = node
         inner: ast.AST = node
         while current is not None:

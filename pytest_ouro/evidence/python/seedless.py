@@ -12,9 +12,9 @@ def seedless(tree: ast.Module, loader: str = "make_dataloader") -> str:
     """Return the dump of a module's syntax tree without its seeds; the tree is not changed.
     RecursionError if it is nested too deeply.
 
-    Two modules with equal results draw other random numbers at most: what is left out are the
-    values of seeds, what only carries or sets them, and numbers and training batches (of
-    ``loader``) that are drawn and discarded once.
+    Two modules with equal results differ at most in the random numbers that they draw. Left out are
+    the values of seeds, what only carries or sets them, and numbers and training batches (of the
+    function ``loader``) that are drawn and discarded once.
     """
     copy = ast.parse(ast.unparse(tree))
     seeds = Seeds(copy, loader)
@@ -56,9 +56,10 @@ class _Reducer(ast.NodeTransformer):
         )
 
     def _is_dropped(self, statement: ast.stmt) -> bool:
-        """Return whether a statement is left out. It is if it, with all statements in it, only sets
-        or carries seeds, calls a function that only does this, or draws and discards random numbers
-        or batches once. A function's definition is left out if the function is in `_empty`."""
+        """Return whether a statement is left out: one that only sets or carries seeds, that calls a
+        function of `_empty`, or that draws and discards random numbers or batches once; an ``if``
+        with a pure test, if all statements in it are left out; and the definition of a function of
+        `_empty`."""
         seeds = self._seeds
         if isinstance(statement, ast.FunctionDef):
             return self._names.functions.get(statement.name) is statement and (
@@ -110,8 +111,8 @@ class _Reducer(ast.NodeTransformer):
         return super().generic_visit(node)
 
     def _without_seeds(self, statements: list[ast.stmt]) -> list[ast.stmt]:
-        """Return the statements that stay, in order; of equal assignments in a row that draw a
-        batch or random numbers, the last."""
+        """Return the statements that stay, in order: those that `_is_dropped` does not name; of
+        equal assignments in a row that draw a batch or random numbers once, only the last."""
         following = [*statements[1:], None]
         return [
             one
@@ -213,8 +214,8 @@ class _Reducer(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def _stores_seed(self, node: ast.Assign | ast.AnnAssign) -> bool:
-        """Return whether an assignment is to an attribute, an item, or a name in a class's body
-        that is named for a seed."""
+        """Return whether all targets of an assignment are named for a seed, unless it is to one
+        plain name outside of a class's body."""
         in_class = isinstance(self._names.parent(node), ast.ClassDef)
         return stores_seed(node) and (in_class or not _target(node))
 

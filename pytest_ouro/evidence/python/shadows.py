@@ -20,7 +20,7 @@ def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
     """Return ``(name, effect)`` for each file or folder directly in ``root`` that would be imported
     in place of the harness or of a package that a script in ``own`` imports, or that an interpreter
     runs at its start; [] if there is none, or ``root`` cannot be listed. Ignored files count too.
-    OuroError or LimitError if a script in ``own`` cannot be decoded or parsed.
+    OuroError or LimitError as in `_imports`.
 
     ``harness`` is the file of the harness, ``own`` are names of files and folders that belong
     there, ``harness`` among them; they are left out. A compiled file that would run in place of the
@@ -93,9 +93,9 @@ def _module(path: Path) -> str:
 
 def _imports(root: Path, files: list[str]) -> set[str]:
     """Return the set of the first parts (``a`` of ``a.b``) of the names of all modules that the
-    files import. Of a file that cannot be parsed every word counts, since each could be the name of
-    a module; an unreadable file is left out. OuroError or LimitError as in `decode` and
-    `Source`."""
+    files import. Of a file that is not valid Python every word counts, since each could be the name
+    of a module; an unreadable file is left out. OuroError for an encoding that only an interpreter
+    reads, LimitError for a file that is too large to be parsed."""
     from pytest_ouro.evidence.python.source import Source, decode
 
     names: set[str] = set()

@@ -99,14 +99,17 @@ class Source:
         return ast.dump(self.tree)
 
     def defines(self, name: str) -> bool:
-        """Return whether the module's top binds, changes or deletes ``name``; the text is parsed,
-        with the errors of the class, only if no plain line defines the name."""
+        """Return whether ``bindings`` has ``name``, or a plain line defines it
+        (`source_encoding.defines`). Only without such a line is the text parsed, with the errors of
+        the class."""
         return defines(self.text, name) or name in self.bindings
 
     @cached_property
     def bindings(self) -> dict[str, tuple[ast.stmt, ...]]:
-        """The statements at the top of the module that bind, change or delete each name, in order,
-        by name; those that may do so to any name stand under `TOP_LEVEL`."""
+        """The definitions, imports and assignments at the top of the module, in order, by each name
+        that they bind or change. Those that may bind any name, and all other statements there, such
+        as ``if``, ``for``, ``del`` and calls, stand under `TOP_LEVEL`; a main guard and ``pass``
+        nowhere."""
         found: dict[str, list[ast.stmt]] = {}
         for statement in self.tree.body:
             for name in _names_bound_by(statement):
@@ -129,8 +132,8 @@ class Source:
         return seen
 
     def meaning(self, name: str) -> str:
-        """Return the statements at the top of the module that bind, change or delete ``name``, as
-        text without layout and comments; "" if there are none."""
+        """Return the statements that ``bindings`` has for ``name``, as dumps of their trees without
+        layout and comments; "" if there are none."""
         return "\n".join(ast.dump(statement) for statement in self.bindings.get(name, ()))
 
     @cached_property
@@ -233,8 +236,9 @@ def _drop_docstring(
 
 
 def _names_bound_by(statement: ast.stmt) -> set[str]:
-    """Return the module-level names that a statement binds, changes or deletes; with `TOP_LEVEL` if
-    it may do so to any name. A main guard and ``pass`` bind none."""
+    """Return the module-level names that a definition, import or assignment binds or changes, with
+    `TOP_LEVEL` if it may bind any name; of any other statement `TOP_LEVEL` alone, and nothing of a
+    main guard or ``pass``."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {statement.name} | _bound_within(statement)
     if isinstance(statement, ast.Import | ast.ImportFrom):

@@ -62,7 +62,8 @@ def demand_few_tokens(text: str, path: str) -> None:
 
 
 def defines(text: str, name: str) -> bool:
-    """Return whether a line without indent defines or assigns ``name``; a line within a string
-    counts too. False for other ways to bind it, as by an import: only a syntax tree shows these."""
+    """Return whether a line without indent defines ``name`` by ``def`` or ``class``, or begins with
+    it and ``=`` or ``:``; a line within a string counts too. False for other ways to bind it, as by
+    an import: only a syntax tree shows these."""
     plain = rf"^(?:async def|def|class) {re.escape(name)}\b|^{re.escape(name)}\s*[:=]"
     return re.search(plain, text, re.MULTILINE) is not None

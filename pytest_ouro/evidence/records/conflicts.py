@@ -42,14 +42,14 @@ class _Fact(NamedTuple):
 
 @lru_cache(maxsize=8)
 def first_conflict(lines: tuple[bytes, ...]) -> tuple[Conflict, ...]:
-    """Return the first contradiction among valid lines, alone; () if there is none. The result is
-    cached, since a run asks often. ValueError for a line that is not valid."""
+    """Return a tuple of the first contradiction among valid lines; () if there is none. The result
+    is cached, since a run asks often. ValueError for a line that is not valid."""
     return tuple(islice(conflicts([record_format.read(line) for line in lines]), 1))
 
 
 def conflicts(records: Sequence[StartedRun]) -> Iterator[Conflict]:
-    """Yield the facts that the records (oldest first) state twice and differently, in their order;
-    nothing if there are none."""
+    """Yield the facts that the records (oldest first) state twice and differently, in their order,
+    and each ``seq`` that is not more than the one before; nothing if there are none."""
     started: dict[str, StartedRun] = {}
     finished: list[FinishedRun] = []
     last = 0

@@ -135,8 +135,9 @@ def _find_table(lines: Sequence[tuple[int, str]], path: Path, metric: str) -> Ta
     neither header nor row.
 
     It is that of JSON objects if the first line that is not a comment begins with ``{``, else that
-    of the first header. Without a header it has the columns `COLUMNS`, in the format in which the
-    first row has that many cells; if there is no such format, tabs and columns without names.
+    of the first header among `_HEADER_WITHIN` lines. Without a header it has the columns `COLUMNS`,
+    in the format in which the first row has that many cells; without such a format, tabs and
+    columns without names.
     """
     width = len(COLUMNS)
     first = next((line for _, line in lines if not _is_marked(line)), "")

@@ -134,7 +134,8 @@ def normalise(name: str) -> str:
 
 
 def status_of(text: str) -> Status:
-    """Return the status that the first word of a text means, in any case; "" if it means none."""
+    """Return the status that the beginning of a text's first word means, in any case; "" if it
+    means none."""
     word = re.sub(r"^[\W_]+", "", text.casefold())
     return next((status for status, pattern in _MEANINGS if _pattern(pattern).match(word)), "")
 

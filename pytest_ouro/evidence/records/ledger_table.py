@@ -20,9 +20,9 @@ NO_VALUE = "0.000000"
 
 @dataclass(frozen=True)
 class Entry:
-    """What the ledger says of a run. ``commit`` is an id of seven digits, ``metric`` the text of
-    the value, `NO_VALUE` for a crash, and ``memory_mb`` is 0 for a crash. ``more`` has pairs of
-    name and text for columns that only some ledgers have."""
+    """What the ledger says of a run. ``commit`` is the first seven digits of its id, ``metric`` the
+    text of the value, `NO_VALUE` for a crash, and ``memory_mb`` is 0 for a crash, or if it is not
+    known. ``more`` has pairs of name and text for columns that only some ledgers have."""
 
     commit: str
     metric: str
