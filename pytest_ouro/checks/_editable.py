@@ -32,8 +32,8 @@ _LINKS = ("120000", "160000")
 @dataclass(frozen=True)
 class ChangedScript:
     """One editable script that differs from trust. ``trusted`` is its bytes in the trusted commit,
-    and ``now`` maps each checked place (commit, index, working tree) to its bytes there; None
-    stands for an absent file."""
+    None if that lacks it or a blessing is pending. ``now`` maps each checked place (commit, index,
+    working tree) to its bytes there, None for an absent file."""
 
     path: str
     trusted: bytes | None

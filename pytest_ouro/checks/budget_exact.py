@@ -23,16 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetExact(Check):
-    """A run that reached its evaluation trained for the whole budget, neither more nor less, within
-    the tolerance. If it printed a training time, that agrees with the measured one. Other runs may
-    only not be longer than the budget. A run passes if it crashed or was interrupted."""
+    """A run that called its evaluation trained for the whole budget, neither more nor less, within
+    the tolerance. If it printed a training time, that agrees with the measured one. A run without
+    an evaluation may train too short. A run passes if it crashed or was interrupted."""
 
     stage = "run"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield the findings of `BudgetLimit`; if the run called its evaluation and its outcome is
         not in `CUT_SHORT`, also one if it trained too short, and one if it printed a training time
-        that differs from the measured one by more than the tolerance. Nothing without a run."""
+        that differs from the measured one by more than the tolerance. A run that was not timed
+        trained 0 seconds. Nothing without a run."""
         yield from BudgetLimit().findings(evidence)
         run = evidence.run
         if run is None or not run.evaluations or run.outcome in CUT_SHORT:

@@ -31,10 +31,11 @@ _LATE = (
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetLimit(Check):
-    """No run trains longer than its budget and the tolerance, by the supervisor's clock: from the
-    first training batch to the call of the evaluation. Time that answers to the judge take beyond
-    inference counts as training. A run passes if it was not timed, or if it crashed or was
-    interrupted."""
+    """No run trains longer than its budget and the tolerance, by the supervisor's clock. It starts
+    with the first training batch, or as the warm-up and start-up keys of ``[experiment]`` say, and
+    ends with the call of the evaluation; all of a ``command`` is timed. Time that answers to the
+    judge take beyond inference counts as training. A run passes if it was not timed, or if it
+    crashed or was interrupted."""
 
     stage = "run"
 

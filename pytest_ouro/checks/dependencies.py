@@ -45,8 +45,9 @@ _BUILDS = r"(-(gpu|cpu|cu\d+|cuda\d*x?|rocm\d*|headless|binary|nightly))+\Z"
 @dataclass(frozen=True, kw_only=True)
 class Dependencies(Check):
     """No dependency was added, removed or changed: manifests and locks state the same packages as
-    in trust, and editable files import only what these or the standard library provide. A package
-    that the project's ``.venv`` has and no lock names only warns."""
+    in trust, a script adds no import of a package that neither these, the standard library, the
+    experiment's folder nor ``modules`` provide, and it loads no kernel by name that is not in
+    ``kernels``. A package that the project's ``.venv`` has and no lock names only warns."""
 
     modules: tuple[str, ...] = option(
         "may be imported although no trusted file provides them",
@@ -60,9 +61,8 @@ class Dependencies(Check):
     )
 
     def skipped(self, evidence: Evidence) -> str:
-        """Return that there are no dependencies of Python to check; "" if there are. There are none
-        if no editable file is Python, and there is no dependency file of Python, or one of another
-        language."""
+        """Return why nothing is judged: there is no editable Python (`is_python`), and either no
+        dependency file of Python or one of another language. "" otherwise."""
         foreign = evidence.foreign_dependency_files
         if is_python(evidence) or (evidence.dependency_files and not foreign):
             return ""

@@ -1,4 +1,4 @@
-"""``frozen``: these files are equal, byte for byte, to the trusted ones."""
+"""``frozen``: these files are equal to the trusted ones, byte for byte except for line endings."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Frozen(Check):
-    """The files are equal, byte for byte, to the trusted ones: in the commit, in the index and in
-    the working tree. Line endings do not count. No file that matches the globs was added, and trust
-    has a file for each glob."""
+    """The files are equal to the trusted ones, byte for byte except for line endings: in the
+    commit, in the index and in the working tree, where none is a link. No file that matches the
+    globs was added, and trust has a file for each glob."""
 
     paths: tuple[Glob, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
     history: bool = option(

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class FrozenData(Check):
     """Tokenizer, token bytes and data are the blessed ones, no other file is among them, and no
     training shard is a copy of another file of them. Checked before and after every run; skipped
-    for a commit, and if the data is not on this machine. It only warns while no digest of the data
-    is blessed."""
+    for a commit, and if none of the files is on this machine. While no digest of those that are
+    here is blessed, the rule only warns, except about copies."""
 
     paths: tuple[DataGlob, ...] = option(
         "the files (globs, `~` allowed); by default `data` of [experiment]",
@@ -48,9 +48,9 @@ class FrozenData(Check):
         return "" if self._present(evidence) else "the data is not on this machine"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding for each file that differs from what is blessed, or one warning if no
-        digest of these files is blessed; then one for each copy among the training data. OSError if
-        a file cannot be read."""
+        """Yield a finding for each file that is changed, gone or not blessed, or one warning if
+        none of the present files has a blessed digest; then one for each copy among the training
+        data. OSError if a file cannot be read."""
         present = evidence.fingerprints.of(self._present(evidence))
         now = {data.name(path, evidence.root): digest for path, digest in present.items()}
         blessed = evidence.trust.data
@@ -67,8 +67,8 @@ class FrozenData(Check):
 
     def _changed(self, blessed: dict[str, str], now: dict[str, str]) -> Iterator[Finding]:
         """Yield a finding for each present file that is not blessed or has another digest, and for
-        each blessed file that is gone from a folder that is on this machine. Both dicts map the
-        name of a file to its digest."""
+        each blessed file that is gone from a folder that has a present one. Both dicts map the name
+        of a file to its digest."""
         help = "make the data again, or a person blesses it as it is: pytest-ouro bless"
         for name, digest in sorted(now.items()):
             if name not in blessed:

@@ -115,8 +115,8 @@ class FrozenSymbol(Check):
         return f"{several(changed)}, which it uses"
 
     def _shadowed(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding for each file or folder in the working tree that would be imported in
-        place of the harness or a package."""
+        """Yield a finding for each file or folder of `Evidence.shadows`, which would be imported or
+        run in place of the harness or a package, or by every interpreter."""
         for path, what in evidence.shadows:
             yield Finding(
                 f"{path} {what}",

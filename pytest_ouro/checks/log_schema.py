@@ -31,7 +31,8 @@ class LogSchema(Check):
     stage = "ledger"
 
     def skipped(self, evidence: Evidence) -> str:
-        """Return that there are only claims, as `Evidence.only_claims`; "" if ``strict``."""
+        """Return why there are only claims (`Evidence.only_claims`); "" if runs were recorded, or
+        if ``strict``."""
         return "" if self.strict else evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:

@@ -44,10 +44,11 @@ _NAMED = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Scope(Check):
-    """Only the editable files were changed since trust: by a commit, in the index, in the working
-    tree, or by an untracked file. Files that a run leaves (``allowed``) may be untracked, and
-    published files (``publish``) may be in report commits. The script must be there, and a changed
-    editable file may not be a link."""
+    """In the watched folder (``within``) only the editable files were changed since trust: by a
+    commit, in the index, in the working tree, or by an untracked file. Files of ``allowed`` in
+    ``[experiment]``, and the ledger, may be untracked, and files of its ``publish`` may be in
+    report commits. The script, and trusted editable files that are named without a wildcard, must
+    be there. A changed editable file may not be a link."""
 
     within: BoundFolder = option(
         "the folder that is watched, from the folder of bound.toml; by default the repository",
@@ -104,7 +105,8 @@ class Scope(Check):
         return super().trusted_paths(evidence)
 
     def protects(self, layout: Layout) -> Protection:
-        """Return that in the watched folder only editable files and what runs leave may change."""
+        """Return that in the watched folder only editable files, what runs leave, and Python's
+        bytecode may change."""
         free = [*layout.editable_globs, *map(layout.path, layout.allowed), *BYTECODE]
         return Protection(within=self._watched(layout), free=free)
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Settled(Check):
     """The branch has every kept commit and no discarded one, of the runs recorded on it since the
     last blessing. The last verdict on a commit counts. The commit of the last run may still be at
-    the tip, waiting for its revert. A commit that changes no editable file may stay."""
+    the tip, waiting for its revert. A discarded commit with the editable files of its reference may
+    stay."""
 
     stage = "ledger"
 

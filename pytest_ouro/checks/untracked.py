@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Untracked(Check):
     """The files stay out of git: out of the commit, the index and every commit since trust, even if
-    a later one removed them. Files that are published (``publish``) may be in report commits."""
+    a later one removed them. Files that ``[experiment]`` publishes (``publish``) may be in report
+    commits."""
 
     paths: tuple[Glob, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
 

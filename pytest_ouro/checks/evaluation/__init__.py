@@ -40,9 +40,10 @@ _HARMLESS = "it only warns: keep it where it leaves the measurement alone"
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation(Check):
-    """No editable file interferes with the measurement. Its syntax tree is searched for suspect
-    code, and code that trust does not have is reported; code with innocent uses only warns. A run
-    that prints the metric must print the value that was measured."""
+    """No editable file interferes with the measurement. The syntax tree of each changed Python file
+    is searched for suspect code, and code that trust does not have is reported; code with innocent
+    uses only warns. A file that is gone or became a link is reported too. A run that prints the
+    metric must print the value that was measured."""
 
     after_run = True
 

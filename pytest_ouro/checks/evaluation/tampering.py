@@ -367,8 +367,8 @@ class Script:
                 yield ast.unparse(value)
 
     def _evaluations(self) -> Iterator[Construct]:
-        """Yield a construct for each call of the evaluation that is in a loop or follows another
-        call, and for each use of its name without a call."""
+        """Yield a construct for each call of the evaluation that a loop can repeat, for each but
+        the first of those that one run can make, and for each use of its name without a call."""
         calls = [
             call for call in self._source.of(ast.Call) if self._is_harness(call.func, self.evaluate)
         ]
