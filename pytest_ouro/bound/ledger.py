@@ -31,13 +31,13 @@ def ledger_fault(
     layout: Layout, programs: Iterable[str], bound_name: str, checks: Iterable[Check]
 ) -> str:
     """Return why the file that ``ledger`` of the layout names cannot be the ledger, as a clause
-    without a full stop; "" if rows may be added to it. Only its path is looked at: the file need
-    not exist.
+    without a full stop; "" if rows may be added to it. Only its path is looked at: it need not
+    exist.
 
-    It may not be the experiment's folder or outside of it, a file of git, bound.toml or bound.lock,
-    ``run.log``, data, code or settings (by its name), what the experiment runs or edits, or what
-    one of ``checks`` freezes. ``programs`` are the script and the words of commands, from the
-    experiment's folder; ``bound_name`` is the name of bound.toml, without folders.
+    It may not be the experiment's folder or outside of it, git's (``.git…``), bound.toml or
+    bound.lock, ``run.log``, data, code or settings (by its name), what the experiment runs or
+    edits, or what one of ``checks`` freezes. ``programs`` are the script and the words of commands,
+    from the experiment's folder; ``bound_name`` is the name of bound.toml, without folders.
     """
     ledger = layout.ledger
     path, name = ledger.casefold(), posixpath.basename(ledger).casefold()
