@@ -107,8 +107,8 @@ pytest-ouro COMMAND --help shows the options, pytest-ouro --version the version.
 
 
 def find_bound(given: Path | None) -> Path:
-    """Return the path of the bound.toml that was ``given``, whether or not it exists. For None,
-    return that of the nearest one in the current folder or above, up to the repository's top;
+    """Return the absolute path of the bound.toml that was ``given``, whether or not it exists. For
+    None, return that of the nearest one in the current folder or above, up to the repository's top;
     OuroError if there is none, if it is not a file, or if there is no repository."""
     from pytest_ouro.evidence.git.client import Git
     from pytest_ouro.evidence.trust import refuse_other_in_tree

@@ -101,8 +101,8 @@ def _lacks(path: Path, blessed: lock.Lock) -> list[Lack]:
 
 def warn_of_ledger(path: Path, metric: str) -> None:
     """Print a warning to standard error if the ledger at ``path`` cannot be read, or lacks a column
-    that a row of a run needs. ``metric`` is the metric's name. No OuroError is raised, since only a
-    run adds rows."""
+    that a row of a run needs; none if there is no ledger yet. ``metric`` is the metric's name. No
+    OuroError is raised, since only a run adds rows."""
     try:
         fault: OuroError | None = ledger.column_fault(ledger.read(path, metric), metric)
     except OuroError as error:

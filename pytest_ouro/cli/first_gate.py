@@ -47,9 +47,10 @@ class Lack:
 
 def lacks(git: Git, bound: Bound, bound_path: str, make_lock: Callable[[], Lock]) -> list[Lack]:
     """Return what the first gate would find, if bound.toml (at ``bound_path``, from the top) and
-    the bound.lock that ``make_lock`` returns were committed now; also what must be committed before
-    a run. [] if all holds; a repository without a commit is the only lack. An OuroError is not
-    raised: it is one lack, or left out beside lacks that may cause it."""
+    the bound.lock that ``make_lock`` returns were committed now; before that, what must be
+    committed, or ignored by git, before a run. [] if all holds. In a repository without a commit,
+    that is the only lack. An OuroError is not raised: it is one lack, or left out beside lacks that
+    may cause it."""
     if not git.commit("HEAD"):
         call = "git add -A && git commit -m 'The experiment'"
         return [Lack("", "the repository has no commit yet", call)]
@@ -69,7 +70,8 @@ def lacks(git: Git, bound: Bound, bound_path: str, make_lock: Callable[[], Lock]
 
 
 class _AfterCommit(Repository):
-    """The repository as it will be when the files ``own`` are committed: they have no changes."""
+    """The repository as it will be when the files ``own`` (paths from the top) are committed: they
+    have no changes."""
 
     def __init__(self, git: Git, trust: str, own: set[str]) -> None:
         super().__init__(git, trust=trust)
@@ -91,8 +93,9 @@ def _uncommitted(bound: Bound, repository: Repository) -> Iterator[Change]:
 
 
 def _commit(bound: Bound, changes: list[Change], repository: Repository) -> Iterator[Lack]:
-    """Yield what must be committed (code, and what git tracks), and what git should ignore (other
-    untracked files), each with one command; nothing if there are no ``changes``."""
+    """Yield what must be committed (changes of what git tracks, and untracked files of code or that
+    may be edited), and what git should ignore (other untracked files), each with one command;
+    nothing if there are no ``changes``."""
     layout = bound.layout
     commit: list[str] = []
     ignore: list[str] = []
@@ -134,8 +137,8 @@ def _few(names: list[str]) -> str:
 
 
 def _broken(result: RuleResult, seen: set[str]) -> Iterator[Lack]:
-    """Yield each finding of a broken rule as a lack, without those whose paths are all in ``seen``,
-    named already; nothing for a rule that is not broken."""
+    """Yield each finding of a broken rule as a lack, without those that have paths which are all in
+    ``seen``, named already; nothing for a rule that is not broken."""
     for finding in result.findings if result.broken else ():
         if not (finding.paths and seen.issuperset(finding.paths)):
             yield Lack(result.rule, finding.headline, finding.help or "")

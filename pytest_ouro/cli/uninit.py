@@ -35,9 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Remove the git hooks, the agents' entries and sections, and bound.lock, which init and bless
-    wrote; with ``--dry-run`` remove nothing. Print each file, and what stays, such as bound.toml.
-    Return 0, also if nothing is left to remove; OuroError if a file cannot be changed, or there is
-    no repository."""
+    wrote, as far as `_Removal.search` finds them; with ``--dry-run`` remove nothing. Print each
+    file, and what stays, such as bound.toml. Return 0, also if nothing is left to remove; OuroError
+    if a file cannot be changed, or there is no repository."""
     folder = (Path.cwd() / args.bound).parent if args.bound else Path.cwd()
     git = Git.discover(folder)
     found = _Removal(git, folder)
@@ -55,8 +55,9 @@ def main(args: argparse.Namespace) -> int:
 
 @dataclass
 class _Removal:
-    """What is to be removed from a repository. ``texts`` maps a file to its text without what
-    pytest-ouro wrote, "" to delete it; ``stays`` are lines about what is left alone."""
+    """What is to be removed from a repository; ``folder`` is that of its bound.toml. ``texts`` maps
+    a file to its text without what pytest-ouro wrote, "" to delete it; ``stays`` are lines about
+    what is left alone."""
 
     git: Git
     folder: Path
@@ -64,9 +65,9 @@ class _Removal:
     stays: list[str] = field(default_factory=list)
 
     def search(self) -> None:
-        """Look at every place that init and bless write to, and note what is to be removed and what
-        stays. OuroError if a file is too large or cannot be read, or an agent's settings are not
-        valid."""
+        """Note what is to be removed and what stays: of git's hooks, the agents' settings, and,
+        directly in the top folder and in ``folder``, of bound.lock and the files ``*.md``.
+        OuroError if a file is too large or cannot be read, or an agent's settings are not valid."""
         self._hooks()
         for agent in agents.AGENTS.values():
             path = self.git.top / agent.settings
@@ -82,7 +83,8 @@ class _Removal:
                 self._change(self.git.top / name, removal.without_import)
 
     def _hooks(self) -> None:
-        """Note git's hooks that ``init --hook`` wrote, and those of others that call the gate."""
+        """Note git's hooks that ``init --hook`` wrote, and those of others that call the gate, in
+        git's folder and in the one that core.hooksPath names."""
         # Our own calls of git set core.hooksPath too, after the configured values.
         named = self.git.line("config", "--type=path", "--get-all", "core.hooksPath").splitlines()
         other = [self.git.top / named[-2]] if len(named) > 1 else []

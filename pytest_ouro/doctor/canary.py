@@ -155,7 +155,7 @@ def _classify(
     A trace outside of the run makes any canary ``open``, and a breach makes a cheat ``caught``.
     Without a run or a metric it ``failed``; an honest one with a metric ``held``. A cheat with
     another metric than ``honest`` is ``open``, one with the same metric ``neutralised``; but one
-    that acts outside of its process ``failed`` unless its log shows that it was refused.
+    that acts outside of its process ``failed`` if `_Workspace.refusal` is "".
     """
     if effect := workspace.effect():
         return "open", effect
@@ -239,8 +239,8 @@ def _make_workspace(name: str, python: str, highest: Level, torch: bool) -> Iter
 def _write_files(
     workspace: _Workspace, name: str, python: str, highest: Level, torch: bool
 ) -> None:
-    """Write the canary, its harness, model, data and bound into the new repository, and commit
-    them.
+    """Write the canary with all that its run needs, such as its data and bound.toml, into the new
+    repository, and commit it.
 
     ``around.json`` tells the cheat where to find the socket, the journal and the supervisor.
     """

@@ -27,7 +27,8 @@ _WORKFLOWS = (
 
 
 def examine_doors(git: Git) -> Iterator[Item]:
-    """Yield an item for each place that calls the gate or the guard, in the order of the report."""
+    """Yield the items about the pre-commit hook, CI and the agents, in this order: whether they
+    call the gate or the guard."""
     yield _examine_hook(git)
     yield _examine_ci(git.top)
     yield _examine_guard(git.top)
@@ -124,8 +125,8 @@ def _calls_gate(lines: list[str]) -> bool:
 
 
 def _read_lines(path: Path) -> list[str]:
-    """Return the lines of a file without comment lines; an empty list if it is absent or cannot be
-    read."""
+    """Return the lines of a file without those that begin with ``#``; an empty list if it is absent
+    or cannot be read."""
     try:
         text = path.read_text("utf-8", "replace") if path.is_file() else ""
     except OSError:

@@ -112,8 +112,8 @@ class Machine:
     def interpreter(self) -> Interpreter:
         """The interpreter of a run. ExperimentError if this machine lacks a program that the bound
         names, or if the bound's command does not start an interpreter, or would first install an
-        environment; TrustError if this user did not allow to start it: the repository may have
-        brought it along."""
+        environment. TrustError if it is not the one of this process and this user did not allow to
+        start it: the repository may have brought it along."""
         demand_programs(self.experiment, self.case.bound.guards)
         environment, started = settings(self.case), interpreter(self.experiment)
         if started != (sys.executable,) and not self.case.evidence.may_run_commands:
@@ -150,7 +150,8 @@ class Machine:
 
     def items(self) -> Iterator[Item]:
         """Yield an item for each topic, in the order of the report; an error becomes the item of
-        its topic. The topic ``splits`` has none if the harness does not hand out held-out data."""
+        its topic: a TrustError ``unknown``, any other ``fails``. The topic ``splits`` has none if
+        the harness does not hand out held-out data."""
         for topic, item in (
             ("python", self._python),
             ("device", self._device),

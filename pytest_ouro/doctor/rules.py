@@ -41,7 +41,7 @@ def examine_git(git: Git) -> Item:
 
 def examine_bound(bound: Bound) -> Item:
     """Return the item about the bound, with the number of rules and the packages whose checks they
-    use. It is ``weak``, and names them, if some rules only warn or are for people alone; else
+    use. It is ``weak``, and names the rules, if some only warn or are for people alone; else
     ``ok``."""
     words = f"{len(bound.rules)} rules of '{bound.name}'"
     warning = [rule.key for rule in bound.rules if rule.severity == "warn"]
@@ -69,9 +69,9 @@ def read_bound(git: Git, path: Path) -> Bound:
 def _examine_trust(case: Case, path: Path) -> Item:
     """Return the item about the source of the rules.
 
-    It is ``ok`` if a commit is trusted, and ``fails`` if the new bound.lock is not committed. Rules
-    by bound.lock are ``weak``; the next step then is to trust a branch that holds the bound, or,
-    without one, the present commit.
+    It is ``ok`` if they are read from a commit that is named as trusted, and ``fails`` if the new
+    bound.lock is not committed. Rules by bound.lock are ``weak``; the next step then is to trust a
+    branch that holds the bound, or, without one, the present commit.
     """
     trust, git = case.trust, case.repository.git
     if trust.lock is None:
@@ -93,10 +93,11 @@ def _examine_trust(case: Case, path: Path) -> Item:
 
 
 def _examine_journal(case: Case) -> Item:
-    """Return the item about the journal, with the number of runs.
+    """Return the item about the journal, with the number of runs that ended, of those that go on,
+    and of those that were killed.
 
     It ``fails`` if the chain is broken or cannot be continued by this user, and is ``weak`` if a
-    run ended without a record; else it is ``ok``.
+    run was killed: no record says how it ended, and it does not go on. Else it is ``ok``.
     """
     journal = case.evidence.journal
     try:

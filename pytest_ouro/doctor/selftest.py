@@ -55,13 +55,12 @@ def names(*, torch: bool, command: bool) -> list[str]:
 def selftest(
     python: str, *, torch: bool, command: bool = False, on_trial: Callable[[Trial], None]
 ) -> Selftest:
-    """Run the canaries under the interpreter ``python``, call ``on_trial`` with each result, and
-    return all results with the highest level that holds. KeyboardInterrupt if a run was
-    interrupted.
+    """Run the canaries, call ``on_trial`` with each result, and return all results with the highest
+    level that holds. With ``command``, they are those of a command; else those of a script, under
+    the interpreter ``python``, and without ``torch`` only those of `PLAIN`, at most supervised.
 
     All run at the highest available level. If that level does not hold, those that the next lower
-    level promises to stop run there, and so on. With ``command``, they are those of a command,
-    else those of a script; without ``torch`` only scripts of `PLAIN` run, at most supervised.
+    level promises to stop run there, and so on. KeyboardInterrupt if a run was interrupted.
     """
     trials: list[Trial] = []
     why = "" if torch or command else f"torch is missing in {python}"

@@ -158,9 +158,10 @@ def _agents(args: argparse.Namespace) -> int:
 
 
 def _hooks(args: argparse.Namespace) -> int:
-    """Write git's hooks and return 0. OuroError if core.hooksPath is set, if a hook that ``init``
-    did not write is there and ``--force`` is not given (hooks before it are written then), or if
-    the bound cannot be read or a hook not be written."""
+    """Write git's hooks (pre-commit, pre-merge-commit and pre-push) and return 0. OuroError if
+    core.hooksPath is set, if a hook that ``init`` did not write is there and ``--force`` is not
+    given (hooks before it are written then), or if the bound cannot be read or a hook not be
+    written."""
     path = find_bound(args.bound)
     bound, git = _bound(path), Git.discover(path.parent)
     folder = git.common_dir / "hooks"
@@ -179,9 +180,10 @@ def _hooks(args: argparse.Namespace) -> int:
 
 
 def _program(args: argparse.Namespace) -> int:
-    """Print the program of the bound, or write it to the file that ``--program`` names. Return 0,
-    also if that is up to date. OuroError if that file is written by hand and ``--force`` is not
-    given, or if the bound cannot be read or the file not be written."""
+    """Print the program of the bound, or write it to the file that ``--program`` names, where what
+    `program_md.update` keeps stays. Return 0, also if that is up to date. OuroError if that file is
+    written by hand and ``--force`` is not given, or if the bound cannot be read or the file not be
+    written."""
     path = find_bound(args.bound)
     bound = _bound(path)
     if not args.program:

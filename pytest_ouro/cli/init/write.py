@@ -50,8 +50,8 @@ _NOT_WRITTEN = (
 def write_bound(args: argparse.Namespace) -> int:
     """Write bound.toml, unless ``--dry-run``; judge it once, and print what was found, what was
     assumed, what does not hold yet and the next commands. With ``--go``, without ``--dry-run``,
-    also bless and run; a bound.toml that is there is then taken as it is. Return 0; after ``--go``,
-    1 if something does not hold yet, else the status of the run.
+    also bless and run; without ``--force``, a bound.toml that is there is then taken as it is.
+    Return 0; after ``--go``, 1 if something does not hold yet, else the status of the run.
 
     OuroError if a bound.toml is there and no option allows for it, a fact is missing, or nothing
     can be written; with ``--json`` it is printed as an object instead, and 2 is returned.
@@ -140,8 +140,9 @@ def _source(rules: Section | None, prose: Prose, preset: str) -> str:
 
 def _preset(found: Project, context: Context, prose: Prose) -> list[Statement]:
     """Return the rules of the preset that apply to the project, and those of the instructions that
-    they do not have: in the person's words, with the check that fits or for people. One that
-    contradicts the experiment is left out and noted."""
+    they do not have: in the person's words, with the check that fits or for people. Words that no
+    check reads are left out unless `_is_rule`, and a rule that contradicts the experiment is left
+    out and noted."""
     python = ("pyproject.toml", "requirements.txt", "setup.py", "setup.cfg", "uv.lock")
     statements = autoresearch.statements(
         found.experiment,
@@ -266,8 +267,8 @@ def _read_prose(path: Path, name: str) -> Prose:
 
 
 def _context(found: Project, git: Git, folder: Path) -> Context:
-    """Return the facts that a person's words are compared with: the experiment, git's files by
-    their paths from the experiment's folder, and the harness's names."""
+    """Return the facts that a person's words are compared with: the experiment, all files of git by
+    their paths from the experiment's folder (also with ``..``), and the harness's names."""
     root = git.relative(folder / found.experiment.root / "x").rpartition("/")[0]
     tracked = [posixpath.relpath(path, root or ".") for path in git.files(untracked=False)[0]]
     return Context(found.experiment, tracked, found.defines)
