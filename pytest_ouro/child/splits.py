@@ -127,10 +127,11 @@ def refused_split(
 ) -> str:
     """Return words for the held-out split that a call of ``function`` asks for; "" for none.
 
-    An argument asks for it that is a text (or a file's path) whose stem is a name in `HELD_OUT`;
-    for a parameter such as ``split`` or ``mode``, any text with val, test or holdout in it; and
-    ``train=False``. PermissionError if a text, or the argument of a parameter such as ``split``, is
-    of a class that is not in ``plain``: it could compare unlike it reads.
+    An argument asks for it that is a text, also as an enum's member, which is a name in `HELD_OUT`
+    or a file's path with such a stem; for a parameter such as ``split`` or ``mode``, any text with
+    val, test or holdout in it; and ``train=False``. PermissionError if a text, or the argument of a
+    parameter such as ``split``, is of a class that is not in ``plain``: it could compare unlike it
+    reads.
     """
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)

@@ -37,13 +37,13 @@ def files(
 ) -> tuple[dict[str, str], list[str]]:
     """Return a tuple: the new texts of the files that change, by their paths from the top folder
     ({} if none changes), and the lines that say what a person does next. Nothing is written here.
+    Looked at are the agents' settings, AGENTS.md, and CLAUDE.md, GEMINI.md and program.md if they
+    exist.
 
-    The files are the agents' settings, AGENTS.md, and CLAUDE.md, GEMINI.md and program.md if they
-    exist. ``asked`` are the agents' names joined by commas, "" for those that are found;
-    ``statements`` are the rules of the bound. ``demand_own`` is called with each path before its
-    file is read, and raises OuroError for a file outside of the repository. OuroError too for an
-    unknown agent, a file that cannot be read or merged, or a program by people that git does not
-    have.
+    ``asked`` are the agents' names joined by commas, "" for those that are found; ``statements``
+    are the bound's rules. ``demand_own`` is called with each path before its file is read, and
+    raises OuroError for a file outside of the repository. OuroError too for an unknown agent, a
+    file that cannot be read or merged, or a program by people that is not in git.
     """
     top = git.top
     program = _find_program(top, bound)
