@@ -100,8 +100,8 @@ class HarnessHooks:
 
     def _hook(self, name: str, value: Any) -> Any:
         """Return what replaces ``value``, which the harness has under ``name``: a guarded function
-        for the loader and functions that hand out held-out data, a stand-in for such data itself.
-        None to keep ``value``."""
+        for the loader and for functions that hand out held-out data, a stand-in for a variable that
+        holds such data. None to keep ``value``."""
         own = isinstance(value, types.FunctionType) and value.__globals__ is vars(self._module)
         if name == self._job["loader"]:
             return self._guard(value, serves=True)

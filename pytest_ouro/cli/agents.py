@@ -40,10 +40,10 @@ def files(
     Looked at are the agents' settings, AGENTS.md, and CLAUDE.md, GEMINI.md and program.md if they
     exist.
 
-    ``asked`` are the agents' names joined by commas, "" for those that are found; ``statements``
-    are the bound's rules. ``demand_own`` is called with each path before its file is read, and
-    raises OuroError for a file outside of the repository. OuroError too for an unknown agent, a
-    file that cannot be read or merged, or a program by people that is not in git.
+    ``asked`` are agents' names with commas, "" for those that are found; ``statements`` are the
+    bound's rules. ``demand_own`` is called with each path before its file is read, to raise
+    OuroError for one outside of the repository. OuroError too for an unknown agent, for a file that
+    cannot be read or merged, or a program by people that is not in git.
     """
     top = git.top
     program = _find_program(top, bound)

@@ -18,10 +18,12 @@ COMMAND = "pytest-ouro guard"
 
 @dataclass(frozen=True)
 class Agent:
-    """One agent: its settings file, and the files that show that a project uses it.
+    """One agent: the path of its settings file, and those of the files that show that a project
+    uses it, from the top folder.
 
-    ``hooks`` maps an event to the entry that calls the guard; ``base`` are keys that the file
-    must have. ``next`` is what a person must do after the file is written; "" if nothing.
+    ``hooks`` maps an event to the entry that calls the guard; ``base`` are keys, with their values,
+    that the file must have too. ``next`` is what a person must do after the file is written; "" if
+    nothing.
     """
 
     settings: str

@@ -1,6 +1,7 @@
 """The preset ``autoresearch``: fifteen rules for one script, one fixed harness and one metric.
 
-Those of them that apply are the rules of an experiment that is a command.
+Those of them that apply, and one for files that declare the dependencies of other languages, are
+the rules of an experiment that is a command.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Find what a Markdown text of people says against the loop: to run the script by hand, to write
-rows, to reset the branch. Such a section is marked in a file that stays, and left out of what a
-rendered program keeps."""
+rows, to reset the branch. In a file that stays, each section that says so is marked; of what a
+rendered program keeps, such words are left out."""
 
 from __future__ import annotations
 

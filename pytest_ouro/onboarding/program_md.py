@@ -194,7 +194,8 @@ def _unit(bound: Bound, device: str) -> str:
 
 
 def _budget(bound: Bound, device: str) -> str:
-    """Return the length of the training window on a device, in words: ``300 seconds``."""
+    """Return the length of the training window on a device, in words: ``300 seconds``, or ``300 CPU
+    seconds`` by the bound's clock."""
     return f"{bound.experiments[device].budget:g} {_unit(bound, device)}"
 
 

@@ -48,10 +48,10 @@ class Observer:
     """An audit hook that reports the first time that the candidate's code may run, and nothing
     after it.
 
-    Reported are: a file in ``folders`` that is executed, imported or loaded; a text of the first
-    folder that is executed; unpickling, except of messages between the evaluation's own processes;
-    and a program that is started on the files without the sandbox. ``confine`` are the words that
-    start a program in the sandbox.
+    Reported are: a file in ``folders`` that is executed, imported or loaded; a text from a file in
+    the first folder that is executed; unpickling, except of messages between the evaluation's own
+    processes; and a program that is started on the files without the sandbox, unless it only reads.
+    ``confine`` are the words that start a program in the sandbox.
     """
 
     def __init__(self, channel: Channel, folders: list[str], confine: list[str]) -> None:

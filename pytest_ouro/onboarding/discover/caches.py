@@ -68,7 +68,8 @@ def _keyword(call: ast.Call, name: str) -> ast.expr | None:
 
 
 def _text(file: PythonFile, node: ast.expr | None) -> str:
-    """Return the text that an expression is, also by a constant's name; "" if only a run tells."""
+    """Return the text of an expression: a literal one, or that of a constant by its name; "" for
+    any other, which only a run tells."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     known = file.constants.get(node.id) if isinstance(node, ast.Name) else None

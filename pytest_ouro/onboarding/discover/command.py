@@ -82,9 +82,9 @@ def find_command(
     folder: Path, python: Sequence[str], options: InitOptions, prose: Prose, tracked: Sequence[str]
 ) -> Command | None:
     """Return the command of the option, else autoresearch.sh, else the first one of the
-    instructions that has no placeholder and whose scripts git tracks, else a tracked program at the
-    top of ``folder``: with a name of `_MEASURES`, or one of `_TRAINS` whose text prints a value.
-    None without one.
+    instructions that has no placeholder and names a tracked file or no script, else a tracked
+    program at the top of ``folder``: with a name of `_MEASURES`, or one of `_TRAINS` whose text
+    prints a value. None without one.
 
     ``python`` are the words that start the project's Python, ``tracked`` the paths of git's files
     from ``folder``. OuroError if a command cannot be split into words, or is empty.
@@ -255,10 +255,10 @@ def _editable(
 ) -> tuple[str, ...]:
     """Return the files that may change, as the option, else the rules, else the instructions state.
 
-    Otherwise assume, as is added to ``remarks``: the command's files whose names do not say that
-    they measure, and the modules that Python programs which measure import; else the first folder
-    of `_SOURCES` with files, as a glob; else the only other file of code. Files that the
-    instructions call fixed are left out. OuroError if there is none of these.
+    Otherwise assume, as is added to ``remarks``: the command's files that are neither fixed nor
+    named like a program that measures, and the modules that its other Python files import; else the
+    first folder of `_SOURCES` with a file that is not fixed, as a glob; else the only other file of
+    code. OuroError if there is none of these.
     """
     stated = options.editable or editable_in(rules)
     if stated:

@@ -114,7 +114,7 @@ def _command(
 ) -> Project:
     """Return the experiment that is one command. OuroError if there is no command either, or a fact
     of it is missing. ``instead`` is the error that says why it is not a script, None if there is
-    none; without a command it is raised again if several scripts fit."""
+    none; without a command it is raised again if it is an AmbiguousError."""
     python = _python(folder, top)
     found = command.find_command(folder, python, options, prose, tracked)
     if found is None:

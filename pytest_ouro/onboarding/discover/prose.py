@@ -257,8 +257,9 @@ def _says(pattern: str, text: str) -> bool:
 
 
 def _paths(words: str) -> list[str]:
-    """Return the paths in some words: quoted words with a dot or a slash, else plain files before a
-    dash. Absolute ones, and those that begin with ``~`` or ``..``, are left out."""
+    """Return the paths in some words: words in backquotes with a dot or a slash, else plain files
+    before the first `` — ``. Absolute ones, and those that begin with ``~`` or ``..``, are left
+    out."""
     quoted = [
         span for span in _SPAN.findall(words) if re.fullmatch(r"[\w*./-]*[./][\w*./-]*", span)
     ]

@@ -120,7 +120,8 @@ def find_ledger(
 ) -> str:
     """Return the name of the table of results: that of the option, as it is given; else the only
     one that the rules name, which ends with ``.tsv`` or can be read as a ledger; else, if they name
-    none, the only ledger in the folder that git does not track; else results.tsv.
+    none, the only file in the folder with a usual name that can, and that git does not track; else
+    results.tsv.
 
     If git tracks a table that no option gave, `OWN_LEDGER` is returned instead, which is noted in
     ``remarks``. GitError if no option gives a name and there is no repository.
