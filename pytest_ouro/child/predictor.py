@@ -51,7 +51,7 @@ def serve(model: Any, batch_size: Any, device: Any, job: Job) -> float:
 
 def call(network: Any, x: Any) -> Any:
     """Return what the model returns for the tokens alone. TypeError, with a remedy, if it demands
-    more arguments."""
+    more arguments; else what the model raises is raised."""
     try:
         return network(x)
     except TypeError as error:

@@ -112,9 +112,9 @@ def _demand_in_git(git: Git, name: str, text: str) -> None:
 
 
 def _names(top: Path, asked: str, *, optional: bool) -> list[str]:
-    """Return the names of the agents in ``asked``, or of those that the project uses if it is "".
-    OuroError for an unknown name, or if the project uses no known agent and they are not
-    ``optional``."""
+    """Return the names of the agents in ``asked`` (in any case, with commas), or of those that the
+    project uses if it is "". OuroError for an unknown name, or if ``asked`` is "", the project uses
+    no known agent and they are not ``optional``."""
     if not asked:
         found = agents.found(top)
         if not (found or optional):

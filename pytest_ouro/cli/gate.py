@@ -34,7 +34,7 @@ _REFUSED = (
 class Options:
     """The options of the gate; `add_arguments` explains each.
 
-    ``form`` is the module of ``report`` that renders the results.
+    ``form`` is the name of the module of ``report`` that renders the results.
     """
 
     bound: Path | None = None

@@ -98,7 +98,8 @@ class _Removal:
                     self.stays.append(f"{path} calls the gate: take that line out of it")
 
     def _lock_and_rules(self, folder: Path) -> None:
-        """Note bound.lock in a folder, and what else of pytest-ouro is there and stays."""
+        """Note that bound.lock in a folder goes, and that its bound.toml and its rendered programs
+        for agents, files ``*.md``, stay."""
         if os.path.lexists(folder / lock.NAME):
             self.texts[folder / lock.NAME] = ""
         rules = folder / "bound.toml"

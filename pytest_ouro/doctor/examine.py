@@ -28,8 +28,8 @@ class Examination:
 
     @property
     def status(self) -> int:
-        """The exit status. 0: everything that the bound demands is enforced; 1: not everything; 2:
-        unknown."""
+        """The exit status: 2 if an item is ``unknown``, else 1 if an item ``fails``, else 0, as all
+        that the bound demands is enforced."""
         states = {item.state for item in self.items}
         return 2 if "unknown" in states else 1 if "fails" in states else 0
 

@@ -18,7 +18,8 @@ class Item:
 
     ``state``: ``ok`` is as strong as possible, ``weak`` could be stronger, ``off`` is missing;
     ``fails``: the bound demands what is not available; ``unknown``: it could not be determined.
-    ``words`` describe it. ``next`` is the next step to make it stronger; "" if it is ok.
+    ``words`` describe it. ``next`` is the next step to make it stronger; "" if it is ok, or no step
+    is known.
     """
 
     topic: str

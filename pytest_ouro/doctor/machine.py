@@ -186,8 +186,9 @@ class Machine:
         return Item("python", "ok", words + (", with torch" if found.torch else ""))
 
     def _device(self) -> Item:
-        """Return the item about the device of a run: ``weak`` if another process computes there, or
-        if other runs hold it; else ``ok``. ExperimentError if the bound's device is missing."""
+        """Return the item about the device of a run: ``weak`` if another process computes on the
+        card, or if other runs hold the device; else ``ok``. ExperimentError if the bound's device
+        is missing."""
         profile = device.choose(self.case.experiment.device)  # raises if it is missing
         words, number = f"the processor ({device.cpu_name()})", self.experiment.slots
         if profile == "cpu" and number > 1:

@@ -155,8 +155,8 @@ def program(machine: str, abi: int, pid: int, *, network: bool = False) -> _Code
 
 
 def _always() -> dict[str, _Code]:
-    """Return a dict from the name of each call that is refused or limited on every kernel to the
-    instructions that decide."""
+    """Return a dict from the name of each call that is refused, limited or ignored on every kernel
+    to the instructions that decide."""
     rules = {name: _refuse() for name in _REFUSED}
     # As a file system without them answers.
     rules |= {name: _refuse(errno.EOPNOTSUPP) for name in _ATTRIBUTES}

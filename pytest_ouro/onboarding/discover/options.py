@@ -37,7 +37,8 @@ class InitOptions:
     given: tuple[str, ...] = ()
 
     def call(self, *more: str) -> str:
-        """Return the command line of this call with the words ``more`` behind it."""
+        """Return the command line ``pytest-ouro init`` with the words ``given`` and then ``more``,
+        quoted for a shell."""
         return f"pytest-ouro init {shlex.join([*self.given, *more])}".rstrip()
 
 

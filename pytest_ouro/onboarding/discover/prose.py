@@ -164,8 +164,8 @@ def read_settings(table: dict[str, object], file: str) -> Prose:
 
 
 def _lines(text: str) -> Iterator[_Line]:
-    """Yield the lines of a Markdown text, without those that begin or end a fence. A bold line, or
-    a short one that ends with a colon, is a heading too."""
+    """Yield the lines of a Markdown text, without those that begin or end a fence. A line in bold,
+    or a short one that begins with a capital letter and ends with a colon, is a heading too."""
     heading, fenced = "", False
     for number, line in enumerate(text.splitlines(), start=1):
         if line.lstrip().startswith(("```", "~~~")):
