@@ -35,15 +35,14 @@ def files(
     statements: list[Statement],
     demand_own: Callable[[str], object],
 ) -> tuple[dict[str, str], list[str]]:
-    """Return a tuple: the new texts of the files that change, by their paths from the top folder
-    ({} if none changes), and the lines that say what a person does next. Nothing is written here.
-    Looked at are the agents' settings, AGENTS.md, and CLAUDE.md, GEMINI.md and program.md if they
-    exist.
+    """Return a tuple: the new texts of the files that change, by their paths from the top folder,
+    and the lines that say what a person does next. Nothing is written here. Looked at are the
+    agents' settings, AGENTS.md, and CLAUDE.md, GEMINI.md and program.md if they exist.
 
     ``asked`` are agents' names with commas, "" for those that are found; ``statements`` are the
-    bound's rules. ``demand_own`` is called with each path before its file is read, to raise
-    OuroError for one outside of the repository. OuroError too for an unknown agent, for a file that
-    cannot be read or merged, or a program by people that is not in git.
+    rules. ``demand_own`` is called with each path before its file is read; it raises OuroError for
+    one outside of the repository. OuroError too for an unknown agent, for a file that cannot be
+    read or merged, and for a program by people that git lacks.
     """
     top = git.top
     program = _find_program(top, bound)
