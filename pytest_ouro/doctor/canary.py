@@ -123,11 +123,12 @@ def attempt(
 ) -> Trial:
     """Run a canary at the highest available level up to ``highest``, and return its result; an
     error of the run is the state ``failed``. A script runs under the interpreter ``python``, a
-    command under the one of this process.
+    command under the one of this process. Without ``torch`` a script's model is one in plain
+    Python.
 
-    ``honest`` is the honest canary's metric at that level, with which a cheat's is compared; a
-    cheat with another metric, or without that metric, is open. Without ``torch`` the model is one
-    in plain Python. KeyboardInterrupt if the run was interrupted.
+    ``honest`` is the honest canary's metric at that level, with which that of a cheat is compared;
+    a cheat that is not caught is open if its metric is another, or if ``honest`` is None.
+    KeyboardInterrupt if the run was interrupted.
     """
     try:
         with _make_workspace(name, python, highest, torch) as workspace:

@@ -95,8 +95,8 @@ def _is_ours(data: bytes) -> bool:
 
 def merge(agent: Agent, before: str) -> str:
     """Return the text ``before`` of the agent's settings, with the guard's hook added to each event
-    that has no command with `COMMAND` in it, and with the keys of ``agent.base`` that are missing;
-    unchanged if every event has one. An empty text becomes new settings.
+    of ``agent.hooks`` that has no command with `COMMAND` in it, and with the keys of ``agent.base``
+    that are missing; unchanged if every event has one. An empty text becomes new settings.
 
     OuroError, with the line if it is known, if the text is not a JSON object, has a key twice, or
     has hooks in another structure.
