@@ -36,8 +36,9 @@ PLAIN = (HONEST, "forged", "network", "records", "supervisor")
 
 @dataclass(frozen=True)
 class Selftest:
-    """The trials in their order, and the highest ``level`` whose canaries all ended as they must
-    ("claimed" if there is no such level); ``why`` says why it is not higher."""
+    """The trials in their order, and the highest ``level`` at which all canaries that it promises
+    to stop were stopped, and the honest one held ("claimed" if there is no such level); ``why``
+    says why it is not higher."""
 
     trials: tuple[Trial, ...]
     level: Level

@@ -75,8 +75,8 @@ IMPORT = "@AGENTS.md"
 
 def found(top: Path) -> list[str]:
     """Return the names of the agents that the project at ``top`` uses, by the files that it has; []
-    if there are none. Where AGENTS.md alone is a sign, it counts only if it has more text than the
-    section that init writes; OuroError if it cannot be read."""
+    if there are none. If AGENTS.md is the only sign of an agent, it counts only with more text than
+    the section that init writes; OuroError if it cannot be read."""
     names = []
     for name, agent in AGENTS.items():
         signs = [sign for sign in agent.signs if (top / sign).exists()]

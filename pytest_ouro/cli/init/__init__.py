@@ -133,9 +133,9 @@ def _render(args: argparse.Namespace) -> int:
 
 
 def _agents(args: argparse.Namespace) -> int:
-    """Write the guard's hooks and the rules into the files of agents; print a person's next steps.
-    Return 0, also if nothing changes. OuroError if the bound or a file cannot be read, merged or
-    written."""
+    """Write the guard's hooks and the rules into the files of agents; if a file changes, print a
+    person's next steps. Return 0, also if nothing changes. OuroError if the bound or a file cannot
+    be read, merged or written."""
     path = find_bound(args.bound)
     bound, git = _bound(path), Git.discover(path.parent)
     rules = [_statement(rule) for rule in bound.rules]

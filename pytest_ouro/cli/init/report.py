@@ -33,9 +33,9 @@ def as_json(facts: dict[str, Any]) -> str:
 @dataclass(frozen=True)
 class Report:
     """What is said after bound.toml, the file ``target``, was written, or would be: its ``text``,
-    the project that was ``found``, its ``statements`` with their ``source`` in words, and what the
-    first gate ``lacks``. ``rules`` are the BOUND section that they were read from, None for
-    others."""
+    the project that was ``found``, its ``statements`` with their ``source`` in words, and in
+    ``lacks`` what the first gate would find. ``rules`` are the BOUND section that the statements
+    were read from, None for others. ``options`` are those of the call."""
 
     target: Path
     text: str
