@@ -91,10 +91,10 @@ class DependencyFile:
 
 
 def is_dependency_file(path: str, root: str) -> bool:
-    """Return whether ``path`` has the name of a manifest or lock file, and lies directly in the
-    folder ``root`` ("": the top) or in one above it. ``*.txt`` and ``*.in`` in a folder
-    ``requirements`` directly in one of these count too. Both paths are from the repository's
-    top."""
+    """Return whether ``path`` has the name of a manifest or lock file (`DECLARED`, `LOCKED`), and
+    lies directly in the folder ``root`` ("": the top) or in one above it. ``*.txt`` and ``*.in`` in
+    a folder ``requirements`` directly in one of these count too. Both paths are from the
+    repository's top."""
     folder, _, name = path.rpartition("/")
     if f"/{folder}".endswith("/requirements"):
         folder, name = folder.removesuffix("requirements").rstrip("/"), f"requirements/{name}"
@@ -115,7 +115,7 @@ def foreign_files(repository: Repository, trust: Trust, root: str) -> list[str]:
 
 def _is_foreign(name: str) -> bool:
     """Return whether a file's name (without folders) is that of a manifest or lock file of another
-    language than Python."""
+    language than Python: it is in `FOREIGN`, or has one of `_FOREIGN_ENDINGS`."""
     return name in FOREIGN or name.endswith(_FOREIGN_ENDINGS)
 
 
@@ -278,8 +278,9 @@ def _requirement(line: str) -> tuple[str, str]:
 
 def _pyproject(table: dict[str, Any]) -> dict[str, str]:
     """Return the settings of a parsed pyproject.toml that decide what is installed, as a dict from
-    a name such as ``torch (dependencies)``, ``python`` or ``tool.uv.sources`` to a value. TypeError
-    or AttributeError if a table has another form."""
+    a name such as ``torch (dependencies)``, ``python`` or ``tool.uv.sources`` to a value; of
+    ``[tool]`` only the keys in `_TOOLS`. TypeError or AttributeError if a table has another
+    form."""
     project, tool = table.get("project", {}), table.get("tool", {})
     extras, groups = project.get("optional-dependencies", {}), table.get("dependency-groups", {})
     requirements = {

@@ -32,11 +32,11 @@ class Layout:
     """The paths of an experiment, and the names that its checks look for.
 
     ``folder`` (of bound.toml), ``root`` and ``ledger`` are relative to the repository's top; other
-    paths and globs are relative to ``root``. ``evaluate`` is the function of the ``harness`` that
-    measures, ``loader`` the one that yields training batches; if there is no harness, ``harness``
-    and ``evaluate`` are not identifiers. ``script`` is the Python file to run ("" for a command),
-    ``run_by_us`` the harness and the script that prepares the data, and ``python`` the command that
-    starts the project's interpreter.
+    paths and globs, as of the keys of ``[experiment]``, are relative to ``root``. ``evaluate`` is
+    the function of the ``harness`` that measures, ``loader`` the one that yields training batches;
+    without a harness, ``harness`` and ``evaluate`` name no file and no function. ``script`` is the
+    Python file to run ("" for a command), ``run_by_us`` the harness and the script that prepares
+    the data, and ``python`` the command that starts the project's interpreter.
     """
 
     folder: str

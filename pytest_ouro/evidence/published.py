@@ -30,8 +30,8 @@ class Published:
     beside_work: dict[str, list[str]] = field(default_factory=dict)
 
     def named(self, path: str) -> bool:
-        """Return whether one of ``globs`` names the file, and it is not a module that a run could
-        import."""
+        """Return whether one of ``globs`` names the file, and its name does not end as that of a
+        module that a run could import (`_MODULES`)."""
         return matches(path, self.globs) and not path.endswith(_MODULES)
 
     def lawful(self, path: str) -> bool:

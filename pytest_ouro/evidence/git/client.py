@@ -164,12 +164,12 @@ def split(output: bytes) -> list[str]:
 class Git:
     """A repository, as seen from the top folder of a working tree.
 
-    ``folder`` is the working tree's own git folder, ``common_dir`` the one that all working trees
-    share; ``head`` is the id of the commit that is checked out ("" before the first one),
-    ``branch`` its branch ("" if HEAD is detached). ``index`` is the GIT_INDEX_FILE of a partial
-    commit. From `objects`, ``top`` is any folder, and ``prefix`` its path in the repository.
-    Methods that read objects raise LimitError also if they read more than `limits.OBJECTS` bytes in
-    all.
+    ``folder`` is the working tree's own git folder, ``common_dir`` the one that all of them share;
+    ``head`` is the id of the commit that is checked out ("" before the first one), ``branch`` its
+    branch ("" if HEAD is detached). ``shallow`` says that old commits are absent. ``index`` is the
+    GIT_INDEX_FILE of a partial commit. From `objects`, ``top`` is any folder, and ``prefix`` its
+    path in the repository. Methods that read objects raise LimitError also if they read more than
+    `limits.OBJECTS` bytes in all.
     """
 
     top: Path

@@ -51,8 +51,9 @@ _IMPURE = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda)
 
 
 def is_seed_name(name: object) -> bool:
-    """Return whether ``name`` is a text that names a seed, such as ``seed`` or ``--seed``; False
-    for anything that is not a text."""
+    """Return whether ``name`` is a text that names a seed, in any case: ``seed``, also with a usual
+    word before or behind it (``torch_seed``, ``seed_value``), or ``random_state``; dashes may come
+    first. False for any other name, such as ``my_seed``, and for what is not a text."""
     return isinstance(name, str) and bool(_NAME.fullmatch(name))
 
 
@@ -103,8 +104,8 @@ class Seeds:
         return all(name.id in self.carriers or id(name) in called for name in names)
 
     def seeds(self, node: ast.AST) -> bool:
-        """Return whether an expression is a call that does nothing but set seeds, to values of pure
-        expressions; False for anything but a call."""
+        """Return whether an expression is a call of one of `_SEEDS`, which do nothing but set
+        seeds, and all its arguments are pure; False for anything but a call."""
         return (
             isinstance(node, ast.Call)
             and self._is_call_of(node, _SEEDS)
@@ -112,13 +113,14 @@ class Seeds:
         )
 
     def is_seeded(self, call: ast.Call) -> bool:
-        """Return whether the first argument of a call seeds the generator, key or object that it
-        returns, or the object whose method it calls."""
+        """Return whether a call is of one of `_SEEDED`: its first argument seeds the generator, key
+        or object that it returns, or the object whose method it calls."""
         return self._is_call_of(call, _SEEDED)
 
     def draws(self, node: ast.AST) -> bool:
-        """Return whether an expression is a call that draws random numbers or the next training
-        batch, and does nothing else; False for anything but a call."""
+        """Return whether an expression is a call that draws and does nothing else: of one of
+        `_DRAWS` with pure arguments, or ``next(…)`` of training batches. False for anything but a
+        call."""
         if not isinstance(node, ast.Call):
             return False
         if self.names.resolve(node.func) == "next" and node.args:

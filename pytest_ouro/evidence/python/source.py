@@ -143,8 +143,8 @@ class Source:
         errors as of the class.
 
         ``importlib.import_module("x")`` and ``__import__("x")`` count if `literal_text` reads the
-        name, and ``get_kernel("owner/name")`` of the hub as ``kernels:owner/name``, also by a
-        variable.
+        name, and ``get_kernel("owner/name")`` or ``load_kernel`` of the hub as
+        ``kernels:owner/name``, also by a variable.
         """
         found: dict[str, int] = {}
         for node in self.of(ast.Import, ast.ImportFrom, ast.Call):

@@ -23,7 +23,8 @@ _MAY_DIFFER = (*OWN, "device_name")
 
 
 class Conflict(NamedTuple):
-    """Two places that state one fact differently. ``line`` counts from 1, ``field`` is the key."""
+    """Two places that state one fact differently: the record in ``line`` (from 1) has ``actual``
+    for the key ``field``, where ``expected`` follows from others."""
 
     line: int
     field: str

@@ -109,8 +109,8 @@ REASON = Kind(
 
 
 class About(NamedTuple):
-    """A field as the format states it. ``key`` is "" if it is the attribute's name; ``since`` is
-    the version that introduced it."""
+    """A field as the format states it: its kind, meaning and unit ("" for none). ``key`` is its
+    name in a line, "" if that is the attribute's; ``since`` is the version that introduced it."""
 
     kind: Kind
     meaning: str

@@ -61,9 +61,9 @@ class Format:
     separator: str
 
     def split(self, line: str) -> list[str]:
-        """Return the cells of a line that is not JSON, as they are read: unquoted in CSV, stripped
-        in a Markdown table. In TSV, a line without a tab is split at each backslash with a ``t``
-        behind it."""
+        """Return the cells of a line that is not JSON, as they are read: unquoted in CSV; in a
+        Markdown table stripped, and a pipe without the backslash before it. In TSV, a line without
+        a tab is split at each backslash with a ``t`` behind it."""
         if self.separator == "\t":
             cells = line.split("\t")
             return cells if len(cells) > 1 else line.split("\\t")  # some tools write \t as it is

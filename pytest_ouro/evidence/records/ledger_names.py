@@ -75,8 +75,9 @@ class Columns(NamedTuple):
 
 
 def find_columns(names: Sequence[str], metric: str) -> Columns:
-    """Return the places of the known columns among the columns ``names``, in any order and case,
-    None for each that is not there. Of several names of one column, the most telling counts.
+    """Return the places of the known columns among the columns ``names``, in any order and as
+    `normalise` writes them, None for each that is not there. Of several names of one column, the
+    most telling counts.
 
     ``metric`` is the name of the metric in the bound; if it is "", usual names of metrics are
     looked for. A column that names another metric is not taken for the metric's.
@@ -134,8 +135,8 @@ def normalise(name: str) -> str:
 
 
 def status_of(text: str) -> Status:
-    """Return the status that the beginning of a text's first word means, in any case; "" if it
-    means none."""
+    """Return the status that the beginning of a text's first word means (`_MEANINGS`), in any case;
+    "" if it means none."""
     word = re.sub(r"^[\W_]+", "", text.casefold())
     return next((status for status, pattern in _MEANINGS if _pattern(pattern).match(word)), "")
 
@@ -150,7 +151,7 @@ def number_of(text: str) -> float | None:
 
 
 def commit_of(text: str) -> str:
-    """Return the hash that a cell begins with, 7 to 64 hexadecimal digits in lower case, with no
-    further letter or digit behind them; "" for any other text, such as ``HEAD``."""
+    """Return the hash that a cell begins with, in lower case: 7 to 64 hexadecimal digits with no
+    further letter or digit behind them. "" for any other text, such as ``HEAD``."""
     match = _pattern(_HASH).match(text.strip().lower())
     return match[0] if match else ""
