@@ -62,5 +62,6 @@ def ledger_fault(
 
 
 def _is_code(name: str) -> bool:
-    """Return whether a file of this name, which must be in lower case, is code or settings."""
+    """Return whether a file of this name, which must be in lower case, is code or settings: it has
+    one of `_SUFFIXES`, is in `_NAMES`, or begins with ``.env``."""
     return name.endswith(_SUFFIXES) or name in _NAMES or name.startswith(".env")

@@ -68,7 +68,7 @@ class Protection:
 class Check(ABC):
     """The base class of checks, which are frozen dataclasses. Its fields are the parameters of a
     rule; its methods say when the rule is skipped, what violates it, what it protects, and which
-    data it reads."""
+    data it reads. ``stage`` says what the check needs (`Stage`)."""
 
     stage: ClassVar[Stage] = "repository"
     #: Whether it is applied again when a run has ended; a finding is then a breach.

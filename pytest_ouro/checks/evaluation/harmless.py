@@ -63,8 +63,9 @@ def program(call: ast.Call, value: Value) -> str:
 
 def only_asks(call: ast.Call, value: Value) -> bool:
     """Return whether a call starts a program that only prints facts about the machine or the
-    commit. The program must be literal, known, and named alone or in a folder of the system, its
-    literal arguments allowed, and no keyword such as ``env`` may change what is started."""
+    commit: one of `_QUESTIONS`, or git with a command of `_GIT`, literal and named alone or in a
+    folder of the system. Its literal arguments must be allowed (computed ones are), and no keyword
+    such as ``env`` may change what is started."""
     words = _words(call, value)
     if not words or not words[0] or any(k.arg in _REFUSED_KEYWORDS for k in call.keywords):
         return False

@@ -68,9 +68,9 @@ def modules_imported(
     source: Source, names: Names, node: ast.Import | ast.ImportFrom
 ) -> Iterator[Construct]:
     """Yield a construct for each module that the statement imports and that scripts have no reason
-    (it is hard) or few reasons (it warns) to import, and for each loader of code that it takes from
-    a module. A module of which the script uses only what is harmless is left out
-    (`_uses_little`)."""
+    (`_REFUSED`: it is hard) or few reasons (`_NOTED`: it warns) to import, and for each of
+    `_LOADERS` that it takes from a module. A module of which the script uses only what is harmless
+    is left out (`_uses_little`)."""
     for name in imported(node):
         if not _uses_little(source, names, node, name):
             yield from _module(node.lineno, name)
@@ -80,8 +80,8 @@ def modules_imported(
 
 
 def loader(line: int, name: str) -> Iterator[Construct]:
-    """Yield one construct if ``name`` is an attribute that loads code from any file; otherwise
-    nothing."""
+    """Yield one construct if ``name`` is one of `_LOADERS`, attributes that load code from any
+    file; otherwise nothing."""
     if name in _LOADERS:
         yield Construct(line, f"loads code from a file: {name}")
 
@@ -178,8 +178,8 @@ def _is_set(call: ast.Call, keyword: str) -> bool:
 
 
 def _module(line: int, name: str) -> Iterator[Construct]:
-    """Yield one construct if the module is one that scripts have no reason (it is hard) or few
-    reasons (it warns) to import; otherwise nothing."""
+    """Yield one construct if scripts have no reason (`_REFUSED`: it is hard) or few reasons
+    (`_NOTED`: it warns) to import the module ``name``; otherwise nothing."""
     top = name.split(".")[0]
     if top in _REFUSED or top in _NOTED:
         yield Construct(line, f"imports {top}", hard=top in _REFUSED)
