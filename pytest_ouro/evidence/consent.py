@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def is_given(trust: Trust) -> bool:
-    """Return whether this user allowed the commands of the trusted rules for good: the user named
-    the trusted commit by an option or variable, or blessed these rules on this machine. The option
-    that allows commands is not looked at here. TrustError if the trusted commit has a damaged
-    bound.lock, GitError or LimitError if it cannot be read.
+    """Return whether this user vouched for the trusted rules, and so for their commands: the user
+    named the trusted commit by an option or variable, or blessed these rules on this machine. The
+    option that allows commands is not looked at here. TrustError if the trusted commit has a
+    damaged bound.lock, GitError or LimitError if it cannot be read.
 
     A commit that ``git config ouro.trust`` names does not count as named: the repository may bring
     that setting.

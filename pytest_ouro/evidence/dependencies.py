@@ -170,8 +170,8 @@ def observe(repository: Repository, trust: Trust, root: str) -> tuple[Dependency
 
 def included(path: str, data: bytes) -> list[str]:
     """Return the paths, from the repository's top, that a requirements file with these bytes
-    includes by ``-r`` or ``-c``, in its order, whether they exist or not, without those outside the
-    repository; [] for a file that is not ``.txt`` or ``.in``."""
+    includes by ``-r`` or ``-c`` (or their long forms), in its order, whether they exist or not,
+    without those outside the repository; [] for a file that is not ``.txt`` or ``.in``."""
     if not path.endswith((".txt", ".in")):
         return []
     found = []

@@ -71,8 +71,8 @@ class Names:
 
     def is_variable(self, name: str) -> bool:
         """Return whether a name is bound by nothing else than plain assignments and parameters of
-        plain functions; True also for a name that is not bound at all. A name that a statement in a
-        class's body binds or uses directly is False."""
+        plain functions; True also for a name that is not bound at all. False for a name that stands
+        directly in a statement of a class's body."""
         return name not in self._bound_otherwise
 
     def calls_of(self, function: ast.FunctionDef) -> list[ast.Call]:

@@ -75,7 +75,8 @@ class Seeds:
 
     def is_pure(self, node: ast.AST) -> bool:
         """Return whether evaluating an expression changes nothing: it calls only functions that are
-        known to have no side effects, and has no ``await``, ``yield``, ``:=`` or ``lambda``."""
+        known to have no side effects (`_PURE`, `_PURE_METHODS`), and has no ``await``, ``yield``,
+        ``:=`` or ``lambda``."""
         parts = list(ast.walk(node))
         calls = [part for part in parts if isinstance(part, ast.Call)]
         return not any(isinstance(part, _IMPURE) for part in parts) and all(

@@ -115,9 +115,9 @@ def parse(data: bytes, path: Path, metric: str) -> Ledger:
     """Return the ledger that ``data``, the bytes of the file at ``path``, states; ``metric`` is the
     metric's name, "" if not known.
 
-    Blank lines and comments are skipped. A line that begins with ``#`` or ``===`` and has the
-    columns of a row is a row: other programs, pandas among them, read it as one. A header in the
-    middle applies to the rows below it.
+    Blank lines and comments are skipped. Except among JSON objects, a line that begins with ``#``
+    or ``===`` and has the columns of a row is a row: other programs, pandas among them, read it as
+    one. A header in the middle applies to the rows below it.
     """
     text = Text.decode(data)
     lines = [(number, line) for number, line in text.lines() if line.strip()]

@@ -94,5 +94,5 @@ def _is_measured(run: FinishedRun) -> bool:
 
 def _is_older(run: FinishedRun) -> bool:
     """Return whether the record of a run with the reason ``unchanged`` is from a version that let
-    its commit stay on the branch: it states no incumbent."""
+    its commit stay on the branch: it is of version 1 and states no incumbent."""
     return run.version == 1 and run.incumbent is None
