@@ -89,9 +89,9 @@ class Dependencies(Check):
 
     def _imported(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield a finding for each editable script that has become a link, for each change of the
-        dependencies that a script declares, for each newly imported package that neither a trusted
-        dependency nor the rule's ``modules`` provide, and for each newly loaded kernel that is not
-        in ``kernels``. OuroError if a changed script cannot be parsed."""
+        dependencies that a script declares, and for each package that a script newly imports, or
+        kernel that it newly loads, of which `_foreign` says what is wrong. OuroError if a changed
+        script cannot be parsed."""
         yield from linked_scripts(evidence)
         changed = list(changed_scripts(evidence))
         known = _known_modules(evidence) | set(self.modules) if changed else set()

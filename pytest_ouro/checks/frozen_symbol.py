@@ -33,8 +33,8 @@ class FrozenSymbol(Check):
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield one finding alone if trust lacks the file, or the file the symbol; else one for
-        each way in which the symbol changed, and each file that is imported in place of another.
-        OuroError if the trusted file cannot be parsed."""
+        each way in which the symbol changed, and one for each file of `Evidence.shadows`. OuroError
+        if the trusted file cannot be parsed."""
         path = evidence.layout.path(self.path)
         blessed = evidence.trust.read(path)
         if blessed is None:

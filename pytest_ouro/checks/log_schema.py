@@ -31,8 +31,8 @@ class LogSchema(Check):
     stage = "ledger"
 
     def skipped(self, evidence: Evidence) -> str:
-        """Return why there are only claims (`Evidence.only_claims`); "" if runs were recorded, or
-        if ``strict``."""
+        """Return `Evidence.only_claims`: that there are only claims, or "" if the rule is applied,
+        as it always is if ``strict``."""
         return "" if self.strict else evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:

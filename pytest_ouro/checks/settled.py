@@ -27,8 +27,8 @@ class Settled(Check):
     stage = "ledger"
 
     def skipped(self, evidence: Evidence) -> str:
-        """Return that there are only claims, as `Evidence.only_claims`; "" if runs were
-        recorded."""
+        """Return `Evidence.only_claims`: that there are only claims, or "" if the rule is
+        applied."""
         return evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:

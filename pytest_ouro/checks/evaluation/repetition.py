@@ -121,8 +121,8 @@ def _after(outer: ast.AST, statement: ast.AST, *, guarded: bool) -> str:
 
 def _ending(statements: Sequence[ast.stmt], *, guarded: bool) -> str:
     """Return how a block of statements ends: ``returns`` (the function or the program ends),
-    ``breaks``, or ``ends`` (its end is reached); ``unknown`` if a statement holds a ``continue`` or
-    ``break``, or, with ``guarded``, may fail."""
+    ``breaks``, or ``ends`` (its end is reached); ``unknown`` if a statement before that has a
+    ``continue`` or ``break`` in it, or, with ``guarded``, may fail."""
     for statement in statements:
         if isinstance(statement, ast.Break):
             return _BREAKS

@@ -227,7 +227,7 @@ class Script:
         return Construct(line, f"rebinds {self._ours[local]}, which {self.harness} defines")
 
     def _imported(self, node: ast.Import | ast.ImportFrom) -> Iterator[Construct]:
-        """Yield the constructs of one import statement: refused modules, internals, and names of
+        """Yield the constructs of one import: modules to refuse or to note, internals, and names of
         `_ours` that come from another module than the harness; nothing for other imports."""
         yield from modules_imported(self._source, self._names, node)
         module = node.module if isinstance(node, ast.ImportFrom) else ""
