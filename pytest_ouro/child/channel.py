@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import select
 import signal
 import socket
-import sys
 import threading
 from typing import Any
+
+from .kernel import system
 
 #: The longest message in bytes, except for the job. A peer that sends more is not ours.
 LONGEST = 1 << 16
@@ -70,8 +70,7 @@ class Channel:
 def make_undumpable() -> None:
     """Keep other processes of the same user from reading or tracing this one (root still can). Do
     nothing on systems other than Linux."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
+    system.set_dumpable(False)
 
 
 def die_with(supervisor: int, channel: Channel) -> None:
@@ -81,7 +80,6 @@ def die_with(supervisor: int, channel: Channel) -> None:
     alive), or the system is not Linux, a thread kills the process group when the other end of
     ``channel`` closes.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if sys.platform != "linux" or os.getppid() != supervisor:
+    system.end_with_parent(signal.SIGKILL)
+    if not system.is_linux() or os.getppid() != supervisor:
         threading.Thread(target=channel.wait_for_hang_up, daemon=True).start()

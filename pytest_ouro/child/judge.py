@@ -8,8 +8,6 @@ process is hostile: the judge accepts logits from it and nothing else.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import math
 import mmap
 import os
@@ -20,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from . import harness
 from .channel import LONGEST, Channel, die_with, make_undumpable
+from .kernel.system import seal_size
 from .rows import read_rows
 
 if TYPE_CHECKING:
@@ -183,8 +182,7 @@ class LogitExchange:
         size = self._rows * self._length * 8 + math.prod(shape) * dtype.itemsize
         self._shared.close()
         os.ftruncate(self._fd, size)
-        with contextlib.suppress(OSError, AttributeError):  # only a memfd can be sealed
-            fcntl.fcntl(self._fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
+        seal_size(self._fd)
         # Allocate the pages now, so that the first answer does not cost the run more time.
         flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
         self._shared = mmap.mmap(self._fd, 0, flags=flags)

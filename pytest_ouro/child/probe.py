@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .kernel import sandbox
-from .kernel.system import call, prctl
+from .kernel.system import call, prctl, set_attribute
 
 _PTRACE_SEIZE = 0x4206
 _NEW_USER, _NEW_MOUNTS = 0x10000000, 0x20000
@@ -84,7 +84,7 @@ def _forbidden(folder: Path) -> _Actions:
     yield "writing what may be read", lambda: _write(readable / "data")
     yield "truncating outside", lambda: os.truncate(beside, 0)
     yield "removing outside", lambda: beside.unlink()
-    yield "an attribute of a file", lambda: os.setxattr(scratch, "user.ouro", b"")
+    yield "an attribute of a file", lambda: set_attribute(scratch, "user.ouro", b"")
     yield "calling a unix socket", lambda: _connect(folder / "socket")
     yield "a unix datagram socket", lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     yield "a signal to the parent", lambda: os.kill(parent, signal.SIGCONT)

@@ -11,37 +11,42 @@ import pytest_ouro
 from pytest_ouro.experiment.supervision import own_process, processes
 
 PACKAGE = Path(pytest_ouro.__file__).parent
-#: Calls and files that only Linux has.
-LINUX = re.compile(r"\bprctl\(|sched_[gs]etaffinity|memfd_create|F_ADD_SEALS|O_PATH|[\"']/proc/")
-#: The modules that may use them. Each works without them, or is only used where they are.
-SEAMS = {
-    "child/channel.py",  # the death of the parent ends a child
-    "child/judge.py",  # seals the shared memory
-    "child/probe.py",  # the sandbox's self-test
-    "child/kernel/landlock.py",
-    "child/kernel/sandbox.py",
-    "child/kernel/seccomp.py",
-    "child/kernel/subreaper.py",
+#: Calls and names that only Linux has, and questions for the system.
+CALLS = re.compile(
+    r"\.prctl\(|sched_[gs]etaffinity|memfd_create|F_ADD_SEALS|O_PATH|setxattr|CDLL|sys\.platform"
+)
+#: The modules that may use them: the seam, and what names calls or loads another library.
+SEAM = {
     "child/kernel/system.py",
-    "doctor/canaries/supervisor.py",  # attacks by these files
+    "child/kernel/seccomp.py",  # the names of calls that it refuses
+    "doctor/canaries/supervisor.py",  # an attack
+    "experiment/devices/nvml.py",  # the card's library
+}
+#: Those that read the files of Linux's processes. Each works without them, or is only used there.
+READERS = {
+    "child/probe.py",  # the sandbox's self-test
+    "child/kernel/sandbox.py",
+    "child/kernel/subreaper.py",
+    "doctor/canaries/supervisor.py",
     "evidence/git/spawn.py",  # what a silent git waits for
     "experiment/devices/device.py",  # the name of the processor
     "experiment/devices/nvml.py",
-    "experiment/devices/slots.py",  # cores
-    "experiment/supervision/judge_process.py",  # memory without a name
-    "experiment/supervision/own_process.py",
     "experiment/supervision/processes.py",
     "experiment/supervision/start_process.py",  # forks only while it has one thread
 }
 
 
-def test_only_the_seams_use_what_linux_alone_has():
-    using = {
-        path.relative_to(PACKAGE).as_posix()
-        for path in PACKAGE.rglob("*.py")
-        if LINUX.search(path.read_text("utf-8"))
-    }
-    assert using <= SEAMS
+def using(words):
+    files = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob("*.py")}
+    return {name for name, path in files.items() if words.search(path.read_text("utf-8"))}
+
+
+def test_one_module_makes_the_calls_that_linux_alone_has():
+    assert using(CALLS) <= SEAM
+
+
+def test_few_modules_read_the_files_of_linuxs_processes():
+    assert using(re.compile(r"[\"']/proc/")) <= READERS
 
 
 @pytest.fixture

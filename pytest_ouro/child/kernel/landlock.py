@@ -9,7 +9,7 @@ import stat
 import struct
 from typing import TYPE_CHECKING
 
-from .system import call
+from .system import call, open_place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +66,7 @@ class Ruleset:
         """Allow ``rights`` on a file, or on a folder and all below it. Do nothing for a path that
         is missing or cannot be opened."""
         try:
-            fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            fd = open_place(path)
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             return
         try:

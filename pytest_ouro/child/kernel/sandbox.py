@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import landlock, seccomp
-from .system import call, prctl
+from .system import call, is_linux, open_place, prctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -57,7 +57,7 @@ def enter(spec: Mapping[str, Iterable[str]], *, newest: int = 7, network: bool =
     OSError if there is a second thread, or with what the system or the kernel refuses; then the
     process must not run anything else.
     """
-    if not (sys.platform == "linux" and seccomp.supported()):
+    if not (is_linux() and seccomp.supported()):
         raise OSError("a sandbox needs Linux on x86_64 or aarch64")
     if len(list(Path("/proc/self/task").iterdir())) != 1:
         raise OSError("the sandbox must be entered before a second thread is started")
@@ -139,7 +139,7 @@ def _allow_thread_names(ruleset: landlock.Ruleset) -> None:
 
     A forked process is not allowed to name its own; it cannot initialise CUDA again anyway.
     """
-    fd = os.open(f"/proc/{os.getpid()}/task", os.O_PATH | os.O_CLOEXEC)
+    fd = open_place(f"/proc/{os.getpid()}/task")
     ruleset.allow_opened(fd, landlock.REWRITE)
     _kept_open.append(fd)
 

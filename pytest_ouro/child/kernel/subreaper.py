@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import pathlib
 import resource
 import select
 import signal
-import sys
 import time
 from typing import NoReturn
+
+from . import system
 
 
 def fork_supervised(channel: int, *, is_copy: bool = False) -> None:
@@ -24,8 +24,7 @@ def fork_supervised(channel: int, *, is_copy: bool = False) -> None:
     descendants. With ``is_copy``, for a fork of the supervisor on Linux, the parent closes the
     descriptors that it inherited, except the standard streams and ``channel``.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: adopt orphans
+    system.adopt_orphans()
     parent = os.getpid()
     child = os.fork()
     if child:
@@ -41,10 +40,9 @@ def fork_supervised(channel: int, *, is_copy: bool = False) -> None:
 def _die_with(parent: int) -> None:
     """Make Linux kill this process when ``parent``, its parent's process id, ends; exit with 70 if
     it has ended already. Do nothing on other systems."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-        if os.getppid() != parent:
-            os._exit(70)
+    system.end_with_parent(signal.SIGKILL)
+    if system.is_linux() and os.getppid() != parent:
+        os._exit(70)
 
 
 def _close_all_but(kept: set[int]) -> None:
@@ -80,7 +78,7 @@ def _wait(child: int, channel: int) -> int:
 
 def _kill_all() -> NoReturn:
     """Kill all descendants of this process (on Linux), then its process group, with itself."""
-    if sys.platform == "linux":
+    if system.is_linux():
         with contextlib.suppress(ChildProcessError):  # no child is left
             for _ in range(1000):
                 for pid in _descendants():

@@ -14,6 +14,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ouro.child.kernel.system import can_confine, confine_to, cores_of
 from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.experiment.devices import device
 from pytest_ouro.experiment.devices.device_lock import AGAIN, hold_devices, holder_of, try_devices
@@ -72,9 +73,9 @@ def parts(slots: int) -> list[tuple[int, ...]]:
     ExperimentError if there are fewer cores than slots, or the system cannot confine a process to
     cores.
     """
-    if not hasattr(os, "sched_getaffinity"):
+    if not can_confine():
         raise messages.no_slots_here(slots)
-    cores = sorted(os.sched_getaffinity(0))
+    cores = sorted(cores_of())
     size = len(cores) // slots
     if not size:
         raise messages.too_many_slots(slots, len(cores))
@@ -135,9 +136,9 @@ def _used_cores(profile: Profile) -> Iterable[str]:
 def _confined(cores: Iterable[int]) -> Iterator[None]:
     """Confine this process, and those that it starts, to ``cores`` until the context ends; then
     allow it the cores from before."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores)
+    before = cores_of()
+    confine_to(cores)
     try:
         yield
     finally:
-        os.sched_setaffinity(0, before)
+        confine_to(before)

@@ -11,6 +11,7 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
+from pytest_ouro.child.kernel import system
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.terms import temp_folders
@@ -94,7 +95,7 @@ def start_judge(job: Job) -> Iterator[Judge]:
 def _memory(folder: Path) -> int:
     """Return the descriptor of a new file without a name: in memory if the system supports it, else
     on the disk of ``folder``."""
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("ouro-logits", os.MFD_ALLOW_SEALING)
+    if (memory := system.open_memory("ouro-logits")) is not None:
+        return memory
     with tempfile.TemporaryFile(dir=folder) as file:
         return os.dup(file.fileno())

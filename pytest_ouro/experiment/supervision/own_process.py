@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import signal
-import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pytest_ouro.child.kernel import system
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_GET_DUMPABLE, _SET_DUMPABLE = 3, 4  # numbers of prctl
 
 
 @contextmanager
@@ -44,14 +42,10 @@ def make_undumpable() -> Iterator[None]:
     On other systems than Linux do nothing. Child processes are not affected after their exec. A
     crash writes no core dump.
     """
-    if sys.platform != "linux":
-        yield
-        return
-    prctl = ctypes.CDLL(None).prctl
-    before = prctl(_GET_DUMPABLE, 0, 0, 0, 0)
-    prctl(_SET_DUMPABLE, 0, 0, 0, 0)
+    before = system.is_dumpable()
+    system.set_dumpable(False)
     try:
         yield
     finally:
-        if before == 1:  # only the kernel sets other values
-            prctl(_SET_DUMPABLE, 1, 0, 0, 0)
+        if before:
+            system.set_dumpable(True)

@@ -7,25 +7,24 @@ on Linux orphans become children of this process, which is a subreaper.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import re
 import resource
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ouro.child.kernel import system
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_PR_SET_CHILD_SUBREAPER = 36
 #: Rounding error in seconds between a process's own CPU time, in ticks, and its parent's sum.
 _ROUNDING = 0.05
 
@@ -92,7 +91,7 @@ class _Vanished:
         children that vanished before the previous scan: there is one scan of grace. Always False
         except on Linux.
         """
-        if sys.platform != "linux":
+        if not system.is_linux():
             return False
         now = {(process.pid, process.born): process for process in members}
         living = {at: process for at, process in now.items() if not process.dead}
@@ -134,7 +133,7 @@ def uses_other_cores(pids: Iterable[int], cores: frozenset[int]) -> bool:
     for pid in pids:
         with contextlib.suppress(OSError):  # it has ended
             for thread in Path(f"/proc/{pid}/task").iterdir():
-                if not os.sched_getaffinity(int(thread.name)) <= cores:
+                if not system.cores_of(int(thread.name)) <= cores:
                     return True
     return False
 
@@ -215,7 +214,7 @@ class Family:
         ``strangers``; and the descendants of all these."""
         everyone = _list()
         ours = os.getsid(0)
-        adopts = sys.platform == "linux"  # elsewhere all our children are strangers, such as git
+        adopts = system.is_linux()  # elsewhere all our children are strangers, such as git
         members = {
             p.pid: p
             for p in everyone
@@ -235,18 +234,18 @@ def reaped_cpu_seconds() -> float:
 
 
 def adopt_orphans() -> frozenset[int]:
-    """On Linux, return the ids of this process's present children, and make it a subreaper for the
-    rest of its life: descendants that lose their parent become its children. On other systems do
-    nothing and return an empty set."""
-    if sys.platform != "linux":
+    """Return the ids of our present children, and become a subreaper for the rest of our life:
+    descendants that lose their parent become our children. On other systems than Linux do nothing
+    and return an empty set."""
+    if not system.is_linux():
         return frozenset()
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    system.adopt_orphans()
     return frozenset(p.pid for p in _list() if p.parent == os.getpid())
 
 
 def _list() -> list[_Process]:
     """Return all processes of this machine that can be read."""
-    return _proc() if sys.platform == "linux" else _ps()
+    return _proc() if system.is_linux() else _ps()
 
 
 def _stat(pid: str) -> list[bytes]:
@@ -334,7 +333,7 @@ def identity(pid: int) -> str:
     It contains the id and, on Linux alone, the start time since boot: elsewhere a later process
     with the id has the same text.
     """
-    if sys.platform != "linux":
+    if not system.is_linux():
         return str(pid) if alive(pid) else ""
     try:
         fields = _stat(str(pid))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_ouro.child.evaluation import output
+from pytest_ouro.child.kernel import system
 from pytest_ouro.child.kernel.subreaper import fork_supervised
 from pytest_ouro.experiment.terms.job import CHILD, environment
 from pytest_ouro.messages import experiment as messages
@@ -28,7 +28,7 @@ def start_command(job: Job, channel: int) -> subprocess.Popen[bytes] | None:
     the waiting process's end of a channel, by which it notices when this process ends.
     """
     message = job.message
-    alone = sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208
+    alone = system.is_linux() and len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208
     if message["mode"] != "command" or "sandbox" in message or "observed" in message or not alone:
         return None
     read, write = os.pipe()
