@@ -398,6 +398,194 @@ LAYOUTS: dict[str, Layout] = {
         later={"notes.bin": "x", "data/a.npy": "x", "data/b.npy": "y"},
         says=("neither in git nor ignored: data/, notes.bin", ">> .gitignore"),
     ),
+    "a short run, a goal in a sentence, and a share in percent": Layout(
+        {
+            "program.md": "# Attack\n\n## Goal\n\nMaximize the success rate (ASR).\n\n"
+            "1. Run `python run.py --quick` first, then `python run.py`\n\n"
+            "Only modify `attack.py`. Never touch `prepare.py` or `run.py`.\n",
+            "run.py": "import attack\n\nwon = total = attack.x\n"
+            'print(f"Experiment: {won}")\nprint(f"RESULT: ASR = {won * 100:.2f}% +/- {total}")\n',
+            "attack.py": "x = 1\n",
+            "prepare.py": "pass\n",
+        },
+        ("--direction", "higher"),
+        {
+            "command": ("python", "run.py"),
+            "editable": ("attack.py",),
+            "metric": "ASR",
+            "unit": "%",
+            "level": "supervised",
+        },
+    ),
+    "a harness that prints the keys of its dictionary": Layout(
+        {
+            "degen.md": "# Loop\n\n- `strategy.py` - the only file you edit. Never stop.\n"
+            "- `composite` - single optimization target (higher = better)\n",
+            "strategy.py": "from prepare import evaluate\n\nevaluate(1)\n",
+            "prepare.py": "def evaluate(plan):\n"
+            '    found = {"composite": 1.0, "win_rate": 0.5, "decay": 2.0}\n'
+            '    for key in ["composite", "win_rate"]:\n'
+            '        print(f"{key}={found[key]:.6f}")\n    return found\n',
+        },
+        ("--budget", "60"),
+        {"script": "strategy.py", "evaluate": "evaluate", "metric": "composite"},
+    ),
+    "a formula of the score": Layout(
+        {
+            "program.md": "# Loop\n\n## Rule\n\nRank experiments by:\n\n"
+            "```text\nscore = mse + 0.25 * drift\n```\n\nLower is better.\n\n"
+            "Run `python train.py`; you edit `train.py`.\n",
+            "train.py": "from fixed import evaluate\n\nfound = evaluate(1)\n"
+            'for key, value in found.items():\n    print(f"{key}: {value:.4f}")\n',
+            "fixed.py": "def evaluate(model):\n"
+            '    return {"mse": 1.0, "drift": 2.0, "score": 1.5}\n',
+        },
+        ("--budget", "60"),
+        {"script": "train.py", "metric": "score", "direction": "lower"},
+    ),
+    "a label of two words": Layout(
+        {
+            "program.md": "# Loop\n\nMaximise the composite score.\n\n"
+            "```\npython tools/run.py --id first\n```\n\nOnly modify `SKILL.md`.\n"
+            "Never modify files in `tools/`.\n\n1. Run it:\n```\npython tools/run.py \\\n"
+            "  --id first\n```\n",
+            "tools/run.py": "import argparse\n\np = argparse.ArgumentParser()\n"
+            'p.add_argument("--id", required=True)\nx = 1\nprint(f"RUN: {p}")\n'
+            'print(f"\\nCOMPOSITE SCORE: {x:.4f}")\n',
+            "SKILL.md": "Be brief.\n",
+        },
+        experiment={
+            "command": ("python", "tools/run.py", "--id", "first"),
+            "editable": ("SKILL.md",),
+            "metric": "composite_score",
+            "metric_from": r"regex:^\W*COMPOSITE SCORE\s*[:=]\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)",
+            "direction": "higher",
+        },
+    ),
+    "an option that only the README gives": Layout(
+        {
+            "program.md": "# Loop\n\nOptimize the validation AUC.\n\nOnly edit `net.py`.\n",
+            "README.md": "## Basic example\n\n```bash\npython train.py \\\n  --name first\n```\n",
+            "net.py": "auc = loss = 1\n",
+            "train.py": "import argparse\nimport net\n\np = argparse.ArgumentParser()\n"
+            'p.add_argument("--name", required=True)\n'
+            'print(f"best_val_auc: {net.auc}")\nprint(f"best_val_loss: {net.loss}")\n',
+        },
+        experiment={
+            "command": ("python", "train.py", "--name", "first"),
+            "metric": "best_val_auc",
+            "editable": ("net.py",),
+        },
+    ),
+    "an option that nothing gives": Layout(
+        {
+            "score.py": "import argparse\nimport plan\n\np = argparse.ArgumentParser()\n"
+            'p.add_argument("--name", required=True)\nprint(f"score: {plan.x}")\n',
+            "plan.py": "x = 1\n",
+        },
+        refused="pytest-ouro init --command 'python score.py --name …'",
+    ),
+    "a program that is built first": Layout(
+        {
+            "program.md": "# Loop\n\n1. Compile:\n   ```\n   g++ -o game game.cpp\n   ```\n"
+            "2. Run: `./game next.json`\n\nNever modify `game.cpp`.\n",
+            "README.md": "```\n# run it\n./game first.json\n```\n\nRun `./game first.json`.\n",
+            "game.cpp": 'int main() { printf("Accuracy: %.1f%%\\n", 4.5); }\n',
+            "first.json": "[]\n",
+        },
+        experiment={
+            "command": ("sh", "-c", "g++ -o game game.cpp && ./game first.json"),
+            "editable": ("first.json",),
+            "metric": "Accuracy",
+            "unit": "%",
+            "level": "supervised",
+        },
+    ),
+    "a session beside a script with a harness": Layout(
+        {
+            **NAMED,
+            **session("python -m bench.judge", "a/b.py", "test/t.py", "bits", "lower", "bit"),
+            "autoresearch.sh": "uv run -m judge ${CANDIDATE:-plans/first.py} ${DATA:-x.npy}\n"
+            'echo "METRIC bits=$BITS"\n',
+            "autoresearch.md": "# Loop\n\n- **Primary**: `bits` (lower is better)\n",
+            "plans/first.py": "pass\n",
+        },
+        experiment={"command": ("bash", "autoresearch.sh"), "editable": ("plans/first.py",)},
+    ),
+    "a session that prints a number alone": Layout(
+        {
+            "autoresearch.toml": 'target_file = "knobs.vars"\neval_command = "./rate.sh"\n'
+            'metric_name = "answers"\nmetric_direction = "maximize"\n'
+            "[bounds]\nimplausible_above = 1.0\nimplausible_below = 0.0\n",
+            "knobs.vars": "K=1\n",
+            "rate.sh": "jq -r .accuracy found.json\n",
+        },
+        experiment={
+            "metric_from": r"regex:^\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*$",
+            "plausible": (0.0, 1.0),
+        },
+    ),
+    "a script that evaluates two models": Layout(
+        {
+            "train.py": "from prepare import evaluate\n\nbase = evaluate(1)\nnew = evaluate(2)\n"
+            'print(f"baseline_accuracy: {base}")\nprint(f"trained_accuracy: {new}")\n',
+            "prepare.py": "def evaluate(model):\n    return model\n",
+        },
+        experiment={"command": ("python", "train.py"), "metric": "trained_accuracy"},
+    ),
+    "several files in a line, and any of a form": Layout(
+        {
+            "program.md": "# Loop\n\n**What you CAN modify:**\n"
+            "- `sets/<name>/fit.py`, `Makefile` \u2014 the work. Not `sets/a/data.py`.\n\n"
+            "Run `python eval.py`. The goal: the highest `score`.\n",
+            "eval.py": 'import os\n\nprint(f"score: {os.getpid()}")\n',
+            "sets/a/fit.py": "",
+            "sets/a/data.py": "",
+            "sets/b/fit.py": "",
+            "Makefile": "",
+        },
+        experiment={"editable": ("sets/*/fit.py", "Makefile"), "metric": "score"},
+    ),
+    "a program that must not be run": Layout(
+        {
+            "program.md": "# Loop\n\nYou only touch files in `notes/`. You never touch `src/`.\n"
+            "**DO NOT run run_benchmark.py.** Never stop.\n",
+            "run_benchmark.py": 'print(f"score: {1 + 1}")\n',
+            "notes/a.md": "",
+            "src/a.py": "",
+        },
+        refused="pytest-ouro init --command 'PROGRAM ARGUMENT …'",
+    ),
+    "instructions that name another script": Layout(
+        {**PLAIN, "program.md": "# Copy\n\nEdit only `copy.md`, in a loop.\nPrimary: clicks\n"},
+        says=("program.md does not name train.py: is that what its experiments run?",),
+    ),
+    "files that a run would not find": Layout(
+        {
+            "bench.sh": "cargo run --manifest-path /Users/ann/code/x/Cargo.toml\n",
+            "a.py": "",
+            ".gitignore": "kept.json\n",
+        },
+        ("--command", "bash bench.sh kept.json gone.json", "--metric", "ops"),
+        later={"kept.json": "{}"},
+        says=(
+            "names kept.json, which is not in git",
+            "git add -f kept.json && git commit",
+            "names gone.json, which does not exist",
+            "bench.sh:1 names /Users/ann/code/x/Cargo.toml, outside of what is committed",
+        ),
+    ),
+    "limits of other numbers": Layout(
+        {
+            **PLAIN,
+            "program.md": program() + "\n## Constraints\n\n- keep `artifact_bytes < 16,000,000`\n"
+            "- hold `val_bpb < 3`\n\n## Notes\n\nThe change counts if `p_value < 0.05`.\n",
+        },
+        says=(
+            'this in bound.toml holds runs to that: [[guard]] id = "artifact-bytes" '
+            'rule = "artifact_bytes < 16,000,000" metric = "artifact_bytes" at-most = 16000000',
+        ),
+    ),
     "a metric of unclear direction": Layout(
         {"score.py": "import plan\n\nprint(f'quux: {plan.x}')\n", "plan.py": "x = 1\n"},
         refused="pytest-ouro init --direction lower",

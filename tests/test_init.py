@@ -523,7 +523,7 @@ REFUSED = {
         {"fit.py": None},
         (),
         "no script that imports a harness was found",
-        "pytest-ouro init --command 'python harness.py' --metric score --direction higher",
+        "pytest-ouro init --command 'PROGRAM ARGUMENT …' --metric NAME",
     ),
     "a script that is not there": ({}, ("--script", "x.py"), "there is no file x.py in", ""),
     "several scripts": (

@@ -101,6 +101,43 @@ def test_an_error_is_an_object_too(make, call):
     assert "--direction higher" in said["help"]
 
 
+def test_a_number_that_no_sentence_demands_gets_no_guard(make, call):
+    repository = make(LAYOUTS["limits of other numbers"])
+
+    _, out, _ = call(repository.path, "init")
+
+    assert out.count("[[guard]]") == 1
+    assert "p_value" not in out
+
+
+def test_the_program_that_we_rendered_states_no_rules(make, call):
+    repository = make(LAYOUTS["instructions in the original's words"])
+    theirs = repository.path / "program.md"
+    call(repository.path, "init")
+    theirs.unlink()
+    assert call(repository.path, "init", "--program", "program.md")[0] == 0
+    assert "more than one thread" in theirs.read_text(encoding="utf-8")  # a rule of the bound
+
+    status, out, _ = call(repository.path, "init", "--force")
+
+    assert status == 0
+    assert "rules, from the preset autoresearch\n" in out
+    assert "more than one thread" not in (repository.path / "bound.toml").read_text("utf-8")
+
+
+def test_what_people_wrote_below_a_rendered_program_is_read(make, call):
+    repository = make(LAYOUTS["instructions in the original's words"])
+    call(repository.path, "init")
+    theirs = repository.path / "program.md"
+    assert call(repository.path, "init", "--program", "program.md", "--force")[0] == 0
+    rendered = theirs.read_text(encoding="utf-8")
+    theirs.write_text(f"{rendered}\n**You CANNOT do:**\n\n- Ask the search service.\n")
+
+    assert call(repository.path, "init", "--force")[0] == 0
+
+    assert "Ask the search service." in (repository.path / "bound.toml").read_text("utf-8")
+
+
 def test_the_help_repeats_what_was_given(make, call):
     repository = make(LAYOUTS["nothing that says what may change"])
 

@@ -59,6 +59,14 @@ def no_words(text: str, words: str) -> OuroError:
     )
 
 
+def lacks_arguments(words: str, options: list[str], call: str) -> OuroError:
+    """The program of the only command that was found demands options which it does not have."""
+    return OuroError(
+        f"{words} demands {' and '.join(options)}, and nothing says with which value",
+        help=f"name the whole command, with a value for each …: {call}",
+    )
+
+
 def no_editable(names: list[str], call: str) -> OuroError:
     """Nothing says which files an experiment may change. ``names`` are files that are code,
     ``call`` is the command that names one."""

@@ -37,6 +37,11 @@ MORE = (
 )
 
 
+def sentences(text: str) -> list[str]:
+    """Return the sentences of a text; each line ends one."""
+    return re.split(r"(?<=[.!?])\s|\n", text)
+
+
 def seconds(words: str) -> float | None:
     """Return the first duration in the words, in seconds; None if there is none. It may be written
     ``5 minutes``, ``a 90-second run`` or ``five minutes``."""
@@ -56,9 +61,9 @@ def budget_of(words: str) -> float | None:
 
 
 def only_files(words: str) -> tuple[str, ...]:
-    """Return the only files that a rule lets change, as in ``Only a.py and b.py are modified`` or
-    ``Change nothing but a.py``; () if no words of this kind name files."""
-    text = words.replace("`", "")
+    """Return the only files that a rule lets change, as in ``Only a.py and b.py are modified``; ()
+    if the rule does not name them so."""
+    text = words.replace("`", "").replace("**", "")
     files = rf"((?:{FILE})(?:(?:,? and |,? or |, | & )(?:{FILE}))*)"
     verb = r"(?:modif|chang|edit|touch|alter)\w*"
     patterns = (

@@ -116,6 +116,12 @@ def update(before: str, bound: Bound) -> str:
     return f"{text}\n{_KEPT}{rest}" if rest else text
 
 
+def read_kept(text: str) -> str:
+    """Return of the text of a program what people wrote: all of it, or of one that was rendered
+    what follows the mark; "" if nothing does."""
+    return text.partition(_KEPT)[2] if text.startswith(MARK) else text
+
+
 def loop(bound: Bound) -> str:
     """Return the section that tells an agent the loop, with the commands to give for this bound, as
     Markdown."""

@@ -12,7 +12,8 @@ from pytest_ouro.child import splits
 from pytest_ouro.core.escape import escape_json, quoted
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.python.returned import number_fault
-from pytest_ouro.experiment.terms.names import why_missing
+from pytest_ouro.onboarding.discover import limits
+from pytest_ouro.onboarding.discover.runnable import faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,9 +34,9 @@ def as_json(facts: dict[str, Any]) -> str:
 @dataclass(frozen=True)
 class Report:
     """What is said after bound.toml, the file ``target``, was written, or would be: its ``text``,
-    the project that was ``found``, its ``statements`` with their ``source`` in words, and in
-    ``lacks`` what the first gate would find. ``rules`` are the BOUND section that the statements
-    were read from, None for others. ``options`` are those of the call."""
+    the project that was ``found``, its ``statements`` with their ``source`` in words, and what the
+    first gate ``lacks``. ``rules`` are the BOUND section that they were read from, None for
+    others; ``instructions`` is the text of those for the agent."""
 
     target: Path
     text: str
@@ -46,6 +47,7 @@ class Report:
     source: str
     lacks: list[Lack]
     options: InitOptions
+    instructions: str = ""
 
     def lines(self) -> Iterator[str]:
         """Yield the report as lines of text, not yet escaped; before them those of bound.toml if it
@@ -124,9 +126,9 @@ class Report:
         yield from self.found.remarks.notes
         yield from self._harness_notes()
         experiment = self.found.experiment
-        program = (experiment.command or experiment.python)[0]
-        if why := why_missing(program):
-            yield f"{program} cannot be started here, and a run needs it: {why}"
+        words = experiment.command or experiment.python
+        yield from faults(words, self.target.parent, self.found.tracked)
+        yield from limits.guards(self.instructions, experiment.metric)
 
     def _harness_notes(self) -> Iterator[str]:
         """Yield what the harness lacks or gives away; nothing for a command."""

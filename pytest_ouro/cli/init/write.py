@@ -23,8 +23,8 @@ from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.git.special_files import refuse_special_file
 from pytest_ouro.messages import project as messages
-from pytest_ouro.onboarding import Statement, autoresearch, document, section
-from pytest_ouro.onboarding.discover import project
+from pytest_ouro.onboarding import Statement, autoresearch, document, program_md, section
+from pytest_ouro.onboarding.discover import project, settings
 from pytest_ouro.onboarding.discover import prose as instructions
 from pytest_ouro.onboarding.discover.prose import Prose
 from pytest_ouro.onboarding.recognise import Context, recognise, unique
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 
 #: Files in which people state their rules for agents.
 _AGENT_FILES = ("CLAUDE.md", "AGENTS.md")
-#: The settings of a session, where a tool keeps them.
-_SETTINGS = "autoresearch.toml"
+_README = "README.md"
 #: What a person does where the bound that would be written is refused.
 _NOT_WRITTEN = (
     "bound.toml was not written; give another value by an option (pytest-ouro init --help), or "
@@ -101,6 +100,7 @@ def _write_bound(args: argparse.Namespace) -> int:
         source=_source(rules, prose, args.preset),
         lacks=lacking,
         options=options,
+        instructions=prose.text,
     )
     if args.json:
         say_document(report.as_json(said.facts()))
@@ -225,20 +225,24 @@ def _find_section(folder: Path, top: Path, source: str | None) -> Section | None
 
 def _find_prose(folder: Path, top: Path, source: str | None) -> Prose:
     """Return what the instructions for the agent state: of the file ``source``, or for None of the
-    first of autoresearch.toml and the usual files, in ``folder`` or else ``top``, that is about an
-    experiment; an empty one if there is no such file. Errors as in `_read_text`."""
+    settings of a session or the first usual file in ``folder`` or ``top`` that is about an
+    experiment, with the commands of README.md there as examples; without such a file these alone.
+    Errors as in `_read_text`."""
     if source is not None:
         return _read_prose(folder / source, source)
     for place in dict.fromkeys((folder, top)):
+        readme = _read_prose(place / _README, _README)
         with contextlib.suppress(ValueError):
-            settings = toml.loads(_read_text(place / _SETTINGS) or "")
-            found = instructions.read_settings(settings, _SETTINGS)
+            found = settings.read(toml.loads(_read_text(place / settings.NAME) or ""))
             if found.is_loop:
                 return found
-        for name in instructions.FILES:
+        others = sorted(path.name for path in place.glob("*.md") if path.name not in _AGENT_FILES)
+        for name in dict.fromkeys((*instructions.FILES, *others, *_AGENT_FILES, _README)):
             found = _read_prose(place / name, name)
-            if found.is_loop:
-                return found
+            if found.is_loop and (name in instructions.FILES or found.loops):
+                return replace(found, examples=readme.commands, builds=found.builds + readme.builds)
+        if readme.commands:
+            return Prose(examples=readme.commands, builds=readme.builds, text=readme.text)
     return Prose()
 
 
@@ -263,7 +267,7 @@ def _read_prose(path: Path, name: str) -> Prose:
     """Return what a file of instructions, called ``name``, states; an empty one if there is no such
     file. Errors as in `_read_text`."""
     text = _read_text(path)
-    return Prose() if text is None else instructions.read(text, name)
+    return Prose() if text is None else instructions.read(program_md.read_kept(text), name)
 
 
 def _context(found: Project, git: Git, folder: Path) -> Context:

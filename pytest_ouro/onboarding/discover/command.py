@@ -13,6 +13,8 @@ from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.experiment.terms.names import named_files
 from pytest_ouro.messages import project as messages
+from pytest_ouro.onboarding.discover.metric import Label, choose, printed_by
+from pytest_ouro.onboarding.discover.runnable import missing_arguments
 from pytest_ouro.onboarding.discover.source import PythonFile
 from pytest_ouro.onboarding.discover.words import (
     budget_in,
@@ -52,20 +54,14 @@ _STARTS = {
     ".pl": ("perl",),
     ".php": ("php",),
 }
+#: Options of a run that is shorter than the one that counts.
+_QUICK = re.compile(r"--(?:quick|fast|smoke|debug|dry-run)\b")
 _SHELL = re.compile(r"[|&;<>$`*?~]|^\w+=")
+#: A module of the project among the words of a command: ``experiments.first``.
+_MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _PLACEHOLDER = re.compile(r"<[\w .-]+>|\{\w+\}|\[\w+\]|\.\.\.|…")
-_PRINTED = (
-    re.compile(r"METRIC[: ]+\"?([A-Za-z_]\w*)\"?\s*[=:]"),
-    re.compile(
-        r"""(?m)(?:echo|printf|print\w*!?|puts|log|Println|Printf)\s*[(]?\s*(?:f|\$)?["'`]"""
-        r"""([A-Za-z_]\w*)\s*[:=]\s*[%${#]"""
-    ),
-)
-#: Labels of what a run costs, which are printed beside a metric.
-_COST = re.compile(
-    r"time|second|elapsed|duration|memory|vram|tokens|^(?:error|warning|usage|note|step|epoch)s?$",
-    re.IGNORECASE,
-)
+#: Code that a variable of a shell script names by default.
+_DEFAULT = re.compile(r"\$\{\w+:-([\w./-]+\.(?:py|rs|c|js))\}")
 #: Folders of source that an agent edits where nothing names any.
 _SOURCES = ("src", "lib", "pkg", "crates", "internal", "kernels", "Sources", "ext")
 
@@ -87,28 +83,88 @@ def find_command(
     prints a value. None without one.
 
     ``python`` are the words that start the project's Python, ``tracked`` the paths of git's files
-    from ``folder``. OuroError if a command cannot be split into words, or is empty.
+    from ``folder``. OuroError if a command cannot be split into words, or if each that was found
+    lacks an argument that its program demands.
     """
     if options.command:
         return _command(options.command, python, tracked)
-    if "autoresearch.sh" in tracked:
-        return _command("autoresearch.sh", python, tracked)
-    for words in prose.commands:
-        if not _PLACEHOLDER.search(words):
-            found = _command(words, python, tracked)
-            if found.files or not re.search(r"[\w/-]+\.(?:py|sh|js|ts|rb|jl)\b", words):
-                return found
-    for name in (*_MEASURES, *_TRAINS):
-        for path in (f"{name}{ending}" for ending in (*_STARTS, ".py")):
-            if path in tracked and (name in _MEASURES or _prints_label(folder, path)):
-                return _command(_start(path, python), python, tracked)
+    lacking: OuroError | None = None
+    for words in _possible(folder, prose, tracked):
+        found = _command(words, python, tracked)
+        fault = missing_arguments(folder, found.words, tracked)
+        if not fault:
+            return found
+        call = options.call("--command", f"{words} {' … '.join(fault)} …")
+        lacking = lacking or messages.lacks_arguments(shlex.join(found.words), fault, call)
+    if lacking:
+        raise lacking
     return None
 
 
-def _start(path: str, python: Sequence[str]) -> str:
-    """Return the command that starts a program by the ending of its name; with any other ending,
-    the project's Python starts it."""
-    return shlex.join([*_STARTS.get(posixpath.splitext(path)[1], python), path])
+def names_others(script: str, prose: Prose, tracked: Sequence[str]) -> bool:
+    """Return whether the instructions name commands of tracked files, and none of this script."""
+    named = [path for words in prose.commands for path in named_files(tuple(words.split()))]
+    return script not in named and any(path in tracked for path in named)
+
+
+def _possible(folder: Path, prose: Prose, tracked: Sequence[str]) -> Iterator[str]:
+    """Yield the commands that may run the experiment, best first, as one text each."""
+    if "autoresearch.sh" in tracked:
+        yield "autoresearch.sh"
+    own = [_built(_filled(words), prose, tracked) for words in prose.commands]
+    shown = [_built(_filled(words), prose, tracked) for words in prose.examples]
+    named = [*own, *(words for words in shown if _measures(words, folder, prose, tracked))]
+    ours = {words.partition(" ")[0] for words in prose.commands}
+
+    def rank(words: str) -> tuple[bool, bool, bool]:
+        other = words.rpartition("&& ")[2].partition(" ")[0] not in ours
+        return bool(_QUICK.search(words)), _lacks(words, tracked), other
+
+    for words in sorted(named, key=rank):
+        programs = re.findall(r"(?<![\w./-])(?:\./)?[\w/-]+\.(?:py|sh|js|ts|rb|jl)\b", words)
+        here = all(program.removeprefix("./") in tracked for program in programs)
+        if here and not _PLACEHOLDER.search(words):
+            yield words
+    for name in (*_MEASURES, *_TRAINS):
+        for path in (f"{name}{ending}" for ending in (*_STARTS, ".py")):
+            if path not in tracked or path in prose.not_run:
+                continue
+            if name in _MEASURES or printed_by(folder, path):
+                start = _STARTS.get(posixpath.splitext(path)[1], ("python",))
+                yield shlex.join([*start, path])
+
+
+def _lacks(words: str, tracked: Sequence[str]) -> bool:
+    """Return whether a command names a file of data that git does not track."""
+    named = re.findall(r"(?<=\s)(?:\./)?[\w/-]+\.(?:json|ya?ml|toml|txt|csv)\b", words)
+    return any(path.removeprefix("./") not in tracked for path in named)
+
+
+def _measures(words: str, folder: Path, prose: Prose, tracked: Sequence[str]) -> bool:
+    """Return whether the files of a command print a value that may be the metric."""
+    labels = [
+        label.name
+        for path in named_files((words,))
+        if path in tracked
+        for label in printed_by(folder, path)
+    ]
+    return bool(labels) and len(choose(labels, prose)) == 1 and any(map(named_direction, labels))
+
+
+def _filled(words: str) -> str:
+    """Return a command without its comment, and without the options whose value is left open."""
+    words = re.sub(r"\s#\s.*$", "", words)
+    return re.sub(r"\s+--?[\w-]+[= ](?:<[\w .-]+>|\{\w+\})", "", words)
+
+
+def _built(words: str, prose: Prose, tracked: Sequence[str]) -> str:
+    """Return a command behind the one that makes its program, if the instructions name that and git
+    does not track the program: a run starts from what is committed."""
+    program = words.split()[0]
+    if not program.startswith("./") or program[2:] in tracked:
+        return words
+    makes = re.compile(rf"\s-o\s+(?:\./)?{re.escape(program[2:])}(?!\S)")
+    return next((f"{build} && {words}" for build in prose.builds if makes.search(build)), words)
 
 
 def _command(text: str, python: Sequence[str], tracked: Sequence[str]) -> Command:
@@ -122,12 +178,15 @@ def _command(text: str, python: Sequence[str], tracked: Sequence[str]) -> Comman
         raise messages.no_words(text, str(error)) from None
     if not parts:
         raise messages.no_words(text, "it is empty")
-    named = tuple(path for path in named_files(tuple(parts)) if path in tracked)
+    modules = [f"{part.replace('.', '/')}.py" for part in parts if _MODULE.fullmatch(part)]
+    named = tuple(path for path in (*named_files(tuple(parts)), *modules) if path in tracked)
     if _SHELL.search(text):
         return Command(("sh", "-c", text), named)
     script = parts[0].removeprefix("./")
     if script in tracked and script.endswith(".sh"):  # git may have it without the right to run
         parts = ["bash", script, *parts[1:]]
+    elif script in tracked and script.endswith(".py"):
+        parts = [*python, script, *parts[1:]]
     elif re.fullmatch(r"python[\d.]*", parts[0]):
         parts = [*python, *parts[1:]]
     elif parts[:2] == ["uv", "run"] and "uv.lock" in tracked and "--frozen" not in parts:
@@ -144,11 +203,11 @@ def facts(
     remarks: Remarks,
     tracked: Sequence[str],
 ) -> dict[str, Any]:
-    """Return the values of [experiment] by the names of its fields: those that the options give,
-    else those that the command, its files, the rules (their words) and the instructions state, else
-    usual ones. Assumptions and notes are added to ``remarks``. OuroError if the metric, its
-    direction or the editable files are not known."""
-    metric, source = _metric(command, folder, prose, options)
+    """Return the values of [experiment] that the command, its files and the words state, by the
+    names of its fields. ``rules`` are the words of rules. OuroError if the metric, its direction or
+    the editable files are not known."""
+    label = _metric(command, folder, prose, options)
+    metric = label.name
     editable = _editable(command, folder, rules, prose, options, remarks, tracked)
     table = find_ledger(rules, folder, metric, options, remarks)
     values: dict[str, Any] = {
@@ -156,9 +215,10 @@ def facts(
         "editable": editable,
         "allowed": ("run.log", table),
         "metric": metric,
-        "metric_from": options.metric_from or source,
+        "metric_from": options.metric_from or label.source,
         "direction": find_direction(metric, rules, prose, options, remarks),
-        "unit": options.unit or prose.unit,
+        "unit": options.unit or prose.unit or label.unit,
+        "plausible": prose.plausible,
         "budget": _budget(command, folder, rules, prose, options, remarks),
         "device": options.device or "auto",
         "ledger": table,
@@ -183,65 +243,45 @@ def measuring(experiment: Any, tracked: Sequence[str], folder: Path, prose: Pros
     there are none."""
     named = named_files((*experiment.command, *experiment.evaluate_command))
     files = [path for path in named if path in tracked]
-    for path in [path for path in files if path.endswith(".py")]:
-        try:
-            files += PythonFile.read(folder / path, path).modules(folder)
-        except OuroError:
-            continue
+    files += [module for path in files for module in _modules(folder, path)]
     files += existing(prose.fixed, tracked)
     return list(dict.fromkeys(files))
 
 
-def _metric(command: Command, folder: Path, prose: Prose, options: InitOptions) -> tuple[str, str]:
-    """Return a tuple: the metric's name and where it is printed, ``line`` or ``json:NAME``. The
-    name is that of the option, else the first that the instructions name and a file of the command
-    prints, else the first that the instructions name, else the only printed one whose name shows a
-    direction and no cost (of several, the only one that begins with val, eval or test), else the
-    only printed one. OuroError if nothing names one, or if several are printed."""
-    labels, keys = [], []
-    for path in command.files:
-        found, dumped = _labels(folder, path)
-        labels += found
-        keys += dumped
-    printed = list(dict.fromkeys([*labels, *keys]))
-    name = options.metric
-    if not name:
-        said = [metric for metric in prose.metrics if metric in printed] or list(prose.metrics)
-        telling = [label for label in printed if named_direction(label) and not _COST.search(label)]
-        held_out = [label for label in telling if label.startswith(("val", "eval", "test"))]
-        telling = held_out if len(held_out) == 1 else telling
-        if not said and len(telling) == 1:
-            said = telling
-        if not said and len(printed) > 1:
-            call = options.call("--metric", printed[-1])
-            raise messages.several_found("metric", shlex.join(command.words), printed, call)
-        if not said and not printed:
-            call = options.call("--metric", "score")
-            raise messages.nothing_found("printed metric", shlex.join(command.words), call)
-        name = (said or printed)[0]
-    return name, f"json:{name}" if name in keys and name not in labels else "line"
+def _metric(command: Command, folder: Path, prose: Prose, options: InitOptions) -> Label:
+    """Return the metric: of the option's name, else what `choose` finds among what the command's
+    files print (or, if they print nothing, the modules that they import), else the first that the
+    instructions name. OuroError if nothing names one, or if several are printed."""
+    printed = [label for path in command.files for label in printed_by(folder, path)]
+    if not printed:
+        modules = [module for path in command.files for module in _modules(folder, path)]
+        printed = [label for path in modules for label in printed_by(folder, path)]
+    names = [label.name for label in printed]
+    if options.metric:
+        found = [options.metric]
+    elif prose.metrics and not set(names) & {*prose.metrics}:
+        found = [*prose.metrics[:1]]
+    else:
+        leading = [label.name for label in printed if label.leads]
+        is_named = bool(set(names) & {*prose.metrics})
+        found = (not is_named and choose(leading, prose, sure=True)) or choose(names, prose)
+    words = shlex.join(command.words)
+    if not found:
+        call = options.call("--metric", "NAME")
+        raise messages.nothing_found("printed metric", words, call)
+    if len(found) > 1:
+        raise messages.several_found("metric", words, found, options.call("--metric", found[0]))
+    places = sorted(printed, key=lambda label: label.source != "line")
+    other = Label(found[0], prose.metric_from or "line")
+    return next((label for label in places if label.name == found[0]), other)
 
 
-def _labels(folder: Path, path: str) -> tuple[list[str], list[str]]:
-    """Return a tuple: the labels of the lines that a program prints, and the keys of its JSON (of a
-    Python program only), as far as its text shows them; two empty lists if there are none, or a
-    file ``.py`` cannot be read as Python."""
-    if path.endswith(".py"):
-        try:
-            file = PythonFile.read(folder / path, path)
-        except OuroError:
-            return [], []
-        numbers = [label for label, shown in file.summary.items() if shown]
-        return numbers, [*file.json_keys]
-    text = (read_file(folder / path) or b"").decode(errors="replace")
-    names = [name for pattern in _PRINTED for name in pattern.findall(text)]
-    return list(dict.fromkeys(names)), []
-
-
-def _prints_label(folder: Path, path: str) -> bool:
-    """Return whether a program seems to print a line with a label and a value, or, if it is Python,
-    a JSON object."""
-    return any(_labels(folder, path))
+def _modules(folder: Path, path: str) -> list[str]:
+    """Return the modules beside a Python program that it imports; [] if it cannot be parsed."""
+    try:
+        return PythonFile.read(folder / path, path).modules(folder) if path.endswith(".py") else []
+    except OuroError:
+        return []
 
 
 def _editable(
@@ -266,13 +306,15 @@ def _editable(
     if said := existing(prose.editable, tracked):
         return said
     fixed = existing(prose.fixed, tracked)
-    guess: list[str] = []
-    for path in command.files:
-        measures = posixpath.splitext(posixpath.basename(path))[0].lower().startswith(_MEASURES)
-        if not measures and not matches(path, fixed):
-            guess.append(path)
-        elif path.endswith(".py"):
-            guess += _imported(folder, path, fixed)
+    named = [path for path in command.files if not matches(path, fixed)]
+    guess = [path for path in named if not _is_measure(path)]
+    guess = guess or [path for path in _defaults(folder, command) if path in tracked]
+    guess = guess or [
+        module
+        for path in command.files
+        for module in _modules(folder, path)
+        if not matches(module, fixed)
+    ]
     free = [path for path in tracked if not matches(path, fixed)]
     sources = [f"{name}/**" for name in _SOURCES if any(p.startswith(f"{name}/") for p in free)]
     found = tuple(dict.fromkeys(guess)) or tuple(sources[:1])
@@ -285,14 +327,21 @@ def _editable(
     return found
 
 
-def _imported(folder: Path, path: str, fixed: Sequence[str]) -> list[str]:
-    """Return the modules in ``folder`` that the Python program at ``path`` in it imports, and that
-    no glob in ``fixed`` matches; [] if it cannot be parsed."""
-    try:
-        modules = PythonFile.read(folder / path, path).modules(folder)
-    except OuroError:
-        return []
-    return [module for module in modules if not matches(module, fixed)]
+def _is_measure(path: str) -> bool:
+    """Return whether the name of a program says that it measures."""
+    return posixpath.splitext(posixpath.basename(path))[0].lower().startswith(_MEASURES)
+
+
+def _defaults(folder: Path, command: Command) -> list[str]:
+    """Return the code that a shell script of the command takes where a variable names no other:
+    ``${CANDIDATE:-solve.py}``."""
+    scripts = [path for path in command.files if path.endswith(".sh")]
+    texts = [(read_file(folder / path) or b"").decode(errors="replace") for path in scripts]
+    return [
+        path
+        for text in texts
+        for path in re.findall(r"\$\{\w+:-([\w./-]+\.(?:py|rs|c|js))\}", text)
+    ]
 
 
 def _code(tracked: Sequence[str]) -> Iterator[str]:

@@ -7,8 +7,7 @@ ambiguous is an error that names the command to give instead.
 from __future__ import annotations
 
 import os
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.bound.tables import Experiment
@@ -33,11 +32,10 @@ if TYPE_CHECKING:
 class Project:
     """The experiment that was found, and its name.
 
-    ``script`` and ``harness`` are the files of a training script; None for a command. ``fixed`` are
-    the files that measure, from the experiment's folder. ``timed``: a run takes exactly its budget;
-    False for a command. ``remarks`` say what was assumed and what was not understood. ``manifests``
-    are, for a command, the files that declare dependencies of other languages than Python, without
-    those in ``fixed``.
+    ``script`` and ``harness`` are the files of a training script; None for a command. ``fixed``
+    are the files that measure, from the experiment's folder. ``timed``: a run takes exactly its
+    budget. ``remarks`` say what was assumed and what was not understood. ``tracked`` are the paths
+    of git's files, from the bound's folder.
     """
 
     name: str
@@ -47,7 +45,8 @@ class Project:
     remarks: Remarks
     script: PythonFile | None = None
     harness: PythonFile | None = None
-    manifests: tuple[str, ...] = field(default=())
+    manifests: tuple[str, ...] = ()
+    tracked: tuple[str, ...] = ()
 
     def defines(self, name: str) -> bool:
         """Return whether the harness defines a name; False for a command, which has none."""
@@ -77,17 +76,24 @@ def find(
     prose = prose or Prose()
     remarks = Remarks()
     tracked = tracked_in(folder)
-    if options.command:
+    stated = {*options.editable, *prose.editable}
+    chosen = options.script or options.harness or options.evaluate
+    if options.command or ("autoresearch.sh" in tracked and not chosen):
         return _command(folder, top, options, rules, prose, remarks, tracked)
     try:
         pair = script.find_pair(folder, options, prose, tracked)
     except OuroError as error:
-        if options.script or options.harness or options.evaluate:
+        if chosen:
             raise
         return _command(folder, top, options, rules, prose, remarks, tracked, instead=error)
-    stated = {*options.editable, *prose.editable}
-    if pair.harness.name in stated or (pair.script.name in prose.fixed and stated):
+    others = not chosen and command.names_others(pair.script.name, prose, tracked)
+    if others or pair.harness.name in stated or (pair.script.name in prose.fixed and stated):
         return _command(folder, top, options, rules, prose, remarks, tracked)
+    if prose.file and prose.loops and pair.script.name not in prose.whole:
+        remarks.note(
+            f"{prose.file} does not name {pair.script.name}: is that what its experiments run? "
+            "(--command WORDS says otherwise)"
+        )
     values = script.facts(pair, rules, prose, options, remarks)
     root = pair.path.parent
     experiment = _experiment(folder, root, top, options, values)
@@ -99,6 +105,7 @@ def find(
         remarks=remarks,
         script=pair.script,
         harness=pair.harness,
+        tracked=tracked,
     )
 
 
@@ -120,9 +127,9 @@ def _command(
     if found is None:
         if isinstance(instead, AmbiguousError):
             raise instead
-        raise messages.no_experiment(
-            folder, str(instead.message if instead else ""), _suggest(tracked, python, options)
-        )
+        metric = () if options.metric else ("--metric", "NAME")
+        call = options.call("--command", "PROGRAM ARGUMENT …", *metric)
+        raise messages.no_experiment(folder, str(instead.message if instead else ""), call)
     values = command.facts(found, folder, rules, prose, options, remarks, tracked)
     experiment = _experiment(folder, folder, top, options, values)
     measuring = command.measuring(experiment, tracked, folder, prose)
@@ -134,6 +141,7 @@ def _command(
         timed=False,
         remarks=remarks,
         manifests=tuple(path for path in _MANIFESTS if path in tracked and path not in fixed),
+        tracked=tuple(tracked),
     )
 
 
@@ -143,21 +151,6 @@ _MANIFESTS = (
     *("Gemfile", "Gemfile.lock", "pom.xml", "build.gradle", "build.gradle.kts", "Project.toml"),
     *("Package.swift", "mix.exs", "composer.json", "build.zig.zon", "deno.json", "bun.lock"),
 )
-
-
-def _suggest(tracked: Sequence[str], python: Sequence[str], options: InitOptions) -> str:
-    """Return the call of ``init`` that names a command, with the likeliest program that is tracked,
-    or ``make bench`` if there is none, and with a metric and a direction unless the options give
-    them."""
-    aside = re.compile(r"test|setup|install|prepare|deploy|download|__init__")
-    code = [p for p in tracked if p.endswith((".sh", ".py")) and not aside.search(p)]
-    code.sort(key=lambda path: (path.count("/"), not path.endswith(".sh"), path))
-    program = f"{' '.join(python)} {code[0]}" if code else "make bench"
-    if code and code[0].endswith(".sh"):
-        program = f"bash {code[0]}"
-    more: tuple[str, ...] = () if options.metric else ("--metric", "score")
-    more += () if options.direction else ("--direction", "higher")
-    return options.call("--command", program, *more)
 
 
 def _may_change(path: str, experiment: Experiment) -> bool:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 FILES = (
     *("program.md", "PROGRAM.md", "autoresearch.md", "AUTORESEARCH.md", "prompt.md", "loop.md"),
     *("instructions.md", "INSTRUCTIONS.md", "research.md", "agent.md", "TASK.md", "task.md"),
-    *("CLAUDE.md", "AGENTS.md", "README.md"),
 )
 #: Programs that start an experiment, as the first word of a command.
 _RUNNERS = re.compile(
@@ -32,11 +31,25 @@ _RUNNERS = re.compile(
 )
 #: Words of commands that prepare, install or inspect, and run no experiment.
 _ASIDE = re.compile(
-    r"\b(?:install|sync|prepare\w*|setup\w*|download\w*|init|add|clean|lint|fmt|format|check|clippy"
-    r"|--help|--stats|--history|--baseline|ls|test|tests|dashboard|watch|plot\w*|analy\w+)\b"
+    r"\b(?:install|sync|prepare\w*|setup\w*|download\w*|init|add|clean|lint|fmt|format|checks?|clippy"
+    r"|ls|test|tests|dashboard|watch|plot\w*|analy\w+|\w*_?(?:loop|forever|campaign|sweep))\b|(?<!\S)--(?:help|stats|history|baseline)\b"
 )
 _REDIRECTED = re.compile(r"^(.*?)\s*(?:[12&]?>{1,2}\s*\S+|\|\s*tee\b).*$")
-_RUN = re.compile(r"\b(?:run|launch|execute|start|evaluate|benchmark|command)\b", re.IGNORECASE)
+_RUN = re.compile(
+    r"(?i)\b(?:run|launch|execute|start|evaluate|benchmark|command|usage|example|train)\b"
+)
+#: Words that forbid to run what follows them.
+_NOT_RUN = re.compile(r"(?i)\b(?:do not|don't|never)[\s*_]+(?:run|use|start|launch|execute)\b")
+#: A formula of a score in a fence, and the words above it that say that it is one.
+_FORMULA = re.compile(r"([A-Za-z_]\w*)\s*=\s*[\w(]")
+_SCORED = re.compile(r"(?i)\b(?:scor(?:e|ing)|rank|metric|goal|formula|maximi[sz]e|minimi[sz]e)")
+#: Words of a sentence that says what a loop is for.
+_GOAL = re.compile(
+    r"(?i)\b(?:primary|objective|goal|optimi[sz]\w*|maximi[sz]\w*|minimi[sz]\w*|highest|lowest|target|metric)\b"
+)
+_ASIDE_GOAL = re.compile(r"(?i)\b(?:secondary|supporting|tertiary|diagnostic)\b")
+#: The head of a table of results, in which the metric follows the commit.
+_HEAD = re.compile(r"(?m)^[ `|]*commit(?:\t| ?\| ?|\\t)((?:\w+(?:\t|\\t| ?\| ?))+)")
 _GREP = re.compile(r"""grep\s+(?:-\w+\s+)*["']\^?(?:METRIC )?([A-Za-z_][\w/]*)\s*[:=]""")
 _NAME = r"[`*\"']*([A-Za-z_]\w*)[`*\"']*"
 _METRIC = (
@@ -60,6 +73,7 @@ _MAY = (
 )
 _EDITED = (
     r"\bfiles? (?:that )?you (?:may |can )?(?:modify|edit|change)\b|\byou (?:modify|edit) this"
+    r"|\bonly\s+(?:ever\s+)?(?:touch|edit|modify|change)\b"
 )
 _KEPT = (
     r"\b(?:do not|don't|never) (?:modify|edit|change|touch)|\bread[- ]only\b"
@@ -75,14 +89,19 @@ _SPAN = re.compile(r"`([^`\n]+)`")
 class Prose:
     """What instructions state, in the order in which they state it; what they leave out is empty.
 
-    ``commands`` run an experiment, ``budget`` and ``limit`` are seconds of training and of a whole
-    run, ``editable`` and ``fixed`` name files, ``forbidden`` are the words of what an agent may not
-    do, each with its line. ``text`` is all of it without what is fenced; ``file`` is "" without
-    instructions.
+    ``commands`` run an experiment, and so may those of ``builds`` before them; ``examples`` are the
+    commands of a README beside the instructions. ``budget`` and ``limit`` are seconds of training
+    and of a whole run, ``editable`` and ``fixed`` name files, ``not_run`` those that an agent must
+    not run, ``forbidden`` are the words of what it may not do, each with its line. ``whole`` is
+    the text, ``text`` that without what is fenced; ``file`` is "" without instructions.
+    ``metric_from`` and ``plausible`` are as in bound.toml.
     """
 
     file: str = ""
     commands: tuple[str, ...] = ()
+    builds: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    not_run: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     unit: str = ""
     editable: tuple[str, ...] = ()
@@ -91,12 +110,23 @@ class Prose:
     limit: float | None = None
     forbidden: tuple[tuple[int, str], ...] = ()
     text: str = ""
+    whole: str = ""
+    metric_from: str = ""
+    plausible: tuple[float, ...] = ()
+
+    def aims_at(self, words: str) -> bool:
+        """Return whether a sentence that says what the loop is for has these words, in any case."""
+        named = re.compile(rf"(?<!\w){re.escape(words)}(?!\w)", re.IGNORECASE)
+        return any(
+            named.search(sentence) and _GOAL.search(sentence) and not _ASIDE_GOAL.search(sentence)
+            for sentence in phrases.sentences(self.text)
+        )
 
     def direction(self, metric: str) -> str:
         """Return ``lower`` or ``higher``, as a sentence with the metric's name says, else as any
         sentence says plainly; "" if none does."""
         named = re.compile(rf"(?<!\w){re.escape(metric)}(?!\w)", re.IGNORECASE)
-        sentences = re.split(r"(?<=[.!?])\s|\n", self.text)
+        sentences = phrases.sentences(self.text)
         beside = [sentence for sentence in sentences if named.search(sentence)]
         for pattern, searched in ((_BESIDE, beside), (_PLAIN, sentences)):
             for sentence in searched:
@@ -106,19 +136,26 @@ class Prose:
         return ""
 
     @property
+    def loops(self) -> bool:
+        """Whether the text says that something is done again and again."""
+        return _says(r"never stop|\bloop\b|repeat (?:forever|indefinitely)", self.text)
+
+    @property
     def is_loop(self) -> bool:
         """Whether the text is about an experiment: it names a metric, or files to edit."""
-        return bool(self.metrics or self.editable)
+        return bool(self.metrics or self.editable or (self.fixed and self.commands))
 
 
 @dataclass(frozen=True)
 class _Line:
-    """A line of a text with its number, the heading above it, and whether it is in a fence."""
+    """A line of a text with its number, the heading above it, whether it is in a fence, and the
+    line before that fence. Lines of a fence that end with a backslash are one."""
 
     number: int
     text: str
     heading: str
     fenced: bool
+    lead: str
 
 
 def read(text: str, file: str) -> Prose:
@@ -129,54 +166,44 @@ def read(text: str, file: str) -> Prose:
     plain = "\n".join(line.text for line in lines if not line.fenced)
     whole = "\n".join(line.text for line in lines)
     editable, fixed = _files(lines)
+    metrics = dict.fromkeys([*_found(_METRIC, whole), *_columns(whole), *_formulas(lines)])
     return Prose(
         file=file,
         commands=tuple(_commands(lines)),
-        metrics=tuple(name for name in _found(_METRIC, whole) if re.fullmatch(METRIC[0], name)),
+        builds=tuple(_builds(lines)),
+        not_run=tuple(path for line in lines for path in _not_run(line)),
+        metrics=tuple(name for name in metrics if re.fullmatch(METRIC[0], name)),
         unit=next(iter(_UNIT.findall(plain)), ""),
         editable=tuple(dict.fromkeys(editable)),
-        fixed=tuple(path for path in dict.fromkeys(fixed) if path not in editable),
-        budget=_seconds(plain, r"budget|wall[- ]clock|training time"),
+        fixed=tuple(path for path in dict.fromkeys(fixed) if not _holds(path, editable)),
+        budget=_seconds(plain, r"budget|wall[- ]clock|training time") or _setting(whole),
         limit=_seconds(plain, r"\bexceeds?\b|timeout|time limit|\bkill it\b"),
         forbidden=tuple(islice(_forbidden(lines), _MOST)),
         text=plain,
-    )
-
-
-def read_settings(table: dict[str, object], file: str) -> Prose:
-    """Return what the table of autoresearch.toml states: ``eval_command``, ``target_file``,
-    ``metric_name``, ``metric_direction`` and ``time_budget_seconds``, which is the ``limit``. A
-    value of another type than text, or for the time a number above 0, is left out."""
-
-    def text(key: str) -> str:
-        value = table.get(key)
-        return value if isinstance(value, str) else ""
-
-    limit = table.get("time_budget_seconds")
-    return Prose(
-        file=file,
-        commands=tuple(filter(None, [text("eval_command")])),
-        metrics=tuple(filter(None, [text("metric_name")])),
-        editable=tuple(filter(None, [text("target_file")])),
-        limit=float(limit) if isinstance(limit, int | float) and limit > 0 else None,
-        text=f"direction: {text('metric_direction')}",
+        whole=whole,
     )
 
 
 def _lines(text: str) -> Iterator[_Line]:
-    """Yield the lines of a Markdown text, without those that begin or end a fence. A line in bold,
-    or a short one that begins with a capital letter and ends with a colon, is a heading too."""
-    heading, fenced = "", False
+    """Yield the lines of a Markdown text, without those that begin or end a fence. A bold line, or
+    a short one that ends with a colon, is a heading too."""
+    heading, lead, fenced, begun = "", "", False, ""
     for number, line in enumerate(text.splitlines(), start=1):
         if line.lstrip().startswith(("```", "~~~")):
-            fenced = not fenced
+            fenced, begun = not fenced, ""
+            continue
+        if fenced and line.rstrip().endswith("\\"):
+            begun += f"{line.rstrip()[:-1].strip()} "
             continue
         bold = re.fullmatch(r"\s*\*\*(.+?):?\*\*:?\s*|\s*([A-Z][^`.]{3,60}):\s*", line)
         if not fenced and (found := re.match(r"#+\s+(.*)", line)):
             heading = found[1]
         elif not fenced and bold:
             heading = bold[1] or bold[2]
-        yield _Line(number, line, heading, fenced)
+        if not fenced and line.strip():
+            lead = line
+        yield _Line(number, begun + line, heading, fenced, lead)
+        begun = ""
 
 
 def _found(patterns: tuple[re.Pattern[str], ...], text: str) -> tuple[str, ...]:
@@ -188,21 +215,63 @@ def _found(patterns: tuple[re.Pattern[str], ...], text: str) -> tuple[str, ...]:
 def _seconds(text: str, about: str) -> float | None:
     """Return the first duration, in seconds, in a sentence that matches the pattern ``about``; None
     if there is none."""
-    for sentence in re.split(r"(?<=[.!?])\s|\n", text):
+    for sentence in phrases.sentences(text):
         if re.search(about, sentence, re.IGNORECASE) and (found := phrases.seconds(sentence)):
             return found
     return None
 
 
+def _columns(text: str) -> Iterator[str]:
+    """Yield the names of the columns that follow the commit in the heads of tables of results."""
+    for columns in _HEAD.findall(text):
+        yield from re.findall(r"\w+", columns.replace("\\t", " "))
+
+
+def _formulas(lines: list[_Line]) -> Iterator[str]:
+    """Yield the names that a fence gives to formulas, where the words above say that they score."""
+    for line in lines:
+        found = _FORMULA.match(line.text) if line.fenced else None
+        if found and _SCORED.search(f"{line.heading} {line.lead}"):
+            yield found[1]
+
+
+def _holds(path: str, editable: list[str]) -> bool:
+    """Return whether a path is one of those that may be edited, or a folder with one of them."""
+    folder = f"{path.rstrip('/*')}/"
+    return any(other == path or other.startswith(folder) for other in editable)
+
+
+def _not_run(line: _Line) -> list[str]:
+    """Return the paths behind words that forbid to run them; [] if the line has no such words."""
+    found = _NOT_RUN.search(line.text)
+    return _paths(line.text[found.end() :]) if found and not line.fenced else []
+
+
+def _spans(line: _Line) -> Iterator[tuple[str, str]]:
+    """Yield each text of a line that may be a command, with the words beside it: those of the
+    heading and the line, or of the line before the fence."""
+    if line.fenced:
+        yield line.text, f"{line.heading} {line.lead}"
+        return
+    beside = f"{line.heading} {_SPAN.sub(' ', line.text)}"
+    yield from ((span, beside) for span in _SPAN.findall(line.text))
+
+
+def _setting(text: str) -> float | None:
+    """Return the seconds to which a text sets the time of a run by a variable, as in
+    ``MAX_WALLCLOCK_SECONDS=600``; None if it sets none."""
+    found = re.search(r"\b\w*(?:WALL_?CLOCK|BUDGET|TIME_LIMIT)\w*SECONDS=(\d+)", text)
+    return float(found[1]) if found and int(found[1]) else None
+
+
 def _commands(lines: list[_Line]) -> Iterator[str]:
-    """Yield the commands that run an experiment, each once, without prompt and redirection: first
-    those whose output goes to a file or to ``tee``, then those whose line or heading has a word
-    such as run, launch or benchmark; in a fence the heading alone counts. Outside of fences only
-    text in backquotes is read."""
+    """Yield the commands that run an experiment, each once: first those whose output goes to a log,
+    then those that a sentence or a heading calls so. Bare names of files are the last."""
     redirected, called = [], []
     for line in lines:
-        spans = [line.text] if line.fenced else _SPAN.findall(line.text)
-        for span in spans:
+        if _not_run(line):
+            continue
+        for span, beside in _spans(line):
             command = span.strip().removeprefix("$ ").removeprefix("> ")
             found = None if re.search(r"<[\w .-]+>", command) else _REDIRECTED.match(command)
             plain = (found[1] if found else command).strip()
@@ -210,27 +279,35 @@ def _commands(lines: list[_Line]) -> Iterator[str]:
                 continue
             if found:
                 redirected.append(plain)
-            elif _RUN.search(line.heading if line.fenced else f"{line.heading} {line.text}"):
+            elif _RUN.search(beside):
                 called.append(plain)
+    called.sort(key=lambda words: " " not in words and not words.startswith("./"))
     yield from dict.fromkeys([*redirected, *called])
 
 
+def _builds(lines: list[_Line]) -> Iterator[str]:
+    """Yield the commands that make a program, ``-o NAME``, each once."""
+    spans = [span.strip() for line in lines for span, _ in _spans(line)]
+    yield from dict.fromkeys(span for span in spans if re.search(r"\s-o\s+[\w./-]+", span))
+
+
 def _is_command(words: str) -> bool:
-    """Return whether the words are a command that may run an experiment: a known runner with an
-    argument, or the path of a script; and no word that prepares or inspects."""
+    """Return whether the words are a command that may run an experiment: a known runner or a
+    script, perhaps behind settings of variables, and no word that prepares or inspects."""
     try:
         parts = shlex.split(words)
     except ValueError:
         return False
+    while parts and re.match(r"\w+=", parts[0]):
+        parts = parts[1:]
     is_call = len(parts) > 1 or bool(parts and re.search(r"[./]", parts[0]))
     return is_call and bool(_RUNNERS.fullmatch(parts[0])) and not _ASIDE.search(words)
 
 
 def _files(lines: list[_Line]) -> tuple[list[str], list[str]]:
     """Return a tuple: the paths that may be edited, and those that are fixed, by the words of a
-    line, else by the heading above a bullet; fenced lines are not read. A line that lets files be
-    edited gives its first path alone, unless it says ``only a.py and b.py``. A path may be in a
-    list twice, or in both."""
+    sentence, else by the heading above a bullet. A sentence without a path is about the paths of
+    the one before. A path may be in a list twice, or in both."""
     editable: list[str] = []
     fixed: list[str] = []
     for line in lines:
@@ -239,16 +316,30 @@ def _files(lines: list[_Line]) -> tuple[list[str], list[str]]:
         bullet = _BULLET.match(line.text)
         words = bullet[1] if bullet else line.text
         above = line.heading if bullet else ""
-        paths = _paths(words)
-        if only := phrases.only_files(words):
-            editable += only
-        elif paths and _says(_EDITED, words):
-            editable.append(paths[0])
-        elif paths and (_says(_KEPT, words) or _says(_NOT, above)):
-            fixed += paths
-        elif paths and _says(_MAY, above):
-            editable.append(paths[0])
+        paths: list[str] = []
+        rest = True  # whether the heading decides
+        for sentence in phrases.sentences(words):
+            paths = _paths(sentence) or paths
+            if only := phrases.only_files(sentence):
+                editable += only
+            elif paths and _says(_EDITED, sentence):
+                editable.append(paths[0])
+            elif paths and (_says(_KEPT, sentence) or _says(_NOT, above)):
+                fixed += paths
+            else:
+                continue
+            rest = False
+        if rest and _says(_MAY, above):
+            editable += _named(words)
     return editable, fixed
+
+
+def _named(words: str) -> list[str]:
+    """Return the paths before the dash of a bullet, and quoted words, which may be files without an
+    ending; if there is none, the first path behind it."""
+    before, _, after = words.partition(" — ")
+    found = [span for span in _SPAN.findall(before) if re.fullmatch(r"[\w*.<>/-]+", span)]
+    return [_pattern(path) for path in found] or _paths(before) or _paths(after)[:1]
 
 
 def _says(pattern: str, text: str) -> bool:
@@ -261,10 +352,15 @@ def _paths(words: str) -> list[str]:
     before the first `` — ``. Absolute ones, and those that begin with ``~`` or ``..``, are left
     out."""
     quoted = [
-        span for span in _SPAN.findall(words) if re.fullmatch(r"[\w*./-]*[./][\w*./-]*", span)
+        span for span in _SPAN.findall(words) if re.fullmatch(r"[\w*.<>/-]*[./][\w*.<>/-]*", span)
     ]
     found = quoted or re.findall(phrases.FILE, re.sub(r"`[^`]*`", " ", words.partition(" — ")[0]))
-    return [path.removeprefix("./") for path in found if not path.startswith(("/", "~", ".."))]
+    return [_pattern(path) for path in found if not path.startswith(("/", "~", ".."))]
+
+
+def _pattern(path: str) -> str:
+    """Return a path as a glob: ``data/<name>/fit.py`` is any of that form."""
+    return re.sub(r"<[^<>]*>", "*", path.removeprefix("./"))
 
 
 def _forbidden(lines: list[_Line]) -> Iterator[tuple[int, str]]:

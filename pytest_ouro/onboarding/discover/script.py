@@ -11,6 +11,7 @@ from pytest_ouro.core.errors import OuroError
 from pytest_ouro.experiment.terms.names import INTERFACE
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding.discover import caches
+from pytest_ouro.onboarding.discover.metric import choose
 from pytest_ouro.onboarding.discover.source import PythonFile
 from pytest_ouro.onboarding.discover.warmup import warmup_tokens
 from pytest_ouro.onboarding.discover.words import (
@@ -18,6 +19,7 @@ from pytest_ouro.onboarding.discover.words import (
     editable_in,
     find_direction,
     find_ledger,
+    named_direction,
 )
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def find_pair(folder: Path, options: InitOptions, prose: Prose, tracked: Sequenc
     script = PythonFile.read(path, path.name)
     harness = _harness(path.parent, script, options)
     evaluate = _evaluate(script, harness, options)
-    if script.unpacks(evaluate):
+    if script.unpacks(evaluate) or len(script.results_of(evaluate)) > 1:
         raise messages.several_values(harness.name, evaluate)
     return Pair(path, script, harness, evaluate)
 
@@ -76,7 +78,7 @@ def facts(
     missing, or if one is ambiguous."""
     path, script, harness, evaluate = pair
     folder = path.parent
-    metric = options.metric or _metric(script, evaluate, prose, options)
+    metric = options.metric or _metric(script, harness, evaluate, prose, options)
     direction = find_direction(metric, rules, prose, options, remarks)
     tokens = warmup_tokens(script, harness, options.warmup_tokens, remarks)
     validation = () if options.data else _validation(harness)
@@ -169,7 +171,7 @@ def _harnesses(folder: Path, script: PythonFile) -> list[PythonFile]:
     They define an evaluation, a function whose result the script prints, `LOADER` or `BUDGET`.
     OuroError if any module there that the script imports cannot be parsed as Python.
     """
-    printing = set(_printed_functions(script))
+    printing = set(_printed_functions(script, telling=True))
     files = [PythonFile.read(folder / path, path) for path in script.modules(folder)]
     return [
         file
@@ -181,11 +183,13 @@ def _harnesses(folder: Path, script: PythonFile) -> list[PythonFile]:
     ]
 
 
-def _printed_functions(script: PythonFile) -> list[str]:
-    """Return the functions whose result the script prints under a label, each once."""
+def _printed_functions(script: PythonFile, *, telling: bool = False) -> list[str]:
+    """Return the functions whose result the script prints under a label, each once; if ``telling``,
+    those alone whose label says which of its values are better."""
     found: list[str] = []
-    for shown in script.summary.values():
-        found += [shown.function] if shown.function else script.makers_of(shown.name)
+    for label, shown in script.summary.items():
+        if not telling or named_direction(label):
+            found += [shown.function] if shown.function else script.makers_of(shown.name)
     return list(dict.fromkeys(found))
 
 
@@ -232,12 +236,15 @@ def _used(names: list[str], script: PythonFile) -> list[str]:
     return [name for name in names if name in script.names] or names
 
 
-def _metric(script: PythonFile, evaluate: str, prose: Prose, options: InitOptions) -> str:
+def _metric(
+    script: PythonFile, harness: PythonFile, evaluate: str, prose: Prose, options: InitOptions
+) -> str:
     """Return the name of the metric: the label under which the script prints the result of the
-    function ``evaluate``; else a printed label that ends with the function's name after its first
-    ``_``; else the variable of the result. Unless that is exactly one, the first that the
-    instructions name and the script prints. OuroError if nothing is found, or several."""
+    function ``evaluate``; else a key of the dictionary that the function returns; else a printed
+    label that ends with the function's name after its first ``_``; else the variable of the result.
+    Of several `choose` takes one. OuroError if nothing is found, or several."""
     results = script.results_of(evaluate)
+    keys = harness.returned_keys(evaluate)
     keyed = {_keyed(node) for node in script.source.of(ast.Subscript)}  # dictionaries
     printed = [
         label
@@ -247,11 +254,9 @@ def _metric(script: PythonFile, evaluate: str, prose: Prose, options: InitOption
     ]
     suffix = evaluate.partition("_")[2]
     alike = [label for label in script.summary if suffix and label.endswith(suffix)]
-    found = printed or alike or [name for name in results if name not in keyed]
-    said = [name for name in prose.metrics if name in (found or script.summary)]
-    if said and len(set(found)) != 1:
-        return said[0]
-    return one("printed metric", "--metric", found, script.name, options, hint="score")
+    plain = [name for name in results if name not in keyed]
+    found = choose(printed or keys or alike or plain or script.summary, prose)
+    return one("printed metric", "--metric", found, script.name, options)
 
 
 def _keyed(node: ast.Subscript) -> str:

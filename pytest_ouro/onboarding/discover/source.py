@@ -6,9 +6,9 @@ import ast
 import operator
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.evidence.content import read_file
@@ -122,6 +122,21 @@ class PythonFile:
         ]
         return list(dict.fromkeys(filter(None, found)))
 
+    def returned_keys(self, function: str) -> tuple[str, ...]:
+        """Return the keys of the dictionaries that a function of the module returns, as far as its
+        text shows them; () if it returns none, or there is no such function."""
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+        body = [node for node in self.source.tree.body if isinstance(node, kinds)]
+        nodes = [node for one in body if one.name == function for node in ast.walk(one)]
+        values = [node.value for node in nodes if isinstance(node, ast.Return) and node.value]
+        names = {value.id for value in values if isinstance(value, ast.Name)}
+        for node in nodes:
+            if isinstance(node, ast.Assign | ast.AnnAssign):
+                values += [value for name, value in _assignments(node) if name in names]
+        keys = [key for value in values if isinstance(value, ast.Dict) for key in value.keys]
+        words = (key.value for key in keys if isinstance(key, ast.Constant))
+        return tuple(dict.fromkeys(word for word in words if isinstance(word, str)))
+
     def unpacks(self, function: str) -> bool:
         """Return whether the result of a call of ``function`` is assigned to several names at once,
         as in ``a, b = f()``."""
@@ -134,9 +149,9 @@ class PythonFile:
 
     @cached_property
     def summary(self) -> dict[str, Shown]:
-        """A dict from the labels of ``label: value`` lines, printed or logged, to what stands after
-        them; {} without such a line. A constant after a label does not count. Of a label that is
-        printed twice, the last counts."""
+        """A dict from the labels of printed ``label: value`` lines to what is printed; {} without
+        such a line. Of a label that is printed twice, the last counts. The words of a label are
+        joined: ``Final score: 1`` is ``score``, ``COMPOSITE SCORE: 1`` is ``composite_score``."""
         calls = (call for call in self.source.of(ast.Call) if _prints(call))
         return {label: shown for call in calls for label, shown in _labels(call)}
 
@@ -208,18 +223,25 @@ class PythonFile:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a line prints after its label: the variable ``name``, with a ``key`` the value at that
-    key of it, or what ``function`` returns; those that do not apply are ""."""
+    """What a line prints after its label: the variable ``name``, or the value at its ``key``, or
+    what ``function`` returns; those that do not apply are "". ``unit`` is "%" if that follows it,
+    ``words`` is the label as it is printed if it is more than one word, else "", and ``leads`` says
+    whether the label begins what is printed."""
 
     name: str = ""
     key: str = ""
     function: str = ""
+    unit: str = ""
+    words: str = ""
+    leads: bool = False
+
+
+_PRINTS = re.compile(r"print\w*|write|info|echo|log\d?")
 
 
 def _prints(call: ast.Call) -> bool:
-    """Return whether a call may print its first argument: its function is called ``print``,
-    ``write``, ``info``, ``log`` or ``echo``."""
-    return dotted(call.func).rpartition(".")[2] in ("print", "write", "info", "log", "echo")
+    """Return whether a call may print its first argument."""
+    return bool(_PRINTS.fullmatch(dotted(call.func).rpartition(".")[2]))
 
 
 def _has_text(nodes: list[ast.expr], word: str) -> bool:
@@ -237,9 +259,10 @@ def _assignments(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
             yield name, value
 
 
-#: A label at the end of the text before a value: ``val_bpb:``, ``METRIC ms=``, ``Final score:``.
+#: A label at the end of the text before a value: ``val_bpb:``, ``METRIC ms=``, ``Mean score:``.
 _LABEL = re.compile(
-    r"(?:^|\n)(?:[^\w\n]|(?:metric|metrics|result|results|final)\b)*([A-Za-z_][\w/]*)\s*[:=]\s*$",
+    r"(?:^|\n)(?:[^\w\n]|(?:metric|metrics|result|results|final)\b)*"
+    r"([A-Za-z_][\w/]*(?: [A-Za-z]\w*){0,2})\s*[:=]\s*$",
     re.IGNORECASE,
 )
 
@@ -249,12 +272,20 @@ def _labels(call: ast.Call) -> Iterator[tuple[str, Shown]]:
     ``print(f"val_bpb: {x:.6f}")`` and ``print("val_bpb:", x)``."""
     first = call.args[0] if call.args else None
     parts = first.values if isinstance(first, ast.JoinedStr) else call.args[:2]
-    for text, shown in pairwise(parts):
+    for (text, shown), after in zip_longest(pairwise(parts), parts[2:]):
         value = shown.value if isinstance(shown, ast.FormattedValue) else shown
         if isinstance(text, ast.Constant) and isinstance(text.value, str):
             label = _LABEL.search(text.value)
             if label and not isinstance(value, ast.Constant):
-                yield label[1], _shown(value)
+                unit = "%" if _begins(after, "%") else ""
+                words = label[1] if " " in label[1] else ""
+                name = re.sub(r"\s+", "_", label[1].lower()) if words else label[1]
+                yield name, replace(_shown(value), unit=unit, words=words, leads=text is parts[0])
+
+
+def _begins(node: ast.expr | None, text: str) -> bool:
+    """Return whether an expression is a text that begins with ``text``."""
+    return isinstance(node, ast.Constant) and str(node.value).startswith(text)
 
 
 def _shown(value: ast.expr) -> Shown:

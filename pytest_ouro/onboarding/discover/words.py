@@ -37,6 +37,7 @@ _HIGHER = {
     *("precision", "iou", "map", "r2", "throughput", "winrate", "elo", "sharpe", "ndcg", "ops"),
     *("rps", "qps", "fps", "speedup", "coverage", "fitness", "gflops", "tflops", "auprc", "auroc"),
     *("rate", "passed", "solved", "wins", "quality", "composite", "persec", "ips", "mrr", "dice"),
+    *("pass",),
 }
 
 
@@ -60,6 +61,11 @@ def find_direction(
         )
     remarks.assume(f"{named} is better, by the name {metric}", "--direction")
     return named
+
+
+def telling_words(metric: str) -> set[str]:
+    """Return the words of a metric's name that say which values are better, in small letters."""
+    return set(re.split(r"[_\W]+", metric.lower())) & (_LOWER | _HIGHER)
 
 
 def named_direction(metric: str) -> str:

@@ -1,0 +1,103 @@
+"""Say whether a command can be run as it is: its program, the files it names, its arguments."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.evidence.content import read_file
+from pytest_ouro.experiment.terms.names import named_files, why_missing
+from pytest_ouro.onboarding.discover.source import PythonFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_FILE = re.compile(r"[\w./-]*\w\.(?:py|sh|js|cjs|mjs|ts|rb|jl|json|ya?ml|toml|txt|csv|cfg|ini)")
+#: A path of a person's folder in a script.
+_HOME = re.compile(r"(?<![\w./$~-])/(?:Users|home)/[\w.-]+/[\w./-]+")
+
+
+def missing_arguments(folder: Path, words: Sequence[str], tracked: Sequence[str]) -> list[str]:
+    """Return the options that the Python program of a command demands and that its words do not
+    have, as far as its text shows them; [] if there are none, or if it cannot be read."""
+    files = [path for path in named_files(tuple(words)) if path in tracked]
+    program = next((path for path in files if path.endswith(".py")), "")
+    try:
+        file = PythonFile.read(folder / program, program) if program else None
+    except OuroError:
+        return []
+    given = " ".join(words)
+    return [
+        names[-1]
+        for names in (_demanded(file) if file else ())
+        if not any(re.search(rf"(?<!\S){re.escape(name)}(?![\w-])", given) for name in names)
+    ]
+
+
+def _demanded(file: PythonFile) -> Iterator[list[str]]:
+    """Yield the names of each option that argparse demands of a program without sub-commands."""
+    calls = [
+        (call.func.attr, call)
+        for call in file.source.of(ast.Call)
+        if isinstance(call.func, ast.Attribute)
+    ]
+    if any(name == "add_subparsers" for name, _ in calls):
+        return
+    for name, call in calls:
+        words = {word.arg: word.value for word in call.keywords}
+        required = words.get("required")
+        texts = [str(arg.value) for arg in call.args if isinstance(arg, ast.Constant)]
+        is_demanded = isinstance(required, ast.Constant) and required.value is True
+        if name == "add_argument" and is_demanded and texts:
+            yield texts
+
+
+def faults(words: Sequence[str], folder: Path, tracked: Sequence[str]) -> Iterator[str]:
+    """Yield what a command needs and a run would not find, each with what to do, as a sentence: its
+    program on this machine; the files that it names, which must be in git, since a run starts from
+    what is committed; the places outside of the repository that its scripts name."""
+    if why := why_missing(words[0]):
+        yield f"{words[0]} cannot be started here, and a run needs it: {why}"
+    named = named_files(tuple(words))
+    program = words[0].removeprefix("./")
+    for path in named:
+        is_file = _FILE.fullmatch(path) or (path == program != words[0])
+        is_named = path in " ".join(words) and not path.startswith(("/", "~", ".."))
+        if is_file and is_named and path not in tracked:
+            yield from _absent(path, folder, " ".join(words))
+    for path in named:
+        if path in tracked and path.endswith((".sh", ".bash")):
+            yield from _outside(folder, path)
+
+
+def _absent(path: str, folder: Path, words: str) -> Iterator[str]:
+    """Yield a sentence on a file that a command names and git does not track, unless a part of the
+    command makes it or the sentence of its folder says so."""
+    if re.search(rf"\s-o\s+(?:\./)?{re.escape(path)}(?!\S)", words):
+        return
+    if (folder / path).is_file():
+        yield (
+            f"the command names {path}, which is not in git, and a run starts from what is "
+            f"committed: git add -f {path} && git commit -m 'Add {path}'"
+        )
+    else:
+        yield (
+            f"the command names {path}, which does not exist, and a run starts from what is "
+            "committed: make and commit it, or name another command (--command WORDS)"
+        )
+
+
+def _outside(folder: Path, path: str) -> Iterator[str]:
+    """Yield a sentence on the first path of a person's folder that a shell script names."""
+    text = (read_file(folder / path) or b"").decode(errors="replace")
+    for number, line in enumerate(text.splitlines(), start=1):
+        found = None if line.lstrip().startswith("#") else _HOME.search(line)
+        if found:
+            yield (
+                f"{path}:{number} names {found[0]}, outside of what is committed: a run measures "
+                "what is there; name it from the script's folder"
+            )
+            return
