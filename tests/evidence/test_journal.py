@@ -526,3 +526,15 @@ def test_a_series_is_what_its_runs_are(journal, facts, field):
     fault = journal.fault()
 
     assert (fault.headline.split()[0] if fault else "") == (f"'{field}'" if field else "")
+
+
+def test_a_journal_that_is_gone_is_found_also_where_git_has_another_format(journal, monkeypatch):
+    add(journal, record("1"))
+    copy = run_git("rev-parse", anchor.REF, cwd=journal.common_dir).decode().strip()
+    journal.path.unlink()
+    (journal.common_dir / "refs/ouro/journal").unlink()
+    (journal.common_dir / "reftable").mkdir()
+    assert journal.fault() is None
+    monkeypatch.setattr(anchor, "refs", lambda folder: {anchor.REF: copy})  # as a newer git says
+
+    assert "gone" in journal.fault().headline

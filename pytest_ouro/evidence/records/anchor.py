@@ -43,8 +43,10 @@ def _call(folder: Path, *args: str, stdin: bytes = b"") -> bytes:
 
 
 def exists(folder: Path) -> bool:
-    """Return whether the ref exists as a file or in packed-refs, without calling git; False if git
-    keeps refs in another format. OuroError if packed-refs cannot be read."""
+    """Return whether the ref exists. Git is called only if it keeps refs in another format than
+    files; GitError if it fails, OuroError if packed-refs cannot be read."""
+    if uses_reftable(folder):
+        return REF in refs(folder)
     return (folder / REF).exists() or REF in packed_refs(folder, REF)
 
 
