@@ -118,6 +118,18 @@ def test_restoring_renames_what_is_not_a_file(journal):
     assert len(journal.records()) == 1
 
 
+def test_restoring_overwrites_nothing_that_was_kept_before(journal):
+    add(journal, record("1"))
+    journal.path.unlink()
+    journal.path.symlink_to("now")
+    earlier = journal.folder / "journal.found-1.other"
+    earlier.symlink_to("before")
+
+    assert journal.restore() == journal.folder / "journal.found-2.jsonl"
+    assert earlier.readlink().name == "before"
+    assert (journal.folder / "journal.found-2.other").readlink().name == "now"
+
+
 @pytest.mark.parametrize("torn", [b"{", b'{"prev": "", "seq": 3, "run": "3"}', b"\0\0\0\0"])
 def test_a_torn_last_line_is_ignored_and_cut_off(journal, torn):
     add(journal, record("1"))

@@ -250,10 +250,7 @@ class Journal:
             held = self._read_ref()
             if not held:
                 raise messages.no_copy(self.path)
-            number = 1
-            while (self.folder / f"journal.found-{number}.jsonl").exists():
-                number += 1
-            name = f"found-{number}"
+            name = self._free_name()
             self.clear(name)
             if anchor.tree(self.lines(), like=held) == held:
                 return None
@@ -261,6 +258,13 @@ class Journal:
             if recorded is None:
                 raise self._refusal(_lost())
             return self._exchange(recorded, name=name)
+
+    def _free_name(self) -> str:
+        """Return the first of ``found-1``, ``found-2``, … of which no file is kept."""
+        number = 1
+        while any(self.folder.glob(f"journal.found-{number}.*")):
+            number += 1
+        return f"found-{number}"
 
     def clear(self, name: str) -> None:
         """Rename what has the journal's name but is not a file (a folder, a broken link, …) to
