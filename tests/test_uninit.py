@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pytest_ouro.onboarding import removal
-from pytest_ouro.onboarding.agents import AGENTS, add_import, merge
+from pytest_ouro.onboarding.agents import AGENTS, add_import, calls_guard_alone, merge
 
 ALL = "--agents=claude,codex,cursor,gemini"
 NOTHING = "ouro: no hook, agent's entry or bound.lock of pytest-ouro is here"
@@ -118,11 +118,14 @@ def test_hooks_are_merged_and_taken_out_again(agent, before):
         ("mine; pytest-ouro guard", False),
         ("pytest-ouro guard 'open", False),
         ("guard", False),
+        ("echo pytest-ouro guard", False),
+        ("python log.py pytest-ouro guard", False),
+        ("OURO_TRUST=main env -i pytest-ouro guard", True),
         (None, False),
     ],
 )
 def test_only_a_command_that_is_the_guard_alone_is_ours(command, ours):
-    assert removal.calls_guard_alone(command) is ours
+    assert calls_guard_alone(command) is ours
 
 
 def test_an_import_is_taken_out():

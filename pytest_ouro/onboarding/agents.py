@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from dataclasses import dataclass
+from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.evidence.content import read_file
@@ -14,6 +17,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMMAND = "pytest-ouro guard"
+#: The names under which a command starts pytest-ouro, at the end of a path.
+_PROGRAMS = ("pytest-ouro", "pytest_ouro")
+#: A word that may stand before them: a program that starts another, an option or an assignment.
+_STARTS = re.compile(
+    r"(.*/)?(python[0-9.]*|uvx?|run|poetry|pdm|hatch|pipx|pixi|env|exec|command)|-.*|\w+=.*"
+)
+#: What joins simple commands, and what makes a shell do more than one of them.
+_JOINS = re.compile(r"[;&|\n]")
+_MORE = re.compile(r"[;&|<>`$\n]")
 
 
 @dataclass(frozen=True)
@@ -110,13 +122,38 @@ def merge(agent: Agent, before: str) -> str:
         entries = hooks.get(event, [])
         if not isinstance(entries, list):
             raise messages.unmergeable(agent.settings, f"'hooks.{event}' is not a list")
-        if not any(COMMAND in command for command in _commands(entries)):
+        if not any(map(_calls_guard, _commands(entries))):
             hooks = {**hooks, event: [*entries, entry]}
             added = True
     if not added:
         return before
     new = {**agent.base, **settings, "hooks": hooks}
     return settings_text(new, before)
+
+
+def calls_guard_alone(command: object) -> bool:
+    """Return whether a shell command is one simple command that starts ``pytest-ouro guard`` with
+    no words behind it, itself or by another program such as ``uv run``; False for a value that is
+    not text."""
+    return (
+        isinstance(command, str) and not _MORE.search(command) and _words_for_guard(command) == []
+    )
+
+
+def _calls_guard(command: str) -> bool:
+    """Return whether one of the simple commands of a shell command starts ``pytest-ouro guard``."""
+    return any(_words_for_guard(part) is not None for part in _JOINS.split(command))
+
+
+def _words_for_guard(command: str) -> list[str] | None:
+    """Return the words behind ``pytest-ouro guard`` of a simple command that starts it; None if it
+    does not, as ``echo pytest-ouro guard``."""
+    try:
+        words = list(dropwhile(_STARTS.fullmatch, shlex.split(command)))
+    except ValueError:  # a quote is open
+        return None
+    ours = words[1:2] == ["guard"] and words[0].rpartition("/")[2] in _PROGRAMS
+    return words[2:] if ours else None
 
 
 def settings_text(settings: dict[str, object], before: str) -> str:

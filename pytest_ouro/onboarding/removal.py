@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from typing import TYPE_CHECKING, Any
 
-from pytest_ouro.onboarding.agents import IMPORT, read_settings, settings_text
+from pytest_ouro.onboarding.agents import IMPORT, calls_guard_alone, read_settings, settings_text
 from pytest_ouro.onboarding.section import BEGIN, END
 
 if TYPE_CHECKING:
     from pytest_ouro.onboarding.agents import Agent
-
-#: The names under which a command starts pytest-ouro, at the end of a path.
-_PROGRAMS = ("pytest-ouro", "pytest_ouro")
-#: What makes a shell do more than one command.
-_MORE = re.compile(r"[;&|<>`$\n]")
 
 
 def without_hooks(agent: Agent, before: str) -> str:
@@ -56,18 +49,6 @@ def _others(entries: Any) -> Any:
         elif not calls_guard_alone(entry.get("command")):
             kept.append(entry)
     return kept
-
-
-def calls_guard_alone(command: object) -> bool:
-    """Return whether a shell command is one simple command that ends with ``pytest-ouro guard`` or
-    ``pytest_ouro guard``, with any words or path before; False for a value that is not text."""
-    if not isinstance(command, str) or _MORE.search(command):
-        return False
-    try:
-        *_, program, last = shlex.split(command)
-    except ValueError:  # too short, or a quote is open
-        return False
-    return last == "guard" and program.rpartition("/")[2] in _PROGRAMS
 
 
 def without_section(before: str) -> str:

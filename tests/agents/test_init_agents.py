@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pytest_ouro.cli import run
-from pytest_ouro.onboarding.agents import AGENTS, COMMAND
+from pytest_ouro.onboarding.agents import AGENTS, COMMAND, merge
 
 
 @pytest.fixture
@@ -196,6 +196,20 @@ def test_a_hook_that_a_person_wrote_is_left_as_it_is(project, init, files):
     init("--agents=claude")
 
     assert json.loads(files()[".claude/settings.json"]) == own
+
+
+@pytest.mark.parametrize(
+    ("command", "calls"),
+    [
+        ('"$CLAUDE_PROJECT_DIR"/.venv/bin/pytest-ouro guard', True),
+        ("cd lab && uv run pytest-ouro guard 2>/dev/null", True),
+        ("echo pytest-ouro guard", False),
+        ("logger 'pytest-ouro guard'", False),
+    ],
+)
+def test_a_hook_that_only_names_the_guard_does_not_stand_for_it(command, calls):
+    before = json.dumps({"hooks": {"PreToolUse": [{"command": command}]}})
+    assert (merge(AGENTS["claude"], before) == before) is calls
 
 
 def test_hooks_of_an_unknown_form_are_kept(project, init, files):
