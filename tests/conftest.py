@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pytest_ouro.checks import CHECKS, load
+from pytest_ouro.child.kernel.system import adopt_orphans
 from pytest_ouro.cli import run
 from pytest_ouro.cli.bless import bless
 from pytest_ouro.core.fast_dataclass import replace
@@ -23,7 +24,6 @@ from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.evidence.records.ledger_table import entry_of, row_of
 from pytest_ouro.evidence.records.record_format import from_json
 from pytest_ouro.experiment.records import ledger_writer
-from pytest_ouro.experiment.supervision.processes import adopt_orphans
 from pytest_ouro.experiment.terms.job import CHILD
 
 from . import tiers

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import pytest_ouro
+from pytest_ouro.child.kernel import system
 from pytest_ouro.experiment.supervision import own_process, processes
 
 PACKAGE = Path(pytest_ouro.__file__).parent
@@ -66,6 +67,6 @@ def test_a_run_needs_none_of_linuxs_calls(lab, elsewhere):
 
 def test_processes_are_known_by_their_ids_and_not_protected(elsewhere):
     assert processes.identity(os.getpid()) == str(os.getpid())
-    assert processes.adopt_orphans() == frozenset()
+    system.adopt_orphans()
     with own_process.make_undumpable():
         pass

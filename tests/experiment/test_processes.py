@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from pytest_ouro.child.kernel import system
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.supervision.judge_process import start_judge
 
@@ -204,7 +205,7 @@ def test_a_leader_that_waits_for_all_children_is_accounted_for(start, orphan):
 
 
 def test_usage_without_a_process_is_zero():
-    family = processes.Family(2**22 + 1, strangers=processes.adopt_orphans())
+    family = processes.Family(2**22 + 1)
     assert family.usage() == processes.Usage(0.0, 0.0)
 
 
@@ -240,6 +241,35 @@ def test_the_end_of_a_judge_leaves_other_children_alone(start, bench):
     with start_judge(bench.job("", judge={})):
         pass
     assert other.poll() is None
+
+
+#: Leaves a child without a parent in a session of its own, prints its id, and waits.
+LEAVES = """\
+import os, time
+if not os.fork():
+    os.setsid()
+    if not os.fork():
+        print(os.getpid(), flush=True)
+        time.sleep(60)
+    os._exit(0)
+os.wait()
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers")
+def test_an_orphan_belongs_to_the_run_unless_it_is_older_or_a_stranger(start):
+    system.adopt_orphans()
+    older = start(SLEEPS)
+    time.sleep(0.05)  # start times are in ticks of 10 ms
+    process = start(LEAVES)
+    stranger, orphan = start(SLEEPS), start(SLEEPS)
+    family = processes.Family(process.pid, strangers=frozenset({stranger.pid}))
+    ours = {member.pid for member in family._members() if family._is_orphan(member)}
+    assert len(ours - {orphan.pid}) == 1
+    family.end(process, grace=0.0)
+    assert (older.poll(), stranger.poll()) == (None, None)
+    assert not any(map(processes.alive, ours))
 
 
 def test_end_lets_a_program_clean_up(start):

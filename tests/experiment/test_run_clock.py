@@ -25,7 +25,7 @@ def make(bench, clock):
     """``make()``: return the state of a run without processes whose script was just released."""
 
     def build(**changes):
-        empty = processes.Family(2**22 + 1, strangers=processes.adopt_orphans())
+        empty = processes.Family(2**22 + 1)
         state = run_clock.RunState(bench.job("", **changes), clock.now, empty)
         state.release()
         return state

@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judge:
-    """A running judge. ``channel`` is the supervisor's end of the channel to it.
+    """A running judge, with its process id. ``channel`` is the supervisor's end of its channel.
 
     ``lent`` are two descriptors for the training process: its line to the judge, and the memory
     that both share. ``kept`` closes the supervisor's copies of them, and ``log`` is the file that
     the judge prints to.
     """
 
+    pid: int
     channel: socket.socket
     lent: tuple[int, int]
     kept: contextlib.ExitStack
@@ -66,7 +67,7 @@ def start_judge(job: Job) -> Iterator[Judge]:
         kept.callback(os.close, shared)
         kept.enter_context(far)
         with ours, theirs, line, (scratch / "judge.log").open("w+b", buffering=0) as log:
-            strangers = processes.adopt_orphans()  # pytest or a plugin may have children
+            system.adopt_orphans()
             process = subprocess.Popen(
                 [*job.python, "-B", str(CHILD), "judge", str(theirs.fileno())],
                 cwd=scratch,
@@ -77,6 +78,7 @@ def start_judge(job: Job) -> Iterator[Judge]:
                 pass_fds=[theirs.fileno(), line.fileno(), shared],
                 start_new_session=True,
             )
+            family = processes.Family(process.pid)
             message = {
                 **job.judge,
                 "supervisor": os.getpid(),
@@ -87,9 +89,9 @@ def start_judge(job: Job) -> Iterator[Judge]:
                 ours.sendall(json.dumps(message).encode() + b"\n")
                 theirs.close()
                 line.close()
-                yield Judge(ours, (far.fileno(), shared), kept, log)
+                yield Judge(process.pid, ours, (far.fileno(), shared), kept, log)
             finally:
-                processes.Family(process.pid, strangers).end(process, grace=0.0)
+                family.end(process, grace=0.0)
 
 
 def _memory(folder: Path) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from typing import Any
 
 #: A batch of this many times the usual length is slow: it compiles, or it is not counted.
@@ -33,6 +32,8 @@ def summarise(reported: dict[str, Any], served: int) -> dict[str, float]:
     numbers = [*first, later, longest, batches, before]
     if not first or batches < 1 or not all(0 <= one < _MOST for one in numbers):
         return {}
+    import statistics  # a command has no batches
+
     rest = batches - len(first)
     usual = later / rest if rest > 0 else statistics.median(first)
     limit = max(SLOW * usual, _SHORT)

@@ -7,6 +7,7 @@ on Linux orphans become children of this process, which is a subreaper.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import resource
@@ -142,8 +143,10 @@ def uses_other_cores(pids: Iterable[int], cores: frozenset[int]) -> bool:
 class Family:
     """The process ``leader``, which leads a session, and all its descendants, orphans too.
 
-    ``strangers`` are ids of children of this process that do not belong to the run. With
-    ``is_copy`` the leader is a fork of this process, whose memory is not the run's.
+    It is made before the leader is reaped. A child of this process in another session belongs to
+    the run unless it is older than the leader, or its id is in ``strangers``: those that were
+    started just before, in the same tick of the system's clock. With ``is_copy`` the leader is a
+    fork of this process, whose memory is not the run's.
     """
 
     leader: int
@@ -155,6 +158,16 @@ class Family:
     unaccounted: bool = False
     #: The processes that lived at the last scan.
     living: tuple[int, ...] = ()
+    #: Linux only: when the leader started, in ticks since boot; infinite if it is reaped already.
+    _since: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Read when the leader started."""
+        if system.is_linux():
+            try:
+                self._since = float(_stat(str(self.leader))[19])
+            except OSError:
+                self._since = math.inf
 
     def usage(self) -> Usage:
         """List the processes; return their usage. CPU seconds of orphans that have ended are
@@ -208,10 +221,14 @@ class Family:
         too."""
         return process.parent == os.getpid() and process.pid != self.leader
 
+    def _is_stranger(self, process: _Process) -> bool:
+        """Return whether a process does not descend from the leader: it is older, or a stranger."""
+        return process.pid in self.strangers or int(process.born) < self._since
+
     def _members(self) -> list[_Process]:
         """Return the processes of the run as the system lists them now: the leader's group and
         session; on Linux also children of this process that are in another session than it, except
-        ``strangers``; and the descendants of all these."""
+        older ones and ``strangers``; and the descendants of all these."""
         everyone = _list()
         ours = os.getsid(0)
         adopts = system.is_linux()  # elsewhere all our children are strangers, such as git
@@ -219,7 +236,7 @@ class Family:
             p.pid: p
             for p in everyone
             if self.leader in (p.pid, p.group, p.session)
-            or (adopts and self._is_orphan(p) and p.session != ours and p.pid not in self.strangers)
+            or (adopts and p.session != ours and self._is_orphan(p) and not self._is_stranger(p))
         }
         while grown := [p for p in everyone if p.parent in members and p.pid not in members]:
             members.update((p.pid, p) for p in grown)
@@ -231,16 +248,6 @@ def reaped_cpu_seconds() -> float:
     for, and of those that they waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def adopt_orphans() -> frozenset[int]:
-    """Return the ids of our present children, and become a subreaper for the rest of our life:
-    descendants that lose their parent become our children. On other systems than Linux do nothing
-    and return an empty set."""
-    if not system.is_linux():
-        return frozenset()
-    system.adopt_orphans()
-    return frozenset(p.pid for p in _list() if p.parent == os.getpid())
 
 
 def _list() -> list[_Process]:

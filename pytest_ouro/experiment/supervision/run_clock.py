@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.experiment.supervision import processes
-from pytest_ouro.experiment.supervision.answers import Answers, Turn, excused
 from pytest_ouro.experiment.supervision.pace import summarise
 from pytest_ouro.experiment.terms.measurement import MetricScore
 
 if TYPE_CHECKING:
+    from pytest_ouro.experiment.supervision.answers import Answers, Turn
     from pytest_ouro.experiment.terms.job import Job
 
 #: A run is ended when it has trained this many times its budget, and a second: it cannot be kept.
@@ -28,6 +28,11 @@ OTHER_CORES = "a process of the run may use other cores than those of its slot: 
 _MOST = 20
 
 Stop = Literal["", "timeout", "overrun", "interrupted", "unjudged"]
+
+
+def _first_scan() -> float:
+    """Return the time of a run's first scan: most short runs end before it, and need none."""
+    return time.monotonic() + random.uniform(0.1, 0.3)
 
 
 @dataclass
@@ -74,7 +79,7 @@ class RunState:
     answers: Answers | None = None
     reaped: float = field(default_factory=processes.reaped_cpu_seconds)
     #: Time of the next scan; randomised so that a process cannot hide from it.
-    next_scan: float = 0.0
+    next_scan: float = field(default_factory=_first_scan)
 
     def clock(self) -> float:
         """Return the present time on the bound's clock, in seconds.
@@ -99,9 +104,7 @@ class RunState:
         now = time.monotonic()
         # A scan is expensive on a machine with many processes.
         self.next_scan = now + max(1.0, 50 * (now - began)) * random.uniform(0.2, 1.8)
-        # A scan does not list reaped processes.
-        ended = processes.reaped_cpu_seconds() - self.reaped
-        self.cpu = max(self.cpu, used.cpu_seconds + ended)
+        self.count_reaped(used.cpu_seconds)
         self.peak_mb = max(self.peak_mb, used.resident_mb)
         cores = self.job.cores
         if cores and processes.uses_other_cores(self.family.living, cores):
@@ -109,6 +112,12 @@ class RunState:
             self.findings += [] if text in self.findings else [text]
         if self.family.unaccounted and self.job.clock == "cpu" and UNACCOUNTED not in self.findings:
             self.findings.append(UNACCOUNTED)
+
+    def count_reaped(self, living: float = 0.0) -> None:
+        """Update the run's CPU seconds by those of its reaped processes, which no scan lists, and
+        of its ``living`` ones."""
+        ended = processes.reaped_cpu_seconds() - self.reaped
+        self.cpu = max(self.cpu, living + ended)
 
     def trained(self) -> float | None:
         """Return the seconds of the window so far; None before it begins.
@@ -130,6 +139,8 @@ class RunState:
             return 0.0
         if self.judgment is None:
             return self.answers.charged_by_now(self.clock(), self.cpu)
+        from pytest_ouro.experiment.supervision.answers import excused
+
         most = excused(
             window=self.window or 0.0,
             served=self.served,
@@ -199,6 +210,8 @@ class RunState:
             self.unable = str(message["why"])
         elif event == "asked":
             self.close()
+            from pytest_ouro.experiment.supervision.answers import Answers  # of a judge
+
             self.answers = Answers(self.clock(), self.cpu)
         elif event == "question":
             self._pass_to("run")

@@ -10,8 +10,8 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
+from pytest_ouro.child.kernel import system
 from pytest_ouro.experiment.supervision import processes
-from pytest_ouro.experiment.supervision.judge_process import start_judge
 from pytest_ouro.experiment.supervision.own_process import make_undumpable, record_signals
 from pytest_ouro.experiment.supervision.run_clock import RunState, Stop
 from pytest_ouro.experiment.supervision.run_log import RunLog
@@ -25,8 +25,10 @@ from pytest_ouro.experiment.terms.read_metric import read
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from pytest_ouro.bound.tables import Level
+    from pytest_ouro.experiment.supervision.judge_process import Judge
 
 _TICK = 0.2
 #: The longest message of a child, in bytes.
@@ -54,8 +56,9 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         record_signals() as signals,
         make_undumpable(),
     ):
-        judge = stack.enter_context(start_judge(job)) if job.judge is not None else None
-        strangers = processes.adopt_orphans()  # the judge is one of them
+        judge = stack.enter_context(_start_judge(job)) if job.judge is not None else None
+        system.adopt_orphans()
+        strangers = frozenset({judge.pid} if judge else ())
         ours, theirs = map(stack.enter_context, socket.socketpair())
         shared = [theirs.fileno(), *(judge.lent if judge else ())]
         direct = start_command(job, theirs.fileno())
@@ -82,6 +85,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         finally:
             trained, charged = state.trained(), state.charged()
             family.end(process, grace=3.0 if stopped else 0.0)
+            state.count_reaped()
             failed = judge.last_words() if judge and state.answers and not state.judgment else ""
             _drain(process, log)
     text = log.end.decode(errors="replace")
@@ -114,6 +118,13 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         clock_start=state.clock_start,
         clock_after=round(state.clock_after, 3),
     )
+
+
+def _start_judge(job: Job) -> AbstractContextManager[Judge]:
+    """Return the context in which the judge of a job runs, see `start_judge`."""
+    from pytest_ouro.experiment.supervision.judge_process import start_judge
+
+    return start_judge(job)
 
 
 def _level(job: Job) -> Level:
