@@ -19,11 +19,14 @@ def read_checks(config: pytest.Config) -> dict[str, type[Check]]:
     BoundError lists each hook that returns no mapping, each value that is not a class derived from
     `Check`, and each name that another plugin, a package or pytest-ouro gives to a different check.
     """
+    hooks = config.hook.pytest_ouro_checks.get_hookimpls()
+    if not hooks:  # to read what every installed package registers is costly
+        return {}
     found: dict[str, object] = {}
     providers = {name: provider(entries[0]) for name, entries in registered().items()}
     providers |= dict.fromkeys(CHECKS, "pytest-ouro")
     problems = []
-    for hook in config.hook.pytest_ouro_checks.get_hookimpls():
+    for hook in hooks:
         given: object = hook.function() or {}
         if not isinstance(given, Mapping):
             problems.append(f"{hook.plugin_name}: pytest_ouro_checks does not return a mapping")

@@ -141,7 +141,7 @@ class TestYaml:
 
     def test_another_parser_is_another_version(self, monkeypatch):
         one = code.version(["a.yaml"])
-        monkeypatch.setattr(code, "yaml_version", lambda: "")
+        monkeypatch.setattr(data, "yaml_version", lambda: "")
         assert code.version(["a.yaml"]) != one
 
     def test_without_a_parser_it_is_text(self, monkeypatch):

@@ -12,9 +12,7 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ouro.evidence.languages.data import read_data, reader, yaml_version
 from pytest_ouro.evidence.languages.form import Form
-from pytest_ouro.evidence.languages.text import read_text
 from pytest_ouro.evidence.python.seedless import seedless
 from pytest_ouro.evidence.python.source import Source, decode
 
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 #: Raise it when equal files get other digests or sizes than before.
 _FORM = 1
 _PYTHON = (".py", ".pyi", ".pyw")
-_PYTHON_FIRST_LINE = re.compile(rb"#!.*\b(python[0-9.]*|pypy[0-9.]*|uv run)\b")
+_PYTHON_FIRST_LINE = rb"#!.*\b(python[0-9.]*|pypy[0-9.]*|uv run)\b"
 
 
 class Code(NamedTuple):
@@ -70,7 +68,11 @@ def version(paths: Iterable[str]) -> str:
     YAML file."""
     text = f"{_FORM} python {platform.python_version()}"
     has_yaml = any(path.lower().endswith((".yaml", ".yml")) for path in paths)
-    return f"{text} yaml {yaml_version() or 'none'}" if has_yaml else text
+    if not has_yaml:
+        return text
+    from pytest_ouro.evidence.languages.data import yaml_version
+
+    return f"{text} yaml {yaml_version() or 'none'}"
 
 
 def _read(path: str, blob: bytes, script: str, loader: str) -> Form:
@@ -79,11 +81,15 @@ def _read(path: str, blob: bytes, script: str, loader: str) -> Form:
     has an encoding that only an interpreter reads."""
     suffix = PurePosixPath(path).suffix.lower()
     try:
-        if path == script or suffix in _PYTHON or _PYTHON_FIRST_LINE.match(blob):
+        if path == script or suffix in _PYTHON or re.match(_PYTHON_FIRST_LINE, blob):
             source = Source(decode(blob))
             return Form("python", source.size, source.code, seedless(source.tree, loader))
+        from pytest_ouro.evidence.languages.data import read_data, reader  # not for Python alone
+
         if read := reader(suffix):
             return read_data(read, blob)
     except (SyntaxError, ValueError, RecursionError):
         pass
+    from pytest_ouro.evidence.languages.text import read_text
+
     return read_text(path, blob)

@@ -16,29 +16,29 @@ from pytest_ouro.evidence.python.names import Assignment, Names
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+# Most runs need few of these patterns, so that each is compiled when it is first used.
 #: Names of a variable, a parameter, a key or an option that holds a seed.
-_NAME = re.compile(
-    r"-*((rng|random|manual|global|base|torch|np|numpy|init|train|model|data)[_-]?)?"
-    r"seed([_-]?(value|val|number))?|-*random[_-]state",
-    re.IGNORECASE,
+_NAME = (
+    r"(?i)-*((rng|random|manual|global|base|torch|np|numpy|init|train|model|data)[_-]?)?"
+    r"seed([_-]?(value|val|number))?|-*random[_-]state"
 )
 #: Functions that only seed global generators, or one object's.
-_SEEDS = re.compile(
+_SEEDS = (
     r"(.*\.)?(manual_seed(_all)?|set_(random_|rng_|global_)?seeds?|seed_(all|everything))"
     r"|(.*\.)?random\.(seed|set_seed)|torch\.(cuda\.)?seed(_all)?"
 )
 #: Functions whose first argument seeds their object, or the generator or key that they return.
-_SEEDED = re.compile(
+_SEEDED = (
     r"(.*\.)?(seed|default_rng|RandomState|SeedSequence|PRNGKey|random\.key|PCG64(DXSM)?|Philox"
     r"|MT19937|SFC64)|random\.Random"
 )
 #: Functions that draw random numbers and do nothing else.
-_DRAWS = re.compile(
+_DRAWS = (
     r"torch\.(rand|randn|randint|randperm)|numpy\.random\.(rand|randn|random|randint|uniform"
     r"|normal)|random\.(random|randint|randrange|getrandbits|uniform|gauss)"
 )
 #: Functions without side effects, and such methods of values.
-_PURE = re.compile(
+_PURE = (
     r"int|float|abs|hash|len|ord|round|str|bytes|sum|min|max|pow|bool|hex|repr|range"
     r"|int\.from_bytes|math\.\w+|hashlib\.\w+|zlib\.\w+|secrets\.rand\w+|os\.(getpid|getenv)"
     r"|time\.(time|monotonic|perf_counter)(_ns)?|os\.environ\.get|torch\.initial_seed"
@@ -54,7 +54,7 @@ def is_seed_name(name: object) -> bool:
     """Return whether ``name`` is a text that names a seed, in any case: ``seed``, also with a usual
     word before or behind it (``torch_seed``, ``seed_value``), or ``random_state``; dashes may come
     first. False for any other name, such as ``my_seed``, and for what is not a text."""
-    return isinstance(name, str) and bool(_NAME.fullmatch(name))
+    return isinstance(name, str) and bool(re.fullmatch(_NAME, name))
 
 
 class Seeds:
@@ -87,7 +87,7 @@ class Seeds:
         """Return whether a call is of a function or method that is known to have no side effects;
         its arguments are not looked at."""
         if name := self.names.resolve(call.func):
-            return bool(_PURE.fullmatch(name)) and name not in self.names.functions
+            return bool(re.fullmatch(_PURE, name)) and name not in self.names.functions
         return isinstance(call.func, ast.Attribute) and call.func.attr in _PURE_METHODS
 
     def is_constant(self, node: ast.AST) -> bool:
@@ -165,13 +165,13 @@ class Seeds:
         ]
         return found + (call.args[:1] if self.is_seeded(call) else [])
 
-    def _is_call_of(self, call: ast.Call, functions: re.Pattern[str]) -> bool:
+    def _is_call_of(self, call: ast.Call, functions: str) -> bool:
         """Return whether a call is of a function or method whose full name matches, and which the
         module does not define."""
         name = self.names.resolve(call.func)
         if not name and isinstance(call.func, ast.Attribute):
             name = f".{call.func.attr}"  # of an expression: torch.Generator().manual_seed
-        return name not in self.names.functions and bool(functions.fullmatch(name))
+        return name not in self.names.functions and bool(re.fullmatch(functions, name))
 
     # --- variables and parameters ----------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import statistics
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -153,6 +152,8 @@ def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
         yield _Fact("n", len(values), run.n)
     if run.n != len(values) or len(values) < 2:  # runs on other hardware do not count
         return
+    import statistics  # only repeats need it
+
     yield _Fact("mean", statistics.fmean(values), run.mean)
     yield _Fact("sd", statistics.stdev(values), run.sd)
 

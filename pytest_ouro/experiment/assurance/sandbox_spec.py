@@ -15,7 +15,6 @@ from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.core.schema import values_of
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.paths import DataGlob
-from pytest_ouro.experiment.devices import nvml
 from pytest_ouro.experiment.terms.job import CHILD
 from pytest_ouro.experiment.terms.names import PACKAGE
 
@@ -142,6 +141,8 @@ def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
     written by a command: so its validation files are deleted there. ExperimentError if the driver
     does not know the card, OSError if a validation file cannot be deleted.
     """
+    from pytest_ouro.experiment.devices import nvml  # only a sandbox needs it
+
     card = nvml.Access("", ()) if job.hide_cuda else nvml.access()
     read = [tree, *_readable(case, experiment)]
     hidden = _hidden(case, experiment, job)

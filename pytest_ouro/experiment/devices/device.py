@@ -7,7 +7,6 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ouro.experiment.devices import nvml
 from pytest_ouro.messages import devices as messages
 
 if TYPE_CHECKING:
@@ -49,6 +48,8 @@ def cuda_present() -> bool:
     """
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1", "none", "NoDevFiles"):
         return False
+    from pytest_ouro.experiment.devices import nvml  # a run on the processor needs none of it
+
     return bool(nvml.cards()) or Path("/dev/kfd").exists()
 
 
@@ -78,6 +79,8 @@ def selected() -> list[Card]:
 
     A word that matches no card of NVIDIA's driver is left out.
     """
+    from pytest_ouro.experiment.devices import nvml
+
     known = nvml.cards()
     return [card for word in visible() for card in known if card.matches(word)]
 
@@ -107,6 +110,8 @@ def surroundings(
     """
     if profile == "cpu":
         return Surroundings(f"{cpu_name()}, {len(cores)} cores" if cores else cpu_name())
+    from pytest_ouro.experiment.devices import nvml
+
     cards = selected()
     others = nvml.foreign(cards)
     for one in others:

@@ -28,7 +28,7 @@ _VALUES = {
     "vscode-merge-base": _NAME,
     "gh-merge-base": _NAME,
 }
-_KEY = re.compile(rf"branch\.{_NAME}\.({'|'.join(_VALUES)})")
+_KEY = rf"branch\.{_NAME}\.({'|'.join(_VALUES)})"
 
 
 def only_branches_differ(before: bytes, after: bytes, *, folder: Path) -> bool:
@@ -42,7 +42,7 @@ def only_branches_differ(before: bytes, after: bytes, *, folder: Path) -> bool:
         old, new = _settings(before, folder), _settings(after, folder)
     except GitError:
         return False
-    of_branches = {one for one in old if _KEY.fullmatch(one[0])}
+    of_branches = {one for one in old if re.fullmatch(_KEY, one[0])}
     remotes = {key[len("remote.") :].rpartition(".")[0] for key, _ in old if key[:7] == "remote."}
     rest = [one for one in new if one not in of_branches and not _may_be_new(*one, remotes)]
     return rest == [one for one in old if one not in of_branches]
@@ -65,7 +65,7 @@ def _may_be_new(key: str, value: str, remotes: set[str]) -> bool:
     ``key`` is as git lists it, ``remotes`` are the names of the known remotes; ``.`` is allowed in
     place of one.
     """
-    found = _KEY.fullmatch(key)
+    found = re.fullmatch(_KEY, key)
     if not found:
         return False
     pattern = _VALUES[found[1]]

@@ -85,8 +85,9 @@ class StartFiles:
     @classmethod
     def read(cls, git: Git) -> StartFiles:
         """Return the files and folders as they are now, with what links among them lead to."""
-        named = frozenset(_named_by_settings(git))
-        return cls(git, named, _entries([*_places(git), *named]))
+        entries = _entries(_places(git))
+        named = frozenset(_named_by_settings(git, entries))
+        return cls(git, named, {**_entries(named - entries.keys()), **entries})
 
     def restore(self) -> list[str]:
         """Restore the files, and return a line for each of the first ``_LINES`` paths that were
@@ -227,11 +228,11 @@ def _listed(folder: Path) -> list[Path]:
         return []
 
 
-def _named_by_settings(git: Git) -> Iterator[Path]:
-    """Yield the files and folders that settings of git name, whether they exist or not: included
-    files, which are read too, and folders of hooks, files of attributes and excludes. At most 100
-    files are read."""
-    todo = [path for path in _entries(_places(git)) if path.name in _SETTINGS]
+def _named_by_settings(git: Git, paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files and folders that the settings of git among ``paths`` name, whether they exist
+    or not: included files, which are read too, and folders of hooks, files of attributes and
+    excludes. At most 100 files are read."""
+    todo = [path for path in paths if path.name in _SETTINGS]
     seen: set[Path] = set()
     while todo and len(seen) < 100:
         file = todo.pop()

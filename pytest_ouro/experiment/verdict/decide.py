@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass, field
@@ -140,5 +139,7 @@ def noise_of(runs: Iterable[tuple[str, float]]) -> float | None:
     freedom = sum(len(values) - 1 for values in repeats)
     if not freedom:
         return None
+    import statistics  # only repeats need it
+
     squares = sum(statistics.variance(values) * (len(values) - 1) for values in repeats)
     return float((squares / freedom) ** 0.5)

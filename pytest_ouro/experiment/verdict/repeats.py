@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -30,11 +29,15 @@ class Repeats:
     @property
     def mean(self) -> float:
         """The mean of the values."""
+        import statistics  # only repeats need it
+
         return statistics.fmean(self.values)
 
     @property
     def sd(self) -> float:
         """The standard deviation of one run, estimated from the values (with n − 1)."""
+        import statistics
+
         return statistics.stdev(self.values)
 
     @property
