@@ -7,9 +7,12 @@ In clones of this repository, alternately: `python train.py`, and `pytest --ouro
 
     python benchmarks/overhead.py --command [--rounds N]
 
-In the same rounds: `python -c pass`, a command of one second by itself, and an experiment with that
-command at `supervised`. The first experiment is not counted. CPU seconds are those of all
-processes; the number of git processes is that of the last experiment.
+In the same rounds: `python -c pass`, pytest in an empty folder, a short command by itself, and an
+experiment with that command at `supervised`, alone and with `--ouro-repeat 2` and 3: the second of
+its repository, whose journal has one run. Pytest loads no plugin but ours. CPU seconds are medians,
+of a process and all that it waits for. Instructions are those of the programs that are started,
+counted once by valgrind, where it is installed; a fork counts from where its parent stands, so that
+what forks do themselves is left out.
 """
 
 from __future__ import annotations
@@ -88,8 +91,9 @@ command          = ["python", "work.py"]
 evaluate-command = ["python", "evaluate.py"]
 editable         = ["work.py"]
 metric           = "error"
-budget           = 10
+budget           = 600
 device           = "cpu"
+highest          = "supervised"
 [verdict]
 noise = 0.0
 [[danger-zone]]
@@ -106,26 +110,56 @@ id    = "only-work-py"
 rule  = "Only work.py is changed."
 check = "scope"
 """
-WORK = "import time\nend = time.monotonic() + 1\nwhile time.monotonic() < end: pass\n"
+WORK = "print(sum(range(100_000)))\n"
 GIT = """\
 #!/bin/sh
 echo "$@" >> "{log}"
 exec {git} "$@"
 """
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "ouro"]
 
 
-def spent(words: list[str], folder: Path, path: str) -> tuple[float, float]:
-    """Run a command; return its wall seconds, and the CPU seconds of it and its children."""
-    unset = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
-    env = {key: value for key, value in os.environ.items() if key not in unset} | {"PATH": path}
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(words, cwd=folder, env=env, stdout=subprocess.PIPE, check=True)
-    wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def spend(words: list[str], folder: Path, path: str) -> float:
+    """Run a command whose only pytest plugin is ours, with ``path`` as PATH; return the CPU seconds
+    of it and its children."""
+    unset = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTEST_ADDOPTS", "PYTEST_PLUGINS")
+    env = {key: value for key, value in os.environ.items() if key not in unset}
+    env |= {"PATH": path, "PYTHONHASHSEED": "0", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode not in (0, 5):  # pytest has 5 for an empty folder
+        sys.exit(f"{' '.join(words)} failed:\n{done.stdout}{done.stderr}")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def count_instructions(words: list[str], folder: Path, path: str) -> float:
+    """Return the instructions of a command and the programs that it starts, in millions; nan
+    without valgrind."""
+    if not shutil.which("valgrind"):
+        return float("nan")
+    with tempfile.TemporaryDirectory() as out:
+        count = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--trace-children=yes"]
+        spend([*count, f"--cachegrind-out-file={out}/%p", *words], folder, path)
+        texts = [file.read_text() for file in Path(out).iterdir()]
+    found = [re.search(r"^cmd: (.*)$(?s:.*)^summary: (\d+)$", text, re.M) for text in texts]
+    own = [int(one[2]) for one in found if one[1] == " ".join(words)]
+    started = [int(one[2]) for one in found if one[1] != " ".join(words)]
+    return (max(own) + sum(started)) / 1e6
+
+
+def count_git(words: list[str], folder: Path, bin: Path) -> int:
+    """Return how many git processes a command starts; ``bin`` is a folder for another git."""
+    log, program = bin / "log", bin / "git"
+    log.write_text("")
+    program.write_text(GIT.format(log=log, git=shutil.which("git")))
+    program.chmod(0o755)
+    spend(words, folder, f"{bin}{os.pathsep}{os.environ['PATH']}")
+    return len(log.read_text().splitlines())
 
 
 def command_experiment(folder: Path) -> Path:
-    """Make a repository with a command of one second, blessed."""
+    """Make a repository with a short command, blessed."""
     files = {"bound.toml": COMMAND, "work.py": WORK, ".gitignore": "run.log\nresults.tsv\n"}
     files["evaluate.py"] = "print('error: 1.0')\n"
     folder.mkdir()
@@ -141,36 +175,57 @@ def command_experiment(folder: Path) -> Path:
 
 
 def measure_command(rounds: int) -> None:
-    """Print the medians of the rounds: wall and CPU seconds, and their relation to the others."""
-    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--ouro-experiment"]
-    git, path = shutil.which("git"), os.environ["PATH"]
+    """Print CPU seconds and instructions of each way, and their relation to `python -c pass`."""
+    path, run = os.environ["PATH"], [*PYTEST, "--ouro-experiment"]
     with tempfile.TemporaryDirectory() as name:
-        folder, log = command_experiment(Path(name, "repository")), Path(name, "git.log")
-        program = Path(name, "bin", "git")
-        program.parent.mkdir()
-        program.write_text(GIT.format(log=log, git=git))
-        program.chmod(0o755)
+        place, bin = Path(name, "repository"), Path(name, "bin")
+        bin.mkdir()
+        kept = command_experiment(Path(name, "kept"))
+        spend(run, kept, path)
+
+        def fresh(words: list[str]) -> Path:
+            """Make the repository again, with one run in its journal; empty to collect alone."""
+            shutil.rmtree(place, ignore_errors=True)
+            if "--collect-only" in words:
+                place.mkdir()
+            else:
+                shutil.copytree(kept, place)
+            return place
+
         ways = {
             "python -c pass": [sys.executable, "-c", "pass"],
+            "pytest, empty folder": [*PYTEST, "--collect-only"],
             "command": [sys.executable, "work.py"],
-            "experiment": pytest,
+            "experiment": run,
+            "2 repeats": [*run, "--ouro-repeat", "2"],
+            "3 repeats": [*run, "--ouro-repeat", "3"],
         }
-        spent(pytest, folder, path)
-        figures = {key: [] for key in ways}
+        seconds: dict[str, list[float]] = {title: [] for title in ways}
         for _ in range(rounds):
-            for key, words in ways.items():
-                figures[key].append(spent(words, folder, path))
-        spent(pytest, folder, f"{program.parent}{os.pathsep}{path}")
-        calls = len(log.read_text().splitlines())
-    wall, cpu = (
-        {key: statistics.median(one[place] for one in runs) for key, runs in figures.items()}
-        for place in (0, 1)
-    )
-    for key in ways:
-        print(f"{key:15} median wall {wall[key]:.3f} s, CPU {cpu[key]:.3f} s")
-    over = (cpu["experiment"] - cpu["command"]) / cpu["python -c pass"]
-    print(f"beyond the command: {over:.1f} x python -c pass of CPU, {calls} git processes")
-    print(f"wall: {wall['experiment'] / wall['command']:.2f} x the command")
+            for title, words in ways.items():
+                seconds[title].append(spend(words, fresh(words), path))
+        count = {
+            title: count_instructions(words, fresh(words), path) for title, words in ways.items()
+        }
+        calls = {title: count_git(words, fresh(words), bin) for title, words in ways.items()}
+    cpu = {title: 1e3 * statistics.median(values) for title, values in seconds.items()}
+    base = "python -c pass"
+
+    def show(title: str, times: float, counts: float, calls: int) -> None:
+        """Print a line of the table."""
+        ratios = f"{times / cpu[base]:6.1f}", f"{counts / count[base]:6.1f}"
+        print(f"{title:24}{times:8.1f}{ratios[0]}{counts:9.0f}{ratios[1]}{calls:5}")
+
+    print(f"{'':24}{'CPU ms':>8}{'x':>6}{'M instr.':>9}{'x':>6}{'git':>5}")
+    for title in ways:
+        show(title, cpu[title], count[title], calls[title])
+    print("beyond the command, or the repeat before:")
+    less = "command"
+    for title in ("experiment", "2 repeats", "3 repeats"):
+        commands = 0 if less == "command" else 1
+        figures = (one[title] - one[less] - commands * one["command"] for one in (cpu, count))
+        show(title, *figures, calls[title] - calls[less])
+        less = title
 
 
 def main() -> None:
