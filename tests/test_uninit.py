@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.onboarding import removal
+from pytest_ouro.onboarding import hooks, removal
 from pytest_ouro.onboarding.agents import AGENTS, add_import, calls_guard_alone, merge
 
 ALL = "--agents=claude,codex,cursor,gemini"
@@ -96,6 +96,16 @@ def test_a_link_that_leads_out_of_the_repository_is_left_alone(project, ouro, tm
     assert (status, err) == (0, "")
     assert outside.read_text() == text
     assert f"{outside}, which lies outside of the repository" in said
+
+
+def test_a_hook_that_is_a_link_is_left_alone_with_what_it_leads_to(project, ouro, tmp_path):
+    outside = tmp_path / "shared-hook"
+    outside.write_text(hooks.MARK)
+    link = project.path / ".git" / "hooks" / "pre-commit"
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(outside)
+    assert ouro("uninit")[0] == 0
+    assert (link.readlink(), outside.read_text()) == (outside, hooks.MARK)
 
 
 @pytest.mark.parametrize("agent", AGENTS.values(), ids=AGENTS)
