@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: A longer tool call is refused.
 MAX_BYTES = 16 << 20
+#: A call that is not judged by then is refused, before an agent (after 60 seconds) goes on without.
+SECONDS = 45
 
 
 class Unreadable(Exception):
@@ -27,15 +29,34 @@ class Unreadable(Exception):
 def main() -> int:
     """Read the tool call on standard input, answer it, and return the exit status.
 
-    It is 0 if no rule forbids the call, with no output; 0 or 2, as the agent expects, with a
-    refusal in the agent's form on standard output (for 2, also in words on standard error); and 2,
-    with words on standard error alone, if the guard cannot decide. It is never 1, and no traceback
-    is printed: agents treat a failing hook as approval.
+    It is 0 if no rule forbids the call, with no output; 2 with a refusal in the agent's form on
+    standard output and in words on standard error, because a start file of the shell that prints a
+    line makes the first unreadable; and 2, with words on standard error alone, if the guard cannot
+    decide within `SECONDS`. It is never 1, and no traceback is printed: agents treat a failing hook
+    as approval.
     """
     try:
-        return _answer()
+        _set_alarm(SECONDS)
+        status = _answer()
+        _set_alarm(0)
     except BaseException as error:
         return _refuse(error)
+    return status
+
+
+def _set_alarm(seconds: int) -> None:
+    """Make the process give up in so many seconds, or never for 0."""
+    try:
+        import _signal as signal  # type: ignore[import-not-found]  # `signal` imports `enum`
+    except ImportError:  # not CPython
+        import signal
+    signal.signal(signal.SIGALRM, _give_up)
+    signal.alarm(seconds)
+
+
+def _give_up(number: int, frame: object) -> None:
+    """End the process with a refusal: the guard took too long."""
+    os._exit(_refuse(TimeoutError(f"it took more than {SECONDS} seconds")))
 
 
 def _refuse(error: BaseException) -> int:
@@ -63,7 +84,7 @@ def escape(line: str) -> str:
 
 def _answer() -> int:
     """Read the call, write the refusal if a rule forbids it, and return the exit status: 0 if no
-    rule does, else the one that the agent expects. Unreadable or RecursionError if the call cannot
+    rule does, else 2. Unreadable or RecursionError if the call cannot
     be understood; OuroError or OSError if standard input, the rules or git cannot be read, or the
     refusal cannot be written."""
     from pytest_ouro.guard import hosts
@@ -72,11 +93,9 @@ def _answer() -> int:
     text = reason(call) if call.effects else ""
     if not text:
         return 0
-    out, status = hosts.refusal(call, text)
-    _write(1, out)
-    if status:
-        _write(2, text + "\n")
-    return status
+    _write(2, text + "\n")
+    _write(1, hosts.refusal(call, text))
+    return 2
 
 
 def reason(call: Call) -> str:

@@ -191,19 +191,19 @@ def _edited(name: str, words: list[str], given: dict[str, Any], folder: str) -> 
         raise Unreadable(f"{name} names no file")
 
 
-def refusal(call: Call, reason: str) -> tuple[str, int]:
-    """Return a tuple: the text for standard output, and the exit status (2 for Cursor, else 0), by
-    which the agent of the call refuses it. ``reason`` is what the agent is to read."""
+def refusal(call: Call, reason: str) -> str:
+    """Return the text for standard output by which the agent of the call refuses it. ``reason`` is
+    what the agent is to read."""
     said = _text(reason)
     if call.host == "cursor":
-        return f'{{"permission": "deny", "user_message": {said}, "agent_message": {said}}}\n', 2
+        return f'{{"permission": "deny", "user_message": {said}, "agent_message": {said}}}\n'
     if call.host == "gemini":
-        return f'{{"decision": "deny", "reason": {said}}}\n', 0
+        return f'{{"decision": "deny", "reason": {said}}}\n'
     # Exactly these fields: Codex runs the tool if the answer has a field that it does not know.
     return (
         '{"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "deny", '
         f'"permissionDecisionReason": {said}}}}}\n'
-    ), 0
+    )
 
 
 def _text(words: str) -> str:

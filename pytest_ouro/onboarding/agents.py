@@ -16,7 +16,19 @@ from pytest_ouro.onboarding.section import BEGIN, END
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMAND = "pytest-ouro guard"
+#: What our hooks start.
+CALL = "pytest-ouro guard"
+#: The command of our hooks. What keeps the guard from an answer (it is missing, fails or is killed)
+#: is a refusal here, though some agents take a hook that fails for permission. `sh` reads it, since
+#: a person's shell may be another one; without named variables, which Gemini would replace.
+COMMAND = (
+    f"sh -c '{CALL} || {{ [ $? = 2 ] || echo pytest-ouro: the guard did not run, so this call is "
+    "refused. Do not retry it, tell the person who runs this session >&2; exit 2; }'"
+)
+#: Commands of our hooks, now and in earlier versions, which `merge` replaces.
+OURS = (COMMAND, CALL)
+#: How long an agent waits for the guard, in seconds; most take a late answer for permission.
+_TIMEOUT = 60
 #: The names under which a command starts pytest-ouro, at the end of a path.
 _PROGRAMS = ("pytest-ouro", "pytest_ouro")
 #: A word that may stand before them: a program that starts another, an option or an assignment.
@@ -26,6 +38,8 @@ _STARTS = re.compile(
 #: What joins simple commands, and what makes a shell do more than one of them.
 _JOINS = re.compile(r"[;&|\n]")
 _MORE = re.compile(r"[;&|<>`$\n]")
+#: A shell that runs a text in single quotes, as in our own command.
+_SCRIPT = re.compile(r"\s*(?:/bin/)?(?:ba)?sh -c '([^']*)'\s*")
 
 
 @dataclass(frozen=True)
@@ -34,50 +48,54 @@ class Agent:
     uses it, from the top folder.
 
     ``hooks`` maps an event to the entry that calls the guard; ``base`` are keys, with their values,
-    that the file must have too. ``next`` is what a person must do after the file is written; "" if
-    nothing.
+    that the file must have too. ``next`` is what a person must do after the file is written.
     """
 
     settings: str
     signs: tuple[str, ...]
     hooks: dict[str, dict[str, object]]
     base: dict[str, object]
-    next: str = ""
+    next: str
 
 
-def _nested(matcher: str, **more: object) -> dict[str, object]:
-    """Return the entry of a hook that calls the guard, in the form of agents that put hooks under a
-    matcher. ``more`` are further keys of the hook."""
-    return {"matcher": matcher, "hooks": [{"type": "command", "command": COMMAND, **more}]}
+def _nested(**more: object) -> dict[str, object]:
+    """Return the entry of a hook that calls the guard before every tool, in the form of agents that
+    put hooks under a matcher. ``more`` are further keys of the hook."""
+    return {"matcher": "*", "hooks": [{"type": "command", "command": COMMAND, **more}]}
 
 
-_CURSOR = {"command": COMMAND, "timeout": 10, "failClosed": True}
+_CURSOR = {"command": COMMAND, "timeout": _TIMEOUT, "failClosed": True}
 
 AGENTS = {
     "claude": Agent(
         ".claude/settings.json",
         (".claude", "CLAUDE.md"),
-        {"PreToolUse": _nested("Edit|Write|NotebookEdit|Bash", timeout=10, onFailure="block")},
+        {"PreToolUse": _nested(timeout=_TIMEOUT, onFailure="block")},
         {},
+        "in Claude Code, trust this folder when it asks; a session that runs reads the hook when "
+        "it starts again",
     ),
     "codex": Agent(
         ".codex/hooks.json",
         (".codex", "AGENTS.md"),
-        {"PreToolUse": _nested("Bash|apply_patch|mcp__.*", timeout=10)},
+        {"PreToolUse": _nested(timeout=_TIMEOUT)},
         {},
-        "in Codex, trust the hook: /hooks (it is skipped until then, and after every change of it)",
+        "in Codex, trust this project, and the hook again after each change of it: /hooks (until "
+        "then it is skipped, and nothing says so)",
     ),
     "cursor": Agent(
         ".cursor/hooks.json",
         (".cursor",),
         {"preToolUse": _CURSOR, "beforeShellExecution": _CURSOR},
         {"version": 1},
+        "in Cursor, trust this workspace; see in its settings, under Hooks, that the hook is there",
     ),
     "gemini": Agent(
         ".gemini/settings.json",
         (".gemini", "GEMINI.md"),
-        {"BeforeTool": _nested("write_file|replace|run_shell_command", timeout=10000)},
+        {"BeforeTool": _nested(timeout=1000 * _TIMEOUT)},
         {},
+        "in Gemini CLI, trust this folder when it asks, and start it again",
     ),
 }
 #: The files that import AGENTS.md, where a project has them.
@@ -106,9 +124,10 @@ def _is_ours(data: bytes) -> bool:
 
 
 def merge(agent: Agent, before: str) -> str:
-    """Return the text ``before`` of the agent's settings, with the guard's hook added to each event
-    of ``agent.hooks`` that has no command with `COMMAND` in it, and with the keys of ``agent.base``
-    that are missing; unchanged if every event has one. An empty text becomes new settings.
+    """Return the text ``before`` of the agent's settings, with the guard's hook in each event of
+    ``agent.hooks``, and with the keys of ``agent.base`` that are missing; unchanged if every event
+    has it. A hook of an earlier version is replaced in its place, and one whose command a person
+    wrote is left as it is. An empty text becomes new settings.
 
     OuroError, with the line if it is known, if the text is not a JSON object, has a key twice, or
     has hooks in another structure.
@@ -117,31 +136,63 @@ def merge(agent: Agent, before: str) -> str:
     hooks = settings.get("hooks", {})
     if not isinstance(hooks, dict):
         raise messages.unmergeable(agent.settings, "'hooks' is not an object")
-    added = False
+    new = dict(hooks)
     for event, entry in agent.hooks.items():
         entries = hooks.get(event, [])
         if not isinstance(entries, list):
             raise messages.unmergeable(agent.settings, f"'hooks.{event}' is not a list")
-        if not any(map(_calls_guard, _commands(entries))):
-            hooks = {**hooks, event: [*entries, entry]}
-            added = True
-    if not added:
+        new[event] = _with_entry(entries, entry)
+    if new == hooks:
         return before
-    new = {**agent.base, **settings, "hooks": hooks}
-    return settings_text(new, before)
+    return settings_text({**agent.base, **settings, "hooks": new}, before)
+
+
+def _with_entry(entries: list[Any], entry: dict[str, object]) -> list[Any]:
+    """Return the entries of an event without hooks whose command is one of `OURS`, and with
+    ``entry`` in the place of the first that had no other hook, or else at the end. Unchanged if a
+    hook with another command calls the guard."""
+    if any(_calls_guard(command) for command in _commands(entries) if command not in OURS):
+        return entries
+    new: list[Any] = []
+    place = None
+    for each in entries:
+        kept = _without_ours(each)
+        if kept is None:
+            place = len(new) if place is None else place
+        else:
+            new.append(kept)
+    new.insert(len(new) if place is None else place, entry)
+    return new
+
+
+def _without_ours(entry: Any) -> Any:
+    """Return an entry of an event without the hooks whose command is one of `OURS`; None if nothing
+    else is in it. Unchanged if it has none."""
+    if not isinstance(entry, dict) or not _commands([entry]):
+        return entry
+    if entry.get("command") in OURS:
+        return None
+    inner = entry.get("hooks")
+    if not isinstance(inner, list):
+        return entry
+    kept = [hook for hook in inner if not (isinstance(hook, dict) and hook.get("command") in OURS)]
+    return {**entry, "hooks": kept} if kept else None
 
 
 def calls_guard_alone(command: object) -> bool:
-    """Return whether a shell command is one simple command that starts ``pytest-ouro guard`` with
-    no words behind it, itself or by another program such as ``uv run``; False for a value that is
-    not text."""
-    return (
+    """Return whether a shell command is that of our hooks, or one simple command that starts
+    ``pytest-ouro guard`` with no words behind it, itself or by another program such as ``uv run``;
+    False for a value that is not text."""
+    return command in OURS or (
         isinstance(command, str) and not _MORE.search(command) and _words_for_guard(command) == []
     )
 
 
 def _calls_guard(command: str) -> bool:
-    """Return whether one of the simple commands of a shell command starts ``pytest-ouro guard``."""
+    """Return whether one of the simple commands of a shell command, or of a text that it gives to
+    ``sh -c``, starts ``pytest-ouro guard``."""
+    if script := _SCRIPT.fullmatch(command):
+        command = script[1]
     return any(_words_for_guard(part) is not None for part in _JOINS.split(command))
 
 

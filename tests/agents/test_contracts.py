@@ -5,6 +5,7 @@ The payloads in payloads/ have the fields that the agents document; each is sent
 
 import json
 import os
+import subprocess
 import sys
 
 import pytest
@@ -21,21 +22,24 @@ NAMES = sorted(path.stem for path in PAYLOADS.glob("*.json"))
 def reason(host, done):
     """The reason of a refusal, in the form that the host reads."""
     said = json.loads(done.stdout)
+    assert done.returncode == 2  # with the reason in words: noise on stdout hides the form
+    words = done.stderr.decode().rstrip("\n")
     if host == "cursor":
         assert said.keys() == {"permission", "user_message", "agent_message"}
-        assert (said["permission"], done.returncode) == ("deny", 2)
-        assert said["agent_message"] in done.stderr.decode()
+        assert said["permission"] == "deny"
+        assert said["agent_message"] == words
         return said["agent_message"]
-    assert (done.returncode, done.stderr) == (0, b"")
     if host == "gemini":
         assert said.keys() == {"decision", "reason"}
         assert said["decision"] == "deny"
+        assert said["reason"] == words
         return said["reason"]
     assert said.keys() == {"hookSpecificOutput"}
     inner = said["hookSpecificOutput"]
     assert inner.keys() == {"hookEventName", "permissionDecision", "permissionDecisionReason"}
     assert (inner["hookEventName"], inner["permissionDecision"]) == ("PreToolUse", "deny")
-    return inner["permissionDecisionReason"]
+    assert inner["permissionDecisionReason"] == words
+    return words
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("-allow")])
@@ -112,7 +116,8 @@ def test_a_call_may_begin_with_a_byte_order_mark(standing, answer, recorded_payl
 
     done = answer(f"\ufeff{payload}".encode(), standing.path)
 
-    assert (done.returncode, bool(done.stdout)) == (0, name.endswith("deny"))
+    is_refused = name.endswith("deny")
+    assert (done.returncode, bool(done.stdout)) == (2 * is_refused, is_refused)
 
 
 def test_a_call_that_is_too_long_is_refused(standing, answer, monkeypatch):
@@ -120,6 +125,17 @@ def test_a_call_that_is_too_long_is_refused(standing, answer, monkeypatch):
 
     assert done.returncode == 2
     assert f"more than {guard.MAX_BYTES} bytes" in done.stderr.decode()
+
+
+def test_a_call_that_is_not_judged_in_time_is_refused():
+    code = "from pytest_ouro import guard; guard.SECONDS = 1; print(guard.main())"
+    waiting = subprocess.Popen(  # its input has no end
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with waiting:
+        assert (waiting.wait(300), waiting.stdout.read()) == (2, b"")
+        assert b"so it is refused: it took more than 1 seconds" in waiting.stderr.read()
 
 
 def edit(project, name="train.py"):
@@ -170,8 +186,6 @@ def test_its_options_never_end_in_status_1_either(project):
 
 @pytest.mark.parametrize("target", [">&-", "> /dev/full"])
 def test_an_answer_that_cannot_be_written_is_a_refusal(standing, recorded_payload, target):
-    import subprocess
-
     payload = json.dumps(recorded_payload("claude-edit-deny", standing.path))
     done = subprocess.run(
         ["sh", "-c", f'exec "{sys.executable}" -m pytest_ouro guard {target}'],

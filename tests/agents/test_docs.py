@@ -4,6 +4,7 @@ true."""
 import json
 import os
 import re
+import shlex
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -55,7 +56,48 @@ def test_the_command_of_the_settings_refuses_and_passes(name, standing, recorded
         for command in commands(json.loads(BY_HAND[AGENTS[name].settings])):
             done = run(command, standing.path, json.dumps(payload))
             assert bool(done.stdout) is is_refused
-            assert done.returncode == (2 if is_refused and name == "cursor" else 0)
+            assert done.returncode == 2 * is_refused
+            assert "did not run" not in done.stderr
+
+
+FAILURES = {
+    "missing": None,
+    "not executable": "",
+    "no permission": "exit 1",
+    "crashes": "kill -SEGV $$",
+    "is killed": "kill -KILL $$",
+    "has no interpreter": "exit 126",
+}
+
+
+@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_guard_that_gives_no_answer_is_a_refusal(name, failure, standing, tmp_path):
+    body = FAILURES[failure]
+    program = tmp_path / "pytest-ouro"
+    if body is not None:
+        program.write_text(f"#!/bin/sh\n{body}\n")
+        program.chmod(0o755 if body else 0o644)
+    for command in commands(json.loads(BY_HAND[AGENTS[name].settings])):
+        done = subprocess.run(
+            ["/bin/sh", "-c", command], cwd=standing.path, env={"PATH": f"{tmp_path}:/bin"},
+            input="{}", capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+        assert done.returncode == 2
+        assert "the guard did not run, so this call is refused" in done.stderr
+
+
+def test_noise_of_the_shell_does_not_hide_a_refusal(standing, recorded_payload, tmp_path):
+    (tmp_path / "noise").write_text("echo welcome\n")
+    payload = json.dumps(recorded_payload("claude-edit-deny", standing.path))
+    [command] = commands(json.loads(BY_HAND[".claude/settings.json"]))
+
+    done = run(f"BASH_ENV={tmp_path}/noise bash -c {shlex.quote(command)}", standing.path, payload)
+
+    assert done.stdout.startswith("welcome\n{")
+    assert done.returncode == 2
+    assert "prepare.py is frozen" in done.stderr
 
 
 def test_the_commands_of_the_page_run(project):

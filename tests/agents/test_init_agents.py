@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pytest_ouro.cli import run
-from pytest_ouro.onboarding.agents import AGENTS, COMMAND, merge
+from pytest_ouro.onboarding.agents import AGENTS, CALL, COMMAND, merge
 
 
 @pytest.fixture
@@ -61,21 +61,22 @@ def test_all_four_by_name(project, init):
         "ouro: wrote .gemini/settings.json",
         "ouro: wrote AGENTS.md",
     ]
-    assert "  next: in Codex, trust the hook: /hooks" in out
+    assert "  next: in Codex, trust this project, and the hook again after each change" in out
     read = {name: json.loads((project.path / a.settings).read_text()) for name, a in AGENTS.items()}
     [claude] = read["claude"]["hooks"]["PreToolUse"]
-    assert claude["matcher"] == "Edit|Write|NotebookEdit|Bash"
+    assert claude["matcher"] == "*"
     assert claude["hooks"] == [
-        {"type": "command", "command": COMMAND, "timeout": 10, "onFailure": "block"}
+        {"type": "command", "command": COMMAND, "timeout": 60, "onFailure": "block"}
     ]
     [codex] = read["codex"]["hooks"]["PreToolUse"]
     assert codex["hooks"][0]["command"] == COMMAND
     assert read["cursor"]["version"] == 1
     for event in ("preToolUse", "beforeShellExecution"):
         [cursor] = read["cursor"]["hooks"][event]
-        assert cursor == {"command": COMMAND, "timeout": 10, "failClosed": True}
+        assert cursor == {"command": COMMAND, "timeout": 60, "failClosed": True}
     [gemini] = read["gemini"]["hooks"]["BeforeTool"]
-    assert gemini["matcher"] == "write_file|replace|run_shell_command"
+    assert gemini["matcher"] == "*"
+    assert gemini["hooks"][0]["timeout"] == 60_000  # milliseconds
     text = (project.path / "AGENTS.md").read_text()
     assert "- Never modify prepare.py.\n  (enforced: modify-prepare, frozen" in text
 
@@ -203,6 +204,8 @@ def test_a_hook_that_a_person_wrote_is_left_as_it_is(project, init, files):
     [
         ('"$CLAUDE_PROJECT_DIR"/.venv/bin/pytest-ouro guard', True),
         ("cd lab && uv run pytest-ouro guard 2>/dev/null", True),
+        (COMMAND.replace(CALL, f"uvx {CALL}"), True),
+        (COMMAND.replace(CALL, f"echo {CALL}"), False),
         ("echo pytest-ouro guard", False),
         ("logger 'pytest-ouro guard'", False),
     ],
@@ -210,6 +213,51 @@ def test_a_hook_that_a_person_wrote_is_left_as_it_is(project, init, files):
 def test_a_hook_that_only_names_the_guard_does_not_stand_for_it(command, calls):
     before = json.dumps({"hooks": {"PreToolUse": [{"command": command}]}})
     assert (merge(AGENTS["claude"], before) == before) is calls
+
+
+EARLIER = {
+    ".claude/settings.json": {"PreToolUse": [{"matcher": "Edit|Write|NotebookEdit|Bash", "hooks": [
+        {"type": "command", "command": CALL, "timeout": 10, "onFailure": "block"}]}]},
+    ".codex/hooks.json": {"PreToolUse": [{"matcher": "Bash|apply_patch|mcp__.*", "hooks": [
+        {"type": "command", "command": CALL, "timeout": 10}]}]},
+    ".cursor/hooks.json": {
+        "preToolUse": [{"command": CALL, "timeout": 10, "failClosed": True}],
+        "beforeShellExecution": [{"command": CALL, "timeout": 10, "failClosed": True}]},
+    ".gemini/settings.json": {"BeforeTool": [{
+        "matcher": "write_file|replace|run_shell_command",
+        "hooks": [{"type": "command", "command": CALL, "timeout": 10000}]}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_hooks_of_an_earlier_version_are_replaced_in_their_place(project, init, files, name):
+    agent = AGENTS[name]
+    before, after = {"command": "mine"}, {"hooks": [{"type": "command", "command": "more"}]}
+    earlier = {event: [before, *old, after] for event, old in EARLIER[agent.settings].items()}
+    project.write({agent.settings: json.dumps({"hooks": earlier})})
+
+    _, out, _ = init(f"--agents={name}")
+
+    assert json.loads(files()[agent.settings])["hooks"] == {
+        event: [before, agent.hooks[event], after] for event in earlier
+    }
+    assert f"ouro: wrote {agent.settings}\n" in out
+    assert f"  next: {agent.next}\n" in out
+    now = files()
+    init(f"--agents={name}")
+    assert files() == now
+
+
+def test_what_a_person_put_beside_an_earlier_hook_is_kept(project, init, files):
+    hooks = [{"type": "command", "command": CALL}, {"type": "command", "command": "mine"}]
+    entries = [{"matcher": "Bash", "hooks": hooks}]
+    project.write({".claude/settings.json": json.dumps({"hooks": {"PreToolUse": entries}})})
+
+    init("--agents=claude")
+
+    found = json.loads(files()[".claude/settings.json"])["hooks"]["PreToolUse"]
+    ours = AGENTS["claude"].hooks["PreToolUse"]
+    assert found == [{"matcher": "Bash", "hooks": hooks[1:]}, ours]
 
 
 def test_hooks_of_an_unknown_form_are_kept(project, init, files):
