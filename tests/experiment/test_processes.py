@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -270,6 +271,20 @@ def test_an_orphan_belongs_to_the_run_unless_it_is_older_or_a_stranger(start):
     family.end(process, grace=0.0)
     assert (older.poll(), stranger.poll()) == (None, None)
     assert not any(map(processes.alive, ours))
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all children are strangers")
+def test_children_are_those_of_this_process(start, monkeypatch, missing):
+    if missing:
+        monkeypatch.setattr(processes, "Path", lambda name: Path("/missing"))
+    own, other = start(SLEEPS), start(FAMILY + "time.sleep(60)")
+    [grandchild] = children(other.pid)
+
+    found = processes.children()
+
+    assert {own.pid, other.pid} <= found
+    assert grandchild not in found
 
 
 def test_end_lets_a_program_clean_up(start):

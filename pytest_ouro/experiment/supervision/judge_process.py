@@ -68,6 +68,7 @@ def start_judge(job: Job) -> Iterator[Judge]:
         kept.enter_context(far)
         with ours, theirs, line, (scratch / "judge.log").open("w+b", buffering=0) as log:
             system.adopt_orphans()
+            strangers = processes.children()  # of pytest or a plugin
             process = subprocess.Popen(
                 [*job.python, "-B", str(CHILD), "judge", str(theirs.fileno())],
                 cwd=scratch,
@@ -78,7 +79,7 @@ def start_judge(job: Job) -> Iterator[Judge]:
                 pass_fds=[theirs.fileno(), line.fileno(), shared],
                 start_new_session=True,
             )
-            family = processes.Family(process.pid)
+            family = processes.Family(process.pid, strangers)
             message = {
                 **job.judge,
                 "supervisor": os.getpid(),

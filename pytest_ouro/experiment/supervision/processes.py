@@ -144,9 +144,9 @@ class Family:
     """The process ``leader``, which leads a session, and all its descendants, orphans too.
 
     It is made before the leader is reaped. A child of this process in another session belongs to
-    the run unless it is older than the leader, or its id is in ``strangers``: those that were
-    started just before, in the same tick of the system's clock. With ``is_copy`` the leader is a
-    fork of this process, whose memory is not the run's.
+    the run unless it is older than the leader, or its id is in ``strangers``: the children that
+    this process had before, as `children` returns them. With ``is_copy`` the leader is a fork of
+    this process, whose memory is not the run's.
     """
 
     leader: int
@@ -248,6 +248,18 @@ def reaped_cpu_seconds() -> float:
     for, and of those that they waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def children() -> frozenset[int]:
+    """Return the ids of the children of this process; except on Linux an empty set."""
+    if not system.is_linux():
+        return frozenset()
+    try:  # this reads a few files, `_list` some for each process of the machine
+        threads = Path("/proc/self/task").iterdir()
+        texts = [(thread / "children").read_bytes() for thread in threads]
+    except OSError:  # the kernel was built without these files, or a thread has ended
+        return frozenset(p.pid for p in _list() if p.parent == os.getpid())
+    return frozenset(int(pid) for text in texts for pid in text.split())
 
 
 def _list() -> list[_Process]:

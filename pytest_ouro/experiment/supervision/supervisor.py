@@ -58,7 +58,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
     ):
         judge = stack.enter_context(_start_judge(job)) if job.judge is not None else None
         system.adopt_orphans()
-        strangers = frozenset({judge.pid} if judge else ())
+        strangers = processes.children() | ({judge.pid} if judge else set())
         ours, theirs = map(stack.enter_context, socket.socketpair())
         shared = [theirs.fileno(), *(judge.lent if judge else ())]
         direct = start_command(job, theirs.fileno())
