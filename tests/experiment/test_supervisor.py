@@ -65,7 +65,7 @@ def test_the_child_sees_that_environment(bench, monkeypatch):
 
 
 def test_a_hang_is_killed_with_the_child_it_started(bench, wait_for_json, wait_until_gone):
-    seen = bench.run(CHILD + "time.sleep(60)", timeout=5.0)  # time to write the file, on any machine
+    seen = bench.run(CHILD + "time.sleep(60)", timeout=5.0)
     assert seen.stopped == "timeout"
     assert seen.wall_seconds >= 5.0
     assert all(wait_until_gone(pid) for pid in wait_for_json(bench.folder / "pids"))
