@@ -113,6 +113,7 @@ def open_case(
     index: str = "",
     rehash: bool = False,
     run_commands: bool = False,
+    from_top: bool = False,
     checks: Mapping[str, type[Check]] | None = None,
 ) -> Case:
     """Return the case of the bound.toml at ``path``: its rules as trust has them, and the evidence.
@@ -121,10 +122,11 @@ def open_case(
     it is None, OURO_TRUST, git's setting ouro.trust or bound.lock decides. ``subject`` is what is
     checked, and ``index`` the GIT_INDEX_FILE to keep for a partial commit ("" for git's own index).
     With ``rehash`` all data is read again; ``run_commands`` allows the commands that the bound
-    names. ``checks``, by name, are known beside those of pytest-ouro and of packages. GitError,
+    names. With ``from_top``, the commands of a help have paths from the repository's top.
+    ``checks``, by name, are known beside those of pytest-ouro and of packages. GitError,
     TrustError, BoundError, LimitError or another OuroError if the rules cannot be read.
     """
-    git = Git.discover(path.parent, index=index)
+    git = replace(Git.discover(path.parent, index=index), from_top=from_top)
     bound_path = git.relative(path)
     try:
         Repository(git).head  # noqa: B018 - report a repository without a commit first

@@ -41,7 +41,7 @@ def test_a_broken_rule_is_reported_with_place_reason_and_remedy(project, gate):
     assert lines[-1].startswith("ouro: broken: 2 rules hold, 3 broken, 2 skipped, trust: ")
 
 
-def test_below_the_top_it_is_said_where_the_commands_are_for(project, gate, monkeypatch):
+def test_below_the_top_the_help_names_files_from_there(project, gate, monkeypatch):
     folder = project.path / "deep/er"
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
@@ -49,12 +49,12 @@ def test_below_the_top_it_is_said_where_the_commands_are_for(project, gate, monk
 
     project.edit("prepare.py", "float(model)", "0.5")
     _, out, _ = gate()
-    away, last = out.splitlines()[-2:]
 
-    assert away == "paths and commands are for the top of the repository: cd ../.."
-    assert last.startswith("ouro: broken: ")
+    assert out.startswith("danger-zone::prepare BROKEN: prepare.py changed (sha256 ")
+    assert " -- ../../prepare.py   (" in out
+    assert "cd " not in out
     monkeypatch.chdir(project.path)
-    assert "cd " not in gate()[1]
+    assert " -- prepare.py   (" in gate()[1]
 
 
 def test_every_broken_rule_is_reported(project, gate):

@@ -118,7 +118,7 @@ def _unreadable(evidence: Evidence, path: str, error: SyntaxError) -> OuroError:
 
 def gate_command(evidence: Evidence) -> str:
     """Return the shell command that runs the gate again on the same subject by the project's
-    Python. It is to be run in the repository's top folder."""
+    Python. It is to be run where pytest-ouro was called."""
     repository, layout = evidence.repository, evidence.layout
     head, trust = repository.tip or repository.head, evidence.trust.commit
     options = {
@@ -126,7 +126,8 @@ def gate_command(evidence: Evidence) -> str:
         "index": " --staged",
         "commit": f" --head {head:.12} --trust {trust:.12}",
     }[repository.subject]
-    folder = f"cd {quoted(layout.root)} && " if layout.root else ""
+    root = repository.git.word(layout.root or ".")
+    folder = f"cd {root} && " if root != "." else ""
     return f"{folder}{' '.join(map(quoted, layout.python))} -I -m pytest_ouro gate{options}"
 
 
@@ -170,7 +171,7 @@ def _report_gone(evidence: Evidence, path: str, place: str) -> Finding:
     return Finding(
         f"{path} is gone: there is nothing to run",
         where=f"deleted in: {commit or f'the {place}'}",
-        help=f"git checkout {source} -- {quoted(path)}{then}",
+        help=f"git checkout {source} -- {repository.git.word(path)}{then}",
         facts={"path": path},
         paths=(path,),
     )

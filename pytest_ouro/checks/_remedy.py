@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.escape import quoted
 from pytest_ouro.evidence.paths import matches
 
 if TYPE_CHECKING:
@@ -26,15 +25,15 @@ def undo(evidence: Evidence, path: str, *, known: bool = True) -> str:
     restores the trusted file or, if trust lacks it (``known`` is False), removes the file. If no
     commit has the blessed bytes, a person must bless the file, and the return value says that.
     """
-    trust = evidence.trust
+    trust, word = evidence.trust, evidence.repository.git.word(path)
     if command := drop(evidence, [path]):
         remedy = command
     elif known and trust.can_restore(path):
-        remedy = f"git checkout {trust.commit[:7]} -- {quoted(path)}"
+        remedy = f"git checkout {trust.commit[:7]} -- {word}"
     elif known:
         return f"no commit has the blessed {path}: a person may bless this one: pytest-ouro bless"
     else:
-        remedy = f"{'git rm -f' if path in evidence.repository.index else 'rm'} {quoted(path)}"
+        remedy = f"{'git rm -f' if path in evidence.repository.index else 'rm'} {word}"
     return remedy + _BLESS
 
 
@@ -67,12 +66,12 @@ def drop(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str] = ()) 
     steps = [f"git reset --soft {target}"]
     back = [p for p in wanted if p in before and (p in touched or p in dirty)]
     source = evidence.trust.commit[:7] if _is_trusted(evidence, back, before) else target
-    steps += _step(f"git checkout {source} --", back)
+    steps += _step(repository, f"git checkout {source} --", back)
     gone = [path for path in touched if path not in before and path not in kept]
     if kept and not back and not gone:  # a reset of the index alone leaves all files as they are
         return f"git reset {target}   (the files stay as they are; then commit the idea alone)"
-    steps += _step("git rm --cached --", kept)
-    steps += _step("git rm -f --", gone)
+    steps += _step(repository, "git rm --cached --", kept)
+    steps += _step(repository, "git rm -f --", gone)
     return f"{' && '.join(steps)}, then git commit"
 
 
@@ -154,8 +153,8 @@ def _is_trusted(evidence: Evidence, paths: Iterable[str], before: Mapping[str, o
     return all(path in tree and tree[path] == before[path] for path in paths)
 
 
-def _step(command: str, paths: Iterable[str]) -> list[str]:
+def _step(repository: Repository, command: str, paths: Iterable[str]) -> list[str]:
     """Return a list of one text, the command followed by these paths, sorted and quoted, of which
     it names 20 at most; [] if there are no paths."""
-    names = " ".join(map(quoted, sorted(paths)[:_NAMED]))
+    names = " ".join(map(repository.git.word, sorted(paths)[:_NAMED]))
     return [f"{command} {names}"] if names else []

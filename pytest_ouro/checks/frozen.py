@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from pytest_ouro.checks import Check, Protection
 from pytest_ouro.checks._remedy import drop, places, undo
 from pytest_ouro.checks._wording import count
-from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, option
@@ -59,11 +58,12 @@ class Frozen(Check):
         new = sorted(found - evidence.trust.paths)
         if new:
             remove = "git rm -f" if new[0] in repository.index else "rm"
+            word = repository.git.word(new[0])
             yield Finding(
                 f"{several(new)} was added among the frozen files",
                 where=f"trust: {evidence.trust}",
                 help=drop(evidence, new)
-                or f"{remove} {quoted(new[0])}   (a person may bless it: pytest-ouro bless)",
+                or f"{remove} {word}   (a person may bless it: pytest-ouro bless)",
                 facts={"path": new[0], "files": len(new)},
                 paths=tuple(new),
             )

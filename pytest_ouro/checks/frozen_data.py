@@ -62,10 +62,12 @@ class FrozenData(Check):
                 warns=True,
             )
         else:
-            yield from self._changed(blessed, now)
+            yield from self._changed(evidence, blessed, now)
         yield from self._copies(evidence, present)
 
-    def _changed(self, blessed: dict[str, str], now: dict[str, str]) -> Iterator[Finding]:
+    def _changed(
+        self, evidence: Evidence, blessed: dict[str, str], now: dict[str, str]
+    ) -> Iterator[Finding]:
         """Yield a finding for each present file that is not blessed or has another digest, and for
         each blessed file that is gone from a folder that has a present one. Both dicts map the name
         of a file to its digest."""
@@ -74,7 +76,7 @@ class FrozenData(Check):
             if name not in blessed:
                 yield Finding(
                     f"{name} is a foreign file: it was not blessed",
-                    help=f"remove it: rm {quoted(name)}",
+                    help=f"remove it: rm {_word(evidence, name)}",
                     facts={"path": name},
                 )
             elif blessed[name] != digest:
@@ -114,3 +116,10 @@ class FrozenData(Check):
         """Return the globs of ``paths`` (of the experiment's ``data`` if ``paths`` is empty), then
         those of ``train``."""
         return (*(self.paths or layout.data), *self.train)
+
+
+def _word(evidence: Evidence, name: str) -> str:
+    """Return a data file, given by its name in bound.lock, as a word of a command."""
+    if name.startswith(("~/", "/")):
+        return quoted(name)
+    return evidence.repository.git.word(evidence.layout.path(name))

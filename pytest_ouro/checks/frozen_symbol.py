@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from pytest_ouro.checks import Check, Protection
 from pytest_ouro.checks._editable import parse
 from pytest_ouro.checks._remedy import places, undo
-from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, NAME, option
@@ -121,7 +120,7 @@ class FrozenSymbol(Check):
             yield Finding(
                 f"{path} {what}",
                 where="in the working tree",
-                help=f"remove it: rm -r {quoted(path)}",
+                help=f"remove it: rm -r {evidence.repository.git.word(path)}",
                 facts={"path": path},
                 paths=(path,),
             )

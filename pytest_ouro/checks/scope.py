@@ -10,7 +10,6 @@ from pytest_ouro.checks import Check, Protection
 from pytest_ouro.checks._editable import is_link, missing, report_link
 from pytest_ouro.checks._remedy import drop
 from pytest_ouro.core.errors import OuroError
-from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import option
@@ -232,7 +231,7 @@ def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str
     ``strays`` maps each path to its changes; ``paths`` are the same paths in the order to name
     them, at most 20 in a command.
     """
-    layout, trust = evidence.layout, evidence.trust
+    layout, trust, word = evidence.layout, evidence.trust, evidence.repository.git.word
     committed = [p for p in paths if any(change.commit for change in strays[p])]
     # The ledger and what runs leave stay on the disk: they hold results.
     stay = [layout.ledger, *map(layout.path, (*layout.allowed, *layout.publish))]
@@ -243,7 +242,7 @@ def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str
         placed.setdefault(_way_back(evidence, strays[path][-1]), []).append(path)
     for place in ("trust", "added", "index", "working tree"):
         if found := placed.get(place):
-            names = " ".join(map(quoted, found[:_NAMED]))
+            names = " ".join(map(word, found[:_NAMED]))
             return {
                 "trust": f"git checkout {trust.commit[:7]} -- {names}",  # the guard lets it pass
                 # A new file stays in the working tree: it may be the ledger.
@@ -252,12 +251,12 @@ def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str
                 "working tree": f"git restore -- {names}",
             }[place]
     if found := placed.get("unreadable"):
-        return f"chmod -R u+rwX {' '.join(map(quoted, found[:_NAMED]))}"
+        return f"chmod -R u+rwX {' '.join(map(word, found[:_NAMED]))}"
     if found := placed.get("repository"):  # to remove it could lose its work
-        path = quoted(found[0])
+        path = word(found[0])
         return f"{path} is a repository of its own: move it elsewhere, as by git worktree move"
     deep = placed.get("too long", [])
-    names = " ".join(map(quoted, (deep or placed["untracked"])[:_NAMED]))
+    names = " ".join(map(word, (deep or placed["untracked"])[:_NAMED]))
     words = f"rm {'-r ' if deep else ''}{names}, or put the idea into an editable file"
     return f"{words}; what a tool writes, a person adds to 'allowed' in bound.toml"
 

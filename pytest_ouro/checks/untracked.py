@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
 from pytest_ouro.checks._remedy import drop
-from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, option
@@ -82,4 +81,5 @@ def _out_of_git(evidence: Evidence, path: str, globs: list[str]) -> str:
     """Return the command that takes a file out of git: out of the commits since trust if one of
     them added or changed it, else out of the index. New files that match ``globs`` stay on the
     disk."""
-    return drop(evidence, [path], stay=globs) or f"git rm --cached -- {quoted(path)}"
+    word = evidence.repository.git.word(path)
+    return drop(evidence, [path], stay=globs) or f"git rm --cached -- {word}"

@@ -103,13 +103,14 @@ def _commit(bound: Bound, changes: list[Change], repository: Repository) -> Iter
         is_code = change.path.endswith(_SOURCES) or matches(change.path, layout.editable_globs)
         known = change.place != "untracked"
         (commit if known or is_code else ignore).append(change.path)
-    tracked = set(repository.index)
+    tracked, git = set(repository.index), repository.git
     if names := list(dict.fromkeys(commit)):
-        call = f"git add -- {_words(names)} && git commit -m 'The experiment'"
+        call = f"git add -- {_words(git, names)} && git commit -m 'The experiment'"
         yield Lack("", f"not committed: {_few(names)}", call, tuple(names))
     if names := list(dict.fromkeys(_folder(path, tracked) for path in ignore)):
         lines = " ".join(quoted(f"/{name}") for name in names[:_NAMED])
-        call = f"printf '%s\\n' {lines} >> .gitignore && git add .gitignore && "
+        file = git.word(".gitignore")
+        call = f"printf '%s\\n' {lines} >> {file} && git add {file} && "
         call += "git commit -m 'Ignore local files'"
         yield Lack("", f"neither in git nor ignored: {_few(names)}", call)
 
@@ -125,9 +126,9 @@ def _folder(path: str, tracked: set[str]) -> str:
     return path
 
 
-def _words(names: list[str]) -> str:
-    """Return the files as quoted words of a command; ``.`` if they are more than `_NAMED`."""
-    return " ".join(map(quoted, names)) if len(names) <= _NAMED else "."
+def _words(git: Git, names: list[str]) -> str:
+    """Return the files as words of a command; the top folder if they are more than `_NAMED`."""
+    return " ".join(map(git.word, names if len(names) <= _NAMED else ["."]))
 
 
 def _few(names: list[str]) -> str:

@@ -12,7 +12,7 @@ from pytest_ouro.cli import find_bound
 from pytest_ouro.cli.output import say_aside, say_document
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import OuroError
-from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.engine import Answer, check_all, check_history, open_case, open_commit
 from pytest_ouro.evidence.paths import join, matches
 from pytest_ouro.messages import command_line as messages
@@ -156,6 +156,7 @@ def _check(args: Options) -> list[Answer]:
             rehash=args.rehash,
             run_commands=args.run_commands,
             index=os.environ.get("GIT_INDEX_FILE", "") if args.staged else "",
+            from_top=args.form == "sarif",
         )
         # If nothing is staged, check each commit since trust instead.
         all_of = check_history if args.staged and not case.repository.staged else check_all
@@ -221,12 +222,12 @@ def _open_objects(args: Options) -> tuple[Git, str]:
     """
     from pytest_ouro.evidence.git.client import Git
 
-    here = Path.cwd()
+    here, from_top = Path.cwd(), args.form == "sarif"
     if args.bound is None:
-        return Git.objects(here), ""
+        return replace(Git.objects(here), from_top=from_top), ""
     path = here / args.bound
     start = path.parent if path.parent.is_dir() else here
-    git = Git.objects(start)
+    git = replace(Git.objects(start), from_top=from_top)
     try:
         return git, join(git.prefix, path.relative_to(start).as_posix())
     except ValueError:

@@ -16,7 +16,6 @@ from pytest_ouro.bound.tables import LEVELS
 from pytest_ouro.child import splits
 from pytest_ouro.core.child_environment import child_environment
 from pytest_ouro.core.errors import ExperimentError, OuroError, TrustError
-from pytest_ouro.core.escape import quoted
 from pytest_ouro.doctor.item import Item
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.python.source import imported
@@ -221,7 +220,7 @@ class Machine:
                 words += f"; the first run makes it by {experiment.prepare}"
                 return Item("data", "weak", words, "pytest --ouro-experiment")
             harness = self.case.bound.path(experiment.harness)
-            make = f"{shlex.join(experiment.python)} {quoted(harness)}"
+            make = f"{shlex.join(experiment.python)} {self.case.repository.git.word(harness)}"
             return Item("data", "fails", words, make if experiment.harness else "put it there")
         files = {p for g in experiment.data for p in data.files(g, root)}
         found = {data.name(path, root) for path in files}

@@ -78,7 +78,7 @@ def _examine_trust(case: Case, path: Path) -> Item:
         return Item("trust", "ok", f"rules and frozen files are read from commit {trust}")
     if trust.blessing_pending:
         words = f"{trust.lock_path} is not committed: no run can be made"
-        names = f"{quoted(trust.lock_path)} {quoted(git.relative(path))}"
+        names = f"{git.word(trust.lock_path)} {git.word(git.relative(path))}"
         return Item("trust", "fails", words, f"git add {names} && git commit -m 'Bless'")
     bound = git.relative(path)
     commits = ((name, git.commit(name)) for name in _BRANCHES)

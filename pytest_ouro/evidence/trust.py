@@ -316,4 +316,4 @@ def _refuse_altered_bound(trust: Trust, bound_path: str) -> None:
         raise messages.no_bound(bound_path)
     if data is None or not has_digest(data, blessed):
         source = trust.commit if trust.can_restore(bound_path) else ""
-        raise messages.altered_bound(bound_path, source)
+        raise messages.altered_bound(bound_path, source, trust.git.word(bound_path))

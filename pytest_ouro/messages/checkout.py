@@ -41,11 +41,12 @@ def changed_while_written(path: str) -> ExperimentError:
     )
 
 
-def not_as_committed(path: str) -> ExperimentError:
-    """To settle would overwrite or remove a file that differs from HEAD, or that HEAD lacks."""
+def not_as_committed(path: str, word: str) -> ExperimentError:
+    """To settle would overwrite or remove a file that differs from HEAD, or that HEAD lacks.
+    ``word`` is the file in a command."""
     return ExperimentError(
         f"{path} differs from the commit that it belongs to",
-        help=f"keep what you need of it, then git checkout HEAD -- {quoted(path)}",
+        help=f"keep what you need of it, then git checkout HEAD -- {word}",
     )
 
 

@@ -5,26 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import ExperimentError
-from pytest_ouro.core.escape import quoted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def not_committed(path: str) -> ExperimentError:
+def not_committed(path: str, word: str) -> ExperimentError:
     """An editable file in the index or the working tree differs from the commit that would be
-    measured."""
+    measured. ``word`` is the file in a command."""
     return ExperimentError(
         f"{path} has changes that are not committed, and only commits are measured",
-        help=f'git commit -m "what you try" -- {quoted(path)}',
+        help=f'git commit -m "what you try" -- {word}',
     )
 
 
-def blessing_not_committed() -> ExperimentError:
-    """bound.lock in the working tree differs from that of the last commit, or is not in it."""
+def blessing_not_committed(lock: str, bound: str) -> ExperimentError:
+    """bound.lock in the working tree differs from that of the last commit, or is not in it. Both
+    arguments are words of a command."""
     return ExperimentError(
         "bound.lock is not committed: the blessing has no commit to be compared with",
-        help="git add bound.lock bound.toml && git commit -m 'Bless the rules'",
+        help=f"git add {lock} {bound} && git commit -m 'Bless the rules'",
     )
 
 
@@ -36,9 +36,9 @@ def script_not_committed(script: str, commit: str) -> ExperimentError:
     )
 
 
-def submodule(path: str, commit: str) -> ExperimentError:
-    """The experiment's folder contains a submodule, which a clean worktree would lack."""
-    word = quoted(path)
+def submodule(path: str, commit: str, word: str) -> ExperimentError:
+    """The experiment's folder contains a submodule, which a clean worktree would lack. ``word`` is
+    the submodule in a command."""
     return ExperimentError(
         f"{path} is a submodule: its files are not in commit {commit:.7}, "
         "and only what is committed is measured",

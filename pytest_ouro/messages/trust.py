@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pytest_ouro.core.errors import TrustError
-from pytest_ouro.core.escape import quoted
 
 
 def not_a_commit(source: str, revision: str) -> TrustError:
@@ -63,10 +62,10 @@ def no_bound(bound: str) -> TrustError:
     )
 
 
-def altered_bound(bound: str, blessed_in: str) -> TrustError:
+def altered_bound(bound: str, blessed_in: str, word: str) -> TrustError:
     """bound.toml differs from the digest in bound.lock, or is missing. ``blessed_in`` is the commit
-    to restore it from; "" if there is none."""
-    undo = f"undo the change: git checkout {blessed_in:.7} -- {quoted(bound)}; "
+    to restore it from; "" if there is none. ``word`` is bound.toml in a command."""
+    undo = f"undo the change: git checkout {blessed_in:.7} -- {word}; "
     return TrustError(
         f"{bound} is not the one that was blessed (bound.lock): its rules are not trusted",
         help=f"{undo if blessed_in else ''}a person may declare it the truth: pytest-ouro bless",

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core.errors import OuroError
-from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.engine import check_before_run
 from pytest_ouro.evidence.paths import matches
@@ -224,10 +223,11 @@ class Standing:
         """Return the commands that commit the changes of the edited files, of at most 20; first one
         that adds new files, if there are any. If no file is edited, return the command that commits
         all tracked files."""
-        paths = " ".join(map(quoted, self.edited[:20]))
+        word = self.case.repository.git.word
+        paths = " ".join(map(word, self.edited[:20]))
         if not paths:
             return ['git commit -am "what you try"']
-        new = " ".join(map(quoted, [path for path in self.edited if path in self.new][:20]))
+        new = " ".join(map(word, [path for path in self.edited if path in self.new][:20]))
         add = [f"git add -- {new}"] if new else []
         return [*add, f'git commit -m "what you try" -- {paths}']
 

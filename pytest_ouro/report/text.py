@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -25,14 +24,14 @@ _WORDS = {"broken": "BROKEN", "warned": "WARNS", "holds": "HOLDS", "skipped": "S
 
 def render(answers: Sequence[Answer]) -> str:
     """Return the text of the rules that are broken or warn, and for each answer a line that sums it
-    up. For an answer with a broken rule, a line before says how to get to the repository's top,
-    unless that is the current folder. Without an answer, the text says that nothing is pushed that
-    could be judged."""
+    up. For an answer with a broken rule, a line before says how to get to the repository's top, if
+    the current folder is not in the repository. Without an answer, the text says that nothing is
+    pushed that could be judged."""
     lines: list[str] = []
     for answer in answers:
         lines += _render_rules(answer.results)
-        away = os.path.relpath(answer.case.repository.git.top)
-        if answer.broken and away != ".":
+        away = answer.case.repository.git.way_to_top
+        if answer.broken and away:
             lines.append(f"paths and commands are for the top of the repository: cd {quoted(away)}")
         word = "broken" if answer.broken else "lawful"
         ref = f"{answer.ref}: " if answer.ref else ""

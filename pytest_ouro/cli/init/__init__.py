@@ -151,7 +151,8 @@ def _agents(args: argparse.Namespace) -> int:
         say("ouro: the agents' files state the loop and the rules already")
         return 0
     if ignored := split(git.call("ls-files", "-oiz", "--exclude-standard", "--", *written)):
-        then.insert(-1, f"git ignores some of them, so: git add -f {' '.join(ignored)}")
+        words = " ".join(map(git.word, ignored))
+        then.insert(-1, f"git ignores some of them, so: git add -f {words}")
     for line in then:
         say(f"  next: {line}")
     return 0

@@ -51,7 +51,7 @@ def go(target: Path, *, quiet: bool = False) -> int:
                 *("commit", "-q", "-m", message, "--", *names), cwd=git.top, also=tuple(_author())
             )
     except GitError as error:
-        raise messages.not_committed(" ".join(names), error.message) from None
+        raise messages.not_committed(" ".join(map(git.word, names)), error.message) from None
     git.close()
     if not quiet:
         say(f"ouro: blessed and committed {' and '.join(names)}; the baseline runs now")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from functools import cached_property, partial
 from itertools import accumulate
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import GitError
+from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.evidence.git import spawn
 from pytest_ouro.evidence.git.files import read_head
@@ -168,8 +170,9 @@ class Git:
     ``head`` is the id of the commit that is checked out ("" before the first one), ``branch`` its
     branch ("" if HEAD is detached). ``shallow`` says that old commits are absent. ``index`` is the
     GIT_INDEX_FILE of a partial commit. From `objects`, ``top`` is any folder, and ``prefix`` its
-    path in the repository. Methods that read objects raise LimitError also if they read more than
-    `limits.OBJECTS` bytes in all.
+    path in the repository. With ``from_top``, `word` returns paths from the repository's top.
+    Methods that read objects raise LimitError also if they read more than `limits.OBJECTS` bytes in
+    all.
     """
 
     top: Path
@@ -180,6 +183,7 @@ class Git:
     shallow: bool = False
     index: str = ""
     prefix: str = ""
+    from_top: bool = False
 
     @classmethod
     def discover(cls, start: Path, *, index: str = "") -> Git:
@@ -236,6 +240,37 @@ class Git:
             return (path.parent.resolve() / path.name).relative_to(self.top.resolve()).as_posix()
         except ValueError:
             raise messages.outside_working_tree(path, self.top) from None
+
+    def word(self, path: str) -> str:
+        """Return a path, given from the repository's top, as a word of a command of a help, as
+        `quoted` writes it: relative to the folder where pytest-ouro was called, as git prints
+        paths; from the top if that is not in the repository, or with ``from_top``."""
+        if self.from_top or self._called_in == "." or self._is_away:
+            return quoted(path)
+        end = "/" if path.endswith("/") else ""
+        return quoted(posixpath.relpath(path, self._called_in) + end)
+
+    @property
+    def way_to_top(self) -> str:
+        """The path of the repository's top from the current folder, if that is not in the
+        repository: commands must then be given at the top; "" if it is."""
+        up = "../" * (self.prefix.count("/") + 1 if self.prefix else 0)
+        return os.path.relpath(self.top / up) if self._is_away else ""
+
+    @property
+    def _is_away(self) -> bool:
+        """Whether pytest-ouro was called outside of the repository."""
+        return self._called_in.split("/")[0] == ".."
+
+    @cached_property
+    def _called_in(self) -> str:
+        """The folder where pytest-ouro was called, from the repository's top: the current one; or,
+        in a hook, which git calls at the top, the one where git was called."""
+        top = os.path.realpath(self.top)
+        folder = os.path.relpath(Path.cwd(), top)
+        if folder == "." and not self.prefix:
+            folder = os.environ.get("GIT_PREFIX") or "."
+        return posixpath.normpath(posixpath.join(self.prefix, folder))
 
     def call(self, *args: str) -> bytes:
         """Call git in the top folder, and return its standard output; errors as in `run_git`."""

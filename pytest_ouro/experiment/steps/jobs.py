@@ -9,7 +9,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence import data
 from pytest_ouro.experiment.supervision.supervisor import supervise
@@ -190,7 +189,8 @@ def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
     if not missing:
         return False
     script = experiment.harness or experiment.prepare
-    by_hand = f"{shlex.join(experiment.python)} {quoted(case.bound.path(script))}" if script else ""
+    word = case.repository.git.word(case.bound.path(script)) if script else ""
+    by_hand = f"{shlex.join(experiment.python)} {word}" if script else ""
     if not experiment.prepare:
         raise messages.data_missing(missing[0], by_hand)
     say(f"ouro: data missing ({missing[0]}): running {experiment.prepare} once")

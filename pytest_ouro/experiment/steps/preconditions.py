@@ -57,9 +57,11 @@ def demand_committed(case: Case) -> None:
     repository = case.repository
     for change in (*repository.staged, *repository.unstaged(case.bound.root)):
         if matches(change.path, editable):
-            raise messages.not_committed(change.path)
+            raise messages.not_committed(change.path, repository.git.word(change.path))
     if case.trust.blessing_pending:
-        raise messages.blessing_not_committed()
+        raise messages.blessing_not_committed(
+            *map(repository.git.word, (case.trust.lock_path, case.trust.bound_path))
+        )
     if case.experiment.command:
         demand_trusted(case)
         return
@@ -82,7 +84,7 @@ def demand_no_submodule(case: Case) -> None:
     lack its files."""
     for path, entry in sorted(case.repository.head_tree.items()):
         if entry.mode == _SUBMODULE and inside(path, case.bound.root):
-            raise messages.submodule(path, case.repository.head)
+            raise messages.submodule(path, case.repository.head, case.repository.git.word(path))
 
 
 def demand_same_head(case: Case, commit: str) -> None:

@@ -108,7 +108,7 @@ def _demand_unchanged(git: Git, path: str, entry: Entry | None) -> None:
         blob = git.store.read(entry.blob)
         unchanged = found is None or canonical(found[1]) == canonical(blob)
     if not unchanged:
-        raise messages.not_as_committed(path)
+        raise messages.not_as_committed(path, git.word(path))
 
 
 def _find_obstacle(case: Case, target: str) -> str:
