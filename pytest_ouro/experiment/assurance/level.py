@@ -153,8 +153,8 @@ def no_judge(case: Case, experiment: Experiment) -> str:
     """Return why the level *judged* cannot be reached, as far as bound and source show; "" if it
     can.
 
-    It cannot if the bound allows only a lower level; for a script, if its harness lacks a function
-    or class, at its top level, with one of the names in ``INTERFACE``; for a command, if it has no
+    It cannot if the bound allows only a lower level; for a script, unless its harness defines each
+    name in ``INTERFACE``, at its top level, as a function or class; for a command, if it has no
     evaluate-command, or as of `_no_evaluation`. ExperimentError if the harness is not trusted,
     SyntaxError if it is not Python, GitError or LimitError if it cannot be read.
     """

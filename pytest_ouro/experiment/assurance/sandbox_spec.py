@@ -175,8 +175,8 @@ def _take_out(files: list[Path], tree: Path) -> list[Path]:
 
 
 def _hidden(case: Case, experiment: Experiment, job: Job) -> list[Path]:
-    """Return the validation files in the experiment's folder and in the job's folder, sorted and
-    without duplicates.
+    """Return the validation files that the bound's patterns match, sorted and without duplicates;
+    relative patterns start both from the experiment's folder and from the job's folder.
 
     Installed packages among the validation data are left out.
     """

@@ -111,7 +111,8 @@ class Snapshot:
 
         Nothing is written if the old lines are there, file and ref agree, no record contradicts
         another, and either nothing was added or other runs added lines too: forged lines are then
-        reported, and stay. Otherwise what was found is kept in a file, which the line names.
+        reported, and stay. Otherwise what was found is kept in a file, which the returned line
+        names.
         """
         journal, start = self.case.evidence.journal, len(self.lines)
         with journal.locked():

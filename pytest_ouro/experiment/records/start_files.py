@@ -139,7 +139,8 @@ class StartFiles:
 
 
 def _put(path: Path, before: _Entry | None, after: _Entry | None) -> str:
-    """Restore what was at a path before (None: nothing), and move what is there now aside.
+    """Restore what was at a path before (None: nothing), and move what is there now aside. Of a
+    folder that is a folder still, restore only the permissions.
 
     Return a clause that says what was done, or why it failed.
     """

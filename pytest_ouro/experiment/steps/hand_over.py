@@ -24,10 +24,10 @@ def hand_over(folder: Path, to: Path, artefacts: tuple[str, ...]) -> list[str]:
     no globs, into a new folder ``to``; return a line for each of the first ``_LINES`` that were
     left out, [] if none was.
 
-    Left out are files that cannot be copied or need more space than the disk has, and links, pipes
-    and devices: a link could name any file of the user. Left out without a line are compiled Python
-    and the file ``.git`` at the top. No copy is executable: programs of the candidate are run where
-    they were built. OSError if ``to`` exists. Call it when no process of the command is left.
+    Left out are files that cannot be copied or would leave less than ``_ROOM`` free, and links,
+    pipes and devices, since a link could name any file of the user; and without a line compiled
+    Python and the file ``.git`` at the top. No copy is executable. OSError if ``to`` exists. Call
+    it when no process of the command is left.
     """
     to.mkdir()
     left_out: list[str] = []
@@ -43,8 +43,8 @@ def hand_over(folder: Path, to: Path, artefacts: tuple[str, ...]) -> list[str]:
 
 
 def _names(folder: Path) -> Iterator[str]:
-    """Yield the path of whatever lies below a folder and is not a folder itself, relative to it; a
-    link to a folder too.
+    """Yield the path of each file, link, pipe and device at any depth below a folder, relative to
+    it.
 
     Compiled Python is left out, and the file ``.git`` at the top.
     """

@@ -158,8 +158,9 @@ def evaluation_job(
 
 def _confined(run: Job, scratch: Path) -> dict[str, Any]:
     """Return a dict of settings, for JSON, by which ``evaluation.confine`` runs a program of the
-    candidate in the folder of ``run``, the job of the command, with its environment, and if it has
-    a sandbox in that, where the program can write only to a new folder in ``scratch``."""
+    candidate in the folder of ``run``, the job of the command, with its environment (except TMPDIR)
+    and in its sandbox, if it has one; there the program can write only to a new folder in
+    ``scratch``. The folders of `environment` are made."""
     return {
         "sandbox": run.message.get("sandbox"),
         "network": run.message.get("network", False),
@@ -220,8 +221,8 @@ def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
 
 
 class _Echo:
-    """A function that reports each whole line of a log by ``say`` once, when it is called after the
-    line was written. Before each line stands ``name``."""
+    """A function that, at each call, passes to ``say`` the whole lines that were added to a log
+    since the last call, each with ``name`` before it."""
 
     def __init__(self, log: Path, name: str, say: Callable[[str], None]) -> None:
         self._log, self._name, self._say = log, name, say

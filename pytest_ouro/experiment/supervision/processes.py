@@ -141,7 +141,8 @@ def uses_other_cores(pids: Iterable[int], cores: frozenset[int]) -> bool:
 
 @dataclass
 class Family:
-    """The process ``leader``, which leads a session, and all its descendants, orphans too.
+    """The process ``leader``, which leads a session, and all its descendants, on Linux also those
+    that lost their parent.
 
     It is made before the leader is reaped. A child of this process in another session belongs to
     the run unless it is older than the leader, or its id is in ``strangers``: the children that

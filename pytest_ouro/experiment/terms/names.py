@@ -94,9 +94,9 @@ def why_missing(program: str) -> str:
 
 
 def named_files(words: tuple[str, ...]) -> list[str]:
-    """Return the words of a command that may be paths of files: all except options, without ``./``,
-    and also those within a text for ``sh -c``; and for a module behind ``-m`` the files that it may
-    be (``a/b.py``, ``a/b/__main__.py``). Each is returned once."""
+    """Return the words of a command that may be paths of files: all except options, without ``./``
+    at the start, and also those within a text for ``sh -c``; and for a module behind ``-m`` the
+    files that it may be (``a/b.py``, ``a/b/__main__.py``). Each is returned once."""
     parts = [part for word in words for part in re.split(r"[\s;&|()'\"]+", word)]
     found = [part.removeprefix("./") for part in parts if part and not part.startswith("-")]
     modules = [after for before, after in pairwise(parts) if before == "-m"]

@@ -55,7 +55,8 @@ def _find_in_json(output: str, path: str, unit: str) -> tuple[list[Found], str]:
 
 
 def _documents(output: str) -> Iterator[Any]:
-    """Yield the JSON objects and lists that begin a line, perhaps after spaces, as Python values.
+    """Yield the JSON objects and lists that begin a line, perhaps after spaces, or follow another
+    one on its line, as Python values.
 
     One may extend over several lines. Broken ones are left out; stop after ``_BROKEN`` characters
     of them.

@@ -181,10 +181,10 @@ def _candidate(run: MeasuredRun, value: float, count: int) -> Candidate:
 
 def _apart(runs: Sequence[FinishedRun], past: Sequence[FinishedRun], measured: MeasuredRun) -> str:
     """Return why the run becomes a new baseline: the conditions in which it differs from the last
-    run that succeeded, separated by commas.
+    run that succeeded and is not a rehearsal, separated by commas.
 
-    "" if ``past``, the comparable runs, is not empty, if no earlier run succeeded, or for a
-    rehearsal.
+    "" if ``past``, the comparable runs, is not empty, if there is no such run, or if ``measured``
+    is a rehearsal.
     """
     others = [run for run in runs if run.outcome == "ok" and not run.rehearsal]
     if past or not others or measured.rehearsal:

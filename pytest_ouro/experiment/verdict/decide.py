@@ -64,10 +64,10 @@ def decide(
     an improvement.
 
     An improvement must exceed the ``margin``, which follows from ``rule`` and ``noise``, the
-    standard deviation of one run (None: not known yet). Of a tie, within the ``band``, the smaller
-    code is kept, unless it is worse by more than the band than ``peak``, the best value that was
-    ever kept on the branch (None: that of ``best``). Any other gain within the margin is kept
-    unless ``rule.hard``.
+    standard deviation of one run (None: not known yet). Of a tie, within the ``band``, code is kept
+    that is smaller in one kind by more than ``LITERAL`` and larger in none, unless its value is
+    worse by more than the band than ``peak``, the best value that was ever kept on the branch
+    (None: that of ``best``). Any other gain within the margin is kept unless ``rule.hard``.
     """
     if outcome != "ok" or run is None:
         return Reason.CRASH if outcome == "ok" else RECORDED[outcome]
