@@ -149,7 +149,7 @@ class _Json:
 
 def loads(text: str) -> Any:
     """Return the value of a JSON text, which may begin with a byte order mark. Unreadable if it is
-    not valid JSON, or nested too deeply."""
+    not valid JSON, apart from NaN and Infinity, or nested too deeply."""
     text = text.strip("\ufeff \t\r\n")  # some programs write a byte order mark first
     try:
         try:

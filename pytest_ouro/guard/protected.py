@@ -285,8 +285,8 @@ class Protections:
 
         A restored file is reported unless it comes from the index or HEAD, a removed file if
         `rules.is_known` knows it, and an edit unless git ignores the file. Any other write (by a
-        shell) is reported if git tracks the file, or if git does not ignore it and its name is one
-        that Python could import.
+        shell) is reported if git tracks the file, or if git does not ignore it and its name ends
+        with ``.py``, ``.pyi``, ``.pth`` or ``.so``.
         """
         if effect.how == "restore":
             return effect.source not in ("", "HEAD")
@@ -331,7 +331,8 @@ class Protections:
 
     def _text(self, what: str, rule: str, words: str) -> str:
         """Return the refusal that is shown, as one escaped line: ``what`` is wrong by the rule
-        ``rule``, a table and id, or a file's name, with its sentence ``words``."""
+        ``rule``, a table and id, or a file's name, with its sentence ``words``; then what to do
+        instead."""
         text = (
             f"pytest-ouro: {what} ({rule}: {words}) Do not retry it in another way: "
             f"put the idea into {' or '.join(self.editable)} instead. A person may change it and "
