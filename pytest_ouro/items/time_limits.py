@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def hold_time_limits() -> Iterator[list[str]]:
-    """Yield a list to which, for each alarm (SIGALRM) that rings, the module of the handler is
-    added that was set before, or "another program". An alarm does nothing else until the context
-    ends, which sets the old handler again. Outside the main thread, where Python allows no handler,
-    alarms are not held.
+    """Yield a list. Until the context ends, an alarm (SIGALRM) that rings does no more than add to
+    it the name of the module whose handler was set before, or "another program"; then the old
+    handler is set again. Outside the main thread, where Python allows no handler, alarms are not
+    held.
 
     Pytest's `faulthandler_timeout` is cancelled for the present test, in any thread.
     """
