@@ -231,7 +231,8 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
 
     No rule about runs or records applies to a commit alone. A rule about a run applies when the run
     is measured, and afterwards to the working tree while the code that ran is still there. It never
-    applies to the index, the next commit, which may be the one that fixes the run.
+    applies to the index, the next commit, which may be the one that fixes the run. A rule about
+    records applies too if the records are at fault or gone.
     """
     stage, subject = rule.checker.stage, evidence.repository.subject
     if stage == "repository":
