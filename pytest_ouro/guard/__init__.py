@@ -29,11 +29,11 @@ class Unreadable(Exception):
 def main() -> int:
     """Read the tool call on standard input, answer it, and return the exit status.
 
-    It is 0 if no rule forbids the call, with no output; 2 with a refusal in the agent's form on
-    standard output and in words on standard error, because a start file of the shell that prints a
+    It is 0 if no rule forbids the call, with no output; 2 with a refusal, in the agent's form on
+    standard output and in words on standard error, since a start file of the shell that prints a
     line makes the first unreadable; and 2, with words on standard error alone, if the guard cannot
-    decide within `SECONDS`. It is never 1, and no traceback is printed: agents treat a failing hook
-    as approval.
+    decide, or not within `SECONDS`: then the process ends. It is never 1, and no traceback is
+    printed: agents treat a failing hook as approval.
     """
     try:
         _set_alarm(SECONDS)
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def _set_alarm(seconds: int) -> None:
-    """Make the process give up in so many seconds, or never for 0."""
+    """Let `_give_up` end the process after so many seconds; 0 cancels that."""
     try:
         import _signal as signal  # type: ignore[import-not-found]  # `signal` imports `enum`
     except ImportError:  # not CPython
@@ -55,7 +55,7 @@ def _set_alarm(seconds: int) -> None:
 
 
 def _give_up(number: int, frame: object) -> None:
-    """End the process with a refusal: the guard took too long."""
+    """End the process with exit status 2 and a refusal on standard error: the guard took too long."""
     os._exit(_refuse(TimeoutError(f"it took more than {SECONDS} seconds")))
 
 
@@ -84,9 +84,8 @@ def escape(line: str) -> str:
 
 def _answer() -> int:
     """Read the call, write the refusal if a rule forbids it, and return the exit status: 0 if no
-    rule does, else 2. Unreadable or RecursionError if the call cannot
-    be understood; OuroError or OSError if standard input, the rules or git cannot be read, or the
-    refusal cannot be written."""
+    rule does, else 2. Unreadable or RecursionError if the call cannot be understood; OuroError or
+    OSError if standard input, the rules or git cannot be read, or the refusal cannot be written."""
     from pytest_ouro.guard import hosts
 
     call = hosts.read(loads(_input()))

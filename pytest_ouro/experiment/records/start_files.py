@@ -230,8 +230,8 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _named_by_settings(git: Git, paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files and folders that the settings of git among ``paths`` name, whether they exist
-    or not: included files, which are read too, and folders of hooks, files of attributes and
+    """Yield the files and folders that git's files of settings among ``paths`` name, whether they
+    exist or not: included files, which are read too, and folders of hooks, files of attributes and
     excludes. At most 100 files are read."""
     todo = [path for path in paths if path.name in _SETTINGS]
     seen: set[Path] = set()

@@ -144,10 +144,10 @@ class Family:
     """The process ``leader``, which leads a session, and all its descendants, on Linux also those
     that lost their parent.
 
-    It is made before the leader is reaped. A child of this process in another session belongs to
-    the run unless it is older than the leader, or its id is in ``strangers``: the children that
-    this process had before, as `children` returns them. With ``is_copy`` the leader is a fork of
-    this process, whose memory is not the run's.
+    Make it before the leader is reaped. On Linux, a child of this process in another session
+    belongs to the run unless it is older than the leader, or its id is in ``strangers``: the
+    children that this process had before, as `children` returns them. With ``is_copy`` the leader
+    is a fork of this process, whose memory is not the run's.
     """
 
     leader: int
@@ -223,7 +223,8 @@ class Family:
         return process.parent == os.getpid() and process.pid != self.leader
 
     def _is_stranger(self, process: _Process) -> bool:
-        """Return whether a process does not descend from the leader: it is older, or a stranger."""
+        """Return whether a child of this process, on Linux, does not belong to the run: it was
+        started before the leader, or its id is in ``strangers``."""
         return process.pid in self.strangers or int(process.born) < self._since
 
     def _members(self) -> list[_Process]:

@@ -114,8 +114,8 @@ class RunState:
             self.findings.append(UNACCOUNTED)
 
     def count_reaped(self, living: float = 0.0) -> None:
-        """Update the run's CPU seconds by those of its reaped processes, which no scan lists, and
-        of its ``living`` ones."""
+        """Raise the run's CPU seconds to those of its reaped processes, which no scan lists, and
+        those of the others, ``living``, together. They never decrease."""
         ended = processes.reaped_cpu_seconds() - self.reaped
         self.cpu = max(self.cpu, living + ended)
 
