@@ -55,7 +55,7 @@ def _set_alarm(seconds: int) -> None:
 
 
 def _give_up(number: int, frame: object) -> None:
-    """End the process with exit status 2 and a refusal on standard error: the guard took too long."""
+    """End the process with status 2 and a refusal on standard error: the guard took too long."""
     os._exit(_refuse(TimeoutError(f"it took more than {SECONDS} seconds")))
 
 
