@@ -94,7 +94,11 @@ class FrozenSymbol(Check):
         from pytest_ouro.evidence.python.source import Source
 
         demand_readable(data, self.path)
-        before, after = Source(decode(blessed)), Source(decode(data))
+        before = Source(decode(blessed))
+        try:
+            after = Source(decode(data, strict=True))
+        except SyntaxError as error:
+            return f"{self.path}:{error.lineno or 1}: not Python any more"
         if after.text == before.text:
             return ""
         parse(evidence, self.path, blessed)  # OuroError if this Python cannot read it

@@ -1,5 +1,8 @@
 """``evaluation``: new constructs that interfere with the measurement are found."""
 
+import subprocess
+import sys
+
 import pytest
 
 from pytest_ouro import OuroError
@@ -312,6 +315,32 @@ def test_text_that_cannot_be_parsed_is_not_judged(project, judged, trust, text, 
     options = {"working tree": "", "index": " --staged", "commit": " --head "}[place]
     command = f"run the gate by the project's Python: python -I -m pytest_ouro gate{options}"
     assert caught.value.help.startswith(command)
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (b"", "the byte 0xfc is not valid in utf-8"),
+        (b"# coding: ascii\n", "the byte 0xfc is not valid in ascii"),
+        (b"# coding: none\n", "it declares an unknown encoding"),
+    ],
+)
+@pytest.mark.parametrize("check", ["modify-evaluation", "add-dependencies"])
+def test_a_script_with_a_byte_that_its_encoding_forbids_is_not_judged(
+    project, judged, trust, head, words, check
+):
+    script = project.path / "train.py"
+    script.write_bytes(head + script.read_bytes() + b'NAME = "gr\xfcn"\n')
+    refused = subprocess.run([sys.executable, script], capture_output=True, check=False)
+    assert b"SyntaxError" in refused.stderr
+
+    rule = RULE if check == "modify-evaluation" else f"never-do::{check}"
+    with pytest.raises(OuroError) as caught:
+        judged(rule, trust=trust)
+
+    assert words in caught.value.message
+    script.write_bytes(b"# coding: latin-1\n" + script.read_bytes().removeprefix(head))
+    assert judged(rule, trust=trust).status == "holds"
 
 
 def test_the_command_names_the_folder_and_the_python_of_the_experiment(project, judged):

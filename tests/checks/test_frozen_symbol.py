@@ -68,6 +68,16 @@ CHANGES = [
 ]  # fmt: skip
 
 
+def test_a_byte_that_the_encoding_forbids_is_a_change(project, judged, trust):
+    script = project.path / "prepare.py"
+    script.write_bytes(script.read_bytes() + b"# gr\xfcn\n")
+
+    result = judged(RULE, trust=trust)
+
+    assert result.broken
+    assert "not Python any more" in result.findings[0].headline
+
+
 @pytest.mark.parametrize(("old", "new", "words"), [c[1:] for c in CHANGES],
                          ids=[c[0] for c in CHANGES])  # fmt: skip
 def test_a_change_of_meaning_is_described(project, judged, trust, old, new, words):

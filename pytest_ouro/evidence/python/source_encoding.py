@@ -18,30 +18,47 @@ _SLOW = ("idna", "punycode")
 
 def decode(data: bytes, *, strict: bool = False, path: str = "a script") -> str:
     """Return source as text, decoded as the interpreter does it, by the encoding that its first two
-    lines declare, else UTF-8. Bytes that the encoding does not allow are replaced.
+    lines declare, else UTF-8.
 
-    If the declaration is invalid, or names no encoding, the text is read as UTF-8, or, with
-    ``strict``, SyntaxError is raised. OuroError, which names ``path``, for an encoding that an
+    The interpreter refuses an invalid declaration, an unknown encoding, and bytes that the encoding
+    does not allow. With ``strict`` they raise SyntaxError; without it, the text is read as UTF-8,
+    and those bytes are replaced. OuroError, which names ``path``, for an encoding that an
     interpreter may read and pytest-ouro does not.
     """
+    encoding = "utf-8"
     declares = any(b"coding" in line for line in data.split(b"\n", 2)[:2])
-    if not declares and not data.startswith(codecs.BOM_UTF8):
-        return data.decode(errors="replace")
+    if declares or data.startswith(codecs.BOM_UTF8):
+        try:
+            encoding = _declared(data, path)
+        except SyntaxError:
+            if strict:
+                raise SyntaxError("it declares an unknown encoding, or is not in it") from None
+    try:
+        return data.decode(encoding, errors="strict" if strict else "replace")
+    except (LookupError, ValueError) as error:
+        if strict and isinstance(error, UnicodeDecodeError):
+            raise _refusal(error, encoding, data, path) from None
+        raise messages.unread_encoding(path, encoding) from None
+
+
+def _refusal(error: UnicodeDecodeError, encoding: str, data: bytes, path: str) -> SyntaxError:
+    """Return the error that the script ``data`` has a byte that its encoding does not allow, with
+    its line."""
+    words = f"the byte 0x{data[error.start]:02x} is not valid in {encoding}"
+    line = data.count(b"\n", 0, error.start) + 1
+    return SyntaxError(words, (path, line, None, None))
+
+
+def _declared(data: bytes, path: str) -> str:
+    """Return the encoding that source declares, or its byte order mark says. SyntaxError if the
+    interpreter refuses the declaration; OuroError, which names ``path``, for one that is slow."""
     import io
     import tokenize
 
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    except SyntaxError:  # the interpreter refuses it too
-        if strict:
-            raise SyntaxError("it declares an unknown encoding") from None
-        return data.decode(errors="replace")
-    try:
-        if codecs.lookup(encoding).name not in _SLOW:
-            return data.decode(encoding, errors="replace")
-    except (LookupError, ValueError):
-        pass
-    raise messages.unread_encoding(path, encoding)
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    if codecs.lookup(encoding).name in _SLOW:
+        raise messages.unread_encoding(path, encoding)
+    return encoding
 
 
 def demand_readable(data: bytes, path: str) -> None:
