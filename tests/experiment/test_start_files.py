@@ -222,6 +222,18 @@ def test_a_pipe_or_a_large_file_neither_hangs_nor_stays(lab):
     assert not (Path.home() / ".bashrc").exists()
 
 
+def test_a_large_file_that_was_changed_is_moved_to_a_place_that_is_named(lab):
+    (Path.home() / ".bashrc").write_bytes(bytes(3 << 20))
+    snapshot = StartFiles.read(open_case(lab.path / "bound.toml").repository.git)
+    (Path.home() / ".bashrc").write_bytes(b"x" * (3 << 20))
+
+    [line] = snapshot.restore()
+
+    assert "it cannot be put back: it was too large before the run" in line
+    assert line.endswith("; what is there now was moved to .bashrc.found)")
+    assert (Path.home() / ".bashrc.found").stat().st_size == 3 << 20
+
+
 def test_changes_during_a_sandboxed_run_are_left_alone(lab):
     case = open_case(lab.path / "bound.toml")
     assert case.experiment is not None

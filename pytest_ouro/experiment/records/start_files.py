@@ -142,8 +142,9 @@ def _put(path: Path, before: _Entry | None, after: _Entry | None) -> str:
     """Restore what was at a path before (None: nothing), and move what is there now aside. Of a
     folder that is a folder still, restore only the permissions.
 
-    Return a clause that says what was done, or why it failed.
+    Return a clause that says what was done, or why it failed, and where the moved file is.
     """
+    kept = ""
     try:
         if before and after and before.kind == after.kind == "folder":
             path.chmod(before.mode)
@@ -152,7 +153,8 @@ def _put(path: Path, before: _Entry | None, after: _Entry | None) -> str:
         if before is not None:
             _write(path, before)
     except OSError as error:
-        return f"it cannot be put back: {error.strerror}"
+        moved = f"; what is there now was moved to {kept}" if kept else ""
+        return f"it cannot be put back: {error.strerror}{moved}"
     return f"it is put back; if you changed it, take it from {kept}" if kept else "it is put back"
 
 
