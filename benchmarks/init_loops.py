@@ -55,6 +55,22 @@ LANGUAGES = {
     ".sh": "shell",
     ".zig": "Zig",
 }
+#: What a person corrects in the bound of a loop, by its name.
+CORRECTED = {
+    "5queezer/aver": "its instructions foresee crates, and the bound freezes Cargo.toml",
+    "Abubakarjutt/mrnet-autoresearch": "its loop changes options of the command, and no file",
+    "Agent-Analytics/autoresearch-growth": "nothing measures its texts: `init` notes that the "
+    "instructions do not name train.py",
+    "tmc/autoresearch-go-ane": "its command keeps what it measured in git's notes, and prints none",
+}
+#: Loops that need files in the repository which are not in git.
+NEEDS = (
+    *("0xKatze/autoresearch-katze", "0xrsydn/autodegen", "4LAU/mouse-trajectory-synthesis"),
+    *("Adarsh321123/inference-opt", "AdenCJM/AutoEvaluation", "AlmondGod/tinyworlds-autoresearch"),
+    *("MichaelVessia/subq", "MohammadErfan-Jabbari/universal-source-modeling-itml"),
+    *("Rui-Fang/parameter-golf", "jadechip/autoresearch-parameter-golf"),
+    *("nockbarry/fraud-auto-research", "pj4533/autoresearch-corewar"),
+)
 HEAD = """\
 # Loops that init was tried on
 
@@ -65,11 +81,20 @@ judged them. Nothing of their code is kept here.
 - **holds**: `init` without an option writes a bound whose first gate holds.
 - **said**: the same, but something does not hold yet; `init` says what, and what heals it.
 - **next**: `init` refuses and names the missing fact; the call in its help leads to a bound.
+- **asks**: the call in the help has a place for what only a person knows, such as `--metric NAME`.
 - **refused**: the call in the help does not lead there.
 - **broken**: the first gate is broken, and nothing said so.
 
 A bound that holds can still be wrong, and only a person can see that: read what is run, what may
-change and the metric.
+change and the metric. These were compared with each loop's own instructions and code; none was run:
+
+{read}
+
+A run starts from what is committed. {count} of the bounds also need files that lie in the
+repository and are not in git (data, configuration, packages), which must be committed or kept
+elsewhere before a first run:
+
+{needs}
 
 {total}
 
@@ -176,7 +201,7 @@ def try_clone(clone: Path, scratch: Path) -> Tried:
     files = call(folder, "git", "ls-files")[1].splitlines()
     tried = Tried(name, call(folder, "git", "rev-parse", "HEAD")[1].strip(), files=tuple(files))
     words, steps, said = ["--json", "--force"], 0, {}
-    while steps < 3:
+    while steps < 3 and not {"NAME", "PROGRAM ARGUMENT …"} & {*words}:
         status, out, _ = ouro(folder, "init", *words)
         said = json.loads(out) if out.startswith("{") else {}
         if status == 0 or "help" not in said:
@@ -184,6 +209,8 @@ def try_clone(clone: Path, scratch: Path) -> Tried:
         tried.why, steps = said["error"][0].replace(str(folder), "."), steps + 1
         _, _, rest = said["help"].partition("pytest-ouro init ")
         words = ["--json", "--force", *shlex.split(rest.split(", or pytest-ouro")[0])]
+    if {"NAME", "PROGRAM ARGUMENT …"} & {*words}:
+        tried.outcome = "asks"
     if status or not said:
         return tried
     tried.found = said["found"]
@@ -216,7 +243,18 @@ def main() -> None:
     total = f"{len(all_tried)} loops of {len(layouts)} layouts in {len(languages)} languages: "
     total += ", ".join(f"{count[name]} {name}" for name in sorted(count, key=lambda n: -count[n]))
     date = datetime.datetime.now(datetime.timezone.utc).date()
-    text = HEAD.format(date=date, total=f"{total}.") + "\n".join(t.row for t in all_tried) + "\n"
+    read = [
+        f"- {tried.name}: {CORRECTED[tried.name]}."
+        for tried in all_tried
+        if tried.name in CORRECTED
+    ]
+    written = [tried.name for tried in all_tried if tried.outcome in ("holds", "said", "next")]
+    right = len({*written} - {*CORRECTED})
+    read.append(f"- The other {right} of {len(written)} state what the instructions say.")
+    missing = [f"- {name}" for name in NEEDS if name in written]
+    lists = {"read": "\n".join(read), "needs": "\n".join(missing), "count": len(missing)}
+    head = HEAD.format(date=date, total=f"{total}.", **lists)
+    text = head + "\n".join(t.row for t in all_tried) + "\n"
     if args.write:
         PAGE.write_text(text, "utf-8")
     else:
