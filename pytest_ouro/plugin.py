@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pytest_ouro.experiment.run import Result
 
 MARKERS = {
@@ -76,29 +72,6 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hookspecs)
 
 
-class _OwnModules:
-    """A finder of the modules below ``pytest_ouro`` that comes before pytest's finder. That one
-    would read them again in order to rewrite their asserts, which takes longer than to import
-    them."""
-
-    @staticmethod
-    def find_spec(
-        fullname: str, path: Sequence[str] | None, target: object = None
-    ) -> ModuleSpec | None:
-        """Return the spec of a module below ``pytest_ouro``, or None if it does not exist; None for
-        any other module, which the next finder finds."""
-        return PathFinder.find_spec(fullname, path) if fullname.startswith("pytest_ouro.") else None
-
-
-def _make_ready() -> None:
-    """Make this process faster: put `_OwnModules` first among the finders of modules, and keep the
-    garbage collector from looking again at the objects that exist now. Do nothing in a later
-    call."""
-    if _OwnModules not in sys.meta_path:
-        sys.meta_path.insert(0, _OwnModules)
-        gc.freeze()
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """With ``--ouro-experiment``, refuse configuration of pytest from outside of the repository
@@ -106,7 +79,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     pytest. Without the option, or without a repository, refuse nothing."""
     if not getattr(early_config.known_args_namespace, "ouro_experiment", False):
         return
-    _make_ready()
+    from pytest_ouro.core.own_modules import speed_up_imports
+
+    speed_up_imports()
     from pytest_ouro.items.outside_config import refuse_outside_config
     from pytest_ouro.items.settings import CLOSED
     from pytest_ouro.report.text import error_text
