@@ -21,19 +21,26 @@ Assigning: TypeAlias = (
 ASSIGNING = get_args(Assigning)
 
 
-@lru_cache(maxsize=64)
 def names_taken(text: str, harness: str, functions: tuple[str, ...]) -> frozenset[str]:
     """Return the names of what a script takes from the harness, as the harness has them: the
     constants in upper case that it imports or reads as attributes, and those of ``functions`` that
     it imports. ``harness`` is a dotted module, of which only the last part counts. The text is
     searched, not parsed."""
-    module = rf"\.*(?:[\w.]*\.)?{re.escape(harness.rpartition('.')[2])}"
-    listed = rf"(?m)^\s*from\s+{module}\s+import\s+(\([^)]*\)|(?:[^\n\\]|\\\r?\n)*)"
-    words = {word for found in re.findall(listed, text) for word in re.findall(r"\w+", found)}
-    aliases = {harness.rpartition(".")[2], *re.findall(rf"import\s+{module}\s+as\s+(\w+)", text)}
-    for alias in aliases:
-        words |= set(re.findall(rf"\b{re.escape(alias)}\.([A-Z][A-Z0-9_]*)\b", text))
+    words = _words_taken(text, harness.rpartition(".")[2])
     return frozenset(word for word in words if word.isupper() or word in functions)
+
+
+@lru_cache(maxsize=64)
+def _words_taken(text: str, module: str) -> frozenset[str]:
+    """Return each word in the imports from a module of this name, and each attribute of the module
+    in upper case; an empty set if there are none."""
+    path = rf"\.*(?:[\w.]*\.)?{re.escape(module)}"
+    listed = rf"(?m)^\s*from\s+{path}\s+import\s+(\([^)]*\)|(?:[^\n\\]|\\\r?\n)*)"
+    words = {word for found in re.findall(listed, text) for word in re.findall(r"\w+", found)}
+    for name in map(re.escape, {module, *re.findall(rf"import\s+{path}\s+as\s+(\w+)", text)}):
+        # A pattern that begins with plain text is searched for five times as fast as one with \b.
+        words |= set(re.findall(rf"{name}(?<!\w{name})\.([A-Z][A-Z0-9_]*)\b", text))
+    return frozenset(words)
 
 
 def targets_of(node: Assigning) -> Iterator[ast.expr]:
