@@ -77,6 +77,8 @@ class Source:
         tree = _parse(self.text)
         nodes: list[ast.AST] = [tree]
         for node in nodes:
+            if not node._fields:  # Load, Add, …: nearly half of the nodes
+                continue
             if isinstance(node, _WITH_DOCSTRING):
                 _drop_docstring(node)
             elif isinstance(node, ast.Constant):
