@@ -353,6 +353,16 @@ def test_a_worker_that_checks_no_rule_keeps_no_process(project):
     assert "7 passed, 2 skipped" in done.stdout
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
+def test_a_session_whose_rules_are_all_deselected_keeps_no_process(project):
+    project.commit("a test", {"test_it.py": _CHILDREN})
+
+    done = project.pytest("test_it.py", "bound.toml", "-k", "test_it")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed, 7 deselected" in done.stdout
+
+
 def test_a_test_that_needs_an_experiment_is_skipped_without_one(project, run_pytest):
     project.write({"test_it.py": "def test_it(experiment): assert experiment.val_bpb < 9\n"})
 

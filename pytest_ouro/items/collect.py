@@ -36,8 +36,7 @@ _OWN = "'timeout' in bound.toml does"
 
 
 class Failure(Exception):
-    """Raised by an item if a rule is broken, or the experiment crashed or was not run. Its text is
-    all that is shown."""
+    """Raised by an item for a broken rule, a crash, or no run. Its text is all that is shown."""
 
 
 class Session:
@@ -163,9 +162,10 @@ class Session:
             items[:] = [item for item in items if item not in ours]
             items[:0] = sorted(ours, key=attrgetter("order"))
 
-    def pytest_collection_finish(self) -> None:
-        """Close git's processes in a worker of pytest-xdist, which may check no rule at all."""
-        if self._case is not None and hasattr(self.config, "workerinput"):
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Close git's processes if no rule may be checked here, as in a worker of pytest-xdist."""
+        ours = any(isinstance(item, OuroItem) for item in session.items)
+        if self._case is not None and (not ours or hasattr(self.config, "workerinput")):
             self._case.close()
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
