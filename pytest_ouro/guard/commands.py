@@ -33,6 +33,7 @@ _WRAPPERS: dict[str, tuple[str, ...]] = {
     "python -m": (),
 }
 _SHELLS = ("sh", "bash", "zsh", "dash", "ksh")
+_POWERSHELLS = ("pwsh", "powershell", "powershell.exe")
 _PATCHES = ("apply_patch", "applypatch")
 
 #: How deeply the scripts of `eval` and `bash -c` may be nested; each level is parsed again.
@@ -92,6 +93,14 @@ def _program(words: list[str]) -> tuple[list[str], dict[str, str]]:
     return [], assigned
 
 
+def started(words: list[str], folder: str, depth: int) -> Iterator[Write | Action]:
+    """Yield the effects of one program, started by ``words`` in ``folder`` without a shell around
+    it; ``depth`` and errors as in `effects`."""
+    found, assigned = _program(words)
+    for effect in _effects(found, assigned, Command(), folder, depth) if found else ():
+        yield from _expanded(effect, Command(), folder)
+
+
 def _expanded(effect: Write | Action, command: Command, folder: str) -> Iterator[Write | Action]:
     """Yield the effect once for each file that its path means: the path is joined to ``folder``,
     and a glob stands for the files that it matches, or for itself if it matches none. An `Action`
@@ -112,9 +121,9 @@ def _effects(
     words: list[str], assigned: dict[str, str], command: Command, folder: str, depth: int
 ) -> Iterator[Write | Action]:
     """Yield the effects of one command, whose words are ``words``: of the text that ``eval``, a
-    shell's ``-c`` or its here-documents run, of a patch, of git, or of another program; nothing for
-    a program that is not known, or a script that is a file. Paths in such a text are joined to
-    ``folder``, others are as stated. ``depth`` and errors as in `effects`."""
+    shell's ``-c`` or its here-documents run, of PowerShell, of a patch, of git, or of another
+    program; nothing for a program that is not known, or a script that is a file. Paths in such a
+    text are joined to ``folder``, others are as stated. ``depth`` and errors as in `effects`."""
     name, *args = words
     scripts: list[str] = []
     if name in _SHELLS:
@@ -125,6 +134,10 @@ def _effects(
     elif name in _PATCHES:
         for text in (*args, *command.documents):
             yield from patched(text)
+    elif name in _POWERSHELLS:
+        from pytest_ouro.guard import powershell
+
+        yield from powershell.run(args, folder, started, depth)
     elif name == "git":
         yield from git.effects(args, assigned, folder)
     else:

@@ -7,8 +7,8 @@ class Write:
     """A path that would be changed, and how. In a `hosts.Call` the path is absolute.
 
     ``how`` is ``edit`` (by an agent's own tool), ``write`` (by the shell), ``remove``, ``restore``
-    (from the revision ``source``; "" is the index) or ``add`` (to git's index; ``source`` is
-    "force" if ignored files are added too).
+    (from the revision ``source``; "" is the index), ``add`` (to git's index; ``source`` is "force"
+    if ignored files are added too) or ``named`` (in a text that changes a file not known by name).
     """
 
     __slots__ = ("how", "path", "source")

@@ -21,6 +21,24 @@ _VERBS = (
 )
 #: Tools that always name a file.
 _EDITORS = ("edit", "multiedit", "write", "notebookedit", "write_file", "replace", "apply_patch")
+#: Words in the name of a tool that only reads.
+_READS = frozenset((
+    *("read", "get", "list", "ls", "search", "find", "view", "show", "stat", "info", "tree", "cat"),
+    *("fetch", "query", "describe", "count", "grep", "glob", "diff", "check", "analyze", "hover"),
+    *("definition", "definitions", "references", "symbol", "symbols", "diagnostics", "browse"),
+    *("inspect", "head", "tail", "status", "log", "blame", "resolve", "validate", "explain"),
+    *("outline", "overview", "summarize", "open", "lookup", "exists", "lint", "test"),
+))  # fmt: skip
+#: Keys of what a tool puts into a file.
+_CONTENTS = (
+    *("content", "contents", "new_content", "new_string", "new_str", "new_text", "file_text"),
+    *("edits", "patch", "diff", "insert_text", "new_source"),
+)
+#: Last words of the keys under which tools of MCP servers name files.
+_PATH_WORDS = frozenset((
+    *("path", "paths", "file", "files", "filename", "filenames", "filepath", "uri", "source"),
+    *("destination", "src", "dst", "dest", "target", "output"),
+))  # fmt: skip
 _PATHS = (
     *("file_path", "notebook_path", "path", "absolute_path", "target_file", "filePath", "file"),
     *("filename", "relative_path", "old_path", "new_path", "source", "destination", "paths"),
@@ -112,10 +130,56 @@ def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write
     folder = os.path.join(folder, *folders[:1])
     if "patch" in words and "apply" in words:
         yield from _patch(given, folder)
+    elif "pwsh" in words or "powershell" in name.lower():
+        yield from _run(given.get("command", given.get("script", "")), folder, powershell=True)
     elif any(word in _SHELLS for word in words):
         yield from _run(given.get("command", given.get("cmd", "")), folder)
+    elif event == "beforeMCPExecution" or name[:4].lower() in ("mcp_", "mcp:"):
+        yield from _served(_own_name(payload, name), given, folder)
     elif any(word in _VERBS for word in words):
         yield from _edited(name, words, given, folder)
+    elif any(key in given for key in _CONTENTS):
+        yield from (Write(os.path.join(folder, path)) for path in _served_paths(given))
+
+
+def _own_name(payload: dict[str, Any], name: str) -> str:
+    """Return the name of a tool of an MCP server without that of the server, as far as it is known:
+    ``write_file`` for ``mcp__files__write_file`` and ``MCP:write_file``."""
+    context = payload.get("mcp_context")
+    own = context.get("tool_name") if isinstance(context, dict) else None
+    return own if isinstance(own, str) else name.split("__", 2)[-1].rpartition(":")[2]
+
+
+def _served(name: str, given: dict[str, Any], folder: str) -> Iterator[Write | Action]:
+    """Yield the effects of a tool of an MCP server: of the command that it is given, and a `Write`
+    of each path, wherever it stands in its input, unless the tool has a name that only reads and
+    gets no content. By a verb that is not known it is a ``write``, as by a shell."""
+    words = _words(name)
+    command = given.get("command", given.get("cmd"))
+    if isinstance(command, str):
+        yield from _run(command, folder)
+    is_known = any(word in _VERBS for word in words)
+    if not is_known and _READS.intersection(words) and not any(key in given for key in _CONTENTS):
+        return
+    how = "remove" if {"delete", "remove"} & {*words} else "edit" if is_known else "write"
+    for path in _served_paths(given):
+        yield Write(os.path.join(folder, path), how)
+
+
+def _served_paths(given: object, is_path: bool = False) -> Iterator[str]:
+    """Yield the paths in the input of a tool: each text under a key whose last word is one of
+    `_PATH_WORDS`, at any depth, but no address on the web. ``is_path``: such a key leads here."""
+    if isinstance(given, dict):
+        for key, value in given.items():
+            words = _words(key)
+            yield from _served_paths(value, words[-1] in _PATH_WORDS or words == ["file", "name"])
+    elif isinstance(given, list):
+        for value in given:
+            yield from _served_paths(value, is_path)
+    elif is_path and isinstance(given, str) and given:
+        path = given.removeprefix("file://")
+        if "://" not in path:
+            yield os.path.expanduser(path)
 
 
 def _words(name: str) -> list[str]:
@@ -142,16 +206,21 @@ def _parse(text: str, words: list[str]) -> Any:
         raise Unreadable("tool_input is not JSON") from None
 
 
-def _run(command: object, folder: str) -> Iterator[Write | Action]:
+def _run(command: object, folder: str, *, powershell: bool = False) -> Iterator[Write | Action]:
     """Yield the effects of a shell command, given as text or as a list of words, in ``folder``.
     Unreadable if it is neither; else errors as in `commands.effects`."""
-    from pytest_ouro.guard.commands import effects
+    from pytest_ouro.guard import commands
 
     if isinstance(command, list) and all(isinstance(word, str) for word in command):
         command = " ".join(map(_quoted, command))
     if not isinstance(command, str):
         raise Unreadable("the command is not text")
-    yield from effects(command, folder)
+    if powershell:
+        from pytest_ouro.guard.powershell import effects
+
+        yield from effects(command, folder, commands.started)
+    else:
+        yield from commands.effects(command, folder)
 
 
 def _quoted(word: str) -> str:

@@ -106,13 +106,15 @@ def effects(name: str, args: Sequence[str], folder: str) -> Iterator[Write | Act
     if program.how in ("hooks", "bless") or (program.how == "install" and (paths or program.needs)):
         yield Action(program.how, " ".join([name, *paths[:1]]))
     elif program.how in ("copy", "move"):
-        yield from _copied(paths, options, folder, program.how == "move")
+        yield from copied(paths, options, folder, move=program.how == "move")
     elif program.how in ("write", "remove"):
         for path in paths:
             yield Write(path, program.how)
 
 
-def _copied(paths: list[str], options: dict[str, str], folder: str, move: bool) -> Iterator[Write]:
+def copied(
+    paths: list[str], options: dict[str, str], folder: str, *, move: bool
+) -> Iterator[Write]:
     """Yield a write of the target (the last path, or that of ``-t``) or, if that is a folder on the
     disk and ``-T`` is not given, of each path's name in it. With ``move``, also yield a removal of
     each path but the target. Nothing if there is no target."""

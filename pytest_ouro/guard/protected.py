@@ -283,13 +283,14 @@ class Protections:
         change. OuroError or OSError if the rules or git cannot be read. ``path`` is absolute,
         ``name`` the same from the top.
 
-        A restored file is reported unless it comes from the index or HEAD, a removed file if
-        `rules.is_known` knows it, and an edit unless git ignores the file. Any other write (by a
-        shell) is reported if git tracks the file, or if git does not ignore it and its name ends
-        with ``.py``, ``.pyi``, ``.pth`` or ``.so``.
+        A name whose use is not known (``named``) is not. A restored file is reported unless it
+        comes from the index or HEAD, a removed file if `rules.is_known` knows it, and an edit
+        unless git ignores the file. Any other write (by a shell) is reported if git tracks the
+        file, or if git does not ignore it and its name ends with ``.py``, ``.pyi``, ``.pth`` or
+        ``.so``.
         """
-        if effect.how == "restore":
-            return effect.source not in ("", "HEAD")
+        if effect.how in ("restore", "named"):
+            return effect.how == "restore" and effect.source not in ("", "HEAD")
         from pytest_ouro.guard import rules
 
         if effect.how == "remove":

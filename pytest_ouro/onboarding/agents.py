@@ -58,10 +58,10 @@ class Agent:
     next: str
 
 
-def _nested(**more: object) -> dict[str, object]:
+def _nested(matcher: str = "*", **more: object) -> dict[str, object]:
     """Return the entry of a hook that calls the guard before every tool, in the form of agents that
     put hooks under a matcher. ``more`` are further keys of the hook."""
-    return {"matcher": "*", "hooks": [{"type": "command", "command": COMMAND, **more}]}
+    return {"matcher": matcher, "hooks": [{"type": "command", "command": COMMAND, **more}]}
 
 
 _CURSOR = {"command": COMMAND, "timeout": _TIMEOUT, "failClosed": True}
@@ -70,7 +70,7 @@ AGENTS = {
     "claude": Agent(
         ".claude/settings.json",
         (".claude", "CLAUDE.md"),
-        {"PreToolUse": _nested(timeout=_TIMEOUT, onFailure="block")},
+        {"PreToolUse": _nested("Bash|PowerShell|.*", timeout=_TIMEOUT, onFailure="block")},
         {},
         "in Claude Code, trust this folder when it asks; a session that runs reads the hook when "
         "it starts again",

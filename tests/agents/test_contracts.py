@@ -263,3 +263,42 @@ def test_no_bytes_end_in_status_1(run_guard, data):
 @given(payload=PAYLOADS_OF_ANY_KIND)
 def test_no_payload_ends_in_status_1(run_guard, payload):
     assert run_guard(json.dumps(payload).encode()) in (0, 2)
+
+
+READING = ["mcp__files__get_file_info", "mcp__files__read_text", "mcp__lsp__hover", "MCP:list"]
+WRITING = ["mcp__files__put", "mcp__files__zap", "mcp__reader__store", "mcp__a__b__c", "MCP:write"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"path": "prepare.py"}, {"uri": "file://{top}/prepare.py"}, {"fileName": "prepare.py"},
+     {"paths": ["train.py", "prepare.py"]}, {"edits": [{"outputFile": "./prepare.py"}]},
+     {"options": {"target_path": "{top}/prepare.py"}}, {"command": "rm prepare.py"}],
+)  # fmt: skip
+@pytest.mark.parametrize("tool", WRITING)
+def test_a_tool_of_a_server_is_judged_by_what_it_names(standing, refused, tool, given):
+    given = json.loads(json.dumps(given).replace("{top}", str(standing.path)))
+
+    assert "prepare.py is frozen" in refused(tool, **given)
+    assert refused(tool, **json.loads(json.dumps(given).replace("prepare", "train"))) == ""
+
+
+@pytest.mark.parametrize("tool", READING)
+def test_a_tool_of_a_server_that_only_reads_passes(standing, refused, tool):
+    assert refused(tool, path="prepare.py") == ""
+    assert "prepare.py is frozen" in refused(tool, path="prepare.py", content="x")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"url": "https://x/prepare.py"}, {"uri": "https://x/prepare.py"}, {"text": "prepare.py"},
+     {"path": "/tmp/x.png"}, {"filename": "run.log"}, {"path": 3, "files": [None, {}]}, {}],
+)  # fmt: skip
+def test_other_tools_of_servers_pass(standing, refused, given):
+    assert refused("mcp__web__shoot", **given) == ""
+
+
+def test_an_unknown_tool_that_puts_content_into_a_file_is_judged(standing, refused):
+    assert "prepare.py is frozen" in refused("Zap", file_path="prepare.py", content="x")
+    assert refused("Zap", file_path="train.py", content="x") == ""
+    assert refused("Zap", file_path="prepare.py") == ""

@@ -64,7 +64,7 @@ def test_all_four_by_name(project, init):
     assert "  next: in Codex, trust this project, and the hook again after each change" in out
     read = {name: json.loads((project.path / a.settings).read_text()) for name, a in AGENTS.items()}
     [claude] = read["claude"]["hooks"]["PreToolUse"]
-    assert claude["matcher"] == "*"
+    assert claude["matcher"] == "Bash|PowerShell|.*"
     assert claude["hooks"] == [
         {"type": "command", "command": COMMAND, "timeout": 60, "onFailure": "block"}
     ]

@@ -1,0 +1,282 @@
+"""Split a PowerShell command line into the simple commands that it contains."""
+
+from __future__ import annotations
+
+import os
+
+_SPACE = " \t\r"
+_META = _SPACE + "\n;|&(){},<>"
+#: What a backtick and a letter stand for; of other characters, for themselves.
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\n": ""}
+#: What a name of a file in a text ends at.
+_BETWEEN = " \t\r\n'\"`,;()[]{}=<>|&"
+#: Further alternatives of one word are dropped.
+_ALTERNATIVES = 64
+
+
+class Word:
+    """One argument: its values (several for ``a, b``), whether all of its parts are ``known``, and
+    whether it was ``plain``, without quotes. In a value, an unknown part is left out."""
+
+    __slots__ = ("known", "plain", "values")
+
+    def __init__(self) -> None:
+        self.values = [""]
+        self.known = True
+        self.plain = True
+
+    @property
+    def text(self) -> str:
+        """Its first value; "" if it has none."""
+        return self.values[0] if self.values else ""
+
+    def add(self, values: list[str]) -> None:
+        """Put each of ``values`` behind each of its own."""
+        self.values = [old + new for old in self.values for new in values][:_ALTERNATIVES]
+
+
+class Command:
+    """One simple command: its words, the files that it redirects to, and whether it is ``piped`` (a
+    pipe gives it objects) and ``invoked`` (by ``&``, so its first word may be a variable). ``call``
+    is the text before the bracket if it is the call of a method, which has no words."""
+
+    __slots__ = ("assigned", "call", "invoked", "piped", "words", "writes")
+
+    def __init__(self, *, piped: bool = False, invoked: bool = False, call: str = "") -> None:
+        self.invoked = invoked
+        self.words: list[Word] = []
+        self.writes: list[Word] = []
+        self.piped = piped
+        self.call = call
+        self.assigned = ""  # the variable that gets its result
+
+
+def parse(text: str) -> tuple[list[Command], list[str]]:
+    """Return a tuple: the commands in their order, those in brackets before the one around them;
+    and all words of the text, with those in quoted texts. Invalid text is read as far as possible.
+    RecursionError if brackets are nested too deeply."""
+    home = [os.path.expanduser("~")]
+    reader = _Reader(text, {"pwd": ["."], "home": home, "env:home": home, "env:pwd": ["."]})
+    reader.read("")
+    return reader.found, reader.words
+
+
+def split(text: str) -> list[str]:
+    """Return the parts of a text that may be the names of files."""
+    return "".join(" " if c in _BETWEEN else c for c in text).split()
+
+
+class _Reader:
+    """Read the commands of one text. ``variables`` maps each variable that is known so far, in
+    small letters, to its values."""
+
+    def __init__(self, text: str, variables: dict[str, list[str]]) -> None:
+        self.text = text
+        self.at = 0
+        self.variables = variables
+        self.found: list[Command] = []
+        self.words: list[str] = []
+
+    def _here(self, *starts: str) -> bool:
+        """Return whether the text goes on with one of ``starts``."""
+        return self.text.startswith(starts, self.at)
+
+    def _skip_to(self, end: str) -> str:
+        """Move on behind the next ``end``, or to the end of the text; return what is before it."""
+        stop = self.text.find(end, self.at)
+        stop = len(self.text) if stop < 0 else stop
+        inner, self.at = self.text[self.at : stop], stop + len(end)
+        return inner
+
+    def _run(self, stops: str) -> str:
+        """Read the characters up to the next of ``stops``, at least one, and return them."""
+        start = self.at
+        self.at += 1
+        while self.at < len(self.text) and self.text[self.at] not in stops:
+            self.at += 1
+        return self.text[start : self.at]
+
+    def _skip_spaces(self) -> None:
+        """Move on behind spaces."""
+        while self._here(*_SPACE):
+            self.at += 1
+
+    def read(self, closer: str) -> None:
+        """Read commands up to the bracket ``closer``, and behind it, or to the end of the text."""
+        command, joins = Command(), False
+        while self.at < len(self.text):
+            char = self.text[self.at]
+            if char == closer:
+                self.at += 1
+                break
+            if char in _SPACE or self._here("`\n", "`\r\n"):
+                self.at = self.text.index("\n", self.at) + 1 if char == "`" else self.at + 1
+            elif self._here("<#"):
+                self._skip_to("#>")
+            elif char == "#":
+                self._skip_to("\n")
+                self.at -= 1
+            elif char in "\n;|&})":
+                self._end(command)
+                twice = self._here("||", "&&")
+                command = Command(piped=char == "|" and not twice, invoked=char == "&")
+                self.at += 1 + twice
+            elif char == "{" or self._here("@{"):
+                self.at += 1 + (char == "@")
+                self.read("}")
+            elif char == ">":
+                self._redirection(command)
+            elif char in ",<":
+                joins = char == "," and bool(command.words)
+                self.at += 1
+            elif not command.words and self._here("$", "[") and self._assignment(command):
+                pass
+            else:
+                self._argument(command, joins)
+                joins = False
+        self._end(command)
+
+    def _assignment(self, command: Command) -> bool:
+        """Move behind ``$name =``, also with a type before it, and note the name in the command;
+        return whether it was there."""
+        before, equals, _ = self.text[self.at :].partition("=")
+        name = before.rpartition("]")[2].strip(_SPACE + "+").lower()
+        if (
+            not equals
+            or name[:1] != "$"
+            or not name[1:].strip("{}").replace(":", "_").isidentifier()
+        ):
+            return False
+        self.at += len(before) + 1
+        command.assigned = name[1:].strip("{}")
+        if before.endswith("+"):
+            command.assigned += " and more"  # no variable has this name
+            self.variables.pop(name[1:].strip("{}"), None)
+        return True
+
+    def _argument(self, command: Command, joins: bool) -> None:
+        """Read one word; it is further values of the last one if ``joins``, since a comma is
+        between them."""
+        word = self._word()
+        if self._here(">") and word.plain and (word.text == "*" or word.text.isdigit()):
+            return  # the number of the redirected stream
+        if joins:
+            command.words[-1].values += word.values
+            command.words[-1].known &= word.known
+        else:
+            command.words.append(word)
+
+    def _end(self, command: Command) -> None:
+        """Record a command, or the value of the variable to which one word is assigned. The result
+        of any other command is not known."""
+        if command.assigned:
+            self.variables.pop(command.assigned, None)
+            if len(command.words) == 1 and command.words[0].known and not command.piped:
+                self.variables[command.assigned] = command.words[0].values
+        if command.words or command.writes:
+            self.found.append(command)
+
+    def _redirection(self, command: Command) -> None:
+        """Read ``>`` or ``>>`` and the file behind it; of ``>&1`` and ``> $null`` there is none."""
+        self.at += 1 + self._here(">>")
+        self._skip_spaces()
+        if self._here("&"):
+            self.at += 2
+        elif self.text[self.at : self.at + 5].lower() == "$null":
+            self.at += 5
+        else:
+            command.writes.append(self._word())
+
+    def _word(self) -> Word:
+        """Read one word with its quotes, variables and brackets, at least one character."""
+        word, start = Word(), self.at
+        while self.at < len(self.text):
+            char = self.text[self.at]
+            if self._here("@'", '@"'):
+                self.at += 3
+                word.add([self._skip_to(f"\n{self.text[self.at - 2]}@")])
+                word.plain = False
+            elif char == "'":
+                self._single(word)
+            elif char == '"':
+                self._double(word)
+            elif char == "(" or self._here("@(", "$("):
+                self._bracket(word, is_call=char == "(" and self.at > start)
+            elif char == "$":
+                self._expand(word)
+            elif char == "`":
+                self._escape(word)
+            elif char in _META and self.at > start:
+                break
+            else:
+                word.add([self._run(_META + "'\"$`@")])
+        values = word.values if word.known else [value.lstrip("/\\") for value in word.values]
+        self.words += [part for value in values for part in split(value)]
+        return word
+
+    def _escape(self, word: Word) -> None:
+        """Read a backtick and the character that it escapes."""
+        char = self.text[self.at + 1 : self.at + 2]
+        word.add([_ESCAPES.get(char, char)])
+        self.at += 2
+
+    def _single(self, word: Word) -> None:
+        """Read a text in single quotes; two of them are one."""
+        word.plain = False
+        self.at += 1
+        word.add([self._skip_to("'")])
+        while self._here("'"):
+            self.at += 1
+            word.add(["'" + self._skip_to("'")])
+
+    def _double(self, word: Word) -> None:
+        """Read a text in double quotes, with variables and brackets; two quotes are one."""
+        word.plain = False
+        self.at += 1
+        while self.at < len(self.text):
+            if self._here('""'):
+                word.add(['"'])
+                self.at += 2
+            elif self._here('"'):
+                self.at += 1
+                return
+            elif self._here("$("):
+                self._bracket(word, is_call=False)
+            elif self._here("$"):
+                self._expand(word)
+            elif self._here("`"):
+                self._escape(word)
+            else:
+                word.add([self._run('"$`')])
+
+    def _bracket(self, word: Word, *, is_call: bool) -> None:
+        """Read ``(…)``, ``@(…)`` or ``$(…)`` and record its commands; its value is not known. If it
+        is a call, record that too: the word so far is the method."""
+        name = word.text
+        self.at += 1 + (self.text[self.at] in "@$")
+        inner = self.text[self.at :].partition(")")[0].strip().lower()
+        self.read(")")
+        if is_call:
+            self.found.append(Command(call=name))
+        if inner in ("get-location", "pwd", "gl"):
+            word.add(["."])
+        else:
+            word.known = False
+
+    def _expand(self, word: Word) -> None:
+        """Read ``$name``, ``${name}`` or ``$env:name``, and add its values if they are known. A
+        dollar before another character is one of the text."""
+        start = self.at + 1
+        self.at = start
+        if self._here("{"):
+            name = self._skip_to("}")[1:]
+        else:
+            while self._here(":") or self.text[self.at : self.at + 1].replace("_", "a").isalnum():
+                self.at += 1
+            name = self.text[start : self.at]
+        if name.lower() in self.variables:
+            word.add(self.variables[name.lower()])
+        elif name or self._here("?", "$", "^"):
+            word.known = False
+        else:
+            word.add(["$"])
