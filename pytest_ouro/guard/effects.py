@@ -21,10 +21,12 @@ class Write:
 
 class Action:
     """An action other than a change of a file: ``kind`` is a key of `protected.ACTIONS`, and
-    ``what`` is the command as it is shown."""
+    ``what`` is the command as it is shown. In a `hosts.Call`, ``folder``, where it is done, is
+    absolute."""
 
-    __slots__ = ("kind", "what")
+    __slots__ = ("folder", "kind", "what")
 
-    def __init__(self, kind: str, what: str) -> None:
+    def __init__(self, kind: str, what: str, folder: str = "") -> None:
+        self.folder = folder
         self.kind = kind
         self.what = what

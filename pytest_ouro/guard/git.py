@@ -35,14 +35,16 @@ def effects(args: list[str], assigned: dict[str, str], folder: str) -> Iterator[
                 yield from _setting(value.partition("=")[0], f"git -c {value}")
     name, *args = args or [""]
     if name in ("commit", "push", "merge", "am") and "--no-verify" in args:
-        yield Action("no-verify", f"git {name} --no-verify")
+        yield Action("no-verify", f"git {name} --no-verify", base)
     if name == "commit" and assigned.keys() & _SKIPPING:
-        yield Action("no-verify", "a commit without its hooks")
+        yield Action("no-verify", "a commit without its hooks", base)
     folder = os.path.join(folder, base)
     read = _COMMANDS.get(name)
     for effect in read(args, folder) if read else programs.effects(f"git {name}", args, folder):
         if isinstance(effect, Write):
             effect.path = os.path.join(base, effect.path)
+        else:
+            effect.folder = base
         yield effect
 
 

@@ -36,17 +36,17 @@ _OWN = ("bound.toml", "A person states the rules, and what enforces them.")
 
 def bounds(call: Call) -> list[str]:
     """Return the folders whose rules apply to a call. Each has bound.toml or bound.lock, and is the
-    nearest such folder, within its repository, at or above a folder of the session or a file that
-    the call changes.
+    nearest such folder, within its repository, at or above a folder of the session, a file that the
+    call changes or a folder in which it does something else.
 
-    A folder that only a changed file led to counts if it has a bound.lock.
+    A folder to which only an effect led counts if it has a bound.lock.
     """
     found = dict.fromkeys(folder for start in call.starts if (folder := _bound(start)))
     for effect in call.effects:
-        if isinstance(effect, Write):
-            folder = _bound(os.path.dirname(effect.path))
-            if folder and os.path.isfile(os.path.join(folder, "bound.lock")):
-                found[folder] = None
+        place = os.path.dirname(effect.path) if isinstance(effect, Write) else effect.folder
+        folder = _bound(place)
+        if folder and os.path.isfile(os.path.join(folder, "bound.lock")):
+            found[folder] = None
     return list(found)
 
 
@@ -206,6 +206,8 @@ class Protections:
             if rule := find(path, name):
                 return self._text(f"{name} is frozen", *rule)
             if (rule := self._scope(name)) and self._is_reported(path, name, effect):
+                if self._has_own_bound(path):
+                    continue
                 return self._text(f"{name} is not one of the files that may change", *rule)
         return ""
 
@@ -299,6 +301,16 @@ class Protections:
             return True
         code = name.endswith((".py", ".pyi", ".pth", ".so"))
         return (effect.how == "edit" or code) and not rules.is_ignored(self.top, name)
+
+    def _has_own_bound(self, path: str) -> bool:
+        """Return whether the file lies in another repository below this one, as in a linked working
+        tree, whose own rules judge it."""
+        folder = _bound(os.path.dirname(path))
+        while len(folder) > len(self.top):
+            if os.path.lexists(os.path.join(folder, ".git")):
+                return True
+            folder = os.path.dirname(folder)
+        return False
 
     def _added(self, path: str, force: bool) -> str:
         """Return why ``path``, a file or a folder, may not be added to git's index, since a file
