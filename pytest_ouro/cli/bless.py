@@ -24,6 +24,7 @@ from pytest_ouro.evidence.content import (
     same_content,
 )
 from pytest_ouro.evidence.evidence import Evidence
+from pytest_ouro.evidence.git.attributes import as_committed
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.paths import join
 from pytest_ouro.evidence.python.returned import number_fault
@@ -171,7 +172,7 @@ def lock_of(
     evidence = Evidence(bound.layout, repository, Trust(git, lock.NAME, "", _NO_LOCK), rehash=True)
     frozen = _list_frozen(bound, bound_path, evidence)
     files = {name: _hash_file(repository, name) for name in frozen if name != bound_path}
-    files[bound_path] = digest(rules)
+    files[bound_path] = digest(as_committed(git, bound_path, rules))
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     id = secrets.token_hex(8)
     return lock.Lock(
@@ -224,7 +225,8 @@ def _hash_file(repository: Repository, name: str) -> str:
         raise messages.not_blessable(name)
     entry = repository.index.get(name)
     (blob,) = repository.git.blobs([entry.blob]) if entry else (contents,)
-    return digest(blob if large_file(blob) and same_content(blob, contents) else contents)
+    known = large_file(blob) and same_content(blob, contents)
+    return digest(blob if known else as_committed(repository.git, name, contents))
 
 
 def _read_lock(target: Path) -> lock.Lock:

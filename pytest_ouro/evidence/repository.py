@@ -20,6 +20,7 @@ from pytest_ouro.evidence import content
 from pytest_ouro.evidence.cache import cache_in
 from pytest_ouro.evidence.git import excludes
 from pytest_ouro.evidence.git.ancestry import list_commits, list_history
+from pytest_ouro.evidence.git.attributes import as_committed
 from pytest_ouro.evidence.git.client import Git, split
 from pytest_ouro.evidence.git.objects import object_id
 from pytest_ouro.evidence.paths import inside
@@ -238,8 +239,7 @@ class Repository:
         ]
 
     def _changed_on_disk(self, path: str, entry: Entry) -> Kind | None:
-        """Return "changed", "deleted", or None if of the same content, or absent with
-        skip-worktree."""
+        """Return "changed", "deleted", or None: the same content, or absent with skip-worktree."""
         if entry.is_submodule:
             return "changed" if submodule_differs(Path(path), entry.blob) else None
         try:
@@ -254,11 +254,11 @@ class Repository:
         if object_id(b"blob", data, like=entry.blob) == entry.blob:
             return None
         try:
-            return (
-                None if content.same_content(self.git.store.read(entry.blob), data) else "changed"
-            )
+            blob = self.git.store.read(entry.blob)
+            same = content.same_content(blob, as_committed(self.git, path, data))
         except LimitError:
             return "changed"
+        return None if same else "changed"
 
     def _changed_large_file(self, path: str, entry: Entry) -> Kind | None:
         """Return what `_changed_on_disk` does, for a file that is too large to be read at once."""
@@ -345,7 +345,7 @@ class Repository:
             if self.subject == "working tree":
                 data = content.read_or_point(self.git.top / path, limit=limit)
                 if data is not None or not (path in self.index and self.index[path].skip):
-                    found[path]["working tree"] = data
+                    found[path]["working tree"] = data and as_committed(self.git, path, data)
         return found
 
 

@@ -19,6 +19,7 @@ from pytest_ouro.evidence.content import (
     refuse_other,
     same_content,
 )
+from pytest_ouro.evidence.git.attributes import as_committed
 from pytest_ouro.evidence.paths import join
 from pytest_ouro.messages import limits as limit_messages
 from pytest_ouro.messages import trust as messages
@@ -201,12 +202,15 @@ class Trust:
 
 
 def present(git: Git, path: str, commit: str, *, limit: int = limits.FILE) -> bytes | None:
-    """Return the bytes of ``path`` now, in a commit ("": on the disk, of a link the path that it
-    holds); None if there is no such file, or a folder or submodule. LimitError if they are more
-    than ``limit``, OuroError if they cannot be read."""
+    """Return the bytes of ``path`` now, in a commit ("": on the disk, by `as_committed`; of a link,
+    the path that it holds); None if there is no such file, or a folder or submodule.
+
+    LimitError if they are more than ``limit``, OuroError if they cannot be read.
+    """
     if commit:
         return git.contents(git.tree(commit).get(path), limit=limit, path=path)
-    return read_file(git.top / path, limit=limit)
+    data = read_file(git.top / path, limit=limit)
+    return data and as_committed(git, path, data)
 
 
 def refuse_other_in_tree(git: Git, path: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.evidence.content import canonical, on_disk
+from pytest_ouro.evidence.git.attributes import as_committed
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.experiment.steps.write_tree import replace_file
 from pytest_ouro.experiment.terms import repo
@@ -106,7 +107,7 @@ def _demand_unchanged(git: Git, path: str, entry: Entry | None) -> None:
         unchanged = found is None
     else:
         blob = git.store.read(entry.blob)
-        unchanged = found is None or canonical(found[1]) == canonical(blob)
+        unchanged = found is None or canonical(as_committed(git, path, found[1])) == canonical(blob)
     if not unchanged:
         raise messages.not_as_committed(path, git.word(path))
 

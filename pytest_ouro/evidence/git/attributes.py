@@ -1,0 +1,82 @@
+"""Undo what git itself does to a file when it checks it out, as git's attributes say.
+
+Git calls this the same content, so that `git status` is clean. Line endings are made equal
+elsewhere, by `content.canonical`. No filter, which is a program that a repository names, is run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from pytest_ouro.evidence.git.client import split
+
+if TYPE_CHECKING:
+    from pytest_ouro.evidence.git.client import Git
+
+#: What git writes in place of ``$Id$``: only the id of an object, so that nothing else is hidden.
+_IDENT = rb"\$Id: (?:[0-9a-f]{40}|[0-9a-f]{64}) \$"
+#: The encodings that begin with a byte order mark, and those that the mark can say.
+_MARKED = {
+    "utf-16": ("utf-16-le", "utf-16-be"),
+    "utf-32": ("utf-32-le", "utf-32-be"),
+    "utf-16le-bom": ("utf-16-le",),
+    "utf-16be-bom": ("utf-16-be",),
+}
+#: Encodings that take time with the square of the text, and that git does not know.
+_SLOW = ("idna", "punycode")
+
+
+def as_committed(git: Git, path: str, data: bytes) -> bytes:
+    """Return the bytes that git has of a file of the working tree with the bytes ``data``, if git
+    expands ``$Id$`` in it (``ident``) or writes it in another encoding (``working-tree-encoding``).
+
+    ``data`` is returned unchanged if neither attribute is set for ``path`` (from the top, or
+    absolute), if a filter is, or if git would not have written these bytes.
+    GitError if git cannot be asked.
+    """
+    if not (re.search(_IDENT, data) or _is_encoded(data)):
+        return data  # nothing to undo: spare git's process
+    path = path.removeprefix(f"{git.top}/")
+    if not _may_have_attributes(git, path):
+        return data
+    asked = ("ident", "working-tree-encoding", "filter")
+    ident, encoding, filter = split(git.call("check-attr", "-z", *asked, "--", path))[2::3]
+    if filter not in ("unspecified", "unset"):
+        return data
+    if encoding not in ("unspecified", "unset", "set"):
+        data = _to_utf8(data, encoding.lower())
+    return re.sub(_IDENT, b"$Id$", data) if ident == "set" else data
+
+
+def _is_encoded(data: bytes) -> bool:
+    """Return whether bytes are not a text in UTF-8."""
+    try:
+        return "\0" in data.decode()
+    except UnicodeDecodeError:
+        return True
+
+
+def _may_have_attributes(git: Git, path: str) -> bool:
+    """Return whether a file of attributes lies in the git folder, or in a folder of ``path``."""
+    folders = path.split("/")[:-1]
+    above = ["/".join(["", *folders[:depth]]) for depth in range(len(folders) + 1)]
+    files = [f"{git.top}{folder}/.gitattributes" for folder in above]
+    return any(map(os.path.lexists, [*files, f"{git.common_dir}/info/attributes"]))
+
+
+def _to_utf8(data: bytes, encoding: str) -> bytes:
+    """Return a text in ``encoding`` (lower case) as UTF-8; ``data`` unchanged if these are not the
+    bytes that this encoding has for a text."""
+    for codec in _MARKED.get(encoding, (encoding,)):
+        mark = "\ufeff".encode(codec) if encoding in _MARKED else b""
+        if codec in _SLOW or not data.startswith(mark):
+            continue
+        try:
+            text = data[len(mark) :].decode(codec)
+            if mark + text.encode(codec) == data:
+                return text.encode()
+        except (LookupError, ValueError):
+            continue
+    return data
