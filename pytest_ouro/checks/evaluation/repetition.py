@@ -1,232 +1,191 @@
-"""Find the calls that one run of a script can make more than once.
+"""Find the evaluations that one run of a script can make more than once.
 
-A retry after a failure does not count: the loop is left as soon as the call succeeds (`_leaves`).
+A retry after a failure does not count (`ways`). A function of the script that evaluates counts as
+an evaluation where it is called.
 """
 
 from __future__ import annotations
 
 import ast
-from bisect import bisect_left
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ouro.checks.evaluation.flags import TRIES
+from pytest_ouro.checks.evaluation.ways import COMPREHENSIONS, FUNCTIONS, Evaluation, Ways
 from pytest_ouro.evidence.python.source import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence, Set
+    from collections.abc import Iterator, Sequence
 
     from pytest_ouro.evidence.python.source import Source
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-_STATED_LOOPS = (ast.For, ast.AsyncFor, ast.While)
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_LOOPS: tuple[type[ast.stmt | ast.expr], ...] = (*_STATED_LOOPS, *_COMPREHENSIONS)
-#: Calls after the evaluation that cannot fail because of its result.
-_PLAIN = ("print", "float", "round", "str", "format", "len", "int")
-#: How a block ends: by leaving the function, by leaving the loop, or by reaching its end.
-_RETURNS, _BREAKS, _ENDS, _UNKNOWN = "returns", "breaks", "ends", "unknown"
-#: The most repeated calls that are examined as retries.
-_RETRIES = 20
+_LOOPS = (ast.For, ast.AsyncFor, ast.While, *COMPREHENSIONS)
+#: What decides whether what is in it is done at all.
+_CONDITIONS = (ast.If, ast.IfExp, ast.BoolOp, ast.Match, ast.ExceptHandler)
+#: Functions and methods that call what they are given for each of several things.
+_EACH = (
+    *("map", "starmap", "filter", "reduce", "imap", "imap_unordered", "map_async"),
+    *("min", "max", "sort", "sorted"),
+)
 
 
-def calls_in_loops(source: Source, calls: Sequence[ast.Call]) -> list[ast.Call]:
-    """Return those of the calls that a loop or a comprehension can repeat after a success. If more
-    than 20 calls are in loops, all of these are returned, retries included."""
-    lines = sorted(call.lineno for call in calls)
-    loops = [loop for loop in source.of(*_LOOPS) if _spans(loop, lines)]
-    repeated = {id(node) for loop in loops for node in _repeated_by(loop)}
-    found = [call for call in calls if id(call) in repeated]
-    if len(found) > _RETRIES:  # too many for a retry, and each takes a search of the tree
-        return found
-    return [call for call in found if not _leaves(source, call)]
+class Repeated(NamedTuple):
+    """A repeated evaluation: its line, and whether a loop repeats it."""
+
+    line: int
+    in_loop: bool
 
 
-def calls_of_one_run(node: ast.AST, calls: Set[ast.Call]) -> list[ast.Call]:
-    """Return those of ``calls`` at or below ``node`` that one execution can make, the most of all
-    ways through it: of an ``if`` those of its test and of the branch with more, of a ``try`` those
-    that `_calls_of_try` returns, and of any other node all."""
-    if isinstance(node, ast.If | ast.IfExp):
-        branches = []
-        for branch in (node.body, node.orelse):
-            nodes = branch if isinstance(branch, list) else [branch]
-            branches.append([call for child in nodes for call in calls_of_one_run(child, calls)])
-        return calls_of_one_run(node.test, calls) + max(branches, key=len)
-    if isinstance(node, ast.Try):
-        return _calls_of_try(node, calls)
-    found = [node] if isinstance(node, ast.Call) and node in calls else []
-    for child in ast.iter_child_nodes(node):
-        found += calls_of_one_run(child, calls)
-    return found
+def repetitions(source: Source, calls: Sequence[ast.Call]) -> list[Repeated]:
+    """Return the places where a run can evaluate after it has done so. ``calls`` are those of the
+    evaluation."""
+    around = source.of(*_LOOPS, *FUNCTIONS)
+    if not calls or (len(calls) == 1 and not any(_spans(one, calls[0]) for one in around)):
+        return []
+    return list(_Script(source, calls).repetitions())
 
 
-def _calls_of_try(node: ast.Try, calls: Set[ast.Call]) -> list[ast.Call]:
-    """Return the calls that one execution of a ``try`` can make: those of the body and its
-    ``else``, of the handler with the most, and of ``finally``. If nothing in the body can fail
-    after its only call has succeeded, body and handler exclude each other, and only the one with
-    more calls counts."""
+class _Script:
+    """The evaluations of a script by the module or function in which they are made."""
 
-    def below(nodes: Sequence[ast.AST]) -> list[ast.Call]:
-        return [call for child in nodes for call in calls_of_one_run(child, calls)]
+    def __init__(self, source: Source, calls: Sequence[ast.Call]) -> None:
+        self._source = source
+        self._parents = {
+            child: node for node in source.nodes for child in ast.iter_child_nodes(node)
+        }
+        self._made: dict[ast.AST, dict[ast.AST, Evaluation]] = defaultdict(dict)
+        self._callers = self._find_callers()
+        self._evaluating: dict[ast.AST, None] = {}
+        waiting: list[tuple[ast.AST, ast.AST]] = [(call, call) for call in calls]
+        for node, by in waiting:
+            scope = self._around(node, (*FUNCTIONS, ast.Module))
+            self._made[scope][node] = Evaluation(by)
+            if scope not in self._evaluating and not isinstance(scope, ast.Module):
+                self._evaluating[scope] = None
+                waiting += [(caller, scope) for caller in self._callers[scope]]
+        for made in self._made.values():
+            for node, (by, *_) in made.items():
+                made[node] = Evaluation(by, self._surely(by), self._surely(by, tried=True))
 
-    body, tried = below([*node.body, *node.orelse]), below(node.body)
-    failed = max((below(handler.body) for handler in node.handlers), key=len, default=[])
-    place = _statement_of(tried[0], node.body) if len(tried) == 1 else None
-    if place is not None and not any(map(_may_fail, node.body[place + 1 :])):
-        return max(body, failed, key=len) + below(node.finalbody)
-    return body + failed + below(node.finalbody)
+    def repetitions(self) -> Iterator[Repeated]:
+        """Yield the repeated evaluations, and the functions that are handed to a loop."""
+        after = []
+        for function in self._evaluating:
+            uses = list(self._uses(function))
+            if any(self._is_for_each(use) for use in uses) and self._surely(function, tried=True):
+                yield Repeated(next(one for one in uses if self._is_for_each(one)).lineno, True)
+            elif self._is_called(function):
+                continue
+            elif uses:
+                for use in uses:
+                    each = self._surely(function, tried=True)
+                    scope = self._around(use, (*FUNCTIONS, ast.Module))
+                    self._made[scope][use] = Evaluation(function, surely=False, each=each)
+            else:
+                first = next(iter(self._made[function]))
+                after.append((first, Evaluation(function, surely=False)))
+        self._made[self._source.tree] = self._made[self._source.tree]
+        for scope, made in self._made.items():
+            last = after if scope is self._source.tree else []
+            for node, in_loop in Ways(scope, made).walk(last).items():
+                yield Repeated(getattr(node, "lineno", 1), in_loop)
 
+    def _around(self, node: ast.AST, kinds: tuple[type[ast.AST], ...]) -> ast.AST:
+        """Return the innermost node of these kinds around a node; the module if there is none."""
+        while node in self._parents:
+            node = self._parents[node]
+            if isinstance(node, kinds):
+                return node
+        return self._source.tree
 
-def _leaves(source: Source, call: ast.Call) -> bool:
-    """Return whether a success of the call leaves every loop around it in its function that would
-    repeat it, by a return, a break or the loop's condition; False if that is not certain, or for a
-    comprehension."""
-    path, ending = _path(source.tree, call), _ENDS
-    for depth in range(len(path) - 1, 0, -1):
-        outer, inner = path[depth - 1], path[depth]
-        if isinstance(inner, ast.Return) or isinstance(outer, _FUNCTIONS):
+    def _find_callers(self) -> dict[ast.AST, list[ast.AST]]:
+        """Return the calls of each function of the script that is called by its name, and of each
+        method that is called on its class, on ``self``, or on a variable with an object of it."""
+        functions: dict[str, list[ast.AST]] = defaultdict(list)
+        plain: list[ast.FunctionDef | ast.AsyncFunctionDef] = [*self._source.of(ast.FunctionDef)]
+        for one in [*plain, *self._source.of(ast.AsyncFunctionDef)]:
+            outer = self._parents[one]
+            name = f"{outer.name}.{one.name}" if isinstance(outer, ast.ClassDef) else one.name
+            functions[name].append(one)
+        objects = {}
+        for node in self._source.of(ast.Assign):
+            target = dotted(node.targets[0])
+            if isinstance(node.value, ast.Lambda):
+                functions[target].append(node.value)
+            elif isinstance(node.value, ast.Call):
+                objects[target] = dotted(node.value.func)
+        callers: dict[ast.AST, list[ast.AST]] = defaultdict(list)
+        for call in self._source.of(ast.Call):
+            for function in functions.get(self._called(call, objects), ()):
+                callers[function].append(call)
+        return callers
+
+    def _called(self, call: ast.Call, objects: dict[str, str]) -> str:
+        """Return the name of what is called, a method's with its class."""
+        if not isinstance(call.func, ast.Attribute):
+            return dotted(call.func)
+        owner = call.func.value
+        name = dotted(owner.func) if isinstance(owner, ast.Call) else dotted(owner)
+        if name in ("self", "cls"):
+            name = getattr(self._around(call, (ast.ClassDef,)), "name", "")
+        return f"{objects.get(name, name)}.{call.func.attr}"
+
+    def _surely(
+        self, by: ast.AST, *, tried: bool = False, _among: tuple[ast.AST, ...] = ()
+    ) -> bool:
+        """Return whether a function evaluates each time it is called, or is an evaluation itself;
+        with ``tried``, also if it catches what the evaluation raises."""
+        if by not in self._evaluating:
             return True
-        if isinstance(outer, _COMPREHENSIONS):
+        return by not in _among and any(
+            not self._depends(node, by, tried=tried)
+            and self._surely(one.by, tried=tried, _among=(*_among, by))
+            for node, one in self._made[by].items()
+        )
+
+    def _depends(self, node: ast.AST, function: ast.AST, *, tried: bool) -> bool:
+        """Return whether a node in a function is done under a condition alone; without ``tried``,
+        also whether a handler follows it."""
+        while node is not function:
+            outer = self._parents[node]
+            if isinstance(outer, _CONDITIONS) and node is not getattr(outer, "test", None):
+                return True
+            if isinstance(outer, TRIES) and outer.handlers and not tried:
+                return True
+            node = outer
+        return False
+
+    def _is_called(self, function: ast.AST) -> bool:
+        """Return whether a function is called by its name outside of itself."""
+        return any(
+            self._around(call, FUNCTIONS) is not function for call in self._callers[function]
+        )
+
+    def _uses(self, function: ast.AST) -> Iterator[ast.expr]:
+        """Yield where a function is handed on without a call: its name, or a lambda itself."""
+        outer = self._parents[function]
+        names = {getattr(function, "name", "")}
+        if isinstance(function, ast.Lambda):
+            names = set(map(dotted, outer.targets)) if isinstance(outer, ast.Assign) else set()
+            if not names:
+                yield function
+        loads: list[ast.Name | ast.Attribute] = [*self._source.of(ast.Name)]
+        for node in [*loads, *self._source.of(ast.Attribute)]:
+            is_call = getattr(self._parents[node], "func", None) is node
+            if not is_call and isinstance(node.ctx, ast.Load) and dotted(node) in names:
+                yield node
+
+    def _is_for_each(self, use: ast.expr) -> bool:
+        """Return whether a function is handed to one that calls it for each of several things."""
+        outer = self._parents[use]
+        call = self._parents[outer] if isinstance(outer, ast.keyword) else outer
+        if not isinstance(call, ast.Call):
             return False
-        if isinstance(outer, ast.While) and inner is outer.test:
-            return False
-        if not isinstance(inner, ast.stmt):
-            continue
-        if ending == _ENDS:
-            guarded = any(isinstance(node, ast.Try) and node.handlers for node in path[:depth])
-            ending = _after(outer, inner, guarded=guarded)
-        if ending == _RETURNS:
-            return True
-        if isinstance(outer, _STATED_LOOPS) and inner in outer.body:
-            if ending == _ENDS and isinstance(outer, ast.While):
-                ending = _BREAKS if _ended_by(outer, path[depth - 1 :], call) else _UNKNOWN
-            if ending != _BREAKS:
-                return False
-            ending = _ENDS
-    return True
+        named = call.func.attr if isinstance(call.func, ast.Attribute) else dotted(call.func)
+        return use is not call.func and named in _EACH
 
 
-def _after(outer: ast.AST, statement: ast.AST, *, guarded: bool) -> str:
-    """Return how the block of ``outer`` that holds ``statement`` ends after that statement, in the
-    words of `_ending`; ``ends`` if no block of ``outer`` holds it. ``guarded``: a handler may catch
-    a failure."""
-    blocks = [getattr(outer, name, None) for name in ("body", "orelse", "finalbody")]
-    for block in blocks:
-        if isinstance(block, list) and statement in block:
-            rest = block[block.index(statement) + 1 :]
-            if isinstance(outer, ast.Try) and block is outer.body:
-                rest = [*rest, *outer.orelse]
-            return _ending(rest, guarded=guarded)
-    return _ENDS
-
-
-def _ending(statements: Sequence[ast.stmt], *, guarded: bool) -> str:
-    """Return how a block of statements ends: ``returns`` (the function or the program ends),
-    ``breaks``, or ``ends`` (its end is reached); ``unknown`` if a statement before that has a
-    ``continue`` or ``break`` in it, or, with ``guarded``, may fail."""
-    for statement in statements:
-        if isinstance(statement, ast.Break):
-            return _BREAKS
-        if isinstance(statement, ast.Return) or _exits(statement):
-            return _RETURNS
-        if any(isinstance(n, ast.Continue | ast.Break) for n in ast.walk(statement)):
-            return _UNKNOWN
-        if guarded and _may_fail(statement):
-            return _UNKNOWN
-    return _ENDS
-
-
-def _exits(statement: ast.stmt) -> bool:
-    """Return whether a statement ends the program: a call of ``sys.exit``, ``os._exit`` or
-    ``exit``."""
-    call = statement.value if isinstance(statement, ast.Expr) else None
-    return isinstance(call, ast.Call) and dotted(call.func) in ("sys.exit", "os._exit", "exit")
-
-
-def _may_fail(statement: ast.stmt) -> bool:
-    """Return whether a statement can raise an exception that depends on a result: a ``raise``, an
-    ``assert``, or a call of a plain name outside `_PLAIN` is in it. Calls of methods do not
-    count."""
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Raise | ast.Assert):
-            return True
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id not in _PLAIN
-        ):
-            return True
-    return False
-
-
-def _ended_by(loop: ast.While, path: Sequence[ast.AST], call: ast.Call) -> bool:
-    """Return whether a success of the call makes the test of a loop false: ``while not done``, with
-    ``done = True`` after the call, or ``while value is None``, with the result assigned to
-    ``value``. False for any other test. ``path`` are the nodes from the loop to the call."""
-    test = loop.test
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        return isinstance(test.operand, ast.Name) and _sets_after(path, test.operand.id)
-    if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.Is) and len(test.ops) == 1:
-        right = test.comparators[0]
-        none = isinstance(right, ast.Constant) and right.value is None
-        made = [n for n in path if isinstance(n, ast.Assign) and _holds(n.value, call)]
-        return none and any(_assigns(n, test.left) for n in made)
-    return False
-
-
-def _sets_after(path: Sequence[ast.AST], name: str) -> bool:
-    """Return whether ``name = True`` follows the call in a block on ``path``, the nodes from the
-    loop to the call. False if a statement in between may fail, or sets another name to True."""
-    for outer, inner in pairwise(path):
-        for block in ("body", "orelse"):
-            statements = getattr(outer, block, None)
-            if isinstance(statements, list) and inner in statements:
-                rest = statements[statements.index(inner) + 1 :]
-                rest = [*rest, *outer.orelse] if isinstance(outer, ast.Try) else rest
-                for one in rest:
-                    if isinstance(one, ast.Assign) and _is_true(one.value):
-                        return any(isinstance(t, ast.Name) and t.id == name for t in one.targets)
-                    if _may_fail(one):
-                        return False
-    return False
-
-
-def _is_true(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) and value.value is True
-
-
-def _assigns(node: ast.Assign, target: ast.expr) -> bool:
-    wanted = ast.unparse(target)
-    return any(ast.unparse(one) == wanted for one in node.targets)
-
-
-def _holds(outer: ast.AST, inner: ast.AST) -> bool:
-    return any(node is inner for node in ast.walk(outer))
-
-
-def _statement_of(call: ast.Call, statements: Sequence[ast.stmt]) -> int | None:
-    """Return the index of the statement that holds a call; None if no statement does."""
-    return next((n for n, one in enumerate(statements) if _holds(one, call)), None)
-
-
-def _path(tree: ast.AST, wanted: ast.AST) -> list[ast.AST]:
-    """Return the nodes from the tree to ``wanted``, both included."""
-    path = [tree]
-    while path[-1] is not wanted:
-        path.append(next(n for n in ast.iter_child_nodes(path[-1]) if _holds(n, wanted)))
-    return path
-
-
-def _spans(outer: ast.stmt | ast.expr, lines: list[int]) -> bool:
-    """Return whether one of the sorted ``lines`` is among the lines of ``outer``."""
-    first = bisect_left(lines, outer.lineno)
-    return first < len(lines) and lines[first] <= (outer.end_lineno or outer.lineno)
-
-
-def _repeated_by(loop: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes below a loop, except for those inside functions that are defined in it (the
-    functions themselves are yielded)."""
-    waiting = list(ast.iter_child_nodes(loop))
-    for node in waiting:
-        yield node
-        if not isinstance(node, _FUNCTIONS):
-            waiting += ast.iter_child_nodes(node)
+def _spans(outer: ast.AST, call: ast.Call) -> bool:
+    """Return whether a call is among the lines of ``outer``."""
+    first, last = getattr(outer, "lineno", 0), getattr(outer, "end_lineno", 0)
+    return bool(first <= call.lineno <= (last or first))

@@ -31,7 +31,7 @@ from pytest_ouro.checks.evaluation.modules import (
     search_changed,
 )
 from pytest_ouro.checks.evaluation.name_resolver import Names, is_module
-from pytest_ouro.checks.evaluation.repetition import calls_in_loops, calls_of_one_run
+from pytest_ouro.checks.evaluation.repetition import repetitions
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.evidence.python.source import dotted, source
 
@@ -367,15 +367,13 @@ class Script:
                 yield ast.unparse(value)
 
     def _evaluations(self) -> Iterator[Construct]:
-        """Yield a construct for each call of the evaluation that a loop can repeat, for each but
-        the first of those that one run can make, and for each use of its name without a call."""
+        """Yield a construct for each place where a run can evaluate again, and for each use of the
+        evaluation's name without a call."""
         calls = [
             call for call in self._source.of(ast.Call) if self._is_harness(call.func, self.evaluate)
         ]
-        for call in calls_in_loops(self._source, calls):
-            yield Construct(call.lineno, f"calls {self.evaluate} in a loop")
-        for call in calls_of_one_run(self._source.tree, {*calls})[1:] if len(calls) > 1 else ():
-            yield Construct(call.lineno, f"calls {self.evaluate} again")
+        for line, in_loop in repetitions(self._source, calls):
+            yield Construct(line, f"calls {self.evaluate} {'in a loop' if in_loop else 'again'}")
         called = {id(call.func) for call in calls}
         for name in self._source.of(ast.Name):
             if (

@@ -1,0 +1,16 @@
+import time
+import torch
+import torch.nn.functional as F
+from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
+
+
+def f(n):
+    return evaluate_bpb(n)
+
+
+def g(n):
+    return f(n)
+
+
+for n in s:
+    g(n)

@@ -1,0 +1,7 @@
+import time
+import torch
+import torch.nn.functional as F
+from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
+
+while (v := evaluate_bpb(m)) > 1:
+    pass

@@ -1,0 +1,12 @@
+import time
+import torch
+import torch.nn.functional as F
+from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
+
+oom = False
+try:
+    v = evaluate_bpb(m, 8)
+except E:
+    oom = True
+if not oom:
+    v = evaluate_bpb(m)
