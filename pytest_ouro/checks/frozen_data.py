@@ -50,7 +50,7 @@ class FrozenData(Check):
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield a finding for each file that is changed, gone or not blessed, or one warning if
         none of the present files has a blessed digest; then one for each copy among the training
-        data. OSError if a file cannot be read."""
+        data. OuroError if a file cannot be read."""
         present = evidence.fingerprints.of(self._present(evidence))
         now = {data.name(path, evidence.root): digest for path, digest in present.items()}
         blessed = evidence.trust.data

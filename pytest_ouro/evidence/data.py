@@ -12,6 +12,7 @@ from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.plain_file import make_folder, write_whole
 from pytest_ouro.evidence.content import read_own
+from pytest_ouro.messages import git as messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -117,28 +118,21 @@ class Fingerprints:
 
     def of(self, paths: list[Path]) -> dict[Path, str]:
         """Return ``sha256:…`` of each file's bytes, by path; new digests of large files are cached,
-        if the cache can be written. OSError if a file cannot be read."""
+        if the cache can be written. OuroError if a file cannot be read."""
         known = {} if self.rehash else self._read()
-        found: dict[Path, str] = {}
-        learnt = False
-        for path in paths:
-            key, stat = str(path), _state(path)
-            state = [stat.size, stat.mtime, stat.ctime, stat.inode]
-            if stat.size < _SMALL:
-                found[path] = _hash(path)
-            elif (kept := known.get(key)) and kept[:4] == state:
-                found[path] = str(kept[4])
-            else:
-                found[path] = _hash(path)
-                known[key] = [*state, found[path]]
-                learnt = True
-        if learnt:
+        before = dict(known)
+        try:
+            found = {path: _digest(path, known) for path in paths}
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise messages.unreadable_file(error.filename or "the data", why) from None
+        if known != before:
             self._write(known)
         return found
 
     def total(self, patterns: tuple[str, ...], root: Path) -> str:
         """Return one sha256 (hexadecimal) over the names and contents of all matched files, that of
-        no bytes if none matches; "" if ``patterns`` is empty. OSError if a file cannot be read;
+        no bytes if none matches; "" if ``patterns`` is empty. OuroError if a file cannot be read;
         RuntimeError as in `files` and `name`."""
         if not patterns:
             return ""
@@ -172,6 +166,19 @@ class Fingerprints:
             write_whole(folder, self.memory.name, json.dumps(known).encode(), mode=0o600)
         except OSError:
             pass  # without a cache everything is hashed next time
+
+
+def _digest(path: Path, known: dict[str, list[int | str]]) -> str:
+    """Return ``sha256:…`` of a file's bytes; that of a large file is taken from ``known``, or added
+    to it. OSError if the file cannot be read."""
+    stat = _state(path)
+    if stat.size < _SMALL:
+        return _hash(path)
+    state = [stat.size, stat.mtime, stat.ctime, stat.inode]
+    kept = known.get(str(path))
+    if kept is None or kept[:4] != state:
+        kept = known[str(path)] = [*state, _hash(path)]
+    return str(kept[4])
 
 
 def _hash(path: Path) -> str:

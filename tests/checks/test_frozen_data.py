@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_ouro.cli.bless import bless
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.evidence.data import Fingerprints
 
 RULE = "danger-zone::data-pipeline"
@@ -205,3 +206,11 @@ def test_after_a_damaged_memory_files_are_hashed_again(fingerprint, memory):
     fingerprint.memory.write_text(memory)
 
     assert fingerprint() == first
+
+
+def test_data_that_cannot_be_read_is_one_error_that_names_it(tmp_path):
+    gone = tmp_path / "gone.bin"
+
+    with pytest.raises(OuroError, match=r"gone\.bin cannot be read: No such file") as caught:
+        Fingerprints(tmp_path / "memory").of([gone])
+    assert caught.value.help == "fix its permissions, or the disk"
