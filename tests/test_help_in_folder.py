@@ -23,10 +23,33 @@ def results_in_the_index(project):
     project.git("add", "-f", "results.tsv")
 
 
+def a_folder_that_ignores_itself(project):
+    project.write({"tricks/.gitignore": "*\n", "tricks/fast.py": "x = 1\n"})
+
+
+def skipped_and_widened(project):
+    project.git("update-index", "--skip-worktree", "prepare.py", "pyproject.toml")
+    project.write({"prepare.py": "EVAL = 1\n", "pyproject.toml": "[project]\n"})
+
+
+def skipped_and_widened_with_an_idea(project):
+    heals.widened_with_an_idea(project)
+    project.git("update-index", "--skip-worktree", "prepare.py")
+    project.write({"prepare.py": "EVAL = 2\n"})
+
+
+def skipped_and_staged(project):
+    project.write({"new.md": "words\n"})
+    results_in_the_index(project)
+    project.git("add", "new.md")
+    project.git("update-index", "--skip-worktree", "results.tsv", "new.md")
+
+
 STATES = [
     *(heals.widened, heals.widened_with_an_idea, heals.widened_and_staged, heals.results),
     *(heals.files_in_three_places, heals.no_script, heals.no_script_on_the_disk),
-    *(a_stray_file, results_in_the_index),
+    *(a_stray_file, results_in_the_index, a_folder_that_ignores_itself, skipped_and_widened),
+    *(skipped_and_widened_with_an_idea, skipped_and_staged),
 ]
 
 
@@ -50,7 +73,7 @@ def nested(project, large):
     return found
 
 
-@pytest.mark.tier(2, but=8)
+@pytest.mark.tier(2, but=12)
 @pytest.mark.parametrize("folder", ["research/auto", "notes", "."])
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_the_help_heals_where_the_gate_was_called(nested, large, monkeypatch, state, folder):

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from pytest_ouro.checks._remedy import command_for
 from pytest_ouro.core import limits
 from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
@@ -171,7 +172,7 @@ def _report_gone(evidence: Evidence, path: str, place: str) -> Finding:
     return Finding(
         f"{path} is gone: there is nothing to run",
         where=f"deleted in: {commit or f'the {place}'}",
-        help=f"git checkout {source} -- {repository.git.word(path)}{then}",
+        help=command_for(repository, f"git checkout {source} --", [path]) + then,
         facts={"path": path},
         paths=(path,),
     )

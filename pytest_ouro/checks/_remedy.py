@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ouro.evidence.git import advice
 from pytest_ouro.evidence.paths import matches
 
 if TYPE_CHECKING:
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.evidence import Evidence
     from pytest_ouro.evidence.repository import Commit, Place, Repository
 
-#: How many files a command names. The next answer names the others.
-_NAMED = 20
 _BLESS = "   (a person may bless a change: pytest-ouro bless)"
 
 
@@ -25,16 +24,26 @@ def undo(evidence: Evidence, path: str, *, known: bool = True) -> str:
     restores the trusted file or, if trust lacks it (``known`` is False), removes the file. If no
     commit has the blessed bytes, a person must bless the file, and the return value says that.
     """
-    trust, word = evidence.trust, evidence.repository.git.word(path)
+    trust = evidence.trust
     if command := drop(evidence, [path]):
         remedy = command
     elif known and trust.can_restore(path):
-        remedy = f"git checkout {trust.commit[:7]} -- {word}"
+        remedy = command_for(evidence.repository, f"git checkout {trust.commit[:7]} --", [path])
     elif known:
         return f"no commit has the blessed {path}: a person may bless this one: pytest-ouro bless"
     else:
-        remedy = f"{'git rm -f' if path in evidence.repository.index else 'rm'} {word}"
+        remedy = remove(evidence.repository, path)
     return remedy + _BLESS
+
+
+def remove(repository: Repository, path: str) -> str:
+    """Return the command that removes a file from the disk, and from the index if it is there."""
+    return command_for(repository, "git rm -f" if path in repository.index else "rm", [path])
+
+
+def command_for(repository: Repository, command: str, paths: Iterable[str]) -> str:
+    """Return ``command`` followed by at most 20 of ``paths``, as `advice.command_for` does."""
+    return advice.command_for(repository.git, repository.index, command, paths)
 
 
 def drop(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str] = ()) -> str:
@@ -154,7 +163,7 @@ def _is_trusted(evidence: Evidence, paths: Iterable[str], before: Mapping[str, o
 
 
 def _step(repository: Repository, command: str, paths: Iterable[str]) -> list[str]:
-    """Return a list of one text, the command followed by these paths, sorted and quoted, of which
-    it names 20 at most; [] if there are no paths."""
-    names = " ".join(map(repository.git.word, sorted(paths)[:_NAMED]))
-    return [f"{command} {names}"] if names else []
+    """Return a list of one text, the command followed by these paths, sorted, of which it names 20
+    at most; [] if there are no paths."""
+    named = sorted(paths)
+    return [command_for(repository, command, named)] if named else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
-from pytest_ouro.checks._remedy import drop, places, undo
+from pytest_ouro.checks._remedy import drop, places, remove, undo
 from pytest_ouro.checks._wording import count
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
@@ -57,13 +57,11 @@ class Frozen(Check):
         found = {path for paths in present for path in matching(paths, globs)}
         new = sorted(found - evidence.trust.paths)
         if new:
-            remove = "git rm -f" if new[0] in repository.index else "rm"
-            word = repository.git.word(new[0])
+            word = remove(repository, new[0])
             yield Finding(
                 f"{several(new)} was added among the frozen files",
                 where=f"trust: {evidence.trust}",
-                help=drop(evidence, new)
-                or f"{remove} {word}   (a person may bless it: pytest-ouro bless)",
+                help=drop(evidence, new) or f"{word}   (a person may bless it: pytest-ouro bless)",
                 facts={"path": new[0], "files": len(new)},
                 paths=tuple(new),
             )

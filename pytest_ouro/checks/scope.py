@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
 from pytest_ouro.checks._editable import is_link, missing, report_link
-from pytest_ouro.checks._remedy import drop
+from pytest_ouro.checks._remedy import command_for, drop
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
@@ -37,8 +37,6 @@ _COMPILED = (
 _CODE = (".py", ".pyi", ".sh", ".c", ".cc", ".cpp", ".cu", ".rs", ".js", ".ts", ".toml", ".cfg")
 #: What is said of an untracked folder that can be opened, but not all that is in it.
 _TOO_LONG = "with paths that are too long for the system"
-#: How many files a command of the help names.
-_NAMED = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,7 +229,7 @@ def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str
     ``strays`` maps each path to its changes; ``paths`` are the same paths in the order to name
     them, at most 20 in a command.
     """
-    layout, trust, word = evidence.layout, evidence.trust, evidence.repository.git.word
+    layout, trust, repository = evidence.layout, evidence.trust, evidence.repository
     committed = [p for p in paths if any(change.commit for change in strays[p])]
     # The ledger and what runs leave stay on the disk: they hold results.
     stay = [layout.ledger, *map(layout.path, (*layout.allowed, *layout.publish))]
@@ -242,22 +240,21 @@ def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str
         placed.setdefault(_way_back(evidence, strays[path][-1]), []).append(path)
     for place in ("trust", "added", "index", "working tree"):
         if found := placed.get(place):
-            names = " ".join(map(word, found[:_NAMED]))
-            return {
-                "trust": f"git checkout {trust.commit[:7]} -- {names}",  # the guard lets it pass
+            command = {
+                "trust": f"git checkout {trust.commit[:7]} --",  # the guard lets it pass
                 # A new file stays in the working tree: it may be the ledger.
-                "added": f"git restore --staged -- {names}",
-                "index": f"git restore --staged --worktree -- {names}",
-                "working tree": f"git restore -- {names}",
+                "added": "git restore --staged --",
+                "index": "git restore --staged --worktree --",
+                "working tree": "git restore --",
             }[place]
+            return command_for(repository, command, found)
     if found := placed.get("unreadable"):
-        return f"chmod -R u+rwX {' '.join(map(word, found[:_NAMED]))}"
+        return command_for(repository, "chmod -R u+rwX", found)
     if found := placed.get("repository"):  # to remove it could lose its work
-        path = word(found[0])
+        path = repository.git.word(found[0])
         return f"{path} is a repository of its own: move it elsewhere, as by git worktree move"
-    deep = placed.get("too long", [])
-    names = " ".join(map(word, (deep or placed["untracked"])[:_NAMED]))
-    words = f"rm {'-r ' if deep else ''}{names}, or put the idea into an editable file"
+    words = command_for(repository, "rm", placed.get("too long") or placed["untracked"])
+    words += ", or put the idea into an editable file"
     return f"{words}; what a tool writes, a person adds to 'allowed' in bound.toml"
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
+from pytest_ouro.core.errors import GitError
 from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import lock as lockfile
@@ -19,6 +21,7 @@ from pytest_ouro.evidence.content import (
     refuse_other,
     same_content,
 )
+from pytest_ouro.evidence.git.advice import command_for
 from pytest_ouro.evidence.git.attributes import as_committed
 from pytest_ouro.evidence.paths import join
 from pytest_ouro.messages import limits as limit_messages
@@ -319,5 +322,14 @@ def _refuse_altered_bound(trust: Trust, bound_path: str) -> None:
     if data is None and not blessed:
         raise messages.no_bound(bound_path)
     if data is None or not has_digest(data, blessed):
-        source = trust.commit if trust.can_restore(bound_path) else ""
-        raise messages.altered_bound(bound_path, source, trust.git.word(bound_path))
+        raise messages.altered_bound(bound_path, _restore(trust, bound_path))
+
+
+def _restore(trust: Trust, path: str) -> str:
+    """Return the command that restores a file as it was blessed; "" if no commit has it."""
+    if not trust.can_restore(path):
+        return ""
+    index: dict[str, Entry] = {}
+    with contextlib.suppress(GitError):  # while a merge has conflicts
+        index = {} if trust.read_at else trust.git.files(untracked=False)[0]
+    return command_for(trust.git, index, f"git checkout {trust.commit[:7]} --", [path])

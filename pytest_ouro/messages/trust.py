@@ -62,13 +62,13 @@ def no_bound(bound: str) -> TrustError:
     )
 
 
-def altered_bound(bound: str, blessed_in: str, word: str) -> TrustError:
-    """bound.toml differs from the digest in bound.lock, or is missing. ``blessed_in`` is the commit
-    to restore it from; "" if there is none. ``word`` is bound.toml in a command."""
-    undo = f"undo the change: git checkout {blessed_in:.7} -- {word}; "
+def altered_bound(bound: str, restore: str) -> TrustError:
+    """bound.toml differs from the digest in bound.lock, or is missing. ``restore`` is the command
+    that restores it; "" if there is none."""
+    undo = f"undo the change: {restore}; "
     return TrustError(
         f"{bound} is not the one that was blessed (bound.lock): its rules are not trusted",
-        help=f"{undo if blessed_in else ''}a person may declare it the truth: pytest-ouro bless",
+        help=f"{undo if restore else ''}a person may declare it the truth: pytest-ouro bless",
     )
 
 
