@@ -54,8 +54,10 @@ class FrozenSymbol(Check):
         yield from self._shadowed(evidence)
 
     def _is_defined(self, evidence: Evidence, blessed: bytes) -> bool:
-        """Return whether the trusted file, ``blessed``, binds the symbol at its top level. The file
-        is parsed only if no plain line of it does. OuroError if it cannot be parsed."""
+        """Return whether the trusted file, ``blessed``, binds the symbol at its top level. A line
+        without indent that begins as a definition or assignment of it is taken for one, in a
+        docstring too; only without such a line is the file parsed. OuroError if it cannot be
+        parsed."""
         text = decode(blessed)
         if defines(text, self.symbol):
             return True

@@ -181,8 +181,9 @@ def _without_ours(entry: Any) -> Any:
 
 def calls_guard_alone(command: object) -> bool:
     """Return whether a shell command is that of our hooks, or one simple command that starts
-    ``pytest-ouro guard`` with no words behind it, itself or by another program such as ``uv run``;
-    False for a value that is not text."""
+    ``pytest-ouro guard`` with no words behind it, and before it only words of `_STARTS`, as ``uv
+    run`` or ``python -m``. False behind any other program, as ``conda run`` or ``timeout 60``, and
+    for a value that is not text."""
     return command in OURS or (
         isinstance(command, str) and not _MORE.search(command) and _words_for_guard(command) == []
     )

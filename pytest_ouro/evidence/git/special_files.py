@@ -99,7 +99,8 @@ def _git_folder(start: str) -> str:
 
 def _named(file: str, folder: str) -> str:
     """Return the path that one of git's files holds (as ``PATH`` or ``gitdir: PATH``), joined to
-    ``folder``; ``folder`` if the file is absent."""
+    ``folder``; ``folder`` if the file is absent. OuroError if it is not a regular file (a link, a
+    pipe), is too large or cannot be read."""
     if not os.path.lexists(file):
         return folder
     data = read_own(Path(file)) or b""

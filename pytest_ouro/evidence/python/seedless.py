@@ -82,8 +82,9 @@ class _Reducer(ast.NodeTransformer):
         return empty or seeds.seeds(value) or seeds.draws(value)
 
     def _is_drawn_once(self, statement: ast.Assign | ast.AnnAssign) -> bool:
-        """Return whether an assignment runs at most once, and its value is a call that draws random
-        numbers or a batch."""
+        """Return whether the value of an assignment is a call that draws random numbers or a batch,
+        and the assignment runs at most once for each call in the text that leads to it
+        (`Names.runs_once`): in a function that is called at two places it may run twice."""
         drawn = statement.value is not None and self._seeds.draws(statement.value)
         return drawn and self._names.runs_once(statement)
 

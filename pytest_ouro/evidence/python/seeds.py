@@ -229,8 +229,9 @@ class Seeds:
                 yield node.test
 
     def _reaching(self, carriers: set[str]) -> set[str]:
-        """Return those of ``carriers`` that are named for a seed, or whose value reaches an
-        argument that holds a seed, directly or through others of them."""
+        """Return those of ``carriers`` that are named for a seed, or that stand in an expression
+        that `_slots` yields for the names returned: a seed, a value of one of these names, or the
+        test of an ``if`` that only sets seeds."""
         found = {name for name in carriers if is_seed_name(name)}
         while True:
             slots = list(self._slots(found))

@@ -233,7 +233,8 @@ def _modes(case: Case) -> dict[Path, int]:
 
 
 def _contradict(lines: list[bytes]) -> bool:
-    """Return whether two lines of the journal contradict each other, or one is not a record."""
+    """Return whether `conflicts` finds a contradiction in the journal's lines, or one of them is no
+    record. One line can contradict itself: its status or row does not follow from its values."""
     try:
         return any(True for _ in conflicts([record_format.read(line) for line in lines]))
     except ValueError:

@@ -67,12 +67,10 @@ class TreeWriter:
         self, tree: str, folder: int, prefix: str, links: list[tuple[str, str]]
     ) -> None:
         """Write a tree into the folder with the descriptor ``folder``, whose path is ``prefix`` (""
-        or with a slash at its end).
-
-        Links are not written, only added to ``links``, as path and object id. A submodule becomes
-        an empty folder. ExperimentError for an unknown mode, or for two names that the disk takes
-        for one.
-        """
+        or with a slash at its end). ``leave_out`` is asked about all but folders, which are always
+        made. Links are only added to ``links``, as path and object id; a submodule becomes an empty
+        folder. ExperimentError for an unknown mode, for two names that the disk takes for one, or
+        for a file that Git LFS lacks."""
         for name, (mode, blob, _) in self.objects.folder(tree).items():
             path = prefix + name
             if mode != _FOLDER and self.leave_out(path):

@@ -37,8 +37,8 @@ def refs(git: Git, prefix: str) -> dict[str, str]:
 
 
 def set_ref(git: Git, ref: str, commit: str) -> None:
-    """Create a ref at a commit, or move it there. GitError if there is no such commit, or git
-    fails."""
+    """Let a ref, given by its full name, name the commit with the full id ``commit``; it is created
+    or moved. GitError if no commit has this id, or git fails."""
     git.store.commit(commit)
     try:
         write_ref(git.common_dir, ref, commit)
