@@ -233,7 +233,7 @@ def _modes(case: Case) -> dict[Path, int]:
 
 
 def _contradict(lines: list[bytes]) -> bool:
-    """Return whether `conflicts` finds a contradiction in the journal's lines, or one of them is no
+    """Return whether `conflicts` finds a contradiction in the lines, or one of them is not a
     record. One line can contradict itself: its status or row does not follow from its values."""
     try:
         return any(True for _ in conflicts([record_format.read(line) for line in lines]))
