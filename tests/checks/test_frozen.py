@@ -126,7 +126,9 @@ def test_a_changed_file_is_found_where_it_was_changed(project, judged, violate):
     assert finding.headline.startswith("prepare.py changed (sha256 ")
     head = project.git("rev-parse", "--short=7", "HEAD")
     assert finding.where == VIOLATIONS[violate].replace("HEAD", head)
-    reset = "git reset --" if "commit" in finding.where else f"git checkout {trust} -- prepare.py "
+    also = "--ignore-skip-worktree-bits " if violate is skip_worktree else ""
+    reset = f"git checkout {also}{trust} -- prepare.py "
+    reset = "git reset --" if "commit" in finding.where else reset
     assert finding.help.startswith(reset)
     assert finding.help.endswith("   (a person may bless a change: pytest-ouro bless)")
     assert judged(EVER).broken
