@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.escape import quoted
 from pytest_ouro.doctor.item import Item
+from pytest_ouro.doctor.switches import find_off
 from pytest_ouro.onboarding import agents
 
 if TYPE_CHECKING:
@@ -94,8 +95,9 @@ def _examine_ci(top: Path) -> Item:
 
 
 def _examine_guard(top: Path) -> Item:
-    """Return the item about the agents that the project uses: ``ok`` if all of them call the guard
-    before they act; ``off`` if one does not, or if there are no files of an agent."""
+    """Return the item about the agents that the project uses: ``ok`` if the settings of all of them
+    call the guard before they act; ``off`` if those of one do not, if settings of the project, the
+    user or the machine turn its hooks off, or if there are no files of an agent."""
     found = agents.found(top)
     if not found:
         words = "no files of an agent here, so none asks the guard before it edits"
@@ -104,17 +106,19 @@ def _examine_guard(top: Path) -> Item:
     if unguarded:
         words = f"{', '.join(unguarded)}: edits without asking the guard"
         return Item("agents", "off", words, f"pytest-ouro init --agents={','.join(unguarded)}")
-    words = f"{', '.join(found)}: the guard is asked; it prevents mistakes, not intent"
-    return Item("agents", "ok", words)
+    if off := [f"{name}: {words}" for name in found for words in find_off(top, name)]:
+        words = f"{'; '.join(off)}: the guard is not called"
+        return Item("agents", "off", words, "take the setting out, then run doctor again")
+    words = f"{', '.join(found)}: the guard is configured, and prevents mistakes, not intent; "
+    return Item("agents", "ok", words + "whether a program trusts the hook, it shows itself")
 
 
 def _calls_guard(top: Path, agent: agents.Agent) -> bool:
-    """Return whether the agent's settings have all of the guard's hooks and leave hooks enabled;
-    False if they cannot be read."""
+    """Return whether the agent's settings have all of the guard's hooks; False if they cannot be
+    read."""
     text = "\n".join(_read_lines(top / agent.settings))
     try:
-        complete = bool(text.strip()) and agents.merge(agent, text) == text
-        return complete and not agents.disables(text)
+        return bool(text.strip()) and agents.merge(agent, text) == text
     except OuroError:
         return False
 

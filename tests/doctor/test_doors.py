@@ -1,7 +1,9 @@
 """What the doctor reports about commits, CI and agents; its next steps are run."""
 
+import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -82,4 +84,93 @@ def test_agents_ask_the_guard_after_the_next_step(doctor, project):
 
     settings = project.path / ".claude/settings.json"
     settings.write_text(settings.read_text().replace("{", '{"disableAllHooks": true,', 1))
-    assert doctor().words["agents"] == "claude: edits without asking the guard"
+    words = "claude: .claude/settings.json has disableAllHooks = true: the guard is not called"
+    assert doctor().words["agents"] == words
+
+
+ALL = ("claude", "codex", "cursor", "gemini")
+OFF = {
+    "claude, project": ("claude", ".claude/settings.json", "disableAllHooks = true"),
+    "claude, local": ("claude", ".claude/settings.local.json", "disableAllHooks = true"),
+    "claude, user": ("claude", "~/.claude/settings.json", "disableAllHooks = true"),
+    "codex, project": ("codex", ".codex/config.toml", "features.hooks = false"),
+    "codex, user": ("codex", "~/.codex/config.toml", "features.hooks = false"),
+    "codex, earlier": ("codex", "~/.codex/config.toml", "features.codex_hooks = false"),
+    "gemini, project": ("gemini", ".gemini/settings.json", "hooksConfig.enabled = false"),
+    "gemini, user": ("gemini", "~/.gemini/settings.json", "hooksConfig.enabled = false"),
+    "gemini, earlier": ("gemini", "~/.gemini/settings.json", "tools.enableHooks = false"),
+}
+
+
+@pytest.fixture
+def guarded(project, doctor):
+    """A project whose agents all have the guard's hooks."""
+    project.ouro("init", f"--agents={','.join(ALL)}")
+    assert doctor().state["agents"] == "ok"
+    return project
+
+
+def put(project, name, setting):
+    """Put a setting such as ``features.hooks = false`` into a file; return its path."""
+    path = Path(name).expanduser() if name[0] == "~" else project.path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if name.endswith(".toml"):
+        path.write_text(f"{setting}\n")
+        return path
+    keys, _, value = setting.partition(" = ")
+    settings = json.loads(path.read_text()) if path.exists() else {}
+    *above, last = keys.split(".")
+    inner = settings
+    for key in above:
+        inner = inner.setdefault(key, {})
+    inner[last] = json.loads(value)
+    path.write_text(json.dumps(settings))
+    return path
+
+
+@pytest.mark.parametrize("kind", OFF)
+def test_settings_that_turn_hooks_off_are_named(doctor, guarded, kind):
+    agent, name, setting = OFF[kind]
+    put(guarded, name, setting)
+
+    report = doctor()
+
+    assert report.state["agents"] == "off"
+    assert report.words["agents"] == f"{agent}: {name} has {setting}: the guard is not called"
+
+
+@pytest.mark.parametrize("kind", OFF)
+def test_settings_that_leave_hooks_on_pass(doctor, guarded, kind):
+    _, name, setting = OFF[kind]
+    key, _, off = setting.partition(" = ")
+    path = put(guarded, name, f"{key} = {'false' if off == 'true' else 'true'}")
+    if path.suffix == ".json":
+        path.write_text(
+            f"// a person's\n{path.read_text()}" if name[0] == "~" else path.read_text()
+        )
+
+    assert doctor().state["agents"] == "ok"
+
+
+def test_the_project_s_setting_counts_before_the_user_s(doctor, guarded):
+    put(guarded, "~/.claude/settings.json", "disableAllHooks = true")
+    put(guarded, ".claude/settings.local.json", "disableAllHooks = false")
+
+    assert doctor().state["agents"] == "ok"
+
+
+def test_the_user_s_settings_are_where_a_variable_says(doctor, guarded, tmp_path):
+    (tmp_path / "settings.json").write_text('{"disableAllHooks": true}')
+
+    words = doctor(CLAUDE_CONFIG_DIR=str(tmp_path)).words["agents"]
+
+    assert f"{tmp_path}/settings.json has disableAllHooks" in words
+
+
+def test_settings_that_cannot_be_read_are_not_taken_for_good(doctor, guarded):
+    guarded.write({".claude/settings.local.json": "{"})
+
+    report = doctor()
+
+    assert report.state["agents"] == "off"
+    assert ".claude/settings.local.json cannot be read" in report.words["agents"]

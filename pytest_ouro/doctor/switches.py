@@ -1,0 +1,111 @@
+"""Read the settings by which an agent's program runs no hooks at all, and so not the guard's."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_ouro.core import limits
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.evidence.content import read_file
+from pytest_ouro.evidence.toml import loads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: A text in JSON, or a comment, which Gemini CLI allows.
+_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
+
+
+def _parse(text: str) -> Any:
+    """Return the value of a JSON text with comments. ValueError if it is another text."""
+    return json.loads(_COMMENT.sub(lambda found: found[1] or "", text))
+
+
+class _Program(NamedTuple):
+    """Where a program has its settings: the ``machine``'s, those of the project (from its top
+    folder), and the ``user``'s (from the home folder, or by its name from the folder that
+    ``variable`` names); and ``keys``, each with the value by which it turns hooks off."""
+
+    machine: str
+    project: tuple[str, ...]
+    user: str
+    variable: str
+    parse: Callable[[str], Any]
+    keys: dict[str, bool]
+
+
+_PROGRAMS = {
+    "claude": _Program(
+        "/etc/claude-code/managed-settings.json",
+        (".claude/settings.local.json", ".claude/settings.json"),
+        ".claude/settings.json",
+        "CLAUDE_CONFIG_DIR",
+        _parse,
+        {"disableAllHooks": True},
+    ),
+    "codex": _Program(
+        "/etc/codex/config.toml",
+        (".codex/config.toml",),
+        ".codex/config.toml",
+        "CODEX_HOME",
+        loads,
+        {"features.hooks": False, "features.codex_hooks": False},
+    ),
+    "gemini": _Program(
+        "/etc/gemini-cli/settings.json",
+        (".gemini/settings.json",),
+        ".gemini/settings.json",
+        "",
+        _parse,
+        {"hooksConfig.enabled": False, "tools.enableHooks": False},
+    ),
+}
+
+
+def find_off(top: Path, name: str) -> Iterator[str]:
+    """Yield words for each setting by which the agent ``name`` runs no hooks in the project at
+    ``top``, such as ``~/.claude/settings.json has disableAllHooks = true``, and for each file of
+    settings that cannot be read, which may have such a setting.
+
+    The settings of the machine come first, then the project's, then the user's: the first file that
+    has a key decides.
+    """
+    program = _PROGRAMS.get(name)
+    if program is None:
+        return
+    decided: set[str] = set()
+    for shown, path in _files(top, program):
+        try:
+            data = read_file(path.resolve(), limit=limits.SMALL)
+            settings = {} if data is None else program.parse(data.decode("utf-8-sig"))
+        except (OuroError, OSError, ValueError, RecursionError):
+            yield f"{shown} cannot be read, and may turn hooks off"
+            continue
+        for key, off in program.keys.items():
+            found = None if key in decided else _value(settings, key)
+            if found is off:
+                yield f"{shown} has {key} = {str(off).lower()}"
+            if found is not None:
+                decided.add(key)
+
+
+def _files(top: Path, program: _Program) -> Iterator[tuple[str, Path]]:
+    """Yield the files of a program's settings, each with how it is shown, in the order in which
+    they count."""
+    yield program.machine, Path(program.machine)
+    for name in program.project:
+        yield name, top / name
+    folder = os.environ.get(program.variable) if program.variable else ""
+    path = Path(folder, Path(program.user).name) if folder else Path.home() / program.user
+    yield (str(path) if folder else f"~/{program.user}"), path
+
+
+def _value(settings: object, key: str) -> object:
+    """Return the value of a key such as ``features.hooks``; None if it is absent."""
+    for part in key.split("."):
+        settings = settings.get(part) if isinstance(settings, dict) else None
+    return settings
