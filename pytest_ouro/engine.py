@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
+from pytest_ouro.bound.truth import is_glob, point_of_departure, reaches, select_bounds
 from pytest_ouro.checks import CHECKS
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import OuroError
@@ -79,7 +80,7 @@ class Case:
 @dataclass(frozen=True)
 class Answer:
     """What is said about one case: the ``results`` of its rules. ``ref`` is the git ref that was
-    checked before a push; "" for any other subject."""
+    checked before a push, or the path of bound.toml if several are asked for; else ""."""
 
     case: Case
     results: list[RuleResult]
@@ -89,6 +90,11 @@ class Answer:
     def broken(self) -> bool:
         """Whether a rule is broken; one that only warns does not count."""
         return any(result.broken for result in self.results)
+
+    @property
+    def touched(self) -> bool:
+        """Whether a change since trust reaches the experiment, as `reaches` says."""
+        return reaches(self.case.bound, self.case.repository)
 
     @property
     def ran(self) -> list[RuleResult]:
@@ -141,28 +147,66 @@ def open_case(
 
 
 def open_commit(
-    git: Git, revision: str, *, bound: str = "", trust: str | None = None, named: bool = True
+    git: Git,
+    revision: str,
+    *,
+    bound: str = "",
+    trust: str | None = None,
+    trust_by: str = "--trust",
+    named: bool = True,
 ) -> Case:
     """Return the case of one commit. Only git objects and settings are read, no file of a working
     tree.
 
     ``bound`` is bound.toml's path in the repository; if it is "", the nearest one in or above
     ``git.prefix`` is used, in the trusted commit if one is named, else in the checked one. With
-    ``named``, ``trust``, OURO_TRUST or git's setting ouro.trust must name the trusted commit;
-    without it, a bound.lock of the checked commit is enough. GitError, TrustError, BoundError,
-    LimitError or another OuroError if ``revision`` names no commit or the rules cannot be read.
+    ``named``, ``trust`` (which ``trust_by`` names), OURO_TRUST or git's setting ouro.trust must
+    name the trusted commit; without it, a bound.lock of the checked commit is enough. The commit is
+    compared with the point where it left the trusted one's history. GitError, TrustError,
+    BoundError, LimitError or another OuroError if ``revision`` names no commit, the rules cannot be
+    read, or they changed after that point.
     """
-    head = git.commit(revision)
-    if not head:
-        raise git_messages.no_such_commit(revision)
-    commit, _ = trusts.named(git, asked=trust)
+    head = _demand_commit(git, revision)
+    commit, _ = trusts.named(git, asked=trust, asked_by=trust_by)
     if named and not commit:
         raise messages.no_trusted_commit()
     path = bound or _nearest_bound(git, commit or head)
-    found = trusts.resolve(git, asked=trust, bound_path=path, read_at="" if commit else head)
+    read_at = "" if commit else head
+    found = trusts.resolve(git, asked=trust, asked_by=trust_by, bound_path=path, read_at=read_at)
     rules = _read_rules(found, path)
     repository = Repository(git, trust=found.commit, subject="commit", head=head)
+    if commit:
+        found = point_of_departure(found, rules, repository)
     return Case(rules, found, Evidence(rules.layout, repository, found))
+
+
+def _demand_commit(git: Git, revision: str) -> str:
+    """Return the full id of the commit that ``revision`` names; GitError if it names none."""
+    if not (head := git.commit(revision)):
+        raise git_messages.no_such_commit(revision)
+    return head
+
+
+def judge_commit(
+    git: Git,
+    revision: str,
+    *,
+    bound: str = "",
+    trust: str | None = None,
+    trust_by: str = "--trust",
+) -> list[Answer]:
+    """Check a commit and each on the way to it. Return one answer, or one for each bound.toml that
+    the glob ``bound`` names in the trusted commit. Errors as of `open_commit` and `check_history`;
+    TrustError if the glob names none there, or one that only the checked commit has."""
+    paths = [bound]
+    if several := is_glob(bound):
+        trusted = trusts.named(git, asked=trust, asked_by=trust_by)[0]
+        paths = select_bounds(git, bound, trusted, _demand_commit(git, revision))
+    answers = []
+    for path in paths:
+        case = open_commit(git, revision, bound=path, trust=trust, trust_by=trust_by)
+        answers.append(Answer(case, check_history(case), path if several else ""))
+    return answers
 
 
 def _nearest_bound(git: Git, commit: str) -> str:

@@ -101,6 +101,94 @@ def test_a_trust_that_moved_on_is_not_held_against_the_branch(project, gate, tru
     assert (status, out.splitlines()[0][:12]) == (0, "ouro: lawful")
 
 
+def test_a_better_model_on_main_is_not_held_against_the_branch(project, gate, trust):
+    better(project)
+    project.git("checkout", "-q", "main")
+    project.commit("theirs", {"train.py": "import time\n" + "x = 1\n" * 9, "notes.md": "n\n"})
+    project.git("checkout", "-q", "run")
+
+    status, out, _ = gate("--head", "run", "--trust", "main")
+
+    assert (status, out) == (
+        *(0, f"ouro: lawful: 5 rules hold, 2 skipped, trust: {trust[:7]} (--trust)\n"),
+    )
+
+
+@pytest.mark.parametrize("name", ["prepare.py", "bound.toml", "pyproject.toml"])
+def test_rules_that_main_changed_are_nobody_s_fault(project, gate, trust, name):
+    better(project)
+    project.git("checkout", "-q", "main")
+    text = (project.path / name).read_text()
+    project.write({name: f"{text}\n# changed by a person\n"})
+    moved = project.bless()
+    project.git("checkout", "-q", "run")
+    how = ("--head", "run", "--trust", "main")
+
+    status, out, err = gate(*how)
+
+    assert (status, out) == (2, "")
+    assert "the rules changed after this commit left the history of " in err
+    assert name in err
+    assert f"help: rebase or merge, nothing else is asked: git rebase {moved[:7]}" in err
+    project.git("rebase", "-q", moved[:7])
+    assert gate(*how)[0] == 0
+
+
+def test_what_the_branch_changed_is_its_fault_wherever_main_is(project, gate, trust):
+    widen(project)
+    project.commit("widen eval")
+    project.git("checkout", "-q", "main")
+    project.commit("theirs", {"notes.md": "n\n"})
+
+    status, out, _ = gate("--head", "run", "--trust", "main")
+
+    assert status == 1
+    assert "danger-zone::prepare BROKEN: prepare.py changed" in out
+    assert "notes.md" not in out
+
+
+@pytest.fixture
+def two(project):
+    """Two experiments in folders of one repository, each watching its own; their commit."""
+    for lab in ("a", "b"):
+        for name in ("prepare.py", "train.py", "bound.toml", "pyproject.toml"):
+            project.write({f"{lab}/{name}": (project.path / name).read_text()})
+        project.edit(f"{lab}/bound.toml", 'check = "scope"', 'check = "scope"\nwithin = "."')
+    for name in ("prepare.py", "train.py", "bound.toml", "bound.lock", "pyproject.toml"):
+        (project.path / name).unlink()
+    return project.commit("two experiments", {"README.md": "two\n"})
+
+
+def test_several_bounds_are_judged_in_one_call(project, gate, two):
+    how = ("--trust", two, "--head", "HEAD", "--bound", "**/bound.toml")
+    project.commit("read me", {"README.md": "three\n"})
+    assert gate(*how)[1].count("lawful: 5 rules hold") == 2
+    project.edit("a/train.py", "MODEL = 2.0", "MODEL = 1.0")
+    project.edit("b/prepare.py", "float(model)", "0.5")
+    project.commit("good and bad")
+
+    status, out, _ = gate(*how)
+
+    assert status == 1
+    assert "ouro: a/bound.toml: lawful: " in out
+    assert "ouro: b/bound.toml: broken: " in out
+    assert "b/prepare.py changed" in out
+    judged = json.loads(gate(*how, "--json")[1])["refs"]
+    assert [(one["ref"], one["lawful"]) for one in judged] == [
+        ("a/bound.toml", True),
+        ("b/bound.toml", False),
+    ]
+
+
+def test_a_bound_that_trust_lacks_is_not_passed_over(project, gate, two):
+    project.commit("a third", {"c/bound.toml": (project.path / "a/bound.toml").read_text()})
+
+    for glob in ("**/bound.toml", "x*/bound.toml"):
+        status, _, err = gate("--trust", two, "--head", "HEAD", "--bound", glob)
+        assert status == 2
+        assert "there are no trusted rules" in err
+
+
 def test_rules_come_from_trust_alone(project, gate, trust):
     project.edit("bound.toml", 'check = "scope"', 'check = "human"\nreason = "x"')
     widen(project)

@@ -105,8 +105,10 @@ def test_the_summary_is_a_table_of_all_rules(project, gate, monkeypatch, tmp_pat
     assert text.startswith("before\n### ouro: broken\n")
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert len(rows) == 7
-    assert rows[0].startswith("| `iron-law::only-train-py` | broken | a\\|b&lt;img src=x&gt;")
-    assert all(len(re.findall(r"(?<!\\)\|", row)) == 4 for row in rows)
+    assert rows[0].startswith(
+        "| `iron-law::only-train-py` | broken | Only train.py is modified. | a\\|b&lt;img src=x&gt;"
+    )
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 8 for row in rows)
 
 
 def test_the_summary_stays_below_what_is_shown(project, gate, monkeypatch, tmp_path):
@@ -140,10 +142,11 @@ def demand_sarif(log):
         assert run_.keys() == {"tool", "columnKind", "invocations", "results"}
         assert run_["columnKind"] in ("utf16CodeUnits", "unicodeCodePoints")
         driver = run_["tool"]["driver"]
-        assert driver.keys() == {"name", "rules"}
+        assert driver.keys() == {"name", "semanticVersion", "rules"}
         ids = [rule["id"] for rule in driver["rules"]]
         assert len(ids) == len(set(ids))
-        assert all(rule["shortDescription"]["text"] for rule in driver["rules"])
+        for part in ("shortDescription", "fullDescription", "help"):
+            assert all(rule[part]["text"] for rule in driver["rules"])
         assert all(rule["properties"]["check"] for rule in driver["rules"])
         for invocation in run_["invocations"]:
             assert isinstance(invocation["executionSuccessful"], bool)
@@ -192,6 +195,22 @@ def test_sarif_tells_every_finding_and_where_it_is(project, gate):
         for result in results
     }
     assert "prepare.py" in uris
+
+
+def test_a_finding_is_shown_at_the_first_line_that_changed(project, gate):
+    trust = project.git("rev-parse", "HEAD")
+    project.edit("prepare.py", "    return float(model)", "    return 0.5 * float(model)")
+    project.commit("widen eval")
+
+    _, out, _ = gate("--sarif", "--head", "HEAD", "--trust", trust)
+
+    text = (project.path / "prepare.py").read_text()
+    line = text[: text.index("0.5 * ")].count("\n") + 1
+    run_ = json.loads(out)["runs"][0]
+    places = [result["locations"][0]["physicalLocation"] for result in run_["results"]]
+    assert {place["region"]["startLine"] for place in places} == {line}
+    assert run_["invocations"][0]["properties"]["trust"] == [f"{trust[:7]} (--trust)"]
+    assert all(f"trust: {trust[:7]} (--trust)" in r["message"]["text"] for r in run_["results"])
 
 
 def test_a_fingerprint_is_that_of_the_finding_not_of_the_run(project, gate):

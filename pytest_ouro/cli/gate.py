@@ -13,7 +13,14 @@ from pytest_ouro.cli.output import say_aside, say_document
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass, replace
-from pytest_ouro.engine import Answer, check_all, check_history, open_case, open_commit
+from pytest_ouro.engine import (
+    Answer,
+    check_all,
+    check_history,
+    judge_commit,
+    open_case,
+    open_commit,
+)
 from pytest_ouro.evidence.paths import join, matches
 from pytest_ouro.messages import command_line as messages
 
@@ -110,7 +117,7 @@ def main(args: Options) -> int:
     try:
         answers = _check(args)
         for answer in answers:
-            _demand_checked(answer, args.expect)
+            demand_checked(answer, args.expect)
         text = form.render(answers)
     except Exception as error:
         known = error if isinstance(error, OuroError) else _to_error(error)
@@ -145,8 +152,7 @@ def _check(args: Options) -> list[Answer]:
         answers = _check_push(args)
     elif args.head is not None:
         git, bound = _open_objects(args)
-        case = open_commit(git, args.head, bound=bound, trust=args.trust)
-        answers = [Answer(case, check_history(case))]
+        answers = judge_commit(git, args.head, bound=bound, trust=args.trust)
     else:
         path = find_bound(args.bound)
         case = open_case(
@@ -234,7 +240,7 @@ def _open_objects(args: Options) -> tuple[Git, str]:
         raise messages.bound_outside(path, here) from None
 
 
-def _demand_checked(answer: Answer, expect: str) -> None:
+def demand_checked(answer: Answer, expect: str) -> None:
     """Raise OuroError if every rule was skipped, or if ``expect`` names a rule that was skipped or
     does not exist. ``expect`` is "all", which names no rule, or ``id`` or ``section::id`` of rules,
     joined by commas without spaces."""

@@ -34,6 +34,10 @@ class TrustError(OuroError):
     """The trust is missing, was altered, is named wrongly, or does not allow what was asked."""
 
 
+class NoRulesError(TrustError):
+    """The trusted commit has no bound.toml: there are no rules yet."""
+
+
 class BoundError(OuroError):
     """bound.toml, or a check for it, cannot be used. ``problems`` holds the faults that were found,
     as a rule each as ``file:line: text``; the message is all of them, one on a line."""

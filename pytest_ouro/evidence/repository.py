@@ -283,7 +283,7 @@ class Repository:
         return self.git.line("config", "--type=bool", "--get", "core.fileMode") != "false"
 
     @cached_property
-    def _base(self) -> str:
+    def base(self) -> str:
         """The id of the merge base of trust and the checked commit; "" if there is none."""
         parents = {p for commit in self.commits for p in self.git.store.commit(commit.id)[1]}
         outside = parents - {commit.id for commit in self.commits}
@@ -296,7 +296,7 @@ class Repository:
         """The differences between a merge base and ``head`` in files that no commit changes by
         itself, such as when a merge takes one side only, and that are not as in trust; () without
         trust or a merge base, and if ``head`` is trust."""
-        if not (self.trust and self.trust != self.head and (base := self._base)):
+        if not (self.trust and self.trust != self.head and (base := self.base)):
             return ()
         seen, store = {change.path for change in self.committed}, self.git.store
         trees = [store.commit(commit)[0] for commit in (base, self.head)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import OuroError, TrustError
+from pytest_ouro.core.errors import NoRulesError, OuroError, TrustError
+from pytest_ouro.core.finding import several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,15 +24,24 @@ def no_trusted_commit() -> TrustError:
 def no_bound_in_commit(commit: str, name: str) -> TrustError:
     """The trusted commit, or the judged one if none is named, has no bound.toml in the present
     folder or above."""
-    return TrustError(
+    return NoRulesError(
         f"commit {commit:.7} has no {name} here or above: no trusted rules",
         help="name a commit that has it (--trust REF), or the file: --bound PATH",
     )
 
 
+def rules_moved(trust: str, paths: list[str], commit: str) -> TrustError:
+    """The rules or frozen files of trust changed after the judged commit left its history."""
+    return TrustError(
+        f"the rules changed after this commit left the history of {trust}: {several(paths)}",
+        help=f"rebase or merge, nothing else is asked: git rebase {commit:.7}, or git merge "
+        f"{commit:.7}",
+    )
+
+
 def no_trusted_bound(trust: str, path: str) -> TrustError:
     """The trusted commit lacks the bound.toml whose rules are asked for."""
-    return TrustError(
+    return NoRulesError(
         f"trust {trust} has no {path}: there are no trusted rules",
         help="name a commit that has it (--trust REF, under pytest --ouro-trust REF), "
         "or another file: --bound PATH",

@@ -29,12 +29,7 @@ def render(answers: Sequence[Answer]) -> str:
     answers."""
     rules: dict[str, dict[str, Any]] = {}
     for result in (result for answer in answers for result in answer.results):
-        rule = {
-            "id": result.rule,
-            "shortDescription": {"text": result.sentence or result.rule},
-            "properties": {"check": result.check},
-        }
-        rules.setdefault(result.rule, rule)
+        rules.setdefault(result.rule, _describe_rule(result))
     numbers = {rule: number for number, rule in enumerate(rules)}
     results = [
         _describe(answer, result, finding, numbers[result.rule])
@@ -42,7 +37,21 @@ def render(answers: Sequence[Answer]) -> str:
         for result in answer.results
         for finding in result.findings
     ]
-    return _serialise(list(rules.values()), results, {"executionSuccessful": True})
+    whose = sorted({str(answer.case.trust) for answer in answers})
+    invocation = {"executionSuccessful": True, "properties": {"trust": whose}}
+    return _serialise(list(rules.values()), results, invocation)
+
+
+def _describe_rule(result: RuleResult) -> dict[str, Any]:
+    """Return a rule as SARIF describes it."""
+    sentence = result.sentence or result.rule
+    return {
+        "id": result.rule,
+        "shortDescription": {"text": sentence},
+        "fullDescription": {"text": f"{sentence} (check: {result.check})"},
+        "help": {"text": f"Each finding has its remedy; docs/rules.md explains {result.check}."},
+        "properties": {"check": result.check},
+    }
 
 
 def render_error(error: OuroError) -> str:
@@ -56,13 +65,23 @@ def _serialise(rules: list[Any], results: list[Any], invocation: dict[str, Any])
     """Return the log as JSON. It has one SARIF run (one call of a tool), with these rules, results
     and facts of the call."""
     run = {
-        "tool": {"driver": {"name": "pytest-ouro", "rules": rules}},
+        "tool": {"driver": {"name": "pytest-ouro", **_read_version(), "rules": rules}},
         "columnKind": "unicodeCodePoints",
         "invocations": [invocation],
         "results": results,
     }
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [_escape(run)]}
     return json.dumps(log, indent=2)
+
+
+def _read_version() -> dict[str, str]:
+    """Return the version of this package as SARIF names it; {} if it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return {"semanticVersion": version("pytest-ouro")}
+    except PackageNotFoundError:
+        return {}
 
 
 def _escape(value: Any) -> Any:
@@ -85,7 +104,7 @@ def _describe(answer: Answer, result: RuleResult, finding: Finding, number: int)
         "ruleId": result.rule,
         "ruleIndex": number,
         "level": _LEVELS[result.status],
-        "message": {"text": finding_text(finding)},
+        "message": {"text": finding_text(finding, trust=answer.case.trust)},
         "locations": [
             {
                 "physicalLocation": {

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_ouro.core.errors import OuroError
     from pytest_ouro.core.finding import Finding, RuleResult, Status
     from pytest_ouro.engine import Answer
+    from pytest_ouro.evidence.trust import Trust
 
 #: Findings of one rule that are shown; a rule takes a dozen lines at most.
 SHOWN = 3
@@ -107,12 +108,13 @@ def error_text(error: OuroError) -> str:
     return escape_lines(*problems, *([f"  help: {error.help}"] if error.help else []))
 
 
-def finding_text(finding: Finding, *, sentence: str = "") -> str:
+def finding_text(finding: Finding, *, sentence: str = "", trust: Trust | None = None) -> str:
     """Return one finding as escaped lines of one text: what, where, why (the rule's ``sentence``,
-    if given) and help. A part that is empty has no line."""
+    if given), by whose rules (``trust``, if given) and help. A part that is empty has no line."""
     why = f"why: {sentence}" if sentence else ""
+    whose = f"trust: {trust}" if trust else ""
     help = f"help: {finding.help}" if finding.help else ""
-    parts = filter(None, (finding.headline, finding.where, why, help))
+    parts = filter(None, (finding.headline, finding.where, why, whose, help))
     return escape_lines(*parts)
 
 
