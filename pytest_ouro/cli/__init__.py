@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "init": "write bound.toml for an existing project, or its rules into a file for agents",
     "gate": "check every rule without pytest: exit 0 lawful, 1 broken, 2 could not judge",
+    "ci": "judge what a job of GitHub or GitLab is about, by the rules of the base branch",
     "bless": "declare the present files the truth (for a person): write bound.lock",
     "guard": "refuse an agent's tool call on standard input if a rule forbids it",
     "doctor": "show what is enforced here and what is not, with the next step to fix it",

@@ -154,3 +154,52 @@ def shallow_history(trust: str, head: str) -> GitError:
         f"a shallow clone: the commits between trust {trust:.7} and {head:.7} are incomplete",
         help="git fetch --unshallow (in CI: fetch-depth: 0)",
     )
+
+
+def server_refuses(server: str, *, sent: bool) -> GitError:
+    """The server refuses to let the repository be read. ``sent``: a token was sent."""
+    said = "refuses the token" if sent else "asks for a token, and none was given"
+    return GitError(
+        f"{server} {said}",
+        help="let the job read it: permissions: contents: read; elsewhere: the input token",
+    )
+
+
+def no_such_repository(server: str) -> GitError:
+    """The server has no such repository, or does not show it to this token."""
+    return GitError(
+        f"{server} is not there, or the token may not see it",
+        help="let the job read it: permissions: contents: read; elsewhere: the input token",
+    )
+
+
+def not_on_server(what: str, server: str) -> GitError:
+    """The server lacks the base branch or the judged commit."""
+    return GitError(
+        f"{what} is not on {server}",
+        help="it was deleted or replaced, as by a force push: push again, which starts the check "
+        "for the present commit, or fix base-branch",
+    )
+
+
+def shallow_server(server: str) -> GitError:
+    """The server's own repository is shallow, so that it cannot give the whole history."""
+    return GitError(
+        f"{server} is a shallow repository: the history is incomplete",
+        help="git fetch --unshallow, in that repository",
+    )
+
+
+def server_too_slow(server: str, what: str, seconds: float) -> GitError:
+    """The server does not give what was asked for in time. ``seconds`` is our limit; 0 if the
+    connection was given up for another reason."""
+    limit = f" in {seconds:g} seconds" if seconds else " in time"
+    return GitError(f"{server} did not give {what or 'an answer'}{limit}", help="run the job again")
+
+
+def server_unreachable(server: str, words: str) -> GitError:
+    """The server cannot be reached, or fails; ``words`` are git's."""
+    return GitError(
+        f"{server} cannot be read: {words}",
+        help="run the job again when the server answers; a runner of your own needs a way to it",
+    )

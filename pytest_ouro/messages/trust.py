@@ -82,3 +82,86 @@ def commands_not_allowed(command: str, door: str) -> TrustError:
         f"`{command}` was not started: the rules name it, and you have not blessed them here",
         help=f"read it first; if you trust it: pytest-ouro {door} --run-commands",
     )
+
+
+def no_ci_job() -> TrustError:
+    """``pytest-ouro ci`` runs outside of a job of GitHub or GitLab."""
+    return TrustError(
+        "this is not a job of GitHub or GitLab: their variables are not set",
+        help="name the commits yourself: pytest-ouro gate --trust BASE --head REV",
+    )
+
+
+def no_event(path: str) -> TrustError:
+    """GITHUB_EVENT_PATH names no file with a JSON object."""
+    return TrustError(
+        f"the event cannot be read from {path or 'GITHUB_EVENT_PATH, which is not set'}",
+        help="use the workflow of docs/ci.md as it stands",
+    )
+
+
+def no_base_branch() -> TrustError:
+    """The event does not tell the repository's default branch."""
+    return TrustError(
+        "the event names no default branch: nobody knows whose rules count",
+        help="name the protected branch in the workflow: base-branch: main",
+    )
+
+
+def other_base(what: str, target: str, base: str) -> TrustError:
+    """A pull request goes to another branch than the one whose rules count: it could bring rules
+    of its own there, and be retargeted later."""
+    return TrustError(
+        f"{what} goes to '{target}', and only the rules of '{base}' count",
+        help=f"retarget it to {base}; or a person names that branch in the workflow: "
+        f"base-branch: {target}",
+    )
+
+
+def unprotected_base(base: str) -> TrustError:
+    """GitLab does not protect the target branch of a merge request."""
+    return TrustError(
+        f"'{base}' is not a protected branch: anyone could change its rules",
+        help="a maintainer protects it: Settings, Repository, Protected branches",
+    )
+
+
+def push_to_base(base: str) -> TrustError:
+    """A push to the branch whose rules count, and the workflow names no commit to judge it from."""
+    return TrustError(
+        f"a push to '{base}' itself: what was there before vouches for nothing",
+        help="judge it before it is pushed, on pull requests; or a person names a commit in the "
+        "workflow: trust: <full id>",
+    )
+
+
+def names_no_commit(what: str, value: str) -> TrustError:
+    """An event or an input does not name a commit by its full id."""
+    return TrustError(
+        f"{what} names no commit: '{value}'", help="give the full id of a commit, or leave it out"
+    )
+
+
+def branch_deleted(what: str) -> TrustError:
+    """A push deletes a branch."""
+    return TrustError(
+        f"{what} deletes a branch: there is nothing to judge",
+        help="nothing has to be done; let the workflow run on pull requests",
+    )
+
+
+def empty_change(what: str, base: str) -> TrustError:
+    """Each commit of a pull request or push is in the base branch already."""
+    return TrustError(
+        f"{what} has no commit that {base} lacks: there is nothing to judge",
+        help="push a commit to it, or close it",
+    )
+
+
+def unapproved(environment: str, why: str) -> TrustError:
+    """A person's approval was asked for, and the server does not tell of one."""
+    return TrustError(
+        f"nobody approved this run in the environment '{environment}': {why}",
+        help="a person gives that environment required reviewers (Settings, Environments) and the "
+        "job permissions: actions: read, and runs the check again",
+    )

@@ -28,8 +28,7 @@ ACTION = read("action.yml")["runs"]["steps"]
 WORKFLOW = read(".github/workflows/ouro-gate.yml")["jobs"]["ouro-gate"]["steps"]
 PAGE = (ROOT / "docs/ci.md").read_text(encoding="utf-8")
 SNIPPETS = [yaml.safe_load(part.split("```")[0]) for part in PAGE.split("```yaml\n")[1:]]
-GATE, REUSED, SCANNING, EXPERIMENT, GITLAB = SNIPPETS
-FORMS = {"action": ACTION, "workflow": WORKFLOW}
+GATE, REUSED, PEOPLE, SCANNING, EXPERIMENT, GITLAB = SNIPPETS
 
 
 def triggers(workflow):
@@ -40,17 +39,32 @@ def test_the_reusable_workflow_has_the_inputs_of_the_action():
     action = read("action.yml")["inputs"]
     workflow = triggers(read(".github/workflows/ouro-gate.yml"))["workflow_call"]["inputs"]
 
-    assert action.keys() - {"token"} == workflow.keys() - {"install"}
+    # A called job cannot have its caller's environment; its token is its own.
+    assert action.keys() - {"environment", "head", "token"} == workflow.keys() - {
+        *("revision", "source"),
+    }
     for name in action.keys() & workflow.keys():
         assert action[name]["description"] == workflow[name]["description"]
         assert action[name]["default"] == workflow[name]["default"]
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_the_gate_is_installed_by_the_named_interpreter(form, tmp_path):
-    install = FORMS[form][0]
-    assert install["env"]["OURO_PYTHON"] == "${{ inputs.python }}"
-    assert '"$OURO_PYTHON" -m venv' in install["run"]
+def test_the_reusable_workflow_runs_the_action_that_it_fetched():
+    [fetch, judge] = WORKFLOW
+
+    assert judge["uses"] == "./ouro"
+    assert judge["with"] == {name: f"${{{{ inputs.{name} }}}}" for name in judge["with"]}
+    assert "git init --quiet ouro" in fetch["run"]
+
+
+@pytest.mark.parametrize("revision", ["", "main", "abc", ZEROS])
+def test_without_a_full_revision_nothing_is_fetched(revision, tmp_path):
+    context = {"github": {"server_url": f"file://{tmp_path}"}, "inputs": {"revision": revision}}
+
+    status, said = Runner(tmp_path / "runner", context).run(WORKFLOW[:1])
+
+    assert status == 2
+    assert "::error title=ouro could not judge::" in said
+    assert "give its full id" in said
 
 
 @pytest.fixture
@@ -63,20 +77,25 @@ def server(project, tmp_path):
     return path
 
 
-@pytest.fixture(params=FORMS)
-def judged(request, project, server, tmp_path):
-    """``judged(event)``: the exit status, output and runner of the gate's job."""
+@pytest.fixture
+def judged(project, server, tmp_path):
+    """``judged(event)``: the exit status, output and runner of the gate's job on GitHub."""
 
     def judged(event, sha="", **inputs):
-        github = {
-            "server_url": f"file://{tmp_path}/server",
-            "repository": "owner/lab",
-            "token": "a-token",
-            "sha": sha,
-            "event": event,
+        event = {"repository": {"default_branch": "main"}, **event}
+        path = tmp_path / "event.json"
+        path.write_text(json.dumps(event))
+        inputs = {name.replace("_", "-"): value for name, value in inputs.items()}
+        env = {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_EVENT_PATH": str(path),
+            "GITHUB_SERVER_URL": f"file://{tmp_path}/server",
+            "GITHUB_REPOSITORY": "owner/lab",
+            "GITHUB_SHA": sha,
+            "GITHUB_REF": "refs/heads/run",
         }
-        runner = Runner(tmp_path / "runner", {"github": github, "inputs": inputs})
-        status, said = runner.run(FORMS[request.param][1:])
+        runner = Runner(tmp_path / "runner", {"inputs": {"token": "a-token", **inputs}}, env)
+        status, said = runner.run(ACTION[1:])
         return status, said, runner
 
     return judged
@@ -93,7 +112,8 @@ def pull_request(project, trust):
     """Return the event of a pull request whose head is the pushed commit."""
     head = project.git("rev-parse", "HEAD")
     project.git("push", "-q", "origin", f"{head}:refs/pull/7/head")
-    return {"pull_request": {"number": 7, "head": {"sha": head}, "base": {"sha": trust}}}
+    base = {"ref": "main", "sha": trust}
+    return {"pull_request": {"number": 7, "head": {"sha": head}, "base": base}}
 
 
 def better(project):
@@ -112,7 +132,9 @@ def test_an_honest_pull_request_is_green(project, trust, judged):
     status, said, runner = judged(pull_request(project, trust))
 
     assert status == 0, said
-    assert f"ouro: lawful: 5 rules hold, 2 skipped, trust: {trust[:7]} (--trust)" in said
+    assert f"ouro: lawful: 5 rules hold, 2 skipped, trust: {trust[:7]} (branch main)" in said
+    assert "branch main at" in said
+    assert "1 experiment touched" in said
     assert runner.summary.startswith("### ouro: lawful")
     assert json.loads(runner.file("ouro.sarif").read_text())["runs"][0]["results"] == []
     [suite] = ElementTree.parse(runner.file("ouro.xml")).getroot()
@@ -125,8 +147,15 @@ def test_an_edit_of_the_harness_is_red_everywhere(project, trust, judged):
     status, said, runner = judged(pull_request(project, trust))
 
     assert status == 1
-    assert "::error file=prepare.py,line=1,title=danger-zone%3A%3Aprepare::" in said
-    assert "| `danger-zone::prepare` | broken |" in runner.summary
+    text = (project.path / "prepare.py").read_text()
+    line = text[: text.index("0.5 * ")].count("\n") + 1
+    assert line > 1
+    assert f"::error file=prepare.py,line={line},title=danger-zone%3A%3Aprepare::" in said
+    assert "(branch main)%0A" in said
+    assert (
+        "| `danger-zone::prepare` | broken | prepare.py is the fixed harness. |" in runner.summary
+    )
+    assert runner.outputs["verdict"] == "broken"
     sarif = json.loads(runner.file("ouro.sarif").read_text())
     found = {result["ruleId"] for result in sarif["runs"][0]["results"]}
     assert {"danger-zone::prepare", "iron-law::only-train-py"} <= found
@@ -166,28 +195,55 @@ def test_a_bad_commit_and_its_revert_are_red(project, trust, judged):
     assert "undone since" in said
 
 
-@pytest.mark.parametrize("base", ["", "f" * 40, ZEROS, "--upload-pack=touch ran", "main"])
-def test_without_its_base_it_is_not_judged(project, trust, judged, base):
+@pytest.mark.parametrize("base", ["weak", "", "refs/heads/main", "--upload-pack=touch ran"])
+def test_with_another_base_it_is_not_judged(project, trust, judged, base):
     better(project)
+    event = pull_request(project, trust)
+    event["pull_request"]["base"]["ref"] = base
 
-    status, said, runner = judged(pull_request(project, base))
+    status, said, runner = judged(event)
 
     assert status == 2
+    assert f"the pull request goes to '{base}', and only the rules of 'main' count" in said
     assert "::error title=ouro could not judge::" in said
     assert not (runner.folder / "ran").exists()
+    assert runner.outputs == {"verdict": "unjudged"}
+    assert judged(event, base_branch="main")[0] == 2
 
 
-def test_a_head_that_is_not_there_is_not_judged(trust, judged):
-    event = {"pull_request": {"head": {"sha": "e" * 40}, "base": {"sha": trust}}}
+def test_a_stale_event_chooses_nothing(project, trust, judged):
+    widen(project)
+    stale = project.git("rev-parse", "HEAD")
+    better(project)
 
-    assert judged(event)[0] == 2
+    status, said, _ = judged(pull_request(project, stale))
+
+    assert status == 1
+    assert f"trust: {trust[:7]} (branch main)" in said
+
+
+def test_a_trust_in_the_environment_has_no_say(project, trust, judged, monkeypatch):
+    monkeypatch.setenv("OURO_TRUST", widen(project))
+
+    assert judged(pull_request(project, trust))[0] == 1
+
+
+@pytest.mark.parametrize("head", ["e" * 40, "", "main", ZEROS, "--upload-pack=touch ran"])
+def test_a_head_that_is_not_there_is_not_judged(trust, judged, head):
+    event = {"pull_request": {"head": {"sha": head}, "base": {"ref": "main"}}}
+
+    status, said, runner = judged(event)
+
+    assert status == 2
+    assert runner.outputs == {"verdict": "unjudged"}
+    assert "::error title=ouro could not judge::" in said
 
 
 def test_nothing_to_judge_is_not_green(project, trust, judged):
     status, said, _ = judged(pull_request(project, trust))
 
     assert status == 2
-    assert "nothing to judge" in said
+    assert "the pull request has no commit that main lacks: there is nothing to judge" in said
 
 
 def test_a_fork_s_commits_are_judged_too(project, trust, judged, server, tmp_path):
@@ -209,16 +265,34 @@ def test_a_group_of_the_merge_queue(project, trust, judged, work, expected):
     head = project.git("rev-parse", "HEAD")
     project.git("push", "-q", "origin", "queue")
 
-    status, said, _ = judged({"merge_group": {"head_sha": head, "base_sha": trust}})
+    group = {"head_sha": head, "base_sha": head, "base_ref": "refs/heads/main"}
+    status, said, _ = judged({"merge_group": group})
 
     assert status == expected, said
 
 
-def test_a_push_is_judged_from_where_the_branch_was(project, trust, judged):
+def test_a_push_is_judged_from_where_it_left_the_protected_branch(project, trust, judged):
+    widen(project)
     head = better(project)
     project.git("push", "-q", "origin", "run")
+    push = {"ref": "refs/heads/run", "before": f"{head}~1", "after": head}
 
-    assert judged({"before": trust}, sha=head)[0] == 0
+    assert judged(push)[0] == 1
+    assert judged({"ref": "refs/heads/run", "after": ZEROS, "deleted": True})[0] == 2
+
+
+def test_a_push_to_the_protected_branch_needs_a_named_commit(project, trust, judged):
+    project.git("checkout", "-q", "main")
+    bad = widen(project)
+    head = better(project)
+    project.git("push", "-q", "origin", "main")
+    push = {"ref": "refs/heads/main", "before": bad, "after": head}
+
+    status, said, _ = judged(push)
+    assert status == 2
+    assert "a push to 'main' itself" in said
+    assert judged(push, trust=trust)[0] == 1
+    assert judged(push, trust="main")[0] == 2
 
 
 def test_a_bound_in_a_folder_is_named(project, judged, server):
@@ -226,48 +300,92 @@ def test_a_bound_in_a_folder_is_named(project, judged, server):
         (project.path / "lab").mkdir(exist_ok=True)
         project.git("mv", name, f"lab/{name}")
     trust = project.commit("move")
-    project.edit("lab/prepare.py", "float(model)", "0.5")
+    project.git("push", "-q", "origin", "main")
+    project.git("checkout", "-q", "-b", "run")
+    project.edit("lab/prepare.py", "float(model)", "0.5 * float(model)")
     project.commit("widen eval")
 
-    status, said, _ = judged(pull_request(project, trust), bound="lab/bound.toml")
+    for bound in ("lab/bound.toml", "**/bound.toml"):
+        status, said, _ = judged(pull_request(project, trust), bound=bound)
+
+        assert status == 1
+        assert "prepare BROKEN: lab/prepare.py changed" in said
+
+
+def test_a_change_of_the_rules_is_shown_side_by_side(project, trust, judged):
+    project.edit("bound.toml", "budget    = 0.3", "budget    = 9.0")
+    project.bless()
+
+    status, _, runner = judged(pull_request(project, trust))
 
     assert status == 1
-    assert "prepare BROKEN: lab/prepare.py changed" in said
+    assert "| experiment.budget | 0.3 | 9.0 |" in runner.summary
 
 
-def test_action_and_workflow_run_the_same_commands():
-    assert [step["run"] for step in ACTION[1:]] == [step["run"] for step in WORKFLOW[1:]]
+def test_the_first_rules_are_not_judged(project, judged, server):
+    for name in ("bound.toml", "bound.lock"):
+        (project.path / name).unlink()
+    none = project.commit("no rules")
+    project.git("push", "-q", "origin", "main")
+    project.git("revert", "--no-edit", "HEAD")
+
+    status, said, runner = judged(pull_request(project, none))
+
+    assert status == 2
+    assert "has no bound.toml" in said
+    assert runner.outputs == {"verdict": "unjudged"}
+
+
+def test_what_no_rule_watches_touches_no_experiment(project, judged, server):
+    project.edit("bound.toml", 'check = "scope"', 'check = "scope"\nwithin = "lab"')
+    trust = project.commit("watch lab", {"lab/README.md": "x\n"})
+    project.git("push", "-q", "origin", "main")
+    project.commit("read me", {"README.md": "x\n"})
+
+    status, said, runner = judged(pull_request(project, trust))
+
+    assert status == 0, said
+    assert "0 experiments touched" in said
+    assert "0 experiments touched" in runner.summary
+    project.commit("watched", {"lab/README.md": "y\n"})
+    assert judged(pull_request(project, trust))[0] == 1
 
 
 EVERY = [*ACTION, *WORKFLOW]
-EVERY += [s for w in (GATE, SCANNING, EXPERIMENT) for j in w["jobs"].values() for s in j["steps"]]
+EVERY += [
+    s for w in (GATE, PEOPLE, SCANNING, EXPERIMENT) for j in w["jobs"].values() for s in j["steps"]
+]
 
 
 def test_events_reach_the_shell_through_the_environment_alone():
     runs = [step["run"] for step in EVERY if "run" in step]
 
     assert len(runs) == 8
+    assert not [run for run in runs if "pip install" in run]  # one script installs, from a lock
     assert not [run for run in runs if "${{" in run]
 
 
 def test_nothing_is_used_but_this_action_at_a_full_commit():
-    used = [step["uses"] for step in EVERY if "uses" in step]
+    used = [step["uses"] for step in EVERY if "uses" in step and step["uses"] != "./ouro"]
     used += [job["uses"] for job in REUSED["jobs"].values()]
 
-    assert len(used) == 3
+    assert len(used) == 4
     for name in used:
         repository, _, revision = name.partition("@")
         assert repository.startswith("OWNER/pytest-ouro")
         assert revision == ZEROS
 
 
-@pytest.mark.parametrize("workflow", [GATE, REUSED], ids=["action", "reusable"])
+@pytest.mark.parametrize("workflow", [GATE, REUSED, PEOPLE], ids=["action", "reusable", "people"])
 def test_the_required_check_is_never_skipped_and_may_only_read(workflow):
     assert set(triggers(workflow)) == {"pull_request_target", "merge_group"}
-    assert not any(triggers(workflow).values())
+    assert {"opened", "reopened", "synchronize", "edited"} <= {
+        *triggers(workflow)["pull_request_target"]["types"]
+    }
     assert workflow["permissions"] == {}
     [job] = workflow["jobs"].values()
-    assert job["permissions"] == {"contents": "read"}
+    assert set(job["permissions"].values()) == {"read"}
+    assert "contents" in job["permissions"]
     assert "if" not in job
     assert "strategy" not in job
 
@@ -276,9 +394,7 @@ def test_the_readme_shows_the_same_check():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     [shown] = [yaml.safe_load(part.split("```")[0]) for part in text.split("```yaml\n")[1:]]
 
-    assert set(triggers(shown)) == set(triggers(GATE))
-    for key in ("runs-on", "permissions", "steps"):
-        assert shown["jobs"]["ouro-gate"][key] == GATE["jobs"]["ouro-gate"][key]
+    assert shown == GATE
 
 
 def test_no_stranger_s_code_reaches_the_gpu():
@@ -293,16 +409,20 @@ def test_no_stranger_s_code_reaches_the_gpu():
 def test_the_experiment_job_runs_an_experiment(project, server, tmp_path):
     head = better(project)
     project.git("push", "-q", "origin", "main")
+    fetch, install, experiment, keep = EXPERIMENT["jobs"]["experiment"]["steps"]
+    script = fetch["run"].replace("OWNER/pytest-ouro", "owner/lab")
+    fetch = {"env": {**fetch["env"], "OURO_REVISION": head}, "run": script}
+    keep = {"env": {"OURO_KEPT": str(tmp_path / "kept")}, "run": keep["run"]}
+    assert install["run"].endswith('/pytest-ouro/.github/install.sh"')
     github = {"server_url": f"file://{tmp_path}/server", "repository": "owner/lab", "sha": head}
     runner = Runner(tmp_path / "runner", {"github": {**github, "token": "a-token"}})
-    fetch, install, experiment = EXPERIMENT["jobs"]["experiment"]["steps"]
-    assert install["run"].endswith("pytest-ouro==0.1.0\n")
 
-    status, said = runner.run([fetch, experiment])
+    status, said = runner.run([fetch, experiment, keep])
 
     assert status == 0, said
     assert said.splitlines()[-1].startswith("ouro: keep val_bpb=1.000000")
-    assert 'name="status" value="keep"' in runner.file("ouro.xml").read_text()
+    assert 'name="status" value="keep"' in (tmp_path / "kept/ouro.xml").read_text()
+    assert (tmp_path / "kept/ouro/journal.jsonl").is_file()
 
 
 def test_findings_are_uploaded_as_code_scanning_wants_them(tmp_path):
@@ -334,36 +454,73 @@ def test_findings_are_uploaded_as_code_scanning_wants_them(tmp_path):
     assert words[-1] == f"sarif=@{runner.file('sarif.txt')}"
     packed = base64.b64decode(runner.file("sarif.txt").read_text())
     assert gzip.decompress(packed).decode() == '{"runs": []}'
+    context["steps"] = {}
+    assert Runner(tmp_path / "again", context, {"PATH": path}).run([job["steps"][1]])[0] == 2
     assert "head.repo.full_name == github.repository" in job["if"]
 
 
+GITLAB_JOB = read("templates/gitlab-ci.yml")["ouro-gate"]
+
+
+@pytest.fixture
+def merge_request(project, server, tmp_path):
+    """``merge_request(head, NAME=value)``: exit status, output and JUnit of GitLab's job."""
+
+    def merge_request(head, **env):
+        script = GITLAB_JOB["script"][0]
+        start = script.index("export INPUT_BASE_BRANCH")
+        env = {
+            "GITLAB_CI": "true",
+            "CI_REPOSITORY_URL": f"file://{server}",
+            "CI_DEFAULT_BRANCH": "main",
+            "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+            "CI_MERGE_REQUEST_TARGET_BRANCH_PROTECTED": "true",
+            "CI_COMMIT_SHA": head,
+            "CI_PROJECT_DIR": str(tmp_path),
+            "OURO_BASE_BRANCH": "",
+            "OURO_BOUND": "",
+            **env,
+        }
+        runner = Runner(tmp_path / "runner", {}, env)
+        status, said = runner.run([{"run": script[start:]}])
+        junit = GITLAB_JOB["artifacts"]["reports"]["junit"]
+        return status, said, ElementTree.parse(tmp_path / junit).getroot()[0]
+
+    return merge_request
+
+
 @pytest.mark.parametrize(("work", "expected"), [(better, 0), (widen, 1)])
-def test_the_template_for_gitlab(project, trust, server, tmp_path, work, expected):
-    [(name, job)] = read("templates/gitlab-ci.yml").items()
-    assert name == "ouro-gate"
-    assert job["variables"]["GIT_STRATEGY"] == "none"
+def test_the_template_for_gitlab(project, trust, merge_request, work, expected):
+    assert GITLAB_JOB["variables"]["GIT_STRATEGY"] == "none"
     head = work(project)
     project.git("push", "-q", "origin", "run")
-    [script] = job["script"]
-    install = [line for line in script.splitlines() if "venv" in line or "pip" in line]
-    assert len(install) == 2
-    for line in install:
-        script = script.replace(f"{line}\n", "")
-    script = script.replace('"$folder/ouro/bin/python"', f'"{sys.executable}"')
-    env = {
-        "CI_REPOSITORY_URL": f"file://{server}",
-        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
-        "CI_COMMIT_SHA": head,
-        "CI_PROJECT_DIR": str(tmp_path),
-        "OURO_BOUND": "",
-    }
 
-    status, said = Runner(tmp_path / "runner", {}, env).run([{"run": script}])
+    status, said, suite = merge_request(head)
 
     assert status == expected, said
-    suite = ElementTree.parse(tmp_path / job["artifacts"]["reports"]["junit"]).getroot()[0]
+    assert "(branch main)" in said
     assert suite.get("tests") == "7"
     assert (suite.get("failures") == "0") is (expected == 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "weak", "goes to 'weak'"),
+        ("CI_MERGE_REQUEST_TARGET_BRANCH_PROTECTED", "false", "not a protected branch"),
+        ("CI_DEFAULT_BRANCH", "", "names no default branch"),
+        ("CI_COMMIT_SHA", "e" * 40, "is not on file://"),
+    ],
+)
+def test_a_merge_request_chooses_no_target(project, trust, merge_request, name, value, words):
+    head = better(project)
+    project.git("push", "-q", "origin", "run")
+
+    status, said, suite = merge_request(head, **{name: value})
+
+    assert status == 2
+    assert words in said
+    assert suite.get("errors") == "1"
 
 
 def test_what_gitlab_includes_is_there():
@@ -388,9 +545,12 @@ def test_the_action_installs_itself(tmp_path):
     shutil.copytree(
         ROOT / "pytest_ouro", action / "pytest_ouro", ignore=shutil.ignore_patterns("__pycache__")
     )
-    for name in ("pyproject.toml", "README.md", "LICENSE", "requirements.lock"):
+    (action / ".github").mkdir()
+    names = ("pyproject.toml", "README.md", "LICENSE", "requirements-gate.lock")
+    for name in (*names, "tests/evidence/typed_records.py", ".github/install.sh"):
         if not (ROOT / name).is_file():
             pytest.skip(f"{name} is not shipped with these tests")
+        (action / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, action / name)
     runner = Runner(
         tmp_path / "runner",
@@ -409,27 +569,36 @@ def test_the_action_installs_itself(tmp_path):
     )
     assert done.returncode == 0
     [package] = runner.file("ouro").glob("lib/*/site-packages/pytest_ouro")
-    assert (package / "cli/github.sh").is_file()
     assert not (package.parent / "torch").exists()
 
 
-def test_no_tool_finds_fault_with_them(tmp_path):
-    zizmor = Path(sys.executable).with_name("zizmor")
-    if not zizmor.exists():
-        pytest.skip("zizmor is not installed")
+@pytest.fixture
+def pieces(tmp_path):
+    """A folder with each workflow, action and snippet, as in a repository."""
     folder = tmp_path / ".github/workflows"
     folder.mkdir(parents=True)
-    shutil.copy(ROOT / ".github/workflows/ouro-gate.yml", folder)
+    for path in (ROOT / ".github/workflows").iterdir():
+        shutil.copy(path, folder)
     shutil.copy(ROOT / "action.yml", tmp_path)
-    parts = [part.split("```")[0] for part in PAGE.split("```yaml\n")[1:]]
+    text = PAGE + (ROOT / "README.md").read_text(encoding="utf-8")
+    parts = [part.split("```")[0] for part in text.split("```yaml\n")[1:]]
     for number, part in enumerate(parts):
         if "jobs:" in part:
             (folder / f"{number}.yml").write_text(part.replace(ZEROS, "e" * 40))
+    return tmp_path
 
-    done = subprocess.run(
-        [zizmor, "--offline", "--persona=auditor", tmp_path],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+
+@pytest.mark.parametrize(
+    ("tool", "options"), [("zizmor", ["--offline", "--persona=auditor"]), ("actionlint", [])]
+)
+def test_no_tool_finds_fault_with_them(pieces, tool, options):
+    beside = Path(sys.executable).with_name(tool)
+    program = beside if beside.exists() else shutil.which(tool)
+    if not program:
+        pytest.skip(f"{tool} is not installed: not run")
+    files = [pieces] if tool == "zizmor" else sorted((pieces / ".github/workflows").iterdir())
+
+    done = subprocess.run([program, *options, *files], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout
 

@@ -41,13 +41,21 @@ class Runner:
 
     def __post_init__(self) -> None:
         bin_folder = self.folder / "temp/ouro/bin"
-        bin_folder.mkdir(parents=True)
+        bin_folder.mkdir(parents=True, exist_ok=True)
+        for name in ("output", "summary"):
+            (self.folder / name).unlink(missing_ok=True)
         (bin_folder / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         (bin_folder / "python").chmod(0o755)
 
     @property
     def summary(self) -> str:
         return (self.folder / "summary").read_text(encoding="utf-8")
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """What the last steps put out; the last value of each name."""
+        lines = (self.folder / "output").read_text(encoding="utf-8").splitlines()
+        return dict(line.split("=", 1) for line in lines)
 
     def file(self, name: str) -> Path:
         return self.folder / "temp" / name

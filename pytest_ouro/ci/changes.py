@@ -1,0 +1,50 @@
+"""List what a change does to the rules: each key of bound.toml, before and after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core import limits
+from pytest_ouro.evidence import toml
+
+if TYPE_CHECKING:
+    from pytest_ouro.evidence.git.client import Git
+
+
+def compare_rules(git: Git, path: str, before: str, after: str) -> list[tuple[str, str, str]]:
+    """Return a triple of name, old and new value ("" if absent) for each key of the bound.toml at
+    ``path`` that differs between two commits, in the order of the old file, then of the new one.
+    A file that is not TOML is one key. OuroError if a file cannot be read."""
+    old, new = (_read(git, commit, path) for commit in (before, after))
+    names = dict.fromkeys((*old, *new))
+    found = ((name, old.get(name, ""), new.get(name, "")) for name in names)
+    return [(name, was, now) for name, was, now in found if was != now]
+
+
+def _read(git: Git, commit: str, path: str) -> dict[str, str]:
+    """Return each key of a bound.toml with its value as text; {} if the commit lacks it."""
+    data = git.contents(git.tree(commit).get(path), limit=limits.BOUND, path=path)
+    if data is None:
+        return {}
+    try:
+        return _flatten("", toml.loads(data.decode()))
+    except ValueError as error:
+        return {path: f"not TOML: {error}"}
+
+
+def _flatten(name: str, value: object) -> dict[str, str]:
+    """Return a value of TOML as texts by dotted names. A list of tables is one name for each, by
+    its id."""
+    if isinstance(value, dict):
+        parts = value.items()
+        return {
+            k: v
+            for key, one in parts
+            for k, v in _flatten(f"{name}.{key}"[not name :], one).items()
+        }
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        found: dict[str, str] = {}
+        for number, one in enumerate(value):
+            found |= _flatten(f"{name}::{one.get('id', number)}", one)
+        return found
+    return {name: repr(value)}

@@ -1,0 +1,131 @@
+"""Read from a job's variables what is to be judged, and the branch whose rules count.
+
+The judged party chooses neither: a pull request names its base, an event the commit before it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from pytest_ouro.messages import trust as messages
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_HEADS = "refs/heads/"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a job asks.
+
+    ``server`` is the repository's address without a user, ``header`` authorises to read it (""
+    for none), ``head`` is the full id of the judged commit, ``base`` the branch whose rules count,
+    ``trust`` a commit that the workflow names instead of the point where the head left that branch,
+    ``bound`` the path or glob of bound.toml. ``what`` names the change in messages.
+    """
+
+    server: str
+    header: str = field(repr=False)
+    head: str
+    base: str
+    trust: str = ""
+    bound: str = ""
+    what: str = "the change"
+
+
+def ask_github(env: Mapping[str, str]) -> Question:
+    """Return the question of a job of GitHub. TrustError if the event names no commit or branch, if
+    it is about another base than the one whose rules count, or if it is a push to that branch and
+    the workflow names no commit."""
+    event = _read_event(env.get("GITHUB_EVENT_PATH", ""))
+    repository = _table(event.get("repository"))
+    base = env.get("INPUT_BASE_BRANCH") or str(repository.get("default_branch") or "")
+    if not base:
+        raise messages.no_base_branch()
+    trust, given = env.get("INPUT_TRUST", ""), env.get("INPUT_HEAD", "")
+    if request := _table(event.get("pull_request")):
+        what, target = "the pull request", str(_table(request.get("base")).get("ref") or "")
+        head = _table(request.get("head")).get("sha")
+    elif group := _table(event.get("merge_group")):
+        what, target = "the merge group", str(group.get("base_ref") or "").removeprefix(_HEADS)
+        head = group.get("head_sha")
+    else:
+        what, target = "the push", base
+        ref = str(event.get("ref") or env.get("GITHUB_REF") or "")
+        head = event.get("after") or env.get("GITHUB_SHA")
+        if ref in (base, _HEADS + base) and not trust and not given:
+            raise messages.push_to_base(base)
+    if target != base:
+        raise messages.other_base(what, target, base)
+    return Question(
+        f"{env['GITHUB_SERVER_URL']}/{env['GITHUB_REPOSITORY']}",
+        _basic("x-access-token", env.get("INPUT_TOKEN", "")),
+        _commit(given or head, what),
+        base,
+        _commit(trust, "trust") if trust else "",
+        env.get("INPUT_BOUND", ""),
+        what,
+    )
+
+
+def ask_gitlab(env: Mapping[str, str]) -> Question:
+    """Return the question of a job of GitLab, which must be for a merge request. TrustError if it
+    names no commit or branch, or if its target is another branch than the one whose rules count, or
+    is not protected."""
+    what = "the merge request"
+    base = env.get("INPUT_BASE_BRANCH") or env.get("CI_DEFAULT_BRANCH", "")
+    target = env.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "")
+    if not base:
+        raise messages.no_base_branch()
+    if target != base:
+        raise messages.other_base(what, target, base)
+    if env.get("CI_MERGE_REQUEST_TARGET_BRANCH_PROTECTED") != "true":
+        raise messages.unprotected_base(base)
+    address = urlsplit(env.get("CI_REPOSITORY_URL", ""))
+    server = urlunsplit(address._replace(netloc=address.netloc.rpartition("@")[2]))
+    head = env.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA") or env.get("CI_COMMIT_SHA")
+    return Question(
+        server,
+        _basic(address.username or "", address.password or ""),
+        _commit(head, what),
+        base,
+        bound=env.get("INPUT_BOUND", ""),
+        what=what,
+    )
+
+
+def _read_event(path: str) -> dict[str, Any]:
+    """Return what the file of the event says; TrustError if it is missing or no JSON object."""
+    try:
+        return dict(json.loads(Path(path).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        raise messages.no_event(path) from None
+
+
+def _table(value: object) -> dict[str, Any]:
+    """Return ``value`` if it is a dict, else {}."""
+    return value if isinstance(value, dict) else {}
+
+
+def _commit(value: object, what: str) -> str:
+    """Return ``value`` if it is the full id of a commit; else TrustError, which names ``what``."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", value):
+        if value.strip("0"):
+            return value
+        raise messages.branch_deleted(what)
+    raise messages.names_no_commit(what, str(value or ""))
+
+
+def _basic(user: str, secret: str) -> str:
+    """Return the header that names a user and a secret; "" without a secret."""
+    if not secret:
+        return ""
+    from base64 import b64encode
+
+    return f"Authorization: Basic {b64encode(f'{user}:{secret}'.encode()).decode()}"

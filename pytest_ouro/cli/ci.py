@@ -1,0 +1,190 @@
+"""``pytest-ouro ci``: judge what a job of GitHub or GitLab is about, and report it there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ouro.bound.truth import list_bounds
+from pytest_ouro.ci.approval import find_approvers
+from pytest_ouro.ci.changes import compare_rules
+from pytest_ouro.ci.fetch import fetch
+from pytest_ouro.ci.question import ask_github, ask_gitlab
+from pytest_ouro.cli.gate import demand_checked
+from pytest_ouro.cli.output import say, say_document
+from pytest_ouro.core.errors import NoRulesError, OuroError
+from pytest_ouro.engine import judge_commit, open_commit
+from pytest_ouro.messages import trust as messages
+from pytest_ouro.report import annotations as notes
+from pytest_ouro.report import junit, sarif, summary, text
+from pytest_ouro.report.unforeseen import to_error
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from pytest_ouro.ci.question import Question
+    from pytest_ouro.engine import Answer
+    from pytest_ouro.evidence.git.client import Git
+
+
+@dataclass(kw_only=True)
+class _Judged:
+    """What came of a question: the repository, the answers for each bound, who approved the change
+    ([]: nobody was asked), and why it is not approved ("": nobody was asked, or somebody did)."""
+
+    question: Question
+    git: Git
+    tip: str
+    answers: list[Answer] = field(default_factory=list)
+    approvers: list[str] = field(default_factory=list)
+    refusal: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """``lawful``, ``broken`` or ``approved``."""
+        if self.approvers:
+            return "approved"
+        return "broken" if any(answer.broken for answer in self.answers) else "lawful"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``ci`` to its parser."""
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        default=Path(os.environ.get("RUNNER_TEMP", ".")),
+        help="where ouro.sarif and ouro.xml are written (default: RUNNER_TEMP)",
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Fetch and judge the commit that the job is about, write the reports, and print the result.
+    Return 1 if a rule is broken and nobody approved that, else 0. OuroError if it could not be
+    judged, after it is reported to the job."""
+    env = dict(os.environ)
+    os.environ.pop("OURO_TRUST", None)  # the base branch alone is trusted
+    if args.bound is not None:
+        env["INPUT_BOUND"] = str(args.bound)
+    github = env.get("GITHUB_ACTIONS") == "true"
+    try:
+        if not github and env.get("GITLAB_CI") != "true":
+            raise messages.no_ci_job()
+        with tempfile.TemporaryDirectory(prefix="ouro-") as folder:
+            question = ask_github(env) if github else ask_gitlab(env)
+            git, tip = fetch(question, Path(folder, "judged.git"))
+            os.chdir(git.top)
+            judged = _judge(_Judged(question=question, git=git, tip=tip), env)
+            _report(judged, args.out, env, github=github)
+            git.close()
+            os.chdir("/")
+    except Exception as error:
+        known = error if isinstance(error, OuroError) else to_error(error)
+        _report_error(known, args.out, env, github=github)
+        raise known from None
+    return 1 if judged.verdict == "broken" else 0
+
+
+def _judge(judged: _Judged, env: Mapping[str, str]) -> _Judged:
+    """Fill in the answers, and who approved the change if a rule is broken or there are no rules
+    yet. OuroError if it cannot be judged; NoRulesError if there are no rules and nobody was asked
+    to approve them."""
+    asked, environment = judged.question, env.get("INPUT_ENVIRONMENT", "")
+    trust, by = (
+        (asked.trust, "the workflow") if asked.trust else (judged.tip, f"branch {asked.base}")
+    )
+    try:
+        judged.answers = judge_commit(
+            judged.git, asked.head, bound=asked.bound, trust=trust, trust_by=by
+        )
+    except NoRulesError:
+        if not environment:
+            raise
+        judged.approvers = find_approvers(env, environment)
+    for answer in judged.answers:
+        demand_checked(answer, "all")
+    if judged.answers and all(answer.empty for answer in judged.answers):
+        raise messages.empty_change(asked.what, asked.base)
+    if environment and judged.verdict == "broken":
+        try:
+            judged.approvers = find_approvers(env, environment)
+        except OuroError as error:
+            judged.refusal = str(error)
+    if judged.approvers:
+        _demand_blessed(judged)
+    return judged
+
+
+def _demand_blessed(judged: _Judged) -> None:
+    """Raise OuroError if the rules of an approved change are faulty, or its bound.lock does not
+    bless them: main would have rules that no gate accepts."""
+    for path in list_bounds(judged.git, judged.question.head, judged.question.bound):
+        open_commit(judged.git, judged.question.head, bound=path, named=False)
+
+
+def _report(judged: _Judged, out: Path, env: Mapping[str, str], *, github: bool) -> None:
+    """Write the reports of what was judged, and print it as the server wants it."""
+    answers, asked = judged.answers, judged.question
+    (out / "ouro.xml").write_text(junit.render(answers), encoding="utf-8")
+    if answers:
+        (out / "ouro.sarif").write_text(sarif.render(answers), encoding="utf-8")
+    touched = sum(answer.touched for answer in answers)
+    say(
+        f"ouro: {asked.what}: commit {asked.head[:7]}, branch {asked.base} at {judged.tip[:7]}: "
+        f"{touched} experiment{'s' * (touched != 1)} touched"
+    )
+    if judged.refusal:
+        say(*(f"ouro: {judged.refusal}").split("\n"))
+    by = ", ".join(f"@{name}" for name in judged.approvers)
+    if by:
+        if answers:
+            say_document(text.render(answers))
+        say(f"ouro: approved by {by}: the rules of {asked.base} are broken or absent, on purpose")
+    else:
+        say_document(notes.render(answers) if github else text.render(answers))
+    if github:
+        if by:
+            say_document(notes.annotate("notice", "ouro: approved", f"by {by}"))
+            summary.write(f"### ouro: approved by {summary.escape_cell(by)}\n\n")
+            summary.write(summary.render(answers))
+        summary.write(_render_touched(judged, touched))
+        found = {"sarif": out / "ouro.sarif"} if answers else {}
+        _put_out(env, verdict=judged.verdict, junit=out / "ouro.xml", **found)
+
+
+def _render_touched(judged: _Judged, touched: int) -> str:
+    """Return Markdown: what was asked, how many experiments it reaches, and how it changes their
+    rules."""
+    asked = judged.question
+    base = summary.escape_cell(asked.base)
+    lines = [
+        f"Judged: {asked.what}, commit {asked.head[:7]}, against branch {base} at "
+        f"{judged.tip[:7]}. {touched} experiment{'s' * (touched != 1)} touched.\n"
+    ]
+    for path in list_bounds(judged.git, asked.head, asked.bound, judged.tip):
+        before = next(
+            (a.case.trust.commit for a in judged.answers if a.ref in ("", path)), judged.tip
+        )
+        if changes := compare_rules(judged.git, path, before, asked.head):
+            lines.append(summary.render_changes(path, changes))
+    return "\n".join(lines)
+
+
+def _report_error(error: OuroError, out: Path, env: Mapping[str, str], *, github: bool) -> None:
+    """Tell the job why nothing could be judged. There is no SARIF: it would close open alerts."""
+    if github:
+        say_document(notes.render_error(error))
+        _put_out(env, verdict="unjudged")
+    else:
+        (out / "ouro.xml").write_text(junit.render_error(error), encoding="utf-8")
+
+
+def _put_out(env: Mapping[str, str], **values: object) -> None:
+    """Set outputs of the step; nothing if GITHUB_OUTPUT is not set."""
+    if name := env.get("GITHUB_OUTPUT"):
+        with Path(name).open("a", encoding="utf-8") as file:
+            file.writelines(f"{key}={value}\n" for key, value in values.items())
