@@ -16,7 +16,7 @@ try() { # name of the step, then the command
   timeout 300 "${@:2}" > "$RUNNER_TEMP/ouro-install.log" 2>&1 < /dev/null && return
   if [ $? = 124 ]; then say "$1: it took more than 300 seconds"; else say "$1"; fi
 }
-pip=("$where/bin/python" -I -m pip --isolated install --quiet --disable-pip-version-check --no-input)
+pip=("$where/bin/python" -I -m pip install --quiet --disable-pip-version-check --no-input)
 
 try "$python is not Python 3.10 or later" "$python" -I -c 'import sys; assert sys.version_info >= (3, 10), sys.version'
 try "$python -m venv failed" "$python" -I -m venv "$where"
