@@ -129,7 +129,9 @@ def test_rules_that_main_changed_are_nobody_s_fault(project, gate, trust, name):
     assert (status, out) == (2, "")
     assert "the rules changed after this commit left the history of " in err
     assert name in err
-    assert f"help: rebase or merge, nothing else is asked: git rebase {moved[:7]}" in err
+    assert (
+        f"help: rebase or merge, nothing else is asked: git fetch && git rebase {moved[:7]}" in err
+    )
     project.git("rebase", "-q", moved[:7])
     assert gate(*how)[0] == 0
 

@@ -34,8 +34,8 @@ def rules_moved(trust: str, paths: list[str], commit: str) -> TrustError:
     """The rules or frozen files of trust changed after the judged commit left its history."""
     return TrustError(
         f"the rules changed after this commit left the history of {trust}: {several(paths)}",
-        help=f"rebase or merge, nothing else is asked: git rebase {commit:.7}, or git merge "
-        f"{commit:.7}",
+        help=f"rebase or merge, nothing else is asked: git fetch && git rebase {commit:.7}, or git "
+        f"merge {commit:.7}",
     )
 
 

@@ -98,7 +98,7 @@ def test_one_whose_base_moved_on_with_the_rules(lab):
     assert (done.job, done.verdict) == ("failure", "unjudged")
     [error] = done.errors
     assert "the rules changed after this commit left the history of" in error
-    assert f"rebase or merge, nothing else is asked: git rebase {moved[:7]}" in error
+    assert f"rebase or merge, nothing else is asked: git fetch && git rebase {moved[:7]}" in error
     lab.git("rebase", "-q", moved)
     assert lab.judge(lab.request()).verdict == "lawful"
 
