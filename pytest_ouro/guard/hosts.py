@@ -140,6 +140,8 @@ def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write
         yield from _edited(name, words, given, folder)
     elif any(key in given for key in _CONTENTS):
         yield from (Write(os.path.join(folder, path)) for path in _served_paths(given))
+    elif isinstance(given.get("command"), str):
+        yield from _run(given["command"], folder)
 
 
 def _own_name(payload: dict[str, Any], name: str) -> str:

@@ -302,3 +302,8 @@ def test_an_unknown_tool_that_puts_content_into_a_file_is_judged(standing, refus
     assert "prepare.py is frozen" in refused("Zap", file_path="prepare.py", content="x")
     assert refused("Zap", file_path="train.py", content="x") == ""
     assert refused("Zap", file_path="prepare.py") == ""
+
+
+def test_the_command_of_an_unknown_tool_is_judged_as_a_shell_s(standing, refused):
+    assert "prepare.py is frozen" in refused("Monitor", command="rm prepare.py", timeout_ms=9)
+    assert refused("Monitor", command="tail -f run.log", timeout_ms=9) == ""
