@@ -96,7 +96,7 @@ class Dependencies(Check):
         changed = list(changed_scripts(evidence))
         known = _known_modules(evidence) | set(self.modules) if changed else set()
         for script in changed:
-            yield from _settings(script)
+            yield from _settings(evidence, script)
             found: dict[str, int] = {}
             for data in script.versions:
                 found |= parse(evidence, script.path, data).imports
@@ -124,18 +124,26 @@ class Dependencies(Check):
         return f"imports {top}, which no trusted dependency provides"
 
 
-def _settings(script: ChangedScript) -> Iterator[Finding]:
+def _settings(evidence: Evidence, script: ChangedScript) -> Iterator[Finding]:
     """Yield a finding for each way in which the requirements in a script's own comments, below ``#
-    /// script``, differ from the trusted ones; nothing if they do not."""
+    /// script``, differ from the trusted ones, with the places that introduced it; nothing if they
+    do not."""
     before = in_script(script.trusted)
-    for words in sorted({_change(before, in_script(data)) for data in script.versions}):
-        if words:
-            yield Finding(
-                f"{script.path}: {words}",
-                where="in its block of settings: # /// script",
-                help="undo it there; a person adds a dependency and blesses it: pytest-ouro bless",
-                facts={"path": script.path},
-            )
+
+    def difference(data: bytes | None) -> str:
+        return "" if data is None else _change(before, in_script(data))
+
+    found = {place: difference(data) for place, data in script.now.items()}
+    for words in sorted(set(filter(None, found.values()))):
+        now = {place: script.now[place] for place, change in found.items() if change == words}
+        where, commit = places(evidence, script.path, now, difference)
+        yield Finding(
+            f"{script.path}: {words}",
+            where=f"its block of settings (# /// script), changed in: {several(where)}",
+            help="undo it there; a person adds a dependency and blesses it: pytest-ouro bless"
+            + (drop_from(evidence, script.path, commit) if commit else ""),
+            facts={"path": script.path},
+        )
 
 
 def _trusted_imports(script: ChangedScript) -> set[str]:

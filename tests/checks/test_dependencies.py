@@ -246,7 +246,24 @@ def test_a_dependency_that_the_script_states_of_itself_is_found(project, judged)
     [finding] = judged(RULE, trust=trust).findings
 
     assert finding.headline == "train.py: added numpy (dependencies)"
-    assert finding.where == "in its block of settings: # /// script"
+    assert finding.where == ("its block of settings (# /// script), changed in: the working tree")
+
+
+def test_a_dependency_of_the_script_is_blamed_on_the_commit_that_added_it(project, judged):
+    text = (project.path / "train.py").read_text()
+    trust = project.commit("a block", {"train.py": BLOCK.format("'six'") + text})
+    project.commit("an idea", {"train.py": BLOCK.format("'six'") + text + "A = 1\n"})
+    block = BLOCK.format("'six', 'numpy'")
+    guilty = project.commit("numpy", {"train.py": block + text})
+    project.commit("another idea", {"train.py": block + text + "B = 1\n"})
+
+    [finding] = judged(RULE, trust=trust).findings
+
+    assert finding.where.endswith(f'changed in: commit {guilty[:7]} "numpy"')
+    drop = f"git reset --keep {guilty[:7]}~1"
+    assert finding.help.endswith(f"; or drop it and the later commits: {drop}")
+    project.git(*drop.split()[1:])
+    assert judged(RULE, trust=trust).status == "holds"
 
 
 @pytest.mark.parametrize(
