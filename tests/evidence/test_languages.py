@@ -172,6 +172,24 @@ class TestYaml:
         ("a.sh", "SEED=42 ./run --seed 42\n", "SEED=7 ./run --seed 7\n", True),
         ("flags.txt", "-O2 -DSEED=42\n", "-O2 -DSEED=7\n", True),
         ("flags.txt", "-O2 -DSEED=42\n", "-O3 -DSEED=42\n", False),
+        ("a.h", "#define SEED (42)\n", "#define SEED (137u)\n", True),
+        ("a.h", "#define SEED 42\n", "#define SEED 0x89\n", True),
+        ("a.c", "unsigned seed = 42;\n", "unsigned seed = 137UL;\n", True),
+        ("a.cpp", "std::mt19937 rng(42);\n", "std::mt19937 rng(137);\n", True),
+        ("a.cpp", "std::mt19937_64 rng{42};\n", "std::mt19937_64 rng{137};\n", True),
+        ("a.cpp", "mt19937 rng(42);\n", "mt19937 other(42);\n", False),
+        ("a.rs", "StdRng::seed_from_u64(42);\n", "StdRng::seed_from_u64(1_37);\n", True),
+        ("a.rs", "const SEED: u64 = 42;\n", "const SEED: u64 = 137u64;\n", True),
+        ("a.jl", "Random.seed!(42)\n", "Random.seed!(137)\n", True),
+        ("a.go", "rand.New(rand.NewSource(42))\n", "rand.New(rand.NewSource(137))\n", True),
+        ("A.java", "new Random(42);\n", "new Random(137L);\n", True),
+        ("A.java", "new Random(n, 42);\n", "new Random(n, 137);\n", False),
+        ("a.c", "seed length = 42;\n", "seed length = 137;\n", False),
+        ("a.json", '{"seed": 42}', '{"seed": 7.0}', True),
+        ("a.json", '{"seed": 42}', '{"seed": 7.5}', False),
+        ("a.json", '{"seed": "42"}', '{"seed": "0x77"}', True),
+        ("a.yaml", "seed: 1\n", "seed: 0x77\n", True),
+        ("a.toml", "seed = 1\n", "seed = 1_000\n", True),
         ("a.c", "int seed = 1.5;\n", "int seed = 1.7;\n", False),
         ("a.h", "#define SEEDS 42\n", "#define SEEDS 0\n", False),
         ("a.h", "#define SEED_SIZE 42\n", "#define SEED_SIZE 0\n", False),
@@ -182,6 +200,23 @@ def test_a_seed_has_no_meaning(path, before, after, same):
     one, two = of(path, before), of(path, after)
     assert one.meaning != two.meaning
     assert (one.seedless == two.seedless) is same
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "same"),
+    [
+        ("train.py", "SEED, STEPS = 7, 100; seed(SEED)", True),
+        ("config.py", "SEED, STEPS = 7, 100; seed(SEED)", False),  # others may import STEPS
+        ("train.py", "SEED, STEPS = 7, 100; seed(SEED); f(STEPS)", False),
+        ("train.py", "SEED, STEPS = 7, 100; seed(SEED); f(globals())", False),
+    ],
+)
+def test_a_constant_that_the_script_does_not_use_has_no_meaning(path, code, same):
+    one, two = (
+        describe({path: b"from random import seed\n" + text}, script="train.py").seedless
+        for text in (b"seed(42)", code.encode())
+    )
+    assert (one == two) is same
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,13 @@ ALONE = {
     ],
     "two variables": [(SEEDING, "A = 1\nB = A + 3\ntorch.manual_seed(B)\n")],
     "a typed variable": [(SEEDING, "SEED: int = 137\ntorch.manual_seed(SEED)\n")],
+    "two at once": [(SEEDING, "SEED, OTHER = 137, 5\ntorch.manual_seed(SEED + OTHER)\n")],
+    "named where it is used": [(SEEDING, "torch.manual_seed(SEED := 137)\n")],
+    "named as a keyword": [(SEEDING, "torch.manual_seed(seed=(SEED := 137))\n")],
+    "of an import for it": [
+        (SEEDING, "import os\ntorch.manual_seed(os.getpid())\n"),
+    ],
+    "an import that is not used": [(SEEDING, "import os\n" + SEEDING)],
     "a variable that is printed": [(SEEDING, "S = 7\ntorch.manual_seed(S)\n")],
     "removed": [(SEEDING, "")],
     "a second call": [(SEEDING, SEEDING + "torch.cuda.manual_seed_all(42)\n")],
@@ -172,6 +179,15 @@ def test_other_seeds_in_other_places(one, other):
 
 
 MORE = {
+    "two at once, one of which is none": [
+        ("LR = 0.01", "SEED, LR = 42, 0.02"),
+        ("torch.manual_seed(42)\n", ""),
+    ],
+    "an import with an effect": [(SEEDING, "import plugin\n" + SEEDING)],
+    "a name that is used": [
+        (SEEDING, "torch.manual_seed(SIZE := 8)\n"),
+        ("Linear(8, 8)", "Linear(SIZE, 8)"),
+    ],
     "the learning rate too": [("42", "43"), ("0.01", "0.02")],
     "a seed that is a size": [
         (SEEDING, "SEED = 137\ntorch.manual_seed(SEED)\n"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 #: Raise it when equal files get other digests or sizes than before.
-_FORM = 1
+_FORM = 2
 _PYTHON = (".py", ".pyi", ".pyw")
 _PYTHON_FIRST_LINE = rb"#!.*\b(python[0-9.]*|pypy[0-9.]*|uv run)\b"
 
@@ -83,7 +83,8 @@ def _read(path: str, blob: bytes, script: str, loader: str) -> Form:
     try:
         if path == script or suffix in _PYTHON or re.match(_PYTHON_FIRST_LINE, blob):
             source = Source(decode(blob))
-            return Form("python", source.size, source.code, seedless(source.tree, loader))
+            without = seedless(source.tree, loader, is_program=path == script)
+            return Form("python", source.size, source.code, without)
         from pytest_ouro.evidence.languages.data import read_data, reader  # not for Python alone
 
         if read := reader(suffix):

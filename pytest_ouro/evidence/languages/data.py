@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ouro.core import limits
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.languages.form import Form
-from pytest_ouro.evidence.languages.text import zero_seeds
+from pytest_ouro.evidence.languages.text import is_whole, zero_seeds
 from pytest_ouro.evidence.python.seeds import is_seed_name
 
 if TYPE_CHECKING:
@@ -88,14 +88,12 @@ def _write_item(name: object, value: Any, *, seeds: bool) -> str:
 
 
 def _sets_seed(name: object, value: object) -> bool:
-    """Return whether ``value`` is a whole number, or a text of one, and ``name``, the key or the
-    option before it, names a seed."""
-    return (
-        is_seed_name(name)
-        and not isinstance(value, bool)
-        and isinstance(value, int | str)
-        and str(value).removeprefix("-").isdecimal()
-    )
+    """Return whether ``value`` is a whole number, or a text of one in any base, and ``name``, the
+    key or the option before it, names a seed."""
+    number = isinstance(value, int | float | str) and not isinstance(value, bool)
+    kind = "int:", "float:"  # of a `_Tagged` value
+    text = str(value).removeprefix(kind[0]).removeprefix(kind[1])
+    return number and is_seed_name(name) and is_whole(text)
 
 
 def _read_json(text: str) -> Any:

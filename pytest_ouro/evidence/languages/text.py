@@ -11,11 +11,26 @@ from pytest_ouro.evidence.python.seeds import is_seed_name
 
 #: Blanks at the end of a line, without one that a backslash keeps.
 _TRAILING = re.compile(r"(?<![\\ \t])[ \t]+$|(?<=\\[ \t])[ \t]+$", re.MULTILINE)
-#: A name and the whole number that it is set to: `seed = 1`, `--seed 1`, `-DSEED=1`, `srand(1)`.
+#: A type between the name of a seed and its value, as in `seed: u64 = 1` and `seed int64 = 1`.
+_TYPE = r"(?:[ \t]*:[ \t]*|[ \t]+)(?:(?:u?int|[ui]|u?long|usize|number)\d*(?:_t)?)(?=[ \t]*=)"
+#: A whole number in any base, with separators, the suffix of a type, or a fraction of zeros.
+_WHOLE = r"-?(?:0[xX][\da-fA-F_']+|0[bBoO][\d_]+|\d[\d_']*)(?:\.0*)?(?:[uUlLzZn]+|_?[ui]\d+)?"
+#: A name and the whole number that it is set to: `seed = 1`, `--seed 1`, `-DSEED=1`, `srand(1)`,
+#: `seed!(1)`, `#define SEED (1u)`, `mt19937 rng{1}`.
 _NUMBER = re.compile(
-    r"(?<![\w-])(-D|-*)([A-Za-z_][\w-]*)(\"?[ \t]*[=:(][ \t]*|[ \t]+)(-?\d+)(?![\w.])"
+    rf"(?<![\w-])(-D|-*)([A-Za-z_][\w-]*)((?:{_TYPE})?\"?(?:[ \t]*[=:({{!]+[ \t]*)+|[ \t]+)"
+    rf"({_WHOLE})(?![\w.])"
 )
-_SETS_SEED = re.compile(r"srand(48|om)?|manual_seed|set_seed")
+#: Functions that set a seed.
+_SETS_SEED = re.compile(
+    r"srand(48|om)?|set_seed|manual_seed(_all)?|seed_from_u64|from_seed|with_seed"
+)
+#: A generator that is made, and its seed: `NewSource(1)`, `mt19937 rng{1}`.
+_MADE = re.compile(
+    r"(?<![\w-])((?:(?:mt19937|minstd_rand|ranlux\d+|knuth_b|default_random_engine|pcg32|philox)\w*"
+    r"|NewSource|(?:Splittable)?Random|MersenneTwister|Xoshiro\w*|StableRNG|default_rng"
+    rf"|RandomState|PRNGKey)(?:[ \t]+\w+)?[ \t]*[({{][ \t]*)({_WHOLE})(?=[ \t]*[)}}])"
+)
 #: Comments, by the words that start one. They count for the meaning, but not for the size.
 _COMMENTS = {
     "#": re.compile(r"(?:^|[ \t])#.*$", re.MULTILINE),
@@ -46,8 +61,8 @@ def read_text(path: str, blob: bytes) -> Form:
 
 def zero_seeds(text: str) -> str:
     """Return a text with 0 in place of each whole number that is written behind the name of a seed,
-    as in ``seed = 1`` or ``srand(1)``."""
-    return _NUMBER.sub(_zero_seed, text)
+    as in ``seed = 1`` or ``srand(1)``, or that a generator is made with."""
+    return _NUMBER.sub(_zero_seed, _MADE.sub(r"\g<1>0", text))
 
 
 def _zero_seed(found: re.Match[str]) -> str:
@@ -55,6 +70,11 @@ def _zero_seed(found: re.Match[str]) -> str:
     seed's, else unchanged."""
     is_seed = is_seed_name(found[2]) or _SETS_SEED.fullmatch(found[2])
     return f"{found[1]}{found[2]}{found[3]}0" if is_seed else found[0]
+
+
+def is_whole(text: str) -> bool:
+    """Return whether a text is a whole number, in any base, such as ``0x7`` or ``7.0``."""
+    return bool(re.fullmatch(_WHOLE, text))
 
 
 def _without_comments(path: str, text: str) -> str:

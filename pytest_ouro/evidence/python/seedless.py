@@ -5,32 +5,42 @@ from __future__ import annotations
 import ast
 from collections import Counter
 
+from pytest_ouro.evidence.python.assignments import one_assignment_each
 from pytest_ouro.evidence.python.seeds import Seeds, is_seed_name, stores_seed
 
 
-def seedless(tree: ast.Module, loader: str = "make_dataloader") -> str:
+def seedless(tree: ast.Module, loader: str = "make_dataloader", *, is_program: bool = False) -> str:
     """Return the dump of a module's syntax tree without its seeds; the tree is not changed.
     RecursionError if it is nested too deeply.
 
     Two modules with equal results differ at most in the random numbers that they draw. Left out are
     the values of seeds, what only carries or sets them, and numbers and training batches (of the
-    function ``loader``) that are drawn and discarded once.
+    function ``loader``) that are drawn and discarded once; of a module that ``is_program``, which
+    no other imports, also constants that are not used.
     """
-    copy = ast.parse(ast.unparse(tree))
+    copy = one_assignment_each(ast.parse(ast.unparse(tree)))
     seeds = Seeds(copy, loader)
-    reduced = _Reducer(seeds).visit(copy)
+    reduced = _Reducer(seeds, is_program=is_program).visit(copy)
     while _inline_loaders(reduced, seeds):
         pass
     _drop_imports(reduced, seeds)
     return ast.dump(reduced)
 
 
+#: Modules whose import changes nothing where it is not used.
+_WITHOUT_EFFECT = frozenset({"hashlib", "math", "os", "random", "secrets", "sys", "time", "zlib"})
+
+#: Functions that may read any variable.
+_READ_ALL_NAMES = ("globals", "vars", "locals", "exec", "eval", "dir", "__import__", "getattr")
+
+
 class _Reducer(ast.NodeTransformer):
     """Drops statements that only set, carry or skip random numbers, and replaces other seeds by
     0."""
 
-    def __init__(self, seeds: Seeds) -> None:
+    def __init__(self, seeds: Seeds, *, is_program: bool) -> None:
         self._seeds, self._names = seeds, seeds.names
+        self._is_whole = is_program and not any(map(self._names.loads.get, _READ_ALL_NAMES))
         self._parameters = {
             name: [arg.arg for arg in (*function.args.posonlyargs, *function.args.args)]
             for name, function in self._names.functions.items()
@@ -71,7 +81,9 @@ class _Reducer(ast.NodeTransformer):
         if isinstance(statement, ast.Assign | ast.AnnAssign):
             name = _target(statement)
             discarded = name == "_" and not self._names.loads["_"]
-            return name in seeds.carriers or (discarded and self._is_drawn_once(statement))
+            if name in seeds.carriers or (discarded and self._is_drawn_once(statement)):
+                return True
+            return self._is_whole and self._is_unused(name, statement)
         if isinstance(statement, ast.For):
             return self._discards(statement) and self._names.runs_once(statement)
         if not isinstance(statement, ast.Expr) or not self._names.runs_once(statement):
@@ -80,6 +92,13 @@ class _Reducer(ast.NodeTransformer):
         called = self._names.called_function(value) if isinstance(value, ast.Call) else None
         empty = called is not None and called.name in self._empty
         return empty or seeds.seeds(value) or seeds.draws(value)
+
+    def _is_unused(self, name: str, statement: ast.Assign | ast.AnnAssign) -> bool:
+        """Return whether a statement of the module itself gives a constant to a variable that the
+        module does not use."""
+        at_top = isinstance(self._names.parent(statement), ast.Module)
+        unused = name and not self._names.loads[name] and self._names.is_variable(name)
+        return bool(at_top and unused and isinstance(statement.value, ast.Constant))
 
     def _is_drawn_once(self, statement: ast.Assign | ast.AnnAssign) -> bool:
         """Return whether the value of an assignment is a call that draws random numbers or a batch,
@@ -310,9 +329,14 @@ def _inline_loaders(tree: ast.AST, seeds: Seeds) -> bool:
 
 def _drop_imports(tree: ast.AST, seeds: Seeds) -> None:
     """Remove from the tree the imports of names that were used and are not used any more: only what
-    was dropped used them."""
+    was dropped used them. Imports `_WITHOUT_EFFECT` are removed wherever they are not used."""
     left = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    unused = {name for name in seeds.names.aliases if seeds.names.loads[name] and name not in left}
+    unused = {
+        name
+        for name, full in seeds.names.aliases.items()
+        if name not in left
+        if seeds.names.loads[name] or full.partition(".")[0] in _WITHOUT_EFFECT
+    }
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         for statement in body if isinstance(body, list) else ():
