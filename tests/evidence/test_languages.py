@@ -146,7 +146,24 @@ class TestYaml:
 
     def test_without_a_parser_it_is_text(self, monkeypatch):
         monkeypatch.setattr(data, "yaml_version", lambda: "")
-        assert of("a.yaml", "a: 1").sizes == {"text": 4}
+        assert of("a.yaml", "a: 1").sizes == {"text": 6}
+
+
+@pytest.mark.parametrize(
+    ("path", "one", "joined"),
+    [
+        ("flags.txt", "-O1 -fno-plt -g0 -pipe\n", "-O1,-fno-plt,-g0,-pipe\n"),
+        ("a.c", "int f ( int x ) { return x ; }\n", "int f(int x){return x;}\n"),
+        ("q.sql", "SELECT a , b FROM t\n", "SELECT a,b FROM t\n"),
+        ("a.json", '{"flags": "-O1 -g0 -pipe"}', '{"flags": "-O1,-g0,-pipe"}'),
+    ],
+)
+def test_joined_words_are_not_smaller(path, one, joined):
+    assert of(path, joined).size >= of(path, one).size
+
+
+def test_a_removed_word_is_simpler():
+    assert of("flags.txt", "-O1 -pipe\n").size < of("flags.txt", "-O1 -g0 -pipe\n").size - LITERAL
 
 
 @pytest.mark.parametrize(
@@ -290,8 +307,8 @@ def test_a_removed_comment_makes_no_code_smaller(path, more, less):
 
 
 def test_what_only_looks_like_a_comment_counts():
-    assert of("k.h", "#define TILE 8").sizes == {"text": 6}
-    assert of("a.c", "int x; /* never closed").sizes == {"text": 10}
+    assert of("k.h", "#define TILE 8").sizes == {"text": 8}
+    assert of("a.c", "int x; /* never closed").sizes == {"text": 14}
     assert of("notes.txt", "# one two").sizes == {"text": 6}
 
 
@@ -303,4 +320,4 @@ def test_sizes_of_two_kinds_are_not_compared():
     assert saving({}, {}) is None
     assert saving(python, python) is None
     assert str(saving({"python": 100, "text": 4}, {"python": 50})) == "100 → 50 nodes of Python"
-    assert str(saving({"data": 8}, {"data": 4})) == "4 → 2 words of keys and values"
+    assert str(saving({"data": 8}, {"data": 4})) == "4 → 2 words and signs of keys and values"

@@ -179,7 +179,7 @@ def test_other_seeds_in_other_places(one, other):
 
 
 MORE = {
-    "two at once, one of which is none": [
+    "two at once, a seed and a rate": [
         ("LR = 0.01", "SEED, LR = 42, 0.02"),
         ("torch.manual_seed(42)\n", ""),
     ],

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ouro.core import limits
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.languages.form import Form
-from pytest_ouro.evidence.languages.text import is_whole, zero_seeds
+from pytest_ouro.evidence.languages.text import count_tokens, is_whole, zero_seeds
 from pytest_ouro.evidence.python.seeds import is_seed_name
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def read_data(read: Callable[[str], Any], blob: bytes) -> Form:
     if len(text) > limits.SCRIPT:
         raise ValueError("too long to be parsed")
     value = read(text)
-    size = 2 * sum(max(1, len(word.split())) for word in _words(value))
+    size = 2 * sum(max(1, count_tokens(word)) for word in _words(value))
     return Form("data", size, _write(value, seeds=True), _write(value, seeds=False))
 
 

@@ -31,6 +31,8 @@ _MADE = re.compile(
     r"|NewSource|(?:Splittable)?Random|MersenneTwister|Xoshiro\w*|StableRNG|default_rng"
     rf"|RandomState|PRNGKey)(?:[ \t]+\w+)?[ \t]*[({{][ \t]*)({_WHOLE})(?=[ \t]*[)}}])"
 )
+#: A word, or a single other character that is not blank.
+_TOKEN = re.compile(r"\w+|[^\w\s]")
 #: Comments, by the words that start one. They count for the meaning, but not for the size.
 _COMMENTS = {
     "#": re.compile(r"(?:^|[ \t])#.*$", re.MULTILINE),
@@ -53,9 +55,9 @@ def read_text(path: str, blob: bytes) -> Form:
     is its bytes as they are."""
     text = blob.decode("latin-1")
     if "\0" in text:
-        return Form("text", 2 * len(blob.split()), text, text)
+        return Form("text", 2 * count_tokens(text), text, text)
     code = _TRAILING.sub("", text.replace("\r\n", "\n"))
-    size = 2 * len(_without_comments(path, code).split())
+    size = 2 * count_tokens(_without_comments(path, code))
     return Form("text", size, code, zero_seeds(code))
 
 
@@ -70,6 +72,12 @@ def _zero_seed(found: re.Match[str]) -> str:
     seed's, else unchanged."""
     is_seed = is_seed_name(found[2]) or _SETS_SEED.fullmatch(found[2])
     return f"{found[1]}{found[2]}{found[3]}0" if is_seed else found[0]
+
+
+def count_tokens(text: str) -> int:
+    """Return the number of words and of single other characters in a text; blanks do not count, so
+    that what is joined is not smaller."""
+    return sum(1 for _ in _TOKEN.finditer(text))
 
 
 def is_whole(text: str) -> bool:

@@ -86,8 +86,8 @@ class StartedRun:
         default_factory=dict,
         metadata=about(
             COUNT_TABLE,
-            "its size by kind: nodes of Python's syntax trees (`python`), twice the words of keys "
-            "and values (`data`) and of other text (`text`)",
+            "its size by kind: nodes of Python's syntax trees (`python`), twice the words "
+            "and signs of keys and values (`data`) and of other text (`text`)",
             since=2,
         ),
     )

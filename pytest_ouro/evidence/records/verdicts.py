@@ -15,8 +15,8 @@ LITERAL = 1
 #: The units in which a size is shown, and how many of the size's own make one; "" in older records.
 _UNITS = {
     "python": ("nodes of Python", 1),
-    "data": ("words of keys and values", 2),
-    "text": ("words of text", 2),
+    "data": ("words and signs of keys and values", 2),
+    "text": ("words and signs of text", 2),
 }
 
 
