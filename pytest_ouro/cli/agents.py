@@ -17,7 +17,7 @@ from pytest_ouro.messages import agents as messages
 from pytest_ouro.onboarding import agents, earlier, program_md, section
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterator
     from pathlib import Path
 
     from pytest_ouro.bound.read import Bound
@@ -74,7 +74,9 @@ def files(
     if program:
         change(program, partial(program_md.update, bound=bound))
         _demand_in_git(git, program, old[program])
-    return {name: text for name, text in new.items() if text != old[name]}, list(_next(names, new))
+    changed = {name: text for name, text in new.items() if text != old[name]}
+    ignored = _text(top / ".gitignore", ".gitignore")
+    return changed, list(_next(names, new, changed, ignored))
 
 
 def _with_import(before: str, *, name: str, stated: set[str], bound: Bound) -> str:
@@ -143,10 +145,12 @@ def _text(path: Path, name: str) -> str:
         raise messages.unreadable(name, str(error.strerror)) from None
 
 
-def _next(names: list[str], new: dict[str, str]) -> Iterator[str]:
+def _next(
+    names: list[str], new: dict[str, str], changed: Container[str], ignored: str
+) -> Iterator[str]:
     """Yield the lines that say what a person does after the files are written; the last is to
-    commit and bless them. ``names`` are the agents, and ``new`` has the texts of their settings by
-    path."""
+    commit and bless them. ``names`` are the agents, ``new`` has the texts of their settings by
+    path, ``changed`` the paths that are written, and ``ignored`` is the text of .gitignore."""
     if not names:
         yield f"name the agents, and they call the guard too: --agents={','.join(agents.AGENTS)}"
     if not shutil.which("pytest-ouro"):
@@ -155,6 +159,11 @@ def _next(names: list[str], new: dict[str, str]) -> Iterator[str]:
         agent = agents.AGENTS[name]
         if agents.disables(new[agent.settings]):
             yield f"{agent.settings} has disableAllHooks: no hook runs until a person removes it"
-        if agent.next:
+        if agent.settings in changed:
             yield agent.next
+    if "claude" in names and ".claude/worktrees" not in ignored:
+        yield (
+            "put .claude/worktrees/ into .gitignore: a working tree that Claude Code makes there "
+            "may break the scope rule"
+        )
     yield "a person reads and commits these files, then: pytest-ouro bless, and commits bound.lock"

@@ -248,6 +248,38 @@ def test_hooks_of_an_earlier_version_are_replaced_in_their_place(project, init, 
     assert files() == now
 
 
+def test_what_must_be_trusted_is_said_of_hooks_that_change(project, init):
+    init(ALL)
+    project.edit("bound.toml", '"Never modify prepare.py."', '"Hands off."')
+
+    _, out, _ = init(ALL)
+
+    assert "ouro: wrote AGENTS.md" in out
+    assert not any(agent.next in out for agent in AGENTS.values())
+
+
+def test_the_trees_that_claude_makes_are_to_be_ignored(project, init):
+    _, out, _ = init("--agents=codex")
+    assert ".claude/worktrees/" not in out
+    _, out, _ = init("--agents=claude")
+    assert "  next: put .claude/worktrees/ into .gitignore: " in out
+    assert project.ouro("bless").returncode == 0
+    project.commit("tell the agents")
+    project.git("worktree", "add", "-q", "--detach", ".claude/worktrees/x")
+    done = project.ouro("gate")
+    assert "iron-law::only-train-py BROKEN: .claude/worktrees/x" in done.stdout
+
+    with (project.path / ".gitignore").open("a") as handle:
+        handle.write("\n.claude/worktrees/\n")
+    project.commit("ignore them")
+    project.bless()
+
+    assert project.ouro("gate").returncode == 0
+    (project.path / ".claude/settings.json").unlink()
+    _, out, _ = init("--agents=claude")
+    assert ".claude/worktrees/" not in out
+
+
 def test_what_a_person_put_beside_an_earlier_hook_is_kept(project, init, files):
     hooks = [{"type": "command", "command": CALL}, {"type": "command", "command": "mine"}]
     entries = [{"matcher": "Bash", "hooks": hooks}]
