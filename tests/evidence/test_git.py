@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_ouro.core.errors import GitError
+from pytest_ouro.evidence.git import spawn
 from pytest_ouro.evidence.git.client import Git, environment, run_git, split
 
 
@@ -44,6 +45,41 @@ def test_a_linked_working_tree_shares_the_common_folder(folder, tmp_path):
 
     assert found.top == tmp_path / "linked"
     assert found.common_dir == folder / ".git"
+
+
+@pytest.mark.parametrize("name", ["odd\nname", "odd\n", "\n\nodd", "odd\u2028name", "odd\rname"])
+def test_a_folder_may_have_a_line_break_in_its_name(folder, tmp_path, name):
+    top = tmp_path / name / "clone"
+    git(tmp_path, "clone", "-q", str(folder), str(top))
+    (top / name).mkdir()
+    git(top, "worktree", "add", "-q", str(tmp_path / name / "linked"))
+
+    found = Git.discover(top / name)
+    assert (found.top, found.common_dir, found.folder) == (top, top / ".git", top / ".git")
+    assert (found.head, found.branch) == (Git.discover(folder).head, "main")
+    objects = Git.objects(top / name)
+    assert (objects.common_dir, objects.prefix) == (top / ".git", name)
+    linked = Git.discover(tmp_path / name / "linked")
+    assert (linked.common_dir, linked.folder) == (top / ".git", top / ".git/worktrees/linked")
+
+
+def test_before_the_first_commit_a_folder_may_have_a_line_break_in_its_name(tmp_path):
+    git(tmp_path, "init", "-q", "odd\nname")
+
+    found = Git.discover(tmp_path / "odd\nname")
+
+    assert (found.top, found.head, found.branch) == (tmp_path / "odd\nname", "", "")
+
+
+@pytest.mark.parametrize("command", ["discover", "objects"])
+def test_the_paths_of_a_repository_cost_one_call(folder, monkeypatch, command):
+    calls = []
+    output = spawn.output
+    monkeypatch.setattr(spawn, "output", lambda *a, **k: calls.append(a) or output(*a, **k))
+
+    getattr(Git, command)(folder)
+
+    assert len(calls) == 1
 
 
 def test_a_missing_repository_is_reported_with_a_remedy(tmp_path):

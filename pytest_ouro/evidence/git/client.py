@@ -124,6 +124,12 @@ def _rev_parse(start: Path, *args: str) -> bytes:
         raise
 
 
+def _ask_path(start: Path, option: str) -> str:
+    """Return the path that ``git rev-parse OPTION`` prints in ``start``, whatever characters it
+    has. GitError as in `_rev_parse`."""
+    return os.fsdecode(_rev_parse(start, "rev-parse", "--path-format=absolute", option))[:-1]
+
+
 def _git_folders(start: Path) -> Iterator[Path]:
     """Yield the path of ``.git`` in a folder, then in each folder above it."""
     return (folder / ".git" for folder in (start, *start.parents))
@@ -197,13 +203,16 @@ class Git:
             found = run_git(*asked, "HEAD", "--symbolic-full-name", "HEAD", cwd=start)
         except GitError:  # no commit yet, or no repository
             found = _rev_parse(start, *asked) + b"\n\n"
-        top, common, folder, shallow, head, ref = os.fsdecode(found).split("\n")[:6]
+        *paths, shallow, head, ref = os.fsdecode(found).split("\n")[:-1]
+        if len(paths) != len(where):  # a folder has a line break in its name
+            paths = [_ask_path(start, one) for one in where]
+        top, common, folder = map(Path, paths)
         return cls(
-            *(Path(top), Path(common), Path(folder)),
+            *(top, common, folder),
             head=head,
             branch=ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else "",
             shallow=shallow == "true",
-            index=_own_index(index, Path(top), Path(common)),
+            index=_own_index(index, top, common),
         )
 
     @classmethod
@@ -212,9 +221,12 @@ class Git:
         only: ``head``, ``branch`` and ``index`` are "". GitError if there is none; OuroError as in
         `refuse_special_files`."""
         refuse_special_files(start)
-        where = ("--git-common-dir", "--absolute-git-dir", "--is-shallow-repository")
-        found = _rev_parse(start, "rev-parse", "--path-format=absolute", *where, "--show-prefix")
-        common, folder, shallow, prefix = os.fsdecode(found).split("\n")[:4]
+        where = ("--git-common-dir", "--absolute-git-dir", "--show-prefix")
+        asked = ("rev-parse", "--path-format=absolute", *where, "--is-shallow-repository")
+        *paths, shallow = os.fsdecode(_rev_parse(start, *asked)).split("\n")[:-1]
+        if len(paths) != len(where):  # a folder has a line break in its name
+            paths = [_ask_path(start, one) for one in where]
+        common, folder, prefix = paths
         return cls(
             *(start, Path(common), Path(folder)), shallow=shallow == "true", prefix=prefix[:-1]
         )

@@ -70,7 +70,7 @@ def refs(folder: Path) -> dict[str, str]:
     if found is not None:
         return found
     listed = _call(folder, "for-each-ref", "--format=%(refname) %(objectname)", "refs/ouro/")
-    return dict(line.split(" ", 1) for line in listed.decode().splitlines())
+    return dict(line.split(" ", 1) for line in os.fsdecode(listed).split("\n")[:-1])
 
 
 def _read_refs(folder: Path) -> dict[str, str] | None:

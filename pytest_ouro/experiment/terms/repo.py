@@ -33,7 +33,7 @@ def refs(git: Git, prefix: str) -> dict[str, str]:
     """Return a dict from the full name of each ref below ``prefix``, such as ``refs/ouro/``, to the
     id that it names; {} if there are none. GitError if git fails."""
     listed = git.call("for-each-ref", "--format=%(refname) %(objectname)", prefix)
-    return dict(line.split(" ", 1) for line in listed.decode().splitlines())
+    return dict(line.split(" ", 1) for line in os.fsdecode(listed).split("\n")[:-1])
 
 
 def set_ref(git: Git, ref: str, commit: str) -> None:
