@@ -21,6 +21,7 @@ from pytest_ouro.checks.evaluation.bindings import (
 )
 from pytest_ouro.checks.evaluation.harmless import keeps_compile, keeps_print
 from pytest_ouro.checks.evaluation.literal_metric import prints_literal
+from pytest_ouro.checks.evaluation.loaded_splits import Splits
 from pytest_ouro.checks.evaluation.modules import (
     SEARCHED,
     Construct,
@@ -136,15 +137,8 @@ class Script:
         return Names(self._source, (*_PROTECTED, self.harness), ours)
 
     @cached_property
-    def _strings(self) -> dict[str, set[str]]:
-        """A dict from each plain name to the literal strings that it is assigned."""
-        found: dict[str, set[str]] = {}
-        for node in self._source.of(ast.Assign):
-            if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-                for target in node.targets:
-                    if isinstance(target, ast.Name):
-                        found.setdefault(target.id, set()).add(node.value.value)
-        return found
+    def _splits(self) -> Splits:
+        return Splits(self._source)
 
     def _guarded(self, node: ast.expr) -> str:
         """Return the real name of ``node`` if that is the harness or a `_PROTECTED` module, or
@@ -273,10 +267,10 @@ class Script:
         name = dotted(node.func)
         last = name.rpartition(".")[2]
         yield from self._set_by_call(node, name)
-        if self._is_harness(node.func, self.loader):
-            for split in self._texts(node):
-                if split != "train":
-                    yield Construct(node.lineno, f"loads the split '{split}', not 'train'")
+        loads = any(map(self._is_loader, (node.func, *node.args)))
+        for split in self._splits.loaded(node, self._is_loader) if loads else ():
+            if split != "train":
+                yield Construct(node.lineno, f"loads the split '{split}', not 'train'")
         prints = (name == "print" or last == "write") and node.args
         if prints and prints_literal(node, self.metric):
             yield Construct(node.lineno, f"prints a {self.metric} that is written in the source")
@@ -347,24 +341,8 @@ class Script:
         name."""
         return self._names.meant(node) == f"{self.harness}.{function}" or dotted(node) == function
 
-    def _texts(self, call: ast.Call) -> Iterator[str]:
-        """Yield the strings that a call of the loader may pass as its split: literals, all that a
-        variable is assigned, held-out splits in ``*`` and ``**``. Of a composed text, yield the
-        source."""
-        for value in (*call.args, *(k.value for k in call.keywords if k.arg in ("split", None))):
-            if isinstance(value, ast.Starred | ast.Dict):
-                from pytest_ouro.child.splits import HELD_OUT  # inspect is slow, and this is rare
-
-                nodes = (n.value for n in ast.walk(value) if isinstance(n, ast.Constant))
-                yield from (text for text in nodes if text in HELD_OUT)
-            elif isinstance(value, ast.Constant) and isinstance(value.value, str):
-                yield value.value
-            elif isinstance(value, ast.Name):
-                yield from sorted(self._strings.get(value.id, ()))
-            elif isinstance(value, ast.JoinedStr) or (
-                isinstance(value, ast.BinOp) and _holds_text(value)
-            ):
-                yield ast.unparse(value)
+    def _is_loader(self, node: ast.expr) -> bool:
+        return self._is_harness(node, self.loader)
 
     def _evaluations(self) -> Iterator[Construct]:
         """Yield a construct for each place where a run can evaluate again, and for each use of the
@@ -391,8 +369,3 @@ def constructs(
     """Return the constructs of a `Script` with these fields, cached: many commits are compared with
     one of trust. SyntaxError if the text is not Python."""
     return Script(text, harness, evaluate, loader, metric, taken).constructs
-
-
-def _holds_text(node: ast.expr) -> bool:
-    """Return whether there is a literal string in an expression, at any depth."""
-    return any(isinstance(n, ast.Constant) and isinstance(n.value, str) for n in ast.walk(node))

@@ -1,0 +1,101 @@
+"""Find the splits that a script asks the harness's loader for."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from pytest_ouro.evidence.python.source import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_ouro.evidence.python.source import Source
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+class Splits:
+    """The splits of a script, by the expressions that name them."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._strings = dict[str, set[str]]()  # by variable: literal strings that it is assigned
+        for node in source.of(ast.Assign):
+            texts = set(self._texts(node.value))
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    self._strings.setdefault(target.id, set()).update(texts)
+        for place, values in (*self._loops(), *self._parameters()):
+            for name in ast.walk(place):
+                if isinstance(name, ast.Name | ast.arg):
+                    local = name.id if isinstance(name, ast.Name) else name.arg
+                    self._strings.setdefault(local, set()).update(self._held_out(values))
+
+    def loaded(self, call: ast.Call, is_loader: Callable[[ast.expr], bool]) -> Iterator[str]:
+        """Yield the splits that a call asks the loader for: literals, all that a variable is
+        assigned, and held-out splits that a loop, a parameter, ``*`` or ``**`` may pass, or that
+        are handed on with the loader, as in ``partial(load, "val")``. Of a composed text, yield the
+        source."""
+        if is_loader(call.func):
+            named = (one.value for one in call.keywords if one.arg in ("split", None))
+            for value in (*call.args, *named):
+                yield from self._texts(value)
+        elif any(map(is_loader, call.args)):
+            for value in (*call.args, *(one.value for one in call.keywords)):
+                yield from self._held_out(value)
+
+    def _texts(self, value: ast.expr) -> Iterator[str]:
+        if isinstance(value, ast.Starred | ast.Dict):
+            yield from self._held_out(value)
+        elif isinstance(value, ast.Constant) and isinstance(value.value, str):
+            yield value.value
+        elif isinstance(value, ast.Name):
+            yield from sorted(self._strings.get(value.id, ()))
+        elif isinstance(value, ast.IfExp):
+            yield from (text for one in (value.body, value.orelse) for text in self._texts(one))
+        elif isinstance(value, ast.BoolOp):
+            yield from (text for one in value.values for text in self._texts(one))
+        elif isinstance(value, ast.NamedExpr):
+            yield from self._texts(value.value)
+        elif isinstance(value, ast.JoinedStr) or (
+            isinstance(value, ast.BinOp) and _holds_text(value)
+        ):
+            yield ast.unparse(value)
+
+    def _held_out(self, value: ast.AST) -> Iterator[str]:
+        """Yield the held-out splits in an expression, at any depth, and in its variables."""
+        from pytest_ouro.child.splits import HELD_OUT  # inspect is slow, and this is rare
+
+        for node in ast.walk(value):
+            texts = sorted(self._strings.get(node.id, ())) if isinstance(node, ast.Name) else ()
+            held = [node.value] if isinstance(node, ast.Constant) else texts
+            yield from (text for text in held if text in HELD_OUT)
+
+    def _loops(self) -> Iterator[tuple[ast.AST, ast.AST]]:
+        """Yield what each loop and comprehension over a literal or a variable assigns, and that."""
+        loops: list[ast.For | ast.comprehension] = [*self._source.of(ast.For)]
+        for node in [*loops, *self._source.of(ast.comprehension)]:
+            if isinstance(node.iter, ast.Tuple | ast.List | ast.Set | ast.Dict | ast.Call):
+                yield node.target, node.iter
+
+    def _parameters(self) -> Iterator[tuple[ast.AST, ast.AST]]:
+        """Yield the parameters of each function that is called by its name, and each value that it
+        is given for them, by default or by a call."""
+        functions = {one.name: one for one in self._source.nodes if isinstance(one, _FUNCTIONS)}
+        for function in functions.values():
+            plain = [*function.args.posonlyargs, *function.args.args]
+            yield from zip(plain[::-1], function.args.defaults[::-1], strict=False)
+        for call in self._source.of(ast.Call):
+            if called := functions.get(dotted(call.func)):
+                plain = [*called.args.posonlyargs, *called.args.args]
+                yield from zip(plain, call.args, strict=False)
+                named = {one.arg: one for one in [*plain, *called.args.kwonlyargs]}
+                for word in call.keywords:
+                    if word.arg in named:
+                        yield named[word.arg], word.value
+
+
+def _holds_text(node: ast.expr) -> bool:
+    """Return whether there is a literal string in an expression, at any depth."""
+    return any(isinstance(n, ast.Constant) and isinstance(n.value, str) for n in ast.walk(node))

@@ -1,0 +1,6 @@
+import time
+import torch
+import torch.nn.functional as F
+from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
+
+train, val = map(make_dataloader, ("train", "val"))

@@ -1,0 +1,7 @@
+import time
+import torch
+import torch.nn.functional as F
+from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
+
+for s in ("train", "val"):
+    loader = make_dataloader(tokenizer, 8, 16, s)
