@@ -120,14 +120,35 @@ def test_a_commit_alone_is_healed_in_the_folder_too(nested, monkeypatch, capsys)
     assert run(["gate", "--head", "HEAD", "--trust", trust]) == 0
 
 
-def test_a_hook_names_files_from_the_folder_where_git_was_called(nested, large, monkeypatch):
-    git = Git.discover(nested.path)
+@pytest.mark.parametrize("folder", ["research/auto", "notes", "."])
+def test_a_hook_names_files_from_the_folder_where_git_was_called(nested, large, folder):
+    done = nested.ouro("init", "--hook")
+    assert done.returncode == 0, done.stderr
+    nested.edit("prepare.py", "float(model)", "0.5")
+    commit = ["git", "commit", "-qam", "wider"]
+    caller = large.path / folder
+
+    refused = subprocess.run(commit, cwd=caller, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    command = heals.first_command(refused.stdout + refused.stderr)
+    subprocess.run(["sh", "-ec", command], cwd=caller, check=True, capture_output=True)
+
+    assert nested.git("status", "--porcelain") == ""
+
+
+def test_a_path_is_a_word_of_a_command_in_the_folder_where_git_was_called(
+    nested, large, monkeypatch
+):
     monkeypatch.chdir(large.path)
     monkeypatch.setenv("GIT_PREFIX", "research/auto/")
+    git = Git.discover(nested.path)
 
     assert git.word("research/auto/prepare.py") == "prepare.py"
     assert git.word("README.md") == "../../README.md"
     assert git.word("research/auto/a b/") == "'a b/'"
+    monkeypatch.setenv("GIT_PREFIX", "")
+    monkeypatch.chdir(nested.path)
+    assert Git.discover(nested.path).word("README.md") == "README.md"
 
 
 def test_outside_of_the_repository_the_way_to_the_top_is_named(nested, tmp_path, monkeypatch):

@@ -277,12 +277,13 @@ class Git:
     @cached_property
     def _called_in(self) -> str:
         """The folder where pytest-ouro was called, from the repository's top: the current one; or,
-        in a hook, which git calls at the top, the one where git was called."""
-        top = os.path.realpath(self.top)
-        folder = os.path.relpath(Path.cwd(), top)
-        if folder == "." and not self.prefix:
-            folder = os.environ.get("GIT_PREFIX") or "."
-        return posixpath.normpath(posixpath.join(self.prefix, folder))
+        in a hook, which may change to another folder, the one where git was called."""
+        here = os.path.relpath(Path.cwd(), os.path.realpath(self.top))
+        here = posixpath.normpath(posixpath.join(self.prefix, here))
+        asked_in = os.environ.get("GIT_PREFIX")  # git tells its hooks
+        if asked_in is None or here.split("/")[0] == "..":
+            return here
+        return posixpath.normpath(asked_in or ".")
 
     def call(self, *args: str) -> bytes:
         """Call git in the top folder, and return its standard output; errors as in `run_git`."""
