@@ -94,3 +94,10 @@ def whole_of(target: ast.expr) -> ast.expr:
     """Return the expression whose object an assignment to ``target`` changes: ``sys.path`` for
     ``sys.path[:0]``, and ``target`` itself if it has no index."""
     return target.value if isinstance(target, ast.Subscript) else target
+
+
+def owner_of(node: ast.expr) -> ast.expr:
+    """Return the expression without its indexes at the end: ``a.b`` for ``a.b[0][1]``."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node

@@ -14,6 +14,7 @@ from pytest_ouro.checks.evaluation.bindings import (
     ASSIGNING,
     NAMESPACES,
     names_taken,
+    owner_of,
     place_of,
     targets_of,
     whole_of,
@@ -60,8 +61,12 @@ _NOTED_CALLS = (
     *("open", "torch.save", "torch.load"),
     *("exec", "eval", "compile", "globals", "vars"),
 )
-#: Methods that change a dictionary.
+#: Methods that change a dictionary, and other containers.
 _WRITING = ("update", "pop", "popitem", "setdefault", "clear", "__setitem__", "__delitem__")
+_CHANGING = (
+    *(*_WRITING, "append", "extend", "insert", "remove", "sort", "reverse", "add", "discard"),
+    *("fill", "fill_", "copy_", "zero_", "mul_", "add_", "__iadd__"),
+)
 _DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTING = (ast.Import, ast.ImportFrom)
 
@@ -242,7 +247,7 @@ class Script:
         protected module or ``sys.modules``, or is a name of `_ours` in a namespace; else
         nothing."""
         name = written_into(leaf, self._names.value)
-        base, meant = name.partition(".")[0], self._guarded(leaf.value)
+        base, meant = name.partition(".")[0], self._guarded(owner_of(leaf.value))
         if name in ("globals()", "vars()", "locals()") and isinstance(leaf, ast.Subscript):
             if (key := self._names.text(leaf.slice)) in self._ours:
                 yield self._rebinds(leaf.lineno, key)
@@ -254,7 +259,7 @@ class Script:
         ):
             yield Construct(leaf.lineno, "writes into sys.modules")
         elif base in self._from_harness:
-            if isinstance(leaf, ast.Attribute):
+            if isinstance(leaf, ast.Attribute) or self._from_harness[base].isupper():
                 yield Construct(
                     leaf.lineno, f"writes into {self._from_harness[base]} of {self.harness}"
                 )
@@ -311,6 +316,18 @@ class Script:
                 keys |= {keyword.arg or "" for keyword in node.keywords}
                 for name in sorted(keys & self._ours.keys()):
                     yield self._rebinds(node.lineno, name)
+        if owner is not None and last in _CHANGING:
+            yield from self._changed(node, owner)
+
+    def _changed(self, node: ast.Call, owner: ast.expr) -> Iterator[Construct]:
+        """Yield a construct if a method that changes a container is called on one of the harness,
+        also as ``list.append(prepare.TABLE, 1)``."""
+        is_type = dotted(owner) in ("dict", "list", "set")
+        changed = owner_of(node.args[0] if is_type and node.args else owner)
+        meant = self._names.meant(changed)
+        if meant.startswith(f"{self.harness}."):
+            place = meant.removeprefix(f"{self.harness}.")
+            yield Construct(node.lineno, f"changes {place} of {self.harness}")
 
     def _executed(self, node: ast.Call) -> Iterator[Construct]:
         """Yield the constructs in a literal text that is executed, at the line of the call; one
