@@ -155,6 +155,20 @@ SANDBOXED = changed(
 )
 RUST = session("cargo bench", "src/lib.rs", "tests/check.rs", "total_us", "lower", "µs")
 
+TIMED = "    if step > 10:\n        total_training_time += dt\n"
+ADDED = "    total_training_time += dt"
+#: Other spellings of first steps that are not timed, and one more than their number.
+WARM_UP = {
+    f"    if step != 0:\n    {ADDED}\n": 2,
+    f"    if step:\n    {ADDED}\n": 2,
+    f"    if not step < 3:\n    {ADDED}\n": 4,
+    f"    if step <= 3:\n        pass\n    else:\n    {ADDED}\n": 5,
+    f"    if step == 0:\n        pass\n    else:\n    {ADDED}\n": 2,
+    f"{ADDED} if step >= 3 else 0.0\n": 4,
+    "    total_training_time += 0.0 if step < 3 else dt\n": 4,
+    f"{ADDED}\n    if step == 2:\n        total_training_time = 0.0\n": 4,
+}
+
 LAYOUTS: dict[str, Layout] = {
     "the original": Layout(
         PLAIN,
@@ -209,6 +223,17 @@ LAYOUTS: dict[str, Layout] = {
             ),
         ),
         experiment={"warmup_tokens": 6 * 64},
+    ),
+    **{
+        f"warm-up: {' '.join(lines.split())}": Layout(
+            changed(PLAIN, "train.py", (TIMED, lines)), experiment={"warmup_tokens": steps * 64}
+        )
+        for lines, steps in WARM_UP.items()
+    },
+    "warm-up that is not read": Layout(
+        changed(PLAIN, "train.py", ("if step > 10:", "if is_warm(step):")),
+        experiment={"warmup_tokens": 0},
+        says=("times only some steps: if the first are not among them, warm-up",),
     ),
     "warm-up that only a run would count": Layout(
         changed(PLAIN, "train.py", ("step > 10", "step > count()")),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _TIME = re.compile(r"time|elapsed|seconds|secs|duration", re.IGNORECASE)
 _START = re.compile(r"start|begin|^t0$|_t0$|^tic$", re.IGNORECASE)
 #: Names of a step's number.
-_STEP = re.compile(r"step|iter|^i$|^it$|batch_idx", re.IGNORECASE)
+_STEP = re.compile(r"step|iter|update|^[ikn]$|^it$|batch_idx", re.IGNORECASE)
 #: Names of the tokens of a whole step, and of the factors that give them.
 _WHOLE = ("total_batch_size", "tokens_per_step", "tokens_per_batch", "batch_tokens")
 _ROWS = ("device_batch_size", "micro_batch_size", "batch_size", "b")
@@ -37,6 +37,11 @@ def warmup_tokens(
         return asked
     steps = list(_untimed(script))
     if not steps:
+        if line := _perhaps_untimed(script):
+            remarks.note(
+                f"{script.name}:{line} times only some steps: if the first are not among them, "
+                "warm-up, --warmup-tokens N says how many tokens they take"
+            )
         return 0
     count, line = steps[0]
     if count is None:
@@ -56,24 +61,44 @@ def warmup_tokens(
 
 def _untimed(script: PythonFile) -> Iterator[tuple[int | None, int]]:
     """Yield how many first steps do not count as training time, and the line that says so: 11 for
-    ``if step > 10: total_time += dt``; 10 for ``if step == 10: start = time.time()``, or for ``if
-    step < 10: continue`` in a script that adds up a time. The number is None if only a run would
+    ``if step > 10: total_time += dt``, or for its ``else`` and a conditional expression; 10 for
+    ``if step == 10: start = time.time()``, or for ``if step < 10: continue`` in a script that adds
+    up a time; 11 for ``if step == 10: total_time = 0``. The number is None if only a run would
     tell."""
     for node in script.source.of(ast.If):
-        for operator, number in _comparisons(node.test):
+        for body, holds in ((node.body, True), (node.orelse, False)):
+            if any(map(_adds_time, body)):
+                yield from _first_steps(node.test, script, until=holds)
+        if any(isinstance(line, ast.Continue) for line in node.body) and _times(script):
+            yield from _first_steps(node.test, script, until=False)
+        begins, resets = (any(map(does, node.body)) for does in (_begins, _resets))
+        for operator, number in _comparisons(node.test) if begins or resets else ():
+            if isinstance(operator, ast.Eq):
+                count = script.number(number)
+                yield None if count is None else count + resets, node.lineno
+    for choice in script.source.of(ast.IfExp):
+        if any(choice in ast.walk(line) for line in _times(script)):
+            for other, holds in ((choice.orelse, True), (choice.body, False)):
+                if isinstance(other, ast.Constant) and not other.value:
+                    yield from _first_steps(choice.test, script, until=holds)
+
+
+def _first_steps(
+    test: ast.expr, script: PythonFile, *, until: bool
+) -> Iterator[tuple[int | None, int]]:
+    """Yield for how many first steps a condition is not ``until``, if that is what it tells, and
+    its line. The number is None if only a run would tell."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        yield from _first_steps(test.operand, script, until=not until)
+    elif _STEP.search(dotted(test).rpartition(".")[2]) and until:
+        yield 1, test.lineno
+    kinds = (ast.Gt, ast.GtE, ast.NotEq) if until else (ast.Lt, ast.LtE, ast.Eq)
+    for operator, number in _comparisons(test):
+        if isinstance(operator, kinds):
             count = script.number(number)
-            adds = any(_adds_time(line) for line in node.body)
-            skips = any(isinstance(line, ast.Continue) for line in node.body)
-            begins = any(_begins(line) for line in node.body)
-            if adds and isinstance(operator, ast.Gt | ast.GtE):
-                more = isinstance(operator, ast.Gt)
-            elif begins and isinstance(operator, ast.Eq):
-                more = False
-            elif skips and isinstance(operator, ast.Lt | ast.LtE) and _times(script):
-                more = isinstance(operator, ast.LtE)
-            else:
-                continue
-            yield None if count is None else count + more, node.lineno
+            more = isinstance(operator, ast.Gt | ast.LtE | ast.NotEq | ast.Eq)
+            if count == 0 or not isinstance(operator, ast.NotEq | ast.Eq):
+                yield None if count is None else count + more, test.lineno
 
 
 def _comparisons(test: ast.expr) -> Iterator[tuple[ast.cmpop, ast.expr]]:
@@ -106,9 +131,30 @@ def _adds_time(statement: ast.stmt) -> bool:
     return False
 
 
-def _times(script: PythonFile) -> bool:
-    """Return whether the script adds up a time anywhere."""
-    return any(_adds_time(line) for line in script.source.of(ast.AugAssign, ast.Assign))
+def _times(script: PythonFile) -> list[ast.stmt]:
+    """Return the statements of the script that add up a time."""
+    sums: list[ast.stmt] = [*script.source.of(ast.AugAssign), *script.source.of(ast.Assign)]
+    return [line for line in sums if _adds_time(line)]
+
+
+def _resets(statement: ast.stmt) -> bool:
+    """Return whether a statement sets a variable that is named for a time to 0."""
+    match statement:
+        case ast.Assign(targets=[target], value=ast.Constant(value=value)):
+            return value == 0 and bool(_TIME.search(dotted(target)))
+    return False
+
+
+def _perhaps_untimed(script: PythonFile) -> int | None:
+    """Return the line of the first condition under which alone a time is added up; None if there is
+    none."""
+    conditions: list[ast.If | ast.IfExp] = [*script.source.of(ast.If)]
+    for node in [*conditions, *script.source.of(ast.IfExp)]:
+        parts = [*node.body, *node.orelse] if isinstance(node, ast.If) else []
+        inside = any(node in ast.walk(line) for line in _times(script))
+        if any(map(_adds_time, parts)) or (isinstance(node, ast.IfExp) and inside):
+            return node.lineno
+    return None
 
 
 def _begins(statement: ast.stmt) -> bool:
