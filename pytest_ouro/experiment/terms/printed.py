@@ -19,7 +19,7 @@ _WIDTH = 4096
 #: Characters of a line that are shown.
 _SHOWN = 120
 _NUMBER = re.compile(
-    r"""["']?\s*(
+    r"""(?:["'`]|\*\*|__)?\s*(
       [-+]?(?:(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+)(?:e[-+]?[0-9]+)?
       (?![0-9]|[.,][0-9])
     | [-+]?(?:nan|inf(?:inity)?)(?![^\W_])
@@ -28,11 +28,12 @@ _NUMBER = re.compile(
 )
 #: What may follow a number: the end, a closing mark, a comment, another name with a value.
 _END = re.compile(
-    r"""\s*["'\])}]*\.?\s*
+    r"""\s*(?:["'`\])}]|\*\*|__)*\.?\s*
     (?:$ | [,;|](?!\s*[-+.]?[0-9]) | [(\[] | ± | \+/?- | [^\s:=]{1,60}\s?[:=])""",
     re.VERBOSE,
 )
-_UNIT = re.compile(r"""\s*([^\s\d,;|()\[\]{}"':=]{1,16})""")
+#: A unit: a sign such as % or a letter is in it.
+_UNIT = re.compile(r"""\s*((?=[^\s,;|]*[^\W\d_]|[%‰°$€£])[^\s\d,;|()\[\]{}"':=*`]{1,16})""")
 #: A word, which may say something else about the number after it: "best", "the", "target".
 _WORD = re.compile(r"[^\W\d_](?:[\w'-]*[^\W\d])?")
 #: Words that do not: the levels of logs, and words for the result itself.
@@ -192,9 +193,11 @@ def _lines(output: str, name: str) -> Iterator[str]:
 
 
 def _label(name: str) -> re.Pattern[str]:
-    """Return a pattern that matches a name, with or without quotes, and the ``:`` or ``=`` behind
-    it, with upper and lower case alike."""
-    return re.compile(rf"""(?<![\w./@$%+=-])(["'`]?){re.escape(name)}\1\s*[:=]\s*""", re.IGNORECASE)
+    """Return a pattern that matches a name, with or without quotes or Markdown's marks, and the
+    ``:`` or ``=`` behind it, with upper and lower case alike."""
+    return re.compile(
+        rf"""(?<![\w./@$%+=-])(["'`]|\*\*|__|){re.escape(name)}\1\s*[:=]\s*""", re.IGNORECASE
+    )
 
 
 def _find(line: str, label: re.Pattern[str], printed: Printed) -> Iterator[Found]:

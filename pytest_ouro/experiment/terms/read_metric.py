@@ -64,7 +64,8 @@ def _documents(output: str) -> Iterator[Any]:
     decoder, place, broken = json.JSONDecoder(), 0, 0
     while place < len(output) and broken < _BROKEN:
         end = output.find("\n", place) + 1 or len(output)
-        start = place + len(output[place:end]) - len(output[place:end].lstrip())
+        line = output[place:end].lstrip().removeprefix("\ufeff")  # a byte order mark
+        start = end - len(line.lstrip())
         if output[start : start + 1] in ("{", "["):
             try:
                 document, end = decoder.raw_decode(output, start)
