@@ -15,7 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from miniature import write_data, write_project
-from pytest_ouro.core.errors import OuroError, RecordError
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.engine import check_all, open_case
 from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.experiment.run import Order, run_experiment
@@ -86,7 +86,7 @@ class Laboratory:
         case = open_case(self.project.path / "bound.toml")
         try:
             result = run_experiment(case, Order())
-        except RecordError as error:  # it could not be written: that is said, and no verdict
+        except OuroError as error:  # it could not be written: that is said, and no verdict
             return str(error)
         closed = [f.headline for judgement in result.closed for f in judgement.findings]
         return "\n".join([*closed, result.message, *result.tail])

@@ -1,6 +1,7 @@
 """The slots of a processor: experiments side by side, each on its own cores."""
 
 import os
+import re
 import threading
 
 import pytest
@@ -142,7 +143,7 @@ def test_more_slots_than_cores():
 
 
 def test_a_system_that_confines_no_process(monkeypatch):
-    monkeypatch.delattr(slots.os, "sched_getaffinity")
+    monkeypatch.delattr(slots.os, "sched_setaffinity")
     with pytest.raises(ExperimentError, match="this system confines no process"):
         slots.parts(2)
 
@@ -165,5 +166,5 @@ def test_a_run_that_leaves_its_slot_is_a_breach(lab, monkeypatch):
     assert kept.record.device_name.endswith(f", {len(REAL) // 2} cores")
     widened = lab.run(lab.script(1.0, before=f"import os\nos.sched_setaffinity(0, {REAL})\n"))
     assert (widened.status, widened.reason) == ("crash", "breach")
-    assert "may use other cores than those of its slot: 0" in widened.message
+    assert re.search(r"may use other cores than those of its slot: \d", widened.message)
     assert os.sched_getaffinity(0) == REAL
