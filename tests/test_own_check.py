@@ -128,7 +128,7 @@ def test_the_guard_refuses_an_edit_of_what_the_check_protects(own, project):
 
     for said in (first, second):
         reason = json.loads(said.stdout)["hookSpecificOutput"]["permissionDecisionReason"]
-        assert (said.returncode, flat(reason)) == (0, flat(SAID[1]))
+        assert (said.returncode, flat(reason)) == (2, flat(SAID[1]))
     assert (allowed.returncode, allowed.stdout, allowed.stderr) == (0, "", "")
     [source] = kept["sources"]
     assert Path(source).name == "my_rules.py"

@@ -51,7 +51,7 @@ def test_the_metric_is_what_the_evaluation_printed(make_bound):
     assert record["claimed"] is None
     assert record["evaluated"] == {"val_bpb": "2.5"}
     assert 0 < record["window_seconds"] < record["wall_seconds"]
-    assert record["peak_mb"] > 0
+    assert record["peak_mb"] >= 0  # 0 if it ended before its memory was read
     assert log(lab) == "val_bpb: 2.5\n"
     assert lab.run(WRITES.format("2.9")).reason == "worse"
     lab.clean()

@@ -112,7 +112,9 @@ def test_an_exit_status_must_be_0():
     assert judged(one, 2.0, metric="make test: exit status").brief == "g:2>0"
 
 
-@pytest.mark.parametrize(("peak", "reason"), [(50.0, "baseline"), (70.0, "guard"), (None, "guard")])
+@pytest.mark.parametrize(
+    ("peak", "reason"), [(50.0, "baseline"), (70.0, "guard"), (0.0, "guard"), (None, "guard")]
+)
 def test_the_first_run_keeps_the_limits_too(peak, reason):
     measured = MeasuredRun(
         time="", run="0" * 12, commit="a" * 40, metric_name="val_bpb", level="supervised",

@@ -91,6 +91,8 @@ def number_of(guard: Guard, run: MeasuredRun) -> float | None:
     """
     if guard.recorded:
         value = getattr(run, guard.recorded)
+        if guard.recorded == "peak_mb" and value == 0:  # it ended before its memory was read
+            value = None
     elif guard.source in run.guarded:
         value = run.guarded[guard.source]
     else:  # the reference was measured before there was the guard
