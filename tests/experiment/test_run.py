@@ -78,7 +78,8 @@ def test_the_first_run_is_the_baseline(lab, last_line):
         (1.99, "", "false", "keep", "marginal"),
         (1.99, "", "true", "discard", "within-noise"),
         (2.0, "# only words", "false", "discard", "unchanged"),
-        (2.0, "w = 3", "false", "discard", "equal"),
+        (2.0, "w = 3\nprint(w)", "false", "discard", "equal"),
+        (2.0, "w = 3", "false", "discard", "seed-only"),  # nothing reads it
         (2.01, None, "true", "keep", "simpler"),
     ],
 )
