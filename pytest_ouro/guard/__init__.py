@@ -37,11 +37,11 @@ def main() -> int:
     """
     try:
         _set_alarm(SECONDS)
-        status = _answer()
-        _set_alarm(0)
+        return _answer()
     except BaseException as error:
         return _refuse(error)
-    return status
+    finally:
+        _set_alarm(0)
 
 
 def _set_alarm(seconds: int) -> None:
@@ -50,7 +50,8 @@ def _set_alarm(seconds: int) -> None:
         import _signal as signal  # type: ignore[import-not-found]  # `signal` imports `enum`
     except ImportError:  # not CPython
         import signal
-    signal.signal(signal.SIGALRM, _give_up)
+    if seconds:
+        signal.signal(signal.SIGALRM, _give_up)
     signal.alarm(seconds)
 
 

@@ -5,6 +5,7 @@ The payloads in payloads/ have the fields that the agents document; each is sent
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -263,6 +264,12 @@ def test_no_bytes_end_in_status_1(run_guard, data):
 @given(payload=PAYLOADS_OF_ANY_KIND)
 def test_no_payload_ends_in_status_1(run_guard, payload):
     assert run_guard(json.dumps(payload).encode()) in (0, 2)
+
+
+def test_a_refused_call_leaves_no_alarm(run_guard):
+    """It would end whoever calls the guard in their process."""
+    assert run_guard(b"not JSON") == 2
+    assert signal.alarm(0) == 0
 
 
 READING = ["mcp__files__get_file_info", "mcp__files__read_text", "mcp__lsp__hover", "MCP:list"]
