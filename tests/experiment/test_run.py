@@ -347,7 +347,7 @@ PEOPLE = [
                  "ended without calling the evaluation: there is no val_bpb",
                  id="never evaluates"),
     pytest.param("try: evaluate_bpb('x')\nexcept Exception: print('smaller')", "", "crash",
-                 "ended after an error in its first evaluation, which alone counts: there is no",
+                 "did not finish its first evaluation, which alone counts: there is no val_bpb",
                  id="evaluates again after an error"),
     pytest.param("", "print('val_bpb: 1.000000')", "breach",
                  "printed val_bpb 1.000000, but 2.000000 was measured",

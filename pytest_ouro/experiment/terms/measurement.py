@@ -173,10 +173,10 @@ def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
     if seen.alone:
         return _unread(seen) or ("ok", "")
     if seen.value is None:
-        what = "without calling the evaluation"
+        what = "ended without calling the evaluation"
         if seen.evaluations:  # a retry is not measured
-            what = "after an error in its first evaluation, which alone counts"
-        return "crash", f"{seen.program} ended {what}: there is no {metric.name}"
+            what = "did not finish its first evaluation, which alone counts"
+        return "crash", f"{seen.program} {what}: there is no {metric.name}"
     script, measured = seen.program, metric.text(seen.value)
     if not seen.reading.is_there:
         return "crash", f"{script} printed {seen.reading.fault} (measured {measured})"

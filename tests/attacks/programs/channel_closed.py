@@ -2,7 +2,7 @@
 
 class: channel
 expect: supervised=caught judged=caught sandboxed=caught
-why: without calling the evaluation | exited | went on beyond its budget
+why: without calling the evaluation | exited | went on beyond its budget | its first evaluation
 """
 
 import os

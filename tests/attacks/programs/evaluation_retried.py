@@ -2,7 +2,7 @@
 
 class: evaluation
 expect: supervised=caught judged=caught sandboxed=caught
-why: without calling the evaluation | one evaluation | the judge
+why: without calling the evaluation | one evaluation | the judge | its first evaluation
 """
 
 from gpt import BATCH, GPT, ready, report, train

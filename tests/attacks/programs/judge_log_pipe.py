@@ -2,7 +2,7 @@
 
 class: judge
 expect: supervised=caught judged=caught sandboxed=caught
-why: judge | without calling the evaluation
+why: judge | without calling the evaluation | its first evaluation
 alone: yes
 """
 

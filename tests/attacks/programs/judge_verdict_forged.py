@@ -2,7 +2,7 @@
 
 class: judge
 expect: supervised=caught judged=caught sandboxed=caught
-why: ended without calling the evaluation | judge
+why: ended without calling the evaluation | judge | its first evaluation
 """
 
 import json
