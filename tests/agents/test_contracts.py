@@ -267,7 +267,7 @@ def test_no_payload_ends_in_status_1(run_guard, payload):
 
 
 def test_a_refused_call_leaves_no_alarm(run_guard):
-    """It would end whoever calls the guard in their process."""
+    """It would end the process that calls the guard as a function."""
     assert run_guard(b"not JSON") == 2
     assert signal.alarm(0) == 0
 
