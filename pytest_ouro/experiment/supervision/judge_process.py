@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judge:
-    """A running judge, with its process id. ``channel`` is the supervisor's end of its channel.
+    """A running judge, with its process id ``pid``. ``channel`` is the supervisor's end of the
+    socket to it.
 
-    ``lent`` are two descriptors for the training process: its line to the judge, and the memory
-    that both share. ``kept`` closes the supervisor's copies of them, and ``log`` is the file that
-    the judge prints to.
+    ``lent`` are two descriptors for the training process: its end of a socket to the judge, and the
+    memory that both share. ``kept`` closes the supervisor's copies of them, and ``log`` is the file
+    that the judge prints to.
     """
 
     pid: int
@@ -96,8 +97,8 @@ def start_judge(job: Job) -> Iterator[Judge]:
 
 
 def _memory(folder: Path) -> int:
-    """Return the descriptor of a new file without a name: in memory if the system supports it, else
-    on the disk of ``folder``."""
+    """Return the descriptor of a new, empty file without a name: in memory if the system supports
+    it, else on the disk of ``folder``."""
     if (memory := system.open_memory("ouro-logits")) is not None:
         return memory
     with tempfile.TemporaryFile(dir=folder) as file:

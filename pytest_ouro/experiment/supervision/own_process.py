@@ -37,10 +37,11 @@ def record_signals() -> Iterator[list[int]]:
 
 @contextmanager
 def make_undumpable() -> Iterator[None]:
-    """Keep other processes, except root's, from reading or tracing this one until the context ends.
+    """Keep other processes, except root's, from reading or tracing this one until the context ends,
+    which restores the state from before.
 
     On other systems than Linux do nothing. Child processes are not affected after their exec. A
-    crash writes no core dump.
+    crash meanwhile writes no core dump.
     """
     before = system.is_dumpable()
     system.set_dumpable(False)

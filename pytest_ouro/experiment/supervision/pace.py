@@ -14,14 +14,15 @@ _MOST = 1e12
 
 
 def summarise(reported: dict[str, Any], served: int) -> dict[str, float]:
-    """Return the pace of a run, with times in seconds; {} for a report without batches, or with
-    other things than numbers from 0 to ``_MOST``.
+    """Return the pace of a run, with times in seconds, from what `Pace.facts` of the child's hooks
+    ``reported``; {} for a report without batches, or with other things than numbers from 0 to
+    ``_MOST``.
 
     ``batches`` is how many were served, ``before`` how many of these before the clock started, and
-    ``tokens`` how many one has, by all tokens ``served``. ``usually`` is the time of one batch,
-    ``longest`` that of the longest. ``slow`` counts the first batches up to the last slow one
-    (``SLOW``) of the first 64, 0 without one; ``slow-seconds`` is the time of those among them that
-    the clock counts.
+    ``tokens`` how many a batch has: ``served``, the tokens of all, divided by the number of
+    batches. ``usually`` is the time of one batch, ``longest`` that of the longest. ``slow`` counts
+    the first batches up to the last slow one (``SLOW``) of the first 64, 0 without one;
+    ``slow-seconds`` is the time of those among them that the clock counts.
     """
     try:
         first = [float(length) for length in reported["first"][:64]]

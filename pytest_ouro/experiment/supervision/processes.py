@@ -32,27 +32,29 @@ _ROUNDING = 0.05
 
 @dataclass(frozen=True)
 class Usage:
-    """The CPU seconds of a run's processes and, on Linux, of the children that they have waited
-    for; and the resident memory of all its processes together, in MB of 2**20 bytes."""
+    """The CPU seconds of a run's processes, on Linux including those of the children that they have
+    waited for; and the resident memory of all its processes together, in MB of 2**20 bytes."""
 
     cpu_seconds: float
     resident_mb: float
 
 
 class _Used(NamedTuple):
-    """CPU seconds and page faults. Linux reports both for a process and for the children that it
-    has waited for. Every process has page faults, so that even a short one is noticed."""
+    """CPU seconds and page faults of a process. Every process has page faults, so that even one too
+    short for the clock is noticed. Linux reports both numbers for a process itself and, apart, for
+    the children that it has waited for."""
 
     seconds: float = 0.0
     faults: int = 0
 
     def more(self, other: _Used, times: int = 1) -> _Used:
-        """Return this usage plus ``times`` the other, which may be negative."""
+        """Return the sum of this usage and ``times`` the other; with ``times`` -1 their
+        difference."""
         return _Used(self.seconds + times * other.seconds, self.faults + times * other.faults)
 
     def is_below(self, due: _Used) -> bool:
-        """Return whether one of the two numbers is below that of ``due``, seconds beyond
-        rounding."""
+        """Return whether this usage is less than ``due`` in one of the two numbers; seconds must be
+        less by more than ``_ROUNDING``."""
         return self.seconds + _ROUNDING < due.seconds or self.faults < due.faults
 
 
@@ -75,7 +77,8 @@ class _Process(NamedTuple):
 
 @dataclass
 class _Vanished:
-    """Processes that vanish between scans; checks that a parent accounts for their usage.
+    """The processes that vanished from the lists of a run's processes, to check that a parent
+    accounts for the usage of each.
 
     The kernel drops the usage of children whose parent ignores SIGCHLD.
     """
@@ -86,11 +89,12 @@ class _Vanished:
     _due_to_all: _Used = _Used()
 
     def scan(self, members: list[_Process]) -> bool:
-        """Note which processes vanished since the previous scan; return whether usage is lacking.
+        """Compare ``members``, the processes of the run as listed now, with the previous call's;
+        return whether usage of vanished ones is lacking. Always False except on Linux.
 
-        It is lacking if a living parent, or all members together, do not account for the usage of
-        children that vanished before the previous scan: there is one scan of grace. Always False
-        except on Linux.
+        It is lacking if a living parent, or all members together, have waited for less usage than
+        that of the children that vanished before the previous call. Those that have vanished since
+        count from the next call on.
         """
         if not system.is_linux():
             return False
@@ -106,7 +110,8 @@ class _Vanished:
         return lacking
 
     def _note_vanished(self, now: dict[tuple[int, str], _Process]) -> None:
-        """Add the usage of processes that vanished since the last scan to what is due.
+        """Add the usage of processes that vanished since the last scan to what is due; ``now`` are
+        the present ones.
 
         It is due to the parent, if that still lives, and to all processes together if an ancestor
         does.
@@ -127,7 +132,8 @@ class _Vanished:
 
 
 def uses_other_cores(pids: Iterable[int], cores: frozenset[int]) -> bool:
-    """Return whether a thread of one of the processes may run on a core that is not in ``cores``.
+    """Return whether a thread of one of these processes (``pids``) is allowed to run on a core that
+    is not in ``cores``.
 
     Processes that have ended are ignored. Always False except on Linux.
     """
@@ -141,8 +147,8 @@ def uses_other_cores(pids: Iterable[int], cores: frozenset[int]) -> bool:
 
 @dataclass
 class Family:
-    """The process ``leader``, which leads a session, and all its descendants, on Linux also those
-    that lost their parent.
+    """The processes of a run: the process ``leader``, which leads a session, and all its
+    descendants, on Linux also those that lost their parent.
 
     Make it before the leader is reaped. On Linux, a child of this process in another session
     belongs to the run unless it is older than the leader, or its id is in ``strangers``: the
@@ -194,10 +200,11 @@ class Family:
         return any(p.pid == self.leader for p in members) and self._vanished.scan(members)
 
     def end(self, process: subprocess.Popen[bytes], *, grace: float = 3.0) -> None:
-        """End and reap all processes; return when none is left, or after about a second of trying.
+        """End and reap all processes of the run; return when none is left, or after about a second
+        of trying. ``process`` is the leader's.
 
         If the leader still runs, its group gets TERM and up to ``grace`` seconds to end. Then every
-        process gets KILL. ``process`` is the leader's.
+        process gets KILL.
         """
         deadline = time.monotonic() + grace
         if process.poll() is None and signal_group(self.leader, signal.SIGTERM):
@@ -218,8 +225,8 @@ class Family:
             time.sleep(0.01)
 
     def _is_orphan(self, process: _Process) -> bool:
-        """Return whether a process is a child of this one and not the leader; a stranger may be one
-        too."""
+        """Return whether a process is a child of this one other than the leader: one of the run
+        that lost its parent, or a stranger."""
         return process.parent == os.getpid() and process.pid != self.leader
 
     def _is_stranger(self, process: _Process) -> bool:

@@ -31,7 +31,8 @@ Stop = Literal["", "timeout", "overrun", "interrupted", "unjudged"]
 
 
 def _first_scan() -> float:
-    """Return the time of a run's first scan: most short runs end before it, and need none."""
+    """Return the time, on ``time.monotonic``, of a run's first scan: 0.1 to 0.3 seconds from now.
+    Most short runs end before it, and need none."""
     return time.monotonic() + random.uniform(0.1, 0.3)
 
 
@@ -114,15 +115,17 @@ class RunState:
             self.findings.append(UNACCOUNTED)
 
     def count_reaped(self, living: float = 0.0) -> None:
-        """Raise the run's CPU seconds to those of its reaped processes, which no scan lists, and
-        those of the others, ``living``, together. They never decrease."""
+        """Set ``cpu``, the run's CPU seconds, to the sum of those of its processes that have been
+        reaped, which no scan lists, and ``living``, those of the others; but never lower it."""
         ended = processes.reaped_cpu_seconds() - self.reaped
         self.cpu = max(self.cpu, living + ended)
 
     def trained(self) -> float | None:
-        """Return the seconds of the window so far; None before it begins.
+        """Return the seconds of training so far, on the bound's clock; None before the window
+        begins.
 
-        Once it has ended, return its length and the seconds charged for answers together.
+        Once the window has ended, return its length plus the seconds that are charged for answers
+        to the judge.
         """
         if self.window is not None:
             return self.window + self.charged()
@@ -229,8 +232,8 @@ class RunState:
             self.value = self.judgment.value
 
     def _pass_to(self, turn: Turn) -> Answers:
-        """End the present turn of the answers, begin ``turn``, and return the answers. The judge
-        must have asked.
+        """End the present turn of the answers, begin ``turn``, and return the answers.
+        AssertionError if the judge has not asked yet.
 
         On the wall clock, the time of the scan in between falls into the judge's turn.
         """
@@ -242,13 +245,15 @@ class RunState:
         return self.answers
 
     def release(self) -> None:
-        """Record the present time on the bound's clock as the time of the script's release, and
-        that the script does not wait for the judge any more."""
+        """Note that the script may start now (the caller sends the answer for which the launcher
+        waits): set ``released`` to the present time on the bound's clock, and ``waiting`` to
+        False."""
         self.waiting = False
         self.released = self.clock()
 
     def _startup(self) -> float:
-        """Return the seconds on the bound's clock since the script was released; 0 before."""
+        """Return the seconds on the bound's clock since the script was allowed to start
+        (`release`); 0 before."""
         return 0.0 if self.released is None else self.clock() - self.released
 
     def start(self) -> None:
@@ -273,7 +278,7 @@ class RunState:
 
     def close(self) -> None:
         """End the window now: set ``window`` to its length on the bound's clock, 0 if it never
-        began."""
+        began. Call it once."""
         self.scan()
         self.window = self.trained() or 0.0
 

@@ -17,7 +17,8 @@ TAIL = 1 << 20
 
 
 class RunLog:
-    """A log file: new, or continued with ``append``; never opened through a symlink.
+    """A log file of a run: new (what was there is lost), or continued with ``append``. It is made
+    private to this user, and never opened through a symlink.
 
     ExperimentError if it cannot be opened. A run that prints without end fills neither the disk nor
     the memory: its first ``HEAD`` and last ``TAIL`` bytes are kept, with a line between them that

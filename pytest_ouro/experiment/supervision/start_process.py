@@ -56,11 +56,11 @@ def start_command(job: Job, channel: int) -> subprocess.Popen[bytes] | None:
 
 
 def start_launcher(job: Job, channel: int, shared: list[int]) -> subprocess.Popen[bytes]:
-    """Start the launcher of a job, with its channel's descriptor as an argument; return its
-    process.
+    """Start the launcher of a job, with ``channel``, the descriptor of its end of a socket to this
+    process, as an argument; return its process.
 
     It inherits the descriptors ``shared``, of which ``channel`` is one. ExperimentError if the
-    job's Python cannot be started.
+    job's Python cannot be started, or its cache folders cannot be made.
     """
     try:
         return subprocess.Popen(

@@ -121,25 +121,25 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
 
 
 def _start_judge(job: Job) -> AbstractContextManager[Judge]:
-    """Return the context in which the judge of a job runs, see `start_judge`."""
+    """Return a context manager that starts the judge of a job and ends it, see `start_judge`; its
+    module is imported only here."""
     from pytest_ouro.experiment.supervision.judge_process import start_judge
 
     return start_judge(job)
 
 
 def _level(job: Job) -> Level:
-    """Return the level that a job achieves by its judge and sandbox.
-
-    A sandbox with the internet achieves only *judged*.
-    """
+    """Return the level that a job achieves by its judge and sandbox: *sandboxed* with a sandbox,
+    but *judged* if that allows the internet; else *judged* with a judge, and *supervised*
+    without."""
     if "sandbox" in job.message:
         return "judged" if job.message.get("network") else "sandboxed"
     return "supervised" if job.judge is None else "judged"
 
 
 class Line:
-    """One end of a channel to a child, as the supervisor has it: each message is handled, then
-    answered."""
+    """The supervisor's end of a channel to a child (the launcher or the judge): each message is
+    handled, then answered."""
 
     def __init__(
         self,
@@ -190,9 +190,11 @@ def _follow(
     signals: list[int],
     progress: Progress | None,
 ) -> Stop:
-    """Read messages and output until the child has ended or must be ended.
+    """Read messages and output until the child has ended or must be ended; write its output to
+    ``log``, and call ``progress`` a few times a second.
 
     Return why it must be ended; "" if it has ended by itself. The child is not ended here.
+    ``signals`` is the list to which received signals are appended: any of them interrupts the run.
     """
     assert process.stdout is not None
     with selectors.DefaultSelector() as selector:

@@ -1,4 +1,4 @@
-"""Parse the output of train.py: its progress, its summary, and a tail that is safe to show."""
+"""Read what a script printed: its progress, its summary lines, and its last lines, safe to show."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def lines(text: str) -> list[str]:
 def summary(text: str) -> dict[str, str]:
     """Return a dict of the ``key: value`` lines of a log, both as text; {} if there are none.
 
-    Each line is read as `clean` returns it; a carriage return ends a line too. A key stands at the
-    start of the line, begins with a small letter, and has only letters, digits and ``_``. A value
-    is one word, after a blank and with nothing behind it. Of several lines with one key the last
-    counts.
+    Each line is read as `clean` returns it; a carriage return ends a line too. The key is at the
+    start of the line, begins with a small letter, and has only letters, digits and ``_``. The value
+    is one word, after a space or tab, and nothing follows it but spaces. Of several lines with one
+    key the last counts.
     """
     found: dict[str, str] = {}
     for line in re.split(r"[\r\n]", text):
@@ -60,10 +60,11 @@ def tail(text: str, *, count: int = 20) -> list[str]:
 
 
 def position(text: str) -> str:
-    """Return ``step 123 loss 4.56 tok/s 1,234`` from the newest of each in ``text``, without those
-    that are missing; "" if all are.
+    """Return the newest step, loss and tokens per second that a script's output states, such as
+    ``step 123 loss 4.56 tok/s 1,234``. A number that is not stated is left out; "" if none of the
+    three is.
 
-    The loss is the printed one, which the script may smooth.
+    The numbers are those that the script printed; it may smooth the loss.
     """
     found = {name: pattern.findall(text) for name, pattern in _PROGRESS.items()}
     return " ".join(f"{name} {values[-1]}" for name, values in found.items() if values)

@@ -20,9 +20,11 @@ CHILD = Path(__file__).parents[2] / "child"
 
 @dataclass(frozen=True)
 class Position:
-    """The progress of a run: seconds of its window, of its budget and of wall time.
+    """The progress of a run, in seconds: ``window`` is how long it has trained on the bound's clock
+    (None until the window begins), ``budget`` how long it may, and ``wall`` the time since the run
+    began.
 
-    ``window`` is None until the window begins. ``text`` is the progress that the script printed.
+    ``text`` is the progress that the script printed, as `console_text.position` returns it.
     """
 
     window: float | None
@@ -41,13 +43,14 @@ class Job:
 
     ``python`` is the command that starts the interpreter, in ``folder``; temporary files go to
     ``scratch``. ``message`` is sent to the launcher. ``log`` is overwritten, or continued with
-    ``append``. ``settings`` are further environment variables. The window begins at most
-    ``startup_seconds`` after the script; the run is ended when the window exceeds ``limit`` (None:
-    a multiple of ``budget``), or after ``timeout`` of wall time. ``judge`` is sent to the judge;
-    without it the script's own process computes the metric. The run is confined to ``cores`` if
-    there are any. A ``rehearsal`` is never kept.
-    ``printed`` says how the program prints the metric, and ``guarded`` the numbers that guards
-    limit.
+    ``append``. ``settings`` are further environment variables; ``hide_cuda`` hides all cards. The
+    window, timed on ``clock``, begins at most ``startup_seconds`` after the script starts, and at
+    most ``warmup_seconds`` after its first batch. The run is ended when the window exceeds
+    ``limit`` (None: a multiple of ``budget``), or after ``timeout`` of wall time. ``judge`` is sent
+    to the judge; if it is None, no judge is started, and the script's own process computes the
+    metric. The run is confined to ``cores`` if there are any. A ``rehearsal`` is never kept.
+    ``printed`` says how the program prints the metric (None: it is not read), and ``guarded`` how
+    it prints the numbers that guards limit.
     """
 
     program: str
@@ -73,11 +76,12 @@ class Job:
 
 
 def environment(job: Job) -> dict[str, str]:
-    """Return the environment variables of a job, and make its private cache folders in ``scratch``.
-    OSError if they cannot be made.
+    """Return the environment variables of a job, and make its private cache folders below
+    ``scratch``. OSError if these cannot be made.
 
-    They are those of `child_environment`, one for each cache folder, and the job's settings, which
-    win. With ``hide_cuda``, CUDA_VISIBLE_DEVICES is "", whatever the settings say.
+    The variables are those of `child_environment`, then TMPDIR and those that name the cache
+    folders, then the job's settings; of two with one name the later one counts. With ``hide_cuda``,
+    CUDA_VISIBLE_DEVICES is "", whatever the settings say.
     """
     env = child_environment()
     for name in ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"):

@@ -41,11 +41,13 @@ _CONFINED = " (a confined program reaches little but its own tree: docs/sandbox.
 
 @dataclass(frozen=True, kw_only=True)
 class MetricScore:
-    """The judge's score: bits per byte with its standard error, over ``rows`` rows.
+    """The judge's score: ``value`` in bits per byte and its standard error ``se``, over ``rows``
+    scored rows.
 
-    ``questions`` is the number of questions, tests included, with ``tokens`` tokens together. They
-    took ``seconds`` of wall time, of which the judge computed for ``scoring`` CPU seconds. The run
-    took ``answering`` seconds on the bound's clock for its answers.
+    ``questions`` is the number of questions, tests included, and ``tokens`` the number of tokens in
+    all of them. Asking and scoring took ``seconds`` of wall time, of which the judge computed for
+    ``scoring`` CPU seconds. The run took ``answering`` seconds on the bound's clock for its
+    answers.
     """
 
     value: float
@@ -60,27 +62,31 @@ class MetricScore:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """Seconds and megabytes measured of ``program``, and what its process reported.
+    """What was measured of one run of ``program``, in seconds and megabytes, and what its process
+    reported.
 
-    ``stopped`` says why the supervisor ended the run, "" if the run ended by itself.
-    ``evaluations`` is how often the script called the evaluation, ``exception`` describes what it
-    raised, and ``tail`` are the last lines of its output.
+    ``exit_code`` is negative for a signal. ``stopped`` says why the supervisor ended the run, "" if
+    the run ended by itself. ``evaluations`` is how often the script called the evaluation,
+    ``exception`` describes what it raised, and ``tail`` are the last lines of its output.
     ``window_seconds`` is the training time on the bound's clock, None if it never began;
-    ``charged_seconds`` of it passed while the judge waited for answers.
-    ``value`` is the metric that the trusted harness returned, ``claims`` what the script printed,
-    ``reading`` what it printed as the metric.
+    ``charged_seconds`` of it passed while the judge waited for answers. ``value`` is the metric
+    that the trusted harness returned, ``claims`` has all ``name: value`` lines that the script
+    printed, ``reading`` what it printed as the metric. ``environment`` names Python, torch and the
+    device, as the launcher reported them.
+
     ``judgment`` is the judge's score, if there was a judge; then ``value`` is its value. ``unable``
     says why the judge cannot score this harness; then the script was not run. ``findings`` are
-    faults of the model found during the evaluation, ``judge_failed`` the last line of a judge that
-    gave no score. ``generators`` are digests of the global random generators in a run with a salt,
-    as claimed by the script. ``evaluation`` is the run of the bound's evaluate-command; then
-    ``value`` is the metric that it printed, and ``exposed`` says how it ran the candidate's code.
-    ``pace`` says how the training batches went, ``clock_start`` what began the window, and
-    ``clock_after`` how many seconds after the script that was; see `evidence.records.pace`.
-    ``numbers`` are those that the program printed for guards, by name, None if one was not read;
-    ``guarded`` all that guards limit, by their source. ``launched`` is False if the process ended
-    before the launcher reported anything. ``alone``: the program is a command without an
-    evaluation, and ``value`` is the metric that it printed.
+    faults of the model or the run found by the judge, the probes or the supervisor,
+    ``judge_failed`` the last line of a judge that gave no score. ``level`` is the level that was
+    achieved. ``generators`` are digests of the global random generators in a run with a salt, as
+    claimed by the script. ``evaluation`` is the run of the bound's evaluate-command; then ``value``
+    is the metric that it printed, and ``exposed`` says how it ran the candidate's code. ``pace``
+    says how the training batches went, ``clock_start`` what began the window, and ``clock_after``
+    how many seconds after the script that was; see `evidence.records.pace`. ``numbers`` are those
+    that the program printed for guards, by name, None if one was not read; ``guarded`` has all
+    numbers that guards limit, by `Guard.source`. ``launched`` is False if the process ended before
+    the launcher reported anything. ``alone``: the program is a command without an evaluation, and
+    ``value`` is the metric that it printed.
     """
 
     program: str
@@ -120,7 +126,8 @@ class Measurement:
         digit.
 
         If few digits are printed, as in ``35``, the two may differ by no more than half a per cent
-        of the printed value, or of 1 if the value is smaller. False if one of the two is missing.
+        of the printed value, or of 1 if the value is smaller. False if one of the two is missing or
+        not finite.
         """
         claimed = self.reading.number
         if claimed is None or self.value is None:
@@ -142,11 +149,11 @@ class Measurement:
 
 
 def outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
-    """Return the outcome of the run, and a line that says why ("" for ok). ``metric`` is the
-    bound's.
+    """Return a tuple: the outcome of the run, and a line that says why ("" for "ok"). ``metric`` is
+    the bound's.
 
-    A metric outside of its plausible range is a breach, where the outcome would be ok. The line is
-    cleaned of control characters, and cut at 600 characters.
+    If the outcome would be "ok" but the value is outside the metric's plausible range, it is
+    "breach". The line is cleaned of control characters, and cut at 600 characters.
     """
     ended, message = _outcome(seen, metric)
     if ended == "ok" and seen.value is not None and not metric.is_plausible(seen.value):
@@ -157,12 +164,13 @@ def outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
 
 
 def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
-    """Return the outcome, and the reason ("" for "ok"), whether the value is plausible or not.
+    """Return the outcome and the reason ("" for "ok") as `outcome` does, whether the value is
+    plausible or not.
 
     What `_failed` finds comes first, then a finding, which is a breach. A command has the outcome
-    of its evaluation, or without one of reading its metric. A script must call the evaluation once,
-    and print the metric that was measured; else it is a crash (nothing called or printed) or a
-    breach.
+    of its evaluation, or without one of reading its metric. A script must finish its first
+    evaluation and print the metric, or the outcome is a crash; a second call of the evaluation, or
+    a printed metric other than the measured one, is a breach.
     """
     if failed := _failed(seen, metric):
         return failed
@@ -192,8 +200,9 @@ def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
 
 
 def _evaluated(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
-    """Return the outcome of the evaluate-command, after a command that succeeded, and the reason
-    ("" for ok)."""
+    """Return the outcome of a command that succeeded, and the reason ("" for "ok"), by ``seen``,
+    the measurement of its evaluate-command: those of `_failed` or else of `_unread`; "ok" if
+    neither finds a fault."""
     if failed := _failed(seen, metric):
         ended, message = failed
         if seen.exposed:
@@ -221,8 +230,11 @@ def _unread(seen: Measurement) -> tuple[Outcome, str] | None:
 
 
 def _failed(seen: Measurement, metric: Metric) -> tuple[Outcome, str] | None:
-    """Return the outcome and the reason if the run was ended, its process or its judge failed, or
-    its value is not finite; None otherwise."""
+    """Return the outcome and the reason if the run was ended, its process or its judge failed,
+    memory ran out, or its value is not finite; None otherwise.
+
+    A run that was ended beyond its budget, and a process that failed after a finding, are breaches.
+    """
     script = seen.program
     where = f" at {seen.exception['place']}" if seen.exception.get("place") else ""
     if seen.stopped == "interrupted":
@@ -264,7 +276,8 @@ def _failed(seen: Measurement, metric: Metric) -> tuple[Outcome, str] | None:
 
 
 def _ended(code: int) -> str:
-    """Return how a process ended, as the end of a sentence; a negative ``code`` is a signal."""
+    """Return how a process ended, as the end of a sentence (``exited with status 1``, ``was killed
+    by SIGKILL``); ``code`` is its exit status, or minus the number of a signal."""
     if code < 0:
         named = {number.value: number.name for number in signal.Signals}
         name = named.get(-code, f"signal {-code}")
@@ -274,8 +287,8 @@ def _ended(code: int) -> str:
 
 
 def _out_of_memory(seen: Measurement) -> bool:
-    """Return whether a process failed (its exit status is not 0), and its exception or last lines
-    say that memory ran out."""
+    """Return whether the process failed (its exit status is not 0) because memory ran out, as its
+    exception or one of its last five lines says."""
     if not seen.exit_code:
         return False
     if seen.exception.get("type") in ("OutOfMemoryError", "MemoryError"):

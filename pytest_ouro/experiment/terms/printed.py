@@ -184,8 +184,9 @@ def parse(text: str, unit: str) -> tuple[str, str]:
 
 
 def _lines(output: str, name: str) -> Iterator[str]:
-    """Yield the lines that contain the name, in upper or lower case, without escapes and control
-    characters. A carriage return ends a line too, since progress bars are redrawn by it."""
+    """Yield the lines of ``output`` that contain the name, in upper or lower case, without escapes
+    and control characters, with spaces for tabs, and cut at ``_WIDTH`` characters. A carriage
+    return ends a line too, since progress bars are redrawn by it."""
     wanted = name.casefold()
     for line in re.split(r"[\r\n]", output):
         if wanted in line.casefold():
@@ -193,16 +194,18 @@ def _lines(output: str, name: str) -> Iterator[str]:
 
 
 def _label(name: str) -> re.Pattern[str]:
-    """Return a pattern that matches a name, with or without quotes or Markdown's marks, and the
-    ``:`` or ``=`` behind it, with upper and lower case alike."""
+    """Return a pattern that matches a name and the ``:`` or ``=`` behind it, in upper or lower
+    case, with or without quotes or Markdown's marks around the name; not if it is the end of a
+    longer name or path."""
     return re.compile(
         rf"""(?<![\w./@$%+=-])(["'`]|\*\*|__|){re.escape(name)}\1\s*[:=]\s*""", re.IGNORECASE
     )
 
 
 def _find(line: str, label: re.Pattern[str], printed: Printed) -> Iterator[Found]:
-    """Yield a `Found` for each place of a line where ``label`` matches; with a fault if no number
-    follows, if its unit is not the bound's, or if a word stands before the name."""
+    """Yield a `Found` for each place of a line where ``label`` matches. It has a fault if no number
+    follows, if the number's unit is not the bound's, or if a word such as "best" stands before the
+    name (`_is_word`)."""
     for match in label.finditer(line):
         before = line[: match.start()].rstrip("{")
         number, fault = parse(line[match.end() :], printed.unit)
@@ -215,7 +218,8 @@ def _find(line: str, label: re.Pattern[str], printed: Printed) -> Iterator[Found
 
 def _is_word(before: str) -> bool:
     """Return whether the text before a name ends with a word and a blank, where the word may change
-    the name's meaning, such as "best"; False for words of ``_LEVELS``, such as "info"."""
+    the name's meaning, such as "best"; False for words of ``_LEVELS``, such as "info", and if
+    something else stands right before the name."""
     if not before.endswith(" "):
         return False
     *_, last = before[-_SHOWN:].split() or [""]

@@ -28,7 +28,8 @@ json.dump([part[:200] for part in found[:500] + found[500:][-500:]], sys.stdout)
 
 
 def read(output: str, printed: Printed) -> Reading:
-    """Return the metric that a program printed, from where ``printed`` says that it stands.
+    """Return the metric that a program printed in its ``output``, read from the lines, JSON or
+    pattern that ``printed`` names.
 
     If none was read, the reading's ``fault`` says why, and nothing is raised.
     """
@@ -41,10 +42,10 @@ def read(output: str, printed: Printed) -> Reading:
 
 
 def _find_in_json(output: str, path: str, unit: str) -> tuple[list[Found], str]:
-    """Return a tuple: a `Found` for the value at ``path`` in each JSON document of the output that
-    has one, in order; and what the output lacks, as the end of a sentence that begins with
-    "printed", to be reported only if the first is []. A value that is not a number is a `Found`
-    with a fault; ``unit`` is the bound's."""
+    """Return a tuple of two. The first is a list with a `Found` for the value at ``path`` in each
+    JSON document of the output that has one, in order; a value that is not a number has a fault.
+    The second says what the output lacks, as the end of a sentence that begins with "printed"; it
+    counts only if the list is empty. ``unit`` is the bound's."""
     documents = list(_documents(output))
     found = [_found(path, value, unit) for one in documents for value in _values(one, path)]
     if found or not documents:
@@ -99,12 +100,12 @@ def _found(path: str, value: Any, unit: str) -> Found:
 
 
 def _find_by_pattern(output: str, pattern: str, unit: str) -> tuple[list[Found], str]:
-    """Return a tuple: a `Found` for what the first group of the pattern matches each time (of more
-    than 1000 matches the first and last 500); and what the output lacks, to be reported only if the
-    first is []. ``unit`` is the bound's.
+    """Return a tuple of two. The first is a list with a `Found` for each text that the first group
+    of the pattern matches (of more than 1000 matches the first and last 500). The second says what
+    the output lacks, and counts only if the list is empty. ``unit`` is the bound's.
 
-    The search is given up after ``_SECONDS`` CPU seconds or ``_WAIT`` seconds of wall time: then
-    the first is [], and the second says that the search failed.
+    A search that fails, or takes more than ``_SECONDS`` CPU seconds or ``_WAIT`` seconds of wall
+    time, is given up: the list is then empty, and the second says that the search failed.
     """
     program = [sys.executable, "-I", "-S", "-c", _SEARCH]
     given = json.dumps([pattern, output]).encode()

@@ -74,8 +74,8 @@ def create(folder: Path, message: str) -> None:
 
 
 def add_worktree(git: Git, folder: Path, commit: str) -> None:
-    """Make ``folder`` a working tree with a detached HEAD and an index at a commit, without its
-    files.
+    """Make ``folder`` a further working tree of the repository with a detached HEAD and an index at
+    ``commit``; no file of the commit is written to it.
 
     GitError if git fails.
     """
@@ -94,7 +94,8 @@ def stage(git: Git, path: str, entry: Entry | None) -> None:
 
 
 def move_branch(git: Git, *, to: str) -> None:
-    """Move the current branch from ``git.head`` to a commit; the index and the files stay.
+    """Move the current branch from the commit ``git.head`` to the commit ``to``; the index and the
+    files stay as they are.
 
     With a detached HEAD, only HEAD moves. GitError if the branch is not at ``git.head`` any more.
     """

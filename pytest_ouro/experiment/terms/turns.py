@@ -26,8 +26,8 @@ class Turn:
     salt: int = 0
 
     def apply_salt(self, job: Job) -> Job:
-        """Return the job with the salt for its seeds: in its message, and as the variable
-        ``OURO_SALT``.
+        """Return the job with the turn's salt: in its message, by which the launcher changes the
+        seeds, and as the environment variable ``OURO_SALT``.
 
         With the salt 0, the job is returned unchanged.
         """

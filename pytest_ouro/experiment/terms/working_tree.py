@@ -1,7 +1,9 @@
-"""Git's entry of a working tree, written as files: git itself takes several processes for it.
+"""Add, list and remove the working trees of a repository by writing git's own files: git itself
+takes several processes for it.
 
-An entry is the folder ``worktrees/NAME`` in the common git folder, and the file ``.git`` of the
-working tree that names it; see gitrepository-layout(5), and gitformat-index(5) for its index.
+A working tree has an *entry*: the folder ``worktrees/NAME`` in the common git folder, which the
+file ``.git`` of the working tree names; see gitrepository-layout(5), and gitformat-index(5) for its
+index.
 """
 
 from __future__ import annotations
@@ -63,8 +65,8 @@ def names(common_dir: Path) -> Iterator[tuple[str, Path]]:
 
 
 def remove(common_dir: Path, name: str, folder: Path) -> None:
-    """Remove ``folder``, the folder of a working tree, and its entry ``name``, whatever a run made
-    of them; also ``worktrees``, the folder of all entries, if it is empty then.
+    """Remove ``folder``, the folder of a working tree, and its entry ``name`` in ``common_dir``,
+    whatever a run made of them; also ``worktrees``, the folder of all entries, if it is empty then.
 
     What does not exist or cannot be removed is ignored.
     """
