@@ -5,38 +5,24 @@ An environment that is not protected has no approvals, so that naming one approv
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from pytest_ouro.ci.api import ask, rows, table
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.messages import trust as messages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SECONDS = 20
-
 
 def find_approvers(env: Mapping[str, str], environment: str) -> list[str]:
     """Return the names of the people who approved this run in ``environment``, at least one.
     TrustError if nobody did, or the server does not tell."""
-    import urllib.error
-    import urllib.request
-
-    run = f"{env['GITHUB_REPOSITORY']}/actions/runs/{env['GITHUB_RUN_ID']}"
-    request = urllib.request.Request(
-        f"{env['GITHUB_API_URL']}/repos/{run}/approvals",
-        headers={
-            "Accept": "application/vnd.github+json",
-            "Authorization": f"Bearer {env.get('INPUT_TOKEN', '')}",
-        },
-    )
+    path = f"actions/runs/{env.get('GITHUB_RUN_ID', '')}/approvals"
     try:
-        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
-            said = json.load(answer)
-    except urllib.error.HTTPError as error:
-        raise messages.unapproved(environment, f"the server answers {error.code}") from None
-    except (OSError, ValueError) as error:
-        raise messages.unapproved(environment, f"the server cannot be asked: {error}") from None
+        said = ask(env, path)
+    except OuroError as error:
+        raise messages.unapproved(environment, error.message) from None
     found = list(dict.fromkeys(_read(said, environment)))
     if not found:
         raise messages.unapproved(environment, "it has no approval of this run")
@@ -46,15 +32,10 @@ def find_approvers(env: Mapping[str, str], environment: str) -> list[str]:
 def _read(said: object, environment: str) -> list[str]:
     """Return the names of those who approved a run in ``environment``, of GitHub's answer; [] if
     there are none, or the answer has another form."""
-    reviews = said if isinstance(said, list) else []
     return [
-        str(review["user"]["login"])
-        for review in reviews
-        if isinstance(review, dict)
-        and review.get("state") == "approved"
-        and isinstance(review.get("user"), dict)
-        and any(
-            isinstance(one, dict) and one.get("name") == environment
-            for one in review.get("environments") or ()
-        )
+        str(table(review, "user")["login"])
+        for review in rows(said)
+        if review.get("state") == "approved"
+        and "login" in table(review, "user")
+        and any(one.get("name") == environment for one in rows(review, "environments"))
     ]

@@ -27,7 +27,8 @@ class Question:
     ``server`` is the repository's address without a user, ``header`` authorises to read it (""
     for none), ``head`` is the full id of the judged commit, ``base`` the branch whose rules count,
     ``trust`` a commit that the workflow names instead of the point where the head left that branch,
-    ``bound`` the path or glob of bound.toml. ``what`` names the change in messages.
+    ``bound`` the path or glob of bound.toml. ``what`` names the change in messages; ``on_base``
+    says that it is on that branch already.
     """
 
     server: str
@@ -37,18 +38,19 @@ class Question:
     trust: str = ""
     bound: str = ""
     what: str = "the change"
+    on_base: bool = False
 
 
 def ask_github(env: Mapping[str, str]) -> Question:
-    """Return the question of a job of GitHub. TrustError if the event names no commit or branch, if
-    it is about another base than the one whose rules count, or if it is a push to that branch and
-    the workflow names no commit."""
+    """Return the question of a job of GitHub. TrustError if the event names no commit or branch, or
+    if it is about another base than the one whose rules count."""
     event = _read_event(env.get("GITHUB_EVENT_PATH", ""))
     repository = _table(event.get("repository"))
     base = env.get("INPUT_BASE_BRANCH") or str(repository.get("default_branch") or "")
     if not base:
         raise messages.no_base_branch()
     trust, given = env.get("INPUT_TRUST", ""), env.get("INPUT_HEAD", "")
+    on_base = False
     if request := _table(event.get("pull_request")):
         what, target = "the pull request", str(_table(request.get("base")).get("ref") or "")
         head = _table(request.get("head")).get("sha")
@@ -59,8 +61,7 @@ def ask_github(env: Mapping[str, str]) -> Question:
         what, target = "the push", base
         ref = str(event.get("ref") or env.get("GITHUB_REF") or "")
         head = event.get("after") or env.get("GITHUB_SHA")
-        if ref in (base, _HEADS + base) and not trust and not given:
-            raise messages.push_to_base(base)
+        on_base = ref in (base, _HEADS + base) and not given
     if target != base:
         raise messages.other_base(what, target, base)
     return Question(
@@ -71,6 +72,7 @@ def ask_github(env: Mapping[str, str]) -> Question:
         _commit(trust, "trust") if trust else "",
         env.get("INPUT_BOUND", ""),
         what,
+        on_base,
     )
 
 

@@ -12,6 +12,7 @@ from pytest_ouro.bound.truth import list_bounds
 from pytest_ouro.ci.approval import find_approvers
 from pytest_ouro.ci.changes import compare_rules
 from pytest_ouro.ci.fetch import fetch
+from pytest_ouro.ci.passed import Start, find_start
 from pytest_ouro.ci.question import ask_github, ask_gitlab
 from pytest_ouro.cli.gate import demand_checked
 from pytest_ouro.cli.output import say, say_document
@@ -94,12 +95,17 @@ def _judge(judged: _Judged, env: Mapping[str, str]) -> _Judged:
     yet. OuroError if it cannot be judged; NoRulesError if there are no rules and nobody was asked
     to approve them."""
     asked, environment = judged.question, env.get("INPUT_ENVIRONMENT", "")
-    trust, by = (
-        (asked.trust, "the workflow") if asked.trust else (judged.tip, f"branch {asked.base}")
-    )
+    if asked.on_base:
+        start = find_start(env, judged.git, asked)
+        if start.refusal:
+            say(*f"ouro: {start.refusal}".split("\n"))
+    elif asked.trust:
+        start = Start(asked.trust, "the workflow")
+    else:
+        start = Start(judged.tip, f"branch {asked.base}")
     try:
         judged.answers = judge_commit(
-            judged.git, asked.head, bound=asked.bound, trust=trust, trust_by=by
+            judged.git, asked.head, bound=asked.bound, trust=start.commit, trust_by=start.by
         )
     except NoRulesError:
         if not environment:

@@ -203,3 +203,26 @@ def server_unreachable(server: str, words: str) -> GitError:
         f"{server} cannot be read: {words}",
         help="run the job again when the server answers; a runner of your own needs a way to it",
     )
+
+
+def api_refuses(api: str, status: int, *, sent: bool, busy: bool = False) -> GitError:
+    """The API refuses to answer. ``sent`` says whether a token was sent, ``busy`` whether the
+    server takes no further question for a while."""
+    help = "give the job permissions: actions: read, and leave the input token out"
+    if busy:
+        help = "run the job again later: the server takes no more questions for a while"
+    token = "" if sent else ", and no token was sent"
+    return GitError(f"{api} cannot be asked: the server answers {status}{token}", help=help)
+
+
+def api_too_slow(api: str, seconds: float) -> GitError:
+    """The API does not answer in time."""
+    return GitError(f"{api} did not answer in {seconds:g} seconds", help="run the job again")
+
+
+def api_unreachable(api: str, words: str) -> GitError:
+    """There is no way to the API, it fails, or it answers in another form; ``words`` say it."""
+    return GitError(
+        f"{api or 'the API, whose address GITHUB_API_URL lacks,'} cannot be asked: {words}",
+        help="run the job again; a runner of your own needs a way to the server",
+    )

@@ -126,12 +126,12 @@ def unprotected_base(base: str) -> TrustError:
     )
 
 
-def push_to_base(base: str) -> TrustError:
-    """A push to the branch whose rules count, and the workflow names no commit to judge it from."""
+def no_passed_check(base: str, why: str) -> TrustError:
+    """A push to the branch whose rules count, of which no ancestor has a passed check, and the
+    workflow names no commit. ``why`` says what is missing."""
     return TrustError(
-        f"a push to '{base}' itself: what was there before vouches for nothing",
-        help="judge it before it is pushed, on pull requests; or a person names a commit in the "
-        "workflow: trust: <full id>",
+        f"a push to '{base}' itself, and nothing before it is known to be good: {why}",
+        help="a person names a good commit in the workflow: trust: <full id>",
     )
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from .act import ROOT, Outcome, act, find, snippets
 from .server import TOKEN, Server
+from .work import WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,6 +137,36 @@ class Lab:
         folder = self.folder / f"job-{next(self.numbers)}"
         return act(folder, text, event, payload, action=self.action, env=env, **how)
 
+    def call(self, payload: dict[str, Any], **env: str) -> tuple[int, str]:
+        """Return the exit status and the output of `pytest-ouro ci` for an event, without a
+        runner; ``env`` are further variables."""
+        event = self.folder / "event.json"
+        event.write_text(json.dumps(payload))
+        variables = {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_EVENT_PATH": str(event),
+            "GITHUB_SERVER_URL": self.server.url,
+            "GITHUB_API_URL": f"{self.server.url}/api",
+            "GITHUB_REPOSITORY": self.repository,
+            "GITHUB_RUN_ID": "1",
+            "GITHUB_WORKFLOW_REF": f"{self.repository}/{WORKFLOW}@refs/heads/main",
+            "GITHUB_STEP_SUMMARY": str(self.folder / "summary.md"),
+            "GITHUB_OUTPUT": str(self.folder / "outputs"),
+            "RUNNER_TEMP": str(self.folder),
+            "INPUT_TOKEN": TOKEN,
+        }
+        for name in ("summary.md", "outputs"):
+            (self.folder / name).unlink(missing_ok=True)
+        done = subprocess.run(
+            [sys.executable, "-I", "-m", "pytest_ouro", "ci"],
+            env={**os.environ, **variables, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
@@ -150,6 +181,16 @@ def lab(project: Project, server: Server, tmp_path: Path, action: Path, installe
     if not find("act"):
         pytest.skip("act is not installed (pip install --group ci): not run")
     made = Lab(project, server, tmp_path, action, installed)
+    publish(made)
+    return made
+
+
+@pytest.fixture
+def desk(project: Project, server: Server, tmp_path: Path) -> Lab:
+    """The laboratory without a runner, for `Lab.call`; main has the workflow."""
+    project.commit("the workflow", {WORKFLOW: snippets("docs/ci.md")[0]})
+    project.bless()
+    made = Lab(project, server, tmp_path, tmp_path, tmp_path)
     publish(made)
     return made
 

@@ -9,6 +9,7 @@ import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,13 +21,19 @@ class Server:
     """Serves the repositories below a folder; those of ``private`` need the token.
 
     ``calls`` are the path and the user of every request; ``approvals`` is what the API says of a
-    run; ``silent`` lets every request wait until the server is closed.
+    run, ``approvals_of`` of one with that id, ``runs`` are the runs of workflows, the newest first,
+    and ``pulls`` the pull requests by number; ``silent`` lets every request wait until the server
+    is closed, and ``elsewhere`` is where the API sends those who ask.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.calls: list[tuple[str, str]] = []
         self.approvals: list[dict[str, object]] = []
+        self.approvals_of: dict[str, list[dict[str, object]]] = {}
+        self.runs: list[dict[str, object]] = []
+        self.pulls: dict[str, dict[str, object]] = {}
+        self.elsewhere = ""
         self.silent = False
         self.closing = threading.Event()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -36,6 +43,21 @@ class Server:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._http.server_port}"
+
+    def say(self, path: str, query: dict[str, list[str]]) -> object:
+        """Return what the API says about a path; None if it knows nothing of it."""
+        parts = path.split("/")
+        if parts[-1] == "approvals":
+            return self.approvals_of.get(parts[-2], self.approvals)
+        if parts[-1] == "runs":
+            wanted = {key: query[key][0] for key in ("event", "head_sha") if key in query}
+            wanted |= {"head_branch": query["branch"][0]} if "branch" in query else {}
+            wanted["path"] = f".github/workflows/{parts[-2]}"
+            if query.get("status", ["completed"]) == ["success"]:
+                wanted["conclusion"] = "success"
+            found = [r for r in self.runs if all(r.get(k) == v for k, v in wanted.items())]
+            return {"total_count": len(found), "workflow_runs": found}
+        return self.pulls.get(parts[-1]) if parts[-2] == "pulls" else None
 
     def close(self) -> None:
         self.closing.set()
@@ -60,9 +82,12 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             if path.startswith("/private/") and user != f"x-access-token:{TOKEN}":
                 self._send(401, b"", [("WWW-Authenticate", 'Basic realm="git"')])
             elif path.startswith("/api/"):
-                known = path.endswith("/approvals") and user == f"Bearer {TOKEN}"
-                said = json.dumps(server.approvals if known else {"message": "Forbidden"})
-                self._send(200 if known else 403, said.encode(), [])
+                allowed = user == f"Bearer {TOKEN}"
+                said = server.say(path, parse_qs(query)) if allowed else None
+                status = 403 if not allowed else 404 if said is None else 200
+                status = 302 if server.elsewhere else status
+                place = [("Location", server.elsewhere)] if server.elsewhere else []
+                self._send(status, json.dumps(said).encode(), place)
             else:
                 self._send(*_git(server.root, self, path, query, body))
 

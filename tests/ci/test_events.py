@@ -7,12 +7,12 @@ import shutil
 import pytest
 
 from .act import ROOT, ZEROS, snippets
-from .work import improve, widen
+from .server import TOKEN
+from .work import REPOSITORY, WORKFLOW, improve, passed, widen
 
 pytestmark = pytest.mark.tier(2)
 
 PUSH = snippets("docs/ci.md")[0].replace("  merge_group:\n", "  push:\n  workflow_dispatch:\n")
-REPOSITORY = {"full_name": "owner/lab", "default_branch": "main"}
 
 
 @pytest.mark.parametrize(("work", "verdict"), [(improve, "lawful"), (widen, "broken")])
@@ -65,17 +65,22 @@ def test_pushes_to_another_branch(lab):
 
 
 def test_a_push_to_the_protected_branch(lab):
-    trust = lab.git("rev-parse", "main")
     lab.git("checkout", "-q", "main")
+    good = lab.project.commit("the workflow", {WORKFLOW: PUSH})
+    lab.env = {"GITHUB_WORKFLOW_REF": f"owner/lab/{WORKFLOW}@refs/heads/main"}
     bad = widen(lab)
     lab.git("revert", "--no-edit", "HEAD")
     event = push(lab, "main", before=bad)
 
-    done = judge_push(lab, event)
+    done = judge_push(lab, event, token=TOKEN)
     assert (done.job, done.verdict) == ("failure", "unjudged")
     assert "a push to 'main' itself" in done.said
-    done = judge_push(lab, event, inputs=f"trust: {trust}")
+    done = judge_push(lab, event, token=TOKEN, inputs=f"trust: {good}")
     assert (done.job, done.verdict) == ("failure", "broken"), done.said
+    lab.server.runs = [passed(good)]
+    done = judge_push(lab, event, token=TOKEN)
+    assert (done.job, done.verdict) == ("failure", "broken"), done.said
+    assert f"trust: {good[:7]} (branch main, which passed in run 41)" in done.last
 
 
 def test_a_dispatch(lab):

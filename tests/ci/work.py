@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .conftest import Lab
 
+REPOSITORY = {"full_name": "owner/lab", "default_branch": "main"}
+#: Where the workflow of docs/ci.md lies in a repository.
+WORKFLOW = ".github/workflows/ouro-gate.yml"
+
 
 def improve(lab: Lab) -> str:
     lab.project.edit("train.py", "MODEL = 2.0", "MODEL = 1.0")
@@ -44,3 +48,17 @@ def change_rules(lab: Lab) -> str:
     """Change the rules as a person does: blessed, in one commit."""
     lab.project.edit("bound.toml", "budget    = 0.3", "budget    = 9.0")
     return lab.project.bless()
+
+
+def passed(commit: str, **facts: object) -> dict[str, object]:
+    """Return a run of the workflow that passed a commit as the tip of main."""
+    return {
+        "id": 41,
+        "head_sha": commit,
+        "head_branch": "main",
+        "event": "push",
+        "conclusion": "success",
+        "path": WORKFLOW,
+        "head_repository": REPOSITORY,
+        **facts,
+    }

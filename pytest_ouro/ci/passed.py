@@ -1,0 +1,97 @@
+"""Find where the judgement of a push to the protected branch starts: the newest ancestor that
+passed, or the commit that the workflow names. The commit before the push vouches for nothing.
+
+A run vouches for a commit only if it ran the workflow as it is now: who could push another one
+there could have made it pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from pytest_ouro.ci.api import ask, rows, table
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.messages import trust as messages
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_ouro.ci.question import Question
+    from pytest_ouro.evidence.git.client import Git
+
+#: Ancestors among which a passed one is sought, and runs that the server is asked for.
+_ANCESTORS = 50_000
+_RUNS = 100
+
+
+@dataclass(frozen=True)
+class Start:
+    """A commit to judge from, who vouches for it (``by``), and why the server named none ("" if it
+    was not asked in vain)."""
+
+    commit: str
+    by: str
+    refusal: str = ""
+
+
+def find_start(env: Mapping[str, str], git: Git, question: Question) -> Start:
+    """Return where to judge a push to the protected branch from. GitError or TrustError if there is
+    no such commit; where the workflow names one, what the server lacks is only kept."""
+    order = ("rev-list", "--topo-order", f"--max-count={_ANCESTORS}", question.head)
+    ancestors = git.call(*order).decode().split()[1:]
+    path, known, refusal = workflow_path(env), {}, ""
+    now = git.tree(question.head).get(path)
+    try:
+        if now is None:
+            raise messages.no_passed_check(question.base, "the commit does not have this workflow")
+        known = _list_passed(env, path, question.base)
+    except OuroError as error:
+        if not question.trust:
+            raise
+        refusal = str(error)
+    for commit in ancestors:
+        if commit == question.trust:
+            return Start(commit, "the workflow", refusal)
+        if commit in known and git.tree(commit).get(path) == now:
+            return Start(commit, f"branch {question.base}, which passed in run {known[commit]}")
+    if question.trust:
+        return Start(question.trust, "the workflow", refusal)
+    raise messages.no_passed_check(
+        question.base, "no ancestor has a passed run of this workflow as it is now"
+    )
+
+
+def workflow_path(env: Mapping[str, str]) -> str:
+    """Return the path of the job's workflow in the repository; "" if it is in another one."""
+    path, _, _ = env.get("GITHUB_WORKFLOW_REF", "").partition("@refs/")
+    repository = f"{env.get('GITHUB_REPOSITORY', '')}/"
+    return path.removeprefix(repository) if path.startswith(repository) else ""
+
+
+def list_runs(env: Mapping[str, str], path: str, **facts: str) -> list[dict[str, object]]:
+    """Return the newest runs of the workflow at ``path`` with these ``facts``, newest first. The
+    server selects them, and what it selects is compared again. GitError if it does not say."""
+    name = quote(path.rpartition("/")[2])
+    asked = {"branch" if key == "head_branch" else key: value for key, value in facts.items()}
+    asked["status"] = asked.pop("conclusion", "completed")
+    words = "&".join(f"{key}={quote(value, safe='')}" for key, value in asked.items())
+    said = ask(env, f"actions/workflows/{name}/runs?{words}&per_page={_RUNS}")
+    return [
+        run
+        for run in rows(said, "workflow_runs")
+        if all(run.get(key) == value for key, value in facts.items())
+        and str(run.get("path", "")).partition("@")[0] == path
+    ]
+
+
+def _list_passed(env: Mapping[str, str], path: str, base: str) -> dict[str, object]:
+    """Return the commits that a run of the workflow at ``path`` passed as the tip of the protected
+    branch, each with the run's id. GitError if the server does not say."""
+    facts = {"head_branch": base, "event": "push", "conclusion": "success"}
+    return {
+        str(run.get("head_sha")): run.get("id")
+        for run in list_runs(env, path, **facts)
+        if table(run, "head_repository").get("full_name") == env.get("GITHUB_REPOSITORY")
+    }
