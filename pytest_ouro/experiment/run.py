@@ -49,14 +49,17 @@ if TYPE_CHECKING:
 class Result:
     """The result of an experiment: its verdict, its metric and its record.
 
-    ``closed`` holds the results of the broken rules if a rule is broken; then nothing was run,
-    ``record`` is None and ``level`` is "". ``value`` is the measured metric, None for a crash;
-    after repeats it is their mean. ``best`` is the value of the reference, None if there is none.
-    ``record`` is the run's last record in the journal. ``message`` says what went wrong, "" if
-    nothing did. ``tail`` are the last lines of output of a crash. ``repeats`` are the runs of a
-    series, None without one. ``settlement`` and ``notes`` are lines about the branch and about
-    earlier runs; ``before`` is one about an earlier run of the same code, or "". ``ended_by`` is
-    the exception by which the run was not started, or ended from outside; None for every other run.
+    ``reason`` is that of the verdict, ``commit`` the full id of the tried commit. ``closed`` holds
+    the results of the broken rules if a rule is broken; then nothing was run, ``record`` is None
+    and ``level`` is "". ``value`` is the measured metric, None for a crash or without a run; after
+    repeats it is their mean. ``best`` is the value of the reference, None if there is none.
+    ``peak_vram_mb`` is the peak of memory in MB: of CUDA's or of resident memory, whichever is
+    larger. ``record`` is the run's last record in the journal. ``message`` says what went wrong, ""
+    if nothing did. ``tail`` are the last lines of output of a crash. ``repeats`` has the values of
+    a series, None if there are fewer than two. ``settlement`` and ``notes`` are lines about the
+    branch and about earlier runs; ``before`` is one about an earlier run of the same code, or "".
+    ``ended_by`` is the exception by which the run was not started, or ended from outside; None for
+    every other run.
     """
 
     reason: Reason
@@ -95,11 +98,9 @@ class Result:
         return self.value
 
     def lines(self, *, quiet: bool = False) -> tuple[str, ...]:
-        """Return the lines that are printed before the last line.
-
-        They are the notes (not if ``quiet``), the guards that are broken, an earlier run of the
-        same code, the repeats and the settlement; of these, those that there are.
-        """
+        """Return the lines that are printed before the last line, of these those that apply: the
+        notes (not if ``quiet``), the broken guards, an earlier run of the same code, the repeats
+        and the settlement."""
         lines = [] if quiet else [*self.notes]
         if self.record:
             lines += [f"ouro: {guard['text']}" for guard in self.record.broken_guards]
@@ -132,7 +133,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Order:
-    """The options of one call.
+    """The options of one call of `run_experiment`.
 
     ``device`` and ``budget``, in seconds, replace the bound's unless they are None. A shorter
     budget makes the run a rehearsal; one longer than the bound's is refused. ``settle`` says
@@ -152,13 +153,13 @@ def run_experiment(
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Result:
-    """Check the rules, run, decide and record, and settle the branch if ``order`` says so.
+    """Check the rules, run the present commit as often as ``order`` says, decide and record, and
+    settle the branch if ``order`` says so. Return the result of the last run.
 
-    Return the result of the last run. If a rule is broken, nothing more is run or settled, and the
-    result is "closed". Repeats end with the first crash. ``say`` is called with lines about the
-    course, ``progress`` with the position of the run. OuroError, mostly ExperimentError, if a run
-    cannot be prepared or recorded, or if HEAD moves between repeats; KeyboardInterrupt for Ctrl-C
-    except during the run itself.
+    If a rule is broken, nothing more is run or settled, and the result is "closed". Repeats end
+    with the first crash. ``say`` is called with lines about the course, ``progress`` with the
+    position of the run. OuroError, mostly ExperimentError, if a run cannot be prepared or recorded,
+    or if HEAD moves between repeats; KeyboardInterrupt for Ctrl-C except during the run itself.
     """
     commit = ""
     for turn in make_turns(order.repeat):
@@ -188,10 +189,10 @@ def _run_once(
     """Run once and record it; return the result, and the case that the run was made with. If a rule
     is broken, nothing is run, and the result is "closed".
 
-    The case is observed again if the run had to wait, if data was made, or if records of killed
-    runs were completed. If the process cannot be started, or an exception ends the run from
-    outside, the result is a crash. OuroError if a precondition fails, or data or a device is
-    missing.
+    ``case`` is observed again if the run had to wait for its device, if data was made, or if
+    records of killed runs were completed. If the process cannot be started, or an exception ends
+    the run from outside, the result is a crash. OuroError if a precondition fails, or data or a
+    device is missing.
     """
     profile = device.choose(order.device or case.experiment.device)
     experiment = preconditions.rehearse(case.bound.experiments[profile], order.budget)
@@ -257,11 +258,12 @@ def _check_gate(case: Case) -> Result | None:
 
 
 def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measurement, str]:
-    """Run the commit in a clean worktree at the highest possible level; then evaluate it if it is a
-    command.
+    """Run the commit in a clean working tree, at the highest level that is possible; then evaluate
+    it if it is a command.
 
     Return the measurement, and why the level is not higher ("" for *sandboxed*). If the judge
-    rejects the harness, which it does before the script starts, the script is run without a judge.
+    rejects the harness, which it does before the script starts, the script is run without judge and
+    sandbox.
     """
     case, experiment = setup.case, setup.experiment
     with checkout(case.repository.git, case.repository.head) as tree:
@@ -281,7 +283,7 @@ def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measu
 
 
 def _abandon(case: Case, started: StartedRun, error: BaseException) -> Result:
-    """Record a run that an exception ended, and return its result, a crash.
+    """Record a run that ``error`` ended, and return its result, a crash.
 
     An OuroError or OSError kept its process from being started ("not-started"). Any other exception
     ended the run from outside ("interrupted"), such as Ctrl-C or the failure of another plugin.
@@ -342,10 +344,10 @@ def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
 
 
 def _add_history(case: Case, result: Result) -> Result:
-    """Return ``result`` with notes on comparable runs, and with its repeats. Their mean replaces
+    """Return ``result`` with notes on comparable runs, and with its repeats, whose mean replaces
     ``value`` unless the last run crashed.
 
-    Without two comparable repeats, ``repeats`` is None and ``value`` stays.
+    With fewer than two comparable repeats, ``repeats`` is None and ``value`` stays.
     """
     assert result.record is not None
     runs = case.evidence.journal.runs()

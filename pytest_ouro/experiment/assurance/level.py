@@ -34,7 +34,7 @@ _HIGHEST_JUDGED = 'the bound says highest = "judged"'
 
 @dataclass(frozen=True)
 class Assured:
-    """A job, with a judge and a sandbox if its level has them, and ``why`` the level is not higher
+    """A job, with a judge and a sandbox if its level has them, and ``why`` its level is not higher
     ("" for *sandboxed*)."""
 
     job: Job
@@ -55,10 +55,10 @@ def assure(case: Case, experiment: Experiment, job: Job, tree: Path) -> Assured:
     """Return the job with a judge and a sandbox, as far as the experiment and this machine allow,
     and why its level is not higher. At *claimed* and *supervised* the job is unchanged.
 
-    A command gets no judge process: its evaluation is apart. ``tree`` is the checkout in which the
-    job runs; for a command in a sandbox, validation files are deleted from it. ExperimentError if
-    the driver does not know the card for a sandbox, OSError if a validation file cannot be deleted;
-    other errors as of `reachable`.
+    A command gets no judge process: its evaluation is a program of its own. ``tree`` is the
+    checkout in which the job runs; for a command in a sandbox, validation files are deleted from
+    it. ExperimentError if the driver does not know the card for a sandbox, OSError if a validation
+    file cannot be deleted; other errors as of `reachable`.
     """
 
     def tried() -> Availability:
@@ -113,13 +113,13 @@ def reachable(
 
 
 def of_command_alone(case: Case, experiment: Experiment) -> tuple[Level, str]:
-    """Return the level of a command that prints the metric itself, and why it is not higher (never
-    "").
+    """Return a tuple: the level of a command that prints the metric itself, and why it is not
+    higher (never "").
 
     It is *supervised* if the command names, by its path from the experiment's folder, a file that
-    may not be edited, and the checked commit has that file with its trusted bytes: then that
-    program measures, in the candidate's own processes. Otherwise it is *claimed*: what is printed
-    is a claim. OuroError if git's objects cannot be read.
+    may not be edited and that the checked commit has with its trusted bytes: then that program
+    measures, in the candidate's own processes. Otherwise it is *claimed*: what is printed is a
+    claim. OuroError if git's objects cannot be read.
     """
     git, head = case.repository.git, case.repository.head
     editable = [case.bound.path(glob) for glob in experiment.editable]
@@ -138,9 +138,9 @@ def _is_inside(name: str) -> bool:
 
 
 def no_sandbox(case: Case, experiment: Experiment, tried: Callable[[], Availability]) -> str:
-    """Return why a script that can have a judge cannot be sandboxed: because the bound's
-    ``highest`` is "judged", or by its data or the self-test, which ``tried`` runs; "" if it can.
-    The self-test is not run if another reason is found."""
+    """Return why a script that can have a judge cannot be sandboxed, or "" if it can: the bound's
+    ``highest`` is "judged", its validation data cannot be hidden, or the self-test fails. ``tried``
+    runs the self-test, and is not called if there is another reason."""
     if experiment.highest == "judged":
         return _HIGHEST_JUDGED
     if why := sandbox_spec.unhidden(case, experiment):

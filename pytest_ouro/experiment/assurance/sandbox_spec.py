@@ -31,7 +31,7 @@ _SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Availability:
-    """Whether this machine has a sandbox, and ``why`` not ("" if it has)."""
+    """Whether this machine has a sandbox that works (``ok``), and ``why`` not ("" if it has)."""
 
     ok: bool
     why: str = ""
@@ -45,13 +45,14 @@ def available(
     newest: int = 7,
     network: bool = False,
 ) -> Availability:
-    """Return whether the sandbox passes its self-test; if not, ``why`` has up to three of its
+    """Return whether the sandbox passes its self-test here; if not, ``why`` has up to three of its
     failures.
 
     The test runs in a process of its own, started by the command ``python`` in ``folder`` with the
-    variables ``environment`` (None: this process's). It tries actions that must fail and actions
-    that must succeed. ``newest`` is the highest version of Landlock that it uses; ``network``
-    allows the internet. A test that cannot be run is a failure, and nothing is raised.
+    variables ``environment`` (None: this process's folder and variables). It tries actions that
+    must fail and actions that must succeed. ``newest`` is the highest version of Landlock that it
+    uses; ``network`` allows the internet. A test that cannot be run is a failure, and nothing is
+    raised.
     """
     try:
         with (
@@ -83,7 +84,8 @@ def _probe(
     folder: Path | None,
     environment: Mapping[str, str] | None,
 ) -> list[str]:
-    """Start the self-test, send it ``message``, and return its failures; empty if it passes.
+    """Start the self-test in a process of its own, send it ``message``, and return its failures,
+    each as a text; [] if it passes.
 
     A process that fails, gives no answer or does not end in time counts as one failure. OSError if
     it cannot be started.
@@ -133,8 +135,8 @@ def unhidden(case: Case, experiment: Experiment) -> str:
 
 
 def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
-    """Return the job with the description of its sandbox; unless it uses the processor alone, also
-    limited to the first visible card of NVIDIA, if there is a driver.
+    """Return the job with the description of its sandbox in its message. Unless it uses the
+    processor alone, it is also limited to the first visible card of NVIDIA, if there is a driver.
 
     The repository, validation files and their hard links are hidden. The bound's other data may be
     read, the job's scratch folder written. ``tree``, the checkout, may be read by a script, and
@@ -186,12 +188,12 @@ def _hidden(case: Case, experiment: Experiment, job: Job) -> list[Path]:
 
 
 def _readable(case: Case, experiment: Experiment) -> Iterator[Path]:
-    """Yield the data and validation files that the bound names and the data files that its rules
-    name; and for each pattern the deepest folder on its path before a wildcard, since a program may
-    read files beside them.
+    """Yield the paths that a sandbox lets the run read beside its tree: the files of the bound's
+    ``data`` and ``validation`` patterns and of the data patterns of its rules; and for each pattern
+    the deepest folder on its path before a wildcard, since a program may read files beside them.
 
-    A folder is left out that contains the experiment, the repository or the user's home, or is one
-    of them. Installed packages are left out.
+    Left out are folders that are, or contain, the experiment's folder, the repository or the user's
+    home; and installed packages.
     """
     root = case.evidence.root
     patterns = [*experiment.data, *experiment.validation]
@@ -213,10 +215,10 @@ def _folder(pattern: Path) -> Path:
 
 
 def _other_names(files: list[Path], read: list[Path]) -> Iterator[Path]:
-    """Yield the paths at or below ``read`` that are hard links to one of ``files``, also the path
-    of the file itself.
+    """Yield each path at or below the paths ``read`` that is a hard link to one of ``files``; that
+    may be the file's own path.
 
-    Files with one name alone are ignored. OSError if one of ``files`` is missing.
+    Files without a second hard link are ignored. OSError if one of ``files`` is missing.
     """
     linked = {(s.st_dev, s.st_ino) for file in files if (s := file.stat()).st_nlink > 1}
     for start in read if linked else []:

@@ -41,10 +41,11 @@ def choose(wanted: Device) -> Profile:
 
 
 def cuda_present() -> bool:
-    """Return whether there may be a card that a run can use.
+    """Return whether a run may find a card: True if NVIDIA's driver lists one, or if AMD's driver
+    is loaded.
 
-    False if CUDA_VISIBLE_DEVICES is set and hides all cards (empty, "-1", "none", "NoDevFiles").
-    Otherwise True if NVIDIA's driver lists a card, or if AMD's driver is loaded.
+    False in any case if CUDA_VISIBLE_DEVICES is set to a value that hides all cards: an empty one,
+    "-1", "none" or "NoDevFiles".
     """
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1", "none", "NoDevFiles"):
         return False
@@ -65,7 +66,7 @@ def cpu_name() -> str:
 
 
 def visible() -> list[str]:
-    """Return the words of CUDA_VISIBLE_DEVICES, each an index or a UUID.
+    """Return the words of CUDA_VISIBLE_DEVICES, each an index or the beginning of a UUID.
 
     ``["0"]``, the first card, if the variable is unset; an empty list if it is empty.
     """
@@ -101,8 +102,8 @@ def lock_names(profile: Profile) -> list[str]:
 def surroundings(
     profile: Profile, say: Callable[[str], None], cores: Collection[int] = ()
 ) -> Surroundings:
-    """Return the device's name, and the other programs on its cards; call ``say`` with a warning
-    about each.
+    """Return the name of the run's device, and the other programs on its cards; call ``say`` with a
+    warning about each of these programs.
 
     On "cpu" the name is the processor's model; if the run is confined to ``cores``, followed by
     their number, since that is another device than all cores. On "cuda" it is that of the first

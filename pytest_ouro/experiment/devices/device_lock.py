@@ -1,4 +1,5 @@
-"""Lock the devices of a run; the system frees the locks of a process that ends or is killed."""
+"""Lock the devices of a run against other runs, each by a file in the folder ``locks`` of the
+cache. The system frees the locks of a process that ends or is killed."""
 
 from __future__ import annotations
 
@@ -54,15 +55,16 @@ def try_devices(names: Iterable[str], stack: contextlib.ExitStack) -> bool:
 
 
 class _Held(Exception):
-    """Another run holds the device."""
+    """Raised by `_hold` if it must not wait and another run holds the device."""
 
 
 @contextmanager
 def _hold(name: str, say: Callable[[str], None] | None) -> Iterator[bool]:
     """Hold the lock of one device until the context ends; yield whether the run had to wait for it.
+    Meanwhile a holder file beside the lock names this process.
 
-    With ``say`` None, do not wait: _Held if another run holds the device. ExperimentError if the
-    lock cannot be written.
+    With ``say`` None, do not wait: raise _Held if another run holds the device. ExperimentError if
+    the lock cannot be written.
     """
     from filelock import FileLock, Timeout
 
@@ -118,7 +120,8 @@ def holder_of(names: Iterable[str]) -> str:
 
 
 def _who(holder: Path) -> str:
-    """Return ``process 4711 since 2025-01-01T00:00:00+00:00, for 12 min`` from a holder file.
+    """Return who holds a lock, as the holder file states it, and for how long: ``process 4711 since
+    2025-01-01T00:00:00+00:00, for 12 min``.
 
     "another process" if the file cannot be read or is empty.
     """

@@ -45,12 +45,12 @@ class Card:
 
 @dataclass(frozen=True)
 class Access:
-    """The access of a sandboxed run to its one card.
+    """What a sandboxed run needs to use its one card.
 
-    ``visible`` is the value for CUDA_VISIBLE_DEVICES: the UUID of the card or of its MIG instance,
+    ``visible`` is the value for CUDA_VISIBLE_DEVICES: the UUID of the card or of its MIG instance;
     "" if NVIDIA's driver does not answer, or for a run on the processor alone. ``nodes`` are the
-    device nodes that the run needs: paths, or in results of ``_find_card`` and ``_find_instance``
-    names below ``/dev``.
+    device nodes that the run needs: paths, but names below ``/dev`` in what ``_find_card`` and
+    ``_find_instance`` return.
     """
 
     visible: str
@@ -105,12 +105,12 @@ def foreign(cards: list[Card]) -> list[Mapping[str, str | int]]:
 
 
 def access(environ: Mapping[str, str] = os.environ) -> Access:
-    """Return the access to the first card or MIG instance that CUDA_VISIBLE_DEVICES names in
-    ``environ``.
+    """Return what a sandboxed run needs to use the first card or MIG instance that
+    CUDA_VISIBLE_DEVICES names in ``environ``, or card 0 if ``environ`` lacks the variable. Only
+    device nodes that exist are named.
 
-    It is card 0 if ``environ`` lacks the variable. ExperimentError if NVIDIA's driver does not know
-    the card, or not the number of its device node. If that driver does not answer, ``visible`` is
-    "", and the nodes are those of AMD's driver that exist.
+    ExperimentError if NVIDIA's driver does not know the card, or not the number of its device node.
+    If that driver does not answer, ``visible`` is "", and the nodes are those of AMD's driver.
     """
     name = environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
     try:
@@ -128,7 +128,8 @@ def _present(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _find_card(nvml: ctypes.CDLL, name: str) -> Access:
-    """Return the access to the card with this index or UUID, with the node of that card alone.
+    """Return the `Access` to the card with this index or UUID (or its beginning); of nodes only
+    that of the card itself, by its name below ``/dev``.
 
     On WSL, where one node leads to all cards, ``nodes`` is (). ExperimentError if there is no such
     card, or if the number of its node is not known.
@@ -143,7 +144,8 @@ def _find_card(nvml: ctypes.CDLL, name: str) -> Access:
 
 
 def _find_instance(nvml: ctypes.CDLL, name: str) -> Access:
-    """Return the access to a MIG instance by its UUID: the nodes of its card and of the instance.
+    """Return the `Access` to the MIG instance with the UUID ``name``: the nodes of its card and of
+    the instance, by their names below ``/dev``.
 
     A node of the instance that the system does not list is left out. ExperimentError if there is no
     such instance, or if the number of its card's node or of the instance is not known.
@@ -165,8 +167,8 @@ def _find_instance(nvml: ctypes.CDLL, name: str) -> Access:
 
 
 def _cards(nvml: ctypes.CDLL) -> list[Card]:
-    """Return the cards that the driver can reach: those whose UUID it reports. Empty if it
-    fails."""
+    """Return the cards whose UUID the driver reports, and so can reach; [] if it does not report
+    how many there are."""
     count = ctypes.c_uint(0)
     if nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)) != 0:
         return []
@@ -208,7 +210,8 @@ def _text(function: ctypes._NamedFuncPointer, *arguments: Any) -> str:
 
 
 def _node_number(function: ctypes._NamedFuncPointer, handle: ctypes.c_void_p) -> int:
-    """Return the number that an NVML function reports for a handle; ExperimentError if it fails."""
+    """Call an NVML function that reports one number about a card or MIG instance (``handle``), and
+    return the number; ExperimentError if it fails."""
     number = ctypes.c_uint(0)
     if function(handle, ctypes.byref(number)) != 0:
         raise messages.no_device_node()

@@ -46,11 +46,11 @@ def hold_place(
     """Wait for a place for a run, yield it, and hold it until the context ends; ``say`` is called
     with lines while it waits.
 
-    With several ``slots`` on the profile "cpu", the place is one slot and the working tree
-    ``folder``; until the context ends this process, and those that it starts, are confined to the
-    slot's cores. Otherwise it is the visible cards, or the whole processor. ExperimentError if
-    there are fewer cores than slots, if the system cannot confine a process to cores, or if the
-    locks cannot be written.
+    With several ``slots`` on the profile "cpu", the place is one slot, and the working tree
+    ``folder``, which no other run may use meanwhile. This process, and those that it starts, are
+    confined to the slot's cores until the context ends. Otherwise the place is the visible cards,
+    or the whole processor. ExperimentError if there are fewer cores than slots, if the system
+    cannot confine a process to cores, or if the locks cannot be written.
     """
     if profile == "cpu" and slots > 1:
         tree = f"tree-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
@@ -99,8 +99,9 @@ def holder(profile: Profile, slots: int) -> str:
 def _hold_slot(slots: Sequence[tuple[int, ...]], say: Callable[[str], None]) -> Iterator[Place]:
     """Wait until a slot is free, hold its cores until the context ends, and yield the place.
 
-    ``slots`` are the cores of each slot. While all are held, ``say`` is called, at once and every
-    ``AGAIN`` seconds, with the holder of the first one.
+    ``slots`` has the cores of each slot. Until one is free, ``say`` is called, at once and every
+    ``AGAIN`` seconds, with a line that names the holder of the first slot. ExperimentError if the
+    locks cannot be written.
     """
     waited, again = False, time.monotonic()
     while True:
@@ -126,8 +127,8 @@ def _name(core: int) -> str:
 
 
 def _used_cores(profile: Profile) -> Iterable[str]:
-    """Return the names of the locks of all cores that were ever held, sorted; a run without slots
-    takes these too. Empty for "cuda"."""
+    """Return the names of the locks of all cores for which a lock file exists, sorted; a run that
+    takes the whole processor takes these too, to wait for runs in slots. [] for "cuda"."""
     files = (cache_folder() / "locks").glob("cpu-*.lock") if profile == "cpu" else ()
     return sorted(file.stem for file in files)
 

@@ -28,8 +28,9 @@ def files_at_head(case: Case) -> dict[str, str]:
 
 
 def describe_files(case: Case, files: Mapping[str, str]) -> Code:
-    """Return the sizes and digests of files; ``files`` has git's id of each content, by path from
-    the repository's top. For {} the sizes are empty, and the digests those of no file.
+    """Return the sizes and digests of editable code. ``files`` has git's id of the content of each
+    file, by path from the repository's top. For {} the sizes are empty, and the digests those of no
+    file.
 
     GitError if git lacks one of the contents, OuroError if one is too large, or is Python in an
     encoding that is not read here.

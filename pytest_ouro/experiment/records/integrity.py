@@ -35,12 +35,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state after the ``started`` line of ``run`` was written, before its script starts.
+    """What a run could change, as it was after the ``started`` line of the run was written and
+    before its script starts.
 
-    ``holds`` are the devices that the run has locked, ``patterns`` the globs of its data files.
-    ``lines`` are the journal's; ``tried`` has the id of each tried commit by the full name of its
-    ref. ``data`` has the metadata of each data file, and ``modes`` the permissions of the files and
-    folders that records are written to, both by path.
+    ``run`` is the run's id, ``holds`` are the devices that it has locked, ``patterns`` the globs of
+    its data files. ``lines`` are the journal's; ``tried`` has the id of each tried commit by the
+    full name of its ref. ``data`` has the metadata of each data file, and ``modes`` the permissions
+    of the files and folders that records are written to, both by path.
     """
 
     case: Case
@@ -73,8 +74,8 @@ class Snapshot:
         )
 
     def restore(self, level: Level) -> list[str]:
-        """Restore permissions, journal, refs and start files; return lines about what was changed,
-        [] if nothing was.
+        """Restore what the run changed of permissions, journal, refs of tried commits and start
+        files; return lines about what it changed, [] if nothing.
 
         A data file that was written is reported and not restored. Call it when no process of the
         run is left, while the devices are still locked. At the level *sandboxed* the start files
@@ -88,10 +89,11 @@ class Snapshot:
         return [*closed, *records, *self._find_written(), *changed]
 
     def _restore_modes(self) -> list[str]:
-        """Set the permissions of the snapshot for each path from which the run took one of the
-        owner's; return a list of one line if there were any, or an empty one.
+        """Give back the permissions of the snapshot to each path from which the run took a
+        permission of the owner's; return a list of one line that names the first of them, or [] if
+        there are none.
 
-        Links, and what cannot be changed, are ignored.
+        Links, and paths whose permissions cannot be read or changed, are ignored.
         """
         closed = []
         for path, mode in self.modes.items():
@@ -107,12 +109,12 @@ class Snapshot:
 
     def _restore_journal(self) -> list[str]:
         """Restore the journal's lines from before, followed by the sound lines that other runs
-        added; return a list of one line about what the run changed, or an empty one.
+        added; return a list of one line about what the run changed, or [] if it changed nothing.
 
         Nothing is written if the old lines are there, file and ref agree, no record contradicts
-        another, and either nothing was added or other runs added lines too: forged lines are then
-        reported, and stay. Otherwise what was found is kept in a file, which the returned line
-        names.
+        another, and either nothing was added or other runs added lines too: lines that this run
+        forged are then reported, and stay. Otherwise what was found is kept in a file, which the
+        returned line names.
         """
         journal, start = self.case.evidence.journal, len(self.lines)
         with journal.locked():
@@ -153,8 +155,8 @@ class Snapshot:
         return sound[len(self.lines) :]
 
     def _is_alone(self, others: list[bytes]) -> bool:
-        """Return whether the run of this snapshot is the only one without an end in the journal: no
-        other script could have added lines.
+        """Return whether no other run than that of this snapshot is without an end in the journal,
+        so that no other script could have added lines.
 
         ``others`` are the lines that other runs added.
         """
@@ -163,10 +165,11 @@ class Snapshot:
         return not {record.run for record in begun} - ended - {self.run}
 
     def _claims_our_place(self, line: bytes) -> bool:
-        """Return whether a line records a run in the working tree and on a device of this run.
+        """Return whether a line of the journal records a run in this run's working tree and on one
+        of its devices, where no other run can be.
 
-        True for a line that is not a record. The end of a lost run counts only for this run's id. A
-        record that names no devices is taken to hold those of this run.
+        True for a line that is not a record. A record that a run was lost counts only if it is of
+        this run. A record that names no devices is taken to hold those of this run.
         """
         try:
             record = record_format.read(line)

@@ -28,15 +28,15 @@ def append(
     top: Path | None = None,
     torn: bool = False,
 ) -> None:
-    """Add one row for ``entry`` at the end, and the header first if there is none; flush both to
-    disk.
+    """Add one row for ``entry`` at the end of the ledger ``path``, and the header first if there is
+    none; flush both to disk.
 
     ``metric`` names the column of the value. A file that does not exist is created; one that exists
     is cut back to what it was if the row cannot be written whole. No link below ``top``, the
     repository's top folder (None: the file's folder), is followed. ``lock`` is the lock file of all
-    writers of this ledger. With ``torn``, the file may end with the first bytes of the row, and
-    only the rest is added. RecordError if the file cannot be read or written, or lacks a column
-    that the row needs; OuroError if ``lock`` is not a regular file.
+    writers of this ledger. With ``torn``, the file may end with the first bytes of this row, from a
+    writer that was killed, and then only the rest is added. RecordError if the file cannot be read
+    or written, or lacks a column that the row needs; OuroError if ``lock`` is not a regular file.
     """
     from filelock import FileLock
 
@@ -69,11 +69,13 @@ def _open(path: Path, top: Path) -> FileIO:
 
 
 def _missing(there: bytes, path: Path, entry: Entry, metric: str, torn: bool) -> bytes:
-    """Return the bytes to add to a file that holds ``there``, so that ``entry`` is its last row.
+    """Return the bytes to add to a ledger that holds the bytes ``there``, so that ``entry`` is its
+    last row.
 
-    They begin with a header or a line end if the file lacks it. With ``torn``, they are only the
-    rest of the row if ``there`` ends with its first bytes. The name of ``path`` decides the format
-    of a new file. RecordError if the file cannot be parsed or lacks a column.
+    Before the row they have a header if the ledger is empty or has none, and a line end if its last
+    line lacks one. With ``torn``, if ``there`` ends with the first bytes of the row, they are the
+    rest of the row. The name of ``path`` decides the format of a new file. RecordError if the
+    ledger cannot be parsed or lacks a column.
     """
     new = Table.new(ledger_format.of_name(path.name), metric)
     whole = "".join(f"{line}\n" for line in (*new.header, new.text(entry))).encode()
@@ -101,9 +103,10 @@ def _missing(there: bytes, path: Path, entry: Entry, metric: str, torn: bool) ->
 
 
 def _last_line(there: bytes, end: bytes) -> bytes:
-    """Return the bytes after the last line end, all bytes if there is none.
+    """Return the bytes after the last line end in ``there``; all of them if there is none.
 
-    ``end`` is the line end in the file's encoding; every character has as many bytes as it.
+    ``end`` is the line end in the file's encoding, in which every character has as many bytes as
+    it.
     """
     at = there.rfind(end)
     while at >= 0 and at % len(end):

@@ -24,9 +24,9 @@ class Pruned(NamedTuple):
 
 
 def prune(git: Git, journal: Journal, days: float) -> Pruned:
-    """Remove the logs of runs, of all working trees, that ended more than ``days`` days ago, and
-    the refs of those among them that were not kept; return what was removed, numbers of 0 if
-    nothing was. Records, rows and the commits of a branch stay.
+    """Remove the copied logs of runs, of all working trees, that ended more than ``days`` days ago,
+    and the refs to the commits of those among them that were not kept; return what was removed,
+    numbers of 0 if nothing was. Records, rows of the ledger and the commits of a branch stay.
 
     The newest ref stays, because a new journal is numbered after it. RecordError if the journal is
     not what was recorded, GitError if a ref cannot be deleted, OSError if a log cannot be: what was

@@ -1,4 +1,5 @@
-"""Record a run: the journal's lines, the ledger's row and a copy of the log."""
+"""Write the records of a run: the journal's lines, the ledger's row and a copy of the log; complete
+those of runs whose supervisor was killed."""
 
 from __future__ import annotations
 
@@ -100,11 +101,11 @@ def start(
 
 
 def measured_run(started: StartedRun, seen: Measurement, *, level_why: str) -> MeasuredRun:
-    """Return the record of a measurement, without an outcome, a lawful value and a verdict; write
-    nothing.
+    """Return the record of a measurement, whose ``outcome``, ``value`` and verdict are not set yet;
+    write nothing.
 
     ``level_why`` says why the level is not higher. The record has the first ``MAX_CLAIMS`` summary
-    lines of the program and of its evaluation, and None for a value that is not finite.
+    lines of the program and of its evaluation, and None for a score that is infinite or NaN.
     """
     evaluated = seen.evaluation.claims if seen.evaluation else {}
     device_name = seen.environment.get("device_name") or started.device_name
@@ -150,12 +151,12 @@ def _finite(value: float | None) -> float | None:
 
 
 def finish(case: Case, run: FinishedRun) -> FinishedRun:
-    """Write the ``finished`` line and the ledger's row; return the record as it was written.
+    """Write the ``finished`` line to the journal, then the row to the ledger; return the record as
+    it was written, with the present time and the text of its row.
 
-    It has the present time and the text of its row. The disk space that was reserved is freed. A
-    process that is killed between the two leaves the file that reserved it, by which
-    :func:`recover` later finds and writes the missing row. RecordError if the line or the row
-    cannot be written.
+    The disk space that was reserved is freed. A process that is killed between the two leaves the
+    file that reserved it, by which :func:`recover` later finds and writes the missing row.
+    RecordError if the line or the row cannot be written.
     """
     place = case.evidence.journal.place(run.run)
     with contextlib.suppress(OSError):
@@ -192,9 +193,10 @@ def abandon(
     """Record a run that has no measurement as a crash, in the journal and the ledger; return the
     record as it was written.
 
-    It was lost (its supervisor was killed), its process was not started, or something else than
-    the run ended it. ``tried`` is the ref that keeps its commit, "" if there may be none, and
-    ``message`` says what happened. RecordError if it cannot be recorded.
+    ``outcome`` is "lost" if its supervisor was killed, "not-started" if its process was not
+    started, and "interrupted" if something else than the run ended it. ``tried`` is the ref that
+    keeps its commit, "" if there may be none, and ``message`` says what happened. RecordError if it
+    cannot be recorded.
     """
     reason = RECORDED[outcome]
     return finish(
@@ -213,13 +215,13 @@ def abandon(
 
 
 def recover(case: Case, say: Callable[[str], None]) -> bool:
-    """Complete the records of this working tree's runs whose supervisor was killed.
+    """Complete the records of this working tree's runs whose supervisor was killed: record a run
+    without an end as a crash, and write a row that the ledger lacks. Return whether there was
+    anything to complete.
 
-    A run without an end is recorded as a crash, and a missing row of the ledger is written. Return
-    whether there was a run of one of the two kinds. If the folder of the journal does not exist, or
-    the journal is not what was recorded, record nothing and return False. RecordError if something
-    cannot be read or written, or if that folder is a symlink. ``say`` is called with a line about
-    each run.
+    If the folder of the journal does not exist, or the journal is not what was recorded, record
+    nothing and return False. RecordError if something cannot be read or written, or if that folder
+    is a symlink. ``say`` is called with a line about each run.
     """
     from filelock import FileLock
 
@@ -288,8 +290,8 @@ def _write_missing_rows(case: Case, say: Callable[[str], None]) -> bool:
 
 
 def _is_dead(run: StartedRun) -> bool:
-    """Return whether the process that supervised the run has ended; True too for a record that does
-    not identify it."""
+    """Return whether the supervisor of a run has ended; True too for a record that does not
+    identify its process."""
     return not run.process or processes.identity(run.pid) != run.process
 
 

@@ -72,10 +72,11 @@ class _Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class StartFiles:
-    """The files and folders as they were before a run: ``entries`` by path, without absent ones.
+    """What later programs start from, as it was before a run: ``entries`` has each file, link and
+    folder that existed, by path.
 
-    ``named`` are the paths of included files, folders of hooks and the like that settings of git
-    name.
+    ``named`` are the paths that settings of git name: included files, folders of hooks and the
+    like; they need not exist.
     """
 
     git: Git
@@ -90,8 +91,8 @@ class StartFiles:
         return cls(git, named, {**_entries(named - entries.keys()), **entries})
 
     def restore(self) -> list[str]:
-        """Restore the files, and return a line for each of the first ``_LINES`` paths that were
-        changed, with one more line that counts the others; [] if none was.
+        """Restore the files; return a line for each of the first ``_LINES`` paths that were
+        changed, and one more line that counts the others; [] if none was.
 
         What was found at a path is renamed and kept beside it, since a person may have made the
         change; a new file is only renamed. Left as they are: a new folder (what lies in it counts),
@@ -120,9 +121,9 @@ class StartFiles:
         return [*lines[:_LINES], *more]
 
     def _is_lawful(self, path: Path, before: _Entry, after: _Entry) -> bool:
-        """Return whether the path is the repository's ``.git/config``, or what that links to, and
-        only harmless settings of branches in it changed: neither other content, nor its kind or
-        permissions."""
+        """Return whether a change may stay: ``path`` is the repository's ``.git/config``, or what
+        that links to, is still a file with the same permissions, and only harmless settings of
+        branches differ in it."""
         config = self.git.common_dir / "config"
         if path not in (config, config.resolve()) or before.kind != "file":
             return False
@@ -272,11 +273,12 @@ def _settings(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def _entries(places: Iterable[Path], known: dict[Path, _Entry] | None = None) -> dict[Path, _Entry]:
-    """Return what is at these paths and, three levels deep, in folders among them, by path.
+    """Return what is at these paths and, three levels deep, in folders among them, by path. Paths
+    with nothing are left out.
 
-    Paths with nothing are left out. Without ``known``, what links lead to is included. ``known`` is
-    what was there before: with it, no link is followed, and bytes are read only of paths in it. A
-    file elsewhere is an ``other``, since the run may have made it.
+    Without ``known``, what links lead to is included. ``known`` is what was there before: with it,
+    no link is followed, and a file that is not in it is an ``other`` whose bytes are not read,
+    since the run may have made it.
     """
     found: dict[Path, _Entry] = {}
     todo = [(path, 3) for path in places]

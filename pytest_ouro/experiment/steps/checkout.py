@@ -1,4 +1,5 @@
-"""Check out the commit under test in a clean working tree: what is measured is committed."""
+"""Write the tried or trusted commit into a clean working tree, so that what is measured is what is
+committed."""
 
 from __future__ import annotations
 
@@ -28,12 +29,13 @@ def checkout(
     role: str = "tried",
     leave_out: Callable[[str], bool] = lambda path: False,
 ) -> Iterator[Path]:
-    """Write the files of a commit into a new working tree, and yield its folder.
+    """Write the files of a commit into a new working tree of the repository, in the cache folder,
+    and yield its folder; remove it when the context ends.
 
-    The working tree is removed when the context ends. ``role`` becomes a part of the folder's name.
-    Paths for which ``leave_out`` returns true are not written, nor is compiled Python, which would
-    be run in place of its source. ExperimentError if a file cannot be written as it is committed,
-    or at all; GitError if git fails, or refuses one of the paths.
+    ``role`` becomes a part of the folder's name. Paths for which ``leave_out`` returns true are not
+    written, nor is compiled Python, which would be run in place of its source. ExperimentError if a
+    file cannot be written as it is committed, or at all; GitError if git fails, or refuses one of
+    the paths.
     """
     name = hashlib.sha256(os.fsencode(git.common_dir)).hexdigest()[:12]
     folder = cache_folder() / "worktrees" / name / f"{role}-{commit[:12]}-{os.getpid()}"
@@ -69,10 +71,8 @@ def _write(git: Git, commit: str, folder: Path, leave_out: Callable[[str], bool]
 
 
 def _remove_abandoned(git: Git, parent: Path) -> None:
-    """Remove the working trees in ``parent`` whose process has ended without removing them.
-
-    The id of the process is the last part of a folder's name.
-    """
+    """Remove the working trees in the folder ``parent`` whose process, named by the last part of
+    the tree's name, has ended without removing them."""
     for name, folder in [*working_tree.names(git.common_dir)]:
         pid = folder.name.rpartition("-")[2]
         ours = folder.parent == parent.resolve() and pid.isdigit()

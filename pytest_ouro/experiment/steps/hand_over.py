@@ -1,4 +1,4 @@
-"""Hand over what a command left to its evaluation: copies, of plain files alone."""
+"""Copy the files that a command left for its evaluation: plain files alone."""
 
 from __future__ import annotations
 

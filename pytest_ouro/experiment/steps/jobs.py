@@ -1,4 +1,5 @@
-"""Describe what is run: the script or command, its evaluation, and the script that makes data."""
+"""Describe the jobs of a run: the script or command, and its evaluation; and run the script that
+makes missing data."""
 
 from __future__ import annotations
 
@@ -34,11 +35,12 @@ _NEVER = 365 * 86400.0
 
 
 def script_job(setup: Setup, tree: Path) -> Job:
-    """Return the job that runs the script with the trusted harness in ``tree``, a checkout.
+    """Return the job that runs the experiment's script in ``tree``, a checkout of the tried commit,
+    with the trusted bytes of the harness.
 
-    Of several printed values of the metric the last counts, unless the bound names another.
-    ExperimentError if the harness is not trusted, GitError or LimitError if it cannot be read,
-    OSError if ``tree`` lacks the script.
+    Of several printed values of the metric the last counts, unless the bound's ``metric-which``
+    says otherwise. ExperimentError if the harness is not trusted, GitError or LimitError if it
+    cannot be read, OSError if ``tree`` lacks the script.
     """
     case, experiment = setup.case, setup.experiment
     folder = tree / case.bound.root
@@ -68,10 +70,11 @@ def script_job(setup: Setup, tree: Path) -> Job:
 
 
 def command_job(setup: Setup, tree: Path) -> Job:
-    """Return the job that runs the command in ``tree``, a clean checkout.
+    """Return the job that runs the experiment's command in ``tree``, a clean checkout of the tried
+    commit.
 
-    The command is ended when its time on the bound's clock exceeds the budget by more than
-    ``tolerance``. Its temporary files go to the folder ``run`` in the scratch folder.
+    It is ended when its time on the bound's clock exceeds the budget by more than ``tolerance``.
+    Its temporary files go to the folder ``run`` in the setup's scratch folder.
     """
     folder = tree / setup.case.bound.root
     return replace(
@@ -84,8 +87,8 @@ def command_job(setup: Setup, tree: Path) -> Job:
 
 
 def _job(setup: Setup, message: Message) -> Job:
-    """Return a job with the bound's settings, to be run in the experiment's own folder; ``message``
-    says what is run."""
+    """Return a job with the settings of ``setup``, to be run in the experiment's own folder, not
+    yet in a checkout; ``message`` says what is run."""
     root, experiment = setup.case.evidence.root, setup.experiment
     return Job(
         program=experiment.program,
@@ -115,14 +118,15 @@ def _printed(experiment: Experiment, *, otherwise: Which) -> Printed:
 def evaluation_job(
     setup: Setup, run: Job, tree: Path, *, seconds: float, guard: Guard | None = None
 ) -> Job:
-    """Return the job that evaluates the result of ``run``, a command, in ``tree``, the trusted
-    checkout; or with ``guard`` the job that runs that guard's command there. The job is ended after
-    ``seconds``.
+    """Return the job that evaluates the result of ``run``, the job of a command, in ``tree``, the
+    trusted checkout; or with ``guard`` the job that runs that guard's command there. The job is
+    ended after ``seconds``.
 
-    The variable OURO_CANDIDATE names the folder of the command. If the command was in a sandbox, it
-    names instead a folder, which the caller makes, for copies of the command's files; and the
-    evaluation is observed. The job has a new scratch folder; a file is written there with the
-    settings by which the evaluation can run a program of the candidate (OURO_CONFINE).
+    The variable OURO_CANDIDATE names the folder in which the command ran. If the command was in a
+    sandbox, it names instead a folder in the new job's scratch folder, which the caller makes, for
+    copies of the command's files; and the evaluation is observed. The scratch folder is made here;
+    a file is written there with the settings by which the evaluation can run a program of the
+    candidate (OURO_CONFINE).
     """
     folder = tree / setup.case.bound.root
     scratch = Path(tempfile.mkdtemp(prefix="evaluation-", dir=setup.scratch))
@@ -178,11 +182,12 @@ def _command(words: tuple[str, ...], folder: Path) -> Message:
 
 
 def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
-    """Run the bound's ``prepare`` script from its trusted bytes if data is missing.
+    """If data of the bound is missing, run the bound's ``prepare`` script, from its trusted bytes,
+    to make it; return whether it was run.
 
-    Return whether it was run; ``say`` is called with its output. ExperimentError if data is missing
-    and the bound names no ``prepare`` script; or if that is not trusted, cannot be started or
-    fails, or data is missing after it. KeyboardInterrupt if a person interrupts it.
+    ``say`` is called with a line before it, and with the lines that it prints. ExperimentError if
+    data is missing and the bound names no ``prepare`` script; or if that is not trusted, cannot be
+    started or fails, or data is missing after it. KeyboardInterrupt if a person interrupts it.
     """
     case, experiment = setup.case, setup.experiment
     root = case.evidence.root

@@ -1,7 +1,8 @@
-"""Check what must be true before a run starts: committed code, writable records, free space.
+"""Check what must be true before a run starts: committed code, programs that exist, writable
+records, free space.
 
-Every function raises an OuroError with a remedy, mostly ExperimentError, if it is not true, and
-otherwise returns. Nothing is recorded yet.
+Every function whose name begins with ``demand`` raises an OuroError with a remedy, mostly
+ExperimentError, if that is not true, and otherwise returns None. Nothing is recorded yet.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ _SUBMODULE = "160000"
 
 
 def rehearse(experiment: Experiment, budget: float | None) -> Experiment:
-    """Return the experiment with this budget in seconds, or unchanged for None; ExperimentError if
-    the budget is longer than the bound's, which is that of ``experiment``."""
+    """Return the experiment with this ``budget``, in seconds, in place of its own, or unchanged for
+    None. ExperimentError if ``budget`` is longer than its own."""
     if budget is None:
         return experiment
     if budget > experiment.budget:
@@ -88,7 +89,8 @@ def demand_no_submodule(case: Case) -> None:
 
 
 def demand_same_head(case: Case, commit: str) -> None:
-    """Raise ExperimentError if HEAD is not ``commit``, the commit of the repeats before."""
+    """Raise ExperimentError if HEAD is not ``commit``, which the earlier repeats of the series
+    measured."""
     if case.repository.head != commit:
         raise messages.head_moved(commit, case.repository.head)
 
@@ -97,8 +99,9 @@ def demand_writable(case: Case) -> None:
     """Raise ExperimentError, or RecordError, if the journal was edited, or if files or disks could
     not hold the records of a run. Make the folder of the journal if there is none.
 
-    The log, the ledger and the journal may be missing, and must not be links; the ledger needs the
-    columns of a row. ``ROOM`` megabytes must be free.
+    The log, the ledger and the journal may be missing, and must be plain files that can be written,
+    not links; the ledger needs the columns of a row. ``ROOM`` megabytes must be free in the
+    experiment's folder, the journal's and the cache.
     """
     case.evidence.journal.demand_whole()
     journal = case.evidence.journal

@@ -1,7 +1,7 @@
 """Apply a verdict to the branch: after a discard or a crash, move it back to the last keep.
 
 The tried commit always stays reachable as ``refs/ouro/tried/<n>``. A change that is not committed
-is never lost.
+is never lost: the branch then stays.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 def settle(case: Case, *, target: str, tried: str, apply: bool) -> tuple[str, ...]:
-    """Move the branch back from the tried commit to ``target``, its last keep, or to what
-    `place_to_return` makes of it; return lines that say what was done, () if the branch is there
+    """Move the branch back from the tried commit to the commit that `place_to_return` returns for
+    ``target``, the last keep; return lines that say what was done, () if the branch is there
     already.
 
     With ``apply`` False, or if the branch must not or cannot be moved, it stays: nothing is raised,
@@ -53,8 +53,9 @@ def place_to_return(case: Case, kept: str) -> str:
     """Return the commit to which the branch of ``case`` is settled if the commit ``kept`` is its
     last keep. GitError if git fails.
 
-    It is the last keep, or the last of an unbroken line of commits after it, none a merge, that
-    change no editable file, such as a blessing: these are not experiments, and they would be lost.
+    It is ``kept`` itself, unless commits follow it that are not experiments, such as a blessing:
+    each has the commit before it as its only parent, and changes no editable file. Then it is the
+    last of these, so that they are not lost.
     """
     git, head = case.repository.git, case.repository.head
     editable = [case.bound.path(path) for path in case.experiment.editable]
@@ -74,8 +75,8 @@ def _changed_by(git: Git, commit: str) -> list[str]:
 
 
 def return_branch(git: Git, target: str) -> None:
-    """Move the branch from ``git.head`` to the commit ``target``, with the index and the files in
-    which the two differ; no filter or hook runs.
+    """Move the branch from ``git.head`` to the commit ``target``, and with it, of the index and the
+    files, those entries in which the two commits differ; no filter or hook runs.
 
     ExperimentError, before anything is changed, if a change that is not committed would be lost;
     OSError if a file cannot be written, GitError if the branch has moved: then some files may be at
@@ -96,11 +97,11 @@ def return_branch(git: Git, target: str) -> None:
 
 
 def _demand_unchanged(git: Git, path: str, entry: Entry | None) -> None:
-    """Raise ExperimentError unless the file on the disk is missing or as committed (``entry``).
+    """Raise ExperimentError unless the file at ``path`` on the disk is missing or as committed
+    (``entry``), except for line endings; with ``entry`` None, unless nothing is at the path.
     OuroError if it cannot be read.
 
-    Line endings do not count. A file of Git LFS must be there as its pointer. With ``entry`` None,
-    nothing may be at the path.
+    A file of Git LFS passes only as its pointer, which is what is committed.
     """
     found = on_disk(str(git.top / path))
     if entry is None:

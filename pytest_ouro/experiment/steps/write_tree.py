@@ -33,7 +33,7 @@ _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @dataclass
 class TreeWriter:
-    """A writer of a git tree into an empty folder.
+    """A writer of git trees into empty folders, which reads their files from ``objects``.
 
     ``leave_out`` says which paths are not written. ``large_files`` is the repository's folder of
     Git LFS objects: in place of a pointer, the file that the pointer names is written.
@@ -46,7 +46,8 @@ class TreeWriter:
     written: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def write(self, tree: str, folder: Path) -> None:
-        """Write the tree with this id into ``folder``, and verify what is there.
+        """Write the files of the tree with the id ``tree`` into the empty ``folder``, and verify by
+        their ids what is there then.
 
         GitError if git refuses one of its names, ExperimentError if a file cannot be written as it
         is committed; OSError for the disk's own faults.
@@ -67,10 +68,13 @@ class TreeWriter:
         self, tree: str, folder: int, prefix: str, links: list[tuple[str, str]]
     ) -> None:
         """Write a tree into the folder with the descriptor ``folder``, whose path is ``prefix`` (""
-        or with a slash at its end). ``leave_out`` is asked about all but folders, which are always
-        made. Links are only added to ``links``, as path and object id; a submodule becomes an empty
-        folder. ExperimentError for an unknown mode, for two names that the disk takes for one, or
-        for a file that Git LFS lacks."""
+        or with a slash at its end). Subfolders are always made; ``leave_out`` is asked about
+        everything else. A link is not made yet, but added to ``links`` as its path and object id; a
+        submodule becomes an empty folder.
+
+        ExperimentError for an unknown mode, for two names that the disk takes for one, or for a
+        file that Git LFS lacks.
+        """
         for name, (mode, blob, _) in self.objects.folder(tree).items():
             path = prefix + name
             if mode != _FOLDER and self.leave_out(path):
@@ -149,7 +153,8 @@ def _read_large(store: Path, name: str, path: str) -> bytes:
 def _files_of(
     folder: Path, *, like: str, prefix: str = ""
 ) -> Iterator[tuple[str, tuple[int, str]]]:
-    """Yield the path of every file below a folder, with its permissions and object id.
+    """Yield pairs for every file and link below a folder: its path, and a tuple of its permissions
+    and object id.
 
     A link has the permissions 0, and its target as content. ``like`` is an id whose hash function
     makes the ids, ``prefix`` the path of the folder. The file ``.git`` at the top is left out.
@@ -171,7 +176,8 @@ def _files_of(
 
 
 def replace_file(top: Path, path: str, mode: str, data: bytes) -> None:
-    """Replace what is at a path below ``top`` by a file or link of a tree, whole or not at all.
+    """Put a file or link in place of the file or link at a path below ``top``, or where nothing is:
+    whole or not at all.
 
     ``mode`` is that of a tree's entry for a file or link, and ``data`` the bytes of the file or the
     link's target. Folders on the way are made. OSError if a folder is at the path, or a link or

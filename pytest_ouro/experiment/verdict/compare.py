@@ -32,8 +32,8 @@ def compare(
     guards: Iterable[Guard] = (),
     describe_again: Callable[[FinishedRun], FinishedRun] = lambda run: run,
 ) -> FinishedRun:
-    """Return the measured run with its verdict and the values that the verdict follows from; its
-    ``row`` is still "".
+    """Return ``measured`` as a finished record, with its verdict and the values that the verdict
+    follows from; its ``row`` is still "". Nothing is written.
 
     ``runs`` are the finished runs of the journal, oldest first. ``history`` has the ids of the
     run's commit and its ancestors, newest first. The reference is the last keep in ``history`` that
@@ -115,8 +115,8 @@ def compare(
 def _incumbent(
     history: Sequence[str], runs: Sequence[FinishedRun], finished: FinishedRun
 ) -> str | None:
-    """Return the commit of the last keep in ``history`` before ``finished``, to which the branch is
-    settled; None if nothing is kept.
+    """Return the commit to which the branch is settled after ``finished``: that of the last keep in
+    ``history``; None if nothing is kept.
 
     If ``finished`` is a keep itself, this is the last keep without it. If it is a discard of a kept
     commit, which was measured again, that commit is not a keep any more.
@@ -128,8 +128,8 @@ def _incumbent(
 def _lost(
     past: Sequence[FinishedRun], kept: Sequence[FinishedRun], trust: str
 ) -> list[FinishedRun]:
-    """Return the runs whose code lost to the last keep: earlier keeps, and the last runs of
-    discarded commits that were compared with it. Empty if nothing is kept.
+    """Return the runs whose code lost to the last keep: earlier keeps, and each discarded commit's
+    last run, if it was compared with the last keep. [] if nothing is kept.
 
     ``past`` are the comparable runs, oldest first, ``kept`` the keeps, newest first. Runs that
     broke a guard under another trust than ``trust`` are left out, since its limit may have been
@@ -149,10 +149,10 @@ def _lost(
 
 
 def _noise(rule: VerdictRule, runs: Sequence[MeasuredRun]) -> float | None:
-    """Return the standard deviation of one run; None if it is not known.
+    """Return the noise, the standard deviation of a single run; None if it is not known.
 
-    It is the rule's own number; for "auto", `noise_of` computes it from the runs that have a value,
-    grouped by their code: from those with a salt if that gives a number, else from all.
+    It is the rule's own number. For "auto", it is what `noise_of` computes from the runs that have
+    a value, grouped by their code: from those with a salt if that gives a number, else from all.
     """
     if rule.noise != "auto":
         return rule.noise
@@ -183,8 +183,8 @@ def _apart(runs: Sequence[FinishedRun], past: Sequence[FinishedRun], measured: M
     """Return why the run becomes a new baseline: the conditions in which it differs from the last
     run that succeeded and is not a rehearsal, separated by commas.
 
-    "" if ``past``, the comparable runs, is not empty, if there is no such run, or if ``measured``
-    is a rehearsal.
+    "" if some run can be compared (``past`` is not empty), if no run succeeded before, or if
+    ``measured`` is a rehearsal.
     """
     others = [run for run in runs if run.outcome == "ok" and not run.rehearsal]
     if past or not others or measured.rehearsal:

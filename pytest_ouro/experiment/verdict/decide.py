@@ -103,11 +103,11 @@ def decide(
 
 
 def is_tie(gained: float, lost: float, within: float) -> bool:
-    """Return whether a run ties with the last keep.
+    """Return whether a run ties with the last keep; ``within`` is the band.
 
-    Its gain over the last keep (``gained``, negative for a loss) must be at most ``within``, the
-    band, and at least minus the band; so must its gain over the best value ever kept (``lost``) be
-    at least minus the band. That keeps ties from adding up: each alone may be a small loss.
+    Its gain over the last keep (``gained``, negative for a loss) must lie between minus the band
+    and the band. Its gain over the best value ever kept (``lost``, negative for a loss) must be at
+    least minus the band, so that ties, each of which may be a small loss, do not add up.
     """
     return abs(gained) <= within and lost >= -within
 
@@ -121,7 +121,8 @@ def margin(run: Candidate, best: Candidate, rule: VerdictRule, noise: float | No
 
 
 def band(margin: float) -> float:
-    """Return the largest difference of two runs that tie: the share ``TIE`` of the margin."""
+    """Return the largest difference of two runs that tie: ``TIE`` (half) of ``margin``, the gain
+    that a run must exceed."""
     return TIE * margin
 
 

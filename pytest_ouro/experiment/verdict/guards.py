@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 class GuardResult(NamedTuple):
-    """The result for one guard: whether it holds, and the number and its limit, each None if it is
-    not known.
+    """The result for one guard: its ``id``, whether it holds, and the number (``value``) and its
+    limit, each None if it is not known.
 
     ``text`` is a line for people. ``brief`` is a word for the last line, such as ``memory:900>800``
     or ``memory:unknown``; "" if the guard holds.
@@ -41,8 +41,8 @@ def check_guards(
 
 
 def _check(guard: Guard, run: MeasuredRun, kept: Sequence[FinishedRun]) -> GuardResult:
-    """Return the result for one guard, which is broken if a number is not known and holds if it has
-    ``of`` and nothing is kept; see :func:`check_guards`."""
+    """Return the result for one guard; see :func:`check_guards`. It is broken if a number that it
+    needs is not known, and holds if it has ``of`` and nothing is kept yet."""
     value = number_of(guard, run)
     if value is None:
         return _unknown(guard, None, f"there is no number '{guard.name}' of this run")
@@ -61,8 +61,8 @@ def _check(guard: Guard, run: MeasuredRun, kept: Sequence[FinishedRun]) -> Guard
 
 
 def _compared(guard: Guard, value: float, limit: float, reference: str) -> GuardResult:
-    """Return the result for a known number and limit; the words ``reference``, about where the
-    limit is from, are added behind it in ``text``."""
+    """Return the result for a known number and limit. ``reference`` says in words where the limit
+    is from ("" for one without ``of``), and follows the limit in ``text``."""
     holds = guard.allows(value, limit)
     most = guard.at_least is None
     text = (

@@ -15,10 +15,8 @@ if TYPE_CHECKING:
 
 
 def comparable(past: MeasuredRun, run: StartedRun) -> bool:
-    """Return whether ``past`` can be compared with ``run``.
-
-    It must have succeeded, be no rehearsal, and have no :func:`differences` from ``run``.
-    """
+    """Return whether ``past`` can be compared with ``run``: it succeeded, is not a rehearsal, and
+    has no `differences` from ``run``."""
     return past.outcome == "ok" and not past.rehearsal and not differences(past, run)
 
 
@@ -27,8 +25,8 @@ def differences(past: MeasuredRun, run: StartedRun) -> list[str]:
     the value of ``past`` first; [] if they agree.
 
     Compared are device, budget, clock, data, harness, metric, and the blessing with
-    ``--new-baseline`` since which runs are compared. Level and rows are compared too if ``run`` was
-    measured with success; without a measurement they are not known.
+    ``--new-baseline`` since which runs are compared. If ``run`` was measured with success, its
+    level and its number of scored rows are compared too; without a measurement they are not known.
     """
     then, now = _known_before(past), _known_before(run)
     if isinstance(run, MeasuredRun) and run.outcome == "ok":
@@ -105,8 +103,8 @@ def notes(run: FinishedRun, runs: Sequence[FinishedRun]) -> tuple[str, ...]:
 
 
 def _less_code(run: FinishedRun) -> str:
-    """Return "less code: " and by how much the code shrank, in the kind that shrank most, if the
-    run was kept for less code; otherwise ""."""
+    """Return by how much the code shrank, as ``less code: …``, if the run was kept for less code;
+    otherwise "". It names the kind of code that shrank most."""
     if run.reason is not Reason.SIMPLER:
         return ""
     return f"less code: {saved(run)}"
@@ -126,8 +124,8 @@ def memory(run: FinishedRun) -> str:
 
 
 def _new_baseline(run: FinishedRun) -> str:
-    """Return that the run is a new baseline, and in what earlier runs differ from it; "" if it is
-    not one, or if there were no earlier runs."""
+    """Return a line that says that the run is a new baseline, and in what earlier runs differ from
+    it; "" if it is not one, or if there were no earlier runs."""
     if run.reason is not Reason.BASELINE or not run.apart:
         return ""
     return f"a new baseline: no earlier run can be compared, they differ in {run.apart}"
@@ -144,8 +142,8 @@ def _read(run: FinishedRun) -> str:
 
 
 def _noise_unknown(run: FinishedRun) -> str:
-    """Return how to measure the noise if the run was kept for a gain while the noise was not known,
-    or ""."""
+    """Return a line that says how to measure the noise, if the run was kept for a gain while the
+    noise was not known; otherwise ""."""
     if run.reason is not Reason.NOISE_UNKNOWN:
         return ""
     return (
@@ -169,8 +167,8 @@ def describe_same_code(run: FinishedRun, *, same_seeds: bool) -> str:
 
 def tally(runs: Sequence[FinishedRun]) -> str:
     """Return a text on the tries since the last baseline, which counts as the first of them: their
-    number, the number of commits that were kept, and the gain of the best keep over the baseline,
-    beside the gain that noise alone would give if the noise is known.
+    number, the number of commits that were kept, and the gain of the best keep over the baseline;
+    if the noise is known, also the gain that noise alone would give.
 
     "" for fewer than two tries. ``runs`` are comparable, oldest first. Not tries are crashes,
     rehearsals, early repeats, runs below the bound's level, and runs of known code.

@@ -20,8 +20,8 @@ _SAME_VALUES = "the repeats measured exactly the same value: it does not depend 
 
 @dataclass(frozen=True)
 class Repeats:
-    """The measured values of one series, at least two; ``counts_as_one`` says why they are not
-    independent, "" if they may be."""
+    """The measured values of one series of runs of one commit, at least two; ``counts_as_one`` says
+    why they are not independent, "" if they may be."""
 
     values: tuple[float, ...]
     counts_as_one: str = ""
@@ -46,9 +46,9 @@ class Repeats:
         return 1 if self.counts_as_one else len(self.values)
 
     def line(self, commit: str, metric: Metric) -> str:
-        """Return the stable line ``ouro: repeat …`` that people and agents grep for, with the
-        number of values, their mean and their standard deviation as ``metric`` writes them, and the
-        first digits of ``commit``."""
+        """Return the line ``ouro: repeat n=3 mean=… sd=… commit=…``, whose form does not change,
+        for people and agents to grep for; numbers as ``metric`` writes them, and the first seven
+        digits of ``commit``."""
         return (
             f"ouro: repeat n={len(self.values)} mean={metric.text(self.mean)} "
             f"sd={metric.text(self.sd)} commit={commit[:7]}"
@@ -81,7 +81,7 @@ def find_repeats(runs: Iterable[MeasuredRun], series: str | None) -> Repeats | N
 
 
 def independent(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
-    """Return the runs in their order, without the runs of each series whose repeats count as
+    """Return the runs in their order, leaving out every run of a series whose repeats count as
     one."""
     series = {run.series for run in runs if run.series}
     alike = {one for one in series if (found := find_repeats(runs, one)) and found.counts_as_one}
