@@ -1,4 +1,5 @@
-"""The folder of our files that can be made again: locks, and the working trees of runs."""
+"""Find and make the cache folder: our files that may be deleted, such as locks and the working
+trees of runs."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from pytest_ouro.messages import folders as messages
 
 def cache_folder() -> Path:
     """Return ``$XDG_CACHE_HOME/pytest-ouro``, or ``~/.cache/pytest-ouro`` if the variable is unset
-    or empty; it need not exist. ExperimentError if that path is not absolute, as without a home."""
+    or empty; the folder may not exist. Raise ExperimentError if the path is not absolute, as when
+    there is no home folder."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
     if not os.path.isabs(base):  # noqa: PTH117 - without a home, expanduser changes nothing
         raise messages.unusable_folder(base, "its path is not absolute")
@@ -20,12 +22,12 @@ def cache_folder() -> Path:
 
 
 def make_cache_folder(*names: str) -> Path:
-    """Make the folder ``names[0]/names[1]/…`` (one name at least) in the cache folder, for this
-    user alone, unless it exists, and return its path. If the cache folder has no .gitignore, write
-    one by which git ignores all of it.
+    """Make the folder ``names[0]/names[1]/…`` in the cache folder, accessible to this user only,
+    and return its path; an existing one is kept. Give the cache folder a .gitignore that ignores
+    all of it, unless it has one.
 
-    OSError if a folder cannot be made, or a link or a file lies in its place; ExperimentError as in
-    `cache_folder`.
+    Raise OSError if a folder cannot be made, or a link or a file is in its place;
+    ExperimentError if there is no cache folder (see `cache_folder`).
     """
     cache = cache_folder()
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -36,8 +38,8 @@ def make_cache_folder(*names: str) -> Path:
 
 
 def cache_in(top: Path) -> str:
-    """Return the cache folder's path relative to ``top``, with a slash at the end; "" if it lies
-    outside of ``top``, or `cache_folder` raises an error. It need not exist."""
+    """Return the cache folder's path relative to ``top``, with a final slash; "" if it lies outside
+    ``top`` or is unknown. The folder may not exist."""
     try:
         return f"{cache_folder().resolve().relative_to(top.resolve()).as_posix()}/"
     except (ValueError, OSError, OuroError):  # elsewhere, or there is no home

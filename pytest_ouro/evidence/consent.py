@@ -1,8 +1,8 @@
 """Remember, outside of every repository, which rules this user blessed on this machine.
 
-Rules can name commands, and a clone brings its own rules and its own bound.lock. So a command runs
-only if the user named the trusted commit, allowed commands by an option, or blessed these very
-rules here. What is remembered is the path of the repository and the digest of bound.lock.
+Rules can name commands, and a clone brings its own rules and its own bound.lock. So a command
+runs only if the user named the trusted commit, allowed commands by an option, or blessed these
+very rules here. What is remembered is the path of the repository and the digest of bound.lock.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def is_given(trust: Trust) -> bool:
-    """Return whether this user vouched for the trusted rules, and so for their commands: the user
-    named the trusted commit by an option or variable, or blessed these rules on this machine. The
-    option that allows commands is not looked at here. TrustError if the trusted commit has a
-    damaged bound.lock, GitError or LimitError if it cannot be read.
+    """Return whether this user approved the trusted rules, and so the commands that they name:
+    by naming the trusted commit with an option or environment variable, or by a blessing of
+    these rules on this machine. The option that allows commands for one session does not count
+    here, nor does ``git config ouro.trust``, which may be the repository's own setting.
 
-    A commit that ``git config ouro.trust`` names does not count as named: the repository may bring
-    that setting.
+    Raise TrustError if the bound.lock in the trusted commit is damaged, GitError or LimitError
+    if it cannot be read.
     """
     if trust.named_by_user:
         return True
@@ -35,18 +35,18 @@ def is_given(trust: Trust) -> bool:
 
 
 def remember(git: Git, lock_path: str, lock: bytes) -> None:
-    """Remember, by an empty file, that the user blessed the bytes ``lock`` of bound.lock, whose
-    path from the top is ``lock_path``, in this repository. OSError if there is no home outside of
-    it, or the file cannot be made."""
+    """Record that this user blessed the bytes ``lock`` of bound.lock, at the repository-relative
+    path ``lock_path``, in this repository. The record is an empty file in the user's state folder.
+    Raise OSError if it cannot be made, or if that folder is in the repository or unknown."""
     place = _place(git, lock_path, lock)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(open_plain(place.parent, place.name, os.O_WRONLY | os.O_CREAT))
 
 
 def is_remembered(git: Git, lock_path: str, lock: bytes) -> bool:
-    """Return whether `remember` was called by this user on this machine with the same arguments:
-    ``lock`` is the bytes of bound.lock, ``lock_path`` its path from the repository's top. False
-    also if there is no home outside of the repository."""
+    """Return whether `remember` was called by this user on this machine for the same repository,
+    ``lock_path`` and bytes ``lock``. Return False if the state folder is in the repository or
+    unknown."""
     try:
         return _place(git, lock_path, lock).is_file()
     except OSError:
@@ -54,9 +54,9 @@ def is_remembered(git: Git, lock_path: str, lock: bytes) -> bool:
 
 
 def _place(git: Git, lock_path: str, lock: bytes) -> Path:
-    """Return the file whose existence remembers the blessing of ``lock``: in ``$XDG_STATE_HOME``,
-    or else ``~/.local/state``. FileNotFoundError if that folder's path is not absolute, as without
-    a home, or if it lies in the repository, which could bring the file along."""
+    """Return the path of the file whose existence records the blessing of ``lock``, below
+    ``$XDG_STATE_HOME`` or ``~/.local/state``. Raise FileNotFoundError if that folder's path is not
+    absolute, or if it is in the repository, which could bring the file along."""
     home = os.path.expanduser("~/.local/state")  # noqa: PTH111 - it does not raise
     state = Path(os.environ.get("XDG_STATE_HOME") or home)
     common = git.common_dir.resolve()

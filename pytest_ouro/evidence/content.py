@@ -1,4 +1,4 @@
-"""Read files; compute the canonical bytes, digests and equality of contents."""
+"""Read files from disk, and compute and compare the canonical bytes and digests of contents."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _LFS = rb"version https://git-lfs\S*\noid sha256:([0-9a-f]{64})\n"
 
 
 def canonical(data: bytes) -> bytes:
-    """Return the bytes of a text with LF for each CRLF; binary data (with a NUL in its first 8000
-    bytes) unchanged."""
+    """Return ``data`` with each CRLF replaced by LF; binary data (a NUL in its first 8000 bytes) is
+    returned unchanged."""
     return data if b"\0" in data[:8000] else data.replace(b"\r\n", b"\n")
 
 
 def large_file(blob: bytes) -> str | None:
-    """Return the sha256 (hexadecimal) that a Git LFS pointer names; None if ``blob`` is not a
-    pointer."""
+    """Return the sha256 (hexadecimal) that the Git LFS pointer ``blob`` names; None if ``blob`` is
+    not a Git LFS pointer."""
     if not blob.startswith(b"version https://git-lfs"):  # most are not: spare them the pattern
         return None
     pointer = re.match(_LFS, blob)
@@ -40,37 +40,41 @@ def large_file(blob: bytes) -> str | None:
 
 
 def digest(data: bytes) -> str:
-    """Return ``sha256:…`` of the canonical bytes; if ``data`` is a Git LFS pointer, of the file
-    that it names."""
+    """Return ``sha256:…`` of the canonical bytes of ``data`` (with LF line ends). If ``data`` is a
+    Git LFS pointer, return ``sha256:`` and the digest that it names."""
     return "sha256:" + (large_file(data) or hashlib.sha256(canonical(data)).hexdigest())
 
 
 def has_digest(data: bytes, wanted: str) -> bool:
-    """Return whether ``wanted`` (``sha256:…``) is the `digest` of ``data``, or the sha256 of its
-    bytes as they are: Git LFS hashes files without making line endings canonical."""
+    """Return whether ``wanted`` (``sha256:…``) is the `digest` of ``data`` or the sha256 of its
+    unchanged bytes, since Git LFS hashes files without converting line ends."""
     return digest(data) == wanted or f"sha256:{hashlib.sha256(data).hexdigest()}" == wanted
 
 
 def short(value: str) -> str:
-    """Return the first 8 digits and "…" of a ``sha256:…`` digest, else the first 7 characters, as
-    of a commit id: ``9f2c41ab…`` or ``a1b2c3d``."""
+    """Shorten a digest or commit id for a message: ``sha256:9f2c41ab…`` to ``9f2c41ab…`` (8
+    digits), any other text to its first 7 characters."""
     return value[7:15] + "…" if value.startswith("sha256:") else value[:7]
 
 
 def read_file(path: Path, *, limit: int = limits.FILE) -> bytes | None:
-    """Return the bytes of a regular file; for a symlink, the path that it holds, as bytes; None if
-    there is nothing, or anything else.
+    """Return the bytes of a regular file; for a symbolic link, the path of its target; None if
+    nothing is there, or something else, such as a folder.
 
-    OuroError if the file cannot be read; LimitError if it has more bytes than ``limit``.
+    Raise OuroError if the file cannot be read, and LimitError if it has more than ``limit``
+    bytes.
     """
     found = on_disk(str(path), limit=limit)
     return found[1] if found else None
 
 
 def on_disk(path: str, *, limit: int = limits.FILE) -> tuple[int, bytes] | None:
-    """Return ``(st_mode, bytes)`` of a regular file or a symlink, whose bytes are the path that it
-    holds; None if there is nothing, or anything else. Errors as in :func:`read_file`, of which this
-    is the faster form: it needs no Path."""
+    """Return ``(st_mode, bytes)`` of a regular file; for a symbolic link the bytes are the path
+    of its target. Return None if nothing is there, or something else, such as a folder.
+
+    Raise OuroError if the file cannot be read, and LimitError if it has more than ``limit``
+    bytes. It takes a text, which is faster to make than the Path of :func:`read_file`.
+    """
     try:
         mode = os.lstat(path).st_mode
         if stat.S_ISLNK(mode):
@@ -85,12 +89,12 @@ def on_disk(path: str, *, limit: int = limits.FILE) -> tuple[int, bytes] | None:
 
 
 def read_own(path: Path, *, limit: int = limits.SMALL) -> bytes | None:
-    """Return the bytes of a file in git's folder, or of one that pytest-ouro writes; None if it is
-    absent.
+    """Return the bytes of a file in git's folder or of one that pytest-ouro writes; None if it
+    does not exist.
 
-    No link is followed and no pipe is waited for, since others may have put one in its place.
-    OuroError for anything but a regular file, or if it cannot be read; LimitError for more bytes
-    than ``limit``.
+    Raise OuroError if it is a link, a pipe or anything but a regular file, since another program
+    may have put one there, or if it cannot be read; LimitError if it has more than ``limit``
+    bytes.
     """
     try:
         return read_regular(str(path), limit, too_large=limit_messages.too_large_own)
@@ -112,8 +116,8 @@ _KINDS = {
 
 
 def kind_of(path: str, *, follow: bool = False) -> str:
-    """Return what has this path, in the words of a message ("a folder"); "" if it is a regular
-    file, or nothing can be found there. A link is "a link", or what it leads to with ``follow``."""
+    """Return what is at ``path`` in words, as "a folder", "a link" or "a device"; "" for a regular
+    file or if nothing is there. With ``follow``, a link is followed."""
     try:
         kind = stat.S_IFMT(os.stat(path, follow_symlinks=follow).st_mode)  # noqa: PTH116
     except OSError:
@@ -122,8 +126,9 @@ def kind_of(path: str, *, follow: bool = False) -> str:
 
 
 def refuse_other(path: str, *, restore: str = "") -> None:
-    """Raise OuroError if ``path`` is there and is not a regular file; its help removes it, and then
-    runs the command ``restore``. A link is not a regular file."""
+    """Raise OuroError if ``path`` exists and is not a regular file (a link is not); otherwise
+    return. The help of the error is a command that removes it, followed by the command ``restore``,
+    if given."""
     if kind := kind_of(path):
         raise limit_messages.special_file(path, kind, restore)
 
@@ -135,11 +140,11 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
 def open_regular(path: str, *, follow: bool = False) -> tuple[int, int]:
-    """Open a regular file to be read; return its descriptor, which the caller closes, and its size
-    in bytes.
+    """Open a regular file for reading; return its descriptor, which the caller must close, and
+    its size in bytes.
 
-    OSError if it is absent or anything else (a pipe is not waited for), and for a symlink unless
-    ``follow``.
+    Raise OSError if it does not exist, is anything else (a pipe does not block), or is a
+    symbolic link and ``follow`` is false.
     """
     descriptor = os.open(path, _READ if follow else _READ | os.O_NOFOLLOW)
     found = os.fstat(descriptor)
@@ -156,11 +161,11 @@ def read_regular(
     follow: bool = False,
     too_large: Callable[[str, int, int], LimitError] | None = None,
 ) -> bytes:
-    """Return the bytes of a regular file. OSError if it is absent or anything else, and for a
-    symlink unless ``follow``; LimitError if it has more bytes than ``limit``.
+    """Return the bytes of a regular file. Raise OSError if it does not exist, is anything else,
+    or is a symbolic link and ``follow`` is false.
 
-    ``too_large`` makes that LimitError from the path, the size and the limit in bytes; by default
-    it is `messages.limits.too_large`.
+    Raise LimitError if it has more than ``limit`` bytes; ``too_large`` makes this error from the
+    path, the size and the limit (by default, `messages.limits.too_large`).
     """
     too_large = too_large or limit_messages.too_large
     descriptor, size = open_regular(path, follow=follow)
@@ -178,9 +183,12 @@ def read_regular(
 
 
 def read_or_point(path: Path, *, limit: int = limits.FILE) -> bytes | None:
-    """Return what :func:`read_file` returns: bytes, or None. For a file of more than ``limit``
-    bytes, return instead the Git LFS pointer that names its sha256; but raise LimitError if
-    ``limit`` is lower than `limits.FILE`. OuroError if the file cannot be read."""
+    """Return the bytes of a regular file, of a symbolic link the path of its target, None for
+    anything else. For a file of more than ``limit`` bytes return a Git LFS pointer with its
+    sha256 instead, or raise LimitError if ``limit`` is below `limits.FILE`.
+
+    Raise OuroError if the file cannot be read.
+    """
     try:
         return read_file(path, limit=limit)
     except LimitError:
@@ -192,22 +200,23 @@ def read_or_point(path: Path, *, limit: int = limits.FILE) -> bytes | None:
 
 
 def hash_file(path: str) -> str:
-    """Return the sha256 (hexadecimal) of a regular file, read by parts. OuroError for anything
-    else, a symlink too, or if it cannot be read."""
+    """Return the sha256 (hexadecimal) of a regular file's bytes, which are read in parts. Raise
+    OuroError if it is anything else, also a symbolic link, or cannot be read."""
     return _hash_parts(path, lambda size: hashlib.sha256())
 
 
 def blob_id(path: str, like: str) -> str:
-    """Return the id that git gives a regular file's bytes, by the hash function that made the id
-    ``like``: sha256 if that has 64 digits, else sha1. The file is read by parts. OuroError as in
-    :func:`hash_file`."""
+    """Return the id that git gives a blob with the bytes of this regular file, which is read in
+    parts: by SHA-256 if the id ``like`` has 64 digits, otherwise by SHA-1. Raise OuroError if it is
+    not a regular file or cannot be read."""
     new = hashlib.sha256 if len(like) == 64 else hashlib.sha1
     return _hash_parts(path, lambda size: new(b"blob %d\0" % size, usedforsecurity=False))
 
 
 def _hash_parts(path: str, start: Callable[[int], hashlib._Hash]) -> str:
-    """Return the hash (hexadecimal) of a regular file; OuroError as in :func:`hash_file`. ``start``
-    gets its size in bytes and returns the hash object that its bytes are added to."""
+    """Return the hash (hexadecimal) of a regular file's bytes, which are read in parts. ``start``
+    takes the file's size in bytes and returns the hash object to update. Raise OuroError if it is
+    not a regular file or cannot be read."""
     try:
         descriptor, size = open_regular(path)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
@@ -220,9 +229,12 @@ def _hash_parts(path: str, start: Callable[[int], hashlib._Hash]) -> str:
 
 
 def same_content(blob: bytes, data: bytes) -> bool:
-    """Return whether two contents are equal in canonical form; if ``blob`` is a Git LFS pointer,
-    whether ``data`` is the file that it names, or a pointer to the same file. A pointer in ``data``
-    alone is a text like any other."""
+    """Return whether ``blob`` (from git) and ``data`` are equal apart from line ends (CRLF or
+    LF).
+
+    If ``blob`` is a Git LFS pointer, return whether ``data`` is the file that it names, or a
+    pointer to the same file. If only ``data`` is a pointer, it is compared as text.
+    """
     if name := large_file(blob):
         return name in (large_file(data), hashlib.sha256(data).hexdigest())
     return canonical(blob) == canonical(data)

@@ -1,4 +1,4 @@
-"""Find and hash the data files of an experiment, outside git."""
+"""Find the data files of an experiment, which are outside git, and compute their digests."""
 
 from __future__ import annotations
 
@@ -22,33 +22,36 @@ _SMALL = 1 << 20
 
 
 def matched(patterns: Iterable[str], root: Path) -> list[Path]:
-    """Return the files that any of the patterns matches, as `files` finds them: each once, sorted.
-    [] without patterns; RuntimeError as in `files`."""
+    """Return the files that at least one of the patterns matches (see `files`), sorted, each once;
+    [] without patterns. Raise RuntimeError if the home folder for ``~`` is unknown."""
     return sorted({path for pattern in patterns for path in files(pattern, root)})
 
 
 def missing(patterns: tuple[str, ...], root: Path) -> list[str]:
-    """Return those of the patterns that match no file, as `files` finds them; [] if each matches
-    one. RuntimeError as in `files`."""
+    """Return those of the patterns that match no file (see `files`). Raise RuntimeError if the home
+    folder for ``~`` is unknown."""
     return [pattern for pattern in patterns if not files(pattern, root)]
 
 
 def files(pattern: str, root: Path) -> list[Path]:
-    """Return the files that a pattern (a glob, ``~`` allowed, absolute or relative to ``root``)
-    matches, sorted; [] if there are none. They are regular files, or links to such. Hidden files,
-    which a glob leaves out, are added as `_hidden_siblings` finds them. RuntimeError if the home
-    that ``~`` stands for is unknown."""
+    """Return the regular files, and links to such, that a glob matches, sorted; [] if there are
+    none. The glob is absolute, begins with ``~``, or is relative to ``root``.
+
+    Hidden files with the same suffix, which ``glob`` leaves out, are included (see
+    `_hidden_siblings`). Raise RuntimeError if the home folder for ``~`` is unknown.
+    """
     whole = str(root / Path(pattern).expanduser())
     found = {path for path in map(Path, glob(whole, recursive=True)) if path.is_file()}
     return sorted(found | _hidden_siblings(found, Path(whole).name))
 
 
 def _hidden_siblings(found: set[Path], last: str) -> set[Path]:
-    """Return files with a hidden name that ``last``, the last part of the pattern, matches if its
-    wildcards may stand for the first dot. They are in the same folder as a file in ``found`` and
-    have its suffix: code that lists a folder by suffix would read them.
+    """Return the hidden files (with a name that begins with a dot) that ``last``, the last part
+    of a glob, would match if its wildcards could match the first dot. Only those in the folder
+    and with the suffix of a file in ``found`` count, since code that lists a folder by suffix
+    would read them.
 
-    An empty set if ``last`` does not begin with a wildcard, or no file in ``found`` has a suffix.
+    Return an empty set if ``last`` does not begin with a wildcard.
     """
     if not last.startswith(("*", "?")):  # the pattern cannot match a hidden name
         return set()
@@ -62,9 +65,9 @@ def _hidden_siblings(found: set[Path], last: str) -> set[Path]:
 
 
 def name(path: Path, root: Path) -> str:
-    """Return the name of a data file in bound.lock: its path relative to ``root`` if it is below
-    that, else ``~/…`` if it is in the home folder, else ``path`` as it is. RuntimeError if the home
-    is unknown, for any path."""
+    """Return the name that bound.lock has for a data file: its path relative to ``root`` if it is
+    below that, otherwise ``~/…`` if it is in the home folder, otherwise its path. Raise
+    RuntimeError, whatever the path, if the home folder is unknown."""
     for base, prefix in ((root, ""), (Path.home(), "~/")):
         if path.is_relative_to(base):
             return prefix + path.relative_to(base).as_posix()
@@ -73,8 +76,8 @@ def name(path: Path, root: Path) -> str:
 
 @dataclass(frozen=True)
 class State:
-    """The metadata of a file, which the file system gives without reading its bytes. Times are in
-    nanoseconds."""
+    """Metadata of a file, read without its bytes: inode, size in bytes, times in nanoseconds and
+    the number of hard links."""
 
     inode: int
     size: int
@@ -83,11 +86,11 @@ class State:
     links: int
 
     def written_since(self, before: State) -> bool:
-        """Return whether the file was written, renamed or replaced since ``before`` was taken, even
-        if its bytes or its mtime were restored.
+        """Return whether the file was written, renamed or replaced after the state ``before``
+        was taken, even if its bytes or its mtime were restored.
 
-        If only ctime differs, that counts unless the number of hard links differs too: a new or
-        removed hard link changes ctime, and backups make hard links.
+        A change of ctime alone counts only if the number of hard links is the same: to make or
+        remove a hard link, as backups do, changes ctime too.
         """
         if (self.inode, self.size, self.mtime) != (before.inode, before.size, before.mtime):
             return True
@@ -95,30 +98,33 @@ class State:
 
 
 def states(patterns: tuple[str, ...], root: Path) -> dict[Path, State]:
-    """Return the state of every file that the patterns match, of a link that of its target, by its
-    path; {} if there are none. OSError if one cannot be looked at; RuntimeError as in `files`."""
+    """Return the state of each file that the patterns match (see `files`), by its path; of a link,
+    the state of its target. Raise OSError if a file cannot be examined, and RuntimeError if the
+    home folder for ``~`` is unknown."""
     return {path: _state(path) for path in matched(patterns, root)}
 
 
 def _state(path: Path) -> State:
-    """Return the state of a file, of a link that of its target; OSError if it cannot be looked
-    at."""
+    """Return the state of a file; of a link, that of its target. Raise OSError if there is no such
+    file or it cannot be examined."""
     stat = path.stat()
     return State(stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_nlink)
 
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Computes sha256 of data files. The digest of a file of 1 MiB or more is cached in the JSON
-    file ``memory`` and used again while size, mtime, ctime and inode are the same. With ``rehash``
-    every file is read, and the cache is only written."""
+    """Computes the sha256 of data files, with a cache in the JSON file ``memory``.
+
+    The digest of a file of 1 MiB or more is taken from the cache if its size, mtime, ctime and
+    inode are unchanged. With ``rehash`` every file is read, and the cache is only written.
+    """
 
     memory: Path
     rehash: bool = False
 
     def of(self, paths: list[Path]) -> dict[Path, str]:
-        """Return ``sha256:…`` of each file's bytes, by path; new digests of large files are cached,
-        if the cache can be written. OuroError if a file cannot be read."""
+        """Return ``sha256:…`` of each file's bytes, by path, and store new digests of large files
+        in the cache, if it can be written. Raise OuroError if a file cannot be read."""
         known = {} if self.rehash else self._read()
         before = dict(known)
         try:
@@ -131,9 +137,11 @@ class Fingerprints:
         return found
 
     def total(self, patterns: tuple[str, ...], root: Path) -> str:
-        """Return one sha256 (hexadecimal) over the names and contents of all matched files, that of
-        no bytes if none matches; "" if ``patterns`` is empty. OuroError if a file cannot be read;
-        RuntimeError as in `files` and `name`."""
+        """Return one sha256 (hexadecimal) over the names and contents of all files that the
+        patterns match; "" if ``patterns`` is empty, the sha256 of no bytes if no file matches.
+
+        Raise OuroError if a file cannot be read, and RuntimeError if the home folder is unknown.
+        """
         if not patterns:
             return ""
         digests = self.of(matched(patterns, root))
@@ -141,8 +149,8 @@ class Fingerprints:
         return hashlib.sha256("".join(rows).encode()).hexdigest()
 
     def _read(self) -> dict[str, list[int | str]]:
-        """Return the cached digests: size, mtime, ctime, inode and ``sha256:…`` by path; {} if the
-        cache is absent or damaged."""
+        """Return the cache, which maps a path to size, mtime, ctime, inode and ``sha256:…``; {} if
+        it does not exist or is damaged."""
         try:
             text = read_own(self.memory)
             if text is None:  # most repositories have no cache
@@ -157,7 +165,7 @@ class Fingerprints:
         return {key: kept for key, kept in known.items() if isinstance(kept, list) and kept[4:]}
 
     def _write(self, known: dict[str, list[int | str]]) -> None:
-        """Write the cache; do nothing if it cannot be written."""
+        """Write the cache; if it cannot be written, ignore the error."""
         import json
 
         folder = self.memory.parent
@@ -169,8 +177,9 @@ class Fingerprints:
 
 
 def _digest(path: Path, known: dict[str, list[int | str]]) -> str:
-    """Return ``sha256:…`` of a file's bytes; that of a large file is taken from ``known``, or added
-    to it. OSError if the file cannot be read."""
+    """Return ``sha256:…`` of a file's bytes. That of a file of 1 MiB or more is taken from the
+    cache ``known`` if its metadata is unchanged, and otherwise computed and stored in ``known``.
+    Raise OSError if the file cannot be read."""
     stat = _state(path)
     if stat.size < _SMALL:
         return _hash(path)
@@ -182,7 +191,8 @@ def _digest(path: Path, known: dict[str, list[int | str]]) -> str:
 
 
 def _hash(path: Path) -> str:
-    """Return ``sha256:…`` of a file's bytes, read by parts; OSError if it cannot be read."""
+    """Return ``sha256:…`` of a file's bytes, which are read in parts. Raise OSError if it cannot be
+    read."""
     digest = hashlib.sha256()
     with path.open("rb") as handle:
         while chunk := handle.read(1 << 20):

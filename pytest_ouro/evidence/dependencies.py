@@ -1,4 +1,5 @@
-"""Read the dependencies that manifests declare and lock files lock, in trust and now."""
+"""Read which dependencies manifests declare and lock files lock, in trust and in each checked
+place."""
 
 from __future__ import annotations
 
@@ -69,13 +70,12 @@ _INCLUDE = r"(?m)^[ \t]*(?:-r|-c|--requirement|--constraint)[ =]*([^\s#]+)"
 
 @dataclass(frozen=True)
 class DependencyFile:
-    """One manifest or lock file, by its path from the repository's top.
+    """One manifest or lock file, at a repository-relative path.
 
-    ``known`` says whether trust has the file: bound.lock lists it, or else the trusted commit has
-    it. ``trusted`` are its trusted bytes; None if it is not known, or bound.lock has its digest and
-    the bytes are found nowhere. ``trusted_digest`` is their ``sha256:…``; "" if it is not known.
-    ``now`` maps each place that is checked to the bytes of the file there, or to None if it is
-    absent there.
+    ``known`` is whether trust has it: bound.lock lists it, or the trusted commit contains it.
+    ``trusted`` are its trusted bytes (None: not known, or bound.lock has only a digest and the
+    bytes are not found); ``trusted_digest`` is their ``sha256:…`` ("": not known). ``now`` are
+    its bytes in each checked place (None: absent there).
     """
 
     path: str
@@ -86,15 +86,14 @@ class DependencyFile:
 
     @property
     def locks(self) -> bool:
-        """Whether its name is that of a lock file."""
+        """Whether it has the name of a lock file, such as uv.lock, not of a manifest."""
         return matches(self.path.rpartition("/")[2], LOCKED)
 
 
 def is_dependency_file(path: str, root: str) -> bool:
-    """Return whether ``path`` has the name of a manifest or lock file (`DECLARED`, `LOCKED`), and
-    lies directly in the folder ``root`` ("": the top) or in one above it. ``*.txt`` and ``*.in`` in
-    a folder ``requirements`` directly in one of these count too. Both paths are from the
-    repository's top."""
+    """Return whether ``path`` has the name of a Python manifest or lock file (`DECLARED`, `LOCKED`)
+    and lies directly in the folder ``root`` ("": the top), in a folder above it, or, for ``*.txt``
+    and ``*.in``, in a folder ``requirements`` of one of these. Both are repository-relative."""
     folder, _, name = path.rpartition("/")
     if f"/{folder}".endswith("/requirements"):
         folder, name = folder.removesuffix("requirements").rstrip("/"), f"requirements/{name}"
@@ -103,10 +102,9 @@ def is_dependency_file(path: str, root: str) -> bool:
 
 
 def foreign_files(repository: Repository, trust: Trust, root: str) -> list[str]:
-    """Return the paths of the files that declare dependencies of other languages than Python,
-    directly in the folder ``root`` ("": the top) or in one above it, sorted. They are files of the
-    trusted commit, or of a place that is checked. GitError or LimitError if git's objects cannot be
-    read."""
+    """Return the sorted repository-relative paths of manifests and lock files of other languages
+    than Python, directly in the folder ``root`` ("": the top) or in one above it, in the trusted
+    commit or in a checked place. Raise GitError or LimitError if git's objects cannot be read."""
     parts = root.split("/")
     above = frozenset({"", *("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))})
     known = _trusted_in(trust.committed, above) | _present_in(repository, above)
@@ -114,21 +112,21 @@ def foreign_files(repository: Repository, trust: Trust, root: str) -> list[str]:
 
 
 def _is_foreign(name: str) -> bool:
-    """Return whether a file's name (without folders) is that of a manifest or lock file of another
-    language than Python: it is in `FOREIGN`, or has one of `_FOREIGN_ENDINGS`."""
+    """Return whether a file name (without folders) is that of a manifest or lock file of another
+    language than Python."""
     return name in FOREIGN or name.endswith(_FOREIGN_ENDINGS)
 
 
 @lru_cache(maxsize=8)
 def _trusted_in(paths: frozenset[str], folders: frozenset[str]) -> frozenset[str]:
-    """Return those of the paths that lie directly in one of the folders. The result is cached:
-    trust is the same for every commit of a history."""
+    """Return those of the paths that lie directly in one of the folders. The result is cached,
+    since trust is the same for every commit of a history."""
     return frozenset(path for path in paths if path.rpartition("/")[0] in folders)
 
 
 def _present_in(repository: Repository, folders: frozenset[str]) -> set[str]:
-    """Return the paths of the files directly in one of the folders: those of the checked commit,
-    and, unless a commit alone is checked, of the index and untracked ones."""
+    """Return the repository-relative paths of files directly in one of the folders: those of the
+    checked commit and, unless only a commit is checked, those of the index and untracked ones."""
     store = repository.git.store
     found = {path for folder in folders for path in store.files_in(repository.head, folder)}
     if repository.subject != "commit":
@@ -138,18 +136,21 @@ def _present_in(repository: Repository, folders: frozenset[str]) -> set[str]:
 
 
 def dependency_globs(root: str) -> list[str]:
-    """Return the globs, from the repository's top, of the files that `is_dependency_file` accepts:
-    those of the folder ``root`` first, then those of each folder above it."""
+    """Return the globs, relative to the repository's top, that match what `is_dependency_file`
+    accepts for ``root``: first those in ``root``, then those in each folder above it."""
     parts = root.split("/") if root else []
     folders = ["/".join(parts[:depth]) for depth in range(len(parts), -1, -1)]
     return [join(folder, name) for folder in folders for name in (*DECLARED, *LOCKED)]
 
 
 def observe(repository: Repository, trust: Trust, root: str) -> tuple[DependencyFile, ...]:
-    """Return the dependency files (see `is_dependency_file` for ``root``) that trust, the checked
-    commit, the index or the working tree have; and files that one of these places has and that the
-    trusted contents of those include by ``-r`` or ``-c``, at any depth. Sorted by path. LimitError
-    if a file has more bytes than `limits.DEPENDENCIES`, OuroError if one cannot be read."""
+    """Return the manifests and lock files (see `is_dependency_file`) in trust or in a checked
+    place, sorted by path. Existing files that their trusted bytes include by ``-r`` or ``-c``,
+    directly or through others, are among them.
+
+    Raise LimitError if a file has more than `limits.DEPENDENCIES` bytes, OuroError if one cannot
+    be read.
+    """
     places = (trust.paths, repository.head_tree, repository.index, repository.untracked)
     folders = frozenset(glob.rpartition("/")[0] for glob in dependency_globs(root))
     near = _trusted_in(trust.paths, folders) | _present_in(repository, folders)
@@ -169,9 +170,9 @@ def observe(repository: Repository, trust: Trust, root: str) -> tuple[Dependency
 
 
 def included(path: str, data: bytes) -> list[str]:
-    """Return the paths, from the repository's top, that a requirements file with these bytes
-    includes by ``-r`` or ``-c`` (or their long forms), in its order, whether they exist or not,
-    without those outside the repository; [] for a file that is not ``.txt`` or ``.in``."""
+    """Return the repository-relative paths that the requirements file ``path``, with the bytes
+    ``data``, includes by ``-r`` or ``-c`` (or their long forms), in its order, whether they exist
+    or not; without those outside the repository. [] for a file that is not ``.txt`` or ``.in``."""
     if not path.endswith((".txt", ".in")):
         return []
     found = []
@@ -182,13 +183,13 @@ def included(path: str, data: bytes) -> list[str]:
 
 
 def statements(path: str, data: bytes) -> dict[str, str]:
-    """Return the requirements of a dependency file, as a dict from a name, such as ``torch
-    (dependencies)``, to a value, such as ``>=2``, or "" if there is none. A lock file in TOML gives
-    versions by name.
+    """Parse a dependency file to a dict from names to values, to compare two versions of it:
+    ``torch (dependencies)`` to ``>=2``, or "" if there is no constraint; for a TOML lock file,
+    package names to versions.
 
-    Of a file that is not valid, or has another format, each line without its comment is a
-    requirement, so that any change counts: split as by `_requirement` in requirements files, else
-    as the name ``line TEXT`` with the value "".
+    In any other file, or if it is invalid, each line without its comment counts, so that any
+    change shows: as name and constraint in a requirements file, otherwise as ``line TEXT`` with
+    the value "".
     """
     text = canonical(data).decode(errors="replace")
     name = path.rpartition("/")[2]
@@ -207,9 +208,9 @@ def statements(path: str, data: bytes) -> dict[str, str]:
 
 
 def in_script(data: bytes | None) -> dict[str, str]:
-    """Return the requirements in a script's own comments (PEP 723), as ``uv run`` reads them, as a
-    dict from a name to a value as in `statements`; {} if there are none, or for None. If the
-    comments are not valid, each of their lines is a name ``line TEXT`` with the value ""."""
+    """Return the requirements that a script declares in its own comments (PEP 723, as ``uv run``
+    reads them), in the form of `statements`; {} if there are none, or ``data`` is None. If these
+    comments are invalid TOML, each of their lines counts as ``line TEXT`` with the value ""."""
     text = _block(canonical(data or b"").decode(errors="replace"))
     if not text:
         return {}
@@ -221,9 +222,8 @@ def in_script(data: bytes | None) -> dict[str, str]:
 
 
 def _block(text: str) -> str:
-    """Return the first block of settings in a script's comments, without ``# ``; "" if there is
-    none. The block is the lines after ``# /// script`` up to the last ``# ///`` of the same
-    comment."""
+    """Return the TOML text of the first PEP 723 block in a script: the comment lines from ``# ///
+    script`` to the last ``# ///`` of the same comment, without ``# ``; "" if there is none."""
     if "# /// script" not in text:
         return ""
     start = end = 0
@@ -241,8 +241,8 @@ def _block(text: str) -> str:
 
 
 def _joined(stated: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return a dict from the name in each pair to its value. The values of a name that occurs
-    several times are joined by ``, ``: ``six @ URL`` beside ``six``."""
+    """Return a dict of the (name, value) pairs. If a name occurs several times, its values are
+    joined by ``, ``."""
     found: dict[str, list[str]] = {}
     for key, value in stated:
         found.setdefault(key, []).append(value)
@@ -251,13 +251,10 @@ def _joined(stated: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 @lru_cache(maxsize=64)  # the trusted files are asked for with every commit
 def provided(path: str, data: bytes) -> frozenset[str]:
-    """Return the names, as `normal` writes them, of the distributions that a manifest or lock file
-    declares or locks.
-
-    In setup.py, setup.cfg, environment files, Pipfile and conda-lock.yml every word counts as a
-    name. Of other files they are the first words of the names in `statements`, so that a key such
-    as ``python``, ``tool-uv-sources`` or ``line`` is in the set too. The result is cached.
-    """
+    """Return the names, normalised by `normal`, of the distributions that a manifest or lock file
+    declares or locks. It may contain other words: every word of setup.py, setup.cfg, environment
+    files, Pipfile and conda-lock.yml, and keys such as ``python`` of other files. The result is
+    cached."""
     name = path.rpartition("/")[2]
     if matches(name, ("setup.*", "environment*", "Pipfile", "conda-lock.yml")):
         words = re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", data.decode(errors="replace"))
@@ -267,9 +264,9 @@ def provided(path: str, data: bytes) -> frozenset[str]:
 
 
 def _requirement(line: str) -> tuple[str, str]:
-    """Split ``Torch >= 2`` into the normalised name and the rest without blanks: ``("torch",
-    ">=2")``. A line that does not begin with a name, such as ``-r x``, is returned whole, with ""
-    for the rest."""
+    """Split a requirement such as ``Torch >= 2`` into its normalised name and the rest without
+    blanks: ``("torch", ">=2")``. Return a line that has no name at its start, such as ``-r x``,
+    whole, with "" as the rest."""
     match = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(.*)", line)
     if not match or line.startswith("-"):
         return line, ""
@@ -278,8 +275,8 @@ def _requirement(line: str) -> tuple[str, str]:
 
 def _pyproject(table: dict[str, Any]) -> dict[str, str]:
     """Return the settings of a parsed pyproject.toml that decide what is installed, as a dict from
-    a name such as ``torch (dependencies)``, ``python`` or ``tool.uv.sources`` to a value; of
-    ``[tool]`` only the keys in `_TOOLS`. TypeError or AttributeError if a table has another
+    names such as ``torch (dependencies)``, ``python`` or ``tool.uv.sources`` to values; from
+    ``[tool]`` only the keys in `_TOOLS`. Raise TypeError or AttributeError if a table has another
     form."""
     project, tool = table.get("project", {}), table.get("tool", {})
     extras, groups = project.get("optional-dependencies", {}), table.get("dependency-groups", {})
@@ -307,8 +304,8 @@ def _pyproject(table: dict[str, Any]) -> dict[str, str]:
 
 
 def _locked(table: dict[str, Any]) -> dict[str, str]:
-    """Return a dict from each package's name to its version ("" if not stated), from
-    ``[[package]]`` (uv, poetry, pdm) or ``[[packages]]`` (pylock) of a parsed lock file.
-    LookupError or TypeError if these have another form."""
+    """Return the version of each package ("": not stated) by name, from ``[[package]]`` (uv,
+    poetry, pdm) or ``[[packages]]`` (pylock) of a parsed lock file. Raise LookupError or TypeError
+    if these have another form."""
     packages = [*table.get("package", []), *table.get("packages", [])]
     return _joined((str(one["name"]), str(one.get("version", ""))) for one in packages)

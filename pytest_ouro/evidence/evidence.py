@@ -1,4 +1,5 @@
-"""Evidence: all facts that rules are checked against. Each is observed once, on its first use."""
+"""The evidence: all facts about one experiment that rules are checked against, each observed on its
+first use."""
 
 from __future__ import annotations
 
@@ -29,14 +30,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layout:
-    """The paths of an experiment, and the names that its checks look for.
+    """The paths of an experiment as bound.toml states them, and the names that its checks look
+    for.
 
-    ``folder`` (of bound.toml), ``root`` and ``ledger`` are relative to the repository's top; other
-    paths and globs, as of the keys of ``[experiment]``, are relative to ``root``. ``evaluate`` is
-    the function of the ``harness`` that measures, ``loader`` the one that yields training batches;
-    without a harness, ``harness`` and ``evaluate`` name no file and no function. ``script`` is the
-    Python file to run ("" for a command), ``run_by_us`` the harness and the script that prepares
-    the data, and ``python`` the command that starts the project's interpreter.
+    ``folder`` (of bound.toml), ``root`` (of the experiment) and ``ledger`` are
+    repository-relative; other paths and globs are relative to ``root``. ``evaluate`` is the
+    function of the file ``harness`` that computes the metric, ``loader`` the one that yields
+    training batches; without a harness, ``harness`` and ``evaluate`` name nothing. ``script`` is
+    the Python file to run ("" for a command), ``run_by_us`` are the harness and the script that
+    prepares the data, and ``python`` is the command line of the project's interpreter.
     """
 
     folder: str
@@ -56,24 +58,23 @@ class Layout:
 
     @property
     def editable_globs(self) -> list[str]:
-        """The globs of the editable files, relative to the repository's top. ValueError if one
-        leaves the repository."""
+        """The globs of the editable files, relative to the repository's top. Raise ValueError if
+        one leads out of the repository."""
         return [self.path(glob) for glob in self.editable]
 
     def path(self, relative: str) -> str:
-        """Return a path or glob of the experiment, which is relative to ``root``, made relative to
-        the repository's top. ValueError if it leaves the repository."""
+        """Convert a path or glob that is relative to ``root`` to a repository-relative one. Raise
+        ValueError if it leads out of the repository."""
         return join(self.root, relative)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The facts about one experiment: its ``layout``, its ``repository`` now, and its ``trust``.
+    """The facts about one experiment, each observed when it is first used, and then kept.
 
-    ``measured`` is the run that has just ended, recorded or not; None if there was none. With
-    ``rehash`` every data file is read again, even if its size and times are unchanged.
-    ``run_commands``: the user of this session allowed the commands that the bound names. Each fact
-    is observed when it is first asked for, and kept.
+    ``measured`` is the run that has just ended; None if there was none. With ``rehash`` every
+    data file is read again, even if its size and times are unchanged. ``run_commands`` is
+    whether the user allowed in this session to run the commands that the bound names.
     """
 
     layout: Layout
@@ -85,83 +86,85 @@ class Evidence:
 
     @cached_property
     def may_run_commands(self) -> bool:
-        """Whether programs that the bound names, which are code of the repository, may be started:
-        the user allowed it in this session, or consent is given, with errors as in
-        `consent.is_given`."""
+        """Whether commands that the bound names, which are the repository's code, may be run:
+        ``run_commands``, or the user approved these rules (`consent.is_given`, whose errors it
+        raises)."""
         from pytest_ouro.evidence import consent  # most rules name no command
 
         return self.run_commands or consent.is_given(self.trust)
 
     @cached_property
     def dependency_files(self) -> tuple[DependencyFile, ...]:
-        """The manifests and lock files of Python, as `dependencies.observe` returns them, with its
-        errors; () if there are none."""
+        """Python's manifests and lock files, in trust or in a checked place, sorted by path; () if
+        there are none. Raise LimitError if one is too large, OuroError if one cannot be read."""
         return dependencies.observe(self.repository, self.trust, self.layout.root)
 
     @cached_property
     def foreign_dependency_files(self) -> list[str]:
-        """The paths of files, in the trusted commit or in a place that is checked, that declare
-        dependencies of other languages than Python, in the experiment's folder or above it; sorted,
-        [] if there are none."""
+        """The sorted repository-relative paths of manifests and lock files of other languages than
+        Python, in the experiment's folder or above it, in the trusted commit or in a checked
+        place."""
         return dependencies.foreign_files(self.repository, self.trust, self.layout.root)
 
     @cached_property
     def installed(self) -> dict[str, str]:
-        """The versions of the distributions in the project's ``.venv``, by normalised name, without
-        `installed.TOOLS` such as pip. It is the ``.venv`` of the experiment's folder, or else of
-        the repository's top; one without ``site-packages`` does not count. {} if there is none, or
-        a commit alone is checked."""
+        """The installed version of each distribution, by normalised name, in the ``.venv`` of the
+        experiment's folder, or else of the repository's top; without `installed.TOOLS` such as pip.
+        {} if there is no ``.venv`` with ``site-packages``, or if only a commit is checked."""
         if self.repository.subject == "commit":
             return {}
         return installed.installed([self.root, self.repository.git.top])
 
     @cached_property
     def journal(self) -> Journal:
-        """The journal of the repository, which may not exist yet; it is not read here."""
+        """The journal of the repository, not read yet; its file may not exist."""
         return journal.Journal(self.repository.git.common_dir)
 
     @cached_property
     def journal_fault(self) -> Fault | None:
-        """Why the journal is not what was recorded; None if it is, or there is no journal.
-        RecordError if it cannot be read, LimitError if it is too large, GitError if git fails."""
+        """How the journal differs from what was recorded (see `Journal.fault`); None if it does
+        not, or there is no journal. Raise RecordError if it cannot be read, LimitError if it is too
+        large, GitError if git fails."""
         return self.journal.fault()
 
     @cached_property
     def records(self) -> tuple[StartedRun, ...]:
-        """Every record of the journal, of all working trees, oldest first; () without a journal.
-        RecordError if it cannot be read, LimitError if it is too large."""
+        """All records of the journal, finished runs or only started ones, of every working tree,
+        oldest first; () without a journal. Raise RecordError if it cannot be read, LimitError if it
+        is too large."""
         return tuple(self.journal.records())
 
     @cached_property
     def has_ledger(self) -> bool:
-        """Whether the working tree has a ledger. Unlike ``ledger``, it does not import the reader
-        of ledgers if there is no file. Errors as of ``ledger``."""
+        """Whether the working tree has a ledger. Without one, this does not import the module that
+        reads it. Raise RecordError if the ledger cannot be read, LimitError if it is too large."""
         place = self.repository.git.top / self.layout.ledger
         return os.path.lexists(place) and self.ledger.exists
 
     @cached_property
     def ledger(self) -> Ledger:
-        """The ledger in the working tree, whatever is checked; ``exists`` is False if there is no
-        file. RecordError if it cannot be read, LimitError if it is too large."""
+        """The ledger (results table) on disk, even if only a commit is checked; its ``exists`` is
+        False if there is no file. Raise RecordError if it cannot be read, LimitError if it is too
+        large."""
         from pytest_ouro.evidence.records import ledger
 
         return ledger.read(self.repository.git.top / self.layout.ledger, self.layout.metric.name)
 
     @property
     def root(self) -> Path:
-        """The experiment's folder on the disk, as an absolute path."""
+        """The absolute path of the experiment's folder."""
         return self.repository.git.top / self.layout.root
 
     @cached_property
     def fingerprints(self) -> Fingerprints:
-        """The object that computes the digests of data files, with its cache beside the journal."""
+        """What computes the digests of data files, with its cache in the journal's folder."""
         return Fingerprints(self.journal.folder / "fingerprints.json", rehash=self.rehash)
 
     @cached_property
     def shadows(self) -> list[tuple[str, str]]:
-        """Files that would be imported or run in place of the harness or a package, or by every
-        interpreter: pairs of the path, from the repository's top, and the effect in words. [] if
-        there are none, or unless the working tree is checked. Errors as in `shadows.shadows`."""
+        """Files that Python would import or run in place of the harness or of a package, or at each
+        start: pairs of the repository-relative path and the effect in words. [] if there are none,
+        or unless the working tree is checked. Raise what `shadows.shadows` raises."""
         if self.repository.subject != "working tree":
             return []
         folder = f"{self.layout.root}/" if self.layout.root else ""
@@ -173,22 +176,22 @@ class Evidence:
 
     @cached_property
     def all_runs(self) -> tuple[FinishedRun, ...]:
-        """Every finished run of this working tree, oldest first; errors as of ``records``."""
+        """The finished runs of this working tree, under any trust, oldest first. Raise RecordError
+        if the journal cannot be read, LimitError if it is too large."""
         finished = journal.finished(self.records)
         return tuple(run for run in finished if run.worktree == self.worktree)
 
     @cached_property
     def runs(self) -> tuple[FinishedRun, ...]:
-        """The finished runs of this working tree under this trust, oldest first; () if there are
-        none. Rules apply to no run that was recorded under another trust. Errors as of
-        ``records``."""
+        """The finished runs of this working tree that were recorded under the present trust, oldest
+        first. Rules about runs apply to these alone. Raise as ``all_runs`` does."""
         return tuple(run for run in self.all_runs if run.trust == self.trust.commit)
 
     @cached_property
     def tried(self) -> dict[int, str]:
-        """The tried commits that have the trusted commit in their history, from refs/ouro/tried/: a
-        dict from the number of the ``started`` line to the commit's id; {} if there are none, and
-        while a blessing is pending. GitError if git fails."""
+        """The ids of discarded commits that descend from the trusted commit, as refs/ouro/tried/
+        keeps them, by the number of the run's ``started`` line in the journal; {} if there are
+        none, or while a blessing is pending. Raise GitError if git fails."""
         if self.trust.blessing_pending:
             return {}
         git = self.repository.git
@@ -198,12 +201,12 @@ class Evidence:
 
     @cached_property
     def only_claims(self) -> str:
-        """The text "no run recorded yet", for a working tree without a record; if the ledger has
-        rows, with ": the N rows of LEDGER are claims" behind it.
+        """The text "no run recorded yet", followed by ": the N rows of LEDGER are claims" if the
+        ledger has rows; "" if this working tree has recorded runs, the journal has a fault, or
+        refs of tried commits show that records are gone.
 
-        "" if a run was recorded in this working tree, or the journal has a fault, or refs of tried
-        commits show that records are gone. Errors as of ``journal_fault``, ``tried`` and
-        ``ledger``.
+        Raise RecordError if the journal or ledger cannot be read, LimitError if one is too
+        large, GitError if git fails.
         """
         if self.journal_fault or any(r.worktree == self.worktree for r in self.records):
             return ""
@@ -215,8 +218,8 @@ class Evidence:
 
     @property
     def _has_tried(self) -> bool:
-        """Whether git's files show that it may have refs of tried commits. Git is asked for them
-        only then."""
+        """Whether git's files show that there may be refs of tried commits, so that git need be
+        asked."""
         folder = self.repository.git.common_dir
         if (folder / "refs/ouro/tried").is_dir() or (folder / "reftable").exists():
             return True
@@ -225,14 +228,14 @@ class Evidence:
 
     @property
     def branch(self) -> str:
-        """The branch that is checked out; "" if HEAD is detached."""
+        """The name of the branch that is checked out; "" if HEAD is detached."""
         return self.repository.git.branch
 
     @cached_property
     def inherited_rows(self) -> int:
-        """The number of rows that the ledger had when the first run of this working tree under this
-        trust started: claims, and older runs. If there is no such run, the number of all rows; 0
-        without a ledger. Errors as of ``records`` and ``ledger``."""
+        """The number of ledger rows that existed before the first run of this working tree under
+        the present trust; of all rows, if there is no such run; 0 without a ledger. Raise
+        RecordError if the journal or ledger cannot be read, LimitError if one is too large."""
         for record in self.records:
             if (record.worktree, record.trust) == (self.worktree, self.trust.commit):
                 return record.ledger_rows
@@ -240,9 +243,9 @@ class Evidence:
 
     @cached_property
     def run(self) -> MeasuredRun | None:
-        """The run that was just measured; else the last of ``runs`` whose commit is the checked
-        one, if no tracked editable file has uncommitted changes; else None. Errors as of
-        ``records``."""
+        """The run to judge: the one just measured, otherwise the last of ``runs`` that has the
+        checked commit, if no tracked editable file has uncommitted changes; otherwise None. Raise
+        RecordError if the journal cannot be read, LimitError if it is too large."""
         if self.measured is not None:
             return self.measured
         of_head = [run for run in self.runs if run.commit == self.repository.head]
@@ -250,19 +253,17 @@ class Evidence:
 
     @property
     def _edited(self) -> bool:
-        """Whether a tracked editable file has staged or unstaged changes; untracked files do not
-        count."""
+        """Whether a tracked editable file has staged or unstaged changes."""
         changes = (*self.repository.staged, *self.repository.unstaged(self.layout.root))
         return bool(matching([change.path for change in changes], self.layout.editable_globs))
 
     @cached_property
     def worktree(self) -> str:
-        """The name of this working tree, as git's folder ``worktrees`` has it; "" for the main
-        one."""
+        """The name of this linked working tree, as in ``.git/worktrees``; "" for the main one."""
         git = self.repository.git
         return "" if git.folder == git.common_dir else git.folder.name
 
 
 def _is_tried(ref: str) -> bool:
-    """Return whether a ref, by its full name, is that of a tried commit."""
+    """Return whether a full ref name is that of a tried commit: refs/ouro/tried/ and a number."""
     return ref.startswith(anchor.TRIED) and ref.removeprefix(anchor.TRIED).isdigit()

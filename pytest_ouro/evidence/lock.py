@@ -1,4 +1,5 @@
-"""Read and write bound.lock: the digests of the files that a person declared to be the truth."""
+"""Read and write the text of bound.lock, which lists the digests of the files that a person
+blessed."""
 
 from __future__ import annotations
 
@@ -20,12 +21,13 @@ _ID = r"[0-9a-f]{16}"
 
 @dataclass(frozen=True)
 class Lock:
-    """The content of bound.lock. ``blessed`` says when a person blessed it; ``files`` maps a path
-    from the repository's top to ``sha256:…`` of its canonical bytes, ``data`` the name of a file
-    outside git (``~/…``, absolute, or relative to the experiment) to ``sha256:…`` of its bytes.
+    """The content of bound.lock. ``blessed`` is the time of the blessing as text. ``files`` maps
+    repository-relative paths to ``sha256:…`` of the canonical bytes (LF line ends). ``data``
+    maps names of files outside git (``~/…``, absolute, or relative to the experiment) to
+    ``sha256:…`` of the bytes.
 
-    ``id`` is a random number of 16 hex digits, so that no two blessings write the same bytes.
-    ``baseline`` is the id of the blessing since which runs are compared, "" for all runs.
+    ``id`` is random, 16 hex digits, so that no two blessings write the same bytes. ``baseline``
+    is the ``id`` of an earlier blessing: runs since then are compared; "" means all runs.
     """
 
     blessed: str
@@ -35,7 +37,8 @@ class Lock:
     baseline: str = ""
 
     def dumps(self) -> str:
-        """Return the text of bound.lock, with sorted paths: then a diff shows only what changed."""
+        """Return the text of bound.lock, with paths sorted, so that a diff shows only what
+        changed."""
         lines = [
             "# Written by `pytest-ouro bless`: a person declares these bytes the truth.",
             "# sha256 of each file, text with LF line endings.",
@@ -55,9 +58,12 @@ class Lock:
 
 
 def loads(text: str, *, name: str = NAME) -> Lock:
-    """Return the lock that a text of bound.lock states. TrustError, which calls the file ``name``,
-    if it is not TOML, a later version wrote it, it has no table ``files``, a digest is not
-    ``sha256:…``, or an ``id`` or ``baseline`` that it has is not 16 hex digits."""
+    """Parse the text of a bound.lock. ``name`` is the path that errors show.
+
+    Raise TrustError if the text is not TOML or a later version wrote it, if a table is missing
+    or maps to anything but ``sha256:…`` digests, or if ``id`` or ``baseline`` is not 16 hex
+    digits.
+    """
     from pytest_ouro.evidence import toml
 
     try:
@@ -81,7 +87,7 @@ def loads(text: str, *, name: str = NAME) -> Lock:
 
 
 def _quoted(text: str) -> str:
-    """Return a text as a string of TOML, in double quotes."""
+    """Return ``text`` as a TOML string in double quotes."""
     import json
 
     return json.dumps(text, ensure_ascii=False)

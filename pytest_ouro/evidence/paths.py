@@ -1,5 +1,8 @@
-"""Match and join paths of rules: globs with ``/``; ``*`` stays in one folder, ``**`` does not.
-Brackets and braces stand for themselves."""
+"""Join and match the paths and globs of rules.
+
+``*`` and ``?`` match within one folder, ``**`` across folders; brackets and braces are ordinary
+characters.
+"""
 
 from __future__ import annotations
 
@@ -14,39 +17,40 @@ if TYPE_CHECKING:
 
 
 class PathParameter(str):
-    """A path or glob in bound.toml. The subclass says which ones the parameter accepts."""
+    """A path or glob from bound.toml. Each subclass accepts one kind, and refuses others by
+    `fault`."""
 
     __slots__ = ()
     #: The accepted values in words, for error messages.
     wanted: ClassVar[str]
 
     def fault(self, folder: str, root: str) -> str:
-        """Return why a rule may not name this path, as a text without a full stop: that it is empty
-        or has a null character; "" if it may. Subclasses refuse more.
+        """Return in words why bound.toml may not have this path (it is empty or has a null
+        character), without a full stop; "" if it may. Subclasses have more reasons.
 
-        ``folder`` is bound.toml's folder and ``root`` the experiment's, from the repository's top.
+        ``folder`` (of bound.toml) and ``root`` (of the experiment) are repository-relative.
         """
         return "it has a null character" if "\0" in self else "" if self else "it is empty"
 
 
 class DataGlob(PathParameter):
-    """A glob of data files, in the repository or outside: absolute, from ``~``, or relative to the
-    experiment's root."""
+    """A glob of data files: absolute, with ``~``, or relative to the experiment's root; in or
+    outside the repository."""
 
     __slots__ = ()
     wanted = "a glob of data files"
 
 
 class RepoPath(PathParameter):
-    """A file or folder of the repository, relative to the experiment's root. ``../`` may lead out
-    of the root, but not out of the repository."""
+    """A path in the repository, relative to the experiment's root. ``../`` may leave the root, but
+    not the repository."""
 
     __slots__ = ()
     wanted = "a path inside the repository, relative to the experiment's root"
 
     def fault(self, folder: str, root: str) -> str:
-        """Return why a rule may not name this path: its first part is ``~``, it is absolute, lies
-        outside the repository, is empty, or has a null character; "" if the rule may."""
+        """Return in words why bound.toml may not have this path: it begins with ``~/``, is
+        absolute, leads out of the repository, is empty, or has a null character; "" if it may."""
         if self.split("/")[0] == "~":
             return "~ is the home folder only for files of data"
         try:
@@ -57,38 +61,38 @@ class RepoPath(PathParameter):
 
 
 class Glob(RepoPath):
-    """Files of the repository, relative to the experiment's root: ``*`` and ``?`` stay in one
-    folder, ``**`` does not, and ``folder/`` means all files below the folder."""
+    """A glob of files in the repository, relative to the experiment's root. ``*`` and ``?`` match
+    within one folder, ``**`` across folders, and ``folder/`` matches all files below the folder."""
 
     __slots__ = ()
     wanted = "a glob of files inside the repository, relative to the experiment's root"
 
     def fault(self, folder: str, root: str) -> str:
-        """Return why a rule may not name this glob: as for `RepoPath`, or it is the root itself, as
-        ``.``, which names no file; "" if the rule may."""
+        """Return in words why bound.toml may not have this glob: the reasons of `RepoPath`, or it
+        is ``.``, which matches no file; "" if it may."""
         whole = self and posixpath.normpath(self) == "."
         return super().fault(folder, root) or ("write ** for all files" if whole else "")
 
 
 class BoundFolder(RepoPath):
-    """A folder of the repository, relative to the folder of bound.toml."""
+    """A folder in the repository, relative to the folder of bound.toml."""
 
     __slots__ = ()
     wanted = 'a folder inside the repository, relative to the folder of bound.toml, which is "."'
 
     def fault(self, folder: str, root: str) -> str:
-        """Return why a rule may not name this folder: as for `RepoPath`, but relative to
-        ``folder``; "" if the rule may."""
+        """Return in words why bound.toml may not have this folder: the reasons of `RepoPath`, with
+        ``folder`` in place of ``root``; "" if it may."""
         return super().fault(folder, folder)
 
 
 @lru_cache(maxsize=512)
 def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
-    """Return a function from a path to a true value if one of the globs names the path, else a
-    false one.
+    """Return a function that takes a path and returns a true value if one of the globs matches
+    it.
 
-    The function takes time in proportion to the path's length: plain names are looked up in a set,
-    simple globs are one regular expression, and the rest are matched by `_matches_parts`.
+    The function takes time in proportion to the path's length: plain names are looked up in a
+    set, simple globs become one regular expression, and others are matched by `_matches_parts`.
     """
     wild = [p for p in patterns if p.endswith("/") or "*" in p or "?" in p]
     plain = frozenset(patterns).difference(wild)
@@ -114,24 +118,24 @@ _WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
 def _split(pattern: str) -> list[str]:
-    """Split a glob into its wildcards and the texts between them, in order. A glob that ends with
-    ``/`` gets ``**`` at its end."""
+    """Split a glob into its wildcards and the literal texts between them, in order. A final ``/``
+    becomes ``/`` and ``**``."""
     return re.findall(_PART, pattern + "**" if pattern.endswith("/") else pattern)
 
 
 def _is_simple(parts: list[str]) -> bool:
-    """Return whether a regular expression matches a glob, given in the parts of `_split`, without
-    trying many ways: apart from ``**`` at its end, the glob has at most one wildcard for many
-    characters, or ``**/`` and ``*`` once each."""
+    """Return whether a regular expression can match a glob, given as the parts of `_split`, without
+    much backtracking: apart from a final ``**``, it has at most one of ``*``, ``**`` and ``**/``,
+    or one ``*`` and one ``**/``."""
     stars = [part for part in parts[:-1] + parts[-1:] * (parts[-1] != "**") if part[0] == "*"]
     return len(stars) < 2 or sorted(stars) == ["*", "**/"]
 
 
 def _matches_parts(path: str, parts: list[str]) -> bool:
-    """Return whether a glob, split into wildcards and the texts between them, matches a path.
+    """Return whether a glob, given as the parts of `_split`, matches a path, in time that does
+    not explode with the number of wildcards.
 
-    A regular expression would try every way to divide the path among the wildcards. Here bit n of
-    ``ends`` says that the parts so far can match the first n characters.
+    Bit n of ``ends`` is set if the parts so far can match the first n characters of the path.
     """
     ends, every = 1, (1 << len(path) + 1) - 1
     slashes = _places("/", path)
@@ -155,8 +159,8 @@ def _matches_parts(path: str, parts: list[str]) -> bool:
 
 
 def _places(text: str, path: str) -> int:
-    """Return the places at which a text begins in a path, as bits: bit n is set for place n, from
-    0."""
+    """Return the positions at which ``text`` begins in ``path`` as the bits of a number: bit n for
+    position n."""
     found, place = 0, path.find(text)
     while place >= 0:
         found |= 1 << place
@@ -165,32 +169,34 @@ def _places(text: str, path: str) -> int:
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:
-    """Return whether at least one of the globs names ``path``; False without globs. ``folder/``
-    names all files below the folder."""
+    """Return whether at least one of the globs matches ``path``; False if there are no globs. A
+    glob ``folder/`` matches all files below the folder."""
     return bool(_matcher(tuple(patterns))(path))
 
 
 def matches_once(path: str, patterns: Iterable[str]) -> bool:
-    """Return what `matches` returns, without compiling the patterns: faster for the first path,
-    slower for each further one."""
+    """Return the same as `matches`, but without compiling the globs: faster for one path, slower
+    for many."""
     return any(path == pattern or _matches_parts(path, _split(pattern)) for pattern in patterns)
 
 
 def matching(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
-    """Return the paths that one of the globs names, in their order; [] without globs."""
+    """Return those of ``paths`` that at least one of the globs matches, in the same order; []
+    without globs."""
     return list(filter(_matcher(tuple(patterns)), paths))
 
 
 def inside(path: str, folder: str) -> bool:
-    """Return whether ``path`` is ``folder`` or lies below it ("" is the repository's top)."""
+    """Return whether ``path`` is ``folder`` or lies below it; "" as ``folder`` is the top, which
+    holds every path."""
     return not folder or path == folder or path.startswith(folder + "/")
 
 
 def join(folder: str, path: str) -> str:
-    """Return ``path``, which is relative to ``folder``, made relative to the repository's top,
-    without ``.`` and ``..``; "" for the top itself. A slash at its end is kept: "./" for the top.
+    """Join ``path`` to the repository-relative ``folder``, and return the repository-relative
+    result, without ``.`` and ``..``; "" for the top. A final slash is kept ("./" for the top).
 
-    ValueError if it leaves the repository or is absolute.
+    Raise ValueError if the result is absolute or outside the repository.
     """
     joined = posixpath.normpath(posixpath.join(folder, path))
     if joined.startswith(("../", "/")) or joined == "..":

@@ -1,7 +1,8 @@
-"""Find published results in git: only a report commit at the end of a session may contain them.
+"""Find published results in git: files of the bound's ``publish`` globs, which only a report
+commit at the end of a session may contain.
 
-A report commit changes only files that the bound publishes, and no other work follows it: the loop
-resets its branch, which would also reset a committed ledger.
+A report commit changes published files only, and no other work follows it. A ledger committed
+beside work would be lost when the loop resets its branch.
 """
 
 from __future__ import annotations
@@ -23,26 +24,30 @@ _MODULES = (".py", ".pyc", ".pyd", ".pth", ".so")
 
 @dataclass(frozen=True)
 class Published:
-    """The globs that a bound publishes. ``beside_work`` maps each published file to the places
-    (commits or the index, in words) that contain it although they change unpublished files."""
+    """The globs of published files, relative to the repository's top, and the published files that
+    are beside other work: ``beside_work`` maps each of their paths to the places (commits or the
+    index, in words) that contain it and change unpublished files."""
 
     globs: tuple[str, ...]
     beside_work: dict[str, list[str]] = field(default_factory=dict)
 
     def named(self, path: str) -> bool:
-        """Return whether one of ``globs`` names the file, and its name does not end as that of a
-        module that a run could import (`_MODULES`)."""
+        """Return whether a path is that of a published file: one of ``globs`` matches it, and its
+        suffix is not that of a module that a run could import (`_MODULES`)."""
         return matches(path, self.globs) and not path.endswith(_MODULES)
 
     def lawful(self, path: str) -> bool:
-        """Return whether the file is published, and no place of ``beside_work`` contains it."""
+        """Return whether a path is that of a published file that no commit or index with other work
+        contains."""
         return self.named(path) and path not in self.beside_work
 
 
 def published(evidence: Evidence) -> Published:
-    """Return the globs that the bound publishes, and the published files that lie beside other
-    work: those in the tree of a commit since trust (see `Repository.commits`), or in the index,
-    that changes an unpublished file. Errors as of `Repository.commits`."""
+    """Return the bound's globs of published files, and the published files that are beside other
+    work: in the tree of a commit since trust, or in the index, that changes an unpublished file.
+
+    Raise GitError in a shallow clone that lacks trust, LimitError if there are too many commits.
+    """
     found = Published(tuple(evidence.layout.path(path) for path in evidence.layout.publish))
     if found.globs:
         for where, paths in _work(evidence, found):
@@ -52,9 +57,8 @@ def published(evidence: Evidence) -> Published:
 
 
 def _work(evidence: Evidence, found: Published) -> Iterator[tuple[str, Iterable[str]]]:
-    """Yield a pair for each commit since trust (see `Repository.commits`) that changes an
-    unpublished file: the commit in words, and the paths of all files of its tree. Then, if the
-    index changes such a file, yield "the index" and all its paths."""
+    """Yield, for each commit since trust that changes an unpublished file, the commit in words and
+    all paths of its tree; then, if the index changes such a file, "the index" and all its paths."""
     repository = evidence.repository
     commits: dict[str, list[Change]] = {}
     for change in repository.committed:

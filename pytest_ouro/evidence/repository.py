@@ -1,6 +1,6 @@
-"""Observe the repository: commits since trust, index, working tree and untracked files.
+"""Observe what changed since trust: commits, index, working tree and untracked files.
 
-Python hashes the bytes here, without following symlinks, so that git's flags, filters and
+Files are hashed here, without following symbolic links, so that git's flags, filters and
 attributes cannot hide a change.
 """
 
@@ -44,7 +44,7 @@ _CHAIN = 200
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit: its full id and the subject of its message."""
+    """A commit: its full id, and the first paragraph of its message."""
 
     id: str
     subject: str
@@ -55,7 +55,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class Change:
-    """One path that was added, changed or deleted in one place."""
+    """One path that was added, changed or deleted in one place; ``commit`` is set for a commit."""
 
     path: str
     place: Place
@@ -64,15 +64,15 @@ class Change:
 
     @property
     def where(self) -> str:
-        """The place in words, of a commit its id and subject."""
+        """In words: "the index", "the working tree", "untracked", or a commit's id and subject."""
         if self.commit:
             return str(self.commit)
         return "untracked" if self.place == "untracked" else f"the {self.place}"
 
 
 class Repository:
-    """One repository and the part of it that is checked. Every fact is observed once; GitError or
-    LimitError if git fails or lacks an object, OuroError if a file cannot be read."""
+    """What changed since trust in the checked places of a repository, by paths from its top. Each
+    fact is computed once; GitError, LimitError or OuroError if it cannot be read."""
 
     def __init__(
         self,
@@ -83,9 +83,9 @@ class Repository:
         head: str = "",
         tip: str = "",
     ) -> None:
-        """``trust`` is the id of the trusted commit ("": none), ``head`` of the checked one, by
-        default HEAD. ``subject`` says what is checked (`Subject`). ``tip`` is the last commit of
-        the history if ``head`` is an earlier one."""
+        """``trust`` is the full id of the trusted commit ("": none), ``head`` that of the checked
+        commit ("": HEAD), ``tip`` the last commit of the history if ``head`` is an earlier one.
+        ``subject`` is the last of the places to check (`Subject`)."""
         self.git = git
         self.trust = trust
         self.subject = subject
@@ -94,7 +94,7 @@ class Repository:
 
     @cached_property
     def head(self) -> str:
-        """The full id of the checked commit; GitError if there is no commit yet."""
+        """The full id of the checked commit. Raise GitError if there is no commit yet."""
         commit = self._head or self.git.head or self.git.commit("HEAD")
         if not commit:
             raise messages.no_commit_yet()
@@ -112,21 +112,20 @@ class Repository:
 
     @property
     def index(self) -> dict[str, Entry]:
-        """The entries of the index, or of the checked commit if it alone is checked, by path."""
+        """The entries of the index by path; of the checked commit, if only a commit is checked."""
         return self._files[0]
 
     @cached_property
     def untracked(self) -> list[str]:
-        """The paths of untracked files that git does not ignore, without those in pytest-ouro's own
-        cache; [] unless the working tree is checked."""
+        """The paths of untracked files that git does not ignore, without pytest-ouro's own cache;
+        [] unless the working tree is checked."""
         cache, files = cache_in(self.git.top), self._files[1]
         return [path for path in files if not path.startswith(cache)] if cache else files
 
     @cached_property
     def hidden(self) -> list[str]:
-        """The paths of Python modules (``.py``, ``.pth``, ``.so``, ``.pyd``) that git ignores, but
-        not by a .gitignore; [] unless the working tree is checked and `excludes.has_local_excludes`
-        is true."""
+        """The paths of importable files (``.py``, ``.pth``, ``.so``, ``.pyd``) that git ignores
+        only by patterns outside of .gitignore files; [] unless the working tree is checked."""
         if self.subject != "working tree" or not excludes.has_local_excludes(self.git):
             return []
         listed = self.git.call("ls-files", "-o", "-z", "--exclude-per-directory=.gitignore")
@@ -139,9 +138,9 @@ class Repository:
 
     @cached_property
     def commits(self) -> tuple[Commit, ...]:
-        """The commits in the history of ``head`` and of ``merging`` that are not in trust's,
-        parents first; () without trust, or if ``head`` is trust, even during a merge. GitError in a
-        shallow clone that lacks trust, LimitError for more than `limits.COMMITS`."""
+        """The commits since trust, parents first: reachable from ``head`` or a commit that is being
+        merged, not from trust. () if there is no trust, or it is ``head``. Raise GitError if a
+        shallow clone lacks trust, LimitError if there are more than `limits.COMMITS`."""
         return tuple(commit for commit, _ in self._history)
 
     @cached_property
@@ -156,8 +155,8 @@ class Repository:
         return tuple(_changes_of(git, commit) for commit in ids)
 
     def _linear_commits(self) -> list[str]:
-        """Return the commit ids since trust, oldest first; [] if they are `_CHAIN` or more, or not
-        linear, during a merge, and in a shallow clone."""
+        """Return the ids of the commits since trust, oldest first, without git's help; [] if they
+        are not linear, are `_CHAIN` or more, during a merge, or in a shallow clone."""
         found: list[str] = []
         commit = self.head
         while commit != self.trust:
@@ -169,8 +168,8 @@ class Repository:
         return found[::-1]
 
     def on_branch(self, commit: Commit) -> str:
-        """Return the id of the commit on ``head``'s first-parent line that brought ``commit``
-        there: its own or a merge's; its own also if there is none."""
+        """Return the id of the commit by which ``commit`` came to the first-parent line of
+        ``head``: itself or a later merge; its own id if there is none."""
         parents = {one.id: self.git.store.commit(one.id)[1] for one in self.commits}
         line, one = set(), self.head
         while one in parents:
@@ -182,25 +181,24 @@ class Repository:
 
     @cached_property
     def committed(self) -> tuple[Change, ...]:
-        """Each change of each of ``commits``, oldest first, even if reverted; errors as of
-        ``commits``."""
+        """The changes that each of ``commits`` makes, oldest first, also those reverted later."""
         return tuple(change for _, changes in self._history for change in changes)
 
     @cached_property
     def history(self) -> tuple[str, ...]:
-        """Ids of ``head`` and its ancestors, trust's too, newest first, each before its parents."""
+        """The full ids of ``head`` and all its ancestors, trust's too, each before its parents."""
         return list_history(self.git, self.head)
 
     @cached_property
     def ancestors(self) -> frozenset[str]:
-        """The ids of ``history`` as a set."""
+        """The full ids of ``head`` and all its ancestors, as a set."""
         return frozenset(self.history)
 
     @cached_property
     def merging(self) -> tuple[str, ...]:
-        """The ids of the commits that an unfinished merge adds; () if a commit alone is checked.
-        Commits that the branch has already are dropped: a forged MERGE_HEAD that names one would
-        hide staged changes."""
+        """The full ids of the commits that an unfinished merge adds to ``head``; () if there are
+        none, or only a commit is checked. Those that ``head`` already has are left out: a forged
+        MERGE_HEAD that names one would hide staged changes."""
         if self.subject == "commit":
             return ()
         merged = content.read_own(self.git.folder / "MERGE_HEAD")
@@ -213,8 +211,8 @@ class Repository:
 
     @cached_property
     def staged(self) -> tuple[Change, ...]:
-        """The changes of the index against ``head``, without files that are as in a commit that is
-        merged; () if a commit alone is checked."""
+        """The changes from ``head`` to the index, without files that are equal in a commit being
+        merged; () if only a commit is checked."""
         if self.subject == "commit":
             return ()
         changes = _difference(self.head_tree, self.index, "index")
@@ -224,8 +222,8 @@ class Repository:
         return tuple(changes)
 
     def unstaged(self, within: str = "") -> tuple[Change, ...]:
-        """Return changes of tracked files on disk in ``within`` ("": the top) against the index; ()
-        unless the working tree is checked."""
+        """Return the changes from the index to the disk of tracked files in the folder ``within``
+        ("": everywhere); () unless the working tree is checked."""
         return tuple(self._unstaged(lambda path: inside(path, within)))
 
     def _unstaged(self, asked: Callable[[str], bool]) -> list[Change]:
@@ -239,7 +237,8 @@ class Repository:
         ]
 
     def _changed_on_disk(self, path: str, entry: Entry) -> Kind | None:
-        """Return "changed", "deleted", or None: the same content, or absent with skip-worktree."""
+        """Return "changed", "deleted", or None if the file at this absolute path has the content of
+        ``entry``, or is absent and marked skip-worktree."""
         if entry.is_submodule:
             return "changed" if submodule_differs(Path(path), entry.blob) else None
         try:
@@ -279,12 +278,12 @@ class Repository:
 
     @cached_property
     def _modes_count(self) -> bool:
-        """Whether core.fileMode is not false."""
+        """Whether git's setting core.fileMode is not false."""
         return self.git.line("config", "--type=bool", "--get", "core.fileMode") != "false"
 
     @cached_property
     def base(self) -> str:
-        """The id of the merge base of trust and the checked commit; "" if there is none."""
+        """The full id of the merge base of trust and ``head``; "" if there is none."""
         parents = {p for commit in self.commits for p in self.git.store.commit(commit.id)[1]}
         outside = parents - {commit.id for commit in self.commits}
         if outside == {self.trust} and not self.merging:  # all commits descend from trust
@@ -293,9 +292,9 @@ class Repository:
 
     @cached_property
     def net(self) -> tuple[Change, ...]:
-        """The differences between a merge base and ``head`` in files that no commit changes by
-        itself, such as when a merge takes one side only, and that are not as in trust; () without
-        trust or a merge base, and if ``head`` is trust."""
+        """The changes from the merge base with trust to ``head`` that no single commit shows, as
+        when a merge takes one side, in files that differ from trust; () if there is no trust or
+        merge base, or trust is ``head``."""
         if not (self.trust and self.trust != self.head and (base := self.base)):
             return ()
         seen, store = {change.path for change in self.committed}, self.git.store
@@ -308,11 +307,12 @@ class Repository:
         )
 
     def changes(self, within: str = "") -> list[Change]:
-        """Return all changes since trust in ``within`` ("": the top), in every checked place."""
+        """Return all changes since trust in the folder ``within`` ("": all) and all checked
+        places."""
         return self._changes(lambda path: inside(path, within))
 
     def changes_of(self, paths: Collection[str]) -> list[Change]:
-        """Return all changes since trust of these files, without reading any other file."""
+        """Return all changes since trust of just these paths; no other file is read."""
         return self._changes(paths.__contains__)
 
     def _changes(self, asked: Callable[[str], bool]) -> list[Change]:
@@ -327,10 +327,10 @@ class Repository:
     def contents(
         self, paths: list[str], *, limit: int = limits.FILE
     ) -> dict[str, dict[Place, bytes | None]]:
-        """Return by path, then by place, the bytes in every place that is checked (None: absent, or
-        a submodule). Left out are the commit during a merge, since the index will be the commit,
-        and a file with skip-worktree that is absent from the disk. LimitError if a file has more
-        bytes than ``limit``, but see `content.read_or_point` for large files on the disk."""
+        """Return the bytes of each path in each checked place (None: absent or a submodule). Left
+        out are "commit" during a merge, since the index replaces it, and "working tree" for an
+        absent file marked skip-worktree. LimitError for more than ``limit`` bytes, but on disk as
+        in `content.read_or_point`."""
         trees: dict[Place, dict[str, Entry]] = {}
         if not self.merging:
             trees["commit"] = self.head_tree
@@ -350,7 +350,7 @@ class Repository:
 
 
 def _difference(old: dict[str, Entry], new: dict[str, Entry], place: Place) -> list[Change]:
-    """Return the changes from ``old`` to ``new`` (entries by path), sorted by path."""
+    """Return the changes in ``place`` from ``old`` to ``new`` (entries by path), sorted by path."""
     changes = []
     for path in sorted({path for path, _ in old.items() ^ new.items()}):
         before, after = old.get(path), new.get(path)
@@ -364,8 +364,8 @@ def _difference(old: dict[str, Entry], new: dict[str, Entry], place: Place) -> l
 
 
 def _changes_of(git: Git, commit_id: str) -> tuple[Commit, tuple[Change, ...]]:
-    """Return a commit and its changes against its parent. Of a merge, they are the paths that
-    differ from all its parents; of a first commit, all its files."""
+    """Return a commit and its changes against its parent. A merge changes the paths that differ
+    from every parent; a first commit adds all its files."""
     tree, parents = git.store.commit(commit_id)
     commit = Commit(commit_id, git.store.subject(commit_id))
     before = [git.store.commit(parent)[0] for parent in parents] or [""]
@@ -381,8 +381,8 @@ def _changes_of(git: Git, commit_id: str) -> tuple[Commit, tuple[Change, ...]]:
 
 
 def submodule_differs(folder: Path, commit: str) -> bool:
-    """Return whether a submodule's folder differs from the recorded commit, or cannot be read; not
-    if it is absent or empty, that is, not checked out. Untracked files in it do not count."""
+    """Return whether a submodule's folder has another HEAD than ``commit``, has changed tracked
+    files, or cannot be read; False if it is absent or empty, that is, not checked out."""
     try:
         if folder.is_symlink() or not folder.is_dir():
             return os.path.lexists(folder)

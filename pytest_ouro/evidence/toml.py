@@ -1,4 +1,4 @@
-"""Parse TOML on every supported Python."""
+"""Parse TOML with the same result on every supported Python."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _TEXT = r"""\"(?:[^\"\\]|\\.)*\"?|'[^']*'?"""
 
 
 def loads(text: str) -> dict[str, Any]:
-    """Parse a TOML text, which may start with a byte order mark, to a dict. ValueError if it is not
-    valid, is nested too deeply, or has a key of more than `limits.KEY_PARTS` parts."""
+    """Parse a TOML text, which may begin with a byte order mark, to a dict. Raise ValueError if it
+    is invalid, nested too deeply, or has a dotted key of more than `limits.KEY_PARTS` parts."""
     text = text.removeprefix("\ufeff")  # some editors write one
     if any(line.count(".") > limits.KEY_PARTS and _has_deep_key(line) for line in text.split("\n")):
         raise ValueError(f"a key has more than {limits.KEY_PARTS} parts")
@@ -30,8 +30,8 @@ def loads(text: str) -> dict[str, Any]:
 
 
 def _has_deep_key(line: str) -> bool:
-    """Return whether a line seems to have a dotted key of more than `limits.KEY_PARTS` parts, which
-    the parser would be slow to store. Quoted texts count as one part."""
+    """Return whether a line seems to have a dotted key of more than `limits.KEY_PARTS` parts, for
+    which the parser would take too long. A quoted text counts as one part."""
     parts = 0
     for part in re.sub(_TEXT, "x", line).split("."):
         parts = parts + 1 if re.fullmatch(r"\s*[\w-]+\s*", part) else 0

@@ -1,4 +1,4 @@
-"""Find the trusted commit or bound.lock, and read the rules and frozen bytes from it."""
+"""Find the trust (a named commit or bound.lock), and read the trusted rules and files from it."""
 
 from __future__ import annotations
 
@@ -40,13 +40,14 @@ CONFIG = "git config ouro.trust"
 
 @dataclass(frozen=True)
 class Trust:
-    """What rules and frozen files are compared with: a commit that ``source`` names, or bound.lock.
+    """What rules and frozen files are compared with: a commit that ``source`` names, or
+    bound.lock.
 
-    ``commit`` is that commit, or the one that introduced this content of bound.lock; "" while a new
-    bound.lock is not committed yet ("a blessing is pending"). ``lock`` is set if the digests of
-    bound.lock are the reference. ``read_at`` is the commit from which bound.lock was read; "" for
-    the working tree. ``lock_path`` and ``bound_path`` (of bound.toml) are relative to the
-    repository's top.
+    ``lock`` is set if the digests of bound.lock are the reference, otherwise None. ``commit`` is
+    the full id of the named commit, or of the one that introduced this content of bound.lock; ""
+    if bound.lock is not committed yet ("a blessing is pending"). ``read_at`` is the id of the
+    commit from which bound.lock was read ("": from the working tree). ``lock_path`` and
+    ``bound_path`` are the repository-relative paths of bound.lock and bound.toml.
     """
 
     git: Git
@@ -59,14 +60,19 @@ class Trust:
 
     @property
     def named_by_user(self) -> bool:
-        """Whether an option or variable of this session names the trusted commit."""
+        """Whether an option or environment variable names the trusted commit, not git's
+        configuration or bound.lock."""
         return self.source not in (lockfile.NAME, CONFIG)
 
     @cached_property
     def vouching_lock(self) -> Lock | None:
-        """The bound.lock in which a person blessed the trusted rules: the reference itself, or one
-        in the trusted commit if it has the digest of the rules there; else None. TrustError if the
-        one in the trusted commit is damaged, GitError or LimitError if it cannot be read."""
+        """The bound.lock in which a person blessed the trusted bound.toml: ``lock``, or the
+        bound.lock in the trusted commit if it has the digest of that commit's bound.toml;
+        otherwise None.
+
+        Raise TrustError if the one in the trusted commit is damaged, GitError or LimitError if
+        it cannot be read.
+        """
         if self.lock is not None:
             return self.lock
         committed, rules = self.read(self.lock_path), self.read(self.bound_path)
@@ -77,8 +83,8 @@ class Trust:
 
     @property
     def renewal(self) -> str:
-        """What a person must do to correct the rules and have them trusted, as commands and words
-        without a full stop, for the end of a sentence."""
+        """What a person must do to change the rules and have them trusted: commands and words to
+        end a sentence of a message with, without a full stop."""
         edit = (
             "correct bound.toml, run pytest-ouro bless, commit bound.toml and bound.lock together"
         )
@@ -99,39 +105,37 @@ class Trust:
 
     @property
     def blessing_pending(self) -> bool:
-        """Whether a new bound.lock in the working tree is not committed yet."""
+        """Whether bound.lock is the reference, and no commit contains its present content yet."""
         return self.lock is not None and not self.commit
 
     @cached_property
     def _tree(self) -> dict[str, Entry]:
         """The entries of all files of the trusted commit, by path; {} while a blessing is pending.
-        GitError or LimitError if it cannot be read."""
+        Raise GitError or LimitError if they cannot be read."""
         return self.git.tree(self.commit) if self.commit else {}
 
     @cached_property
     def paths(self) -> frozenset[str]:
-        """The paths of all trusted files, from the repository's top: those that bound.lock lists,
-        else all of the trusted commit."""
+        """The repository-relative paths of all trusted files: those that bound.lock lists if it is
+        the reference, otherwise all files of the trusted commit."""
         return frozenset(self._tree if self.lock is None else self.lock.files)
 
     @cached_property
     def data(self) -> dict[str, str]:
-        """The blessed digests (``sha256:…``) of files outside git, by their names in bound.lock.
-
-        {} if there is no bound.lock in trust. TrustError if that of the trusted commit is
-        damaged."""
+        """The blessed digests (``sha256:…``) of files outside git, by their names in bound.lock; {}
+        if there is no bound.lock. Raise TrustError if the one in the trusted commit is damaged."""
         return {} if self._stated_lock is None else dict(self._stated_lock.data)
 
     @property
     def baseline(self) -> str:
-        """The id of the blessing since which runs are compared; "" for all runs. TrustError if the
-        bound.lock of the trusted commit is damaged."""
+        """The id of the blessing since which runs are compared; "" to compare all runs. Raise
+        TrustError if the bound.lock in the trusted commit is damaged."""
         return "" if self._stated_lock is None else self._stated_lock.baseline
 
     @cached_property
     def _stated_lock(self) -> Lock | None:
-        """The bound.lock that is the reference, or else the one in the trusted commit; None if that
-        commit has none. TrustError if it is damaged, OuroError if it cannot be read."""
+        """``lock``, or otherwise the bound.lock in the trusted commit; None if that has none. Raise
+        TrustError if it is damaged, OuroError if it cannot be read."""
         if self.lock is not None:
             return self.lock
         committed = self.read(self.lock_path)
@@ -139,14 +143,15 @@ class Trust:
 
     @cached_property
     def committed(self) -> frozenset[str]:
-        """The paths of all files of the trusted commit, frozen or not; of HEAD while a blessing is
-        pending. GitError or LimitError if it cannot be read."""
+        """The paths of all files of the trusted commit, frozen or not; those of HEAD while a
+        blessing is pending. Raise GitError or LimitError if they cannot be read."""
         head = self.git.commit("HEAD") if self.blessing_pending else ""
         return frozenset(self.git.tree(head) if head else self._tree)
 
     def names_in(self, folder: str) -> frozenset[str]:
-        """Return the names of the files and folders directly in a folder of `committed` ("": the
-        top); an empty set if there is no such folder."""
+        """Return the names of the files and folders directly in ``folder`` ("": the top) of the
+        trusted commit, or of HEAD while a blessing is pending; an empty set if there is no such
+        folder."""
         if folder not in self._names_in:
             start = f"{folder}/" if folder else ""
             inner = (path[len(start) :] for path in self.committed if path.startswith(start))
@@ -155,42 +160,44 @@ class Trust:
 
     @cached_property
     def _names_in(self) -> dict[str, frozenset[str]]:
-        """What `names_in` has returned so far, by folder; it adds to this dict."""
+        """The cache of `names_in`: its results by folder."""
         return {}
 
     def has_committed(self, path: str) -> bool:
-        """Return whether the trusted commit has a file of this path, frozen or not; False while a
-        blessing is pending."""
+        """Return whether the trusted commit has a file at this path, frozen or not (a submodule is
+        not a file); False while a blessing is pending."""
         entry = self._tree.get(path)
         return entry is not None and not entry.is_submodule
 
     def before(self, path: str) -> bytes | None:
-        """Return the bytes that the trusted commit has of a file, frozen or not; None if it has no
-        such file or a submodule there, or while a blessing is pending. GitError or LimitError if
-        they cannot be read."""
+        """Return the bytes of a file in the trusted commit, frozen or not; None if it has no such
+        file, or while a blessing is pending. Raise GitError or LimitError if they cannot be
+        read."""
         return self.git.file(self.commit, path) if self.commit else None
 
     def can_restore(self, path: str) -> bool:
-        """Return whether the trusted commit has the trusted bytes of ``path``. It may lack them if
-        the file was edited between its blessing and the commit of bound.lock, and while a blessing
-        is pending."""
+        """Return whether the trusted commit has the trusted bytes of ``path``, so that git can
+        restore them. It has not if the file changed between its blessing and the commit of
+        bound.lock, and while a blessing is pending."""
         data = self.before(path)
         return data is not None and (self.lock is None or has_digest(data, self.digest(path)))
 
     def digest(self, path: str) -> str:
-        """Return ``sha256:…`` of the trusted bytes of ``path``, under bound.lock as it states it;
-        "" if the file is not trusted. GitError or LimitError if they cannot be read."""
+        """Return ``sha256:…`` of the trusted bytes of ``path``, as bound.lock lists it if that is
+        the reference; "" if the file is not trusted. Raise GitError or LimitError if the bytes
+        cannot be read."""
         if self.lock is not None:
             return self.lock.files.get(path, "")
         data = self.read(path)
         return "" if data is None else digest(data)
 
     def read(self, path: str) -> bytes | None:
-        """Return the trusted bytes of ``path``; None if it is not trusted or they cannot be found.
-        OuroError if a file of that path cannot be read.
+        """Return the trusted bytes of ``path``; None if the file is not trusted or its bytes
+        cannot be found. Raise OuroError if a file cannot be read.
 
-        Without bound.lock, they are those in the trusted commit. With it, they are the bytes with
-        the blessed digest: those in the commit that blessed it, or else where bound.lock was read.
+        Without ``lock``, they are the bytes in the trusted commit. With it, they are the bytes
+        with the blessed digest, from the trusted commit or else from where bound.lock was read
+        (a commit or the working tree).
         """
         data = self.before(path)
         if self.lock is None:
@@ -205,10 +212,11 @@ class Trust:
 
 
 def present(git: Git, path: str, commit: str, *, limit: int = limits.FILE) -> bytes | None:
-    """Return the bytes of ``path`` now, in a commit ("": on the disk, by `as_committed`; of a link,
-    the path that it holds); None if there is no such file, or a folder or submodule.
+    """Return the bytes of the file at a repository-relative path in ``commit`` (full id), or on
+    disk if that is "", there as git would store them (`as_committed`). For a symbolic link they
+    are the path of its target; None if there is no file.
 
-    LimitError if they are more than ``limit``, OuroError if they cannot be read.
+    Raise LimitError if they are more than ``limit``, OuroError if they cannot be read.
     """
     if commit:
         return git.contents(git.tree(commit).get(path), limit=limit, path=path)
@@ -217,8 +225,9 @@ def present(git: Git, path: str, commit: str, *, limit: int = limits.FILE) -> by
 
 
 def refuse_other_in_tree(git: Git, path: str) -> None:
-    """Raise OuroError if a path of the working tree, from the top, is there and is not a regular
-    file; its help puts back the file that HEAD has."""
+    """Raise OuroError if something other than a regular file is at this repository-relative path of
+    the working tree; otherwise return. The error's help removes it, and restores the file from HEAD
+    if HEAD has it."""
     place = str(git.top / path)
     if kind_of(place):
         tracked = git.head and git.store.entry(git.head, path)
@@ -226,10 +235,13 @@ def refuse_other_in_tree(git: Git, path: str) -> None:
 
 
 def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> tuple[str, str]:
-    """Return the id of the commit named as trust, and the source of the name; two empty strings if
-    no source names one. ``asked``, unless it is None, comes first (its source is ``asked_by``),
-    then the variable OURO_TRUST, then ``git config ouro.trust``, unless empty. Only the first
-    source that is set counts: TrustError if its name is empty, ambiguous or not a commit."""
+    """Return the full id of the commit that is named as trust, and the name of the source; two
+    empty strings if no source names one.
+
+    The first source that is set counts: ``asked`` unless it is None (its name is ``asked_by``),
+    the variable OURO_TRUST, or ``git config ouro.trust`` unless it is empty. Raise TrustError if
+    the name there is empty, ambiguous or not that of a commit.
+    """
     sources: dict[str, Callable[[], str | None]] = {
         asked_by: lambda: asked,
         "OURO_TRUST": lambda: os.environ.get("OURO_TRUST"),
@@ -255,12 +267,14 @@ def resolve(
     bound_path: str,
     read_at: str = "",
 ) -> Trust:
-    """Return the trust: the commit that `named` finds, or else bound.lock.
+    """Return the trust: the commit that `named` finds, or otherwise bound.lock beside
+    bound.toml.
 
-    ``bound_path`` is bound.toml's path from the top; bound.lock lies beside it, and is read in the
-    commit ``read_at`` ("": in the working tree). Errors as in `named`; without a named commit also
-    TrustError if bound.lock is missing or damaged, or if bound.toml is missing or has another
-    digest than bound.lock says, errors as in `_blessing`, and OuroError if a file cannot be read.
+    ``bound_path`` is bound.toml's repository-relative path. ``read_at`` is the id of the commit
+    in which bound.lock is read ("": in the working tree). Raise TrustError if the named commit
+    is invalid; or, without one, if bound.lock is missing or damaged, bound.toml is missing or
+    has not the blessed digest, or a shallow clone lacks the blessing; OuroError if a file cannot
+    be read.
     """
     lock_path = join(bound_path.rpartition("/")[0], lockfile.NAME)
     commit, source = named(git, asked=asked, asked_by=asked_by)
@@ -279,14 +293,18 @@ def resolve(
 
 
 def _parse(data: bytes, lock_path: str) -> Lock:
-    """Return the lock of these bytes; TrustError, which names ``lock_path``, if it is damaged."""
+    """Return the lock that is written in ``data``. Raise TrustError, which names ``lock_path``, if
+    it is damaged."""
     return lockfile.loads(data.decode(errors="replace"), name=lock_path)
 
 
 def _blessing(git: Git, lock_path: str, data: bytes, head: str) -> str:
-    """Return the id of the commit that introduced the content ``data`` of bound.lock, from ``head``
-    backwards; "" if ``head`` has another content. TrustError if a shallow clone ends before that
-    commit, LimitError if it lies more than `limits.COMMITS` commits back."""
+    """Return the id of the commit that introduced the present content ``data`` of bound.lock in
+    the history of ``head``; "" if ``head`` has another content or no bound.lock.
+
+    Raise TrustError if a shallow clone ends before that commit, LimitError if it is more than
+    `limits.COMMITS` commits back.
+    """
     entry = git.store.entry(head, lock_path) if head else None
     if entry is None or not same_content(git.blobs([entry.blob])[0], data):
         return ""
@@ -304,17 +322,17 @@ def _blessing(git: Git, lock_path: str, data: bytes, head: str) -> str:
 
 
 def _edges(git: Git) -> list[str]:
-    """Return the ids of the oldest commits that a shallow clone has, each of which seems to add all
-    its files; [] for a whole clone."""
+    """Return the ids of the commits at which a shallow clone is cut off, which seem to have no
+    parents and so to add all their files; [] for a complete clone."""
     if not git.shallow:
         return []
     return (read_own(git.common_dir / "shallow") or b"").decode(errors="replace").split()
 
 
 def _refuse_altered_bound(trust: Trust, bound_path: str) -> None:
-    """Raise TrustError if bound.toml is absent from the commit ``trust.read_at`` ("": from the
-    disk), or does not have the blessed digest there. OuroError if it cannot be read, or if
-    something else, such as a folder, is in its place."""
+    """Raise TrustError if bound.toml is missing or has not the blessed digest, in the commit
+    ``trust.read_at`` or, if that is "", on disk. Raise OuroError if it cannot be read, or something
+    else, such as a folder, is in its place."""
     data = present(trust.git, bound_path, trust.read_at, limit=limits.BOUND)
     if data is None and not trust.read_at:
         refuse_other_in_tree(trust.git, bound_path)
@@ -326,7 +344,8 @@ def _refuse_altered_bound(trust: Trust, bound_path: str) -> None:
 
 
 def _restore(trust: Trust, path: str) -> str:
-    """Return the command that restores a file as it was blessed; "" if no commit has it."""
+    """Return the git command that restores the blessed bytes of a file; "" if the trusted commit
+    does not have them."""
     if not trust.can_restore(path):
         return ""
     index: dict[str, Entry] = {}

@@ -1,4 +1,5 @@
-"""Write the commands of a help that name files, so that they can be obeyed as they stand."""
+"""Write the shell commands of a ``help:`` line that name files, so that they can be run
+unchanged."""
 
 from __future__ import annotations
 
@@ -22,11 +23,12 @@ _ALSO_SKIPPED = {
 
 
 def command_for(git: Git, index: Mapping[str, Entry], command: str, paths: Iterable[str]) -> str:
-    """Return ``command`` followed by the first `NAMED` of ``paths``, given from the repository's
-    top, as words (`Git.word`).
+    """Return a shell command for a ``help:`` line: ``command`` followed by the first 20 of
+    ``paths``, which are repository-relative, each as `Git.word` quotes it.
 
-    ``rm`` becomes ``rm -r`` if one of them is a folder. A command of `_ALSO_SKIPPED` gets its
-    option if the ``index`` has one of them with the flag skip-worktree.
+    A bare ``rm`` becomes ``rm -r`` if one of these paths is a folder. ``git checkout``, ``git
+    restore`` and ``git rm`` get the option that includes skip-worktree files, if the ``index``
+    (its entries by path) marks one of these paths so.
     """
     named = list(paths)[:NAMED]
     words = command.split(" ")
@@ -39,5 +41,5 @@ def command_for(git: Git, index: Mapping[str, Entry], command: str, paths: Itera
 
 
 def _is_folder(path: Path) -> bool:
-    """Return whether ``path`` is a folder, and not a link to one."""
+    """Return whether ``path`` is a folder, and not a symbolic link to one."""
     return path.is_dir() and not path.is_symlink()

@@ -1,4 +1,5 @@
-"""Follow commits to their parents: a short way as they are read, a long one by git."""
+"""Walk the history of commits: a short one by reading commit objects, a long one by ``git
+rev-list``."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ _FEW = 100
 
 
 def list_history(git: Git, head: str) -> tuple[str, ...]:
-    """Return the ids of a commit and its ancestors, newest first, each before its parents. GitError
-    if one cannot be read."""
+    """Return the full ids of the commit ``head`` (full id) and of all its ancestors, each commit
+    before its parents. Raise GitError if one cannot be read."""
     found: list[str] = []
     commits = [head]
     while len(commits) == 1 and len(found) < _FEW and not git.shallow:
@@ -31,8 +32,9 @@ def list_history(git: Git, head: str) -> tuple[str, ...]:
 
 
 def list_commits(git: Git, tips: Iterable[str], *, since: str) -> list[str]:
-    """Return the ids of all commits in the history of ``tips`` that are not in that of ``since``,
-    oldest first. LimitError if they are more than `limits.COMMITS`, GitError if git fails."""
+    """Return the full ids of the commits that can be reached from ``tips`` and not from ``since``,
+    each commit after its parents. Raise LimitError if there are more than `limits.COMMITS`, and
+    GitError if git fails."""
     few, order = f"--max-count={limits.COMMITS + 1}", ("--reverse", "--topo-order")
     found = git.call("rev-list", few, *order, *tips, f"^{since}").decode().split()
     if len(found) > limits.COMMITS:
@@ -41,9 +43,11 @@ def list_commits(git: Git, tips: Iterable[str], *, since: str) -> list[str]:
 
 
 def list_descendants(git: Git, commit: str, *, start: str, refs: dict[str, str]) -> dict[str, str]:
-    """Return those of ``refs`` whose commit is ``commit`` or has it in its history. ``refs`` maps
-    full names that begin with ``start`` to the ids of commits. A ref whose commit is missing is
-    left out. GitError if git fails."""
+    """Return the items of ``refs`` whose commit is ``commit`` or a descendant of it.
+
+    ``refs`` maps full ref names, which all begin with ``start``, to full commit ids. A ref whose
+    commit does not exist is left out. Raise GitError if git fails.
+    """
     known = None if git.shallow else _find_descendants(git, commit, refs.values())
     if known is None:
         listed = git.call("for-each-ref", "--format=%(refname)", f"--contains={commit}", start)
@@ -52,9 +56,12 @@ def list_descendants(git: Git, commit: str, *, start: str, refs: dict[str, str])
 
 
 def _find_descendants(git: Git, commit: str, tips: Iterable[str]) -> set[str] | None:
-    """Return commits that have ``commit`` in their history, and ``commit`` itself: all of ``tips``
-    that do, and those on the way to them. None if about `_FEW` commits more than ``tips`` would be
-    read, or one of them cannot be read."""
+    """Return a set of commit ids: ``commit``, every one of ``tips`` that descends from it, and
+    the descendants of it that were met between them.
+
+    Return None, so that git is asked instead, if a commit cannot be read, or if more than `_FEW`
+    commits beside ``tips`` would have to be read.
+    """
     known = {commit: True}
     todo = [*tips]
     most = _FEW + len(todo)

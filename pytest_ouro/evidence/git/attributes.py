@@ -1,7 +1,8 @@
-"""Undo what git itself does to a file when it checks it out, as git's attributes say.
+"""Undo the changes that git's attributes make to a file at checkout, to compare it with its
+blob.
 
-Git calls this the same content, so that `git status` is clean. Line endings are made equal
-elsewhere, by `content.canonical`. No filter, which is a program that a repository names, is run.
+Handled are ``ident`` and ``working-tree-encoding``. Line endings are made equal elsewhere, by
+`content.canonical`. No filter is run, since a filter is a program that a repository names.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ _SLOW = ("idna", "punycode")
 
 
 def as_committed(git: Git, path: str, data: bytes) -> bytes:
-    """Return the bytes that git has of a file of the working tree with the bytes ``data``, if git
-    expands ``$Id$`` in it (``ident``) or writes it in another encoding (``working-tree-encoding``).
+    """Convert the bytes ``data`` of a working-tree file to those that git would store for it: an
+    expanded ``$Id: … $`` becomes ``$Id$`` (attribute ``ident``), and text in another encoding
+    becomes UTF-8 (attribute ``working-tree-encoding``).
 
-    ``data`` is returned unchanged if neither attribute is set for ``path`` (from the top, or
-    absolute), if a filter is, or if git would not have written these bytes.
-    GitError if git cannot be asked.
+    ``path`` is repository-relative, or absolute within the working tree. Return ``data``
+    unchanged if neither attribute is set for it, if a filter is set, or if git could not have
+    written these bytes. Raise GitError if git fails.
     """
     if not (re.search(_IDENT, data) or _is_encoded(data)):
         return data  # nothing to undo: spare git's process
@@ -51,7 +53,8 @@ def as_committed(git: Git, path: str, data: bytes) -> bytes:
 
 
 def _is_encoded(data: bytes) -> bool:
-    """Return whether bytes are not a text in UTF-8."""
+    """Return whether ``data`` may be text in another encoding than UTF-8: it is not valid UTF-8, or
+    has a NUL byte."""
     try:
         return "\0" in data.decode()
     except UnicodeDecodeError:
@@ -59,7 +62,9 @@ def _is_encoded(data: bytes) -> bool:
 
 
 def _may_have_attributes(git: Git, path: str) -> bool:
-    """Return whether a file of attributes lies in the git folder, or in a folder of ``path``."""
+    """Return whether a file of attributes exists that could apply to the repository-relative
+    ``path``: ``info/attributes`` in the git folder, or ``.gitattributes`` at the top or in a folder
+    of ``path``."""
     folders = path.split("/")[:-1]
     above = ["/".join(["", *folders[:depth]]) for depth in range(len(folders) + 1)]
     files = [f"{git.top}{folder}/.gitattributes" for folder in above]
@@ -67,8 +72,8 @@ def _may_have_attributes(git: Git, path: str) -> bool:
 
 
 def _to_utf8(data: bytes, encoding: str) -> bytes:
-    """Return a text in ``encoding`` (lower case) as UTF-8; ``data`` unchanged if these are not the
-    bytes that this encoding has for a text."""
+    """Return ``data``, text in the encoding of this lower-case name, as UTF-8. Return it unchanged
+    if the encoding is unknown or refused, or if decoding and encoding again gives other bytes."""
     for codec in _MARKED.get(encoding, (encoding,)):
         mark = "\ufeff".encode(codec) if encoding in _MARKED else b""
         if codec in _SLOW or not data.startswith(mark):

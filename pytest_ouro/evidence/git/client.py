@@ -1,4 +1,5 @@
-"""Call git by plumbing commands only, so that the repository cannot change answers or run code."""
+"""Call git's plumbing commands with settings under which a repository can neither change the
+answers nor run code."""
 
 from __future__ import annotations
 
@@ -39,9 +40,9 @@ _OVERRIDES = (
 
 
 def environment() -> dict[str, str]:
-    """Return a copy of the environment of this process with ``LC_ALL=C``, in which the ``GIT_*``
-    variables are replaced by some that keep git from asking, fetching, taking locks, replacing
-    objects and expanding paths.
+    """Return the environment for a git process: that of this process, with ``LC_ALL=C``, and
+    with all ``GIT_*`` variables replaced by ones that forbid prompts, fetches, optional locks,
+    replaced objects and pathspec patterns.
 
     Relative folders are removed from PATH: the checked folder could contain a program "git".
     """
@@ -62,8 +63,9 @@ def environment() -> dict[str, str]:
 
 
 def command(*args: str, cwd: Path, also: tuple[str, ...] = ()) -> list[str]:
-    """Return the program and arguments of one git call with the arguments ``args`` in ``cwd``, with
-    `_OVERRIDES` and the settings ``also`` (``name=value``), which win."""
+    """Return the command line (program and arguments) that runs ``git ARGS`` in ``cwd`` with the
+    safe settings `_OVERRIDES`. The settings ``also``, each ``name=value``, take precedence over
+    these."""
     settings = [word for setting in (*_OVERRIDES, *also) for word in ("-c", setting)]
     start = ("git", "-C", str(cwd), "--no-optional-locks", "--no-replace-objects")
     return [*start, *settings, *args]
@@ -72,12 +74,12 @@ def command(*args: str, cwd: Path, also: tuple[str, ...] = ()) -> list[str]:
 def run_git(
     *args: str, cwd: Path, index: str = "", also: tuple[str, ...] = (), stdin: bytes = b""
 ) -> bytes:
-    """Call git with ``args`` in ``cwd`` and return its standard output. GitError if it fails, is
-    missing, or is silent for too long; OuroError as in `refuse_what_blocks` if git waits for a pipe
-    or a device.
+    """Run ``git ARGS`` in ``cwd`` and return its standard output.
 
-    ``index`` is the value for GIT_INDEX_FILE, which git sets for a partial commit ("": none),
-    ``also`` are further settings (``name=value``), and ``stdin`` is its standard input.
+    ``index`` becomes GIT_INDEX_FILE, unless it is ""; ``also`` are more settings, each
+    ``name=value``; ``stdin`` is the standard input. Raise GitError if git is missing, fails,
+    waits for something or prints nothing for ten minutes; and OuroError if a pipe or device in
+    the repository blocks it.
     """
     return _run(args, cwd, index, also, stdin)[0]
 
@@ -85,7 +87,7 @@ def run_git(
 def _run(
     args: Sequence[str], cwd: Path, index: str, also: tuple[str, ...], stdin: bytes = b""
 ) -> tuple[bytes, bytes]:
-    """Call git as `run_git` does; return its standard output and its standard error."""
+    """Run git as `run_git` does, and return its standard output and its standard error."""
     env = environment()
     if index:
         env["GIT_INDEX_FILE"] = index
@@ -107,8 +109,9 @@ def _run(
 
 
 def _rev_parse(start: Path, *args: str) -> bytes:
-    """Return the output of ``git ARGS`` in ``start``; ``args`` begin with ``rev-parse``. GitError
-    if it fails; with the remedy if there is no repository or no working tree."""
+    """Return the output of ``git ARGS`` in ``start``, where ``args`` begin with ``rev-parse``. If
+    git fails, raise a GitError that explains the cause: no repository, a damaged one, one that is
+    gone, or no working tree."""
     try:
         return run_git(*args, cwd=start)
     except GitError as error:
@@ -125,30 +128,31 @@ def _rev_parse(start: Path, *args: str) -> bytes:
 
 
 def _ask_path(start: Path, option: str) -> str:
-    """Return the path that ``git rev-parse OPTION`` prints in ``start``, whatever characters it
-    has. GitError as in `_rev_parse`."""
+    """Return the absolute path that ``git rev-parse OPTION`` prints in ``start``, even if the path
+    has a line break. Raise GitError as `_rev_parse` does."""
     return os.fsdecode(_rev_parse(start, "rev-parse", "--path-format=absolute", option))[:-1]
 
 
 def _git_folders(start: Path) -> Iterator[Path]:
-    """Yield the path of ``.git`` in a folder, then in each folder above it."""
+    """Yield ``start / ".git"``, then the same for each folder above ``start``, whether it exists or
+    not."""
     return (folder / ".git" for folder in (start, *start.parents))
 
 
 def _own_index(index: str, top: Path, common_dir: Path) -> str:
-    """Return ``index``, the value for GIT_INDEX_FILE, unchanged; GitError if it is not "" and lies
-    outside the repository's git folder."""
+    """Return ``index`` (a value for GIT_INDEX_FILE, relative to ``top`` or absolute) unchanged.
+    Raise GitError if it is not "" and lies outside ``common_dir``."""
     if index and common_dir.resolve() not in (top / index).resolve().parents:
         raise messages.foreign_index(index)
     return index
 
 
 def _unreadable(error: bytes, tracked: Collection[str]) -> list[str]:
-    """Return the folders that git could not open, as it says in its standard error ``error``, each
-    with ``/`` at its end; [] if there are none.
+    """Return the folders that git reports in ``error``, its standard error, as impossible to
+    open, each with a final ``/``; [] if there are none.
 
-    Git cuts a line whose path is too long to be opened. Then the folder is the uppermost one of the
-    path that has no file of ``tracked`` in it.
+    Git cuts the line if the path is too long. Then the uppermost folder of that path that
+    contains no file of ``tracked`` is returned in its place.
     """
     found = []
     for line in os.fsdecode(error).split("\n"):
@@ -164,21 +168,22 @@ def _unreadable(error: bytes, tracked: Collection[str]) -> list[str]:
 
 
 def split(output: bytes) -> list[str]:
-    """Return the fields of a ``-z`` output, which NUL bytes end, as texts, without empty ones."""
+    """Return the NUL-separated fields of the output of a git command with ``-z``, decoded, without
+    empty fields."""
     return [field for field in os.fsdecode(output).split("\0") if field]
 
 
 @dataclass(frozen=True)
 class Git:
-    """A repository, as seen from the top folder of a working tree.
+    """A repository and its top folder, with methods that read it through git.
 
-    ``folder`` is the working tree's own git folder, ``common_dir`` the one that all of them share;
-    ``head`` is the id of the commit that is checked out ("" before the first one), ``branch`` its
-    branch ("" if HEAD is detached). ``shallow`` says that old commits are absent. ``index`` is the
-    GIT_INDEX_FILE of a partial commit. From `objects`, ``top`` is any folder, and ``prefix`` its
-    path in the repository. With ``from_top``, `word` returns paths from the repository's top.
-    Methods that read objects raise LimitError also if they read more than `limits.OBJECTS` bytes in
-    all.
+    ``common_dir`` is the git folder that all working trees share, ``folder`` that of this
+    working tree. ``head`` is the full id of the commit HEAD ("" before the first commit),
+    ``branch`` the name of the branch that is checked out ("" if HEAD is detached). ``shallow``
+    says that git history is cut. ``index`` is GIT_INDEX_FILE, or "". `objects` makes one whose
+    ``top`` is any folder, with ``prefix`` as its repository-relative path. ``from_top`` makes
+    `word` write repository-relative paths. Each method that reads objects raises LimitError once
+    they have more than `limits.OBJECTS` bytes in all.
     """
 
     top: Path
@@ -193,9 +198,13 @@ class Git:
 
     @classmethod
     def discover(cls, start: Path, *, index: str = "") -> Git:
-        """Return the repository and working tree around the folder ``start``. GitError with the
-        remedy if there is none, or if ``index`` ("" for git's own) lies outside of its git folder;
-        OuroError as in `refuse_special_files`."""
+        """Return the repository of the working tree that contains the folder ``start``.
+        ``index`` is the file to use as git's index ("": the usual one).
+
+        Raise GitError if there is no repository or working tree, or if ``index`` lies outside
+        the git folder; and OuroError if `refuse_special_files` finds a file that git would wait
+        for.
+        """
         refuse_special_files(start)
         where = ("--show-toplevel", "--git-common-dir", "--absolute-git-dir")
         asked = ("rev-parse", "--path-format=absolute", *where, "--is-shallow-repository")
@@ -217,9 +226,9 @@ class Git:
 
     @classmethod
     def objects(cls, start: Path) -> Git:
-        """Return the repository around the folder ``start``, which may be bare, to read objects
-        only: ``head``, ``branch`` and ``index`` are "". GitError if there is none; OuroError as in
-        `refuse_special_files`."""
+        """Return the repository around the folder ``start``, which may be bare, for reading objects
+        only: its ``head``, ``branch`` and ``index`` are "". Raise GitError if there is none, and
+        OuroError as `discover` does."""
         refuse_special_files(start)
         where = ("--git-common-dir", "--absolute-git-dir", "--show-prefix")
         asked = ("rev-parse", "--path-format=absolute", *where, "--is-shallow-repository")
@@ -232,9 +241,12 @@ class Git:
         )
 
     def again(self) -> Git:
-        """Return the repository with its present HEAD. It shares the reader of objects with this
-        one, and may read `limits.OBJECTS` bytes again. Errors as in `discover`, which is called
-        instead if git's files do not show HEAD."""
+        """Return this repository with its present HEAD and branch, read from git's files where
+        they show them, otherwise by `discover`, whose errors are raised.
+
+        The new one shares this one's reader of objects, whose count towards `limits.OBJECTS`
+        starts again from 0.
+        """
         refuse_special_files(self.top)
         found = read_head(self.folder, self.common_dir)
         if found is None or self.shallow != (self.common_dir / "shallow").exists():
@@ -246,17 +258,19 @@ class Git:
         return now
 
     def relative(self, path: Path) -> str:
-        """Return ``path`` (a link itself, not its target) relative to the top folder, with ``/``;
-        GitError if it lies outside."""
+        """Return ``path`` relative to the top folder, with ``/``; a symbolic link stands for
+        itself, not for its target. Raise GitError if it lies outside."""
         try:
             return (path.parent.resolve() / path.name).relative_to(self.top.resolve()).as_posix()
         except ValueError:
             raise messages.outside_working_tree(path, self.top) from None
 
     def word(self, path: str) -> str:
-        """Return a path, given from the repository's top, as a word of a command of a help, as
-        `quoted` writes it: relative to the folder where pytest-ouro was called, as git prints
-        paths; from the top if that is not in the repository, or with ``from_top``."""
+        """Return a repository-relative path as a quoted shell word for a ``help:`` command.
+
+        The word is relative to the folder where the user called pytest-ouro. It is
+        repository-relative if that folder is outside the repository, or with ``from_top``.
+        """
         if self.from_top or self._called_in == "." or self._is_away:
             return quoted(path)
         end = "/" if path.endswith("/") else ""
@@ -264,8 +278,8 @@ class Git:
 
     @property
     def way_to_top(self) -> str:
-        """The path of the repository's top from the current folder, if that is not in the
-        repository: commands must then be given at the top; "" if it is."""
+        """The path from the current folder to the repository's top, if pytest-ouro was called
+        outside the repository; "" if it was called inside."""
         up = "../" * (self.prefix.count("/") + 1 if self.prefix else 0)
         return os.path.relpath(self.top / up) if self._is_away else ""
 
@@ -276,8 +290,8 @@ class Git:
 
     @cached_property
     def _called_in(self) -> str:
-        """The folder where pytest-ouro was called, from the repository's top: the current one; or,
-        in a hook, which may change to another folder, the one where git was called."""
+        """The folder where pytest-ouro was called, relative to the repository's top. In a hook of
+        git, which runs in another folder, it is the one where the user called git."""
         here = os.path.relpath(Path.cwd(), os.path.realpath(self.top))
         here = posixpath.normpath(posixpath.join(self.prefix, here))
         asked_in = os.environ.get("GIT_PREFIX")  # git tells its hooks
@@ -286,69 +300,72 @@ class Git:
         return posixpath.normpath(asked_in or ".")
 
     def call(self, *args: str) -> bytes:
-        """Call git in the top folder, and return its standard output; errors as in `run_git`."""
+        """Run ``git ARGS`` in the top folder with this index, and return its standard output. Raise
+        GitError or OuroError as `run_git` does."""
         return run_git(*args, cwd=self.top, index=self.index, also=self._names)
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
-        """The setting that makes names case-sensitive, if the file system is; () if it is not. The
-        file system is probed as git does it, whatever the repository's settings say."""
+        """The settings to pass to git: ``core.ignoreCase=false`` if the file system distinguishes
+        case, whatever the repository's config says; otherwise ()."""
         return () if (self.common_dir / "CoNfIg").exists() else ("core.ignoreCase=false",)
 
     def line(self, *args: str) -> str:
-        """Return git's output for ``args`` as text, without blanks at its ends; "" if git fails or
-        is missing. OuroError as in `run_git` if git waits for a pipe or a device."""
+        """Return the output of ``git ARGS`` as text without blanks at its ends; "" if git fails or
+        is missing. Raise OuroError if a pipe or device in the repository blocks git."""
         try:
             return os.fsdecode(self.call(*args)).strip()
         except GitError:
             return ""
 
     def commit(self, revision: str) -> str:
-        """Return the full id of the commit that ``revision`` names, of a tag the one that it leads
-        to; "" if it names no commit, or git fails."""
+        """Return the full id of the commit that ``revision`` names (a tag is followed to its
+        commit); "" if it names no commit, or git fails."""
         return self.line(
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
         )
 
     def is_ambiguous(self, revision: str) -> bool:
-        """Return whether several refs, or a ref and a file in .git, have the name ``revision``;
-        False if nothing has. Git prefers a tag or such a file to a branch, and only warns about it.
-        GitError or OSError if git cannot be asked."""
+        """Return whether git warns that ``revision`` is ambiguous: more than one ref or file in
+        .git has that name, as a branch and a tag. Return False if nothing has it. Raise GitError or
+        OSError if git cannot be run."""
         asked = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         called = command(*asked, cwd=self.top, also=("core.warnAmbiguousRefs=true",))
         return b" is ambiguous" in spawn.output(called, environment())[2]
 
     def tree(self, commit: str) -> dict[str, Entry]:
-        """Return a dict from the path of every file, link and submodule of a commit (full id), from
-        the top folder with ``/``, to its entry. GitError if there is no such commit or it is
-        damaged, LimitError if its tree is too large."""
+        """Return the entry of every file, link and submodule of a commit (full id), by its
+        repository-relative path. Raise GitError if the commit or a tree is missing or damaged, and
+        LimitError if the tree is too large."""
         return self.store.files(self.store.commit(commit)[0])
 
     def file(self, commit: str, path: str) -> bytes | None:
-        """Return the bytes of a file of a commit (full id), of a link the path that it holds; None
-        if it is absent, a folder or a submodule. GitError or LimitError as in `tree` and
-        `contents`."""
+        """Return the bytes of the file at a repository-relative path of a commit (full id); for a
+        symbolic link, the path of its target. Return None if nothing is there, or a folder or
+        submodule. Raise GitError if an object is missing or damaged, and LimitError if one is too
+        large."""
         return self.contents(self.tree(commit).get(path), path=path)
 
     def contents(
         self, entry: Entry | None, *, limit: int = limits.FILE, path: str = ""
     ) -> bytes | None:
-        """Return the bytes of the object that an entry of a tree or the index names; None for a
-        submodule, or if ``entry`` is None.
+        """Return the bytes of the blob of ``entry``; None if ``entry`` is None or a submodule.
 
-        LimitError, which names ``path``, if they are more than ``limit``; LimitError too if all
-        that was read is more than `limits.OBJECTS`. GitError if the object is missing or damaged.
+        Raise GitError if the blob is missing or damaged, and LimitError, whose message names
+        ``path``, if it has more than ``limit`` bytes or the total of `limits.OBJECTS` is
+        exceeded.
         """
         if entry is None or entry.is_submodule:
             return None
         return self.store.read(entry.blob, limit=limit, path=path)
 
     def files(self, *, untracked: bool = True) -> tuple[dict[str, Entry], list[str]]:
-        """Return a tuple: the entries of the index by path, and the paths of the untracked files
-        that git does not ignore; [] for these without ``untracked``.
+        """Return the entries of the index by repository-relative path, and the list of untracked
+        paths that git does not ignore ([] if not ``untracked``).
 
-        A folder that git could not read, or that is another repository, is in the second list with
-        ``/`` at its end. GitError while a merge has conflicts; errors as in `run_git`.
+        The list also has, with a final ``/``, folders that git could not read or that are
+        repositories of their own. Raise GitError if a merge has conflicts or git fails, and
+        OuroError as `run_git` does.
         """
         others = ("-o", "--exclude-standard") if untracked else ()
         asked = ("ls-files", "-c", *others, "-s", "-v", "-z")
@@ -367,17 +384,17 @@ class Git:
         return entries, [*_unreadable(error, entries), *unknown]
 
     def blobs(self, ids: Iterable[str]) -> list[bytes]:
-        """Return the bytes of the objects with these ids, in order; GitError if one is missing or
-        damaged, LimitError if one has more bytes than `limits.FILE`."""
+        """Return the bytes of the objects with these full ids, in the same order. Raise GitError if
+        one is missing or damaged, and LimitError if one has more than `limits.FILE` bytes."""
         return [self.store.read(blob) for blob in ids]
 
     def close(self) -> None:
-        """End the process that reads objects; the next read starts it again."""
+        """End the ``git cat-file`` process that reads objects; the next read starts another."""
         if "store" in self.__dict__:
             self.store.close()
 
     @cached_property
     def store(self) -> Objects:
-        """The reader of objects, a process that starts with the first read."""
+        """The reader of objects: starts a ``git cat-file`` process when it is first used."""
         asked = command("cat-file", "--batch", cwd=self.top)
         return Objects(asked, environment(), late=partial(refuse_what_blocks, self.top))

@@ -1,4 +1,4 @@
-"""Detect ignore patterns that only this clone has and no commit contains."""
+"""Detect ignore patterns that only this clone has, because they are in no commit."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 
 def has_local_excludes(git: Git) -> bool:
-    """Return whether ``.git/info/exclude`` has patterns, or the clone's own config, not the user's,
-    sets ``core.excludesFile``; False without these files. OuroError if one cannot be read."""
+    """Return whether this clone ignores files by patterns that are in no commit: ``info/exclude``
+    in its git folder has patterns, or its own config (not the user's) sets ``core.excludesFile``.
+    Raise OuroError if such a file exists and cannot be read."""
     lines = _text(git.common_dir / "info" / "exclude").splitlines()
     if any(line.strip() and not line.startswith("#") for line in lines):
         return True
@@ -26,5 +27,6 @@ def has_local_excludes(git: Git) -> bool:
 
 
 def _text(path: Path) -> str:
-    """Return the text of a file of git's; "" if it is absent. OuroError if it cannot be read."""
+    """Return the text of one of git's files; "" if it does not exist. Raise OuroError if it cannot
+    be read."""
     return (read_own(path) or b"").decode(errors="replace")

@@ -1,8 +1,8 @@
-"""Read HEAD, and write objects and refs, as files of git's folder: a process of git for each takes
-longer than the work.
+"""Read HEAD and write objects and refs directly as files in git's folder, which is faster than
+to start git.
 
-This is for git's default formats and for folders without links. What is different is left to git:
-the functions say so by None or by an OSError, and have then changed nothing that counts.
+Only git's default formats, without symbolic links, are supported. In any other case a function
+returns None or raises OSError, and the caller asks git instead.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ _BRANCH = b"ref: refs/heads/"
 
 
 def read_head(folder: Path, common_dir: Path) -> tuple[str, str] | None:
-    """Return the id of the commit that is checked out, and the branch ("" if HEAD is detached).
+    """Return the full id of the commit HEAD, and the name of the branch that is checked out (""
+    if HEAD is detached).
 
-    ``folder`` is the working tree's own git folder, ``common_dir`` the one that all share. None if
-    only git can tell: there is another format, no commit yet, or a link. OuroError for a pipe or a
-    device in the place of a file.
+    ``folder`` is the git folder of the working tree, ``common_dir`` the one that all of them
+    share. Return None if the files do not show it, so that git must be asked: there is no commit
+    yet, HEAD or the branch is a link, or refs are kept in another format. Raise OuroError if a
+    pipe or a device is in the place of a file.
     """
     if uses_reftable(common_dir) or (folder / "HEAD").is_symlink():
         return None
@@ -48,14 +50,17 @@ def read_head(folder: Path, common_dir: Path) -> tuple[str, str] | None:
 
 
 def uses_reftable(common_dir: Path) -> bool:
-    """Return whether git keeps refs in another format than files."""
+    """Return whether this git folder keeps its refs in the format "reftable", not as files."""
     return (common_dir / "reftable").exists()
 
 
 def packed_refs(common_dir: Path, start: str) -> dict[str, bytes]:
-    """Return the ids of the refs in the file packed-refs whose full names begin with ``start``, by
-    these names; {} without the file. The id of a ref that is also a file of its own is the one in
-    that file, which is not read here. OuroError if packed-refs cannot be read."""
+    """Return, from git's file packed-refs, the object id of each ref whose full name begins with
+    ``start``, by this name; {} if there is no such file.
+
+    A ref that also has a file of its own has its present id there, and the one returned here is
+    old. Raise OuroError if packed-refs cannot be read.
+    """
     data = read_own(common_dir / "packed-refs", limit=limits.FILE) or b""
     wanted = os.fsencode(f" {start}")
     lines = data.splitlines() if wanted in data else ()
@@ -68,9 +73,9 @@ def packed_refs(common_dir: Path, start: str) -> dict[str, bytes]:
 
 
 def write_object(common_dir: Path, kind: bytes, data: bytes, *, like: str) -> str:
-    """Write an object of git's ``kind`` (``b"blob"``, ``b"tree"``) with these bytes as a loose one,
-    flushed to disk, unless it is there; return its id, by the hash function that made the id
-    ``like``. OSError if it cannot be written."""
+    """Store ``data`` as a loose git object of this ``kind`` (``b"blob"``, ``b"tree"``), flushed to
+    disk, unless it exists already. Return its id, made by SHA-1 or SHA-256, as the id ``like`` was.
+    Raise OSError if it cannot be written."""
     name = object_id(kind, data, like=like)
     objects = common_dir / "objects"
     folder = objects / name[:2]
@@ -86,10 +91,10 @@ def write_object(common_dir: Path, kind: bytes, data: bytes, *, like: str) -> st
 
 
 def write_ref(common_dir: Path, ref: str, name: str) -> None:
-    """Let a ref, given by its full name, name the object with this id; flushed to disk.
+    """Set the ref of this full name to the object id ``name``, and flush it to disk.
 
-    OSError if it cannot be written: there is another format, a link on the way, or a lock that
-    another process or one that was killed holds.
+    Raise OSError, and leave the ref as it was, if refs are kept in another format, a link is on
+    the way, or a lock file exists, as of a process that is writing or was killed.
     """
     if uses_reftable(common_dir):
         raise OSError("git keeps refs in another format")

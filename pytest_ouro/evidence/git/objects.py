@@ -1,4 +1,5 @@
-"""Read git's objects from one process, and verify that their bytes hash to their ids."""
+"""Read git objects through one ``git cat-file`` process, and verify that their bytes hash to their
+ids."""
 
 from __future__ import annotations
 
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """One path of a tree or of the index. ``mode`` is as git writes it: 100644, 100755, 120000, …;
-    ``blob`` is the id of the object. ``skip``: skip-worktree is set, which only the index can
-    have."""
+    """One entry of a git tree or of the index. ``mode`` is git's octal text, such as 100644, 100755
+    or 120000; ``blob`` is the full id of the object. ``skip`` is whether the index marks it
+    skip-worktree (False for an entry of a tree)."""
 
     mode: str
     blob: str
@@ -28,7 +29,8 @@ class Entry(NamedTuple):
 
     @property
     def is_submodule(self) -> bool:
-        """Whether the entry is a submodule's commit, which has no bytes here."""
+        """Whether the entry is the commit of a submodule, whose bytes this repository does not
+        have."""
         return self.mode == "160000"
 
 
@@ -64,9 +66,12 @@ _SLOW_CODECS = ("idna", "punycode")
 
 
 class Objects:
-    """Reads objects from one process ``git cat-file --batch``, which ends with :meth:`close` or
-    when this object is freed. Methods that read objects raise GitError if one is missing or
-    damaged, and LimitError as :meth:`read` does."""
+    """A reader of git objects by their full ids, through one process ``git cat-file --batch``,
+    which ends with :meth:`close` or when this reader is freed.
+
+    Each method that reads raises GitError if an object is missing or damaged, and LimitError if
+    one is too large or all that were read have more than `limits.OBJECTS` bytes.
+    """
 
     def __init__(
         self,
@@ -75,9 +80,11 @@ class Objects:
         *,
         late: Callable[[], None] = lambda: None,
     ) -> None:
-        """``command`` is the call of git and ``env`` its environment. ``late`` is called if git
-        does not answer for long; what that raises ends the wait. It must not refer to this object,
-        which would never be freed."""
+        """Start ``command`` (the call of git) in the environment ``env``.
+
+        ``late`` is called while git does not answer for seconds; an error that it raises ends
+        the wait. It must not refer to this reader, which would then never be freed.
+        """
         self._program = (command, env)
         self._late = late
         self._known: dict[str, bytes] = {}
@@ -91,13 +98,14 @@ class Objects:
         self._start()
 
     def _start(self) -> None:
-        """Start git's process; OSError if it cannot be started."""
+        """Start git's process. Raise OSError if it cannot be started."""
         git = Conversation(*self._program, late=self._late)
         self._ask, self._answer = git.ask, git.answer
         self._end = weakref.finalize(self, git.hang_up)
 
     def close(self) -> None:
-        """End the process, and forget what was read; the next read starts another."""
+        """End the process and forget all objects that were read; the next read starts another
+        process."""
         self._end()
         self._room = _KEPT
         self._known.clear()
@@ -106,18 +114,16 @@ class Objects:
         self.renew()
 
     def renew(self) -> None:
-        """Count the bytes that are read from 0 again, so that the next answer may read
-        `limits.OBJECTS`."""
+        """Set the count of bytes that were read, which `limits.OBJECTS` limits, back to 0."""
         self._unread = limits.OBJECTS
 
     def read(self, name: str, *, limit: float = limits.FILE, path: str = "") -> bytes:
-        """Return the bytes of an object by its id. GitError if it is missing, or its bytes do not
-        hash to the id.
+        """Return the bytes of the object with the full id ``name``, from memory if they were
+        kept there. Raise GitError if it is missing, or its bytes do not hash to the id.
 
-        LimitError, which names the file ``path``, if it has more bytes than ``limit`` (a commit or
-        a tree: than `limits.COMMIT` or `limits.FOLDER`); LimitError too if all that was read since
-        `renew` has more than `limits.OBJECTS`. The bytes are kept in memory while there is room.
-        With `limits.UNLIMITED` they are neither counted nor kept.
+        Raise LimitError, which names the file ``path``, if it has more than ``limit`` bytes (a
+        commit or tree: `limits.COMMIT` or `limits.FOLDER`), or if more than `limits.OBJECTS`
+        bytes were read since `renew`. With ``limit=limits.UNLIMITED`` its bytes are not counted.
         """
         data = self._known.get(name)
         if data is None:
@@ -130,7 +136,7 @@ class Objects:
         return data
 
     def _read(self, name: str, limit: float, path: str) -> bytes:
-        """Return the bytes of an object without looking in memory; errors as in :meth:`read`."""
+        """Return the bytes of an object from git, not from memory. Raise as :meth:`read` does."""
         if not self._end.alive:
             self._start()
         try:
@@ -148,8 +154,8 @@ class Objects:
         return data
 
     def _refuse_too_large(self, name: str, kind: bytes, size: int, limit: float, path: str) -> None:
-        """Raise LimitError if an object, or all that was read, has too many bytes; then end git,
-        which is about to write them."""
+        """Count the ``size`` bytes of an object that git is about to write. If they, or the total,
+        are too many, end git's process and raise LimitError."""
         limit = {b"commit": limits.COMMIT, b"tree": limits.FOLDER}.get(kind, limit)
         self._unread -= size if limit != limits.UNLIMITED else 0
         if size <= limit and self._unread >= 0:
@@ -162,8 +168,8 @@ class Objects:
         raise limit_messages.too_many_objects(limits.OBJECTS)
 
     def commit(self, name: str) -> tuple[str, list[str]]:
-        """Return a tuple: the id of a commit's tree, and the list of the ids of its parents.
-        GitError if ``name`` is not the id of a commit, or the object is missing or damaged."""
+        """Return the id of the tree of a commit (full id), and the list of the ids of its parents.
+        Raise GitError if there is no such commit or it is damaged."""
         # Like git, ignore a line "parent" further down, as in an author's name.
         lines = re.match(_COMMIT, self.read(name))
         if not lines:
@@ -171,9 +177,12 @@ class Objects:
         return lines[1].decode(), lines[2].decode().split()[1::2]
 
     def subject(self, name: str) -> str:
-        """Return the first paragraph of a commit's message as one line, decoded by the header
-        ``encoding`` or as UTF-8; what cannot be decoded is replaced. "" if the message is empty.
-        GitError if the object is missing or damaged."""
+        """Return the first paragraph of a commit's message as one line; "" if the message is
+        empty.
+
+        It is decoded by the commit's ``encoding`` header, otherwise as UTF-8; invalid bytes are
+        replaced. Raise GitError if the commit (full id) is missing or damaged.
+        """
         head, _, message = self.read(name).partition(b"\n\n")
         encoding = head.partition(b"\nencoding ")[2].partition(b"\n")[0]
         paragraph = message.lstrip(b"\n").partition(b"\n\n")[0]
@@ -185,7 +194,8 @@ class Objects:
         return " ".join(text.split())
 
     def folder(self, tree: str) -> Folder:
-        """Return the entries of a tree (id) by name, one level deep; GitError as in `_fields`."""
+        """Return the entries directly in a tree (full id), folders included, by name. Raise
+        GitError if the tree is missing, damaged or has a forbidden name."""
         if tree not in self._folders:
             fields = self._fields(tree)
             self._keep_room(len(fields))
@@ -197,24 +207,26 @@ class Objects:
         return self._folders[tree]
 
     def _keep_room(self, entries: int) -> None:
-        """Add ``entries`` to the number of parsed entries that are kept; if they become more than
-        `_KEPT_ENTRIES`, forget all that was parsed, and count from 0."""
+        """Count ``entries`` more parsed entries that are kept in memory. If the count exceeds
+        `_KEPT_ENTRIES`, forget all that was parsed, and start again from 0."""
         self._listed += entries
         if self._listed > _KEPT_ENTRIES:
             self._forget()
 
     def _forget(self) -> None:
-        """Forget all that was parsed."""
+        """Forget all parsed trees, and set their count to 0."""
         self._listed = 0
         self._parsed.clear()
         self._folders.clear()
         self._files.clear()
 
     def _fields(self, tree: str) -> _Tree:
-        """Return mode and id of each entry of a tree, by name, all as bytes. GitError if the tree
-        is damaged, or a name may not be written to disk: it is empty, ``.`` or ``..``, stands
-        twice, has a slash, or may lead to ``.git``.
+        """Return ``(mode, id)`` of each entry directly in a tree (full id), by name, all as
+        bytes.
 
+        Raise GitError if the tree is missing or damaged, or has a name that must not be written
+        to disk: an empty one, ``.``, ``..``, one that occurs twice, has a slash, or could mean
+        ``.git``.
         No loop in Python: the history of a large repository has many thousands of entries.
         """
         if tree not in self._parsed:
@@ -233,8 +245,9 @@ class Objects:
         return self._parsed[tree]
 
     def files(self, tree: str) -> dict[str, Entry]:
-        """Return the entry of every file, link and submodule of a tree (id), at any depth, by its
-        path; {} for an empty tree. GitError as in `_fields`, LimitError if they are too many."""
+        """Return the entry of every file, link and submodule in a tree (full id), at any depth, by
+        its path from that tree; {} for an empty one. Raise GitError if a tree is missing, damaged
+        or has a forbidden name, and LimitError if it has too many or too deep entries."""
         files = self._trees.pop(tree, None)
         if files is None:
             files = self._files_in(tree, "", _Walk(tree))
@@ -244,8 +257,9 @@ class Objects:
         return files
 
     def _files_in(self, tree: str, folder: str, walk: _Walk) -> dict[str, Entry]:
-        """Return the entry of every file of a tree, at any depth, by its path, which begins with
-        ``folder`` ("" or with a slash at its end). LimitError as in `_Walk.enter`."""
+        """Return what `files` does for a tree that is at the path ``folder`` ("", or with a final
+        slash), by paths that begin with ``folder``. ``walk`` counts the entries, and raises
+        LimitError."""
         if (tree, folder) not in self._files:
             entries, found = self.folder(tree), {}
             walk.enter(folder, entries)
@@ -261,23 +275,24 @@ class Objects:
         return self._files[tree, folder]
 
     def entry(self, commit: str, path: str) -> Entry | None:
-        """Return the entry of a file, link or submodule at a path of a commit (id); None if there
-        is nothing, or a folder. GitError if the commit or a folder on the way is missing or
-        damaged."""
+        """Return the entry of the file, link or submodule at a repository-relative path of a commit
+        (full id); None if nothing is there, or a folder. Raise GitError if the commit or a tree on
+        the way is missing or damaged."""
         above, _, name = path.rpartition("/")
         entry = self._folder_at(commit, above).get(name, _NOTHING)
         return None if entry.mode in ("", _FOLDER) else entry
 
     def files_in(self, commit: str, folder: str) -> list[str]:
-        """Return the paths of the files, links and submodules of a commit (id) that lie directly in
-        a folder ("": the top); [] if there is no such folder. GitError as in `entry`."""
+        """Return the repository-relative paths of the files, links and submodules of a commit (full
+        id) that lie directly in ``folder`` ("": the top); [] if there is no such folder. Raise
+        GitError if the commit or a tree on the way is missing or damaged."""
         start = f"{folder}/" if folder else ""
         found = self._folder_at(commit, folder).items()
         return [start + name for name, entry in found if entry.mode != _FOLDER]
 
     def _folder_at(self, commit: str, path: str) -> Folder:
-        """Return the entries of a folder of a commit by name ("": the top); {} if there is no such
-        folder."""
+        """Return the entries directly in the folder ``path`` of a commit (full id), by name ("":
+        the top); {} if there is no such folder."""
         tree = self.commit(commit)[0]
         for name in path.split("/") if path else ():
             entry = self.folder(tree).get(name, _NOTHING)
@@ -287,16 +302,19 @@ class Objects:
         return self.folder(tree)
 
     def difference(self, old: str, new: str) -> Iterator[tuple[str, Kind]]:
-        """Yield ``(path, kind)`` for every file in which the tree ``new`` (id) differs from ``old``
-        in bytes or mode; the tree "" is empty. GitError as in `_fields`, LimitError if they have
-        too many entries."""
+        """Yield the path, and "added", "changed" or "deleted", of each file that differs in
+        bytes or mode from the tree ``old`` to the tree ``new`` (full ids; "" is an empty tree).
+
+        Raise GitError if a tree is missing, damaged or has a forbidden name, and LimitError if
+        the trees have too many entries.
+        """
         return self._difference(old, new, "", _Walk(new))
 
     def _difference(
         self, old: str, new: str, folder: str, walk: _Walk
     ) -> Iterator[tuple[str, Kind]]:
-        """Yield what `difference` does, for two trees that are at ``folder`` ("" or with a slash at
-        its end); ``walk`` counts what was met on the way."""
+        """Yield what `difference` does, for two trees at the path ``folder`` ("", or with a final
+        slash). ``walk`` counts the entries, and raises LimitError."""
         if old == new:
             return
         old_fields = self._fields(old) if old else {}
@@ -317,9 +335,12 @@ class Objects:
 
 
 def _suspects(names: bytes) -> list[str]:
-    """Return those of the names (separated by slashes), in lower case, that may lead to ``.git``,
-    for `_leads_to_git` to look at. If all characters are ASCII, these are the names with ``git``,
-    and [] if there is no ``.git`` and no ``git~1``; otherwise all names."""
+    """Return, in lower case, a selection of the slash-separated ``names`` that includes each one
+    that a file system may take for ``.git``; `_leads_to_git` then decides about each.
+
+    If all characters are ASCII these are only the names with ``git``, and [] if no name has
+    ``.git`` or ``git~1``; otherwise they are all names.
+    """
     lowered = names.lower()
     if lowered.isascii():
         if b".git" not in lowered and b"git~1" not in lowered:
@@ -329,23 +350,26 @@ def _suspects(names: bytes) -> list[str]:
 
 
 def _leads_to_git(name: str) -> bool:
-    """Return whether a file system may resolve ``name``, given in lower case, to ``.git``. HFS+
-    ignores some characters in a name. NTFS divides it at backslashes, ignores dots and spaces at
-    the end and what follows a colon, and gives ``.git`` the short name ``git~1``."""
+    """Return whether HFS+ or NTFS may take ``name``, which is in lower case, for ``.git``.
+
+    HFS+ ignores some characters. NTFS splits at backslashes, ignores final dots and spaces and
+    all after a colon, and has the short name ``git~1`` for ``.git``.
+    """
     parts = name.translate(_IGNORED).split("\\")
     return any(part.partition(":")[0].rstrip(" .") in (".git", "git~1") for part in parts)
 
 
 class _Walk:
-    """Counts what one walk through the folders of a tree has met so far."""
+    """Counts of the entries and path characters that one walk through the folders of a tree has
+    met."""
 
     def __init__(self, tree: str) -> None:
         self._tree = tree
         self._entries = self._characters = 0
 
     def enter(self, folder: str, names: Collection[str] | Collection[bytes]) -> None:
-        """Count the entries of a folder; LimitError if the tree has too many entries, too many
-        characters in their paths, or too deep folders."""
+        """Count the entries ``names`` of the folder at the path ``folder``. Raise LimitError if the
+        walk has met too many entries or path characters, or this folder is too deep."""
         self._entries += len(names) or 1
         self._characters += len(names) * len(folder) + sum(map(len, names))
         depth = folder.count("/")
@@ -360,7 +384,7 @@ class _Walk:
 
 
 def object_id(kind: bytes, data: bytes, *, like: str) -> str:
-    """Return git's id (hexadecimal) of an object of this kind with these bytes, by the hash
-    function that made the id ``like``."""
+    """Return git's object id (hexadecimal) of ``data`` as an object of this ``kind``, such as
+    ``b"blob"``: by SHA-256 if the id ``like`` has 64 digits, otherwise by SHA-1."""
     new = hashlib.sha256 if len(like) == 64 else hashlib.sha1
     return new(b"%b %d\0" % (kind, len(data)) + data, usedforsecurity=False).hexdigest()

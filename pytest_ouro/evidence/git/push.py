@@ -1,4 +1,5 @@
-"""Find the refs of a push: from the lines of git's pre-push hook, or all that it may contain."""
+"""Find the refs that a push updates: from the lines that git gives its pre-push hook, or, without
+these lines, all refs that the push may contain."""
 
 from __future__ import annotations
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ref:
-    """One ref of a push: its local name and the id of its new object. ``replaces`` is the id of the
-    object that the remote has now ("" if it has no such ref, or that is unknown)."""
+    """One ref that a push updates: ``name`` is the local ref, ``id`` the object that is pushed, and
+    ``replaces`` the object that the remote ref has now ("" if there is no such ref or it is
+    unknown)."""
 
     name: str
     id: str
@@ -26,9 +28,12 @@ class Ref:
 
 
 def parse_refs(lines: str) -> list[Ref]:
-    """Return a `Ref` for each line ``<local ref> <local id> <remote ref> <remote id>`` of a text,
-    without refs that the push deletes. Empty lines are skipped. GitError for a line that has not
-    four fields, or no id as its second."""
+    """Parse the standard input of a pre-push hook, one ``<local ref> <local id> <remote ref>
+    <remote id>`` a line; return a `Ref` for each line, except for those that delete a ref.
+
+    Empty lines are skipped. Raise GitError for a line without four fields, or whose local id is
+    not an object id.
+    """
     refs = []
     for line in filter(None, lines.split("\n")):
         fields = line.split(" ")
@@ -40,13 +45,13 @@ def parse_refs(lines: str) -> list[Ref]:
 
 
 def unpushed_refs(git: Git, env: Mapping[str, str], remote: str = "") -> list[Ref]:
-    """Return a `Ref` for every branch and tag whose commit the remote is not known to have, one for
-    each commit; for all if the remote is not known. [] if there are none; GitError if git fails.
-    ``remote`` is its name, by default PRE_COMMIT_REMOTE_NAME in ``env``.
+    """Return a `Ref` for each local branch and tag whose commit the remote is not known to have,
+    only one for each commit; for all if the name of the remote is unknown. Raise GitError if git
+    fails.
 
-    This is used when git's lines are missing: pre-commit reads them itself and passes on only the
-    first, as PRE_COMMIT_LOCAL_BRANCH and PRE_COMMIT_TO_REF in ``env``. If the latter is set, that
-    ref is the first in the list, whatever the remote has.
+    ``remote`` is its name; "" means PRE_COMMIT_REMOTE_NAME in ``env``. This replaces the lines
+    of git's hook, of which pre-commit passes on only the first ref, as PRE_COMMIT_LOCAL_BRANCH
+    and PRE_COMMIT_TO_REF in ``env``; that ref comes first in the list, whatever the remote has.
     """
     refs = []
     if first := env.get("PRE_COMMIT_TO_REF", ""):
@@ -65,9 +70,9 @@ def unpushed_refs(git: Git, env: Mapping[str, str], remote: str = "") -> list[Re
 
 
 def is_of_another_history(git: Git, ref: Ref, base: str) -> bool:
-    """Return whether no commit is in the history of ``base``, a commit's id, and also in that of
-    ``ref`` or of the object that it replaces, as for a branch of built pages. False if this cannot
-    be decided: the clone is shallow, or lacks one of the objects."""
+    """Return whether neither ``ref`` nor the commit that it replaces shares a commit with the
+    history of the commit ``base``, as for a branch of generated pages. Return False if this cannot
+    be known: the clone is shallow, or an object is missing. Raise GitError if git fails."""
     if git.shallow or not git.commit(ref.id):
         return False
     if ref.replaces and not git.commit(ref.replaces):
@@ -76,12 +81,13 @@ def is_of_another_history(git: Git, ref: Ref, base: str) -> bool:
 
 
 def _share_history(git: Git, one: str, other: str) -> bool:
-    """Return whether the histories of two commits have a commit in common."""
+    """Return whether the histories of two commits have a commit in common. Raise GitError if git
+    fails."""
     all_of, beside = git.call("rev-list", "--count", one), ("--not", other)
     return all_of != git.call("rev-list", "--count", one, *beside)
 
 
 def _is_new(git: Git, commit: str, there: list[str]) -> bool:
-    """Return whether a commit is in no history of the refs that ``there``, options of git rev-list,
-    select; True if ``there`` is empty."""
+    """Return whether a commit cannot be reached from any ref that ``there`` selects, the options of
+    a ``git rev-list``; True if ``there`` is empty."""
     return not there or bool(git.call("rev-list", "-1", commit, "--not", *there))

@@ -1,4 +1,4 @@
-"""Start programs without `subprocess`, whose import takes as long as our own start."""
+"""Run programs without the module `subprocess`, whose import would double the start-up time."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def output(
     *,
     late: Callable[[], None] = lambda: None,
 ) -> tuple[int, bytes, bytes]:
-    """Run a program; return its exit status (negative for a signal), standard output and standard
-    error.
+    """Run a program to its end; return its exit status (negative: the signal that killed it),
+    its standard output and its standard error.
 
-    ``stdin`` is its standard input. ``env`` is its whole environment, in whose PATH it is searched.
-    After 3, 6, 12, … seconds of silence ``late`` is called; what that raises ends the program.
-    GitError if the program waits for something (found out on Linux alone), or is silent for ten
-    minutes; OSError if it cannot be started.
+    ``env`` is its whole environment, and the program is searched in its PATH; ``stdin`` is its
+    standard input. ``late`` is called after 3, 6, 12, … seconds without output; if it raises,
+    the program is killed. Raise GitError if the program blocks for ever (detected on Linux only)
+    or prints nothing for ten minutes, and OSError if it cannot be started.
     """
     (out, out_end), (err, err_end) = _pipe(), _pipe()
     try:
@@ -67,8 +67,8 @@ def output(
 
 @contextlib.contextmanager
 def _file(contents: bytes) -> Iterator[int | None]:
-    """Yield the descriptor of an unnamed file with these bytes, or None if there are no bytes. A
-    pipe could fill up."""
+    """Yield the descriptor of a temporary file that holds ``contents``, or None if ``contents`` is
+    empty. It is used as standard input, because a pipe could fill up and block."""
     if not contents:
         yield None
         return
@@ -81,11 +81,12 @@ def _file(contents: bytes) -> Iterator[int | None]:
 
 
 class Conversation:
-    """A running program with open pipes to its standard input (``ask``) and output (``answer``);
-    its standard error is discarded. OSError if it cannot be started.
+    """A running program with one pipe to its standard input (``ask``) and one from its standard
+    output (``answer``); its standard error is discarded. Raise OSError if it cannot be started.
 
-    If it is silent for long when it should answer, ``late`` is called, as by :func:`output`;
-    reading ``answer`` raises what ``late`` raises, or GitError, as in `_Patience.wait`.
+    A read of ``answer`` waits for the program. After 3, 6, 12, … seconds without output it calls
+    ``late``, and it raises what ``late`` raises, or GitError if the program blocks for ever or
+    prints nothing for ten minutes.
     """
 
     def __init__(
@@ -110,7 +111,7 @@ class Conversation:
             os.close(answered)
 
     def hang_up(self) -> None:
-        """Kill the program, close the pipes, and wait for its end."""
+        """Kill the program, close its pipes, and wait until it has ended."""
         os.kill(self._pid, _SIGKILL)  # it may be writing what nobody wants to read
         for pipe in (self.ask, self.answer):
             with contextlib.suppress(OSError):  # it ended before
@@ -119,8 +120,8 @@ class Conversation:
 
 
 def _pipe() -> tuple[int, int]:
-    """Return the ends of a pipe, both above 2: a lower number, free because a standard stream is
-    closed, would be overwritten in the program."""
+    """Return the read end and the write end of a new pipe, both with numbers above 2, since a lower
+    one would be taken for a standard stream when the program starts."""
     ends = os.pipe()
     if min(ends) > 2:
         return ends
@@ -133,25 +134,26 @@ def _pipe() -> tuple[int, int]:
 
 
 def _dup(end: int, stream: int) -> Action:
-    """Return the action that makes ``stream`` of the program the file with the descriptor
-    ``end``."""
+    """Return the posix_spawn action that makes the descriptor ``end`` the program's ``stream`` (0,
+    1, 2)."""
     return (os.POSIX_SPAWN_DUP2, end, stream)
 
 
 def _nothing(stream: int) -> Action:
-    """Return the action that opens the null device as ``stream`` of the program."""
+    """Return the posix_spawn action that opens /dev/null as the program's ``stream`` (0, 1 or
+    2)."""
     return (os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0)
 
 
 def _start(command: list[str], env: Mapping[str, str], files: list[Action]) -> int:
-    """Start a program, found in the PATH of ``env``, with these streams; return its process id.
-    OSError if it cannot be started."""
+    """Start a program, found in the PATH of ``env``, with the file actions ``files``; return its
+    process id. Raise OSError if it cannot be started."""
     return os.posix_spawn(_find_program(command[0], env), command, env, file_actions=files)
 
 
 def _find_program(name: str, env: Mapping[str, str]) -> str:
-    """Return the path of a program, searched in the PATH of ``env``; FileNotFoundError if it is in
-    no folder there."""
+    """Return the path of the executable ``name`` in the first folder of the PATH of ``env`` that
+    has it. Raise FileNotFoundError if none has."""
     for folder in env["PATH"].split(os.pathsep):
         path = f"{folder}/{name}"
         if os.access(path, os.X_OK) and os.path.isfile(path):  # noqa: PTH113 - text
@@ -160,9 +162,9 @@ def _find_program(name: str, env: Mapping[str, str]) -> str:
 
 
 def _read(*pipes: int, pid: int, late: Callable[[], None]) -> list[bytes]:
-    """Return the bytes that each pipe gives up to its end, in the order of ``pipes``. All are read
-    at the same time, so that none blocks the program. GitError, or what ``late`` raises, as in
-    `_Patience.wait`."""
+    """Read all pipes of the process ``pid`` at the same time until each is closed; return the bytes
+    of each, in the order of ``pipes``. Raise GitError, or what ``late`` raises, as `output`
+    does."""
     said: dict[int, list[bytes]] = {pipe: [] for pipe in pipes}
     patience = _Patience(pid, late)
     poll = select.poll()
@@ -180,13 +182,13 @@ def _read(*pipes: int, pid: int, late: Callable[[], None]) -> list[bytes]:
 
 
 class _Pipe(io.FileIO):
-    """The output of a program, which is read as long as there is ``patience``."""
+    """The read end of a program's output, each read of which first waits by ``patience``."""
 
     patience: _Patience
 
     def readinto(self, buffer: Buffer) -> int | None:
-        """Wait for output and read a part of it; return its bytes' number, 0 at the end. Errors as
-        in `_Patience.wait`."""
+        """Wait for output, read a part of it into ``buffer``, and return the number of bytes, 0 at
+        the end. Raise as `_Patience.wait` does."""
         poll = select.poll()
         poll.register(self, select.POLLIN)
         self.patience.wait(poll)
@@ -194,8 +196,7 @@ class _Pipe(io.FileIO):
 
 
 class _Patience:
-    """Waits for the output of a program that is silent: while it does something, up to ten
-    minutes."""
+    """Waits for the output of a program, and gives up if it blocks or is silent for ten minutes."""
 
     def __init__(self, pid: int, late: Callable[[], None]) -> None:
         self._pid = pid
@@ -203,11 +204,13 @@ class _Patience:
         self._error: Exception | None = None
 
     def wait(self, poll: select.poll) -> list[int]:
-        """Wait until a pipe of ``poll`` can be read, and return the descriptors of those that can.
+        """Wait until a pipe of ``poll`` can be read, and return the descriptors of those that
+        can.
 
-        GitError if the program sleeps without an end (found out on Linux alone) or is silent for
-        ten minutes; also what ``late`` raises, which is called after 3, 6, 12, … seconds of
-        silence. After an error the program is killed, and every later call raises the same at once.
+        ``late`` is called after 3, 6, 12, … seconds of silence. If it raises, kill the program
+        and raise the same. If the program blocks for ever (detected on Linux only) or is silent
+        for ten minutes, kill it and raise GitError. Every later call raises that first error
+        again at once.
         """
         if not self._error:
             return self._wait_first(poll)
@@ -216,8 +219,8 @@ class _Patience:
         raise copy(self._error)
 
     def _wait_first(self, poll: select.poll) -> list[int]:
-        """Do what `wait` does for a first error: kill the program, remember the error, and raise
-        it."""
+        """Wait as `_wait` does. If it raises, kill the program, store the error for later calls,
+        and raise it."""
         try:
             return self._wait(poll)
         except Exception as error:
@@ -230,7 +233,7 @@ class _Patience:
 
     def _wait(self, poll: select.poll) -> list[int]:
         """Wait until a pipe of ``poll`` can be read, and return the descriptors of those that can.
-        Raise as `wait` does, without killing the program."""
+        Raise what ``late`` raises, or GitError, without killing the program."""
         silences, before = 0, ""
         while not (ready := poll.poll(_SILENCE)):
             silences += 1
@@ -244,9 +247,9 @@ class _Patience:
 
 
 def _asleep(pid: int) -> str:
-    """Return as text how often each thread of a process has gone to sleep; "" if one thread is not
-    asleep, or the system does not say. The same text after a silence shows that the process
-    waits."""
+    """Return the number of voluntary context switches of each thread of a process, joined by
+    spaces; "" if a thread is running or the system does not say. If the text is the same after a
+    while, the process was blocked all the time."""
     found = []
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - text

@@ -1,7 +1,8 @@
-"""Find pipes, devices and endless files where git would read them, before git is called.
+"""Refuse pipes, devices and oversized files in the places where git would read them, before git
+is called.
 
-Git opens them without a look, and waits for a pipe for ever. All that can write into a repository's
-folder can put them there: a script, or the author of a copied folder.
+Git would wait for a pipe for ever. A script that writes into a repository can make one, and so
+can the author of a folder that was copied.
 """
 
 from __future__ import annotations
@@ -30,11 +31,14 @@ _FOLDERS = ("info", "refs", "objects/info", "objects/pack")
 
 
 def refuse_special_files(start: Path) -> None:
-    """Raise OuroError if a pipe, a socket or a device lies directly in the git folder around
-    ``start`` (or in the one that it shares with other working trees), directly in its ``info``,
-    ``objects/info`` or ``objects/pack``, or anywhere in its ``refs``; or if a file directly in the
-    git folder or in ``info``, except for `_LARGE`, has more than `limits.SMALL` bytes. Do nothing
-    if there is no git folder. Pipes among objects are left to :func:`refuse_what_blocks`."""
+    """Raise OuroError if git could block on a file of the git folder around ``start``: if a
+    pipe, a socket or a device is directly in it, in its ``info``, ``objects/info`` or
+    ``objects/pack``, or anywhere in its ``refs``; or if a file directly in it or in ``info`` has
+    more than `limits.SMALL` bytes (the index and packed-refs may have more).
+
+    The git folder that working trees share is checked as well. Return if there is no git folder.
+    Pipes among the objects are found by :func:`refuse_what_blocks`.
+    """
     for place in _git_folders(str(start)):
         for entry in _files(place, deep=False):
             _demand_small(entry)
@@ -45,10 +49,10 @@ def refuse_special_files(start: Path) -> None:
 
 def refuse_what_blocks(start: Path) -> None:
     """Raise OuroError if a pipe, a socket or a device is anywhere in the git folder around
-    ``start``, or in the folders of objects that its ``alternates`` name, or has the name .gitignore
-    or .gitattributes in the working tree below ``start``; else do nothing.
+    ``start``, in the object folders that its ``alternates`` name, or in the place of a
+    .gitignore or .gitattributes at or below ``start``; otherwise return.
 
-    This reads the list of every folder, so it is called only when git is silent for long.
+    It lists every folder, so it is called only when git has been silent for long.
     """
     for place in _git_folders(str(start)):
         alternates = read_own(Path(place, "objects/info/alternates")) or b""
@@ -63,15 +67,15 @@ def refuse_what_blocks(start: Path) -> None:
 
 
 def _git_folders(start: str) -> tuple[str, ...]:
-    """Return the git folder around ``start``, and the one that it shares with other working trees
-    if that is another; () if there is none."""
+    """Return the absolute path of the git folder around ``start``, and of the one that working
+    trees share if that is another; () if there is none."""
     folder = _git_folder(start)
     return tuple(dict.fromkeys((folder, _named(f"{folder}/commondir", folder)))) if folder else ()
 
 
 def find_top(start: Path) -> Path | None:
-    """Return the top folder of the working tree around ``start``, without asking git: the nearest
-    that has a git folder, or a file that names one. None if there is none."""
+    """Return the top folder of the working tree around ``start``, without calling git: the nearest
+    folder at or above it with a ``.git`` folder or file. Return None if there is none."""
     for folder in (start.absolute(), *start.absolute().parents):
         named = folder / ".git"
         if (named / "HEAD").exists() or named.is_file():
@@ -80,8 +84,8 @@ def find_top(start: Path) -> Path | None:
 
 
 def _git_folder(start: str) -> str:
-    """Return the git folder of the working tree, or the bare repository, around ``start``; "" if
-    there is none."""
+    """Return the absolute path of the git folder around ``start``: ``.git``, the folder that a
+    ``.git`` file names, or a bare repository itself. Return "" if there is none."""
     folder = os.path.abspath(start)  # noqa: PTH100
     while True:
         named = f"{folder}/.git"
@@ -99,8 +103,8 @@ def _git_folder(start: str) -> str:
 
 def _named(file: str, folder: str) -> str:
     """Return the path that one of git's files holds (as ``PATH`` or ``gitdir: PATH``), joined to
-    ``folder``; ``folder`` if the file is absent. OuroError if it is not a regular file (a link, a
-    pipe), is too large or cannot be read."""
+    ``folder``; ``folder`` itself if there is no such file. Raise OuroError if the file is not
+    regular, too large or cannot be read."""
     if not os.path.lexists(file):
         return folder
     data = read_own(Path(file)) or b""
@@ -108,8 +112,8 @@ def _named(file: str, folder: str) -> str:
 
 
 def _files(folder: str, *, deep: bool) -> Iterator[os.DirEntry[str]]:
-    """Yield the entries of a folder that are not folders, and with ``deep`` those of all folders
-    below it. A folder that cannot be listed has none."""
+    """Yield the entries directly in a folder that are not folders; with ``deep`` also those in all
+    folders below it. A folder that cannot be listed is skipped."""
     todo = [folder]
     while todo:
         try:
@@ -125,14 +129,15 @@ def _files(folder: str, *, deep: bool) -> Iterator[os.DirEntry[str]]:
 
 
 def _demand_small(entry: os.DirEntry[str]) -> None:
-    """Raise OuroError if an entry leads to a pipe, a socket or a device, or to a file of more than
-    `limits.SMALL` bytes that is not one of `_LARGE`; else do nothing."""
+    """Raise OuroError if an entry, links followed, is a pipe, a socket or a device, or has more
+    than `limits.SMALL` bytes (except for the names in `_LARGE`); otherwise return."""
     limit = limits.UNLIMITED if entry.name in _LARGE else limits.SMALL
     refuse_special_file(entry.path, limit, too_large=messages.too_large_own)
 
 
 def _demand_no_pipe(entry: os.DirEntry[str]) -> None:
-    """Raise OuroError if an entry leads to a pipe, a socket or a device; else do nothing."""
+    """Raise OuroError if an entry, links followed, is a pipe, a socket or a device; otherwise
+    return."""
     if not entry.is_file(follow_symlinks=False):  # the list of the folder says it: no file is asked
         refuse_special_file(entry.path)
 
@@ -143,9 +148,11 @@ def refuse_special_file(
     *,
     too_large: Callable[[str, int, int], LimitError] | None = None,
 ) -> None:
-    """Raise OuroError if ``path``, links followed, leads to a pipe, a socket or a device;
-    LimitError if it leads to a file of more than ``limit`` bytes. Do nothing if it leads nowhere.
-    ``too_large`` is as for `read_regular`."""
+    """Raise OuroError if ``path``, links followed, is a pipe, a socket or a device, and
+    LimitError if it has more than ``limit`` bytes; otherwise, or if nothing is there, return.
+
+    ``too_large`` makes the LimitError from the path, the size and the limit, both in bytes.
+    """
     try:
         found = os.stat(path)  # noqa: PTH116
     except OSError:
