@@ -189,9 +189,10 @@ class Evidence:
 
     @cached_property
     def tried(self) -> dict[int, str]:
-        """The ids of discarded commits that descend from the trusted commit, as refs/ouro/tried/
-        keeps them, by the number of the run's ``started`` line in the journal; {} if there are
-        none, or while a blessing is pending. Raise GitError if git fails."""
+        """The full ids of tried commits (of runs that started) that descend from the trusted
+        commit, as refs/ouro/tried/ keeps them, by the number of the run's ``started`` line in the
+        journal; {} if there are none, or while a blessing is pending. Raise GitError if git
+        fails."""
         if self.trust.blessing_pending:
             return {}
         git = self.repository.git

@@ -1,7 +1,9 @@
-"""The journal's copy in git: ``refs/ouro/journal`` names a tree with one file for each line.
+"""Keep a copy of the journal in git: the ref ``refs/ouro/journal`` names a tree with one file
+for each line.
 
-An edit of the journal's file does not change the copy. To compare the two, no object is read: the
-id of the tree follows from the lines. In every function ``folder`` is the common git folder.
+An edit of the journal's file does not change the copy. To compare the two no object is read: the
+id of the tree follows from the lines. In each function, ``folder`` is the git folder that all
+working trees share.
 """
 
 from __future__ import annotations
@@ -37,22 +39,23 @@ _DURABLE = ("core.fsync=loose-object,reference",)
 
 
 def _call(folder: Path, *args: str, stdin: bytes = b"") -> bytes:
-    """Call git in its folder, flushing what it writes to disk; return its output. GitError if it
-    fails."""
+    """Run git in the git folder, with what it writes flushed to disk, and return its output. Raise
+    GitError if it fails."""
     return run_git("--git-dir=.", *args, cwd=folder, also=_DURABLE, stdin=stdin)
 
 
 def exists(folder: Path) -> bool:
-    """Return whether the ref exists. Git is called only if it keeps refs in another format than
-    files; GitError if it fails, OuroError if packed-refs cannot be read."""
+    """Return whether the ref of the copy exists. Git is called only if refs are not kept as files.
+    Raise GitError if it fails, OuroError if packed-refs cannot be read."""
     if uses_reftable(folder):
         return REF in refs(folder)
     return (folder / REF).exists() or REF in packed_refs(folder, REF)
 
 
 def read_held(folder: Path) -> str:
-    """Return the id of the tree that the ref names; "" if there is no ref. Git is called only if
-    its files do not show it; GitError if it fails, OuroError if a file cannot be read."""
+    """Return the id of the tree that the ref of the copy names; "" if there is no ref. Git is
+    called only if its files do not show it. Raise GitError if it fails, OuroError if a file cannot
+    be read."""
     place = folder / REF
     if not (uses_reftable(folder) or place.is_symlink() or place.parent.is_symlink()):
         found = b"" if place.is_dir() else (read_own(place) or b"").rstrip(b"\n")
@@ -63,9 +66,9 @@ def read_held(folder: Path) -> str:
 
 
 def refs(folder: Path) -> dict[str, str]:
-    """Return a dict from the full name of each ref in refs/ouro/ to the id of its object; {} if
-    there are none. Git is called only if its files do not show them; GitError if it fails,
-    OuroError if a file cannot be read."""
+    """Return the object id of each ref in refs/ouro/, by its full name; {} if there are none. Git
+    is called only if its files do not show them. Raise GitError if it fails, OuroError if a file
+    cannot be read."""
     found = _read_refs(folder)
     if found is not None:
         return found
@@ -74,8 +77,8 @@ def refs(folder: Path) -> dict[str, str]:
 
 
 def _read_refs(folder: Path) -> dict[str, str] | None:
-    """Return ids by ref as the files state them, in git's default format. None if there is another
-    format, a link, or a file that is not an id, or if the journal's tree is not a loose object."""
+    """Return what `refs` does, read from git's files. Return None if git must be asked: refs are
+    not kept as files, one is a link or not an id, or the tree of the copy is not a loose object."""
     if uses_reftable(folder) or (folder / "refs").is_symlink() or (folder / _OURS).is_symlink():
         return None
     packed = packed_refs(folder, f"{_OURS}/")
@@ -99,19 +102,20 @@ def _read_refs(folder: Path) -> dict[str, str] | None:
 
 
 def _is_loose(folder: Path, name: str) -> bool:
-    """Return whether git has the object with this id in a file of its own."""
+    """Return whether git has the object with this id as a loose one, in a file of its own."""
     return (folder / "objects" / name[:2] / name[2:]).is_file()
 
 
 def tree(lines: Sequence[bytes], *, like: str) -> str:
-    """Return the id of the tree that holds these lines (without newlines), by the hash function
-    that made the id ``like``; nothing is written, and no object is read."""
+    """Compute the id of the git tree that would hold these journal lines (without newlines), by
+    SHA-256 if the id ``like`` has 64 digits, otherwise by SHA-1. Nothing is read or written."""
     return object_id(b"tree", _entries(lines, like), like=like)
 
 
 def _entries(lines: Sequence[bytes], like: str) -> bytes:
-    """Return the bytes of the tree that holds these lines, by the hash function that made the id
-    ``like``. The number of a line names its file, so that git's order is the journal's."""
+    """Return the bytes of the git tree that holds these lines, one file for each, with ids as
+    `tree` makes them. Each file's name is the line's number, so that git's order is the
+    journal's."""
     return b"".join(
         b"100644 %08d\0" % number + bytes.fromhex(_blob(line, like))
         for number, line in enumerate(lines, start=1)
@@ -119,9 +123,9 @@ def _entries(lines: Sequence[bytes], like: str) -> bytes:
 
 
 def write(folder: Path, lines: Sequence[bytes], before: str) -> None:
-    """Write these lines to git as a tree, and let the ref name it. ``before`` is the id of the tree
-    that the ref names now, or "" for none. If that tree has all lines except for the last, only the
-    last is written. GitError if git fails."""
+    """Write these lines to git as a tree, and set the ref of the copy to it. ``before`` is the id
+    of the tree that the ref names now ("": no ref); if it has all lines but the last, only the last
+    is written. Raise GitError if git fails."""
     known = bool(before) and tree(lines[:-1], like=before) == before
     new = lines[-1:] if known else lines
     head, _ = read_head(folder, folder) or ("", "")
@@ -135,8 +139,8 @@ def write(folder: Path, lines: Sequence[bytes], before: str) -> None:
 
 
 def _write_by_git(folder: Path, lines: Sequence[bytes], new: Sequence[bytes], like: str) -> str:
-    """Let git write the lines ``new`` and the tree of all ``lines``; return the tree's id. GitError
-    if git fails."""
+    """Write the lines ``new`` and the tree of all ``lines`` by calling git; return the tree's id.
+    Raise GitError if git fails."""
     for line in new:
         _call(folder, "hash-object", "-w", "--stdin", stdin=line + b"\n")
     entries = "".join(
@@ -147,9 +151,12 @@ def _write_by_git(folder: Path, lines: Sequence[bytes], new: Sequence[bytes], li
 
 
 def name(folder: Path, tree: str) -> None:
-    """Let the ref name the tree with this id; for "", remove the ref. The caller holds the
-    journal's lock. If this cannot be done, even by git, what blocks the ref (a lock file, a folder
-    in its place) is removed and git is called again; GitError if it fails even then."""
+    """Set the ref of the copy to this tree id, or delete it if ``tree`` is "". The caller holds
+    the journal's lock.
+
+    If that fails, remove what is in the way (a leftover lock file, a folder in the ref's place),
+    and try again. Raise GitError if that fails too.
+    """
     if tree:
         with contextlib.suppress(OSError):
             write_ref(folder, REF, tree)
@@ -168,9 +175,9 @@ def name(folder: Path, tree: str) -> None:
 
 
 def read(folder: Path, tree_id: str) -> list[bytes] | None:
-    """Return the lines of a tree (id), oldest first, without newlines; None if git has lost a part
-    of it, or it is not a copy of a journal. LimitError if it is too large, OSError if git is
-    missing."""
+    """Return the journal lines in a tree (id), oldest first, without newlines; None if git lacks a
+    part of it, or it is not a copy of a journal. Raise LimitError if it is too large, OSError if
+    git is missing."""
     batch = command("--git-dir=.", "cat-file", "--batch", cwd=folder)
     with contextlib.closing(Objects(batch, environment())) as store:
         try:
@@ -182,6 +189,6 @@ def read(folder: Path, tree_id: str) -> list[bytes] | None:
 
 
 def _blob(line: bytes, like: str) -> str:
-    """Return the id of the file that holds a line, with its newline, by the hash function that made
-    the id ``like``."""
+    """Compute the git id of the file that holds a line and its newline, by the hash function of the
+    id ``like``."""
     return object_id(b"blob", line + b"\n", like=like)

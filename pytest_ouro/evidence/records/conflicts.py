@@ -1,4 +1,5 @@
-"""Find facts that the records state twice and differently: then a record was edited."""
+"""Find facts that the journal states in two places and differently, which shows that a record was
+edited."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ _MAY_DIFFER = (*OWN, "device_name")
 
 
 class Conflict(NamedTuple):
-    """Two places that state one fact differently: the record in ``line`` (from 1) has ``actual``
-    for the key ``field``, where ``expected`` follows from others."""
+    """A contradiction in the journal: the record in ``line`` (from 1) has the value ``actual`` for
+    the key ``field``, but ``expected`` follows from other facts."""
 
     line: int
     field: str
@@ -32,7 +33,7 @@ class Conflict(NamedTuple):
 
 
 class _Fact(NamedTuple):
-    """One key of a record, the value that follows from other facts, and the recorded value, which
+    """One key of a record, the value that follows from other facts, and the recorded value. The two
     may be equal."""
 
     key: str
@@ -42,14 +43,15 @@ class _Fact(NamedTuple):
 
 @lru_cache(maxsize=8)
 def first_conflict(lines: tuple[bytes, ...]) -> tuple[Conflict, ...]:
-    """Return a tuple of the first contradiction among valid lines; () if there is none. The result
-    is cached, since a run asks often. ValueError for a line that is not valid."""
+    """Return the first contradiction in these journal lines, as a tuple of one; () if there is
+    none. Raise ValueError for an invalid line. The result is cached, since it is asked for often in
+    a run."""
     return tuple(islice(conflicts([record_format.read(line) for line in lines]), 1))
 
 
 def conflicts(records: Sequence[StartedRun]) -> Iterator[Conflict]:
-    """Yield the facts that the records (oldest first) state twice and differently, in their order,
-    and each ``seq`` that is not more than the one before; nothing if there are none."""
+    """Yield each contradiction in the records (oldest first), in their order: a fact stated in two
+    places and differently, or a ``seq`` that is not more than the one before."""
     started: dict[str, StartedRun] = {}
     finished: list[FinishedRun] = []
     last = 0
@@ -69,9 +71,9 @@ def conflicts(records: Sequence[StartedRun]) -> Iterator[Conflict]:
 
 
 def _repeated(run: FinishedRun, begun: StartedRun | None) -> Iterator[_Fact]:
-    """Yield a fact for each value that the finished line repeats from the started line ``begun``
-    and states otherwise; and for each unknown key that both have, equal or not. Nothing if there is
-    no started line."""
+    """Yield a fact for each known key that the finished line should repeat from the started line
+    ``begun`` but states differently, and for each unknown key that both have, even if equal. Yield
+    nothing if ``begun`` is None."""
     if begun is None:
         return
     for key, known in keys_of(StartedRun).items():
@@ -87,8 +89,8 @@ def _repeated(run: FinishedRun, begun: StartedRun | None) -> Iterator[_Fact]:
 def _derived(
     run: FinishedRun, begun: StartedRun | None, before: Sequence[FinishedRun]
 ) -> Iterator[_Fact]:
-    """Yield the facts of a finished line that follow from others of the run, of its started line
-    and of the runs before, equal or not."""
+    """Yield each fact of a finished line that follows from other keys of the line, from its started
+    line ``begun`` or from the runs ``before``; expected and recorded value may be equal."""
     yield _Fact("status", run.reason.status, run.status)
     yield _Fact("row", row_of(run), run.row)
     lawful = run.measured_value if run.outcome == "ok" else None
@@ -105,12 +107,9 @@ def _derived(
 
 
 def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
-    """Yield as facts what the run states of its reference, beside what the last of the kept runs
-    ``before`` of that commit states.
-
-    If no run of that commit was kept, yield only the fact ``best_commit``. Nothing if the run has
-    no reference, or if one of the kept runs agrees with all that the run states.
-    """
+    """Yield what the run states about its reference as facts, expected from the last kept run of
+    that commit among ``before``; nothing if it has no reference, or agrees with any kept run of
+    that commit. If no run of the commit was kept, yield only the fact ``best_commit``."""
     if run.best is None or run.best_commit is None:
         return
     kept = [one for one in before if one.commit == run.best_commit and one.status == "keep"]
@@ -133,17 +132,17 @@ def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fac
 
 
 def _size(run: FinishedRun, best: FinishedRun) -> Iterator[_Fact]:
-    """Yield both sizes of the reference's code, as ``best`` and the run state them; nothing if they
-    were computed in different forms."""
+    """Yield the reference's code size and sizes by kind as facts: expected from the record
+    ``best``, stated in ``run``. Yield nothing if the two were computed in different forms."""
     if run.code_form == best.code_form:
         yield _Fact("best_code_size", best.code_size, run.best_code_size)
         yield _Fact("best_code_sizes", best.code_sizes, run.best_code_sizes)
 
 
 def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
-    """Yield facts about the series that the run ended; nothing if it ended none. ``n`` is yielded
-    if it is more than the number of the values of the series' runs, ``mean`` and ``sd`` if it is
-    that number and two or more, as computed from these values."""
+    """Yield facts about the series of repeats that the run ended; nothing if it ended none. ``n``
+    is yielded only if it exceeds the number of measured values in the series; ``mean`` and ``sd``,
+    as computed from these values, only if ``n`` is that number and at least two."""
     if run.n is None or run.series is None:
         return
     runs = [one for one in (*before, run) if one.series == run.series]
@@ -159,8 +158,8 @@ def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
 
 
 def _same(one: object, other: object, *, rounded: bool) -> bool:
-    """Return whether two values are equal. Numbers may differ in their last digits, or, if they are
-    ``rounded`` as lines before version 3 are, by up to 1.5e-6."""
+    """Return whether two values are equal. Two numbers count as equal if they differ by rounding in
+    their last digits, or with ``rounded`` (lines before version 3) by at most 1.5e-6."""
     if isinstance(one, (int, float)) and isinstance(other, (int, float)):
         return math.isclose(one, other, rel_tol=1e-9, abs_tol=1.5e-6 if rounded else 0.0)
     return one == other
@@ -168,7 +167,7 @@ def _same(one: object, other: object, *, rounded: bool) -> bool:
 
 def broken_link(lines: list[bytes]) -> int:
     """Return the number of the first line (from 1) whose ``prev`` is not the sha256 of the line
-    before ("" in the first line), or that is not a JSON object; 0 if there is none."""
+    before ("" in the first line), or that is not a JSON object; 0 if all are linked."""
     prev = ""
     for number, line in enumerate(lines, start=1):
         try:

@@ -33,8 +33,8 @@ R = TypeVar("R", bound="StartedRun")
 
 @dataclass(frozen=True)
 class Fault:
-    """Why the file is not what was recorded: where (``line`` counts from 1), what is wrong, what
-    was expected and found ("" if that says no more), and how to fix it."""
+    """How the journal's file differs from what was recorded: the line (from 1), what is wrong, the
+    expected and actual value ("" if not applicable), and how to fix it."""
 
     line: int
     headline: str
@@ -44,37 +44,39 @@ class Fault:
 
 
 def _lost() -> Fault:
-    """Return the fault of a copy in git that cannot be read."""
+    """Return the fault for a copy in git that cannot be read."""
     headline = "what git holds of the journal cannot be read"
     return Fault(1, headline, help=messages.ACCEPT_FILE)
 
 
 @dataclass(frozen=True)
 class Journal:
-    """``<git common dir>/ouro/journal.jsonl``: a ``started`` and a ``finished`` line for each run.
+    """``<git common dir>/ouro/journal.jsonl``: a ``started`` and a ``finished`` line for each
+    run.
 
-    Methods that read the file raise RecordError if it cannot be read and LimitError if it is too
-    large; methods that write raise RecordError if the file is not what was recorded, or cannot be
-    written. GitError if git's copy is needed and git fails.
+    Methods that read raise RecordError if the file is damaged or cannot be read, LimitError if
+    it is too large, GitError if git fails. Methods that write also raise RecordError if the file
+    is not what was recorded (see `fault`) or cannot be written.
     """
 
     common_dir: Path
 
     @property
     def folder(self) -> Path:
-        """The folder of pytest-ouro's files in git's common folder; it need not exist."""
+        """The folder of pytest-ouro's files in the shared git folder; it may not exist."""
         return self.common_dir / "ouro"
 
     @property
     def path(self) -> Path:
-        """The path of the file; it need not exist."""
+        """The path of the journal's file; it may not exist."""
         return self.folder / "journal.jsonl"
 
     def place(self, run: str) -> Path:
-        """Return the path of the file that reserves disk space for the records of a run until all
-        are written.
+        """Return the path of the file that reserves disk space for a run's records until all are
+        written.
 
-        RecordError unless ``run`` is the id of a run: an id from a record could be any path.
+        Raise RecordError if ``run`` is not a valid run id: an id from a record could be any
+        path.
         """
         from pytest_ouro.evidence.records.kinds import RUN
 
@@ -83,12 +85,11 @@ class Journal:
         return self.folder / "open" / run
 
     def records(self) -> list[StartedRun]:
-        """Return the record of every line of `lines`, oldest first. RecordError names the first
-        line that is not the record of a run."""
+        """Return all records, oldest first. Raise RecordError for the first invalid line."""
         return self._records(self.lines())
 
     def _records(self, lines: list[bytes]) -> list[StartedRun]:
-        """Return the records of these lines; RecordError as in `records`."""
+        """Return the records of these lines. Raise RecordError for the first invalid one."""
         if not lines:
             return []
         from pytest_ouro.evidence.records import record_format
@@ -109,20 +110,21 @@ class Journal:
         return finished(self.records())
 
     def unfinished(self) -> list[StartedRun]:
-        """Return the ``started`` records of runs that have no ``finished`` line, oldest first."""
+        """Return the ``started`` records of runs without a ``finished`` line, oldest first."""
         records = self.records()
         ended = {run.run for run in finished(records)}
         return [run for run in records if run.event == "started" and run.run not in ended]
 
     def broken_link(self) -> int:
         """Return the number of the first line (from 1) whose ``prev`` is not the sha256 of the line
-        before ("" in the first line), or that is not a JSON object; 0 if there is none."""
+        before ("" in the first line), or that is not a JSON object; 0 if all are linked."""
         from pytest_ouro.evidence.records.conflicts import broken_link
 
         return broken_link(self.lines())
 
     def fault(self) -> Fault | None:
-        """Return why the file is not what was recorded; None if it is, or if there is no journal.
+        """Return how the file differs from git's copy, or contradicts itself; None if it does
+        neither, or there is no journal.
 
         Others may write meanwhile: a fault is returned only if two looks in a row show it.
         """
@@ -135,18 +137,17 @@ class Journal:
                 return found
 
     def _read_ref(self) -> str:
-        """Return the id of the tree of git's copy; "" if there is none."""
+        """Return the id of the tree that is git's copy; "" if there is none."""
         return anchor.read_held(self.common_dir)
 
     def _look(self) -> tuple[str, list[bytes]]:
-        """Return the id of the tree of git's copy ("" if there is none), and the lines of the
-        file."""
+        """Return the id of git's copy ("" if there is none) and the lines of the file."""
         return self._read_ref(), self.lines()
 
     def _fault(self, held: str, lines: list[bytes]) -> Fault | None:
-        """Return why ``lines`` are not those of git's copy with the id ``held``, or contradict each
-        other; None if they are and do not. Without a copy (""), ``prev`` of each line is checked. A
-        last line may be missing if its writer was killed."""
+        """Return how ``lines`` differ from git's copy, a tree with the id ``held``, or contradict
+        each other; None if they do neither. Without a copy (""), check the ``prev`` of each line. A
+        last line that a killed writer did not write to the file may be missing."""
         if not held and not lines:
             return None
         if not held:  # records from before git held a copy
@@ -171,9 +172,8 @@ class Journal:
         return Fault(len(recorded) + 1, "it has lines that nobody recorded", *counts)
 
     def _conflict(self, lines: list[bytes]) -> Fault | None:
-        """Return the first fact that valid lines state twice and differently, as a fault (git's
-        copy was edited too, or there is none); None if there is no such fact. RecordError for an
-        invalid line."""
+        """Return the first contradiction among these lines as a fault; None if there is none. Raise
+        RecordError for an invalid line."""
         if not self._records(lines):
             return None
         from pytest_ouro.evidence.records.conflicts import first_conflict
@@ -186,11 +186,10 @@ class Journal:
         return None
 
     def _awaited(self, held: str, lines: list[bytes]) -> list[bytes]:
-        """Return these lines and the one that git's copy has beyond them, if its writer was killed
-        before it wrote the file; else [].
+        """Return these lines and the last one of git's copy, if only that is missing in the file
+        because its writer was killed; otherwise [].
 
-        Then the place of its run still exists. Otherwise all its records were written, and a line
-        that is missing was removed.
+        Then the `place` of its run still exists. Without it, the line was removed later.
         """
         from pytest_ouro.evidence.records import record_format
 
@@ -202,7 +201,7 @@ class Journal:
         return recorded if recorded[:-1] == lines and self.place(run).exists() else []
 
     def demand_whole(self) -> None:
-        """Raise RecordError if the file is not what was recorded: nothing may be built on it."""
+        """Raise RecordError if the journal has a `fault`; otherwise return."""
         if fault := self.fault():
             raise self._refusal(fault)
 
@@ -212,25 +211,26 @@ class Journal:
         return messages.altered_journal(self.path, *facts)
 
     def append(self, record: R) -> R:
-        """Write one line under the lock, flushed to disk; return the record with its ``prev``, and
-        with a ``seq`` if it had none. RecordError if the journal has a fault, or would have one
-        with this line.
+        """Write a record as a new line, under the lock and flushed to disk; return it with its
+        ``prev``, and a ``seq`` if it had none. Raise RecordError if the journal has a fault, or
+        would have one with this line.
 
-        A torn last line, left by a crash, is cut off first: its run stays known as started.
+        An incomplete last line, left by a crash, is cut off first.
         """
         with self.locked():
             return self._append(record)
 
     def complete(self) -> None:
-        """Write to the file the last line of git's copy, if its writer was killed before it wrote
-        the file; do nothing otherwise, also if the file differs in another way."""
+        """If a killed writer wrote the last line to git's copy only, write it to the file, under
+        the lock. If the file differs in another way, do nothing."""
         held, lines = self._look()
         if held and anchor.tree(lines, like=held) != held:
             with self.locked():
                 self.write_awaited()
 
     def write_awaited(self) -> list[bytes]:
-        """Do what `complete` does, with the lock held by the caller; return the file's lines."""
+        """Do what `complete` does, but under the caller's lock; return the lines that the file has
+        then."""
         held, lines = self._look()
         whole = not held or anchor.tree(lines, like=held) == held
         awaited = [] if whole else self._awaited(held, lines)
@@ -239,12 +239,12 @@ class Journal:
         return awaited or lines
 
     def restore(self) -> Path | None:
-        """Replace the file by git's copy. None if its whole lines are those of the copy: then it
-        stays as it is, with what follows its last newline. RecordError if git holds no copy, or it
-        cannot be read.
+        """Replace the file by git's copy, and keep its bytes (none without a file) in
+        ``journal.found-N.jsonl`` beside it, whose path is returned. What is not a regular file
+        is renamed to ``journal.found-N.other`` first.
 
-        Else return ``journal.found-N.jsonl`` beside it, which has the bytes that were there (none
-        without a file). What is not a regular file is renamed to ``journal.found-N.other`` before.
+        Return None, and change nothing, if the file's complete lines are those of the copy.
+        Raise RecordError if there is no copy, or it cannot be read.
         """
         with self.locked():
             held = self._read_ref()
@@ -260,23 +260,24 @@ class Journal:
             return self._exchange(recorded, name=name)
 
     def _free_name(self) -> str:
-        """Return the first of ``found-1``, ``found-2``, … of which no file is kept."""
+        """Return the first of "found-1", "found-2", … of which the folder has no
+        ``journal.NAME.*``."""
         number = 1
         while any(self.folder.glob(f"journal.found-{number}.*")):
             number += 1
         return f"found-{number}"
 
     def clear(self, name: str) -> None:
-        """Rename what has the journal's name but is not a file (a folder, a broken link, …) to
-        ``journal.NAME.other``; do nothing if it is a file or a link to one, or there is nothing."""
+        """If the journal's path is neither a file nor a link to one (a folder, a broken link),
+        rename it to ``journal.NAME.other``; otherwise do nothing."""
         if not self.path.is_file() and os.path.lexists(self.path):
             self.path.rename(self.folder / f"journal.{name}.other")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep all other writers out within the block. An OSError or GitError there, or while
-        locking, becomes a RecordError: the journal cannot be written. If something else is in the
-        place of the lock's file, it becomes an OuroError whose help removes that."""
+        """Hold the journal's lock during the block, so that no other process writes. Raise
+        RecordError for an OSError or GitError in it or while locking; OuroError, whose help removes
+        it, if something other than a file is in the place of the lock's file."""
         from filelock import FileLock
 
         try:
@@ -289,7 +290,7 @@ class Journal:
             raise messages.unwritable_journal(self.path, why) from None
 
     def _append(self, record: R) -> R:
-        """Append a record with the lock held, as `append` does: to git's copy, then to the file."""
+        """Do what `append` does, under the caller's lock: write to git's copy, then to the file."""
         from pytest_ouro.evidence.records import record_format
 
         lines, held = self.write_awaited(), self._read_ref()
@@ -312,8 +313,8 @@ class Journal:
         return written
 
     def _next_number(self, lines: list[bytes]) -> int:
-        """Return the number of the next line: one more than the last line's. If there are no lines,
-        one more than the highest number among ``refs`` of earlier tries, or 1."""
+        """Return the ``seq`` of the next line: one more than the last line's. In an empty journal
+        it is one more than the highest number in the names of refs/ouro/, or 1."""
         if lines:
             last = self._records(lines)[-1].seq
             return (len(lines) if last is None else last) + 1
@@ -322,8 +323,8 @@ class Journal:
         return max((int(number) for number in numbers if number.isdigit()), default=0) + 1
 
     def _write(self, lines: list[bytes], line: bytes) -> None:
-        """Write a line to the file behind ``lines``, in place of what follows them, and flush it to
-        disk. OSError if that fails; a line that was written in part is removed."""
+        """Write ``line`` to the file after ``lines``, overwriting whatever follows them, and flush
+        it to disk. Raise OSError, and remove a partly written line, if that fails."""
         whole = sum(len(line) + 1 for line in lines)
         name = f"{self.folder.name}/{self.path.name}"
         handle = open_plain(self.common_dir, name, os.O_RDWR | os.O_CREAT)
@@ -339,21 +340,19 @@ class Journal:
             os.close(handle)
 
     def recorded(self) -> list[bytes] | None:
-        """Return the lines of git's copy; None if there is none, or it cannot be read. GitError if
-        git fails."""
+        """Return the lines of git's copy; None if there is no copy, or it cannot be read."""
         held = self._read_ref()
         return anchor.read(self.common_dir, held) if held else None
 
     def is_recorded(self, lines: list[bytes]) -> bool:
-        """Return whether git's copy has exactly these lines, by its id; False if there is no
-        copy."""
+        """Return whether git's copy has exactly these lines; False if there is no copy."""
         held = self._read_ref()
         return bool(held) and anchor.tree(lines, like=held) == held
 
     def put_back(self, lines: list[bytes], others: list[bytes], *, name: str) -> Path:
-        """Make ``lines`` those of the file and of git's copy, and append the records of ``others``
-        to them, with their own numbers; the caller holds the lock. Return ``journal.NAME.jsonl``
-        beside the journal, which has the bytes that were there."""
+        """Replace the lines of the file and of git's copy by ``lines``, then append the records of
+        the lines ``others`` with their own ``seq``; the caller holds the lock. Return
+        ``journal.NAME.jsonl`` beside the file, which has its former bytes."""
         from pytest_ouro.evidence.records import record_format
 
         anchor.write(self.common_dir, lines, "")
@@ -363,20 +362,20 @@ class Journal:
         return aside
 
     def _exchange(self, lines: list[bytes], *, name: str) -> Path:
-        """Make these the lines of the file; return the path of ``journal.NAME.jsonl`` beside it,
-        which has the bytes that were there."""
+        """Replace the lines of the file. Return the path of ``journal.NAME.jsonl`` beside it, which
+        has the former bytes."""
         aside = self.folder / f"journal.{name}.jsonl"
         for path, kept in ((aside, self._bytes()), (self.path, b"\n".join([*lines, b""]))):
             write_whole(self.folder, path.name, kept, mode=0o600)
         return aside
 
     def lines(self) -> list[bytes]:
-        """Return every line that a newline ends, without it: a torn last line is left out. [] if
-        there is no file. RecordError if it cannot be read, LimitError if it is too large."""
+        """Return the complete lines of the file, without newlines; text after the last newline is
+        left out. [] if there is no file."""
         return self._bytes().split(b"\n")[:-1]
 
     def _bytes(self) -> bytes:
-        """Return the bytes of the file, b"" if there is none; errors as of `lines`."""
+        """Return the bytes of the file, b"" if there is none. Raise RecordError or LimitError."""
         try:
             path, too_large = str(self.path), messages.journal_too_large
             return read_regular(path, limits.JOURNAL, too_large=too_large)
@@ -392,7 +391,7 @@ class Journal:
 
 
 def finished(records: Sequence[StartedRun]) -> list[FinishedRun]:
-    """Return those of the records that are of finished runs, in their order."""
+    """Return those of the records that are of finished runs, in the same order."""
     if not records:
         return []
     from pytest_ouro.evidence.records.run_record import FinishedRun

@@ -1,4 +1,5 @@
-"""The kinds of fields of a record: each in words, as a test and as a conversion."""
+"""The kinds of a record's fields: what a field may hold in words, as a test, and how it is
+converted."""
 
 from __future__ import annotations
 
@@ -16,8 +17,9 @@ T = TypeVar("T")
 
 
 class Kind(NamedTuple):
-    """``words`` describe the JSON values of a field, ``holds`` tests one, and ``convert`` (if any)
-    returns the attribute's value for it. ``nullable``: null stands for a value that is unknown."""
+    """A kind of a field's JSON values: ``words`` describe them, ``holds`` returns whether a value
+    is one, and ``convert``, unless None, makes the attribute from it. ``nullable`` is whether null
+    is allowed, for an unknown value."""
 
     words: str
     holds: Callable[[Any], bool]
@@ -25,7 +27,7 @@ class Kind(NamedTuple):
     nullable: bool = False
 
     def or_null(self) -> Kind:
-        """Return the same kind with null allowed; only for a kind without ``convert``."""
+        """Return a copy of this kind that also allows null. The kind must not have ``convert``."""
         assert self.convert is None
         return self._replace(
             words=f"{self.words} or null",
@@ -35,14 +37,14 @@ class Kind(NamedTuple):
 
 
 def _like(pattern: str, words: str) -> Kind:
-    """Return the kind of a text that matches the whole regular expression; ``words`` describe
-    it."""
+    """Return the kind of texts that the regular expression ``pattern`` matches whole, described by
+    ``words``."""
     whole = re.compile(pattern, re.ASCII)
     return Kind(words, lambda value: isinstance(value, str) and bool(whole.fullmatch(value)))
 
 
 def _one_of(*choices: str) -> Kind:
-    """Return the kind of a text that is one of ``choices``."""
+    """Return the kind of texts that are one of ``choices``."""
     *others, last = (f"'{choice}'" for choice in choices)
     return Kind(
         f"{', '.join(others)} or {last}",
@@ -51,7 +53,8 @@ def _one_of(*choices: str) -> Kind:
 
 
 def _list_of(kind: Kind, words: str) -> Kind:
-    """Return the kind of a list whose items are all of ``kind``; the attribute is a tuple."""
+    """Return the kind of lists whose items are all of ``kind``, described by ``words``. The
+    attribute becomes a tuple."""
     return Kind(
         words,
         lambda value: isinstance(value, list) and all(kind.holds(item) for item in value),
@@ -60,12 +63,12 @@ def _list_of(kind: Kind, words: str) -> Kind:
 
 
 def _is_number(value: Any) -> bool:
-    """Return whether a value is an int or a float, NaN and infinity too, but not a bool."""
+    """Return whether ``value`` is an int or a float, also NaN or infinity; False for a bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_count(value: Any) -> bool:
-    """Return whether a value is an int from 0 to 2**53 - 1, and not a bool."""
+    """Return whether ``value`` is an int from 0 to 2**53 - 1; False for a bool."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
 
 
@@ -109,8 +112,9 @@ REASON = Kind(
 
 
 class About(NamedTuple):
-    """A field as the format states it: its kind, meaning and unit ("" for none). ``key`` is its
-    name in a line, "" if that is the attribute's; ``since`` is the version that introduced it."""
+    """What is stated about a record's field: its kind, meaning and unit ("": none), its ``key`` in
+    a line of the journal ("": the attribute's name), and the format's version that introduced
+    it."""
 
     kind: Kind
     meaning: str
@@ -120,7 +124,8 @@ class About(NamedTuple):
 
 
 class Key(NamedTuple):
-    """One key of a line: the attribute that holds it, and whether every line has it."""
+    """One key of a journal line: the attribute that has its value, whether every line must have it,
+    and what is stated about it."""
 
     attribute: str
     required: bool
@@ -128,20 +133,21 @@ class Key(NamedTuple):
 
 
 def about(kind: Kind, meaning: str, **facts: Any) -> Mapping[str, About]:
-    """Return the metadata of a dataclass field with this kind and meaning; ``facts`` are the other
+    """Return the metadata for a dataclass field of this kind and meaning; ``facts`` are further
     attributes of `About`."""
     return {"about": About(kind, meaning, **facts)}
 
 
 def optional(default: T, kind: Kind, meaning: str, **facts: Any) -> T:
-    """Return a dataclass field with a default, of this kind and meaning; ``facts`` are the other
-    attributes of `About`."""
+    """Return a dataclass field with this default, kind and meaning; ``facts`` are further
+    attributes of `About`. (Its declared type is that of the default, as for
+    `dataclasses.field`.)"""
     return field(default=default, metadata=about(kind, meaning, **facts))
 
 
 def keys_of(cls: type) -> dict[str, Key]:
-    """Return the keys of a line whose record has the class ``cls``, each by its name in the line,
-    in the order of its attributes."""
+    """Return the keys that a journal line has for a record of class ``cls``, by name, in the order
+    of the attributes."""
     return _keys(cls)
 
 

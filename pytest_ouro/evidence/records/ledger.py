@@ -1,4 +1,4 @@
-"""Read the ledger, the project's table of results, whatever tool has written it."""
+"""Read the ledger, the project's own table of results, in any format that tools write."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _EMPTY = Text("", "utf-8", "\n")
 
 
 class Row(NamedTuple):
-    """One record of the ledger: the number of its first line, its text, and the table whose columns
-    it has."""
+    """One row of a ledger: the number of its first line (from 1), its text, and the table that it
+    belongs to, whose columns it should have."""
 
     line: int
     text: str
@@ -37,8 +37,8 @@ class Row(NamedTuple):
 
     @property
     def cells(self) -> list[Cell]:
-        """The values in the order of the table's columns; [] if there are more or fewer than
-        columns, or the row is not JSON in a table of JSON."""
+        """The row's values in the order of the table's columns; [] if their number is not that of
+        the columns, or the row should be JSON and is not."""
         format = self.table.format
         cells: list[Cell] = (
             ledger_format.read_object(self.text)[1]
@@ -49,10 +49,12 @@ class Row(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What a row says, read tolerantly: an empty text or None where it says nothing.
+    """What a row says about a run, read tolerantly; an empty text or None for what it does not
+    say.
 
-    ``line`` is the number of the row's first line, ``commit`` a hash, ``memory_mb`` in MB,
-    ``status`` the meaning of the status. A crash has no value, whatever its row has for one.
+    ``line`` is the number of the row's first line, ``commit`` a hash of any length,
+    ``memory_mb`` in MB, ``status`` "keep", "discard", "crash" or "". The ``value`` of a crash is
+    None, whatever the row has.
     """
 
     line: int
@@ -65,11 +67,11 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True)
 class Ledger:
-    """The rows of a ledger. ``exists`` is False if there is no file; ``problems`` are pairs of a
-    line's number and what is wrong with it.
+    """A ledger that was read. ``exists`` is False if there is no file. ``problems`` are pairs of
+    a line number and what is wrong there.
 
-    ``table`` has the columns of the next row; None if the file has neither header nor row. ``text``
-    is the decoded file.
+    ``table`` is the table to which the next row belongs; None if there is neither a header nor a
+    row. ``text`` is the decoded file.
     """
 
     path: Path
@@ -80,7 +82,8 @@ class Ledger:
     text: Text = _EMPTY
 
     def claims(self) -> Iterator[Claim]:
-        """Yield what each row says, except for rows that have more or fewer cells than columns."""
+        """Yield the claim of each row, except for rows whose number of cells is not that of the
+        columns."""
         for row in self.rows:
             if cells := row.cells:
                 columns = row.table.columns
@@ -98,9 +101,9 @@ class Ledger:
 
 
 def read(path: Path, metric: str = "") -> Ledger:
-    """Read the ledger of an experiment with this metric ("" if it is not known); a link is
-    followed. Without a file, return a ledger with ``exists`` False. RecordError if it is not a
-    regular file or cannot be read, LimitError if it is too large."""
+    """Read the ledger at ``path``, following a link; ``metric`` is the name of the metric ("":
+    unknown). Return a ledger with ``exists`` False if there is no file. Raise RecordError if it is
+    not a regular file or cannot be read, LimitError if it is too large."""
     try:
         return parse(read_regular(str(path), limits.LEDGER, follow=True), path, metric)
     except FileNotFoundError:
@@ -112,12 +115,12 @@ def read(path: Path, metric: str = "") -> Ledger:
 
 
 def parse(data: bytes, path: Path, metric: str) -> Ledger:
-    """Return the ledger that ``data``, the bytes of the file at ``path``, states; ``metric`` is the
-    metric's name, "" if not known.
+    """Parse the bytes of the ledger at ``path``; ``metric`` is the name of the metric ("":
+    unknown).
 
-    Blank lines and comments are skipped. Except among JSON objects, a line that begins with ``#``
-    or ``===`` and has the columns of a row is a row: other programs, pandas among them, read it as
-    one. A header in the middle applies to the rows below it.
+    Blank lines and comments (lines that begin with ``#`` or ``===``) are skipped. But outside of
+    JSON, such a line counts as a row if it has as many cells as the header, since other
+    programs, such as pandas, read it as one. A second header applies to the rows below it.
     """
     text = Text.decode(data)
     lines = [(number, line) for number, line in text.lines() if line.strip()]
@@ -131,13 +134,13 @@ def parse(data: bytes, path: Path, metric: str) -> Ledger:
 
 
 def _find_table(lines: Sequence[tuple[int, str]], path: Path, metric: str) -> Table | None:
-    """Return the table that the lines (number and text, none blank) begin with; None if there is
-    neither header nor row.
+    """Return the table that the file begins with; None if ``lines`` (number and text, none
+    blank) have no header and no row.
 
-    It is that of JSON objects if the first line that is not a comment begins with ``{``, else that
-    of the first header among `_HEADER_WITHIN` lines. Without a header it has the columns `COLUMNS`,
-    in the format in which the first row has that many cells; without such a format, tabs and
-    columns without names.
+    It is a table of JSON objects if the first line without a comment begins with ``{``,
+    otherwise that of the first header among the first `_HEADER_WITHIN` lines. Without a header,
+    it has the columns `COLUMNS`, in the format by which the first row has that many cells; if
+    there is no such format, tabs and unnamed columns.
     """
     width = len(COLUMNS)
     first = next((line for _, line in lines if not _is_marked(line)), "")
@@ -159,22 +162,24 @@ def _find_table(lines: Sequence[tuple[int, str]], path: Path, metric: str) -> Ta
 
 
 def _is_marked(line: str) -> bool:
-    """Return whether a line begins with ``#`` or ``===``, as comments do."""
+    """Return whether a line begins with ``#`` or ``===``, as comments do (it may still be a
+    row)."""
     return line.lstrip().startswith(("#", "==="))
 
 
 @dataclass(frozen=True)
 class _Reader:
-    """The rows that were read, and the problems of some."""
+    """Collects the rows of a ledger, and the problems of lines as pairs of number and text."""
 
     metric: str
     rows: list[Row]
     problems: list[tuple[int, str]]
 
     def read_rows(self, lines: Sequence[tuple[int, str]], table: Table) -> Table:
-        """Add the rows of these lines, which begin in ``table``, and their problems: another number
-        of cells, or a place above the header. Comments and headers do not count as rows. Return the
-        table of the last row: a header among the lines begins another one."""
+        """Add the rows of ``lines`` (number and text), which begin in ``table``, to ``rows``. Rows
+        with another number of cells, or above the header, are added with a problem; headers and
+        comments are skipped. Return the table of the last row, which a second header may have
+        begun."""
         format, start, width = table.format, table.line, len(table.names)
         records: Iterable[tuple[int, str, list[str]]]
         if format in (ledger_format.CSV, ledger_format.SEMICOLONS):
@@ -204,10 +209,13 @@ class _Reader:
         return table
 
     def read_objects(self, lines: Iterable[tuple[int, str]]) -> Table:
-        """Add the rows of lines (number and text) of JSON objects, of which several may be on one
-        line; comments are skipped. An object without names is a row with a problem, and so is the
-        rest of a line from where it is not a JSON object. Return the last table that has commit and
-        metric, else that of the last row; one without columns if there are no rows."""
+        """Add the rows of ``lines`` (number and text) of JSON objects, of which one line may
+        have several, to ``rows``; comments are skipped. An empty object, and the rest of a line
+        that is not a JSON object, are rows with a problem.
+
+        Return the last table that has the columns commit and metric, otherwise that of the last
+        row, otherwise one without columns.
+        """
         tables: dict[tuple[str, ...], Table] = {}
         last = Table.named(JSONL, (), self.metric)
         for number, line in lines:
@@ -228,14 +236,15 @@ class _Reader:
 
 
 def _is_rule(format: Format, line: str) -> bool:
-    """Return whether a line is the one between the header and the rows of a Markdown table."""
+    """Return whether a line is the separator between the header and the rows of a Markdown
+    table."""
     return format == MARKDOWN and not line.strip(" |:-")
 
 
 def column_fault(ledger: Ledger, metric: str) -> RecordError | None:
-    """Return the error that no row can be written below those that are there, since the table has
-    no header, or lacks the column of the commit or of ``metric``, the metric's name. None if a row
-    can be written, or there is no table yet."""
+    """Return the error that explains why no row can be appended: the table has no header, or no
+    column for the commit or for ``metric`` (a name). Return None if a row can be appended, or if
+    the file has neither a header nor a row yet."""
     table = ledger.table
     if table is None or table.is_complete:
         return None
@@ -249,12 +258,13 @@ def column_fault(ledger: Ledger, metric: str) -> RecordError | None:
 
 
 def pair(rows: Iterable[Row], entries: Sequence[Entry]) -> tuple[list[Row], list[Entry]]:
-    """Return a tuple: the rows that belong to none of the runs ``entries``, in their order, and the
-    runs that have no row; equal runs are next to each other.
+    """Match the ledger's rows with the runs that should have a row. Return the rows that match
+    no run, in their order, and the runs of ``entries`` that have no row, equal ones next to each
+    other.
 
-    A run has at most one row: the first one that says what the run's record says in the known
-    columns (`Table.key`). A row of a table without commit or metric belongs to no run, nor does one
-    after all runs have theirs.
+    A run matches at most one row, the first whose known columns have what the run's own row
+    would have (`Table.key`). A row of a table without the column commit or metric matches no
+    run.
     """
     waiting, left = Counter(entries), len(entries)
     by_key: dict[int, dict[tuple[Cell, ...], list[Entry]]] = {}

@@ -1,4 +1,4 @@
-"""The formats of a ledger: how its bytes are divided into lines, and its lines into cells."""
+"""The formats of a ledger: how its bytes are split into lines, and a line into cells."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _PIPE = r"(?<!\\)\|"
 
 @dataclass(frozen=True)
 class Text:
-    """A file's text, the codec it was read with, and what ends most of its lines."""
+    """The decoded text of a file, the Python codec by which it was decoded, and the line end of
+    most of its lines."""
 
     text: str
     codec: str
@@ -30,9 +31,8 @@ class Text:
 
     @classmethod
     def decode(cls, data: bytes) -> Text:
-        """Return the text of any bytes, with its codec and line end: the encoding is the one that a
-        mark at the start names, else UTF-8. Bytes that the encoding does not allow become
-        U+FFFD."""
+        """Decode the bytes of a file by the encoding of its byte order mark, which is removed, or
+        as UTF-8 if it has none. Invalid bytes become U+FFFD."""
         mark, codec = next((known for known in _MARKS if data.startswith(known[0])), (b"", "utf-8"))
         text = data[len(mark) :].decode(codec, "replace")
         pairs = text.count("\r\n")
@@ -41,8 +41,8 @@ class Text:
         return cls(text, codec, "\r\n" if 2 * pairs > text.count("\n") else "\n")
 
     def lines(self) -> Iterable[tuple[int, str]]:
-        """Return pairs of each line's number, from 1, and the line without its end. Behind a line
-        end at the end of the text there is one more line, ""."""
+        """Return pairs of each line's number, from 1, and its text without the line end. A final
+        line end is followed by one more line, ""."""
         parts = self.text.split("\r" if self.end == "\r" else "\n")
         if "\r" in self.text:
             parts = [line.rstrip("\r") for line in parts]
@@ -55,15 +55,15 @@ Cell = str | float | bool | None
 
 @dataclass(frozen=True)
 class Format:
-    """How the cells of a line are divided: by tabs, as CSV, by the pipes of a Markdown table, or,
-    without a ``separator``, as the values of a JSON object."""
+    """A format of rows, by its separator: tab, ``,`` or ``;`` (CSV), ``|`` (Markdown table), or ""
+    for JSON objects."""
 
     separator: str
 
     def split(self, line: str) -> list[str]:
-        """Return the cells of a line that is not JSON, as they are read: unquoted in CSV; in a
-        Markdown table stripped, and a pipe without the backslash before it. In TSV, a line without
-        a tab is split at each backslash with a ``t`` behind it."""
+        r"""Split a line, in any format but JSON, into its cells: CSV cells are unquoted, those of
+        Markdown are stripped, with ``\|`` as ``|``. A tab-separated line without a tab is split at
+        each ``\t``, a backslash and a letter, which some tools write."""
         if self.separator == "\t":
             cells = line.split("\t")
             return cells if len(cells) > 1 else line.split("\\t")  # some tools write \t as it is
@@ -74,8 +74,8 @@ class Format:
         return next(read_csv([(1, line)], self.separator))[2]
 
     def join(self, cells: Sequence[Cell], names: Sequence[str] = ()) -> str:
-        """Return the line of these cells, without a line end; None is written as an empty cell, in
-        JSON as null. The cells hold no control characters. ``names`` are the keys of a JSON
+        """Return the line that has these cells, without a line end. None becomes an empty cell, in
+        JSON null. Cells must not have control characters. ``names`` are the keys of the JSON
         object."""
         if not self.separator:
             import json
@@ -100,8 +100,8 @@ _OF_NAME = {".csv": CSV, ".jsonl": JSONL, ".ndjson": JSONL, ".md": MARKDOWN}
 
 
 def of_name(name: str) -> Format:
-    """Return the format of a new file by the end of its name: CSV, JSON lines or Markdown, else
-    TSV."""
+    """Return the format of a new ledger by the suffix of its file name: CSV, JSON lines or
+    Markdown; for any other suffix tab-separated."""
     ends = (known for end, known in _OF_NAME.items() if name.lower().endswith(end))
     return next(ends, TSV)
 
@@ -109,11 +109,11 @@ def of_name(name: str) -> Format:
 def read_csv(
     lines: Sequence[tuple[int, str]], separator: str
 ) -> Iterator[tuple[int, str, list[str]]]:
-    """Yield for each CSV record the number of its first line, its text, and the list of its cells;
-    [""] for a blank line. ``lines`` are pairs of number and text.
+    """Yield for each CSV record in ``lines`` (number and text) the number of its first line, its
+    text and its cells, which are ``[""]`` for a blank line.
 
-    A quoted cell may hold line ends. A quote that is opened and not closed is a character, and the
-    line is split at each ``separator``; so is one with a cell of more than 128 KiB.
+    A quoted cell may have line ends. A line with a quote that is never closed, or with a cell of
+    more than 128 KiB, is split at each ``separator`` instead.
     """
     import csv
 
@@ -139,10 +139,12 @@ def read_csv(
 
 
 def read_object(text: str) -> tuple[tuple[str, ...], list[Cell], int]:
-    """Return the keys and the values of the JSON object that ``text`` begins with, at its first
-    character, and the place where it ends; ``(), [], 0`` if there is none, and ``(), [], END`` for
-    ``{}``. A list or an object among the values is JSON text; of a key that stands twice the last
-    value counts."""
+    """Parse the JSON object that ``text`` begins with; return its keys, its values, and the
+    position where it ends.
+
+    Return ``(), [], 0`` if there is none, and ``(), [], END`` for ``{}``. A value that is a list
+    or an object is returned as JSON text. If a key occurs twice, the last value counts.
+    """
     import json
 
     try:

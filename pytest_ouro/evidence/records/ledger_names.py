@@ -1,4 +1,5 @@
-"""The names of a ledger's columns, and the words in its cells, as different tools write them."""
+"""Recognise the columns of a ledger by their names, and its cells by their words, as different
+tools write them."""
 
 from __future__ import annotations
 
@@ -51,10 +52,8 @@ _NOTHING = r"[-–—?.]+|n/?a|nan|none|null|inf"
 
 
 class Columns(NamedTuple):
-    """The place of each known column among all, from 0; None if there is no such column.
-
-    ``megabytes``: memory is in MB, not in GB.
-    """
+    """The position of each known column among all, from 0; None if the ledger has no such column.
+    ``megabytes`` is whether the memory is in MB instead of GB."""
 
     commit: int | None = None
     metric: int | None = None
@@ -65,7 +64,8 @@ class Columns(NamedTuple):
 
     @property
     def known(self) -> tuple[int | None, ...]:
-        """The five places, in the order of `COLUMNS`; None for a column that is not there."""
+        """The positions of commit, metric, memory, status and description, in this order; None for
+        a missing column."""
         return self[:5]
 
     @property
@@ -75,12 +75,12 @@ class Columns(NamedTuple):
 
 
 def find_columns(names: Sequence[str], metric: str) -> Columns:
-    """Return the places of the known columns among the columns ``names``, in any order and as
-    `normalise` writes them, None for each that is not there. Of several names of one column, the
-    most telling counts.
+    """Find the known columns among the header's ``names``, in any order and spelling; the
+    position of a column that is not found is None. If a column has several candidates, the most
+    specific name counts.
 
-    ``metric`` is the name of the metric in the bound; if it is "", usual names of metrics are
-    looked for. A column that names another metric is not taken for the metric's.
+    ``metric`` is the name of the bound's metric; if it is "", common names of metrics are tried.
+    A column with the name of another metric is not taken for the metric's.
     """
     normal = [normalise(name) for name in names]
 
@@ -99,7 +99,8 @@ def find_columns(names: Sequence[str], metric: str) -> Columns:
 
 
 def _metric_names(metric: str) -> Iterator[str]:
-    """Yield the names that the column of a metric may have, the surest first."""
+    """Yield the normalised names that the column of this metric may have, the most specific first.
+    If ``metric`` is "", yield common names of metrics."""
     if metric:
         name = normalise(metric)
         bare = _pattern(_SPLIT).sub("", name, count=1) if _pattern(_SPLIT).match(name) else name
@@ -110,9 +111,9 @@ def _metric_names(metric: str) -> Iterator[str]:
 
 
 def is_header(cells: Sequence[str], metric: str, *, least: int = 1) -> bool:
-    """Return whether the cells of a line are names of columns: two or more, of which at least
-    ``least`` are known, and no value among them. If only one is known, no cell may read as a
-    status."""
+    """Return whether the cells of a line are column names: at least two cells, none a value
+    (number, hash, status), and at least ``least`` of them known columns. If only one is known, no
+    cell may begin with a word for a status."""
     words = [cell.strip().casefold() for cell in cells]
     if len(cells) < 2 or any(map(_is_value, words)):
         return False
@@ -121,29 +122,29 @@ def is_header(cells: Sequence[str], metric: str, *, least: int = 1) -> bool:
 
 
 def _is_value(word: str) -> bool:
-    """Return whether a cell, in lower case, is a status, a number, a hash, or stands for no value:
-    no column has such a name."""
+    """Return whether a lower-case cell is a value, not a column name: a status, a number, a hash,
+    or a mark for a missing value such as ``-`` or ``n/a``."""
     sentinel = word in STATUSES or _pattern(_NOTHING).fullmatch(word)
     number = not word[-1:].isalpha() and number_of(word) is not None
     return number or bool(sentinel or commit_of(word))
 
 
 def normalise(name: str) -> str:
-    """Return a name in lower case, with one ``_`` for any characters in a row that are neither
-    letters, digits nor ``_``, and without ``_`` at its ends."""
+    """Return a column name in lower case, with each sequence of other characters than letters,
+    digits and ``_`` replaced by one ``_``, and no ``_`` at its ends."""
     return re.sub(r"\W+", "_", name.casefold()).strip("_")
 
 
 def status_of(text: str) -> Status:
-    """Return the status that the beginning of a text's first word means (`_MEANINGS`), in any case;
-    "" if it means none."""
+    """Return the status ("keep", "discard" or "crash") that the first word of a cell means, in any
+    case and spelling (`_MEANINGS`); "" if it means none."""
     word = re.sub(r"^[\W_]+", "", text.casefold())
     return next((status for status, pattern in _MEANINGS if _pattern(pattern).match(word)), "")
 
 
 def number_of(text: str) -> float | None:
-    """Return the number of a cell, without the unit or ``%`` behind it, and after signs such as
-    ``~``; None for any other text, as ``-``, ``N/A`` or ``nan``, and for a number too large for a
+    """Return the number in a cell, ignoring a unit or ``%`` after it and a sign such as ``~``
+    before it; None for any other text, such as ``-`` or ``nan``, and for a number too large for a
     float."""
     match = _pattern(_NUMBER).fullmatch(text.strip())
     value = float(match[1]) if match else None
@@ -151,7 +152,7 @@ def number_of(text: str) -> float | None:
 
 
 def commit_of(text: str) -> str:
-    """Return the hash that a cell begins with, in lower case: 7 to 64 hexadecimal digits with no
-    further letter or digit behind them. "" for any other text, such as ``HEAD``."""
+    """Return the commit hash that a cell begins with, in lower case: 7 to 64 hexadecimal digits,
+    not followed by a letter or digit; "" if there is none."""
     match = _pattern(_HASH).match(text.strip().lower())
     return match[0] if match else ""

@@ -1,4 +1,4 @@
-"""The columns of a ledger, and what a recorded run has in each."""
+"""The columns of a ledger, and the cells of a recorded run's row."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ NO_VALUE = "0.000000"
 
 @dataclass(frozen=True)
 class Entry:
-    """What the ledger says of a run. ``commit`` is the first seven digits of its id, ``metric`` the
-    text of the value, `NO_VALUE` for a crash, and ``memory_mb`` is 0 for a crash, or if it is not
-    known. ``more`` has pairs of name and text for columns that only some ledgers have."""
+    """What the ledger's row of a run says. ``commit`` are the first seven digits of the id,
+    ``metric`` is the value as text (`NO_VALUE` for a crash), ``memory_mb`` is 0 for a crash or if
+    unknown. ``more`` has (name, text) pairs for columns that only some ledgers have."""
 
     commit: str
     metric: str
@@ -33,8 +33,8 @@ class Entry:
 
 
 def entry_of(run: FinishedRun) -> Entry:
-    """Return what the ledger says of a finished run; a rehearsal or a repeat is marked in the
-    description."""
+    """Return what the ledger's row of a finished run says. The description of a rehearsal or a
+    repeat begins with a mark, such as ``[repeat 1/3]``."""
     value = run.value if run.status != "crash" else None
     prefix = f"[rehearsal {run.budget:g}s] " if run.rehearsal else ""
     if run.repeat is not None:
@@ -50,15 +50,17 @@ def entry_of(run: FinishedRun) -> Entry:
 
 
 def one_line(text: str) -> str:
-    """Return a text in one line: one space for any blanks and control characters in a row, none at
-    its ends, ``?`` for lone surrogates."""
+    """Return ``text`` as one line: each sequence of blanks and control characters becomes one
+    space, those at the ends are removed, and lone surrogates become ``?``."""
     words = re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text).split()
     return " ".join(words).encode(errors="replace").decode()
 
 
 @dataclass(frozen=True)
 class Table:
-    """Lines of one format with the same columns. ``line`` is that of the header; 0 for none."""
+    """The format and the columns that successive rows of a ledger share. ``names`` are the columns'
+    names, ``columns`` the positions of the known ones, ``line`` the number of the header's line (0:
+    no header)."""
 
     format: Format
     names: tuple[str, ...]
@@ -67,35 +69,35 @@ class Table:
 
     @classmethod
     def named(cls, format: Format, names: Sequence[str], metric: str, line: int = 0) -> Table:
-        """Return the table with the columns ``names``; the known ones are found by their names,
-        that of the metric by the metric's name ``metric``. ``line`` is the number of the header's
-        line."""
+        """Return a table with the columns ``names``, in which the known columns are found by their
+        names; ``metric`` is the metric's name, ``line`` the number of the header's line."""
         return cls(format, tuple(names), find_columns(names, metric), line)
 
     @classmethod
     def new(cls, format: Format, metric: str) -> Table:
-        """Return the table of a new ledger: the columns `COLUMNS`, in which that of the metric has
+        """Return the table of a new ledger, with the columns `COLUMNS`; the column "metric" gets
         the name ``metric``."""
         names = tuple(metric if name == "metric" else name for name in COLUMNS)
         return cls(format, names, Columns(0, 1, 2, 3, 4))
 
     @property
     def is_complete(self) -> bool:
-        """Whether the table has the columns of commit and metric."""
+        """Whether the table has the columns of the commit and the metric."""
         return self.columns.commit is not None and self.columns.metric is not None
 
     @property
     def header(self) -> list[str]:
-        """The lines above the rows of a ledger that pytest-ouro starts: the names, and in Markdown
-        a rule; [] for JSON lines."""
+        """The lines to begin a new ledger with: the column names, and in Markdown a separator; []
+        for JSON lines."""
         if self.format == JSONL:
             return []
         rule = [self.format.join(["---"] * len(self.names))] if self.format == MARKDOWN else []
         return [self.format.join(self.names), *rule]
 
     def cells(self, entry: Entry) -> list[Cell]:
-        """Return the cells of a run's row: what is known of it, "" (in JSON: null) in the columns
-        about which nothing is known. A crash has null for metric and memory in JSON."""
+        """Return the cells of a run's row in the order of the columns; "" (in JSON None) in a
+        column about which ``entry`` says nothing. In JSON the metric and the memory of a crash are
+        None."""
         more = dict(entry.more)
         cells: list[Cell] = [more.get(normalise(name), "") for name in self.names]
         used = f"{entry.memory_mb / (1 if self.columns.megabytes else 1024):.1f}"
@@ -111,18 +113,19 @@ class Table:
         return cells
 
     def text(self, entry: Entry) -> str:
-        """Return the row of a run as one line in the table's format, without a line end."""
+        """Return a run's row as one line in this table's format, without a line end."""
         return self.format.join(self.cells(entry), self.names)
 
     def key(self, cells: Sequence[Cell]) -> tuple[Cell, ...]:
-        """Return the cells by which a row is recognised: those of the known columns, since people
-        may fill in others; all cells if no known column is the status, since another may be it."""
+        """Return the cells of a row by which it is matched with a run: those of the known columns,
+        since people may fill in others; all cells if the table has no known column for the
+        status."""
         if self.columns.status is None:
             return tuple(cells)
         return tuple(cells[place] for place in self.columns.known if place is not None)
 
 
 def row_of(run: FinishedRun) -> str:
-    """Return the row of a finished run, without a line end, in a ledger of tabs with the columns
-    `COLUMNS`."""
+    """Return the row of a finished run in a tab-separated ledger with the columns `COLUMNS`,
+    without a line end."""
     return Table.new(TSV, run.metric_name).text(entry_of(run))

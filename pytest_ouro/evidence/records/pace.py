@@ -1,4 +1,5 @@
-"""Say in words how the training of a run went: when its clock started, how long its steps were."""
+"""Describe the training of a run in words: when its clock started, and how long its batches
+took."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ _STARTS = {
 
 
 class Course(Protocol):
-    """A run, measured or recorded. ``pace`` has the numbers that `supervision.pace` sums up."""
+    """A measured or recorded run. ``pace`` has the numbers about its batches; ``clock_start`` is
+    what started its clock, ``clock_after`` seconds after the script."""
 
     @property
     def pace(self) -> Mapping[str, float]: ...
@@ -27,8 +29,9 @@ class Course(Protocol):
 
 
 def describe_pace(run: Course) -> str:
-    """Return when the clock of a run started, and how many batches were served of what length, as
-    ``: its clock started …``, the end of a sentence; "" if that is not known."""
+    """Return a text to append to a sentence, ``: its clock started …``, that says when the run's
+    clock started, how many batches there were and how long each took; "" if the start is
+    unknown."""
     if run.clock_start not in _STARTS:
         return ""
     text = (

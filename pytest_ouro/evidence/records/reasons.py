@@ -1,8 +1,4 @@
-"""The reasons of verdicts.
-
-Each has its status, and says whether it decides about the commit of the run, whether the run counts
-as a try, and whether the verdict follows from a comparison of metrics.
-"""
+"""The reasons of verdicts, each with its status and meaning, and with properties of the verdict."""
 
 from __future__ import annotations
 
@@ -13,8 +9,8 @@ Status = Literal["keep", "discard", "crash", "closed"]
 
 
 class Reason(str, Enum):
-    """The reason of a verdict: its word in the journal and in the last line. It has a ``status``
-    and a ``meaning``."""
+    """Why a run got its verdict. The value is the word in the journal and in the last line,
+    ``status`` the verdict itself, and ``meaning`` the explanation in the docs."""
 
     status: Status
     meaning: str
@@ -77,8 +73,7 @@ class Reason(str, Enum):
     )
 
     def __new__(cls, word: str, status: Status, meaning: str) -> Reason:
-        """Make a member from its row: its word, which is the member's text, its status and its
-        meaning."""
+        """Make a member from its word (its value), its status and its meaning."""
         reason = str.__new__(cls, word)
         reason._value_ = word
         reason.status, reason.meaning = status, meaning
@@ -89,31 +84,31 @@ class Reason(str, Enum):
 
     @property
     def decides(self) -> bool:
-        """Whether the verdict decides about the commit of the run: not that of a crash, which
-        measured nothing, a rehearsal, an early repeat, or a run at too low a level."""
+        """Whether the verdict decides about the run's commit; False for a crash, a rehearsal, an
+        early repeat, a run at too low a level, and if nothing was run."""
         return self.status in ("keep", "discard") and self not in _PRELIMINARY
 
     @property
     def decides_only_alone(self) -> bool:
-        """Whether the verdict counts only if no other run decided about the same commit."""
+        """Whether the verdict decides only about a commit that no earlier run decided about."""
         return self is Reason.UNCHANGED
 
     @property
     def counts_as_try(self) -> bool:
-        """Whether the run had a chance to be kept: it decides, and its code was not measured
+        """Whether the run could have been kept: its verdict decides, and its code was not measured
         before."""
         return self.decides and self not in _KNOWN_CODE
 
     @property
     def compares(self) -> bool:
-        """Whether the verdict follows from how the metric compares with the reference's: not for a
-        first run, a broken guard, or a run that does not count as a try."""
+        """Whether the verdict comes from comparing the metric with the reference's; False for a
+        first run, a broken guard, and any run that does not count as a try."""
         return self.counts_as_try and self not in (Reason.BASELINE, Reason.GUARD)
 
     @property
     def unsettled(self) -> str:
-        """Why the branch is left as it is after a run with this reason, as a clause without a full
-        stop; "" if it may be settled."""
+        """Why a run with this reason leaves the branch where it is, as a clause without a full
+        stop; "" if the branch may be settled."""
         return _UNSETTLED.get(self, "")
 
 

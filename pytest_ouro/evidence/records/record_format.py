@@ -1,4 +1,4 @@
-"""The format of a line of the journal: parse it to a record, and write a record as a line."""
+"""Convert a line of the journal to a record, and a record to a line."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ _DEPTH = 6
 
 @lru_cache(maxsize=1 << 14)
 def read(line: bytes) -> StartedRun:
-    """Return the record of a line, a `FinishedRun` if it is one. ValueError if the line is invalid,
-    `NewerVersion` if a later version of this program wrote it.
+    """Parse a line of the journal to its record: a `FinishedRun`, or a `StartedRun` for a
+    started line. Raise ValueError if it is invalid, and its subclass `NewerVersion` if a later
+    version of this program wrote it.
 
     Results are cached, since a journal is read many times in a run.
     """
@@ -28,7 +29,9 @@ def read(line: bytes) -> StartedRun:
 
 
 def from_json(table: Mapping[str, object]) -> StartedRun:
-    """Return the record of a JSON object, a `FinishedRun` if it is one. ValueError as in `read`."""
+    """Convert the JSON object of a line to its record: a `FinishedRun`, or a `StartedRun` for a
+    started line. Raise ValueError if it is invalid, and its subclass `NewerVersion` if a later
+    version wrote it."""
     if "event" not in table:
         raise ValueError("it lacks 'event'")
     cls = FinishedRun if table["event"] == "finished" else StartedRun  # it refuses other events
@@ -36,14 +39,14 @@ def from_json(table: Mapping[str, object]) -> StartedRun:
 
 
 def write(record: StartedRun) -> bytes:
-    """Return the line of a record, without a newline. ValueError if JSON has no such value, as for
-    NaN."""
+    """Return the journal line of a record, without a newline. Raise ValueError if it has a value
+    that JSON does not allow, such as NaN."""
     return json.dumps(record.to_json(), ensure_ascii=False, allow_nan=False).encode()
 
 
 def _parse(line: bytes) -> dict[str, object]:
-    """Return the JSON object of a line. ValueError if it is not one, has a key twice, or holds a
-    value that no record may hold."""
+    """Parse a line to a JSON object. Raise ValueError if it is not one, has a key twice, or
+    contains a value that no record may have, such as NaN or deep nesting."""
     try:
         table = json.loads(line, object_pairs_hook=_unique)
     except RecursionError:
@@ -64,7 +67,7 @@ class _DuplicateKey(ValueError):
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return a JSON object as a dict; ValueError if it holds a key twice."""
+    """Return the pairs of a JSON object as a dict. Raise ValueError if a key occurs twice."""
     table = dict(pairs)
     if len(table) != len(pairs):
         raise _DuplicateKey("it holds a key twice")
@@ -72,8 +75,8 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _is_plain(value: Any, depth: int) -> bool:
-    """Return whether a value can be written and printed: it has only finite numbers, valid
-    characters, and at most ``depth`` levels of nesting."""
+    """Return whether a parsed JSON value can be written and printed: its numbers are finite, its
+    texts have no lone surrogates, and its lists and objects are nested at most ``depth`` deep."""
     if isinstance(value, str):
         return value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value)
     if isinstance(value, (int, float)):

@@ -1,9 +1,8 @@
 """The records of a run: started, measured and finished.
 
-The classes are the format of the journal's lines: each field states its kind, its meaning, its key,
-its unit and the version that introduced it. docs/journal.md is generated from them.
-
-The value None is written as null if the kind allows null; else the key is left out.
+The classes define the journal's lines: each field states its kind, meaning, key, unit and the
+version that introduced it; docs/journal.md is generated from them. None is written as null if
+the kind allows null; otherwise the key is left out.
 """
 
 from __future__ import annotations
@@ -57,12 +56,12 @@ T = TypeVar("T", bound="StartedRun")
 
 
 class NewerVersion(ValueError):
-    """A line was written by a later version of this program."""
+    """A journal line was written by a later version of this program."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StartedRun:
-    """A run as its started line states it, before its process exists."""
+    """What is recorded about a run before its process starts: the started line of the journal."""
 
     # Of the line itself: a finished line does not repeat these from the started one (see OWN).
     prev: str = optional("", DIGEST, "sha256 of the line before; empty in the first")
@@ -158,24 +157,24 @@ class StartedRun:
 
     @property
     def metric(self) -> Metric:
-        """The metric of the run, without its possible values, which the record does not state."""
+        """The run's metric as recorded; its ``plausible`` range is not recorded."""
         return Metric(self.metric_name, self.direction, self.unit, decimals=self.decimals)
 
     @property
     def tried_ref(self) -> str:
-        """The ref that keeps the run's commit: ``refs/ouro/tried/SEQ``, by the ``seq`` of this
-        line, which must have been written."""
+        """The name of the ref that keeps the run's commit, ``refs/ouro/tried/SEQ``. ``seq`` must be
+        set: the line was written."""
         return f"{TRIED}{self.seq}"
 
     @property
     def is_early(self) -> bool:
-        """Whether further runs of its series follow; False for a run that is not repeated."""
+        """Whether it is a repeat and not the last one of its series."""
         return (self.repeat or 1) < (self.repeats or 1)
 
     def shared(self) -> dict[str, Any]:
-        """Return a dict from name to value of the attributes that later records of this run repeat:
-        all except `OWN`. Of the ``unknown`` keys, those are left out that are keys of a finished
-        line."""
+        """Return the attributes, by name, with which a later record of the same run is made: all
+        but `OWN`. The ``unknown`` keys are without those that a finished line has, which no started
+        line may set."""
         names = [field.name for field in fields(type(self)) if field.name not in OWN]
         finished = keys_of(FinishedRun)  # no started line may decide keys of the end
         unknown = {key: value for key, value in self.unknown.items() if key not in finished}
@@ -193,8 +192,8 @@ class StartedRun:
 
     @classmethod
     def from_json(cls: type[T], table: Mapping[str, object]) -> T:
-        """Return the record of a line's JSON object. ValueError says what is wrong with it;
-        NewerVersion if a later version wrote it."""
+        """Return the record of a line's JSON object. Raise ValueError, which says why, if it is
+        invalid, and NewerVersion if a later version wrote it."""
         keys, every = keys_of(cls), keys_of(FinishedRun)
         for key, known in keys.items():
             if known.required and key not in table:
@@ -216,13 +215,14 @@ class StartedRun:
     if not TYPE_CHECKING:  # users' tests may ask for keys; type checkers refuse it in our code
 
         def __getitem__(self, key: str) -> object:
-            """Return the value of a key of the line; KeyError if the line has no such key."""
+            """Return the value of a key of the line. Raise KeyError if the line lacks it."""
             return self.to_json()[key]
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredRun(StartedRun):
-    """A run whose process has ended. A value that was not measured is None, zero or empty."""
+    """A run whose process has ended, without a verdict. What was not measured is None, 0 or
+    empty."""
 
     event: Event = optional("measured", EVENT, "")
     tried: str = optional("", TRIED_REF, "ref that keeps the commit reachable")
@@ -313,7 +313,7 @@ class MeasuredRun(StartedRun):
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedRun(MeasuredRun):
-    """A run with its verdict, and with facts of the *reference*, with which it was compared."""
+    """A run with its verdict and facts about its *reference*, the run that it was compared with."""
 
     event: Event = optional("finished", EVENT, "which of the two lines of a run it is")
     status: Status = field(metadata=about(STATUS, "the verdict"))
@@ -366,33 +366,33 @@ class FinishedRun(MeasuredRun):
 
     @property
     def mean_or_value(self) -> float | None:
-        """The value to compare: the mean of the series that this run ended, else its metric; None
-        if there is neither."""
+        """The value to compare: the mean of the series that this run ended, otherwise its own
+        metric; None if it has neither."""
         return self.value if self.mean is None else self.mean
 
     @property
     def broken_guards(self) -> list[Mapping[str, object]]:
-        """The guards that the run broke, or that could not be judged, as tables of ``guards``; or
-        []."""
+        """Those of ``guards`` that the run broke or that could not be judged; [] if there are
+        none."""
         return [guard for guard in self.guards if not guard.get("holds")]
 
     @property
     def reason_text(self) -> str:
-        """The reason's word; if that is ``guard``, with the broken guards and their numbers."""
+        """The reason's word; for ``guard`` followed by the broken guards and their numbers."""
         briefs = [str(guard.get("brief")) for guard in self.broken_guards]
         is_guard = self.reason.value == "guard"
         return f"{self.reason} guard={','.join(briefs)}" if is_guard else str(self.reason)
 
     @property
     def independent_runs(self) -> int:
-        """How many independent runs the value to compare is the mean of; 1 without a series, and if
-        ``counts_as_one`` says why the runs of the series are not independent."""
+        """The number of independent runs that the value to compare is the mean of: 1 without a
+        series, or if ``counts_as_one`` says why its runs depend on each other."""
         return 1 if self.counts_as_one else self.n or 1
 
     @property
     def tie_band(self) -> float:
-        """The largest difference from the reference that is a tie; in older records the margin; 0
-        if neither is known."""
+        """The largest difference from the reference that is a tie: ``band``, or ``margin`` in older
+        records; 0 if neither is known."""
         return (self.margin if self.band is None else self.band) or 0.0
 
 

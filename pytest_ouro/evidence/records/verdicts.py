@@ -1,4 +1,5 @@
-"""Find the verdicts on commits: the last one on each, and the keeps on a branch."""
+"""Find the deciding verdict on each commit and the keeps in a history, and compare sizes of
+code."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ _UNITS = {
 
 
 class Saving(NamedTuple):
-    """Sizes of code of one kind, before and after a change that makes it smaller."""
+    """The sizes of the code of one kind before and after a change that made it smaller."""
 
     kind: str
     before: int
@@ -29,7 +30,7 @@ class Saving(NamedTuple):
 
     @property
     def less(self) -> int:
-        """By how much the size became smaller."""
+        """The size before minus the size after."""
         return self.before - self.after
 
     def __str__(self) -> str:
@@ -38,9 +39,9 @@ class Saving(NamedTuple):
 
 
 def saving(before: Mapping[str, int], after: Mapping[str, int]) -> Saving | None:
-    """Return the saving in the kind of code that shrinks most, of equal ones in the first by name;
-    ``before`` and ``after`` are sizes by kind, and a kind that is absent has 0. None if no kind
-    shrinks, or one grows: sizes of two kinds cannot be compared."""
+    """Return the saving for the kind of code that shrinks most (of equals, the first by name).
+    ``before`` and ``after`` are sizes by kind, 0 for a missing kind. Return None if no kind shrinks
+    or any grows, since sizes of two kinds cannot be compared."""
     kinds = {*before, *after}
     savings = [Saving(kind, before.get(kind, 0), after.get(kind, 0)) for kind in sorted(kinds)]
     if not savings or min(one.less for one in savings) < 0:
@@ -50,20 +51,20 @@ def saving(before: Mapping[str, int], after: Mapping[str, int]) -> Saving | None
 
 
 def saved(run: FinishedRun) -> Saving | None:
-    """Return the saving of a run's code against its reference's; None if no kind of code shrinks,
-    or one grows. Sizes of older records, which have no kinds, are compared as those of the kind
-    ""."""
+    """Return the saving of a run's code compared with its reference's (the kept run that it was
+    compared with); None if no kind of code shrinks or any grows. Sizes in older records, without
+    kinds, count as the kind ""."""
     before = run.best_code_sizes or {"": run.best_code_size or 0}
     return saving(before, run.code_sizes or {"": run.code_size})
 
 
 def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
-    """Return a dict from the id of a commit to the last run that decided about it; ``runs`` are
-    oldest first. A crash, a rehearsal, an early repeat or a run at too low a level decides nothing,
-    so that a commit may be absent.
+    """Return, by commit id, the last of ``runs`` (oldest first) that decided about that commit.
+    Crashes, rehearsals, early repeats and runs at too low a level decide nothing, so that a
+    commit of such runs alone is absent.
 
-    ``unchanged`` decides only about a commit that no earlier run decided about: it measured known
-    code.
+    A run with the reason ``unchanged`` decides only about a commit that no earlier run decided
+    about.
     """
     found: dict[str, FinishedRun] = {}
     for run in runs:
@@ -76,10 +77,10 @@ def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
 
 
 def kept_in(history: Iterable[str], runs: Iterable[FinishedRun]) -> list[FinishedRun]:
-    """Return, for the commits in ``history`` (ids, newest first) and in their order, the run that
-    decided last about each, if it is a keep with a finite value; ``runs`` are oldest first.
+    """Return the deciding run of each commit in ``history`` whose verdict is a keep with a
+    finite value, in the order of ``history`` (ids, newest first); ``runs`` are oldest first.
 
-    The first in the list is the last keep on that history; [] if nothing is kept.
+    So the first in the list is the last keep of that history; [] if nothing was kept.
     """
     verdicts = last_verdicts(runs)
     found = [verdicts[commit] for commit in history if commit in verdicts]
@@ -87,12 +88,13 @@ def kept_in(history: Iterable[str], runs: Iterable[FinishedRun]) -> list[Finishe
 
 
 def _is_measured(run: FinishedRun) -> bool:
-    """Return whether a run's value to compare is a finite number."""
+    """Return whether the run's value to compare (its series' mean or its metric) is a finite
+    number."""
     value = run.mean_or_value
     return value is not None and math.isfinite(value)
 
 
 def _is_older(run: FinishedRun) -> bool:
-    """Return whether the record of a run with the reason ``unchanged`` is from a version that let
-    its commit stay on the branch: it is of version 1 and states no incumbent."""
+    """Return whether a run with the reason ``unchanged`` was recorded by an old version, which left
+    such a commit on the branch: the record has version 1 and no incumbent."""
     return run.version == 1 and run.incumbent is None
