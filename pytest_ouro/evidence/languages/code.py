@@ -1,7 +1,7 @@
-"""Describe the editable code: its size by kind, and digests of its meaning.
+"""Describe the editable code: its size by kind of file, and digests of its meaning.
 
-A digest depends on the form that it is computed from, and that on the versions of the parsers. So a
-description names its `version`; one of another version is made again from the files.
+A digest depends on the form that it is computed from, and that on the versions of the parsers.
+So a description has a `version`; one of another version is computed again from the files.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ _PYTHON_FIRST_LINE = rb"#!.*\b(python[0-9.]*|pypy[0-9.]*|uv run)\b"
 
 
 class Code(NamedTuple):
-    """The editable code: its size by kind (see `Form`), digests (hexadecimal) of its meaning with
-    and without seeds, and the version of the form that these are of (see `version`)."""
+    """The description of editable files: the size by kind (see `Form`), sha256 digests
+    (hexadecimal) of the meaning with and without seeds, and the version of the form that these
+    depend on (see `version`)."""
 
     sizes: Mapping[str, int]
     meaning: str
@@ -36,19 +37,20 @@ class Code(NamedTuple):
 
     @property
     def size(self) -> int:
-        """The sum of all kinds."""
+        """The sum of the sizes of all kinds."""
         return sum(self.sizes.values())
 
 
 def describe(
     files: Mapping[str, bytes], *, script: str = "", loader: str = "make_dataloader"
 ) -> Code:
-    """Return the description of files, given as bytes by path; the paths and their order are a part
-    of the meaning. ``script`` is the path of one that is Python whatever its name. OuroError as in
-    `_read`.
+    """Describe the code in files, whose bytes are given by path; paths and order are a part of
+    its meaning. ``script`` is the path of a file that is Python whatever its name. ``loader`` is
+    the function that yields training batches: code that only skips batches is not a part of the
+    meaning without seeds.
 
-    ``loader`` is the function that yields training batches: code that only skips batches of it is
-    left out of the meaning without seeds.
+    Raise OuroError for Python that is too large to parse or has an encoding that pytest-ouro
+    refuses.
     """
     sizes: dict[str, int] = {}
     code, without = hashlib.sha256(), hashlib.sha256()
@@ -63,9 +65,8 @@ def describe(
 
 
 def version(paths: Iterable[str]) -> str:
-    """Return the version that a description of these files has if it is made here and now: a text
-    that names the versions of the form and of Python, and that of PyYAML if a path is that of a
-    YAML file."""
+    """Return the version that a description of files with these paths would have now: a text with
+    the versions of the form and of Python, and of PyYAML if a path is that of a YAML file."""
     text = f"{_FORM} python {platform.python_version()}"
     has_yaml = any(path.lower().endswith((".yaml", ".yml")) for path in paths)
     if not has_yaml:
@@ -76,9 +77,9 @@ def version(paths: Iterable[str]) -> str:
 
 
 def _read(path: str, blob: bytes, script: str, loader: str) -> Form:
-    """Return the form of a file by its language; the form of a text if it is not valid in that
-    language, or the language is not parsed. OuroError for Python that is too large to be parsed, or
-    has an encoding that only an interpreter reads."""
+    """Return the form of a file in its language, or as text if it is invalid in it or the language
+    is not parsed. Raise OuroError for Python that is too large to parse or has an encoding that
+    pytest-ouro refuses."""
     suffix = PurePosixPath(path).suffix.lower()
     try:
         if path == script or suffix in _PYTHON or re.match(_PYTHON_FIRST_LINE, blob):

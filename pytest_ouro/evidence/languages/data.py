@@ -1,6 +1,7 @@
-"""Files of values, as JSON, TOML, YAML and notebooks: layout and the order of keys have no meaning.
+"""Files of values (JSON, TOML, YAML and notebooks), in which layout and the order of keys have
+no meaning.
 
-YAML is parsed if PyYAML is installed.
+YAML is parsed only if PyYAML is installed.
 """
 
 from __future__ import annotations
@@ -28,17 +29,18 @@ _YAML_SIZE = 64 << 10
 
 
 def reader(suffix: str) -> Callable[[str], Any] | None:
-    """Return the function that parses the text of a file with that suffix (lower case, with its
-    dot) to values; None for another suffix, or for YAML without PyYAML. The function raises
-    ValueError or RecursionError for a text that it cannot read."""
+    """Return the function that parses the text of a file with this suffix (lower case, with its
+    dot) to values; None if there is none, as for YAML without PyYAML. The function raises
+    ValueError or RecursionError for an invalid text."""
     if suffix in (".yaml", ".yml") and not yaml_version():
         return None
     return _READERS.get(suffix)
 
 
 def read_data(read: Callable[[str], Any], blob: bytes) -> Form:
-    """Return the form of a file of values, parsed by ``read``; ValueError or RecursionError if it
-    is not valid in UTF-8 or for ``read``, or is too long."""
+    """Return the form of a file of values, whose text ``read`` parses. Raise ValueError or
+    RecursionError if it is not valid UTF-8, longer than `limits.SCRIPT`, or invalid for
+    ``read``."""
     text = blob.decode()
     if len(text) > limits.SCRIPT:
         raise ValueError("too long to be parsed")
@@ -49,7 +51,7 @@ def read_data(read: Callable[[str], Any], blob: bytes) -> Form:
 
 @lru_cache(maxsize=1)
 def yaml_version() -> str:
-    """Return the version of PyYAML, which is imported; "" if it is not installed."""
+    """Return the version of PyYAML, which is imported to find it; "" if it is not installed."""
     try:
         return str(importlib.import_module("yaml").__version__)
     except (ImportError, AttributeError):
@@ -57,7 +59,7 @@ def yaml_version() -> str:
 
 
 def _words(value: Any) -> Iterator[str]:
-    """Yield each key, and each single value as text, at any depth of nested tables and lists."""
+    """Yield all keys and all single values as texts, at any depth of nested tables and lists."""
     if isinstance(value, dict):
         yield from value
         value = list(value.values())
@@ -69,8 +71,8 @@ def _words(value: Any) -> Iterator[str]:
 
 
 def _write(value: Any, *, seeds: bool) -> str:
-    """Return values as text, the same for equal values, whatever the order of keys. Without
-    ``seeds``, 0 stands for each number that sets a seed, also within a text."""
+    """Return parsed values as a text that is equal for equal values, whatever the order of keys.
+    Unless ``seeds``, each number that is a seed becomes 0, also within a text."""
     if isinstance(value, dict):
         pairs = ((key, _write_item(key, item, seeds=seeds)) for key, item in value.items())
         return "{" + ",".join(sorted(f"{json.dumps(key)}:{item}" for key, item in pairs)) + "}"
@@ -82,14 +84,15 @@ def _write(value: Any, *, seeds: bool) -> str:
 
 
 def _write_item(name: object, value: Any, *, seeds: bool) -> str:
-    """Return an item of a table or list as text, as by `_write`; ``name`` is its key, or the item
-    before it. Without ``seeds``, return 0 for the number of a seed."""
+    """Return an item of a table or list as a text, as `_write` does, or "0" if it is a seed and
+    ``seeds`` is false. ``name`` is its key, or the item before it in a list (as in ``["--seed",
+    1]``)."""
     return "0" if not seeds and _sets_seed(name, value) else _write(value, seeds=seeds)
 
 
 def _sets_seed(name: object, value: object) -> bool:
-    """Return whether ``value`` is a whole number, or a text of one in any base, and ``name``, the
-    key or the option before it, names a seed."""
+    """Return whether ``value`` is a whole number, or a text of one, and ``name``, its key or the
+    item before it, is the name of a seed."""
     number = isinstance(value, int | float | str) and not isinstance(value, bool)
     kind = "int:", "float:"  # of a `_Tagged` value
     text = str(value).removeprefix(kind[0]).removeprefix(kind[1])
@@ -97,14 +100,13 @@ def _sets_seed(name: object, value: object) -> bool:
 
 
 def _read_json(text: str) -> Any:
-    """Return the values of a JSON text. ValueError if it is not valid, or a table has a key
-    twice."""
+    """Parse a JSON text. Raise ValueError if it is invalid, or an object has a key twice."""
     return json.loads(text, object_pairs_hook=_unique)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the pairs as a dict. ValueError if a key stands twice: readers may differ in which one
-    counts."""
+    """Return the pairs as a dict. Raise ValueError if a key occurs twice: readers differ in which
+    one counts."""
     table = dict(pairs)
     if len(table) < len(pairs):
         raise ValueError("a key stands twice")
@@ -112,8 +114,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _read_notebook(text: str) -> Any:
-    """Return a notebook's values without the keys `_RESULTS` of each cell, and each cell's list of
-    lines as one text. ValueError if it has no list of cells."""
+    """Parse a notebook, without what a run writes into cells (`_RESULTS`), and with each cell's
+    lines joined to one text. Raise ValueError if it is not a JSON object with a list of cells."""
     book = _read_json(text)
     cells = book.get("cells") if isinstance(book, dict) else None
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
@@ -125,15 +127,15 @@ def _read_notebook(text: str) -> Any:
 
 
 def _join(source: Any) -> Any:
-    """Return a cell's list of lines as one text, as other tools store it; anything else
-    unchanged."""
+    """Return a list of texts joined to one text; anything else unchanged. Tools store the lines of
+    a notebook's cell in both ways."""
     is_lines = isinstance(source, list) and all(isinstance(line, str) for line in source)
     return "".join(source) if is_lines else source
 
 
 def _read_yaml(text: str) -> Any:
-    """Return the list of the documents of a YAML text, each as values; [] for a text without any.
-    ValueError if it is not valid, too long, has too many nodes, or a key twice."""
+    """Parse a YAML text to the list of its documents. Raise ValueError if it is invalid, too long,
+    has too many nodes, or a key twice."""
     yaml = importlib.import_module("yaml")
     if len(text) > _YAML_SIZE:
         raise ValueError("too long to be parsed")
@@ -157,12 +159,12 @@ def _read_yaml(text: str) -> Any:
 
 
 class _Tagged(str):
-    """A value of YAML that is neither a text nor a plain whole number, with its type."""
+    """A YAML value as ``TYPE:TEXT``, if it is neither a text nor a plain whole number."""
 
 
 def _scalar(kind: str, text: str) -> str | int:
-    """Return a single value of YAML: a text, a plain whole number, or else the text with its type,
-    since versions of YAML differ in what `no` and `010` are."""
+    """Return a single YAML value: a text as it is, a plain whole number as int, any other as
+    ``TYPE:TEXT``, since versions of YAML differ in what `no` and `010` are."""
     if kind == "str":
         return text
     is_plain = kind == "int" and text.removeprefix("-").isdecimal() and str(int(text)) == text
@@ -170,7 +172,7 @@ def _scalar(kind: str, text: str) -> str | int:
 
 
 def _key(value: Any) -> str:
-    """Return a key of YAML as text: a text unchanged, any other value as by `_write`."""
+    """Return a YAML key as text: a text unchanged, any other value as `_write` writes it."""
     return value if type(value) is str else _write(value, seeds=True)
 
 

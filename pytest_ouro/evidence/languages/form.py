@@ -1,4 +1,5 @@
-"""The form of one file by which two versions of it are compared: its meaning, and its size."""
+"""The form of a file, by which two versions of it are compared: its size, and texts for its
+meaning."""
 
 from __future__ import annotations
 
@@ -6,13 +7,13 @@ from typing import NamedTuple
 
 
 class Form(NamedTuple):
-    """The form of one file. ``code`` is equal for two contents of one meaning, ``seedless`` also if
-    only seeds differ.
+    """The form of one file. ``code`` is a text that is equal for two contents with the same
+    meaning, ``seedless`` one that is equal also if only seeds differ.
 
-    ``kind`` says what ``size`` counts: nodes of a syntax tree for ``python``, twice the words and
-    signs of keys and values for ``data``, and of the text for ``text``. A sign is a single
-    character that is neither blank nor part of a word. A word counts two, so that one removed word
-    is more than a literal.
+    ``kind`` says what ``size`` counts: "python" nodes of a syntax tree; "data" twice the words
+    and signs of keys and values; "text" twice the words and signs of the text. A sign is a
+    single character that is neither blank nor in a word. Words count twice so that a removed
+    word is more than a literal.
     """
 
     kind: str

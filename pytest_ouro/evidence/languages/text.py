@@ -1,4 +1,5 @@
-"""Text in a language that is not parsed: line ends and trailing blanks have no meaning."""
+"""Files that are compared as text, in languages that are not parsed: only line ends and trailing
+blanks have no meaning."""
 
 from __future__ import annotations
 
@@ -50,9 +51,9 @@ _NAMES = ("makefile", "gnumakefile", "dockerfile", "cmakelists.txt")
 
 
 def read_text(path: str, blob: bytes) -> Form:
-    """Return the form of a file of any language as text: CRLF counts as LF; blanks at the end of a
-    line and, for the size alone, comments do not count. The meaning of a binary file (with a NUL)
-    is its bytes as they are."""
+    """Return the form of a file as text. CRLF counts as LF, and blanks at line ends are ignored;
+    comments count for the meaning, but not for the size. A binary file (with a NUL) has its bytes
+    as its meaning."""
     text = blob.decode("latin-1")
     if "\0" in text:
         return Form("text", 2 * count_tokens(text), text, text)
@@ -62,33 +63,34 @@ def read_text(path: str, blob: bytes) -> Form:
 
 
 def zero_seeds(text: str) -> str:
-    """Return a text with 0 in place of each whole number that is written behind the name of a seed,
-    as in ``seed = 1`` or ``srand(1)``, or that a generator is made with."""
+    """Return a text in which 0 replaces each whole number that is a seed: set under the name of a
+    seed, as in ``seed = 1``, passed to a function that sets one, as in ``srand(1)``, or to a new
+    generator."""
     return _NUMBER.sub(_zero_seed, _MADE.sub(r"\g<1>0", text))
 
 
 def _zero_seed(found: re.Match[str]) -> str:
-    """Return what replaces a match of `_NUMBER`: the same with 0 for its number if its name is a
-    seed's, else unchanged."""
+    """Return the replacement for a match of `_NUMBER`: with 0 for its number if its name is a
+    seed's or a function's that sets one, otherwise unchanged."""
     is_seed = is_seed_name(found[2]) or _SETS_SEED.fullmatch(found[2])
     return f"{found[1]}{found[2]}{found[3]}0" if is_seed else found[0]
 
 
 def count_tokens(text: str) -> int:
-    """Return the number of words and of single other characters in a text; blanks do not count, so
-    that what is joined is not smaller."""
+    """Return the number of words and of other single characters in a text, without blanks, so that
+    joining lines makes nothing smaller."""
     return sum(1 for _ in _TOKEN.finditer(text))
 
 
 def is_whole(text: str) -> bool:
-    """Return whether a text is a whole number, in any base, such as ``0x7`` or ``7.0``."""
+    """Return whether a text is a whole number, in any base, such as ``12``, ``0x7`` or ``7.0``."""
     return bool(re.fullmatch(_WHOLE, text))
 
 
 def _without_comments(path: str, text: str) -> str:
-    """Return a text without what look like comments; a comment mark in a string may mislead. The
-    end of the name in ``path`` decides on the language, or ``#!`` at the start of the text. A text
-    of an unknown language, or one that is too long, is returned unchanged."""
+    """Return a text without its comments, in the language that the suffix of ``path`` or a ``#!``
+    line shows. A text in an unknown language, or longer than `limits.SCRIPT`, is returned
+    unchanged. A comment mark in a string may be taken for a comment."""
     name = PurePosixPath(path.lower())
     start = "#" if text.startswith("#!") or name.name in _NAMES else _START.get(name.suffix[1:])
     if start is None or len(text) > limits.SCRIPT:

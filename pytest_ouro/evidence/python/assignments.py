@@ -1,4 +1,4 @@
-"""Write assignments of constants, which can be spelled in several ways, in one of them."""
+"""Normalise assignments of constants, which can be written in several ways."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def one_assignment_each(tree: ast.Module) -> ast.Module:
-    """Change a tree in place, and return it: ``a, b = 1, 2`` becomes two statements, and
-    ``f(a := 1)`` an assignment before the call. Only constants are moved, so that the order has no
-    meaning."""
+    """Split assignments of constants in place, and return the same tree: ``a, b = 1, 2`` becomes
+    two statements, and ``f(a := 1)`` an assignment before the call. Only constants are moved, so
+    that the order does not matter."""
     for node in ast.walk(tree):
         for name in ("body", "orelse", "finalbody"):
             statements = getattr(node, name, None)
@@ -24,7 +24,8 @@ def one_assignment_each(tree: ast.Module) -> ast.Module:
 
 
 def _parts(statement: ast.stmt) -> Iterator[ast.stmt]:
-    """Yield the statements that a statement stands for."""
+    """Yield the statements into which `one_assignment_each` splits this one; the statement itself
+    if it does not split it."""
     if isinstance(statement, ast.Assign) and _unpacks_constants(statement):
         [target], value = statement.targets, statement.value
         for one, part in zip(target.elts, value.elts, strict=True):  # type: ignore[attr-defined]
@@ -36,7 +37,8 @@ def _parts(statement: ast.stmt) -> Iterator[ast.stmt]:
 
 
 def _unpacks_constants(statement: ast.Assign) -> bool:
-    """Return whether an assignment binds different plain names to as many constants."""
+    """Return whether an assignment has the form ``a, b = 1, 2``: as many constants as names, all
+    different."""
     [target, *more], value = statement.targets, statement.value
     if more or not (isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple)):
         return False
@@ -45,8 +47,8 @@ def _unpacks_constants(statement: ast.Assign) -> bool:
 
 
 def _take_out(call: ast.Call) -> Iterator[ast.stmt]:
-    """Replace each argument ``name := constant`` of a call by the name, and yield its assignment. A
-    name that the call has twice stays."""
+    """Replace each argument ``name := constant`` of a call by the name, in place, and yield the
+    assignment ``name = constant``. A name that occurs twice in the call is left alone."""
     names = Counter(node.id for node in ast.walk(call) if isinstance(node, ast.Name))
 
     def is_taken(arg: ast.expr) -> TypeGuard[ast.NamedExpr]:
@@ -65,5 +67,6 @@ def _load(walrus: ast.NamedExpr) -> ast.expr:
 
 
 def _is_constant(node: ast.expr) -> bool:
-    """Return whether an expression is a constant, such as ``7`` or ``-7``."""
+    """Return whether an expression is a literal, with a sign or without, such as ``7`` or
+    ``-7``."""
     return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)

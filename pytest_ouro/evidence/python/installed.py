@@ -1,4 +1,5 @@
-"""List the distributions in the project's own environment, without importing from it."""
+"""List the distributions in the project's ``.venv`` by the names of its files, without importing
+from it."""
 
 from __future__ import annotations
 
@@ -15,9 +16,8 @@ _INFO = r"(?P<name>.+?)-(?P<version>[^-]+)\.dist-info\Z"
 
 
 def installed(folders: list[Path]) -> dict[str, str]:
-    """Return the versions of the distributions in the first ``.venv`` of the ``folders`` that has a
-    folder ``site-packages`` (if it has several, of one of them), by normalised names, without
-    `TOOLS`. {} if there is no ``.venv`` with one."""
+    """Return the version of each distribution, by normalised name, in the first of ``folders`` that
+    has a ``.venv`` with ``site-packages``, without `TOOLS` such as pip; {} if there is none."""
     for folder in folders:
         if not (folder / ".venv").is_dir():  # cheaper than a glob
             continue
@@ -35,5 +35,5 @@ def installed(folders: list[Path]) -> dict[str, str]:
 
 
 def normal(name: str) -> str:
-    """Return a distribution's name as PEP 503 normalises it: ``Py.Test_x`` is ``py-test-x``."""
+    """Normalise a distribution's name as PEP 503 does: ``Py.Test_x`` becomes ``py-test-x``."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,4 +1,4 @@
-"""Find how the names of a module are bound and used, by its syntax tree alone."""
+"""Find where a module's names are bound and used, by its syntax tree alone."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ _DEFINITIONS = (
 
 
 class Names:
-    """The names of one module, without regard to scopes: equal identifiers are one name.
+    """The bindings and uses of the names in one module. Scopes are ignored: equal identifiers
+    are one name.
 
-    By name, ``loads`` has its uses, ``assigned`` its plain assignments (``x = …`` or ``x: T = …``,
-    to it alone), ``parameters`` the plain functions that have it as a parameter, ``functions`` the
-    plain function itself, and ``aliases`` the full name of what is imported. A plain function is
-    one that is defined once, at the top of the module, without decorators, ``*`` and ``**``, and
-    only ever called by its name.
+    By name: ``loads`` are its uses, ``assigned`` its plain assignments (``x = …`` or ``x: T =
+    …``, to it alone), ``parameters`` the plain functions with that parameter, ``functions`` the
+    plain function itself, ``aliases`` the full name of an import. A plain function is defined
+    once, at the top of the module, without decorators, ``*`` and ``**``, and its name is used
+    only to call it.
     """
 
     def __init__(self, tree: ast.Module) -> None:
@@ -56,39 +57,44 @@ class Names:
         self._read_parameters()
 
     def nodes(self, kind: type[Node]) -> list[Node]:
-        """Return the nodes of this kind, outer ones first; [] if there are none."""
+        """Return the nodes of the module of this type or a subclass, each before those inside
+        it."""
         return [node for node in self._nodes if isinstance(node, kind)]
 
     def parent(self, node: ast.AST) -> ast.AST | None:
-        """Return the node that a node of the module is directly in; None for the module."""
+        """Return the parent of a node in the syntax tree; None for the module."""
         return self._parents.get(id(node))
 
     def resolve(self, node: ast.expr) -> str:
-        """Return a chain of names as ``a.b.c``, with an imported first name replaced by the full
-        name of what is imported; "" for any other expression."""
+        """Return the full dotted name of a name or attribute chain, in which an imported first part
+        is replaced by what was imported; "" for any other expression."""
         root, dot, rest = dotted(node).partition(".")
         return self.aliases.get(root, root) + dot + rest
 
     def is_variable(self, name: str) -> bool:
-        """Return whether a name is bound by nothing else than plain assignments and parameters of
-        plain functions; True also for a name that is not bound at all. False for a name that stands
-        directly in a statement of a class's body."""
+        """Return whether a name is bound only by plain assignments and parameters of plain
+        functions, or not at all; False also if it occurs directly in a statement of a class
+        body."""
         return name not in self._bound_otherwise
 
     def calls_of(self, function: ast.FunctionDef) -> list[ast.Call]:
-        """Return the calls of a plain function; [] for another function."""
+        """Return the calls of a plain function, in the order of the tree; [] for any other
+        function."""
         return [call for call in self.calls if self.called_function(call) is function]
 
     def called_function(self, call: ast.Call) -> ast.FunctionDef | None:
-        """Return the plain function that a call names; None if it names none."""
+        """Return the plain function that a call calls; None if it calls anything else."""
         return self.functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
 
     def runs_once(self, node: ast.AST, within: tuple[ast.AST, ...] = ()) -> bool:
-        """Return whether a node runs at most once for each call in the text that leads to it: it
-        lies outside of all loops (but may be what a ``for`` loops over), comprehensions, classes
-        and lambdas, and the functions around it are plain, do not call themselves, and are called
-        only from places of which the same is true. For a plain function, the answer is about its
-        body. ``within`` are the functions that were looked at before."""
+        """Return whether a node runs at most once for each call in the text that leads to it. It
+        must not be in a loop (except in what a ``for`` iterates over), comprehension, class or
+        lambda, and each function around it must be plain, not recursive, and called only from
+        nodes that run once.
+
+        For a plain function, the answer is about its body. ``within`` are the functions already
+        visited.
+        """
         current: ast.AST | None = node
         inner: ast.AST = node
         while current is not None:
@@ -104,9 +110,9 @@ class Names:
         return True
 
     def arguments(self, function: ast.FunctionDef, parameter: str) -> Iterator[ast.expr]:
-        """Yield the default of a plain function's parameter, if it has one, and what each call
-        passes for it, by place or by name; nothing if the function has no parameter of that
-        name."""
+        """Yield the values that a parameter of a plain function may get: its default, if any, and
+        what each call passes for it, by position or name. Yield nothing if there is no such
+        parameter."""
         spec = function.args
         plain = [*spec.posonlyargs, *spec.args]
         defaults = [*zip(plain[::-1], spec.defaults[::-1], strict=False)]
@@ -118,7 +124,7 @@ class Names:
             yield from (value for name, value in given if name == parameter)
 
     def _read_name(self, name: ast.Name) -> None:
-        """Record where a name stands: as a use, in a plain assignment, or bound otherwise."""
+        """Record a name as a use, as bound by a plain assignment, or as bound in another way."""
         statement = self.parent(name)
         one = isinstance(statement, ast.Assign) and statement.targets == [name]
         if isinstance(name.ctx, ast.Load):
@@ -133,8 +139,8 @@ class Names:
             self._bound_otherwise.add(name.id)
 
     def _read_imports(self) -> Iterator[tuple[str, str]]:
-        """Yield pairs of the local name and the full name of everything that is imported: ``a`` and
-        ``a`` for ``import a.b``, ``c`` and ``a.b`` for ``from a import b as c``."""
+        """Yield the local name and the full name of each import: ``a`` and ``a`` for ``import
+        a.b``, ``c`` and ``a.b`` for ``from a import b as c``."""
         for statement in self.nodes(ast.Import):
             for alias in statement.names:
                 first = alias.name.partition(".")[0]
@@ -144,8 +150,8 @@ class Names:
                 yield alias.asname or alias.name, f"{from_.module or ''}.{alias.name}"
 
     def _names_of_definitions(self) -> Iterator[str]:
-        """Yield the name that each definition, handler, pattern, ``global`` or ``nonlocal`` binds;
-        a name that several bind is yielded several times."""
+        """Yield each name that a function, a class, an ``except``, a ``match`` pattern, ``global``
+        or ``nonlocal`` binds, once for each of them."""
         for node in self._nodes:
             if isinstance(node, _DEFINITIONS) and node.name:
                 yield node.name
@@ -167,7 +173,7 @@ class Names:
         }
 
     def _is_plain_call(self, load: ast.Name) -> bool:
-        """Return whether the use of a name is to call it, without ``*`` and ``**``."""
+        """Return whether this use of a name calls it, without ``*`` and ``**``."""
         call = self.parent(load)
         return (
             isinstance(call, ast.Call)
@@ -177,7 +183,8 @@ class Names:
         )
 
     def _read_parameters(self) -> None:
-        """Record the parameters of plain functions; those of others count as bound otherwise."""
+        """Record the parameters of plain functions in ``parameters``, and those of all others as
+        names bound in another way."""
         plain = {id(function.args): function for function in self.functions.values()}
         for spec in self.nodes(ast.arguments):
             every = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs, spec.vararg, spec.kwarg]

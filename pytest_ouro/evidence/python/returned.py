@@ -1,4 +1,5 @@
-"""Find a function that returns several numbers, by its ``return`` statements alone."""
+"""Detect an evaluation that returns something other than one number, by its ``return`` statements
+alone."""
 
 from __future__ import annotations
 
@@ -19,12 +20,12 @@ _INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
 def number_fault(source: Source, harness: str, evaluate: str, metric: str) -> OuroError | None:
-    """Return the error that says what the function ``evaluate`` of a harness returns instead of one
-    number: a dictionary without the key ``metric``, or a tuple or list. ``source`` is the harness,
-    ``harness`` its path.
+    """Return the error that the function ``evaluate`` of a harness returns something other than
+    one number: a dictionary without the key ``metric``, a tuple or a list. ``source`` is the
+    harness, ``harness`` its path.
 
-    None if one of its ``return`` statements may be right, if it has none with a value, if the
-    harness does not define the function, or does so twice, or is not Python.
+    Return None if any of its ``return`` statements may be right, or if this cannot be known:
+    none has a value, the function is missing or bound twice, or the harness is not valid Python.
     """
     try:
         found = source.bindings.get(evaluate, ())
@@ -41,8 +42,8 @@ def number_fault(source: Source, harness: str, evaluate: str, metric: str) -> Ou
 
 
 def _several(value: ast.expr, own: list[ast.AST], metric: str) -> str:
-    """Return what a returned value is, in words; "" if it may be one number or have the key
-    ``metric``. ``own`` are the nodes of the function."""
+    """Describe in words what a returned expression is, if it is a tuple, a list or a dictionary
+    without the key ``metric``; "" otherwise or if unknown. ``own`` are the function's nodes."""
     if isinstance(value, ast.Tuple | ast.List):
         return f"{len(value.elts)} values"
     keys = _keys(value, own)
@@ -52,8 +53,9 @@ def _several(value: ast.expr, own: list[ast.AST], metric: str) -> str:
 
 
 def _keys(value: ast.expr, own: list[ast.AST]) -> list[str] | None:
-    """Return the keys of a dictionary: of a literal, of ``dict(key=…)``, or of a variable that is
-    one of these and gets further keys; None if they are not known."""
+    """Return the keys of the dictionary that an expression makes: a literal, ``dict(key=…)``, or a
+    variable with one of these, and keys set later; None if it is something else or they are
+    unknown. ``own`` are the function's nodes."""
     if isinstance(value, ast.Name):
         return _keys_of_variable(value.id, own)
     keys: list[str | None] = []
@@ -69,8 +71,9 @@ def _keys(value: ast.expr, own: list[ast.AST]) -> list[str] | None:
 
 
 def _keys_of_variable(name: str, own: list[ast.AST]) -> list[str] | None:
-    """Return the keys of the dictionary that a variable of the function is; None if it is bound
-    twice, or used otherwise than to set a key and to be returned."""
+    """Return the keys of the dictionary that a function's variable holds; None if it is assigned
+    twice, or used other than to set or read a key or to be returned. ``own`` are the function's
+    nodes."""
     uses = [node for node in own if isinstance(node, ast.Name) and node.id == name]
     parents = {id(child): node for node in own for child in ast.iter_child_nodes(node)}
     keys: list[str] | None = None
@@ -89,7 +92,8 @@ def _keys_of_variable(name: str, own: list[ast.AST]) -> list[str] | None:
 
 
 def _own_nodes(function: _Function) -> Iterator[ast.AST]:
-    """Yield the nodes of a function's body in their order, without those of inner functions."""
+    """Yield the nodes of a function's body in order, but not what is inside inner functions and
+    classes."""
     waiting: list[ast.AST] = list(reversed(function.body))
     while waiting:
         node = waiting.pop()

@@ -1,4 +1,5 @@
-"""Reduce Python code to a form without its seeds, so that a change of seeds alone is recognised."""
+"""Reduce Python code to a form without its seeds, so that a change of the seeds alone is
+recognised."""
 
 from __future__ import annotations
 
@@ -10,13 +11,13 @@ from pytest_ouro.evidence.python.seeds import Seeds, is_seed_name, stores_seed
 
 
 def seedless(tree: ast.Module, loader: str = "make_dataloader", *, is_program: bool = False) -> str:
-    """Return the dump of a module's syntax tree without its seeds; the tree is not changed.
-    RecursionError if it is nested too deeply.
+    """Return a dump of a module's syntax tree without its seeds, as text; the tree itself is not
+    changed. Two modules with equal dumps differ at most in the random numbers that they draw.
 
-    Two modules with equal results differ at most in the random numbers that they draw. Left out are
-    the values of seeds, what only carries or sets them, and numbers and training batches (of the
-    function ``loader``) that are drawn and discarded once; of a module that ``is_program``, which
-    no other imports, also constants that are not used.
+    Left out are the values of seeds, code that only sets or carries them, and random numbers and
+    training batches (of the function ``loader``) that are drawn and not used; and unused
+    constants if the module ``is_program``, that is, no other module imports it. Raise
+    RecursionError if the tree is nested too deeply.
     """
     copy = one_assignment_each(ast.parse(ast.unparse(tree)))
     seeds = Seeds(copy, loader)
@@ -35,8 +36,8 @@ _READ_ALL_NAMES = ("globals", "vars", "locals", "exec", "eval", "dir", "__import
 
 
 class _Reducer(ast.NodeTransformer):
-    """Drops statements that only set, carry or skip random numbers, and replaces other seeds by
-    0."""
+    """Removes statements that only set or carry seeds or skip random numbers, and replaces other
+    seeds by 0. It changes the tree in place."""
 
     def __init__(self, seeds: Seeds, *, is_program: bool) -> None:
         self._seeds, self._names = seeds, seeds.names
@@ -50,8 +51,8 @@ class _Reducer(ast.NodeTransformer):
             self._empty |= empty
 
     def _is_empty(self, name: str) -> bool:
-        """Return whether the plain function ``name`` only sets seeds, and is called, only as a
-        statement that runs at most once. False if it is never called, or is known as empty
+        """Return whether the plain function ``name`` (see `Names`) only sets seeds, and is called,
+        each time as a statement that runs at most once. Return False if it is in `_empty`
         already."""
         function = self._names.functions[name]
         parameters = {arg.arg for arg in ast.walk(function.args) if isinstance(arg, ast.arg)}
@@ -66,10 +67,10 @@ class _Reducer(ast.NodeTransformer):
         )
 
     def _is_dropped(self, statement: ast.stmt) -> bool:
-        """Return whether a statement is left out: one that only sets or carries seeds, that calls a
-        function of `_empty`, or that draws and discards random numbers or batches once; an ``if``
-        with a pure test, if all statements in it are left out; and the definition of a function of
-        `_empty`."""
+        """Return whether a statement is left out: it only sets or carries seeds, draws random
+        numbers or batches once without using them, defines or calls a function of ``_empty``, or is
+        an ``if`` without side effects whose statements are all left out. In a program, also an
+        unused constant."""
         seeds = self._seeds
         if isinstance(statement, ast.FunctionDef):
             return self._names.functions.get(statement.name) is statement and (
@@ -94,22 +95,21 @@ class _Reducer(ast.NodeTransformer):
         return empty or seeds.seeds(value) or seeds.draws(value)
 
     def _is_unused(self, name: str, statement: ast.Assign | ast.AnnAssign) -> bool:
-        """Return whether a statement of the module itself gives a constant to a variable that the
-        module does not use."""
+        """Return whether a top-level statement assigns a constant to a variable that the module
+        never reads."""
         at_top = isinstance(self._names.parent(statement), ast.Module)
         unused = name and not self._names.loads[name] and self._names.is_variable(name)
         return bool(at_top and unused and isinstance(statement.value, ast.Constant))
 
     def _is_drawn_once(self, statement: ast.Assign | ast.AnnAssign) -> bool:
-        """Return whether the value of an assignment is a call that draws random numbers or a batch,
-        and the assignment runs at most once for each call in the text that leads to it
-        (`Names.runs_once`): in a function that is called at two places it may run twice."""
+        """Return whether an assignment's value is a call that draws random numbers or a batch, and
+        it runs at most once (`Names.runs_once`)."""
         drawn = statement.value is not None and self._seeds.draws(statement.value)
         return drawn and self._names.runs_once(statement)
 
     def _discards(self, loop: ast.For) -> bool:
-        """Return whether a loop draws random numbers or batches a constant number of times, and
-        does nothing else."""
+        """Return whether a loop has the form ``for i in range(constant):``, and only draws random
+        numbers or batches that are not used."""
         target, count = loop.target, loop.iter
         return (
             isinstance(target, ast.Name)
@@ -121,8 +121,8 @@ class _Reducer(ast.NodeTransformer):
         )
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
-        """Reduce a node: of its statements, those that `_without_seeds` returns stay, or ``pass``
-        if a body has none left; return the node."""
+        """Reduce a node in place and return it: drop statements as `_without_seeds` does, and write
+        ``pass`` into a body that is empty then."""
         for name in ("body", "orelse", "finalbody"):
             statements = getattr(node, name, None)
             if isinstance(statements, list) and statements:
@@ -131,8 +131,9 @@ class _Reducer(ast.NodeTransformer):
         return super().generic_visit(node)
 
     def _without_seeds(self, statements: list[ast.stmt]) -> list[ast.stmt]:
-        """Return the statements that stay, in order: those that `_is_dropped` does not name; of
-        equal assignments in a row that draw a batch or random numbers once, only the last."""
+        """Return the statements that are kept, in order: those that `_is_dropped` does not drop
+        and, of equal assignments in a row that draw random numbers or a batch once, only the
+        last."""
         following = [*statements[1:], None]
         return [
             one
@@ -147,14 +148,14 @@ class _Reducer(ast.NodeTransformer):
         ]
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Reduce a function; a plain one loses its parameters that carry seeds."""
+        """Reduce a function in place and return it; a plain one loses its parameters that carry
+        seeds."""
         if self._names.functions.get(node.name) is node:
             self._drop_parameters(node.args)
         return self.generic_visit(node)
 
     def visit_arguments(self, node: ast.arguments) -> ast.AST:
-        """Replace the defaults of parameters that are named for a seed by what `_zero_if`
-        returns."""
+        """Replace, by `_zero_if`, the defaults of parameters that have the name of a seed."""
         plain = [*node.posonlyargs, *node.args][::-1]
         node.defaults = [
             self._zero_if(is_seed_name(arg.arg), value)
@@ -167,7 +168,7 @@ class _Reducer(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def _drop_parameters(self, spec: ast.arguments) -> None:
-        """Remove the parameters that carry seeds, with their defaults."""
+        """Remove the parameters that carry seeds, and their defaults, in place."""
         carriers = self._seeds.carriers
         plain = [*spec.posonlyargs, *spec.args]
         first = len(plain) - len(spec.defaults)
@@ -179,9 +180,9 @@ class _Reducer(ast.NodeTransformer):
             arguments[:] = [arg for arg in arguments if arg.arg not in carriers]
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Return what replaces a call: the generator without its seed, the batches without those
-        that are skipped, or the call without arguments that carry seeds, with other seeds replaced
-        by `_zero_if`."""
+        """Return the reduced form of a call: ``Generator().manual_seed(1)`` becomes
+        ``Generator()``, an ``islice`` that skips batches becomes the batches; any other call loses
+        arguments that carry seeds, and its other seeds are replaced by `_zero_if`."""
         names, seeds, carriers = self._names, self._seeds, self._seeds.carriers
         made = node.func.value if isinstance(node.func, ast.Attribute) else None
         if isinstance(made, ast.Call) and seeds.seeds(node):
@@ -209,8 +210,8 @@ class _Reducer(ast.NodeTransformer):
         return super().generic_visit(node)
 
     def _skips_batches(self, call: ast.Call) -> bool:
-        """Return whether a call of ``islice`` has the form ``islice(batches, n, None)``, with a
-        constant ``n``, and runs at most once: it skips the first ``n`` training batches."""
+        """Return whether a call ``islice(batches, n, None)`` skips the first ``n`` training
+        batches: ``n`` is constant, and the call runs at most once."""
         args = call.args
         return (
             len(args) == 3
@@ -222,40 +223,40 @@ class _Reducer(ast.NodeTransformer):
         )
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
-        """Reduce an assignment, and replace its value by `_zero_if` if it stores a seed."""
+        """Reduce an assignment in place and return it; if it stores a seed, its value is replaced
+        by `_zero_if`."""
         node.value = self._zero_if(self._stores_seed(node), node.value)
         return self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        """Do what `visit_Assign` does, for an assignment with a type; without a value, only reduce
-        it."""
+        """Do the same as `visit_Assign` for an assignment with a type, which may have no value."""
         if node.value is not None:
             node.value = self._zero_if(self._stores_seed(node), node.value)
         return self.generic_visit(node)
 
     def _stores_seed(self, node: ast.Assign | ast.AnnAssign) -> bool:
-        """Return whether all targets of an assignment are named for a seed, unless it is to one
-        plain name outside of a class's body."""
+        """Return whether all targets of an assignment have the name of a seed, such as
+        ``config.seed``. False for a single plain name, except in the body of a class."""
         in_class = isinstance(self._names.parent(node), ast.ClassDef)
         return stores_seed(node) and (in_class or not _target(node))
 
     def visit_Dict(self, node: ast.Dict) -> ast.AST:
-        """Reduce a dict, and replace the values of constant keys that are named for a seed by
-        `_zero_if`."""
+        """Reduce a dict in place and return it; values whose constant key is the name of a seed are
+        replaced by `_zero_if`."""
         named = [isinstance(key, ast.Constant) and is_seed_name(key.value) for key in node.keys]
         pairs = zip(named, node.values, strict=True)
         node.values = [self._zero_if(is_named, value) for is_named, value in pairs]
         return self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
-        """Return 0 for a use of a name that carries a seed, else the name."""
+        """Return the constant 0 for a use of a name that carries a seed, otherwise the name."""
         is_seed = isinstance(node.ctx, ast.Load) and node.id in self._seeds.carriers
         return ast.Constant(0) if is_seed else node
 
     def _zero_if(self, is_seed: bool, value: ast.expr) -> ast.expr:
-        """Return what replaces ``value``: itself if ``is_seed`` is false or it has side effects, 0
-        if it is made of literals and carriers of seeds alone, and otherwise a tuple of the names
-        that it depends on, without carriers."""
+        """Return ``value`` unchanged if ``is_seed`` is false or it has side effects; the constant 0
+        if it consists of literals and carriers of seeds; otherwise a tuple of the other names that
+        it uses, sorted."""
         if not is_seed or not self._seeds.is_pure(value):
             return value
         if self._seeds.is_constant(value):
@@ -266,7 +267,7 @@ class _Reducer(ast.NodeTransformer):
 
 
 def _target(statement: ast.Assign | ast.AnnAssign) -> str:
-    """Return the name that an assignment binds; "" if it has several targets, or one that is not a
+    """Return the name that an assignment binds; "" unless it has exactly one target, a plain
     name."""
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
     name = targets[0]
@@ -274,25 +275,25 @@ def _target(statement: ast.Assign | ast.AnnAssign) -> str:
 
 
 def _is_zero(node: ast.expr) -> bool:
-    """Return whether an expression is the constant 0 (0.0 and False too)."""
+    """Return whether an expression is a constant equal to 0, such as 0, 0.0 or False."""
     return isinstance(node, ast.Constant) and node.value == 0
 
 
 class _Inliner(ast.NodeTransformer):
-    """Puts the training loader into the loop over it, and drops its variable. ``values`` are the
-    loaders, by variable."""
+    """Replaces a variable by its value in the loop over it, and removes its assignment; ``values``
+    has these values, calls of the training loader, by variable."""
 
     def __init__(self, values: dict[str, ast.expr]) -> None:
         self._values = values
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
-        """Return None, which removes it, for an assignment to a variable of ``values``; else the
-        assignment."""
+        """Return None, which removes it, for an assignment to a variable of ``values``; otherwise
+        the assignment."""
         return None if _target(node) in self._values else node
 
     def visit_For(self, node: ast.For) -> ast.AST:
-        """Put its value in the place of a variable of ``values`` that a loop loops over; in any
-        loop, drop ``iter(…)`` around what it loops over."""
+        """Replace the variable that a loop iterates over by its value in ``values``, and remove
+        ``iter(…)`` around what any loop iterates over; return the loop."""
         if isinstance(node.iter, ast.Name):
             node.iter = self._values.get(node.iter.id, node.iter)
         while _calls_iter(node.iter):
@@ -301,7 +302,7 @@ class _Inliner(ast.NodeTransformer):
 
 
 def _calls_iter(node: ast.expr) -> bool:
-    """Return whether an expression is ``iter(…)`` with one argument."""
+    """Return whether an expression is a call of ``iter`` with one argument."""
     return (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
@@ -311,9 +312,9 @@ def _calls_iter(node: ast.expr) -> bool:
 
 
 def _inline_loaders(tree: ast.AST, seeds: Seeds) -> bool:
-    """Write ``batches = load(); for batch in batches`` as ``for batch in load()`` in the tree,
-    where ``batches`` has no other use; return whether there was such a loop. The two forms must be
-    equal, since code that skips a batch needs the variable."""
+    """Rewrite ``batches = load(); for batch in batches`` as ``for batch in load()`` in place, where
+    ``batches`` has no other use; return whether anything was rewritten. The two must be equal
+    because code that skips a batch needs the variable."""
     nodes = list(ast.walk(tree))
     loads = Counter(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
     looped = {n.iter.id for n in nodes if isinstance(n, ast.For) and isinstance(n.iter, ast.Name)}
@@ -328,8 +329,8 @@ def _inline_loaders(tree: ast.AST, seeds: Seeds) -> bool:
 
 
 def _drop_imports(tree: ast.AST, seeds: Seeds) -> None:
-    """Remove from the tree the imports of names that were used and are not used any more: only what
-    was dropped used them. Imports `_WITHOUT_EFFECT` are removed wherever they are not used."""
+    """Remove, in place, the imports of names that only dropped code used. Imports of the modules
+    `_WITHOUT_EFFECT` are removed wherever they are not used."""
     left = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     unused = {
         name

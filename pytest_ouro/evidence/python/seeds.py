@@ -1,7 +1,9 @@
-"""Find the seeds in Python code: the calls, variables and parameters that only set or carry them.
+"""Find the seeds in Python code: the calls, variables and parameters that only set or carry
+them.
 
-Two scripts that differ in these alone differ at most in the random numbers that they draw. What is
-not understood is not a seed, so that other changes are never taken for a change of seeds.
+Two scripts that differ only in these differ at most in the random numbers that they draw.
+Anything that is not understood is not taken for a seed, so that no other change is taken for a
+change of seeds.
 """
 
 from __future__ import annotations
@@ -51,16 +53,16 @@ _IMPURE = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda)
 
 
 def is_seed_name(name: object) -> bool:
-    """Return whether ``name`` is a text that names a seed, in any case: ``seed``, also with a usual
-    word before or behind it (``torch_seed``, ``seed_value``), or ``random_state``; dashes may come
-    first. False for any other name, such as ``my_seed``, and for what is not a text."""
+    """Return whether ``name`` is a text that names a seed, in any case: ``seed``, with a usual word
+    around it (``torch_seed``, ``seed_value``) or without, or ``random_state``, also after dashes.
+    False for any other text, such as ``my_seed``, and for anything but a text."""
     return isinstance(name, str) and bool(re.fullmatch(_NAME, name))
 
 
 class Seeds:
-    """The seeds of a module. ``carriers`` are the names of the variables and parameters that only
-    carry them, ``loaders`` those of the variables that hold the training batches, which the
-    function ``loader`` returns."""
+    """The seeds of a module. ``carriers`` are the variables and parameters that only carry seeds;
+    ``loaders`` are the variables that hold the training batches, which the function ``loader``
+    returns."""
 
     def __init__(self, tree: ast.Module, loader: str) -> None:
         self.names = Names(tree)
@@ -74,9 +76,9 @@ class Seeds:
     # --- expressions -----------------------------------------------------------------------------
 
     def is_pure(self, node: ast.AST) -> bool:
-        """Return whether evaluating an expression changes nothing: it calls only functions that are
-        known to have no side effects (`_PURE`, `_PURE_METHODS`), and has no ``await``, ``yield``,
-        ``:=`` or ``lambda``."""
+        """Return whether an expression has no side effects: it only calls functions and methods
+        known to have none (`_PURE`, `_PURE_METHODS`), and has no ``await``, ``yield``, ``:=`` or
+        ``lambda``."""
         parts = list(ast.walk(node))
         calls = [part for part in parts if isinstance(part, ast.Call)]
         return not any(isinstance(part, _IMPURE) for part in parts) and all(
@@ -84,15 +86,15 @@ class Seeds:
         )
 
     def _is_pure_call(self, call: ast.Call) -> bool:
-        """Return whether a call is of a function or method that is known to have no side effects;
-        its arguments are not looked at."""
+        """Return whether a call calls a function or method known to have no side effects; its
+        arguments are not examined."""
         if name := self.names.resolve(call.func):
             return bool(re.fullmatch(_PURE, name)) and name not in self.names.functions
         return isinstance(call.func, ast.Attribute) and call.func.attr in _PURE_METHODS
 
     def is_constant(self, node: ast.AST) -> bool:
-        """Return whether an expression is pure, and its value is made of literals and carriers of
-        seeds alone."""
+        """Return whether an expression has no side effects and uses only literals, carriers of
+        seeds, and functions of these."""
         if not self.is_pure(node):
             return False
         called = {
@@ -105,8 +107,8 @@ class Seeds:
         return all(name.id in self.carriers or id(name) in called for name in names)
 
     def seeds(self, node: ast.AST) -> bool:
-        """Return whether an expression is a call of one of `_SEEDS`, which do nothing but set
-        seeds, and all its arguments are pure; False for anything but a call."""
+        """Return whether an expression is a call that does nothing but set a seed: of one of
+        `_SEEDS`, such as ``torch.manual_seed``, with arguments that have no side effects."""
         return (
             isinstance(node, ast.Call)
             and self._is_call_of(node, _SEEDS)
@@ -114,14 +116,14 @@ class Seeds:
         )
 
     def is_seeded(self, call: ast.Call) -> bool:
-        """Return whether a call is of one of `_SEEDED`: its first argument seeds the generator, key
-        or object that it returns, or the object whose method it calls."""
+        """Return whether a call's first argument seeds a generator, key or object that it makes, or
+        whose method it is: a call of one of `_SEEDED`, such as ``default_rng``."""
         return self._is_call_of(call, _SEEDED)
 
     def draws(self, node: ast.AST) -> bool:
-        """Return whether an expression is a call that draws and does nothing else: of one of
-        `_DRAWS` with pure arguments, or ``next(…)`` of training batches. False for anything but a
-        call."""
+        """Return whether an expression is a call that does nothing but draw: of one of `_DRAWS`,
+        such as ``torch.rand``, with arguments that have no side effects, or ``next(…)`` of training
+        batches."""
         if not isinstance(node, ast.Call):
             return False
         if self.names.resolve(node.func) == "next" and node.args:
@@ -129,8 +131,8 @@ class Seeds:
         return self._is_call_of(node, _DRAWS) and all(map(self.is_pure, node.args))
 
     def serves_batches(self, node: ast.AST) -> bool:
-        """Return whether an expression is a call of the training loader, ``iter(…)`` of one, or a
-        variable that holds one of them."""
+        """Return whether an expression yields the training batches: a call of the loader,
+        ``iter(…)`` of one, or a variable that holds either."""
         if isinstance(node, ast.Name):
             return node.id in self.loaders
         if not isinstance(node, ast.Call):
@@ -141,8 +143,8 @@ class Seeds:
         return name.rpartition(".")[2] == self._loader
 
     def _holds_batches(self, name: str) -> bool:
-        """Return whether a variable is assigned once, to the training loader or an iterator of
-        it."""
+        """Return whether a variable is assigned exactly once, to the training loader's call or an
+        iterator of it."""
         values = [store.value for store in self.names.assigned[name]]
         return (
             len(values) == 1
@@ -152,9 +154,9 @@ class Seeds:
         )
 
     def slots(self, call: ast.Call) -> list[ast.expr]:
-        """Return the arguments of a call that hold a seed: all of a function that only sets seeds;
-        else the keywords named for a seed, the ``default`` of an option so named, and the first
-        argument of a seeded generator. [] if there are none."""
+        """Return the arguments of a call that hold a seed: all of a function of `_SEEDS`; otherwise
+        keywords with the name of a seed, ``default`` of a command-line option with such a name, and
+        the first argument of one of `_SEEDED`. [] if there are none."""
         if self._is_call_of(call, _SEEDS):
             return [*call.args, *(word.value for word in call.keywords)]
         option = any(isinstance(arg, ast.Constant) and is_seed_name(arg.value) for arg in call.args)
@@ -166,8 +168,8 @@ class Seeds:
         return found + (call.args[:1] if self.is_seeded(call) else [])
 
     def _is_call_of(self, call: ast.Call, functions: str) -> bool:
-        """Return whether a call is of a function or method whose full name matches, and which the
-        module does not define."""
+        """Return whether a call calls a function or method whose full name the regular expression
+        ``functions`` matches, and which the module does not define itself."""
         name = self.names.resolve(call.func)
         if not name and isinstance(call.func, ast.Attribute):
             name = f".{call.func.attr}"  # of an expression: torch.Generator().manual_seed
@@ -176,10 +178,10 @@ class Seeds:
     # --- variables and parameters ----------------------------------------------------------------
 
     def _find_carriers(self) -> set[str]:
-        """Return the names that only carry seeds.
+        """Return the names of variables and parameters that only carry seeds.
 
-        Start with all names whose values are pure; remove those with another use than a seed's and
-        those whose value reaches no seed, until nothing changes.
+        Start with all that have values without side effects; repeatedly remove those with
+        another use than a seed's, and those that reach no seed.
         """
         names = {*self.names.assigned, *self.names.parameters}
         carriers = {name for name in names if self._is_candidate(name)}
@@ -196,8 +198,8 @@ class Seeds:
             carriers = left
 
     def _is_candidate(self, name: str) -> bool:
-        """Return whether a name may carry a seed: it is a variable or parameter whose values are
-        pure, and is bound only where code runs at most once."""
+        """Return whether a name could carry a seed: it is a variable or parameter, its values have
+        no side effects, and it is bound only where code runs at most once."""
         bound = [*self.names.assigned.get(name, []), *self.names.parameters.get(name, [])]
         return (
             self.names.is_variable(name)
@@ -206,8 +208,8 @@ class Seeds:
         )
 
     def _values(self, name: str) -> Iterator[ast.expr]:
-        """Yield the expressions whose values a variable or a parameter gets; nothing for another
-        name."""
+        """Yield the expressions that are assigned to a variable, or passed for a parameter; nothing
+        for any other name."""
         for store in self.names.assigned.get(name, []):
             assert store.value is not None
             yield store.value
@@ -215,8 +217,8 @@ class Seeds:
             yield from self.names.arguments(function, name)
 
     def _slots(self, carriers: Iterable[str]) -> Iterator[ast.expr]:
-        """Yield the pure expressions whose value is used as a seed, those whose value one of
-        ``carriers`` gets, and the tests of ``if`` statements that only set seeds."""
+        """Yield the expressions in which a carrier may be used: seeds without side effects, the
+        values of ``carriers``, and the tests of ``if`` statements that only set seeds."""
         for call in self.names.calls:
             yield from filter(self.is_pure, self.slots(call))
         for name in carriers:
@@ -229,9 +231,9 @@ class Seeds:
                 yield node.test
 
     def _reaching(self, carriers: set[str]) -> set[str]:
-        """Return those of ``carriers`` that are named for a seed, or that stand in an expression
-        that `_slots` yields for the names returned: a seed, a value of one of these names, or the
-        test of an ``if`` that only sets seeds."""
+        """Return those of ``carriers`` that have the name of a seed, or whose value gets into a
+        seed: directly, through another carrier that does, or through the test of an ``if`` that
+        only sets seeds."""
         found = {name for name in carriers if is_seed_name(name)}
         while True:
             slots = list(self._slots(found))
@@ -242,18 +244,18 @@ class Seeds:
             found |= names
 
     def _may_take_seed(self, function: ast.expr) -> bool:
-        """Return whether a function may take a positional seed: it is neither defined in the module
-        nor a builtin, nor from one of the libraries `_NUMERIC`, which would take a number for a
-        size. False for an expression that is not a chain of names."""
+        """Return whether a positional argument of this function may be a seed: the function is
+        named, is neither defined in the module nor a builtin, and is not from one of the libraries
+        `_NUMERIC`, which would take a number for a size."""
         root = self.names.resolve(function).partition(".")[0]
         return bool(root) and root not in {*_NUMERIC, *dir(builtins), *self.names.defined}
 
     def _is_shown(self, load: ast.Name) -> bool:
-        """Return whether a use of a name only shows the seed, or passes it on.
+        """Return whether this use of a name only shows the seed or passes it on as a seed.
 
-        It does if it is in a pure argument of ``print``; if it is the whole value of an assignment,
-        or of an item of a dict, under the name of a seed; and, if the name says seed, as a whole
-        positional argument of a function for which `_may_take_seed` is true.
+        That is: in an argument of ``print``; as the whole value of an assignment or dict item
+        that has the name of a seed; or, if the name itself is a seed's, as a whole positional
+        argument of a function that `_may_take_seed`.
         """
         inner: ast.AST = load
         while isinstance(outer := self.names.parent(inner), (ast.expr, ast.keyword)):
@@ -270,14 +272,14 @@ class Seeds:
 
 
 def stores_seed(statement: Assignment) -> bool:
-    """Return whether all targets of an assignment are names, attributes or items named for a
-    seed."""
+    """Return whether each target of an assignment is a variable, attribute or item with the name of
+    a seed."""
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
     return all(is_seed_name(_last_name(target)) for target in targets)
 
 
 def _last_name(target: ast.expr) -> object:
-    """Return what a target of an assignment names: a variable's or an attribute's name, or the
+    """Return the name that an assignment's target ends with: of a variable, of an attribute, or the
     constant key of an item; None for any other target."""
     if isinstance(target, ast.Name):
         return target.id

@@ -1,4 +1,5 @@
-"""Find files that would be imported in place of the harness or of an installed package."""
+"""Find files in the experiment's folder that Python would import in place of the harness or of an
+installed package."""
 
 from __future__ import annotations
 
@@ -17,14 +18,15 @@ _BINARY = r"\.(?:[\w-]+\.)?(?:so|pyd|dylib)\Z"
 
 
 def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
-    """Return ``(name, effect)`` for each file or folder directly in ``root`` that would be imported
-    in place of the harness or of a package that a script in ``own`` imports, or that an interpreter
-    runs at its start; [] if there is none, or ``root`` cannot be listed. Ignored files count too.
-    OuroError or LimitError as in `_imports`.
+    """Return ``(name, effect in words)`` for each file or folder directly in ``root`` that
+    Python would import in place of the harness or of a package that a script in ``own`` imports,
+    or that an interpreter runs at its start. Files that git ignores count too; [] if ``root``
+    cannot be listed.
 
-    ``harness`` is the file of the harness, ``own`` are names of files and folders that belong
-    there, ``harness`` among them; they are left out. A compiled file that would run in place of the
-    harness has the name ``__pycache__/…``.
+    ``harness`` is the harness's file name; ``own`` are names of files and folders that belong in
+    ``root``, with the harness, which are never reported. A compiled file that would run in place
+    of the harness is ``__pycache__/…``. Raise OuroError or LimitError if an own script has an
+    encoding that pytest-ouro refuses or is too large.
     """
     wanted: set[str] | None = None
     found = []
@@ -48,8 +50,8 @@ def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
 
 def modules(root: Path) -> list[str]:
     """Return the sorted names of the files and folders directly in ``root`` that a script there
-    could import. A folder counts if it has ``__init__`` or directly contains a module. [] if
-    ``root`` cannot be listed."""
+    could import: modules, and folders with an ``__init__`` file or a module in them. [] if ``root``
+    cannot be listed."""
     return sorted(
         name
         for name in _names(root)
@@ -58,14 +60,15 @@ def modules(root: Path) -> list[str]:
 
 
 def _holds_modules(path: Path) -> bool:
-    """Return whether a folder directly contains a module, and can be a namespace package."""
+    """Return whether a folder directly contains a module, so that it is importable as a namespace
+    package; False for ``__pycache__``."""
     return path.name != "__pycache__" and any(
         inner.endswith((".py", ".so", ".pyd")) for inner in _names(path)
     )
 
 
 def _names(root: Path) -> list[str]:
-    """Return the names in a folder; [] if it is not a folder, or cannot be listed."""
+    """Return the names directly in a folder; [] if it is not a folder or cannot be listed."""
     try:
         return os.listdir(root)  # noqa: PTH208 - names, not paths
     except OSError:
@@ -73,15 +76,16 @@ def _names(root: Path) -> list[str]:
 
 
 def _read(path: Path) -> bytes:
-    """Return the bytes of a regular file; OSError for anything else, such as a pipe."""
+    """Return the bytes of a regular file, links followed. Raise OSError if it is anything else,
+    such as a pipe, or cannot be read."""
     if not path.is_file():
         raise FileNotFoundError(path)
     return path.read_bytes()
 
 
 def _module(path: Path) -> str:
-    """Return the name under which a file or a package (a folder with ``__init__``) can be imported;
-    "" if it cannot."""
+    """Return the name by which Python can import this file, or this folder if it has an
+    ``__init__`` file; "" if it cannot be imported."""
     name = path.name
     if match := re.search(_BINARY, name):
         return name[: match.start()]
@@ -92,10 +96,13 @@ def _module(path: Path) -> str:
 
 
 def _imports(root: Path, files: list[str]) -> set[str]:
-    """Return the set of the first parts (``a`` of ``a.b``) of the names of all modules that the
-    files import. Of a file that is not valid Python every word counts, since each could be the name
-    of a module; an unreadable file is left out. OuroError for an encoding that only an interpreter
-    reads, LimitError for a file that is too large to be parsed."""
+    """Return the top-level names (``a`` of ``a.b``) of all modules that these files import. If a
+    file is not valid Python, every word in it counts, since it could be one; an unreadable file
+    is skipped.
+
+    Raise OuroError for an encoding that pytest-ouro refuses, LimitError for a file too large to
+    parse.
+    """
     from pytest_ouro.evidence.python.source import Source, decode
 
     names: set[str] = set()
@@ -112,8 +119,8 @@ def _imports(root: Path, files: list[str]) -> set[str]:
 
 
 def _poisoned_pyc(root: Path, harness: str) -> Iterator[str]:
-    """Yield the paths, from ``root``, of compiled files that an interpreter would run in place of
-    the harness although its source compiles to other code."""
+    """Yield ``__pycache__/…`` names of compiled files that Python would run in place of the
+    harness, although its source compiles to other code. They are relative to ``root``."""
     source = root / harness
     stem = harness.removesuffix(".py")
     folder = root / "__pycache__"
@@ -130,10 +137,9 @@ def _poisoned_pyc(root: Path, harness: str) -> Iterator[str]:
 
 
 def _is_used_for(compiled: bytes, source: Path) -> bool:
-    """Return whether an interpreter would take the bytes ``compiled`` of a .pyc for ``source``, by
-    their header alone: it says not to compare, or has the source's hash, or, as a header without a
-    hash, the source's time and size. What a short file lacks of the header counts as 0; the number
-    of Python's version is not looked at. OSError if the source cannot be read."""
+    """Return whether Python would use the .pyc with the bytes ``compiled`` for ``source``, judged
+    by its header: it is marked as unchecked, or has the source's hash, or the source's time and
+    size. The version of Python in it is ignored. Raise OSError if the source cannot be read."""
     from importlib.util import source_hash
 
     flags, mtime, size = (int.from_bytes(compiled[i : i + 4], "little") for i in (4, 8, 12))
@@ -144,11 +150,11 @@ def _is_used_for(compiled: bytes, source: Path) -> bool:
 
 
 def _compiles_to(source: Path, compiled: Path, data: bytes) -> bool:
-    """Return whether ``compiled``, whose bytes are ``data``, has the code that ``source`` compiles
-    to. False if either cannot be read as such.
+    """Return whether the .pyc ``compiled``, with the bytes ``data``, has the code to which
+    ``source`` compiles; True for a .pyc of another Python version, which cannot be compared, and
+    False if the comparison fails.
 
-    A separate interpreter compares them, since unmarshalling untrusted bytes may crash it. A file
-    of another Python version cannot be compared, and counts as equal.
+    A separate interpreter compares them, since unmarshalling untrusted bytes may crash it.
     """
     import subprocess
     from importlib.util import MAGIC_NUMBER

@@ -1,6 +1,7 @@
-"""Analyse Python source by its syntax tree: imports, bindings, names that a function reaches.
+"""Analyse Python source by its syntax tree: imports, module-level names, and which of these a
+function uses.
 
-The source is never run. Layout, comments and docstrings do not count.
+The source is never run. Layout, comments and docstrings are ignored.
 """
 
 from __future__ import annotations
@@ -41,31 +42,34 @@ _LONG_INTEGER = 10_000
 
 @dataclass(frozen=True)
 class Source:
-    """One file's text. ``tree``, and all that needs it, raises SyntaxError if the text is not
-    Python, RecursionError if it is nested too deeply to parse; an interpreter may still run that.
-    LimitError if it is so large that its tree would take too much memory."""
+    """The text of one Python file, parsed when it is first needed.
+
+    Everything that needs the syntax tree raises SyntaxError if the text is not valid Python,
+    RecursionError if it is nested too deeply to be parsed (Python may still run it), and
+    LimitError if it is too large.
+    """
 
     text: str
 
     @property
     def tree(self) -> ast.Module:
-        """The syntax tree without docstrings; errors as of the class."""
+        """The syntax tree, without docstrings."""
         return self._parsed[0]
 
     @property
     def nodes(self) -> list[ast.AST]:
-        """Every node of the tree, outer ones first; cached, since a walk is slower than parsing.
-        Errors as of the class."""
+        """All nodes of the tree, each before its children; cached, since a walk is slower than
+        parsing."""
         return self._parsed[1]
 
     def of(self, *kinds: type[Node]) -> list[Node]:
-        """Return a list of the nodes of these kinds, one kind after the other, outer ones first; []
-        if there are none. Subclasses of a kind do not count. Errors as of the class."""
+        """Return the nodes whose type is exactly one of ``kinds``: all of the first kind, then of
+        the next, each node before those inside it."""
         return [node for kind in kinds for node in cast("list[Node]", self._kinds.get(kind, []))]
 
     @cached_property
     def _kinds(self) -> dict[type[ast.AST], list[ast.AST]]:
-        """The nodes of the tree by their exact kind, outer ones first."""
+        """The nodes of the tree by their exact type, each before those inside it."""
         found: dict[type[ast.AST], list[ast.AST]] = {}
         for node in self.nodes:
             found.setdefault(type(node), []).append(node)
@@ -73,7 +77,7 @@ class Source:
 
     @cached_property
     def _parsed(self) -> tuple[ast.Module, list[ast.AST]]:
-        """The tree without docstrings, and all of its nodes, outer ones first."""
+        """The tree without docstrings, and all its nodes, each before those inside it."""
         tree = _parse(self.text)
         nodes: list[ast.AST] = [tree]
         for node in nodes:
@@ -88,30 +92,32 @@ class Source:
 
     @property
     def size(self) -> int:
-        """The number of nodes of the syntax tree, without docstrings; errors as of the class.
+        """The size of the code in nodes of the syntax tree, without docstrings.
 
-        A literal with its sign, a name and a dotted name count one each, so that no spelling of a
-        value is shorter than another.
+        A signed literal, a name and a dotted name count one each, so that no spelling of a value
+        is shorter than another.
         """
         return sum(not isinstance(node, _FREE) and not _is_part(node) for node in self.nodes)
 
     @property
     def code(self) -> str:
-        """The code as text without layout, comments and docstrings: a dump of the tree."""
+        """A dump of the syntax tree as text, equal for two files that differ only in layout,
+        comments and docstrings."""
         return ast.dump(self.tree)
 
     def defines(self, name: str) -> bool:
-        """Return whether ``bindings`` has ``name``, or a plain line defines it
-        (`source_encoding.defines`). Only without such a line is the text parsed, with the errors of
-        the class."""
+        """Return whether the module binds ``name`` at its top level. Lines are searched first
+        (`source_encoding.defines`), and the text is parsed only if they do not show it."""
         return defines(self.text, name) or name in self.bindings
 
     @cached_property
     def bindings(self) -> dict[str, tuple[ast.stmt, ...]]:
-        """The definitions, imports and assignments at the top of the module, in order, by each name
-        that they bind or change. Those that may bind any name, and all other statements there, such
-        as ``if``, ``for``, ``del`` and calls, stand under `TOP_LEVEL`; a main guard and ``pass``
-        nowhere."""
+        """The module's top-level statements, in order, by each name that they bind or change.
+
+        Under `TOP_LEVEL` are all statements other than definitions, imports and assignments,
+        such as ``if``, ``for`` and calls, and those that may bind any name. ``if __name__ ==
+        "__main__":`` and ``pass`` are left out.
+        """
         found: dict[str, list[ast.stmt]] = {}
         for statement in self.tree.body:
             for name in _names_bound_by(statement):
@@ -119,9 +125,9 @@ class Source:
         return {name: tuple(statements) for name, statements in found.items()}
 
     def reached_from(self, name: str) -> set[str]:
-        """Return the set of the module-level names that ``name`` needs: ``name``, `TOP_LEVEL`, and
-        all names that their statements use, transitively. Of all these, names that the module does
-        not bind are left out; an empty set if nothing is left."""
+        """Return the module-level names that ``name`` depends on: ``name`` itself, `TOP_LEVEL`, and
+        all names that their statements use, transitively. Names that the module does not bind are
+        left out."""
         seen: set[str] = set()
         waiting = [name, TOP_LEVEL]
         while waiting:
@@ -134,19 +140,18 @@ class Source:
         return seen
 
     def meaning(self, name: str) -> str:
-        """Return the statements that ``bindings`` has for ``name``, as dumps of their trees without
-        layout and comments; "" if there are none."""
+        """Return the dumped syntax trees of the statements that bind ``name``, one on each line,
+        which ignore layout and comments; "" if there are none."""
         return "\n".join(ast.dump(statement) for statement in self.bindings.get(name, ()))
 
     @cached_property
     def imports(self) -> dict[str, int]:
-        """The modules (dotted, absolute) that are imported anywhere in the file, each with the
-        number of the first line that does it; relative imports do not count. {} if there are none;
-        errors as of the class.
+        """The absolute dotted names of the modules that are imported anywhere in the file, each
+        with the number of its first line; relative imports are left out.
 
-        ``importlib.import_module("x")`` and ``__import__("x")`` count if `literal_text` reads the
-        name, and ``get_kernel("owner/name")`` or ``load_kernel`` of the hub as
-        ``kernels:owner/name``, also by a variable.
+        ``importlib.import_module("x")`` and ``__import__("x")`` count if `literal_text` reads
+        the name. ``get_kernel("owner/name")`` or ``load_kernel`` counts as
+        ``kernels:owner/name``.
         """
         found: dict[str, int] = {}
         for node in self.of(ast.Import, ast.ImportFrom, ast.Call):
@@ -156,8 +161,8 @@ class Source:
         return found
 
     def _kernels(self, node: ast.AST) -> Iterator[str]:
-        """Yield ``kernels:owner/name`` for each kernel that a call may load, by a literal, a
-        variable or a condition; nothing for another call."""
+        """Yield ``kernels:owner/name`` for each kernel that a call of `_KERNEL_LOADERS` may load,
+        named by a literal, a variable or a conditional expression; nothing for any other node."""
         if not (isinstance(node, ast.Call) and node.args):
             return
         if dotted(node.func).rpartition(".")[2] not in _KERNEL_LOADERS:
@@ -172,9 +177,10 @@ class Source:
 
 
 def source(text: str) -> Source:
-    """Return the Source of a text, cached for other rules and commits; nothing is parsed yet.
+    """Return the `Source` of a text, from a cache that rules and commits share; nothing is
+    parsed yet.
 
-    The tree of a long text takes so much memory that it is the only one that is kept.
+    A long text empties the cache first, since its tree needs so much memory.
     """
     if len(text) > LONG:
         _source.cache_clear()
@@ -183,13 +189,13 @@ def source(text: str) -> Source:
 
 @lru_cache(maxsize=8)
 def _source(text: str) -> Source:
-    """Return the Source of a text, the same one again for an equal text."""
+    """Return the `Source` of a text, the same object for an equal text."""
     return Source(text)
 
 
 def _parse(text: str) -> ast.Module:
-    """Return the syntax tree of a text; SyntaxError, RecursionError or LimitError as in
-    `Source`."""
+    """Parse a text. Raise SyntaxError if it is not valid Python, RecursionError if it is nested too
+    deeply, LimitError if it is too large."""
     if len(text) > LONG:
         demand_few_tokens(text, "a script")
     try:
@@ -203,24 +209,23 @@ def _parse(text: str) -> ast.Module:
 
 
 class _Integer(int):
-    """An integer that is written in hexadecimal, however long it is."""
+    """An integer whose repr is hexadecimal, however long it is."""
 
     def __repr__(self) -> str:
         return hex(self)
 
 
 def _make_printable(node: ast.Constant) -> None:
-    """Replace the value of a constant that is a long integer by one that is written in hexadecimal:
-    Python refuses to write long ones in decimal, as a message might. Other constants are not
-    changed."""
+    """Replace a very long integer in a constant by one with a hexadecimal repr, since Python
+    refuses to write long ones in decimal. Leave any other constant unchanged."""
     value = node.value
     if type(value) is int and value.bit_length() > _LONG_INTEGER:
         node.value = _Integer(value)
 
 
 def _is_part(node: ast.AST) -> bool:
-    """Return whether a node does not count for the size, since it is counted with its child: the
-    sign of a literal, or a part of a dotted name."""
+    """Return whether a node adds nothing to the size because it is counted with its child: the sign
+    of a literal, or a part of a dotted name."""
     if isinstance(node, ast.UnaryOp):
         return isinstance(node.operand, ast.Constant)
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute)
@@ -229,7 +234,8 @@ def _is_part(node: ast.AST) -> bool:
 def _drop_docstring(
     node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef,
 ) -> None:
-    """Remove the docstring from the body of a node, if it has one."""
+    """Remove the docstring from a node's body in place, if it has one; an empty body becomes
+    ``pass``."""
     body = node.body
     first = body[0] if body else None
     text = first.value if isinstance(first, ast.Expr) else None
@@ -238,9 +244,9 @@ def _drop_docstring(
 
 
 def _names_bound_by(statement: ast.stmt) -> set[str]:
-    """Return the module-level names that a definition, import or assignment binds or changes, with
-    `TOP_LEVEL` if it may bind any name; of any other statement `TOP_LEVEL` alone, and nothing of a
-    main guard or ``pass``."""
+    """Return the module-level names that a top-level statement binds or changes, with `TOP_LEVEL`
+    if it may bind any name. Return an empty set for ``if __name__ == "__main__":`` and ``pass``,
+    and `TOP_LEVEL` alone for any other statement than a definition, import or assignment."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {statement.name} | _bound_within(statement)
     if isinstance(statement, ast.Import | ast.ImportFrom):
@@ -255,8 +261,8 @@ def _names_bound_by(statement: ast.stmt) -> set[str]:
 
 
 def _bound_within(statement: ast.stmt) -> set[str]:
-    """Return the names that a statement binds by ``global x`` or ``(x := 1)`` inside of it; with
-    `TOP_LEVEL` if it may bind any name, as by ``exec``."""
+    """Return the names that a statement binds by ``global x`` or ``(x := 1)`` inside it, with
+    `TOP_LEVEL` if it may bind any name, as by ``exec`` or ``globals()``."""
     found: set[str] = set()
     for node in ast.walk(statement):
         if isinstance(node, ast.Global):
@@ -272,8 +278,8 @@ def _bound_within(statement: ast.stmt) -> set[str]:
 
 
 def _targets(target: ast.expr) -> Iterator[str]:
-    """Yield the module-level names that an assignment to ``a``, ``a.b``, ``a[0]`` or ``a, b``
-    changes; `TOP_LEVEL` for a target of another form."""
+    """Yield the variables that an assignment to this target changes: ``a`` for ``a``, ``a.b`` and
+    ``a[0]``, each one for ``a, b``; `TOP_LEVEL` for any other target."""
     if isinstance(target, ast.Name):
         yield target.id
     elif isinstance(target, ast.Tuple | ast.List):
@@ -286,15 +292,15 @@ def _targets(target: ast.expr) -> Iterator[str]:
 
 
 def _is_main_guard(statement: ast.stmt) -> bool:
-    """Return whether a statement is ``if __name__ == "__main__":`` without an else."""
+    """Return whether a statement is ``if __name__ == "__main__":`` without an ``else``."""
     if not isinstance(statement, ast.If) or statement.orelse:
         return False
     return ast.unparse(statement.test) == "__name__ == '__main__'"
 
 
 def dotted(node: ast.expr) -> str:
-    """Return a chain of names as ``a.b.c``; "" for any other expression, or if the chain has more
-    than `_CHAIN` attributes."""
+    """Return ``a.b.c`` for a name or a chain of attributes of a name; "" for any other expression,
+    or for more than `_CHAIN` attributes."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute) and len(parts) < _CHAIN:
         parts.append(node.attr)
@@ -303,15 +309,14 @@ def dotted(node: ast.expr) -> str:
 
 
 def literal_text(node: ast.expr) -> str:
-    """Return the string that literals spell, also joined by ``+``, by an f-string (formats and
-    conversions are ignored), or by ``join`` of a list or tuple; "" if they spell the empty string,
-    if a part or the separator is not such a literal, and for any other expression. RecursionError
-    if it is nested too deeply."""
+    """Return the string that an expression of literals has as its value: a literal, ``+``, an
+    f-string (whose formats are ignored), or ``join`` of a list or tuple. Return "" if the value is
+    the empty string or unknown. Raise RecursionError if it is nested too deeply."""
     return _spelled(node) or ""
 
 
 def _spelled(node: ast.expr) -> str | None:
-    """Return what `literal_text` does, but None where the string is not known."""
+    """Return what `literal_text` does, but None if the value is unknown."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.FormattedValue):
@@ -334,9 +339,12 @@ def _spelled(node: ast.expr) -> str | None:
 
 
 def imported(node: ast.AST) -> Iterator[str]:
-    """Yield the names of the modules (dotted, absolute) that one statement or call imports, and
-    ``kernels:owner/name`` for a kernel; of a call only a name that `literal_text` reads. ``from a
-    import b`` yields ``a`` alone, a relative import and any other node nothing."""
+    """Yield the absolute dotted names of the modules that one statement or call imports: ``a``
+    for ``from a import b``, nothing for a relative import or any other node.
+
+    A call of ``import_module``, ``__import__`` or a kernel loader (``kernels:owner/name``)
+    counts if `literal_text` reads the name.
+    """
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):

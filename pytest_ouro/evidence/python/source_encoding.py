@@ -1,4 +1,4 @@
-"""Decode Python source, and search its lines without parsing it."""
+"""Decode Python source, limit its size, and search its lines without parsing it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _SLOW = ("idna", "punycode")
 
 
 def decode(data: bytes, *, strict: bool = False, path: str = "a script") -> str:
-    """Return source as text, decoded as the interpreter does it, by the encoding that its first two
-    lines declare, else UTF-8.
+    """Return Python source as text, decoded as the interpreter does: by the encoding that its
+    byte order mark or first two lines declare, otherwise as UTF-8.
 
-    The interpreter refuses an invalid declaration, an unknown encoding, and bytes that the encoding
-    does not allow. With ``strict`` they raise SyntaxError; without it, the text is read as UTF-8,
-    and those bytes are replaced. OuroError, which names ``path``, for an encoding that an
-    interpreter may read and pytest-ouro does not.
+    With ``strict``, raise SyntaxError for an invalid or unknown declaration, or for bytes that
+    the encoding does not allow. Otherwise read a text with such a declaration as UTF-8, and
+    replace such bytes. Raise OuroError, which names ``path``, for an encoding that an
+    interpreter may support and pytest-ouro refuses.
     """
     encoding = "utf-8"
     declares = any(b"coding" in line for line in data.split(b"\n", 2)[:2])
@@ -42,16 +42,17 @@ def decode(data: bytes, *, strict: bool = False, path: str = "a script") -> str:
 
 
 def _refusal(error: UnicodeDecodeError, encoding: str, data: bytes, path: str) -> SyntaxError:
-    """Return the error that the script ``data`` has a byte that its encoding does not allow, with
-    its line."""
+    """Return the SyntaxError, with its line, for the first byte of the script ``data`` that its
+    encoding does not allow."""
     words = f"the byte 0x{data[error.start]:02x} is not valid in {encoding}"
     line = data.count(b"\n", 0, error.start) + 1
     return SyntaxError(words, (path, line, None, None))
 
 
 def _declared(data: bytes, path: str) -> str:
-    """Return the encoding that source declares, or its byte order mark says. SyntaxError if the
-    interpreter refuses the declaration; OuroError, which names ``path``, for one that is slow."""
+    """Return the encoding that the source's byte order mark or its first two lines declare. Raise
+    SyntaxError if the declaration is invalid, and OuroError, which names ``path``, if the encoding
+    is too slow to decode."""
     import io
     import tokenize
 
@@ -63,15 +64,15 @@ def _declared(data: bytes, path: str) -> str:
 
 def demand_readable(data: bytes, path: str) -> None:
     """Raise OuroError, which names ``path``, if the script ``data`` is too large to be parsed, or
-    declares an encoding that an interpreter may read and pytest-ouro does not. It need not be valid
-    Python."""
+    declares an encoding that pytest-ouro refuses; otherwise return. It need not be valid Python."""
     if len(data) > LONG or b"coding" in data[:1000]:
         demand_few_tokens(decode(data, path=path), path)
 
 
 def demand_few_tokens(text: str, path: str) -> None:
-    """Raise LimitError, which names the ``path``, if a text has too many characters or tokens: its
-    tree would take too much memory."""
+    """Raise LimitError, which names ``path``, if a script has more than `limits.SCRIPT` characters
+    or `limits.TOKENS` tokens, since its syntax tree would need too much memory; otherwise
+    return."""
     if len(text) > limits.SCRIPT:
         raise messages.too_large(path, len(text), limits.SCRIPT)
     if len(text) > LONG and (count := len(re.findall(_TOKEN, text))) > limits.TOKENS:
@@ -79,8 +80,7 @@ def demand_few_tokens(text: str, path: str) -> None:
 
 
 def defines(text: str, name: str) -> bool:
-    """Return whether a line without indent defines ``name`` by ``def`` or ``class``, or begins with
-    it and ``=`` or ``:``; a line within a string counts too. False for other ways to bind it, as by
-    an import: only a syntax tree shows these."""
+    """Return whether an unindented line begins with ``def name``, ``class name``, ``name =`` or
+    ``name:`` (also a line within a string). Other bindings, such as imports, are not found."""
     plain = rf"^(?:async def|def|class) {re.escape(name)}\b|^{re.escape(name)}\s*[:=]"
     return re.search(plain, text, re.MULTILINE) is not None
