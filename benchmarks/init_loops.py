@@ -57,15 +57,14 @@ LANGUAGES = {
 }
 #: What a person corrects in the bound of a loop, by its name.
 CORRECTED = {
-    "5queezer/aver": "its instructions foresee crates, and the bound freezes Cargo.toml",
     "Abubakarjutt/mrnet-autoresearch": "its loop changes options of the command, and no file",
     "Agent-Analytics/autoresearch-growth": "nothing measures its texts: `init` notes that the "
     "instructions do not name train.py",
-    "tmc/autoresearch-go-ane": "its command keeps what it measured in git's notes, and prints none",
 }
 #: Loops that need files in the repository which are not in git.
 NEEDS = (
     *("0xKatze/autoresearch-katze", "0xrsydn/autodegen", "4LAU/mouse-trajectory-synthesis"),
+    *("Akshatkasera/Autoresearch-STT", "tmc/autoresearch-go-ane"),
     *("Adarsh321123/inference-opt", "AdenCJM/AutoEvaluation", "AlmondGod/tinyworlds-autoresearch"),
     *("MichaelVessia/subq", "MohammadErfan-Jabbari/universal-source-modeling-itml"),
     *("Rui-Fang/parameter-golf", "jadechip/autoresearch-parameter-golf"),

@@ -9,6 +9,9 @@ from pytest_ouro.bound import read as bounds
 from pytest_ouro.cli import run
 
 from .init_layouts import LAYOUTS, PLAIN
+from .init_more_layouts import MORE
+
+ALL = {**LAYOUTS, **MORE}
 
 
 @pytest.fixture
@@ -45,9 +48,9 @@ def helps(error):
 
 
 @pytest.mark.tier(2, but=4)
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", ALL)
 def test_a_layout_gets_a_bound_whose_first_gate_holds_or_it_is_said(make, call, name):
-    layout = LAYOUTS[name]
+    layout = ALL[name]
     repository = make(layout)
     folder = repository.path / layout.folder
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import posixpath
+import re
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
@@ -166,6 +167,8 @@ def _preset(found: Project, context: Context, prose: Prose) -> list[Statement]:
             continue
         if one.check.startswith("frozen") and frozen.issuperset(_paths(one)):
             continue
+        if one.check == "human" and _only_names(words, frozen):
+            continue
         frozen.update(_paths(one))
         statements.append(one)
     return statements
@@ -175,6 +178,13 @@ def _paths(statement: Statement) -> list[str]:
     """Return the list ``paths`` among a statement's parameters; [] if it has none."""
     paths = statement.params.get("paths", [])
     return list(paths) if isinstance(paths, list) else []
+
+
+def _only_names(words: str, paths: set[str]) -> bool:
+    """Return whether words name some of the paths before a dash, and explain them after it."""
+    before, dash, _ = words.partition(" — ")
+    named = re.findall(r"`([^`]+)`", before)
+    return bool(dash and named) and paths.issuperset(named)
 
 
 def _is_rule(words: str, context: Context) -> bool:

@@ -13,8 +13,8 @@ from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.experiment.terms.names import named_files
 from pytest_ouro.messages import project as messages
-from pytest_ouro.onboarding.discover.metric import Label, choose, printed_by
-from pytest_ouro.onboarding.discover.runnable import missing_arguments
+from pytest_ouro.onboarding.discover.metric import Label, choose, meant, printed_by
+from pytest_ouro.onboarding.discover.runnable import is_data, missing_arguments, sources_of
 from pytest_ouro.onboarding.discover.source import PythonFile
 from pytest_ouro.onboarding.discover.words import (
     budget_in,
@@ -54,11 +54,11 @@ _STARTS = {
     ".pl": ("perl",),
     ".php": ("php",),
 }
+#: Endings of code that is compiled.
+_COMPILED = (".go", ".rs", ".c", ".cc", ".cpp", ".zig")
 #: Options of a run that is shorter than the one that counts.
 _QUICK = re.compile(r"--(?:quick|fast|smoke|debug|dry-run)\b")
 _SHELL = re.compile(r"[|&;<>$`*?~]|^\w+=")
-#: A module of the project among the words of a command: ``experiments.first``.
-_MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _PLACEHOLDER = re.compile(r"<[\w .-]+>|\{\w+\}|\[\w+\]|\.\.\.|…")
 #: Code that a variable of a shell script names by default.
 _DEFAULT = re.compile(r"\$\{\w+:-([\w./-]+\.(?:py|rs|c|js))\}")
@@ -78,9 +78,10 @@ def find_command(
     folder: Path, python: Sequence[str], options: InitOptions, prose: Prose, tracked: Sequence[str]
 ) -> Command | None:
     """Return the command of the option, else autoresearch.sh, else the first one of the
-    instructions that has no placeholder and names a tracked file or no script, else a tracked
-    program at the top of ``folder``: with a name of `_MEASURES`, or one of `_TRAINS` whose text
-    prints a value. None without one.
+    instructions that has no placeholder and names a tracked file or no script (a compiled program
+    that prints none of their metrics stands behind one that prints one), else a tracked program at
+    the top of ``folder``: with a name of `_MEASURES`, or one of `_TRAINS` whose text prints a
+    value. None without one.
 
     ``python`` are the words that start the project's Python, ``tracked`` the paths of git's files
     from ``folder``. OuroError if a command cannot be split into words, or if each that was found
@@ -89,16 +90,34 @@ def find_command(
     if options.command:
         return _command(options.command, python, tracked)
     lacking: OuroError | None = None
+    silent: Command | None = None
     for words in _possible(folder, prose, tracked):
         found = _command(words, python, tracked)
-        fault = missing_arguments(folder, found.words, tracked)
-        if not fault:
+        if fault := missing_arguments(folder, found.words, tracked):
+            call = options.call("--command", f"{words} {' … '.join(fault)} …")
+            lacking = lacking or messages.lacks_arguments(shlex.join(found.words), fault, call)
+        elif (silent or _is_silent(found, folder, prose)) and not _prints_named(
+            found, folder, prose
+        ):
+            silent = silent or found
+        else:
             return found
-        call = options.call("--command", f"{words} {' … '.join(fault)} …")
-        lacking = lacking or messages.lacks_arguments(shlex.join(found.words), fault, call)
-    if lacking:
+    if lacking and not silent:
         raise lacking
-    return None
+    return silent
+
+
+def _prints_named(command: Command, folder: Path, prose: Prose) -> bool:
+    """Return whether the files of a command print a metric that the instructions name."""
+    printed = [label for path in command.files for label in printed_by(folder, path)]
+    return any(meant(name, printed) for name in prose.metrics)
+
+
+def _is_silent(command: Command, folder: Path, prose: Prose) -> bool:
+    """Return whether a command runs a compiled program of the repository whose text prints none of
+    the metrics that the instructions name: it may keep what it measures elsewhere."""
+    compiled = bool(command.files) and all(path.endswith(_COMPILED) for path in command.files)
+    return compiled and bool(prose.metrics) and not _prints_named(command, folder, prose)
 
 
 def names_others(script: str, prose: Prose, tracked: Sequence[str]) -> bool:
@@ -136,17 +155,14 @@ def _possible(folder: Path, prose: Prose, tracked: Sequence[str]) -> Iterator[st
 
 def _lacks(words: str, tracked: Sequence[str]) -> bool:
     """Return whether a command names a file of data that git does not track."""
-    named = re.findall(r"(?<=\s)(?:\./)?[\w/-]+\.(?:json|ya?ml|toml|txt|csv)\b", words)
-    return any(path.removeprefix("./") not in tracked for path in named)
+    named = [path.removeprefix("./") for path in re.split(r"[\s=]", words)[1:]]
+    return any(is_data(path) and path not in tracked for path in named)
 
 
 def _measures(words: str, folder: Path, prose: Prose, tracked: Sequence[str]) -> bool:
     """Return whether the files of a command print a value that may be the metric."""
     labels = [
-        label.name
-        for path in named_files((words,))
-        if path in tracked
-        for label in printed_by(folder, path)
+        label.name for path in sources_of((words,), tracked) for label in printed_by(folder, path)
     ]
     return bool(labels) and len(choose(labels, prose)) == 1 and any(map(named_direction, labels))
 
@@ -178,8 +194,7 @@ def _command(text: str, python: Sequence[str], tracked: Sequence[str]) -> Comman
         raise messages.no_words(text, str(error)) from None
     if not parts:
         raise messages.no_words(text, "it is empty")
-    modules = [f"{part.replace('.', '/')}.py" for part in parts if _MODULE.fullmatch(part)]
-    named = tuple(path for path in (*named_files(tuple(parts)), *modules) if path in tracked)
+    named = tuple(sources_of(parts, tracked))
     if _SHELL.search(text):
         return Command(("sh", "-c", text), named)
     script = parts[0].removeprefix("./")
@@ -227,7 +242,7 @@ def facts(
     if options.evaluate_command:
         evaluation = _command(options.evaluate_command, ("python",), tracked)
         return {**values, "evaluate_command": evaluation.words}
-    fixed = [path for path in command.files if path not in editable]
+    fixed = [path for path in command.files if not matches(path, editable) and not is_data(path)]
     if not fixed:
         remarks.note(
             f"{shlex.join(command.words)} is code that may change, and prints its own metric: the "
@@ -256,24 +271,22 @@ def _metric(command: Command, folder: Path, prose: Prose, options: InitOptions) 
     if not printed:
         modules = [module for path in command.files for module in _modules(folder, path)]
         printed = [label for path in modules for label in printed_by(folder, path)]
-    names = [label.name for label in printed]
+    named = [name for name in prose.metrics if meant(name, printed)]
+    names = [*named, *(label.name for label in printed)]
     if options.metric:
         found = [options.metric]
-    elif prose.metrics and not set(names) & {*prose.metrics}:
+    elif prose.metrics and not named:
         found = [*prose.metrics[:1]]
     else:
         leading = [label.name for label in printed if label.leads]
-        is_named = bool(set(names) & {*prose.metrics})
-        found = (not is_named and choose(leading, prose, sure=True)) or choose(names, prose)
+        found = (not named and choose(leading, prose, sure=True)) or choose(names, prose)
     words = shlex.join(command.words)
     if not found:
         call = options.call("--metric", "NAME")
         raise messages.nothing_found("printed metric", words, call)
     if len(found) > 1:
         raise messages.several_found("metric", words, found, options.call("--metric", found[0]))
-    places = sorted(printed, key=lambda label: label.source != "line")
-    other = Label(found[0], prose.metric_from or "line")
-    return next((label for label in places if label.name == found[0]), other)
+    return meant(found[0], printed) or Label(found[0], prose.metric_from or "line")
 
 
 def _modules(folder: Path, path: str) -> list[str]:
@@ -304,6 +317,11 @@ def _editable(
     if stated:
         return stated
     if said := existing(prose.editable, tracked):
+        if prose.more:
+            remarks.note(
+                f"{prose.file} also speaks of new files, and no rule lets an experiment add any: "
+                "repeat --editable for each file and for a glob of the new ones"
+            )
         return said
     fixed = existing(prose.fixed, tracked)
     named = [path for path in command.files if not matches(path, fixed)]

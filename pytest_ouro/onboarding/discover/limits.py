@@ -10,8 +10,12 @@ from pytest_ouro.bound.guards import GUARD
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: A comparison with a number, as code in a sentence: ``artifact_bytes < 16,000,000``.
-_LIMIT = re.compile(r"`([A-Za-z]\w{2,})\s*(<=?|>=?|≤|≥)\s*(\d[\d_,]*(?:\.\d+)?)`")
+#: A comparison with a number, as code in a sentence: ``artifact_bytes < 16,000,000``. One behind
+#: such a word says when something is done.
+_LIMIT = re.compile(
+    r"(?<![Ww]hen )(?<![Oo]nce )(?<![Uu]ntil )"
+    r"`([A-Za-z]\w{2,})\s*(<=?|>=?|≤|≥)\s*(\d[\d_,]*(?:\.\d+)?)`"
+)
 #: Words of the line, or of the heading above it, that make a comparison a demand.
 _DEMAND = re.compile(r"(?i)\b(?:must|gates?|limits?|constraints?|invariants?|keep|requires?)\b")
 #: How many are shown.

@@ -19,7 +19,7 @@ from pytest_ouro.onboarding.discover import command, script
 from pytest_ouro.onboarding.discover.options import InitOptions as InitOptions
 from pytest_ouro.onboarding.discover.options import Remarks
 from pytest_ouro.onboarding.discover.prose import Prose
-from pytest_ouro.onboarding.discover.words import find_name
+from pytest_ouro.onboarding.discover.words import find_name, opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,6 +131,12 @@ def _command(
         call = options.call("--command", "PROGRAM ARGUMENT …", *metric)
         raise messages.no_experiment(folder, str(instead.message if instead else ""), call)
     values = command.facts(found, folder, rules, prose, options, remarks, tracked)
+    manifests = [path for path in _MANIFESTS if path in tracked]
+    if not options.editable and (free := opened(manifests, prose)):
+        values["editable"] = tuple(dict.fromkeys((*values["editable"], *free)))
+        remarks.assume(
+            f"dependencies may change: the instructions name {free[0]}", "--editable GLOB"
+        )
     experiment = _experiment(folder, folder, top, options, values)
     measuring = command.measuring(experiment, tracked, folder, prose)
     fixed = [path for path in measuring if not _may_change(path, experiment)]
@@ -140,7 +146,9 @@ def _command(
         fixed=tuple(fixed),
         timed=False,
         remarks=remarks,
-        manifests=tuple(path for path in _MANIFESTS if path in tracked and path not in fixed),
+        manifests=tuple(
+            path for path in manifests if path not in fixed and not _may_change(path, experiment)
+        ),
         tracked=tuple(tracked),
     )
 

@@ -38,6 +38,8 @@ _REDIRECTED = re.compile(r"^(.*?)\s*(?:[12&]?>{1,2}\s*\S+|\|\s*tee\b).*$")
 _RUN = re.compile(
     r"(?i)\b(?:run|launch|execute|start|evaluate|benchmark|command|usage|example|train)\b"
 )
+#: Words of a comment in a fence that is about measuring.
+_MEASURING = re.compile(r"(?i)\b(?:benchmark|evaluat|experiment|train)\w*")
 #: Words that forbid to run what follows them.
 _NOT_RUN = re.compile(r"(?i)\b(?:do not|don't|never)[\s*_]+(?:run|use|start|launch|execute)\b")
 #: A formula of a score in a fence, and the words above it that say that it is one.
@@ -58,6 +60,11 @@ _METRIC = (
     re.compile(r"(?i)\b(?:lowest|highest|maximi[sz]e|minimi[sz]e)[*]*\s+(?:the\s+)?`(\w+)`"),
     re.compile(r"(?i)\b(?:lowest|highest|maximi[sz]e|minimi[sz]e)\s+(?:the\s+)?([a-z]\w*_\w+)"),
     re.compile(r"METRIC ([A-Za-z_]\w*)="),
+    # the first item of a list in the order of importance
+    re.compile(
+        r"(?i)\b(?:priority|priorities|importance|lexicographic\w*)\b[^\n]*:\s*\n\s*(?:1[.)]|[-*])"
+        r"\s+[*]*`(\w+)`"
+    ),
 )
 _UNIT = re.compile(r"(?i)metric unit:\s*`?([^\s`]+)")
 #: Words that say which values are better: plainly, and beside the metric's name alone.
@@ -92,9 +99,9 @@ class Prose:
     ``commands`` run an experiment, and so may those of ``builds`` before them; ``examples`` are the
     commands of a README beside the instructions. ``budget`` and ``limit`` are seconds of training
     and of a whole run, ``editable`` and ``fixed`` name files, ``not_run`` those that an agent must
-    not run, ``forbidden`` are the words of what it may not do, each with its line. ``whole`` is
-    the text, ``text`` that without what is fenced; ``file`` is "" without instructions.
-    ``metric_from`` and ``plausible`` are as in bound.toml.
+    not run, ``forbidden`` are the words of what it may not do, each with its line; ``more`` says
+    that a bullet is about new files. ``whole`` is the text, ``text`` that without what is fenced;
+    ``file`` is "" without instructions. ``metric_from`` and ``plausible`` are as in bound.toml.
     """
 
     file: str = ""
@@ -109,6 +116,7 @@ class Prose:
     budget: float | None = None
     limit: float | None = None
     forbidden: tuple[tuple[int, str], ...] = ()
+    more: bool = False
     text: str = ""
     whole: str = ""
     metric_from: str = ""
@@ -177,7 +185,9 @@ def read(text: str, file: str) -> Prose:
         editable=tuple(dict.fromkeys(editable)),
         fixed=tuple(path for path in dict.fromkeys(fixed) if not _holds(path, editable)),
         budget=_seconds(plain, r"budget|wall[- ]clock|training time") or _setting(whole),
-        limit=_seconds(plain, r"\bexceeds?\b|timeout|time limit|\bkill it\b"),
+        limit=_seconds(plain, r"\bexceeds?\b|\bkill it\b")
+        or _seconds(plain, r"timeout|time limit"),
+        more=_says(r"(?m)^\s*[-*] (?:any )?new (?:\w+ )?files?\b", plain),
         forbidden=tuple(islice(_forbidden(lines), _MOST)),
         text=plain,
         whole=whole,
@@ -186,12 +196,15 @@ def read(text: str, file: str) -> Prose:
 
 def _lines(text: str) -> Iterator[_Line]:
     """Yield the lines of a Markdown text, without those that begin or end a fence. A bold line, or
-    a short one that ends with a colon, is a heading too."""
-    heading, lead, fenced, begun = "", "", False, ""
+    a short one that ends with a colon, is a heading too; a comment in a fence that is about
+    measuring leads what follows it there."""
+    heading, lead, fenced, begun, comment = "", "", False, "", ""
     for number, line in enumerate(text.splitlines(), start=1):
         if line.lstrip().startswith(("```", "~~~")):
-            fenced, begun = not fenced, ""
+            fenced, begun, comment = not fenced, "", ""
             continue
+        if fenced and line.lstrip().startswith("# "):
+            comment = line if _MEASURING.search(line) else ""
         if fenced and line.rstrip().endswith("\\"):
             begun += f"{line.rstrip()[:-1].strip()} "
             continue
@@ -202,7 +215,7 @@ def _lines(text: str) -> Iterator[_Line]:
             heading = bold[1] or bold[2]
         if not fenced and line.strip():
             lead = line
-        yield _Line(number, begun + line, heading, fenced, lead)
+        yield _Line(number, begun + line, heading, fenced, f"{lead} {comment}".rstrip())
         begun = ""
 
 
@@ -239,6 +252,16 @@ def _holds(path: str, editable: list[str]) -> bool:
     """Return whether a path is one of those that may be edited, or a folder with one of them."""
     folder = f"{path.rstrip('/*')}/"
     return any(other == path or other.startswith(folder) for other in editable)
+
+
+def _narrowed(paths: list[str]) -> list[str]:
+    """Return paths without the folders of which files are among them."""
+    folders = {path for path in paths if path.endswith("/")}
+    return [
+        path
+        for path in paths
+        if path not in folders or not any(p != path and p.startswith(path) for p in paths)
+    ]
 
 
 def _not_run(line: _Line) -> list[str]:
@@ -301,13 +324,15 @@ def _is_command(words: str) -> bool:
     while parts and re.match(r"\w+=", parts[0]):
         parts = parts[1:]
     is_call = len(parts) > 1 or bool(parts and re.search(r"[./]", parts[0]))
+    words = re.sub(r"\bgo test(?=.*\s-bench[= ]\S)", "go", words)
     return is_call and bool(_RUNNERS.fullmatch(parts[0])) and not _ASIDE.search(words)
 
 
 def _files(lines: list[_Line]) -> tuple[list[str], list[str]]:
     """Return a tuple: the paths that may be edited, and those that are fixed, by the words of a
-    sentence, else by the heading above a bullet. A sentence without a path is about the paths of
-    the one before. A path may be in a list twice, or in both."""
+    sentence, else by the heading above a bullet, or above a line that ends with a colon. A sentence
+    without a path is about the paths of the one before. A folder is left out of those that may be
+    edited if files of it are among them. A path may be in a list twice, or in both."""
     editable: list[str] = []
     fixed: list[str] = []
     for line in lines:
@@ -315,7 +340,7 @@ def _files(lines: list[_Line]) -> tuple[list[str], list[str]]:
             continue
         bullet = _BULLET.match(line.text)
         words = bullet[1] if bullet else line.text
-        above = line.heading if bullet else ""
+        above = line.heading if bullet or words.rstrip("* ").endswith(":") else ""
         paths: list[str] = []
         rest = True  # whether the heading decides
         for sentence in phrases.sentences(words):
@@ -331,7 +356,7 @@ def _files(lines: list[_Line]) -> tuple[list[str], list[str]]:
             rest = False
         if rest and _says(_MAY, above):
             editable += _named(words)
-    return editable, fixed
+    return _narrowed(editable), fixed
 
 
 def _named(words: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import posixpath
 import re
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,42 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FILE = re.compile(r"[\w./-]*\w\.(?:py|sh|js|cjs|mjs|ts|rb|jl|json|ya?ml|toml|txt|csv|cfg|ini)")
+#: A module of the project among the words of a command: ``experiments.first``.
+_MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 #: A path of a person's folder in a script.
 _HOME = re.compile(r"(?<![\w./$~-])/(?:Users|home)/[\w.-]+/[\w./-]+")
+#: A call of Go that runs or builds a package, and what follows it in the same command.
+_GO = re.compile(r"\bgo (test|run|build)\b([^|&;]*)")
+
+
+def sources_of(words: Sequence[str], tracked: Sequence[str]) -> list[str]:
+    """Return the tracked files of which a command runs the code: those that it names, the files of
+    modules and of Go packages, whose tests count for ``go test``. Each is returned once."""
+    modules = [f"{word.replace('.', '/')}.py" for word in words if _MODULE.fullmatch(word)]
+    named = [path for path in (*named_files(tuple(words)), *modules) if path in tracked]
+    for verb, rest in _GO.findall(" ".join(words)):
+        places = re.findall(r"(?<!\S)\.(?:/[\w./-]*)?(?!\S)", rest) or ["."]
+        for place in places:
+            deep = place.endswith("...")
+            folder = place.removesuffix("...").strip("./")
+            named += [
+                path
+                for path in tracked
+                if path.endswith(".go")
+                and path.endswith("_test.go") == (verb == "test")
+                and (
+                    posixpath.dirname(path) == folder
+                    or (deep and f"/{path}".startswith(f"/{folder}"))
+                )
+            ]
+    return list(dict.fromkeys(named))
+
+
+def is_data(path: str) -> bool:
+    """Return whether the ending of a path is one of settings or of data, which measure nothing."""
+    return path.endswith(
+        (".json", ".yaml", ".yml", ".toml", ".txt", ".csv", ".tsv", ".cfg", ".ini")
+    )
 
 
 def missing_arguments(folder: Path, words: Sequence[str], tracked: Sequence[str]) -> list[str]:

@@ -156,19 +156,6 @@ class PythonFile:
         calls = (call for call in self.source.of(ast.Call) if _prints(call))
         return {label: shown for call in calls for label, shown in _labels(call)}
 
-    @cached_property
-    def json_keys(self) -> tuple[str, ...]:
-        """The keys of the dicts that are written out in calls of ``json.dumps``, as in
-        ``print(json.dumps({"score": x}))``, printed or not, each once; () if there are none."""
-        dumped = [
-            call.args[0]
-            for call in self.source.of(ast.Call)
-            if dotted(call.func) in ("json.dumps", "dumps") and call.args
-        ]
-        keys = (key for node in dumped if isinstance(node, ast.Dict) for key in node.keys)
-        words = (key.value for key in keys if isinstance(key, ast.Constant))
-        return tuple(dict.fromkeys(word for word in words if isinstance(word, str)))
-
     def modules(self, folder: Path) -> list[str]:
         """Return the paths, from ``folder``, of the files ``.py`` there that the file imports as
         modules, in the order of the file, without itself. A package's ``__init__.py`` is left

@@ -39,6 +39,18 @@ _HIGHER = {
     *("rate", "passed", "solved", "wins", "quality", "composite", "persec", "ips", "mrr", "dice"),
     *("pass",),
 }
+#: Lock files that change with a manifest.
+_LOCKS = {
+    "package.json": ("package-lock.json", "bun.lock"),
+    "Cargo.toml": ("Cargo.lock",),
+    "go.mod": ("go.sum",),
+    "Gemfile": ("Gemfile.lock",),
+}
+#: Words of a sentence that tells to change a file, and of one that forbids it.
+_TELLS = re.compile(r"(?i)\b(?:add|update|bump|extend|edit|change|register|declare|depend)\w*\b")
+_FORBIDS = re.compile(
+    r"(?i)\b(?:not|never|no|cannot|without|avoid|forbidden|fixed|frozen|read-only)\b|n't\b"
+)
 
 
 def find_direction(
@@ -97,6 +109,25 @@ def editable_in(rules: Iterable[str]) -> tuple[str, ...]:
     """Return the files that the first rule which names the only files lets change; () if no rule
     does."""
     return next((files for rule in rules if (files := phrases.only_files(rule))), ())
+
+
+def opened(manifests: Sequence[str], prose: Prose) -> tuple[str, ...]:
+    """Return those of the files that declare dependencies which a sentence of the instructions
+    tells to change, and the lock files that follow them; () if there are none. A sentence that
+    forbids something does not count."""
+    stating = [
+        sentence
+        for sentence in phrases.sentences(prose.text)
+        if _TELLS.search(sentence) and not _FORBIDS.search(sentence)
+    ]
+    named = {path for path in manifests if any(_names(path, sentence) for sentence in stating)}
+    follow = {lock for path in named for lock in _LOCKS.get(path, ())}
+    return tuple(path for path in manifests if path in named | follow)
+
+
+def _names(path: str, sentence: str) -> bool:
+    """Return whether a sentence has a path as a word of its own."""
+    return bool(re.search(rf"(?<![\w./-]){re.escape(path)}(?![\w/-])", sentence))
 
 
 def existing(paths: Iterable[str], tracked: Sequence[str]) -> tuple[str, ...]:
