@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 class _Subject:
-    """Stand for one module of this package. The module is imported when one of its functions is
-    called, or one of its constants, whose names are in upper case, is looked up."""
+    """Stand-in for one module of this package, which is imported when one of its functions is
+    called, or when one of its constants (names in upper case) is looked up."""
 
     __slots__ = ("_name",)
 
@@ -34,13 +34,14 @@ class _Subject:
         return getattr(self._module(), name) if name.isupper() else call
 
     def _module(self) -> ModuleType:
-        """Return the module, which is imported on first use; ImportError if it does not exist."""
+        """Import the module, unless that is done, and return it; ImportError if it does not
+        exist."""
         return import_module(f"{__name__}.{self._name}")
 
 
 def __getattr__(name: str) -> _Subject:
     """Return an object that stands for the module ``name`` of this package, whether or not that
-    exists."""
+    exists; AttributeError if ``name`` begins with an underscore."""
     if name.startswith("_"):
         raise AttributeError(name)
     return _Subject(name)

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 def none_found(folder: Path, signs: list[str], names: list[str]) -> OuroError:
-    """The project has no file that shows which agent works in it, and ``--agents`` names none."""
+    """``--agents`` names no agent, and the folder has none of the files ``signs`` that show which
+    agent works in it. ``names`` are all supported agents."""
     return OuroError(
         f"no agent is known to work in {folder}: it contains none of {', '.join(signs)}",
         help=f"name the agents: --agents={','.join(names)}",
@@ -19,7 +20,8 @@ def none_found(folder: Path, signs: list[str], names: list[str]) -> OuroError:
 
 
 def unknown_agent(name: str, hint: str, names: list[str]) -> OuroError:
-    """``--agents`` names an agent that is not supported."""
+    """``--agents`` names an agent that is not supported. ``names`` are those that are; ``hint`` is
+    the part of the headline that proposes the nearest of them, "" if none is near."""
     return OuroError(
         f"--agents: '{name}' is not a known agent{hint}",
         help=f"name one or more of {', '.join(names)}",
@@ -27,8 +29,9 @@ def unknown_agent(name: str, hint: str, names: list[str]) -> OuroError:
 
 
 def unmergeable(place: str, fault: str) -> OuroError:
-    """The hooks cannot be added to an agent's settings file without loss: the file is not plain
-    JSON, has a key twice, or has another structure."""
+    """The hooks cannot be added to an agent's settings file, or removed from it, without loss: the
+    file is not plain JSON, has a key twice, or has another structure. ``place`` is the file, with
+    the line if that is known."""
     return OuroError(
         f"{place}: {fault}; nothing was written",
         help="fix it (comments would be lost, so they are not read), or add the hook by hand: "

@@ -6,8 +6,7 @@ from pytest_ouro.core.errors import BoundError
 
 
 def too_long(file: str, size: int, most: int, remedy: str = "") -> BoundError:
-    """The file has more bytes than the limit. ``remedy``, as in the other functions here, replaces
-    the usual help unless it is ""."""
+    """bound.toml has ``size`` bytes, more than ``most``. The help is ``remedy`` if it is not ""."""
     return BoundError(
         (f"{file}: {size} bytes; a bound has at most {most}",),
         help=remedy or "keep only tables and rules in it",
@@ -15,12 +14,14 @@ def too_long(file: str, size: int, most: int, remedy: str = "") -> BoundError:
 
 
 def not_utf8(file: str, line: int, remedy: str = "") -> BoundError:
-    """The file has bytes that are not UTF-8."""
+    """bound.toml has bytes that are not UTF-8, the first of them in line ``line``. The help is
+    ``remedy`` if it is not ""."""
     return BoundError((f"{file}:{line}: not UTF-8",), help=remedy or "save the file as UTF-8")
 
 
 def not_toml(file: str, reason: str, remedy: str = "") -> BoundError:
-    """The file is not valid TOML."""
+    """bound.toml is not valid TOML; ``reason`` is the parser's. The help is ``remedy`` if it is not
+    ""."""
     return BoundError(
         (f"{file}: not TOML: {reason}",),
         help=remedy or "fix the syntax at that place (https://toml.io)",
@@ -28,7 +29,8 @@ def not_toml(file: str, reason: str, remedy: str = "") -> BoundError:
 
 
 def newer_bound(file: str, version: int, known: int, remedy: str = "") -> BoundError:
-    """The file states a later version of the format than this pytest-ouro knows."""
+    """bound.toml states a later version of its format than ``known``, the latest that this
+    pytest-ouro knows. The help is ``remedy`` if it is not ""."""
     return BoundError(
         (f"{file} is for a later pytest-ouro: its version is {version}, {known} is known here",),
         help=remedy or "pip install --upgrade pytest-ouro",
@@ -36,7 +38,8 @@ def newer_bound(file: str, version: int, known: int, remedy: str = "") -> BoundE
 
 
 def faulty(problems: tuple[str, ...], remedy: str = "") -> BoundError:
-    """Keys, values or rules are wrong. Each problem has the form ``file:line: text``."""
+    """Keys, values or rules in bound.toml are wrong. Each problem has the form ``file:line: text``.
+    The help is ``remedy`` if it is not ""."""
     return BoundError(
         problems,
         help=remedy

@@ -22,8 +22,8 @@ def no_trusted_commit() -> TrustError:
 
 
 def no_bound_in_commit(commit: str, name: str) -> TrustError:
-    """The trusted commit, or the judged one if none is named, has no bound.toml in the present
-    folder or above."""
+    """The trusted commit, or the judged one if none is named, has no bound.toml (``name``) in the
+    present folder or above."""
     return NoRulesError(
         f"commit {commit:.7} has no {name} here or above: no trusted rules",
         help="name a commit that has it (--trust REF), or the file: --bound PATH",
@@ -31,7 +31,9 @@ def no_bound_in_commit(commit: str, name: str) -> TrustError:
 
 
 def rules_moved(trust: str, paths: list[str], commit: str) -> TrustError:
-    """The rules or frozen files of trust changed after the judged commit left its history."""
+    """The files ``paths``, which are the rules or frozen by them, changed in the trusted history
+    after the judged commit left it, and the judged commit does not have the change. ``commit`` is
+    the trusted commit, ``trust`` its name in words."""
     return TrustError(
         f"the rules changed after this commit left the history of {trust}: {several(paths)}",
         help=f"rebase or merge, nothing else is asked: git fetch && git rebase {commit:.7}, or git "
@@ -40,7 +42,8 @@ def rules_moved(trust: str, paths: list[str], commit: str) -> TrustError:
 
 
 def no_trusted_bound(trust: str, path: str) -> TrustError:
-    """The trusted commit lacks the bound.toml whose rules are asked for."""
+    """The trusted commit lacks the bound.toml whose rules are asked for. ``path`` may be a glob
+    that matches none there."""
     return NoRulesError(
         f"trust {trust} has no {path}: there are no trusted rules",
         help="name a commit that has it (--trust REF, under pytest --ouro-trust REF), "
@@ -49,7 +52,8 @@ def no_trusted_bound(trust: str, path: str) -> TrustError:
 
 
 def check_failed(rule: str, check: str, place: str, reason: str) -> OuroError:
-    """A check that is not pytest-ouro's own raised an unexpected exception."""
+    """A check that is not pytest-ouro's own raised an unexpected exception: ``reason``, at
+    ``place`` (``file:line`` of its code)."""
     return OuroError(
         f"{rule}: the check '{check}' failed at {place}: {reason}",
         help="fix it in the package that provides it; or a person removes the rule from "
@@ -58,7 +62,8 @@ def check_failed(rule: str, check: str, place: str, reason: str) -> OuroError:
 
 
 def unreadable_script(place: str, python: str, why: str, command: str, commit: str) -> OuroError:
-    """The Python that runs the gate cannot parse a script, so no rule knows what is in it.
+    """The Python that runs the gate (version ``python``) cannot parse a script, so no rule knows
+    what is in it.
 
     ``command`` is the gate under the project's Python. ``commit`` is the id of an earlier commit
     that holds the script; "" if it is in the judged commit, the index or the working tree.
@@ -84,7 +89,7 @@ def nested_script(path: str) -> OuroError:
 
 
 def no_tracked_file(paths: Sequence[str]) -> TrustError:
-    """A rule freezes files, and none of them is tracked."""
+    """A rule freezes files, and git tracks none that matches its globs ``paths``."""
     return TrustError(
         f"no tracked file matches {', '.join(paths)}",
         help="git add the file, or fix the paths in bound.toml",
@@ -92,7 +97,7 @@ def no_tracked_file(paths: Sequence[str]) -> TrustError:
 
 
 def nothing_watched(folder: str) -> TrustError:
-    """A rule watches a folder in which no file is tracked."""
+    """A rule watches a folder in which git tracks no file."""
     return TrustError(
         f"no tracked file is in {folder}: nothing would be watched",
         help="git add its files, or fix 'within' in bound.toml",
@@ -100,7 +105,7 @@ def nothing_watched(folder: str) -> TrustError:
 
 
 def command_not_started(command: str, reason: str) -> OuroError:
-    """The program of a rule with the check ``command`` cannot be started."""
+    """The operating system cannot start the program of a rule with the check ``command``."""
     return OuroError(
         f"`{command}` cannot be started: {reason}",
         help="install the program; or a person fixes 'command' in bound.toml and blesses that: "

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def unknown_command(name: str, commands: Iterable[str]) -> OuroError:
-    """The first argument of ``pytest-ouro`` is not one of its commands."""
+    """The first argument of ``pytest-ouro`` is not one of its ``commands``; the headline proposes
+    the nearest."""
     from pytest_ouro.core.schema import nearest
 
     return OuroError(
@@ -28,15 +29,15 @@ def unknown_argument(word: str) -> OuroError:
 
 
 def unusable_file(path: str, reason: str) -> OuroError:
-    """The operating system refuses to read or write a file. ``path`` may be ""."""
+    """The operating system refuses to read or write a file, and nothing else reports it."""
     return OuroError(
-        f"{path}: {reason}" if path else reason,
+        f"{path}: {reason}",
         help="fix that file, its permissions or the disk, and try again",
     )
 
 
 def no_bound(folder: Path) -> OuroError:
-    """Neither the current folder nor one above it, up to the repository's top, has a bound.toml."""
+    """Neither ``folder`` nor one above it, up to the repository's top, has a bound.toml."""
     return OuroError(
         f"no bound.toml in {folder} or above: there are no rules to judge",
         help="state them: pytest-ouro init, or name the file: --bound PATH",
@@ -54,7 +55,8 @@ def nothing_judged(rules: list[str]) -> OuroError:
 
 
 def bound_outside(path: Path, folder: Path) -> OuroError:
-    """``--bound`` names a file in a folder that does not exist and is not below the current one."""
+    """``--bound`` names a file in a folder that does not exist and is not below ``folder``, the
+    current one."""
     return OuroError(
         f"{path} is not below {folder}", help="name a file of the repository: --bound PATH"
     )
@@ -70,8 +72,8 @@ def nothing_to_judge() -> OuroError:
 
 
 def not_judged(missing: list[str], judged: Iterable[str]) -> OuroError:
-    """A rule that ``--expect`` names was skipped or does not exist. ``judged`` are the ids of the
-    rules that were checked."""
+    """Rules that ``--expect`` names were skipped or do not exist: ``missing``, in words. ``judged``
+    are the ids of the rules that were checked."""
     return OuroError(
         f"not judged, but expected: {several(missing)}",
         help=f"these rules were judged: {', '.join(judged)}",
@@ -80,7 +82,7 @@ def not_judged(missing: list[str], judged: Iterable[str]) -> OuroError:
 
 def disagreement(differences: list[str]) -> OuroError:
     """``gate --pytest``: pytest reports another outcome of a rule than the gate, or not the same
-    rules."""
+    rules. ``differences`` has a text for each such rule."""
     return OuroError(
         f"pytest and the gate disagree: {several(differences)}",
         help="the gate's own answer stands: pytest-ouro gate",
@@ -88,7 +90,8 @@ def disagreement(differences: list[str]) -> OuroError:
 
 
 def no_report(last_line: str) -> OuroError:
-    """``gate --pytest``: pytest ended without a report that can be read."""
+    """``gate --pytest``: pytest ended without a report that can be read. ``last_line`` is the last
+    of its output."""
     return OuroError(
         f"pytest wrote no report; its last line: {last_line}",
         help="install pytest-ouro where `python -I` finds it",
@@ -112,7 +115,8 @@ def no_rules_to_bless(path: Path) -> OuroError:
 
 
 def script_untracked(script: str) -> OuroError:
-    """``bless``: git does not track the script that experiments run."""
+    """``bless``: git does not track the script that experiments run (the key ``script`` of the
+    bound)."""
     return TrustError(
         f"experiments run {script}, which git does not track",
         help="git add it, or fix 'script' in bound.toml",
@@ -120,7 +124,8 @@ def script_untracked(script: str) -> OuroError:
 
 
 def not_blessable(path: str) -> OuroError:
-    """``bless``: a file that a rule freezes is missing, or is a link or a directory."""
+    """``bless``: a file that a rule freezes is missing, or is a link or a directory. ``path`` is ""
+    for the repository's top."""
     return TrustError(
         f"{path or 'the top of the repository'} is not a regular file, so it cannot be blessed",
         help="put a regular file there, or fix its name in bound.toml",
@@ -136,7 +141,8 @@ def rule_not_blessable(rule: str, message: str, remedy: str) -> OuroError:
 
 
 def unforeseen(kind: str, words: str, report: str) -> OuroError:
-    """An exception that nothing else handles. ``report`` is the file with its traceback, or ""."""
+    """An exception that nothing else handles: its class ``kind`` and its text ``words``. ``report``
+    is the file with its traceback, "" if that could not be written."""
     said = f"{kind}: {words}" if words else kind
     if report:
         return OuroError(

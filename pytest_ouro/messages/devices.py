@@ -27,7 +27,8 @@ def no_such_card(name: str) -> ExperimentError:
 
 
 def no_device_node() -> ExperimentError:
-    """The driver does not report the number of a card's device node."""
+    """The driver does not report the number of a card's device node, or of the part of a card that
+    is used."""
     return ExperimentError(
         "the driver does not say which device node leads to the card",
         help="see whether `nvidia-smi` works",
@@ -35,7 +36,8 @@ def no_device_node() -> ExperimentError:
 
 
 def too_many_slots(slots: int, cores: int) -> ExperimentError:
-    """The bound divides the processor into more slots than there are cores."""
+    """The bound divides the processor into more slots than there are cores that this process may
+    use."""
     return ExperimentError(
         f"slots = {slots}, but this machine allows us {cores} cores: a slot has at least one",
         help=f"write slots = {cores} or less in bound.toml, and bless it: pytest-ouro bless",
@@ -51,7 +53,7 @@ def no_slots_here(slots: int) -> ExperimentError:
 
 
 def locks_not_writable(folder: Path, why: str) -> ExperimentError:
-    """The folder of the device locks cannot be written."""
+    """The lock of a device cannot be created, written or taken in ``folder``."""
     return ExperimentError(
         f"{folder} cannot be written: {why}",
         help="fix its permissions, or set XDG_CACHE_HOME to a folder with room",

@@ -6,8 +6,8 @@ from pytest_ouro.core.errors import ExperimentError, OuroError
 
 
 def no_python(command: str, reason: str) -> ExperimentError:
-    """The command that ``python`` in bound.toml names does not start a Python interpreter that
-    answers in time."""
+    """The command that ``python`` in bound.toml names does not start a Python interpreter, or that
+    does not answer in time."""
     return ExperimentError(
         f"'{command}' starts no Python: {reason}",
         help="install it, or fix 'python' in bound.toml",
@@ -15,8 +15,8 @@ def no_python(command: str, reason: str) -> ExperimentError:
 
 
 def no_environment() -> ExperimentError:
-    """``python`` in bound.toml is started by ``uv run``, and there is no .venv yet: uv would
-    install one, which the doctor must not cause."""
+    """``python`` in bound.toml begins with ``uv run``, and there is no .venv yet: uv would install
+    one, which the doctor must not cause."""
     return ExperimentError("there is no .venv yet, and uv run would install one", help="uv sync")
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def not_committed(path: str, word: str) -> ExperimentError:
     """An editable file in the index or the working tree differs from the commit that would be
-    measured. ``word`` is the file in a command."""
+    measured. ``word`` is ``path`` as a word of a shell's command."""
     return ExperimentError(
         f"{path} has changes that are not committed, and only commits are measured",
         help=f'git commit -m "what you try" -- {word}',
@@ -20,8 +20,9 @@ def not_committed(path: str, word: str) -> ExperimentError:
 
 
 def blessing_not_committed(lock: str, bound: str) -> ExperimentError:
-    """bound.lock in the working tree differs from that of the last commit, or is not in it. Both
-    arguments are words of a command."""
+    """bound.lock in the working tree differs from that of the last commit, or is not in it.
+    ``lock`` and ``bound`` are the paths of bound.lock and bound.toml as words of a shell's
+    command."""
     return ExperimentError(
         "bound.lock is not committed: the blessing has no commit to be compared with",
         help=f"git add {lock} {bound} && git commit -m 'Bless the rules'",
@@ -38,7 +39,7 @@ def script_not_committed(script: str, commit: str) -> ExperimentError:
 
 def submodule(path: str, commit: str, word: str) -> ExperimentError:
     """The experiment's folder contains a submodule, which a clean worktree would lack. ``word`` is
-    the submodule in a command."""
+    ``path`` as a word of a shell's command."""
     return ExperimentError(
         f"{path} is a submodule: its files are not in commit {commit:.7}, "
         "and only what is committed is measured",
@@ -48,7 +49,7 @@ def submodule(path: str, commit: str, word: str) -> ExperimentError:
 
 
 def head_moved(before: str, now: str) -> ExperimentError:
-    """HEAD names another commit than at the first of the repeats."""
+    """HEAD names another commit (``now``) than at the first of the repeats (``before``)."""
     return ExperimentError(
         f"HEAD moved from {before:.7} to {now:.7} between two repeats",
         help="the finished repeats are recorded; start the repeats again, and leave the branch "
@@ -57,7 +58,8 @@ def head_moved(before: str, now: str) -> ExperimentError:
 
 
 def budget_too_long(asked: str, budget: str) -> ExperimentError:
-    """--ouro-budget is longer than the budget of the bound."""
+    """``--ouro-budget`` is longer than the budget of the bound; both are texts of a number of
+    seconds."""
     return ExperimentError(
         f"--ouro-budget {asked} is more than the bound's {budget} s",
         help="a rehearsal may only be shorter; a person changes the budget in bound.toml",
@@ -65,7 +67,8 @@ def budget_too_long(asked: str, budget: str) -> ExperimentError:
 
 
 def not_trusted(path: str) -> ExperimentError:
-    """A file that is run from its trusted bytes, such as the harness, is not in trust."""
+    """A file that is run from its trusted bytes, such as the harness, is not among the trusted
+    files."""
     return ExperimentError(
         f"{path} is not among the trusted files: it cannot be run as harness",
         help="a person blesses it: pytest-ouro bless",
@@ -83,7 +86,7 @@ def not_the_blessed_file(path: str, commit: str) -> ExperimentError:
 
 
 def data_missing(pattern: str, command: str) -> ExperimentError:
-    """No file matches a pattern of ``data``, and the bound names no script that makes it.
+    """No file matches ``pattern``, one of ``data``, and the bound names no script that makes it.
 
     ``command`` runs the harness, which may make it; it is "" without a harness.
     """
@@ -102,7 +105,8 @@ def data_not_made(script: str, why: str, command: str) -> ExperimentError:
 
 
 def not_writable(path: Path, why: str) -> ExperimentError:
-    """This user may not write to a file or folder that a run writes."""
+    """This user may not write to a file or folder that a run writes, or it cannot be opened for
+    another reason."""
     return ExperimentError(
         f"{path} cannot be written: {why}: the run could not be recorded",
         help="fix its permissions, or mount its file system writable, and run again",
@@ -119,7 +123,8 @@ def not_a_plain_file(path: Path, why: str) -> ExperimentError:
 
 
 def disk_full(folder: Path, free: int, needed: int) -> ExperimentError:
-    """A disk that a run writes to has too little room; sizes are in MB."""
+    """The disk of a folder that a run writes to has ``free`` MB of room, and a run needs
+    ``needed``."""
     return ExperimentError(
         f"the disk of {folder} is full: {free} MB are free, and a run needs {needed}",
         help="free some space and run again",
@@ -127,7 +132,7 @@ def disk_full(folder: Path, free: int, needed: int) -> ExperimentError:
 
 
 def no_temporary_folder(why: str) -> ExperimentError:
-    """No temporary folder can be made."""
+    """No folder can be made where the system has its temporary files."""
     return ExperimentError(
         f"no folder for temporary files can be made: {why}",
         help="free some space, or set TMPDIR to a folder with room",

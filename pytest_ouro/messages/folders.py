@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def unusable_folder(folder: Path | str, why: str) -> ExperimentError:
-    """The path of the cache folder is not absolute, or it is not possible to look into a folder
-    that a run writes to."""
+    """The path of the cache folder is not absolute, or the operating system refuses to tell whether
+    a folder that a run writes to exists, or how much room its disk has."""
     return ExperimentError(
         f"{folder} cannot be used: {why}",
         help="set XDG_CACHE_HOME to a folder of yours, for what pytest-ouro keeps in a cache",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def not_installed() -> GitError:
-    """The program git is not found."""
+    """The program git is not found, or cannot be started."""
     return GitError(
         "git is not installed: rules are checked against its commits",
         help="install git and run again",
@@ -19,19 +19,21 @@ def not_installed() -> GitError:
 
 
 def not_a_directory(folder: Path) -> GitError:
-    """The folder to start in does not exist, or is not a directory."""
+    """The folder in which git is to be started does not exist, or is not a directory."""
     return GitError(f"{folder} is not a directory", help="name the directory of the experiment")
 
 
 def failed(command: str, words: str, advice: str = "") -> GitError:
-    """A git command failed for a reason that has no message here; ``advice`` is git's own."""
+    """A git command (``command`` is its name, such as "log") failed for a reason that has no
+    message here: ``words`` is a line of git's. The help is ``advice``, the rest of what git said,
+    if it is not ""."""
     help = advice or "git status, or git fsck, may say more"
     return GitError(f"git {command} failed: {words}", help=help)
 
 
 def silent() -> GitError:
-    """A git command gives no answer, and no pipe or device that explains it was found in git's own
-    folder."""
+    """A git command gives no answer and was ended, and no pipe or device that explains it was found
+    in git's own folder."""
     return GitError(
         "git does not answer: it waits for a pipe, a device or a file system that is gone",
         help="read .git/config and ~/.gitconfig: ls -l shows which path that they name is a pipe; "
@@ -40,7 +42,7 @@ def silent() -> GitError:
 
 
 def no_repository(folder: Path) -> GitError:
-    """No repository contains the folder."""
+    """No repository contains ``folder``."""
     return GitError(
         f"no git repository at {folder}: rules are judged against commits",
         help="git init, then commit the experiment",
@@ -48,8 +50,8 @@ def no_repository(folder: Path) -> GitError:
 
 
 def damaged_repository(folder: Path) -> GitError:
-    """There is a .git, which git does not accept as a repository: a part of it is missing or may
-    not be read."""
+    """git does not accept ``folder``, a .git that is there, as a repository: a part of it is
+    missing or may not be read."""
     return GitError(
         f"git does not accept {folder}: a part of it is missing, or may not be read",
         help=f"mount or restore it (ls -la {folder} must show HEAD, objects, refs), or clone again",
@@ -57,7 +59,8 @@ def damaged_repository(folder: Path) -> GitError:
 
 
 def repository_gone(folder: Path, repository: str) -> GitError:
-    """A linked working tree's repository is not where it was, as when it is not mounted."""
+    """``folder`` is in a linked working tree or a submodule, whose git folder, ``repository``, is
+    not there, as when it is not mounted."""
     return GitError(
         f"{folder} belongs to a repository that is not there: {repository}",
         help="mount it or move it back; where it moved, run git worktree repair there; of a "
@@ -66,7 +69,7 @@ def repository_gone(folder: Path, repository: str) -> GitError:
 
 
 def no_working_tree(folder: Path) -> GitError:
-    """The repository is bare, or the folder lies in the repository's own folder .git."""
+    """The repository is bare, or ``folder`` lies in the repository's own folder .git."""
     return GitError(
         f"{folder} has no working tree, as in a bare repository or a folder .git",
         help="go to a clone; a commit is judged here by pytest-ouro gate --head REV",
@@ -74,7 +77,7 @@ def no_working_tree(folder: Path) -> GitError:
 
 
 def foreign_index(index: str) -> GitError:
-    """GIT_INDEX_FILE names a file outside of the repository's git directory."""
+    """GIT_INDEX_FILE names a file outside of the repository's own git folder."""
     return GitError(
         f"GIT_INDEX_FILE names {index}, which is not an index of this repository",
         help="unset GIT_INDEX_FILE; git sets it for a partial commit",
@@ -82,7 +85,7 @@ def foreign_index(index: str) -> GitError:
 
 
 def outside_working_tree(path: Path, top: Path) -> GitError:
-    """A path that must be in the working tree is elsewhere."""
+    """A path that must be in the working tree, whose top is ``top``, is elsewhere."""
     return GitError(
         f"{path} lies outside the working tree {top}",
         help="git config --unset core.worktree, if it names another folder",
@@ -98,12 +101,14 @@ def merge_conflict(path: str) -> GitError:
 
 
 def unreadable_file(path: str, why: str) -> OuroError:
-    """A file of the working tree cannot be read."""
+    """The operating system refuses to read a file that is there: one of the working tree, of the
+    data, or one that git or pytest-ouro writes."""
     return OuroError(f"{path} cannot be read: {why}", help="fix its permissions, or the disk")
 
 
 def missing_object(name: str) -> GitError:
-    """An object is not in the repository, as in a shallow or partial clone."""
+    """An object whose id is ``name`` is not in the repository, as in a shallow or partial clone, or
+    git does not give it."""
     return GitError(
         f"object {name:.10} cannot be read from the repository",
         help="a shallow clone lacks it: git fetch --unshallow, or a partial one: "
@@ -112,7 +117,8 @@ def missing_object(name: str) -> GitError:
 
 
 def damaged_object(name: str) -> GitError:
-    """The bytes of an object do not match its id, or cannot be parsed."""
+    """The bytes of an object do not match its id, or are not those of a commit or tree where one is
+    expected."""
     return GitError(
         f"object {name:.10} does not match its id",
         help="the repository is damaged: git fsck, or clone it again",
@@ -120,7 +126,7 @@ def damaged_object(name: str) -> GitError:
 
 
 def invalid_tree(name: str, names: list[str]) -> GitError:
-    """A tree has a name that git refuses, or one name twice."""
+    """A tree has a name that git refuses, or one name twice. ``names`` are all its names."""
     return GitError(
         f"tree {name:.10} has an invalid or repeated name: {names}",
         help="the repository is damaged: git fsck, or clone it again",
@@ -128,7 +134,7 @@ def invalid_tree(name: str, names: list[str]) -> GitError:
 
 
 def not_a_push_line(line: str) -> GitError:
-    """Standard input of ``gate --pre-push`` is not what git gives to its hook."""
+    """A line of the standard input of ``gate --pre-push`` is not what git gives to its hook."""
     return GitError(
         f"not a line of a pre-push hook: {line!r:.80}",
         help="git hands its hook <local ref> <local id> <remote ref> <remote id>",
@@ -144,12 +150,13 @@ def no_commit_yet() -> GitError:
 
 
 def no_such_commit(revision: str) -> GitError:
-    """A revision given on the command line or in git's configuration names no commit."""
+    """The repository has no commit of the name ``revision``, which a command was given, or which a
+    job of CI names."""
     return GitError(f"'{revision}' names no commit", help="git fetch it, or fix the name")
 
 
 def shallow_history(trust: str, head: str) -> GitError:
-    """A shallow clone lacks commits between the trusted one and the judged one."""
+    """The clone is shallow, and has no common ancestor of the trusted commit and the judged one."""
     return GitError(
         f"a shallow clone: the commits between trust {trust:.7} and {head:.7} are incomplete",
         help="git fetch --unshallow (in CI: fetch-depth: 0)",
@@ -157,7 +164,8 @@ def shallow_history(trust: str, head: str) -> GitError:
 
 
 def server_refuses(server: str, *, sent: bool) -> GitError:
-    """The server refuses to let the repository be read. ``sent``: a token was sent."""
+    """The server refuses to let the repository be read: it rejects the token (``sent``), or asks
+    for one, and none was sent."""
     said = "refuses the token" if sent else "asks for a token, and none was given"
     return GitError(
         f"{server} {said}",
@@ -174,7 +182,7 @@ def no_such_repository(server: str) -> GitError:
 
 
 def not_on_server(what: str, server: str) -> GitError:
-    """The server lacks the base branch or the judged commit."""
+    """The server lacks the base branch or the judged commit; ``what`` says in words which."""
     return GitError(
         f"{what} is not on {server}",
         help="it was deleted or replaced, as by a force push: push again, which starts the check "
@@ -191,14 +199,15 @@ def shallow_server(server: str) -> GitError:
 
 
 def server_too_slow(server: str, what: str, seconds: float) -> GitError:
-    """The server does not give what was asked for in time. ``seconds`` is our limit; 0 if the
-    connection was given up for another reason."""
+    """The server does not give what was asked for (``what``; "" for any answer) in time.
+    ``seconds`` is our limit; 0 if git gave up the connection before."""
     limit = f" in {seconds:g} seconds" if seconds else " in time"
     return GitError(f"{server} did not give {what or 'an answer'}{limit}", help="run the job again")
 
 
 def server_unreachable(server: str, words: str) -> GitError:
-    """The server cannot be reached, or fails; ``words`` are git's."""
+    """git cannot read from the server for a reason that no other function reports; ``words`` are
+    git's."""
     return GitError(
         f"{server} cannot be read: {words}",
         help="run the job again when the server answers; a runner of your own needs a way to it",

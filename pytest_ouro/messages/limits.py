@@ -9,7 +9,8 @@ _OTHERWISE = "; if the project needs it, a person judges it without pytest-ouro"
 
 
 def too_large(name: str, size: int, limit: int) -> LimitError:
-    """A file or git object that must be read has more bytes than the limit."""
+    """A file or git object that must be read has more bytes than the limit, or a script more
+    characters."""
     return LimitError(
         f"{name} has {size} bytes: it could not be judged, at most {limit} are read",
         help=f"make it smaller, or let no rule of bound.toml be about it{_OTHERWISE}",
@@ -17,8 +18,8 @@ def too_large(name: str, size: int, limit: int) -> LimitError:
 
 
 def too_large_own(path: str, size: int, limit: int) -> LimitError:
-    """A file of git's own, or one of pytest-ouro in git's folder, has more bytes than git or
-    pytest-ouro writes."""
+    """A file of git's own, or one of pytest-ouro in git's folder, has more bytes than either ever
+    writes."""
     name = quoted(path)
     remedy = f"echo ref: refs/heads/BRANCH > {name}" if path.endswith("/HEAD") else f"rm {name}"
     return LimitError(
@@ -28,7 +29,7 @@ def too_large_own(path: str, size: int, limit: int) -> LimitError:
 
 
 def too_large_object(kind: str, name: str, size: int, limit: int) -> LimitError:
-    """A commit, or the listing of a folder in git, has more bytes than the limit."""
+    """A git object without a path, a commit or a tree (``kind``), has more bytes than the limit."""
     return LimitError(
         f"{kind} {name:.10} has {size} bytes: it could not be judged, at most {limit} are read",
         help="give the commit a shorter message or fewer files: git commit --amend; or judge what "
@@ -37,7 +38,7 @@ def too_large_object(kind: str, name: str, size: int, limit: int) -> LimitError:
 
 
 def too_many_tokens(name: str, count: int, limit: int) -> LimitError:
-    """A script has more words and signs than the limit."""
+    """A script has more tokens (words and signs) than the limit."""
     return LimitError(
         f"{name} has {count} words and signs: it could not be judged, at most {limit} are parsed",
         help=f"move its tables of data into a file that is not Python{_OTHERWISE}",
@@ -45,7 +46,8 @@ def too_many_tokens(name: str, count: int, limit: int) -> LimitError:
 
 
 def too_many_objects(limit: int) -> LimitError:
-    """All objects that were read from git together have more bytes than the limit."""
+    """All objects that were read from git for one judged commit, index or working tree have more
+    bytes together than the limit."""
     return LimitError(
         f"the judged files and commits have more than {limit} bytes together: they could not be "
         "judged",
@@ -54,10 +56,8 @@ def too_many_objects(limit: int) -> LimitError:
 
 
 def too_large_tree(tree: str, what: str, limit: int) -> LimitError:
-    """A commit's tree has more entries, longer paths or deeper folders than the limit.
-
-    ``what`` is what is counted, as in "entries".
-    """
+    """A tree, with all below it, has more entries, more characters in its paths, or deeper folders
+    than the limit. ``what`` is what is counted, as in "entries"."""
     return LimitError(
         f"tree {tree:.10} has more than {limit} {what}: it could not be judged",
         help=f"commit fewer and shallower files{_OTHERWISE}",
@@ -65,8 +65,8 @@ def too_large_tree(tree: str, what: str, limit: int) -> LimitError:
 
 
 def too_many_commits(limit: int) -> LimitError:
-    """More commits than the limit lie between trust and the judged commit. The limit is lower if
-    the commits have many files."""
+    """More commits than the limit lie between trust and the judged commit, or were made since
+    bound.lock was. The limit is lower if the commits have many files."""
     return LimitError(
         f"more than {limit} commits since trust: they could not be judged",
         help="name a later commit as trust (--trust), or a person blesses again: pytest-ouro bless",

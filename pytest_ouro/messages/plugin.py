@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def parallel_tests() -> OuroError:
-    """An experiment is asked for in a session that pytest-xdist spreads over processes."""
+    """An experiment is asked for in a session that pytest-xdist spreads over processes (``-n``,
+    ``--dist``)."""
     return OuroError(
         "--ouro-experiment cannot be used with -n or --dist: a device has one run at a time",
         help="add -n0 --dist=no, also where addopts or PYTEST_ADDOPTS sets them",
@@ -24,7 +25,8 @@ def parallel_tests() -> OuroError:
 
 
 def not_carried_out() -> OuroError:
-    """An experiment is asked for together with an option by which pytest calls no test."""
+    """An experiment is asked for with ``--setup-only`` or ``--setup-plan``, by which pytest calls
+    no test."""
     return OuroError(
         "--setup-plan and --setup-only keep pytest from running the experiment",
         help="leave them out, also where addopts or PYTEST_ADDOPTS sets them",
@@ -32,7 +34,8 @@ def not_carried_out() -> OuroError:
 
 
 def bound_missing(path: Path) -> OuroError:
-    """An experiment is asked for, and there is no file of rules."""
+    """An experiment is asked for, and there is no file at ``path``, where its bound.toml should
+    be."""
     return OuroError(
         f"--ouro-experiment needs {path}, which does not exist",
         help="state the rules: pytest-ouro init, or name the file: --ouro-bound PATH",
@@ -40,7 +43,7 @@ def bound_missing(path: Path) -> OuroError:
 
 
 def invalid_device(device: str, source: str) -> OuroError:
-    """The ini key ``ouro_device`` has another value than a device's name."""
+    """The ini key ``ouro_device`` is not the name of a device. ``source`` is the ini file."""
     return OuroError(
         f"ouro_device in {source} is '{device}': it must be auto, cpu or cuda",
         help=f"fix ouro_device in {source}",
@@ -63,8 +66,9 @@ def invalid_repeat() -> OuroError:
 
 
 def unusable_checks(problems: list[str]) -> BoundError:
-    """The hook ``pytest_ouro_checks`` returns something other than a mapping, gives an object that
-    is not a check, or gives a name that another check has."""
+    """An implementation of the hook ``pytest_ouro_checks`` returns something other than a mapping,
+    gives an object that is not a check, or gives a name that another check has. Each problem names
+    the plugin."""
     return BoundError(
         tuple(problems),
         help="fix pytest_ouro_checks there: it returns {name: a class derived from "
@@ -73,8 +77,8 @@ def unusable_checks(problems: list[str]) -> BoundError:
 
 
 def outside_configuration(files: list[str]) -> ExperimentError:
-    """An experiment is asked for, and pytest uses an ini file, root folder or conftest.py from
-    outside of the repository."""
+    """An experiment is asked for, and pytest uses an ini file, root folder or conftest.py
+    (``files``) from outside of the repository."""
     return ExperimentError(
         f"{several(files)} would configure the experiment from outside of the repository",
         help="remove it unless you put it there on purpose, or leave it out: pytest "

@@ -13,10 +13,8 @@ _BULLETS = "write each rule as a bullet under one of the headings DANGER ZONES, 
 
 
 def no_such_file(name: str, folder: Path, option: str) -> OuroError:
-    """A file that an option names, or a module of the project, does not exist.
-
-    ``option`` is how to name another.
-    """
+    """A file that an option names, or a module that is to be read, does not exist in ``folder``.
+    ``option`` is how to name another, such as "--from FILE"."""
     return OuroError(f"there is no file {name} in {folder}", help=f"name another file: {option}")
 
 
@@ -29,14 +27,16 @@ def not_python(name: str, words: str) -> OuroError:
 
 
 def nothing_found(what: str, where: str, call: str) -> OuroError:
-    """No candidate for a fact of the experiment (``what``) is in the project. ``call`` is the
-    command that names it."""
+    """The project has no candidate for a fact of the experiment that ``init`` must know. ``what``
+    names the fact, ``where`` the place that was searched; ``call`` is the command of ``init`` that
+    gives it."""
     return OuroError(f"no {what} was found in {where}", help=f"name it: {call}")
 
 
 def several_found(what: str, where: str, names: list[str], call: str) -> OuroError:
-    """A fact of the experiment (``what``) has several candidates. ``call`` is the command that
-    names one."""
+    """A fact of the experiment that ``init`` must know has several candidates, ``names``. ``what``
+    names the fact, ``where`` the place that was searched; ``call`` is the command of ``init`` that
+    chooses the first."""
     return AmbiguousError(
         f"{where} has several candidates for the {what}: {', '.join(names)}",
         help=f"name one of them: {call}",
@@ -44,7 +44,8 @@ def several_found(what: str, where: str, names: list[str], call: str) -> OuroErr
 
 
 def several_values(file: str, function: str) -> OuroError:
-    """The script takes several numbers from the evaluation, none of which has a name."""
+    """The script takes several numbers from the result of the evaluation (``function`` in the
+    harness ``file``), and nothing says which of them is the metric."""
     return OuroError(
         f"{file}: {function} returns several numbers, and nothing names the metric among them",
         help="let it return a dictionary with the metric's name among its keys",
@@ -52,7 +53,7 @@ def several_values(file: str, function: str) -> OuroError:
 
 
 def no_words(text: str, words: str) -> OuroError:
-    """A command cannot be split into words, as a shell would."""
+    """The text of a command is empty, or cannot be split into words as a shell would."""
     return OuroError(
         f"the command {text!r} has no words: {words}",
         help="pytest-ouro init --command 'PROGRAM ARGUMENT …'",
@@ -60,7 +61,9 @@ def no_words(text: str, words: str) -> OuroError:
 
 
 def lacks_arguments(words: str, options: list[str], call: str) -> OuroError:
-    """The program of the only command that was found demands options which it does not have."""
+    """Commands that may run the experiment were found, and each lacks options that its program
+    demands. ``words`` is the first command, ``options`` what it lacks; ``call`` is the command of
+    ``init`` with them."""
     return OuroError(
         f"{words} demands {' and '.join(options)}, and nothing says with which value",
         help=f"name the whole command, with a value for each …: {call}",
@@ -69,7 +72,7 @@ def lacks_arguments(words: str, options: list[str], call: str) -> OuroError:
 
 def no_editable(names: list[str], call: str) -> OuroError:
     """Nothing says which files an experiment may change. ``names`` are files that are code,
-    ``call`` is the command that names one."""
+    ``call`` is the command of ``init`` that names one."""
     near = f", such as {', '.join(names)}" if names else ""
     return OuroError(
         f"nothing says which files an experiment may change{near}", help=f"name them: {call}"
@@ -77,9 +80,9 @@ def no_editable(names: list[str], call: str) -> OuroError:
 
 
 def no_experiment(folder: Path, words: str, call: str) -> OuroError:
-    """There is no script with a harness, and no command that seems to run an experiment. ``words``
-    say why there is no script, "" if none was looked for; ``call`` is the command that names
-    one."""
+    """``folder`` has no script with a harness, and no command that seems to run an experiment.
+    ``words`` say why there is no script, "" if none was looked for; ``call`` is the command of
+    ``init`` that names a command."""
     return OuroError(
         f"no experiment was found in {folder}: {words or 'nothing runs one'}",
         help=f"name the command that runs one and prints its metric: {call}",
@@ -87,7 +90,7 @@ def no_experiment(folder: Path, words: str, call: str) -> OuroError:
 
 
 def no_such_function(file: str, function: str) -> OuroError:
-    """The function that ``--evaluate`` names is not in the harness."""
+    """The function that ``--evaluate`` names is not in the harness (``file``)."""
     return OuroError(
         f"{file} defines no function {function}",
         help="name a function of the harness: --evaluate NAME",
@@ -95,8 +98,8 @@ def no_such_function(file: str, function: str) -> OuroError:
 
 
 def not_one_number(harness: str, evaluate: str, what: str) -> OuroError:
-    """The evaluation returns several numbers, by its ``return`` statements, and the metric's name
-    is not among their keys: every run would be a crash."""
+    """Each ``return`` of the evaluation gives a tuple, a list, or a dictionary without the metric's
+    name, so that every run would be a crash. ``what`` is the first of these values in words."""
     return OuroError(
         f"{harness}: {evaluate} returns {what}, not one number",
         help="let it return a number, or a dictionary, and name one of its keys as 'metric' in "
@@ -105,10 +108,8 @@ def not_one_number(harness: str, evaluate: str, what: str) -> OuroError:
 
 
 def unclear_direction(metric: str, lower: str, higher: str) -> OuroError:
-    """Neither the rules, the instructions nor the metric's name say which value is better.
-
-    ``lower`` and ``higher`` are the calls that do.
-    """
+    """Neither the rules, the instructions nor the metric's name say whether a lower or a higher
+    value is better. ``lower`` and ``higher`` are the commands of ``init`` that do."""
     return OuroError(
         f"it is not clear whether a lower or a higher {metric} is better",
         help=f"say it: {lower}, or {higher}",
@@ -116,19 +117,21 @@ def unclear_direction(metric: str, lower: str, higher: str) -> OuroError:
 
 
 def invalid_experiment(fault: str) -> OuroError:
-    """The options and the project together make an experiment that bound.toml does not allow."""
+    """The options of ``init`` and the project together give ``[experiment]`` a value, or values
+    together, that bound.toml does not allow: ``fault``."""
     return OuroError(fault, help="give another value by an option: pytest-ouro init --help")
 
 
 def nothing_editable(glob: str, folder: Path) -> OuroError:
-    """A glob that ``--editable`` gives matches no file."""
+    """A glob that ``--editable`` gives matches no file in ``folder``."""
     return OuroError(
         f"no file in {folder} matches {glob}", help="name what may change: --editable GLOB"
     )
 
 
 def other_scope(place: str, files: list[str], editable: list[str]) -> OuroError:
-    """A rule names the only files that may change, and they are not the editable files."""
+    """A rule in a person's words, at ``place``, names the only files that may change (``files``),
+    and they are not those of the experiment (``editable``)."""
     options = " ".join(f"--editable {path}" for path in files)
     return OuroError(
         f"{place} lets only {', '.join(files)} change, not {', '.join(editable)}",
@@ -137,8 +140,8 @@ def other_scope(place: str, files: list[str], editable: list[str]) -> OuroError:
 
 
 def other_budget(place: str, stated: float, budget: float) -> OuroError:
-    """A rule states an exact time of training that is not the budget, or a limit that is less than
-    it."""
+    """A rule in a person's words, at ``place``, states an exact time of training that is not the
+    budget, or a limit below the budget. Times are in seconds."""
     return OuroError(
         f"{place} says {stated:g} seconds, but the budget is {budget:g}",
         help=f"give --budget {stated:g}, or fix the rule",
@@ -146,7 +149,8 @@ def other_budget(place: str, stated: float, budget: float) -> OuroError:
 
 
 def other_direction(place: str, stated: str, direction: str) -> OuroError:
-    """A rule says that the other direction of the metric is better."""
+    """A rule in a person's words, at ``place``, says that ``stated`` (lower or higher) values of
+    the metric are better, and the experiment has the other direction."""
     return OuroError(
         f"{place} says that {stated} is better, but the direction is {direction}",
         help=f"give --direction {stated}, or fix the rule",
@@ -154,7 +158,7 @@ def other_direction(place: str, stated: str, direction: str) -> OuroError:
 
 
 def no_section(file: str) -> OuroError:
-    """The file that ``--from`` names has no BOUND section, and no instructions about an
+    """The file that ``--from`` names has neither a BOUND section nor instructions about an
     experiment."""
     return OuroError(
         f"{file} has no BOUND section", help=f"add a heading `## BOUND`, then {_BULLETS}"
@@ -170,12 +174,14 @@ def no_rule(file: str) -> OuroError:
 
 
 def different_rules(files: list[str]) -> OuroError:
-    """The files for agents state different rules."""
+    """Several of the files CLAUDE.md and AGENTS.md, in the project's folder and at the repository's
+    top, have BOUND sections with different rules."""
     return OuroError(f"{' and '.join(files)} state different rules", help="say which: --from FILE")
 
 
 def unpaired_markers(file: str, begins: int, ends: int) -> OuroError:
-    """The markers around the rendered section are not one pair."""
+    """The markers around the section that ``init --render`` writes are not one pair in order: there
+    are ``begins`` and ``ends`` of them."""
     return OuroError(
         f"{file} has {begins} begin and {ends} end markers of pytest-ouro",
         help="leave one pair, the begin before the end",
@@ -183,7 +189,8 @@ def unpaired_markers(file: str, begins: int, ends: int) -> OuroError:
 
 
 def several_sections(file: str, lines: list[int]) -> OuroError:
-    """A file has several BOUND sections, so that it is not clear which one to replace."""
+    """A file has several BOUND sections, so that ``init --render`` does not know which one to
+    replace. ``lines`` are the numbers of their headings."""
     return OuroError(
         f"{file} has several BOUND sections: lines {', '.join(map(str, lines))}",
         help="leave the one to replace",
@@ -199,7 +206,8 @@ def rules_outside_section(file: str) -> OuroError:
 
 
 def not_a_table(place: str, text: str) -> OuroError:
-    """The parameters of a rendered rule are not TOML."""
+    """The parameters in a bullet that ``init --render`` wrote are not a TOML table. ``place`` is
+    ``file:line``, ``text`` what stands there."""
     return OuroError(
         f"{place}: {text} is not a TOML table",
         help='write the parameters as in {paths = ["prepare.py"]}, or delete the line',
@@ -207,7 +215,7 @@ def not_a_table(place: str, text: str) -> OuroError:
 
 
 def no_such_check(place: str, check: str) -> OuroError:
-    """A rendered rule names a check that does not exist."""
+    """A bullet that ``init --render`` wrote, at ``place``, names a check that does not exist."""
     return OuroError(
         f"{place}: there is no check '{check}'",
         help="name a check of docs/rules.md, or delete the line: init then chooses a check",
@@ -215,7 +223,8 @@ def no_such_check(place: str, check: str) -> OuroError:
 
 
 def unusable_check(place: str, check: str, words: str) -> OuroError:
-    """A check of a package that a rendered rule names cannot be imported."""
+    """A bullet that ``init --render`` wrote, at ``place``, names a check of a package that cannot
+    be imported."""
     return OuroError(
         f"{place}: the check '{check}' cannot be used: {words}",
         help="install the package that provides the check, or name another check",
@@ -223,18 +232,20 @@ def unusable_check(place: str, check: str, words: str) -> OuroError:
 
 
 def invalid_parameters(problems: list[str]) -> BoundError:
-    """The parameters of a rendered rule are not those of its check."""
+    """The parameters in a bullet that ``init --render`` wrote are not those of its check. Each
+    problem has the form ``file:line: text``."""
     return BoundError(tuple(problems), help="docs/rules.md lists the parameters of each check")
 
 
 def file_exists(name: str, call: str) -> OuroError:
-    """``init`` would write a bound.toml that exists already. ``call`` is the command that replaces
-    it."""
+    """Something, if only a link, exists where ``init`` is to write bound.toml. ``call`` is the
+    command that replaces it."""
     return OuroError(f"{name} exists already", help=f"replace it: {call}")
 
 
 def not_committed(names: str, words: str) -> OuroError:
-    """``init --go``: git refuses to commit the rules. ``words`` are what git said."""
+    """``init --go``: git refuses to commit the files ``names``, which have been written. ``words``
+    are what git said."""
     return OuroError(
         f"the rules are blessed, but git did not commit {names}: {words}",
         help=f"git add -f {names} && git commit -m 'Bless the rules'",
@@ -249,8 +260,8 @@ def written_by_hand(name: str) -> OuroError:
 
 
 def foreign_hook(hook: str, command: str) -> OuroError:
-    """One of git's hooks exists, and ``init --hook`` did not write it. ``command`` is the line that
-    the hook lacks."""
+    """A hook that ``init --hook`` is to write exists at the path ``hook``, and ``init`` did not
+    write it. ``command`` is the line that the hook lacks."""
     return OuroError(
         f"{hook} was written by someone else",
         help=f"add this line to it: {command}   (or replace it: --force)",
@@ -269,7 +280,7 @@ def other_hooks_folder(command: str) -> OuroError:
 
 
 def not_writable(path: str, words: str) -> OuroError:
-    """A file cannot be written; the file that was there, if any, is unchanged."""
+    """A file cannot be written, replaced or removed; one that was there is unchanged."""
     return OuroError(
         f"{path} cannot be written: {words}", help="check the permissions and the disk's free space"
     )

@@ -25,13 +25,13 @@ _OR_MOVE = "or move the file out of the repository: the next run starts a new on
 
 
 def _remedy(journal: Path, held: str) -> str:
-    """Return the help for a damaged journal: how to restore it if git holds a copy, else how to
-    start again. ``held`` is the id of git's copy, "" if there is none."""
+    """Return the help for a damaged journal: the command that restores it if git holds a copy, else
+    how a person starts again. ``held`` is the id of git's copy, "" if there is none."""
     return RESTORE if held else START_AGAIN.format(journal=quoted(str(journal)))
 
 
 def not_a_run_id(journal: Path, text: str, held: str) -> RecordError:
-    """A record names a run by something other than 12 hexadecimal digits, such as a path.
+    """A record names a run by ``text``, which is not 12 hexadecimal digits; it could be a path.
 
     ``held`` is the id of git's copy of the journal, which the help restores; "" if there is none.
     """
@@ -41,7 +41,7 @@ def not_a_run_id(journal: Path, text: str, held: str) -> RecordError:
 
 
 def newer_record(journal: Path, line: int, why: str) -> RecordError:
-    """A line of the journal has a version that this pytest-ouro does not know."""
+    """A line of the journal has a later version than this pytest-ouro knows."""
     return RecordError(
         f"{journal}:{line}: written by a later pytest-ouro: {why}",
         help="update pytest-ouro: pip install -U pytest-ouro",
@@ -62,8 +62,11 @@ def altered_journal(
     journal: Path, line: int, headline: str, expected: str, actual: str, remedy: str
 ) -> RecordError:
     """The journal is not what was recorded: lines were changed, added or removed, two lines
-    contradict each other, or git's copy cannot be read. Without something to compare, ``expected``
-    is ""."""
+    contradict each other, or git's copy cannot be read.
+
+    ``headline`` says what is wrong with line ``line``, and ``remedy`` is the help. ``expected`` and
+    ``actual`` are what was compared; ``expected`` is "" if nothing was.
+    """
     counts = f" (expected {expected}, not {actual})" if expected else ""
     return RecordError(f"{journal}:{line}: {headline}{counts}", help=remedy)
 
@@ -77,7 +80,8 @@ def no_copy(journal: Path) -> RecordError:
 
 
 def unwritable_journal(journal: Path, why: str) -> RecordError:
-    """The journal, its lock or its copy in git cannot be written."""
+    """The operating system refuses to write the journal, a lock or reserved space beside it, or its
+    copy in git. ``journal`` is the path that the headline names."""
     return RecordError(
         f"{journal} cannot be written: {why}",
         help="free some space or fix the permissions: no run is made without its record",
@@ -85,7 +89,7 @@ def unwritable_journal(journal: Path, why: str) -> RecordError:
 
 
 def unreadable_journal(journal: Path, why: str) -> RecordError:
-    """The journal's file cannot be read."""
+    """The operating system refuses to read the journal, which is there."""
     return RecordError(
         f"{journal} cannot be read: {why}",
         help="fix its permissions, or move it away to start again",
@@ -93,7 +97,8 @@ def unreadable_journal(journal: Path, why: str) -> RecordError:
 
 
 def journal_not_a_file(journal: Path, kind: str, held: str) -> RecordError:
-    """A folder, a link, a pipe or another special file (``kind``) has the journal's name."""
+    """A folder, a link, a pipe or another special file (``kind``) has the journal's name. ``held``
+    is the id of git's copy of the journal, which the help restores; "" if there is none."""
     return RecordError(
         f"{journal} cannot be read: it is not a regular file but {kind}",
         help=_remedy(journal, held),
@@ -118,7 +123,8 @@ def no_folder_of_records(folder: Path) -> RecordError:
 
 
 def ledger_not_a_file(ledger: Path, kind: str) -> RecordError:
-    """A folder, a pipe or another special file (``kind``) has the ledger's name."""
+    """A folder, a pipe or another special file (``kind``), or a link to one, has the ledger's
+    name."""
     return RecordError(
         f"{ledger} cannot be read: it is not a regular file but {kind}",
         help=f"keep elsewhere what you need of it, then: rm -r {quoted(str(ledger))}",
@@ -126,13 +132,13 @@ def ledger_not_a_file(ledger: Path, kind: str) -> RecordError:
 
 
 def unreadable_ledger(ledger: Path, why: str) -> RecordError:
-    """The ledger cannot be read."""
+    """The operating system refuses to read the ledger, which is there."""
     return RecordError(f"{ledger} cannot be read: {why}", help="fix its permissions")
 
 
 def ledger_without_header(ledger: Path, line: int, width: int) -> RecordError:
-    """The ledger has no header, and its first row does not have the five columns of a new
-    ledger."""
+    """The ledger has no header, and its first row, at ``line``, has ``width`` columns, not the five
+    of a ledger that pytest-ouro starts."""
     return RecordError(
         f"{ledger}:{line}: no header names the columns, and a row has {width}, not 5",
         help=f"write a header above line {line}, {_OR_MOVE}",
@@ -142,7 +148,8 @@ def ledger_without_header(ledger: Path, line: int, width: int) -> RecordError:
 def ledger_lacks_column(
     ledger: Path, line: int, lacks: list[str], names: tuple[str, ...]
 ) -> RecordError:
-    """The header of the ledger names no column for the commit or for the metric of the bound."""
+    """The ledger has no column for the commit, or none for the metric of the bound: ``lacks`` are
+    the names of those that are missing, ``names`` all that the header in ``line`` has."""
     columns = ", ".join(names) or "none"
     return RecordError(
         f"{ledger}:{line}: no column is named {' or '.join(lacks)}: a row could not say of which "
@@ -152,7 +159,7 @@ def ledger_lacks_column(
 
 
 def unwritable_ledger(ledger: Path, why: str) -> RecordError:
-    """A row cannot be added to the ledger; its run is in the journal."""
+    """The operating system refuses to add a row to the ledger; the row's run is in the journal."""
     return RecordError(
         f"{ledger} cannot be written: {why}",
         help="free some space or fix the permissions; the journal holds the run, and the "

@@ -6,8 +6,8 @@ from pytest_ouro.core.errors import TrustError
 
 
 def not_a_commit(source: str, revision: str) -> TrustError:
-    """The revision that an option, OURO_TRUST or git's configuration names as trust is empty, or is
-    not a commit of the repository."""
+    """The revision that ``source`` (an option, OURO_TRUST or git's configuration) names as trust is
+    empty, or is not a commit of the repository."""
     return TrustError(
         f"{source} names '{revision}', which is not a commit of this repository",
         help="git fetch it, or name a commit, branch or tag that a person trusts",
@@ -15,7 +15,8 @@ def not_a_commit(source: str, revision: str) -> TrustError:
 
 
 def ambiguous_name(source: str, revision: str) -> TrustError:
-    """The name of the trusted commit is that of several refs, such as a branch and a tag."""
+    """The name of the trusted commit, given by ``source``, is that of several refs, such as a
+    branch and a tag."""
     return TrustError(
         f"{source} names '{revision}', which several refs are called",
         help="name one of them in full (git for-each-ref lists them), or the commit",
@@ -23,7 +24,8 @@ def ambiguous_name(source: str, revision: str) -> TrustError:
 
 
 def no_trusted_rules(lock: str) -> TrustError:
-    """There is no bound.lock, and no option, variable or setting names a trusted commit."""
+    """There is no bound.lock (at the path ``lock``), and no option, variable or setting names a
+    trusted commit."""
     return TrustError(
         f"no trusted rules: {lock} does not exist and no trusted commit was named",
         help="a person runs `pytest-ouro bless` and commits bound.lock, "
@@ -56,15 +58,16 @@ def shallow_history(lock: str) -> TrustError:
 
 
 def no_bound(bound: str) -> TrustError:
-    """The bound.toml that was named is not in bound.lock, and the checkout does not have it."""
+    """The bound.toml that was named is not in bound.lock, and neither is it in the working tree or
+    the commit that is judged."""
     return TrustError(
         f"{bound} does not exist: there are no rules to judge", help="fix the name: --bound PATH"
     )
 
 
 def altered_bound(bound: str, restore: str) -> TrustError:
-    """bound.toml differs from the digest in bound.lock, or is missing. ``restore`` is the command
-    that restores it; "" if there is none."""
+    """bound.toml differs from its digest in bound.lock, is not in bound.lock, or is missing.
+    ``restore`` is the command that restores it; "" if there is none."""
     undo = f"undo the change: {restore}; "
     return TrustError(
         f"{bound} is not the one that was blessed (bound.lock): its rules are not trusted",
@@ -93,7 +96,7 @@ def no_ci_job() -> TrustError:
 
 
 def no_event(path: str) -> TrustError:
-    """GITHUB_EVENT_PATH names no file with a JSON object."""
+    """GITHUB_EVENT_PATH (``path``, "" if it is not set) names no file with a JSON object."""
     return TrustError(
         f"the event cannot be read from {path or 'GITHUB_EVENT_PATH, which is not set'}",
         help="use the workflow of docs/ci.md as it stands",
@@ -101,7 +104,7 @@ def no_event(path: str) -> TrustError:
 
 
 def no_base_branch() -> TrustError:
-    """The event does not tell the repository's default branch."""
+    """Neither the job's input nor its server names a base branch, whose rules count."""
     return TrustError(
         "the event names no default branch: nobody knows whose rules count",
         help="name the protected branch in the workflow: base-branch: main",
@@ -109,8 +112,8 @@ def no_base_branch() -> TrustError:
 
 
 def other_base(what: str, target: str, base: str) -> TrustError:
-    """A pull request goes to another branch than the one whose rules count: it could bring rules
-    of its own there, and be retargeted later."""
+    """A pull or merge request (``what``) goes to the branch ``target`` and not to ``base``, whose
+    rules count: it could bring rules of its own there, and be retargeted later."""
     return TrustError(
         f"{what} goes to '{target}', and only the rules of '{base}' count",
         help=f"retarget it to {base}; or a person names that branch in the workflow: "
@@ -136,14 +139,14 @@ def no_passed_check(base: str, why: str) -> TrustError:
 
 
 def names_no_commit(what: str, value: str) -> TrustError:
-    """An event or an input does not name a commit by its full id."""
+    """An event or an input (``what``) names ``value``, which is not the full id of a commit."""
     return TrustError(
         f"{what} names no commit: '{value}'", help="give the full id of a commit, or leave it out"
     )
 
 
 def branch_deleted(what: str) -> TrustError:
-    """A push deletes a branch."""
+    """A push (``what``) deletes a branch."""
     return TrustError(
         f"{what} deletes a branch: there is nothing to judge",
         help="nothing has to be done; let the workflow run on pull requests",
@@ -151,7 +154,7 @@ def branch_deleted(what: str) -> TrustError:
 
 
 def empty_change(what: str, base: str) -> TrustError:
-    """Each commit of a pull request or push is in the base branch already."""
+    """Each commit of a pull request or push (``what``) is in the branch ``base`` already."""
     return TrustError(
         f"{what} has no commit that {base} lacks: there is nothing to judge",
         help="push a commit to it, or close it",
@@ -159,7 +162,8 @@ def empty_change(what: str, base: str) -> TrustError:
 
 
 def unapproved(environment: str, why: str) -> TrustError:
-    """A person's approval was asked for, and the server does not tell of one."""
+    """A person's approval in the environment was asked for, and GitHub cannot be asked or reports
+    none: ``why``."""
     return TrustError(
         f"nobody approved this run in the environment '{environment}': {why}",
         help="a person gives that environment required reviewers (Settings, Environments) and the "
