@@ -32,8 +32,8 @@ Stage = Literal["repository", "ledger", "run", "human"]
 
 
 def _own_names() -> Iterator[str]:
-    """Yield the names of the checks of pytest-ouro: of each module and package in this folder that
-    does not start with ``_``, written with ``-`` for ``_``."""
+    """Yield, unsorted, the names of the checks of pytest-ouro: of each module and package in this
+    folder that does not start with ``_``, written with ``-`` for ``_``."""
     folder = os.path.dirname(__file__)  # noqa: PTH120 - pathlib costs more
     for name in os.listdir(folder):  # noqa: PTH208
         stem, _, ending = name.partition(".")
@@ -50,7 +50,7 @@ ENTRY_POINTS = "pytest_ouro.checks"
 
 @dataclass(frozen=True, kw_only=True)
 class Protection:
-    """The actions that `pytest-ouro guard` refuses. Globs are relative to the repository's top.
+    """What `pytest-ouro guard` protects for a rule. Globs are relative to the repository's top.
 
     ``frozen`` files may not be changed, moved or removed; ``untracked`` files may not be added to
     git. If ``within`` is a folder ("" is the whole repository), only the files in it that match
@@ -66,9 +66,10 @@ class Protection:
 
 
 class Check(ABC):
-    """The base class of checks, which are frozen dataclasses. Its fields are the parameters of a
-    rule; its methods say when the rule is skipped, what violates it, what it protects, and which
-    data it reads. ``stage`` says what the check needs (`Stage`)."""
+    """The base class of checks, which are frozen dataclasses. The fields of a check are the
+    parameters of a rule; its methods say when the rule is skipped, what violates it, what it
+    protects, and which data it reads. ``stage`` says what the check needs (`Stage`), ``after_run``
+    whether it is applied again when a run has ended."""
 
     stage: ClassVar[Stage] = "repository"
     #: Whether it is applied again when a run has ended; a finding is then a breach.
@@ -86,7 +87,7 @@ class Check(ABC):
 
     def protects(self, layout: Layout) -> Protection:
         """Return what the guard protects for this rule; by default nothing. It may depend on
-        nothing but bound.toml, since the guard caches it."""
+        nothing but bound.toml, of which ``layout`` has the paths, since the guard caches it."""
         return Protection()
 
     def data_globs(self, layout: Layout) -> Iterable[str]:
@@ -113,8 +114,8 @@ class Check(ABC):
 
 
 def load(name: str) -> type[Check]:
-    """Return the class of the check with this name, one of pytest-ouro or one that a package
-    registers. KeyError if the name is unknown.
+    """Import the module of the check with this name, one of pytest-ouro or one that a package
+    registers, and return its class. KeyError if the name is unknown.
 
     ImportError if a package's check cannot be loaded, or if more than one distribution has a check
     of this name, pytest-ouro or packages.
@@ -134,8 +135,9 @@ def load(name: str) -> type[Check]:
 
 
 def _load_registered(entry: EntryPoint | None, name: str) -> type[Check]:
-    """Return the class that a package's entry point names. KeyError if ``entry`` is None;
-    ImportError if it cannot be loaded, or is not a class derived from `Check`."""
+    """Import and return the class that ``entry``, a package's entry point for the check ``name``,
+    names. KeyError if ``entry`` is None; ImportError if it cannot be loaded, or is not a class
+    derived from `Check`."""
     if entry is None:
         raise KeyError(name)
     given = f"{entry.value} of {provider(entry)}"
@@ -151,7 +153,7 @@ def _load_registered(entry: EntryPoint | None, name: str) -> type[Check]:
 def registered() -> dict[str, list[EntryPoint]]:
     """Return a dict from the name of each check that installed packages register to its entry
     points: more than one if several packages use the name. pytest-ouro registers none of its own
-    checks, so they are not in it."""
+    checks, so they are not in it. The result is cached while ``sys.path`` is the same."""
     return _registered(tuple(sys.path), known=False)
 
 
@@ -164,8 +166,8 @@ def provider(entry: EntryPoint) -> str:
 @lru_cache(maxsize=4)
 def _registered(path: tuple[str, ...], *, known: bool) -> dict[str, list[EntryPoint]]:
     """Return what `registered` does, cached for ``path``, the folders of ``sys.path``. With
-    ``known``, return {} without the costly import of `importlib.metadata` if no folder has a
-    distribution that registers checks."""
+    ``known`` (the name that is looked up is a check of pytest-ouro), return {} without the costly
+    import of `importlib.metadata` if no folder has a distribution that registers checks."""
     if known and not any(map(_registers_checks, path)):
         return {}
     from importlib.metadata import entry_points

@@ -32,9 +32,10 @@ _LINKS = ("120000", "160000")
 
 @dataclass(frozen=True)
 class ChangedScript:
-    """One editable script that differs from trust. ``trusted`` is its bytes in the trusted commit,
-    None if that lacks it or a blessing is pending. ``now`` maps each checked place (commit, index,
-    working tree) to its bytes there, None for an absent file."""
+    """One editable script that differs from trust in a checked place. ``path`` is from the
+    repository's top. ``trusted`` is its bytes in the trusted commit, None if that lacks it or a
+    blessing is not committed yet. ``now`` maps each checked place (commit, index, working tree) to
+    its bytes there, None for an absent file."""
 
     path: str
     trusted: bytes | None
@@ -49,9 +50,9 @@ class ChangedScript:
 
 def changed_scripts(evidence: Evidence) -> Iterator[ChangedScript]:
     """Yield each editable Python script of the index whose bytes in the commit, the index or the
-    working tree, as far as these are checked, differ from those of the trusted commit. Links and
-    submodules, and files that were only deleted, are left out. LimitError if a script is too
-    large."""
+    working tree, as far as these are checked, differ from those of the trusted commit, or that
+    trust lacks. Links and submodules, and files whose only change is that they were deleted, are
+    left out. LimitError if a script is too large."""
     paths = scripts(evidence, evidence.repository.index)
     for path, contents in evidence.repository.contents(paths, limit=limits.SCRIPT).items():
         script = ChangedScript(path, evidence.trust.before(path), contents)
@@ -60,8 +61,8 @@ def changed_scripts(evidence: Evidence) -> Iterator[ChangedScript]:
 
 
 def linked_scripts(evidence: Evidence) -> Iterator[Finding]:
-    """Yield a finding for each editable Python script of the index that is a link or a submodule,
-    unless it was one in the trusted commit: the code behind it is not checked."""
+    """Yield a finding for each editable Python script of the index that is a link or a submodule in
+    a checked place, unless it was one in the trusted commit."""
     trust = evidence.trust
     for path in scripts(evidence, evidence.repository.index):
         if is_link(evidence, path):
@@ -71,8 +72,9 @@ def linked_scripts(evidence: Evidence) -> Iterator[Finding]:
 
 
 def scripts(evidence: Evidence, paths: Iterable[str]) -> list[str]:
-    """Return those of ``paths`` that are editable and Python, in their order: their names end in
-    ``.py``, or they are the script of the experiment, whatever its name."""
+    """Return those of ``paths``, from the repository's top, that are editable and Python, in their
+    order: their names end in ``.py``, or they are the script of the experiment, whatever its
+    name."""
     layout = evidence.layout
     script = layout.path(layout.script) if layout.script else ""
     editable = matching(paths, layout.editable_globs)
@@ -80,7 +82,7 @@ def scripts(evidence: Evidence, paths: Iterable[str]) -> list[str]:
 
 
 def is_python(evidence: Evidence) -> bool:
-    """Return whether there is Python to check: the experiment has a script, or one of the editable
+    """Return whether there is Python to check: the bound names a script, or one of the editable
     files in the index or in the trusted commit is Python."""
     places = (evidence.repository.index, evidence.trust.committed)
     return bool(evidence.layout.script) or any(scripts(evidence, paths) for paths in places)
@@ -118,8 +120,8 @@ def _unreadable(evidence: Evidence, path: str, error: SyntaxError) -> OuroError:
 
 
 def gate_command(evidence: Evidence) -> str:
-    """Return the shell command that runs the gate again on the same subject by the project's
-    Python. It is to be run where pytest-ouro was called."""
+    """Return the shell command that runs the gate again on what is checked (working tree, index or
+    commit) by the project's Python. It is to be run where pytest-ouro was called."""
     repository, layout = evidence.repository, evidence.layout
     head, trust = repository.tip or repository.head, evidence.trust.commit
     options = {
@@ -137,8 +139,8 @@ def missing(evidence: Evidence) -> Iterator[Finding]:
     or from the working tree if that is checked. Wanted are the script, and the editable files that
     are named without a wildcard and are in the trusted commit.
 
-    Nothing is yielded for an earlier commit of a history. A submodule, and a file with
-    skip-worktree, are not looked for in the working tree.
+    Nothing is yielded for an earlier commit of a history that is checked commit by commit. A
+    submodule, and a file with skip-worktree, are not looked for in the working tree.
     """
     layout, repository = evidence.layout, evidence.repository
     if repository.tip:
@@ -179,8 +181,9 @@ def _report_gone(evidence: Evidence, path: str, place: str) -> Finding:
 
 
 def is_link(evidence: Evidence, path: str) -> bool:
-    """Return whether the file is a link or a submodule in the commit or the index, or a link in the
-    working tree if that is checked."""
+    """Return whether the file at ``path``, from the repository's top, is a link or a submodule in
+    the commit or the index, or a link in the working tree if that is checked. False if it is
+    absent."""
     repository = evidence.repository
     modes = [tree[path].mode for tree in (repository.head_tree, repository.index) if path in tree]
     if any(mode in _LINKS for mode in modes):
@@ -189,8 +192,8 @@ def is_link(evidence: Evidence, path: str) -> bool:
 
 
 def report_link(path: str) -> Finding:
-    """Return the finding that an editable file is a link or a submodule: what it would run is not
-    what is committed."""
+    """Return the finding that the editable file at ``path`` is a link or a submodule, so that what
+    would run is not what is committed."""
     return Finding(
         f"{path} is a link: what would run is not what is committed",
         where="its mode is that of a link or of a submodule",

@@ -17,8 +17,8 @@ _BLESS = "   (a person may bless a change: pytest-ouro bless)"
 
 
 def undo(evidence: Evidence, path: str, *, known: bool = True) -> str:
-    """Return the command that undoes the changes of a file, followed by a note that a person may
-    bless them.
+    """Return the shell command that undoes the changes of a file since trust, followed by a note
+    that a person may bless them. It is text for a finding: nothing is run.
 
     The command takes the changes out of the commits since trust. If no commit changed the file, it
     restores the trusted file or, if trust lacks it (``known`` is False), removes the file. If no
@@ -37,18 +37,20 @@ def undo(evidence: Evidence, path: str, *, known: bool = True) -> str:
 
 
 def remove(repository: Repository, path: str) -> str:
-    """Return the command that removes a file from the disk, and from the index if it is there."""
+    """Return the shell command, as text, that removes a file from the disk, and from the index if
+    it is there."""
     return command_for(repository, "git rm -f" if path in repository.index else "rm", [path])
 
 
 def command_for(repository: Repository, command: str, paths: Iterable[str]) -> str:
-    """Return ``command`` followed by at most 20 of ``paths``, as `advice.command_for` does."""
+    """Return the text of ``command`` followed by at most 20 of ``paths``, quoted for a shell, as
+    `advice.command_for` does."""
     return advice.command_for(repository.git, repository.index, command, paths)
 
 
 def drop(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str] = ()) -> str:
-    """Return the command that takes the changes of these files out of the commits since trust; ""
-    if no commit changed one.
+    """Return the shell command, as text, that takes the changes of these files out of the commits
+    since trust; "" if no commit changed one.
 
     It goes back to before the first commit that changed one of them (to the trusted commit if that
     first commit has no parent). The work of that and later commits on other files stays in the
@@ -85,9 +87,9 @@ def drop(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str] = ()) 
 
 
 def drop_from(evidence: Evidence, path: str, commit: Commit) -> str:
-    """Return ``; or drop …``, to be put behind a help, with the command that drops ``commit`` and
-    all later commits; "" if the file ``path`` has uncommitted changes, which would be in the
-    way."""
+    """Return ``; or drop …: git reset …``, to be put behind a help: the command that drops
+    ``commit`` and all later commits. "" if the file ``path`` has uncommitted changes, which would
+    be in the way."""
     repository = evidence.repository
     if _dirty(repository, {path}):
         return ""
@@ -129,8 +131,8 @@ def places(
 
 def _guilty(evidence: Evidence, path: str, fault: Callable[[bytes | None], object]) -> list[Commit]:
     """Return the commits since trust, oldest first, that gave the file its present fault: the one
-    that introduced it after the last version without it, and each later one for which ``fault``
-    returns another value. [] if none did, or if the last version has no fault."""
+    that introduced it after the last version without it, and each later one that changed the file
+    so that ``fault`` returns another value. [] if none did, or if the last version has no fault."""
     found: list[Commit] = []
     last: object = None
     for change in evidence.repository.committed:
@@ -146,8 +148,8 @@ def _guilty(evidence: Evidence, path: str, fault: Callable[[bytes | None], objec
 
 
 def _dirty(repository: Repository, paths: set[str]) -> set[str]:
-    """Return those of ``paths`` with changes in the index or the working tree; the empty set if
-    only a commit is checked."""
+    """Return those of ``paths`` with changes in the index or the working tree that are not
+    committed; the empty set if only a commit is checked."""
     if repository.subject == "commit":
         return set()
     found = repository.changes_of(paths)
@@ -155,15 +157,16 @@ def _dirty(repository: Repository, paths: set[str]) -> set[str]:
 
 
 def _is_trusted(evidence: Evidence, paths: Iterable[str], before: Mapping[str, object]) -> bool:
-    """Return whether each of these files is the same in the tree ``before`` as in the trusted
-    commit; False if that lacks one. The guard lets a checkout from the trusted commit pass."""
+    """Return whether each of these files is the same in the tree ``before``, a dict of entries by
+    path that has them all, as in the trusted commit; False if that lacks one. A checkout from the
+    trusted commit is preferred then, since the guard lets it pass."""
     trust = evidence.trust
     tree = trust.git.tree(trust.commit) if trust.commit else {}
     return all(path in tree and tree[path] == before[path] for path in paths)
 
 
 def _step(repository: Repository, command: str, paths: Iterable[str]) -> list[str]:
-    """Return a list of one text, the command followed by these paths, sorted, of which it names 20
+    """Return a list of one text, ``command`` followed by these paths, sorted, of which it names 20
     at most; [] if there are no paths."""
     named = sorted(paths)
     return [command_for(repository, command, named)] if named else []

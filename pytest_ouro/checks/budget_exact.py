@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class BudgetExact(Check):
     """A run that called its evaluation trained for the whole budget, neither more nor less, within
     the tolerance. If it printed a training time, that agrees with the measured one. A run without
-    an evaluation may train too short. A run passes if it crashed or was interrupted."""
+    an evaluation may train too short. A run passes if it crashed, was interrupted or lost, or never
+    started."""
 
     stage = "run"
 

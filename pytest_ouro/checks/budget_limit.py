@@ -35,7 +35,7 @@ class BudgetLimit(Check):
     with the first training batch, or as the warm-up and start-up keys of ``[experiment]`` say, and
     ends with the call of the evaluation; all of a ``command`` is timed. Time that answers to the
     judge take beyond inference counts as training. A run passes if it was not timed, or if it
-    crashed or was interrupted."""
+    crashed, was interrupted or lost, or never started."""
 
     stage = "run"
 
@@ -53,8 +53,9 @@ class BudgetLimit(Check):
 
 
 def _advise(run: MeasuredRun, over: float) -> str:
-    """Return what to do about a training that took ``over`` seconds too long: by what started its
-    clock, and by the length of its steps."""
+    """Return what to do about a training that took ``over`` seconds too long. It depends on what
+    started the clock, on the training time that the script itself did not count, and on the length
+    of a step."""
     pace = run.pace
     if run.clock_start == "startup-seconds":
         return (
@@ -95,8 +96,8 @@ def claimed_seconds(run: MeasuredRun) -> float | None:
 
 
 def _step_seconds(run: MeasuredRun) -> float:
-    """Return the seconds of a step: the training time divided by the number of steps that the
-    script printed, or else the longest batch; 0 if neither is known."""
+    """Return the seconds of one training step: the training time divided by the number of steps
+    that the script printed, or else the length of the longest batch; 0 if neither is known."""
     steps = _number(run, "num_steps")
     if steps and steps >= 1:
         return (run.window_seconds or 0.0) / steps
@@ -104,7 +105,8 @@ def _step_seconds(run: MeasuredRun) -> float:
 
 
 def _number(run: MeasuredRun, name: str) -> float | None:
-    """Return the number that the script printed as ``name: value``; None if there is none."""
+    """Return the number that the script printed as ``name: value``; None if it printed no such
+    line, or the value is not a number. It may be infinite or NaN."""
     try:
         return float(run.claims[name])
     except (KeyError, ValueError):
@@ -113,7 +115,7 @@ def _number(run: MeasuredRun, name: str) -> float | None:
 
 def window_finding(run: MeasuredRun, difference: str, *, help: str) -> Finding:
     """Return the finding that a run trained too long, or not long enough. ``difference`` says by
-    how much, such as ``3.2 more than``, and ``help`` what to do about it."""
+    how many seconds, such as ``3.2 more than``, and ``help`` what to do about it."""
     from pytest_ouro.evidence.records.pace import describe_pace  # only for what is broken
 
     window, budget, tolerance = run.window_seconds or 0.0, run.budget, run.tolerance

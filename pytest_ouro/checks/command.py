@@ -36,7 +36,8 @@ class Command(Check):
     )
 
     def skipped(self, evidence: Evidence) -> str:
-        """Return that there is no working tree, for a commit or an index; "" for a working tree."""
+        """Return why the rule is skipped if only a commit or an index is checked: it has no working
+        tree. "" if a working tree is checked."""
         subject = evidence.repository.subject
         if subject == "working tree":
             return ""

@@ -61,8 +61,8 @@ class Dependencies(Check):
     )
 
     def skipped(self, evidence: Evidence) -> str:
-        """Return why nothing is judged: there is no editable Python (`is_python`), and either no
-        dependency file of Python or one of another language. "" otherwise."""
+        """Return why nothing is judged: there is neither a script nor an editable Python file, and
+        either no dependency file of Python or one of another language. "" otherwise."""
         foreign = evidence.foreign_dependency_files
         if is_python(evidence) or (evidence.dependency_files and not foreign):
             return ""
@@ -70,8 +70,9 @@ class Dependencies(Check):
         return f"not judged: this check knows Python's dependencies alone, and here is {which}"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield the findings about dependency files of other languages, of Python, imports, and the
-        packages installed, in this order. OuroError if a file cannot be read or parsed."""
+        """Yield the findings about dependency files of other languages, about those of Python,
+        about imports and kernels, and about the packages installed, in this order. OuroError if a
+        file cannot be read or parsed."""
         yield from _foreign_changes(evidence)
         for file in evidence.dependency_files:
             yield from _declared(evidence, file)
@@ -88,10 +89,10 @@ class Dependencies(Check):
         return Protection(frozen=dependency_globs(layout.root), installs=True)
 
     def _imported(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding for each editable script that has become a link, for each change of the
-        dependencies that a script declares, and for each package that a script newly imports, or
-        kernel that it newly loads, of which `_foreign` says what is wrong. OuroError if a changed
-        script cannot be parsed."""
+        """Yield the findings about changed scripts: one for each editable script that has become a
+        link, for each change of the dependencies that a script declares in its comments, and for
+        each package or kernel that a script loads, that its trusted version does not load, and of
+        which `_foreign` says what is wrong. OuroError if a changed script cannot be parsed."""
         yield from linked_scripts(evidence)
         changed = list(changed_scripts(evidence))
         known = _known_modules(evidence) | set(self.modules) if changed else set()
@@ -112,9 +113,9 @@ class Dependencies(Check):
                     yield _import_finding(evidence, script, top, first[top], words)
 
     def _foreign(self, top: str, known: set[str]) -> str:
-        """Return what is wrong with importing the package ``top``, or with loading a kernel,
-        ``kernels:NAME``. Return "" if the package is in the standard library, or its name or its
-        distribution's is ``known``, or if the rule's ``kernels`` has the kernel."""
+        """Return in words what is wrong with importing the package ``top``, or with loading a
+        kernel, ``kernels:NAME``. Return "" if the package is in the standard library, or its name
+        or its distribution's is in ``known``, or if the rule's ``kernels`` has the kernel."""
         if top.startswith("kernels:"):
             name = top.partition(":")[2]
             return "" if name in self.kernels else f"loads the kernel {name} from the hub"
@@ -126,8 +127,8 @@ class Dependencies(Check):
 
 def _settings(evidence: Evidence, script: ChangedScript) -> Iterator[Finding]:
     """Yield a finding for each way in which the requirements in a script's own comments, below ``#
-    /// script``, differ from the trusted ones, with the places that introduced it; nothing if they
-    do not."""
+    /// script``, differ from those of its trusted version, with the places that introduced it;
+    nothing if they do not."""
     before = in_script(script.trusted)
 
     def difference(data: bytes | None) -> str:
@@ -147,8 +148,9 @@ def _settings(evidence: Evidence, script: ChangedScript) -> Iterator[Finding]:
 
 
 def _trusted_imports(script: ChangedScript) -> set[str]:
-    """Return the top-level names that the trusted version of a script imports; the empty set if
-    there is none or it cannot be parsed."""
+    """Return the top-level names of the packages that the trusted version of a script imports, and
+    its kernels (``kernels:NAME``); the empty set if there is no such version or it cannot be
+    parsed."""
     from pytest_ouro.evidence.python.source import decode, source
 
     try:
@@ -160,8 +162,9 @@ def _trusted_imports(script: ChangedScript) -> set[str]:
 def _import_finding(
     evidence: Evidence, script: ChangedScript, top: str, line: int, words: str
 ) -> Finding:
-    """Return the finding that ``script`` imports the package ``top``, or loads that kernel, first
-    in ``line``, with the places that introduced it. ``words`` say what is wrong."""
+    """Return the finding that ``script`` imports the package ``top``, or loads that kernel
+    (``kernels:NAME``), first in ``line``, with the places that introduced it. ``words`` say what is
+    wrong."""
 
     def imports(data: bytes | None) -> bool:
         if data is None:
@@ -188,9 +191,9 @@ def _top(module: str) -> str:
 
 
 def _known_modules(evidence: Evidence) -> set[str]:
-    """Return the names that may be imported: those that trusted dependencies provide, also without
-    endings such as ``-gpu`` that tell builds apart, the harness, and the editable or trusted
-    modules in the experiment's folder."""
+    """Return the names of modules and distributions that may be imported: those that trusted
+    dependency files provide, also without endings such as ``-gpu`` that tell builds apart, the
+    harness, and the editable or trusted modules at the top of the experiment's folder."""
     layout = evidence.layout
     found = {layout.harness.removesuffix(".py")}
     for file in evidence.dependency_files:
@@ -205,8 +208,8 @@ def _known_modules(evidence: Evidence) -> set[str]:
 
 
 def _declared(evidence: Evidence, file: DependencyFile) -> Iterator[Finding]:
-    """Yield a finding for each way in which a manifest or lock file differs from trust, in the
-    commit, the index or the working tree."""
+    """Yield a finding for each way in which a manifest or lock file of Python differs from trust,
+    in the commit, the index or the working tree; nothing if it does not."""
     found = {place: _difference(file, data) for place, data in file.now.items()}
     for difference in dict.fromkeys(filter(None, found.values())):
         now = {place: file.now[place] for place, words in found.items() if words == difference}
@@ -230,8 +233,8 @@ def _parts(difference: str) -> Iterator[str]:
 
 
 def _foreign_changes(evidence: Evidence) -> Iterator[Finding]:
-    """Yield a finding for each changed dependency file of another language; nothing while a
-    blessing is not committed."""
+    """Yield a finding for each dependency file of another language that changed since trust;
+    nothing while a blessing is not committed."""
     if evidence.trust.blessing_pending:
         return
     changed: dict[str, list[Change]] = {}
@@ -251,7 +254,7 @@ def _difference(file: DependencyFile, data: bytes | None) -> str:
     """Return in words how ``data``, a dependency file in one place, differs from trust; "" if it
     does not. A lock differs by any change except line endings, a manifest only by what it states
     about packages, or by any change if its trusted bytes are not found. ``data`` is None if the
-    file is absent."""
+    file is absent; a file that trust lacks differs in any case."""
     if data is None:
         return "deleted" if file.known else ""
     if not file.known:
@@ -270,7 +273,7 @@ def _difference(file: DependencyFile, data: bytes | None) -> str:
 def _change(before: dict[str, str], after: dict[str, str]) -> str:
     """Return in words which statements were added, removed or changed, of each kind three at most
     and the number of the others; "" if they are equal. Both dicts map the name of a package to what
-    is stated about it."""
+    is stated about it, such as its versions."""
     old, new = before.keys(), after.keys()
     changed = sorted(name for name in old & new if before[name] != after[name])
     words = {
@@ -282,13 +285,13 @@ def _change(before: dict[str, str], after: dict[str, str]) -> str:
 
 
 def _short(text: str) -> str:
-    """Return a text, cut to 78 characters if it has more than 80."""
+    """Return a text, cut to 77 characters and ``…`` if it has more than 80."""
     return text if len(text) <= 80 else text[:77] + "…"
 
 
 def _installed(evidence: Evidence) -> Iterator[Finding]:
     """Yield one finding, a warning, if the project's ``.venv`` has distributions that no trusted
-    lock names; nothing if there is none, or trust has no lock."""
+    lock names; nothing if it has none, if there is no ``.venv``, or if trust has no lock."""
     if not evidence.installed:
         return
     locked: dict[str, str] = {}

@@ -50,8 +50,9 @@ class Frozen(Check):
             yield from self._history(evidence, globs)
 
     def _added(self, evidence: Evidence, globs: list[str]) -> Iterator[Finding]:
-        """Yield one finding about all files that match the globs and are not in trust: those in the
-        commit or the index, and untracked ones. Nothing if there are none."""
+        """Yield one finding about all files that match ``globs``, from the repository's top, and
+        are not in trust: those in the commit or the index, and untracked ones. Nothing if there are
+        none."""
         repository = evidence.repository
         present = [repository.head_tree, repository.index, repository.untracked]
         found = {path for paths in present for path in matching(paths, globs)}
@@ -103,8 +104,8 @@ class Frozen(Check):
             )
 
     def _history(self, evidence: Evidence, globs: list[str]) -> Iterator[Finding]:
-        """Yield one finding if commits since trust changed files that match the globs, even if
-        later ones undid it; otherwise nothing."""
+        """Yield one finding if commits since trust changed files that match ``globs``, from the
+        repository's top, even if later ones undid it; otherwise nothing."""
         changes = [c for c in evidence.repository.committed if matches(c.path, globs)]
         if changes:
             names = several(sorted({change.path for change in changes}))
@@ -122,7 +123,8 @@ class Frozen(Check):
         return Protection(frozen=[layout.path(path) for path in self.paths])
 
     def trusted_paths(self, evidence: Evidence) -> Iterable[str]:
-        """Return the files of the index that match the globs. TrustError if there is none."""
+        """Return the files of the index that match the rule's globs. TrustError if there is
+        none."""
         found = super().trusted_paths(evidence)
         if not found:
             raise messages.no_tracked_file(self.paths)

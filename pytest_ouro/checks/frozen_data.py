@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FrozenData(Check):
-    """Tokenizer, token bytes and data are the blessed ones, no other file is among them, and no
-    training shard is a copy of another file of them. Checked before and after every run; skipped
-    for a commit, and if none of the files is on this machine. While no digest of those that are
-    here is blessed, the rule only warns, except about copies."""
+    """The files that ``paths`` and ``train`` name (tokenizer, token bytes, validation and training
+    data) are the blessed ones, no other file is among them, and no training shard is a copy of a
+    file that ``paths`` names. Checked before and after every run; skipped for a commit, and if none
+    of the files is on this machine. While no digest of those that are here is blessed, the rule
+    only warns, except about copies."""
 
     paths: tuple[DataGlob, ...] = option(
         "the files (globs, `~` allowed); by default `data` of [experiment]",
@@ -41,16 +42,16 @@ class FrozenData(Check):
     after_run = True
 
     def skipped(self, evidence: Evidence) -> str:
-        """Return why the data is not compared: a commit is checked, or no file of it is here; else
-        ""."""
+        """Return why the data is not compared: a commit is checked, or none of the files is on this
+        machine; else ""."""
         if evidence.repository.subject == "commit":
             return "about the data of a machine, not about a commit"
         return "" if self._present(evidence) else "the data is not on this machine"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield a finding for each file that is changed, gone or not blessed, or one warning if
-        none of the present files has a blessed digest; then one for each copy among the training
-        data. OuroError if a file cannot be read."""
+        none of the present files has a blessed digest; then one for each training file that copies
+        another. OuroError if a file cannot be read."""
         present = evidence.fingerprints.of(self._present(evidence))
         now = {data.name(path, evidence.root): digest for path, digest in present.items()}
         blessed = evidence.trust.data
@@ -70,7 +71,7 @@ class FrozenData(Check):
     ) -> Iterator[Finding]:
         """Yield a finding for each present file that is not blessed or has another digest, and for
         each blessed file that is gone from a folder that has a present one. Both dicts map the name
-        of a file to its digest."""
+        of a file, as in bound.lock, to its sha256."""
         help = "make the data again, or a person blesses it as it is: pytest-ouro bless"
         for name, digest in sorted(now.items()):
             if name not in blessed:
@@ -94,9 +95,9 @@ class FrozenData(Check):
 
     def _copies(self, evidence: Evidence, present: dict[Path, str]) -> Iterator[Finding]:
         """Yield a finding for each file of ``present`` that no glob of ``paths`` (of the
-        experiment's ``data`` if ``paths`` is empty) names, but that has the same bytes as a file
+        experiment's ``data`` if ``paths`` is empty) names, but that has the same digest as a file
         that one names: a training file that copies it. ``present`` maps each file on this machine
-        to its digest."""
+        to its sha256."""
         fixed = set(data.matched(self.paths or evidence.layout.data, evidence.root))
         others = {digest: path for path, digest in present.items() if path in fixed}
         for path, digest in present.items():
@@ -114,12 +115,13 @@ class FrozenData(Check):
 
     def data_globs(self, layout: Layout) -> tuple[str, ...]:
         """Return the globs of ``paths`` (of the experiment's ``data`` if ``paths`` is empty), then
-        those of ``train``."""
+        those of ``train``, as bound.toml has them."""
         return (*(self.paths or layout.data), *self.train)
 
 
 def _word(evidence: Evidence, name: str) -> str:
-    """Return a data file, given by its name in bound.lock, as a word of a command."""
+    """Return a data file, given by its name in bound.lock (absolute, below ``~``, or from the
+    experiment's root), as a word of a shell's command."""
     if name.startswith(("~/", "/")):
         return quoted(name)
     return evidence.repository.git.word(evidence.layout.path(name))

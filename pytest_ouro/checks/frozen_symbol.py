@@ -54,10 +54,10 @@ class FrozenSymbol(Check):
         yield from self._shadowed(evidence)
 
     def _is_defined(self, evidence: Evidence, blessed: bytes) -> bool:
-        """Return whether the trusted file, ``blessed``, binds the symbol at its top level. A line
-        without indent that begins as a definition or assignment of it is taken for one, in a
-        docstring too; only without such a line is the file parsed. OuroError if it cannot be
-        parsed."""
+        """Return whether the trusted file, whose bytes are ``blessed``, binds the symbol at its top
+        level. A line without indent that begins as a definition or assignment of it is taken for
+        one, in a docstring too; only without such a line is the file parsed. OuroError if it cannot
+        be parsed."""
         text = decode(blessed)
         if defines(text, self.symbol):
             return True
@@ -120,8 +120,9 @@ class FrozenSymbol(Check):
         return f"{several(changed)}, which it uses"
 
     def _shadowed(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding for each file or folder of `Evidence.shadows`, which would be imported or
-        run in place of the harness or a package, or by every interpreter."""
+        """Yield a finding for each file or folder of `Evidence.shadows`: those in the working tree
+        that would be imported or run in place of the harness or a package, or by every
+        interpreter."""
         for path, what in evidence.shadows:
             yield Finding(
                 f"{path} {what}",
@@ -132,9 +133,10 @@ class FrozenSymbol(Check):
             )
 
     def protects(self, layout: Layout) -> Protection:
-        """Return that the file is frozen."""
+        """Return that the file with the symbol is frozen as a whole."""
         return Protection(frozen=[layout.path(self.path)])
 
     def trusted_paths(self, evidence: Evidence) -> list[str]:
-        """Return a list of the file's path, whether or not the file is there."""
+        """Return a list of one path, that of the file from the repository's top, whether or not the
+        file is there."""
         return [evidence.layout.path(self.path)]

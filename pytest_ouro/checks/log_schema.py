@@ -31,13 +31,13 @@ class LogSchema(Check):
     stage = "ledger"
 
     def skipped(self, evidence: Evidence) -> str:
-        """Return `Evidence.only_claims`: that there are only claims, or "" if the rule is applied,
-        as it always is if ``strict``."""
+        """Return why the rule is skipped, `Evidence.only_claims`: no run was recorded in this
+        working tree. "" if the rule is applied, as it always is if ``strict``."""
         return "" if self.strict else evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield one finding about all faulty rows, with the first fault; nothing if there is
-        none."""
+        """Yield one finding about all rows that are not as they must be, with the first fault;
+        nothing if there is none."""
         problems, metric = dict(evidence.ledger.problems), evidence.layout.metric
         inherited = 0 if self.strict else evidence.inherited_rows
         faults = [
@@ -59,8 +59,8 @@ class LogSchema(Check):
 
 
 def _fault(row: Row, metric: Metric) -> str:
-    """Return what is wrong with a row of the ledger that has as many cells as columns; "" if it is
-    as pytest-ouro writes rows.
+    """Return in words the first thing that is wrong with a row of the ledger that has as many cells
+    as columns; "" if the row is valid.
 
     A table without a column for the commit or the metric is a fault; memory and status are checked
     only if the table has columns for them.
@@ -90,8 +90,9 @@ def _fault(row: Row, metric: Metric) -> str:
 
 
 def _text(cell: Cell, decimals: int, crashed: bool) -> str:
-    """Return a cell of the ledger as text: a number with this many decimals, null as ``null``, or,
-    in a row about a crash (``crashed``), as the number 0. Any other cell is returned as it is."""
+    """Return a cell of the ledger as text: a number with ``decimals`` decimals, null as ``null``
+    or, in a row about a crash (``crashed``), as the number 0. Any other cell is returned as `str`
+    of it."""
     if (isinstance(cell, float | int) and not isinstance(cell, bool)) or (cell is None and crashed):
         return f"{cell or 0.0:.{decimals}f}"
     return "null" if cell is None else str(cell)

@@ -24,8 +24,8 @@ class Logged(Check):
     stage = "ledger"
 
     def skipped(self, evidence: Evidence) -> str:
-        """Return `Evidence.only_claims`: that there are only claims, or "" if the rule is
-        applied."""
+        """Return why the rule is skipped, `Evidence.only_claims`: no run was recorded in this
+        working tree. "" if the rule is applied."""
         return evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
@@ -47,8 +47,8 @@ class Logged(Check):
         yield from self._strays(evidence)
 
     def _moved(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding for each git ref of a run, ``refs/ouro/tried/…``, of those in
-        `Evidence.tried`, that names another commit than the record of the run's start."""
+        """Yield a finding for each git ref of a run, ``refs/ouro/tried/<n>``, that names another
+        commit than the record of the run's start."""
         for record in evidence.records:
             commit = evidence.tried.get(record.seq or 0)
             if commit and record.event == "started" and record.commit != commit:
@@ -63,8 +63,8 @@ class Logged(Check):
                 )
 
     def _forgotten(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield one finding if some of `Evidence.tried` have no record in the journal; otherwise
-        nothing."""
+        """Yield one finding if the journal lacks runs whose ref ``refs/ouro/tried/<n>`` is in the
+        repository (`Evidence.tried`); otherwise nothing."""
         known = {record.seq for record in evidence.records}
         forgotten = sorted(number for number in evidence.tried if number not in known)
         if forgotten:
@@ -77,8 +77,8 @@ class Logged(Check):
             )
 
     def _lost(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield one finding if some of `Evidence.runs` have no row in the ledger; otherwise
-        nothing."""
+        """Yield one finding if some of `Evidence.runs`, the runs recorded since the last blessing,
+        have no row in the ledger; otherwise nothing."""
         from pytest_ouro.evidence.records.ledger import pair  # only with a ledger
         from pytest_ouro.evidence.records.ledger_table import entry_of
 
@@ -94,9 +94,9 @@ class Logged(Check):
             )
 
     def _strays(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield one finding if rows of the ledger belong to none of `Evidence.all_runs`; otherwise
-        nothing. The first `Evidence.inherited_rows` rows, which are older than the first record,
-        are not looked at."""
+        """Yield one finding if rows of the ledger belong to none of `Evidence.all_runs`, all
+        recorded runs; otherwise nothing. The first `Evidence.inherited_rows` rows, which are older
+        than the first record, are not looked at."""
         from pytest_ouro.evidence.records.ledger import pair  # only with a ledger
         from pytest_ouro.evidence.records.ledger_table import entry_of
 

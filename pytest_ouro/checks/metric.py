@@ -28,9 +28,9 @@ class Metric(Check):
     stage = "run"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding if the value that was measured of the run, if there is one, is not
-        plausible, and one for each recorded keep that is worse than the best at its time by more
-        than a tie, as its record states both."""
+        """Yield a finding if the value that was measured of the present run, if there is one, is
+        not plausible, and one for each recorded keep whose record states that it was worse than the
+        best of its time by more than the tie band."""
         run, metric = evidence.run, evidence.layout.metric
         value = run.measured_value if run is not None else None
         if run is not None and value is not None and not metric.is_plausible(value):

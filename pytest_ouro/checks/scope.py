@@ -53,9 +53,9 @@ class Scope(Check):
     )
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding if nothing is in the watched folder, one for each wanted file that is
-        gone, one about all files that changed and may not, and one for each editable file that
-        became a link."""
+        """Yield a finding if the watched folder has no file, one for each wanted file that is gone
+        (`missing`), one about all files that changed and may not, and one for each editable file
+        that became a link."""
         layout = evidence.layout
         within = self._watched(layout)
         editable = layout.editable_globs
@@ -102,15 +102,16 @@ class Scope(Check):
         return super().trusted_paths(evidence)
 
     def protects(self, layout: Layout) -> Protection:
-        """Return that in the watched folder only editable files, what runs leave, and Python's
-        bytecode may change."""
+        """Return that in the watched folder only editable files, those of ``allowed`` in
+        ``[experiment]``, and Python's bytecode may change."""
         free = [*layout.editable_globs, *map(layout.path, layout.allowed), *BYTECODE]
         return Protection(within=self._watched(layout), free=free)
 
 
 def _restores(evidence: Evidence, change: Change) -> bool:
-    """Return whether a commit leaves a file as it is in the trusted commit, absent files included;
-    False for a change that is not committed, and for a commit that begins another history."""
+    """Return whether the commit of ``change`` leaves the file as it is in the trusted commit,
+    absent files included; False for a change that is not committed, and for a commit without a
+    parent."""
     store, trust = evidence.repository.git.store, evidence.trust.commit
     if change.commit is None or not trust or not store.commit(change.commit.id)[1]:
         return False
@@ -119,8 +120,8 @@ def _restores(evidence: Evidence, change: Change) -> bool:
 
 def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:
     """Return one finding about all changed files, since a hundred findings would be unreadable.
-    ``strays`` maps each path to its changes. The files that could do the most harm are named first
-    (`_rank`)."""
+    ``strays`` maps each path to its changes, oldest first. The files that could do the most harm
+    are named first (`_rank`)."""
     only = several(list(evidence.layout.editable))
     paths = sorted(strays, key=lambda path: (_rank(evidence, strays[path][-1]), path))
     path = paths[0]
@@ -165,8 +166,9 @@ def _rank(evidence: Evidence, change: Change) -> int:
 
 
 def _closed(evidence: Evidence, path: str) -> str:
-    """Return words that say why git could not look into an untracked folder, a ``path`` with ``/``
-    at its end; "" for a file, and for a folder that is a repository of its own."""
+    """Return words that say why git could not look into the untracked folder ``path``, which ends
+    with ``/``; "" for a path without it, a file, and for a folder that is a repository of its
+    own."""
     folder = f"{evidence.repository.git.top}/{path}"
     if not path.endswith("/") or os.path.lexists(f"{folder}.git"):
         return ""
@@ -175,8 +177,8 @@ def _closed(evidence: Evidence, path: str) -> str:
 
 
 def _narrower(evidence: Evidence, path: str) -> str:
-    """Return a note that a person may let the rule watch bound.toml's folder alone; "" if the file
-    ``path`` is in that folder, where the note would not help."""
+    """Return a note, to be put behind a help, that a person may let the rule watch bound.toml's
+    folder alone; "" if the file ``path`` is in that folder, where the note would not help."""
     if inside(path, evidence.layout.folder):
         return ""
     return '   (a person may watch that folder alone: within = "." in bound.toml)'
@@ -191,10 +193,11 @@ def _holds_files(evidence: Evidence, folder: str) -> bool:
 
 
 def _hidden(evidence: Evidence, within: str, seen: list[Change]) -> list[Change]:
-    """Return, as untracked changes, the modules in the experiment's folder that git ignores in this
-    clone alone (by the settings of the clone, or by a .gitignore that is not in git), and the
-    folder's .gitignore if git ignores it. ``seen`` are changes that are known already, and
-    ``within`` is the folder watched. [] unless the working tree is checked."""
+    """Return, as untracked changes, what could be imported from the experiment's folder and git
+    hides in this clone alone: the files of modules that the settings of the clone or a .gitignore
+    outside of git ignore, the .gitignore files of such modules' folders, and the folder's own if
+    git ignores it. ``seen`` are changes that are known already, ``within`` is the folder watched.
+    [] unless the working tree is checked."""
     repository = evidence.repository
     if repository.subject != "working tree":
         return []
@@ -213,8 +216,8 @@ def _hidden(evidence: Evidence, within: str, seen: list[Change]) -> list[Change]
 
 
 def _ignore_files(evidence: Evidence, within: str) -> list[Change]:
-    """Return the changes of the .gitignore files in the folders above ``within``, the watched
-    folder, which can hide files in it; [] if that is "", the whole repository."""
+    """Return the changes since trust of the .gitignore files in the folders above ``within``, the
+    watched folder, which can hide files in it; [] if ``within`` is "", the whole repository."""
     above = within.split("/")
     names = {"/".join([*above[:depth], ".gitignore"]) for depth in range(len(above))}
     names -= {"/".join([within, ".gitignore"]).lstrip("/")}
@@ -222,9 +225,9 @@ def _ignore_files(evidence: Evidence, within: str) -> list[Change]:
 
 
 def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str]) -> str:
-    """Return the command, or words, that undo the changes of one kind. The first kind that there is
-    counts: changes in commits, of files that the trusted commit has, of the index, of the working
-    tree, then untracked folders and files. The next finding names what is left.
+    """Return the shell command, or words, that undo the changes of one kind. The first kind that
+    there is counts: changes in commits, of files that the trusted commit has, of the index, of the
+    working tree, then untracked folders and files. The next finding names what is left.
 
     ``strays`` maps each path to its changes; ``paths`` are the same paths in the order to name
     them, at most 20 in a command.

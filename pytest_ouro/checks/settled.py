@@ -27,13 +27,13 @@ class Settled(Check):
     stage = "ledger"
 
     def skipped(self, evidence: Evidence) -> str:
-        """Return `Evidence.only_claims`: that there are only claims, or "" if the rule is
-        applied."""
+        """Return why the rule is skipped, `Evidence.only_claims`: no run was recorded in this
+        working tree. "" if the rule is applied."""
         return evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield one finding if the branch has discarded commits, and one if it lacks kept ones;
-        nothing without a branch or without runs on it."""
+        """Yield one finding if the branch has discarded commits that may not stay, and one if it
+        lacks kept ones; nothing without a branch or without runs on it."""
         branch = evidence.branch
         runs = [run for run in evidence.runs if branch and run.branch == branch]
         if not runs:
@@ -70,8 +70,9 @@ class Settled(Check):
 
 
 def _is_kept_code(run: FinishedRun, code: dict[str, Mapping[str, str]]) -> bool:
-    """Return whether the editable files of a discarded run are those of its reference: its commit,
-    such as a blessing, is not an experiment. ``code`` has git's ids of the files by commit."""
+    """Return whether the editable files of a discarded run are those of the run that it was
+    compared with: its commit, such as a blessing, is not an experiment. ``code`` maps each commit
+    with a run to git's ids of its editable files by path."""
     return bool(run.code) and code.get(run.best_commit or "") == run.code
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Simplicity(Check):
     """The size of the editable code decides a tie: a run that ties with the best is kept if its
-    code is smaller by more than a literal in one kind (Python, data, text) and larger in none. Any
-    other run without a gain is not kept."""
+    code is smaller in one kind (Python, data, text), by more than the size of one literal, and
+    larger in none. Any other run without a gain is not kept."""
 
     stage = "run"
 

@@ -27,9 +27,9 @@ class Untracked(Check):
     paths: tuple[Glob, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding for each file that the rule names and that is, or was since trust, in
-        git, sorted by path. A published file (``publish``) gives one only if it lies in a commit or
-        an index that also changes unpublished files."""
+        """Yield a finding for each file that the rule names and that is in git or was in a commit
+        since trust, sorted by path. A published file (``publish``) gives one only if it lies in a
+        commit or an index that also changes unpublished files."""
         repository = evidence.repository
         globs = [evidence.layout.path(path) for path in self.paths]
         reports = published(evidence)
@@ -54,7 +54,8 @@ class Untracked(Check):
 
 def _tracked(evidence: Evidence, path: str, where: list[str], globs: list[str]) -> Finding:
     """Return the finding that a file is in git and may not be. ``where`` names the commits that
-    have it, or the index; ``globs`` are the files that the rule keeps out of git."""
+    have it, or the index; ``globs``, from the repository's top, are the files that the rule keeps
+    out of git."""
     return Finding(
         f"{path} is in git; it must stay untracked",
         where=f"added in: {several(where)}",
@@ -78,8 +79,8 @@ def _beside_work(evidence: Evidence, path: str, where: list[str], globs: list[st
 
 
 def _out_of_git(evidence: Evidence, path: str, globs: list[str]) -> str:
-    """Return the command that takes a file out of git: out of the commits since trust if one of
-    them added or changed it, else out of the index. New files that match ``globs`` stay on the
-    disk."""
+    """Return the shell command, as text, that takes a file out of git: out of the commits since
+    trust if one of them added or changed it, else out of the index. New files that match ``globs``
+    stay on the disk."""
     found = drop(evidence, [path], stay=globs)
     return found or command_for(evidence.repository, "git rm --cached --", [path])
