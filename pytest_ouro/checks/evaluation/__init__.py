@@ -48,11 +48,17 @@ class Evaluation(Check):
     after_run = True
 
     def skipped(self, evidence: Evidence) -> str:
+        """Return why nothing is judged: there is neither a script nor an editable Python file, and
+        no run has just ended. "" otherwise."""
         if evidence.measured is not None or is_python(evidence):
             return ""
         return "not judged: no editable file is Python, which is all that this check reads"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
+        """Yield a finding for each wanted file that is gone, for each editable script that became a
+        link, and for each suspect construct that a changed script has and trust does not; after a
+        run, also one if it printed another metric than was measured. OuroError if a changed script
+        cannot be parsed."""
         yield from missing(evidence)
         yield from linked_scripts(evidence)
         for script in changed_scripts(evidence):
@@ -65,13 +71,15 @@ class Evaluation(Check):
             yield from _mismatch(evidence)
 
     def protects(self, layout: Layout) -> Protection:
+        """Return that the files that pytest-ouro itself runs (`Layout.run_by_us`), such as the
+        harness, are frozen."""
         return Protection(frozen=[layout.path(name) for name in layout.run_by_us])
 
 
 def _new(evidence: Evidence, script: ChangedScript, data: bytes) -> Iterator[Construct]:
-    """Yield the constructs that ``data``, a version of a script, has more often than the trusted
-    version has (`_introduced`), and one more construct if it is above `MAX_BYTES` and has grown by
-    more than `GROWTH`. OuroError if ``data`` cannot be parsed."""
+    """Yield the constructs that ``data``, a version of a script, has more often than its trusted
+    version (`_introduced`), and one more construct if ``data`` is above `MAX_BYTES` and longer than
+    the trusted version by more than `GROWTH`. OuroError if ``data`` cannot be parsed."""
     from pytest_ouro.checks.evaluation.modules import Construct
     from pytest_ouro.evidence.python.source import decode
 
@@ -85,9 +93,9 @@ def _new(evidence: Evidence, script: ChangedScript, data: bytes) -> Iterator[Con
 
 
 def _constructs(evidence: Evidence, text: str, trusted: str) -> tuple[Construct, ...]:
-    """Return the constructs of ``text``; () if it is not Python, as a trusted text may be.
-    ``trusted`` is the trusted version of the script: what that takes from the harness may not be
-    bound otherwise."""
+    """Return the suspect constructs of ``text``; () if it is not Python, as a trusted text may be.
+    ``trusted`` is the text of the trusted version of the script, "" if there is none: what that
+    takes from the harness may not be bound otherwise."""
     from pytest_ouro.checks.evaluation import tampering
     from pytest_ouro.checks.evaluation.bindings import names_taken
 
@@ -115,7 +123,7 @@ def _introduced(before: tuple[Construct, ...], after: tuple[Construct, ...]) -> 
 
 def _finding(evidence: Evidence, script: ChangedScript, construct: Construct) -> Finding:
     """Return the finding for one construct of a script, with the places that introduced it and what
-    to do about it. It warns if the construct is not hard."""
+    to do about it. It is a warning if the construct is not hard."""
 
     def has(data: bytes | None) -> bool:
         if data is None or data == script.trusted:
@@ -150,8 +158,9 @@ def _help(construct: Construct) -> str:
 
 
 def _mismatch(evidence: Evidence) -> Iterator[Finding]:
-    """Yield a finding if the run that has just ended printed a metric that does not agree with the
-    measured one; nothing if it agrees, or if one of the two values is unknown."""
+    """Yield a finding if the run that has just ended (`Evidence.run`, which must not be None)
+    printed a metric that does not agree with the measured one; nothing if it agrees, or if one of
+    the two values is unknown."""
     run = evidence.run
     assert run is not None
     value, claimed, metric = run.measured_value, run.claimed, run.metric

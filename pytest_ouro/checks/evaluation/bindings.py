@@ -22,9 +22,9 @@ ASSIGNING = get_args(Assigning)
 
 
 def names_taken(text: str, harness: str, functions: tuple[str, ...]) -> frozenset[str]:
-    """Return the names of what a script takes from the harness, as the harness has them: the
-    constants in upper case that it imports or reads as attributes, and those of ``functions`` that
-    it imports. ``harness`` is a dotted module, of which only the last part counts. The text is
+    """Return the names of what the script ``text`` takes from the harness, as the harness has them:
+    the constants in upper case that it imports or reads as attributes, and those of ``functions``
+    that it imports. ``harness`` is a dotted module, of which only the last part counts. The text is
     searched, not parsed."""
     words = _words_taken(text, harness.rpartition(".")[2])
     return frozenset(word for word in words if word.isupper() or word in functions)
@@ -32,8 +32,9 @@ def names_taken(text: str, harness: str, functions: tuple[str, ...]) -> frozense
 
 @lru_cache(maxsize=64)
 def _words_taken(text: str, module: str) -> frozenset[str]:
-    """Return each word in the imports from a module of this name, and each attribute of the module
-    in upper case; an empty set if there are none."""
+    """Return each word in the statements ``from … import …`` about a module whose last part is
+    ``module``, and the name of each attribute of that module that is in upper case; an empty set if
+    there are none."""
     path = rf"\.*(?:[\w.]*\.)?{re.escape(module)}"
     listed = rf"(?m)^\s*from\s+{path}\s+import\s+(\([^)]*\)|(?:[^\n\\]|\\\r?\n)*)"
     words = {word for found in re.findall(listed, text) for word in re.findall(r"\w+", found)}
@@ -65,8 +66,9 @@ def targets_of(node: Assigning) -> Iterator[ast.expr]:
 
 
 def written_into(leaf: ast.Attribute | ast.Subscript, value: Callable[[ast.expr], ast.expr]) -> str:
-    """Return the dotted name of what an assignment to ``leaf`` changes, up to its first index:
-    ``a.b`` for ``a.b[0]``; ``f()`` for the result of a call, and "" for another expression.
+    """Return the dotted name of the object that an assignment to ``leaf`` changes, up to its first
+    index: ``a.b`` for ``a.b.c`` and ``a.b[0]``, ``f()`` for the result of a call, and "" for
+    another expression.
 
     ``value`` returns the expression that a name is assigned: after ``g = globals()``, the answer
     for ``g["x"]`` is ``globals()``.
@@ -82,7 +84,7 @@ def written_into(leaf: ast.Attribute | ast.Subscript, value: Callable[[ast.expr]
 
 def place_of(leaf: ast.Attribute | ast.Subscript) -> str:
     """Return the source text of the place that is written, ``a.b`` or ``a['key']``. An index that
-    is not a literal string is shown as ``…``: its value does not identify the place."""
+    is not a literal string is shown as ``…``."""
     if isinstance(leaf, ast.Attribute):
         return ast.unparse(leaf)
     inner = leaf.value
@@ -91,8 +93,8 @@ def place_of(leaf: ast.Attribute | ast.Subscript) -> str:
 
 
 def whole_of(target: ast.expr) -> ast.expr:
-    """Return the expression whose object an assignment to ``target`` changes: ``sys.path`` for
-    ``sys.path[:0]``, and ``target`` itself if it has no index."""
+    """Return the expression whose object an assignment to ``target`` changes as a whole:
+    ``sys.path`` for ``sys.path[:0]``, and ``target`` itself if it has no index."""
     return target.value if isinstance(target, ast.Subscript) else target
 
 

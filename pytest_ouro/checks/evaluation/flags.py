@@ -1,7 +1,9 @@
-"""Follow the flags of a function that tell whether an evaluation has succeeded.
+"""Follow the flags of a function: variables that tell whether an evaluation has succeeded.
 
-A flag is a variable, an attribute or an item, named by its source text. Values that are followed
-are constants, empty lists and the like, and `SOME`: what is true, such as a result.
+A flag is a variable, an attribute or an item, named by its source text (its key). A value of a flag
+is followed, which means that it is known, if it is a constant, () for an empty list and the like,
+or `SOME`, which stands for anything true, such as the result of an evaluation. Any other value is
+`UNKNOWN`.
 """
 
 from __future__ import annotations
@@ -23,8 +25,9 @@ _PASSING = ("float", "round", "int", "bool")
 
 
 class State(NamedTuple):
-    """What is known on a way: the evaluation that has succeeded, if one has, whether a handler
-    caught an error after that, and the values of flags."""
+    """What is known at one point of a way through a function. ``done`` is the node of the last
+    evaluation that has succeeded, None if none has; ``caught`` tells whether a handler caught an
+    error after that, and ``facts`` are the keys of flags with the values that are known."""
 
     done: ast.AST | None = None
     caught: bool = False
@@ -32,10 +35,10 @@ class State(NamedTuple):
 
 
 class Flags:
-    """The flags among the statements of a function; ``holding`` are the nodes that hold an
-    evaluation. Followed is what is changed in a ``try`` or a statement that holds one, and what is
-    made of that. Uncertain is what a handler changes in a way that is not followed, if it is a
-    constant elsewhere."""
+    """The flags in the body of a function; ``holding`` are the nodes that contain an evaluation. A
+    flag is tracked if it changes in a ``try`` or an assignment that contains an evaluation, or is
+    assigned from such a flag. It is uncertain if a handler gives it a value that is not plain
+    (`_is_plain`), and no other statement does."""
 
     def __init__(self, body: Sequence[ast.stmt], holding: Set[ast.AST]) -> None:
         self._holding = holding
@@ -53,7 +56,9 @@ class Flags:
         self._uncertain = _unfollowed(caught) - elsewhere
 
     def assign(self, statement: ast.AST, state: State) -> State:
-        """Return the state after the assignments in a statement, or where a handler begins."""
+        """Return the state after the assignments in a statement. For a handler, return the state
+        where it begins: its name has the error, and ``caught`` tells whether an evaluation has
+        succeeded."""
         if isinstance(statement, ast.ExceptHandler):
             state = state._replace(caught=state.done is not None)
             pairs = [(statement.name or "", SOME)]
@@ -65,17 +70,18 @@ class Flags:
         return state._replace(facts=frozenset(left))
 
     def forget(self, target: ast.expr, state: State) -> State:
-        """Return the state after a loop has assigned ``target``."""
+        """Return the state without the values of the variables in ``target``, to which a loop
+        assigns."""
         keys = {key_of(part) for part in ast.walk(target)}
         left = frozenset(fact for fact in state.facts if fact[0] not in keys)
         return state._replace(facts=left)
 
     def is_uncertain(self, test: ast.expr) -> bool:
-        """Return whether a test reads what is uncertain."""
+        """Return whether a test reads an uncertain flag."""
         return self._reads(test, self._uncertain)
 
     def truth(self, test: ast.expr, state: State) -> bool | None:
-        """Return whether a test holds; None if that is not known."""
+        """Return whether a test holds in a state; None if that is not known."""
         if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
             inner = self.truth(test.operand, state)
             return None if inner is None else not inner
@@ -89,8 +95,9 @@ class Flags:
         return None if value is UNKNOWN else value is SOME or bool(value)
 
     def _compares(self, test: ast.Compare, state: State) -> bool | None:
-        """Return whether a comparison of two values that are followed holds, else None. No
-        constant equals a result."""
+        """Return whether a comparison holds in a state. None if it has several operators or one
+        that is not an order, ``==``, ``is`` or their opposites, if a value is not known, or if both
+        are `SOME`. No constant equals `SOME`."""
         left, right = (self._value(one, state) for one in (test.left, test.comparators[0]))
         if len(test.ops) > 1 or UNKNOWN in (left, right) or left is right is SOME:
             return None
@@ -105,7 +112,8 @@ class Flags:
             return None
 
     def _value(self, node: ast.expr | None, state: State) -> Any:
-        """Return the value of an expression, `SOME`, or `UNKNOWN`."""
+        """Return the value of an expression in a state: a constant, () for an empty list and the
+        like, `SOME`, or `UNKNOWN`; for a comparison or ``not``, a bool if that is known."""
         if isinstance(node, ast.Constant):
             return node.value
         if isinstance(node, ast.Call):
@@ -122,8 +130,9 @@ class Flags:
         return dict(state.facts).get(key_of(node), UNKNOWN)
 
     def _called(self, node: ast.Call, state: State) -> Any:
-        """Return the value of a call: `SOME` for one that evaluates and has succeeded, also where
-        a function such as ``float`` or a method such as ``item`` passes it on."""
+        """Return the value of a call in a state: `SOME` for one that evaluates, if an evaluation
+        has succeeded, also where a function such as ``float`` or a method without arguments, such
+        as ``item``, passes the result on; else `UNKNOWN`. ``bool`` of a constant is a bool."""
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name in _PASSING and len(node.args) == 1:
             value = self._value(node.args[0], state)
@@ -137,19 +146,22 @@ class Flags:
 
     @staticmethod
     def _reads(node: ast.AST, keys: Set[str]) -> bool:
+        """Return whether a flag with one of these keys is in a node, at any depth."""
         return bool(keys) and any(key_of(part) in keys for part in ast.walk(node))
 
 
 def key_of(node: ast.AST | None) -> str:
-    """Return the source text of a variable, an attribute or an item; "" for another node."""
+    """Return the source text of a variable, an attribute or an item; "" for another node or
+    None."""
     if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
         return ast.unparse(node)
     return ""
 
 
 def _changes(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
-    """Yield each flag that a node changes by itself, and its new value; None if that is not one
-    expression, as for ``failures += 1`` and ``errors.append(error)``."""
+    """Yield the key of each flag that a node changes by itself, without the nodes below it, and the
+    expression of the new value; None if that is not one expression, as for ``failures += 1`` and
+    ``errors.append(error)``. The key is "" for what is not a flag."""
     if isinstance(node, ast.Assign):
         for target in node.targets:
             yield from _pairs(target, node.value)
@@ -166,7 +178,9 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
 
 
 def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr | None]]:
-    """Yield the flags of one target of an assignment, and their values."""
+    """Yield the key of each flag that one target of an assignment of ``value`` changes, and the
+    expression of its new value; None if that is not one expression. An item changes its container
+    too."""
     if not isinstance(target, ast.Tuple | ast.List):
         yield key_of(target), value
         if isinstance(target, ast.Subscript):
@@ -180,12 +194,15 @@ def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr | 
 
 
 def _unfollowed(nodes: Iterator[ast.AST] | Sequence[ast.AST]) -> set[str]:
-    """Return the flags that get a value that is not followed."""
+    """Return the keys of the flags to which one of the nodes gives a value that is not plain
+    (`_is_plain`)."""
     return {key for node in nodes for key, value in _changes(node) if key and not _is_plain(value)}
 
 
 def _is_plain(value: ast.expr | None) -> bool:
-    """Return whether a value is a constant, another flag, or an empty list and the like."""
+    """Return whether an assigned value is a constant, a name or an attribute, the same with a sign
+    or ``not``, or an empty list and the like; False for None, a value that is not one
+    expression."""
     if isinstance(value, ast.UnaryOp):
         return _is_plain(value.operand)
     empty = not getattr(value, "elts", True) or not getattr(value, "keys", True)

@@ -53,7 +53,8 @@ _Function: TypeAlias = ast.FunctionDef | ast.Lambda
 
 
 def program(call: ast.Call, value: Value) -> str:
-    """Return the first word of the command that a call starts; "" if it is not literal.
+    """Return the first word of the command that a call starts, by its first argument or ``args``;
+    "" if it is not literal.
 
     ``value`` returns the expression that a name is assigned, and any other expression unchanged.
     """
@@ -62,10 +63,11 @@ def program(call: ast.Call, value: Value) -> str:
 
 
 def only_asks(call: ast.Call, value: Value) -> bool:
-    """Return whether a call starts a program that only prints facts about the machine or the
-    commit: one of `_QUESTIONS`, or git with a command of `_GIT`, literal and named alone or in a
-    folder of the system. Its literal arguments must be allowed (computed ones are), and no keyword
-    such as ``env`` may change what is started."""
+    """Return whether a call, such as ``subprocess.run(…)``, starts a program that only prints facts
+    about the machine or the commit: one of `_QUESTIONS`, or git with a command of `_GIT`, literal
+    and named alone or in a folder of the system. Its literal arguments must be allowed (computed
+    ones are), and no keyword such as ``env`` may change what is started. ``value`` is as in
+    `program`."""
     words = _words(call, value)
     if not words or not words[0] or any(k.arg in _REFUSED_KEYWORDS for k in call.keywords):
         return False
@@ -132,8 +134,9 @@ def _returns_given(
     function: _Function, functions: dict[str, ast.FunctionDef], meant: Meaning
 ) -> bool:
     """Return whether each value that a function returns is its first argument, that argument
-    compiled by ``torch.compile``, or a function of which the same is true. False if it returns
-    nothing."""
+    compiled by ``torch.compile``, or an inner function of which the same is true. False if it
+    returns nothing. ``functions`` are those of the script by name, and ``meant`` returns the real
+    name of an expression."""
     arguments = function.args
     names = [arg.arg for arg in (*arguments.posonlyargs, *arguments.args)]
     star = arguments.vararg.arg if arguments.vararg else ""
@@ -171,7 +174,7 @@ def _function(value: ast.expr, functions: dict[str, ast.FunctionDef]) -> _Functi
 
 def _is_partial(value: ast.expr, of: str, keywords: tuple[str, ...], meant: Meaning) -> bool:
     """Return whether ``value`` is a call ``functools.partial(f)`` with no further arguments than
-    some of ``keywords``, and ``of`` is the real name of f."""
+    some of ``keywords``, and ``of`` is the real name of ``f``, which ``meant`` returns."""
     if not isinstance(value, ast.Call) or dotted(value.func).rpartition(".")[2] != "partial":
         return False
     known = all(keyword.arg in keywords for keyword in value.keywords)
@@ -186,6 +189,7 @@ def _is_star(node: ast.expr, name: str) -> bool:
 
 
 def _calls(function: _Function) -> Iterator[ast.Call]:
+    """Yield the calls in a function, those in inner functions included."""
     return (node for node in ast.walk(function) if isinstance(node, ast.Call))
 
 

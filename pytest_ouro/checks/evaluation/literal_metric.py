@@ -9,8 +9,8 @@ import re
 def prints_literal(node: ast.Call, metric: str) -> bool:
     """Return whether the first argument of a call is a text with the metric's name, ``:`` or ``=``,
     and then a literal number. The number may also be put in by ``%``, ``format`` or an f-string, or
-    be the next argument. False if words come before the name on its line. The call must have an
-    argument."""
+    be the next argument. False if words come before the name on its line. ValueError for a call
+    without positional arguments."""
     first, *rest = node.args
     text = ""
     if isinstance(first, ast.BinOp) and isinstance(first.op, ast.Mod):
@@ -50,6 +50,6 @@ def _find(text: str, metric: str) -> re.Match[str] | None:
 
 def _spelled(part: ast.expr) -> str:
     """Return a part of an f-string as it is printed; a NUL character for a value that is not a
-    constant."""
+    constant. A format after ``:`` is ignored."""
     value = part.value if isinstance(part, ast.FormattedValue) else part
     return str(value.value) if isinstance(value, ast.Constant) else "\0"

@@ -16,7 +16,8 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Splits:
-    """The splits of a script, by the expressions that name them."""
+    """The names of data splits ("train", "val", …) that the expressions in a script may have as
+    values."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -36,7 +37,8 @@ class Splits:
         """Yield the splits that a call asks the loader for: literals, all that a variable is
         assigned, and held-out splits that a loop, a parameter, ``*`` or ``**`` may pass, or that
         are handed on with the loader, as in ``partial(load, "val")``. Of a composed text, yield the
-        source."""
+        source. ``is_loader`` tells whether an expression is the harness's loader. Nothing for other
+        calls."""
         if is_loader(call.func):
             named = (one.value for one in call.keywords if one.arg in ("split", None))
             for value in (*call.args, *named):
@@ -46,6 +48,9 @@ class Splits:
                 yield from self._held_out(value)
 
     def _texts(self, value: ast.expr) -> Iterator[str]:
+        """Yield the texts that an expression may have as its value: literals, what its variables
+        are assigned, and the source of a composed text. Of a list, ``*`` or a dictionary yield the
+        held-out splits alone; nothing for other expressions."""
         if isinstance(value, ast.Starred | ast.Dict):
             yield from self._held_out(value)
         elif isinstance(value, ast.Constant) and isinstance(value.value, str):
@@ -64,7 +69,8 @@ class Splits:
             yield ast.unparse(value)
 
     def _held_out(self, value: ast.AST) -> Iterator[str]:
-        """Yield the held-out splits in an expression, at any depth, and in its variables."""
+        """Yield the held-out splits (`HELD_OUT`, such as "val") among the constants of an
+        expression, at any depth, and among the texts of its variables."""
         from pytest_ouro.child.splits import HELD_OUT  # inspect is slow, and this is rare
 
         for node in ast.walk(value):
@@ -73,15 +79,16 @@ class Splits:
             yield from (text for text in held if text in HELD_OUT)
 
     def _loops(self) -> Iterator[tuple[ast.AST, ast.AST]]:
-        """Yield what each loop and comprehension over a literal or a variable assigns, and that."""
+        """Yield a tuple for each loop and comprehension over a literal or a call: the target that
+        it assigns, and what it loops over."""
         loops: list[ast.For | ast.comprehension] = [*self._source.of(ast.For)]
         for node in [*loops, *self._source.of(ast.comprehension)]:
             if isinstance(node.iter, ast.Tuple | ast.List | ast.Set | ast.Dict | ast.Call):
                 yield node.target, node.iter
 
     def _parameters(self) -> Iterator[tuple[ast.AST, ast.AST]]:
-        """Yield the parameters of each function that is called by its name, and each value that it
-        is given for them, by default or by a call."""
+        """Yield a tuple for each value that a function of the script gets, by default or by a call
+        with its plain name: the parameter, and the expression of the value."""
         functions = {one.name: one for one in self._source.nodes if isinstance(one, _FUNCTIONS)}
         for function in functions.values():
             plain = [*function.args.posonlyargs, *function.args.args]

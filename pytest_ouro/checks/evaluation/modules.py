@@ -51,7 +51,7 @@ _SPELLING = frozenset(
 
 @dataclass(frozen=True)
 class Construct:
-    """One construct on a line of the file.
+    """One suspect piece of code on a line of a file.
 
     ``what`` describes the construct and identifies it across versions. ``hard``: it breaks the
     rule; otherwise it only warns. ``unread``: the file could not be searched, which is reported
@@ -67,8 +67,8 @@ class Construct:
 def modules_imported(
     source: Source, names: Names, node: ast.Import | ast.ImportFrom
 ) -> Iterator[Construct]:
-    """Yield a construct for each module that the statement imports and that scripts have no reason
-    (`_REFUSED`: it is hard) or few reasons (`_NOTED`: it warns) to import, and for each of
+    """Yield a construct for each module that the import ``node`` imports and that scripts have no
+    reason (`_REFUSED`: it is hard) or few reasons (`_NOTED`: it warns) to import, and for each of
     `_LOADERS` that it takes from a module. A module of which the script uses only what is harmless
     is left out (`_uses_little`)."""
     for name in imported(node):
@@ -89,9 +89,9 @@ def loader(line: int, name: str) -> Iterator[Construct]:
 def outside_called(names: Names, node: ast.Call) -> Iterator[Construct]:
     """Yield the constructs of a call that starts a program (unless that only asks about the machine
     or the commit), loads code or weights from elsewhere, calls ``numpy.load`` with
-    ``allow_pickle``, imports by name, or changes where imports are searched (of ``sys.path`` by
-    ``insert``, ``extend`` or ``site.addsitedir``; ``append`` is allowed). Nothing for other
-    calls."""
+    ``allow_pickle``, imports a module by name, or changes where imports are searched (of
+    ``sys.path`` by ``insert``, ``extend`` or ``site.addsitedir``; ``append`` is allowed). Nothing
+    for other calls."""
     meant = names.meant(node.func)
     owner, _, last = meant.rpartition(".")
     if names.imports(node):
@@ -126,9 +126,9 @@ def is_hidden(node: ast.expr) -> bool:
 
 
 def _imports_by_call(names: Names, node: ast.Call) -> Iterator[Construct]:
-    """Yield the constructs of a call that imports a module, such as ``__import__("x")``: the module
-    if scripts have no or few reasons to import it, and a name that is spelled in parts (hard) or
-    computed (a warning)."""
+    """Yield the constructs of a call that imports a module, such as ``__import__("x")``: one for
+    the module if scripts have no or few reasons to import it, and one for a name that is spelled in
+    parts (hard) or computed (a warning)."""
     name = node.args[0]
     for module in names.imported(node):
         yield from _module(node.lineno, module)
@@ -141,9 +141,9 @@ def _imports_by_call(names: Names, node: ast.Call) -> Iterator[Construct]:
 def _uses_little(
     source: Source, names: Names, node: ast.Import | ast.ImportFrom, name: str
 ) -> bool:
-    """Return whether the script needs the refused module ``name``, which ``node`` imports, only for
-    harmless functions and to start programs, which are checked at their calls. False if it uses
-    nothing of it, or if the module has no harmless functions."""
+    """Return whether the script uses of the module ``name``, which ``node`` imports, only what is
+    in `HARMLESS`, or, of ``subprocess``, also calls, which are checked themselves. False if it uses
+    nothing of the module, hands it on as a whole, or if `HARMLESS` does not have it."""
     module = name.split(".")[0]
     allowed = HARMLESS.get(module)
     if allowed is None:

@@ -26,8 +26,9 @@ _IMPORTERS = ("import_module", "__import__")
 class Names:
     """Resolve the names in a script to real dotted names, such as ``torch.compile``.
 
-    Only the modules ``known``, those in `_WAYS`, what they and torch contain, and ``print`` are
-    resolved. ``given`` maps names of the script that are resolved already to their real names.
+    Only the modules ``known``, those in `_WAYS`, what they and torch contain, and ``print``
+    (``builtins.print``) are resolved. ``given`` maps names of the script that are resolved already
+    to their real names.
     """
 
     def __init__(self, source: Source, known: tuple[str, ...], given: Mapping[str, str]) -> None:
@@ -57,8 +58,8 @@ class Names:
     def _import_from(self, node: ast.ImportFrom, stored: set[str]) -> None:
         """Record what ``from … import …`` binds. A known module gets its real name, and so does
         what an absolute import takes from torch or a module in `_WAYS`, unless the script also
-        assigns that name (it is in ``stored``). Import functions are recorded as such; all other
-        names are ignored."""
+        assigns that name (it is in ``stored``). ``import_module`` and ``__import__`` are recorded
+        as import functions; all other names are ignored."""
         top = (node.module or "").split(".")[0]
         for alias in node.names:
             local = alias.asname or alias.name
@@ -88,7 +89,7 @@ class Names:
 
     def meant(self, node: ast.expr) -> str:
         """Return the real dotted name of an expression, also through ``getattr`` and, for known
-        modules, through ``sys.modules`` and calls that import; "" if it is unknown."""
+        modules, through ``sys.modules`` and calls that import; "" if it is not known."""
         if isinstance(node, ast.Name):
             return self._real.get(node.id, "")
         if isinstance(node, ast.Attribute):
@@ -120,24 +121,24 @@ class Names:
             yield name
 
     def text(self, node: ast.expr) -> str:
-        """Return the string that an expression spells; for a name that is assigned exactly once,
-        the string that is assigned. "" if it is not literal."""
+        """Return the string that an expression spells, or that the name ``node`` is assigned if the
+        script assigns it exactly once. "" if it is not literal."""
         return literal_text(self.value(node))
 
     def value(self, node: ast.expr) -> ast.expr:
-        """Return the expression that a name is assigned if it is assigned exactly once; otherwise
-        the node itself."""
+        """Return the expression that a name is assigned if the whole script assigns it exactly
+        once, by ``=``; otherwise the node itself."""
         return self._values.get(node.id, node) if isinstance(node, ast.Name) else node
 
 
 def is_module(node: ast.ImportFrom, name: str, module: str) -> bool:
-    """Return whether ``name``, as the statement ``node`` has it, names the module ``module``: it is
-    equal or, in a relative import, the last parts of it."""
+    """Return whether ``name``, a dotted name in the import statement ``node``, names the module
+    ``module``: it is equal or, in a relative import, the last parts of it."""
     return name == module or (node.level > 0 and module.endswith(f".{name}"))
 
 
 def _values(source: Source) -> dict[str, ast.expr]:
-    """Return a dict from each name that is assigned exactly once, by ``=``, to the assigned
+    """Return a dict from each name that the script assigns exactly once, by ``=``, to the assigned
     expression."""
     counts = Counter(n.id for n in source.of(ast.Name) if isinstance(n.ctx, ast.Store))
     return {

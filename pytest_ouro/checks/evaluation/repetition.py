@@ -1,7 +1,7 @@
-"""Find the evaluations that one run of a script can make more than once.
+"""Find the evaluations that one run of a script can make after a successful one.
 
-A retry after a failure does not count (`ways`). A function of the script that evaluates counts as
-an evaluation where it is called.
+A retry after a failure does not count (`ways`). A call of a function of the script that evaluates
+counts as an evaluation itself.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ _EACH = (
 
 
 class Repeated(NamedTuple):
-    """A repeated evaluation: its line, and whether a loop repeats it."""
+    """A place where a run can evaluate after a successful evaluation: its line, and whether a loop
+    repeats it."""
 
     line: int
     in_loop: bool
 
 
 def repetitions(source: Source, calls: Sequence[ast.Call]) -> list[Repeated]:
-    """Return the places where a run can evaluate after it has done so. ``calls`` are those of the
-    evaluation."""
+    """Return the places where a run of the script can evaluate after it has done so, at most one
+    for each node; [] if there are none. ``calls`` are the calls of the evaluation in the script."""
     around = source.of(*_LOOPS, *FUNCTIONS)
     if not calls or (len(calls) == 1 and not any(_spans(one, calls[0]) for one in around)):
         return []
@@ -46,7 +47,9 @@ def repetitions(source: Source, calls: Sequence[ast.Call]) -> list[Repeated]:
 
 
 class _Script:
-    """The evaluations of a script by the module or function in which they are made."""
+    """The evaluations of a script, by the module or function whose body makes them. ``calls`` are
+    the calls of the harness's evaluation; a call of a function of the script that contains one is
+    an evaluation too."""
 
     def __init__(self, source: Source, calls: Sequence[ast.Call]) -> None:
         self._source = source
@@ -68,7 +71,8 @@ class _Script:
                 made[node] = Evaluation(by, self._surely(by), self._surely(by, tried=True))
 
     def repetitions(self) -> Iterator[Repeated]:
-        """Yield the repeated evaluations, and the functions that are handed to a loop."""
+        """Yield the places of evaluations that a run can make after a successful one, and one for
+        each evaluating function that is handed to a call such as ``map``."""
         after = []
         for function in self._evaluating:
             uses = list(self._uses(function))
@@ -91,7 +95,8 @@ class _Script:
                 yield Repeated(getattr(node, "lineno", 1), in_loop)
 
     def _around(self, node: ast.AST, kinds: tuple[type[ast.AST], ...]) -> ast.AST:
-        """Return the innermost node of these kinds around a node; the module if there is none."""
+        """Return the innermost node of these kinds around ``node``, without ``node`` itself; the
+        module if there is none."""
         while node in self._parents:
             node = self._parents[node]
             if isinstance(node, kinds):
@@ -99,8 +104,9 @@ class _Script:
         return self._source.tree
 
     def _find_callers(self) -> dict[ast.AST, list[ast.AST]]:
-        """Return the calls of each function of the script that is called by its name, and of each
-        method that is called on its class, on ``self``, or on a variable with an object of it."""
+        """Return a dict from each function of the script to its calls, [] by default: those by its
+        name, and of a method those on its class, on ``self``, or on a variable with an object of
+        the class."""
         functions: dict[str, list[ast.AST]] = defaultdict(list)
         plain: list[ast.FunctionDef | ast.AsyncFunctionDef] = [*self._source.of(ast.FunctionDef)]
         for one in [*plain, *self._source.of(ast.AsyncFunctionDef)]:
@@ -121,7 +127,9 @@ class _Script:
         return callers
 
     def _called(self, call: ast.Call, objects: dict[str, str]) -> str:
-        """Return the name of what is called, a method's with its class."""
+        """Return the dotted name of what a call calls; of a method, with its class:
+        ``Class.method`` for ``self.method()`` or ``x.method()`` if ``objects``, the classes of
+        variables by name, has ``x``."""
         if not isinstance(call.func, ast.Attribute):
             return dotted(call.func)
         owner = call.func.value
@@ -133,8 +141,10 @@ class _Script:
     def _surely(
         self, by: ast.AST, *, tried: bool = False, _among: tuple[ast.AST, ...] = ()
     ) -> bool:
-        """Return whether a function evaluates each time it is called, or is an evaluation itself;
-        with ``tried``, also if it catches what the evaluation raises."""
+        """Return whether ``by``, a function, evaluates each time it is called; with ``tried``, also
+        if it catches what the evaluation raises. True if ``by`` is no function that evaluates, so a
+        call of the evaluation itself. ``_among`` are the functions that are being asked about, to
+        end a recursion."""
         if by not in self._evaluating:
             return True
         return by not in _among and any(
@@ -144,8 +154,8 @@ class _Script:
         )
 
     def _depends(self, node: ast.AST, function: ast.AST, *, tried: bool) -> bool:
-        """Return whether a node in a function is done under a condition alone; without ``tried``,
-        also whether a handler follows it."""
+        """Return whether a node in a function is reached only under a condition; without ``tried``,
+        also whether it is in a ``try`` with a handler."""
         while node is not function:
             outer = self._parents[node]
             if isinstance(outer, _CONDITIONS) and node is not getattr(outer, "test", None):
@@ -156,13 +166,15 @@ class _Script:
         return False
 
     def _is_called(self, function: ast.AST) -> bool:
-        """Return whether a function is called by its name outside of itself."""
+        """Return whether the script calls a function, by its name or as a method, outside of
+        itself."""
         return any(
             self._around(call, FUNCTIONS) is not function for call in self._callers[function]
         )
 
     def _uses(self, function: ast.AST) -> Iterator[ast.expr]:
-        """Yield where a function is handed on without a call: its name, or a lambda itself."""
+        """Yield the expressions that hand a function on without a call: each use of its name, or,
+        of a lambda without a name, the lambda itself."""
         outer = self._parents[function]
         names = {getattr(function, "name", "")}
         if isinstance(function, ast.Lambda):
@@ -176,7 +188,8 @@ class _Script:
                 yield node
 
     def _is_for_each(self, use: ast.expr) -> bool:
-        """Return whether a function is handed to one that calls it for each of several things."""
+        """Return whether the expression ``use`` is an argument of a function or method in `_EACH`,
+        such as ``map``, which calls it for each of several things."""
         outer = self._parents[use]
         call = self._parents[outer] if isinstance(outer, ast.keyword) else outer
         if not isinstance(call, ast.Call):
@@ -186,6 +199,6 @@ class _Script:
 
 
 def _spans(outer: ast.AST, call: ast.Call) -> bool:
-    """Return whether a call is among the lines of ``outer``."""
+    """Return whether the first line of a call is among the lines of ``outer``."""
     first, last = getattr(outer, "lineno", 0), getattr(outer, "end_lineno", 0)
     return bool(first <= call.lineno <= (last or first))

@@ -1,7 +1,7 @@
-"""Find constructs in an editable file that interfere with the measurement, on its syntax tree.
+"""Find code in an editable file that interferes with the measurement, on its syntax tree.
 
-This is a list of tripwires, not a fence: a construct that is not on it can still do harm. Those on
-it have nearly no innocent use in a training script; one that has some only warns.
+This is a list of tripwires, not a fence: code that is not on it can still do harm. What is on it
+has nearly no innocent use in a training script; what has some only warns.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ _IMPORTING = (ast.Import, ast.ImportFrom)
 class Script:
     """The text of an editable file, and the names of the harness that measures it.
 
-    ``harness`` is a module, ``evaluate`` and ``loader`` are its functions, and ``metric`` is the
-    name of the metric. ``taken`` are constants and functions that the trusted version takes from
-    the harness.
+    ``harness`` is a dotted module, ``evaluate`` and ``loader`` are its functions, and ``metric`` is
+    the name of the metric. ``taken`` are constants and functions that the trusted version of the
+    file takes from the harness.
     """
 
     text: str
@@ -89,8 +89,9 @@ class Script:
 
     @cached_property
     def constructs(self) -> tuple[Construct, ...]:
-        """All constructs in the text, in the order of lines; one that is ``unread`` if the text is
-        nested too deeply. SyntaxError if the text is not Python, LimitError as in `Source`."""
+        """All suspect constructs in the text, in the order of lines; a single one that is
+        ``unread`` if the text is nested too deeply. SyntaxError if the text is not Python,
+        LimitError as in `Source`."""
         try:
             kinds = (
                 *(*ASSIGNING, *_DEFINING, *_IMPORTING),
@@ -104,12 +105,13 @@ class Script:
 
     @cached_property
     def _source(self) -> Source:
+        """The parsed text."""
         return source(self.text)
 
     @cached_property
     def _from_harness(self) -> dict[str, str]:
-        """A dict from the local name of what the script imports from the harness to its name there.
-        ``*`` counts as the evaluation and the loader."""
+        """A dict from the local name of each thing that the script imports from the harness to its
+        name there. ``from … import *`` counts as the evaluation and the loader."""
         names: dict[str, str] = {}
         for node in self._source.of(ast.ImportFrom):
             if is_module(node, node.module or "", self.harness):
@@ -120,8 +122,9 @@ class Script:
 
     @cached_property
     def _ours(self) -> dict[str, str]:
-        """A dict from each name that only the harness may bind to its name there: what is imported
-        from it, constants that this or the trusted text takes from it, and the harness itself."""
+        """A dict from each name of the script that may have only the harness's value to its name
+        there: what is imported from the harness, constants that this or the trusted text takes from
+        it, and the harness itself."""
         taken = self.taken | names_taken(self.text, self.harness, ())
         modules = {
             alias.asname: self.harness
@@ -134,26 +137,30 @@ class Script:
 
     @cached_property
     def _functions(self) -> dict[str, ast.FunctionDef]:
+        """The functions of the script by name, methods and inner functions included."""
         return {function.name: function for function in self._source.of(ast.FunctionDef)}
 
     @cached_property
     def _names(self) -> Names:
+        """What resolves names of the harness and of the `_PROTECTED` modules to real ones."""
         ours = {local: f"{self.harness}.{name}" for local, name in self._from_harness.items()}
         return Names(self._source, (*_PROTECTED, self.harness), ours)
 
     @cached_property
     def _splits(self) -> Splits:
+        """The data splits that the script's expressions name."""
         return Splits(self._source)
 
     def _guarded(self, node: ast.expr) -> str:
-        """Return the real name of ``node`` if that is the harness or a `_PROTECTED` module, or
-        begins with one; "" for any other expression."""
+        """Return the real name of ``node`` if that is the harness, a `_PROTECTED` module, or
+        something in one of them; "" for any other expression."""
         meant = self._names.meant(node)
         ours = f"{meant}.".startswith(f"{self.harness}.")
         return meant if ours or meant.split(".")[0] in _PROTECTED else ""
 
     def _constructs(self, node: ast.AST) -> Iterator[Construct]:
-        """Yield the constructs that one node shows by itself, without the nodes below it."""
+        """Yield the suspect constructs that one node shows by itself, without the nodes below it;
+        nothing if it shows none."""
         if isinstance(node, ASSIGNING):
             value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
             whole = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", 0)]
@@ -182,9 +189,9 @@ class Script:
     def _assigned(
         self, node: ast.AST, target: ast.expr, value: ast.expr | None
     ) -> Iterator[Construct]:
-        """Yield the constructs of one target of an assignment. ``value`` is the assigned expression
-        if the target gets all of it; None otherwise. A ``print`` or ``torch.compile`` that is
-        replaced by one of the same effect yields nothing."""
+        """Yield the suspect constructs of one target of the assignment ``node``. ``value`` is the
+        assigned expression if the target gets all of it; None otherwise. Nothing for a ``print`` or
+        ``torch.compile`` that is replaced by one of the same effect."""
         if isinstance(target, ast.Name) and target.id in self._ours:
             if not self._is_its_own(target.id, value) and not self._is_member(node):
                 yield self._rebinds(target.lineno, target.id)
@@ -199,7 +206,8 @@ class Script:
             yield search_changed(target.lineno, searched)
 
     def _is_its_own(self, name: str, value: ast.expr | None) -> bool:
-        """Return whether ``value`` is the harness or what ``name`` is in it; False for None."""
+        """Return whether ``value`` is the harness, or what the harness has by the name of ``name``,
+        a key of `_ours`; False for None."""
         meant = self._names.meant(value) if value is not None else ""
         return meant in (f"{self.harness}.{self._ours[name]}", self.harness)
 
@@ -209,8 +217,8 @@ class Script:
         return any(node in cls.body for cls in self._source.of(ast.ClassDef))
 
     def _defaults(self, node: ast.arguments) -> Iterator[Construct]:
-        """Yield a construct for each parameter that has the name of a constant of the harness and
-        another value by default."""
+        """Yield a construct for each parameter in ``node`` that has the name of a constant of the
+        harness and another value by default."""
         plain = [*node.posonlyargs, *node.args]
         pairs = [
             *zip(plain[len(plain) - len(node.defaults) :], node.defaults, strict=True),
@@ -222,12 +230,13 @@ class Script:
                 yield self._rebinds(arg.lineno, arg.arg)
 
     def _rebinds(self, line: int, local: str) -> Construct:
-        """Return the construct: a line gives ``local``, a key of `_ours`, another value."""
+        """Return the construct that ``line`` gives ``local``, a key of `_ours`, another value."""
         return Construct(line, f"rebinds {self._ours[local]}, which {self.harness} defines")
 
     def _imported(self, node: ast.Import | ast.ImportFrom) -> Iterator[Construct]:
-        """Yield the constructs of one import: modules to refuse or to note, internals, and names of
-        `_ours` that come from another module than the harness; nothing for other imports."""
+        """Yield the suspect constructs of one import: modules to refuse or to note, internals, and
+        names of `_ours` that another module than the harness provides; nothing for other
+        imports."""
         yield from modules_imported(self._source, self._names, node)
         module = node.module if isinstance(node, ast.ImportFrom) else ""
         absolute = module and not getattr(node, "level", 0)
@@ -244,8 +253,8 @@ class Script:
 
     def _written_into(self, leaf: ast.Attribute | ast.Subscript) -> Iterator[Construct]:
         """Yield a construct if ``leaf``, the target of an assignment, lies in the harness, a
-        protected module or ``sys.modules``, or is a name of `_ours` in a namespace; else
-        nothing."""
+        `_PROTECTED` module (except for `_SETTINGS`) or ``sys.modules``, or is a name of `_ours` in
+        ``globals()``, ``vars()``, ``locals()`` or ``__main__``; else nothing."""
         name = written_into(leaf, self._names.value)
         base, meant = name.partition(".")[0], self._guarded(owner_of(leaf.value))
         if name in ("globals()", "vars()", "locals()") and isinstance(leaf, ast.Subscript):
@@ -268,7 +277,8 @@ class Script:
             yield Construct(leaf.lineno, f"writes into the module {module}: {place_of(leaf)}")
 
     def _called(self, node: ast.Call) -> Iterator[Construct]:
-        """Yield the constructs that one call shows, those of a text that it executes included."""
+        """Yield the suspect constructs that one call shows, those in a literal text that it
+        executes included; nothing if it shows none."""
         name = dotted(node.func)
         last = name.rpartition(".")[2]
         yield from self._set_by_call(node, name)
@@ -292,8 +302,8 @@ class Script:
             yield from self._executed(node)
 
     def _set_by_call(self, node: ast.Call, name: str) -> Iterator[Construct]:
-        """Yield the constructs of a call (of the dotted ``name``) that writes into a module or a
-        script's names: ``setattr(prepare, …)``, ``globals().update(…)``; nothing for other
+        """Yield the suspect constructs of a call (of the dotted ``name``) that writes into a module
+        or a script's names: ``setattr(prepare, …)``, ``globals().update(…)``; nothing for other
         calls."""
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
         last = node.func.attr if isinstance(node.func, ast.Attribute) else name
@@ -320,8 +330,8 @@ class Script:
             yield from self._changed(node, owner)
 
     def _changed(self, node: ast.Call, owner: ast.expr) -> Iterator[Construct]:
-        """Yield a construct if a method that changes a container is called on one of the harness,
-        also as ``list.append(prepare.TABLE, 1)``."""
+        """Yield a construct if ``node`` calls a method that changes a container on ``owner``, and
+        that is one of the harness, also as ``list.append(prepare.TABLE, 1)``; else nothing."""
         is_type = dotted(owner) in ("dict", "list", "set")
         changed = owner_of(node.args[0] if is_type and node.args else owner)
         meant = self._names.meant(changed)
@@ -330,8 +340,9 @@ class Script:
             yield Construct(node.lineno, f"changes {place} of {self.harness}")
 
     def _executed(self, node: ast.Call) -> Iterator[Construct]:
-        """Yield the constructs in a literal text that is executed, at the line of the call; one
-        more if the text is spelled in parts or is not Python. A computed text yields nothing."""
+        """Yield the suspect constructs in the literal text that a call of ``exec``, ``eval`` or
+        ``compile`` executes, at the line of the call; one more if the text is spelled in parts or
+        is not Python. A computed text yields nothing."""
         text = self._names.text(node.args[0])
         if not text and is_hidden(node.args[0]):
             yield Construct(node.lineno, "executes a text that is spelled in parts")
@@ -354,16 +365,17 @@ class Script:
         return self._names.meant(owner) == "sys.modules"
 
     def _is_harness(self, node: ast.expr, function: str) -> bool:
-        """Return whether an expression is the harness's ``function``, by its real or its bare
-        name."""
+        """Return whether an expression is the harness's ``function``, by its real name or by the
+        bare name ``function``."""
         return self._names.meant(node) == f"{self.harness}.{function}" or dotted(node) == function
 
     def _is_loader(self, node: ast.expr) -> bool:
+        """Return whether an expression is the harness's loader."""
         return self._is_harness(node, self.loader)
 
     def _evaluations(self) -> Iterator[Construct]:
-        """Yield a construct for each place where a run can evaluate again, and for each use of the
-        evaluation's name without a call."""
+        """Yield a construct for each place where a run can evaluate after a successful evaluation,
+        and for each use of the evaluation's name without a call."""
         calls = [
             call for call in self._source.of(ast.Call) if self._is_harness(call.func, self.evaluate)
         ]
@@ -383,6 +395,6 @@ class Script:
 def constructs(
     text: str, harness: str, evaluate: str, loader: str, metric: str, taken: frozenset[str]
 ) -> tuple[Construct, ...]:
-    """Return the constructs of a `Script` with these fields, cached: many commits are compared with
-    one of trust. SyntaxError if the text is not Python."""
+    """Return the suspect constructs of a script, cached; the arguments are the fields of `Script`.
+    SyntaxError if the text is not Python, LimitError as in `Source`."""
     return Script(text, harness, evaluate, loader, metric, taken).constructs

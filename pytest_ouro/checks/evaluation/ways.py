@@ -1,9 +1,8 @@
 """Walk the ways through one function, to find the evaluations that follow a successful one.
 
-A retry after a failure does not count. Of variables, it follows those that tell whether an
-evaluation has succeeded: what is assigned where it is tried, and its result. What such a variable
-is may be uncertain: it is changed in a handler in a way that is not followed. A test of it is
-taken for the test of a retry, since a run refuses a second evaluation anyway.
+A way is one order in which the statements may be executed. A retry after a failure does not count.
+The flags that tell whether an evaluation has succeeded are followed (`flags`). A test of a flag
+that is uncertain is taken for the test of a retry, since a run refuses a second evaluation anyway.
 """
 
 from __future__ import annotations
@@ -34,9 +33,10 @@ _MOST = 20_000
 
 
 class Evaluation(NamedTuple):
-    """A node that evaluates when it is reached. ``by`` is the node itself, or the function that it
-    calls. ``surely``: each time; otherwise perhaps, and the same function is not repeated by it.
-    ``each``: an element of a comprehension evaluates each time."""
+    """What a node does that evaluates when it is reached. ``by`` is the node itself if it calls the
+    harness's evaluation, or the function of the script that it calls. ``surely``: it evaluates each
+    time; otherwise perhaps, and it does not repeat an evaluation by the same function. ``each``: as
+    an element of a comprehension it evaluates each time."""
 
     by: ast.AST
     surely: bool = True
@@ -47,9 +47,12 @@ _Ways = set[tuple[str, State]]
 
 
 class Ways:
-    """The ways through the body of a function or module with ``evaluations``, by node.
-    ``repeated`` has the nodes that evaluate after a success, and whether it was their own, in a
-    loop."""
+    """The ways through the body of ``scope``, a function or module; ``evaluations`` has, by node,
+    what evaluates there. ``repeated`` has the nodes that evaluate after a success, and whether it
+    was their own success, as in a loop.
+
+    A way is a pair: how it ends (`_NEXT`, `_BREAKS`, …), and the state at its end.
+    """
 
     def __init__(self, scope: ast.AST, evaluations: Mapping[ast.AST, Evaluation]) -> None:
         self._evaluations, self.repeated = evaluations, dict[ast.AST, bool]()
@@ -63,7 +66,7 @@ class Ways:
         self._fails: dict[tuple[ast.AST, bool], bool] = {}
 
     def walk(self, after: Sequence[tuple[ast.AST, Evaluation]] = ()) -> dict[ast.AST, bool]:
-        """Walk all ways, then evaluate ``after`` at their ends; return ``repeated``."""
+        """Walk all ways, then make the evaluations ``after`` at their ends; return ``repeated``."""
         ends = {state for _, state in self._block(self._body, State())}
         for node, evaluation in after:
             for state in ends:
@@ -72,8 +75,8 @@ class Ways:
         return self.repeated
 
     def _mark(self, node: ast.AST) -> bool:
-        """Note the nodes that hold an evaluation outside of functions defined in them; return
-        whether this node does."""
+        """Add ``node`` and the nodes below it that contain an evaluation to ``_holding``; those in
+        functions that are defined there do not count. Return whether ``node`` is among them."""
         inner = [] if isinstance(node, FUNCTIONS) else ast.iter_child_nodes(node)
         holding = [child for child in inner if self._mark(child)]
         holds = bool(holding) or node in self._evaluations
@@ -84,6 +87,7 @@ class Ways:
     # --- statements ------------------------------------------------------------------------------
 
     def _block(self, statements: Sequence[ast.stmt], state: State) -> _Ways:
+        """Return the ways through statements one after another, from a state."""
         ended: _Ways = set()
         going = {state}
         for statement in statements:
@@ -93,8 +97,8 @@ class Ways:
         return ended | {(_NEXT, one) for one in going}
 
     def _statement(self, node: ast.stmt, state: State) -> _Ways:
-        """Return the ways through a statement; each pair of a statement and a state is walked
-        once."""
+        """Return the ways through a statement from a state; each such pair is walked once. After
+        `_MOST` pairs, flags are not followed any more."""
         if len(self._seen) > _MOST:
             state = state._replace(facts=frozenset())
         if (node, state) not in self._seen:
@@ -102,6 +106,8 @@ class Ways:
         return self._seen[node, state]
 
     def _walk_statement(self, node: ast.stmt, state: State) -> _Ways:
+        """Return the ways through a statement from a state, by its kind. The body of a function
+        that is defined there is not walked."""
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             return {(_NEXT, state)}
         if isinstance(node, ast.If):
@@ -125,7 +131,8 @@ class Ways:
         }
 
     def _then(self, ways: _Ways, body: Sequence[ast.stmt]) -> _Ways:
-        """Return the ways on through a block, from those of ``ways`` that go on."""
+        """Continue those of ``ways`` that go on (`_NEXT`) through a block; return these and the
+        other ways."""
         on = {way for end, state in ways if end == _NEXT for way in self._block(body, state)}
         return on | {way for way in ways if way[0] != _NEXT}
 
@@ -136,7 +143,7 @@ class Ways:
         orelse: Sequence[ast.stmt] | ast.expr,
         state: State,
     ) -> _Ways:
-        """Return the ways through an ``if``, as a statement or an expression."""
+        """Return the ways through an ``if``, as a statement or an expression, from a state."""
         ways: _Ways = set()
         for end, after in self._expression(test, state):
             if end != _NEXT:
@@ -151,14 +158,17 @@ class Ways:
         return ways
 
     def _decide(self, test: ast.expr, state: State) -> Iterator[tuple[bool, State]]:
-        """Yield what a test may be, each with the state after it: without the success if the test
-        is uncertain."""
+        """Yield whether a test may hold and whether it may fail, each with the state after it. If
+        its outcome is not known and it reads an uncertain flag, the state is that of a failed
+        evaluation."""
         truth = self._flags.truth(test, state)
         if truth is None and not state.caught and self._flags.is_uncertain(test):
             state = state._replace(done=None)
         yield from ((one, state) for one in (True, False) if truth in (one, None))
 
     def _loop(self, node: ast.While | ast.For | ast.AsyncFor, state: State) -> _Ways:
+        """Return the ways through a loop from a state. Its body is walked from each new state,
+        until there is none."""
         ways: _Ways = set()
         heads, waiting = set[State](), [state]
         if not isinstance(node, ast.While):
@@ -191,6 +201,8 @@ class Ways:
         return ways
 
     def _tried(self, node: ast.Try, state: State) -> _Ways:
+        """Return the ways through a ``try`` with its handlers, ``else`` and ``finally``, from a
+        state."""
         body = self._block(node.body, state)
         raised = {one for end, one in body if end == _RAISES}
         ways = {way for way in body if way[0] != _RAISES}
@@ -207,6 +219,8 @@ class Ways:
         }
 
     def _with(self, node: ast.With | ast.AsyncWith, state: State) -> _Ways:
+        """Return the ways through a ``with`` from a state. Under ``suppress`` an exception goes on
+        behind it."""
         ways: _Ways = {(_NEXT, state)}
         for item in node.items:
             ways = self._on(ways, item.context_expr)
@@ -220,13 +234,14 @@ class Ways:
     # --- expressions -----------------------------------------------------------------------------
 
     def _on(self, ways: _Ways, node: ast.AST) -> _Ways:
-        """Return the ways on through an expression, from those of ``ways`` that go on."""
+        """Continue those of ``ways`` that go on (`_NEXT`) through an expression; return these and
+        the other ways."""
         on = {way for end, state in ways if end == _NEXT for way in self._expression(node, state)}
         return on | {way for way in ways if way[0] != _NEXT}
 
     def _expression(self, node: ast.AST, state: State) -> _Ways:
-        """Return the ways through an expression, or through all expressions of a plain
-        statement."""
+        """Return the ways through an expression, or through all expressions of a plain statement,
+        from a state."""
         if node not in self._holding:
             fails = self._may_fail(node, succeeded=state.done is not None)
             return {(_NEXT, state)} | ({(_RAISES, state)} if fails else set())
@@ -257,21 +272,23 @@ class Ways:
         return ways
 
     def _evaluate(self, node: ast.AST, state: State) -> _Ways:
-        """Return the ways through a node that evaluates: it succeeds or fails."""
+        """Return the ways through a node that evaluates, which succeeds or fails; note it if it
+        repeats a success."""
         evaluation = self._evaluations[node]
         self._report(node, evaluation, state)
         ways = {(_NEXT, state._replace(done=evaluation.by)), (_RAISES, state)}
         return ways if evaluation.surely else ways | {(_NEXT, state)}
 
     def _report(self, node: ast.AST, evaluation: Evaluation, state: State) -> None:
-        """Note a node if it repeats what has succeeded."""
+        """Add ``node`` to ``repeated`` if it evaluates, in ``state``, after a success. One that
+        perhaps evaluates is not added if the success was its own."""
         own = state.done is evaluation.by
         if state.done is not None and (evaluation.surely or not own):
             self.repeated[node] = own or self.repeated.get(node, False)
 
     def _elements(self, node: ast.expr, state: State) -> _Ways:
-        """Return the ways through a comprehension, all of whose evaluations are repeated, except
-        for those of what it loops over."""
+        """Return the ways through a comprehension. Each evaluation in it that is made for each
+        element is added to ``repeated``; one in what it loops over first counts once."""
         [first, *_] = node.generators  # type: ignore[attr-defined]
         once = {id(part) for part in ast.walk(first.iter)}
         ways = self._on({(_NEXT, state)}, first.iter)
@@ -285,10 +302,10 @@ class Ways:
         return ways | {(_RAISES, state)}
 
     def _may_fail(self, node: ast.AST, *, succeeded: bool) -> bool:
-        """Return whether a node can raise an exception: with any call. If an evaluation has
-        ``succeeded``, only one that may depend on the result counts: a ``raise``, an ``assert``,
-        a division by a comparison or an index with one, or a call of a plain name outside
-        `_PLAIN`. Calls of methods do not count."""
+        """Return whether a node can raise an exception. If no evaluation has ``succeeded``, any
+        call can. If one has, only what may depend on the result counts: a ``raise``, an ``assert``,
+        a division by a comparison or an index with one, or a call of a plain name outside `_PLAIN`,
+        but no call of a method."""
         if (node, succeeded) not in self._fails:
             nodes = [node] if node in self._holding else ast.walk(node)
             self._fails[node, succeeded] = any(_fails(one, succeeded=succeeded) for one in nodes)
@@ -296,6 +313,8 @@ class Ways:
 
 
 def _fails(node: ast.AST, *, succeeded: bool) -> bool:
+    """Return whether a node can raise an exception by itself, without the nodes below it;
+    ``succeeded`` is as in `Ways._may_fail`."""
     if isinstance(node, ast.Call):
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         return not succeeded or (bool(name) and name not in _PLAIN)
@@ -306,7 +325,8 @@ def _fails(node: ast.AST, *, succeeded: bool) -> bool:
 
 
 def _catches_all(handler: ast.ExceptHandler) -> bool:
-    """Return whether a handler catches each exception that an evaluation may raise."""
+    """Return whether a handler catches each exception that an evaluation may raise: it names none,
+    ``Exception`` or ``BaseException``."""
     kind = handler.type
     return kind is None or dotted(kind) in ("Exception", "BaseException")
 
