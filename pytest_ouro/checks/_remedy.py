@@ -16,41 +16,41 @@ if TYPE_CHECKING:
 _BLESS = "   (a person may bless a change: pytest-ouro bless)"
 
 
-def undo(evidence: Evidence, path: str, *, known: bool = True) -> str:
+def undo_command(evidence: Evidence, path: str, *, known: bool = True) -> str:
     """Return the shell command that undoes the changes of a file since trust, followed by a note
-    that a person may bless them. It is text for a finding: nothing is run.
+    that a person may bless them.
 
     The command takes the changes out of the commits since trust. If no commit changed the file, it
     restores the trusted file or, if trust lacks it (``known`` is False), removes the file. If no
     commit has the blessed bytes, a person must bless the file, and the return value says that.
     """
     trust = evidence.trust
-    if command := drop(evidence, [path]):
+    if command := drop_command(evidence, [path]):
         remedy = command
     elif known and trust.can_restore(path):
         remedy = command_for(evidence.repository, f"git checkout {trust.commit[:7]} --", [path])
     elif known:
         return f"no commit has the blessed {path}: a person may bless this one: pytest-ouro bless"
     else:
-        remedy = remove(evidence.repository, path)
+        remedy = remove_command(evidence.repository, path)
     return remedy + _BLESS
 
 
-def remove(repository: Repository, path: str) -> str:
-    """Return the shell command, as text, that removes a file from the disk, and from the index if
-    it is there."""
+def remove_command(repository: Repository, path: str) -> str:
+    """Return the shell command that removes a file from the disk, and from the index if it is
+    there."""
     return command_for(repository, "git rm -f" if path in repository.index else "rm", [path])
 
 
 def command_for(repository: Repository, command: str, paths: Iterable[str]) -> str:
-    """Return the text of ``command`` followed by at most 20 of ``paths``, quoted for a shell, as
+    """Return ``command`` followed by at most 20 of ``paths``, quoted for a shell, as
     `advice.command_for` does."""
     return advice.command_for(repository.git, repository.index, command, paths)
 
 
-def drop(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str] = ()) -> str:
-    """Return the shell command, as text, that takes the changes of these files out of the commits
-    since trust; "" if no commit changed one.
+def drop_command(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str] = ()) -> str:
+    """Return the shell command that takes the changes of these files out of the commits since
+    trust; "" if no commit changed one.
 
     It goes back to before the first commit that changed one of them (to the trusted commit if that
     first commit has no parent). The work of that and later commits on other files stays in the
@@ -86,7 +86,7 @@ def drop(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str] = ()) 
     return f"{' && '.join(steps)}, then git commit"
 
 
-def drop_from(evidence: Evidence, path: str, commit: Commit) -> str:
+def or_drop(evidence: Evidence, path: str, commit: Commit) -> str:
     """Return ``; or drop …: git reset …``, to be put behind a help: the command that drops
     ``commit`` and all later commits. "" if the file ``path`` has uncommitted changes, which would
     be in the way."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
 from pytest_ouro.checks._editable import changed_scripts, is_python, linked_scripts, parse
-from pytest_ouro.checks._remedy import drop_from, places, undo
+from pytest_ouro.checks._remedy import or_drop, places, undo_command
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
@@ -142,7 +142,7 @@ def _settings(evidence: Evidence, script: ChangedScript) -> Iterator[Finding]:
             f"{script.path}: {words}",
             where=f"its block of settings (# /// script), changed in: {several(where)}",
             help="undo it there; a person adds a dependency and blesses it: pytest-ouro bless"
-            + (drop_from(evidence, script.path, commit) if commit else ""),
+            + (or_drop(evidence, script.path, commit) if commit else ""),
             facts={"path": script.path},
         )
 
@@ -179,7 +179,7 @@ def _import_finding(
         f"{script.path}:{line} {words}",
         where=f"imported in: {several(where)}",
         help="use what is there; a person adds a dependency and blesses it: pytest-ouro bless"
-        + (drop_from(evidence, script.path, commit) if commit else ""),
+        + (or_drop(evidence, script.path, commit) if commit else ""),
         facts={"path": script.path, "line": line, "module": top},
     )
 
@@ -217,7 +217,7 @@ def _declared(evidence: Evidence, file: DependencyFile) -> Iterator[Finding]:
         yield Finding(
             f"{file.path}: {difference}",
             where=f"changed in: {several(where)}",
-            help=undo(evidence, file.path, known=file.known),
+            help=undo_command(evidence, file.path, known=file.known),
             facts={"path": file.path},
             paths=(file.path,),
             parts=tuple(f"{file.path} {part}" for part in _parts(difference)),
@@ -244,7 +244,7 @@ def _foreign_changes(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             f"{path} was {changes[0].kind}: it declares dependencies that this check cannot read",
             where=f"{changes[0].kind} in: {several([change.where for change in changes])}",
-            help=undo(evidence, path, known=evidence.trust.before(path) is not None),
+            help=undo_command(evidence, path, known=evidence.trust.before(path) is not None),
             facts={"path": path},
             paths=(path,),
         )

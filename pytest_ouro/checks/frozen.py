@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
-from pytest_ouro.checks._remedy import drop, places, remove, undo
+from pytest_ouro.checks._remedy import drop_command, places, remove_command, undo_command
 from pytest_ouro.checks._wording import count
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
@@ -58,11 +58,12 @@ class Frozen(Check):
         found = {path for paths in present for path in matching(paths, globs)}
         new = sorted(found - evidence.trust.paths)
         if new:
-            word = remove(repository, new[0])
+            word = remove_command(repository, new[0])
             yield Finding(
                 f"{several(new)} was added among the frozen files",
                 where=f"trust: {evidence.trust}",
-                help=drop(evidence, new) or f"{word}   (a person may bless it: pytest-ouro bless)",
+                help=drop_command(evidence, new)
+                or f"{word}   (a person may bless it: pytest-ouro bless)",
                 facts={"path": new[0], "files": len(new)},
                 paths=tuple(new),
             )
@@ -97,7 +98,7 @@ class Frozen(Check):
                 where=f"changed in: {several(where or ['the working tree'])}",
                 expected=wanted,
                 actual=digest(found) if found is not None else "",
-                help=undo(evidence, path),
+                help=undo_command(evidence, path),
                 facts={"path": path},
                 paths=(path,),
                 parts=(path,),
@@ -113,7 +114,7 @@ class Frozen(Check):
             yield Finding(
                 f"{names} was changed by {count(len(commits), 'commit')} since trust",
                 where=f"changed in: {several(commits)}",
-                help=drop(evidence, {change.path for change in changes}),
+                help=drop_command(evidence, {change.path for change in changes}),
                 facts={"commits": len(commits), "path": changes[0].path},
                 paths=tuple(sorted({change.path for change in changes})),
             )

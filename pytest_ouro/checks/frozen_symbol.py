@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
 from pytest_ouro.checks._editable import parse
-from pytest_ouro.checks._remedy import places, undo
+from pytest_ouro.checks._remedy import places, undo_command
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, NAME, option
@@ -81,7 +81,7 @@ class FrozenSymbol(Check):
             yield Finding(
                 f"{self.symbol} changed: {change}",
                 where=f"{path}, changed in: {several(where)}",
-                help=undo(evidence, path),
+                help=undo_command(evidence, path),
                 facts={"path": path, "symbol": self.symbol},
                 paths=(path,),
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
 from pytest_ouro.checks._editable import is_link, missing, report_link
-from pytest_ouro.checks._remedy import command_for, drop
+from pytest_ouro.checks._remedy import command_for, drop_command
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
@@ -236,7 +236,7 @@ def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str
     committed = [p for p in paths if any(change.commit for change in strays[p])]
     # The ledger and what runs leave stay on the disk: they hold results.
     stay = [layout.ledger, *map(layout.path, (*layout.allowed, *layout.publish))]
-    if committed and (command := drop(evidence, committed, stay=stay)):
+    if committed and (command := drop_command(evidence, committed, stay=stay)):
         return command
     placed: dict[str, list[str]] = {}
     for path in paths:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
-from pytest_ouro.checks._remedy import command_for, drop
+from pytest_ouro.checks._remedy import command_for, drop_command
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import FILLED, option
@@ -79,8 +79,8 @@ def _beside_work(evidence: Evidence, path: str, where: list[str], globs: list[st
 
 
 def _out_of_git(evidence: Evidence, path: str, globs: list[str]) -> str:
-    """Return the shell command, as text, that takes a file out of git: out of the commits since
-    trust if one of them added or changed it, else out of the index. New files that match ``globs``
-    stay on the disk."""
-    found = drop(evidence, [path], stay=globs)
+    """Return the shell command that takes a file out of git: out of the commits since trust if one
+    of them added or changed it, else out of the index. New files that match ``globs`` stay on the
+    disk."""
+    found = drop_command(evidence, [path], stay=globs)
     return found or command_for(evidence.repository, "git rm --cached --", [path])

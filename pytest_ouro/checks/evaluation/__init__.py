@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
 from pytest_ouro.checks._editable import changed_scripts, is_python, linked_scripts, missing, parse
-from pytest_ouro.checks._remedy import drop_from, places
+from pytest_ouro.checks._remedy import or_drop, places
 from pytest_ouro.checks._wording import describe_run
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
@@ -136,7 +136,7 @@ def _finding(evidence: Evidence, script: ChangedScript, construct: Construct) ->
     where, commit = places(evidence, script.path, script.now, has)
     help = _help(construct)
     if commit and construct.hard:
-        help += drop_from(evidence, script.path, commit)
+        help += or_drop(evidence, script.path, commit)
     return Finding(
         f"{script.path}:{construct.line} {construct.what}",
         where=f"introduced in: {several(where)}",
