@@ -30,7 +30,8 @@ COMMANDS = {
 
 def run(argv: Sequence[str]) -> int:
     """Run the command that ``argv``, the words after the program's name, begins with. Return its
-    exit status: 0 lawful or done, 1 a rule is broken, 2 an error.
+    exit status: 0 lawful or done, 1 a rule is broken or a demand of the command is not met, 2 an
+    error.
 
     Without words, or for ``--help``, print the help; for ``--version``, the version. An error is
     printed, not raised; only BrokenPipeError, OutputLost, KeyboardInterrupt and argparse's
@@ -72,13 +73,15 @@ def _report(error: OuroError) -> int:
 
 def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
     """Return the options in ``words`` as an argparse namespace, for the command ``name`` and its
-    module ``command``. SystemExit after the error is printed if they are wrong, or after the help
-    is printed for ``--help``."""
+    module ``command``; ``bound`` in it is the path after ``--bound``, or None. SystemExit after the
+    error is printed if the words are wrong, or after the help is printed for ``--help``."""
     import argparse
     from functools import partial
 
     class Parser(argparse.ArgumentParser):
         def print_help(self, file: Any = None) -> None:
+            """Print the help to standard output, whatever ``file`` is. Errors as in
+            `say_document`."""
             say_document(self.format_help().rstrip("\n"))  # argparse would ignore a closed output
 
     parser = Parser(
@@ -110,7 +113,7 @@ pytest-ouro COMMAND --help shows the options, pytest-ouro --version the version.
 def find_bound(given: Path | None) -> Path:
     """Return the absolute path of the bound.toml that was ``given``, whether or not it exists. For
     None, return that of the nearest one in the current folder or above, up to the repository's top;
-    OuroError if there is none, if it is not a file, or if there is no repository."""
+    then OuroError if there is none, if it is not a regular file, or if there is no repository."""
     from pytest_ouro.evidence.git.client import Git
     from pytest_ouro.evidence.trust import refuse_other_in_tree
 

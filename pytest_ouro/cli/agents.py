@@ -100,9 +100,9 @@ def _find_program(top: Path, bound: Bound) -> str:
 
 
 def _demand_in_git(git: Git, name: str, text: str) -> None:
-    """Raise OuroError if ``text``, the program in the file ``name``, was written by people and is
-    not the file's text in HEAD: it would be lost. Do nothing for an empty text, or for one that
-    ``init`` rendered."""
+    """Raise OuroError if ``text``, the present program in the file ``name`` (from the top folder),
+    was written by people and is not the file's text in HEAD: it would be lost. Do nothing for an
+    empty text, or for one that ``init`` rendered."""
     if text.startswith(program_md.MARK) or not text.strip():
         return
     head = git.commit("HEAD")
@@ -149,8 +149,9 @@ def _next(
     names: list[str], new: dict[str, str], changed: Container[str], ignored: str
 ) -> Iterator[str]:
     """Yield the lines that say what a person does after the files are written; the last is to
-    commit and bless them. ``names`` are the agents, ``new`` has the texts of their settings by
-    path, ``changed`` the paths that are written, and ``ignored`` is the text of .gitignore."""
+    commit and bless them. ``names`` are the agents ([]: name them), ``new`` has the texts of their
+    settings by path, ``changed`` the paths that are written, and ``ignored`` is the text of
+    .gitignore."""
     if not names:
         yield f"name the agents, and they call the guard too: --agents={','.join(agents.AGENTS)}"
     if not shutil.which("pytest-ouro"):

@@ -55,9 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Write bound.lock; print each file that was added to it, changed or removed, and what does not
-    hold yet; say so if an option, variable or setting names a trusted commit, which has priority
-    over bound.lock. Return 0. Errors as in `find_bound` and `bless`."""
+    """Write bound.lock, and print each file that was added to it, changed or removed, and what does
+    not hold yet. If an option, variable or setting names a trusted commit, print that it has
+    priority over bound.lock. Return 0. Errors as in `find_bound` and `bless`."""
     path = find_bound(args.bound)
     old, new = bless(path, new_baseline=args.new_baseline)
     before, after = {**old.files, **old.data}, {**new.files, **new.data}
@@ -162,9 +162,11 @@ def lock_of(
     *,
     new_baseline: bool = False,
 ) -> lock.Lock:
-    """Return the lock that blesses ``bound``, whose bytes are ``rules``, and the present files; the
-    bound.toml at ``bound_path`` need not exist. ``before`` is the lock that it replaces. TrustError
-    as in `bless`."""
+    """Return the lock that blesses ``bound``, whose bytes are ``rules``, and the present files of
+    the working tree; nothing is written, and the bound.toml at ``bound_path``, from the
+    repository's top, need not exist. ``before`` is the lock that it replaces. With
+    ``new_baseline``, runs that were recorded under earlier locks are not compared with later ones.
+    TrustError as in `bless`."""
     repository = Repository(git)
     script = bound.experiment.script
     if script and bound.path(script) not in repository.index:
@@ -216,9 +218,9 @@ def _list_frozen(bound: Bound, bound_path: str, evidence: Evidence) -> list[str]
 
 
 def _hash_file(repository: Repository, name: str) -> str:
-    """Return the digest of the file ``name``, from the repository's top, in the working tree. If
-    git has a Git LFS pointer to the same contents, return the digest that the pointer states.
-    TrustError if the file is missing or is not a regular file."""
+    """Return the sha256 of the file ``name``, from the repository's top, in the working tree, as
+    git would commit it. If git has a Git LFS pointer to the same contents, return the sha256 of the
+    pointer. TrustError if the file is missing or is not a regular file."""
     path = repository.git.top / name
     contents = read_or_point(path)
     if contents is None or path.is_symlink():
@@ -240,8 +242,8 @@ def _read_lock(target: Path) -> lock.Lock:
 
 
 def _hash_data(bound: Bound, evidence: Evidence, before: lock.Lock) -> dict[str, str]:
-    """Return a dict from the name of each data file on this machine to its digest. It also has the
-    digests in ``before`` of files in folders that have no data file here."""
+    """Return a dict from the name of each data file on this machine to its sha256. It also has the
+    entries in ``before`` of files in folders that have no data file here."""
     paths = {path for rule in bound.rules for path in rule.checker.trusted_data(evidence)}
     found = evidence.fingerprints.of(sorted(paths))
     now = {data.name(path, evidence.root): digest for path, digest in found.items()}

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class _Judged:
-    """What came of a question: the repository, the answers for each bound, who approved the change
-    ([]: nobody was asked), and why it is not approved ("": nobody was asked, or somebody did)."""
+    """What came of a question: the repository, the id of the base branch's commit (``tip``), the
+    answers for each bound, who approved the change ([]: nobody was asked), and why it is not
+    approved ("": nobody was asked, or somebody did)."""
 
     question: Question
     git: Git
@@ -46,7 +47,8 @@ class _Judged:
 
     @property
     def verdict(self) -> str:
-        """``lawful``, ``broken`` or ``approved``."""
+        """``approved`` if somebody approved the change, else ``broken`` if a rule is broken, else
+        ``lawful``."""
         if self.approvers:
             return "approved"
         return "broken" if any(answer.broken for answer in self.answers) else "lawful"
@@ -66,7 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Fetch and judge the commit that the job is about, write the reports, and print the result.
     Return 1 if a rule is broken and nobody approved that, else 0. OuroError if it could not be
-    judged, after it is reported to the job."""
+    judged, after it is reported to the job. The current folder is another one afterwards, and
+    OURO_TRUST is removed from the environment."""
     env = dict(os.environ)
     os.environ.pop("OURO_TRUST", None)  # the base branch alone is trusted
     if args.bound is not None:
@@ -91,9 +94,10 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _judge(judged: _Judged, env: Mapping[str, str]) -> _Judged:
-    """Fill in the answers, and who approved the change if a rule is broken or there are no rules
-    yet. OuroError if it cannot be judged; NoRulesError if there are no rules and nobody was asked
-    to approve them."""
+    """Fill in the answers of ``judged``, and who approved the change if a rule is broken or there
+    are no rules yet and the job names an environment; return ``judged``. OuroError if it cannot be
+    judged, has no change, or is approved with rules that are not blessed; NoRulesError if there are
+    no rules and nobody was asked to approve them."""
     asked, environment = judged.question, env.get("INPUT_ENVIRONMENT", "")
     if asked.on_base:
         start = find_start(env, judged.git, asked)
@@ -127,13 +131,15 @@ def _judge(judged: _Judged, env: Mapping[str, str]) -> _Judged:
 
 def _demand_blessed(judged: _Judged) -> None:
     """Raise OuroError if the rules of an approved change are faulty, or its bound.lock does not
-    bless them: main would have rules that no gate accepts."""
+    bless them: after a merge the base branch would have rules that no gate accepts."""
     for path in list_bounds(judged.git, judged.question.head, judged.question.bound):
         open_commit(judged.git, judged.question.head, bound=path, named=False)
 
 
 def _report(judged: _Judged, out: Path, env: Mapping[str, str], *, github: bool) -> None:
-    """Write the reports of what was judged, and print it as the server wants it."""
+    """Write ouro.xml and, if there are answers, ouro.sarif into the folder ``out``, and print what
+    was judged: on GitHub with annotations, the step's summary and its outputs, else as plain
+    text."""
     answers, asked = judged.answers, judged.question
     (out / "ouro.xml").write_text(junit.render(answers), encoding="utf-8")
     if answers:
@@ -163,8 +169,8 @@ def _report(judged: _Judged, out: Path, env: Mapping[str, str], *, github: bool)
 
 
 def _render_touched(judged: _Judged, touched: int) -> str:
-    """Return Markdown: what was asked, how many experiments it reaches, and how it changes their
-    rules."""
+    """Return Markdown: what was asked, how many experiments it reaches (``touched``), and how it
+    changes their rules."""
     asked = judged.question
     base = summary.escape_cell(asked.base)
     lines = [
@@ -181,7 +187,8 @@ def _render_touched(judged: _Judged, touched: int) -> str:
 
 
 def _report_error(error: OuroError, out: Path, env: Mapping[str, str], *, github: bool) -> None:
-    """Tell the job why nothing could be judged. There is no SARIF: it would close open alerts."""
+    """Tell the job why nothing could be judged: on GitHub by an annotation and the output
+    ``verdict``, else by ouro.xml in ``out``. There is no SARIF: it would close open alerts."""
     if github:
         say_document(notes.render_error(error))
         _put_out(env, verdict="unjudged")
@@ -190,7 +197,8 @@ def _report_error(error: OuroError, out: Path, env: Mapping[str, str], *, github
 
 
 def _put_out(env: Mapping[str, str], **values: object) -> None:
-    """Set outputs of the step; nothing if GITHUB_OUTPUT is not set."""
+    """Append ``values`` to the outputs of a step on GitHub; do nothing if GITHUB_OUTPUT is not
+    set."""
     if name := env.get("GITHUB_OUTPUT"):
         with Path(name).open("a", encoding="utf-8") as file:
             file.writelines(f"{key}={value}\n" for key, value in values.items())

@@ -117,8 +117,8 @@ def _below_demanded(found: Examination, tested: Selftest | None) -> int:
 
 
 def _json(found: Examination, tested: Selftest | None, status: int) -> str:
-    """Return the exit status, the items and the selftest (null if it was not run) as a JSON object,
-    in escaped text."""
+    """Return the exit status, the items and the selftest (null if it was not run) as the text of a
+    JSON object, escaped."""
     facts = {
         "status": status,
         "items": [asdict(item) for item in found.items],

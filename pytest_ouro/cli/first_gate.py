@@ -35,9 +35,9 @@ _NAMED = 12
 
 @dataclass(frozen=True)
 class Lack:
-    """What does not hold yet: ``rule``, its table and id ("" for none), ``what`` it is in words,
-    and ``help``, the one command that heals it ("" if there is none). ``commit`` are files that
-    only wait for a commit."""
+    """What does not hold yet: ``rule``, its section and id, as ``iron-law::only-train-py`` ("" for
+    none), ``what`` it is in words, and ``help``, the one command that heals it ("" if there is
+    none). ``commit`` are files that only wait for a commit."""
 
     rule: str
     what: str
@@ -70,8 +70,8 @@ def lacks(git: Git, bound: Bound, bound_path: str, make_lock: Callable[[], Lock]
 
 
 class _AfterCommit(Repository):
-    """The repository as it will be when the files ``own`` (paths from the top) are committed: they
-    have no changes."""
+    """The repository with the files ``own`` (paths from the top) as they will be once they are
+    committed: `changes` leaves them out."""
 
     def __init__(self, git: Git, trust: str, own: set[str]) -> None:
         super().__init__(git, trust=trust)
@@ -84,7 +84,8 @@ class _AfterCommit(Repository):
 
 
 def _uncommitted(bound: Bound, repository: Repository) -> Iterator[Change]:
-    """Yield the changes that no commit has, without untracked files that a run may leave."""
+    """Yield the changes since the trusted commit of ``repository``, which is HEAD, without
+    untracked files that a run may leave."""
     layout = bound.layout
     allowed = [*map(layout.path, layout.allowed), layout.ledger, "**/__pycache__/*.pyc"]
     for change in repository.changes():
@@ -127,12 +128,13 @@ def _folder(path: str, tracked: set[str]) -> str:
 
 
 def _words(git: Git, names: list[str]) -> str:
-    """Return the files as words of a command; the top folder if they are more than `_NAMED`."""
+    """Return the files as words of a shell's command; the word of the top folder if they are more
+    than `_NAMED`."""
     return " ".join(map(git.word, names if len(names) <= _NAMED else ["."]))
 
 
 def _few(names: list[str]) -> str:
-    """Return the first `_NAMED` names with commas between, and how many more there are."""
+    """Return the first `_NAMED` names with commas between, and how many more there are, if any."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
 

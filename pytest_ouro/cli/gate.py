@@ -41,7 +41,8 @@ _REFUSED = (
 class Options:
     """The options of the gate; `add_arguments` explains each.
 
-    ``form`` is the name of the module of ``report`` that renders the results.
+    ``form`` is the name of the module of ``report`` that renders the results; ``push`` are the
+    arguments of git's pre-push hook.
     """
 
     bound: Path | None = None
@@ -242,8 +243,8 @@ def _open_objects(args: Options) -> tuple[Git, str]:
 
 def demand_checked(answer: Answer, expect: str) -> None:
     """Raise OuroError if every rule was skipped, or if ``expect`` names a rule that was skipped or
-    does not exist. ``expect`` is "all", which names no rule, or ``id`` or ``section::id`` of rules,
-    joined by commas without spaces."""
+    does not exist. ``expect`` is "all", which names no rule, or has rules, each as ``id`` or
+    ``section::id``, joined by commas without spaces."""
     if not answer.ran:
         raise messages.nothing_judged([f"{j.id} ({j.reason})" for j in answer.results])
     if expect == "all":

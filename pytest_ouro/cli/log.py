@@ -97,8 +97,8 @@ def _restore(journal: Journal, bound: Path) -> None:
 
 def _prune(git: Git, journal: Journal, days: float) -> None:
     """Remove the logs of runs that ended more than ``days`` days ago, and the refs of those not
-    kept; print how many. OuroError for a number that is not 0 or more, or is infinite; else as in
-    `prune`."""
+    kept; print how many of each. Records and rows stay. OuroError for a number that is negative,
+    infinite or NaN; else as in `prune`."""
     from pytest_ouro.experiment.records.prune import prune
 
     if not 0 <= days < math.inf:
@@ -144,7 +144,7 @@ def _print_table(journal: Journal, runs: list[FinishedRun], metric: str) -> None
 
 
 def _sum_up(runs: list[FinishedRun]) -> str:
-    """Return the tally of the runs that can be compared with the last measured one; "" if there are
-    too few for one."""
+    """Return one line about the runs that can be compared with the last measured one: how many
+    tries and keeps, and the gain; "" if there are too few for one."""
     measured = [run for run in runs if comparable(run, run)]
     return tally([run for run in measured if comparable(run, measured[-1])])

@@ -57,7 +57,7 @@ def main(args: argparse.Namespace) -> int:
 class _Removal:
     """What is to be removed from a repository; ``folder`` is that of its bound.toml. ``texts`` maps
     a file to its text without what pytest-ouro wrote, "" to delete it; ``stays`` are lines about
-    what is left alone."""
+    what is left alone. Nothing is written here."""
 
     git: Git
     folder: Path
@@ -110,8 +110,9 @@ class _Removal:
                 self.stays.append(f"{_shown(path, self.git)}, a program for agents")
 
     def _change(self, path: Path, change: Callable[[str], str]) -> None:
-        """Note the text that ``change`` returns for the text of a file, if it is another one. A
-        link is followed; if the file is outside of the repository, it stays, and a line says so."""
+        """Add the text that ``change`` returns for the text of the file at ``path`` to ``texts``,
+        if it is another one. A link is followed; a file outside of the repository stays, and a line
+        of ``stays`` says so."""
         path = path.resolve()  # what a link leads to is changed, not the link
         before = self.texts.get(path, _text(path))
         after = change(before)

@@ -179,7 +179,8 @@ def _classify(
 
 @dataclass
 class _Workspace:
-    """A repository with the canary as its experiment, and what shows its cheat's traces."""
+    """A temporary repository with the canary as its experiment, a socket that listens, and the
+    signals that arrived: what shows the traces of its cheat."""
 
     repository: Path
     listener: socket.socket
@@ -287,7 +288,8 @@ def _write_command(folder: Path, name: str) -> None:
 
 
 def _lives(pid: int) -> bool:
-    """Return whether a process has this id, after it had two seconds to end."""
+    """Return whether a process with this id still exists after at most two seconds, in which it may
+    end."""
     deadline = time.monotonic() + 2
     while time.monotonic() < deadline:
         try:

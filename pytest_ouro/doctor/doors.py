@@ -124,7 +124,7 @@ def _calls_guard(top: Path, agent: agents.Agent) -> bool:
 
 
 def _calls_gate(lines: list[str]) -> bool:
-    """Return whether a line contains a call of the gate."""
+    """Return whether one of the lines contains a call of the gate."""
     return any(_GATE.search(line) for line in lines)
 
 

@@ -20,8 +20,8 @@ SHOWN = 10
 
 
 def render(answers: Sequence[Answer]) -> str:
-    """Return the plain text, then the annotations. Also append the summary to the file that
-    GITHUB_STEP_SUMMARY names, if it is set. OSError if that cannot be written."""
+    """Return the plain text of the answers, then their annotations. Also append the summary to the
+    file that GITHUB_STEP_SUMMARY names, if it is set. OSError if that cannot be written."""
     summary.write(summary.render(answers))
     return "\n".join([text.render(answers), *_list_annotations(answers)])
 
@@ -62,7 +62,8 @@ def _annotate(command: str, answer: Answer, result: RuleResult, finding: Finding
 
 
 def _escape_data(words: str) -> str:
-    """Return a text of several lines as one, escaped as GitHub's commands demand."""
+    """Return a text as one line, with line ends and other signs escaped as GitHub's commands
+    demand."""
     words = escape_lines(*words.split("\n"))
     return words.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 

@@ -116,7 +116,8 @@ def _shorten(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lines(facts: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of the text, not yet escaped."""
+    """Yield the lines of a brief, made of the facts that `collect` returns; they are not yet
+    escaped."""
     gate, best = facts["gate"], facts["best"]
     counts = facts["count"]
     yield (
@@ -169,12 +170,12 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
 
 
 def _value(entry: dict[str, Any]) -> str:
-    """Return the value of a run's entry as it is shown."""
+    """Return the value of a run, given by its entry in the facts, as it is shown."""
     return str(entry["shown"])
 
 
 def _words(entry: dict[str, Any]) -> str:
-    """Return the description of a run's entry in quotation marks."""
+    """Return the description of a run, given by its entry in the facts, in quotation marks."""
     return f'"{entry["description"]}"'
 
 

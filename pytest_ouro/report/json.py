@@ -46,5 +46,5 @@ def _describe(answer: Answer) -> dict[str, object]:
 
 
 def _serialise(table: dict[str, object]) -> str:
-    """Return a table as indented, escaped JSON."""
+    """Return a table as the text of an indented JSON object, escaped."""
     return escape_json(json.dumps(table, ensure_ascii=False, indent=2))

@@ -25,7 +25,7 @@ _COUNTS = {"tests": "testcase", "failures": "failure", "errors": "error", "skipp
 
 
 def render(answers: Sequence[Answer]) -> str:
-    """Return JUnit XML with a suite for each answer and a test case for each rule."""
+    """Return JUnit XML as text, with a suite for each answer and a test case for each rule."""
     suites = Element("testsuites")
     for answer in answers:
         name = f"ouro {answer.ref}".strip()
@@ -36,7 +36,8 @@ def render(answers: Sequence[Answer]) -> str:
 
 
 def render_error(error: OuroError) -> str:
-    """Return JUnit XML with one suite and an error in it: nothing could be judged."""
+    """Return JUnit XML as text, with one suite and an error in it that says why nothing could be
+    judged."""
     suites = Element("testsuites")
     suite = SubElement(suites, "testsuite", name="ouro", time="0")
     case = SubElement(suite, "testcase", classname="ouro", name="could not judge", time="0")

@@ -65,7 +65,7 @@ class Progress:
             self.say(render(position))
 
     def close(self) -> None:
-        """Erase the redrawn line, if one is shown."""
+        """Erase the redrawn line, if one is shown; else do nothing."""
         if self._drawn:
             self._drawn = False
             with self._uncaptured():

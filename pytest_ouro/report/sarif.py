@@ -25,8 +25,8 @@ _LEVELS = {"broken": "error", "warned": "warning"}
 
 
 def render(answers: Sequence[Answer]) -> str:
-    """Return a SARIF log with every rule of the bound, and a SARIF result for each finding of all
-    answers."""
+    """Return the text of a SARIF log with every rule of all answers, and a SARIF result for each of
+    their findings."""
     rules: dict[str, dict[str, Any]] = {}
     for result in (result for answer in answers for result in answer.results):
         rules.setdefault(result.rule, _describe_rule(result))
@@ -43,7 +43,7 @@ def render(answers: Sequence[Answer]) -> str:
 
 
 def _describe_rule(result: RuleResult) -> dict[str, Any]:
-    """Return a rule as SARIF describes it."""
+    """Return the rule of a result as an object of SARIF."""
     sentence = result.sentence or result.rule
     return {
         "id": result.rule,
@@ -55,15 +55,15 @@ def _describe_rule(result: RuleResult) -> dict[str, Any]:
 
 
 def render_error(error: OuroError) -> str:
-    """Return a SARIF log that says that nothing could be judged, and why."""
+    """Return the text of a SARIF log that says that nothing could be judged, and why."""
     notification = {"level": "error", "message": {"text": error_text(error)}}
     invocation = {"executionSuccessful": False, "toolExecutionNotifications": [notification]}
     return _serialise([], [], invocation)
 
 
 def _serialise(rules: list[Any], results: list[Any], invocation: dict[str, Any]) -> str:
-    """Return the log as JSON. It has one SARIF run (one call of a tool), with these rules, results
-    and facts of the call."""
+    """Return the text of the log, in JSON. It has one SARIF run (one call of a tool), with these
+    rules, results and facts of the call; each text in it is escaped."""
     run = {
         "tool": {"driver": {"name": "pytest-ouro", **_read_version(), "rules": rules}},
         "columnKind": "unicodeCodePoints",
@@ -95,9 +95,9 @@ def _escape(value: Any) -> Any:
 
 
 def _describe(answer: Answer, result: RuleResult, finding: Finding, number: int) -> dict[str, Any]:
-    """Return the SARIF result of a finding. ``number`` is the place of its rule in the list of
-    rules, from 0. Its fingerprint depends on the ref, the rule, the path and the headline, whose
-    numbers do not count, and not on the line."""
+    """Return a finding as a SARIF result. ``number`` is the place of its rule in the list of rules,
+    from 0. The fingerprint depends on the ref, the rule, the path and the headline without its
+    numbers, and not on the line."""
     path, line = place(answer, result, finding)
     same = f"{answer.ref}\0{result.rule}\0{path}\0{finding.stable_headline}"
     return {

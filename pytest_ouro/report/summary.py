@@ -22,27 +22,28 @@ _HEAD = ("rule", "", "why", "what was found", "expected", "actual", "help")
 
 
 def render(answers: Sequence[Answer]) -> str:
-    """Return a title, the commit, the trust and a table of the rules for each answer, broken rules
-    first, with a row for each finding."""
+    """Return Markdown: for each answer a title, the number of rules, the trust, what was checked,
+    and a table of the rules, broken ones first, with a row for each finding."""
     return "\n".join(_render_answer(answer) for answer in answers)
 
 
 def render_error(error: OuroError) -> str:
-    """Return a title and the message and help of an error."""
+    """Return Markdown with a title and the message and help of an error."""
     help = f"\n\nHelp: {escape_cell(error.help)}" if error.help else ""
     return f"### ouro: could not judge\n\n{escape_cell(error.message)}{help}\n"
 
 
 def render_changes(path: str, changes: Sequence[tuple[str, str, str]]) -> str:
-    """Return the keys of the bound.toml at ``path`` that a change gives other values, as a table of
-    name, old and new value."""
+    """Return Markdown: a table of ``changes``, which are tuples of a key of the bound.toml at
+    ``path``, its old value and its new one."""
     title = f"#### Rules that this change brings: {escape_cell(path)}"
     return "\n".join(
-        [title, "", _row(("key", "before", "after")), _rule(3), *map(_row, changes), ""]
+        [title, "", _row(("key", "before", "after")), _separator(3), *map(_row, changes), ""]
     )
 
 
 def _render_answer(answer: Answer) -> str:
+    """Return the title, the facts and the table of one answer as Markdown, with a line end."""
     word = "broken" if answer.broken else "lawful"
     ref = f"{escape_cell(answer.ref)}: " if answer.ref else ""
     repository = answer.case.repository
@@ -55,7 +56,7 @@ def _render_answer(answer: Answer) -> str:
         f"{repository.subject}: {repository.head[:7]} {escape_cell(subject[:60])}",
         "",
         _row(_HEAD, escaped=True),
-        _rule(len(_HEAD)),
+        _separator(len(_HEAD)),
         *rows,
         "",
     ]
@@ -68,7 +69,8 @@ def _sort(results: Sequence[RuleResult]) -> list[RuleResult]:
 
 
 def _list_rows(result: RuleResult) -> Iterator[str]:
-    """Yield a row for each finding of a result; one with its reason if it has none."""
+    """Yield a row of the table for each finding of a result; one with the result's reason if it has
+    none."""
     start = (f"`{result.rule}`", result.status)
     for f in result.findings:
         found = f"{f.headline} {f.where}".strip()
@@ -80,12 +82,13 @@ def _list_rows(result: RuleResult) -> Iterator[str]:
 
 
 def _row(cells: Sequence[str], *, escaped: bool = False) -> str:
-    """Return a row of a table."""
+    """Return a row of a Markdown table. The cells are escaped unless they are already
+    (``escaped``)."""
     return f"| {' | '.join(cells if escaped else map(escape_cell, cells))} |"
 
 
-def _rule(columns: int) -> str:
-    """Return the line between the head of a table and its rows."""
+def _separator(columns: int) -> str:
+    """Return the line between the head of a Markdown table and its rows."""
     return f"|{'---|' * columns}"
 
 
@@ -98,9 +101,9 @@ def escape_cell(words: str) -> str:
 
 
 def write(markdown: str) -> None:
-    """Append Markdown to the step's summary, line by line, until it has SUMMARY_BYTES; a last line
-    says if some is left out. Do nothing if GITHUB_STEP_SUMMARY is not set. OSError if the file
-    cannot be written."""
+    """Append Markdown to the step's summary on GitHub, line by line, until the file has
+    SUMMARY_BYTES; a last line says if some is left out. Do nothing if GITHUB_STEP_SUMMARY is not
+    set. OSError if the file cannot be written."""
     name = os.environ.get("GITHUB_STEP_SUMMARY")
     if not name:
         return

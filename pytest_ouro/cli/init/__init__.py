@@ -133,14 +133,16 @@ def _render(args: argparse.Namespace) -> int:
 
 
 def _agents(args: argparse.Namespace) -> int:
-    """Write the guard's hooks and the rules into the files of agents; if a file changes, print a
-    person's next steps. Return 0, also if nothing changes. OuroError if the bound or a file cannot
-    be read, merged or written."""
+    """Write the guard's hooks and the rules into the files of agents (those that ``--agents``
+    names, or those found); if a file changes, print a person's next steps. Return 0, also if
+    nothing changes. OuroError if the bound or a file cannot be read, merged or written."""
     path = find_bound(args.bound)
     bound, git = _bound(path), Git.discover(path.parent)
     rules = [_statement(rule) for rule in bound.rules]
 
     def find(name: str) -> OwnFile:
+        """Return the file ``name``, from the top folder. OuroError if it leads out of the
+        repository."""
         return OwnFile.find(git.top / name, git, name)
 
     written, then = agents.files(git, args.agents, bound, rules, find)
@@ -181,10 +183,10 @@ def _hooks(args: argparse.Namespace) -> int:
 
 
 def _program(args: argparse.Namespace) -> int:
-    """Print the program of the bound, or write it to the file that ``--program`` names, where what
-    `program_md.update` keeps stays. Return 0, also if that is up to date. OuroError if that file is
-    written by hand and ``--force`` is not given, or if the bound cannot be read or the file not be
-    written."""
+    """Print the program of the bound (the instructions for an agent), or write it to the file that
+    ``--program`` names, of which the parts that `program_md.update` keeps stay. Return 0, also if
+    that is up to date. OuroError if that file is written by hand and ``--force`` is not given, or
+    if the bound cannot be read or the file not be written."""
     path = find_bound(args.bound)
     bound = _bound(path)
     if not args.program:

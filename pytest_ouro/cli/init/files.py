@@ -49,8 +49,8 @@ class OwnFile:
         return read_file(path) or b""
 
     def write(self, text: str) -> None:
-        """Replace the file as a whole. OuroError if it is a pipe or a device, or cannot be written;
-        an existing file is then unchanged."""
+        """Replace the file as a whole, or create it. OuroError if it is a pipe or a device, or
+        cannot be written; an existing file is then unchanged."""
         refuse_special_file(str(self.root / self.name))
         try:
             write_whole(self.root, self.name, text.encode("utf-8", "surrogateescape"))

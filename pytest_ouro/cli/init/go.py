@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def go(target: Path, *, quiet: bool = False) -> int:
-    """Bless the bound at ``target``, commit it with its lock, and run the baseline. Return 0 if
-    pytest passes, else 1; 1 too, with nothing blessed, if something does not hold yet, which is
-    printed.
+    """Bless the bound at ``target``, commit it with its lock, and run the baseline under pytest in
+    another process. Return 0 if pytest passes, else 1; 1 too, with nothing blessed, if something
+    does not hold yet, which is printed.
 
     ``quiet`` leaves out the line that it is blessed. OuroError if bound.toml is faulty, or the
     rules cannot be blessed or committed.

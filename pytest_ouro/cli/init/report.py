@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def as_json(facts: dict[str, Any]) -> str:
-    """Return facts as an escaped JSON object."""
+    """Return facts as the text of a JSON object, escaped for a terminal."""
     return escape_json(json.dumps(facts, ensure_ascii=False, indent=2))
 
 
@@ -86,7 +86,8 @@ class Report:
         }
 
     def _found(self) -> Iterator[tuple[str, str]]:
-        """Yield the name and the words of each fact of the experiment."""
+        """Yield a tuple for each fact of the experiment that was found: its name, and its value in
+        words."""
         experiment = self.found.experiment
         if experiment.script:
             yield (
