@@ -142,9 +142,8 @@ class _Script:
         self, by: ast.AST, *, tried: bool = False, _among: tuple[ast.AST, ...] = ()
     ) -> bool:
         """Return whether ``by``, a function, evaluates each time it is called; with ``tried``, also
-        if it catches what the evaluation raises. True if ``by`` is no function that evaluates, so a
-        call of the evaluation itself. ``_among`` are the functions that are being asked about, to
-        end a recursion."""
+        if it catches what the evaluation raises. True if ``by`` is a call of the evaluation itself.
+        ``_among`` are the functions that are being asked about, to end a recursion."""
         if by not in self._evaluating:
             return True
         return by not in _among and any(
