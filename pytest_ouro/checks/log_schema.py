@@ -37,7 +37,8 @@ class LogSchema(Check):
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield one finding about all rows that are not as they must be, with the first fault;
-        nothing if there is none."""
+        nothing if there is none. Rows from before the first recorded run count only if
+        ``strict``."""
         problems, metric = dict(evidence.ledger.problems), evidence.layout.metric
         inherited = 0 if self.strict else evidence.inherited_rows
         faults = [

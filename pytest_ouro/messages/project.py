@@ -295,7 +295,8 @@ def leads_outside(path: str, target: Path) -> OuroError:
 
 
 def no_bound(path: Path) -> OuroError:
-    """The bound.toml whose rules ``init`` is to render, or to write as hooks, does not exist."""
+    """The bound.toml whose rules ``init`` is to render, or to write into hooks, a program or the
+    files of agents, does not exist."""
     return OuroError(
         f"{path} does not exist: there are no rules to render",
         help="name an existing file: --bound FILE, or write one: pytest-ouro init",

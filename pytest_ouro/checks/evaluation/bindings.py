@@ -66,8 +66,8 @@ def targets_of(node: Assigning) -> Iterator[ast.expr]:
 
 
 def written_into(leaf: ast.Attribute | ast.Subscript, value: Callable[[ast.expr], ast.expr]) -> str:
-    """Return the dotted name of the object that an assignment to ``leaf`` changes, up to its first
-    index: ``a.b`` for ``a.b.c`` and ``a.b[0]``, ``f()`` for the result of a call, and "" for
+    """Return the dotted name of what an assignment to ``leaf`` writes, up to its first index:
+    ``a.b`` for ``a.b`` and for ``a.b[0]``, ``f()`` for a part of the result of a call, and "" for
     another expression.
 
     ``value`` returns the expression that a name is assigned: after ``g = globals()``, the answer

@@ -115,8 +115,8 @@ class Names:
         return bool(node.args) and name.rpartition(".")[2] in self._importers
 
     def imported(self, node: ast.Call) -> Iterator[str]:
-        """Yield the name of the module that a call imports, if the name is literal; otherwise
-        nothing."""
+        """Yield the name of the module that a call such as ``__import__("x")`` imports, if the name
+        is literal; otherwise nothing."""
         if self.imports(node) and (name := self.text(node.args[0])):
             yield name
 

@@ -302,10 +302,11 @@ class Ways:
         return ways | {(_RAISES, state)}
 
     def _may_fail(self, node: ast.AST, *, succeeded: bool) -> bool:
-        """Return whether a node can raise an exception. If no evaluation has ``succeeded``, any
-        call can. If one has, only what may depend on the result counts: a ``raise``, an ``assert``,
-        a division by a comparison or an index with one, or a call of a plain name outside `_PLAIN`,
-        but no call of a method."""
+        """Return whether a node can raise an exception, with the nodes below it unless it contains
+        an evaluation. If no evaluation has ``succeeded``, any call can. If one has, of the calls
+        only those of a plain name outside `_PLAIN` count, since they may depend on the result. In
+        both cases a ``raise``, an ``assert``, and an operator or an index with a comparison
+        count."""
         if (node, succeeded) not in self._fails:
             nodes = [node] if node in self._holding else ast.walk(node)
             self._fails[node, succeeded] = any(_fails(one, succeeded=succeeded) for one in nodes)

@@ -113,8 +113,8 @@ def main(args: argparse.Namespace) -> int:
 
 def _render(args: argparse.Namespace) -> int:
     """Print the rules of the bound as a BOUND section, or write that section into the file that
-    ``--render`` names; all other text in the file stays. Return 0. OuroError if the bound or the
-    file cannot be read, or the file cannot be merged or written."""
+    ``--render`` names, which need not exist; all other text in the file stays. Return 0. OuroError
+    if the bound or the file cannot be read, or the file cannot be merged or written."""
     path = find_bound(args.bound)
     bound = _bound(path)
     lines = section.render([_statement(rule) for rule in bound.rules])
