@@ -46,8 +46,8 @@ def too_many_tokens(name: str, count: int, limit: int) -> LimitError:
 
 
 def too_many_objects(limit: int) -> LimitError:
-    """All objects that were read from git for one judged commit, index or working tree have more
-    bytes together than the limit."""
+    """All objects that were read from git for one answer, such as that of one call of the gate,
+    have more bytes together than the limit."""
     return LimitError(
         f"the judged files and commits have more than {limit} bytes together: they could not be "
         "judged",
