@@ -1,4 +1,5 @@
-"""``pytest-ouro log``: show the journal as a table, as rows of the ledger or as JSON."""
+"""``pytest-ouro log``: show the journal as a table, as rows of the ledger or as JSON; restore it,
+or remove what is kept of old runs."""
 
 from __future__ import annotations
 

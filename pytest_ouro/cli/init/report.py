@@ -132,7 +132,9 @@ class Report:
         yield from limits.guards(self.instructions, experiment.metric)
 
     def _harness_notes(self) -> Iterator[str]:
-        """Yield what the harness lacks or gives away; nothing for a command."""
+        """Yield a note if the harness lacks a loader, if nothing states the time of training, if
+        the evaluation returns several numbers, and for each way in which the harness hands out the
+        validation data; nothing for a command."""
         found, experiment = self.found, self.found.experiment
         if found.harness is None:
             return

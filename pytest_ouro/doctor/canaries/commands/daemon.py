@@ -1,4 +1,4 @@
-"""Leave a process behind, in a session of its own, as to act when nobody looks."""
+"""Leave a process behind, in a session of its own, that could act after the run."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Predict by the rule: the evaluation and the rules must find nothing."""
+"""Predict by the rule that most answers follow: the evaluation and the rules must find nothing."""
 
 from canary_task import predict, write
 
