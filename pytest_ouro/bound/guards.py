@@ -1,4 +1,5 @@
-"""``[[guard]]``: limits of secondary numbers, which a run must keep to be kept."""
+"""``[[guard]]`` in bound.toml: limits of numbers beside the metric, which a run must meet to be
+kept."""
 
 from __future__ import annotations
 
@@ -26,9 +27,12 @@ _LARGE = 1e18
 
 @dataclass(frozen=True, kw_only=True)
 class Guard:
-    """An entry of ``[[guard]]``: a limit of a number beside the metric, which a run must keep to be
-    kept. It needs ``metric``, ``command`` or both; without ``metric`` the number is the exit status
-    of ``command``, and without a limit that must be 0."""
+    """An entry of ``[[guard]]``: a limit of a number beside the metric, which a run must meet to
+    be kept.
+
+    It has ``metric``, ``command`` or both. Without ``metric``, the number is the exit status of
+    ``command``, which must be 0 unless a limit is stated.
+    """
 
     id: str = option("names the guard in the last line and in the record", pattern=ID)
     rule: str = option("the limit in plain words, printed when it is broken", pattern=FILLED)
@@ -69,30 +73,29 @@ class Guard:
 
     @property
     def name(self) -> str:
-        """The name of the number: ``metric``, or ``exit status`` if the guard has none."""
+        """The name of the limited number: ``metric``, or ``exit status`` if that is ""."""
         return self.metric or "exit status"
 
     @property
     def source(self) -> str:
-        """Where the number comes from: the words of the command and the name of the number,
-        ``bench: speed``, or the name alone if there is no command. Guards with the same source
-        limit the same number."""
+        """Where the number comes from, as a key: ``COMMAND: NAME``, or the name alone without a
+        command. Guards with the same source limit the same number."""
         return f"{' '.join(self.command)}: {self.name}" if self.command else self.name
 
     @property
     def recorded(self) -> str:
-        """The attribute of a run's record that holds the number, such as ``peak_mb``; "" if a
-        program prints the number or exits with it."""
+        """The attribute of the run's record that has the number, such as ``peak_mb``; "" if the
+        number is printed by a program or is an exit status."""
         return "" if self.command else RECORDED.get(self.metric, "")
 
     def limit(self, reference: float | None) -> float:
-        """Return the limit of the number. Without ``of`` it is ``at_most`` or ``at_least`` as
-        stated, or 0 if neither is (for an exit status); ``reference`` does not matter then.
+        """Return the limit that the number must meet. Without ``of`` it is ``at_most`` or
+        ``at_least``, or 0 if neither is stated (for an exit status), whatever ``reference`` is.
 
-        With ``of``, ``reference`` is the number r of the reference run, and the stated number is a
-        factor: the limit is r + (factor - 1) × abs(r), plus ``tolerance`` for ``at_most`` and minus
-        it for ``at_least``. If ``reference`` is None, the factor itself is returned, which is not a
-        limit.
+        With ``of``, ``reference`` is the number r of the reference run, and what is stated is a
+        factor: the limit is r + (factor - 1) × abs(r), plus ``tolerance`` for ``at_most``, minus
+        it for ``at_least``. If ``reference`` is None then, the factor is returned, which is not
+        a limit.
         """
         sign = -1 if self.at_most is None else 1
         factor = self.at_least if self.at_most is None else self.at_most
@@ -102,22 +105,21 @@ class Guard:
         return reference + (factor - 1) * abs(reference) + sign * self.tolerance
 
     def allows(self, number: float, limit: float) -> bool:
-        """Return whether ``number`` keeps ``limit``, which `limit` returned: with ``at_least`` it
-        is not below it, otherwise not above it. False if one of the two is NaN."""
+        """Return whether ``number`` meets ``limit`` (from `limit`): it is not below it with
+        ``at_least``, otherwise not above it. False if either is NaN."""
         return number >= limit if self.at_least is not None else number <= limit
 
 
 def _number_fault(g: Any) -> str:
-    """Return the fault that a guard has neither ``metric`` nor ``command``, in words; "" if it has
-    one of them."""
+    """Return a message if the guard ``g`` has neither ``metric`` nor ``command``; otherwise ""."""
     return (
         "" if g.metric or g.command else "lacks 'metric' or 'command': write the number it limits"
     )
 
 
 def _limit_fault(g: Any) -> str:
-    """Return the fault, in words, that a guard states both limits, or neither with a ``metric``; ""
-    if it has none of these."""
+    """Return a message if the guard ``g`` has both limits, or has ``metric`` and no limit;
+    otherwise ""."""
     if g.at_most is not None and g.at_least is not None:
         return "has 'at-most' and 'at-least': write a guard for each"
     if g.at_most is None and g.at_least is None and g.metric:
@@ -126,8 +128,8 @@ def _limit_fault(g: Any) -> str:
 
 
 def _reference_fault(g: Any) -> str:
-    """Return the fault, in words, that a guard has ``tolerance`` without ``of``, or ``of`` without
-    ``metric``, which has no effect; "" if it has none of these."""
+    """Return a message if the guard ``g`` has a key without effect: ``tolerance`` without ``of``,
+    or ``of`` without ``metric``; otherwise ""."""
     if g.tolerance and not g.of:
         return "'tolerance' has no effect without 'of': add it to the limit"
     if g.of and not g.metric:
@@ -160,12 +162,12 @@ Guard.relations = (
 def read_guards(
     table: Mapping[str, Any], experiment: Experiment | None, problems: Problems
 ) -> tuple[Guard, ...]:
-    """Return the guards that could be read from ``table``, the whole of bound.toml; of those with
-    the same id the last. () if there are none.
+    """Return the valid guards of ``table``, the parsed bound.toml, in order; () if there are
+    none.
 
-    Each fault is added to ``problems``, also that an id is used twice, or that a guard limits what
-    a program prints or exits with although ``experiment`` has no ``evaluate-command``.
-    ``experiment`` is None if it is faulty itself: then the latter is not looked for.
+    Each fault is added to ``problems``, also a repeated id, whose last guard is returned, and a
+    guard of printed numbers or exit statuses if ``experiment`` has no ``evaluate-command``. If
+    ``experiment`` is None, because it is faulty, the latter is not checked.
     """
     entries = table.get(GUARD, [])
     if not isinstance(entries, list):

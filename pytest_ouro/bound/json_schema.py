@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 def schema() -> dict[str, Any]:
-    """Return the whole schema, draft 2020-12, as a dict. A rule with a check that is not one of
-    pytest-ouro may have any keys beside those of every rule."""
+    """Return the JSON Schema (draft 2020-12) of bound.toml. A rule with a check that is not
+    pytest-ouro's own may have any further keys."""
     rule = {"$ref": "#/$defs/rule"}
     experiment = {**table(Experiment), "oneOf": [_kind(kind) for kind in KINDS]}
     per_device = {key: experiment["properties"][key] for key in PER_DEVICE}
@@ -53,8 +53,8 @@ def schema() -> dict[str, Any]:
 
 
 def table(cls: type) -> dict[str, Any]:
-    """Return the schema of an object whose only properties are the TOML keys of a dataclass. It
-    requires the keys without a default, and states the relations that have a schema."""
+    """Return the schema of the TOML table that a dataclass describes: its keys and no others, those
+    without a default required, with the relations that JSON Schema can express."""
     hints = typing.get_type_hints(cls)
     fields = keys_of(cls)
     found = _closed({key: _property(hints[f.name], f) for key, f in fields.items()})
@@ -67,23 +67,23 @@ def table(cls: type) -> dict[str, Any]:
 
 
 def _kind(kind: tuple[str, ...]) -> dict[str, Any]:
-    """Return the schema that requires the keys of one kind of experiment, an entry of `KINDS`,
-    without those that may be left out, and forbids those of the other kinds."""
+    """Return the schema that requires the keys of one kind of experiment (an entry of `KINDS`),
+    except for optional ones, and forbids the keys of the other kinds."""
     others = [key for other in KINDS if other != kind for key in other]
     required = [key for key in kind if key not in OPTIONAL]
     return {"required": required, "properties": dict.fromkeys(others, False)}
 
 
 def _closed(properties: dict[str, Any], description: str = "") -> dict[str, Any]:
-    """Return the schema of an object that has only these properties, with ``description`` if it is
-    not ""."""
+    """Return the schema of an object with these properties and no others; ``description`` is added
+    unless it is ""."""
     about = {"description": description} if description else {}
     return {"type": "object", "properties": properties, **about, "additionalProperties": False}
 
 
 def _rule() -> dict[str, Any]:
-    """Return the schema of a rule: the keys that every rule has and, for each check of pytest-ouro,
-    its parameters and no other keys. With the check ``human``, ``reason`` is required."""
+    """Return the schema of a rule: the keys of every rule, and for each of pytest-ouro's checks its
+    own parameters and no others. The check ``human`` also requires ``reason``."""
     common = table(RuleKeys)
     cases = []
     for name in CHECKS:
@@ -104,8 +104,8 @@ def _rule() -> dict[str, Any]:
 
 
 def _property(hint: Any, field: Field) -> dict[str, Any]:
-    """Return the schema of one key: the type of its field (``hint``) with its limits, its help, and
-    its default unless that is empty."""
+    """Return the schema of one key: the type ``hint`` with the field's limits, its help as
+    description, and its default unless that is empty."""
     options = [_type(member, field.limits or NO_LIMITS) for member in members(hint)]
     found = options[0] if len(options) == 1 else {"anyOf": options}
     found |= {"description": field.help}
@@ -116,9 +116,8 @@ def _property(hint: Any, field: Field) -> dict[str, Any]:
 
 
 def _type(hint: Any, limits: Limits) -> dict[str, Any]:
-    """Return the schema of one type that is not a union: a Literal, a list (as a tuple), a text, a
-    truth value or a number, with the limits that apply to it; of a list, also those of its
-    items."""
+    """Return the schema of one type that is not a union, with its limits: a Literal, a tuple (as a
+    list, whose items have the limits too), a text, a bool or a number."""
     if typing.get_origin(hint) is Literal:
         return {"enum": list(typing.get_args(hint))}
     if typing.get_origin(hint) is tuple:

@@ -1,4 +1,4 @@
-"""Find out why a file cannot be the ledger of an experiment, to which rows are added."""
+"""Detect that a file cannot be the ledger of an experiment, the table to which rows are added."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _IGNORED = dict.fromkeys(
 def ledger_fault(
     layout: Layout, programs: Iterable[str], bound_name: str, checks: Iterable[Check]
 ) -> str:
-    """Return why the file that ``ledger`` of the layout names cannot be the ledger, as a clause
-    without a full stop; "" if rows may be added to it. Only its path is looked at: it need not
-    exist.
+    """Return in words why rows may not be added to the file that ``layout.ledger`` names, as a
+    clause without a full stop; "" if they may. Only the path is judged: the file may not exist.
 
-    It may not be the experiment's folder or outside of it, git's (``.git…``), bound.toml or
-    bound.lock, ``run.log``, data, code or settings (by its name), what the experiment runs or
-    edits, or what one of ``checks`` freezes. ``programs`` are the script and the words of commands,
-    from the experiment's folder; ``bound_name`` is the name of bound.toml, without folders.
+    Refused are the experiment's folder and paths outside of it, git's files (``.git…``),
+    bound.toml, bound.lock, ``run.log``, files with names of code or settings, data, what the
+    experiment runs or edits, and what one of ``checks`` freezes. ``programs`` are the script and
+    the words of the commands, relative to the experiment's folder; ``bound_name`` is
+    bound.toml's file name.
     """
     ledger = layout.ledger
     path, name = ledger.casefold(), posixpath.basename(ledger).casefold()
@@ -62,6 +62,6 @@ def ledger_fault(
 
 
 def _is_code(name: str) -> bool:
-    """Return whether a file of this name, which must be in lower case, is code or settings: it has
-    one of `_SUFFIXES`, is in `_NAMES`, or begins with ``.env``."""
+    """Return whether a lower-case file name is that of code or settings: it has a suffix of
+    `_SUFFIXES`, is in `_NAMES`, or begins with ``.env``."""
     return name.endswith(_SUFFIXES) or name in _NAMES or name.startswith(".env")

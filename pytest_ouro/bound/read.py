@@ -1,4 +1,4 @@
-"""Read bound.toml, the rules of an experiment: strictly, and with all faults at once."""
+"""Read bound.toml, the rules of an experiment: strictly, reporting all faults at once."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ class _CheckFault(Exception):
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: an entry of a table such as ``[[never-do]]``, with its check. ``section`` is the
-    table, ``sentence`` the rule in words, ``line`` its line in bound.toml (0 if unknown), ``check``
-    the name of its check, and ``checker`` that check with its parameters. ``reason`` says why the
-    rule only warns or is for a person to judge; for another rule it may be ""."""
+    """One rule, an entry of a table such as ``[[never-do]]``. ``section`` is the table's name,
+    ``sentence`` the rule in words, ``line`` its line in bound.toml (0: unknown), ``check`` the name
+    of its check, ``checker`` that check with its parameters. ``reason`` says why it only warns, or
+    why only a person can judge it; it may be "" for other rules."""
 
     section: str
     id: str
@@ -65,15 +65,15 @@ class Rule:
 
     @property
     def key(self) -> str:
-        """The table and the id of the rule: ``never-do::edit-harness``."""
+        """The table and the id of the rule, as in ``never-do::edit-harness``."""
         return f"{self.section}::{self.id}"
 
 
 @dataclass(frozen=True)
 class Bound:
-    """The content of one bound.toml. ``name`` is the name of the experiment, ``folder`` the file's
-    folder from the repository's top ("" for the top). ``rules`` are in the order of `SECTIONS`, and
-    of the file. ``experiments`` and ``verdicts`` have one entry for each of `DEVICES`."""
+    """The content of one bound.toml. ``name`` is the experiment's name, ``folder`` the
+    repository-relative folder of the file. ``rules`` are in the order of `SECTIONS`, then of the
+    file. ``experiments`` and ``verdicts`` have the keys "cpu" and "cuda"."""
 
     name: str
     folder: str
@@ -83,32 +83,32 @@ class Bound:
     guards: tuple[Guard, ...] = ()
 
     def path(self, relative: str) -> str:
-        """Return a path or glob relative to the repository's top; ``relative`` is relative to the
-        experiment's folder. ValueError if it is absolute or leaves the repository."""
+        """Convert a path or glob that is relative to the experiment's folder to a
+        repository-relative one. Raise ValueError if it is absolute or leads out of the
+        repository."""
         return join(self.root, relative)
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The paths and globs of bound.toml, the script, the harness and the editable files, from
-        the repository's top; what the experiment lacks is left out."""
+        """The repository-relative paths and globs of bound.toml, the script, the harness and the
+        editable files, without those that the experiment does not have."""
         names = (self.experiment.script, self.experiment.harness, *self.experiment.editable)
         return (join(self.folder, NAME), *(self.path(name) for name in names if name))
 
     @property
     def root(self) -> str:
-        """The experiment's folder from the repository's top; "" for the top."""
+        """The experiment's folder, repository-relative; "" for the top."""
         return join(self.folder, self.experiments["cpu"].root)
 
     @property
     def experiment(self) -> Experiment:
-        """The experiment of the ``cpu`` profile, to read the keys that are the same on every
-        device."""
+        """The experiment of the ``cpu`` profile, for the keys that are the same on every device."""
         return self.experiments["cpu"]
 
     @property
     def layout(self) -> Layout:
-        """Where the files of the experiment are, and the names that its checks look for. The data
-        is that of all devices."""
+        """The paths of the experiment and the names that its checks look for. Its ``data`` is that
+        of all devices together."""
         experiment = self.experiment
         return Layout(
             folder=self.folder,
@@ -135,9 +135,8 @@ def read(
     checks: Mapping[str, type[Check]] | None = None,
     remedy: str = "",
 ) -> Bound:
-    """Return the `Bound` that ``data``, the bytes of a bound.toml, state; BoundError if it is too
-    long, is not UTF-8, or has faults. ``path`` is the file's path from the repository's top, also
-    in messages; the other arguments are those of `parse`."""
+    """Parse the bytes of the bound.toml at the repository-relative ``path``. Raise BoundError if
+    they are too many, are not UTF-8, or have faults. The other arguments are those of `parse`."""
     if len(data) > limits.BOUND:
         raise messages.too_long(path, len(data), limits.BOUND, remedy)
     try:
@@ -157,13 +156,12 @@ def parse(
     checks: Mapping[str, type[Check]] | None = None,
     remedy: str = "",
 ) -> Bound:
-    """Return the `Bound` that a bound.toml states, given as text. BoundError lists all faults that
-    were found, each with its line if that is known; if the text is not TOML or of a later version,
-    only that. Paths are checked if [experiment] has no other fault, the ledger if there is none at
-    all.
+    """Parse the text of a bound.toml. Raise BoundError, which lists all faults with their lines
+    if known; if the text is not TOML or is of a later version, only that. Paths are checked only
+    if [experiment] has no other fault, the ledger only if there is no fault at all.
 
-    ``folder`` is bound.toml's folder from the repository's top, ``name`` the file's name in
-    messages. ``checks`` are classes by name, which rules may name beside the checks of pytest-ouro;
+    ``folder`` is bound.toml's repository-relative folder, ``name`` the file's name in messages.
+    ``checks`` are classes, by name, that rules may name besides pytest-ouro's own checks;
     ``remedy`` is the help of a BoundError.
     """
     try:
@@ -203,8 +201,8 @@ def parse(
 
 
 def _demand_known(table: dict[str, Any], name: str, remedy: str) -> None:
-    """Raise BoundError, with the help ``remedy``, if ``table``, the bound in the file ``name``,
-    states a later version than `VERSION`: its keys are not known."""
+    """Raise BoundError, with the help ``remedy``, if the parsed bound ``table`` states a later
+    version than `VERSION`, whose keys may be unknown; otherwise return."""
     title = table.get("bound")
     version = title.get("version") if isinstance(title, dict) else None
     if isinstance(version, int) and version > VERSION:
@@ -212,9 +210,8 @@ def _demand_known(table: dict[str, Any], name: str, remedy: str) -> None:
 
 
 def _check_ledger(bound: Bound, name: str, problems: Problems) -> None:
-    """Add a problem if `ledger_fault` finds that the ledger cannot be a file for rows alone. Of the
-    rules, only those with a check of pytest-ouro are asked what they freeze. ``name`` is
-    bound.toml's path."""
+    """Add a problem if `ledger_fault` refuses the bound's ledger. Of the rules, only those with a
+    check of pytest-ouro are asked what they freeze. ``name`` is bound.toml's path."""
     own = [rule.checker for rule in bound.rules if rule.check in CHECKS]
     experiment = bound.experiment
     programs = (experiment.script, *experiment.command, *experiment.evaluate_command)
@@ -227,10 +224,10 @@ def _check_ledger(bound: Bound, name: str, problems: Problems) -> None:
 def _read_profiles(
     cls: type[T], base: object, name: str, replaceable: Iterable[str], problems: Problems
 ) -> dict[str, T]:
-    """Return a dict from each of `DEVICES` to the values of the table ``name`` for it: those of
-    ``base``, in which the device's own table replaces the keys ``replaceable``. A new budget also
-    drops the shared ``tolerance`` and ``timeout``. A device is left out if its table, the shared
-    one, or both together are faulty; faults are added to ``problems``."""
+    """Return, for each of `DEVICES`, the table ``name`` as an instance of ``cls``: the values of
+    ``base``, of which the device's own table may replace the keys ``replaceable``. A replaced
+    budget also drops the shared ``tolerance`` and ``timeout``. Faults are added to ``problems``,
+    and a device with one is left out."""
     whole = read_table(cls, base, (name,), problems, also=DEVICES)
     if not isinstance(base, dict):
         return {}
@@ -253,9 +250,9 @@ def _read_profiles(
 def _read_override(
     cls: type, override: object, where: Where, replaceable: Iterable[str], problems: Problems
 ) -> dict[str, Any] | None:
-    """Return the keys and values in the table of one device, as they are in the TOML; {} if it is
-    empty or absent, None if it is faulty or has a key that is not in ``replaceable``. Faults are
-    added to ``problems``."""
+    """Return the keys and unconverted values of one device's table; {} if it is empty or absent.
+    Return None, with the faults added to ``problems``, if it is invalid or has a key that is not in
+    ``replaceable``."""
     if not isinstance(override, dict):
         problems.add(where, f"[{table_name(where)}] must be a table")
         return None
@@ -271,10 +268,9 @@ def _read_override(
 def _read_rules(
     table: dict[str, Any], problems: Problems, checks: Mapping[str, type[Check]]
 ) -> dict[Where, Rule]:
-    """Return a dict to each rule that could be read, from its place: its table's name and its
-    number there, from 0. {} if there is none. Faults are added to ``problems``, also that a table
-    has an id twice, and that there are no rules or only those for a person to judge. A rule with
-    the id of one before is kept."""
+    """Return the valid rules by place, ``(table name, index from 0)``. Add all faults to
+    ``problems``, also a repeated id in a table (both rules are returned), and that there is no
+    rule, or none that can be judged."""
     rules: dict[Where, Rule] = {}
     stated = 0
     for section in SECTIONS:
@@ -307,9 +303,9 @@ def _read_rules(
 def _read_rule(
     entry: object, where: Where, problems: Problems, checks: Mapping[str, type[Check]]
 ) -> Rule | None:
-    """Return the rule that the TOML ``entry`` at the place ``where`` states; None, with the faults
-    added to ``problems``, if it is faulty. A rule that only warns, or is for a person to judge, is
-    faulty without a reason. _CheckFault is not raised."""
+    """Return the rule that the TOML table ``entry`` at ``where`` states; None, with the faults
+    added to ``problems``, if it is invalid. A rule that only warns, or that only a person can
+    judge, must have a reason."""
     section, known = str(where[0]), keys_of(RuleKeys)
     if not isinstance(entry, dict):
         problems.add(where, f"[[{section}]] must be a table")
@@ -339,9 +335,9 @@ def _read_rule(
 
 
 def _load_check(name: object, checks: Mapping[str, type[Check]]) -> type[Check]:
-    """Return the class that a rule's key ``check`` names: a check of pytest-ouro, else one of
-    ``checks``, else one that a package registers. _CheckFault if there is none, or if it cannot be
-    loaded."""
+    """Return the class that a rule's key ``check`` names: pytest-ouro's own, otherwise one of
+    ``checks``, otherwise one that an installed package registers. Raise _CheckFault if there is
+    none, or it cannot be imported."""
     if isinstance(name, str) and name in checks and name not in CHECKS:
         return checks[name]  # it never replaces a check of ours
     try:
@@ -360,8 +356,8 @@ def _read_check(
     name: str, check: type[Check], params: dict[str, Any], where: Where, problems: Problems
 ) -> Check | None:
     """Return the check with its parameters; None, with the faults added to ``problems``, if they
-    are faulty. _CheckFault if a package's class raises an exception; an exception of a class of
-    pytest-ouro is raised as it is."""
+    are invalid. Raise _CheckFault if a package's class raises an exception; one from a class of
+    pytest-ouro is not caught."""
     try:
         return read_table(check, params, where, problems)
     except Exception as error:  # the class of a package may raise any exception
@@ -377,9 +373,9 @@ def _check_paths(
     rules: dict[Where, Rule],
     problems: Problems,
 ) -> None:
-    """Add a problem for each path of the experiment or of a rule that its type refuses
-    (`PathParameter.fault`), such as an empty one. A fault of both devices is added once. The types
-    of the tables' fields say which values are paths, also in checks of packages."""
+    """Add a problem for each path of the experiments or rules that its type refuses
+    (`PathParameter.fault`), also in checks of packages. A fault that both devices share is added
+    once."""
     try:
         root = join(folder, experiments["cpu"].root)
     except ValueError:

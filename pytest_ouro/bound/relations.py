@@ -1,7 +1,7 @@
 """The relations that must hold between the keys of ``[experiment]``.
 
-Each function ``_…_fault`` takes an object with the values of the table as attributes, and returns
-what is wrong and what to write, or "" if its relation holds.
+Each function ``_…_fault`` takes an object whose attributes are the values of the table, and
+returns a message (what is wrong, and what to write), or "" if the relation holds.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ OPTIONAL = ("evaluate-command",)
 
 
 def _kind_fault(e: Any) -> str:
-    """Return the fault that the keys of both kinds of experiment are stated, that one that its kind
-    needs is missing, or that ``artefacts`` is stated with a script or without ``evaluate-command``;
-    else ""."""
+    """Return a message if keys of both kinds of experiment are stated, a key that its kind needs is
+    missing, or ``artefacts`` has no effect (with a script, or without ``evaluate-command``);
+    otherwise ""."""
     kinds = f"{', '.join(KINDS[0])} or command, perhaps with evaluate-command"
     script, command = ([key for key in kind if getattr(e, key.replace("-", "_"))] for kind in KINDS)
     if script and command:
@@ -43,16 +43,16 @@ def _kind_fault(e: Any) -> str:
 
 
 def _program_fault(e: Any) -> str:
-    """Return the fault that the first word of ``command``, ``evaluate-command`` or ``python`` is
-    blank; else ""."""
+    """Return a message if the first word of ``command``, ``evaluate-command`` or ``python`` is
+    blank; otherwise ""."""
     programs = {"command": e.command, "evaluate-command": e.evaluate_command, "python": e.python}
     empty = [key for key, words in programs.items() if words and not words[0].strip()]
     return f"the first word of '{empty[0]}' is empty: write the program to start" if empty else ""
 
 
 def _plausible_fault(e: Any) -> str:
-    """Return the fault that ``plausible`` is stated and is not two numbers, the lower one first;
-    else ""."""
+    """Return a message if ``plausible`` is stated and not two numbers, the lower one first;
+    otherwise ""."""
     if not e.plausible or (len(e.plausible) == 2 and e.plausible[0] < e.plausible[1]):
         return ""
     stated = ", ".join(f"{number:g}" for number in e.plausible)
@@ -63,8 +63,8 @@ def _plausible_fault(e: Any) -> str:
 
 
 def _pattern_fault(e: Any) -> str:
-    """Return the fault that ``metric-from`` is ``regex:`` and a text that is not a regular
-    expression, or has no group; else ""."""
+    """Return a message if the PATTERN of ``metric-from = "regex:PATTERN"`` is not a regular
+    expression or has no group; otherwise ""."""
     form, _, pattern = e.metric_from.partition(":")
     if form != "regex":
         return ""
@@ -80,16 +80,16 @@ def _pattern_fault(e: Any) -> str:
 
 
 def _publish_fault(e: Any) -> str:
-    """Return the fault that a glob of ``publish`` names the script, the harness, or an entry of
-    ``editable`` taken as a path; else ""."""
+    """Return a message if a glob of ``publish`` matches the script, the harness, or an entry of
+    ``editable`` read as a path; otherwise ""."""
     own = (path for path in (e.script, e.harness, *e.editable) if matches(path, e.publish))
     path = next(own, "")
     return f"'publish' names {path}, which is not a result: leave it out" if path else ""
 
 
 def _tolerance_fault(e: Any) -> str:
-    """Return the fault that ``tolerance`` is 0 for a script, or is not below the budget (`SHORT` if
-    that is more); else ""."""
+    """Return a message if ``tolerance`` is 0 with a script, or not less than the budget or `SHORT`,
+    whichever is more; otherwise ""."""
     most = max(e.budget, SHORT)
     if e.tolerance == 0 and not e.command:
         return (
@@ -105,7 +105,7 @@ def _tolerance_fault(e: Any) -> str:
 
 
 def _timeout_fault(e: Any) -> str:
-    """Return the fault that ``timeout`` is stated and not above ``budget``; else ""."""
+    """Return a message if ``timeout`` is stated and not more than ``budget``; otherwise ""."""
     if e.timeout is None or e.timeout > e.budget:
         return ""
     return (
@@ -115,8 +115,8 @@ def _timeout_fault(e: Any) -> str:
 
 
 def _warmup_fault(e: Any) -> str:
-    """Return the fault that one of the two warm-up keys is above 0 without the other, or with
-    ``command``; else ""."""
+    """Return a message if only one of ``warmup-tokens`` and ``warmup-seconds`` is above 0, or any
+    of them with ``command``; otherwise ""."""
     if e.command and (e.warmup_tokens or e.warmup_seconds):
         return (
             "'warmup-tokens' and 'warmup-seconds' have no effect with 'command', all of which is "
@@ -131,7 +131,8 @@ def _warmup_fault(e: Any) -> str:
 
 
 def _startup_fault(e: Any) -> str:
-    """Return the fault that ``startup-seconds`` is stated and below ``warmup-seconds``; else ""."""
+    """Return a message if ``startup-seconds`` is stated and less than ``warmup-seconds``; otherwise
+    ""."""
     if e.startup_seconds is None or e.startup_seconds >= e.warmup_seconds:
         return ""
     return (
@@ -142,7 +143,7 @@ def _startup_fault(e: Any) -> str:
 
 
 def _slots_fault(e: Any) -> str:
-    """Return the fault that ``slots`` is not 1 with ``device = "cuda"``; else ""."""
+    """Return a message if ``slots`` is not 1 and ``device`` is "cuda"; otherwise ""."""
     if e.slots == 1 or e.device != "cuda":
         return ""
     return "'slots' has no effect with device = 'cuda', where a run has its cards: leave it out"
@@ -156,8 +157,8 @@ _STARTERS = {
 
 
 def _python_fault(e: Any) -> str:
-    """Return the fault that ``python`` has a word of `_STARTERS`, also as the last part of a path;
-    else, and with ``command``, ""."""
+    """Return a message if ``python`` has a program that starts several processes (`_STARTERS`), by
+    name or path, for a script; otherwise ""."""
     found = next((word for word in e.python if posixpath.basename(word) in _STARTERS), "")
     if not found or e.command:
         return ""
@@ -168,7 +169,7 @@ def _python_fault(e: Any) -> str:
 
 
 def _level_fault(e: Any) -> str:
-    """Return the fault that ``level`` is above ``highest``; else ""."""
+    """Return a message if ``level`` is above ``highest``; otherwise ""."""
     if LEVELS.index(e.level) > LEVELS.index(e.highest):
         return (
             f"'level' is '{e.level}' and above 'highest', '{e.highest}', so no run could be "

@@ -1,4 +1,4 @@
-"""Define the tables of bound.toml as dataclasses: keys, types, defaults and meanings."""
+"""The tables of bound.toml as dataclasses: their keys, types, defaults and meanings."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Title:
 
 @dataclass(frozen=True, kw_only=True)
 class RuleKeys:
-    """The keys that every rule has, beside the parameters of its check."""
+    """The keys that every rule has, besides the parameters of its check."""
 
     id: str = option("part of the item's name", pattern=ID)
     rule: str = option("the rule in plain words, printed when it is broken", pattern=FILLED)
@@ -248,8 +248,8 @@ class Experiment:
     relations: ClassVar[tuple[Relation, ...]]
 
     def __post_init__(self) -> None:
-        """Replace the times that are None by defaults: ``tolerance`` from the budget, ``timeout``
-        and ``startup_seconds`` from the budget and ``warmup_seconds``."""
+        """Fill in the times that are None: ``tolerance`` from the budget, ``timeout`` and
+        ``startup_seconds`` from the budget and ``warmup_seconds``."""
         startup = max(10.0, self.budget * 0.2) + self.warmup_seconds
         derived = {
             # 6 s of 300 s, as in autoresearch; a shorter budget has the same share.
@@ -263,14 +263,14 @@ class Experiment:
 
     @property
     def program(self) -> str:
-        """The path of the script, or the words of the command with spaces between: the program's
-        name in messages, not quoted for a shell."""
+        """The path of the script, or the words of the command joined by spaces (not quoted for a
+        shell), to name the program in messages."""
         return self.script or " ".join(self.command)
 
     @property
     def described_metric(self) -> Metric:
-        """The metric with its direction, its unit, its decimals and its possible values; what a
-        bound leaves out has the defaults of `Metric.named`."""
+        """The metric with its direction, unit, decimals and plausible range; keys that the bound
+        omits have the defaults of `Metric.named`."""
         plausible = (self.plausible[0], self.plausible[1]) if self.plausible else None
         return Metric.named(
             self.metric,
@@ -283,13 +283,12 @@ class Experiment:
     @property
     def module(self) -> str:
         """The dotted module name by which the script imports the harness: ``a.prepare`` for
-        ``a/prepare.py``; "" if there is no harness. A path with ``../`` gives no name that can be
-        imported."""
+        ``a/prepare.py``; "" without a harness. A path with ``../`` has no importable name."""
         return self.harness.removesuffix(".py").replace("/", ".")
 
     def seconds(self, name: Literal["tolerance", "timeout", "startup_seconds"]) -> float:
-        """Return one of the times that a bound may leave out, in seconds: the stated one, or the
-        default that `__post_init__` has filled in."""
+        """Return ``tolerance``, ``timeout`` or ``startup_seconds`` in seconds, stated or filled in,
+        as a float that is not None."""
         value: float = getattr(self, name)
         return value
 

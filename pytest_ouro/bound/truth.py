@@ -1,4 +1,5 @@
-"""Compare with the truth of an experiment: bound.toml, bound.lock, all that is frozen."""
+"""Find the files that are the truth of an experiment (bound.toml, bound.lock, what is frozen), and
+the commit to compare with."""
 
 from __future__ import annotations
 
@@ -18,21 +19,23 @@ if TYPE_CHECKING:
 
 
 def is_glob(bound: str) -> bool:
-    """Return whether ``bound`` may name several files."""
+    """Return whether ``bound``, a path or glob of bound.toml, has wildcards and so may name several
+    files."""
     return "*" in bound or "?" in bound
 
 
 def list_bounds(git: Git, commit: str, bound: str, *also: str) -> list[str]:
-    """Return the paths of each bound.toml that ``bound`` (a path, a glob, "" for the one at the
-    top) names in ``commit`` or one of the commits ``also``, sorted; [] if they have none. GitError
-    or LimitError if a commit cannot be read."""
+    """Return the sorted paths that ``bound`` (a path, a glob, or "" for bound.toml at the top)
+    matches in ``commit`` or one of the commits ``also``; [] if there are none. Raise GitError or
+    LimitError if a commit cannot be read."""
     globs = [bound or NAME]
     return sorted({p for one in (commit, *also) for p in matching(git.tree(one), globs)})
 
 
 def select_bounds(git: Git, bound: str, trusted: str, checked: str) -> list[str]:
-    """Return the paths of each bound.toml that the glob ``bound`` names in the trusted commit.
-    TrustError if there is none (``trusted`` may be ""), or if the checked commit has another."""
+    """Return the paths of each bound.toml that the glob ``bound`` matches in the commit
+    ``trusted``. Raise TrustError if there is none, if ``trusted`` is "", or if the commit
+    ``checked`` has another one."""
     paths = list_bounds(git, trusted, bound) if trusted else []
     new = set(list_bounds(git, checked, bound)).difference(paths)
     if new or not paths:
@@ -41,8 +44,8 @@ def select_bounds(git: Git, bound: str, trusted: str, checked: str) -> list[str]
 
 
 def list_truth(bound: Bound) -> list[str]:
-    """Return the globs, from the repository's top, of the files that are the truth: bound.toml,
-    bound.lock, the files that we run, and those that rules freeze."""
+    """Return the globs, relative to the repository's top, of bound.toml, bound.lock, the harness,
+    the script that prepares the data, and all files that rules freeze."""
     layout = bound.layout
     own = [join(bound.folder, name) for name in (NAME, lock.NAME)]
     frozen = (rule.checker.protects(layout).frozen for rule in bound.rules)
@@ -50,8 +53,9 @@ def list_truth(bound: Bound) -> list[str]:
 
 
 def reaches(bound: Bound, repository: Repository) -> bool:
-    """Return whether a change since trust is in a file of the experiment or one that a rule
-    watches. GitError if the commits cannot be read."""
+    """Return whether any change since trust is in a file of the experiment (truth, editable files,
+    ledger) or in a folder that a rule watches. Raise GitError or LimitError if the commits cannot
+    be read."""
     layout = bound.layout
     folders = [rule.checker.protects(layout).within for rule in bound.rules]
     files = [*list_truth(bound), *layout.editable_globs, layout.ledger]
@@ -61,9 +65,14 @@ def reaches(bound: Bound, repository: Repository) -> bool:
 
 
 def point_of_departure(trust: Trust, bound: Bound, repository: Repository) -> Trust:
-    """Return the trust with which the checked commit is compared: the point where it left the
-    history of trust, so that it is not blamed for what came later; ``trust`` itself if it left
-    none. TrustError if the truth changed after that point and the commit does not have it."""
+    """Return the trust to compare the checked commit with: at the merge base with the trusted
+    commit, so that later changes there do not count against it; ``trust`` unchanged if there is
+    no merge base, if the merge base is the trusted commit itself, or if the truth changed since
+    and the checked commit has the change.
+
+    Raise TrustError if the truth changed after the merge base and the checked commit lacks the
+    change.
+    """
     git, base = trust.git, repository.base
     if not base or base == trust.commit:
         return trust

@@ -1,4 +1,4 @@
-"""The environment variables of every program that is started for an experiment or a rule."""
+"""The environment variables of each program that is started for an experiment or a rule."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _PASSED = (
 
 
 def child_environment() -> dict[str, str]:
-    """Return a new dict of environment variables for a program: those of `_PASSED` that are set
-    here, and fixed settings for Python and git, and one that keeps Hugging Face's libraries
+    """Return the environment variables for a program, as a new dict: those of `_PASSED` that are
+    set here, fixed settings for Python and git, and one that keeps Hugging Face's libraries
     offline."""
     env = {key: os.environ[key] for key in _PASSED if key in os.environ}
     env.update(

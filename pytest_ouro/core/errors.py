@@ -1,11 +1,12 @@
-"""The errors of everything that could not be done. A broken rule is a finding, not an error."""
+"""The errors for the user: something could not be done. A broken rule is a finding, not an
+error."""
 
 from __future__ import annotations
 
 
 class OuroError(Exception):
-    """An error for the user: ``message`` says what is wrong, and ``help`` what to do about it (""
-    if nothing). Its text is the message, with the help on a line of its own."""
+    """An error for the user. ``message`` says what is wrong, ``help`` what to do about it ("":
+    nothing); as text, the help is on a line of its own."""
 
     def __init__(self, message: str, *, help: str = "") -> None:
         super().__init__(message)
@@ -18,29 +19,29 @@ class OuroError(Exception):
 
 
 class AmbiguousError(OuroError):
-    """A fact of a project has several candidates: a person names one of them."""
+    """Several candidates fit where a project must have one, so that a person must name it."""
 
 
 class LimitError(OuroError):
-    """Input is larger than its limit in `limits`, so that it is not read and no rule is applied to
+    """Input exceeds its limit in `limits`, so that it was not read and no rule was applied to
     it."""
 
 
 class GitError(OuroError):
-    """Git is missing or fails, there is no repository, or an object cannot be read."""
+    """Git is missing or fails, there is no repository, or an object is missing or damaged."""
 
 
 class TrustError(OuroError):
-    """The trust is missing, was altered, is named wrongly, or does not allow what was asked."""
+    """The trust is missing, altered or wrongly named, or does not allow what was asked for."""
 
 
 class NoRulesError(TrustError):
-    """The trusted commit has no bound.toml: there are no rules yet."""
+    """The trusted commit has no bound.toml, so that there are no rules yet."""
 
 
 class BoundError(OuroError):
-    """bound.toml, or a check for it, cannot be used. ``problems`` holds the faults that were found,
-    as a rule each as ``file:line: text``; the message is all of them, one on a line."""
+    """A bound.toml, or a check that it names, cannot be used. ``problems`` are the faults, usually
+    as ``file:line: text``; the message has one on each line."""
 
     def __init__(self, problems: tuple[str, ...], *, help: str = "") -> None:
         super().__init__("\n".join(problems), help=help)
@@ -48,8 +49,8 @@ class BoundError(OuroError):
 
 
 class RecordError(OuroError):
-    """The journal or the ledger cannot be read or written, or is not what was recorded."""
+    """The journal or the ledger cannot be read or written, or the journal was altered."""
 
 
 class ExperimentError(OuroError):
-    """An experiment cannot be started; nothing was measured."""
+    """An experiment could not be started, so that nothing was measured."""

@@ -1,7 +1,8 @@
-"""Escape text of the outside world where it leaves: in a terminal, a log, a report.
+"""Escape untrusted text where it is printed: in a terminal, a log, a report.
 
-File names, commit messages and the output of programs may contain anything: sequences that move the
-cursor, marks that turn the direction of text, lines that imitate ours or that a CI server obeys.
+File names, commit messages and the output of programs may contain anything: sequences that move
+the cursor, marks that change the direction of text, lines that look like ours or that a CI
+server obeys.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ _COMMAND = r"##(?=\w*\[)"
 
 
 def escape(line: str) -> str:
-    """Return a text as one line of printable characters that no CI server obeys. A text that is
-    escaped already is returned unchanged.
+    r"""Return a text as one line of printable characters that no CI server takes for a command.
+    A text that needs no escape, or is escaped already, is returned unchanged.
 
-    Each character that is not printable is written as ``\\n``, ``\\x1b``, ``\\u202e``, …: controls,
-    line ends, zero-width and direction marks, and bytes that are not UTF-8. CI servers obey ``::``
-    at the start (after blanks too), and ``##[`` or ``##name[`` anywhere: one character of these is
-    written as ``\\x3a`` or ``\\x23``.
+    Each unprintable character (control, line end, zero-width or direction mark, invalid byte) is
+    written as ``\n``, ``\x1b``, ``\u202e``, …. CI servers obey ``::`` at the start, also after
+    blanks, and ``##[`` or ``##name[`` anywhere: one character of these is written as ``\x3a`` or
+    ``\x23``.
     """
     if not line.isprintable():
         line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
@@ -29,12 +30,11 @@ def escape(line: str) -> str:
 
 
 def quoted(path: str) -> str:
-    """Return a path as one word of a shell command that a person copies.
+    r"""Return a path as one word of a shell command for a person to copy, quoted if necessary.
 
-    It is quoted if it must be, except for ``~/`` at its start, which stays the home folder; one
-    that begins with ``-`` gets ``./`` before it. A path that `escape` would change, so that it
-    named another file, is written as ``$'caf\\351.py'``: those characters as their bytes in octal,
-    which bash, zsh and ksh read.
+    ``~/`` at its start is not quoted, so that it means the home folder; a path that begins with
+    ``-`` gets ``./`` before it. A path that `escape` would change is written as
+    ``$'caf\351.py'``, with the bytes of such characters in octal, which bash, zsh and ksh read.
     """
     import shlex  # most sessions need no quoted path
 
@@ -48,21 +48,21 @@ def quoted(path: str) -> str:
 
 
 def _octal(character: str) -> str:
-    """Return a character as it stands between ``$'`` and ``'``: itself; or its bytes in octal if it
-    is not printable, or is a quote, a backslash or ``#``."""
+    """Return a character as written within ``$'…'``: its bytes in octal if it is not printable, a
+    quote, a backslash or ``#``; otherwise itself."""
     if character.isprintable() and character not in "'\\#":
         return character
     return "".join(f"\\{byte:03o}" for byte in character.encode(errors="surrogateescape"))
 
 
 def escape_lines(*lines: str) -> str:
-    """Return the texts joined by line ends, each escaped to one line; "" for none."""
+    """Return the texts, each escaped to one line, joined by line ends; "" if there are none."""
     return "\n".join(map(escape, lines))
 
 
 def escape_json(document: str) -> str:
-    """Return a JSON document that means the same to a program, with all but printable characters as
-    ``\\uXXXX``, and without texts that a CI server obeys. Its own line ends stay."""
+    r"""Return a JSON document with the same meaning, in which unprintable characters are written as
+    ``\uXXXX`` and no CI server finds a command. Its own line ends are kept."""
     if "##" in document:
         document = re.sub(_COMMAND, r"#\\u0023", document)
     if document.replace("\n", "").isprintable():
@@ -71,7 +71,8 @@ def escape_json(document: str) -> str:
 
 
 def _json(character: str) -> str:
-    """Return a character as JSON's escape; as two, a surrogate pair, if it is above U+FFFF."""
+    r"""Return the JSON escape ``\uXXXX`` of a character; a surrogate pair of two if it is above
+    U+FFFF."""
     code = ord(character)
     if code < 0x10000:
         return f"\\u{code:04x}"

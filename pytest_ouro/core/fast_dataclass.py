@@ -1,9 +1,9 @@
 """Frozen dataclasses that are fast to define, for all values that the gate reads and reports.
 
-`dataclasses` imports `inspect`, and writes and compiles the methods of every class, which took half
-the time of a gate. Here the methods are closures. Type checkers see the original decorator, and
-`dataclasses.replace`, `asdict` and `fields` accept these classes: the attributes that they read are
-computed on demand.
+`dataclasses` imports `inspect`, and compiles the methods of every class, which took half the
+time of a gate. Here the methods are closures. Type checkers see the original decorator, and
+`dataclasses.replace`, `asdict` and `fields` accept these classes: the attributes that they read
+are computed on demand.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ MISSING: Any = object()
 
 
 class Field:
-    """One field of a class. If it is a key of a file format, ``help`` says what the key means and
-    ``limits`` which values are allowed (`schema.Limits`, or None).
+    """One field of a dataclass. If it is a key of a file format, ``help`` says what the key
+    means, and ``limits`` (a `schema.Limits` or None) which values are allowed.
 
-    ``metadata`` is free for users of the class, as in `dataclasses`.
+    ``metadata`` is for the users of the class, as in `dataclasses`.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class Field:
         return self.default is MISSING and self.default_factory is MISSING
 
     def __set_name__(self, owner: type, name: str) -> None:
-        """Take the name of the class's attribute as the field's."""
+        """Set the field's name to that of the class's attribute."""
         self.name = name
 
     def __get__(self, instance: object, owner: type) -> Any:
-        """Return the default, which `dataclasses` looks for in a class that it decorates.
+        """Return the default, as an attribute of the class, which `dataclasses` reads. Raise
         AttributeError if there is none."""
         if self.default is MISSING:
             raise AttributeError(self.name)
@@ -65,23 +65,23 @@ else:
     field = Field
 
     def replace(value: T, /, **changes: Any) -> T:
-        """Return a copy of ``value`` in which the fields named in ``changes`` have these values.
-        TypeError if one names no field."""
+        """Return a copy of ``value`` with these fields changed. Raise TypeError for a name that is
+        not a field."""
         now = {field.name: getattr(value, field.name) for field in fields(type(value))}
         return type(value)(**{**now, **changes})
 
     def dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type[T]], type[T]]:
-        """Return a decorator that makes a class a frozen dataclass as `dataclasses` does;
-        ``frozen`` must be True. With ``kw_only``, all fields are passed by name. A field's default
-        is not checked: one that is mutable is shared."""
+        """Return a decorator that makes a class a frozen dataclass, as `dataclasses.dataclass`
+        does; ``frozen`` must be True. With ``kw_only``, fields are passed by name only. A mutable
+        default is not refused, and instances share it."""
         assert frozen
         return lambda cls: _add_methods(cls, kw_only=kw_only)
 
 
 def fields(cls: type) -> tuple[Field, ...]:
-    """Return the fields of a class that was decorated here, each as a `Field`, with those that it
-    inherits. Of a class that `dataclasses` decorated, return those that are arguments of its
-    ``__init__``; () for any other class."""
+    """Return the fields of a dataclass of this module, with inherited ones. Of a class of
+    `dataclasses`, return those that its ``__init__`` takes, converted to `Field`; () for any other
+    class."""
     if not isinstance(vars(cls).get("__dataclass_fields__"), dict):
         found: tuple[Field, ...] = getattr(cls, "__fields__", ())
         return found
@@ -91,8 +91,8 @@ def fields(cls: type) -> tuple[Field, ...]:
 
 
 def _convert(cls: type, original: Any) -> Field:
-    """Return a field of `dataclasses` as a Field: the Field that the class or a base states under
-    its name, or a new one with its name, default, metadata and help (from the metadata)."""
+    """Convert a field of `dataclasses` to a `Field`. If the class or a base has a `Field` as the
+    attribute of that name, return that one."""
     name, metadata = original.name, original.metadata
     stated = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
     if isinstance(stated, Field):
@@ -104,15 +104,16 @@ def _convert(cls: type, original: Any) -> Field:
 
 
 def _default(field: Any, missing: object) -> dict[str, Any]:
-    """Return the default and the factory of a field, of this module or of `dataclasses`, as keyword
-    arguments for a field of the other kind; what the field lacks is left out. ``missing`` is the
-    value by which the field's own kind marks a lack."""
+    """Return the default and default factory of a field as keyword arguments, without those that it
+    lacks. The field is from this module or from `dataclasses`; ``missing`` is the value that marks
+    a missing default there."""
     given = {"default": field.default, "default_factory": field.default_factory}
     return {key: value for key, value in given.items() if value is not missing}
 
 
 def _add_methods(cls: type[T], *, kw_only: bool) -> type[T]:
-    """Return the class itself, with its fields and the methods of a frozen dataclass added."""
+    """Add the fields and the methods of a frozen dataclass to the class, and return the same
+    class."""
     own = [_own(cls, name) for name, hint in cls.__annotations__.items() if "ClassVar" not in hint]
     every = tuple({field.name: field for field in (*fields(cls), *own)}.values())
     methods = {
@@ -132,9 +133,9 @@ def _add_methods(cls: type[T], *, kw_only: bool) -> type[T]:
 
 
 def _own(cls: type, name: str) -> Field:
-    """Return the field ``name`` that the class itself states. If it states a plain value, that is
-    the default of a new field; if it states nothing, the new field is required. In the class itself
-    only the default stays, if there is one."""
+    """Return the field ``name`` that the class itself declares: its `Field`, or a new one with the
+    plain value as default, or without a value a required one. Replace the `Field` in the class by
+    its default, or remove it."""
     stated = vars(cls).get(name, MISSING)
     if not isinstance(stated, Field):
         return Field(name=name, default=stated)
@@ -146,11 +147,11 @@ def _own(cls: type, name: str) -> Field:
 
 
 def _initialiser(cls: type, every: tuple[Field, ...], *, kw_only: bool) -> Callable[..., None]:
-    """Return an ``__init__`` that sets the fields ``every`` and then calls ``__post_init__`` if
+    """Return an ``__init__`` that sets the fields ``every``, then calls ``__post_init__`` if
     ``cls`` has one.
 
-    It raises TypeError if a field gets no value or two, or an argument names no field; with
-    ``kw_only``, also for a positional argument.
+    It raises TypeError if a field gets no value or two, for an unknown argument, and with
+    ``kw_only`` for a positional one.
     """
     names = [field.name for field in every]
     places = () if kw_only else tuple(names)
@@ -174,7 +175,7 @@ def _initialiser(cls: type, every: tuple[Field, ...], *, kw_only: bool) -> Calla
 
 
 def _values(self: Any) -> tuple[Any, ...]:
-    """Return the values of the fields, in the order of the fields."""
+    """Return the values of the instance's fields, in the order of the fields."""
     state = vars(self)
     return tuple([state[field.name] for field in self.__fields__])
 
@@ -186,29 +187,29 @@ def _repr(self: Any) -> str:
 
 
 def _eq(self: Any, other: object) -> bool:
-    """Return whether all fields are equal; NotImplemented for an object of another class."""
+    """Return whether all fields are equal; NotImplemented for an instance of another class."""
     return _values(self) == _values(other) if type(other) is type(self) else NotImplemented
 
 
 def _hash(self: Any) -> int:
-    """Return a hash of the values. TypeError if one of them has no hash."""
+    """Return a hash of all fields' values. Raise TypeError if one is not hashable."""
     return hash(_values(self))
 
 
 def _refuse(self: Any, name: str, value: object = None) -> None:
-    """Raise AttributeError: no attribute can be set or deleted."""
+    """Raise AttributeError, since no attribute of a frozen instance can be set or deleted."""
     raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be changed")
 
 
 class _Original:
-    """An attribute that `dataclasses` reads, computed at each access by decorating an equal class
-    with it."""
+    """A descriptor for an attribute that `dataclasses` reads: at each access, it makes an equal
+    class with `dataclasses` and returns that class's attribute."""
 
     def __init__(self, name: str, kw_only: bool) -> None:
         self._name, self._kw_only = name, kw_only
 
     def __get__(self, instance: object, owner: type) -> Any:
-        """Return the attribute that an equal class of `dataclasses` has."""
+        """Return the attribute of an equal class that is made with `dataclasses`."""
         import dataclasses
 
         equal = dataclasses.make_dataclass(
@@ -221,8 +222,8 @@ class _Original:
 
 
 def _original(field: Field) -> Any:
-    """Return a field as one of `dataclasses`, with its default or factory, and its help in the
-    metadata."""
+    """Convert a `Field` to a field of `dataclasses`, with its default or factory, and its help in
+    the metadata."""
     import dataclasses
 
     metadata = {"help": field.help, **field.metadata}

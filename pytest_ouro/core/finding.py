@@ -1,4 +1,4 @@
-"""The result of applying a rule: whether it holds, and its findings."""
+"""The result of applying one rule: its status and its findings."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ Status = Literal["holds", "broken", "warned", "skipped"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One violation. ``headline`` is a complete message; the rest says where, and how to fix it.
+    """One violation of a rule. ``headline`` is a complete message; ``where``, ``expected``,
+    ``actual`` and ``help`` add the place, the difference and how to fix it.
 
-    ``warns``: the finding has innocent explanations, and alone breaks no rule. ``facts`` are values
-    for programs, such as ``path`` and ``line``. ``paths`` are all changed files, if the finding
-    reports changes of files. By ``parts`` it is recognised on different commits; if there are none,
-    by the headline.
+    ``warns`` is whether the finding has innocent explanations and alone breaks no rule.
+    ``facts`` are values for programs, such as ``path`` and ``line``; ``paths`` are all changed
+    files that it reports. ``parts`` are texts by which it is recognised as the same on another
+    commit.
     """
 
     headline: str
@@ -40,22 +41,22 @@ class Finding:
 
     @property
     def stable_headline(self) -> str:
-        """The headline with ``#`` in place of each number, which may vary while the finding stays
-        the same: a line, a size, a count."""
+        """The headline with ``#`` for each number (a line, a size, a count), which may vary while
+        the finding stays the same."""
         return re.sub(_VARYING, "#", self.headline)
 
     @property
     def identity(self) -> frozenset[str]:
-        """The texts by which a finding is recognised on different commits, among those of one rule:
-        its parts, or else its stable headline."""
+        """The texts by which the finding is recognised on different commits, within one rule: its
+        ``parts``, or its stable headline if there are none."""
         return frozenset(self.parts or (self.stable_headline,))
 
 
 @dataclass(frozen=True)
 class RuleResult:
-    """The result for one rule. ``rule`` is its table and id (``never-do::only-train-py``),
-    ``sentence`` its words, ``line`` its line in bound.toml, and ``check`` the name of its check.
-    ``reason`` says why it was skipped, or why it only warns if bound.toml says so; otherwise it is
+    """The result of one rule. ``rule`` is its table and id (``never-do::only-train-py``),
+    ``sentence`` the rule in words, ``line`` its line in bound.toml, ``check`` the name of its
+    check. ``reason`` says why it was skipped, or why bound.toml makes it only warn; otherwise
     ""."""
 
     rule: str
@@ -68,18 +69,17 @@ class RuleResult:
 
     @property
     def broken(self) -> bool:
-        """Whether the status is ``broken``; False for ``warned`` and ``skipped``."""
+        """Whether the status is "broken", not "warned", "skipped" or "holds"."""
         return self.status == "broken"
 
     @property
     def id(self) -> str:
-        """The id of the rule without its table: ``only-train-py`` of
-        ``never-do::only-train-py``."""
+        """The rule's id without its table: ``only-train-py`` for ``never-do::only-train-py``."""
         return self.rule.partition("::")[2]
 
 
 def several(items: list[str], *, limit: int = 3) -> str:
-    """Return the first ``limit`` items with commas between, and the number of the others if there
-    are more: ``a, b, c and 4 more``. "" for no items."""
+    """Return the first ``limit`` items joined by commas, and how many more there are, as in ``a, b,
+    c and 4 more``; "" if there are no items."""
     shown = ", ".join(items[:limit])
     return f"{shown} and {len(items) - limit} more" if len(items) > limit else shown

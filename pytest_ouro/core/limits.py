@@ -1,7 +1,8 @@
-"""The limits of the input that is checked: larger input is not read, and the gate gives no answer.
+"""The limits of the input that is checked: larger input is not read, and the gate gives no
+answer.
 
-An honest large project stays well below them. They bound the gate's memory to about 300 MB and its
-time to a few seconds, whatever a repository contains. Sizes are in bytes.
+An honest large project stays well below them. They bound the gate's memory to about 300 MB and
+its time to a few seconds, whatever a repository contains. Sizes are in bytes.
 """
 
 from __future__ import annotations

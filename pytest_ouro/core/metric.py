@@ -1,6 +1,7 @@
-"""The metric of an experiment: its name, its better direction, and the format of its values.
+"""The metric of an experiment: its name, which direction is better, and how its values are
+shown.
 
-A value is rounded where it is shown, and nowhere else: verdicts compare the values themselves.
+A value is rounded only where it is shown: verdicts compare the values themselves.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ _LARGEST = 1.6e308
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric, and how its values are shown. ``plausible`` is the lowest and the highest possible
-    value, None if every number is possible. ``unit`` is "" if it is not known. ``decimals`` are
-    those that are shown, None for as many as a value needs."""
+    """A metric, and how its values are shown. ``plausible`` is the lowest and the highest plausible
+    value (None: any number), ``unit`` may be "". ``decimals`` are how many are shown (None: as many
+    as a value needs)."""
 
     name: str
     direction: Direction = "lower"
@@ -48,19 +49,19 @@ class Metric:
         plausible: tuple[float, float] | None = None,
         decimals: int | None = None,
     ) -> Metric:
-        """Return a metric. If its name ends in ``bpb``, what is not given has the defaults of bits
-        per byte: that unit, six decimals, and plausible values from 0 to 20."""
+        """Return a metric. If its name ends in ``bpb``, omitted arguments have the defaults of bits
+        per byte: that unit, six decimals, plausible from 0 to 20."""
         if name.endswith("bpb"):
             decimals = DECIMALS if decimals is None else decimals
             return cls(name, direction, unit or BITS_PER_BYTE, plausible or PLAUSIBLE, decimals)
         return cls(name, direction, unit, plausible, decimals)
 
     def text(self, value: float | None) -> str:
-        """Return a finite value as it is shown and logged, with `decimals` or as many as it needs;
-        None, of a run that was not measured, is shown as ``none``.
+        """Return a finite value as text for display and logs, with `decimals` or as many as it
+        needs; "none" for None (a run without a measurement).
 
-        A value other than 0 is never shown as 0: if `decimals` are too few, it gets those that it
-        needs.
+        A value other than 0 is never shown as 0: it gets more decimals than `decimals` if
+        needed.
         """
         if value is None:
             return "none"
@@ -72,17 +73,16 @@ class Metric:
         return _shortest(value)
 
     def texts(self, value: float | None, best: float) -> tuple[str, str]:
-        """Return the texts of ``value`` and ``best`` as they are shown. If these are the same
-        although the values differ by a gain, return both with all their digits."""
+        """Return the texts of ``value`` and ``best``. If these would be equal although `gain` is
+        not 0, return both with all their digits."""
         one, other = self.text(value), self.text(best)
         if value is not None and one == other and self.gain(value, best):
             return repr(value), repr(best)
         return one, other
 
     def writes(self, text: str) -> bool:
-        """Return whether a text is a value in a form in which :meth:`text` writes values: with
-        exactly `decimals`, or in the longer form that a small value needs. If `decimals` is None,
-        any plain number is."""
+        """Return whether :meth:`text` could have written this text: a number with exactly
+        `decimals`, or a small value with more. If `decimals` is None, any plain number could be."""
         import re  # only rows of the ledger are read
 
         if self.decimals is not None and re.fullmatch(_fixed(self.decimals), text, re.ASCII):
@@ -92,11 +92,11 @@ class Metric:
         )
 
     def gain(self, value: float, best: float) -> float:
-        """Return by how much ``value`` is better than ``best``, in the metric's unit; below 0 if it
-        is worse.
+        """Return how much better ``value`` is than ``best``, in the metric's unit; negative if
+        it is worse.
 
-        The difference is rounded to the twelfth significant digit of the larger value, so it is 0
-        if they agree up to there. An infinite gain is returned as 1.6e308, or minus it.
+        It is rounded to the twelfth significant digit of the larger of the two, so that equal
+        values up to there give 0. An infinite gain is returned as ±1.6e308.
         """
         difference = best - value if self.direction == "lower" else value - best
         largest = max(abs(value), abs(best))
@@ -105,31 +105,31 @@ class Metric:
         return round(difference, _DIGITS - 1 - math.floor(math.log10(largest)))
 
     def best(self, values: Iterable[float]) -> float:
-        """Return the best of these values, the lowest or the highest by `direction`. ValueError if
-        there are none."""
+        """Return the best of these values: the lowest or the highest, by `direction`. Raise
+        ValueError if there are none."""
         return (min if self.direction == "lower" else max)(values)
 
     def is_plausible(self, value: float) -> bool:
-        """Return whether a value is finite, within ``plausible`` and not impossible."""
+        """Return whether a value is finite, within ``plausible`` (limits included), and not
+        impossible."""
         low, high = self.plausible or (-math.inf, math.inf)
         return math.isfinite(value) and low <= value <= high and not self.is_impossible(value)
 
     def is_impossible(self, value: float) -> bool:
-        """Return whether a value is false whatever ``plausible`` says: one in bits per byte that is
-        0 or less when rounded to six decimals. False for any metric whose name does not end in
-        ``bpb``."""
+        """Return whether a value cannot be true: for a metric whose name ends in ``bpb``, 0 or less
+        when rounded to six decimals. False for any other metric."""
         return self.name.endswith("bpb") and round(value, DECIMALS) <= 0
 
     @property
     def number(self) -> str:
-        """The form of a shown value in words: ``a number with six decimals``."""
+        """The form of a shown value in words, as in "a number with six decimals"."""
         count = {0: "a whole number", 6: "a number with six decimals", None: "a number"}
         return count.get(self.decimals, f"a number with {self.decimals} decimals")
 
     @property
     def range(self) -> str:
-        """The possible values in words: ``from 0 to 20``, or ``from -inf to inf`` if every number
-        is possible."""
+        """The plausible values in words, as in "from 0 to 20"; "from -inf to inf" for any
+        number."""
         low, high = self.plausible or (-math.inf, math.inf)
         return f"from {low:g} to {high:g}"
 
@@ -138,14 +138,14 @@ _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?"
 
 
 def _fixed(decimals: int) -> str:
-    """Return a regular expression for a number with exactly this many decimals."""
+    """Return a regular expression for numbers with exactly this many decimals."""
     return rf"-?[0-9]+\.[0-9]{{{decimals}}}" if decimals else "-?[0-9]+"
 
 
 def _shortest(value: float) -> str:
-    """Return a finite value with at most six decimals, or with more if six significant digits need
-    them; final zeros are dropped. A value that is, without its sign, 1e16 or more, or above 0 and
-    below 1e-12, has up to six digits and an exponent."""
+    """Return a finite value as text with at most six decimals, or as many as six significant digits
+    need, without final zeros. From 1e16 in absolute value, and below 1e-12, it has six significant
+    digits and an exponent."""
     exponent = math.floor(math.log10(abs(value))) if value else 0
     if not -12 <= exponent < 16:
         return f"{value:.6g}"

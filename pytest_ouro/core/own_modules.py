@@ -1,4 +1,4 @@
-"""Import the modules of this package as any others under pytest, whose finder rewrites asserts."""
+"""Keep pytest's import hook, which rewrites asserts, from reading the modules of this package."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ if TYPE_CHECKING:
 
 
 class _OwnModules:
-    """A finder of the modules below ``pytest_ouro`` that comes before pytest's finder. That one
-    would read them again in order to rewrite their asserts, which takes longer than to import
-    them."""
+    """A finder of the modules below ``pytest_ouro``, to be placed before pytest's finder, which
+    would read each module again to rewrite its asserts and so take longer than the import."""
 
     @staticmethod
     def find_spec(
         fullname: str, path: Sequence[str] | None, target: object = None
     ) -> ModuleSpec | None:
-        """Return the spec of a module below ``pytest_ouro``, or None if it does not exist; None for
-        any other module, which the next finder finds."""
+        """Return the spec of a module below ``pytest_ouro``; None if there is no such module, and
+        for all others, which the next finder is asked for."""
         return PathFinder.find_spec(fullname, path) if fullname.startswith("pytest_ouro.") else None
 
 
 def speed_up_imports() -> None:
-    """Put `_OwnModules` first among the finders of modules, and keep the garbage collector from
-    looking again at the objects that exist now. Do nothing in a later call."""
+    """Insert `_OwnModules` as the first of ``sys.meta_path``, and exempt the objects that exist now
+    from garbage collection (``gc.freeze``). A later call does nothing."""
     if _OwnModules not in sys.meta_path:
         sys.meta_path.insert(0, _OwnModules)
         gc.freeze()

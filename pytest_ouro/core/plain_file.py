@@ -1,6 +1,6 @@
-"""Open and write regular files below a folder without following any link below it.
+"""Open and write regular files below a folder, without following any link below it.
 
-A repository can hold a link in place of every file and folder that is written in it.
+A repository can have a link in place of each file and folder that is written in it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def open_plain(root: Path, name: str, flags: int, mode: int = 0o600) -> int:
     """Open the regular file ``name`` below ``root`` with the ``flags`` of os.open; return its
-    descriptor. A new file gets ``mode``, without what the umask takes away.
+    descriptor. A new file gets ``mode`` minus the umask.
 
-    With O_CREAT, missing folders on the way are made too; and if ``mode`` is 0o600, as for the
-    tool's own files, an existing file of this user loses the permissions of group and others.
-    OSError if the file, or a folder on the way, is a link (ELOOP), is neither a file nor a folder
-    as it must be (EINVAL, ENXIO, EISDIR, ENOTDIR), or cannot be opened.
+    With O_CREAT, missing folders on the way are made; and if ``mode`` is 0o600, an existing file
+    of this user is made private to the user. Raise OSError if the file or a folder on the way is
+    a link (ELOOP), is not a file or folder as it must be (EINVAL, ENXIO, EISDIR, ENOTDIR), or
+    cannot be opened.
     """
     with _folder(root, name, make=bool(flags & os.O_CREAT)) as (folder, last):
         with _links_as_eloop(folder, last):
@@ -40,18 +40,19 @@ def open_plain(root: Path, name: str, flags: int, mode: int = 0o600) -> int:
 
 
 def make_folder(root: Path, name: str) -> None:
-    """Make the folder ``name`` below ``root``, and missing folders on the way, for this user alone.
-    If it exists and this user owns it, take the permissions of group and others from it.
+    """Make the folder ``name`` below ``root``, and missing folders on the way, accessible to
+    this user only. If the folder exists and this user owns it, remove the permissions of group
+    and others.
 
-    OSError if it, or a folder on the way, is a link or a file, or cannot be made.
+    Raise OSError if it or a folder on the way is a link or a file, or cannot be made.
     """
     with _folder(root, f"{name}/", make=True, mode=0o700) as (folder, _):
         keep_private(folder)
 
 
 def keep_private(fd: int) -> None:
-    """Take the permissions of group and others from an open file or folder that this user owns. Do
-    nothing to anything else, such as a device or another user's file, or on a file system without
+    """Remove the permissions of group and others from an open file or folder that this user owns.
+    Do nothing for anything else (a device, another user's file), or if the file system has no
     permissions."""
     found = os.fstat(fd)
     kind, others = stat.S_IFMT(found.st_mode), found.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
@@ -61,12 +62,12 @@ def keep_private(fd: int) -> None:
 
 
 def write_whole(root: Path, name: str, data: bytes, *, mode: int = 0o666) -> None:
-    """Replace the file ``name`` below ``root``, or make it and its folders: whole or not at all.
+    """Write ``data`` to the file ``name`` below ``root`` atomically: the file is replaced, or
+    made with its folders, in one step, flushed to disk.
 
-    A link of that name is replaced, not followed. A new file gets ``mode``, without what the umask
-    takes away; an existing one keeps its own, unless ``mode`` is 0o600, as for the tool's own
-    files. OSError if the file cannot be written, or a link is on the way to it; what was at the
-    name is then unchanged.
+    A link of that name is replaced, not followed. An existing file keeps its permissions, unless
+    ``mode`` is 0o600; a new one gets ``mode`` minus the umask. Raise OSError, with the old file
+    unchanged, if it cannot be written or a folder on the way is a link.
     """
     with _folder(root, name, make=True) as (folder, last):
         part = f"{last}.{os.urandom(6).hex()}"
@@ -89,11 +90,11 @@ def write_whole(root: Path, name: str, data: bytes, *, mode: int = 0o666) -> Non
 def _folder(
     root: Path, name: str, *, make: bool = False, mode: int = 0o777
 ) -> Iterator[tuple[int, str]]:
-    """Open the folder that holds ``name``, below ``root`` and through no link. Yield its
+    """Open the folder that contains ``name``, below ``root``, without following links. Yield its
     descriptor, which is closed at the end, and the last part of ``name``.
 
-    With ``make``, missing folders on the way are made with ``mode``; otherwise they are an OSError,
-    as is a link on the way (ELOOP).
+    With ``make``, missing folders on the way are made with ``mode``. Raise OSError if a folder
+    is missing otherwise, or is a link (ELOOP).
     """
     *parents, last = name.split("/")
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -113,8 +114,8 @@ def _folder(
 
 @contextlib.contextmanager
 def _links_as_eloop(folder: int, name: str) -> Iterator[None]:
-    """Replace an OSError of the block by ELOOP if ``name`` in ``folder`` is a link; raise any other
-    as it is."""
+    """Convert an OSError of the block to ELOOP if ``name`` in ``folder`` (a descriptor) is a link;
+    raise any other error unchanged."""
     try:
         yield
     except OSError:
@@ -124,15 +125,15 @@ def _links_as_eloop(folder: int, name: str) -> Iterator[None]:
 
 
 def _mode(folder: int, name: str) -> int | None:
-    """Return the permissions of the regular file ``name`` in ``folder``, a descriptor; None for
-    anything else, or if it is absent."""
+    """Return the permission bits of the regular file ``name`` in ``folder`` (a descriptor); None if
+    it is anything else or absent."""
     mode = _kind(folder, name)
     return stat.S_IMODE(mode) if stat.S_ISREG(mode) else None
 
 
 def _kind(folder: int, name: str) -> int:
-    """Return the mode (type and permissions) of what has this name in ``folder``, without following
-    a link; 0 if nothing has."""
+    """Return the ``st_mode`` of ``name`` in ``folder`` (a descriptor), without following a link; 0
+    if it does not exist."""
     try:
         return os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     except OSError:

@@ -1,7 +1,5 @@
-"""Read TOML tables strictly into frozen dataclasses, which define the format.
-
-All faults are collected, so that a person sees them at once.
-"""
+"""Read TOML tables strictly into frozen dataclasses, which define the format. All faults are
+collected, so that a person sees them at once."""
 
 from __future__ import annotations
 
@@ -30,12 +28,12 @@ _KEY = re.compile(r"^\s*(?:\"([^\"]+)\"|'([^']+)'|([A-Za-z0-9_-]+))\s*=")
 
 
 def line_numbers(text: str) -> dict[Where, int]:
-    """Return a dict from place to line (from 1) for every table header and ``key =`` in a TOML
-    text.
+    """Return the line number (from 1) of each table header and each ``key =`` in a TOML text, by
+    place.
 
-    Places are paths of keys: ``("experiment", "cpu", "budget")``; the second ``[[never-do]]`` is
-    ``("never-do", 1)``, and ``("never-do",)`` is the first. Dotted keys, and keys inside inline
-    tables, have no entry; lines inside strings of three quotation marks are skipped.
+    A place is a path of keys: ``("experiment", "cpu", "budget")``; the second ``[[never-do]]``
+    is ``("never-do", 1)``, and ``("never-do",)`` is the first. Dotted keys and keys in inline
+    tables are not in the dict, nor is anything within a string of three quotation marks.
     """
     lines: dict[Where, int] = {}
     table: Where = ()
@@ -61,8 +59,8 @@ def line_numbers(text: str) -> dict[Where, int]:
 
 
 def nearest(name: str, names: typing.Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` for the most similar of ``names``; "" if none is similar
-    enough."""
+    """Return ``; did you mean 'x'?`` for the one of ``names`` most similar to ``name``; "" if none
+    is similar enough."""
     import difflib
 
     match = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
@@ -71,11 +69,11 @@ def nearest(name: str, names: typing.Iterable[str]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a value must satisfy, apart from its type.
+    """What a value must satisfy, besides its type.
 
-    ``min`` and ``max`` (allowed themselves), ``above`` and ``below`` (not allowed themselves) are
-    for numbers, ``pattern`` (a regular expression, and its meaning in words) for a text and for
-    each text of a list; a list has at least ``items``.
+    For numbers: ``min`` and ``max`` (inclusive), ``above`` and ``below`` (exclusive). For a
+    text, and each text of a list: ``pattern``, a regular expression for the whole text and its
+    meaning in words. For a list: at least ``items`` items.
     """
 
     min: float | None = None
@@ -86,8 +84,8 @@ class Limits:
     items: int = 0
 
     def allow(self, value: float | str) -> bool:
-        """Return whether a number is within ``min``, ``max``, ``above`` and ``below``, or a text
-        matches ``pattern``. True if there is no such limit."""
+        """Return whether a number meets ``min``, ``max``, ``above`` and ``below``, or a text
+        matches ``pattern``; a limit that is None is met."""
         if isinstance(value, str):
             if self.pattern is FILLED:  # most texts; to compile the pattern costs more
                 return bool(value.strip())
@@ -103,8 +101,8 @@ class Limits:
 
     @property
     def range(self) -> str:
-        """The limits of a number in words: ``from 0 to 100``, ``above 0, at most 5``; "" for a
-        number without limits."""
+        """The limits of a number in words, as in "from 0 to 100" or "above 0, at most 5"; ""
+        without limits."""
         if self.min is not None and self.max is not None:
             return f"from {self.min:.12g} to {self.max:.12g}"
         words = {
@@ -120,22 +118,23 @@ NO_LIMITS = Limits()
 
 
 def option(help: str, *, default: Any = MISSING, **limits: Any) -> Any:
-    """Return a field for a key: ``help`` says what it means, ``limits`` are attributes of `Limits`.
+    """Return a dataclass field for a key of a TOML table: ``help`` says what the key means,
+    ``limits`` are attributes of `Limits`.
 
-    Validation, error messages, the reference and the JSON Schema use them. A default is not
-    checked: it may stand for an absent key.
+    Validation, messages, the reference and the JSON Schema use them. The default is not
+    validated: it may stand for an absent key.
     """
     return Field(default=default, help=help, limits=Limits(**limits) if limits else NO_LIMITS)
 
 
 @dataclass(frozen=True)
 class Relation:
-    """A condition on several TOML ``keys`` of a table, with ``rule``, its words; a dataclass lists
-    its own conditions in ``relations``.
+    """A condition on several ``keys`` of a TOML table, which ``rule`` states in words; a
+    dataclass lists its conditions in ``relations``.
 
-    ``fault`` takes an object with the table's values as attributes, named as the fields. It returns
-    what is wrong and what to write, or "". ``schema`` is the condition as JSON Schema, if that can
-    express it.
+    ``fault`` takes an object whose attributes are the table's values, named as the fields, and
+    returns a message, or "" if the condition holds. ``schema`` is the condition as JSON Schema
+    (None: not expressible).
     """
 
     keys: tuple[str, ...]
@@ -145,24 +144,24 @@ class Relation:
 
 
 def demand_relations(table: object) -> None:
-    """Raise ValueError, with every fault, if relations do not hold for ``table``, an instance of a
-    dataclass that may list `Relation` objects in ``relations``; else do nothing."""
+    """Raise ValueError, with all messages, if a relation of the dataclass instance ``table`` does
+    not hold; otherwise, or if it has no relations, return."""
     relations: tuple[Relation, ...] = getattr(table, "relations", ())
     if faults := [fault for relation in relations if (fault := relation.fault(table))]:
         raise ValueError("; ".join(faults))
 
 
 def keys_of(cls: type) -> dict[str, Field]:
-    """Return a dict from TOML key to field of a dataclass: the field ``evaluate_command`` has the
-    key ``evaluate-command``."""
+    """Return the fields of a dataclass by TOML key: the field ``evaluate_command`` has the key
+    ``evaluate-command``."""
     return {f.name.replace("_", "-"): f for f in fields(cls)}
 
 
 @cache
 def _hint(cls: type, name: str) -> Any:
-    """Return the evaluated annotation of the field ``name`` of the class or, if it lacks one, of
-    its nearest base. AttributeError if there is none. Only the fields in use are evaluated, since
-    tables omit most keys."""
+    """Return the type of the field ``name``, from the annotations of the class or its nearest base
+    that has one. Raise AttributeError if there is none. Only fields in use are evaluated, to save
+    time."""
     for base in cls.__mro__:
         if name in getattr(base, "__annotations__", ()):
             hint = base.__annotations__[name]
@@ -171,23 +170,23 @@ def _hint(cls: type, name: str) -> Any:
 
 
 class Problems:
-    """Collect the faults of one file, each with its line. ``file`` is its name in messages,
-    ``lines`` are as `line_numbers` returns them, and ``found`` are pairs of line and text."""
+    """Collects the faults of one TOML file. ``file`` is its name in messages, ``lines`` are those
+    of `line_numbers`, and ``found`` are pairs of line and text."""
 
     def __init__(self, file: str, lines: dict[Where, int]) -> None:
         self.file, self.lines = file, lines
         self.found: list[tuple[int, str]] = []
 
     def add(self, where: Where, text: str) -> None:
-        """Add a fault at ``where``, with the line of that place or of the nearest table around it
-        that has one; with line 0 if there is none."""
+        """Add a fault with the line of the place ``where``, or of the nearest enclosing table that
+        has one, or 0."""
         around = (where[:end] for end in range(len(where), -1, -1))
         line = next((self.lines[place] for place in around if place in self.lines), 0)
         self.found.append((line, text))
 
     def sorted(self) -> tuple[str, ...]:
-        """Return the faults in the order of lines, as ``file:line: text``; first those without a
-        line, as ``file: text``."""
+        """Return the faults, sorted by line, as ``file:line: text``; those without a line come
+        first, as ``file: text``."""
         return tuple(
             f"{self.file}:{line}: {text}" if line else f"{self.file}: {text}"
             for line, text in sorted(self.found)
@@ -195,8 +194,8 @@ class Problems:
 
 
 def values_of(table: object, kind: type[T]) -> typing.Iterator[tuple[str, T]]:
-    """Yield the key in TOML and the value for each value of the type ``kind`` in ``table``, an
-    instance of a dataclass. The items of a tuple are yielded one by one."""
+    """Yield the TOML key and the value for each value of type ``kind`` in the dataclass instance
+    ``table``. The items of a tuple are yielded one by one."""
     for key, field in keys_of(type(table)).items():
         value = getattr(table, field.name)
         for one in value if isinstance(value, tuple) else (value,):
@@ -212,11 +211,11 @@ def read_table(
     *,
     also: Iterable[str] = (),
 ) -> T | None:
-    """Return ``table`` as an instance of ``cls``; None if it is faulty, with the faults added to
-    ``problems``: it is not a table, a key is unknown, missing or invalid, a relation does not hold,
-    or ``cls`` raises ValueError.
+    """Convert a TOML table at the place ``where`` to an instance of ``cls``. Return None, with
+    the faults added to ``problems``, if it is not a table, a key is unknown, missing or invalid,
+    a relation does not hold, or ``cls`` raises ValueError.
 
-    ``also`` are keys of the same table that are read elsewhere.
+    ``also`` are keys of the same table that are allowed, and read elsewhere.
     """
     name = table_name(where)
     if not isinstance(table, dict):
@@ -241,16 +240,16 @@ def read_table(
 
 
 def table_name(where: Where) -> str:
-    """Return the name of a table for messages, without the numbers in ``where``:
-    ``experiment.cpu``, ``never-do``; "" for the whole file, ``()``."""
+    """Return the name of the table at a place, without indexes: ``experiment.cpu``, ``never-do``;
+    "" for ``()``, the whole file."""
     return ".".join(str(part) for part in where if isinstance(part, str))
 
 
 def read_values(
     cls: type, table: Mapping[str, Any], where: Where, problems: Problems
 ) -> dict[str, Any]:
-    """Return a dict from the names of fields to the valid, converted values of the known keys of
-    ``table``. A problem is added for each invalid one; unknown keys are ignored."""
+    """Return the valid values in ``table``, converted, by the names of the fields of ``cls``. Add a
+    problem for each invalid one; ignore unknown keys."""
     values: dict[str, Any] = {}
     for key, spec in keys_of(cls).items():
         if key in table:
@@ -266,9 +265,9 @@ def read_values(
 def _check_relations(
     cls: type, table: Mapping[str, Any], values: dict[str, Any], where: Where, problems: Problems
 ) -> None:
-    """Add a problem for each relation of ``cls`` that does not hold; its line is that of the first
-    of the relation's keys that the table states, or of the table. A relation with a key that is
-    invalid, or is required and missing, is left out."""
+    """Add a problem for each relation of ``cls`` that does not hold, with the line of its first key
+    that the table states, or of the table. Relations with a key that is invalid, or required and
+    missing, are not checked."""
     relations: tuple[Relation, ...] = getattr(cls, "relations", ())
     if not relations:
         return
@@ -284,9 +283,9 @@ def _check_relations(
 
 
 def convert(hint: Any, value: object, limits: Limits = NO_LIMITS) -> Any:
-    """Return ``value`` as the type ``hint``, which may be a union: a list as a tuple, a number as
-    int or float. If it has another type or is beyond ``limits``, raise ValueError, whose text says
-    what is expected and what was found: ``a number above 0, not 'x'``."""
+    """Return ``value`` converted to the type ``hint`` or, of a union, to its first type that fits:
+    a list to a tuple, a number to int or float. Raise ValueError if none fits or ``limits`` are not
+    met; its text is what was expected and found, as in ``a number above 0, not 'x'``."""
     for member in members(hint):
         if (converted := _as_type(member, value, limits)) is not MISSING:
             return converted
@@ -298,21 +297,21 @@ def convert(hint: Any, value: object, limits: Limits = NO_LIMITS) -> Any:
 
 
 def members(hint: Any) -> tuple[Any, ...]:
-    """Return the types of a union, without None, which stands for an absent key. For any other type
-    return it alone."""
+    """Return the types of a union, without None, which stands for an absent key; a tuple of
+    ``hint`` alone if it is not a union."""
     if typing.get_origin(hint) in (Union, types.UnionType):
         return tuple(arg for arg in typing.get_args(hint) if arg is not type(None))
     return (hint,)
 
 
 def _choices(hint: Any) -> tuple[Any, ...]:
-    """Return the values that a Literal allows; () for any other type."""
+    """Return the values of a Literal; () for any other type."""
     return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
 
 
 def _as_type(hint: Any, value: object, limits: Limits) -> Any:
-    """Return ``value`` as one type that is not a union (a list as a tuple, a text as the type
-    derived from ``str``); MISSING if it has another type or is beyond the limits."""
+    """Return ``value`` converted to a type that is not a union (a list to a tuple, a text to the
+    subclass of ``str``); MISSING if it does not fit or ``limits`` are not met."""
     origin = typing.get_origin(hint)
     if origin is Literal:
         return value if value in typing.get_args(hint) else MISSING
@@ -331,8 +330,8 @@ def _as_type(hint: Any, value: object, limits: Limits) -> Any:
 
 
 def _as_number(hint: Any, value: float, limits: Limits) -> Any:
-    """Return ``value`` as ``hint``, int or float, if it is finite and within the limits, else
-    MISSING. For int, 2.0 is a whole number, as in JSON, and 2.5 is MISSING."""
+    """Return ``value`` as int or float (``hint``); MISSING if it is not finite or ``limits`` are
+    not met. For int, 2.0 becomes 2, and 2.5 is MISSING."""
     try:
         number = float(value)
     except OverflowError:  # an integer of 400 digits
@@ -345,8 +344,8 @@ def _as_number(hint: Any, value: float, limits: Limits) -> Any:
 
 
 def _culprit(hint: Any, value: object, limits: Limits) -> object:
-    """Return what a message shows of a faulty ``value``: the first invalid item if it is a list for
-    the type ``hint``, else all of it."""
+    """Return the part of an invalid ``value`` to show in a message: the first invalid item of a
+    list, if ``hint`` is a tuple; otherwise all of it."""
     (item,) = typing.get_args(hint)[:1] if typing.get_origin(hint) is tuple else (None,)
     if item is None or not isinstance(value, list):
         return value
@@ -355,12 +354,12 @@ def _culprit(hint: Any, value: object, limits: Limits) -> object:
 
 
 def wanted(hint: Any, limits: Limits = NO_LIMITS) -> str:
-    """Return a type with its limits in words: ``a number from 0 to 100 or 'auto'``."""
+    """Return a type and its limits in words, as in ``a number from 0 to 100 or 'auto'``."""
     return " or ".join(_wanted(member, limits) for member in members(hint))
 
 
 def _wanted(hint: Any, limits: Limits) -> str:
-    """Return one type that is not a union, with its limits in words."""
+    """Return a type that is not a union, and its limits, in words."""
     if choices := _choices(hint):
         return f"{'one of ' if len(choices) > 1 else ''}{', '.join(map(repr, choices))}"
     shape = limits.pattern[1] if limits.pattern else ""
@@ -379,15 +378,13 @@ _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or 
 
 
 def _name(hint: type) -> str:
-    """Return the name of a type in words: ``a whole number``. A type derived from ``str`` is
-    ``text``."""
+    """Return a type in words, as in ``a whole number``; ``text`` for each subclass of ``str``."""
     return next(_NAMES[base] for base in hint.__mro__ if base in _NAMES)
 
 
 def shown(value: object) -> str:
-    """Return a value as a message shows it: as Python writes it, but a truth value as ``true`` or
-    ``false``; shortened to 40 characters. An integer that Python refuses to write is ``a number
-    that is too long``."""
+    """Return a value as messages show it: its repr, cut to 40 characters; ``true`` or ``false`` for
+    a bool, and ``a number that is too long`` for an integer that Python refuses to write."""
     try:
         text = str(value).lower() if isinstance(value, bool) else repr(value)
     except ValueError:  # Python refuses to write an integer of more than 4,300 digits
