@@ -95,9 +95,10 @@ def main(args: argparse.Namespace) -> int:
 
 def _judge(judged: _Judged, env: Mapping[str, str]) -> _Judged:
     """Fill in the answers of ``judged``, and who approved the change if a rule is broken or no
-    rules exist yet and the job names an environment; return ``judged``. OuroError if it cannot be
-    judged, has no change, or is approved with rules that are not blessed; NoRulesError if no rules
-    exist and nobody was asked to approve them."""
+    rules exist yet and the job names an environment; return ``judged``. Print why the server does
+    not tell from where to judge a push, if the workflow does. OuroError if it cannot be judged, has
+    no change, or is approved with rules that are not blessed; NoRulesError if no rules exist and
+    nobody was asked to approve them."""
     asked, environment = judged.question, env.get("INPUT_ENVIRONMENT", "")
     if asked.on_base:
         start = find_start(env, judged.git, asked)

@@ -215,8 +215,9 @@ def server_unreachable(server: str, words: str) -> GitError:
 
 
 def api_refuses(api: str, status: int, *, sent: bool, busy: bool = False) -> GitError:
-    """The API refuses to answer. ``sent`` says whether a token was sent, ``busy`` whether the
-    server takes no further question for a while."""
+    """GitHub's API (at the address ``api``) answers a question with the status ``status``, which
+    refuses it. ``sent`` says whether a token was sent, ``busy`` whether the server takes no further
+    question for a while."""
     help = "give the job permissions: actions: read, and leave the input token out"
     if busy:
         help = "run the job again later: the server takes no more questions for a while"
@@ -225,12 +226,13 @@ def api_refuses(api: str, status: int, *, sent: bool, busy: bool = False) -> Git
 
 
 def api_too_slow(api: str, seconds: float) -> GitError:
-    """The API does not answer in time."""
+    """GitHub's API (at the address ``api``) does not answer within ``seconds``, our limit."""
     return GitError(f"{api} did not answer in {seconds:g} seconds", help="run the job again")
 
 
 def api_unreachable(api: str, words: str) -> GitError:
-    """There is no way to the API, it fails, or it answers in another form; ``words`` say it."""
+    """GitHub's API cannot be reached, fails, or answers in another form than expected: ``words``.
+    ``api`` is its address, "" if GITHUB_API_URL is not set."""
     return GitError(
         f"{api or 'the API, whose address GITHUB_API_URL lacks,'} cannot be asked: {words}",
         help="run the job again; a runner of your own needs a way to the server",

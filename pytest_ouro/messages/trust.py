@@ -122,7 +122,7 @@ def other_base(what: str, target: str, base: str) -> TrustError:
 
 
 def unprotected_base(base: str) -> TrustError:
-    """GitLab does not protect the target branch of a merge request."""
+    """GitLab does not protect the branch ``base``, the target of a merge request."""
     return TrustError(
         f"'{base}' is not a protected branch: anyone could change its rules",
         help="a maintainer protects it: Settings, Repository, Protected branches",
@@ -130,8 +130,9 @@ def unprotected_base(base: str) -> TrustError:
 
 
 def no_passed_check(base: str, why: str) -> TrustError:
-    """A push to the branch whose rules count, of which no ancestor has a passed check, and the
-    workflow names no commit. ``why`` says what is missing."""
+    """The judged change is a push to ``base``, the branch whose rules count; the workflow names no
+    commit to judge from, and no ancestor of the push is known to have passed this check. ``why``
+    says what is missing."""
     return TrustError(
         f"a push to '{base}' itself, and nothing before it is known to be good: {why}",
         help="a person names a good commit in the workflow: trust: <full id>",
