@@ -1,4 +1,4 @@
-"""Ask GitHub who approved the present run of a workflow in a protected environment.
+"""Ask GitHub who approved a run of a workflow in a protected environment.
 
 An environment that is not protected has no approvals, so that naming one approves nothing.
 """
@@ -15,12 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def find_approvers(env: Mapping[str, str], environment: str) -> list[str]:
-    """Return the names of the people who approved this run in ``environment``, at least one.
-    TrustError if nobody did, or the server does not tell."""
-    path = f"actions/runs/{env.get('GITHUB_RUN_ID', '')}/approvals"
+def find_approvers(env: Mapping[str, str], environment: str, *, run: str = "") -> list[str]:
+    """Return the names of the people who approved a ``run`` (by default this one) in
+    ``environment``, at least one. TrustError if nobody did, or the server does not say."""
     try:
-        said = ask(env, path)
+        said = ask(env, f"actions/runs/{run or env.get('GITHUB_RUN_ID', '')}/approvals")
     except OuroError as error:
         raise messages.unapproved(environment, error.message) from None
     found = list(dict.fromkeys(_read(said, environment)))

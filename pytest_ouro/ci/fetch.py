@@ -45,6 +45,14 @@ def fetch(question: Question, folder: Path, *, seconds: float = SECONDS) -> tupl
     return git, tip
 
 
+def fetch_commit(question: Question, folder: Path, commit: str) -> None:
+    """Fetch another commit of the question's server into the repository ``folder``. GitError as in
+    `fetch`."""
+    call = _Caller(question, folder, SECONDS)
+    get = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", question.server)
+    call(*get, commit, what=f"commit {commit[:7]}")
+
+
 class _Caller:
     """Calls git in a folder, for a question, with a limit of ``seconds``."""
 

@@ -28,7 +28,7 @@ class Question:
     for none), ``head`` is the full id of the judged commit, ``base`` the branch whose rules count,
     ``trust`` a commit that the workflow names instead of the point where the head left that branch,
     ``bound`` the path or glob of bound.toml. ``what`` names the change in messages; ``on_base``
-    says that it is on that branch already.
+    says that it is on that branch already, ``queue`` is the branch of a merge group, else "".
     """
 
     server: str
@@ -39,6 +39,7 @@ class Question:
     bound: str = ""
     what: str = "the change"
     on_base: bool = False
+    queue: str = ""
 
 
 def ask_github(env: Mapping[str, str]) -> Question:
@@ -50,13 +51,13 @@ def ask_github(env: Mapping[str, str]) -> Question:
     if not base:
         raise messages.no_base_branch()
     trust, given = env.get("INPUT_TRUST", ""), env.get("INPUT_HEAD", "")
-    on_base = False
+    on_base, queue = False, ""
     if request := _table(event.get("pull_request")):
         what, target = "the pull request", str(_table(request.get("base")).get("ref") or "")
         head = _table(request.get("head")).get("sha")
     elif group := _table(event.get("merge_group")):
         what, target = "the merge group", str(group.get("base_ref") or "").removeprefix(_HEADS)
-        head = group.get("head_sha")
+        head, queue = group.get("head_sha"), str(group.get("head_ref") or "-")
     else:
         what, target = "the push", base
         ref = str(event.get("ref") or env.get("GITHUB_REF") or "")
@@ -73,6 +74,7 @@ def ask_github(env: Mapping[str, str]) -> Question:
         env.get("INPUT_BOUND", ""),
         what,
         on_base,
+        queue,
     )
 
 

@@ -13,6 +13,7 @@ from pytest_ouro.ci.approval import find_approvers
 from pytest_ouro.ci.changes import compare_rules
 from pytest_ouro.ci.fetch import fetch
 from pytest_ouro.ci.passed import Start, find_start
+from pytest_ouro.ci.people import judge_in_parts
 from pytest_ouro.ci.question import ask_github, ask_gitlab
 from pytest_ouro.cli.gate import demand_checked
 from pytest_ouro.cli.output import say, say_document
@@ -35,15 +36,20 @@ if TYPE_CHECKING:
 @dataclass(kw_only=True)
 class _Judged:
     """What came of a question: the repository, the id of the base branch's commit (``tip``), the
-    answers for each bound, who approved the change ([]: nobody was asked), and why it is not
-    approved ("": nobody was asked, or somebody did)."""
+    commit that it is judged from (``start``), the answers for each bound, how many experiments it
+    touches, who approved the change or parts of it ([]: nobody was asked), why it is not approved
+    ("": nobody was asked, or somebody did), and the commit whose rules are shown as the old ones
+    (``before``; "": what an answer trusts)."""
 
     question: Question
     git: Git
     tip: str
+    start: Start
     answers: list[Answer] = field(default_factory=list)
+    touched: int = 0
     approvers: list[str] = field(default_factory=list)
     refusal: str = ""
+    before: str = ""
 
     @property
     def verdict(self) -> str:
@@ -82,7 +88,8 @@ def main(args: argparse.Namespace) -> int:
             question = ask_github(env) if github else ask_gitlab(env)
             git, tip = fetch(question, Path(folder, "judged.git"))
             os.chdir(git.top)
-            judged = _judge(_Judged(question=question, git=git, tip=tip), env)
+            start = _find_start(env, git, question, tip)
+            judged = _judge(_Judged(question=question, git=git, tip=tip, start=start), env)
             _report(judged, args.out, env, github=github)
             git.close()
             os.chdir("/")
@@ -93,41 +100,65 @@ def main(args: argparse.Namespace) -> int:
     return 1 if judged.verdict == "broken" else 0
 
 
-def _judge(judged: _Judged, env: Mapping[str, str]) -> _Judged:
-    """Fill in the answers of ``judged``, and who approved the change if a rule is broken or no
-    rules exist yet and the job names an environment; return ``judged``. Print why the server does
-    not tell from where to judge a push, if the workflow does. OuroError if it cannot be judged, has
-    no change, or is approved with rules that are not blessed; NoRulesError if no rules exist and
-    nobody was asked to approve them."""
-    asked, environment = judged.question, env.get("INPUT_ENVIRONMENT", "")
+def _find_start(env: Mapping[str, str], git: Git, asked: Question, tip: str) -> Start:
+    """Return the commit to judge from, and who vouches for it. Print why the server does not say
+    it, if the workflow does. Errors as of `find_start`."""
     if asked.on_base:
-        start = find_start(env, judged.git, asked)
+        start = find_start(env, git, asked)
         if start.refusal:
             say(*f"ouro: {start.refusal}".split("\n"))
-    elif asked.trust:
-        start = Start(asked.trust, "the workflow")
-    else:
-        start = Start(judged.tip, f"branch {asked.base}")
+        return start
+    return Start(asked.trust, "the workflow") if asked.trust else Start(tip, f"branch {asked.base}")
+
+
+def _judge(judged: _Judged, env: Mapping[str, str]) -> _Judged:
+    """Fill in the answers of ``judged``, and who approved the change if a rule is broken or no
+    rules exist yet and the job names an environment; return ``judged``. OuroError if it cannot be
+    judged, has no change, or is approved with rules that are not blessed; NoRulesError if no rules
+    exist and nobody approved them."""
+    asked, start, environment = judged.question, judged.start, env.get("INPUT_ENVIRONMENT", "")
+    absent = None
     try:
         judged.answers = judge_commit(
             judged.git, asked.head, bound=asked.bound, trust=start.commit, trust_by=start.by
         )
-    except NoRulesError:
+    except NoRulesError as error:
         if not environment:
             raise
-        judged.approvers = find_approvers(env, environment)
-    for answer in judged.answers:
-        demand_checked(answer, "all")
+        absent = error
     if judged.answers and all(answer.empty for answer in judged.answers):
         raise messages.empty_change(asked.what, asked.base)
-    if environment and judged.verdict == "broken":
+    judged.touched = sum(answer.touched for answer in judged.answers)
+    if environment and (absent or judged.verdict == "broken"):
         try:
-            judged.approvers = find_approvers(env, environment)
+            _ask_people(judged, env, environment)
         except OuroError as error:
             judged.refusal = str(error)
+    for answer in judged.answers:
+        demand_checked(answer, "all")
     if judged.approvers:
         _demand_blessed(judged)
+    elif absent:
+        say(*f"ouro: {judged.refusal}".split("\n"))
+        raise absent
     return judged
+
+
+def _ask_people(judged: _Judged, env: Mapping[str, str], environment: str) -> None:
+    """Fill in who approved this run, or the parts of a merge group or of a push to the base branch;
+    then the answers are those about its other parts. OuroError if nobody did."""
+    asked = judged.question
+    if not (asked.on_base or asked.queue):
+        judged.approvers = find_approvers(env, environment)
+        return
+    parts = judge_in_parts(env, judged.git, asked, judged.start, environment)
+    for step, names in parts.approved.items():
+        people = ", ".join(f"@{name}" for name in names)
+        say(f"ouro: {step[:7]} is a pull request that {people} approved")
+    judged.answers = parts.answers
+    judged.before = parts.before
+    if not any(answer.broken for answer in parts.answers):
+        judged.approvers = sorted({name for names in parts.approved.values() for name in names})
 
 
 def _demand_blessed(judged: _Judged) -> None:
@@ -145,7 +176,7 @@ def _report(judged: _Judged, out: Path, env: Mapping[str, str], *, github: bool)
     (out / "ouro.xml").write_text(junit.render(answers), encoding="utf-8")
     if answers:
         (out / "ouro.sarif").write_text(sarif.render(answers), encoding="utf-8")
-    touched = sum(answer.touched for answer in answers)
+    touched = judged.touched
     say(
         f"ouro: {asked.what}: commit {asked.head[:7]}, branch {asked.base} at {judged.tip[:7]}: "
         f"{touched} experiment{'s' * (touched != 1)} touched"
@@ -179,9 +210,8 @@ def _render_touched(judged: _Judged, touched: int) -> str:
         f"{judged.tip[:7]}. {touched} experiment{'s' * (touched != 1)} touched.\n"
     ]
     for path in list_bounds(judged.git, asked.head, asked.bound, judged.tip):
-        before = next(
-            (a.case.trust.commit for a in judged.answers if a.ref in ("", path)), judged.tip
-        )
+        trusts = (a.case.trust.commit for a in judged.answers if a.ref in ("", path))
+        before = judged.before or next(trusts, judged.tip)
         if changes := compare_rules(judged.git, path, before, asked.head):
             lines.append(summary.render_changes(path, changes))
     return "\n".join(lines)

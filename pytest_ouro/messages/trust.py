@@ -167,6 +167,17 @@ def unapproved(environment: str, why: str) -> TrustError:
     none: ``why``."""
     return TrustError(
         f"nobody approved this run in the environment '{environment}': {why}",
-        help="a person gives that environment required reviewers (Settings, Environments) and the "
-        "job permissions: actions: read, and runs the check again",
+        help="for a person's change: set the label that lets the run wait for that environment, "
+        "which has required reviewers (Settings, Environments); the workflow has permissions: "
+        "actions: read",
+    )
+
+
+def unapproved_steps(what: str, environment: str, why: str) -> TrustError:
+    """A merge group, or a push to the protected branch, breaks a rule, and none of its steps is a
+    pull request whose run a person approved. ``why`` says it of the last step."""
+    return TrustError(
+        f"no step of {what} was approved in the environment '{environment}': {why}",
+        help="a person approves the run of the pull request, and merges it as git does, by a merge "
+        "or a squash; the workflow has permissions: actions: read",
     )

@@ -85,7 +85,9 @@ def test_the_first_rules(lab, judge):
     done = judge()
     assert (done.job, done.verdict) == ("failure", "unjudged")
     assert "has no bound.toml" in done.said
-    assert judge(LABEL).verdict == "unjudged"
+    done = judge(LABEL)
+    assert done.verdict == "unjudged"
+    assert "nobody approved this run" in done.said
     approve(lab)
     done = judge(LABEL)
     assert (done.job, done.verdict) == ("success", "approved"), done.said

@@ -1,0 +1,118 @@
+"""Recognise, in a merge queue and on the protected branch, what people approved on pull requests.
+
+A step of the branch (a merge, a squash, one rebased commit) is accepted as it is if it is exactly
+what git makes of its parent and the head of a pull request, and a person approved the last run of
+the workflow for that head. All other steps are judged, each by the rules before it.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_ouro.ci.api import ask, table
+from pytest_ouro.ci.approval import find_approvers
+from pytest_ouro.ci.fetch import fetch_commit
+from pytest_ouro.ci.passed import Start, list_runs, workflow_path
+from pytest_ouro.core.errors import TrustError
+from pytest_ouro.engine import judge_commit
+from pytest_ouro.messages import trust as messages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_ouro.ci.question import Question
+    from pytest_ouro.engine import Answer
+    from pytest_ouro.evidence.git.client import Git
+
+#: Steps of which the server is asked, and seconds in all.
+_STEPS = 50
+_SECONDS = 180
+_NUMBER = re.compile(r"#(\d{1,9})\b")
+
+
+@dataclass
+class Parts:
+    """A change in parts: the ``answers`` about the steps that nobody approved, ``approved`` maps
+    each step that people approved to their names, and ``before`` is the parent of the first step.
+    """
+
+    answers: list[Answer] = field(default_factory=list)
+    approved: dict[str, list[str]] = field(default_factory=dict)
+    before: str = ""
+
+
+def judge_in_parts(
+    env: Mapping[str, str], git: Git, question: Question, start: Start, environment: str
+) -> Parts:
+    """Judge a merge group, or a push to the protected branch, without the steps that people
+    approved in ``environment``. TrustError if they approved none, or there are too many steps;
+    GitError if the server does not say; another OuroError if a part cannot be judged."""
+    steps = git.call(
+        "rev-list", "--first-parent", "--reverse", question.head, f"^{start.commit}"
+    ).decode()
+    found, trust = Parts(), start
+    end, why = time.monotonic() + _SECONDS, "it has none"
+    for number, step in enumerate(steps.split()):
+        if number >= _STEPS or time.monotonic() > end:
+            raise messages.unapproved_steps(question.what, environment, "it has too many of them")
+        parent = (git.store.commit(step)[1] or ("",))[0]
+        found.before = found.before or parent
+        try:
+            names = _find_approvers(env, git, question, step, environment)
+        except TrustError as error:
+            why = f"{step[:7]}: {error.message}"
+            continue
+        found.answers += _judge_part(git, question, parent, trust)
+        found.approved[step] = names
+        trust = Start(step, f"{start.by}, approved by {', '.join(f'@{n}' for n in names)}")
+    if not found.approved:
+        raise messages.unapproved_steps(question.what, environment, why)
+    found.answers += _judge_part(git, question, question.head, trust)
+    return found
+
+
+def _judge_part(git: Git, question: Question, head: str, start: Start) -> list[Answer]:
+    """Return the answers about ``head`` from ``start``; [] if that has each of its commits."""
+    if not head or not git.call("rev-list", "-1", head, f"^{start.commit}").strip():
+        return []
+    return judge_commit(git, head, bound=question.bound, trust=start.commit, trust_by=start.by)
+
+
+def _find_approvers(
+    env: Mapping[str, str], git: Git, question: Question, step: str, environment: str
+) -> list[str]:
+    """Return who approved the pull request that ``step`` is. TrustError if it comes from none, or
+    nobody approved it; GitError if the server does not say."""
+    tree, parents = git.store.commit(step)[:2]
+    path, why = workflow_path(env), "git does not make it of a pull request"
+    for head in _list_heads(env, git, question, step):
+        if git.line("merge-tree", "--write-tree", parents[0], head) != tree:
+            continue
+        runs = list_runs(env, path, head_sha=head, event="pull_request_target") if path else []
+        ended = [run for run in runs if run.get("conclusion") != "cancelled"]
+        if ended and ended[0].get("conclusion") == "success":
+            return find_approvers(env, environment, run=str(ended[0].get("id")))
+        why = "the last run for its pull request did not pass"
+    raise messages.unapproved(environment, why)
+
+
+def _list_heads(env: Mapping[str, str], git: Git, question: Question, step: str) -> Iterator[str]:
+    """Yield the heads of the pull requests that a step may come from: the second parent of a merge;
+    of another commit those of the numbers in its subject and in the queue's branch, which are
+    fetched. They are proposals alone."""
+    _, *others = git.store.commit(step)[1]
+    yield from others if len(others) == 1 else ()
+    if others or not git.store.commit(step)[1]:
+        return
+    named = _NUMBER.findall(git.store.subject(step))[-2:]
+    if step == question.head:
+        named += re.findall(r"/pr-(\d{1,9})-[0-9a-f]+$", question.queue)
+    for number in dict.fromkeys(named):
+        said = ask(env, f"pulls/{number}")
+        head = table(said, "head").get("sha") if isinstance(said, dict) else None
+        if isinstance(head, str) and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", head):
+            fetch_commit(question, git.top, head)
+            yield head
