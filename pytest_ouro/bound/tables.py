@@ -287,8 +287,8 @@ class Experiment:
         return self.harness.removesuffix(".py").replace("/", ".")
 
     def seconds(self, name: Literal["tolerance", "timeout", "startup_seconds"]) -> float:
-        """Return ``tolerance``, ``timeout`` or ``startup_seconds`` in seconds, stated or filled in,
-        as a float that is not None."""
+        """Return one of the times that a bound may omit, in seconds: as stated, or the default that
+        `__post_init__` filled in."""
         value: float = getattr(self, name)
         return value
 

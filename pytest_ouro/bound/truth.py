@@ -53,9 +53,9 @@ def list_truth(bound: Bound) -> list[str]:
 
 
 def reaches(bound: Bound, repository: Repository) -> bool:
-    """Return whether any change since trust is in a file of the experiment (truth, editable files,
-    ledger) or in a folder that a rule watches. Raise GitError or LimitError if the commits cannot
-    be read."""
+    """Return whether any change since the trusted commit is in a file of the experiment (truth,
+    editable files, ledger) or in a folder that a rule watches. Raise GitError or LimitError if the
+    commits cannot be read."""
     layout = bound.layout
     folders = [rule.checker.protects(layout).within for rule in bound.rules]
     files = [*list_truth(bound), *layout.editable_globs, layout.ledger]

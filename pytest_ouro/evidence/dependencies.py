@@ -1,5 +1,5 @@
-"""Read which dependencies manifests declare and lock files lock, in trust and in each checked
-place."""
+"""Read which dependencies manifests declare and lock files lock, in their trusted versions and in
+each checked place."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _is_foreign(name: str) -> bool:
 @lru_cache(maxsize=8)
 def _trusted_in(paths: frozenset[str], folders: frozenset[str]) -> frozenset[str]:
     """Return those of the paths that lie directly in one of the folders. The result is cached,
-    since trust is the same for every commit of a history."""
+    since the trusted paths are the same for every commit of a history."""
     return frozenset(path for path in paths if path.rpartition("/")[0] in folders)
 
 
@@ -144,9 +144,9 @@ def dependency_globs(root: str) -> list[str]:
 
 
 def observe(repository: Repository, trust: Trust, root: str) -> tuple[DependencyFile, ...]:
-    """Return the manifests and lock files (see `is_dependency_file`) in trust or in a checked
-    place, sorted by path. Existing files that their trusted bytes include by ``-r`` or ``-c``,
-    directly or through others, are among them.
+    """Return the manifests and lock files (see `is_dependency_file`) that are trusted or in a
+    checked place, sorted by path, and the existing files that their trusted bytes include by
+    ``-r`` or ``-c``, directly or through others.
 
     Raise LimitError if a file has more than `limits.DEPENDENCIES` bytes, OuroError if one cannot
     be read.

@@ -86,17 +86,19 @@ class Evidence:
 
     @cached_property
     def may_run_commands(self) -> bool:
-        """Whether commands that the bound names, which are the repository's code, may be run:
-        ``run_commands``, or the user approved these rules (`consent.is_given`, whose errors it
-        raises)."""
+        """Whether commands that the bound names, which are the repository's code, may be run: the
+        user allowed it in this session, or approved these rules before (`consent.is_given`). Raise
+        TrustError if the bound.lock in the trusted commit is damaged, GitError or LimitError if it
+        cannot be read."""
         from pytest_ouro.evidence import consent  # most rules name no command
 
         return self.run_commands or consent.is_given(self.trust)
 
     @cached_property
     def dependency_files(self) -> tuple[DependencyFile, ...]:
-        """Python's manifests and lock files, in trust or in a checked place, sorted by path; () if
-        there are none. Raise LimitError if one is too large, OuroError if one cannot be read."""
+        """Python's manifests and lock files that are trusted or in a checked place, sorted by path;
+        () if there are none. Raise LimitError if one is too large, OuroError if one cannot be
+        read."""
         return dependencies.observe(self.repository, self.trust, self.layout.root)
 
     @cached_property
@@ -164,7 +166,8 @@ class Evidence:
     def shadows(self) -> list[tuple[str, str]]:
         """Files that Python would import or run in place of the harness or of a package, or at each
         start: pairs of the repository-relative path and the effect in words. [] if there are none,
-        or unless the working tree is checked. Raise what `shadows.shadows` raises."""
+        or unless the working tree is checked. Raise OuroError if an editable script cannot be
+        decoded, LimitError if it is too large."""
         if self.repository.subject != "working tree":
             return []
         folder = f"{self.layout.root}/" if self.layout.root else ""
@@ -184,7 +187,8 @@ class Evidence:
     @cached_property
     def runs(self) -> tuple[FinishedRun, ...]:
         """The finished runs of this working tree that were recorded under the present trust, oldest
-        first. Rules about runs apply to these alone. Raise as ``all_runs`` does."""
+        first. Rules about runs apply to these alone. Raise RecordError if the journal cannot be
+        read, LimitError if it is too large."""
         return tuple(run for run in self.all_runs if run.trust == self.trust.commit)
 
     @cached_property

@@ -60,9 +60,9 @@ class Lock:
 def loads(text: str, *, name: str = NAME) -> Lock:
     """Parse the text of a bound.lock. ``name`` is the path that errors show.
 
-    Raise TrustError if the text is not TOML or a later version wrote it, if a table is missing
-    or maps to anything but ``sha256:…`` digests, or if ``id`` or ``baseline`` is not 16 hex
-    digits.
+    Raise TrustError if the text is not TOML or a later version wrote it, if ``[files]`` is
+    missing, if a table maps to anything but ``sha256:…`` digests, or if ``id`` or ``baseline``
+    is not 16 hex digits.
     """
     from pytest_ouro.evidence import toml
 

@@ -49,7 +49,7 @@ class RepoPath(PathParameter):
     wanted = "a path inside the repository, relative to the experiment's root"
 
     def fault(self, folder: str, root: str) -> str:
-        """Return in words why bound.toml may not have this path: it begins with ``~/``, is
+        """Return in words why bound.toml may not have this path: its first part is ``~``, it is
         absolute, leads out of the repository, is empty, or has a null character; "" if it may."""
         if self.split("/")[0] == "~":
             return "~ is the home folder only for files of data"

@@ -44,9 +44,11 @@ class Published:
 
 def published(evidence: Evidence) -> Published:
     """Return the bound's globs of published files, and the published files that are beside other
-    work: in the tree of a commit since trust, or in the index, that changes an unpublished file.
+    work: in the tree of a commit since the trusted one, or in the index, that changes an
+    unpublished file.
 
-    Raise GitError in a shallow clone that lacks trust, LimitError if there are too many commits.
+    Raise GitError in a shallow clone that lacks the trusted commit, LimitError if there are too
+    many commits.
     """
     found = Published(tuple(evidence.layout.path(path) for path in evidence.layout.publish))
     if found.globs:
@@ -57,8 +59,9 @@ def published(evidence: Evidence) -> Published:
 
 
 def _work(evidence: Evidence, found: Published) -> Iterator[tuple[str, Iterable[str]]]:
-    """Yield, for each commit since trust that changes an unpublished file, the commit in words and
-    all paths of its tree; then, if the index changes such a file, "the index" and all its paths."""
+    """Yield, for each commit since the trusted one that changes an unpublished file, the commit in
+    words and all paths of its tree; then, if the index changes such a file, "the index" and all its
+    paths."""
     repository = evidence.repository
     commits: dict[str, list[Change]] = {}
     for change in repository.committed:

@@ -1,8 +1,6 @@
-"""Observe what changed since trust: commits, index, working tree and untracked files.
-
-Files are hashed here, without following symbolic links, so that git's flags, filters and
-attributes cannot hide a change.
-"""
+"""Observe what changed since the trusted commit: commits, index, working tree, untracked files.
+Files are hashed here, without following symbolic links, so that git's flags, filters and attributes
+cannot hide a change."""
 
 from __future__ import annotations
 
@@ -71,8 +69,8 @@ class Change:
 
 
 class Repository:
-    """What changed since trust in the checked places of a repository, by paths from its top. Each
-    fact is computed once; GitError, LimitError or OuroError if it cannot be read."""
+    """What changed since the trusted commit in the checked places of a repository, by paths from
+    its top. Each fact is computed once; GitError, LimitError or OuroError if it cannot be read."""
 
     def __init__(
         self,
@@ -138,9 +136,10 @@ class Repository:
 
     @cached_property
     def commits(self) -> tuple[Commit, ...]:
-        """The commits since trust, parents first: reachable from ``head`` or a commit that is being
-        merged, not from trust. () if there is no trust, or it is ``head``. Raise GitError if a
-        shallow clone lacks trust, LimitError if there are more than `limits.COMMITS`."""
+        """The commits reachable from ``head``, or from a commit that is being merged, but not from
+        the trusted commit, parents first; () if there is no trust, or it is ``head``. Raise
+        GitError if a shallow clone lacks the trusted commit, LimitError for more than
+        `limits.COMMITS`."""
         return tuple(commit for commit, _ in self._history)
 
     @cached_property
@@ -155,8 +154,9 @@ class Repository:
         return tuple(_changes_of(git, commit) for commit in ids)
 
     def _linear_commits(self) -> list[str]:
-        """Return the ids of the commits since trust, oldest first, without git's help; [] if they
-        are not linear, are `_CHAIN` or more, during a merge, or in a shallow clone."""
+        """Return the ids of the commits since the trusted one, oldest first, without ``git
+        rev-list``; [] if they are not linear, are `_CHAIN` or more, during a merge, or in a shallow
+        clone."""
         found: list[str] = []
         commit = self.head
         while commit != self.trust:
@@ -237,8 +237,8 @@ class Repository:
         ]
 
     def _changed_on_disk(self, path: str, entry: Entry) -> Kind | None:
-        """Return "changed", "deleted", or None if the file at this absolute path has the content of
-        ``entry``, or is absent and marked skip-worktree."""
+        """Return "changed", "deleted", or None if the file at this absolute path has the content
+        and the mode of ``entry``, or is absent and marked skip-worktree."""
         if entry.is_submodule:
             return "changed" if submodule_differs(Path(path), entry.blob) else None
         try:
@@ -260,7 +260,7 @@ class Repository:
         return None if same else "changed"
 
     def _changed_large_file(self, path: str, entry: Entry) -> Kind | None:
-        """Return what `_changed_on_disk` does, for a file that is too large to be read at once."""
+        """Return "changed" or None for a file that is too large to be read at once, by its hash."""
         try:
             pointer = content.large_file(self.git.store.read(entry.blob, limit=content.LFS_POINTER))
         except LimitError:
@@ -283,7 +283,7 @@ class Repository:
 
     @cached_property
     def base(self) -> str:
-        """The full id of the merge base of trust and ``head``; "" if there is none."""
+        """The full id of the merge base of the trusted commit and ``head``; "" if there is none."""
         parents = {p for commit in self.commits for p in self.git.store.commit(commit.id)[1]}
         outside = parents - {commit.id for commit in self.commits}
         if outside == {self.trust} and not self.merging:  # all commits descend from trust
@@ -307,12 +307,11 @@ class Repository:
         )
 
     def changes(self, within: str = "") -> list[Change]:
-        """Return all changes since trust in the folder ``within`` ("": all) and all checked
-        places."""
+        """Return all changes since the trusted commit in the folder ``within`` ("": everywhere)."""
         return self._changes(lambda path: inside(path, within))
 
     def changes_of(self, paths: Collection[str]) -> list[Change]:
-        """Return all changes since trust of just these paths; no other file is read."""
+        """Return all changes since the trusted commit of just these paths; read no other file."""
         return self._changes(paths.__contains__)
 
     def _changes(self, asked: Callable[[str], bool]) -> list[Change]:
@@ -327,10 +326,10 @@ class Repository:
     def contents(
         self, paths: list[str], *, limit: int = limits.FILE
     ) -> dict[str, dict[Place, bytes | None]]:
-        """Return the bytes of each path in each checked place (None: absent or a submodule). Left
-        out are "commit" during a merge, since the index replaces it, and "working tree" for an
-        absent file marked skip-worktree. LimitError for more than ``limit`` bytes, but on disk as
-        in `content.read_or_point`."""
+        """Return, by path and place, the bytes in each checked place (None: absent or a submodule).
+        Left out are "commit" during a merge, since the index replaces it, and "working tree" for an
+        absent file marked skip-worktree. LimitError for more than ``limit`` bytes; but by default,
+        a larger file on disk is given as a Git LFS pointer (`content.read_or_point`)."""
         trees: dict[Place, dict[str, Entry]] = {}
         if not self.merging:
             trees["commit"] = self.head_tree

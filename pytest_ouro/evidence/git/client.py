@@ -42,7 +42,7 @@ _OVERRIDES = (
 def environment() -> dict[str, str]:
     """Return the environment for a git process: that of this process, with ``LC_ALL=C``, and
     with all ``GIT_*`` variables replaced by ones that forbid prompts, fetches, optional locks,
-    replaced objects and pathspec patterns.
+    replacement objects, grafts and pathspec patterns.
 
     Relative folders are removed from PATH: the checked folder could contain a program "git".
     """
@@ -129,7 +129,7 @@ def _rev_parse(start: Path, *args: str) -> bytes:
 
 def _ask_path(start: Path, option: str) -> str:
     """Return the absolute path that ``git rev-parse OPTION`` prints in ``start``, even if the path
-    has a line break. Raise GitError as `_rev_parse` does."""
+    has a line break. Raise GitError if git fails."""
     return os.fsdecode(_rev_parse(start, "rev-parse", "--path-format=absolute", option))[:-1]
 
 
@@ -227,8 +227,8 @@ class Git:
     @classmethod
     def objects(cls, start: Path) -> Git:
         """Return the repository around the folder ``start``, which may be bare, for reading objects
-        only: its ``head``, ``branch`` and ``index`` are "". Raise GitError if there is none, and
-        OuroError as `discover` does."""
+        only: ``head``, ``branch`` and ``index`` are "". Raise GitError if there is none, and
+        OuroError if `refuse_special_files` finds a file that git would wait for."""
         refuse_special_files(start)
         where = ("--git-common-dir", "--absolute-git-dir", "--show-prefix")
         asked = ("rev-parse", "--path-format=absolute", *where, "--is-shallow-repository")
@@ -241,12 +241,9 @@ class Git:
         )
 
     def again(self) -> Git:
-        """Return this repository with its present HEAD and branch, read from git's files where
-        they show them, otherwise by `discover`, whose errors are raised.
-
-        The new one shares this one's reader of objects, whose count towards `limits.OBJECTS`
-        starts again from 0.
-        """
+        """Return this repository with its present HEAD and branch, read from git's files if
+        possible, or by `discover`, whose errors are raised. It shares this one's reader of objects,
+        whose count towards `limits.OBJECTS` starts again from 0."""
         refuse_special_files(self.top)
         found = read_head(self.folder, self.common_dir)
         if found is None or self.shallow != (self.common_dir / "shallow").exists():
@@ -301,7 +298,7 @@ class Git:
 
     def call(self, *args: str) -> bytes:
         """Run ``git ARGS`` in the top folder with this index, and return its standard output. Raise
-        GitError or OuroError as `run_git` does."""
+        GitError if it fails, OuroError if a pipe or device in the repository blocks it."""
         return run_git(*args, cwd=self.top, index=self.index, also=self._names)
 
     @cached_property
@@ -361,11 +358,11 @@ class Git:
 
     def files(self, *, untracked: bool = True) -> tuple[dict[str, Entry], list[str]]:
         """Return the entries of the index by repository-relative path, and the list of untracked
-        paths that git does not ignore ([] if not ``untracked``).
+        paths that git does not ignore ([] if not ``untracked``). The list also has, with a final
+        ``/``, folders that git cannot read or that are repositories.
 
-        The list also has, with a final ``/``, folders that git could not read or that are
-        repositories of their own. Raise GitError if a merge has conflicts or git fails, and
-        OuroError as `run_git` does.
+        Raise GitError if a merge has conflicts or git fails, OuroError if a pipe or device
+        blocks it.
         """
         others = ("-o", "--exclude-standard") if untracked else ()
         asked = ("ls-files", "-c", *others, "-s", "-v", "-z")

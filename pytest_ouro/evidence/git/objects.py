@@ -136,7 +136,8 @@ class Objects:
         return data
 
     def _read(self, name: str, limit: float, path: str) -> bytes:
-        """Return the bytes of an object from git, not from memory. Raise as :meth:`read` does."""
+        """Return the bytes of an object from git, not from memory. Raise GitError if it is missing
+        or damaged, LimitError if it or the total is too large."""
         if not self._end.alive:
             self._start()
         try:
@@ -257,9 +258,9 @@ class Objects:
         return files
 
     def _files_in(self, tree: str, folder: str, walk: _Walk) -> dict[str, Entry]:
-        """Return what `files` does for a tree that is at the path ``folder`` ("", or with a final
-        slash), by paths that begin with ``folder``. ``walk`` counts the entries, and raises
-        LimitError."""
+        """Return the entry of every file, link and submodule, at any depth, in a tree that is at
+        the path ``folder`` ("", or with a final slash), by paths that begin with ``folder``.
+        ``walk`` counts the entries, and raises LimitError."""
         if (tree, folder) not in self._files:
             entries, found = self.folder(tree), {}
             walk.enter(folder, entries)
@@ -313,8 +314,9 @@ class Objects:
     def _difference(
         self, old: str, new: str, folder: str, walk: _Walk
     ) -> Iterator[tuple[str, Kind]]:
-        """Yield what `difference` does, for two trees at the path ``folder`` ("", or with a final
-        slash). ``walk`` counts the entries, and raises LimitError."""
+        """Yield the path and the kind of change of each file that differs between two trees (full
+        ids, "" for an empty one) at the path ``folder`` ("", or with a final slash). ``walk``
+        counts the entries, and raises LimitError."""
         if old == new:
             return
         old_fields = self._fields(old) if old else {}

@@ -188,7 +188,8 @@ class _Pipe(io.FileIO):
 
     def readinto(self, buffer: Buffer) -> int | None:
         """Wait for output, read a part of it into ``buffer``, and return the number of bytes, 0 at
-        the end. Raise as `_Patience.wait` does."""
+        the end. Raise what `_Patience.wait` raises if the program blocks or is silent for too
+        long."""
         poll = select.poll()
         poll.register(self, select.POLLIN)
         self.patience.wait(poll)
@@ -219,8 +220,8 @@ class _Patience:
         raise copy(self._error)
 
     def _wait_first(self, poll: select.poll) -> list[int]:
-        """Wait as `_wait` does. If it raises, kill the program, store the error for later calls,
-        and raise it."""
+        """Wait until a pipe of ``poll`` can be read, and return the descriptors of those that can.
+        On an error, kill the program, store the error for later calls, and raise it."""
         try:
             return self._wait(poll)
         except Exception as error:
@@ -248,8 +249,8 @@ class _Patience:
 
 def _asleep(pid: int) -> str:
     """Return the number of voluntary context switches of each thread of a process, joined by
-    spaces; "" if a thread is running or the system does not say. If the text is the same after a
-    while, the process was blocked all the time."""
+    spaces; "" if any thread is not sleeping, or the system does not say. If the text is the same
+    after a while, the process was blocked all the time."""
     found = []
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - text

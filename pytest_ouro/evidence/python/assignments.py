@@ -37,8 +37,8 @@ def _parts(statement: ast.stmt) -> Iterator[ast.stmt]:
 
 
 def _unpacks_constants(statement: ast.Assign) -> bool:
-    """Return whether an assignment has the form ``a, b = 1, 2``: as many constants as names, all
-    different."""
+    """Return whether an assignment binds different plain names to as many constants, as ``a, b = 1,
+    2``."""
     [target, *more], value = statement.targets, statement.value
     if more or not (isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple)):
         return False

@@ -229,7 +229,8 @@ class _Reducer(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        """Do the same as `visit_Assign` for an assignment with a type, which may have no value."""
+        """Reduce an assignment with a type in place and return it; if it stores a seed and has a
+        value, this is replaced by `_zero_if`."""
         if node.value is not None:
             node.value = self._zero_if(self._stores_seed(node), node.value)
         return self.generic_visit(node)

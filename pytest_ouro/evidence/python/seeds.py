@@ -143,8 +143,8 @@ class Seeds:
         return name.rpartition(".")[2] == self._loader
 
     def _holds_batches(self, name: str) -> bool:
-        """Return whether a variable is assigned exactly once, to the training loader's call or an
-        iterator of it."""
+        """Return whether a variable holds the training batches: it is assigned exactly once and
+        bound in no other way, to the loader's call or an iterator of it."""
         values = [store.value for store in self.names.assigned[name]]
         return (
             len(values) == 1

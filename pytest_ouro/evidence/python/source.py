@@ -316,7 +316,8 @@ def literal_text(node: ast.expr) -> str:
 
 
 def _spelled(node: ast.expr) -> str | None:
-    """Return what `literal_text` does, but None if the value is unknown."""
+    """Return the string that an expression of literals has as its value, as for `literal_text`;
+    None if it is unknown or not a string."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.FormattedValue):

@@ -39,8 +39,8 @@ _DURABLE = ("core.fsync=loose-object,reference",)
 
 
 def _call(folder: Path, *args: str, stdin: bytes = b"") -> bytes:
-    """Run git in the git folder, with what it writes flushed to disk, and return its output. Raise
-    GitError if it fails."""
+    """Run ``git ARGS`` in the git folder, with ``stdin`` as its standard input and what it writes
+    flushed to disk; return its standard output. Raise GitError if it fails."""
     return run_git("--git-dir=.", *args, cwd=folder, also=_DURABLE, stdin=stdin)
 
 
@@ -77,8 +77,9 @@ def refs(folder: Path) -> dict[str, str]:
 
 
 def _read_refs(folder: Path) -> dict[str, str] | None:
-    """Return what `refs` does, read from git's files. Return None if git must be asked: refs are
-    not kept as files, one is a link or not an id, or the tree of the copy is not a loose object."""
+    """Return the object id of each ref in refs/ouro/ by its full name, read from git's files
+    without calling git. Return None if git must be asked: refs are not kept as files, one is a link
+    or not an id, or the tree of the copy is not a loose object."""
     if uses_reftable(folder) or (folder / "refs").is_symlink() or (folder / _OURS).is_symlink():
         return None
     packed = packed_refs(folder, f"{_OURS}/")

@@ -1,4 +1,5 @@
-"""The reasons of verdicts, each with its status and meaning, and with properties of the verdict."""
+"""The reasons of verdicts (keep, discard, crash, closed): each has its status and meaning, and says
+whether it decides about the run's commit, counts as a try, or comes from comparing metrics."""
 
 from __future__ import annotations
 
