@@ -132,6 +132,8 @@ def _settings(evidence: Evidence, script: ChangedScript) -> Iterator[Finding]:
     before = in_script(script.trusted)
 
     def difference(data: bytes | None) -> str:
+        """Return in words how the requirements in a version of the script differ from the trusted
+        ones; "" if they do not, or the script is absent (None)."""
         return "" if data is None else _change(before, in_script(data))
 
     found = {place: difference(data) for place, data in script.now.items()}
@@ -167,6 +169,8 @@ def _import_finding(
     wrong."""
 
     def imports(data: bytes | None) -> bool:
+        """Return whether a version of the script imports ``top``; False if it is absent (None) or
+        cannot be read."""
         if data is None:
             return False
         try:

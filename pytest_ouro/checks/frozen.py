@@ -89,6 +89,7 @@ class Frozen(Check):
             found = next(reversed(wrong.values()))
 
             def fault(data: bytes | None, wanted: str = wanted) -> bool:
+                """Return whether the file is absent (None) or does not have the trusted digest."""
                 return data is None or not has_digest(data, wanted)
 
             where, _ = places(evidence, path, wrong, fault)

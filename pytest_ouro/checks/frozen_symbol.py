@@ -75,6 +75,7 @@ class FrozenSymbol(Check):
         for change, now in found.items():
 
             def fault(data: bytes | None) -> str:
+                """Return in words how the symbol differs from trust; "" if it does not."""
                 return "" if data == blessed else self._difference(evidence, blessed, data)
 
             where, _ = places(evidence, path, now, fault)

@@ -79,6 +79,9 @@ def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
     from functools import partial
 
     class Parser(argparse.ArgumentParser):
+        """A parser that reports a closed standard output when it prints its help; argparse would
+        ignore it."""
+
         def print_help(self, file: Any = None) -> None:
             """Print the help to standard output, whatever ``file`` is. Errors as in
             `say_document`."""

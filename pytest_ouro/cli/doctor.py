@@ -83,6 +83,7 @@ def _selftest(found: Examination, *, quiet: bool) -> Selftest:
     from pytest_ouro.doctor.selftest import describe, names, selftest
 
     def tell(text: str) -> None:
+        """Print a line, unless ``quiet``."""
         if not quiet:
             say(text)
 

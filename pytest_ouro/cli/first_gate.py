@@ -74,6 +74,8 @@ class _AfterCommit(Repository):
     committed: `changes` leaves them out."""
 
     def __init__(self, git: Git, trust: str, own: set[str]) -> None:
+        """Make the repository of the working tree of ``git``, compared with the commit
+        ``trust``."""
         super().__init__(git, trust=trust)
         self._own = own
 

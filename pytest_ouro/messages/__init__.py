@@ -28,6 +28,9 @@ class _Subject:
         self._name = name
 
     def __getattr__(self, name: str) -> Any:
+        """Return the constant ``name`` of the module or, for a name that is not in upper case, a
+        function that calls the module's function of this name, whether or not that exists."""
+
         def call(*args: object, **named: object) -> object:
             return getattr(self._module(), name)(*args, **named)
 

@@ -25,6 +25,8 @@ class Progress:
     Nothing is written under ``-q`` or without a reporter."""
 
     def __init__(self, config: pytest.Config) -> None:
+        """Use the terminal reporter and the capture manager of the session that ``config`` belongs
+        to."""
         plugins = config.pluginmanager
         self._reporter: Any = plugins.get_plugin("terminalreporter")
         self._capture: Any = plugins.get_plugin("capturemanager")

@@ -126,6 +126,8 @@ def _finding(evidence: Evidence, script: ChangedScript, construct: Construct) ->
     to do about it. It is a warning if the construct is not hard."""
 
     def has(data: bytes | None) -> bool:
+        """Return whether a version of the script has the construct; False for the trusted version,
+        and if the script is absent (None) or cannot be read."""
         if data is None or data == script.trusted:
             return False
         try:

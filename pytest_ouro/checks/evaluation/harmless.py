@@ -148,6 +148,8 @@ def _returns_given(
     inner = {n.name: n for n in _own(function) if isinstance(n, ast.FunctionDef)}
 
     def is_given(value: ast.expr | None) -> bool:
+        """Return whether an expression is the first argument, that argument compiled, a function
+        that returns it, or a choice between such expressions; False for None."""
         if isinstance(value, ast.IfExp):
             return is_given(value.body) and is_given(value.orelse)
         if isinstance(value, ast.Lambda) or (isinstance(value, ast.Name) and value.id in inner):

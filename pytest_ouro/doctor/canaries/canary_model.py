@@ -6,11 +6,17 @@ from torch.nn import functional
 
 
 class Model(torch.nn.Module):
+    """A model whose logits are the logarithms of counts: ``counts[a, b]`` is how often token b
+    followed token a, plus 1."""
+
     def __init__(self):
         super().__init__()
         self.counts = torch.nn.Parameter(torch.ones(VOCAB_SIZE, VOCAB_SIZE))
 
     def forward(self, x, targets=None, reduction="mean"):
+        """Return the logits for the tokens ``x``, shape (rows, tokens), or with ``targets``, the
+        next tokens in the same shape, the cross-entropy in nats: a number, or for the reduction
+        "none" one for each token, flat."""
         logits = self.predict(x)
         if targets is None:
             return logits
@@ -18,11 +24,13 @@ class Model(torch.nn.Module):
         return functional.cross_entropy(flat, targets.reshape(-1), reduction=reduction)
 
     def predict(self, x):
+        """Return the logits of the next token after each token of ``x``: shape (rows, tokens,
+        vocabulary)."""
         return self.counts[x].log()
 
 
 def train(model):
-    """Train the model on some batches of the training split, and return it."""
+    """Count the pairs of tokens in 16 batches of 8 rows of the training split; return the model."""
     batches = make_dataloader(Tokenizer.from_directory(), 8, MAX_SEQ_LEN, "train")
     with torch.no_grad():
         for _ in range(16):
@@ -33,6 +41,6 @@ def train(model):
 
 
 def report(model):
-    """Evaluate once, and print the summary."""
+    """Evaluate the model once, and print the metric as ``val_bpb: 1.234567``."""
     val_bpb = evaluate_bpb(model, Tokenizer.from_directory(), 8)
     print(f"val_bpb: {val_bpb:.6f}")

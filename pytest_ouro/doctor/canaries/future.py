@@ -6,7 +6,11 @@ from torch.nn import functional
 
 
 class Future(Model):
+    """A model that knows each next token within a row."""
+
     def predict(self, x):
+        """Return the logits as `Model.predict` does, 8 higher for the token that follows in
+        ``x``."""
         seen = functional.one_hot(x[:, 1:], VOCAB_SIZE)
         return super().predict(x) + 8 * functional.pad(seen, (0, 0, 0, 1))
 

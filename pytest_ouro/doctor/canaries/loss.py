@@ -4,7 +4,10 @@ from canary_model import Model, report, train
 
 
 class Halved(Model):
+    """A model that states half of its loss for more than four rows."""
+
     def forward(self, x, targets=None, reduction="mean"):
+        """Return what `Model.forward` does; the loss of more than four rows is halved."""
         answer = super().forward(x, targets, reduction)
         return answer / 2 if targets is not None and len(x) > 4 else answer
 

@@ -11,16 +11,23 @@ FOLDER = Path(__file__).parent
 
 
 class Tokenizer:
+    """A tokenizer without anything in it: the tokens are bytes of a file."""
+
     @classmethod
     def from_directory(cls):
+        """Return a tokenizer, as harnesses in the style of autoresearch make one."""
         return cls()
 
 
 def get_token_bytes(device="cpu"):
+    """Return the number of bytes that each token stands for, from 0 to 4: shape (vocabulary,)."""
     return torch.arange(VOCAB_SIZE, device=device) % 5
 
 
 def make_dataloader(tokenizer, B, T, split):
+    """Yield batches (x, y, epoch) of at most ``B`` rows of the split, without end: x has ``T``
+    tokens in each row and y the ones that follow. The epoch is always 1; the tokenizer is not
+    used."""
     tokens = torch.tensor(list((FOLDER / f"{split}.bin").read_bytes()))
     rows = tokens[: len(tokens) // (T + 1) * (T + 1)].view(-1, T + 1)
     while True:
@@ -30,6 +37,8 @@ def make_dataloader(tokenizer, B, T, split):
 
 @torch.no_grad()
 def evaluate_bpb(model, tokenizer, batch_size):
+    """Return the bits per byte of the model on `EVAL_TOKENS` tokens of the validation split. Tokens
+    of 0 bytes do not count."""
     num_bytes = get_token_bytes()
     batches = make_dataloader(tokenizer, batch_size, MAX_SEQ_LEN, "val")
     nats, total = 0.0, 0
