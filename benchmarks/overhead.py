@@ -7,12 +7,12 @@ In clones of this repository, alternately: `python train.py`, and `pytest --ouro
 
     python benchmarks/overhead.py --command [--rounds N]
 
-In the same rounds: `python -c pass`, pytest in an empty folder, a short command by itself, and an
-experiment with that command at `supervised`, alone and with `--ouro-repeat 2` and 3: the second of
-its repository, whose journal has one run. Pytest loads no plugin but ours. CPU seconds are medians,
-of a process and all that it waits for. Instructions are those of the programs that are started,
-counted once by valgrind, where it is installed; a fork counts from where its parent stands, so that
-what forks do themselves is left out.
+In the same rounds: `python -c pass`, pytest in an empty folder, a short command and its evaluation
+by themselves, and an experiment with both at `supervised`, alone and with `--ouro-repeat 2` and 3:
+the second of its repository, whose journal has one run. Pytest loads no plugin but ours. CPU
+seconds are medians, of a process and all that it waits for. Instructions are those of the programs
+that are started, counted once by valgrind, where it is installed; a fork counts from where its
+parent stands, so that what forks do themselves is left out.
 """
 
 from __future__ import annotations
@@ -196,6 +196,7 @@ def measure_command(rounds: int) -> None:
             "python -c pass": [sys.executable, "-c", "pass"],
             "pytest, empty folder": [*PYTEST, "--collect-only"],
             "command": [sys.executable, "work.py"],
+            "evaluation": [sys.executable, "evaluate.py"],
             "experiment": run,
             "2 repeats": [*run, "--ouro-repeat", "2"],
             "3 repeats": [*run, "--ouro-repeat", "3"],
@@ -219,12 +220,14 @@ def measure_command(rounds: int) -> None:
     print(f"{'':24}{'CPU ms':>8}{'x':>6}{'M instr.':>9}{'x':>6}{'git':>5}")
     for title in ways:
         show(title, cpu[title], count[title], calls[title])
-    print("beyond the command, or the repeat before:")
-    less = "command"
+    print("beyond the command and its evaluation, and beyond the repeat before:")
+    less = ""
     for title in ("experiment", "2 repeats", "3 repeats"):
-        commands = 0 if less == "command" else 1
-        figures = (one[title] - one[less] - commands * one["command"] for one in (cpu, count))
-        show(title, *figures, calls[title] - calls[less])
+        figures = (
+            one[title] - one["command"] - one["evaluation"] - one.get(less, 0)
+            for one in (cpu, count)
+        )
+        show(title, *figures, calls[title] - calls.get(less, 0))
         less = title
 
 

@@ -9,7 +9,7 @@ import pytest
 
 #: The modules that every pytest session loads: the plugin and its hooks.
 DOOR = {"pytest_ouro", "pytest_ouro.plugin", "pytest_ouro.hookspecs"}
-HEAVY = {"git", "gitdb", "torch", "numpy", "filelock", "tomli"}
+HEAVY = {"git", "gitdb", "torch", "numpy", "tomli"}
 
 ASK = """
 import io, json, sys
@@ -73,7 +73,7 @@ def test_rules_are_judged_without_anything_heavy(ask):
 
     assert status == 0
     assert "5 passed" in out
-    assert not {"git", "torch", "numpy", "filelock"} & modules
+    assert not {"git", "torch", "numpy"} & modules
     assert not {name for name in ours if "experiment" in name}
 
 
@@ -96,7 +96,7 @@ def test_the_gate_needs_no_pytest_and_nothing_heavy(ask):
 
     assert status == 0
     assert "ouro: lawful" in out
-    assert not {"git", "torch", "numpy", "filelock", "pytest", "_pytest", "pluggy"} & modules
+    assert not {"git", "torch", "numpy", "pytest", "_pytest", "pluggy"} & modules
     assert not {"dataclasses", "inspect", "importlib.metadata", "argparse"} & modules
     assert not {name for name in ours if ".collect" in name or ".plugin" in name}
 

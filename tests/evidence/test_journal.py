@@ -178,7 +178,6 @@ def test_several_processes_at_once_keep_the_chain(journal):
     script = (
         "import sys, pathlib\n"
         "from pytest_ouro.evidence.records.journal import Journal\n"
-        "import filelock\n"
         "journal = Journal(pathlib.Path(sys.argv[1]))\n"
         "print('ready', flush=True)\n"
         "sys.stdin.readline()\n"

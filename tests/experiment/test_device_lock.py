@@ -7,8 +7,8 @@ import sys
 import threading
 
 import pytest
-from filelock import FileLock
 
+from pytest_ouro.core.lock_file import hold_lock
 from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.experiment.devices import device_lock
 
@@ -88,7 +88,7 @@ def test_it_is_free_again_after_an_error():
 
     with pytest.raises(ZeroDivisionError):
         run()
-    with FileLock(cache_folder() / "locks" / "cpu.lock").acquire(timeout=0):
+    with hold_lock(cache_folder() / "locks" / "cpu.lock", timeout=0):
         pass
 
 

@@ -9,6 +9,7 @@ from pytest_ouro.core.errors import BoundError
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun
+from pytest_ouro.experiment.supervision import run_clock
 from pytest_ouro.experiment.verdict.compare import compare
 from pytest_ouro.experiment.verdict.guards import check_guards
 from tests.experiment.test_confinement import needed
@@ -271,6 +272,32 @@ def test_a_run_that_breaks_a_guard_is_a_discard(lab):
     printed = lab.run(LINE.format(1.0, 10).replace("latency: 10", "p50 1 | latency=1,600"))
     assert printed.last_line.endswith(" reason=guard guard=latency:1600>15")
     assert lab.run(LINE.format(1.95, 99)).reason == "worse"
+
+
+MEMORY = """
+[[guard]]
+id = "memory"
+rule = "Some memory."
+metric = "peak-memory"
+at-most = {}
+"""
+
+
+def test_the_memory_of_a_command_that_no_scan_has_seen_is_limited(lab, monkeypatch):
+    monkeypatch.setattr(run_clock, "_first_scan", lambda: float("inf"))
+    least = int(run_clock._largest_mb())
+    (lab.path / "bound.toml").write_text(
+        (lab.path / "bound.toml").read_text() + MEMORY.format(least + 300)
+    )
+    times = (("budget    = 0.3", "budget    = 60"), ("timeout   = 20", "timeout   = 120"))
+    lab.bound(*COMMAND[:3], *times, train_py="# val_bpb: 2\n", prepare_py=EVALUATION)
+    small = lab.run()
+    assert (small.reason, small.record.guards[0]["holds"]) == ("baseline", True)
+    assert 0 < small.record.peak_mb < least + 300
+
+    large = lab.run(f"# val_bpb: 1\nx = b'x' * ({least + 400} << 20)\n")
+    assert "guard=memory:" in large.last_line, large.message
+    assert large.record.peak_mb > least + 400
 
 
 #: The candidate: asked by a guard, it reads the answers, opens a socket and writes to its folder.

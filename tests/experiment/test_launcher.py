@@ -80,7 +80,7 @@ def test_no_future_of_ours_reaches_the_script(bench):
 
 
 def test_a_file_beside_the_script_stands_in_for_nothing(bench):
-    names = ["json", "random", "filelock"]
+    names = ["json", "random", "pluggy"]
     for name in names:
         (bench.folder / f"{name}.py").write_text("shadow = True\n")
     script = "".join(f"import {name}\nprint(hasattr({name}, 'shadow'))\n" for name in names)

@@ -11,9 +11,9 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from pytest_ouro.core.errors import ExperimentError, OuroError
+from pytest_ouro.core.lock_file import hold_lock
 from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.evidence.records.record_format import from_json
 
@@ -684,7 +684,7 @@ def test_a_second_run_waits_and_says_for_whom(lab, last_line):
     locks = cache_folder() / "locks"
     locks.mkdir(parents=True)
     (locks / "cpu.holder").write_text("process 4711 since 2025-01-01T00:00:00+00:00\n")
-    with FileLock(locks / "cpu.lock"):
+    with hold_lock(locks / "cpu.lock"):
         process = lab.start()
         line = lab.line(process, "waiting")
         assert "waiting for the device cpu, held by process 4711 since 2025" in line
@@ -697,7 +697,7 @@ def test_a_second_run_waits_and_says_for_whom(lab, last_line):
 def test_a_wait_can_be_interrupted(lab):
     locks = cache_folder() / "locks"
     locks.mkdir(parents=True)
-    with FileLock(locks / "cpu.lock"):
+    with hold_lock(locks / "cpu.lock"):
         process = lab.start()
         lab.line(process, "held by another process")
         os.kill(process.pid, signal.SIGINT)

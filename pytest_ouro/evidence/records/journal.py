@@ -278,11 +278,11 @@ class Journal:
         """Hold the journal's lock during the block, so that no other process writes. Raise
         RecordError for an OSError or GitError in it or while locking; OuroError, whose help removes
         it, if something other than a file is in the place of the lock's file."""
-        from filelock import FileLock
+        from pytest_ouro.core.lock_file import hold_lock  # a gate locks nothing
 
         try:
             make_folder(self.common_dir, self.folder.name)
-            with FileLock(self.folder / "journal.lock"):
+            with hold_lock(self.folder / "journal.lock"):
                 yield
         except (OSError, GitError) as error:
             refuse_other(str(self.folder / "journal.lock"))

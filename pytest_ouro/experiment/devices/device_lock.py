@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.lock_file import hold_lock
 from pytest_ouro.core.plain_file import write_whole
 from pytest_ouro.evidence.cache import cache_folder, make_cache_folder
 from pytest_ouro.evidence.content import read_own
@@ -66,34 +67,32 @@ def _hold(name: str, say: Callable[[str], None] | None) -> Iterator[bool]:
     With ``say`` None, do not wait: raise _Held if another run holds the device. ExperimentError if
     the lock cannot be written.
     """
-    from filelock import FileLock, Timeout
-
     folder = cache_folder() / "locks"
-    lock, holder = FileLock(folder / f"{name}.lock"), folder / f"{name}.holder"
-    patience = 0.0
-    try:
-        make_cache_folder("locks")
-        while not lock.is_locked:
-            try:
-                lock.acquire(timeout=patience)
-            except Timeout:
-                if say is None:
-                    raise _Held from None
-                say(f"ouro: waiting for the device {name}, held by {_who(holder)}")
-                patience = AGAIN
-    except OSError as error:
-        raise messages.locks_not_writable(folder, error.strerror or str(error)) from None
-    try:
-        with contextlib.suppress(OSError):  # the file only informs other processes
-            since = _now().isoformat(timespec="seconds")
-            write_whole(
-                folder, holder.name, f"process {os.getpid()} since {since}\n".encode(), mode=0o600
-            )
-        yield patience > 0
-    finally:
-        with contextlib.suppress(OSError):
-            holder.unlink()
-        lock.release()
+    lock, holder = folder / f"{name}.lock", folder / f"{name}.holder"
+    with contextlib.ExitStack() as stack:
+        patience, held = 0.0, False
+        try:
+            make_cache_folder("locks")
+            while not held:
+                try:
+                    stack.enter_context(hold_lock(lock, timeout=patience))
+                    held = True
+                except TimeoutError:
+                    if say is None:
+                        raise _Held from None
+                    say(f"ouro: waiting for the device {name}, held by {_who(holder)}")
+                    patience = AGAIN
+        except OSError as error:
+            raise messages.locks_not_writable(folder, error.strerror or str(error)) from None
+        try:
+            with contextlib.suppress(OSError):  # the file only informs other processes
+                since = _now().isoformat(timespec="seconds")
+                note = f"process {os.getpid()} since {since}\n".encode()
+                write_whole(folder, holder.name, note, mode=0o600)
+            yield patience > 0
+        finally:
+            with contextlib.suppress(OSError):
+                holder.unlink()
 
 
 def holder_of(names: Iterable[str]) -> str:
@@ -102,17 +101,15 @@ def holder_of(names: Iterable[str]) -> str:
 
     Each lock is tried for a moment and released at once.
     """
-    from filelock import FileLock, Timeout
-
     folder = cache_folder() / "locks"
     for name in names:
         file = folder / f"{name}.lock"
         if not file.exists():
             continue
         try:
-            with FileLock(file, timeout=0):
+            with hold_lock(file, timeout=0):
                 pass
-        except Timeout:
+        except TimeoutError:
             return _who(folder / f"{name}.holder")
         except OSError:
             return "another user"

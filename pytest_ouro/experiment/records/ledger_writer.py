@@ -7,6 +7,7 @@ import os
 from io import FileIO
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.lock_file import hold_lock
 from pytest_ouro.core.plain_file import open_plain
 from pytest_ouro.evidence.content import refuse_other
 from pytest_ouro.evidence.records import ledger, ledger_format
@@ -38,10 +39,8 @@ def append(
     writer that was killed, and then only the rest is added. RecordError if the file cannot be read
     or written, or lacks a column that the row needs; OuroError if ``lock`` is not a regular file.
     """
-    from filelock import FileLock
-
     try:
-        with FileLock(lock), _open(path, top or path.parent) as handle:
+        with hold_lock(lock), _open(path, top or path.parent) as handle:
             handle.seek(0)
             there = handle.read()
             missing = _missing(there, path, entry, metric, torn)

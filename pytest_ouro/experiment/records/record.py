@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.core.lock_file import hold_lock
 from pytest_ouro.core.plain_file import make_folder, open_plain, write_whole
 from pytest_ouro.evidence.content import refuse_other
 from pytest_ouro.evidence.records import ledger
@@ -223,15 +224,13 @@ def recover(case: Case, say: Callable[[str], None]) -> bool:
     nothing and return False. RecordError if something cannot be read or written, or if that folder
     is a symlink. ``say`` is called with a line about each run.
     """
-    from filelock import FileLock
-
     folder = case.evidence.journal.folder
     if folder.is_symlink():
         raise messages.no_folder_of_records(folder)
     if not folder.is_dir():
         return False
     try:
-        with FileLock(folder / "recovery.lock"):  # one of several starts completes them
+        with hold_lock(folder / "recovery.lock"):  # one of several starts completes them
             case.evidence.journal.complete()
             if case.evidence.journal.fault():
                 return False  # the rules or demand_writable report it

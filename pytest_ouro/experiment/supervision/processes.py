@@ -259,6 +259,13 @@ def reaped_cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def largest_mb(who: int) -> float:
+    """Return the largest resident memory of one process so far, in MB of 2**20 bytes: of this one
+    for ``resource.RUSAGE_SELF``, and for ``resource.RUSAGE_CHILDREN`` of any ended child that this
+    process has waited for, or that such a child has. Except on Linux 0."""
+    return resource.getrusage(who).ru_maxrss / 1024 if system.is_linux() else 0.0
+
+
 def children() -> frozenset[int]:
     """Return the ids of the children of this process; except on Linux an empty set."""
     if not system.is_linux():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import resource
 import sys
 import time
 from dataclasses import dataclass, field
@@ -28,6 +29,11 @@ OTHER_CORES = "a process of the run may use other cores than those of its slot: 
 _MOST = 20
 
 Stop = Literal["", "timeout", "overrun", "interrupted", "unjudged"]
+
+
+def _largest_mb() -> float:
+    """Return the largest resident memory, in MB, that this process or one that it reaped had."""
+    return max(map(processes.largest_mb, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
 
 
 def _first_scan() -> float:
@@ -79,6 +85,8 @@ class RunState:
     #: The time of the answers to the judge, from the call of the evaluation on.
     answers: Answers | None = None
     reaped: float = field(default_factory=processes.reaped_cpu_seconds)
+    #: The memory below which `measure_reaped` cannot tell the run's processes from others.
+    obscured_mb: float = field(default_factory=_largest_mb)
     #: Time of the next scan; randomised so that a process cannot hide from it.
     next_scan: float = field(default_factory=_first_scan)
 
@@ -119,6 +127,17 @@ class RunState:
         reaped, which no scan lists, and ``living``, those of the others; but never lower it."""
         ended = processes.reaped_cpu_seconds() - self.reaped
         self.cpu = max(self.cpu, living + ended)
+
+    def measure_reaped(self) -> None:
+        """Raise the peak memory to that of the run's largest process, when all are reaped.
+
+        The system tells the largest process that was ever reaped, and counts a fork of this one
+        before it becomes the command. So the number is the run's if it exceeds theirs; otherwise it
+        only says how much the run had at most, and stands in for a peak that no scan has read.
+        """
+        largest = processes.largest_mb(resource.RUSAGE_CHILDREN)
+        if largest > self.obscured_mb or not self.peak_mb:
+            self.peak_mb = max(self.peak_mb, largest)
 
     def trained(self) -> float | None:
         """Return the seconds of training so far, on the bound's clock; None before the window

@@ -86,6 +86,8 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
             trained, charged = state.trained(), state.charged()
             family.end(process, grace=3.0 if stopped else 0.0)
             state.count_reaped()
+            if job.message["mode"] == "command":
+                state.measure_reaped()
             failed = judge.last_words() if judge and state.answers and not state.judgment else ""
             _drain(process, log)
     text = log.end.decode(errors="replace")

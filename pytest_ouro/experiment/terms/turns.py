@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from typing import TYPE_CHECKING
 
@@ -42,6 +41,8 @@ def make_turns(count: int) -> list[Turn]:
     with different random salts, which are not 0."""
     if count == 1:
         return [Turn()]
+    import secrets  # of a series alone
+
     salts: set[int] = set()
     while len(salts) < count:
         salts.add(1 + secrets.randbelow(2**31 - 1))

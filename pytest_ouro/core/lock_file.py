@@ -1,0 +1,52 @@
+"""Lock files: one process at a time holds the lock of a file, until it releases it or ends.
+
+The package `filelock` locks in the same way, but an experiment spends a twentieth of its own
+instructions on its import.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import math
+import os
+import time
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.plain_file import open_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: Seconds between two tries to lock.
+_POLL = 0.05
+
+
+@contextlib.contextmanager
+def hold_lock(path: Path, *, timeout: float = math.inf) -> Iterator[None]:
+    """Hold the lock of a file until the context ends; the file is made if it is absent, and stays.
+
+    TimeoutError if another holder, in this process or another, keeps it for ``timeout`` seconds.
+    Another OSError if the file is a link or no regular file, or cannot be opened or locked.
+    """
+    deadline = time.monotonic() + timeout
+    fd = open_plain(path.parent, path.name, os.O_RDWR | os.O_CREAT)
+    try:
+        while not _try_lock(fd):
+            if time.monotonic() >= deadline:
+                raise TimeoutError
+            time.sleep(_POLL)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _try_lock(fd: int) -> bool:
+    """Lock an open file and return True; return False if it is locked. Any other failure is an
+    OSError."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

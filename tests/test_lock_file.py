@@ -1,0 +1,64 @@
+"""The lock of a file: one holder at a time, and none that outlives its process."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from pytest_ouro.core.lock_file import hold_lock
+
+HOLD = """
+import pathlib, sys, time
+from pytest_ouro.core.lock_file import hold_lock
+with hold_lock(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_second_holder_gives_up_after_its_timeout(tmp_path):
+    with (
+        hold_lock(tmp_path / "a.lock"),
+        pytest.raises(TimeoutError),
+        hold_lock(tmp_path / "a.lock", timeout=0),
+    ):
+        pass
+    with hold_lock(tmp_path / "a.lock", timeout=0):
+        pass
+
+
+def test_a_holder_that_is_killed_frees_the_lock(tmp_path):
+    lock = tmp_path / "a.lock"
+    words = [sys.executable, "-c", HOLD, str(lock)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(TimeoutError), hold_lock(lock, timeout=0):
+            pass
+        process.send_signal(signal.SIGKILL)
+    with hold_lock(lock, timeout=0):
+        pass
+
+
+def test_the_lock_excludes_those_who_lock_with_the_package_filelock(tmp_path):
+    filelock = pytest.importorskip("filelock")
+    lock = tmp_path / "a.lock"
+    with hold_lock(lock), pytest.raises(filelock.Timeout):
+        filelock.FileLock(lock).acquire(timeout=0)
+    with filelock.FileLock(lock), pytest.raises(TimeoutError), hold_lock(lock, timeout=0):
+        pass
+
+
+@pytest.mark.parametrize("other", ["link", "pipe", "folder"])
+def test_only_a_regular_file_is_locked(tmp_path, other):
+    lock = tmp_path / "a.lock"
+    if other == "link":
+        lock.symlink_to(tmp_path / "elsewhere")
+    elif other == "pipe":
+        os.mkfifo(lock)
+    else:
+        lock.mkdir()
+    with pytest.raises(OSError), hold_lock(lock, timeout=0):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
