@@ -95,6 +95,8 @@ def rules_for(clone: Path, edit: Edit) -> str:
         for name in ("train.py", "prepare.py"):
             text = git(clone, "show", f"{edit.commit}^:{edit.beside(name)}")
             (top / name).write_text(text, encoding="utf-8")
+        git(top, "init", "-q")
+        git(top, "add", "--all")
         try:
             found = project.find(top, top, FOUND).experiment
         except OuroError:
@@ -202,7 +204,9 @@ def main() -> None:
     if not given.draw:
         lines = given.list.read_text(encoding="utf-8").splitlines()
         listed = [Edit(*line.split(" ", 2)) for line in lines if not line.startswith("#")]
-        run(given.folder, listed, len(listed))
+        _, passed = run(given.folder, listed, len(listed))
+        if passed:
+            parser.exit(1, f"{passed} of the listed edits were passed over\n")
         return
     known = list(edits(given.folder))
     random.Random(given.seed).shuffle(known)
